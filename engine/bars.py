@@ -1,0 +1,131 @@
+"""Bars of one symbol, as the engine sees them: plain arrays and a calendar."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calendar import BarCalendar
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["BAR_FIELDS", "Bars"]
+
+BAR_FIELDS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Historical bars of one symbol, oldest first.
+
+    Parameters
+    ----------
+    symbol : str
+        Name of the instrument.
+    timestamps : ndarray of int64, shape (bars,)
+        Opening instant of each bar, microseconds since 1970-01-01 UTC, strictly increasing.
+    open, high, low, close, volume : ndarray of float64, shape (bars,)
+        Prices in quote currency and traded volume.
+    calendar : BarCalendar
+        Exchange and timeframe; gives ``dt`` and every annualisation.
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length, timestamps are not strictly increasing, or a price is
+        not finite.
+    """
+
+    symbol: str
+    timestamps: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    calendar: BarCalendar = field(default_factory=BarCalendar)
+
+    def __post_init__(self) -> None:
+        count = len(self.timestamps)
+        for name in BAR_FIELDS:
+            column = getattr(self, name)
+            if column.shape != (count,):
+                raise ValueError(
+                    f"{self.symbol} {name}: found shape {column.shape}, allowed ({count},)"
+                )
+            bad = ~np.isfinite(column)
+            if bad.any():
+                row = int(bad.argmax())
+                raise ValueError(
+                    f"{self.symbol} {name}: found {column[row]} at bar {row}, allowed finite values"
+                )
+        if count > 1 and not (np.diff(self.timestamps) > 0).all():
+            row = int((np.diff(self.timestamps) <= 0).argmax()) + 1
+            raise ValueError(
+                f"{self.symbol} timestamps: bar {row} is not after bar {row - 1}, "
+                "allowed strictly increasing"
+            )
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
+
+    @classmethod
+    def from_frame(
+        cls, frame: pl.DataFrame, *, symbol: str | None = None, calendar: BarCalendar | None = None
+    ) -> Bars:
+        """Make bars from a frame in the canonical columns (README, "Canonical bars").
+
+        Parameters
+        ----------
+        frame : polars.DataFrame
+            Columns ``timestamp`` (UTC, microseconds), ``open high low close volume`` and,
+            unless `symbol` is given, ``symbol`` with a single value.
+        symbol : str, optional
+            Keep only this symbol's rows.
+        calendar : BarCalendar, optional
+            Defaults to daily bars of the New York Stock Exchange.
+
+        Raises
+        ------
+        ValueError
+            If the frame holds no row of the symbol, or several symbols and none was named.
+        """
+        if symbol is not None and "symbol" in frame.columns:
+            frame = frame.filter(frame["symbol"] == symbol)
+        elif symbol is None:
+            found = frame["symbol"].unique().sort().to_list()
+            if len(found) != 1:
+                raise ValueError(f"symbol: found {found} in the frame, allowed exactly one")
+            symbol = str(found[0])
+        if frame.is_empty():
+            raise ValueError(f"symbol: found no bars of {symbol!r} in the frame")
+        stamps = frame["timestamp"].dt.epoch("us").to_numpy().astype(np.int64)
+        columns = {
+            name: np.ascontiguousarray(frame[name].to_numpy(), dtype=np.float64)
+            for name in BAR_FIELDS
+        }
+        return cls(symbol, stamps, calendar=calendar or BarCalendar(), **columns)
+
+    @cached_property
+    def data_hash(self) -> str:
+        """SHA-256 of symbol, calendar, timestamps and values: what a fingerprint depends on."""
+        digest = hashlib.sha256()
+        digest.update(f"{self.symbol}|{self.calendar.exchange}|{self.calendar.timeframe}".encode())
+        digest.update(np.ascontiguousarray(self.timestamps, dtype="<i8").tobytes())
+        for name in BAR_FIELDS:
+            digest.update(np.ascontiguousarray(getattr(self, name), dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def up_to(self, timestamp: int) -> Bars:
+        """Bars that opened at or before `timestamp` (microseconds since 1970-01-01 UTC)."""
+        return self[: int(np.searchsorted(self.timestamps, timestamp, side="right"))]
+
+    def __getitem__(self, window: slice) -> Bars:
+        columns = {name: getattr(self, name)[window] for name in BAR_FIELDS}
+        return Bars(self.symbol, self.timestamps[window], calendar=self.calendar, **columns)

@@ -1,0 +1,108 @@
+"""How a bar's timeframe becomes a fraction of a year.
+
+Every annualised figure and every ``dt`` comes from a `BarCalendar`, so a daily equity
+bar, a minute futures bar and a minute crypto bar each use their own year.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["EXCHANGES", "TIMEFRAMES", "BarCalendar", "Exchange"]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Nominal trading year of an exchange.
+
+    Parameters
+    ----------
+    sessions_per_year : float
+        Trading sessions in a nominal year.
+    minutes_per_session : float
+        Minutes of regular trading in a full session.
+    """
+
+    sessions_per_year: float
+    minutes_per_session: float
+
+
+# Keys are `exchange_calendars` names, so the same word finds the holidays.
+EXCHANGES: Final[dict[str, Exchange]] = {
+    "XNYS": Exchange(252.0, 390.0),
+    "XNAS": Exchange(252.0, 390.0),
+    "CMES": Exchange(252.0, 1380.0),
+    "24/5": Exchange(260.0, 1440.0),
+    "24/7": Exchange(365.0, 1440.0),
+}
+
+# Minutes of one bar; None marks a bar of one or more whole sessions.
+TIMEFRAMES: Final[dict[str, float | None]] = {
+    "1m": 1.0,
+    "5m": 5.0,
+    "15m": 15.0,
+    "30m": 30.0,
+    "1h": 60.0,
+    "1d": None,
+    "1w": None,
+}
+
+_SESSIONS_PER_BAR: Final[dict[str, float]] = {"1d": 1.0, "1w": 5.0}
+
+
+@dataclass(frozen=True)
+class BarCalendar:
+    """Exchange and timeframe of a bar series.
+
+    Parameters
+    ----------
+    exchange : str
+        A key of `EXCHANGES`.
+    timeframe : str
+        A key of `TIMEFRAMES`.
+
+    Raises
+    ------
+    ValueError
+        If the exchange or the timeframe is unknown.
+    """
+
+    exchange: str = "XNYS"
+    timeframe: str = "1d"
+
+    def __post_init__(self) -> None:
+        if self.exchange not in EXCHANGES:
+            raise ValueError(
+                f"exchange: found {self.exchange!r}, allowed {', '.join(sorted(EXCHANGES))}"
+            )
+        if self.timeframe not in TIMEFRAMES:
+            raise ValueError(
+                f"timeframe: found {self.timeframe!r}, allowed {', '.join(TIMEFRAMES)}"
+            )
+
+    @property
+    def sessions_per_year(self) -> float:
+        """Sessions in a nominal year."""
+        return EXCHANGES[self.exchange].sessions_per_year
+
+    @property
+    def bars_per_session(self) -> float:
+        """Bars in a full session (below one for bars longer than a session)."""
+        minutes = TIMEFRAMES[self.timeframe]
+        if minutes is None:
+            # A week of a seven-day market has seven sessions, of any other five.
+            if self.timeframe == "1w" and self.exchange == "24/7":
+                return 1.0 / 7.0
+            return 1.0 / _SESSIONS_PER_BAR[self.timeframe]
+        return EXCHANGES[self.exchange].minutes_per_session / minutes
+
+    @property
+    def bars_per_year(self) -> float:
+        """Bars in a nominal year: sessions per year times bars per session."""
+        return self.sessions_per_year * self.bars_per_session
+
+    @property
+    def dt(self) -> float:
+        """Length of one bar in years."""
+        return 1.0 / self.bars_per_year

@@ -1,0 +1,103 @@
+"""The price block: the one boundary between where prices come from and what trades them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import BAR_FIELDS
+
+__all__ = ["PriceBlock"]
+
+
+@dataclass(frozen=True, eq=False)
+class PriceBlock:
+    """Bars of many price paths, path-major.
+
+    Bar ``i`` covers the time from ``i * dt`` to ``(i + 1) * dt`` after the start, so the first
+    bar opens at the start price and ``close[..., -1]`` is the price at the horizon.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (paths, symbols, fields, bars)
+        C-contiguous. The first five fields are ``open high low close volume``; a source's own
+        states (variance, convenience yield, regime, ...), taken at the bar's close, follow.
+    seeds : ndarray of uint64, shape (paths,)
+        The seed of each path.
+    symbols : tuple of str
+        Names along the second axis.
+    fields : tuple of str
+        Names along the third axis.
+    dt : float
+        Length of a bar in years.
+    timestamps : ndarray of int64, shape (bars,), optional
+        Opening instants, microseconds since 1970-01-01 UTC, where the source has them.
+
+    Raises
+    ------
+    ValueError
+        If the shape of `values` does not follow from the names, the seeds and the timestamps.
+    """
+
+    values: NDArray[np.float64]
+    seeds: NDArray[np.uint64]
+    symbols: tuple[str, ...]
+    fields: tuple[str, ...]
+    dt: float
+    timestamps: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        expected = (len(self.seeds), len(self.symbols), len(self.fields))
+        if self.values.ndim != 4 or self.values.shape[:3] != expected:
+            raise ValueError(
+                f"values: found shape {self.values.shape}, "
+                f"allowed (paths, symbols, fields) = {expected} followed by bars"
+            )
+        if self.fields[:5] != BAR_FIELDS:
+            raise ValueError(f"fields: found {self.fields}, allowed {BAR_FIELDS} first")
+        if self.timestamps is not None and self.timestamps.shape != self.values.shape[3:]:
+            raise ValueError(
+                f"timestamps: found shape {self.timestamps.shape}, allowed {self.values.shape[3:]}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    @property
+    def bars(self) -> int:
+        """Number of bars of each path."""
+        return self.values.shape[3]
+
+    def field(self, name: str) -> NDArray[np.float64]:
+        """One field: shape (paths, bars) for one symbol, else (paths, symbols, bars)."""
+        if name not in self.fields:
+            raise ValueError(f"field: found {name!r}, allowed {', '.join(self.fields)}")
+        column = self.values[:, :, self.fields.index(name), :]
+        return column[:, 0] if len(self.symbols) == 1 else column
+
+    @property
+    def open(self) -> NDArray[np.float64]:
+        """Opening prices."""
+        return self.field("open")
+
+    @property
+    def high(self) -> NDArray[np.float64]:
+        """Highest prices."""
+        return self.field("high")
+
+    @property
+    def low(self) -> NDArray[np.float64]:
+        """Lowest prices."""
+        return self.field("low")
+
+    @property
+    def close(self) -> NDArray[np.float64]:
+        """Closing prices."""
+        return self.field("close")
+
+    @property
+    def volume(self) -> NDArray[np.float64]:
+        """Traded volume."""
+        return self.field("volume")

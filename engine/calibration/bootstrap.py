@@ -1,0 +1,114 @@
+"""Bootstrap of bars: how long its blocks must be to keep the dependence of returns."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import Bars
+from engine.calibration.calibration import Calibration
+from engine.calibration.sample import SpotSample
+from engine.calibration.window import Window
+
+__all__ = ["estimate_bootstrap", "optimal_block_length"]
+
+
+def estimate_bootstrap(
+    bars: Bars,
+    *,
+    as_of: date | None = None,
+    window: str | Window = "full",
+    of: Literal["returns", "absolute", "squared"] = "returns",
+    non_positive: Literal["error", "exclude"] | float = "error",
+    overnight: Literal["exclude", "include"] = "include",
+    minimum: int = 30,
+) -> Calibration:
+    """Estimate the expected block length of the stationary bootstrap of a symbol's bars.
+
+    Parameters
+    ----------
+    bars : Bars
+        The history.
+    of : {"returns", "absolute", "squared"}
+        Simple returns, or a function of them, whose dependence the blocks keep; the absolute or squared returns ask for longer
+        blocks, which keep the clustering of volatility.
+    as_of, window, non_positive, overnight, minimum
+        See `SpotSample.from_bars`.
+
+    Returns
+    -------
+    Calibration
+        ``block_length``; the circular block length and those of the absolute and squared
+        returns are in the diagnostics.
+    """
+    sample = SpotSample.from_bars(
+        bars,
+        as_of=as_of,
+        window=window,
+        non_positive=non_positive,
+        overnight=overnight,
+        minimum=minimum,
+    )
+    if sample.window.startswith("exponential"):
+        raise ValueError("window: found exponential, allowed full, expanding, rolling:Ny")
+    simple = np.expm1(sample.returns)
+    series = {
+        "returns": simple,
+        "absolute": np.abs(simple),
+        "squared": simple**2,
+    }
+    if of not in series:
+        raise ValueError(f"of: found {of!r}, allowed {', '.join(series)}")
+    lengths = {name: optimal_block_length(values) for name, values in series.items()}
+    stationary, circular = lengths[of]
+    return Calibration.of(
+        "bootstrap",
+        parameters={"block_length": max(stationary, 1.0)},
+        covariance=np.full((1, 1), math.nan),
+        diagnostics=sample.diagnostics
+        | {
+            "of": of,
+            "circular_block_length": max(circular, 1.0),
+            "block_length_absolute": lengths["absolute"][0],
+            "block_length_squared": lengths["squared"][0],
+        },
+        **sample.identity(),
+    )
+
+
+def optimal_block_length(series: NDArray[np.float64]) -> tuple[float, float]:
+    """Politis-White block lengths of the stationary and the circular bootstrap.
+
+    Parameters
+    ----------
+    series : ndarray of float64, shape (n,)
+        The series that will be resampled.
+
+    Returns
+    -------
+    tuple of float
+        Expected block length of the stationary bootstrap, block length of the circular one.
+
+    Notes
+    -----
+    As computed by ``arch``, which follows the published code of the authors [1]_ [2]_. A constant
+    series has length 1.
+
+    References
+    ----------
+    .. [1] Politis, D., White, H. (2004). Automatic block-length selection for the dependent
+       bootstrap. Econometric Reviews 23, 53-70.
+    .. [2] Patton, A., Politis, D., White, H. (2009). Correction. Econometric Reviews 28, 372-375.
+    """
+    # Imported here: arch takes a second to load and nothing else of the package needs it.
+    from arch.bootstrap import optimal_block_length as arch_block_length
+
+    x = np.ascontiguousarray(series, dtype=np.float64)
+    if len(x) < 10 or not np.any(x != x[0]):
+        return 1.0, 1.0
+    table = arch_block_length(x)
+    return float(table["stationary"].iloc[0]), float(table["circular"].iloc[0])

@@ -1,0 +1,275 @@
+"""What an estimator returns: parameters with their errors, as of a date."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CALIBRATION_COLUMNS", "Calibration"]
+
+CALIBRATION_COLUMNS = (
+    "symbol",
+    "timeframe",
+    "as_of",
+    "model",
+    "parameter",
+    "estimate",
+    "std_error",
+    "log_likelihood",
+    "aic",
+    "bic",
+    "n",
+    "window",
+    "status",
+    "reason",
+    "covariance",
+    "start_state",
+    "diagnostics",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Parameters of one model for one symbol, estimated from data up to a date.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model; the same as the price source's.
+    symbol, timeframe : str
+        The series.
+    as_of : datetime.date
+        Last date whose data were allowed in.
+    parameters : dict
+        Estimates under the source's own parameter names, in annual units.
+    std_errors : dict
+        Asymptotic standard errors under the same names; NaN where the estimator has none.
+    covariance : ndarray, shape (k, k)
+        Covariance of the estimates, in the order of `parameters`; NaN where there is none.
+    log_likelihood, aic, bic : float
+        At the optimum, with all constants; NaN for estimators that are not likelihoods.
+        ``aic = 2 k - 2 log L``, ``bic = k log n - 2 log L`` with every free parameter counted.
+    n : int
+        Observations used.
+    window : str
+        Which part of the history was used, as `Window` writes it.
+    status : {"ok", "failed"}
+        Whether the parameters may be used.
+    reason : str
+        Why it failed; empty when ok.
+    diagnostics : dict
+        JSON-able extras: convergence, bias, fit errors, excluded observations.
+    start_state : dict
+        Filtered model states at `as_of`, from which a simulation may start.
+    """
+
+    model: str
+    symbol: str
+    timeframe: str
+    as_of: date
+    parameters: dict[str, float]
+    std_errors: dict[str, float]
+    covariance: NDArray[np.float64]
+    log_likelihood: float
+    aic: float
+    bic: float
+    n: int
+    window: str
+    status: Literal["ok", "failed"] = "ok"
+    reason: str = ""
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+    start_state: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        *,
+        symbol: str,
+        timeframe: str,
+        as_of: date,
+        parameters: Mapping[str, float],
+        covariance: NDArray[np.float64],
+        log_likelihood: float = math.nan,
+        free_parameters: int | None = None,
+        n: int,
+        window: str,
+        diagnostics: dict[str, Any] | None = None,
+        start_state: dict[str, float] | None = None,
+    ) -> Calibration:
+        """Make a successful calibration; errors, AIC and BIC follow from the rest.
+
+        `free_parameters` counts what was estimated beside `parameters` too (measurement errors);
+        it defaults to their number.
+        """
+        names = list(parameters)
+        variances = np.diag(covariance).astype(float)
+        errors = np.sqrt(np.where(variances >= 0.0, variances, np.nan))
+        k = len(names) if free_parameters is None else free_parameters
+        return cls(
+            model=model,
+            symbol=symbol,
+            timeframe=timeframe,
+            as_of=as_of,
+            parameters={name: float(parameters[name]) for name in names},
+            std_errors=dict(zip(names, errors.tolist(), strict=True)),
+            covariance=np.array(covariance, dtype=np.float64),
+            log_likelihood=float(log_likelihood),
+            aic=2.0 * k - 2.0 * float(log_likelihood),
+            bic=k * math.log(n) - 2.0 * float(log_likelihood),
+            n=int(n),
+            window=window,
+            diagnostics=diagnostics or {},
+            start_state=start_state or {},
+        )
+
+    @classmethod
+    def failed(
+        cls, model: str, *, symbol: str, timeframe: str, as_of: date, window: str, reason: str
+    ) -> Calibration:
+        """Make the record of an estimator that could not answer."""
+        nan = math.nan
+        return cls(
+            model=model,
+            symbol=symbol,
+            timeframe=timeframe,
+            as_of=as_of,
+            parameters={},
+            std_errors={},
+            covariance=np.zeros((0, 0)),
+            log_likelihood=nan,
+            aic=nan,
+            bic=nan,
+            n=0,
+            window=window,
+            status="failed",
+            reason=reason,
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether the parameters may be used."""
+        return self.status == "ok"
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Rows of the long table, one per parameter; one row with no parameter when failed.
+
+        Columns are `CALIBRATION_COLUMNS`. ``covariance`` (this parameter's row of the matrix),
+        ``start_state`` and ``diagnostics`` are JSON texts; undefined numbers are None.
+        """
+        shared = {
+            "symbol": self.symbol,
+            "timeframe": self.timeframe,
+            "as_of": self.as_of,
+            "model": self.model,
+            "log_likelihood": _defined(self.log_likelihood),
+            "aic": _defined(self.aic),
+            "bic": _defined(self.bic),
+            "n": self.n,
+            "window": self.window,
+            "status": self.status,
+            "reason": self.reason,
+            "start_state": _to_json(self.start_state),
+            "diagnostics": _to_json(self.diagnostics),
+        }
+        if not self.parameters:
+            only = {"parameter": None, "estimate": None, "std_error": None, "covariance": "[]"}
+            return [{name: (shared | only)[name] for name in CALIBRATION_COLUMNS}]
+        rows = []
+        for index, (name, value) in enumerate(self.parameters.items()):
+            own = {
+                "parameter": name,
+                "estimate": _defined(value),
+                "std_error": _defined(self.std_errors[name]),
+                "covariance": _to_json(self.covariance[index].tolist()),
+            }
+            rows.append({name: (shared | own)[name] for name in CALIBRATION_COLUMNS})
+        return rows
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Calibration:
+        """Read back what `to_rows` wrote, rows in the same order.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows, or they belong to more than one calibration.
+        """
+        found = list(rows)
+        if not found:
+            raise ValueError("rows: found none, allowed the rows of one calibration")
+        keys = {(r["symbol"], r["timeframe"], r["as_of"], r["model"], r["window"]) for r in found}
+        if len(keys) != 1:
+            raise ValueError(
+                f"rows: found {len(keys)} calibrations, allowed one "
+                "(symbol, timeframe, as_of, model, window)"
+            )
+        first = found[0]
+        named = [row for row in found if row["parameter"] is not None]
+        covariance = [_from_json(row["covariance"]) for row in named]
+        return cls(
+            model=first["model"],
+            symbol=first["symbol"],
+            timeframe=first["timeframe"],
+            as_of=_as_date(first["as_of"]),
+            parameters={row["parameter"]: _number(row["estimate"]) for row in named},
+            std_errors={row["parameter"]: _number(row["std_error"]) for row in named},
+            covariance=np.array(
+                [[_number(value) for value in row] for row in covariance], dtype=np.float64
+            ).reshape(len(named), len(named)),
+            log_likelihood=_number(first["log_likelihood"]),
+            aic=_number(first["aic"]),
+            bic=_number(first["bic"]),
+            n=int(first["n"]),
+            window=first["window"],
+            status=first["status"],
+            reason=first["reason"],
+            diagnostics=_from_json(first["diagnostics"]),
+            start_state=_from_json(first["start_state"]),
+        )
+
+
+def _defined(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _as_date(value: Any) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(str(value))
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(_plain(value), allow_nan=False, sort_keys=isinstance(value, dict))
+
+
+def _from_json(text: str) -> Any:
+    return json.loads(text)
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy values into JSON ones, undefined numbers into null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return _defined(float(value))
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    return value

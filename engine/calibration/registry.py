@@ -1,0 +1,116 @@
+"""The estimators by model name, and the one door to them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import date
+from importlib import import_module
+from typing import Any
+
+from engine.calibration.calibration import Calibration
+from engine.calibration.sample import bars_as_of
+
+__all__ = ["calibrate", "estimator", "model_names", "register_estimator", "try_calibrate"]
+
+Estimator = Callable[..., Calibration]
+
+# Module and function, loaded at first use: no estimator costs an import that is not used.
+_BUILT_IN: dict[str, str] = {
+    "gbm": "engine.calibration.gbm:estimate_gbm",
+    "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
+}
+_ADDED: dict[str, Estimator] = {}
+
+
+def model_names() -> tuple[str, ...]:
+    """Names of the models that can be calibrated."""
+    return tuple(sorted(_BUILT_IN | _ADDED))
+
+
+def estimator(model: str) -> Estimator:
+    """Look up the estimator of a model.
+
+    Raises
+    ------
+    ValueError
+        If no estimator has this name.
+    """
+    if model in _ADDED:
+        return _ADDED[model]
+    if model not in _BUILT_IN:
+        raise ValueError(f"model: found {model!r}, allowed {', '.join(model_names())}")
+    module, _, function = _BUILT_IN[model].partition(":")
+    return getattr(import_module(module), function)
+
+
+def register_estimator(model: str, function: Estimator) -> None:
+    """Add a user's estimator ``function(data, **options) -> Calibration`` under a model name.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+    if model in _BUILT_IN or model in _ADDED:
+        raise ValueError(f"model: found {model!r}, allowed a name that is not taken")
+    _ADDED[model] = function
+
+
+def calibrate(model: str, data: Any, **options: Any) -> Calibration:
+    """Estimate a model's parameters.
+
+    Parameters
+    ----------
+    model : str
+        One of `model_names`.
+    data : Bars, FuturesPanel or OptionSurface
+        The history the model is estimated on.
+    **options
+        Options of the model's estimator, such as ``as_of`` and ``window``.
+
+    Raises
+    ------
+    ValueError
+        If the model or an option is unknown, or the data cannot carry the estimate.
+    """
+    function = estimator(model)
+    allowed = inspect.signature(function).parameters
+    flexible = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in allowed.values())
+    unknown = [] if flexible else [name for name in options if name not in allowed]
+    if unknown:
+        names = ", ".join(list(allowed)[1:])
+        raise ValueError(f"option of {model}: found {unknown[0]!r}, allowed {names}")
+    return function(data, **options)
+
+
+def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
+    """Like `calibrate`, but what the data cannot carry becomes a record with status "failed".
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown.
+    """
+    estimator(model)
+    try:
+        return calibrate(model, data, **options)
+    except ValueError as error:
+        return Calibration.failed(
+            model,
+            symbol=data.symbol,
+            timeframe=_timeframe_of(data),
+            as_of=options.get("as_of") or _last_date(data),
+            window=str(options.get("window", "full")),
+            reason=str(error),
+        )
+
+
+def _timeframe_of(data: Any) -> str:
+    return str(data.calendar.timeframe if hasattr(data, "calendar") else data.timeframe)
+
+
+def _last_date(data: Any) -> date:
+    if hasattr(data, "calendar"):
+        return bars_as_of(data, None)[1] if len(data) else date.min
+    return data.last_date

@@ -1,0 +1,280 @@
+"""From bars to the log returns that a spot model is estimated on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import Bars
+from engine.calendar import EXCHANGES, TIMEFRAMES, BarCalendar
+from engine.calibration.window import Window
+
+__all__ = ["SpotSample", "bar_ends", "bars_as_of", "log_prices"]
+
+_MINUTE = 60_000_000
+_DAY = 1440 * _MINUTE
+
+
+@dataclass(frozen=True, eq=False)
+class SpotSample:
+    """Log returns of one symbol with their time steps and weights.
+
+    Parameters
+    ----------
+    symbol, timeframe, window : str
+        The series and the window the observations come from.
+    as_of : datetime.date
+        Last date whose bars were allowed in.
+    start : ndarray of float64, shape (n,)
+        Log price before each return.
+    returns : ndarray of float64, shape (n,)
+        Log returns.
+    dt : ndarray of float64, shape (n,)
+        Length of each return in years.
+    weights : ndarray of float64, shape (n,)
+        Weight of each return's log density; ones except in an exponential window.
+    breaks : ndarray of bool, shape (n,)
+        Whether the return does not follow on the one before it.
+    nominal_dt : float
+        Length of one bar in years.
+    last : float
+        Last log price.
+    diagnostics : dict
+        What was left out and why.
+    """
+
+    symbol: str
+    timeframe: str
+    window: str
+    as_of: date
+    start: NDArray[np.float64]
+    returns: NDArray[np.float64]
+    dt: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    breaks: NDArray[np.bool_]
+    nominal_dt: float
+    last: float
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_bars(
+        cls,
+        bars: Bars,
+        *,
+        as_of: date | None = None,
+        window: str | Window = "full",
+        non_positive: Literal["error", "exclude"] | float = "error",
+        overnight: Literal["exclude", "include"] = "exclude",
+        minimum: int = 30,
+    ) -> SpotSample:
+        """Take the returns of a window that ends at `as_of`.
+
+        Parameters
+        ----------
+        bars : Bars
+            The history; bars that end after `as_of` are not looked at.
+        as_of : datetime.date, optional
+            Defaults to the date of the last bar.
+        window : str or Window
+            See `Window.parse`.
+        non_positive : "error", "exclude" or float
+            Prices at or below zero have no logarithm: raise, leave out the two returns that
+            touch each of them, or add this amount to every price (a shifted model).
+        overnight : "exclude" or "include"
+            Intraday bars only: leave out the returns across session breaks (their variance is
+            reported in the diagnostics), or count each as one bar. Inside a session a return
+            over missing minutes counts its elapsed bars; around the clock markets have no break.
+        minimum : int
+            Fewest returns allowed.
+
+        Raises
+        ------
+        ValueError
+            If a price is not positive and the policy is "error", there are too few returns, or
+            the price never changes.
+        """
+        cut, as_of = bars_as_of(bars, as_of)
+        span = Window.parse(window)
+        diagnostics: dict[str, Any] = {}
+        logs = log_prices(cut, non_positive, diagnostics)
+        steps, inside = _elapsed_bars(cut.timestamps, cut.calendar)
+        returns = np.diff(logs)
+        weights = span.weights(cut.timestamps[1:], _end_of_day(as_of))
+        if cut.calendar.bars_per_session > 1.0:
+            _report_overnight(returns, inside, cut.calendar, diagnostics)
+        keep = np.isfinite(returns) & (weights > 1e-12)
+        if overnight == "exclude":
+            keep &= inside
+        elif overnight != "include":
+            raise ValueError(f"overnight: found {overnight!r}, allowed exclude, include")
+        count = int(keep.sum())
+        if count < minimum:
+            raise ValueError(
+                f"{bars.symbol} bars: found {count} returns up to {as_of}, allowed >= {minimum}"
+            )
+        used = returns[keep]
+        if not np.any(used != used[0]):
+            raise ValueError(
+                f"{bars.symbol} close: found the same return in all {count} bars up to {as_of}, "
+                "allowed prices that vary"
+            )
+        position = np.flatnonzero(keep)
+        breaks = np.ones(count, dtype=np.bool_)
+        breaks[1:] = np.diff(position) > 1
+        diagnostics |= {
+            "first_bar": _date_of(int(cut.timestamps[position[0]])).isoformat(),
+            "last_bar": _date_of(int(cut.timestamps[position[-1] + 1])).isoformat(),
+            "effective_n": float(weights[keep].sum()),
+        }
+        return cls(
+            symbol=bars.symbol,
+            timeframe=bars.calendar.timeframe,
+            window=str(span),
+            as_of=as_of,
+            start=logs[:-1][keep],
+            returns=used,
+            dt=steps[keep] * cut.calendar.dt,
+            weights=weights[keep],
+            breaks=breaks,
+            nominal_dt=cut.calendar.dt,
+            last=float(logs[np.isfinite(logs)][-1]),
+            diagnostics=diagnostics,
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of returns."""
+        return len(self.returns)
+
+    @property
+    def effective_n(self) -> float:
+        """Sum of the weights: the number of returns when they are equal."""
+        return float(self.weights.sum())
+
+    def identity(self) -> dict[str, Any]:
+        """Fields of a `Calibration` that the sample decides."""
+        return {
+            "symbol": self.symbol,
+            "timeframe": self.timeframe,
+            "as_of": self.as_of,
+            "n": self.n,
+            "window": self.window,
+        }
+
+
+def bars_as_of(bars: Bars, as_of: date | None) -> tuple[Bars, date]:
+    """Bars that have ended by the end of `as_of` (UTC), and the date itself.
+
+    Raises
+    ------
+    ValueError
+        If there are no bars, or none has ended by then.
+    """
+    if len(bars) == 0:
+        raise ValueError(f"{bars.symbol} bars: found none, allowed at least one")
+    ends = bar_ends(bars.timestamps, bars.calendar)
+    if as_of is None:
+        # A bar that ends at midnight belongs to the day it fills.
+        as_of = _date_of(int(ends[-1]) - 1)
+    count = int(np.searchsorted(ends, _end_of_day(as_of), side="right"))
+    if count == 0:
+        raise ValueError(
+            f"{bars.symbol} as_of: found {as_of}, allowed >= {_date_of(int(ends[0]) - 1)}, "
+            "the first bar"
+        )
+    return bars if count == len(bars) else bars[:count], as_of
+
+
+def bar_ends(timestamps: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np.int64]:
+    """Instant each bar is complete, in microseconds: what no estimate may look beyond."""
+    minutes = TIMEFRAMES[calendar.timeframe]
+    if minutes is not None:
+        return timestamps + int(minutes * _MINUTE)
+    sessions = round(1.0 / calendar.bars_per_session)
+    session = int(_session_minutes(calendar) * _MINUTE)
+    return timestamps + (sessions - 1) * _DAY + session
+
+
+def log_prices(
+    bars: Bars, non_positive: Literal["error", "exclude"] | float, diagnostics: dict[str, Any]
+) -> NDArray[np.float64]:
+    """Log closes under the stated policy for prices at or below zero (NaN where excluded)."""
+    close = bars.close
+    if not isinstance(non_positive, str):
+        close = close + float(non_positive)
+        diagnostics["price_shift"] = float(non_positive)
+    elif non_positive not in ("error", "exclude"):
+        raise ValueError(
+            f"non_positive: found {non_positive!r}, allowed error, exclude or an amount to add"
+        )
+    bad = close <= 0.0
+    if bad.any():
+        rows = np.flatnonzero(bad)
+        days = [_date_of(int(bars.timestamps[row])).isoformat() for row in rows[:5]]
+        if non_positive != "exclude":
+            raise ValueError(
+                f"{bars.symbol} close: found {bars.close[rows[0]]:g} on {days[0]}, allowed > 0 for "
+                f'a log model{_shift_text(non_positive)}; choose non_positive="exclude" or a shift'
+            )
+        diagnostics |= {"excluded_non_positive": len(rows), "excluded_dates": days}
+    logs = np.full(len(close), np.nan)
+    np.log(close, out=logs, where=~bad)
+    return logs
+
+
+def _shift_text(non_positive: object) -> str:
+    return "" if isinstance(non_positive, str) else f" even after adding {non_positive}"
+
+
+def _elapsed_bars(
+    timestamps: NDArray[np.int64], calendar: BarCalendar
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Bars between neighbours, and whether no session break lies between them."""
+    gaps = np.diff(timestamps)
+    minutes = TIMEFRAMES[calendar.timeframe]
+    if minutes is None:
+        # Sessions follow one another: a weekend or a holiday is no trading time.
+        return np.ones(len(gaps)), np.ones(len(gaps), dtype=np.bool_)
+    closed = 1440.0 - _session_minutes(calendar)
+    if closed == 0.0:
+        closed = 2880.0 if calendar.sessions_per_year < 365.0 else math.inf
+    inside = gaps <= max(0.5 * closed, minutes) * _MINUTE
+    steps = np.where(inside, np.maximum(np.round(gaps / (minutes * _MINUTE)), 1.0), 1.0)
+    return steps, inside
+
+
+def _report_overnight(
+    returns: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+    calendar: BarCalendar,
+    diagnostics: dict[str, Any],
+) -> None:
+    across = returns[~inside & np.isfinite(returns)]
+    within = returns[inside & np.isfinite(returns)]
+    if len(across) < 2 or len(within) < 2:
+        return
+    session = float(np.mean(within**2)) * calendar.bars_per_session
+    gap = float(np.var(across))
+    diagnostics |= {
+        "overnight_returns": len(across),
+        "overnight_sd": math.sqrt(gap),
+        "overnight_variance_share": gap / (gap + session) if gap + session > 0.0 else math.nan,
+    }
+
+
+def _session_minutes(calendar: BarCalendar) -> float:
+    return EXCHANGES[calendar.exchange].minutes_per_session
+
+
+def _end_of_day(day: date) -> int:
+    after = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    return int(after.timestamp()) * 1_000_000
+
+
+def _date_of(timestamp: int) -> date:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=timestamp)).date()

@@ -34,8 +34,8 @@ def estimate_bootstrap(
     bars : Bars
         The history.
     of : {"returns", "absolute", "squared"}
-        Simple returns, or a function of them, whose dependence the blocks keep; the absolute or squared returns ask for longer
-        blocks, which keep the clustering of volatility.
+        Simple returns, or a function of them, whose dependence the blocks keep; the absolute or
+        squared returns ask for longer blocks, which keep the clustering of volatility.
     as_of, window, non_positive, overnight, minimum
         See `SpotSample.from_bars`.
 

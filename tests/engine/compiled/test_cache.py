@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+USER_FILE = """
+from engine.compiled import inlined, kernel
+from callee import step
+
+SCALE = {scale}
+
+def bind(function, weight):
+    def closure(x):
+        return weight * function(x) + SCALE
+    return kernel(closure)
+
+bound = bind(step, 10.0)
+"""
+CALLEE = """
+from engine.compiled import inlined
+
+@inlined
+def step(x):
+    return x + {shift}
+"""
+MAIN = """
+import json
+import user
+value = user.bound(1.0)
+print(json.dumps([value, sum(user.bound.stats.cache_hits.values())]))
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, project: Path):
+    def once(scale: float = 0.5, shift: float = 1.0) -> tuple[float, int]:
+        (tmp_path / "user.py").write_text(USER_FILE.format(scale=scale))
+        (tmp_path / "callee.py").write_text(CALLEE.format(shift=shift))
+        environment = dict(
+            os.environ,
+            NUMBA_CACHE_DIR=str(tmp_path / "kernels"),
+            PYTHONPATH=f"{project}{os.pathsep}{tmp_path}",
+            PYTHONDONTWRITEBYTECODE="1",
+        )
+        output = subprocess.run(
+            [sys.executable, "-c", MAIN],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        value, hits = output.strip().strip("[]").split(",")
+        return float(value), int(hits)
+
+    return once
+
+
+def test_a_closure_is_loaded_by_the_second_process_and_never_stale(run, tmp_path):
+    assert run() == (20.5, 0)
+    assert run() == (20.5, 1)
+    assert run(shift=2.0) == (30.5, 0), "an edit of the callee's file must recompile"
+    assert run(scale=1.5, shift=2.0) == (31.5, 0), "an edit of a global must recompile"
+    assert run() == (20.5, 1), "the first version is still there"
+    assert len(list((tmp_path / "kernels").rglob("*.kernel"))) == 3
+    assert not list((tmp_path / "kernels").rglob("*.tmp"))

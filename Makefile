@@ -1,0 +1,48 @@
+# Two commands: `make run` (clone to results) and `make test`. `make ui` opens Dagster.
+# Only relative paths below, so a checkout in a folder with spaces works.
+
+SHELL := /bin/sh
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+SYNCED := .venv/.synced
+MC := .venv/bin/mc
+PYTHON := .venv/bin/python
+
+.PHONY: run ui test test-slow lint bench clean
+.DEFAULT_GOAL := run
+
+run: $(SYNCED)
+	@$(MC) run
+
+ui: $(SYNCED)
+	@$(MC) ui
+
+test: $(SYNCED) lint
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
+
+test-slow: $(SYNCED)
+	@$(PYTHON) -m pytest -m slow
+
+lint: $(SYNCED)
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+bench: $(SYNCED)
+	@$(UV) sync --quiet --frozen --all-groups
+	@$(PYTHON) -m benchmarks
+
+clean:
+	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Synchronised only when the lock file changed, so later runs need no network.
+$(SYNCED): pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen
+	@touch $@
+
+# uv in a folder of this checkout: nothing is installed globally.
+.uv/bin/uv:
+	@echo "Installing uv into .uv (once)"
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "python3: found $$(python3 --version 2>&1), allowed Python 3.11 to 3.13"; exit 2; }
+	@python3 -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,0 +1,1 @@
+"""Figures that the README and the docstrings state, printed by one command: `make bench`."""

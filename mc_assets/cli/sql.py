@@ -1,0 +1,28 @@
+"""``mc sql``: ask the warehouse."""
+
+from __future__ import annotations
+
+import typer
+
+
+def sql(
+    query: str = typer.Argument(..., help='SQL for DuckDB, e.g. "SELECT * FROM statistics".'),
+    as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
+    as_csv: bool = typer.Option(False, "--csv", help="Print rows as CSV."),
+    limit: int = typer.Option(100, min=1, help="Rows shown in the table form."),
+) -> None:
+    """Run a query on the published warehouse; `SHOW TABLES` lists what is there."""
+    from mc_assets.project import Project
+    from mc_assets.warehouse import query_warehouse
+
+    if as_json and as_csv:
+        raise ValueError("--json: found together with --csv, allowed one of the two")
+    frame = query_warehouse(Project.from_environment(), query)
+    if as_json:
+        typer.echo(frame.write_json())
+    elif as_csv:
+        typer.echo(frame.write_csv(), nl=False)
+    else:
+        from mc_assets.cli.tables import print_frame
+
+        print_frame(frame, limit=limit)

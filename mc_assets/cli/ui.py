@@ -1,0 +1,47 @@
+"""``mc ui``: the Dagster UI on the project's assets."""
+
+from __future__ import annotations
+
+import typer
+
+
+def ui(
+    host: str = typer.Option("127.0.0.1", help="Address to listen on."),
+    port: int = typer.Option(3000, min=1, max=65535, help="Port to listen on."),
+) -> None:
+    """Open the Dagster UI; runs, history and partitions are kept in data/dagster_home."""
+    import os
+    import signal
+    import socket
+    import subprocess
+    import sys
+
+    from mc_assets.instance import using_dagster_home
+    from mc_assets.project import Project
+
+    project = Project.from_environment()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ValueError(
+                f"port: found {port} on {host} ({error}), allowed a free one"
+            ) from None
+    with using_dagster_home(project) as lock:
+        command = [
+            sys.executable,
+            *("-m", "dagster", "dev"),
+            *("-w", str(project.root / "workspace.yaml")),
+            *("-h", host, "-p", str(port)),
+        ]
+        typer.echo(f"Dagster UI: http://{host}:{port}  (ready in about 15 s, Ctrl-C stops it)")
+        process = subprocess.Popen(
+            command, cwd=project.root, env=os.environ.copy(), pass_fds=(lock,)
+        )
+        # Ctrl-C reaches the child by itself: it shuts its own processes down, we only wait.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        code = process.wait()
+    if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130):
+        raise typer.Exit(code=1)

@@ -1,0 +1,1 @@
+"""Assets, partitions, resources, checks and schedules, one file per domain."""

@@ -1,0 +1,76 @@
+"""Partitions: few assets, many partitions, so the graph stays one that a person can read.
+
+Only names are read here (the keys of the series file, the names of the study files); nothing
+that grows with the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import dagster as dg
+import yaml
+
+from mc_assets.project import Project
+
+__all__ = [
+    "SEED_BLOCKS",
+    "as_of_dates",
+    "batch_tags",
+    "grouped",
+    "seed_blocks",
+    "series",
+    "series_as_of",
+    "series_years",
+    "studies",
+    "study_seed_blocks",
+    "years",
+]
+
+#: Every study's seeds are split evenly over this many blocks (DESIGN: fixed, project-wide).
+SEED_BLOCKS: Final = 16
+
+
+def _series_keys(project: Project) -> list[str]:
+    """Keys of the series file. What is wrong in it is said when an asset reads it whole."""
+    try:
+        content = yaml.safe_load(project.series.read_text(encoding="utf-8"))
+        entries = content["series"]
+        return [f"{entry['symbol']}@{entry.get('timeframe', '1d')}" for entry in entries]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return []
+
+
+_project = Project.from_environment()
+
+series = dg.StaticPartitionsDefinition(_series_keys(_project))
+studies = dg.StaticPartitionsDefinition(list(_project.study_files))
+seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(SEED_BLOCKS)])
+years = dg.TimeWindowPartitionsDefinition(
+    start="1970", cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1
+)
+as_of_dates = dg.TimeWindowPartitionsDefinition(
+    start="1990-01-01", cron_schedule="0 0 * * 1-5", fmt="%Y-%m-%d", end_offset=1
+)
+
+series_years = dg.MultiPartitionsDefinition({"series": series, "year": years})
+series_as_of = dg.MultiPartitionsDefinition({"as_of": as_of_dates, "series": series})
+study_seed_blocks = dg.MultiPartitionsDefinition({"seed_block": seed_blocks, "study": studies})
+
+
+def batch_tags(first: str, last: str) -> dict[str, str]:
+    """Run tags that make one run out of a range of partitions, as a backfill does."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
+def grouped(keys: Iterable[str], dimension: str) -> Mapping[str, list[dg.MultiPartitionKey]]:
+    """Multi-partition keys of a run by one of their dimensions, in the run's order."""
+    groups: dict[str, list[dg.MultiPartitionKey]] = {}
+    for key in keys:
+        assert isinstance(key, dg.MultiPartitionKey)
+        groups.setdefault(key.keys_by_dimension[dimension], []).append(key)
+    return groups

@@ -1,0 +1,88 @@
+"""The Dagster instance inside the data folder: prepared by us, so history survives a restart."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mc_assets.project import Project
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+__all__ = ["open_instance", "prepare_dagster_home", "reap_orphans", "using_dagster_home"]
+
+
+def prepare_dagster_home(project: Project) -> None:
+    """Create DAGSTER_HOME inside the data folder and point this process at it."""
+    home = project.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    template = (project.root / "dagster.yaml").read_bytes()
+    settings = home / "dagster.yaml"
+    if not settings.exists() or settings.read_bytes() != template:
+        shutil.copyfile(project.root / "dagster.yaml", settings)
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+
+
+@contextmanager
+def using_dagster_home(project: Project) -> Iterator[int]:
+    """Hold DAGSTER_HOME as one of its users; reap orphans first where there is no other.
+
+    Yields
+    ------
+    int
+        Descriptor of the lock file. A child process that inherits it is a user too, for as long
+        as it lives.
+    """
+    prepare_dagster_home(project)
+    descriptor = os.open(project.dagster_home / ".in_use", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Somebody else works here, so an unfinished run may well be alive.
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        else:
+            with open_instance(project) as instance:
+                reap_orphans(instance)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def open_instance(project: Project) -> Iterator[dg.DagsterInstance]:
+    """Open the project's instance, closing its database handles at the end."""
+    import dagster as dg
+
+    prepare_dagster_home(project)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def reap_orphans(instance: dg.DagsterInstance) -> int:
+    """Mark runs that a crash left unfinished as failed; return how many.
+
+    Dagster's default launcher has no worker health check, so such runs would stay STARTED for
+    ever and count against the limit of concurrent runs. Call it only while no other process
+    works on the same DAGSTER_HOME.
+    """
+    import dagster as dg
+
+    unfinished = dg.RunsFilter(
+        statuses=[
+            dg.DagsterRunStatus.STARTING,
+            dg.DagsterRunStatus.STARTED,
+            dg.DagsterRunStatus.CANCELING,
+        ]
+    )
+    runs = instance.get_runs(filters=unfinished)
+    for run in runs:
+        instance.report_run_failed(run, "orphaned: the machine or Dagster went away")
+    return len(runs)

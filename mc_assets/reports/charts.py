@@ -1,0 +1,301 @@
+"""Interactive charts of a study: Plotly figures from plain frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+__all__ = [
+    "FAN_LEVELS",
+    "drawdown_distribution",
+    "equity_fan",
+    "fan_quantiles",
+    "parameter_sensitivity",
+    "pnl_histogram",
+]
+
+FAN_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
+
+_BLUE = "#1f5fa8"
+_PALE = "rgba(31, 95, 168, 0.16)"
+_MIDDLE = "rgba(31, 95, 168, 0.30)"
+_RED = "#b3392c"
+_GREY = "#6b7280"
+
+
+def fan_quantiles(equity: pl.DataFrame) -> pl.DataFrame:
+    """Quantiles of equity over simulations at each sampled bar.
+
+    Parameters
+    ----------
+    equity : polars.DataFrame
+        One parameter set's sampled curves: columns ``bar`` and ``equity``.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``bar`` and one column ``q05 … q95`` per level of `FAN_LEVELS`, sorted by bar.
+    """
+    levels = [
+        pl.col("equity").quantile(level, interpolation="linear").alias(f"q{level * 100:02.0f}")
+        for level in FAN_LEVELS
+    ]
+    return equity.group_by("bar").agg(levels).sort("bar")
+
+
+def equity_fan(sets: Sequence[tuple[str, pl.DataFrame]]) -> go.Figure:
+    """Equity quantiles through time, one parameter set at a time, chosen from a menu.
+
+    Parameters
+    ----------
+    sets : sequence of (label, polars.DataFrame)
+        Frames as `fan_quantiles` returns them; the first is shown at the start.
+    """
+    figure = go.Figure()
+    for index, (_, fan) in enumerate(sets):
+        bars = fan["bar"].to_list()
+        for upper, lower, colour, name in (
+            ("q95", "q05", _PALE, "5–95 %"),
+            ("q75", "q25", _MIDDLE, "25–75 %"),
+        ):
+            figure.add_trace(
+                go.Scatter(
+                    x=bars + bars[::-1],
+                    y=fan[upper].to_list() + fan[lower].to_list()[::-1],
+                    fill="toself",
+                    fillcolor=colour,
+                    line={"width": 0},
+                    name=name,
+                    hoverinfo="skip",
+                    visible=index == 0,
+                )
+            )
+        for column, name in (("q05", "5 %"), ("q25", "25 %"), ("q75", "75 %"), ("q95", "95 %")):
+            figure.add_trace(
+                go.Scatter(
+                    x=bars,
+                    y=fan[column].to_list(),
+                    mode="lines",
+                    line={"width": 0.8, "color": _BLUE},
+                    name=name,
+                    showlegend=False,
+                    visible=index == 0,
+                )
+            )
+        figure.add_trace(
+            go.Scatter(
+                x=bars,
+                y=fan["q50"].to_list(),
+                mode="lines",
+                line={"width": 2.4, "color": _BLUE},
+                name="median",
+                visible=index == 0,
+            )
+        )
+    _menu(figure, [label for label, _ in sets], traces_per_set=7)
+    figure.update_layout(xaxis_title="bar", yaxis_title="equity", yaxis_tickformat=",.0f")
+    return _styled(figure)
+
+
+def pnl_histogram(
+    sets: Sequence[tuple[str, pl.Series]], value_at_risk: Sequence[float]
+) -> go.Figure:
+    """Distribution of net P&L over simulations, with the mean and the 95 % value at risk.
+
+    Parameters
+    ----------
+    sets : sequence of (label, polars.Series)
+        Net P&L of each simulation, one entry per parameter set.
+    value_at_risk : sequence of float
+        95 % value at risk of each parameter set, positive for a loss.
+    """
+    figure = go.Figure()
+    for index, (_, pnl) in enumerate(sets):
+        values = pnl.drop_nulls().to_numpy()
+        heights, edges = np.histogram(values, bins=_bins(values))
+        top = float(heights.max(initial=1))
+        figure.add_trace(
+            go.Bar(
+                x=(edges[:-1] + edges[1:]) / 2,
+                y=heights,
+                width=np.diff(edges) * 0.96,
+                marker_color=_BLUE,
+                name="simulations",
+                showlegend=False,
+                visible=index == 0,
+            )
+        )
+        mean = float(values.mean()) if len(values) else 0.0
+        for x, name, colour in (
+            (mean, "mean", _GREY),
+            (-value_at_risk[index], "95 % value at risk", _RED),
+        ):
+            figure.add_trace(
+                go.Scatter(
+                    x=[x, x],
+                    y=[0, top * 1.05],
+                    mode="lines",
+                    line={"color": colour, "width": 2, "dash": "dash"},
+                    name=name,
+                    visible=index == 0,
+                )
+            )
+    _menu(figure, [label for label, _ in sets], traces_per_set=3)
+    figure.update_layout(
+        xaxis_title="net P&L", yaxis_title="simulations", xaxis_tickformat=",.0f", bargap=0
+    )
+    return _styled(figure)
+
+
+def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
+    """Maximum drawdown over simulations, one box per parameter set."""
+    figure = go.Figure()
+    for label, drawdown in sets:
+        values = drawdown.drop_nulls().to_numpy()
+        low, first, middle, third, high = (
+            np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]) if len(values) else [np.nan] * 5
+        )
+        figure.add_trace(
+            go.Box(
+                name=label,
+                q1=[first],
+                median=[middle],
+                q3=[third],
+                lowerfence=[low],
+                upperfence=[high],
+                marker_color=_BLUE,
+                fillcolor=_MIDDLE,
+                showlegend=False,
+            )
+        )
+    figure.update_layout(yaxis_title="maximum drawdown (whiskers: 5–95 %)", yaxis_tickformat=".0%")
+    return _styled(figure)
+
+
+def parameter_sensitivity(
+    table: pl.DataFrame, parameters: Sequence[str], value: str, error: str
+) -> go.Figure:
+    """Mean of a statistic against the swept parameters, with its Monte Carlo error.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        One row per parameter set: the swept parameters, `value` and its standard error `error`.
+    parameters : sequence of str
+        Names of the parameters that take more than one value. One gives a line with 95 % error
+        bars, two a heat map; with more, the first two are shown and the rest averaged.
+    value, error : str
+        Column of the estimate and of its standard error.
+    """
+    if len(parameters) >= 2:
+        return _sensitivity_map(table, parameters[0], parameters[1], value, error)
+    if parameters:
+        ordered = table.sort(parameters[0])
+        labels = ordered[parameters[0]].to_list()
+    else:
+        ordered, labels = table, ["all"]
+    figure = go.Figure(
+        go.Scatter(
+            x=labels,
+            y=ordered[value].to_list(),
+            error_y={"type": "data", "array": (1.96 * ordered[error]).to_list()},
+            mode="lines+markers" if len(labels) > 1 else "markers",
+            marker={"size": 9, "color": _BLUE},
+            line={"color": _BLUE},
+            showlegend=False,
+        )
+    )
+    if not parameters:
+        figure.update_xaxes(type="category")
+    figure.update_layout(
+        xaxis_title=parameters[0] if parameters else "",
+        yaxis_title="mean net P&L (bars: 95 % interval)",
+        yaxis_tickformat=",.0f",
+    )
+    return _styled(figure)
+
+
+def _sensitivity_map(
+    table: pl.DataFrame, across: str, down: str, value: str, error: str
+) -> go.Figure:
+    cells = table.group_by([across, down]).agg(
+        pl.col(value).mean(), (pl.col(error).pow(2).sum().sqrt() / pl.len()).alias(error)
+    )
+    columns = sorted(cells[across].unique().to_list(), key=_order)
+    rows = sorted(cells[down].unique().to_list(), key=_order)
+    found = {(row[across], row[down]): row for row in cells.iter_rows(named=True)}
+    grid = [[found[c, r][value] if (c, r) in found else None for c in columns] for r in rows]
+    text = [
+        [
+            f"{found[c, r][value]:,.0f}<br>± {found[c, r][error]:,.0f}" if (c, r) in found else ""
+            for c in columns
+        ]
+        for r in rows
+    ]
+    limit = max((abs(cell) for line in grid for cell in line if cell is not None), default=1.0)
+    figure = go.Figure(
+        go.Heatmap(
+            x=[str(column) for column in columns],
+            y=[str(row) for row in rows],
+            z=grid,
+            text=text,
+            texttemplate="%{text}",
+            colorscale="RdBu",
+            zmin=-limit,
+            zmax=limit,
+            colorbar={"title": "mean<br>net P&L", "tickformat": ",.0f"},
+            hovertemplate=f"{across} %{{x}}, {down} %{{y}}<br>%{{z:,.0f}}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(type="category", title=across)
+    figure.update_yaxes(type="category", title=down)
+    return _styled(figure)
+
+
+def _order(value: object) -> tuple[bool, float, str]:
+    number = float(value) if isinstance(value, int | float) else 0.0
+    return value is None, number, str(value)
+
+
+def _bins(values: np.ndarray) -> int:
+    """Freedman-Diaconis number of bins, at least 10 and at most 80."""
+    if len(values) < 2 or values.min() == values.max():
+        return 10
+    low, high = np.quantile(values, [0.25, 0.75])
+    if high == low:
+        return 10
+    width = 2 * (high - low) / len(values) ** (1 / 3)
+    return int(np.clip(np.ceil((values.max() - values.min()) / width), 10, 80))
+
+
+def _menu(figure: go.Figure, labels: Sequence[str], *, traces_per_set: int) -> None:
+    """Let one parameter set be chosen; a single one needs no menu."""
+    if len(labels) < 2:
+        return
+    buttons = [
+        {
+            "label": label,
+            "method": "update",
+            "args": [{"visible": [i // traces_per_set == index for i in range(len(figure.data))]}],
+        }
+        for index, label in enumerate(labels)
+    ]
+    figure.update_layout(
+        updatemenus=[
+            {"buttons": buttons, "x": 1.0, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
+        ]
+    )
+
+
+def _styled(figure: go.Figure) -> go.Figure:
+    figure.update_layout(
+        template="plotly_white",
+        height=430,
+        margin={"l": 70, "r": 30, "t": 50, "b": 55},
+        font={"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 13},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    )
+    return figure

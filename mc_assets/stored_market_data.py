@@ -1,0 +1,52 @@
+"""What studies ask for by name, answered from the project's own Parquet files."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Literal
+
+from engine.bars import Bars
+from engine.calibration import Calibration
+from mc_assets.calibration_store import CalibrationStore
+from mc_assets.market_data import BarStore, load_series
+from mc_assets.project import Project
+
+__all__ = ["StoredMarketData"]
+
+
+class StoredMarketData:
+    """Bars and calibrations of a project (`engine.studies.MarketData`).
+
+    Parameters
+    ----------
+    project : Project
+        Where they lie.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._config = load_series(project.series)
+        self._bars = BarStore(project.data)
+        self._calibrations = CalibrationStore(project.data)
+
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """Bars of a series, oldest first.
+
+        Raises
+        ------
+        ValueError
+            If the series is unknown, or has not been ingested.
+        """
+        series = self._config.find(symbol, timeframe)[0]
+        frame = self._bars.read(series.symbol, timeframe)
+        if frame.is_empty():
+            raise ValueError(
+                f"bars of {series.key}: found none, allowed after `mc ingest {series.key}`"
+            )
+        return Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar)
+
+    def calibration(
+        self, symbol: str, timeframe: str, model: str, as_of: Literal["latest"] | datetime.date
+    ) -> Calibration:
+        """Calibration of a model on a series; see `CalibrationStore.find`."""
+        series = self._config.find(symbol, timeframe)[0]
+        return self._calibrations.find(series.symbol, timeframe, model, as_of)

@@ -1,0 +1,136 @@
+"""The DuckDB file: rebuilt from Parquet, swapped in whole, opened read-only by everyone.
+
+Readers keep the file they opened, so they never block the nightly run, nor it them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from mc_assets.project import Project
+
+__all__ = ["PublishedTable", "publish_warehouse", "query_warehouse"]
+
+_INPUT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table or view of the warehouse.
+
+    Parameters
+    ----------
+    name : str
+        Its name: the stem of its file in ``sql/``.
+    rows : int or None
+        Rows, or None where its Parquet files do not exist yet.
+    """
+
+    name: str
+    rows: int | None
+
+
+def publish_warehouse(project: Project) -> list[PublishedTable]:
+    """Build every table of ``sql/`` in a new DuckDB file and swap it in.
+
+    A file may read other tables by name and Parquet by placeholder, such as ``{bars}``, which
+    stands for a list of file patterns. Tables whose files do not exist yet, and those that read such
+    tables, are left out.
+    """
+    target = project.warehouse
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.next")
+    fresh.unlink(missing_ok=True)
+    try:
+        with duckdb.connect(str(fresh)) as connection:
+            tables = _build(connection, project)
+        os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return tables
+
+
+def query_warehouse(project: Project, query: str) -> pl.DataFrame:
+    """Answer a query from the published file.
+
+    Raises
+    ------
+    ValueError
+        If nothing was published yet, the query is wrong, or it returns no table.
+    """
+    if not project.warehouse.exists():
+        raise ValueError(f"warehouse: found no {project.warehouse}, allowed after `mc run`")
+    with duckdb.connect(str(project.warehouse), read_only=True) as connection:
+        try:
+            relation = connection.sql(query)
+            if relation is None:
+                raise ValueError("query: found a statement without a result, allowed a SELECT")
+            return relation.pl()
+        except duckdb.Error as error:
+            raise ValueError(f"query: {str(error).strip()}") from None
+
+
+def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[PublishedTable]:
+    published: list[PublishedTable] = []
+    absent: set[str] = set()
+    for path in _in_order(project.sql):
+        name = path.stem
+        text = path.read_text(encoding="utf-8")
+        inputs = {word: _parquet_globs(project, word) for word in set(_INPUT.findall(text))}
+        needs = _tables_read(text)
+        if not all(inputs.values()) or needs & absent:
+            absent.add(name)
+            published.append(PublishedTable(name, None))
+            continue
+        connection.execute(_INPUT.sub(lambda found: _as_list(inputs[found.group(1)]), text))
+        count = connection.sql(f'SELECT count(*) FROM "{name}"').fetchone()
+        assert count is not None
+        published.append(PublishedTable(name, int(count[0])))
+    return published
+
+
+def _in_order(folder: Path) -> list[Path]:
+    """SQL files, each after the tables that it reads."""
+    waiting = {path.stem: path for path in sorted(folder.glob("*.sql"))}
+    needs = {
+        name: (_tables_read(path.read_text(encoding="utf-8")) & set(waiting)) - {name}
+        for name, path in waiting.items()
+    }
+    ordered: list[Path] = []
+    while waiting:
+        ready = [name for name in waiting if not needs[name] & set(waiting)]
+        if not ready:
+            raise ValueError(f"sql: found a circle among {sorted(waiting)}, allowed none")
+        ordered += [waiting.pop(name) for name in ready]
+    return ordered
+
+
+def _tables_read(text: str) -> set[str]:
+    code = re.sub(r"--[^\n]*", "", text)
+    return set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)\b(?!\s*\()", code, flags=re.IGNORECASE))
+
+
+def _parquet_globs(project: Project, dataset: str) -> list[str]:
+    """Patterns behind a placeholder, each of which matches a file."""
+    if dataset in {"results", "equity", "trades"}:
+        from engine.studies import current_folders
+
+        folders = current_folders(project.data, table=dataset)
+    else:
+        folders = [project.data / dataset]
+    return [
+        str(folder / "**" / "*.parquet")
+        for folder in folders
+        if next(folder.rglob("*.parquet"), None) is not None
+    ]
+
+
+def _as_list(globs: list[str]) -> str:
+    quoted = (pattern.replace("'", "''") for pattern in globs)
+    return "[" + ", ".join(f"'{pattern}'" for pattern in quoted) + "]"

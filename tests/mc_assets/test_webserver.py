@@ -1,0 +1,98 @@
+"""The Dagster UI's webserver answers for the project's assets."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ASSETS = {
+    *("raw_bars", "bars", "calibrations", "simulations"),
+    *("statistics", "reports", "warehouse"),
+}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def webserver(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("dagster_home")
+    (home / "dagster.yaml").write_text((project / "dagster.yaml").read_text())
+    port = _free_port()
+    command = [
+        sys.executable,
+        *("-m", "dagster_webserver", "-w", str(project / "workspace.yaml")),
+        *("-h", "127.0.0.1", "-p", str(port)),
+    ]
+    environment = os.environ | {"DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"}
+    log = (home / "webserver.log").open("wb")
+    process = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            assert process.poll() is None, (home / "webserver.log").read_text()[-3000:]
+            try:
+                urllib.request.urlopen(f"{address}/server_info", timeout=5).read()
+                break
+            except (urllib.error.URLError, OSError):
+                assert time.monotonic() < deadline, "the webserver did not answer in 120 s"
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+def _ask(address: str, query: str) -> dict:
+    request = urllib.request.Request(
+        f"{address}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())["data"]
+
+
+def test_the_webserver_lists_the_assets_with_their_groups_kinds_and_owners(webserver: str) -> None:
+    found = _ask(
+        webserver,
+        """{ assetNodes { assetKey { path } groupName kinds description isPartitioned
+             owners { __typename } } }""",
+    )["assetNodes"]
+    nodes = {node["assetKey"]["path"][-1]: node for node in found}
+    assert set(nodes) >= ASSETS
+    for name in ASSETS:
+        node = nodes[name]
+        assert node["description"], name
+        assert node["groupName"] != "default", name
+        assert node["kinds"], name
+        assert node["owners"], name
+        assert node["isPartitioned"] == (name != "warehouse"), name
+
+
+def test_the_webserver_lists_the_jobs_and_the_nightly_schedules(webserver: str) -> None:
+    found = _ask(
+        webserver,
+        """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+             jobs { name } schedules { name cronSchedule executionTimezone } } } } }""",
+    )["repositoriesOrError"]["nodes"]
+    assert len(found) == 1
+    assert {"ingest", "recalibrate", "publish"} <= {job["name"] for job in found[0]["jobs"]}
+    schedules = {schedule["name"]: schedule for schedule in found[0]["schedules"]}
+    assert {"nightly_ingest", "nightly_recalibration"} <= set(schedules)
+    assert schedules["nightly_recalibration"]["executionTimezone"] == "America/New_York"

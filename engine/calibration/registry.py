@@ -19,6 +19,8 @@ Estimator = Callable[..., Calibration]
 _BUILT_IN: dict[str, str] = {
     "gbm": "engine.calibration.gbm:estimate_gbm",
     "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
+    "schwartz_1f": "engine.calibration.schwartz_1f:estimate_schwartz_1f",
+    "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",
 }
 _ADDED: dict[str, Estimator] = {}
 
@@ -76,8 +78,7 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     """
     function = estimator(model)
     allowed = inspect.signature(function).parameters
-    flexible = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in allowed.values())
-    unknown = [] if flexible else [name for name in options if name not in allowed]
+    unknown = [name for name in options if name not in allowed]
     if unknown:
         names = ", ".join(list(allowed)[1:])
         raise ValueError(f"option of {model}: found {unknown[0]!r}, allowed {names}")

@@ -1,0 +1,267 @@
+"""Maximum likelihood of a factor model on a futures panel: what the models share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calibration.futures_panel import FuturesPanel
+from engine.calibration.kalman import CurveModel, FilterResult, Gradient, filter_curve, score_curve
+from engine.calibration.optimise import Optimum, covariance_of, maximise
+from engine.calibration.transforms import Transforms
+from engine.calibration.window import Window
+
+__all__ = ["CurveData", "CurveFit", "FactorModel", "Initial", "Measurement", "fit_curve"]
+
+Array = NDArray[np.float64]
+Measurement = Literal["per_contract", "common"] | Sequence[float]
+Initial = Literal["diffuse", "first_price"] | tuple[Sequence[float], Sequence[Sequence[float]]]
+
+# Below this a measurement error no longer changes the likelihood of prices quoted to a cent.
+_SMALLEST_SD = 1e-6
+_LARGEST_SD = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class CurveData:
+    """A panel made ready for the filter.
+
+    Parameters
+    ----------
+    panel : FuturesPanel
+        The rows of the window.
+    y : ndarray, shape (rows, contracts)
+        Log prices, NaN where missing.
+    years : ndarray, shape (rows, contracts)
+        Years to expiry, 0 where missing.
+    steps : ndarray, shape (rows,)
+        Years since the row before.
+    groups : ndarray of int64, shape (rows, contracts)
+        Measurement error group of each price.
+    group_count : int
+        Number of groups.
+    initial : Initial
+        State before the first row.
+    """
+
+    panel: FuturesPanel
+    y: Array
+    years: Array
+    steps: Array
+    groups: NDArray[np.int64]
+    group_count: int
+    initial: Initial
+
+    @classmethod
+    def of(
+        cls,
+        panel: FuturesPanel,
+        *,
+        as_of: date | None = None,
+        window: str | Window = "full",
+        non_positive: Literal["error", "exclude"] = "error",
+        measurement: Measurement = "per_contract",
+        initial: Initial = "diffuse",
+        minimum: int = 1,
+        contracts: int = 1,
+    ) -> CurveData:
+        """Cut a panel at `as_of`, to a window.
+
+        Raises
+        ------
+        ValueError
+            If fewer than `minimum` rows or `contracts` distinct maturities are left.
+        """
+        if as_of is not None:
+            panel = panel.up_to(as_of)
+        span = Window.parse(window)
+        if span.kind == "exponential":
+            raise ValueError("window: found exponential, allowed full, expanding, rolling:Ny")
+        if span.kind == "rolling" and len(panel):
+            age = np.array([(panel.last_date - day).days for day in panel.dates])
+            panel = panel.rows(slice(int(np.sum(age >= span.years * 365.25)), None))
+        y = panel.log_prices(non_positive)
+        seen = ~np.isnan(y)
+        filled = int(seen.any(axis=1).sum()) if y.size else 0
+        if filled < minimum:
+            raise ValueError(
+                f"{panel.symbol} panel: found {filled} rows with prices, allowed >= {minimum}"
+            )
+        several = int((seen.sum(axis=1) >= contracts).sum()) if y.size else 0
+        if 2 * several < filled:
+            raise ValueError(
+                f"{panel.symbol} panel: found {several} of {filled} rows with at least {contracts} "
+                "maturities, allowed at least half"
+            )
+        years = np.where(seen, panel.maturities, 0.0)
+        groups, count = _groups(panel, years, measurement)
+        steps = panel.steps.copy()
+        if len(steps):
+            steps[0] = steps[1] if len(steps) > 1 else 0.0
+        return cls(panel, y, years, steps, groups, count, initial)
+
+    def start(
+        self, mean: Sequence[float], covariance: Sequence[float], one_step: Sequence[float]
+    ) -> tuple[Array, Array, bool]:
+        """Mean and covariance of the states at the first row, and whether the model decides them.
+
+        `mean` and `covariance` are the diffuse choice, `one_step` the noise of one step.
+        """
+        if isinstance(self.initial, str):
+            if self.initial == "diffuse":
+                return np.array(mean), np.array(covariance), True
+            if self.initial == "first_price":
+                first = self.y[0][~np.isnan(self.y[0])]
+                return np.array([0.0, float(first[0])]), np.array(one_step), False
+            raise ValueError(
+                f"initial: found {self.initial!r}, allowed diffuse, first_price or "
+                "(mean, covariance)"
+            )
+        given = np.atleast_2d(np.asarray(self.initial[1], dtype=np.float64))
+        centre = np.atleast_1d(np.asarray(self.initial[0], dtype=np.float64))
+        if len(centre) == 1:
+            return np.array([centre[0], 0.0]), np.array([given[0, 0], 0.0, 0.0]), False
+        return centre, np.array([given[0, 0], given[0, 1], given[1, 1]]), False
+
+
+class FactorModel(Protocol):
+    """A factor model of the futures curve, as the optimiser needs it."""
+
+    names: tuple[str, ...]
+    transforms: Transforms
+    lower: Array
+    upper: Array
+
+    def build(self, natural: Array, h: Array, data: CurveData) -> CurveModel:
+        """State space at these parameters and measurement variances."""
+        ...
+
+    def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
+        """Turn the derivative by the state space into that by the parameters."""
+        ...
+
+    def starts(self, data: CurveData) -> list[Array]:
+        """List fixed starting parameters for this panel."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class CurveFit:
+    """A fitted factor model.
+
+    Parameters
+    ----------
+    parameters : ndarray, shape (k,)
+        Maximum likelihood estimates.
+    covariance : ndarray, shape (k, k)
+        Their covariance.
+    measurement_sd : ndarray, shape (groups,)
+        Measurement errors, log units.
+    optimum : Optimum
+        The optimiser's report.
+    filtered : FilterResult
+        States at the optimum.
+    diagnostics : dict
+        Convergence, measurement errors and fit errors per column.
+    """
+
+    parameters: Array
+    covariance: Array
+    measurement_sd: Array
+    optimum: Optimum
+    filtered: FilterResult
+    diagnostics: dict[str, Any]
+
+
+def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
+    """Maximise the likelihood of a panel from the model's starts.
+
+    Each start is tried with equal measurement errors; the first also with one column nearly
+    exact in turn, since which column the factors pass through is what local optima differ in.
+    """
+    k = len(model.names)
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        natural = model.transforms.to_natural(theta[:k])
+        sd = np.exp(theta[k:])
+        value, gradient = score_curve(data.y, model.build(natural, sd**2, data))
+        inner = model.pull(natural, data, gradient) * model.transforms.slope(natural)
+        return value, np.concatenate((inner, gradient.h * 2.0 * sd**2))
+
+    lower = np.concatenate((model.lower, np.full(data.group_count, np.log(_SMALLEST_SD))))
+    upper = np.concatenate((model.upper, np.full(data.group_count, np.log(_LARGEST_SD))))
+    starts = []
+    naturals = model.starts(data)
+    for natural in naturals:
+        level = np.full(data.group_count, np.log(0.02))
+        starts.append(np.concatenate((model.transforms.to_theta(natural), level)))
+    if data.group_count > 1:
+        picks = np.unique(np.linspace(0, data.group_count - 1, 5).round().astype(int))
+        for pick in picks:
+            level = np.full(data.group_count, np.log(0.02))
+            level[pick] = np.log(0.001)
+            starts.append(np.concatenate((model.transforms.to_theta(naturals[0]), level)))
+    optimum = maximise(objective, starts, lower, upper, iterations=150, finalists=3)
+    natural = model.transforms.to_natural(optimum.theta[:k])
+    sd = np.exp(optimum.theta[k:])
+    jacobian = np.zeros((k, len(optimum.theta)))
+    jacobian[:, :k] = np.diag(model.transforms.slope(natural))
+    filtered = filter_curve(data.y, model.build(natural, sd**2, data))
+    diagnostics = optimum.report() | {
+        "measurement_sd": sd.tolist(),
+        "fit": _fit_errors(model.build(natural, sd**2, data), filtered, data),
+        "prices": int((~np.isnan(data.y)).sum()),
+        "first_row": data.panel.dates[0].isoformat(),
+        "last_row": data.panel.last_date.isoformat(),
+    }
+    return CurveFit(natural, covariance_of(optimum, jacobian), sd, optimum, filtered, diagnostics)
+
+
+def _groups(
+    panel: FuturesPanel, years: Array, measurement: Measurement
+) -> tuple[NDArray[np.int64], int]:
+    shape = panel.prices.shape
+    if isinstance(measurement, str):
+        if measurement == "per_contract":
+            columns = np.arange(shape[1], dtype=np.int64)
+            return np.ascontiguousarray(np.broadcast_to(columns, shape)), shape[1]
+        if measurement == "common":
+            return np.zeros(shape, dtype=np.int64), 1
+        raise ValueError(
+            f"measurement: found {measurement!r}, allowed per_contract, common or upper bounds of "
+            "maturity groups in years"
+        )
+    bounds = np.asarray(measurement, dtype=np.float64)
+    if len(bounds) == 0 or not np.all(np.diff(bounds) > 0.0) or years.max() >= bounds[-1]:
+        raise ValueError(
+            f"measurement: found bounds {bounds.tolist()}, allowed increasing, the last beyond "
+            f"the longest maturity {years.max():.4g}"
+        )
+    return np.searchsorted(bounds, years, side="right").astype(np.int64), len(bounds)
+
+
+def _fit_errors(
+    model: CurveModel, filtered: FilterResult, data: CurveData
+) -> dict[str, dict[str, float]]:
+    """Observed minus fitted log prices at the filtered states, per column."""
+    chi, xi = filtered.states[:, :1], filtered.states[:, 1:]
+    errors = data.y - (model.z * chi + model.second * xi + model.d)
+    fit = {}
+    for j, label in enumerate(data.panel.labels):
+        own = errors[:, j][~np.isnan(errors[:, j])]
+        if len(own) == 0:
+            continue
+        seen = ~np.isnan(data.y[:, j])
+        fit[label] = {
+            "n": len(own),
+            "mean_maturity": float(data.years[seen, j].mean()),
+            "mean_error": float(own.mean()),
+            "sd_error": float(own.std()),
+            "mean_abs_error": float(np.abs(own).mean()),
+        }
+    return fit

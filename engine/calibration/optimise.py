@@ -1,0 +1,259 @@
+"""Maximum likelihood from many starts, and the errors that its curvature gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+__all__ = ["Optimum", "covariance_of", "maximise"]
+
+Array = NDArray[np.float64]
+Objective = Callable[[Array], tuple[float, Array]]
+
+# Half the squared Newton step in the metric of the curvature: what a last step would still gain.
+_GAIN = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Best point found.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (k,)
+        Where.
+    value : float
+        Log likelihood there.
+    gradient : ndarray, shape (k,)
+        Its derivative there.
+    hessian : ndarray, shape (k, k)
+        Second derivative of minus the log likelihood.
+    free : ndarray of bool, shape (k,)
+        False where a bound holds the parameter.
+    gain : float
+        What one more Newton step would add to the log likelihood, to second order.
+    converged : bool
+        Whether that is negligible and the curvature is positive.
+    start_values : tuple of float
+        Log likelihood reached from each start.
+    evaluations : int
+        Likelihoods (with gradient) computed.
+    """
+
+    theta: Array
+    value: float
+    gradient: Array
+    hessian: Array
+    free: NDArray[np.bool_]
+    gain: float
+    converged: bool
+    start_values: tuple[float, ...]
+    evaluations: int
+
+    def report(self) -> dict[str, Any]:
+        """Convergence report for a calibration's diagnostics."""
+        reached = [value for value in self.start_values if np.isfinite(value)]
+        return {
+            "converged": self.converged,
+            "evaluations": self.evaluations,
+            "expected_gain": self.gain,
+            "starts": len(self.start_values),
+            "starts_at_optimum": sum(value > self.value - 0.01 for value in reached),
+            "at_bound": int((~self.free).sum()),
+        }
+
+
+def maximise(
+    objective: Objective,
+    starts: Sequence[Array],
+    lower: Array,
+    upper: Array,
+    *,
+    iterations: int = 60,
+    finalists: int = 2,
+) -> Optimum:
+    """Climb from every start, take the best to convergence.
+
+    Quasi-Newton steps from each start, then Newton steps with the exact gradient's differences as
+    curvature, which do not mind how differently the parameters are scaled.
+
+    Parameters
+    ----------
+    objective : callable
+        ``theta -> (log likelihood, gradient)``; not finite where undefined.
+    starts : sequence of ndarray, shape (k,)
+        Fixed starting points: the result is a function of the data and these alone.
+    lower, upper : ndarray, shape (k,)
+        Bounds.
+    iterations : int
+        Quasi-Newton iterations from each start.
+    finalists : int
+        How many of the best are taken on by Newton's method.
+
+    Raises
+    ------
+    ValueError
+        If no start has a finite likelihood.
+    """
+    count = 0
+
+    def negative(theta: Array) -> tuple[float, Array]:
+        nonlocal count
+        count += 1
+        value, gradient = objective(theta)
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+            return 1e300, np.zeros_like(theta)
+        return -value, -gradient
+
+    bounds = list(zip(lower, upper, strict=True))
+    reached: list[tuple[float, Array]] = []
+    for start in starts:
+        result = minimize(
+            negative,
+            np.clip(start, lower, upper),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": iterations, "ftol": 1e-11, "gtol": 1e-7, "maxcor": 20},
+        )
+        reached.append((float(result.fun), np.asarray(result.x, dtype=np.float64)))
+    order = sorted(range(len(reached)), key=lambda i: reached[i][0])
+    if reached[order[0]][0] >= 1e299:
+        raise ValueError("likelihood: found no start with a finite value, allowed at least one")
+    best: Optimum | None = None
+    tried: list[Array] = []
+    for i in order:
+        if len(tried) == finalists:
+            break
+        # Starts that have met are one finalist.
+        if any(np.allclose(reached[i][1], seen, rtol=1e-3, atol=1e-3) for seen in tried):
+            continue
+        if reached[i][0] >= 1e299:
+            break
+        tried.append(reached[i][1])
+        found = _newton(negative, reached[i][1], lower, upper)
+        reached[i] = (-found.value, found.theta)
+        if best is None or found.value > best.value:
+            best = found
+    assert best is not None
+    return Optimum(
+        theta=best.theta,
+        value=best.value,
+        gradient=best.gradient,
+        hessian=best.hessian,
+        free=best.free,
+        gain=best.gain,
+        converged=best.converged,
+        start_values=tuple(-value if value < 1e299 else -np.inf for value, _ in reached),
+        evaluations=count,
+    )
+
+
+def covariance_of(optimum: Optimum, jacobian: Array | None = None) -> Array:
+    """Covariance of the estimates: the inverse curvature, carried through a change of variables.
+
+    Parameters
+    ----------
+    optimum : Optimum
+        Of the likelihood in the optimiser's variables.
+    jacobian : ndarray, shape (p, k), optional
+        Derivative of the reported parameters with respect to the optimiser's variables.
+
+    Returns
+    -------
+    ndarray, shape (p, p)
+        NaN where the curvature does not determine a parameter; a parameter held by its bound
+        counts as known.
+    """
+    free = np.flatnonzero(optimum.free)
+    k = len(optimum.theta)
+    covariance = np.zeros((k, k))
+    if len(free):
+        hessian = optimum.hessian[np.ix_(free, free)]
+        scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
+        values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+        if values[0] > 1e-12:
+            inside = (vectors / values) @ vectors.T / np.outer(scale, scale)
+        else:
+            inside = np.full((len(free), len(free)), np.nan)
+        covariance[np.ix_(free, free)] = inside
+    if jacobian is None:
+        return covariance
+    # A zero in the Jacobian keeps an undetermined parameter from spoiling the others.
+    touched = np.abs(jacobian) > 0.0
+    clean = np.where(np.isfinite(covariance), covariance, 0.0)
+    carried = jacobian @ clean @ jacobian.T
+    spoiled = touched @ ~np.isfinite(np.diag(covariance))
+    carried[spoiled, :] = np.nan
+    carried[:, spoiled] = np.nan
+    return np.asarray(carried)
+
+
+def _newton(
+    negative: Callable[[Array], tuple[float, Array]], theta: Array, lower: Array, upper: Array
+) -> Optimum:
+    value, gradient = negative(theta)
+    free = np.ones(len(theta), dtype=np.bool_)
+    hessian = np.eye(len(theta))
+    gain, positive = np.inf, False
+    for _ in range(30):
+        low = (theta <= lower) & (gradient > 0.0)
+        high = (theta >= upper) & (gradient < 0.0)
+        free = ~(low | high)
+        hessian = _hessian(negative, theta, lower, upper)
+        index = np.flatnonzero(free)
+        if len(index) == 0:
+            gain, positive = 0.0, True
+            break
+        inner = hessian[np.ix_(index, index)]
+        scale = np.sqrt(np.maximum(np.abs(np.diag(inner)), 1e-12))
+        values, vectors = np.linalg.eigh(inner / np.outer(scale, scale))
+        positive = bool(values[0] > 1e-10)
+        slope = vectors.T @ (gradient[index] / scale)
+        step = np.zeros(len(theta))
+        step[index] = -(vectors @ (slope / np.maximum(np.abs(values), 1e-6))) / scale
+        gain = float(0.5 * np.sum(slope**2 / np.maximum(np.abs(values), 1e-6)))
+        if gain < _GAIN and positive:
+            break
+        factor = 1.0
+        for _ in range(25):
+            trial = np.clip(theta + factor * step, lower, upper)
+            trial_value, trial_gradient = negative(trial)
+            if trial_value < value:
+                break
+            factor *= 0.4
+        else:
+            break
+        theta, value, gradient = trial, trial_value, trial_gradient
+    return Optimum(
+        theta=theta,
+        value=-value,
+        gradient=-gradient,
+        hessian=hessian,
+        free=free,
+        gain=gain,
+        converged=bool(positive and gain < 1e-4),
+        start_values=(),
+        evaluations=0,
+    )
+
+
+def _hessian(
+    negative: Callable[[Array], tuple[float, Array]], theta: Array, lower: Array, upper: Array
+) -> Array:
+    """Differences of the exact gradient, kept inside the bounds."""
+    k = len(theta)
+    hessian = np.empty((k, k))
+    for i in range(k):
+        step = 1e-5 * max(1.0, abs(theta[i]))
+        above, below = theta.copy(), theta.copy()
+        above[i] = min(theta[i] + step, upper[i])
+        below[i] = max(theta[i] - step, lower[i])
+        width = above[i] - below[i]
+        hessian[i] = (negative(above)[1] - negative(below)[1]) / width
+    return 0.5 * (hessian + hessian.T)

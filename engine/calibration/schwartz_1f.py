@@ -1,0 +1,342 @@
+"""Schwartz one-factor model: exact likelihood on spot prices, Kalman filter on a futures panel."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from engine.bars import Bars
+from engine.calibration.calibration import Calibration
+from engine.calibration.curve_fit import CurveData, Initial, Measurement, fit_curve
+from engine.calibration.futures_panel import FuturesPanel
+from engine.calibration.kalman import CurveModel, Gradient
+from engine.calibration.sample import SpotSample
+from engine.calibration.schwartz_smith import curve_moments
+from engine.calibration.transforms import Transforms
+from engine.calibration.window import Window
+
+__all__ = ["Schwartz1F", "estimate_schwartz_1f", "kappa_bias"]
+
+Array = NDArray[np.float64]
+
+
+def estimate_schwartz_1f(
+    data: Bars | FuturesPanel,
+    *,
+    as_of: date | None = None,
+    window: str | Window = "full",
+    non_positive: Literal["error", "exclude"] | float = "error",
+    minimum: int = 60,
+    overnight: Literal["exclude", "include"] = "exclude",
+    bias_correction: Literal["none", "analytic"] = "none",
+    measurement: Measurement = "per_contract",
+    initial: Initial = "diffuse",
+) -> Calibration:
+    r"""Estimate the Schwartz one-factor model.
+
+    Parameters
+    ----------
+    data : Bars or FuturesPanel
+        Spot bars: exact likelihood of the Ornstein-Uhlenbeck log price. A futures panel: Kalman
+        filter.
+    as_of, window, non_positive, minimum
+        See `SpotSample.from_bars`; a panel takes "error" or "exclude" and no weights.
+    overnight, bias_correction
+        Spot bars only; the correction is "none" or "analytic" (see Notes).
+    measurement, initial
+        Futures panel only, see `estimate_schwartz_smith`.
+
+    Returns
+    -------
+    Calibration
+        ``kappa``, ``mu``, ``sigma`` and, from a panel, the market price of risk ``lambda_``.
+
+    Notes
+    -----
+    :math:`dS = \kappa(\mu - \ln S) S dt + \sigma S dz` [1]_, so that
+    :math:`X = \ln S` reverts to :math:`\alpha = \mu - \sigma^2 / 2\kappa`. On spot prices the
+    estimate of kappa is biased upwards by about 4 / T (T in years) [2]_: the bias is reported,
+    and subtracted when asked.
+
+    References
+    ----------
+    .. [1] Schwartz, E. (1997). The Stochastic Behavior of Commodity Prices. Journal of Finance
+       52, 923-973.
+    .. [2] Tang, C., Chen, S. (2009). Parameter estimation and bias correction for diffusion
+       processes. Journal of Econometrics 149, 65-81.
+    """
+    if isinstance(data, FuturesPanel):
+        if non_positive not in ("error", "exclude"):
+            raise ValueError(
+                f"non_positive: found {non_positive!r}, allowed error, exclude for a panel"
+            )
+        return _from_panel(
+            data,
+            as_of=as_of,
+            window=window,
+            non_positive=non_positive,
+            measurement=measurement,
+            initial=initial,
+            minimum=minimum,
+        )
+    if bias_correction not in ("none", "analytic"):
+        raise ValueError(f"bias_correction: found {bias_correction!r}, allowed none, analytic")
+    sample = SpotSample.from_bars(
+        data,
+        as_of=as_of,
+        window=window,
+        non_positive=non_positive,
+        overnight=overnight,
+        minimum=minimum,
+    )
+    return _from_spot(sample, corrected=bias_correction == "analytic")
+
+
+def kappa_bias(kappa: float, dt: float, n: int) -> float:
+    """Bias of the maximum likelihood speed of mean reversion, to order 1/n.
+
+    Parameters
+    ----------
+    kappa : float
+        Speed, per year.
+    dt : float
+        Years between observations.
+    n : int
+        Number of steps.
+
+    Notes
+    -----
+    ``(5/2 + exp(kappa dt) + exp(2 kappa dt)/2) / (n dt)`` (Tang and Chen 2009, theorem 3.1.1).
+    """
+    step = min(kappa * dt, 50.0)
+    return (2.5 + math.exp(step) + 0.5 * math.exp(2.0 * step)) / (n * dt)
+
+
+def _from_spot(sample: SpotSample, *, corrected: bool) -> Calibration:
+    kappa = _speed(sample)
+    dt = float(np.average(sample.dt, weights=sample.weights))
+    bias = kappa_bias(kappa, dt, max(int(sample.effective_n), 1))
+    if corrected:
+        if kappa <= bias:
+            raise ValueError(
+                f"{sample.symbol} kappa: found {kappa:.4g} with bias {bias:.4g}, "
+                "allowed a speed of mean reversion that stays positive when corrected"
+            )
+        kappa -= bias
+    alpha, variance, log_likelihood = _profile(kappa, sample)
+    sigma = math.sqrt(variance)
+    covariance = _spot_covariance(kappa, alpha, sigma, sample)
+    mu = alpha + variance / (2.0 * kappa)
+    # mu is a function of alpha, sigma and kappa
+    jacobian = np.array(
+        [
+            [1.0, 0.0, 0.0],
+            [-variance / (2.0 * kappa**2), 1.0, sigma / kappa],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    return Calibration.of(
+        "schwartz_1f",
+        parameters={"kappa": kappa, "mu": mu, "sigma": sigma},
+        covariance=jacobian @ covariance @ jacobian.T,
+        log_likelihood=log_likelihood,
+        diagnostics=sample.diagnostics
+        | {
+            "alpha": alpha,
+            "kappa_bias": bias,
+            "bias_corrected": corrected,
+            "half_life_years": math.log(2.0) / kappa,
+        },
+        start_state={"spot": math.exp(sample.last)},
+        **sample.identity(),
+    )
+
+
+def _speed(sample: SpotSample) -> float:
+    """Maximum likelihood kappa: closed form for equal steps, else one-dimensional search."""
+    x, y, w = sample.start, sample.start + sample.returns, sample.weights
+    centre = np.average(x, weights=w)
+    dx = x - centre
+    slope = float(np.sum(w * dx * y) / np.sum(w * dx * dx))
+    equal = float(sample.dt.max()) <= 1.0000001 * float(sample.dt.min())
+    if not 0.0 < slope < 1.0 and equal:
+        raise ValueError(
+            f"{sample.symbol} log price: found an autoregressive coefficient of {slope:.6g}, "
+            "allowed between 0 and 1 (mean reversion)"
+        )
+    if equal:
+        return -math.log(slope) / float(sample.dt[0])
+    shortest = float(sample.dt.min())
+    low, high = math.log(1e-4), math.log(10.0 / shortest)
+    result = minimize_scalar(
+        lambda u: -_profile(math.exp(u), sample)[2],
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    kappa = math.exp(float(result.x))
+    if float(result.x) < low + 0.01 or float(result.x) > high - 0.01:
+        raise ValueError(
+            f"{sample.symbol} kappa: found the likelihood highest at its bound {kappa:.4g}, "
+            "allowed mean reversion between the bounds"
+        )
+    return kappa
+
+
+def _profile(kappa: float, sample: SpotSample) -> tuple[float, float, float]:
+    """Best alpha and squared sigma at a kappa, and the log likelihood there."""
+    phi = np.exp(-kappa * sample.dt)
+    unit = -np.expm1(-2.0 * kappa * sample.dt) / (2.0 * kappa)
+    y = sample.start * (1.0 - phi) + sample.returns
+    w = sample.weights / unit
+    pull = 1.0 - phi
+    alpha = float(np.sum(w * pull * y) / np.sum(w * pull * pull))
+    count = sample.effective_n
+    variance = float(np.sum(w * (y - alpha * pull) ** 2)) / count
+    log_likelihood = -0.5 * (
+        count * (math.log(2.0 * math.pi * variance) + 1.0)
+        + float(np.sum(sample.weights * np.log(unit)))
+    )
+    return alpha, variance, log_likelihood
+
+
+def _spot_covariance(kappa: float, alpha: float, sigma: float, sample: SpotSample) -> Array:
+    """Inverse of the information about (kappa, alpha, sigma), given the prices before each step."""
+    h, w = sample.dt, sample.weights
+    phi = np.exp(-kappa * h)
+    unit = -np.expm1(-2.0 * kappa * h) / (2.0 * kappa)
+    # derivative of each step's mean and of the log of its variance
+    mean_kappa = -h * phi * (sample.start - alpha)
+    mean_alpha = 1.0 - phi
+    log_variance_kappa = h * phi**2 / (kappa * unit) - 1.0 / kappa
+    log_variance_sigma = np.full(len(h), 2.0 / sigma)
+    means = np.stack([mean_kappa, mean_alpha, np.zeros(len(h))])
+    logs = np.stack([log_variance_kappa, np.zeros(len(h)), log_variance_sigma])
+    information = (means * (w / (sigma**2 * unit))) @ means.T + 0.5 * (logs * w) @ logs.T
+    return np.asarray(np.linalg.inv(information))
+
+
+def _from_panel(
+    panel: FuturesPanel,
+    *,
+    as_of: date | None,
+    window: str | Window,
+    non_positive: Literal["error", "exclude"],
+    measurement: Measurement,
+    initial: Initial,
+    minimum: int,
+) -> Calibration:
+    data = CurveData.of(
+        panel,
+        as_of=as_of,
+        window=window,
+        non_positive=non_positive,
+        measurement=measurement,
+        initial=initial,
+        minimum=minimum,
+        contracts=2,
+    )
+    model = Schwartz1F()
+    fit = fit_curve(model, data)
+    return Calibration.of(
+        "schwartz_1f",
+        symbol=panel.symbol,
+        timeframe=panel.timeframe,
+        as_of=as_of or panel.last_date,
+        parameters=dict(zip(model.names, fit.parameters.tolist(), strict=True)),
+        covariance=fit.covariance,
+        log_likelihood=fit.filtered.log_likelihood,
+        free_parameters=len(model.names) + data.group_count,
+        n=len(data.panel),
+        window=str(Window.parse(window)),
+        diagnostics=fit.diagnostics,
+        start_state={"spot": math.exp(float(fit.filtered.states[-1, 0]))},
+    )
+
+
+class Schwartz1F:
+    r"""The model on a futures curve, as the optimiser needs it (see `FactorModel`).
+
+    :math:`\ln F = e^{-\kappa T} X + (1 - e^{-\kappa T})(\alpha - \lambda)
+    + (1 - e^{-2\kappa T}) \sigma^2 / 4\kappa`.
+    """
+
+    names: tuple[str, ...] = ("kappa", "mu", "sigma", "lambda_")
+    transforms = Transforms(("log", "linear", "log", "linear"))
+    lower = np.array([math.log(1e-3), -50.0, math.log(1e-4), -50.0])
+    upper = np.array([math.log(50.0), 50.0, math.log(10.0), 50.0])
+
+    def build(self, natural: Array, h: Array, data: CurveData) -> CurveModel:
+        """State space at these parameters."""
+        kappa, mu, sigma, lambda_ = natural
+        alpha = mu - sigma**2 / (2.0 * kappa)
+        decay = np.exp(-kappa * data.years)
+        phi = np.exp(-kappa * data.steps)
+        stationary = sigma**2 / (2.0 * kappa)
+        q11 = stationary * (1.0 - phi**2)
+        zeros = np.zeros(len(phi))
+        mean, covariance, _ = data.start((alpha, 0.0), (stationary, 0.0, 0.0), (q11[0], 0.0, 0.0))
+        if data.initial == "first_price":
+            mean = mean[::-1].copy()
+        return CurveModel(
+            z=decay,
+            d=(1.0 - decay) * (alpha - lambda_) + 0.5 * stationary * (1.0 - decay**2),
+            second=0.0,
+            groups=data.groups,
+            h=h,
+            phi=phi,
+            c1=alpha * (1.0 - phi),
+            c2=zeros,
+            q11=q11,
+            q12=zeros,
+            q22=zeros,
+            mean=mean,
+            covariance=covariance,
+        )
+
+    def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
+        """Turn the derivative by the state space into that by `names`."""
+        kappa, mu, sigma, lambda_ = natural
+        alpha = mu - sigma**2 / (2.0 * kappa)
+        decay = np.exp(-kappa * data.years)
+        phi = np.exp(-kappa * data.steps)
+        stationary = sigma**2 / (2.0 * kappa)
+        fall, fall2 = 1.0 - decay, 1.0 - decay**2
+        by_alpha = float(np.sum(gradient.d * fall) + np.sum(gradient.c1 * (1.0 - phi)))
+        noise = gradient.q11.copy()
+        by_stationary = 0.5 * float(np.sum(gradient.d * fall2))
+        if data.initial == "diffuse":
+            by_alpha += float(gradient.mean[0])
+            by_stationary += float(gradient.covariance[0])
+        elif data.initial == "first_price":
+            noise[0] += gradient.covariance[0]
+        by_stationary += float(np.sum(noise * (1.0 - phi**2)))
+        by_kappa = float(
+            np.sum(gradient.d * data.years * decay) * (alpha - lambda_)
+            + np.sum(gradient.d * data.years * decay**2) * stationary
+            - np.sum(gradient.z * data.years * decay)
+            - np.sum(gradient.phi * data.steps * phi)
+            + np.sum(gradient.c1 * data.steps * phi) * alpha
+            + np.sum(noise * 2.0 * data.steps * phi**2) * stationary
+        )
+        # alpha and the stationary variance depend on kappa and sigma themselves
+        by_kappa += (by_alpha - by_stationary) * stationary / kappa
+        by_sigma = (by_stationary - by_alpha) * sigma / kappa
+        by_lambda = -float(np.sum(gradient.d * fall))
+        return np.array([by_kappa, by_alpha, by_sigma, by_lambda])
+
+    def starts(self, data: CurveData) -> list[Array]:
+        """Speeds on a grid, the volatility of the nearest column, the mean log price."""
+        near, _, _, _ = curve_moments(data)
+        level = float(np.nanmean(data.y))
+        sigma = max(near, 0.02)
+        return [
+            np.array([kappa, level + sigma**2 / (2.0 * kappa), sigma, lambda_])
+            for kappa in (0.4, 0.1, 1.0, 2.5)
+            for lambda_ in (0.0, -0.3)
+        ]

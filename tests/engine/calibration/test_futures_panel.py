@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.calibration.curve_fit import CurveData
+from engine.calibration.futures_panel import FuturesPanel
+
+
+def test_nearby_columns_get_the_days_to_the_expiry_of_their_rank():
+    frame = pl.DataFrame(
+        {"date": [date(2020, 1, 20), date(2020, 1, 22)], "CL01": [58.0, 56.0], "CL03": [57.0, 55.0]}
+    )
+    expiries = [date(2020, 3, 20), date(2020, 1, 21), date(2020, 2, 20), date(2020, 4, 21)]
+    panel = FuturesPanel.from_nearby(frame, ["CL01", "CL03"], expiries, symbol="CL")
+    days = np.array([[1.0, 60.0], [29.0, 90.0]])
+    np.testing.assert_allclose(panel.maturities * 365.0, days)
+    assert panel.steps[1] == pytest.approx(2.0 / 365.0)
+
+
+def test_long_rows_become_columns_by_expiry_with_holes():
+    frame = pl.DataFrame(
+        {
+            "date": [date(2020, 1, 1), date(2020, 1, 2), date(2020, 1, 2)],
+            "expiry": [date(2020, 2, 1), date(2020, 3, 1), date(2020, 2, 1)],
+            "price": [50.0, 51.0, 52.0],
+        }
+    )
+    panel = FuturesPanel.from_long(frame)
+    assert panel.labels == ("2020-02-01", "2020-03-01")
+    np.testing.assert_array_equal(panel.prices, [[50.0, np.nan], [52.0, 51.0]])
+    with pytest.raises(ValueError, match="2020-01-02 with expiry 2020-03-01 more than once"):
+        FuturesPanel.from_long(pl.concat([frame, frame[1:2]]))
+
+
+def test_duplicated_dates_are_refused():
+    with pytest.raises(ValueError, match="dates: found 2020-01-01 after 2020-01-01"):
+        FuturesPanel.from_arrays(
+            np.ones((2, 1)), [1.0], dt=0.1, dates=[date(2020, 1, 1), date(2020, 1, 1)]
+        )
+
+
+def test_a_negative_price_is_named_with_its_date_or_left_out():
+    prices = np.array([[20.0, 21.0], [-37.63, 22.0]])
+    days = [date(2020, 4, 17), date(2020, 4, 20)]
+    panel = FuturesPanel.from_arrays(prices, [0.1, 0.5], dates=days, symbol="CL")
+    with pytest.raises(ValueError, match=r"CL F1: found -37\.63 on 2020-04-20, allowed > 0"):
+        panel.log_prices()
+    assert np.isnan(panel.log_prices("exclude")[1, 0])
+
+
+def test_a_price_without_maturity_is_refused():
+    with pytest.raises(ValueError, match=r"maturities: found -0\.1 for F2"):
+        FuturesPanel.from_arrays(np.ones((3, 2)), [0.1, -0.1], dt=0.1)
+
+
+def test_measurement_groups_follow_the_maturity_of_each_price():
+    maturities = np.array([[0.1, 1.2], [0.9, 2.5]])
+    panel = FuturesPanel.from_arrays(np.ones((2, 2)), maturities, dt=0.1)
+    data = CurveData.of(panel, measurement=[1.0, 3.0])
+    np.testing.assert_array_equal(data.groups, [[0, 1], [0, 1]])
+    with pytest.raises(ValueError, match="the last beyond the longest maturity 2.5"):
+        CurveData.of(panel, measurement=[1.0, 2.0])

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from engine.calibration import calibrate, try_calibrate
+from engine.calibration.futures_panel import FuturesPanel
+
+KAPPA, ALPHA, SIGMA = 1.5, 3.0, 0.35
+
+
+def ou_path(rng, n, dt, kappa=KAPPA, alpha=ALPHA, sigma=SIGMA):
+    phi = math.exp(-kappa * dt)
+    sd = sigma * math.sqrt((1.0 - phi**2) / (2.0 * kappa))
+    x = np.empty(n + 1)
+    x[0] = alpha + sigma / math.sqrt(2.0 * kappa) * rng.standard_normal()
+    for i, z in enumerate(rng.standard_normal(n)):
+        x[i + 1] = alpha + (x[i] - alpha) * phi + sd * z
+    return x
+
+
+def test_equal_steps_give_the_regression_of_each_price_on_the_last(make_bars):
+    x = ou_path(np.random.default_rng(1), 2000, 1 / 252)
+    found = calibrate("schwartz_1f", make_bars(np.exp(x)))
+    slope, intercept = np.polyfit(x[:-1], x[1:], 1)
+    residual = x[1:] - intercept - slope * x[:-1]
+    kappa = -math.log(slope) * 252.0
+    sigma = math.sqrt(residual.var() * 2.0 * kappa / (1.0 - slope**2))
+    assert found.parameters["kappa"] == pytest.approx(kappa, rel=1e-9)
+    assert found.parameters["sigma"] == pytest.approx(sigma, rel=1e-9)
+    mu = intercept / (1.0 - slope) + sigma**2 / (2.0 * kappa)
+    assert found.parameters["mu"] == pytest.approx(mu, rel=1e-9)
+    # The regression's own error of the slope, carried to kappa
+    spread = residual.var() / np.sum((x[:-1] - x[:-1].mean()) ** 2)
+    assert found.std_errors["kappa"] == pytest.approx(math.sqrt(spread) / slope * 252.0, rel=0.01)
+
+
+def test_the_bias_of_kappa_is_about_four_over_the_years(make_bars):
+    x = ou_path(np.random.default_rng(2), 2520, 1 / 252)
+    bars = make_bars(np.exp(x))
+    raw = calibrate("schwartz_1f", bars)
+    assert raw.diagnostics["kappa_bias"] == pytest.approx(0.4, rel=0.02)
+    corrected = calibrate("schwartz_1f", bars, bias_correction="analytic")
+    change = raw.parameters["kappa"] - corrected.parameters["kappa"]
+    assert change == pytest.approx(raw.diagnostics["kappa_bias"])
+
+
+def test_a_price_that_does_not_revert_is_a_failed_estimate(make_bars):
+    closes = 100.0 * np.exp(np.linspace(0.0, 1.0, 300) ** 2 * 3.0)
+    found = try_calibrate("schwartz_1f", make_bars(closes))
+    assert found.status == "failed"
+    assert "autoregressive coefficient" in found.reason
+
+
+def test_a_simulated_panel_gives_its_parameters_back():
+    rng = np.random.default_rng(4)
+    dt, lambda_ = 1 / 52, 0.1
+    x = ou_path(rng, 400, dt)
+    years = np.array([0.1, 0.5, 1.0, 2.0])
+    decay = np.exp(-KAPPA * years)
+    constant = (1.0 - decay) * (ALPHA - lambda_) + SIGMA**2 / (4.0 * KAPPA) * (1.0 - decay**2)
+    logs = x[:, None] * decay + constant + 0.01 * rng.standard_normal((401, 4))
+    found = calibrate("schwartz_1f", FuturesPanel.from_arrays(np.exp(logs), years, dt=dt))
+    truth = {"kappa": KAPPA, "sigma": SIGMA, "lambda_": lambda_}
+    truth["mu"] = ALPHA + SIGMA**2 / (2.0 * KAPPA)
+    for name, value in truth.items():
+        assert abs(found.parameters[name] - value) < 4.0 * found.std_errors[name]
+    np.testing.assert_allclose(found.diagnostics["measurement_sd"], 0.01, rtol=0.2)
+
+
+def test_the_oil_panel_gives_the_known_optimum(reference):
+    import polars as pl
+
+    frame = pl.read_csv(reference / "data/futures/ss_oil_stitched.csv", try_parse_dates=True)
+    months = {f"F{k}": k / 12 for k in (1, 5, 9, 13, 17)}
+    found = calibrate("schwartz_1f", FuturesPanel.from_wide(frame, months, dt=5 / 265))
+    # tables/schwartz_1997.json: kappa 0.437, sigma 0.298; only mu - lambda is well determined
+    assert found.parameters["kappa"] == pytest.approx(0.437, abs=0.001)
+    assert found.parameters["sigma"] == pytest.approx(0.298, abs=0.001)
+    gap = found.parameters["mu"] - found.parameters["lambda_"]
+    assert gap == pytest.approx(2.988 + 0.013, abs=0.002)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.calibration import calibrate, try_calibrate
+from engine.calibration.futures_panel import FuturesPanel
+from engine.calibration.schwartz_smith import filter_schwartz_smith, futures_price
+
+MONTHS = {"F1": 1 / 12, "F5": 5 / 12, "F9": 9 / 12, "F13": 13 / 12, "F17": 17 / 12}
+# tables/schwartz_smith_2000.json, table 2, futures 1990-1995
+PUBLISHED = {
+    "kappa": 1.49,
+    "sigma_chi": 0.286,
+    "lambda_chi": 0.157,
+    "mu_xi": -0.0125,
+    "sigma_xi": 0.145,
+    "mu_xi_star": 0.0115,
+    "rho": 0.3,
+}
+
+
+@pytest.fixture(scope="module")
+def oil(reference) -> FuturesPanel:
+    frame = pl.read_csv(reference / "data/futures/ss_oil_stitched.csv", try_parse_dates=True)
+    return FuturesPanel.from_wide(frame, MONTHS, dt=5 / 265, symbol="CL", timeframe="1w")
+
+
+def test_the_optimum_beats_the_published_estimates_and_is_near_them(oil):
+    published = filter_schwartz_smith(oil, PUBLISHED, [0.042, 0.006, 0.003, 1e-6, 0.004])
+    found = calibrate("schwartz_smith", oil)
+    assert found.log_likelihood > published.log_likelihood
+    assert found.diagnostics["converged"]
+    assert found.diagnostics["starts_at_optimum"] >= 5
+    # The paper's panel is a few weeks shorter and rounds its estimates.
+    assert found.parameters["kappa"] == pytest.approx(1.49, abs=0.05)
+    for name in ("sigma_chi", "sigma_xi", "mu_xi_star", "mu_xi"):
+        assert found.parameters[name] == pytest.approx(PUBLISHED[name], abs=0.04)
+    # table 3: mean, standard deviation and mean absolute error of the fit
+    assert found.diagnostics["fit"]["F1"]["sd_error"] == pytest.approx(0.0414, abs=0.001)
+    assert found.diagnostics["fit"]["F1"]["mean_abs_error"] == pytest.approx(0.0314, abs=0.001)
+    assert found.diagnostics["fit"]["F17"]["sd_error"] == pytest.approx(0.0035, abs=0.001)
+
+
+def test_the_optimum_is_at_least_as_high_as_from_any_other_start(oil):
+    found = calibrate("schwartz_smith", oil, initial="first_price")
+    # Reached from 14 starts; a general-purpose optimiser with random restarts finds no higher.
+    assert found.log_likelihood >= 4038.2096 - 1e-3
+
+
+def test_rows_after_the_as_of_date_change_nothing(oil):
+    day = date(1994, 6, 28)
+    cut = calibrate("schwartz_smith", oil.up_to(day))
+    crash = oil.prices.copy()
+    crash[np.array([d > day for d in oil.dates])] = 1.0
+    planted = FuturesPanel(
+        oil.symbol, oil.timeframe, oil.dates, crash, oil.maturities, oil.steps, oil.labels
+    )
+    found = calibrate("schwartz_smith", planted, as_of=day)
+    assert found.parameters == cut.parameters
+    assert found.as_of == day
+
+
+def test_the_start_state_prices_the_curve(oil):
+    found = calibrate("schwartz_smith", oil)
+    state = found.start_state
+    assert state["spot"] == pytest.approx(np.exp(state["chi"] + state["xi"]))
+    curve = futures_price(found.parameters, state["chi"], state["xi"], list(MONTHS.values()))
+    np.testing.assert_allclose(curve[1:], oil.prices[-1, 1:], rtol=0.02)
+
+
+def test_futures_prices_are_those_of_the_closed_form_table():
+    # tables/commodity_closed_forms.json, schwartz_smith, enron
+    enron = {
+        "kappa": 1.19,
+        "sigma_chi": 0.158,
+        "lambda_chi": 0.014,
+        "mu_xi": 0.0300875,
+        "sigma_xi": 0.115,
+        "mu_xi_star": 0.0161,
+        "rho": 0.189,
+    }
+    found = futures_price(enron, 0.119, 2.857, np.array([0.0, 0.5, 2.0, 9.0]))
+    expected = [19.609222670922964, 18.796291881007473, 18.367466914663744, 21.28028399032689]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_one_maturity_is_refused_by_name(oil):
+    single = FuturesPanel.from_arrays(oil.prices[:, :1], [1 / 12], dt=5 / 265, symbol="CL")
+    found = try_calibrate("schwartz_smith", single)
+    assert found.status == "failed"
+    assert "found 0 of 268 rows with at least 2 maturities" in found.reason

@@ -74,6 +74,8 @@ def _compound_tokens(value: Any, seen: dict[int, int]) -> Iterator[str]:
         yield from _function_tokens(value, seen)
     elif isinstance(value, types.MethodType | staticmethod | classmethod):
         yield from _tokens(value.__func__, seen)
+    elif isinstance(value, types.BuiltinFunctionType):
+        yield f"builtin:{value.__qualname__}"  # its text form holds an address
     elif isinstance(value, types.ModuleType):
         yield f"module:{value.__name__}"
     elif isinstance(value, np.ndarray):

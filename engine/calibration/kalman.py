@@ -139,19 +139,8 @@ def score_curve(y: Array, model: CurveModel) -> tuple[float, Gradient]:
     h = np.zeros(len(model.h))
     transition = np.zeros((rows, 6))
     start = np.zeros(5)
-    _backward(
-        y,
-        *_arrays(model),
-        result.innovations,
-        result.variances,
-        trace,
-        before,
-        z,
-        d,
-        h,
-        transition,
-        start,
-    )
+    passed = (result.innovations, result.variances, trace, before)
+    _backward(*(y, *_arrays(model), *passed, z, d, h, transition, start))
     phi, c1, c2, q11, q12, q22 = np.ascontiguousarray(transition.T)
     gradient = Gradient(z, d, h, phi, c1, c2, q11, q12, q22, start[:2], start[2:])
     return result.log_likelihood, gradient
@@ -166,11 +155,12 @@ def _filter(y: Array, model: CurveModel) -> tuple[FilterResult, Array, Array]:
     variances = np.empty((rows, contracts))
     trace = np.empty((rows * contracts, 6))
     before = np.empty((rows, 6))
-    value = _forward(y, *_arrays(model), states, covariances, innovations, variances, trace, before)
+    written = (states, covariances, innovations, variances, trace, before)
+    value = _forward(*(y, *_arrays(model), *written))
     return FilterResult(value, states, covariances, innovations, variances), trace, before
 
 
-def _arrays(model: CurveModel) -> tuple[Any, ...]:
+def _arrays(model: CurveModel) -> Any:
     return (
         model.z,
         model.d,

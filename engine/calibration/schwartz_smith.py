@@ -159,7 +159,7 @@ def futures_price(
 class SchwartzSmith:
     """The model as the optimiser needs it (see `FactorModel`)."""
 
-    names = PARAMETERS
+    names: tuple[str, ...] = PARAMETERS
     transforms = Transforms(("log", "log", "linear", "linear", "log", "linear", "atanh"))
     lower = np.array([math.log(1e-3), math.log(1e-4), -5.0, -5.0, math.log(1e-4), -2.0, -6.0])
     upper = np.array([math.log(50.0), math.log(10.0), 5.0, 5.0, math.log(10.0), 2.0, 6.0])
@@ -195,7 +195,7 @@ class SchwartzSmith:
         )
 
     def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
-        """Derivative with respect to `PARAMETERS`."""
+        """Turn the derivative by the state space into that by `PARAMETERS`."""
         kappa, sigma_chi, lambda_chi, _, sigma_xi, _, rho = natural
         years, steps = data.years, data.steps
         decay = np.exp(-kappa * years)

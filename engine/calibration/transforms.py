@@ -52,7 +52,7 @@ class Transforms:
         return natural
 
     def slope(self, natural: Array) -> Array:
-        """Derivative of each parameter with respect to its variable."""
+        """Differentiate each parameter by its variable."""
         slope = np.ones(len(natural))
         for i, kind in enumerate(self.kinds):
             if kind == "log":

@@ -62,5 +62,5 @@ def test_measurement_groups_follow_the_maturity_of_each_price():
     panel = FuturesPanel.from_arrays(np.ones((2, 2)), maturities, dt=0.1)
     data = CurveData.of(panel, measurement=[1.0, 3.0])
     np.testing.assert_array_equal(data.groups, [[0, 1], [0, 1]])
-    with pytest.raises(ValueError, match="the last beyond the longest maturity 2.5"):
+    with pytest.raises(ValueError, match=r"the last beyond the longest maturity 2\.5"):
         CurveData.of(panel, measurement=[1.0, 2.0])

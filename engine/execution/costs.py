@@ -1,0 +1,67 @@
+"""What a fill costs: the slipped price and the commission, as the compiled loop computes them."""
+
+from __future__ import annotations
+
+import math
+
+from engine.compiled.kernel import inlined
+from engine.execution.layout import (
+    COMMISSION_FIXED,
+    COMMISSION_MAKER,
+    COMMISSION_MINIMUM,
+    COMMISSION_PER_UNIT,
+    COMMISSION_PERCENT,
+    DAILY_VOLATILITY,
+    MULTIPLIER,
+    SLIPPAGE_BPS,
+    SLIPPAGE_IMPACT,
+    SLIPPAGE_TICKS,
+    SLIPPAGE_VOLUME,
+    SLIPPAGE_VOLUME_CAP,
+    TICK,
+)
+from engine.execution.state import Simulation
+
+__all__ = ["commission_of", "slipped_price"]
+
+
+@inlined
+def slipped_price(
+    s: Simulation, symbol: int, units: float, reference: float, volume: float
+) -> float:
+    """Price of a market or stop fill of signed `units` at `reference` in a bar of `volume`.
+
+    Notes
+    -----
+    With direction ``d = sign(units)`` and ``q = min(|units| / volume, cap)``::
+
+        price = reference + d ticks tick + reference d (bps 1e-4 + k q**2 + Y sigma sqrt(q))
+
+    The quadratic term is Zipline's volume-share model, the last the square-root impact law
+    (Almgren et al., 2005; Tóth et al., 2011) with daily volatility sigma.
+    """
+    rules = s.rules
+    side = 1.0 if units > 0.0 else -1.0
+    price = reference * (1.0 + side * rules[symbol, SLIPPAGE_BPS])
+    price += side * rules[symbol, SLIPPAGE_TICKS] * rules[symbol, TICK]
+    share_cost = rules[symbol, SLIPPAGE_VOLUME]
+    impact = rules[symbol, SLIPPAGE_IMPACT]
+    if share_cost != 0.0 or impact != 0.0:
+        cap = rules[symbol, SLIPPAGE_VOLUME_CAP]
+        share = cap
+        if volume > 0.0 and abs(units) < cap * volume:
+            share = abs(units) / volume
+        price += side * reference * share_cost * share * share
+        price += side * reference * impact * rules[symbol, DAILY_VOLATILITY] * math.sqrt(share)
+    return price
+
+
+@inlined
+def commission_of(s: Simulation, symbol: int, units: float, price: float, maker: bool) -> float:
+    """Commission of a fill of `units` at `price`; `maker` for a limit order that rested."""
+    rules = s.rules
+    rate = rules[symbol, COMMISSION_MAKER] if maker else rules[symbol, COMMISSION_PERCENT]
+    size = abs(units)
+    cost = size * abs(price) * rules[symbol, MULTIPLIER] * rate
+    cost += size * rules[symbol, COMMISSION_PER_UNIT] + rules[symbol, COMMISSION_FIXED]
+    return max(cost, rules[symbol, COMMISSION_MINIMUM])

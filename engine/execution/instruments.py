@@ -1,0 +1,76 @@
+"""Traded instruments: contract terms, margin, and presets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["INSTRUMENTS", "Instrument"]
+
+
+class Instrument(BaseModel):
+    """Terms on which a symbol trades.
+
+    Parameters
+    ----------
+    multiplier : float
+        Account currency per point of price and unit.
+    tick_size : float
+        Smallest price step, used by slippage in ticks.
+    lot_size : float
+        Units trade in whole multiples of it; 0 for any fraction.
+    currency : str
+        Currency of price and account.
+    initial_margin, maintenance_margin : float
+        Share of notional that a position ties up, and below which it is liquidated. 1 is an
+        unlevered account.
+    initial_margin_per_unit, maintenance_margin_per_unit : float
+        Margin per unit (futures), added to the shares above.
+    shortable : bool
+        Whether the position may be negative.
+    borrow_rate : float
+        Annual cost of holding a short position, share of its value.
+    futures : bool
+        The price is not paid on entry: cash moves by profit, loss and costs alone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    multiplier: float = Field(default=1.0, gt=0)
+    tick_size: float = Field(default=0.01, gt=0)
+    lot_size: float = Field(default=1.0, ge=0)
+    currency: str = "USD"
+    initial_margin: float = Field(default=1.0, ge=0)
+    maintenance_margin: float = Field(default=0.0, ge=0)
+    initial_margin_per_unit: float = Field(default=0.0, ge=0)
+    maintenance_margin_per_unit: float = Field(default=0.0, ge=0)
+    shortable: bool = True
+    borrow_rate: float = Field(default=0.0, ge=0)
+    futures: bool = False
+
+
+def _future(multiplier: float, tick: float, initial: float, maintenance: float) -> Instrument:
+    return Instrument(
+        multiplier=multiplier,
+        tick_size=tick,
+        initial_margin=0.0,
+        initial_margin_per_unit=initial,
+        maintenance_margin_per_unit=maintenance,
+        futures=True,
+    )
+
+
+# Contract terms are the exchange's; margins move with the market, so override them for a study
+# that depends on them.
+INSTRUMENTS: Final[dict[str, Instrument]] = {
+    "equity": Instrument(),
+    "equity_margin": Instrument(initial_margin=0.5, maintenance_margin=0.25),
+    "crypto": Instrument(lot_size=0.0, tick_size=0.01),
+    "fx": Instrument(
+        lot_size=1000.0, tick_size=0.0001, initial_margin=0.02, maintenance_margin=0.01
+    ),
+    "ES": _future(50.0, 0.25, 22_000.0, 20_000.0),
+    "MES": _future(5.0, 0.25, 2_200.0, 2_000.0),
+    "CL": _future(1000.0, 0.01, 6_600.0, 6_000.0),
+}

@@ -1,0 +1,217 @@
+"""Where everything lies in the arrays that the compiled event loop works on.
+
+The loop keeps a simulation's state in a few plain arrays that a worker owns and reuses, so
+nothing is allocated per simulation. The integer constants below are the columns; Numba
+freezes them into the machine code.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- account: float64[ACCOUNT_WIDTH], one per simulation ---------------------------------
+CASH: Final = 0  # cash had every position been paid in full; may be negative under leverage
+START_CASH: Final = 1
+COMMISSION_PAID: Final = 2
+SLIPPAGE_PAID: Final = 3
+TRADED_VALUE: Final = 4
+REALISED: Final = 5
+FINANCING_PAID: Final = 6
+WON: Final = 7
+LOST: Final = 8
+DURATION_SUM: Final = 9
+DURATION_MAX: Final = 10
+MFE_SUM: Final = 11
+MAE_SUM: Final = 12
+ACCOUNT_WIDTH: Final = 16
+
+# --- counts: int64[COUNTS_WIDTH], one per simulation -------------------------------------
+ACTIVE: Final = 0  # non-zero: the bar must go through the order engine
+PENDING: Final = 1  # orders in the book
+NEXT_ID: Final = 2
+STATUS: Final = 3
+MARKED: Final = 4  # bars whose equity is already on the curve
+EXPOSED: Final = 5  # bars closed with a position
+TRADES: Final = 6
+WINS: Final = 7
+LOSSES: Final = 8
+STREAK: Final = 9
+STREAK_MAX: Final = 10
+MARGIN_CALLS: Final = 11
+TRADE_ROWS: Final = 12  # rows written to the trade buffer
+ORDER_ROWS: Final = 13  # rows written to the order log
+WATCH: Final = 14  # non-zero: the position must be marked at every bar
+DIPS: Final = 15  # non-zero: the path trades at or below zero
+REJECTED: Final = 16  # first of the counters by reason
+COUNTS_WIDTH: Final = 32
+
+# Reasons for which an order is rejected; counters follow REJECTED in this order.
+REJECTIONS: Final = (
+    "invalid",
+    "buying_power",
+    "position_limit",
+    "not_shortable",
+    "size_below_lot",
+    "session_closed",
+    "halted",
+)
+INVALID: Final = 0
+BUYING_POWER: Final = 1
+POSITION_LIMIT: Final = 2
+NOT_SHORTABLE: Final = 3
+SIZE_BELOW_LOT: Final = 4
+SESSION_CLOSED: Final = 5
+HALTED: Final = 6
+
+# --- positions: float64[symbols, POSITION_WIDTH] -----------------------------------------
+UNITS: Final = 0
+COST: Final = 1  # sum of units times entry price over the open lots
+FIRST_LOT: Final = 2  # slot of the oldest open lot
+OPEN_LOTS: Final = 3
+LAST_PRICE: Final = 4  # price at which the symbol was last marked
+POSITION_WIDTH: Final = 8
+
+# --- lots: float64[symbols, LOT_CAPACITY, LOT_WIDTH], a ring per symbol ------------------
+LOT_UNITS: Final = 0
+LOT_PRICE: Final = 1
+LOT_BAR: Final = 2
+LOT_COMMISSION: Final = 3  # commission per unit still in the lot
+LOT_FULL_BAR: Final = 4  # first bar whose whole range the lot was held through
+LOT_ORDER: Final = 5
+LOT_WIDTH: Final = 6
+LOT_CAPACITY: Final = 256
+
+# --- orders: float64[ORDER_CAPACITY, ORDER_WIDTH], oldest first --------------------------
+ORDER_ID: Final = 0
+ORDER_SYMBOL: Final = 1
+ORDER_KIND: Final = 2
+ORDER_MODE: Final = 3
+ORDER_QUANTITY: Final = 4
+ORDER_LIMIT: Final = 5
+ORDER_STOP: Final = 6
+ORDER_BAR: Final = 7  # bar at whose close it was submitted
+ORDER_EXPIRY: Final = 8  # last bar on which it may fill
+ORDER_GROUP: Final = 9  # a fill cancels the other orders of its group; 0: none
+ORDER_TAKE_PROFIT: Final = 10
+ORDER_STOP_LOSS: Final = 11
+ORDER_STATE: Final = 12
+ORDER_WIDTH: Final = 14
+ORDER_CAPACITY: Final = 128
+
+# --- trades: float64[capacity, TRADE_WIDTH]; a trade is one lot, or part of one, closed ----
+TRADE_SYMBOL: Final = 0
+TRADE_UNITS: Final = 1  # negative: sold short
+TRADE_ENTRY_BAR: Final = 2
+TRADE_ENTRY_PRICE: Final = 3
+TRADE_EXIT_BAR: Final = 4
+TRADE_EXIT_PRICE: Final = 5
+TRADE_PNL: Final = 6  # net of both commissions
+TRADE_COMMISSION: Final = 7
+TRADE_MFE: Final = 8
+TRADE_MAE: Final = 9
+TRADE_WIDTH: Final = 10
+TRADE_COLUMNS: Final = (
+    "symbol",
+    "units",
+    "entry_bar",
+    "entry_price",
+    "exit_bar",
+    "exit_price",
+    "pnl",
+    "commission",
+    "mfe",
+    "mae",
+)
+
+# --- events: float64[capacity, EVENT_WIDTH], the life of every order -----------------------
+EVENT_WIDTH: Final = 8
+EVENT_COLUMNS: Final = (
+    "bar",
+    "order",
+    "symbol",
+    "kind",
+    "event",
+    "units",
+    "price",
+    "commission",
+)
+SUBMITTED: Final = 0
+FILLED: Final = 1
+CANCELLED: Final = 2
+EXPIRED: Final = 3
+REFUSED: Final = 4  # plus the reason: REFUSED + reason
+EVENT_NAMES: Final = (
+    "submitted",
+    "filled",
+    "cancelled",
+    "expired",
+    *(f"rejected: {reason}" for reason in REJECTIONS),
+)
+
+MARKET: Final = 0
+LIMIT: Final = 1
+STOP: Final = 2
+STOP_LIMIT: Final = 3
+
+# How ORDER_QUANTITY is read when the order fills.
+BY_UNITS: Final = 0
+TO_UNITS: Final = 1
+TO_PERCENT: Final = 2
+BY_PERCENT: Final = 3
+ENTER: Final = 4
+REDUCE: Final = 5  # at most what is open: children of a bracket and `close`
+
+# --- rules: float64[symbols, RULES_WIDTH], an `Execution` as numbers ---------------------
+MULTIPLIER: Final = 0
+TICK: Final = 1
+LOT: Final = 2  # smallest tradable step of units; 0: any fraction
+INITIAL_RATE: Final = 3  # initial margin as a share of notional
+INITIAL_FIXED: Final = 4  # initial margin per unit
+MAINTENANCE_RATE: Final = 5
+MAINTENANCE_FIXED: Final = 6
+SHORTABLE: Final = 7
+BORROW_RATE: Final = 8  # per bar
+COMMISSION_PERCENT: Final = 9
+COMMISSION_PER_UNIT: Final = 10
+COMMISSION_FIXED: Final = 11
+COMMISSION_MINIMUM: Final = 12
+COMMISSION_MAKER: Final = 13  # percent of a resting limit fill
+SLIPPAGE_TICKS: Final = 14
+SLIPPAGE_BPS: Final = 15
+SLIPPAGE_VOLUME: Final = 16
+SLIPPAGE_IMPACT: Final = 17
+POSITION_CAP: Final = 18  # largest absolute units; infinity: none
+SAME_CLOSE: Final = 19
+SIZING_KIND: Final = 20
+SIZING_VALUE: Final = 21
+SIZING_WINDOW: Final = 22
+CASH_RATE: Final = 23  # interest on negative cash per bar
+ENTRY_BAR_RULE: Final = 24
+BARS_PER_YEAR: Final = 25
+BARS_PER_SESSION: Final = 26
+SIZING_CAP: Final = 27
+FUTURES: Final = 28
+DAILY_VOLATILITY: Final = 29
+SLIPPAGE_VOLUME_CAP: Final = 30
+INITIAL_CASH: Final = 31
+RULES_WIDTH: Final = 32
+
+# --- statuses ----------------------------------------------------------------------------
+OK: Final = 0
+FUTURE_READ: Final = 1
+RAISED: Final = 2
+NOT_FINITE: Final = 3
+BOOK_FULL: Final = 4
+LOTS_FULL: Final = 5
+TRADES_FULL: Final = 6
+BAD_PRICE: Final = 7
+STATUS_TEXTS: Final = {
+    OK: "",
+    FUTURE_READ: "the strategy read a bar after the current one",
+    RAISED: "the strategy raised an exception",
+    NOT_FINITE: "net_pnl is not finite",
+    BOOK_FULL: f"more than {ORDER_CAPACITY} orders were open at once",
+    LOTS_FULL: f"more than {LOT_CAPACITY} lots of one symbol were open at once",
+    TRADES_FULL: "more trades were closed than the trade buffer holds",
+    BAD_PRICE: "the path holds a price that is not finite",
+}

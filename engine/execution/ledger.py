@@ -1,0 +1,237 @@
+"""Accounting of fills: cash, first-in first-out lots, closed trades and the equity curve."""
+
+from __future__ import annotations
+
+from engine.compiled.kernel import inlined
+from engine.execution.layout import (
+    CASH,
+    COMMISSION_PAID,
+    COST,
+    DURATION_MAX,
+    DURATION_SUM,
+    EXPOSED,
+    FIRST_LOT,
+    LOSSES,
+    LOST,
+    LOT_BAR,
+    LOT_CAPACITY,
+    LOT_COMMISSION,
+    LOT_FULL_BAR,
+    LOT_ORDER,
+    LOT_PRICE,
+    LOT_UNITS,
+    LOTS_FULL,
+    MAE_SUM,
+    MARKED,
+    MFE_SUM,
+    MULTIPLIER,
+    OPEN_LOTS,
+    REALISED,
+    SLIPPAGE_PAID,
+    STATUS,
+    STREAK,
+    STREAK_MAX,
+    TRADE_COMMISSION,
+    TRADE_ENTRY_BAR,
+    TRADE_ENTRY_PRICE,
+    TRADE_EXIT_BAR,
+    TRADE_EXIT_PRICE,
+    TRADE_MAE,
+    TRADE_MFE,
+    TRADE_PNL,
+    TRADE_ROWS,
+    TRADE_SYMBOL,
+    TRADE_UNITS,
+    TRADED_VALUE,
+    TRADES,
+    TRADES_FULL,
+    UNITS,
+    WINS,
+    WON,
+)
+from engine.execution.state import Simulation
+
+__all__ = ["book_fill", "equity_at", "mark_until"]
+
+
+@inlined
+def equity_at(s: Simulation, field: int, bar: int) -> float:
+    """Equity with every symbol at its open (`field` 0) or close (`field` 3) of `bar`."""
+    equity = s.account[CASH]
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        if units != 0.0:
+            equity += units * s.rules[symbol, MULTIPLIER] * s.path[symbol, field, bar]
+    return equity
+
+
+@inlined
+def mark_until(s: Simulation, end: int) -> None:
+    """Write the equity at the closes of the bars before `end` that are not yet on the curve.
+
+    Holdings have not changed since the last mark, so a stretch of bars is one vector loop.
+    """
+    start = s.counts[MARKED]
+    if start >= end:
+        return
+    cash = s.account[CASH]
+    held = False
+    for bar in range(start, end):
+        s.curve[bar] = cash
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        if units != 0.0:
+            held = True
+            value = units * s.rules[symbol, MULTIPLIER]
+            for bar in range(start, end):
+                s.curve[bar] += value * s.path[symbol, 3, bar]
+    if held:
+        s.counts[EXPOSED] += end - start
+    s.counts[MARKED] = end
+
+
+@inlined
+def book_fill(
+    s: Simulation,
+    symbol: int,
+    units: float,
+    price: float,
+    reference: float,
+    commission: float,
+    bar: int,
+    full_bar: int,
+    order: float,
+) -> None:
+    """Enter a fill of signed `units` at `price` into the books.
+
+    Lots close first in, first out; what is left opens a lot. The commission is shared between
+    the two parts in proportion to their units.
+
+    Parameters
+    ----------
+    reference : float
+        Price before slippage.
+    full_bar : int
+        First bar whose whole range a lot opened by this fill lives through, and one past the
+        last bar whose whole range a lot closed by it lived through.
+    order : float
+        Number of the order.
+    """
+    account, position = s.account, s.positions[symbol]
+    multiplier = s.rules[symbol, MULTIPLIER]
+    account[CASH] -= units * price * multiplier + commission
+    account[COMMISSION_PAID] += commission
+    account[SLIPPAGE_PAID] += abs(units) * multiplier * abs(price - reference)
+    account[TRADED_VALUE] += abs(units) * multiplier * abs(price)
+    per_unit = commission / abs(units)
+    left = units
+    while position[OPEN_LOTS] > 0.0 and left != 0.0:
+        lot = s.lots[symbol, int(position[FIRST_LOT])]
+        if lot[LOT_UNITS] * left > 0.0:
+            break
+        closed = lot[LOT_UNITS]
+        if abs(left) < abs(closed):
+            closed = -left
+        _close_lot(s, symbol, lot, closed, price, per_unit, bar, full_bar)
+        left += closed
+        if closed == lot[LOT_UNITS]:
+            position[FIRST_LOT] = (position[FIRST_LOT] + 1.0) % LOT_CAPACITY
+            position[OPEN_LOTS] -= 1.0
+        else:
+            lot[LOT_UNITS] -= closed
+        position[UNITS] -= closed
+        position[COST] -= closed * lot[LOT_PRICE]
+    if left != 0.0:
+        _open_lot(s, symbol, left, price, per_unit, bar, full_bar, order)
+    if position[OPEN_LOTS] == 0.0:
+        # Sums of fractions leave dust; a closed position holds exactly nothing.
+        position[UNITS] = 0.0
+        position[COST] = 0.0
+
+
+@inlined
+def _open_lot(
+    s: Simulation,
+    symbol: int,
+    units: float,
+    price: float,
+    commission: float,
+    bar: int,
+    full_bar: int,
+    order: float,
+) -> None:
+    position = s.positions[symbol]
+    if position[OPEN_LOTS] >= LOT_CAPACITY:
+        s.counts[STATUS] = LOTS_FULL
+        return
+    slot = int(position[FIRST_LOT] + position[OPEN_LOTS]) % LOT_CAPACITY
+    lot = s.lots[symbol, slot]
+    lot[LOT_UNITS] = units
+    lot[LOT_PRICE] = price
+    lot[LOT_BAR] = bar
+    lot[LOT_COMMISSION] = commission
+    lot[LOT_FULL_BAR] = full_bar
+    lot[LOT_ORDER] = order
+    position[OPEN_LOTS] += 1.0
+    position[UNITS] += units
+    position[COST] += units * price
+
+
+@inlined
+def _close_lot(
+    s: Simulation,
+    symbol: int,
+    lot: object,
+    units: float,
+    price: float,
+    commission: float,
+    bar: int,
+    full_bar: int,
+) -> None:
+    """Turn `units` (signed as the lot) of a lot into a closed trade."""
+    account, counts = s.account, s.counts
+    entry = lot[LOT_PRICE]  # type: ignore[index]
+    value = units * s.rules[symbol, MULTIPLIER]
+    paid = abs(units) * (lot[LOT_COMMISSION] + commission)  # type: ignore[index]
+    pnl = value * (price - entry) - paid
+    highest, lowest = max(price, entry), min(price, entry)
+    for held in range(int(lot[LOT_FULL_BAR]), full_bar):  # type: ignore[index]
+        highest = max(highest, s.path[symbol, 1, held])
+        lowest = min(lowest, s.path[symbol, 2, held])
+    best, worst = value * (highest - entry), value * (lowest - entry)
+    if units < 0.0:
+        best, worst = worst, best
+    duration = bar - lot[LOT_BAR]  # type: ignore[index]
+    account[REALISED] += pnl
+    account[MFE_SUM] += best
+    account[MAE_SUM] += worst
+    account[DURATION_SUM] += duration
+    account[DURATION_MAX] = max(account[DURATION_MAX], duration)
+    counts[TRADES] += 1
+    if pnl > 0.0:
+        account[WON] += pnl
+        counts[WINS] += 1
+        counts[STREAK] = 0
+    elif pnl < 0.0:
+        account[LOST] += pnl
+        counts[LOSSES] += 1
+        counts[STREAK] += 1
+        counts[STREAK_MAX] = max(counts[STREAK_MAX], counts[STREAK])
+    if s.trades.shape[0] == 0:
+        return
+    row = counts[TRADE_ROWS]
+    if row >= s.trades.shape[0]:
+        counts[STATUS] = TRADES_FULL
+        return
+    counts[TRADE_ROWS] = row + 1
+    trade = s.trades[row]
+    trade[TRADE_SYMBOL] = symbol
+    trade[TRADE_UNITS] = units
+    trade[TRADE_ENTRY_BAR] = lot[LOT_BAR]  # type: ignore[index]
+    trade[TRADE_ENTRY_PRICE] = entry
+    trade[TRADE_EXIT_BAR] = bar
+    trade[TRADE_EXIT_PRICE] = price
+    trade[TRADE_PNL] = pnl
+    trade[TRADE_COMMISSION] = paid
+    trade[TRADE_MFE] = best
+    trade[TRADE_MAE] = worst

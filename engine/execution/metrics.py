@@ -1,0 +1,191 @@
+"""The metrics of one simulation, from its equity curve and its trade totals.
+
+The definitions, with formulas and sources, are those of `engine.statistics.performance`; here
+they are computed in place, without allocation, with our own ``exp`` and ``log``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled.elementary import exp, log
+from engine.compiled.kernel import inlined
+from engine.execution.layout import (
+    BARS_PER_YEAR,
+    COMMISSION_PAID,
+    DURATION_MAX,
+    DURATION_SUM,
+    EXPOSED,
+    LOSSES,
+    LOST,
+    MAE_SUM,
+    MARGIN_CALLS,
+    MFE_SUM,
+    REJECTED,
+    REJECTIONS,
+    SLIPPAGE_PAID,
+    START_CASH,
+    STREAK_MAX,
+    TRADED_VALUE,
+    TRADES,
+    WINS,
+    WON,
+)
+from engine.execution.state import Simulation
+
+__all__ = ["METRIC_NAMES", "summarise"]
+
+METRIC_NAMES: Final = (
+    "net_pnl",
+    "total_return",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "max_drawdown_duration",
+    "trades",
+    "win_rate",
+    "average_win",
+    "average_loss",
+    "profit_factor",
+    "expectancy",
+    "average_trade_duration",
+    "longest_trade_duration",
+    "exposure",
+    "turnover",
+    "commission",
+    "slippage",
+    "max_consecutive_losses",
+    "average_mfe",
+    "average_mae",
+    "rejected_orders",
+    "margin_calls",
+    "final_equity",
+)
+
+
+@inlined
+def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
+    """Write the metrics, in the order of `METRIC_NAMES`, into `out`."""
+    for index in range(len(METRIC_NAMES)):
+        out[index] = np.nan
+    _returns(s, out)
+    _drawdown(s, out)
+    _trades(s, out)
+
+
+@inlined
+def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
+    curve, returns = s.curve, s.returns
+    bars = curve.shape[0]
+    start = s.account[START_CASH]
+    final = curve[bars - 1]
+    per_year = s.rules[0, BARS_PER_YEAR]
+    years = bars / per_year
+    out[0] = final - start
+    out[1] = (final - start) / start
+    if final > 0.0:
+        out[2] = exp(log(final / start) / years) - 1.0
+    elif final == 0.0:
+        out[2] = -1.0
+    returns[0] = curve[0] / start - 1.0
+    for bar in range(1, bars):
+        returns[bar] = curve[bar] / curve[bar - 1] - 1.0
+    # Four partial sums: the order of additions is fixed, and the adder stays busy.
+    a = b = c = d = 0.0
+    even = bars - bars % 4
+    for bar in range(0, even, 4):
+        a += returns[bar]
+        b += returns[bar + 1]
+        c += returns[bar + 2]
+        d += returns[bar + 3]
+    for bar in range(even, bars):
+        a += returns[bar]
+    mean = ((a + b) + (c + d)) / bars
+    a = b = c = d = 0.0
+    e = f = g = h = 0.0
+    for bar in range(0, even, 4):
+        a += (returns[bar] - mean) * (returns[bar] - mean)
+        b += (returns[bar + 1] - mean) * (returns[bar + 1] - mean)
+        c += (returns[bar + 2] - mean) * (returns[bar + 2] - mean)
+        d += (returns[bar + 3] - mean) * (returns[bar + 3] - mean)
+        e += min(returns[bar], 0.0) * min(returns[bar], 0.0)
+        f += min(returns[bar + 1], 0.0) * min(returns[bar + 1], 0.0)
+        g += min(returns[bar + 2], 0.0) * min(returns[bar + 2], 0.0)
+        h += min(returns[bar + 3], 0.0) * min(returns[bar + 3], 0.0)
+    for bar in range(even, bars):
+        a += (returns[bar] - mean) * (returns[bar] - mean)
+        e += min(returns[bar], 0.0) * min(returns[bar], 0.0)
+    squares = (a + b) + (c + d)
+    downside = (e + f) + (g + h)
+    annual = math.sqrt(per_year)
+    if bars > 1:
+        deviation = math.sqrt(squares / (bars - 1))
+        out[3] = deviation * annual
+        # Below this the spread of the returns is rounding, not variance.
+        if deviation > 1e-14 * abs(mean) and deviation > 0.0:
+            out[4] = mean / deviation * annual
+    if downside > 0.0:
+        out[5] = mean / math.sqrt(downside / bars) * annual
+    out[26] = final
+
+
+@inlined
+def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
+    curve = s.curve
+    peak = s.account[START_CASH]
+    worst = 0.0
+    total = 0.0
+    longest = 0
+    peak_bar = -1
+    for bar in range(curve.shape[0]):
+        equity = curve[bar]
+        total += equity
+        if equity >= peak:
+            peak = equity
+            peak_bar = bar
+        else:
+            worst = min(worst, equity / peak - 1.0)
+            longest = max(longest, bar - peak_bar)
+    out[7] = worst
+    out[8] = longest
+    if worst < 0.0:
+        out[6] = out[2] / -worst
+    mean_equity = total / curve.shape[0]
+    if mean_equity > 0.0:
+        years = curve.shape[0] / s.rules[0, BARS_PER_YEAR]
+        out[18] = s.account[TRADED_VALUE] / mean_equity / years
+
+
+@inlined
+def _trades(s: Simulation, out: NDArray[np.float64]) -> None:
+    account, counts = s.account, s.counts
+    trades, wins, losses = counts[TRADES], counts[WINS], counts[LOSSES]
+    out[9] = trades
+    if trades > 0:
+        out[10] = wins / trades
+        out[14] = (account[WON] + account[LOST]) / trades
+        out[15] = account[DURATION_SUM] / trades
+        out[16] = account[DURATION_MAX]
+        out[21] = counts[STREAK_MAX]
+        out[22] = account[MFE_SUM] / trades
+        out[23] = account[MAE_SUM] / trades
+    if wins > 0:
+        out[11] = account[WON] / wins
+    if losses > 0:
+        out[12] = account[LOST] / losses
+        out[13] = account[WON] / -account[LOST]
+    out[17] = counts[EXPOSED] / s.curve.shape[0]
+    out[19] = account[COMMISSION_PAID]
+    out[20] = account[SLIPPAGE_PAID]
+    rejected = 0
+    for reason in range(len(REJECTIONS)):
+        rejected += counts[REJECTED + reason]
+    out[24] = rejected
+    out[25] = counts[MARGIN_CALLS]

@@ -1,0 +1,153 @@
+"""Execution settings of a study: cash, costs, instruments, sizing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from engine.execution import layout
+from engine.execution.instruments import INSTRUMENTS, Instrument
+
+__all__ = ["Commission", "Execution", "Instrument", "Slippage"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Commission(_Settings):
+    """Commission of a fill: the sum of its parts, at least `minimum`.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the traded value (0.001 is 0.1 %).
+    per_unit : float
+        Account currency per share or contract.
+    fixed : float
+        Account currency per fill.
+    minimum : float
+        Least commission of a fill.
+    maker_rate : float, optional
+        Rate of limit orders that rested in the book; default `rate`.
+    """
+
+    rate: float = Field(default=0.0, gt=-0.1, lt=0.5)
+    per_unit: float = Field(default=0.0, ge=0)
+    fixed: float = Field(default=0.0, ge=0)
+    minimum: float = Field(default=0.0, ge=0)
+    maker_rate: float | None = Field(default=None, gt=-0.1, lt=0.5)
+
+
+class Slippage(_Settings):
+    """Slippage of market and stop fills: the sum of its parts. Limit fills never slip.
+
+    Parameters
+    ----------
+    bps : float
+        Basis points of the price.
+    ticks : float
+        Ticks of the instrument.
+    volume_share : float
+        Price impact ``k`` in ``k (units / volume)**2``, share of price.
+    impact : float
+        Factor ``Y`` of the square-root law ``Y sigma sqrt(units / volume)``.
+    daily_volatility : float
+        ``sigma`` of the square-root law: standard deviation of a session's return.
+    volume_cap : float
+        Largest share of the bar's volume that the two formulas see.
+    """
+
+    bps: float = Field(default=0.0, ge=0)
+    ticks: float = Field(default=0.0, ge=0)
+    volume_share: float = Field(default=0.0, ge=0)
+    impact: float = Field(default=0.0, ge=0)
+    daily_volatility: float = Field(default=0.01, gt=0)
+    volume_cap: float = Field(default=1.0, gt=0)
+
+
+def _named_instrument(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in INSTRUMENTS:
+            raise ValueError(f"found {value!r}, allowed {', '.join(sorted(INSTRUMENTS))}")
+        return INSTRUMENTS[value]
+    return value
+
+
+AnyInstrument = Annotated[Instrument, BeforeValidator(_named_instrument)]
+
+
+class Execution(_Settings):
+    """How a strategy's orders become fills.
+
+    Parameters
+    ----------
+    cash : float
+        Starting cash in account currency.
+    fill : {"next_open", "same_close"}
+        A decision taken at the close of a bar fills at the next bar's open, or, which is
+        optimistic, at that very close.
+    commission, slippage : Commission, Slippage
+        Costs of a fill.
+    instrument : Instrument or str
+        Terms of every symbol not named in `instruments`; a string names a preset.
+    instruments : dict of str to Instrument or str
+        Terms by symbol.
+    """
+
+    cash: float = Field(default=100_000.0, gt=0)
+    fill: Literal["next_open", "same_close"] = "next_open"
+    commission: Commission = Commission()
+    slippage: Slippage = Slippage()
+    instrument: AnyInstrument = INSTRUMENTS["equity"]
+    instruments: dict[str, AnyInstrument] = {}
+
+    def rules(self, symbols: tuple[str, ...], bars_per_year: float) -> NDArray[np.float64]:
+        """Return the settings as numbers, shape (symbols, RULES_WIDTH).
+
+        Raises
+        ------
+        ValueError
+            If `instruments` names a symbol that is not simulated.
+        """
+        unknown = sorted(set(self.instruments) - set(symbols))
+        if unknown:
+            raise ValueError(
+                f"execution.instruments: found {', '.join(unknown)}, allowed {', '.join(symbols)}"
+            )
+        rules = np.zeros((len(symbols), layout.RULES_WIDTH))
+        for row, symbol in zip(rules, symbols, strict=True):
+            self._fill_row(row, self.instruments.get(symbol, self.instrument), bars_per_year)
+        return rules
+
+    def _fill_row(self, row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:
+        row[layout.MULTIPLIER] = terms.multiplier
+        row[layout.TICK] = terms.tick_size
+        row[layout.LOT] = terms.lot_size
+        row[layout.INITIAL_RATE] = terms.initial_margin
+        row[layout.INITIAL_FIXED] = terms.initial_margin_per_unit
+        row[layout.MAINTENANCE_RATE] = terms.maintenance_margin
+        row[layout.MAINTENANCE_FIXED] = terms.maintenance_margin_per_unit
+        row[layout.SHORTABLE] = terms.shortable
+        row[layout.BORROW_RATE] = terms.borrow_rate / bars_per_year
+        row[layout.FUTURES] = terms.futures
+        commission, slippage = self.commission, self.slippage
+        maker = commission.rate if commission.maker_rate is None else commission.maker_rate
+        row[layout.COMMISSION_PERCENT] = commission.rate
+        row[layout.COMMISSION_MAKER] = maker
+        row[layout.COMMISSION_PER_UNIT] = commission.per_unit
+        row[layout.COMMISSION_FIXED] = commission.fixed
+        row[layout.COMMISSION_MINIMUM] = commission.minimum
+        row[layout.SLIPPAGE_BPS] = slippage.bps * 1e-4
+        row[layout.SLIPPAGE_TICKS] = slippage.ticks
+        row[layout.SLIPPAGE_VOLUME] = slippage.volume_share
+        row[layout.SLIPPAGE_IMPACT] = slippage.impact
+        row[layout.SLIPPAGE_VOLUME_CAP] = slippage.volume_cap
+        row[layout.DAILY_VOLATILITY] = slippage.daily_volatility
+        row[layout.SAME_CLOSE] = self.fill == "same_close"
+        row[layout.POSITION_CAP] = np.inf
+        row[layout.BARS_PER_YEAR] = bars_per_year
+        row[layout.INITIAL_CASH] = self.cash

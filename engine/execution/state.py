@@ -1,0 +1,136 @@
+"""The state of one running simulation, and how it crosses into separately compiled code."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import carray
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from engine.compiled.kernel import inlined
+from engine.execution.layout import (
+    ACCOUNT_WIDTH,
+    COUNTS_WIDTH,
+    EVENT_WIDTH,
+    LOT_CAPACITY,
+    LOT_WIDTH,
+    ORDER_CAPACITY,
+    ORDER_WIDTH,
+    POSITION_WIDTH,
+    RULES_WIDTH,
+    TRADE_WIDTH,
+)
+
+__all__ = ["Simulation", "address_of", "floats_at", "frame_of", "new_simulation", "simulation_at"]
+
+
+class Simulation(NamedTuple):
+    """Arrays of one running simulation; columns are named in `engine.execution.layout`."""
+
+    path: NDArray[np.float64]  # (symbols, fields, bars)
+    account: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    positions: NDArray[np.float64]  # (symbols, POSITION_WIDTH)
+    lots: NDArray[np.float64]  # (symbols, LOT_CAPACITY, LOT_WIDTH)
+    orders: NDArray[np.float64]  # (ORDER_CAPACITY, ORDER_WIDTH)
+    rules: NDArray[np.float64]  # (symbols, RULES_WIDTH)
+    curve: NDArray[np.float64]  # (bars,) equity at each close
+    returns: NDArray[np.float64]  # (bars,) work space of the metrics
+    trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
+    events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
+
+
+# A frame is an int64 array: the address of each array of a `Simulation`, then these sizes.
+_ARRAYS: Final = len(Simulation._fields)
+_SYMBOLS: Final = _ARRAYS
+_FIELDS: Final = _ARRAYS + 1
+_BARS: Final = _ARRAYS + 2
+_TRADE_ROWS: Final = _ARRAYS + 3
+_EVENT_ROWS: Final = _ARRAYS + 4
+_FRAME_WIDTH: Final = _ARRAYS + 5
+
+
+def new_simulation(
+    path: NDArray[np.float64],
+    rules: NDArray[np.float64],
+    *,
+    trade_capacity: int = 0,
+    event_capacity: int = 0,
+) -> Simulation:
+    """Allocate the state of one simulation on a path of shape (symbols, fields, bars)."""
+    symbols, _, bars = path.shape
+    return Simulation(
+        path=path,
+        account=np.zeros(ACCOUNT_WIDTH),
+        counts=np.zeros(COUNTS_WIDTH, dtype=np.int64),
+        positions=np.zeros((symbols, POSITION_WIDTH)),
+        lots=np.zeros((symbols, LOT_CAPACITY, LOT_WIDTH)),
+        orders=np.zeros((ORDER_CAPACITY, ORDER_WIDTH)),
+        rules=np.ascontiguousarray(rules),
+        curve=np.zeros(bars),
+        returns=np.zeros(bars),
+        trades=np.zeros((trade_capacity, TRADE_WIDTH)),
+        events=np.zeros((event_capacity, EVENT_WIDTH)),
+    )
+
+
+def frame_of(simulation: Simulation) -> NDArray[np.int64]:
+    """Return the addresses and sizes of a simulation's arrays, which must outlive the frame."""
+    frame = np.zeros(_FRAME_WIDTH, dtype=np.int64)
+    for index, array in enumerate(simulation):
+        frame[index] = array.ctypes.data
+    frame[_SYMBOLS], frame[_FIELDS], frame[_BARS] = simulation.path.shape
+    frame[_TRADE_ROWS] = len(simulation.trades)
+    frame[_EVENT_ROWS] = len(simulation.events)
+    return frame
+
+
+def _pointer_code(typing_context: Any, address: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.PointerType(ir.IntType(8)))
+
+    return types.voidptr(types.int64), code
+
+
+def _address_code(typing_context: Any, array: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.ptrtoint(view.data, ir.IntType(64))
+
+    return types.int64(array), code
+
+
+# An integer address as a pointer, and the address of an array's first element.
+_pointer: Any = intrinsic(_pointer_code)
+address_of: Any = intrinsic(_address_code)
+
+
+@inlined
+def floats_at(address: int, count: int) -> NDArray[np.float64]:
+    """Return the float64 array of `count` elements at `address`."""
+    return carray(_pointer(address), (count,), np.float64)
+
+
+@inlined
+def simulation_at(address: int) -> Simulation:
+    """Rebuild a `Simulation` inside compiled code from the address of its frame."""
+    frame = carray(_pointer(address), (_FRAME_WIDTH,), np.int64)
+    symbols = frame[_SYMBOLS]
+    bars = frame[_BARS]
+    return Simulation(
+        carray(_pointer(frame[0]), (symbols, frame[_FIELDS], bars), np.float64),
+        carray(_pointer(frame[1]), (ACCOUNT_WIDTH,), np.float64),
+        carray(_pointer(frame[2]), (COUNTS_WIDTH,), np.int64),
+        carray(_pointer(frame[3]), (symbols, POSITION_WIDTH), np.float64),
+        carray(_pointer(frame[4]), (symbols, LOT_CAPACITY, LOT_WIDTH), np.float64),
+        carray(_pointer(frame[5]), (ORDER_CAPACITY, ORDER_WIDTH), np.float64),
+        carray(_pointer(frame[6]), (symbols, RULES_WIDTH), np.float64),
+        carray(_pointer(frame[7]), (bars,), np.float64),
+        carray(_pointer(frame[8]), (bars,), np.float64),
+        carray(_pointer(frame[9]), (frame[_TRADE_ROWS], TRADE_WIDTH), np.float64),
+        carray(_pointer(frame[10]), (frame[_EVENT_ROWS], EVENT_WIDTH), np.float64),
+    )

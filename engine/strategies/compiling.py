@@ -1,0 +1,139 @@
+"""From a strategy class to a compiled kernel."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import inspect
+import types
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+from numba.core.errors import NumbaError
+
+from engine.compiled.kernel import inlined
+from engine.compiled.source_hash import source_hash
+from engine.compiled.version import ENGINE_VERSION
+from engine.execution.linked import broker_calls
+from engine.strategies.kernel import Hooks, make_kernel
+from engine.strategies.parameters import Int
+from engine.strategies.rewriting import StrategyError, rewrite_hook
+from engine.strategies.rows import row_filler
+from engine.strategies.series import crossed_above, crossed_below
+from engine.strategies.strategy import Strategy
+
+__all__ = ["compile_strategy", "fingerprint_of"]
+
+
+def compile_strategy(
+    cls: type[Strategy], fields: tuple[str, ...], symbols: int
+) -> Callable[..., None]:
+    """Return the event loop of a strategy; Numba compiles it when first called.
+
+    Raises
+    ------
+    StrategyError
+        If a hook uses something the interface does not offer.
+    """
+    key = (cls, fields, symbols)
+    if key not in _COMPILED:
+        _COMPILED[key] = make_kernel(_hooks(cls, fields, symbols), broker_calls())
+    return _COMPILED[key]
+
+
+_COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], Callable[..., None]] = {}
+
+
+def fingerprint_of(cls: type[Strategy]) -> str:
+    """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version."""
+    digest = hashlib.sha256(ENGINE_VERSION.encode())
+    for name, parameter in cls.parameters.items():
+        digest.update(f"{name}:{parameter.kind}".encode())
+    for name, indicator in cls.indicators.items():
+        outputs = [
+            (key, output.kind, [getattr(a, "name", a) for a in output.arguments])
+            for key, output in indicator.outputs.items()
+        ]
+        digest.update(f"{name}:{indicator.field}:{indicator.symbol}:{outputs}".encode())
+    digest.update(repr(sorted(cls.state.items())).encode())
+    for name, function in sorted(cls.hooks().items()):
+        digest.update(f"{name}:{source_hash(function)}".encode())
+    return digest.hexdigest()
+
+
+def explain(error: NumbaError, cls: type[Strategy]) -> StrategyError:
+    """Turn a compiler error into one that names the user's line."""
+    location = getattr(error, "loc", None)
+    reason = next(line for line in str(error).splitlines() if line.strip())
+    return StrategyError(f"{cls.__name__}: {location}: {reason}")
+
+
+def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
+    found = cls.hooks()
+    compiled: dict[str, Any] = {}
+    for name in ("on_start", "on_bar", "on_finish"):
+        if name in found:
+            namespace = _namespace(found[name])
+            function = rewrite_hook(cls, name, fields=fields, symbols=symbols, namespace=namespace)
+            compiled[name] = inlined(function)
+        else:
+            compiled[name] = _keep_state
+    casts = [
+        f"int(row[{i}])" if isinstance(p, Int) and not p.optional else f"row[{i}]"
+        for i, p in enumerate(cls.parameters.values())
+    ]
+    count = sum(len(indicator.outputs) for indicator in cls.indicators.values())
+    return Hooks(
+        parameters=_tuple_function("row", casts),
+        rows=_tuple_function("row", [f"row[{i}]" for i in range(count)]),
+        state=_tuple_function("", [repr(value) for value in cls.state.values()]),
+        fill_row=row_filler(),
+        **compiled,
+    )
+
+
+@inlined
+def _keep_state(t: Any, s: Any, p: Any, r: Any, rows: Any, state: Any) -> Any:
+    return state
+
+
+def _tuple_function(argument: str, items: list[str]) -> Any:
+    """Return a compiled function that makes a tuple; its items differ in type."""
+    scope: dict[str, Any] = {"nan": float("nan"), "inf": float("inf")}
+    text = f"def make({argument}): return ({''.join(item + ', ' for item in items)})"
+    exec(text, scope)
+    return inlined(scope["make"])
+
+
+def _namespace(function: types.FunctionType) -> dict[str, Any]:
+    """Return what the global and captured names of a function mean, helpers compiled."""
+    names: dict[str, Any] = {}
+    unbound = inspect.getclosurevars(function)
+    for name, value in {**unbound.globals, **unbound.nonlocals}.items():
+        names[name] = _compiled_helper(value)
+    return names
+
+
+@cache
+def _compiled_function(function: types.FunctionType) -> Any:
+    scope = {"__builtins__": builtins, **_namespace(function)}
+    copy = types.FunctionType(
+        function.__code__.replace(co_freevars=())
+        if not function.__closure__
+        else function.__code__,
+        scope,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__module__ = function.__module__
+    return numba.njit(error_model="numpy")(copy)
+
+
+def _compiled_helper(value: Any) -> Any:
+    if isinstance(value, types.FunctionType) and value not in (crossed_above, crossed_below):
+        return _compiled_function(value)
+    return value

@@ -1,0 +1,246 @@
+"""A strategy prepared for one shape of price block: what a study's workers call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numba.core.errors import NumbaError
+from numpy.typing import NDArray
+
+from engine.execution.layout import STATUS_TEXTS
+from engine.execution.metrics import METRIC_NAMES
+from engine.execution.settings import Execution
+from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.strategies.compiling import compile_strategy, explain
+from engine.strategies.registry import get_strategy
+from engine.strategies.rows import plan_rows
+from engine.strategies.strategy import Strategy
+
+__all__ = ["Scratch", "StrategyEngine", "TradeSink", "prepare_strategy"]
+
+
+class TradeSink(Protocol):
+    """Anything with ``append``, such as a list."""
+
+    def append(self, item: Any, /) -> None:
+        """Take the trades of one simulation."""
+
+
+@dataclass
+class Scratch:
+    """Work space of one worker; grows to the largest call and is reused."""
+
+    simulation: Simulation
+    frame: NDArray[np.int64]
+    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def rows_for(self, count: int, bars: int) -> NDArray[np.float64]:
+        """Return space for `count` indicator rows."""
+        if self.rows.size < count * bars:
+            self.rows = np.empty(count * bars)
+        return self.rows[: count * bars].reshape(count, bars)
+
+
+class StrategyEngine:
+    """A strategy bound to execution settings and the shape of a price block; immutable."""
+
+    def __init__(
+        self,
+        cls: type[Strategy],
+        execution: Execution,
+        *,
+        symbols: tuple[str, ...],
+        fields: tuple[str, ...],
+        steps: int,
+        bars_per_year: float,
+        equity_samples: int = 0,
+        record_trades: bool = False,
+    ) -> None:
+        self.strategy = cls
+        self.execution = execution
+        self.symbols = tuple(symbols)
+        self.fields = tuple(fields)
+        self.steps = steps
+        self.record_trades = record_trades
+        self.parameter_names = tuple(cls.parameters)
+        self.metric_names = METRIC_NAMES
+        count = min(equity_samples, steps)
+        self.sample_bars = np.array(
+            [(k + 1) * steps // count - 1 for k in range(count)], dtype=np.int64
+        )
+        self._rules = execution.rules(self.symbols, bars_per_year)
+        self._kernel = compile_strategy(cls, self.fields, len(self.symbols))
+
+    def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return a parameter set as numbers, shape (parameters,); defaults fill the gaps.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown or a value is not allowed.
+        """
+        declared = self.strategy.parameters
+        unknown = sorted(set(parameters) - set(declared))
+        if unknown:
+            raise ValueError(
+                f"{self.strategy.name}: found parameter {', '.join(unknown)}, "
+                f"allowed {', '.join(declared) or 'none'}"
+            )
+        return np.array(
+            [p.encode(parameters.get(name, p.default)) for name, p in declared.items()],
+            dtype=np.float64,
+        )
+
+    def scratch(self) -> Scratch:
+        """Return work space for one worker."""
+        path = np.zeros((len(self.symbols), len(self.fields), self.steps))
+        capacity = 4 * self.steps + 64 if self.record_trades else 0
+        simulation = new_simulation(path, self._rules, trade_capacity=capacity)
+        return Scratch(simulation, frame_of(simulation))
+
+    def run(
+        self,
+        values: NDArray[np.float64],
+        parameters: NDArray[np.float64],
+        metrics: NDArray[np.float64],
+        status: NDArray[np.int8],
+        scratch: Scratch,
+        equity: NDArray[np.float64] | None = None,
+        trades: TradeSink | None = None,
+    ) -> None:
+        """Run every parameter set on every path; the GIL is released.
+
+        Parameters
+        ----------
+        values : ndarray of float64, shape (paths, symbols, fields, bars)
+            Price block, C-contiguous.
+        parameters : ndarray of float64, shape (sets, parameters)
+            Rows of `encode`.
+        metrics : ndarray of float64, shape (paths, sets, metrics)
+            Output; NaN where a metric is undefined.
+        status : ndarray of int8, shape (paths, sets)
+            Output; 0 is ok, else see `status_text`.
+        scratch : Scratch
+            The worker's own.
+        equity : ndarray of float64, shape (paths, sets, samples), optional
+            Output; equity at the bars `sample_bars`.
+        trades : list, optional
+            One array of shape (trades, columns) per simulation is appended, paths before sets.
+        """
+        self._check(values, parameters)
+        if equity is None:
+            equity = np.empty((len(values), len(parameters), 0))
+        samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
+        if trades is None:
+            self._call(values, parameters, metrics, status, scratch, samples, equity)
+            return
+        for i in range(len(values)):
+            for m in range(len(parameters)):
+                one, each = slice(i, i + 1), slice(m, m + 1)
+                self._call(
+                    values[one],
+                    parameters[each],
+                    metrics[one, each],
+                    status[one, each],
+                    scratch,
+                    samples,
+                    equity[one, each],
+                )
+                trades.append(scratch.simulation.trades[: self._trade_rows(scratch)].copy())
+
+    def status_text(self, code: int) -> str:
+        """Return what a status code means."""
+        return STATUS_TEXTS[int(code)]
+
+    @staticmethod
+    def _trade_rows(scratch: Scratch) -> int:
+        from engine.execution.layout import TRADE_ROWS
+
+        return int(scratch.simulation.counts[TRADE_ROWS])
+
+    def _call(
+        self,
+        values: NDArray[np.float64],
+        parameters: NDArray[np.float64],
+        metrics: NDArray[np.float64],
+        status: NDArray[np.int8],
+        scratch: Scratch,
+        samples: NDArray[np.int64],
+        equity: NDArray[np.float64],
+    ) -> None:
+        row_of, plans = plan_rows(self.strategy, self.fields, parameters)
+        rows = scratch.rows_for(len(plans), self.steps)
+        try:
+            self._kernel(
+                values,
+                parameters,
+                row_of,
+                plans,
+                rows,
+                scratch.frame,
+                metrics,
+                status,
+                samples,
+                equity,
+            )
+        except NumbaError as error:
+            raise explain(error, self.strategy) from error
+
+    def _check(self, values: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:
+        expected = (len(self.symbols), len(self.fields), self.steps)
+        if values.shape[1:] != expected or not values.flags.c_contiguous:
+            raise ValueError(
+                f"values: found shape {values.shape}, allowed (paths, {expected[0]}, "
+                f"{expected[1]}, {expected[2]}) in C order"
+            )
+        if parameters.shape[1:] != (len(self.parameter_names),):
+            raise ValueError(
+                f"parameters: found shape {parameters.shape}, "
+                f"allowed (sets, {len(self.parameter_names)})"
+            )
+
+
+def prepare_strategy(
+    strategy: type[Strategy] | str,
+    execution: Execution | None = None,
+    *,
+    symbols: tuple[str, ...],
+    fields: tuple[str, ...],
+    steps: int,
+    bars_per_year: float,
+    equity_samples: int = 0,
+    record_trades: bool = False,
+) -> StrategyEngine:
+    """Return the engine of a strategy for price blocks of one shape.
+
+    Parameters
+    ----------
+    strategy : type or str
+        A strategy class or its registry name.
+    execution : Execution, optional
+        Default settings if omitted.
+    symbols, fields : tuple of str
+        Names along the second and third axis of the price block.
+    steps : int
+        Bars per path.
+    bars_per_year : float
+        For annualisation.
+    equity_samples : int
+        Points of the sampled equity curve; the last is the end.
+    record_trades : bool
+        Whether `run` will be asked for trades.
+    """
+    cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
+    return StrategyEngine(
+        cls,
+        execution or Execution(),
+        symbols=symbols,
+        fields=fields,
+        steps=steps,
+        bars_per_year=bars_per_year,
+        equity_samples=equity_samples,
+        record_trades=record_trades,
+    )

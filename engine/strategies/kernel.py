@@ -1,0 +1,110 @@
+"""The event loop of a strategy: all parameter sets on a path before the next path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled.kernel import inlined, kernel
+from engine.execution.layout import (
+    ACTIVE,
+    NOT_FINITE,
+    OK,
+    PENDING,
+    RAISED,
+    SAME_CLOSE,
+    STATUS,
+)
+from engine.execution.linked import BrokerCalls
+from engine.execution.state import address_of, simulation_at
+
+__all__ = ["Hooks", "make_kernel"]
+
+
+class Hooks(NamedTuple):
+    """A strategy's pieces in the form that the event loop calls."""
+
+    parameters: Callable[..., Any]  # (row of floats) -> tuple
+    rows: Callable[..., Any]  # (row numbers) -> tuple
+    state: Callable[..., Any]  # () -> tuple
+    on_start: Callable[..., Any]
+    on_bar: Callable[..., Any]
+    on_finish: Callable[..., Any]
+    fill_row: Callable[..., Any]  # (address of frame, plan, out)
+
+
+def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
+    """Return the compiled event loop of one strategy.
+
+    It takes ``(values, parameters, row_of, plans, rows, frame, metrics, status, samples, equity)``:
+    the price block, the encoded parameter sets, which indicator rows each set reads, the plans
+    and the work space of these rows, the worker's frame, and the outputs.
+    """
+    decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
+    on_start, on_bar, on_finish = hooks.on_start, hooks.on_bar, hooks.on_finish
+    fill_row = hooks.fill_row
+    begin, trade_open, trade_close, finish = broker
+
+    @inlined
+    def simulate(
+        frame: int,
+        values: NDArray[np.float64],
+        parameters: NDArray[np.float64],
+        row_of: NDArray[np.int64],
+        out: NDArray[np.float64],
+    ) -> None:
+        begin(frame)
+        s = simulation_at(frame)
+        p = decode(parameters)
+        r = rows_of(row_of)
+        same_close = s.rules[0, SAME_CLOSE] != 0.0
+        state = on_start(-1, s, p, r, values, initial())
+        last = s.path.shape[2] - 1
+        for t in range(last + 1):
+            if s.counts[ACTIVE] != 0:
+                trade_open(frame, t)
+            state = on_bar(t, s, p, r, values, state)
+            if same_close and s.counts[PENDING] != 0:
+                trade_close(frame, t)
+        on_finish(last, s, p, r, values, state)
+        finish(frame, address_of(out))
+
+    @kernel
+    def run(
+        values: NDArray[np.float64],
+        parameters: NDArray[np.float64],
+        row_of: NDArray[np.int64],
+        plans: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        frame: NDArray[np.int64],
+        metrics: NDArray[np.float64],
+        status: NDArray[np.int8],
+        samples: NDArray[np.int64],
+        equity: NDArray[np.float64],
+    ) -> None:
+        address: int = address_of(frame)
+        for path in range(values.shape[0]):
+            frame[0] = address_of(values[path])
+            for row in range(plans.shape[0]):
+                fill_row(address, address_of(plans[row]), address_of(rows[row]))
+            s = simulation_at(address)
+            for m in range(parameters.shape[0]):
+                out = metrics[path, m]
+                code = OK
+                try:
+                    simulate(address, rows, parameters[m], row_of[m], out)
+                    code = s.counts[STATUS]
+                except Exception:
+                    code = RAISED
+                if code == OK and not np.isfinite(out[0]):
+                    code = NOT_FINITE
+                if code != OK:
+                    out[:] = np.nan
+                status[path, m] = code
+                for sample in range(samples.shape[0]):
+                    equity[path, m, sample] = s.curve[samples[sample]]
+
+    return run

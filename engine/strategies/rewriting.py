@@ -1,0 +1,417 @@
+"""Turns the hooks of a strategy class into functions of plain arrays and tuples.
+
+``self.fast`` becomes an element of the parameter tuple, ``self.entry_price`` a local variable
+that travels from bar to bar, ``self.mean[1]`` a guarded read of an indicator row, and
+``order.limit(...)`` a call of the order book. Line numbers and the file name stay, so that an
+error of the compiler names the line the user wrote.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+from collections.abc import Callable
+from typing import Any
+
+from engine.execution import handles
+from engine.strategies.parameters import Choice
+from engine.strategies.series import crossed_above, crossed_below
+from engine.strategies.strategy import Strategy
+
+__all__ = ["HANDLES", "StrategyError", "rewrite_hook"]
+
+HANDLES = ("bar", "order", "account")
+_ARGUMENTS = ("mc_t", "mc_s", "mc_p", "mc_r", "mc_rows", "mc_state")
+_ACCOUNT = tuple(name for name in vars(handles) if name.startswith("account_"))
+_ORDERS = tuple(name for name in vars(handles) if name.startswith("order_"))
+
+
+class StrategyError(ValueError):
+    """A strategy that cannot be compiled; names the file, the line and what is wrong."""
+
+
+class _Source:
+    """Where a hook's text lies."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.file = function.__code__.co_filename
+        try:
+            lines, self.first_line = inspect.getsourcelines(function)
+        except (OSError, TypeError) as error:
+            raise StrategyError(
+                f"{function.__qualname__}: its source cannot be read, allowed a class in a file"
+            ) from error
+        self.text = textwrap.dedent("".join(lines))
+
+    def error(self, node: ast.AST, message: str) -> StrategyError:
+        line = getattr(node, "lineno", self.first_line)
+        rows = self.text.splitlines()
+        row = rows[line - self.first_line].strip() if line - self.first_line < len(rows) else ""
+        return StrategyError(f"{self.file}, line {line}: {message}\n    {row}")
+
+
+def rewrite_hook(
+    cls: type[Strategy],
+    name: str,
+    *,
+    fields: tuple[str, ...],
+    symbols: int,
+    namespace: dict[str, Any],
+) -> Callable[..., Any]:
+    """Return a hook as a function ``(t, simulation, parameters, rows, values, state) -> state``.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy.
+    name : str
+        Name of the hook.
+    fields : tuple of str
+        Fields of the bars.
+    symbols : int
+        Number of symbols.
+    namespace : dict
+        What the hook's global names mean, with helper functions already compiled.
+
+    Raises
+    ------
+    StrategyError
+        If the hook uses something that the interface does not offer.
+    """
+    source = _Source(cls.hooks()[name])
+    tree = ast.parse(source.text)
+    ast.increment_lineno(tree, source.first_line - 1)
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        raise source.error(definition, f"{name} is not a plain function")
+    rewriter = _Rewriter(cls, name, source, definition, fields, symbols, namespace)
+    module = ast.Module(body=[rewriter.function()], type_ignores=[])
+    ast.fix_missing_locations(module)
+    scope = dict(namespace)
+    scope.update(_RUNTIME)
+    exec(compile(module, source.file, "exec"), scope)
+    function = scope[name]
+    assert isinstance(function, types.FunctionType)
+    return function
+
+
+_RUNTIME: dict[str, Any] = {
+    "mc_value": handles.value,
+    "mc_past": handles.past_value,
+    "mc_field": handles.bar_value,
+    "mc_past_field": handles.past_bar_value,
+    "mc_keep_int": handles.keep_int,
+    **{f"mc_{name}": getattr(handles, name) for name in (*_ACCOUNT, *_ORDERS)},
+}
+
+
+class _Rewriter(ast.NodeTransformer):
+    def __init__(
+        self,
+        cls: type[Strategy],
+        name: str,
+        source: _Source,
+        definition: ast.FunctionDef,
+        fields: tuple[str, ...],
+        symbols: int,
+        namespace: dict[str, Any],
+    ) -> None:
+        self.cls = cls
+        self.name = name
+        self.source = source
+        self.definition = definition
+        self.fields = fields
+        self.symbols = symbols
+        self.namespace = namespace
+        arguments = definition.args
+        names = [argument.arg for argument in arguments.args]
+        if not names:
+            raise source.error(definition, f"{name} takes no `self`")
+        self.self_name = names[0]
+        self.handles = set(names[1:])
+        allowed = {"on_start": ("order", "account"), "on_finish": ("bar", "account")}
+        for argument in arguments.args[1:]:
+            if argument.arg not in allowed.get(name, HANDLES):
+                raise source.error(
+                    argument,
+                    f"{name}: found argument {argument.arg!r}, "
+                    f"allowed {', '.join(allowed.get(name, HANDLES))}",
+                )
+        self.outputs = {
+            (indicator, output): row
+            for row, (indicator, output) in enumerate(
+                (indicator, output)
+                for indicator, declared in cls.indicators.items()
+                for output in declared.outputs
+            )
+        }
+
+    # --- the whole function --------------------------------------------------------------
+
+    def function(self) -> ast.FunctionDef:
+        body: list[ast.stmt] = []
+        if self.cls.state:
+            names = [ast.Name(f"mc_state_{name}", ast.Store()) for name in self.cls.state]
+            body.append(ast.Assign([ast.Tuple(list(names), ast.Store())], _load("mc_state")))
+        for statement in self.definition.body:
+            result = self.visit(statement)
+            body.extend(result if isinstance(result, list) else [result])
+        body.append(self._return_state())
+        for statement in (body[0], body[-1]):
+            ast.copy_location(statement, self.definition)
+        function = ast.parse(f"def {self.name}({', '.join(_ARGUMENTS)}): pass").body[0]
+        assert isinstance(function, ast.FunctionDef)
+        function.body = body
+        return ast.copy_location(function, self.definition)
+
+    def _return_state(self) -> ast.Return:
+        parts: list[ast.expr] = []
+        for name, start in self.cls.state.items():
+            value: ast.expr = _load(f"mc_state_{name}")
+            if isinstance(start, float):
+                value = ast.Call(_load("float"), [value], [])
+            elif isinstance(start, bool):
+                value = ast.Call(_load("bool"), [value], [])
+            else:
+                value = ast.Call(_load("mc_keep_int"), [value], [])
+            parts.append(value)
+        return ast.Return(ast.Tuple(parts, ast.Load()))
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        if node.value is not None and not _is_none(node.value):
+            raise self.source.error(node, f"{self.name} returns a value, allowed a bare return")
+        return ast.copy_location(self._return_state(), node)
+
+    def visit_Global(self, node: ast.Global) -> ast.AST:
+        raise self.source.error(node, "`global` is not supported; keep state on self")
+
+    # --- reads and writes ------------------------------------------------------------------
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        if isinstance(node.ctx, ast.Load):
+            series = self._series(node)
+            if series is not None:
+                return ast.copy_location(series(None), node)
+        if self._is_self(node.value):
+            return self._self_attribute(node)
+        handle = self._handle(node.value)
+        if handle is not None:
+            kind, symbol = handle
+            if kind == "bar" and node.attr == "index":
+                return ast.copy_location(_load("mc_t"), node)
+            if kind == "account":
+                if f"account_{node.attr}" not in _ACCOUNT:
+                    raise self._unknown(node, "account", [n[8:] for n in _ACCOUNT])
+                return ast.copy_location(
+                    _call(f"mc_account_{node.attr}", _load("mc_s"), _load("mc_t"), symbol), node
+                )
+            names = (*self.fields, "index") if kind == "bar" else tuple(n[6:] for n in _ORDERS)
+            raise self._unknown(node, kind, names)
+        return self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        series = self._series(node.value)
+        if series is not None:
+            if not isinstance(node.ctx, ast.Load):
+                raise self.source.error(node, "bars and indicators cannot be assigned")
+            if _is_negative(node.slice):
+                raise self.source.error(
+                    node, "the index counts bars back from the current one; found a later bar"
+                )
+            return ast.copy_location(series(self.visit(node.slice)), node)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Attribute):
+            handle = self._handle(node.func.value)
+            if handle is not None and handle[0] == "order":
+                return ast.copy_location(self._order_call(node, node.func.attr, handle[1]), node)
+        if isinstance(node.func, ast.Name):
+            target = self.namespace.get(node.func.id)
+            if target is crossed_above or target is crossed_below:
+                return ast.copy_location(self._crossing(node, target is crossed_above), node)
+        return self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Compare a Choice of words, or an optional parameter with None, by its code."""
+        parameter = self._parameter(node.left)
+        if parameter is not None and len(node.ops) == 1:
+            other = node.comparators[0]
+            if isinstance(parameter, Choice) and parameter.words:
+                return ast.copy_location(self._word_comparison(node, parameter, other), node)
+            if _is_none(other) and isinstance(node.ops[0], ast.Is | ast.IsNot):
+                left = self.visit(node.left)
+                operator = ast.NotEq() if isinstance(node.ops[0], ast.Is) else ast.Eq()
+                # None travels as NaN, the one number that differs from itself.
+                return ast.copy_location(ast.Compare(left, [operator], [left]), node)
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id == self.self_name or node.id in self.handles:
+            raise self.source.error(
+                node, f"`{node.id}` can only be used with a dot, as in `{node.id}.name`"
+            )
+        if node.id.startswith("mc_"):
+            raise self.source.error(node, f"found name {node.id!r}, allowed any without `mc_`")
+        return node
+
+    # --- pieces ---------------------------------------------------------------------------
+
+    def _is_self(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and node.id == self.self_name
+
+    def _handle(self, node: ast.AST) -> tuple[str, ast.expr] | None:
+        """Return (handle, symbol) of ``order`` or ``order[1]``."""
+        symbol: ast.expr = ast.Constant(0)
+        if isinstance(node, ast.Subscript):
+            if not (isinstance(node.value, ast.Name) and node.value.id in self.handles):
+                return None
+            symbol, node = self.visit(node.slice), node.value
+            if isinstance(symbol, ast.Constant) and not self._is_symbol(symbol.value):
+                raise self.source.error(
+                    symbol,
+                    f"found symbol {symbol.value!r}, allowed 0 to {self.symbols - 1}",
+                )
+        if isinstance(node, ast.Name) and node.id in self.handles:
+            return node.id, symbol
+        return None
+
+    def _is_symbol(self, value: Any) -> bool:
+        return isinstance(value, int) and 0 <= value < self.symbols
+
+    def _parameter(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.Attribute) and self._is_self(node.value):
+            return self.cls.parameters.get(node.attr)
+        return None
+
+    def _series(self, node: ast.AST) -> Callable[[ast.expr | None], ast.expr] | None:
+        """Return what makes a read of an indicator or bar field, so many bars back."""
+        if not isinstance(node, ast.Attribute):
+            return None
+        handle = self._handle(node.value)
+        if handle is not None and handle[0] == "bar" and node.attr in self.fields:
+            symbol = handle[1]
+            field = ast.Constant(self.fields.index(node.attr))
+            common = [_load("mc_s"), _load("mc_t"), symbol, field]
+            return lambda back: (
+                _call("mc_field", *common)
+                if back is None
+                else _call("mc_past_field", *common, back)
+            )
+        row = None
+        if self._is_self(node.value):
+            row = self.outputs.get((node.attr, "value"))
+            if row is None and node.attr in self.cls.indicators:
+                names = ", ".join(self.cls.indicators[node.attr].outputs)
+                raise self.source.error(node, f"self.{node.attr} has several rows: name {names}")
+        elif isinstance(node.value, ast.Attribute) and self._is_self(node.value.value):
+            row = self.outputs.get((node.value.attr, node.attr))
+        if row is None:
+            return None
+        if self.name == "on_start":
+            raise self.source.error(node, "on_start runs before the first bar; found an indicator")
+        where = ast.Subscript(_load("mc_r"), ast.Constant(row), ast.Load())
+        common = [_load("mc_s"), _load("mc_rows"), where, _load("mc_t")]
+        return lambda back: _read("mc_value", "mc_past", common, back)
+
+    def _self_attribute(self, node: ast.Attribute) -> ast.AST:
+        name, cls = node.attr, self.cls
+        if name in cls.state:
+            return ast.copy_location(ast.Name(f"mc_state_{name}", node.ctx), node)
+        if isinstance(node.ctx, ast.Load):
+            if name in cls.parameters:
+                index = ast.Constant(list(cls.parameters).index(name))
+                return ast.copy_location(ast.Subscript(_load("mc_p"), index, ast.Load()), node)
+            value = getattr(cls, name, None)
+            if name.isupper() and isinstance(value, bool | int | float):
+                return ast.copy_location(ast.Constant(value), node)
+        elif name in cls.parameters:
+            raise self.source.error(node, f"parameter self.{name} cannot be assigned")
+        else:
+            raise self.source.error(
+                node, f"self.{name} is not declared; write `{name} = 0.0` in the class body"
+            )
+        known = [*cls.parameters, *cls.indicators, *cls.state]
+        raise self._unknown(node, "self", known)
+
+    def _unknown(self, node: ast.Attribute, owner: str, allowed: Any) -> StrategyError:
+        names = ", ".join(allowed) or "nothing"
+        return self.source.error(node, f"found {owner}.{node.attr}, allowed {names}")
+
+    def _order_call(self, node: ast.Call, method: str, symbol: ast.expr) -> ast.expr:
+        if f"order_{method}" not in _ORDERS:
+            raise self.source.error(
+                node, f"found order.{method}, allowed {', '.join(n[6:] for n in _ORDERS)}"
+            )
+        function = getattr(handles, f"order_{method}")
+        signature = inspect.signature(getattr(function, "py_func", function))
+        keywords = {keyword.arg or "": None for keyword in node.keywords}
+        try:
+            signature.bind(None, None, None, *(None for _ in node.args), **keywords)
+        except TypeError as error:
+            names = ", ".join(list(signature.parameters)[3:])
+            raise self.source.error(
+                node, f"order.{method}: {error}; its arguments are {names or 'none'}"
+            ) from error
+        arguments = [self.visit(argument) for argument in node.args]
+        named = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
+        head = [_load("mc_s"), _load("mc_t"), symbol]
+        return ast.Call(_load(f"mc_order_{method}"), [*head, *arguments], named)
+
+    def _crossing(self, node: ast.Call, above: bool) -> ast.expr:
+        if len(node.args) != 2 or node.keywords:
+            raise self.source.error(node, "a crossing takes two series")
+        before, now = [], []
+        for argument in node.args:
+            series = self._series(argument)
+            if series is None:
+                value = self.visit(argument)
+                before.append(value)
+                now.append(value)
+            else:
+                before.append(series(ast.Constant(1)))
+                now.append(series(None))
+        low, high = (ast.Lt(), ast.Gt()) if above else (ast.Gt(), ast.Lt())
+        return ast.BoolOp(
+            ast.And(),
+            [
+                ast.Compare(before[0], [low], [before[1]]),
+                ast.Compare(now[0], [high], [now[1]]),
+            ],
+        )
+
+    def _word_comparison(
+        self, node: ast.Compare, parameter: Choice, other: ast.expr
+    ) -> ast.Compare:
+        if not (isinstance(other, ast.Constant) and other.value in parameter.choices):
+            raise self.source.error(
+                node,
+                f"self.{parameter.name} is compared with something else than {parameter.allowed}",
+            )
+        code = ast.Constant(parameter.encode(other.value))
+        return ast.Compare(self.visit(node.left), node.ops, [code])
+
+
+def _load(name: str) -> ast.Name:
+    return ast.Name(name, ast.Load())
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(_load(name), list(arguments), [])
+
+
+def _read(now: str, past: str, common: list[ast.expr], back: ast.expr | None) -> ast.Call:
+    return _call(now, *common) if back is None else _call(past, *common, back)
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _is_negative(node: ast.AST) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return isinstance(node.operand, ast.Constant) and node.operand.value != 0
+    return False

@@ -1,0 +1,70 @@
+"""Which indicator rows a group of parameter sets needs, and the call that fills one."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numpy.typing import NDArray
+
+from engine.execution.linked import external
+from engine.execution.state import floats_at, simulation_at
+from engine.strategies.indicator_rows import PLAN_WIDTH, fill_row
+from engine.strategies.parameters import Parameter
+from engine.strategies.strategy import Strategy
+
+__all__ = ["plan_rows", "row_filler"]
+
+
+def plan_rows(
+    cls: type[Strategy],
+    fields: tuple[str, ...],
+    parameters: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return which rows each parameter set reads, and the plans of the distinct rows.
+
+    Parameters
+    ----------
+    parameters : ndarray of float64, shape (sets, parameters)
+        Encoded parameter sets.
+
+    Returns
+    -------
+    row_of : ndarray of int64, shape (sets, outputs)
+        Row number of each indicator output.
+    plans : ndarray of float64, shape (rows, PLAN_WIDTH)
+        Kind, symbol, field and arguments of each row.
+    """
+    index = {name: column for column, name in enumerate(cls.parameters)}
+    outputs = [
+        (float(output.kind), float(declared.symbol), float(fields.index(declared.field)), output)
+        for declared in cls.indicators.values()
+        for output in declared.outputs.values()
+    ]
+    known: dict[tuple[float, ...], int] = {}
+    row_of = np.zeros((len(parameters), len(outputs)), dtype=np.int64)
+    for m, values in enumerate(parameters.tolist()):
+        for column, (kind, symbol, field, output) in enumerate(outputs):
+            arguments = [
+                values[index[a.name]] if isinstance(a, Parameter) else float(a)
+                for a in output.arguments
+            ]
+            arguments += [0.0] * (PLAN_WIDTH - 3 - len(arguments))
+            plan = (kind, symbol, field, *arguments)
+            row_of[m, column] = known.setdefault(plan, len(known))
+    plans = np.array(list(known), dtype=np.float64).reshape(len(known), PLAN_WIDTH)
+    return row_of, plans
+
+
+@cache
+def row_filler() -> Any:
+    """Compile or load what fills an indicator row, once per process."""
+    return external(_fill_row, (types.int64, types.int64, types.int64))
+
+
+def _fill_row(frame: int, plan: int, out: int) -> int:
+    path = simulation_at(frame).path
+    fill_row(path, floats_at(plan, PLAN_WIDTH), floats_at(out, path.shape[2]))
+    return 0

@@ -1,0 +1,93 @@
+"""The strategy interface: a small class that the engine compiles."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, ClassVar
+
+from engine.strategies.indicators import Indicator
+from engine.strategies.parameters import Parameter
+
+__all__ = ["Strategy"]
+
+_HOOKS = ("on_start", "on_bar", "on_finish")
+
+
+class Strategy:
+    """Base class of strategies.
+
+    A subclass declares parameters (`Int`, `Float`, `Choice`), indicators (`SMA`, `RSI`, ...) and
+    state (plain numbers) in its body, and trades in its hooks::
+
+        class SmaCrossover(Strategy):
+            fast = Int(10, low=2, high=200)
+            slow = Int(30, low=2, high=400)
+            fast_mean = SMA(fast)
+            slow_mean = SMA(slow)
+
+            def on_bar(self, bar, order):
+                if crossed_above(self.fast_mean, self.slow_mean):
+                    order.target_percent(1.0)
+                elif crossed_below(self.fast_mean, self.slow_mean):
+                    order.close()
+
+    Hooks are plain Python, compiled by Numba on first use. ``on_start(self, order, account)``
+    runs before the first bar, ``on_bar(self, bar, order, account)`` at the close of each,
+    ``on_finish(self, bar, account)`` after the last; a hook names the arguments it needs, in any
+    order. ``bar.close`` is the current close, ``bar.close[1]`` the one before;
+    ``self.fast_mean[1]`` likewise. A later bar cannot be read.
+
+    Numbers assigned to ``self`` must be declared in the class body; they start anew with every
+    simulation. Names in capitals are constants.
+
+    Attributes
+    ----------
+    name : str
+        Registry name; by default the class name in snake_case.
+    parameters : dict of str to Parameter
+        Declared parameters in order.
+    """
+
+    name: ClassVar[str] = ""
+    parameters: ClassVar[dict[str, Parameter]] = {}
+    indicators: ClassVar[dict[str, Indicator]] = {}
+    state: ClassVar[dict[str, float]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "name" not in vars(cls):
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        cls.parameters = dict(cls.parameters)
+        cls.indicators = dict(cls.indicators)
+        cls.state = dict(cls.state)
+        for name, value in vars(cls).items():
+            if isinstance(value, Parameter):
+                cls.parameters[name] = value
+            elif isinstance(value, Indicator):
+                cls.indicators[name] = value
+            elif _is_state(name, value):
+                cls.state[name] = value
+
+    @classmethod
+    def hooks(cls) -> dict[str, Any]:
+        """Return the functions that this class or a base below `Strategy` defines."""
+        found: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            if base in (object, Strategy):
+                continue
+            found |= {name: f for name, f in vars(base).items() if inspect.isfunction(f)}
+        return found
+
+    @classmethod
+    def source_hash(cls) -> str:
+        """SHA-256 of everything that decides what the strategy does."""
+        from engine.strategies.compiling import fingerprint_of
+
+        return fingerprint_of(cls)
+
+
+def _is_state(name: str, value: Any) -> bool:
+    if name.startswith("_") or name.isupper() or name in _HOOKS:
+        return False
+    return isinstance(value, bool | int | float)

@@ -1,0 +1,40 @@
+"""Real bars: normalised, checked, stored by series and year."""
+
+from __future__ import annotations
+
+from mc_assets.market_data.bar_store import BarStore, bars_hash
+from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA, canonical_schema
+from mc_assets.market_data.config import MarketDataConfig, SeriesConfig, load_series, series_path
+from mc_assets.market_data.ingest import (
+    NormalisedResult,
+    ingest_raw,
+    normalise_year,
+    series_years,
+)
+from mc_assets.market_data.normalise import Normalised, normalise
+from mc_assets.market_data.quality import QUALITY_SCHEMA, QualityFinding
+from mc_assets.market_data.raw_store import RawResult, RawStore
+from mc_assets.providers import MarketDataError
+
+__all__ = [
+    "BARS_SCHEMA",
+    "QUALITY_SCHEMA",
+    "QUARANTINE_SCHEMA",
+    "BarStore",
+    "MarketDataConfig",
+    "MarketDataError",
+    "Normalised",
+    "NormalisedResult",
+    "QualityFinding",
+    "RawResult",
+    "RawStore",
+    "SeriesConfig",
+    "bars_hash",
+    "canonical_schema",
+    "ingest_raw",
+    "load_series",
+    "normalise",
+    "normalise_year",
+    "series_path",
+    "series_years",
+]

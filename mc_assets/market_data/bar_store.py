@@ -1,0 +1,210 @@
+"""Canonical bars, their quarantine, their quality table and manifest, by series and year."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES, QUARANTINE_SCHEMA
+from mc_assets.market_data.files import (
+    read_footer,
+    symbol_folder,
+    symbol_of,
+    write_parquet,
+    years_of,
+)
+from mc_assets.market_data.quality.findings import QUALITY_SCHEMA
+from mc_assets.providers import MarketDataError
+
+__all__ = ["BARS", "QUALITY", "QUARANTINE", "BarStore", "bars_hash"]
+
+BARS: Final = "bars"
+QUARANTINE: Final = "bars_quarantine"
+QUALITY: Final = "bars_quality"
+_FOOTER: Final = "mc.manifest"
+
+_MANIFEST_SCHEMA: Final = {
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "year": pl.Int32,
+    "rows": pl.Int64,
+    "quarantined": pl.Int64,
+    "first": pl.String,
+    "last": pl.String,
+    "hash": pl.String,
+    "source": pl.String,
+    "adjustment": pl.String,
+    "path": pl.String,
+}
+
+
+class BarStore:
+    """Bars under a data root, one Parquet file per timeframe, symbol and year.
+
+    Parameters
+    ----------
+    root : Path
+        The data root; files lie at ``root/bars/<timeframe>/<symbol>/<year>.parquet`` and
+        likewise in ``bars_quarantine`` and ``bars_quality``.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, symbol: str, timeframe: str, year: int, table: str = BARS) -> Path:
+        """File of a series' year in a table."""
+        return symbol_folder(self.root, table, symbol, timeframe) / f"{year}.parquet"
+
+    def write(
+        self,
+        symbol: str,
+        timeframe: str,
+        year: int,
+        *,
+        bars: pl.DataFrame,
+        quarantine: pl.DataFrame,
+        quality: pl.DataFrame,
+    ) -> bool:
+        """Replace a series' year; the bars come last, so they never lack their quarantine.
+
+        Returns
+        -------
+        bool
+            Whether any file changed.
+        """
+        manifest = _manifest(symbol, timeframe, year, bars, quarantine)
+        changed = False
+        for table, frame, footer in (
+            (QUARANTINE, quarantine, {}),
+            (QUALITY, quality, {}),
+            (BARS, bars, {_FOOTER: json.dumps(manifest, sort_keys=True)}),
+        ):
+            path = self.path(symbol, timeframe, year, table)
+            changed = write_parquet(frame, path, footer) or changed
+        return changed
+
+    def series(self) -> list[tuple[str, str]]:
+        """Symbol and timeframe of every stored series, sorted."""
+        folders = (self.root / BARS).glob("*/*/")
+        return sorted((symbol_of(folder), folder.parent.name) for folder in folders)
+
+    def years(self, symbol: str, timeframe: str) -> list[int]:
+        """Years of a series that are stored."""
+        return years_of(symbol_folder(self.root, BARS, symbol, timeframe))
+
+    def read(
+        self,
+        symbol: str,
+        timeframe: str,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> pl.DataFrame:
+        """Bars of a series, oldest first.
+
+        Parameters
+        ----------
+        symbol, timeframe : str
+            The series.
+        start, end : date, optional
+            UTC days, half open.
+
+        Raises
+        ------
+        MarketDataError
+            If nothing is stored.
+        """
+        years = self.years(symbol, timeframe)
+        if not years:
+            known = ", ".join(f"{name}@{frame}" for name, frame in self.series()) or "none yet"
+            raise MarketDataError(
+                f"bars: found no stored series {symbol}@{timeframe}, allowed {known}"
+            )
+        chosen = [
+            year
+            for year in years
+            if (start is None or year >= start.year) and (end is None or year <= end.year)
+        ]
+        frames = [pl.read_parquet(self.path(symbol, timeframe, year)) for year in chosen]
+        bars = pl.concat(frames) if frames else pl.DataFrame(schema=dict(BARS_SCHEMA))
+        stamp = pl.col("timestamp")
+        if start is not None:
+            bars = bars.filter(stamp.dt.date() >= start)
+        if end is not None:
+            bars = bars.filter(stamp.dt.date() < end)
+        return bars.sort("timestamp")
+
+    def quarantine(self, symbol: str, timeframe: str) -> pl.DataFrame:
+        """Quarantined rows of a series, all years."""
+        return self._all_years(symbol, timeframe, QUARANTINE, dict(QUARANTINE_SCHEMA))
+
+    def quality(self, symbol: str, timeframe: str) -> pl.DataFrame:
+        """Rows of the quality table of a series, all years."""
+        return self._all_years(symbol, timeframe, QUALITY, dict(QUALITY_SCHEMA))
+
+    def manifest(self, symbol: str | None = None, timeframe: str | None = None) -> pl.DataFrame:
+        """One row per stored year: rows, first and last bar, hash, source.
+
+        Parameters
+        ----------
+        symbol, timeframe : str, optional
+            Only this symbol, this timeframe.
+        """
+        records = []
+        for name, frame in self.series():
+            if symbol not in (None, name) or timeframe not in (None, frame):
+                continue
+            for year in self.years(name, frame):
+                path = self.path(name, frame, year)
+                footer = read_footer(path, _FOOTER)
+                described = json.loads(footer) if footer else {}
+                records.append({**described, "path": str(path.relative_to(self.root))})
+        return pl.DataFrame(records, schema=_MANIFEST_SCHEMA)
+
+    def year_manifest(self, symbol: str, timeframe: str, year: int) -> dict[str, Any]:
+        """Manifest of one stored year; empty where nothing is stored."""
+        path = self.path(symbol, timeframe, year)
+        if not path.is_file():
+            return {}
+        described: dict[str, Any] = json.loads(read_footer(path, _FOOTER) or "{}")
+        return described
+
+    def _all_years(
+        self, symbol: str, timeframe: str, table: str, schema: dict[str, object]
+    ) -> pl.DataFrame:
+        folder = symbol_folder(self.root, table, symbol, timeframe)
+        frames = [pl.read_parquet(folder / f"{year}.parquet") for year in years_of(folder)]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=schema)  # type: ignore[arg-type]
+
+
+def bars_hash(bars: pl.DataFrame) -> str:
+    """SHA-256 of the symbol, the timestamps and the five numbers of each bar."""
+    digest = hashlib.sha256()
+    for symbol in bars["symbol"].unique(maintain_order=True).to_list():
+        digest.update(symbol.encode())
+    digest.update(bars["timestamp"].dt.epoch("us").to_numpy().astype("<i8").tobytes())
+    for name in (*PRICES, "volume"):
+        digest.update(bars[name].to_numpy().astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _manifest(
+    symbol: str, timeframe: str, year: int, bars: pl.DataFrame, quarantine: pl.DataFrame
+) -> dict[str, object]:
+    stamps = bars["timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "year": year,
+        "rows": bars.height,
+        "quarantined": quarantine.height,
+        "first": stamps[0] if bars.height else None,
+        "last": stamps[-1] if bars.height else None,
+        "hash": bars_hash(bars),
+        "source": ",".join(sorted(bars["source"].unique().to_list())),
+        "adjustment": ",".join(sorted(bars["adjustment"].unique().to_list())),
+    }

@@ -1,0 +1,133 @@
+"""Which column of a raw table is which."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from mc_assets.providers import MarketDataError
+
+__all__ = ["ColumnMap", "map_columns"]
+
+# Spellings seen in the wild, lower case, letters and digits only.
+_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
+    "timestamp": (
+        "timestamp", "datetime", "date", "timestamputc", "dateutc", "datetimeutc", "utc", "t",
+        "ts", "opentime", "opentimestamp", "timeutc", "gmttime", "localtime", "day", "dt",
+        "tradingday", "tradedate", "index", "bartime", "observationdate", "unix",
+        "unixtimestamp", "time", "column1",
+    ),
+    "clock": ("time", "timeutc", "hour", "barclock"),
+    "open": ("open", "o", "openprice", "opening", "1open", "px_open", "pxopen", "first"),
+    "high": ("high", "h", "highprice", "hi", "2high", "pxhigh", "max"),
+    "low": ("low", "l", "lowprice", "lo", "3low", "pxlow", "min"),
+    "close": (
+        "close", "c", "closeprice", "closelast", "last", "4close", "pxlast", "settle", "price",
+        "settlement", "lastprice", "adjclose", "adjustedclose", "value", "spot",
+    ),
+    "volume": ("volume", "v", "vol", "volumebtc", "basevolume", "5volume", "tickvol", "tickvolume",
+               "pxvolume", "qty", "shares"),
+    "vwap": ("vwap", "vw", "weightedaverage"),
+    "trade_count": ("tradecount", "n", "trades", "transactions", "numberoftrades", "count"),
+    "adjusted_close": ("adjclose", "adjustedclose", "5adjustedclose", "adjcloseprice"),
+    "symbol": ("symbol", "ticker", "contract", "instrument", "s"),
+}  # fmt: skip
+
+_OPTIONAL: Final = ("clock", "volume", "vwap", "trade_count", "adjusted_close", "symbol")
+_PRICES: Final = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Canonical names to the raw table's columns.
+
+    Parameters
+    ----------
+    columns : dict
+        Always ``timestamp`` and ``close``; ``open high low`` unless `price_only`; the rest
+        where present.
+    price_only : bool
+        The table has one price per row; open, high and low are that price.
+    """
+
+    columns: dict[str, str]
+    price_only: bool
+
+
+def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: str) -> ColumnMap:
+    """Find the canonical columns among `names`.
+
+    Parameters
+    ----------
+    names : list of str
+        Columns of the raw table.
+    given : dict
+        Canonical name to column, from the configuration; these win.
+    symbol : str
+        The series' symbol: a table of several symbols has columns ``Field|SYMBOL``.
+    where : str
+        Series and file, the start of an error's sentence.
+
+    Raises
+    ------
+    MarketDataError
+        If a configured column is not there, or stamps or prices cannot be found.
+    """
+    allowed = [*_SPELLINGS, "price"]
+    for canonical, column in given.items():
+        if canonical not in allowed:
+            raise MarketDataError(
+                f"{where}: columns: found {canonical!r}, allowed {', '.join(allowed)}"
+            )
+        if column not in names:
+            shown = ", ".join(name for name in names if not name.startswith("_"))
+            raise MarketDataError(
+                f"{where}: columns.{canonical}: found {column!r}, allowed {shown}"
+            )
+    data = [name for name in names if not name.startswith("_")]
+    candidates = {_plain(name, symbol): name for name in reversed(data)}
+    found = {key: column for key, column in given.items() if key != "price"}
+    if "price" in given:
+        found["close"] = given["price"]
+    for canonical, spellings in _SPELLINGS.items():
+        if canonical in found:
+            continue
+        taken = set(found.values())
+        for spelling in spellings:
+            match = candidates.get(spelling)
+            if match is not None and match not in taken:
+                found[canonical] = match
+                break
+    rest = [name for name in data if name not in found.values()]
+    if "timestamp" not in found and rest and rest[0] == data[0]:
+        found["timestamp"] = rest.pop(0)
+    if "close" not in found and len(rest) == 1:
+        # FRED names the price after the series: the only column left must be it.
+        found["close"] = rest[0]
+    for canonical in ("timestamp", "close"):
+        if canonical not in found:
+            raise MarketDataError(
+                f"{where}: found columns {', '.join(data)}, allowed a table with a "
+                f"{canonical} column (name it under options.columns)"
+            )
+    present = [name for name in _PRICES if name in found]
+    if len(present) < 4:
+        if present != ["close"]:
+            missing = next(name for name in _PRICES if name not in found)
+            raise MarketDataError(
+                f"{where}: found no {missing} column among {', '.join(data)}, allowed all of "
+                "open, high, low and close, or a single price"
+            )
+        return ColumnMap(found, price_only=True)
+    return ColumnMap(found, price_only=False)
+
+
+def _plain(name: str, symbol: str) -> str:
+    """Letters and digits of a column name in lower case, its symbol and unit dropped."""
+    if "|" in name:
+        name, _, owner = name.partition("|")
+        if owner != symbol:
+            return f"other symbol {owner} {name}"
+    name = re.sub(r"\(.*?\)|\[.*?\]", "", name)
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,213 @@
+"""Which series the project keeps: ``series.yaml`` as validated objects."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from engine.calendar import EXCHANGES, TIMEFRAMES, BarCalendar
+from mc_assets.market_data.severities import QualityConfig
+from mc_assets.providers import MarketDataError, provider_names
+from mc_assets.providers.errors import first_error
+
+__all__ = ["Adjustment", "MarketDataConfig", "SeriesConfig", "load_series", "series_path"]
+
+Adjustment = Literal["raw", "split", "dividend", "all"]
+
+# A key is part of file names, partition keys and SQL: no separators of any of them.
+_SYMBOL: Final = re.compile(r"[A-Za-z0-9^=._/:+-]*[A-Za-z0-9][A-Za-z0-9^=._/:+-]*")
+
+_SERIES_FILE: Final = Path(__file__).resolve().parents[1] / "series.yaml"
+
+
+class SeriesConfig(BaseModel):
+    """One series: a symbol at a timeframe, and where its bars come from.
+
+    Parameters
+    ----------
+    symbol : str
+        Name of the instrument, as the provider spells it.
+    timeframe : str
+        A key of `engine.calendar.TIMEFRAMES`.
+    provider : str
+        Name of a registered provider.
+    exchange : str
+        A key of `engine.calendar.EXCHANGES`: sessions, holidays and time zone.
+    start, end : date
+        First and last day wanted; no `end` means the series grows every night.
+    adjustment : {"raw", "split", "dividend", "all"}
+        What the provider's prices are adjusted for.
+    overlap : int
+        Days before the last stored bar that a nightly fetch asks for again, so that restated
+        bars are noticed.
+    repair : bool
+        Repair 100× unit errors instead of only reporting them.
+    options : dict
+        The provider's own options.
+    quality : QualityConfig
+        Severity and thresholds of each check.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    symbol: str
+    timeframe: str = "1d"
+    provider: str
+    exchange: str = "XNYS"
+    start: date
+    end: date | None = None
+    adjustment: Adjustment = "raw"
+    overlap: int = Field(default=7, ge=0)
+    repair: bool = False
+    options: dict[str, Any] = Field(default_factory=dict)
+    quality: QualityConfig = Field(default_factory=QualityConfig)
+
+    @property
+    def key(self) -> str:
+        """``SYMBOL@TIMEFRAME``, the name of the series everywhere."""
+        return f"{self.symbol}@{self.timeframe}"
+
+    @property
+    def calendar(self) -> BarCalendar:
+        """The calendar that annualises these bars."""
+        return BarCalendar(self.exchange, self.timeframe)
+
+    @field_validator("symbol")
+    @classmethod
+    def _symbol_is_a_name(cls, value: str) -> str:
+        if not _SYMBOL.fullmatch(value):
+            raise ValueError(f"found {value!r}, allowed letters, digits and ^ = . _ / : + -")
+        return value
+
+    @field_validator("timeframe")
+    @classmethod
+    def _timeframe_is_known(cls, value: str) -> str:
+        if value not in TIMEFRAMES:
+            raise ValueError(f"found {value!r}, allowed {', '.join(TIMEFRAMES)}")
+        return value
+
+    @field_validator("exchange")
+    @classmethod
+    def _exchange_is_known(cls, value: str) -> str:
+        if value not in EXCHANGES:
+            raise ValueError(f"found {value!r}, allowed {', '.join(sorted(EXCHANGES))}")
+        return value
+
+    @field_validator("provider")
+    @classmethod
+    def _provider_is_registered(cls, value: str) -> str:
+        if value not in provider_names():
+            raise ValueError(f"found {value!r}, allowed {', '.join(provider_names())}")
+        return value
+
+    @model_validator(mode="after")
+    def _dates_are_in_order(self) -> SeriesConfig:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"end: found {self.end}, allowed on or after start {self.start}")
+        return self
+
+
+class MarketDataConfig(BaseModel):
+    """Every series of the project, and the folder that relative paths start from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path
+    series: tuple[SeriesConfig, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all series, in the order of the file."""
+        return [entry.key for entry in self.series]
+
+    def __getitem__(self, key: str) -> SeriesConfig:
+        for entry in self.series:
+            if entry.key == key:
+                return entry
+        raise MarketDataError(f"series: found {key!r}, allowed {', '.join(self.keys)}")
+
+    def find(self, symbol: str, timeframe: str | None = None) -> list[SeriesConfig]:
+        """Series of a symbol or key, of one timeframe if given; an unknown name is an error."""
+        found = [
+            entry
+            for entry in self.series
+            if symbol in (entry.symbol, entry.key) and timeframe in (None, entry.timeframe)
+        ]
+        if not found:
+            wanted = symbol if timeframe is None else f"{symbol}@{timeframe}"
+            raise MarketDataError(f"symbol: found {wanted!r}, allowed {', '.join(self.keys)}")
+        return found
+
+
+def series_path() -> Path:
+    """File of the series: ``MC_SERIES`` or the project's own ``series.yaml``."""
+    return Path(os.environ.get("MC_SERIES") or _SERIES_FILE)
+
+
+def load_series(path: Path | None = None) -> MarketDataConfig:
+    """Read and validate a series file.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Defaults to `series_path`.
+
+    Raises
+    ------
+    MarketDataError
+        One sentence naming file, series, field, what was found and what is allowed.
+    """
+    path = (path or series_path()).expanduser().resolve()
+    if not path.is_file():
+        raise MarketDataError(f"{path}: found no such file, allowed a YAML file of series")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where is not None else ""
+        raise MarketDataError(
+            f"{path.name}{line}: found text that is not YAML "
+            f"({getattr(error, 'problem', None) or 'not UTF-8'}), allowed a mapping with `series`"
+        ) from None
+    if not isinstance(document, dict) or not isinstance(document.get("series"), list):
+        raise MarketDataError(f"{path.name}: series: found no list, allowed a list of series")
+    unknown = sorted(set(document) - {"series"})
+    if unknown:
+        raise MarketDataError(f"{path.name}: found key {unknown[0]!r}, allowed series")
+    entries: list[SeriesConfig] = []
+    for number, entry in enumerate(document["series"]):
+        entries.extend(_expand(entry, f"{path.name}: series[{number}]"))
+    repeated = {entry.key for entry in entries if sum(e.key == entry.key for e in entries) > 1}
+    if repeated:
+        raise MarketDataError(
+            f"{path.name}: series: found {sorted(repeated)[0]!r} more than once, allowed once"
+        )
+    return MarketDataConfig(folder=path.parent, series=tuple(entries))
+
+
+def _expand(entry: object, where: str) -> list[SeriesConfig]:
+    """One entry of the file as one series per symbol."""
+    if not isinstance(entry, dict):
+        raise MarketDataError(f"{where}: found {entry!r}, allowed a mapping")
+    fields = dict(entry)
+    symbols = fields.pop("symbols", None)
+    if symbols is None:
+        symbols = [fields.pop("symbol", None)]
+    elif "symbol" in fields:
+        raise MarketDataError(f"{where}: found symbol and symbols, allowed one of them")
+    if not isinstance(symbols, list) or not symbols:
+        raise MarketDataError(f"{where}.symbols: found {symbols!r}, allowed a list of names")
+    series = []
+    for symbol in symbols:
+        given = fields if symbol is None else {**fields, "symbol": symbol}
+        try:
+            series.append(SeriesConfig.model_validate(given))
+        except ValidationError as error:
+            raise MarketDataError(first_error(error, where, SeriesConfig)) from None
+    return series

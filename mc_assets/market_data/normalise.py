@@ -1,0 +1,277 @@
+"""From a provider's raw table to canonical bars; what cannot be a bar goes to the quarantine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES
+from mc_assets.market_data.columns import ColumnMap, map_columns
+from mc_assets.market_data.numbers import decimal_mark, parse_numbers
+from mc_assets.market_data.opens import guess_stamp, open_instants, to_instants
+from mc_assets.market_data.quarantine import quarantine_rows
+from mc_assets.market_data.repair import repair_unit_errors
+from mc_assets.market_data.sessions import Sessions, sessions_of
+from mc_assets.market_data.severities import QualityConfig
+from mc_assets.market_data.timestamps import detect_format, parse_stamps
+from mc_assets.providers import MarketDataError, RawTable
+
+__all__ = ["Normalised", "normalise", "read_rows", "resolve_layout", "row_keys"]
+
+# Prices that a provider adjusted miss their own high or low by the last digits of a float64.
+_ROUNDING: Final = 1e-9
+_NUMBERS: Final = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
+
+
+class Normalised(NamedTuple):
+    """Canonical bars, and the rows that could not become bars."""
+
+    bars: pl.DataFrame
+    quarantine: pl.DataFrame
+
+
+def normalise(
+    raw: RawTable,
+    *,
+    exchange: str = "XNYS",
+    repair: bool = False,
+    quality: QualityConfig | None = None,
+    now: datetime | None = None,
+) -> Normalised:
+    """Make canonical bars of a raw table.
+
+    Parameters
+    ----------
+    raw : RawTable
+        What a provider sent.
+    exchange : str
+        Name in `exchange_calendars`; gives sessions and time zone.
+    repair : bool
+        Repair 100× unit errors (`repair_unit_errors`) before anything is judged.
+    quality : QualityConfig, optional
+        Severities written into the quarantine.
+    now : datetime, optional
+        A bar that opens later is from the future.
+
+    Returns
+    -------
+    Normalised
+        ``bars`` in `canonical.BARS_SCHEMA`, sorted, one per open instant;
+        ``quarantine`` in `canonical.QUARANTINE_SCHEMA`, one row per row that is no bar,
+        with the reason. Every raw row is in one of the two.
+
+    Raises
+    ------
+    MarketDataError
+        If columns of stamps or prices cannot be found.
+
+    Notes
+    -----
+    Of rows with one open instant the first that can be a bar stays, the others go to the
+    quarantine. A high below an open or close (or a low above) by less than 1e-9 of the price
+    is rounding of an adjusted price: it is set to that price.
+    """
+    sessions = sessions_of(exchange)
+    raw = resolve_layout(raw, sessions)
+    rows = read_rows(raw, sessions)
+    if repair:
+        rows = repair_unit_errors(rows)
+    rows = _judge(rows, now or datetime.now(UTC))
+    good = rows.filter(pl.col("reason").is_null())
+    bars = (
+        good.with_columns(
+            symbol=pl.lit(raw.symbol),
+            timestamp=pl.col("instant").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+            high=pl.max_horizontal(PRICES),
+            low=pl.min_horizontal(PRICES),
+            volume=pl.col("volume").fill_null(0.0),
+            source=pl.lit(raw.provider),
+            adjustment=pl.lit(raw.adjustment),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
+        .sort("timestamp")
+    )
+    bad = rows.filter(pl.col("reason").is_not_null())
+    return Normalised(bars, quarantine_rows(raw, bad, quality or QualityConfig()))
+
+
+def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
+    """Settle everything the layout leaves open, by looking at the whole table.
+
+    Done once, when the table arrives: a slice of it may not hold the row that decides.
+    """
+    layout = raw.layout
+    mapped = _mapped(raw)
+    raw = _rows_of_symbol(raw, mapped)
+    columns = dict(mapped.columns)
+    if mapped.price_only:
+        columns["price"] = columns.pop("close")
+    cells = _stamp_cells(raw.frame, mapped)
+    date_format = layout.date_format or detect_format(cells)
+    decimal = layout.decimal or decimal_mark(
+        [raw.frame[mapped.columns[name]] for name in _NUMBERS if name in mapped.columns],
+        layout.delimiter,
+    )
+    stamp_column = columns["timestamp"].lower()
+    timezone = layout.timezone or (
+        "UTC" if "utc" in stamp_column or "gmt" in stamp_column else sessions.timezone
+    )
+    stamp = layout.stamp
+    if stamp is None:
+        instants = to_instants(parse_stamps(cells, date_format), timezone)
+        stamp = guess_stamp(instants, raw.timeframe, sessions)
+    settled = layout.model_copy(
+        update={
+            "columns": columns,
+            "date_format": date_format,
+            "decimal": decimal,
+            "timezone": timezone,
+            "stamp": stamp,
+        }
+    )
+    return replace(raw, layout=settled)
+
+
+def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
+    """Parse a raw table whose layout is settled.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per raw row, in order: ``row`` (position), ``instant`` (Int64, microseconds
+        since 1970-01-01 UTC or null), the numbers (Float64 or null), ``text_in`` (name of the
+        first column that holds text where a number belongs) and ``surplus`` (too many cells).
+    """
+    layout = raw.layout
+    mapped = _mapped(raw)
+    instants = _instants(raw, mapped, sessions)
+    parsed: dict[str, pl.Series] = {"instant": instants}
+    text_in = pl.repeat(None, len(instants), dtype=pl.String, eager=True)
+    for name in _NUMBERS:
+        column = mapped.columns.get(name)
+        if column is None:
+            parsed[name] = pl.repeat(None, len(instants), dtype=pl.Float64, eager=True)
+            continue
+        values, is_text = parse_numbers(raw.frame[column], layout.decimal or ".")
+        parsed[name] = values
+        if is_text.any():
+            text_in = pl.select(
+                pl.coalesce(text_in, pl.when(is_text).then(pl.lit(column)))
+            ).to_series()
+    if mapped.price_only:
+        parsed |= dict.fromkeys(PRICES, parsed["close"])
+    surplus = (
+        raw.frame["_surplus"].fill_null("") != ""
+        if "_surplus" in raw.frame.columns
+        else pl.repeat(value=False, n=len(instants), dtype=pl.Boolean, eager=True)
+    )
+    return pl.DataFrame(parsed).with_columns(
+        pl.int_range(pl.len()).alias("row"), text_in=text_in, surplus=surplus
+    )
+
+
+def row_keys(raw: RawTable, sessions: Sessions) -> tuple[pl.Series, pl.Series]:
+    """Say what each raw row is about, and where in time it belongs.
+
+    Parameters
+    ----------
+    raw : RawTable
+        Layout settled, or an empty table.
+    sessions : Sessions
+        Of the series' exchange.
+
+    Returns
+    -------
+    keys : polars.Series of String
+        The open instant in microseconds, or the raw stamp where it cannot be read.
+    places : polars.Series of Int64
+        The open instant; a row without one has its neighbour's.
+    """
+    if raw.frame.is_empty():
+        return pl.Series([], dtype=pl.String), pl.Series([], dtype=pl.Int64)
+    mapped = _mapped(raw)
+    instants = _instants(raw, mapped, sessions)
+    unread = "stamp " + _stamp_cells(raw.frame, mapped).cast(pl.String).fill_null("")
+    keys = pl.select(pl.coalesce(instants.cast(pl.String), unread)).to_series()
+    return keys, instants.forward_fill().backward_fill()
+
+
+def _mapped(raw: RawTable) -> ColumnMap:
+    names = [name for name in raw.frame.columns if not name.startswith("_")]
+    where = f"{raw.provider} {raw.symbol}@{raw.timeframe}"
+    return map_columns(names, raw.layout.columns, symbol=raw.symbol, where=where)
+
+
+def _rows_of_symbol(raw: RawTable, mapped: ColumnMap) -> RawTable:
+    """Keep the rows of the table's own symbol, where the table names several."""
+    column = mapped.columns.get("symbol")
+    if column is None:
+        return raw
+    names = raw.frame[column].cast(pl.String).str.strip_chars()
+    if names.n_unique() < 2:
+        return raw
+    if not (names == raw.symbol).any():
+        shown = ", ".join(names.unique().sort().head(5).to_list())
+        raise MarketDataError(
+            f"{raw.provider} {raw.symbol}@{raw.timeframe}: column {column}: found {shown}, "
+            f"allowed rows of {raw.symbol}"
+        )
+    return replace(raw, frame=raw.frame.filter(names == raw.symbol))
+
+
+def _instants(raw: RawTable, mapped: ColumnMap, sessions: Sessions) -> pl.Series:
+    layout = raw.layout
+    return open_instants(
+        parse_stamps(_stamp_cells(raw.frame, mapped), layout.date_format),
+        timeframe=raw.timeframe,
+        sessions=sessions,
+        timezone=layout.timezone,
+        stamp=layout.stamp,
+    )
+
+
+def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
+    stamp = frame[mapped.columns["timestamp"]]
+    clock = mapped.columns.get("clock")
+    if clock is None or stamp.dtype.is_temporal():
+        return stamp
+    joined = stamp.cast(pl.String) + " " + frame[clock].cast(pl.String)
+    return joined.alias(stamp.name)
+
+
+def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Add ``reason``: why a row is no bar, or null; the first reason that holds."""
+    body = pl.max_horizontal("open", "close")
+    floor = pl.min_horizontal("open", "close")
+    slack = _ROUNDING * pl.max_horizontal(pl.col(name).abs() for name in PRICES)
+    missing = pl.any_horizontal(pl.col(name).is_null() for name in PRICES)
+    infinite = pl.any_horizontal(
+        ~pl.col(name).is_finite().fill_null(value=True) for name in (*PRICES, "volume")
+    )
+    crossed = (
+        (pl.col("high") < body - slack)
+        | (pl.col("low") > floor + slack)
+        | (pl.col("low") > pl.col("high") + slack)
+    )
+    reason = (
+        pl.when("surplus").then(pl.lit("bad_row"))
+        .when(pl.col("instant").is_null()).then(pl.lit("bad_timestamp"))
+        .when(pl.col("text_in").is_not_null()).then(pl.lit("text_cell"))
+        .when(missing).then(pl.lit("missing_price"))
+        .when(infinite).then(pl.lit("non_finite"))
+        .when(crossed).then(pl.lit("ohlc_order"))
+        .when(pl.col("volume") < 0).then(pl.lit("negative_volume"))
+        .when(pl.col("instant") > int(now.timestamp() * 1e6)).then(pl.lit("future"))
+    )  # fmt: skip
+    judged = rows.with_columns(reason=reason)
+    # Of rows that could be bars, one per instant: the first.
+    rank = pl.when(pl.col("reason").is_null()).then("instant")
+    twin = rank.is_not_null() & (pl.col("instant").cum_count().over(rank) > 1)
+    if judged.select(rank.drop_nulls().is_duplicated().any()).item():
+        judged = judged.with_columns(
+            reason=pl.when(twin).then(pl.lit("repeated_timestamp")).otherwise("reason")
+        )
+    return judged

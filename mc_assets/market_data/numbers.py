@@ -1,0 +1,130 @@
+"""Numbers as people and programs write them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+import polars as pl
+
+__all__ = ["MISSING", "decimal_mark", "parse_number", "parse_numbers"]
+
+# What stands in a cell that has no value; compared in lower case.
+MISSING: Final = frozenset(
+    {"", ".", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "#n/a n/a", "nd"}
+)
+
+_THOUSANDS: Final = {
+    ".": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?"),
+    ",": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?"),
+}
+_SCALES: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_COMMA_DECIMAL: Final = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_NOT_FINITE: Final = {"inf": float("inf"), "+inf": float("inf"), "-inf": float("-inf"),
+                      "infinity": float("inf"), "-infinity": float("-inf")}  # fmt: skip
+
+
+def decimal_mark(columns: list[pl.Series], delimiter: str | None) -> Literal[".", ","]:
+    """Guess the decimal mark of a table's number columns.
+
+    A cell such as ``12,5`` or ``1.234,56`` can only have a decimal comma and decides. A cell
+    such as ``61,050`` could be either: it is a decimal comma when the file is delimited by
+    ``;`` and no cell holds a point.
+    """
+    sample = [
+        cell.strip()
+        for column in columns
+        if column.dtype == pl.String
+        for cell in column.head(2000).drop_nulls().to_list()
+        if "," in cell
+    ]
+    certain = [cell for cell in sample if not _THOUSANDS["."].fullmatch(cell)]
+    if any(_COMMA_DECIMAL.fullmatch(cell) for cell in certain):
+        return ","
+    points = any(
+        column.dtype == pl.String and bool(column.head(2000).str.contains(".", literal=True).any())
+        for column in columns
+    )
+    if delimiter == ";" and sample and not points:
+        return ","
+    return "."
+
+
+def parse_numbers(column: pl.Series, decimal: str = ".") -> tuple[pl.Series, pl.Series]:
+    """Parse a column of cells.
+
+    Parameters
+    ----------
+    column : polars.Series
+        Strings as they came, or numbers already.
+    decimal : {".", ","}
+        Decimal mark.
+
+    Returns
+    -------
+    values : polars.Series of Float64
+        Null where the cell is missing or not a number.
+    text : polars.Series of Boolean
+        True where the cell holds something that is not a number.
+    """
+    if column.dtype != pl.String:
+        values = column.cast(pl.Float64, strict=False)
+        # A missing value that a data frame spells NaN is missing, not a number gone wrong.
+        return values.fill_nan(None), pl.Series(column.name, [False]).new_from_index(0, len(column))
+    values = column.cast(pl.Float64, strict=False).fill_nan(None)
+    doubtful = values.is_null()
+    if decimal == ",":
+        doubtful = doubtful | column.str.contains(".", literal=True).fill_null(value=False)
+    text = pl.repeat(value=False, n=len(column), dtype=pl.Boolean, eager=True)
+    if not doubtful.any():
+        return values, text
+    cells = column.filter(doubtful).unique()
+    parsed = [parse_number(cell, decimal) for cell in cells.to_list()]
+    known = pl.DataFrame(
+        {
+            "cell": cells,
+            "value": [value if isinstance(value, float) else None for value in parsed],
+            "text": [value == "text" for value in parsed],
+        },
+        schema={"cell": pl.String, "value": pl.Float64, "text": pl.Boolean},
+    )
+    joined = pl.DataFrame({"cell": column, "fast": values, "doubtful": doubtful}).join(
+        known, on="cell", how="left", nulls_equal=True, maintain_order="left"
+    )
+    values = joined.select(
+        pl.when("doubtful").then("value").otherwise("fast").alias(column.name)
+    ).to_series()
+    return values, joined["text"].fill_null(value=False)
+
+
+def parse_number(cell: str | None, decimal: str = ".") -> float | Literal["missing", "text"]:
+    """Parse one cell: thousands separators, currency signs, ``1.2M``, ``(37.63)``, ``−5``.
+
+    Returns
+    -------
+    float or {"missing", "text"}
+        ``missing`` for an empty cell or a mark of one, ``text`` for anything else that is
+        not a number.
+    """
+    if cell is None:
+        return "missing"
+    text = cell.strip().strip('"').replace("\u2212", "-")
+    if text.lower() in MISSING:
+        return "missing"
+    if text.lower() in _NOT_FINITE:
+        return _NOT_FINITE[text.lower()]
+    if text.startswith("(") and text.endswith(")"):
+        text = f"-{text[1:-1]}"
+    text = re.sub(r"[$€£¥\u00a0\u202f\u2009 '’_]", "", text)
+    scale = 1.0
+    if text and text[-1].lower() in _SCALES:
+        scale = _SCALES[text[-1].lower()]
+        text = text[:-1]
+    if _THOUSANDS[decimal].fullmatch(text):
+        text = text.replace("," if decimal == "." else ".", "")
+    if decimal == ",":
+        text = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    if not _NUMBER.fullmatch(text):
+        return "text"
+    return float(text) * scale

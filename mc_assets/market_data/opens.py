@@ -1,0 +1,166 @@
+"""From what a provider stamps to the instant the bar opens."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.calendar import TIMEFRAMES
+from mc_assets.market_data.sessions import Sessions
+
+__all__ = ["guess_stamp", "open_instants", "to_instants"]
+
+_DAY: Final = 86_400_000_000
+_MINUTE: Final = 60_000_000
+_MISSING: Final = np.iinfo(np.int64).min
+
+
+def open_instants(
+    stamps: pl.DataFrame,
+    *,
+    timeframe: str,
+    sessions: Sessions,
+    timezone: str | None = None,
+    stamp: Literal["open", "end"] | None = None,
+) -> pl.Series:
+    """UTC instants at which the bars open.
+
+    Parameters
+    ----------
+    stamps : polars.DataFrame
+        Columns of `timestamps.parse_stamps`.
+    timeframe : str
+        A key of `engine.calendar.TIMEFRAMES`.
+    sessions : Sessions
+        Of the series' exchange.
+    timezone : str, optional
+        Zone of stamps that carry none; the exchange's by default.
+    stamp : {"open", "end"}, optional
+        Which end of the bar is stamped; the open by default.
+
+    Returns
+    -------
+    polars.Series of Int64
+        Microseconds since 1970-01-01 UTC, null where there is no such instant.
+
+    Notes
+    -----
+    A daily bar opens when its session opens, whatever the provider stamps: a plain day, that
+    day's midnight in the exchange's zone (Alpaca's 04:00Z or 05:00Z), in the written offset
+    (Yahoo) or in UTC, or an instant inside the session. A weekly bar opens with the first
+    session of its week.
+    """
+    minutes = TIMEFRAMES[timeframe]
+    if minutes is None:
+        days = _session_days(stamps, sessions, timezone or sessions.timezone, stamp)
+        known = days != _MISSING
+        if timeframe == "1w":
+            days[known] = _first_session_of_week(days[known], sessions)
+        opens = np.full(len(days), _MISSING, dtype=np.int64)
+        opens[known] = sessions.open_of(days[known])
+        return _series(opens)
+    instants = to_instants(stamps, timezone or sessions.timezone)
+    if stamp == "end":
+        # Binance ends a minute at 59.999 s: up to the whole minute first.
+        whole = -((-instants) // _MINUTE) * _MINUTE
+        instants = whole - int(minutes * _MINUTE)
+    return instants.alias("open_instant")
+
+
+def to_instants(stamps: pl.DataFrame, timezone: str) -> pl.Series:
+    """Stamps as UTC microseconds; wall clocks without a zone are of `timezone`.
+
+    A wall-clock time that a change to summer time skips is null. The hour that a change to
+    winter time repeats: the first row with a time is the earlier instant, the next the later.
+    """
+    utc = stamps["utc"]
+    if not utc.has_nulls() or timezone == "UTC":
+        return stamps.select(pl.coalesce("utc", "wall")).to_series()
+    naive = stamps["wall"].cast(pl.Datetime("us"))
+    earliest = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    latest = naive.dt.replace_time_zone(timezone, ambiguous="latest", non_existent="null")
+    first, last = earliest.dt.epoch("us"), latest.dt.epoch("us")
+    if (first != last).any():
+        occurrence = stamps.select(pl.col("wall").cum_count().over("wall")).to_series()
+        first = pl.select(pl.when(occurrence > 1).then(last).otherwise(first)).to_series()
+    return pl.select(pl.coalesce(utc, first)).to_series()
+
+
+def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Literal["open", "end"]:
+    """Which end of an intraday bar is stamped, from the first and last bars of sessions.
+
+    Bars stamped at their end never carry the session's open and do carry its close.
+    """
+    if TIMEFRAMES[timeframe] is None or sessions.exchange in ("24/7", "24/5"):
+        return "open"
+    values = instants.drop_nulls().unique().to_numpy()
+    continuous = np.intersect1d(sessions.opens, sessions.closes)
+    at_open = np.isin(values, np.setdiff1d(sessions.opens, continuous)).sum()
+    at_close = np.isin(values, np.setdiff1d(sessions.closes, continuous)).sum()
+    return "end" if at_close > 0 and at_open == 0 else "open"
+
+
+def _session_days(
+    stamps: pl.DataFrame,
+    sessions: Sessions,
+    timezone: str,
+    stamp: Literal["open", "end"] | None,
+) -> NDArray[np.int64]:
+    """Session of each daily stamp, days since 1970-01-01."""
+    wall = stamps["wall"].fill_null(_MISSING).to_numpy()
+    known = wall != _MISSING
+    days = np.where(known, wall // _DAY, _MISSING)
+    timed = known & ~stamps["dated"].fill_null(value=True).to_numpy()
+    if timed.any():
+        instants = to_instants(stamps, timezone).fill_null(_MISSING).to_numpy()
+        timed &= instants != _MISSING
+        local = (
+            pl.Series(instants[timed])
+            .cast(pl.Datetime("us"))
+            .dt.replace_time_zone("UTC")
+            .dt.convert_time_zone(sessions.timezone)
+            .dt.replace_time_zone(None)
+            .dt.epoch("us")
+            .to_numpy()
+        )
+        days[timed] = _timed_days(instants[timed], wall[timed], local, sessions)
+    if stamp == "end":
+        # The end of a day written as the next midnight belongs to the session before it.
+        midnight = known & (wall % _DAY == 0)
+        place = np.searchsorted(sessions.days, days[midnight]) - 1
+        days[midnight] = sessions.days[np.maximum(place, 0)]
+    return days
+
+
+def _timed_days(
+    instants: NDArray[np.int64],
+    wall: NDArray[np.int64],
+    local: NDArray[np.int64],
+    sessions: Sessions,
+) -> NDArray[np.int64]:
+    inside = sessions.index_at(instants)
+    at_close = sessions.index_at(instants - 1)
+    place = np.where(inside >= 0, inside, at_close)
+    conditions = [local % _DAY == 0, wall % _DAY == 0, instants % _DAY == 0, place >= 0]
+    choices = [local // _DAY, wall // _DAY, instants // _DAY, sessions.days[place]]
+    return np.select(conditions, choices, default=local // _DAY)
+
+
+def _first_session_of_week(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
+    # 1970-01-01 was a Thursday. A weekend label starts the week after it, except where the
+    # weekend trades.
+    weekday = (days + 3) % 7
+    monday = days - weekday
+    if sessions.exchange != "24/7":
+        monday = np.where(weekday >= 5, monday + 7, monday)
+    place = np.minimum(np.searchsorted(sessions.days, monday), len(sessions.days) - 1)
+    first = sessions.days[place]
+    return np.where(first - monday < 7, np.maximum(first, monday), monday)
+
+
+def _series(values: NDArray[np.int64]) -> pl.Series:
+    column = pl.Series("open_instant", values)
+    return pl.select(pl.when(column != _MISSING).then(column)).to_series()

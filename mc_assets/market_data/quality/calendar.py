@@ -1,0 +1,182 @@
+"""Checks against the exchange's calendar: bars that are missing, bars that should not be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.calendar import TIMEFRAMES
+from mc_assets.market_data.quality.findings import QualityFinding, finding
+from mc_assets.market_data.sessions import Sessions
+from mc_assets.market_data.severities import QualityConfig
+
+__all__ = ["bar_ordinals", "calendar_findings"]
+
+_DAY: Final = 86_400_000_000
+_MINUTE: Final = 60_000_000
+
+
+def calendar_findings(
+    bars: pl.DataFrame,
+    *,
+    timeframe: str,
+    sessions: Sessions,
+    quality: QualityConfig,
+    start: int,
+    end: int,
+) -> list[QualityFinding]:
+    """Compare bars with the calendar.
+
+    Parameters
+    ----------
+    bars : polars.DataFrame
+        Canonical bars of one series, oldest first.
+    timeframe : str
+        A key of `engine.calendar.TIMEFRAMES`.
+    sessions : Sessions
+        Of the series' exchange.
+    quality : QualityConfig
+        Severities.
+    start, end : int
+        Range in which bars are expected, microseconds since 1970-01-01 UTC, half open.
+
+    Returns
+    -------
+    list of QualityFinding
+        ``no_bars``, ``gap`` (one row per run of missing bars, `count` counts bars) and
+        ``off_session``.
+    """
+    opens = bars["timestamp"].dt.epoch("us").to_numpy()
+    opens = opens[(opens >= start) & (opens < end)]
+    expected = sessions.opens[(sessions.opens >= start) & (sessions.closes <= end)]
+    nothing = _table([], [], [])
+    if len(opens) == 0:
+        missing = nothing
+        if len(expected):
+            text = (
+                f"found no bars from {_text(expected[0])} to {_text(expected[-1])}, "
+                f"allowed bars in {len(expected)} sessions"
+            )
+            missing = _table([int(expected[0])], [float(len(expected))], [text])
+        return [
+            finding("no_bars", quality, missing),
+            finding("gap", quality, nothing),
+            finding("off_session", quality, nothing),
+        ]
+    ordinals, inside = bar_ordinals(opens, timeframe, sessions)
+    return [
+        finding("no_bars", quality, nothing),
+        _gaps(opens[inside], ordinals[inside], timeframe, sessions, quality, expected),
+        _off_session(opens[~inside], sessions, quality),
+    ]
+
+
+def bar_ordinals(
+    opens: NDArray[np.int64], timeframe: str, sessions: Sessions
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Find each bar's number in the series that has every bar.
+
+    Parameters
+    ----------
+    opens : ndarray of int64, shape (n,)
+        Open instants, microseconds since 1970-01-01 UTC.
+    timeframe : str
+        A key of `engine.calendar.TIMEFRAMES`.
+    sessions : Sessions
+        Of the exchange.
+
+    Returns
+    -------
+    ordinals : ndarray of int64, shape (n,)
+        Consecutive bars have consecutive numbers, over closes, holidays and lunch breaks.
+    inside : ndarray of bool, shape (n,)
+        Whether the bar opens when the exchange is open.
+    """
+    minutes = TIMEFRAMES[timeframe]
+    session = sessions.index_at(opens)
+    if minutes is None:
+        inside = (session >= 0) & (opens == sessions.opens[np.maximum(session, 0)])
+        if timeframe == "1w":
+            # 1970-01-01 was a Thursday.
+            return (sessions.days[np.maximum(session, 0)] + 3) // 7, inside
+        return session, inside
+    step = int(minutes * _MINUTE)
+    pause = sessions.break_ends - sessions.break_starts
+    bars_in = -(-(sessions.closes - sessions.opens - pause) // step)
+    before = np.concatenate([[0], np.cumsum(bars_in)])
+    place = np.maximum(session, 0)
+    since = opens - sessions.opens[place]
+    after_break = opens >= sessions.break_ends[place]
+    since = since - np.where(after_break, pause[place], 0)
+    in_break = (opens >= sessions.break_starts[place]) & ~after_break
+    return before[place] + since // step, (session >= 0) & ~in_break
+
+
+def _gaps(
+    opens: NDArray[np.int64],
+    ordinals: NDArray[np.int64],
+    timeframe: str,
+    sessions: Sessions,
+    quality: QualityConfig,
+    expected: NDArray[np.int64],
+) -> QualityFinding:
+    missing = np.diff(ordinals) - 1
+    holes = np.flatnonzero(missing > 0)
+    stamps = [int(opens[hole]) for hole in holes]
+    counts = [int(missing[hole]) for hole in holes]
+    texts = [
+        f"found {count} missing {timeframe} bar{'s' * (count > 1)} between "
+        f"{_text(opens[hole])} and {_text(opens[hole + 1])}"
+        for hole, count in zip(holes, counts, strict=True)
+    ]
+    # Before the first bar and after the last, whole sessions count.
+    if len(opens) and timeframe != "1w":
+        for edge, side in (
+            (expected[expected < _session_open(opens[0], sessions)], "before the first bar"),
+            (expected[expected > opens[-1]], "after the last bar"),
+        ):
+            if len(edge):
+                stamps.append(int(edge[0]))
+                counts.append(len(edge))
+                texts.append(
+                    f"found {len(edge)} session{'s' * (len(edge) > 1)} without bars {side}, "
+                    f"{_text(edge[0])} to {_text(edge[-1])}"
+                )
+    rows = _table(stamps, [float(count) for count in counts], texts)
+    return finding("gap", quality, rows, count=sum(counts))
+
+
+def _off_session(
+    opens: NDArray[np.int64], sessions: Sessions, quality: QualityConfig
+) -> QualityFinding:
+    texts = [
+        f"found a bar at {_text(instant)}, allowed only sessions of {sessions.exchange}"
+        for instant in opens[:1000]
+    ]
+    kept = [int(instant) for instant in opens[:1000]]
+    rows = _table(kept, [None] * len(kept), texts)
+    return finding("off_session", quality, rows, count=len(opens))
+
+
+def _session_open(instant: np.int64, sessions: Sessions) -> np.int64:
+    place = max(int(np.searchsorted(sessions.opens, instant, side="right")) - 1, 0)
+    return sessions.opens[place]
+
+
+def _table(
+    stamps: list[int], values: list[float] | list[None], messages: list[str]
+) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        {"timestamp": stamps, "value": values, "message": messages},
+        schema={"timestamp": pl.Int64, "value": pl.Float64, "message": pl.String},
+    ).sort("timestamp")
+    return frame.with_columns(
+        timestamp=pl.col("timestamp").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    )
+
+
+def _text(instant: np.int64) -> str:
+    return f"{np.datetime64(int(instant), 'us').astype('datetime64[m]')}Z".replace("T", " ")

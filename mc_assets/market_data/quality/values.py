@@ -1,0 +1,191 @@
+"""Checks on the values of bars: prices, volumes, moves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mc_assets.market_data.canonical import PRICES
+from mc_assets.market_data.quality.findings import QualityFinding, finding
+from mc_assets.market_data.repair import unit_scales
+from mc_assets.market_data.severities import QualityConfig
+
+__all__ = ["value_findings"]
+
+# Ratios at which companies split or consolidate shares, above 1.
+_SPLITS: Final = np.array(
+    [5 / 4, 4 / 3, 3 / 2, 5 / 3, 2, 5 / 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50]
+)
+# The overnight move that a split day may have besides the split.
+_SPLIT_SLACK: Final = 0.03
+_MAD_TO_SIGMA: Final = 1.4826
+
+
+def value_findings(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
+    """Judge the values of bars that are already canonical.
+
+    Parameters
+    ----------
+    bars : polars.DataFrame
+        Canonical bars of one series, oldest first.
+    quality : QualityConfig
+        Severities and thresholds.
+
+    Returns
+    -------
+    list of QualityFinding
+        ``non_positive_price``, ``zero_volume``, ``stale``, ``unit_error``,
+        ``unadjusted_split`` and ``outlier``, in this order.
+    """
+    return [
+        _non_positive(bars, quality),
+        _zero_volume(bars, quality),
+        _stale(bars, quality),
+        *_jumps(bars, quality),
+    ]
+
+
+def _non_positive(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
+    lowest = pl.min_horizontal(PRICES)
+    rows = bars.filter(lowest <= 0).select(
+        "timestamp",
+        value=lowest,
+        message=pl.format("{}: found the price {}, allowed > 0", _day(), lowest),
+    )
+    return finding("non_positive_price", quality, rows)
+
+
+def _zero_volume(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
+    # A series without any volume (a spot price, an index) publishes none: nothing is wrong.
+    silent = pl.col("volume") == 0
+    rows = bars.filter(silent & (pl.col("volume").max() > 0)).select(
+        "timestamp",
+        value="volume",
+        message=pl.format("{}: found no volume, allowed > 0", _day()),
+    )
+    return finding("zero_volume", quality, rows)
+
+
+def _stale(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
+    flat = pl.all_horizontal(pl.col(name) == pl.col("close") for name in PRICES)
+    same = flat & (pl.col("close") == pl.col("close").shift(1)).fill_null(value=False)
+    # A run is its first bar and the unchanged bars after it.
+    runs = (
+        bars.select("timestamp", "close", flat=flat, run=(~same).cum_sum())
+        .filter("flat")
+        .group_by("run", maintain_order=True)
+        .agg(pl.first("timestamp"), value=pl.len().cast(pl.Float64), price=pl.first("close"))
+        .filter(pl.col("value") >= quality.stale_bars)
+    )
+    rows = runs.select(
+        "timestamp",
+        "value",
+        message=pl.format(
+            "{}: found the price {} for {} bars, allowed fewer than {}",
+            _day(), "price", pl.col("value").cast(pl.Int64), pl.lit(quality.stale_bars),
+        ),
+    )  # fmt: skip
+    return finding("stale", quality, rows)
+
+
+def _jumps(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
+    """Tell moves that are too large apart: unit errors, splits, outliers."""
+    close = bars["close"].to_numpy()
+    opening = bars["open"].to_numpy()
+    high, low = bars["high"].to_numpy(), bars["low"].to_numpy()
+    count = len(close)
+    scales = unit_scales(close)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        returns = np.zeros(count)
+        returns[1:] = np.diff(close) / np.abs(close[:-1])
+        gap = np.ones(count)
+        gap[1:] = opening[1:] / close[:-1]
+        spike = np.maximum(
+            high / np.maximum(opening, close) - 1.0, 1.0 - low / np.minimum(opening, close)
+        )
+    spike = np.where(np.isfinite(spike), np.abs(spike), 0.0)
+    # One bar only may be wrong in its high or low; a factor of 50 is no market's range.
+    misread = (scales != 0) | (spike > 50.0) | ((low > 0) & (high / np.maximum(low, 1e-300) > 50.0))
+    ratio = np.where(gap > 0, np.maximum(gap, 1.0 / np.maximum(gap, 1e-300)), 1.0)
+    nearest = _SPLITS[np.abs(ratio[:, None] / _SPLITS - 1.0).argmin(axis=1)] if count else ratio
+    split = (np.abs(ratio / nearest - 1.0) < _SPLIT_SLACK) & (ratio > 1.2)
+    edge = np.zeros(count, dtype=bool)
+    edge[1:] = scales[1:] != scales[:-1]
+    far = _beyond(returns, np.maximum(np.abs(returns), spike), quality)
+    split &= far & ~edge
+    outlier = far & ~split & ~edge & ~misread
+    return [
+        _unit_errors(bars, scales, misread, quality),
+        _report(
+            bars, split, gap, "unadjusted_split", quality,
+            "{}: found an opening at {} times the close before it, as after a split; "
+            "allowed prices adjusted for splits, or a factor table",
+        ),
+        _report(
+            bars, outlier, np.where(spike > np.abs(returns), spike, returns), "outlier", quality,
+            "{}: found a move of {}, far beyond the moves before it",
+        ),
+    ]  # fmt: skip
+
+
+def _beyond(
+    returns: NDArray[np.float64], sizes: NDArray[np.float64], quality: QualityConfig
+) -> NDArray[np.bool_]:
+    """Whether a move is beyond the threshold given the window before it.
+
+    Only the moves above `outlier_minimum` are compared with their window: a rolling median
+    over ten million minutes would cost more than everything else together.
+    """
+    far = np.zeros(len(returns), dtype=bool)
+    sizes = np.where(np.isfinite(sizes), sizes, np.inf)
+    for place in np.flatnonzero(sizes > quality.outlier_minimum):
+        before = np.abs(returns[max(place - quality.outlier_window, 1) : place])
+        before = before[np.isfinite(before)]
+        sigma = _MAD_TO_SIGMA * float(np.median(before)) if len(before) >= 5 else 0.0
+        far[place] = sizes[place] > quality.outlier_sigmas * sigma
+    return far
+
+
+def _unit_errors(
+    bars: pl.DataFrame,
+    scales: NDArray[np.int64],
+    misread: NDArray[np.bool_],
+    quality: QualityConfig,
+) -> QualityFinding:
+    bad = bars.with_columns(scale=pl.Series(scales)).filter(pl.Series(misread))
+    what = (
+        pl.when(pl.col("scale") > 0).then(pl.lit("a close 100 times too large"))
+        .when(pl.col("scale") < 0).then(pl.lit("a close 100 times too small"))
+        .otherwise(pl.lit("a high or low that is 50 times off"))
+    )  # fmt: skip
+    rows = bad.select(
+        "timestamp",
+        value="close",
+        message=pl.format(
+            "{}: found {} ({}), allowed one unit (set repair: true)", _day(), what, "close"
+        ),
+    )
+    return finding("unit_error", quality, rows)
+
+
+def _report(
+    bars: pl.DataFrame,
+    mask: NDArray[np.bool_],
+    values: NDArray[np.float64],
+    check: str,
+    quality: QualityConfig,
+    template: str,
+) -> QualityFinding:
+    rows = (
+        bars.select("timestamp", value=pl.Series(values))
+        .filter(pl.Series(mask))
+        .with_columns(message=pl.format(template, _day(), pl.col("value").round(4)))
+    )
+    return finding(check, quality, rows)
+
+
+def _day() -> pl.Expr:
+    return pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%MZ")

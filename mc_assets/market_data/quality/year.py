@@ -1,0 +1,100 @@
+"""All checks of one series' year."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+import polars as pl
+
+from mc_assets.market_data.config import SeriesConfig
+from mc_assets.market_data.quality.calendar import calendar_findings
+from mc_assets.market_data.quality.findings import QualityFinding, finding
+from mc_assets.market_data.quality.values import value_findings
+from mc_assets.market_data.sessions import sessions_of
+from mc_assets.market_data.severities import QualityConfig
+
+__all__ = ["check_bars", "expected_range"]
+
+ROW_CHECKS: Final = (
+    "text_cell",
+    "bad_timestamp",
+    "bad_row",
+    "non_finite",
+    "missing_price",
+    "ohlc_order",
+    "negative_volume",
+    "future",
+    "repeated_timestamp",
+)
+
+
+def check_bars(
+    bars: pl.DataFrame,
+    quarantine: pl.DataFrame,
+    series: SeriesConfig,
+    *,
+    start: datetime,
+    end: datetime,
+    history: pl.DataFrame | None = None,
+) -> list[QualityFinding]:
+    """Run every check.
+
+    Parameters
+    ----------
+    bars, quarantine : polars.DataFrame
+        What `normalise` returned.
+    series : SeriesConfig
+        Exchange, severities and thresholds.
+    start, end : datetime
+        Range in which bars are expected, UTC, half open.
+    history : polars.DataFrame, optional
+        ``check`` (``restated`` or ``withdrawn``), ``timestamp``, ``value`` and ``message`` of
+        rows whose provider changed its mind.
+
+    Returns
+    -------
+    list of QualityFinding
+        One per check, passed or not, in a fixed order.
+    """
+    quality = series.quality
+    findings = [_quarantined(check, quarantine, quality) for check in ROW_CHECKS]
+    findings += calendar_findings(
+        bars,
+        timeframe=series.timeframe,
+        sessions=sessions_of(series.exchange),
+        quality=quality,
+        start=_microseconds(start),
+        end=_microseconds(end),
+    )
+    findings += value_findings(bars, quality)
+    nothing = quarantine.clear().select("timestamp", value=pl.lit(0.0), message="message")
+    for check in ("restated", "withdrawn"):
+        rows = nothing
+        if history is not None:
+            rows = history.filter(pl.col("check") == check).drop("check")
+        findings.append(finding(check, quality, rows))
+    return findings
+
+
+def expected_range(series: SeriesConfig, year: int, now: datetime) -> tuple[datetime, datetime]:
+    """Part of `year` in which the series should have bars, UTC, half open.
+
+    It starts at the configured start and ends at the configured end or `now`.
+    """
+    start = max(datetime(year, 1, 1, tzinfo=UTC), datetime.combine(series.start, time(), UTC))
+    end = min(datetime(year + 1, 1, 1, tzinfo=UTC), now)
+    if series.end is not None:
+        end = min(end, datetime.combine(series.end, time(), UTC) + timedelta(days=1))
+    return start, max(start, end)
+
+
+def _quarantined(check: str, quarantine: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
+    rows = quarantine.filter(pl.col("reason") == check).select(
+        "timestamp", value=pl.col("line").cast(pl.Float64), message="message"
+    )
+    return finding(check, quality, rows)
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000

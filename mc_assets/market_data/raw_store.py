@@ -1,0 +1,239 @@
+"""A compressed copy of what providers sent, so that bars can be made again without them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from mc_assets.market_data.files import read_footer, symbol_folder, write_parquet, years_of
+from mc_assets.providers import Layout, RawTable
+
+__all__ = ["RawResult", "RawStore"]
+
+_TABLE: Final = "raw_bars"
+_FOOTER: Final = "mc.raw"
+# Bookkeeping of a stored row: the fetch that brought it, its layout, the fetch that brought
+# another version of it, and the fetch that should have brought it again and did not.
+_BOOKKEEPING: Final = {
+    "_key": pl.String,
+    "_fetch": pl.Int32,
+    "_layout": pl.Int32,
+    "_until": pl.Int32,
+    "_absent": pl.Int32,
+}
+
+
+@dataclass(frozen=True)
+class RawResult:
+    """What one fetch changed in the raw copy of a series' year.
+
+    Parameters
+    ----------
+    symbol, timeframe : str
+        The series.
+    year : int
+        The year.
+    rows : int
+        Rows now stored, older versions of restated rows not counted.
+    new : int
+        Rows that were not there before.
+    restated : int
+        Rows that came with other values than before.
+    absent : int
+        Rows that were there, and should have come again but did not.
+    path : str
+        The file.
+    changed : bool
+        Whether the file changed.
+    """
+
+    symbol: str
+    timeframe: str
+    year: int
+    rows: int
+    new: int
+    restated: int
+    absent: int
+    path: str
+    changed: bool
+
+
+class RawStore:
+    """Raw rows by series and year under ``root/raw_bars``.
+
+    Parameters
+    ----------
+    root : Path
+        The data root.
+
+    Notes
+    -----
+    One file per year. A row that comes again unchanged is not stored again; one that comes
+    with other values is added, and the older version marked with the fetch that replaced it.
+    So fetching twice leaves the same bytes as fetching once.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, symbol: str, timeframe: str, year: int) -> Path:
+        """File of a series' year."""
+        return symbol_folder(self.root, _TABLE, symbol, timeframe) / f"{year}.parquet"
+
+    def years(self, symbol: str, timeframe: str) -> list[int]:
+        """Years of a series that are stored."""
+        return years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+
+    def append(
+        self,
+        raw: RawTable,
+        year: int,
+        keys: pl.Series,
+        covered: tuple[int, int],
+        *,
+        complete: bool,
+    ) -> RawResult:
+        """Add one fetch.
+
+        Parameters
+        ----------
+        raw : RawTable
+            Rows of `year` alone, layout settled.
+        year : int
+            The year.
+        keys : polars.Series of String
+            What a row is about: its instant in microseconds as text, or its raw stamp where
+            that cannot be read.
+        covered : tuple of int
+            Range the fetch asked for, microseconds: stored rows inside it that did not come
+            are marked absent.
+        complete : bool
+            The fetch is the whole truth of its range (a file): absent rows are no longer
+            valid. Otherwise (a network, which may have a bad night) they stay valid.
+        """
+        path = self.path(raw.symbol, raw.timeframe, year)
+        stored, described = self._stored(path)
+        layouts: list[dict[str, Any]] = described.get("layouts", [])
+        layout: dict[str, Any] = {
+            "provider": raw.provider,
+            "adjustment": raw.adjustment,
+            **raw.layout.model_dump(mode="json"),
+        }
+        fetch = 1 + (0 if stored is None else _last_fetch(stored))
+        if layout not in layouts:
+            layouts = [*layouts, layout]
+        fresh = raw.frame.with_columns(_key=keys).with_columns(
+            _fetch=pl.lit(fetch, dtype=pl.Int32),
+            _layout=pl.lit(layouts.index(layout), dtype=pl.Int32),
+            _until=pl.lit(None, dtype=pl.Int32),
+            _absent=pl.lit(None, dtype=pl.Int32),
+        )
+        if stored is None:
+            merged, new, restated, absent = fresh, fresh.height, 0, 0
+        else:
+            merged, new, restated, absent = _merge(stored, fresh, fetch, covered, complete)
+        footer = json.dumps({"year": year, "layouts": layouts}, sort_keys=True)
+        changed = write_parquet(merged, path, {_FOOTER: footer})
+        live = int(merged["_until"].null_count())
+        return RawResult(
+            raw.symbol, raw.timeframe, year, live, new, restated, absent, str(path), changed
+        )
+
+    def read(self, symbol: str, timeframe: str, year: int) -> list[RawTable]:
+        """Read the stored rows of a year, one table per layout in order of arrival.
+
+        The tables keep the bookkeeping columns ``_fetch``, ``_until`` and ``_absent``; an
+        empty list means that nothing is stored.
+        """
+        stored, described = self._stored(self.path(symbol, timeframe, year))
+        if stored is None:
+            return []
+        tables = []
+        for number, fields in enumerate(described["layouts"]):
+            fields = dict(fields)
+            provider, adjustment = fields.pop("provider"), fields.pop("adjustment")
+            rows = stored.filter(pl.col("_layout") == number)
+            rows = rows.select(
+                column
+                for column in rows
+                if column.name.startswith("_") or column.null_count() < rows.height
+                or column.name in fields["columns"].values()
+            )  # fmt: skip
+            tables.append(RawTable(symbol, timeframe, rows, provider, adjustment, Layout(**fields)))
+        return tables
+
+    @staticmethod
+    def _stored(path: Path) -> tuple[pl.DataFrame | None, dict[str, list[dict[str, Any]]]]:
+        if not path.is_file():
+            return None, {}
+        footer = read_footer(path, _FOOTER)
+        return pl.read_parquet(path), json.loads(footer or "{}")
+
+
+def _merge(
+    stored: pl.DataFrame,
+    fresh: pl.DataFrame,
+    fetch: int,
+    covered: tuple[int, int],
+    complete: bool,
+) -> tuple[pl.DataFrame, int, int, int]:
+    """Add a fetch to stored rows: the new table, and rows new, restated, absent."""
+    data = [name for name in fresh.columns if not name.startswith("_") and name in stored.columns]
+    extra = sorted(
+        name for name in set(fresh.columns) ^ set(stored.columns) if not name.startswith("_")
+    )
+    live = stored.filter(pl.col("_until").is_null())
+    before, after = _signatures(live, data, extra), _signatures(fresh, data, extra)
+    both = before.join(after, on="_key", how="full", suffix="_after", coalesce=True)
+    same = both.filter(pl.col("signature") == pl.col("signature_after"))["_key"]
+    differ = both.filter(
+        pl.col("signature").is_not_null()
+        & pl.col("signature_after").is_not_null()
+        & (pl.col("signature") != pl.col("signature_after"))
+    )["_key"]
+    missing = both.filter(pl.col("signature_after").is_null())["_key"]
+    instants = missing.cast(pl.Int64, strict=False).fill_null(covered[0])
+    gone = missing.filter((instants >= covered[0]) & (instants < covered[1]))
+    now = pl.lit(fetch, dtype=pl.Int32)
+    replaced = [differ, gone] if complete else [differ]
+    current = pl.col("_until").is_null()
+    marked = stored.with_columns(
+        _until=pl.when(current & pl.col("_key").is_in(pl.concat(replaced).implode()))
+        .then(now)
+        .otherwise("_until"),
+        _absent=pl.when(current & pl.col("_key").is_in(same.implode()))
+        .then(pl.lit(None, dtype=pl.Int32))
+        .when(current & pl.col("_absent").is_null() & pl.col("_key").is_in(gone.implode()))
+        .then(now)
+        .otherwise("_absent"),
+    )
+    added = fresh.filter(~pl.col("_key").is_in(same.implode()))
+    new = int((~added["_key"].is_in(differ.implode())).sum())
+    if added.is_empty():
+        return marked, 0, 0, len(gone)
+    merged = pl.concat([marked, added], how="diagonal_relaxed")
+    return merged, new, added.height - new, len(gone)
+
+
+def _last_fetch(stored: pl.DataFrame) -> int:
+    numbers = stored.select(pl.max_horizontal(pl.col("_fetch", "_until", "_absent").max()))
+    return int(numbers.item() or 0)
+
+
+def _signatures(rows: pl.DataFrame, data: list[str], extra: list[str]) -> pl.DataFrame:
+    """One value per key that changes when any of the key's cells does."""
+    cells = [pl.col(name).cast(pl.String).fill_null("\x00") for name in data]
+    cells += [
+        pl.col(name).cast(pl.String).fill_null("\x00") if name in rows.columns else pl.lit("\x00")
+        for name in extra
+    ]
+    line = pl.concat_str(cells, separator="\x1f").alias("signature")
+    return (
+        rows.select("_key", line)
+        .group_by("_key", maintain_order=True)
+        .agg(pl.col("signature").str.join("\x1e"))
+    )

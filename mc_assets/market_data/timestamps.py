@@ -1,0 +1,251 @@
+"""Stamps as providers write them: formats found, cells parsed to instants."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final
+
+import polars as pl
+
+__all__ = ["detect_format", "parse_stamps"]
+
+# Units of integer stamps by magnitude: seconds have ten digits, nanoseconds nineteen.
+_EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0}
+_EXCEL_ORIGIN: Final = -25_569 * 86_400_000_000  # 1899-12-30
+
+_MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_CELL: Final = re.compile(
+    rf"""^\s*
+    (?:(?P<weekday>(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*),?\s+)?
+    (?P<date>\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}
+            |\d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d{{2}})
+            |\d{{8}}
+            |\d{{1,2}}[-\s/]{_MONTH}[-\s/,]+(?:\d{{4}}|\d{{2}})
+            |\d{{4}}[-\s/]{_MONTH}[-\s/]\d{{1,2}}
+            |{_MONTH}[-\s/]\d{{1,2}},?[-\s/]\d{{4}})
+    (?:(?P<mark>T|,?\s+)(?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.]\d+)?)?|\d{{6}}|\d{{4}})
+       (?P<half>\s?[ap]m)?)?
+    (?P<offset>\s?(?:Z|UTC|GMT|[+-]\d{{2}}:?\d{{2}}|[+-]\d{{2}}))?
+    \s*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def detect_format(column: pl.Series) -> str | None:
+    """Find the format most cells of a stamp column are written in.
+
+    Parameters
+    ----------
+    column : polars.Series
+        Strings, integers, dates or datetimes.
+
+    Returns
+    -------
+    str or None
+        A ``strptime`` format, ``epoch_s|ms|us|ns``, ``excel``, ``native`` for a column that
+        holds dates or datetimes already, or None where no cell looks like a stamp.
+
+    Notes
+    -----
+    ``1/2/2014`` is decided over the whole column: a first number above 12 is a day; else a
+    second number above 12 makes the first the month; else the reading that keeps the column
+    in order wins; else a ``.`` between the numbers means the day comes first.
+    """
+    if column.dtype.is_temporal():
+        return "native"
+    if column.dtype.is_numeric():
+        values = column.drop_nulls()
+        return None if values.is_empty() else _integer_format(float(values[0]))
+    cells = column.drop_nulls().str.strip_chars()
+    head = cells.head(200).to_list() + cells.tail(50).to_list()
+    if head and all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in head):
+        return _integer_format(float(head[0]))
+    day_first = _day_first(cells)
+    formats = Counter(form for cell in head if (form := _format_of(cell, day_first)))
+    return formats.most_common(1)[0][0] if formats else None
+
+
+def parse_stamps(column: pl.Series, date_format: str | None) -> pl.DataFrame:
+    """Parse stamps.
+
+    Parameters
+    ----------
+    column : polars.Series
+        Strings, integers, dates or datetimes.
+    date_format : str, optional
+        What `detect_format` returned for the whole table, or the configured format.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``utc`` (Int64): the instant, where the cell says its zone; ``wall`` (Int64): the
+        wall clock as written; both microseconds since 1970-01-01, null where the cell is not
+        a stamp; ``dated`` (Boolean): the cell is a day without a time.
+    """
+    if column.dtype == pl.Date:
+        wall = column.cast(pl.Datetime("us")).dt.epoch("us")
+        return _stamps(None, wall, dated=True)
+    if isinstance(column.dtype, pl.Datetime):
+        wall = column.dt.replace_time_zone(None).dt.epoch("us")
+        utc = column.dt.epoch("us") if column.dtype.time_zone else None
+        return _stamps(utc, wall, dated=False)
+    if column.dtype.is_numeric() or date_format in _EPOCHS or date_format == "excel":
+        return _integers(column, date_format)
+    cells = column.str.strip_chars()
+    parsed = _parse_text(cells, date_format)
+    left = parsed["wall"].is_null() & cells.is_not_null()
+    if not left.any():
+        return parsed
+    # The odd cells: each in its own format, all cells of one format at once.
+    day_first = bool(date_format and re.match(r"(%A,? )?%d[-/.]%m", date_format))
+    odd = cells.filter(left).unique()
+    forms = [_format_of(cell, day_first) for cell in odd.to_list()]
+    pieces = [
+        _parse_text(chosen, form).with_columns(cell=chosen)
+        for form in sorted({form for form in forms if form and form != date_format})
+        for chosen in [odd.filter(pl.Series([found == form for found in forms]))]
+    ]
+    if not pieces:
+        return parsed
+    known = pl.concat(pieces)
+    joined = parsed.with_columns(cell=cells).join(
+        known, on="cell", how="left", suffix="_odd", maintain_order="left"
+    )
+    return joined.select(
+        pl.coalesce(name, f"{name}_odd").alias(name) for name in ("utc", "wall")
+    ).with_columns(dated=joined.select(pl.coalesce("dated_odd", "dated")).to_series())
+
+
+def _stamps(utc: pl.Series | None, wall: pl.Series, *, dated: bool) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"utc": pl.repeat(None, len(wall), dtype=pl.Int64, eager=True) if utc is None else utc,
+         "wall": wall},
+        schema={"utc": pl.Int64, "wall": pl.Int64},
+    ).with_columns(dated=pl.lit(dated))  # fmt: skip
+
+
+def _integer_format(value: float) -> str:
+    if 19_000_101 <= value <= 21_001_231:
+        return "%Y%m%d"
+    if value < 100_000:
+        return "excel"
+    for name, limit in (("epoch_s", 1e11), ("epoch_ms", 1e14), ("epoch_us", 1e17)):
+        if value < limit:
+            return name
+    return "epoch_ns"
+
+
+def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
+    if date_format == "%Y%m%d":
+        return _parse_text(column.cast(pl.Int64, strict=False).cast(pl.String), date_format)
+    if column.dtype == pl.String:
+        text = column.str.strip_chars()
+        whole = text.cast(pl.Int64, strict=False)
+        # A fraction of a second ("1475798400.25") needs floats; whole stamps stay exact.
+        column = whole if whole.null_count() == text.null_count() else text.cast(
+            pl.Float64, strict=False)  # fmt: skip
+    if date_format == "excel":
+        days = column.cast(pl.Float64)
+        wall = (days * 86_400_000_000 + _EXCEL_ORIGIN).round().cast(pl.Int64)
+        return _stamps(None, wall, dated=bool((days.drop_nulls() % 1 == 0).all()))
+    factor = _EPOCHS.get(date_format or "", 1)
+    utc = (column // 1000 if factor == 0 else column * factor).cast(pl.Int64, strict=False)
+    return _stamps(utc, utc, dated=False)
+
+
+def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
+    """Parse the cells written exactly in `form`; the rest are null."""
+    if not form or form == "native":
+        nothing = pl.repeat(None, len(cells), dtype=pl.Int64, eager=True)
+        return _stamps(None, nothing, dated=True)
+    timed = "%H" in form or "%I" in form
+    if not timed:
+        wall = cells.str.to_date(form, strict=False).cast(pl.Datetime("us")).dt.epoch("us")
+        return _stamps(None, wall, dated=True)
+    if "%z" not in form:
+        wall = cells.str.to_datetime(form, time_unit="us", strict=False).dt.epoch("us")
+        zulu = form.upper().endswith(("Z", "UTC", "GMT"))
+        return _stamps(wall if zulu else None, wall, dated=False)
+    utc = cells.str.to_datetime(form, time_unit="us", strict=False).dt.epoch("us")
+    parts = cells.str.extract_groups(r"([+-])(\d{2}):?(\d{2})?$").struct.unnest()
+    minutes = parts["2"].cast(pl.Int64) * 60 + parts["3"].cast(pl.Int64).fill_null(0)
+    sign = pl.select(pl.when(parts["1"] == "-").then(-1).otherwise(1)).to_series()
+    return _stamps(utc, utc + sign * minutes * 60_000_000, dated=False)
+
+
+def _format_of(cell: str, day_first: bool) -> str | None:
+    """``strptime`` format of one cell."""
+    match = _CELL.match(cell)
+    if match is None:
+        return None
+    form = "%A, " if match["weekday"] and "," in cell[: match.start("date")] else ""
+    if match["weekday"] and not form:
+        form = "%A "
+    form += _date_format(match["date"], day_first)
+    if match["time"]:
+        form += "T" if match["mark"] == "T" else match["mark"]
+        form += _time_format(match["time"], match["half"])
+    offset = match["offset"]
+    if offset:
+        # A day with an offset has no use for it: the day is what counts.
+        named = offset.strip().upper() in ("Z", "UTC", "GMT")
+        form += offset if named else f"{' ' if offset[0] == ' ' else ''}%z"
+    return form
+
+
+def _date_format(date: str, day_first: bool) -> str:
+    if re.fullmatch(r"\d{8}", date):
+        return "%Y%m%d"
+    parts = re.split(r"([-\s/.,]+)", date)
+    names = []
+    numbers = 0
+    for part in parts[::2]:
+        if part.isalpha():
+            names.append("%B" if len(part) > 3 else "%b")
+        elif len(part) == 4:
+            names.append("%Y")
+        else:
+            numbers += 1
+            names.append(f"number{numbers}")
+    if names[0] == "%Y":
+        order = ["%d"] if "%b" in names or "%B" in names else ["%m", "%d"]
+    elif "%b" in names or "%B" in names:
+        order = ["%d", "%y"]
+    else:
+        order = ["%d", "%m", "%y"] if day_first else ["%m", "%d", "%y"]
+    filled = iter(order)
+    names = [next(filled) if name.startswith("number") else name for name in names]
+    return "".join(
+        name + (parts[2 * place + 1] if 2 * place + 1 < len(parts) else "")
+        for place, name in enumerate(names)
+    )
+
+
+def _time_format(time: str, half: str | None) -> str:
+    if ":" not in time:
+        return "%H%M%S" if len(time) == 6 else "%H%M"
+    hour = "%I" if half else "%H"
+    form = f"{hour}:%M" + (":%S" if time.count(":") == 2 else "") + ("%.f" if "." in time else "")
+    return form + ("" if half is None else (" %p" if half[0] == " " else "%p"))
+
+
+def _day_first(cells: pl.Series) -> bool:
+    parts = cells.str.extract_groups(r"^(\d{1,2})([-/.])(\d{1,2})[-/.](\d{2,4})").struct.unnest()
+    parts = parts.drop_nulls()
+    if parts.is_empty():
+        return False
+    first, second, year = (parts[name].cast(pl.Int32) for name in ("1", "3", "4"))
+    if (first > 12).any():
+        return True
+    if (second > 12).any():
+        return False
+
+    def steps_back(month: pl.Series, day: pl.Series) -> int:
+        moves = (year * 10_000 + month * 100 + day).diff().drop_nulls()
+        return min(int((moves < 0).sum()), int((moves > 0).sum()))
+
+    month_first, day_first = steps_back(first, second), steps_back(second, first)
+    if month_first != day_first:
+        return day_first < month_first
+    return bool(parts["2"][0] == ".")

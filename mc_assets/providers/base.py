@@ -1,0 +1,166 @@
+"""The provider interface: symbols, a timeframe and a range in, raw tables out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from mc_assets.providers.errors import MarketDataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Capabilities", "FetchError", "FetchResult", "Layout", "Provider", "RawTable"]
+
+
+class Layout(BaseModel):
+    """How a raw table is to be read; whatever is None is guessed from the table.
+
+    Parameters
+    ----------
+    columns : dict
+        Canonical name (``timestamp``, ``open``, ..., ``price``) to the table's column.
+    timezone : str, optional
+        IANA zone of stamps that carry none; the exchange's own by default.
+    stamp : {"open", "end"}, optional
+        Which end of the bar is stamped.
+    date_format : str, optional
+        ``strptime`` format of the stamps.
+    decimal : {".", ","}, optional
+        Decimal mark of the numbers.
+    delimiter : str, optional
+        What separated the cells; a ``;`` hints at decimal commas.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: dict[str, str] = {}
+    timezone: str | None = None
+    stamp: Literal["open", "end"] | None = None
+    date_format: str | None = None
+    decimal: Literal[".", ","] | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """What a provider sent for one symbol, in the provider's own columns.
+
+    Parameters
+    ----------
+    symbol, timeframe : str
+        The series.
+    frame : polars.DataFrame
+        Rows as they came. Columns that start with an underscore are the project's own:
+        ``_file`` and ``_line`` say where a row stands.
+    provider : str
+        Name of the provider.
+    adjustment : str
+        What the prices are adjusted for.
+    layout : Layout
+        How to read the frame.
+    """
+
+    symbol: str
+    timeframe: str
+    frame: pl.DataFrame
+    provider: str
+    adjustment: str = "raw"
+    layout: Layout = field(default_factory=Layout)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a provider can do, and how fast it may be asked.
+
+    Parameters
+    ----------
+    timeframes : tuple of str
+        Timeframes it serves.
+    adjustments : tuple of str
+        Adjustments it can apply.
+    network : bool
+        Whether it needs one.
+    requests_per_minute : float, optional
+        Default of its rate limiter; None means unlimited.
+    symbols_per_request : int
+        How many symbols one request may name.
+    environment : tuple of str
+        Environment variables its keys come from.
+    """
+
+    timeframes: tuple[str, ...]
+    adjustments: tuple[str, ...] = ("raw",)
+    network: bool = False
+    requests_per_minute: float | None = None
+    symbols_per_request: int = 1
+    environment: tuple[str, ...] = ()
+
+
+class FetchError(MarketDataError):
+    """A symbol that could not be fetched: provider, symbol, range and status, never a key."""
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """Tables of the symbols that came, errors of those that did not."""
+
+    tables: dict[str, RawTable] = field(default_factory=dict)
+    failures: dict[str, FetchError] = field(default_factory=dict)
+
+
+class Provider(ABC):
+    """Base of all providers; register a subclass with `register_provider`.
+
+    Parameters
+    ----------
+    options : BaseModel
+        An instance of the class's `Options`.
+    folder : Path
+        Folder that relative paths in the options start from.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    Options: ClassVar[type[BaseModel]]
+
+    def __init__(self, options: Any, folder: Path) -> None:
+        self.options = options
+        self.folder = folder
+
+    @abstractmethod
+    def fetch(
+        self,
+        symbols: Sequence[str],
+        timeframe: str,
+        start: datetime,
+        end: datetime,
+        *,
+        adjustment: str = "raw",
+    ) -> FetchResult:
+        """Fetch bars that open in ``[start, end)``.
+
+        Parameters
+        ----------
+        symbols : sequence of str
+            Names as the provider spells them.
+        timeframe : str
+            One of `Capabilities.timeframes`.
+        start, end : datetime
+            UTC, half open.
+        adjustment : str
+            One of `Capabilities.adjustments`.
+
+        Returns
+        -------
+        FetchResult
+            Rows of the range, possibly with more around it: one raw table per symbol that
+            came (possibly empty), one error per symbol that did not. One symbol's failure
+            never loses another's rows.
+        """

@@ -1,0 +1,87 @@
+"""Providers by name: the built-in ones, imported when first asked for, and registered ones."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mc_assets.providers.base import Provider
+from mc_assets.providers.errors import MarketDataError, first_error
+
+__all__ = ["get_provider", "make_provider", "provider_names", "register_provider"]
+
+# Modules, not classes: network clients take seconds to import and most runs need none of them.
+_BUILT_IN: Final[dict[str, str]] = {
+    "csv": "mc_assets.providers.csv_files:CsvProvider",
+}
+_REGISTERED: Final[dict[str, type[Provider]]] = {}
+
+
+def register_provider(provider: type[Provider]) -> type[Provider]:
+    """Make a provider known under its `name`; usable as a class decorator.
+
+    A package may instead declare the entry point group ``mc_lab.providers``.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken by another provider.
+    """
+    name = provider.name
+    if name in _BUILT_IN or _REGISTERED.get(name, provider) is not provider:
+        raise ValueError(f"provider: found {name!r} registered already, allowed a new name")
+    _REGISTERED[name] = provider
+    return provider
+
+
+def provider_names() -> list[str]:
+    """Names of all providers, sorted."""
+    return sorted({*_BUILT_IN, *_REGISTERED, *_entry_points()})
+
+
+def get_provider(name: str) -> type[Provider]:
+    """Class of the provider called `name`.
+
+    Raises
+    ------
+    MarketDataError
+        If there is none.
+    """
+    if name in _REGISTERED:
+        return _REGISTERED[name]
+    target = _BUILT_IN.get(name) or _entry_points().get(name)
+    if target is None:
+        raise MarketDataError(f"provider: found {name!r}, allowed {', '.join(provider_names())}")
+    module, _, attribute = target.partition(":")
+    found: type[Provider] = getattr(import_module(module), attribute)
+    return found
+
+
+def make_provider(name: str, options: dict[str, Any], folder: Path, *, where: str) -> Provider:
+    """Validate options and build the provider.
+
+    Parameters
+    ----------
+    name : str
+        A registered provider.
+    options : dict
+        Its options, as written in the series file.
+    folder : Path
+        Folder that relative paths start from.
+    where : str
+        Place in the configuration, the start of an error's sentence.
+    """
+    provider = get_provider(name)
+    try:
+        validated = provider.Options.model_validate(options)
+    except ValidationError as error:
+        raise MarketDataError(first_error(error, f"{where}: options", provider.Options)) from None
+    return provider(validated, folder)
+
+
+def _entry_points() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group="mc_lab.providers")}

@@ -1,0 +1,68 @@
+"""The series file: what it may say, and how an error in it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mc_assets.market_data import MarketDataError, load_series
+
+GOOD = "series:\n  - {symbol: X, provider: csv, start: 2020-01-01, options: {path: x.csv}}\n"
+
+
+def load(folder: Path, text: str) -> object:
+    (folder / "series.yaml").write_text(text)
+    return load_series(folder / "series.yaml")
+
+
+def test_an_entry_of_several_symbols_is_several_series(tmp_path: Path) -> None:
+    text = GOOD.replace("symbol: X", "symbols: [A, BTC/USD]")
+    (tmp_path / "series.yaml").write_text(text)
+    assert load_series(tmp_path / "series.yaml").keys == ["A@1d", "BTC/USD@1d"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("symbol: X, ", ""), r"series\[0\]\.symbol: found nothing, allowed a value"),
+        (("provider: csv", "provider: cvs"), r"series\[0\]\.provider: found 'cvs', allowed .*csv"),
+        (("start:", "begin:"), r"series\[0\]"),
+        (("start: 2020-01-01", "start: soon"), r"series\[0\]\.start: found 'soon', allowed .*date"),
+        (("symbol: X", "symbol: X, exchange: NYSE"), r"exchange: found 'NYSE', allowed .*XNYS"),
+        (("symbol: X", "symbol: X, timeframe: 2d"), r"timeframe: found '2d', allowed 1m"),
+        (("symbol: X", "symbol: X, overlp: 3"), r"overlp: found an unknown key, allowed .*overlap"),
+        (
+            ("symbol: X", "symbol: X, end: 2019-01-01"),
+            r"end: found 2019-01-01, allowed on",
+        ),
+        (
+            ("symbol: X", "symbol: X, quality: {severities: {gaps: warn}}"),
+            r"severities: found 'gaps', allowed .*gap",
+        ),
+        (
+            ("symbol: X", "symbol: X, quality: {severities: {gap: fatal}}"),
+            r"found 'fatal', allowed 'ignore', 'warn' or 'error'",
+        ),
+        (("series:", "seris:"), r"series\.yaml: series: found no list"),
+        (("{symbol", "[{symbol"), r"series\.yaml line \d+: found text that is not YAML"),
+    ],
+)
+def test_a_wrong_series_file_is_one_sentence(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    with pytest.raises(MarketDataError, match=message) as caught:
+        load(tmp_path, GOOD.replace(*change))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("series.yaml")
+
+
+def test_a_series_named_twice_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MarketDataError, match="found 'X@1d' more than once, allowed once"):
+        load(tmp_path, GOOD + GOOD.removeprefix("series:\n"))
+
+
+def test_an_unknown_key_lists_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "series.yaml").write_text(GOOD)
+    with pytest.raises(MarketDataError, match="series: found 'Y@1d', allowed X@1d"):
+        load_series(tmp_path / "series.yaml")["Y@1d"]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from engine.compiled.coefficients import COS_FAST, EXP, LOG, LOG_FAST, SIN_FAST
 from engine.compiled.intrinsics import as_bits, as_float, fma
 from engine.compiled.kernel import inlined
@@ -21,8 +23,12 @@ _LN2_LOW = 1.90821492927058770002e-10
 # Adding it leaves the nearest integer in the low bits of the sum.
 _ROUND = 6755399441055744.0  # 1.5 * 2^52
 _EXP_LOW, _EXP_HIGH = -708.0, 709.0
-_ONE_BITS = 0x3FF0000000000000
-_SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
+# Typed constants: Numba would join uint64 and a plain literal as float64 or a signed integer.
+_HALF_OCTAVE = np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
+_MANTISSA = np.uint64(52)
+_BIAS = np.uint64(1023)
+_TWO_52_BITS = np.uint64(0x4330000000000000)
+_TWO_52_BIASED = 4503599627370496.0 + 1023.0
 _INVERSE_SQRT_2PI = 0.3989422804014327
 
 
@@ -41,7 +47,7 @@ def exp(x: float) -> float:
     r4 = r2 * r2
     tail = fma(fma(top, r4, high), r4, low)
     value = 1.0 + fma(tail, r2, r)
-    return as_float(as_bits(value) + (as_bits(shifted) << 52))
+    return as_float(as_bits(value) + (as_bits(shifted) << _MANTISSA))
 
 
 @inlined
@@ -52,10 +58,10 @@ def log(x: float) -> float:
     """
     bits = as_bits(x)
     # Exponent such that the mantissa lies in [sqrt(1/2), sqrt(2)).
-    exponent = (bits + (_ONE_BITS - _SQRT_HALF_BITS)) >> 52
-    mantissa = as_float(bits - ((exponent - 1023) << 52))
+    exponent = (bits + _HALF_OCTAVE) >> _MANTISSA
+    mantissa = as_float(bits - ((exponent - _BIAS) << _MANTISSA))
     # 2^52 + exponent as a float, then the offset is subtracted: no integer conversion needed.
-    k = as_float(exponent | 0x4330000000000000) - (4503599627370496.0 + 1023.0)
+    k = as_float(exponent | _TWO_52_BITS) - _TWO_52_BIASED
     s = (mantissa - 1.0) / (mantissa + 1.0)
     z = s * s
     z2 = z * z
@@ -69,9 +75,9 @@ def log(x: float) -> float:
 def log_fast(x: float) -> float:
     """Natural logarithm of a positive normal number to 1e-11: enough for 32-bit uniforms."""
     bits = as_bits(x)
-    exponent = (bits + (_ONE_BITS - _SQRT_HALF_BITS)) >> 52
-    mantissa = as_float(bits - ((exponent - 1023) << 52))
-    k = as_float(exponent | 0x4330000000000000) - (4503599627370496.0 + 1023.0)
+    exponent = (bits + _HALF_OCTAVE) >> _MANTISSA
+    mantissa = as_float(bits - ((exponent - _BIAS) << _MANTISSA))
+    k = as_float(exponent | _TWO_52_BITS) - _TWO_52_BIASED
     s = (mantissa - 1.0) / (mantissa + 1.0)
     z = s * s
     tail = fma(fma(LOG_FAST[3], z, LOG_FAST[2]), z * z, fma(LOG_FAST[1], z, LOG_FAST[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -76,7 +77,7 @@ def _borrow(typing_context: Any, array: Any) -> Any:
 
 # Numba calls the functions above while it compiles; kernels see these.
 fma = cast("Callable[[float, float, float], float]", intrinsic(_fma))
-as_bits = cast("Callable[[float], int]", intrinsic(_as_bits))
-as_float = cast("Callable[[int], float]", intrinsic(_as_float))
-high_product = cast("Callable[[int, int], int]", intrinsic(_high_product))
+as_bits = cast("Callable[[float], np.uint64]", intrinsic(_as_bits))
+as_float = cast("Callable[[np.uint64], float]", intrinsic(_as_float))
+high_product = cast("Callable[[np.uint64, np.uint64], np.uint64]", intrinsic(_high_product))
 borrow = cast("Callable[[A], A]", intrinsic(_borrow))

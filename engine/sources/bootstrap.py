@@ -1,0 +1,220 @@
+"""Bootstraps of historical bars."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled import exact
+from engine.sources.generator import FillRequest, Generator
+from engine.sources.history import aligned
+from engine.sources.parameter import Parameter, option
+from engine.sources.relative_bars import relative_bars
+from engine.sources.resample import METHODS, resample_bars
+from engine.sources.session_clock import SessionClock, session_clock
+from engine.sources.source import Source
+
+__all__ = ["Bootstrap"]
+
+_SPELLINGS = {
+    "iid": "iid",
+    "moving": "moving_block",
+    "movingblock": "moving_block",
+    "circular": "circular_block",
+    "circularblock": "circular_block",
+    "stationary": "stationary",
+}
+# Politis and White's rule looks at some 2 sqrt(log10 n) + 5 autocorrelations.
+_SHORTEST_FOR_AUTO = 30
+
+
+class Bootstrap(Source):
+    """Paths made of blocks of history.
+
+    Whole bars are drawn: open, high, low and close relative to the previous close, the volume
+    along, so bars stay consistent. The first bar of a path follows a previous close of `s0`.
+    Several symbols are resampled at the same instants, so their cross-correlation survives.
+
+    Parameters
+    ----------
+    bars : Bars or tuple of Bars
+        History. A bar needs the close before it, so n bars give n - 1 to draw from.
+    method : {"stationary", "circular_block", "moving_block", "iid"}
+        ``Stationary``, ``CircularBlock`` and ``MovingBlock`` mean the same.
+    block_length : float or "auto"
+        Length of blocks in bars; for the stationary bootstrap the mean of a geometric length.
+        ``"auto"`` is the rule of Politis and White (2004) with the correction of Patton, Politis
+        and White (2009), as `arch` computes it on log returns (price changes for
+        ``returns="difference"``); with several symbols the longest.
+    returns : {"relative", "difference"}
+        Whether bars are joined by ratio (prices stay positive) or by difference (which takes
+        negative prices).
+    session_clock : bool
+        Whether a bar of the path may only come from bars of the same place in their session, for
+        intraday bars whose volatility has a daily shape. A block also ends where history lacks
+        the next bar of a session.
+    steps : int, optional
+        Bars of each path, where `prepare` or `paths` is not told.
+
+    Raises
+    ------
+    ValueError
+        If history is too short, a block is longer than it, an option is unknown, or prices are
+        not positive where ratios need them.
+
+    References
+    ----------
+    .. [1] D. Politis, J. Romano, The stationary bootstrap, JASA 89 (1994), 1303-1313.
+    .. [2] D. Politis, H. White, Automatic block-length selection for the dependent bootstrap,
+       Econometric Reviews 23 (2004), 53-70; correction by A. Patton, D. Politis, H. White, 28
+       (2009), 372-375.
+    """
+
+    name = "bootstrap"
+    parameters: ClassVar[dict[str, Parameter]] = {}
+
+    bars: Any = dataclasses.field(kw_only=False)
+    method: str = option("stationary", "How blocks are drawn.")
+    block_length: Any = option("auto", "Block length in bars, or auto.")
+    returns: Literal["relative", "difference"] = option("relative", "How bars are joined.")
+    session_clock: bool = option(False, "Keep the place in the session.")
+    steps: int | None = option(None, "Bars of each path.")
+
+    def validate(self) -> None:
+        """Check options, join the symbols and fix the block length."""
+        history = aligned(self.bars)
+        object.__setattr__(self, "bars", history)
+        method = _SPELLINGS.get(str(self.method).lower().replace("_", "").replace(" ", ""))
+        if method is None:
+            raise ValueError(f"method: found {self.method!r}, allowed {', '.join(METHODS)}")
+        object.__setattr__(self, "method", method)
+        if self.returns not in ("relative", "difference"):
+            raise ValueError(f"returns: found {self.returns!r}, allowed 'relative', 'difference'")
+        if len(history[0]) < 3:
+            raise ValueError(f"bars: found {len(history[0])} bars, allowed >= 3 for a bootstrap")
+        relative_bars(history, self.returns)  # raises where prices do not allow ratios
+        if self.block_length != "auto":
+            self._check_block_length()
+
+    def _check_block_length(self) -> None:
+        length, most = self.block_length, len(self.bars[0]) - 1
+        number = isinstance(length, int | float | np.number) and not isinstance(length, bool)
+        if not number or not 1 <= float(length) <= most:
+            raise ValueError(
+                f"block_length: found {length!r}, allowed 'auto' or a number from 1 to {most} "
+                "(bars of history with a previous close)"
+            )
+        if self.method != "stationary" and float(length) != int(length):
+            raise ValueError(
+                f"block_length: found {length!r}, allowed a whole number for {self.method}"
+            )
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the bars."""
+        return tuple(item.symbol for item in self.bars)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The block length, where it is given."""
+        return {} if self.block_length == "auto" else {"block_length": float(self.block_length)}
+
+    def with_parameters(self, **values: float) -> Self:
+        """Return the same bootstrap with another block length."""
+        unknown = [name for name in values if name != "block_length"]
+        if unknown:
+            raise ValueError(
+                f"parameter of {self.name}: found {unknown[0]!r}, allowed block_length"
+            )
+        return dataclasses.replace(self, block_length=values.get("block_length", self.block_length))
+
+    def resolved_block_length(self) -> float:
+        """Block length in bars, the automatic one computed."""
+        if self.method == "iid":
+            return 1.0
+        if self.block_length != "auto":
+            return float(self.block_length)
+        if len(self.bars[0]) < _SHORTEST_FOR_AUTO:
+            raise ValueError(
+                f"bars: found {len(self.bars[0])} bars, allowed >= {_SHORTEST_FOR_AUTO} for "
+                "block_length 'auto'"
+            )
+        length = max(_automatic_length(item.close, self.method, self.returns) for item in self.bars)
+        most = float(len(self.bars[0]) - 1)
+        length = min(max(length, 1.0), most)
+        return length if self.method == "stationary" else float(math.ceil(length))
+
+    def _default_s0(self) -> tuple[float, ...]:
+        return tuple(float(item.close[-1]) for item in self.bars)
+
+    def _default_dt(self) -> float:
+        return float(self.bars[0].calendar.dt)
+
+    def _check_start(self, price: float) -> None:
+        if self.returns == "relative":
+            super()._check_start(price)
+        elif not math.isfinite(price):
+            raise ValueError(f"s0: found {price}, allowed any finite price")
+
+    def _generator(self, request: FillRequest) -> Generator:
+        return _BootstrapGenerator(self, request)
+
+
+def _automatic_length(close: NDArray[np.float64], method: str, returns: str) -> float:
+    from arch.bootstrap import optimal_block_length
+
+    series = np.diff(np.log(close)) if returns == "relative" else np.diff(close)
+    if np.ptp(series) == 0.0:
+        return 1.0  # constant: any length gives the same paths
+    column = "stationary" if method == "stationary" else "circular"
+    return float(optimal_block_length(series)[column].iloc[0])
+
+
+class _BootstrapGenerator(Generator):
+    def __init__(self, source: Bootstrap, request: FillRequest) -> None:
+        self.symbols = source.symbols
+        self.steps = request.steps
+        self.dt = request.dt
+        self._relative = source.returns == "relative"
+        self._start = np.array(request.s0)
+        self._bars = relative_bars(source.bars, source.returns)
+        self._method = METHODS.index(source.method)
+        length = source.resolved_block_length()
+        self._length = math.ceil(length)
+        # A geometric length is 1 + floor(ln u / ln(1 - 1/L)).
+        self._inverse_log = 0.0 if length <= 1.0 else 1.0 / exact.log(1.0 - 1.0 / length)
+        self._clock: SessionClock = (
+            session_clock(source.bars[0]) if source.session_clock else SessionClock.absent()
+        )
+
+    def scratch(self, paths: int) -> Any:
+        """Make room for the indices of the drawn bars of one path."""
+        return np.empty(-(-self.steps // 256) * 256, dtype=np.uint64)
+
+    def fill(
+        self,
+        seeds: NDArray[np.uint64],
+        path_ids: NDArray[np.uint64],
+        out: NDArray[np.float64],
+        scratch: Any,
+    ) -> None:
+        """Write resampled paths; see `Generator.fill`."""
+        resample_bars(
+            seeds,
+            path_ids,
+            self._bars,
+            self._start,
+            self._method,
+            self._length,
+            self._inverse_log,
+            self._clock.slot,
+            self._clock.first,
+            self._clock.order,
+            self._relative,
+            scratch,
+            out,
+        )

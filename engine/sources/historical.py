@@ -1,0 +1,88 @@
+"""History as a source: the bars as they were."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import BAR_FIELDS
+from engine.sources.generator import FillRequest, Generator
+from engine.sources.history import aligned
+from engine.sources.parameter import option
+from engine.sources.source import Source
+
+__all__ = ["Historical"]
+
+
+class Historical(Source):
+    """The bars as they were: every seed gives the same path.
+
+    Parameters
+    ----------
+    bars : Bars or tuple of Bars
+        History; several symbols are joined on the timestamps they share.
+    steps : int, optional
+        Bars of the path; by default all. Fewer means the last ones.
+
+    Raises
+    ------
+    ValueError
+        If `steps` exceeds the history.
+    """
+
+    name = "historical"
+
+    bars: Any = dataclasses.field(kw_only=False)
+    steps: int | None = option(None, "Bars of the path, the last of the history.")
+
+    def validate(self) -> None:
+        """Join the symbols."""
+        object.__setattr__(self, "bars", aligned(self.bars))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the bars."""
+        return tuple(item.symbol for item in self.bars)
+
+    def _default_steps(self) -> int | None:
+        return self.steps if self.steps is not None else len(self.bars[0])
+
+    def _default_dt(self) -> float:
+        return float(self.bars[0].calendar.dt)
+
+    def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
+        # Prices are those of history, whatever a study's start price is for other sources.
+        return tuple(float(item.open[0]) for item in self.bars)
+
+    def _generator(self, request: FillRequest) -> Generator:
+        if request.steps > len(self.bars[0]):
+            raise ValueError(
+                f"steps: found {request.steps}, allowed <= {len(self.bars[0])} (bars of history)"
+            )
+        return _HistoricalGenerator(self, request)
+
+
+class _HistoricalGenerator(Generator):
+    def __init__(self, source: Historical, request: FillRequest) -> None:
+        self.symbols = source.symbols
+        self.steps = request.steps
+        self.dt = request.dt
+        window = slice(len(source.bars[0]) - request.steps, None)
+        self.timestamps = source.bars[0].timestamps[window]
+        self._path = np.array(
+            [[getattr(item, name)[window] for name in BAR_FIELDS] for item in source.bars]
+        )
+
+    def fill(
+        self,
+        seeds: NDArray[np.uint64],
+        path_ids: NDArray[np.uint64],
+        out: NDArray[np.float64],
+        scratch: Any,
+    ) -> None:
+        """Copy the bars; see `Generator.fill`."""
+        out[:] = self._path

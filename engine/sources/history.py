@@ -1,0 +1,56 @@
+"""Bars of several symbols on a common clock."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from engine.bars import BAR_FIELDS, Bars
+
+__all__ = ["aligned"]
+
+
+def aligned(bars: Any) -> tuple[Bars, ...]:
+    """Keep the bars whose timestamps all symbols share.
+
+    Parameters
+    ----------
+    bars : Bars or sequence of Bars
+        History of one or several symbols.
+
+    Returns
+    -------
+    tuple of Bars
+        Equally long.
+
+    Raises
+    ------
+    ValueError
+        If there are no bars, symbols repeat, calendars differ or no timestamp is shared.
+    """
+    history = (bars,) if isinstance(bars, Bars) else tuple(bars or ())
+    for item in history:
+        if not isinstance(item, Bars):
+            raise ValueError(f"bars: found {type(item).__name__}, allowed Bars")
+    if not history:
+        raise ValueError("bars: found none, allowed the bars of at least one symbol")
+    names = [item.symbol for item in history]
+    if len(set(names)) != len(names):
+        raise ValueError(f"bars: found symbols {', '.join(names)}, allowed each symbol once")
+    calendars = {item.calendar for item in history}
+    if len(calendars) != 1:
+        raise ValueError(f"bars: found calendars {sorted(map(str, calendars))}, allowed one")
+    shared = reduce(np.intersect1d, [item.timestamps for item in history])
+    if shared.size == 0:
+        raise ValueError(f"bars: found no shared timestamp of {', '.join(names)}, allowed >= 1")
+    return tuple(
+        item if len(item) == shared.size else _at(item, np.isin(item.timestamps, shared))
+        for item in history
+    )
+
+
+def _at(bars: Bars, keep: Any) -> Bars:
+    columns = {name: getattr(bars, name)[keep] for name in BAR_FIELDS}
+    return Bars(bars.symbol, bars.timestamps[keep], calendar=bars.calendar, **columns)

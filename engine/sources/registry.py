@@ -1,0 +1,129 @@
+"""Sources by name, the project's own and a user's."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from engine.bars import Bars
+from engine.sources.source import Source
+
+__all__ = ["get_source", "load_user_sources", "make_source", "register", "source_names"]
+
+# Module of each built-in source; imported at first use.
+_BUILT_IN: dict[str, str] = {
+    "gbm": "engine.sources.gbm",
+    "bootstrap": "engine.sources.bootstrap",
+    "historical": "engine.sources.historical",
+}
+_SOURCES: dict[str, type[Source]] = {}
+
+
+def source_names() -> tuple[str, ...]:
+    """Names of all sources that can be made."""
+    return tuple(sorted(_BUILT_IN.keys() | _SOURCES.keys()))
+
+
+def get_source(name: str) -> type[Source]:
+    """Look up a source class.
+
+    Raises
+    ------
+    ValueError
+        If no source has this name.
+    """
+    if name in _BUILT_IN and name not in _SOURCES:
+        import_module(_BUILT_IN[name])
+    if name not in _SOURCES:
+        raise ValueError(f"source: found {name!r}, allowed {', '.join(source_names())}")
+    return _SOURCES[name]
+
+
+def make_source(
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    bars: Bars | tuple[Bars, ...] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Source:
+    """Make a source from its name, as study files and calibrations do.
+
+    Parameters
+    ----------
+    name : str
+        One of `source_names`.
+    parameters : dict
+        Parameter values by name.
+    bars : Bars or tuple of Bars, optional
+        History, for the sources that need one.
+    options : dict, optional
+        Options by name, such as the bootstrap's ``method``.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, a value is out of range, or history is missing.
+    """
+    history = () if bars is None else (bars,) if isinstance(bars, Bars) else tuple(bars)
+    return get_source(name).from_values(dict(parameters or {}), history, **dict(options or {}))
+
+
+def register(cls: type[Source]) -> None:
+    """Enter a source class under its ``name``; defining the class does it.
+
+    Raises
+    ------
+    ValueError
+        If another class holds the name.
+    """
+    holder = _SOURCES.get(cls.name)
+    known = _BUILT_IN.get(cls.name, cls.__module__)
+    if known != cls.__module__ or (holder and holder.__module__ != cls.__module__):
+        raise ValueError(f"source name: found {cls.name!r}, allowed a name that is not taken")
+    _SOURCES[cls.name] = cls
+
+
+def load_user_sources(path: str | Path) -> tuple[str, ...]:
+    """Import a user's file, or every ``.py`` file of a folder, and return the sources it adds.
+
+    Raises
+    ------
+    ValueError
+        If the file does not exist or defines no source.
+    """
+    path = Path(path)
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    if not path.exists():
+        raise ValueError(f"source file: found no {path}, allowed an existing .py file or folder")
+    names: list[str] = []
+    for file in files:
+        module = _import_file(file)
+        names += [
+            item.name
+            for item in vars(module).values()
+            if isinstance(item, type)
+            and issubclass(item, Source)
+            and item.__module__ == module.__name__
+            and item.name
+        ]
+    if not names:
+        raise ValueError(f"{path}: found no class with a source name, allowed at least one")
+    return tuple(names)
+
+
+def _import_file(file: Path) -> Any:
+    # Named by the place, so that two files of one name stay apart and one file loads once.
+    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
+    name = f"mc_user_{file.stem}_{key}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"source file: found {file}, allowed a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

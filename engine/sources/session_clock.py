@@ -1,0 +1,80 @@
+"""Each bar's place in its session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import Bars
+from engine.calendar import TIMEFRAMES
+
+__all__ = ["SessionClock", "session_clock"]
+
+# Exchanges halt at least this long between sessions (CME for an hour), and the gaps of a thin
+# session are shorter.
+_GAP_MINUTES = 45
+_MICROSECONDS_PER_MINUTE = 60_000_000
+_NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class SessionClock:
+    """Slots of the bars that have a previous close.
+
+    Parameters
+    ----------
+    slot : ndarray of int64, shape (bars - 1,)
+        Place of each bar in its session, counted in bars; empty where the clock is not kept.
+    first : ndarray of int64, shape (slots + 1,)
+        Where each slot's bars begin in `order`.
+    order : ndarray of int64, shape (bars - 1,)
+        Bars sorted by slot.
+    """
+
+    slot: NDArray[np.int64]
+    first: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    @classmethod
+    def absent(cls) -> SessionClock:
+        """No clock: blocks may start anywhere."""
+        return cls(_NONE, _NONE, _NONE)
+
+
+def session_clock(bars: Bars) -> SessionClock:
+    """Find the place of every bar in its session.
+
+    A session of an exchange that never closes is a UTC day; else it starts after a pause of more
+    than 45 minutes, and a bar's place is the time since the session's first bar.
+
+    Raises
+    ------
+    ValueError
+        If the bars are not intraday, or no bar of history has some place of the session.
+    """
+    minutes = TIMEFRAMES[bars.calendar.timeframe]
+    if minutes is None:
+        raise ValueError(
+            f"session_clock: found bars of {bars.calendar.timeframe}, allowed intraday bars"
+        )
+    width = int(minutes * _MICROSECONDS_PER_MINUTE)
+    stamps = bars.timestamps
+    if bars.calendar.exchange == "24/7":
+        slot = stamps % (24 * 60 * _MICROSECONDS_PER_MINUTE) // width
+    else:
+        pause = np.diff(stamps, prepend=stamps[0]) > _GAP_MINUTES * _MICROSECONDS_PER_MINUTE + width
+        begins = np.where(pause, stamps, stamps[0])
+        slot = (stamps - np.maximum.accumulate(begins)) // width
+    slots = round(bars.calendar.bars_per_session)
+    slot = slot[1:]
+    counts = np.bincount(slot[slot < slots], minlength=slots)
+    if (counts == 0).any():
+        raise ValueError(
+            f"session_clock: found no bar at place {int((counts == 0).argmax())} of the session, "
+            f"allowed history with all {slots} places"
+        )
+    order = np.argsort(slot, kind="stable")
+    first = np.concatenate([[0], np.cumsum(counts)])
+    return SessionClock(slot.astype(np.int64), first.astype(np.int64), order.astype(np.int64))

@@ -1,0 +1,333 @@
+"""What every source of price paths is: parameters, options, and a way to paths."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, dataclass_transform
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import Bars
+from engine.calendar import BarCalendar
+from engine.compiled import ENGINE_VERSION
+from engine.price_block import PriceBlock
+from engine.randomness import PATH_VERSION
+from engine.sources.generator import FillRequest, Generator
+from engine.sources.parameter import Parameter, declared_parameters, option, parameter
+
+__all__ = ["Source"]
+
+BarForm = Literal["ohlc", "close"]
+# Values of one chunk of work: small enough for the cache, large enough to hide the call.
+_CHUNK_VALUES = 1 << 18
+
+
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(parameter, option)
+)
+class Source(ABC):
+    """Where price paths come from: a model, a bootstrap, or history.
+
+    Subclasses are frozen dataclasses with keyword arguments: their annotated fields are parameters
+    (`parameter`) and options (`option`). The constructor validates and stores, nothing else.
+
+    Attributes
+    ----------
+    name : str
+        Key in the registry, in YAML and in results.
+    parameters : dict of str to Parameter
+        The declared parameters.
+    """
+
+    name: ClassVar[str] = ""
+    parameters: ClassVar[dict[str, Parameter]] = {}
+    states: tuple[str, ...] = ()
+    default_s0: ClassVar[float] = 100.0
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclass(frozen=True, kw_only=True, eq=False)(cls)
+        cls.parameters = declared_parameters(cls)
+        if "name" in vars(cls):
+            from engine.sources.registry import register
+
+            register(cls)
+
+    def __post_init__(self) -> None:
+        for name, declared in self.parameters.items():
+            object.__setattr__(self, name, declared.check(getattr(self, name)))
+        self.validate()
+
+    def validate(self) -> None:  # noqa: B027 - most models have no rules beyond bounds
+        """Check what bounds cannot say; override to add a model's own rules."""
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, float], bars: tuple[Bars, ...] = (), **options: Any
+    ) -> Self:
+        """Make a source from parameter values and options by name.
+
+        `bars` go to the sources that resample or replay history; models do not need them.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown or a value is out of range.
+        """
+        known = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        for kind, given in (("parameter", values), ("option", options)):
+            for name in given:
+                if name not in known:
+                    allowed = cls.parameters if kind == "parameter" else known - set(cls.parameters)
+                    raise ValueError(
+                        f"{kind} of {cls.name}: found {name!r}, "
+                        f"allowed {', '.join(sorted(allowed)) or 'none'}"
+                    )
+        if "bars" in known:
+            options["bars"] = bars
+        return cls(**values, **options)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Parameter values by name."""
+        return {name: getattr(self, name) for name in self.parameters}
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of a path."""
+        return ("SYNTHETIC",)
+
+    def with_parameters(self, **values: float) -> Self:
+        """Return the same source with some parameters changed."""
+        unknown = [name for name in values if name not in self.parameters]
+        if unknown:
+            raise ValueError(
+                f"parameter of {self.name}: found {unknown[0]!r}, "
+                f"allowed {', '.join(self.parameters) or 'none'}"
+            )
+        return dataclasses.replace(self, **values)  # type: ignore[type-var]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that decides the numbers, as JSON-able values."""
+        described = {
+            item.name: _describe(getattr(self, item.name))
+            for item in dataclasses.fields(self)  # type: ignore[arg-type]
+        }
+        return {
+            "source": self.name,
+            **described,
+            "path_version": PATH_VERSION,
+            "engine_version": ENGINE_VERSION,
+        }
+
+    @abstractmethod
+    def _generator(self, request: FillRequest) -> Generator:
+        """Make the generator of a checked request."""
+
+    def _default_steps(self) -> int | None:
+        return getattr(self, "steps", None)
+
+    def _default_s0(self) -> tuple[float, ...]:
+        return (self.default_s0,) * len(self.symbols)
+
+    def _default_dt(self) -> float:
+        return BarCalendar().dt
+
+    def prepare(
+        self,
+        *,
+        steps: int | None = None,
+        s0: float | Iterable[float] | None = None,
+        dt: float | None = None,
+        calendar: BarCalendar | None = None,
+        bars: BarForm = "ohlc",
+        paths_per_seed: int = 1,
+    ) -> Generator:
+        """Make ready to fill paths.
+
+        Parameters
+        ----------
+        steps : int, optional
+            Bars of each path; by default the source's own, if it has one.
+        s0 : float or sequence of float, optional
+            Start price (one per symbol); by default the last close where the source has bars,
+            else 100.
+        dt : float, optional
+            Length of a bar in years; by default the calendar's.
+        calendar : BarCalendar, optional
+            By default that of the source's bars, else daily bars of the New York Stock Exchange.
+        bars : {"ohlc", "close"}
+            ``"ohlc"`` draws the range of every bar; ``"close"`` makes high and low the larger and
+            the smaller of open and close, which is cheaper.
+        paths_per_seed : int
+            Paths that share a seed.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range; names the argument, what was found and what is allowed.
+        """
+        if steps is None:
+            steps = self._default_steps()
+        if steps is None or isinstance(steps, bool) or int(steps) != steps or steps < 1:
+            raise ValueError(f"steps: found {steps!r}, allowed a whole number >= 1")
+        if dt is None:
+            dt = calendar.dt if calendar is not None else self._default_dt()
+        if not (isinstance(dt, int | float) and math.isfinite(dt) and dt > 0):
+            raise ValueError(f"dt: found {dt!r}, allowed > 0 (years)")
+        if bars not in ("ohlc", "close"):
+            raise ValueError(f"bars: found {bars!r}, allowed 'ohlc', 'close'")
+        if paths_per_seed < 1 or int(paths_per_seed) != paths_per_seed:
+            raise ValueError(f"paths_per_seed: found {paths_per_seed!r}, allowed >= 1")
+        start = self._start_prices(s0)
+        return self._generator(
+            FillRequest(int(steps), start, float(dt), bars == "ohlc", int(paths_per_seed))
+        )
+
+    def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
+        if s0 is None:
+            start = self._default_s0()
+        elif isinstance(s0, int | float | np.number):
+            start = (float(s0),) * len(self.symbols)
+        else:
+            start = tuple(float(price) for price in s0)
+        if len(start) != len(self.symbols):
+            raise ValueError(
+                f"s0: found {len(start)} prices, allowed one per symbol ({len(self.symbols)})"
+            )
+        for price in start:
+            self._check_start(price)
+        return start
+
+    def _check_start(self, price: float) -> None:
+        if not (math.isfinite(price) and price > 0):
+            raise ValueError(
+                f"s0: found {price}, allowed > 0: {self.name} models the logarithm of the price "
+                "(historical and bootstrap with returns='difference' take negative prices)"
+            )
+
+    def paths(
+        self,
+        *,
+        seeds: int | Iterable[int],
+        steps: int | None = None,
+        s0: float | Iterable[float] | None = None,
+        dt: float | None = None,
+        calendar: BarCalendar | None = None,
+        bars: BarForm = "ohlc",
+        paths_per_seed: int = 1,
+        threads: int = 1,
+    ) -> PriceBlock:
+        """Generate paths into one block of memory.
+
+        Parameters
+        ----------
+        seeds : int or iterable of int
+            One path per seed and path number; ``0 <= seed < 2**64``.
+        steps, s0, dt, calendar, bars, paths_per_seed
+            As in `prepare`.
+        threads : int
+            Threads to use; the numbers do not depend on it.
+
+        Returns
+        -------
+        PriceBlock
+            ``len(seeds) * paths_per_seed`` paths, those of a seed together.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+        """
+        generator = self.prepare(
+            steps=steps,
+            s0=s0,
+            dt=dt,
+            calendar=calendar,
+            bars=bars,
+            paths_per_seed=paths_per_seed,
+        )
+        if threads < 1:
+            raise ValueError(f"threads: found {threads!r}, allowed >= 1")
+        seed_of_path = np.repeat(seed_array(seeds), paths_per_seed)
+        number = np.uint64(paths_per_seed)
+        path_ids = np.arange(seed_of_path.size, dtype=np.uint64) % number
+        shape = (seed_of_path.size, len(generator.symbols), len(generator.fields), generator.steps)
+        values = np.empty(shape)
+        _fill(generator, seed_of_path, path_ids, values, threads)
+        return PriceBlock(
+            values,
+            seed_of_path,
+            generator.symbols,
+            generator.fields,
+            generator.dt,
+            generator.timestamps,
+        )
+
+
+def seed_array(seeds: int | Iterable[int]) -> NDArray[np.uint64]:
+    """Seeds as an array of uint64.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is not a whole number in [0, 2**64).
+    """
+    if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64:
+        return np.atleast_1d(seeds)
+    given = [seeds] if isinstance(seeds, int | np.integer) else list(seeds)
+    for seed in given:
+        if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed < 2**64:
+            raise ValueError(f"seeds: found {seed!r}, allowed whole numbers from 0 to 2**64 - 1")
+    if not given:
+        raise ValueError("seeds: found none, allowed at least one")
+    return np.array([int(seed) for seed in given], dtype=np.uint64)
+
+
+def _fill(
+    generator: Generator,
+    seeds: NDArray[np.uint64],
+    path_ids: NDArray[np.uint64],
+    values: NDArray[np.float64],
+    threads: int,
+) -> None:
+    per_path = max(1, values[0].size)
+    size = max(1, _CHUNK_VALUES // per_path)
+    size = -(-size // generator.lanes) * generator.lanes
+    starts = range(0, seeds.size, size)
+
+    def work(first: int) -> None:
+        scratch = generator.scratch(size)
+        for start in starts[first::threads]:
+            chunk = slice(start, start + size)
+            generator.fill(seeds[chunk], path_ids[chunk], values[chunk], scratch)
+
+    if threads == 1 or len(starts) == 1:
+        for first in range(threads):
+            work(first)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+
+
+def _describe(value: Any) -> Any:
+    """Give a JSON-able picture of a field: bars and arrays by their hash."""
+    if isinstance(value, Bars):
+        return {"symbol": value.symbol, "data_hash": value.data_hash}
+    if isinstance(value, Source):
+        return value.fingerprint()
+    if isinstance(value, np.ndarray):
+        content = np.ascontiguousarray(value, dtype="<f8").tobytes()
+        return {"shape": list(value.shape), "sha256": hashlib.sha256(content).hexdigest()}
+    if isinstance(value, tuple | list):
+        return [_describe(item) for item in value]
+    if isinstance(value, BarCalendar):
+        return {"exchange": value.exchange, "timeframe": value.timeframe}
+    return value

@@ -1,0 +1,295 @@
+"""Maximum likelihood of Markov switching normals with two to four regimes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calibration.hamilton import hamilton_score
+from engine.calibration.optimise import Optimum, covariance_of, maximise
+
+__all__ = ["SwitchingFit", "SwitchingLayout", "fit_switching"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SwitchingFit:
+    """A fitted Markov switching normal model.
+
+    Parameters
+    ----------
+    means, deviations : ndarray, shape (states,)
+        Of the observations in each regime.
+    transition : ndarray, shape (states, states)
+        ``transition[i, j]`` is the probability of regime j after regime i.
+    log_likelihood : float
+        At the optimum.
+    names : tuple of str
+        Free parameters: ``mean_i``, ``deviation_i`` (without number where common to all
+        regimes) and ``p_ij`` for all j but the last.
+    covariance : ndarray, shape (k, k)
+        Of the free parameters, in that order.
+    filtered, smoothed : ndarray, shape (n, states)
+        Probability of each regime given the past, and given everything.
+    optimum : Optimum
+        The optimiser's report.
+    """
+
+    means: Array
+    deviations: Array
+    transition: Array
+    log_likelihood: float
+    names: tuple[str, ...]
+    covariance: Array
+    filtered: Array
+    smoothed: Array
+    optimum: Optimum
+
+    @property
+    def std_errors(self) -> dict[str, float]:
+        """Standard error of each free parameter."""
+        return dict(zip(self.names, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
+
+
+def fit_switching(
+    observations: Array,
+    *,
+    states: int = 2,
+    switching_mean: bool = True,
+    switching_deviation: bool = True,
+    scale: Array | None = None,
+    weights: Array | None = None,
+) -> SwitchingFit:
+    """Fit a Markov switching normal model by direct maximum likelihood.
+
+    Parameters
+    ----------
+    observations : ndarray, shape (n,)
+        The series.
+    states : int
+        Number of regimes, 2 to 4.
+    switching_mean, switching_deviation : bool
+        Whether the regimes differ in it; at least one must.
+    scale : ndarray, shape (n,), optional
+        Length of each observation in unit steps: mean and variance are proportional to it.
+    weights : ndarray, shape (n,), optional
+        Weight of each observation's log density.
+
+    Returns
+    -------
+    SwitchingFit
+        Regimes ordered by deviation, or by mean where the deviation is common.
+
+    Raises
+    ------
+    ValueError
+        If the number of states is outside 2 to 4, or nothing switches.
+
+    Notes
+    -----
+    The filter starts from the stationary distribution of the chain [1]_. Deviations are kept
+    above 2 % of the series' own: the likelihood is unbounded where a regime shrinks onto single
+    observations.
+
+    References
+    ----------
+    .. [1] Hamilton, J. (1994). Time Series Analysis, chapter 22.
+    """
+    y = np.ascontiguousarray(observations, dtype=np.float64)
+    if not 2 <= states <= 4:
+        raise ValueError(f"states: found {states}, allowed 2 to 4")
+    if not (switching_mean or switching_deviation):
+        raise ValueError("switching: found neither mean nor deviation, allowed at least one")
+    if not np.all(np.isfinite(y)):
+        raise ValueError("observations: found a value that is not finite, allowed finite values")
+    length = np.ones(len(y)) if scale is None else np.ascontiguousarray(scale)
+    weight = np.ones(len(y)) if weights is None else np.ascontiguousarray(weights)
+    layout = SwitchingLayout(states, switching_mean, switching_deviation)
+    spread = float(np.std(y / np.sqrt(length)))
+    if not spread > 0.0:
+        raise ValueError("observations: found a constant series, allowed values that vary")
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        means, deviations, chain = layout.unpack(theta)
+        value, gradient, _, _ = hamilton_score(y, length, weight, means, deviations, chain)
+        return value, layout.pull(theta, *gradient)
+
+    lower, upper = layout.bounds(y, spread)
+    starts = layout.starts(y, length, spread)
+    optimum = maximise(objective, starts, lower, upper, iterations=100, finalists=2)
+    optimum = layout.ordered(optimum, objective)
+    means, deviations, chain = layout.unpack(optimum.theta)
+    plain = np.ones(len(y))
+    _, _, filtered, smoothed = hamilton_score(y, length, plain, means, deviations, chain)
+    return SwitchingFit(
+        means=means,
+        deviations=deviations,
+        transition=chain,
+        log_likelihood=optimum.value,
+        names=layout.names,
+        covariance=covariance_of(optimum, layout.jacobian(optimum.theta)),
+        filtered=filtered,
+        smoothed=smoothed,
+        optimum=optimum,
+    )
+
+
+@dataclass(frozen=True)
+class SwitchingLayout:
+    """How regimes' parameters lie in the optimiser's vector: means, log deviations, logits."""
+
+    states: int
+    switching_mean: bool
+    switching_deviation: bool
+
+    @property
+    def mean_count(self) -> int:
+        """Number of free means."""
+        return self.states if self.switching_mean else 1
+
+    @property
+    def deviation_count(self) -> int:
+        """Number of free deviations."""
+        return self.states if self.switching_deviation else 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the free parameters."""
+        means = [f"mean_{i + 1}" for i in range(self.states)] if self.switching_mean else ["mean"]
+        spreads = ["deviation"]
+        if self.switching_deviation:
+            spreads = [f"deviation_{i + 1}" for i in range(self.states)]
+        chain = [f"p_{i + 1}{j + 1}" for i in range(self.states) for j in range(self.states - 1)]
+        return (*means, *spreads, *chain)
+
+    def unpack(self, theta: Array) -> tuple[Array, Array, Array]:
+        """Means, deviations and transition matrix of a vector."""
+        first, second = self.mean_count, self.mean_count + self.deviation_count
+        means = np.broadcast_to(theta[:first], (self.states,)).copy()
+        deviations = np.broadcast_to(np.exp(theta[first:second]), (self.states,)).copy()
+        logits = np.zeros((self.states, self.states))
+        logits[~np.eye(self.states, dtype=bool)] = theta[second:]
+        chain = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return means, deviations, chain / chain.sum(axis=1, keepdims=True)
+
+    def pack(self, means: Array, deviations: Array, chain: Array) -> Array:
+        """Vector of these regimes."""
+        logits = np.log(chain) - np.log(np.diag(chain))[:, None]
+        return np.concatenate(
+            [
+                means if self.switching_mean else means[:1],
+                np.log(deviations if self.switching_deviation else deviations[:1]),
+                logits[~np.eye(self.states, dtype=bool)],
+            ]
+        )
+
+    def pull(self, theta: Array, by_mean: Array, by_deviation: Array, by_chain: Array) -> Array:
+        """Turn the derivative by the regimes into that by the vector."""
+        _, deviations, chain = self.unpack(theta)
+        logs = by_deviation * deviations
+        centred = by_chain - np.sum(by_chain * chain, axis=1, keepdims=True)
+        return np.concatenate(
+            [
+                by_mean if self.switching_mean else [by_mean.sum()],
+                logs if self.switching_deviation else [logs.sum()],
+                (chain * centred)[~np.eye(self.states, dtype=bool)],
+            ]
+        )
+
+    def bounds(self, y: Array, spread: float) -> tuple[Array, Array]:
+        """Lower and upper bounds of the vector."""
+        reach = 5.0 * spread + float(np.abs(y).max())
+        chain = self.states * (self.states - 1)
+        low = [-reach] * self.mean_count + [math.log(0.02 * spread)] * self.deviation_count
+        high = [reach] * self.mean_count + [math.log(20.0 * spread)] * self.deviation_count
+        return np.array(low + [-14.0] * chain), np.array(high + [8.0] * chain)
+
+    def guesses(self, y: Array, length: Array, spread: float) -> list[tuple[Any, ...]]:
+        """Regimes split by size of the moves or by level, at three persistences."""
+        rates = y / length
+        part = np.arange(self.states) / self.states
+        levels = np.quantile(rates, part + 0.5 / self.states)
+        sizes = np.abs(y - y.mean()) / np.sqrt(length)
+        # Clustered moves: average size over a month, then its quantiles.
+        window = min(21, max(len(y) // 4, 1))
+        smooth = np.convolve(sizes, np.ones(window) / window, mode="same") * math.sqrt(math.pi / 2)
+        spreads = np.maximum(np.quantile(smooth, part + 0.5 / self.states), 0.05 * spread)
+        if self.states > 1 and spreads[-1] < 1.2 * spreads[0]:
+            spreads = spread * np.linspace(0.6, 1.5, self.states)
+        equal = np.full(self.states, spread)
+        guesses: list[tuple[Any, ...]] = []
+        centre = np.full(self.states, rates.mean())
+        if self.switching_deviation:
+            guesses += [(centre, spreads, 0.97), (centre, spreads, 0.85)]
+        if self.switching_mean:
+            guesses += [(levels, 0.7 * equal, 0.97)]
+            if not self.switching_deviation:
+                guesses += [(levels, 0.7 * equal, 0.85)]
+        return guesses
+
+    def starts(self, y: Array, length: Array, spread: float) -> list[Array]:
+        """List the guesses and, for many regimes, fixed disturbances of them."""
+        chosen = []
+        for means, deviations, stay in self.guesses(y, length, spread):
+            chain = np.full((self.states, self.states), (1.0 - stay) / (self.states - 1))
+            np.fill_diagonal(chain, stay)
+            chosen.append(self.pack(means, deviations, chain))
+        rng = np.random.default_rng(20_240)
+        width = np.concatenate(
+            [
+                np.full(self.mean_count, 0.3 * spread),
+                np.full(self.deviation_count, 0.3),
+                np.full(self.states * (self.states - 1), 1.0),
+            ]
+        )
+        extra = {2: 0, 3: 2, 4: 4}[self.states]
+        disturbed = [
+            start + width * rng.standard_normal(len(start))
+            for start in chosen
+            for _ in range(extra)
+        ]
+        return chosen + disturbed
+
+    def ordered(self, optimum: Optimum, objective: Any) -> Optimum:
+        """Relabel regimes by deviation (mean where it is common) and carry everything along."""
+        means, deviations, chain = self.unpack(optimum.theta)
+        order = np.argsort(deviations if self.switching_deviation else means, kind="stable")
+        if np.array_equal(order, np.arange(self.states)):
+            return optimum
+        theta = self.pack(means[order], deviations[order], chain[np.ix_(order, order)])
+        lower = np.full(len(theta), -np.inf)
+        again = maximise(objective, [theta], lower, -lower, iterations=1, finalists=1)
+        return Optimum(
+            theta=again.theta,
+            value=again.value,
+            gradient=again.gradient,
+            hessian=again.hessian,
+            free=again.free,
+            gain=again.gain,
+            converged=optimum.converged,
+            start_values=optimum.start_values,
+            evaluations=optimum.evaluations + again.evaluations,
+        )
+
+    def jacobian(self, theta: Array) -> Array:
+        """Differentiate the named parameters by the optimiser's vector."""
+        _, deviations, chain = self.unpack(theta)
+        first, second = self.mean_count, self.mean_count + self.deviation_count
+        jacobian = np.zeros((len(self.names), len(theta)))
+        jacobian[:first, :first] = np.eye(first)
+        own = deviations if self.switching_deviation else deviations[:1]
+        jacobian[first:second, first:second] = np.diag(own)
+        row = second
+        for i in range(self.states):
+            others = [j for j in range(self.states) if j != i]
+            for j in range(self.states - 1):
+                for at, k in enumerate(others):
+                    column = second + i * (self.states - 1) + at
+                    jacobian[row, column] = chain[i, j] * ((j == k) - chain[i, k])
+                row += 1
+        return jacobian

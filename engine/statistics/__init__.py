@@ -1,0 +1,1 @@
+"""Performance, risk, Monte Carlo error and overfitting: plain functions on arrays."""

@@ -1,0 +1,290 @@
+"""Monte Carlo error: an estimate, its standard error and a confidence interval, per kind.
+
+Every function takes independent outcomes, one per simulation, and returns an `Estimate`. A mean, a
+proportion, a quantile and a ratio each have their own error; none is guessed from another's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+__all__ = [
+    "Estimate",
+    "expected_shortfall",
+    "mean",
+    "proportion",
+    "quantile",
+    "ratio",
+    "standard_deviation",
+]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its Monte Carlo error.
+
+    Parameters
+    ----------
+    value : float
+        The estimate; NaN if there are too few outcomes.
+    std_error : float
+        Its standard error; NaN where one outcome leaves it unknown.
+    low, high : float
+        Confidence interval.
+    n : int
+        Outcomes used.
+    """
+
+    value: float
+    std_error: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def half_width(self) -> float:
+        """Half the length of the confidence interval."""
+        return (self.high - self.low) / 2
+
+
+def mean(outcomes: ArrayLike, confidence: float = 0.95) -> Estimate:
+    """Mean, with the standard error s / sqrt(n) and Student's interval.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (n,)
+        Independent outcomes; NaN marks undefined ones, which are left out.
+    confidence : float
+        Level of the interval.
+    """
+    x = _defined(outcomes)
+    n = len(x)
+    value = float(x.mean()) if n else math.nan
+    error = float(x.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    reach = _student(n - 1, confidence) * error if n > 1 else math.nan
+    return Estimate(value, error, value - reach, value + reach, n)
+
+
+def standard_deviation(outcomes: ArrayLike, confidence: float = 0.95) -> Estimate:
+    """Sample standard deviation s, with the error of the delta method.
+
+    Notes
+    -----
+    Var(s^2) is about (m4 - s^4) / n with m4 the fourth central moment, so that
+    se(s) = sqrt((m4 - s^4) / n) / (2 s), valid for any distribution with a fourth moment.
+    """
+    x = _defined(outcomes)
+    n = len(x)
+    if n < 2:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, n)
+    centred = x - x.mean()
+    value = float(np.sqrt((centred**2).sum() / (n - 1)))
+    if value == 0.0:
+        return Estimate(0.0, 0.0, 0.0, 0.0, n)
+    fourth = float((centred**4).mean())
+    error = math.sqrt(max(fourth - value**4, 0.0) / n) / (2 * value)
+    reach = _normal(confidence) * error
+    return Estimate(value, error, max(value - reach, 0.0), value + reach, n)
+
+
+def proportion(successes: int, n: int, confidence: float = 0.95) -> Estimate:
+    """Share of successes, with Wilson's score interval.
+
+    Parameters
+    ----------
+    successes, n : int
+        Successes among independent trials.
+    confidence : float
+        Level of the interval.
+
+    Notes
+    -----
+    The standard error is sqrt(p (1 - p) / n). It is zero at p = 0 and p = 1, where the interval
+    [1]_ still has the right width.
+
+    References
+    ----------
+    .. [1] Wilson (1927), "Probable inference, the law of succession, and statistical inference".
+    """
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
+    p = successes / n
+    z = _normal(confidence)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    error = math.sqrt(p * (1 - p) / n)
+    return Estimate(p, error, max(0.0, centre - reach), min(1.0, centre + reach), n)
+
+
+def quantile(outcomes: ArrayLike, probability: float, confidence: float = 0.95) -> Estimate:
+    """Quantile, with an error from the order statistics alone: no density is estimated.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (n,)
+        Independent outcomes; NaN marks undefined ones, which are left out.
+    probability : float
+        Between 0 and 1.
+    confidence : float
+        Level of the interval.
+
+    Notes
+    -----
+    The estimate interpolates linearly between order statistics (type 7 of Hyndman and Fan 1996).
+    The standard error is Maritz and Jarrett's [1]_: the order statistic X_(k), k = [n p] + 1, has
+    moments sum_i w_i X_(i)^j with w_i the Beta(k, n - k + 1) probability of ((i-1)/n, i/n]. The
+    interval is the exact one of order statistics [2]_: the number of outcomes below the true
+    quantile is Binomial(n, p). Where n is too small for the level, an end is infinite.
+
+    References
+    ----------
+    .. [1] Maritz and Jarrett (1978), "A note on estimating the variance of the sample median".
+    .. [2] David and Nagaraja (2003), "Order statistics", section 7.1.
+    """
+    if not 0.0 < probability < 1.0:
+        raise ValueError(f"probability: found {probability}, allowed above 0 and below 1")
+    x = np.sort(_defined(outcomes))
+    n = len(x)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
+    value = _interpolated(x, probability)
+    error = _maritz_jarrett(x, probability) if n > 1 else math.nan
+    low, high = _order_interval(n, probability, confidence)
+    bottom = float(x[low - 1]) if low >= 1 else -math.inf
+    top = float(x[high - 1]) if high <= n else math.inf
+    return Estimate(value, error, bottom, top, n)
+
+
+def expected_shortfall(
+    losses: ArrayLike, level: float = 0.95, confidence: float = 0.95
+) -> Estimate:
+    """Mean of the losses at and beyond their `level` quantile.
+
+    Parameters
+    ----------
+    losses : array_like, shape (n,)
+        Independent losses, positive = loss.
+    level : float
+        Such as 0.95 for the mean of the worst 5 %.
+    confidence : float
+        Level of the interval.
+
+    Notes
+    -----
+    The tail holds (1 - level) n outcomes; a fractional one is weighted by its fraction [1]_. With
+    q the quantile and ES the estimate, the asymptotic variance [2]_ is
+    (Var(L | L > q) + level (ES - q)^2) / (n (1 - level)).
+
+    References
+    ----------
+    .. [1] Acerbi and Tasche (2002), "On the coherence of expected shortfall".
+    .. [2] Manistre and Hancock (2005), "Variance of the CTE estimator".
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level: found {level}, allowed above 0 and below 1")
+    x = np.sort(_defined(losses))[::-1]
+    n = len(x)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
+    # Rounding guards against 0.05 * 20 = 1.0000000000000009.
+    size = round((1.0 - level) * n, 9)
+    whole = int(size)
+    weights = np.ones(min(whole + 1, n))
+    if whole < n:
+        weights[whole] = size - whole
+    tail = x[: len(weights)]
+    value = float((weights * tail).sum() / weights.sum())
+    boundary = float(x[min(whole, n - 1)])
+    spread = float((weights * (tail - value) ** 2).sum() / weights.sum())
+    error = math.sqrt((spread + level * (value - boundary) ** 2) / (n * (1.0 - level)))
+    if size < 2:
+        error = math.nan
+    reach = _normal(confidence) * error
+    return Estimate(value, error, value - reach, value + reach, n)
+
+
+def ratio(numerator: ArrayLike, denominator: ArrayLike, confidence: float = 0.95) -> Estimate:
+    """Ratio of two means over the same simulations, with the delta method's error.
+
+    Parameters
+    ----------
+    numerator, denominator : array_like, shape (n,)
+        Paired outcomes.
+    confidence : float
+        Level of the interval.
+
+    Notes
+    -----
+    With r = mean(a) / mean(b), se(r) = sd(a - r b) / (sqrt(n) |mean(b)|) (Cochran 1977,
+    "Sampling techniques", section 6.4). Undefined if the denominator's mean is zero.
+    """
+    a = np.asarray(numerator, dtype=np.float64)
+    b = np.asarray(denominator, dtype=np.float64)
+    keep = np.isfinite(a) & np.isfinite(b)
+    a, b = a[keep], b[keep]
+    n = len(a)
+    if n == 0 or b.mean() == 0.0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, n)
+    value = float(a.mean() / b.mean())
+    error = math.nan
+    if n > 1:
+        error = float((a - value * b).std(ddof=1)) / (math.sqrt(n) * abs(float(b.mean())))
+    reach = _normal(confidence) * error
+    return Estimate(value, error, value - reach, value + reach, n)
+
+
+def _defined(outcomes: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(outcomes, dtype=np.float64)
+    kept: NDArray[np.float64] = x[~np.isnan(x)]
+    return kept
+
+
+def _normal(confidence: float) -> float:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence: found {confidence}, allowed above 0 and below 1")
+    return float(special.ndtri(0.5 + confidence / 2))
+
+
+def _student(freedom: int, confidence: float) -> float:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence: found {confidence}, allowed above 0 and below 1")
+    return float(special.stdtrit(freedom, 0.5 + confidence / 2))
+
+
+def _interpolated(ordered: NDArray[np.float64], probability: float) -> float:
+    position = (len(ordered) - 1) * probability
+    low = int(position)
+    high = min(low + 1, len(ordered) - 1)
+    step = ordered[high] - ordered[low]
+    return float(ordered[low] + (position - low) * step) if step else float(ordered[low])
+
+
+def _maritz_jarrett(ordered: NDArray[np.float64], probability: float) -> float:
+    n = len(ordered)
+    k = min(int(n * probability) + 1, n)
+    # Outside eight standard deviations of Beta(k, n - k + 1) the weights vanish.
+    spread = 8.0 * math.sqrt(probability * (1 - probability) * n) + 8.0
+    low, high = max(0, int(k - spread)), min(n, int(k + spread) + 1)
+    weights = np.diff(special.betainc(k, n - k + 1, np.arange(low, high + 1) / n))
+    window = ordered[low:high]
+    centre = float((weights * window).sum() / weights.sum())
+    return math.sqrt(float((weights * (window - centre) ** 2).sum() / weights.sum()))
+
+
+def _order_interval(n: int, probability: float, confidence: float) -> tuple[int, int]:
+    """Ranks l, h (from 1; 0 and n + 1 mean infinite) with P(X_(l) <= q < X_(h)) >= confidence."""
+    tail = (1.0 - confidence) / 2
+    counts = np.arange(n + 1)
+    spread = 10.0 * math.sqrt(n * probability * (1 - probability)) + 10.0
+    first, last = max(0, int(n * probability - spread)), min(n, int(n * probability + spread) + 1)
+    counts = counts[first : last + 1]
+    below = special.bdtr(counts, n, probability)  # P(Binomial <= count)
+    # l is the largest rank with P(B <= l - 1) <= tail; h the smallest with P(B >= h) <= tail.
+    low = first + int(np.searchsorted(below, tail, side="right"))
+    high = first + int(np.searchsorted(below, 1.0 - tail, side="left")) + 1
+    return low, high

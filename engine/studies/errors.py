@@ -1,0 +1,47 @@
+"""Errors a reader of a study file can act on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["ConfigurationError", "StorageError", "StudyFailed", "StudyInterrupted"]
+
+
+class ConfigurationError(ValueError):
+    """A setting that cannot be used: says where it stands, what was found, what is allowed.
+
+    Parameters
+    ----------
+    field : str
+        Dotted name of the setting, as written in the file.
+    found : str
+        What stands there.
+    allowed : str
+        What may stand there.
+    file : Path, optional
+        The file; settings given from Python have none.
+    """
+
+    def __init__(self, field: str, found: str, allowed: str, file: Path | None = None) -> None:
+        self.field = field
+        self.found = found
+        self.allowed = allowed
+        self.file = file
+        where = f"{file}: " if file is not None else ""
+        super().__init__(f"{where}{field}: found {found}, allowed {allowed}")
+
+    def in_file(self, file: Path) -> ConfigurationError:
+        """Return the same error, naming the file as well."""
+        return ConfigurationError(self.field, self.found, self.allowed, self.file or file)
+
+
+class StorageError(OSError):
+    """Results could not be written; the parts finished before are intact."""
+
+
+class StudyFailed(RuntimeError):
+    """More simulations failed than the study allows; everything that succeeded is kept."""
+
+
+class StudyInterrupted(KeyboardInterrupt):
+    """The study was stopped from the keyboard; finished parts are kept."""

@@ -1,0 +1,30 @@
+"""What a study needs to know of the outside: bars and calibrations, by name."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from engine.bars import Bars
+    from engine.calibration import Calibration
+
+__all__ = ["MarketData"]
+
+
+class MarketData(Protocol):
+    """Bars and calibrations that study files refer to by symbol."""
+
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """Bars of a series, oldest first; ValueError if there are none."""
+        ...
+
+    def calibration(
+        self,
+        symbol: str,
+        timeframe: str,
+        model: str,
+        as_of: Literal["latest"] | datetime.date,
+    ) -> Calibration:
+        """Calibration of a model on a series; ValueError if there is none."""
+        ...

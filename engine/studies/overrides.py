@@ -1,0 +1,89 @@
+"""Changing a study from the command line: ``strategy.fast=5,10``, another seed set, storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from engine.studies.definition import StudyDefinition
+from engine.studies.errors import ConfigurationError
+from engine.studies.loader import configuration_error
+
+__all__ = ["override"]
+
+
+def override(
+    definition: StudyDefinition,
+    settings: Sequence[str] = (),
+    *,
+    seeds: str | None = None,
+    storage: str | None = None,
+    workers: str | int | None = None,
+) -> StudyDefinition:
+    """Return the definition with some settings changed.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        As read from its file.
+    settings : sequence of str
+        ``KEY=VALUE``. ``strategy.NAME`` and ``model.NAME`` set a parameter, several values
+        separated by commas; any other dotted key is the field of that name, such as
+        ``source.steps=504`` or ``execution.cash=50000``.
+    seeds, storage, workers : optional
+        The fields of these names.
+
+    Raises
+    ------
+    ConfigurationError
+        If a setting has no ``=``, or the study cannot mean it.
+    """
+    content = definition.model_dump(mode="json", exclude_unset=True)
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or not key.strip():
+            raise ConfigurationError("--set", repr(setting), "KEY=VALUE, as in strategy.fast=5,10")
+        _assign(content, key.strip(), text.strip())
+    more = {"seeds": seeds, "storage": storage, "workers": workers}
+    content |= {name: value for name, value in more.items() if value is not None}
+    if isinstance(workers, str) and workers.isdigit():
+        content["workers"] = int(workers)
+    try:
+        return StudyDefinition.model_validate(content)
+    except ValidationError as error:
+        raise configuration_error(error, StudyDefinition) from None
+
+
+def _assign(content: dict[str, Any], key: str, text: str) -> None:
+    parts = key.split(".")
+    if parts[0] == "model" and len(parts) == 2:
+        parts = ["source", "parameters", parts[1]]
+        value = _values(text, key)
+    elif parts[0] == "strategy" and len(parts) == 2 and parts[1] not in ("name", "file"):
+        parts = ["strategy", "parameters", parts[1]]
+        value = _values(text, key)
+    else:
+        value = _parsed(text, key)
+    target = content
+    for part in parts[:-1]:
+        inner = target.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigurationError(key, repr(inner), "a field with settings in it")
+        target = inner
+    target[parts[-1]] = value
+
+
+def _values(text: str, key: str) -> Any:
+    if text[:1] not in "[{" and "," in text:
+        return [_parsed(part, key) for part in text.split(",")]
+    return _parsed(text, key)
+
+
+def _parsed(text: str, key: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigurationError(key, repr(text), "a YAML value") from None

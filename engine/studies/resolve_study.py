@@ -1,0 +1,115 @@
+"""From a `Study` to its `Job`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calendar import BarCalendar
+from engine.studies.definition import SeedRange
+from engine.studies.errors import ConfigurationError
+from engine.studies.job import Job
+from engine.studies.market_data import MarketData
+from engine.studies.resolve import (
+    default_steps,
+    resolve_execution,
+    resolve_job,
+    resolve_source,
+    resolve_strategy,
+)
+from engine.studies.seeds import check_seeds, load_seeds
+from engine.studies.space import MODEL_PREFIX
+from engine.studies.values import Distribution, Scalar
+
+if TYPE_CHECKING:
+    from engine.studies.study import Study
+
+__all__ = ["resolve_seeds", "resolve_study"]
+
+
+def resolve_study(study: Study, market_data: MarketData | None) -> Job:
+    """Resolve every name of a study.
+
+    Raises
+    ------
+    ConfigurationError
+        If one cannot be.
+    """
+    folder = study.file.parent if study.file is not None else None
+    swept: Mapping[str, list[Scalar] | Distribution] = {}
+    draw = None
+    s0: float | tuple[float, ...] | None = study.s0
+    strategy_file = None
+    if study.definition is not None:
+        resolved = resolve_source(study.definition.source, market_data, folder)
+        source, swept, calendar = resolved.source, resolved.swept, resolved.calendar
+        draw = resolved.draw
+        if s0 is None:
+            s0 = resolved.last_close
+        if study.definition.strategy.file is not None:
+            strategy_file = (folder or Path()) / study.definition.strategy.file
+    else:
+        source = study.source
+        calendar = study.calendar or getattr(source, "calendar", None) or BarCalendar()
+    own = {n: v for n, v in study.parameters.items() if not n.startswith(MODEL_PREFIX)}
+    of_model = {
+        n.removeprefix(MODEL_PREFIX): v
+        for n, v in study.parameters.items()
+        if n.startswith(MODEL_PREFIX)
+    }
+    steps = study.steps if study.steps is not None else default_steps(source)
+    search = study.search.model_dump() if study.search is not None else {}
+    return resolve_job(
+        name=study.name,
+        source=source,
+        swept={**swept, **of_model},
+        calendar=calendar,
+        draw=draw,
+        steps=int(steps),
+        s0=s0,
+        bars=study.bars,
+        strategy=resolve_strategy(study.strategy, strategy_file),
+        parameters=own,
+        constraints=study.constraints,
+        search=search,
+        execution=resolve_execution(study.execution),
+        seeds=resolve_seeds(study.seeds, study.file),
+        paths_per_seed=study.paths_per_seed,
+        equity_samples=study.record.equity,
+        record_trades=study.record.trades,
+        failure_allowance=study.failure_allowance,
+        until=study.until.model_dump() if study.until is not None else None,
+        definition=_as_written(study),
+    )
+
+
+def resolve_seeds(seeds: Any, file: Path | None = None) -> NDArray[np.uint64]:
+    """Read seeds in any of their forms; names of files may be relative to the study file.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are none, or one is not a seed.
+    """
+    if isinstance(seeds, str | Path):
+        beside = file.parent / seeds if file is not None else None
+        return load_seeds(beside if beside is not None and beside.is_file() else seeds)
+    if isinstance(seeds, SeedRange):
+        return np.arange(seeds.start, seeds.start + seeds.count, dtype=np.uint64)
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise ConfigurationError("seeds", str(seeds), "at least 1")
+        return np.arange(seeds, dtype=np.uint64)
+    if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64:
+        return check_seeds(seeds.tolist())
+    return check_seeds(seeds)
+
+
+def _as_written(study: Study) -> dict[str, Any]:
+    if study.definition is not None:
+        return study.definition.model_dump(mode="json")
+    return {"name": study.name}

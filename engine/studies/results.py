@@ -1,0 +1,363 @@
+"""Results of a study: rows to filter, group, rank and export."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from engine.studies.errors import ConfigurationError
+from engine.studies.statistics import statistics_by, study_statistics
+from engine.studies.store import Manifest
+
+if TYPE_CHECKING:
+    from engine.studies.compare import Comparison
+    from engine.studies.replay import Replay
+    from engine.studies.study import Study
+
+__all__ = ["Grouped", "Results", "load_results"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows of a study, one per simulation.
+
+    Parameters
+    ----------
+    lazy : polars.LazyFrame
+        The rows (`engine.studies.frames` documents the columns).
+    summary : dict
+        The resolved study: name, fingerprint, parameters, metrics, seeds, definition.
+    equity_lazy, trades_lazy : polars.LazyFrame, optional
+        Recorded equity curves and trades.
+    study : Study, optional
+        What made them; needed to simulate one again.
+    market_data : MarketData, optional
+        What the study was resolved with.
+    """
+
+    lazy: pl.LazyFrame
+    summary: dict[str, Any]
+    equity_lazy: pl.LazyFrame | None = None
+    trades_lazy: pl.LazyFrame | None = None
+    study: Study | None = field(default=None, repr=False)
+    market_data: Any = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return str(self.summary["study"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the study."""
+        return str(self.summary["fingerprint"])
+
+    @property
+    def parameters(self) -> list[str]:
+        """Columns that hold parameters."""
+        return list(self.summary["parameters"])
+
+    @property
+    def metrics(self) -> list[str]:
+        """Columns that hold metrics."""
+        return list(self.summary["metrics"])
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns."""
+        return self.lazy.collect_schema().names()
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All rows, in memory."""
+        return self.lazy.collect()
+
+    @property
+    def stopped(self) -> str | None:
+        """Why a study with ``until`` stopped adding seeds."""
+        text = self.summary.get("stopped")
+        return None if text is None else str(text)
+
+    def __len__(self) -> int:
+        return int(self.lazy.select(pl.len()).collect().item())
+
+    def __repr__(self) -> str:
+        return f"Results({self.name!r}, {len(self):,} simulations, {self.fingerprint})"
+
+    @property
+    def failures(self) -> pl.DataFrame:
+        """Failed simulations with their errors."""
+        keys = ["simulation", "parameter_set", "seed", "path", *self.parameters, "error"]
+        return self.lazy.filter(pl.col("status") == "failed").select(keys).collect()
+
+    def equity(self) -> pl.DataFrame:
+        """Return sampled equity curves: ``simulation``, ``parameter_set``, ``seed``, ``equity``.
+
+        Raises
+        ------
+        ConfigurationError
+            If the study did not record them.
+        """
+        if self.equity_lazy is None:
+            raise ConfigurationError("record.equity", "0", "a number of points to record")
+        return self.equity_lazy.collect()
+
+    def trades(self) -> pl.DataFrame:
+        """Every trade of every simulation.
+
+        Raises
+        ------
+        ConfigurationError
+            If the study did not record them.
+        """
+        if self.trades_lazy is None:
+            raise ConfigurationError("record.trades", "false", "true")
+        return self.trades_lazy.collect()
+
+    def filter(self, condition: str | pl.Expr) -> Results:
+        """Keep the rows for which an SQL condition or a Polars expression holds.
+
+        Examples
+        --------
+        >>> results.filter("net_pnl > 0 and fast = 5")  # doctest: +SKIP
+        """
+        return replace(self, lazy=self.lazy.filter(self._expression(condition)))
+
+    def group_by(self, *names: str) -> Grouped:
+        """Group by parameters or any other column."""
+        for name in names:
+            self._known(name)
+        return Grouped(self, list(names))
+
+    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
+        """Statistics per parameter set with their Monte Carlo errors (`study_statistics`)."""
+        return study_statistics(self, confidence=confidence)
+
+    def best(
+        self, statistic: str = "sharpe", n: int = 10, *, ascending: bool = False
+    ) -> pl.DataFrame:
+        """Parameter sets with the largest estimate of a statistic, with errors."""
+        table = self.statistics()
+        found = table.filter(pl.col("statistic") == statistic)
+        if found.is_empty():
+            known = ", ".join(table["statistic"].unique(maintain_order=True))
+            raise ConfigurationError("statistic", repr(statistic), known)
+        return found.sort("estimate", descending=not ascending, nulls_last=True).head(n)
+
+    def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
+        """Parameter sets with the largest mean net P&L."""
+        return self.best("mean_net_pnl", n)
+
+    def with_metric(
+        self, name: str, metric: str | pl.Expr | Callable[[dict[str, Any]], float]
+    ) -> Results:
+        """Add a metric of one's own: an SQL or Polars expression, or a function of a row.
+
+        Parameters
+        ----------
+        name : str
+            Column to add.
+        metric : str, polars.Expr or callable
+            A callable takes a row as a dictionary and returns a number; it runs in Python, row
+            by row.
+        """
+        if name in self.columns:
+            raise ConfigurationError("metric", f"{name!r}, which exists", "a new name")
+        if callable(metric) and not isinstance(metric, pl.Expr):
+            rows = self.frame
+            values = [metric(row) for row in rows.iter_rows(named=True)]
+            lazy = rows.with_columns(pl.Series(name, values, dtype=pl.Float64)).lazy()
+        else:
+            lazy = self.lazy.with_columns(self._expression(metric).alias(name))
+        summary = self.summary | {"metrics": [*self.metrics, name]}
+        return replace(self, lazy=lazy, summary=summary)
+
+    def compare(self, baseline: Results, metric: str = "net_pnl") -> Comparison:
+        """Compare with another study, paired by seed where both ran on the same paths."""
+        from engine.studies.compare import compare
+
+        return compare(self, baseline, metric)
+
+    def simulation(self, simulation: int) -> Replay:
+        """Run exactly one simulation again and return its bars, trades and equity.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no such simulation, or the study no longer is what made these results.
+        """
+        from engine.studies.replay import replay
+
+        return replay(self, simulation)
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write all rows to one Parquet file."""
+        path = Path(path)
+        _replacing(path, lambda to: self.lazy.sink_parquet(to, compression="zstd"))
+        return path
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write all rows to a CSV file."""
+        path = Path(path)
+        _replacing(path, self.lazy.sink_csv)
+        return path
+
+    def to_sqlite(self, path: str | Path) -> Path:
+        """Write all rows to the table ``results`` of a new SQLite file."""
+        path = Path(path)
+        _replacing(path, self._write_sqlite)
+        return path
+
+    def _write_sqlite(self, path: Path) -> None:
+        schema = self.lazy.collect_schema()
+        kinds = {
+            name: "INTEGER" if kind.is_integer() else "REAL" if kind.is_float() else "TEXT"
+            for name, kind in schema.items()
+        }
+        # SQLite's integers are signed: seeds of 2**63 and more are kept as text.
+        casts = [
+            pl.col(name).cast(pl.String) if kind == pl.UInt64 else pl.col(name)
+            for name, kind in schema.items()
+        ]
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
+        marks = ", ".join("?" * len(kinds))
+        connection = sqlite3.connect(path)
+        try:
+            with connection:
+                connection.execute(f"CREATE TABLE results ({columns})")
+                for batch in self.lazy.select(casts).collect_batches(chunk_size=65_536):
+                    connection.executemany(f"INSERT INTO results VALUES ({marks})", batch.rows())
+        finally:
+            connection.close()
+
+    def _expression(self, condition: str | pl.Expr) -> pl.Expr:
+        if isinstance(condition, pl.Expr):
+            return condition
+        try:
+            expression = pl.sql_expr(condition)
+            self.lazy.select(expression).collect_schema()
+        except pl.exceptions.PolarsError as error:
+            text = str(error).splitlines()[0]
+            raise ConfigurationError(
+                "filter",
+                f"{condition!r} ({text})",
+                "an SQL expression over " + ", ".join(self.columns),
+            ) from None
+        return expression
+
+    def _known(self, name: str) -> None:
+        if name not in self.columns:
+            raise ConfigurationError("column", repr(name), ", ".join(self.columns))
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Rows of a study grouped by columns.
+
+    Parameters
+    ----------
+    results : Results
+        The rows.
+    names : list of str
+        The columns.
+    """
+
+    results: Results
+    names: list[str]
+
+    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
+        """Every statistic of every group."""
+        return statistics_by(self.results, self.names, confidence=confidence)
+
+    def statistic(self, name: str) -> pl.DataFrame:
+        """One statistic of every group: estimate, standard error, interval, n."""
+        table = self.statistics().filter(pl.col("statistic") == name)
+        return table.drop("statistic").sort(self.names)
+
+    def win_rate(self) -> pl.DataFrame:
+        """Share of simulations with ``net_pnl > 0``."""
+        return self.statistic("win_rate")
+
+    def mean_pnl(self) -> pl.DataFrame:
+        """Mean net P&L."""
+        return self.statistic("mean_net_pnl")
+
+    def sharpe(self) -> pl.DataFrame:
+        """Mean Sharpe ratio."""
+        return self.statistic("sharpe")
+
+    def agg(self, *expressions: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
+        """Any Polars aggregation."""
+        grouped = self.results.lazy.group_by(self.names, maintain_order=True)
+        return grouped.agg(*expressions, **named).collect()
+
+
+def load_results(root: str | Path, study: str, *, fingerprint: str | None = None) -> Results:
+    """Open the results of a study under a data root.
+
+    Parameters
+    ----------
+    root : path
+        The data root.
+    study : str
+        Name of the study.
+    fingerprint : str, optional
+        Defaults to that of the latest run.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are none.
+    """
+    root = Path(root)
+    folder = root / "results" / study
+    if fingerprint is None:
+        try:
+            current = json.loads((folder / "current.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
+            raise ConfigurationError(
+                "study", f"no results of {study!r}", ", ".join(have) or f"none under {root}"
+            ) from None
+        fingerprint = str(current["fingerprint"])
+    folder = folder / fingerprint
+    if not (folder / "study.json").is_file():
+        raise ConfigurationError("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
+    summary: dict[str, Any] = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    manifests = [
+        Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        for path in folder.glob("block=*/part-*.json")
+    ]
+    if not manifests:
+        raise ConfigurationError("study", f"no finished part of {study!r}", "a study that has run")
+    return from_manifests(root, manifests, summary)
+
+
+def from_manifests(
+    root: Path, manifests: list[Manifest], summary: dict[str, Any], **more: Any
+) -> Results:
+    """Results of these parts, in the order of their simulations."""
+    ordered = sorted(manifests, key=lambda m: (m.part.split("-")[1], m.block, m.part))
+    tables: dict[str, pl.LazyFrame] = {}
+    for table in ("results", "equity", "trades"):
+        files = [root / m.files[table]["path"] for m in ordered if table in m.files]
+        if files:
+            tables[table] = pl.scan_parquet(files, hive_partitioning=False)
+    return Results(tables["results"], summary, tables.get("equity"), tables.get("trades"), **more)
+
+
+def _replacing(path: Path, write: Callable[[Path], object]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

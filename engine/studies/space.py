@@ -1,0 +1,162 @@
+"""The parameter space of a study: from grids, searches and constraints to parameter sets."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.studies.constraint import Constraint, ConstraintLike
+from engine.studies.errors import ConfigurationError
+from engine.studies.values import Distribution, Scalar
+
+__all__ = ["MODEL_PREFIX", "SET_LIMIT", "ParameterSpace", "expand"]
+
+#: Marks a parameter of the source, as in ``model.kappa``.
+MODEL_PREFIX = "model."
+
+#: More parameter sets than this are a slip of the pen.
+SET_LIMIT = 10_000_000
+
+
+@dataclass(frozen=True)
+class ParameterSpace:
+    """The parameter sets of a study, in their order.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Source parameters (``model.*``) first, then the strategy's.
+    sets : tuple of tuple
+        One tuple of values per set; the last name varies fastest in a grid.
+    dropped : int
+        How many sets the constraints removed.
+    """
+
+    names: tuple[str, ...]
+    sets: tuple[tuple[Scalar, ...], ...]
+    dropped: int
+
+    def __len__(self) -> int:
+        return len(self.sets)
+
+    def __getitem__(self, index: int) -> dict[str, Scalar]:
+        return dict(zip(self.names, self.sets[index], strict=True))
+
+    def column(self, name: str) -> list[Scalar]:
+        """Values of one parameter, a value per set."""
+        position = self.names.index(name)
+        return [values[position] for values in self.sets]
+
+
+def expand(
+    values: Mapping[str, list[Scalar] | Distribution],
+    *,
+    constraints: Sequence[ConstraintLike] = (),
+    known: Mapping[str, Scalar] | None = None,
+    method: str = "random",
+    count: int | None = None,
+    seed: int = 0,
+) -> ParameterSpace:
+    """Make the parameter sets of a study.
+
+    Parameters
+    ----------
+    values : mapping
+        Grid values or a distribution per parameter name.
+    constraints : sequence of str or callable
+        A set is kept if all hold. A callable takes the mapping of parameter values.
+    known : mapping, optional
+        Values of parameters that the study leaves at their defaults: constraints may name them.
+    method : {"random", "sobol"}
+        How the dimensions with distributions are searched.
+    count : int, optional
+        How many points to search per point of the grid; required with distributions.
+    seed : int
+        Of the search.
+
+    Raises
+    ------
+    ConfigurationError
+        If nothing is left, or a constraint cannot be read.
+    """
+    names = tuple(sorted(values, key=lambda name: not name.startswith(MODEL_PREFIX)))
+    searched = [name for name in names if isinstance(values[name], Distribution)]
+    if searched and count is None:
+        raise ConfigurationError(
+            "search", "nothing", f"{{method, count, seed}}, because {searched[0]} is searched"
+        )
+    if count is not None and not searched:
+        raise ConfigurationError("search", f"count {count}", "a parameter with a distribution")
+    total = math.prod(
+        len(grid) for grid in values.values() if not isinstance(grid, Distribution)
+    ) * (count or 1)
+    if total > SET_LIMIT:
+        raise ConfigurationError(
+            "parameters", f"{total:,} parameter sets", f"at most {SET_LIMIT:,}"
+        )
+    tests = _constraints(constraints, {**(known or {}), **values})
+    fixed = dict(known or {})
+    kept = []
+    for candidate in _candidates(names, values, searched, method, count or 0, seed):
+        named = fixed | dict(zip(names, candidate, strict=True))
+        if all(test(named) for test in tests):
+            kept.append(candidate)
+    if not kept:
+        raise ConfigurationError(
+            "constraint",
+            f"that it drops all {total:,} parameter sets",
+            "a space with at least one set",
+        )
+    return ParameterSpace(names, tuple(kept), total - len(kept))
+
+
+def _constraints(
+    constraints: Sequence[ConstraintLike], names: Mapping[str, Any]
+) -> list[Callable[[Mapping[str, Any]], bool]]:
+    tests: list[Callable[[Mapping[str, Any]], bool]] = []
+    for index, constraint in enumerate(constraints):
+        field = "constraint" if len(constraints) == 1 else f"constraint[{index}]"
+        if isinstance(constraint, str):
+            tests.append(Constraint(constraint, set(names), field).holds)
+        else:
+            tests.append(constraint)
+    return tests
+
+
+def _candidates(
+    names: tuple[str, ...],
+    values: Mapping[str, list[Scalar] | Distribution],
+    searched: list[str],
+    method: str,
+    count: int,
+    seed: int,
+) -> Iterator[tuple[Scalar, ...]]:
+    grids = [name for name in names if name not in searched]
+    points = _points(method, len(searched), count, seed) if searched else np.empty((1, 0))
+    for combination in itertools.product(*(values[name] for name in grids)):  # type: ignore[arg-type]
+        chosen: dict[str, Scalar] = dict(zip(grids, combination, strict=True))
+        for point in points:
+            for name, u in zip(searched, point, strict=True):
+                distribution = values[name]
+                assert isinstance(distribution, Distribution)
+                chosen[name] = distribution.value(float(u))
+            yield tuple(chosen[name] for name in names)
+
+
+def _points(method: str, dimensions: int, count: int, seed: int) -> NDArray[np.float64]:
+    """Points in the unit cube, shape (count, dimensions)."""
+    if method == "sobol":
+        from scipy.stats import qmc
+
+        rng = np.random.Generator(np.random.Philox(seed))
+        sobol = qmc.Sobol(dimensions, scramble=True, rng=rng)
+        # Sobol' points balance in powers of two; drawing the next power keeps them so.
+        drawn: NDArray[np.float64] = sobol.random_base2(max(count - 1, 1).bit_length())[:count]
+        return drawn
+    return np.random.Generator(np.random.Philox(key=seed)).random((count, dimensions))

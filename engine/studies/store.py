@@ -1,0 +1,269 @@
+"""Where parts are kept: Parquet files written whole or not at all, each with its checksum.
+
+Layout under a data root::
+
+    results/STUDY/current.json                     which fingerprint the study has now
+    results/STUDY/FINGERPRINT/study.json           the resolved study
+    results/STUDY/FINGERPRINT/block=NN/PART.parquet and PART.json
+    equity/STUDY/FINGERPRINT/block=NN/PART.parquet
+    trades/STUDY/FINGERPRINT/block=NN/PART.parquet
+
+A part counts as finished once its manifest ``PART.json`` stands and the files it names have the
+bytes it names. Every file is written under a temporary name and renamed, and two processes that
+compute the same part write the same bytes, so neither a kill nor a race leaves half a part.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine.studies.errors import StorageError
+from engine.studies.frames import SCHEMA_VERSION
+from engine.studies.job import Job, PartSpec
+
+__all__ = ["Manifest", "MemoryStore", "ParquetStore", "write_json", "write_parquet"]
+
+log = logging.getLogger(__name__)
+
+TABLES = ("results", "equity", "trades")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a finished part holds.
+
+    Parameters
+    ----------
+    study, fingerprint : str
+        The job.
+    block : int
+        Seed block.
+    part : str
+        Name of the part within the block.
+    rows, failed : int
+        Simulations, and those of them that failed.
+    first_error : str or None
+        Error of the first failed simulation.
+    files : dict
+        Per table: relative path, bytes and SHA-256.
+    schema_version : int
+        Of the tables.
+    """
+
+    study: str
+    fingerprint: str
+    block: int
+    part: str
+    rows: int
+    failed: int
+    first_error: str | None
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+
+class ParquetStore:
+    """Parts as Parquet files under a data root.
+
+    Parameters
+    ----------
+    root : Path
+        The data root.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def folder(self, table: str, study: str, fingerprint: str) -> Path:
+        """Folder of a table of a study."""
+        return self.root / table / study / fingerprint
+
+    def begin(self, job: Job, summary: dict[str, Any]) -> None:
+        """Write down the resolved study and make it the current one of its name."""
+        folder = self.folder("results", job.study, job.fingerprint)
+        with _clear_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "study.json", summary)
+            write_json(folder.parent / "current.json", {"fingerprint": job.fingerprint})
+
+    def discard(self, job: Job) -> None:
+        """Delete every part of this fingerprint."""
+        for table in TABLES:
+            folder = self.folder(table, job.study, job.fingerprint)
+            with _clear_errors(folder):
+                shutil.rmtree(folder, ignore_errors=not folder.exists())
+
+    def discard_parts(self, parts: Sequence[PartSpec]) -> None:
+        """Forget that these parts are finished."""
+        for spec in parts:
+            path = self._manifest_path(spec)
+            with _clear_errors(path):
+                path.unlink(missing_ok=True)
+
+    def finished(self, spec: PartSpec) -> Manifest | None:
+        """Return the manifest of a part if it is finished and intact."""
+        path = self._manifest_path(spec)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            manifest = Manifest(**content)
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError):
+            log.warning("%s is damaged; its part is computed again", path)
+            return None
+        expected = (spec.job.fingerprint, spec.key, spec.rows, SCHEMA_VERSION)
+        if expected != (
+            manifest.fingerprint,
+            manifest.part,
+            manifest.rows,
+            manifest.schema_version,
+        ):
+            return None
+        for entry in manifest.files.values():
+            file = self.root / entry["path"]
+            problem = _problem(file, entry)
+            if problem:
+                log.warning("%s %s; its part is computed again", file, problem)
+                return None
+        return manifest
+
+    def write(
+        self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
+    ) -> Manifest:
+        """Write the tables of a part and then its manifest."""
+        files = {}
+        for table, frame in frames.items():
+            folder = self.folder(table, spec.job.study, spec.job.fingerprint)
+            path = folder / f"block={spec.block:02d}" / f"{spec.key}.parquet"
+            with _clear_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files[table] = {"path": path.relative_to(self.root).as_posix()}
+                files[table] |= write_parquet(frame, path)
+        manifest = Manifest(**(asdict(manifest) | {"files": files}))
+        with _clear_errors(self._manifest_path(spec)):
+            write_json(self._manifest_path(spec), asdict(manifest))
+        return manifest
+
+    def _manifest_path(self, spec: PartSpec) -> Path:
+        folder = self.folder("results", spec.job.study, spec.job.fingerprint)
+        return folder / f"block={spec.block:02d}" / f"{spec.key}.json"
+
+
+class MemoryStore:
+    """Parts kept in memory, for studies that need no files."""
+
+    def __init__(self) -> None:
+        self._frames: dict[str, dict[tuple[int, int, int], pl.DataFrame]] = {}
+        self._manifests: dict[tuple[int, int, int], Manifest] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, job: Job, summary: dict[str, Any]) -> None:
+        """Nothing has to be written down."""
+
+    def discard(self, job: Job) -> None:
+        """Forget every part."""
+        with self._lock:
+            self._frames.clear()
+            self._manifests.clear()
+
+    def finished(self, spec: PartSpec) -> Manifest | None:
+        """Return the manifest of a part if it is finished."""
+        return self._manifests.get(_order(spec))
+
+    def write(
+        self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
+    ) -> Manifest:
+        """Keep the tables of a part."""
+        with self._lock:
+            for table, frame in frames.items():
+                self._frames.setdefault(table, {})[_order(spec)] = frame
+            self._manifests[_order(spec)] = manifest
+        return manifest
+
+    def frame(self, table: str) -> pl.DataFrame:
+        """All parts of a table, in order."""
+        parts = self._frames.get(table, {})
+        return pl.concat([parts[key] for key in sorted(parts)]) if parts else pl.DataFrame()
+
+
+Store = ParquetStore | MemoryStore
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> dict[str, Any]:
+    """Write a frame atomically; return its size in bytes and SHA-256.
+
+    zstd; polars encodes floats plainly, without a dictionary, which random metrics would only
+    slow down.
+    """
+    buffer = io.BytesIO()
+    frame.write_parquet(
+        buffer, compression="zstd", compression_level=1, statistics=False, row_group_size=131_072
+    )
+    content = buffer.getbuffer()
+    _write_atomically(path, content)
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON atomically."""
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    _write_atomically(path, text.encode())
+
+
+def _write_atomically(path: Path, content: bytes | memoryview) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _problem(file: Path, entry: dict[str, Any]) -> str | None:
+    try:
+        if file.stat().st_size != entry["bytes"]:
+            return "is truncated"
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "is missing"
+    return None if digest == entry["sha256"] else "does not match its checksum"
+
+
+def _order(spec: PartSpec) -> tuple[int, int, int]:
+    return spec.round, spec.block, spec.number
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: "the disk is full",
+            errno.EDQUOT: "the disk quota is used up",
+            errno.EROFS: "the file system is read-only",
+            errno.EACCES: "permission denied",
+            errno.EPERM: "permission denied",
+        }
+        reason = reasons.get(error.errno or 0, error.strerror or str(error))
+        raise StorageError(
+            error.errno,
+            f"cannot write {path}: {reason}; parts finished before are intact, "
+            "run the study again to go on from them",
+        ) from error

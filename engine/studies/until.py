@@ -1,0 +1,83 @@
+"""Running until precise: adding seeds until a statistic's interval is narrow enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from engine.statistics.monte_carlo import Estimate
+from engine.studies.job import Job
+from engine.studies.results import Results
+from engine.studies.statistics import estimate_statistic
+
+__all__ = ["decide", "extend"]
+
+# A batch at most multiplies the seeds by this: the width is known too poorly to leap further.
+_GROWTH = 4.0
+# Aim a little past the goal, so that the last batch is not followed by a tiny one.
+_MARGIN = 1.1
+
+
+def decide(job: Job, results: Results) -> tuple[int, str]:
+    """Decide how many seeds to have next.
+
+    Parameters
+    ----------
+    job : Job
+        With ``until`` and the seeds so far.
+    results : Results
+        All of its rows.
+
+    Returns
+    -------
+    seeds : int
+        The number of seeds to go on to; that of the job if it is done.
+    reason : str
+        Why it is done, or what is missing.
+    """
+    assert job.until is not None
+    until = job.until
+    goal, name = float(until["half_width"]), str(until["statistic"])
+    estimates = estimate_statistic(results, name, float(until["confidence"]))
+    asked = _asked(estimates, until["leaders"])
+    widths = [estimate.half_width for estimate in asked.values()]
+    # An undefined or infinite width (too few outcomes) counts as not reached.
+    widest = max((w if np.isfinite(w) else np.inf for w in widths), default=np.inf)
+    have = len(job.seeds)
+    of = "every parameter set" if until["leaders"] is None else f"the {len(asked)} leaders"
+    if widest <= goal:
+        return have, (
+            f"{name} is within ±{widest:.4g} (asked ±{goal:.4g}) for {of} after {have:,} seeds"
+        )
+    most = int(until["max_seeds"])
+    if have >= most:
+        return have, (
+            f"stopped at max_seeds = {most:,} with {name} within ±{widest:.4g} for {of}, "
+            f"asked ±{goal:.4g}"
+        )
+    growth = min((widest / goal) ** 2 * _MARGIN, _GROWTH)
+    return min(most, max(have + 1, int(np.ceil(have * growth)))), f"±{widest:.4g} so far"
+
+
+def extend(job: Job, count: int) -> Job:
+    """Return the job with seeds added up to `count`: the smallest numbers not used yet.
+
+    They follow the study's largest seed, so the same study always adds the same seeds.
+    """
+    start = int(job.seeds.max()) + 1
+    more = (np.arange(count - len(job.seeds), dtype=np.uint64) + np.uint64(start % 2**64)).astype(
+        np.uint64
+    )
+    taken = set(job.seeds.tolist())
+    if not taken.isdisjoint(more.tolist()):
+        raise ValueError(f"until.max_seeds: found {count} seeds, allowed as many as are left")
+    return replace(job, seeds=np.concatenate([job.seeds, more]), rounds=(*job.rounds, count))
+
+
+def _asked(estimates: dict[int, Estimate], leaders: Any) -> dict[int, Estimate]:
+    if leaders is None:
+        return estimates
+    ranked = sorted(estimates, key=lambda index: -estimates[index].value)
+    return {index: estimates[index] for index in ranked[: int(leaders)]}

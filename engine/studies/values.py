@@ -1,0 +1,229 @@
+"""What may stand for a parameter: a value, a list, a range, or a distribution to search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "VALUES_SCHEMA",
+    "Distribution",
+    "Scalar",
+    "choice",
+    "integer",
+    "linspace",
+    "log_uniform",
+    "logspace",
+    "parse_values",
+    "steps",
+    "uniform",
+]
+
+Scalar = int | float | str | bool | None
+
+_FORMS = (
+    "a value, a list of values, {linspace: [start, stop, count]}, "
+    "{logspace: [start, stop, count]}, {steps: [start, stop, step]}, {uniform: [low, high]}, "
+    "{log_uniform: [low, high]}, {integer: [low, high]} or {choice: [values]}"
+)
+
+#: JSON Schema of everything `parse_values` takes.
+VALUES_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["number", "string", "boolean", "null"]},
+        {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": ["number", "string", "boolean", "null"]},
+        },
+        *(
+            {
+                "type": "object",
+                "description": text,
+                "properties": {name: {"type": "array", "minItems": low, "maxItems": high}},
+                "required": [name],
+                "additionalProperties": False,
+            }
+            for name, low, high, text in (
+                ("linspace", 3, 3, "start, stop, count: evenly spaced, both ends included"),
+                ("logspace", 3, 3, "start, stop, count: evenly spaced in the logarithm"),
+                ("steps", 3, 3, "start, stop, step: start, start + step, ... up to stop"),
+                ("uniform", 2, 2, "low, high: searched uniformly"),
+                ("log_uniform", 2, 2, "low, high: searched uniformly in the logarithm"),
+                ("integer", 2, 2, "low, high: whole numbers, both ends included"),
+                ("choice", 1, 1_000_000, "values searched with equal probability"),
+            )
+        ),
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A dimension of a random or Sobol search.
+
+    Parameters
+    ----------
+    kind : {"uniform", "log_uniform", "integer", "choice"}
+        How a number u in [0, 1) becomes a value.
+    arguments : tuple
+        Low and high, or the values of a choice.
+    """
+
+    kind: str
+    arguments: tuple[Scalar, ...]
+
+    def value(self, u: float) -> Scalar:
+        """Return the value at the quantile `u` in [0, 1)."""
+        if self.kind == "choice":
+            return self.arguments[int(u * len(self.arguments))]
+        low, high = (float(bound) for bound in self.arguments)  # type: ignore[arg-type]
+        if self.kind == "integer":
+            return int(low) + int(u * (int(high) - int(low) + 1))
+        if self.kind == "uniform":
+            return _tidy(low + (high - low) * u)
+        return _tidy(math.exp(math.log(low) + (math.log(high) - math.log(low)) * u))
+
+
+def linspace(start: float, stop: float, count: int) -> list[Scalar]:
+    """Return `count` evenly spaced values, both ends included."""
+    _require(count >= 1, f"count {count}", "a count of at least 1")
+    if count == 1:
+        return [start]
+    return [_tidy(start + (stop - start) * i / (count - 1)) for i in range(count)]
+
+
+def logspace(start: float, stop: float, count: int) -> list[Scalar]:
+    """Return `count` values evenly spaced in the logarithm, both ends (above 0) included."""
+    _require(count >= 1, f"count {count}", "a count of at least 1")
+    _require(start > 0 and stop > 0, f"[{start}, {stop}]", "a start and a stop above 0")
+    if count == 1:
+        return [start]
+    ratio = math.log(stop / start)
+    return [_tidy(start * math.exp(ratio * i / (count - 1))) for i in range(count)]
+
+
+def steps(start: float, stop: float, step: float) -> list[Scalar]:
+    """Return ``start, start + step, ...`` up to and, where it is met, including `stop`."""
+    _require(
+        step != 0 and (stop - start) * step >= 0,
+        f"step {step} from {start} to {stop}",
+        "a step that leads from start to stop",
+    )
+    count = math.floor((stop - start) / step * (1 + 1e-12) + 1e-9) + 1
+    if all(float(number).is_integer() for number in (start, step)):
+        return [int(start) + int(step) * i for i in range(count)]
+    return [_tidy(start + step * i) for i in range(count)]
+
+
+def uniform(low: float, high: float) -> Distribution:
+    """Search uniformly between two numbers."""
+    _require(low < high, f"[{low}, {high}]", "a low below the high")
+    return Distribution("uniform", (low, high))
+
+
+def log_uniform(low: float, high: float) -> Distribution:
+    """Search uniformly in the logarithm between two numbers above zero."""
+    _require(0 < low < high, f"[{low}, {high}]", "0 < low < high")
+    return Distribution("log_uniform", (low, high))
+
+
+def integer(low: int, high: int) -> Distribution:
+    """Search whole numbers, both ends included."""
+    whole = float(low).is_integer() and float(high).is_integer()
+    _require(whole and low <= high, f"[{low}, {high}]", "whole numbers with low <= high")
+    return Distribution("integer", (int(low), int(high)))
+
+
+def choice(values: Sequence[Scalar]) -> Distribution:
+    """Search values with equal probability."""
+    _require(len(values) > 0, "no value", "at least one value")
+    return Distribution("choice", tuple(values))
+
+
+_KINDS: dict[str, tuple[Callable[..., Any], int]] = {
+    "linspace": (linspace, 3),
+    "logspace": (logspace, 3),
+    "steps": (steps, 3),
+    "uniform": (uniform, 2),
+    "log_uniform": (log_uniform, 2),
+    "integer": (integer, 2),
+}
+
+
+def parse_values(found: Any) -> list[Scalar] | Distribution:
+    """Read what a study gives for one parameter.
+
+    Parameters
+    ----------
+    found : scalar, sequence, mapping or Distribution
+        One of the forms in `VALUES_SCHEMA`.
+
+    Returns
+    -------
+    list of scalar, or Distribution
+        Grid values (one for a fixed parameter), or a dimension to search.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them; the text is ``found ..., allowed ...``.
+    """
+    if isinstance(found, Distribution):
+        return found
+    if _is_scalar(found):
+        return [found]
+    if isinstance(found, dict):
+        return _parse_kind(found)
+    if isinstance(found, Sequence | range) or hasattr(found, "tolist"):
+        values = found.tolist() if hasattr(found, "tolist") else list(found)
+        _require(isinstance(values, list) and bool(values), "an empty list", "at least one value")
+        for value in values:
+            _require(_is_scalar(value), repr(value), "numbers, text, true, false or null")
+        for index, value in enumerate(values):
+            same = [v for v in values[:index] if type(v) is type(value) and v == value]
+            _require(not same, f"{value!r} twice", "each value once")
+        return values
+    raise ValueError(f"found {found!r}, allowed {_FORMS}")
+
+
+def _parse_kind(found: dict[Any, Any]) -> list[Scalar] | Distribution:
+    _require(len(found) == 1, repr(found), _FORMS)
+    (kind, arguments), *_ = found.items()
+    known = [*_KINDS, "choice"]
+    _require(kind in known, repr(kind), " or ".join(known))
+    _require(isinstance(arguments, list), f"{kind}: {arguments!r}", f"{kind}: [...]")
+    if kind == "choice":
+        for value in arguments:
+            _require(_is_scalar(value), repr(value), "numbers, text, true, false or null")
+        return choice(arguments)
+    function, count = _KINDS[kind]
+    numbers = [a for a in arguments if isinstance(a, int | float) and not isinstance(a, bool)]
+    _require(
+        len(arguments) == count and len(numbers) == count,
+        f"{kind}: {arguments!r}",
+        f"{count} numbers",
+    )
+    if kind in ("linspace", "logspace"):
+        _require(float(arguments[2]).is_integer(), f"count {arguments[2]!r}", "a whole count")
+        arguments = [arguments[0], arguments[1], int(arguments[2])]
+    result: list[Scalar] | Distribution = function(*arguments)
+    return result
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, int | str | bool)
+
+
+def _tidy(value: float) -> float:
+    """Round to 12 significant digits: 0.3, not 0.30000000000000004, on every machine."""
+    return float(f"{value:.12g}")
+
+
+def _require(condition: bool, found: str, allowed: str) -> None:
+    if not condition:
+        raise ValueError(f"found {found}, allowed {allowed}")

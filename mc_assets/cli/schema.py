@@ -1,0 +1,25 @@
+"""``mc schema``: the JSON Schema of study files, for editors."""
+
+from __future__ import annotations
+
+import typer
+
+
+def schema(
+    output: str = typer.Option(None, "--output", "-o", help="Write to a file instead."),
+) -> None:
+    """Print the JSON Schema of a study file.
+
+    With `# yaml-language-server: $schema=study.schema.json` as the first line of a study, editors
+    complete its keys and mark mistakes.
+    """
+    from pathlib import Path
+
+    from engine.studies.schema import study_schema_text
+
+    text = study_schema_text()
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        Path(output).write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {output}")

@@ -1,0 +1,94 @@
+"""``mc studies``: what can be run, and what has been."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def studies(
+    strategies: bool = typer.Option(False, "--strategies", help="List strategies instead."),
+    sources: bool = typer.Option(False, "--sources", help="List price sources instead."),
+    as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
+) -> None:
+    """List the study files with their state, or the strategies and price sources they may name."""
+    import json
+
+    if strategies or sources:
+        rows = (_strategies() if strategies else []) + (_sources() if sources else [])
+    else:
+        rows = _studies()
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}  {row['state'] if 'state' in row else row['kind']}")
+        if row["description"]:
+            typer.echo(f"    {row['description']}")
+        for line in parameters if isinstance(parameters := row.get("parameters"), list) else []:
+            typer.echo(f"    {line}")
+
+
+def _studies() -> list[dict[str, object]]:
+    from engine.studies import load_definition
+    from mc_assets.project import Project
+
+    project = Project.from_environment()
+    rows: list[dict[str, object]] = []
+    for name, path in project.study_files.items():
+        row: dict[str, object] = {"name": name, "path": str(path)}
+        try:
+            definition = load_definition(path)
+        except ValueError as error:
+            # A study that cannot be read must not hide the others.
+            row |= {"state": "cannot be read", "description": str(error)}
+        else:
+            state = _state(project.data / "results" / definition.name)
+            row |= {"state": state, "description": definition.description}
+        rows.append(row)
+    return rows
+
+
+def _state(folder: Path) -> str:
+    import json
+
+    current = folder / "current.json"
+    if not current.is_file():
+        return "not run yet"
+    fingerprint = json.loads(current.read_text(encoding="utf-8"))["fingerprint"]
+    summary = json.loads((folder / fingerprint / "study.json").read_text(encoding="utf-8"))
+    manifests = (folder / fingerprint).glob("block=*/part-*.json")
+    rows = sum(json.loads(path.read_text(encoding="utf-8"))["rows"] for path in manifests)
+    if rows < summary["simulations"]:
+        return f"{rows:,} of {summary['simulations']:,} simulations"
+    return f"{rows:,} simulations"
+
+
+def _strategies() -> list[dict[str, object]]:
+    from engine.strategies import get_strategy, strategy_names
+
+    return [_described("strategy", name, get_strategy(name)) for name in strategy_names()]
+
+
+def _sources() -> list[dict[str, object]]:
+    from engine.sources import get_source, source_names
+
+    return [_described("source", name, get_source(name)) for name in source_names()]
+
+
+def _described(kind: str, name: str, cls: type) -> dict[str, object]:
+    lines = (cls.__doc__ or "").strip().splitlines()
+    parameters = [
+        f"{key} = {value.default}  ({value.allowed})  {value.doc}".rstrip()
+        for key, value in cls.parameters.items()  # type: ignore[attr-defined]
+    ]
+    return {
+        "kind": kind,
+        "name": name,
+        "description": lines[0] if lines else "",
+        "parameters": parameters,
+    }

@@ -1,0 +1,80 @@
+"""Study files and their errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.studies.errors import ConfigurationError
+from engine.studies.loader import list_studies, load_definition, parse_definition
+
+STUDY = """
+name: sma
+source: {model: gbm, parameters: {mu: 0.1}, steps: 252}
+strategy: {name: sma_crossover, parameters: {fast: [5, 10], slow: {linspace: [50, 100, 3]}}}
+constraint: fast < slow
+seeds: stage_1
+"""
+
+
+def test_a_study_file_is_read_with_its_defaults() -> None:
+    study = parse_definition(STUDY)
+    assert study.strategy.parameters == {"fast": [5, 10], "slow": [50, 75, 100]}
+    assert study.constraint == ["fast < slow"]
+    assert study.storage == "parquet"
+    assert study.record.equity == 0
+    assert study.failure_allowance == 0.05
+
+
+def test_the_shipped_studies_are_valid(project: Path) -> None:
+    studies = list_studies(project / "studies")
+    assert {"sma_crossover_gbm", "buy_and_hold_bootstrap"} <= set(studies)
+    for name, path in studies.items():
+        assert load_definition(path).name == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("constraint", "constrain", "constrain: found unknown key (did you mean 'constraint'?)"),
+        ("steps", "stepz", "source.stepz: found unknown key (did you mean 'steps'?), allowed bars"),
+        ("steps: 252", "steps: x", "source.steps: found 'x', allowed a valid integer"),
+        ("steps: 252", "steps: 0", "source.steps: found 0, allowed greater than 0"),
+        ("[5, 10]", "[]", "strategy.parameters.fast: found an empty list, allowed at least one"),
+        ("[5, 10]", "[5, 5]", "strategy.parameters.fast: found 5 twice"),
+        ("linspace", "linspac", "strategy.parameters.slow: found 'linspac', allowed linspace"),
+        ("stage_1", "{count: 0}", "seeds.count: found 0, allowed greater than 0"),
+        ("stage_1", "{coun: 3}", "seeds.coun: found unknown key (did you mean 'count'?)"),
+        ("seeds: stage_1", "", "seeds: found nothing, allowed a value: this field is required"),
+        ("name: sma\n", "name: a/b\n", "name: found 'a/b', allowed letters"),
+        ("seeds: stage_1", "seeds: stage_1\nseeds: 3", "line 7: found the key 'seeds' twice"),
+        ("seeds: stage_1", "seeds: [1", "found expected ',' or ']'"),
+        ("{mu: 0.1}", "draw", "source.parameters: found 'draw' without a calibration"),
+        ("seeds: stage_1", "seeds: s\nstorage: x", "storage: found 'x', allowed 'parquet'"),
+        ("seeds: stage_1", "seeds: s\nworkers: 0", "workers: found 0, allowed 'auto' or greater"),
+        ("seeds: stage_1", "seeds: s\nuntil: {half_width: 1}", "until.max_seeds: found nothing"),
+    ],
+)
+def test_a_mistake_is_named_with_file_field_found_and_allowed(
+    old: str, new: str, expected: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_definition(STUDY.replace(old, new, 1), Path("my.yaml"))
+    text = str(caught.value)
+    assert text.startswith("my.yaml: ")
+    assert expected in text
+    assert "allowed" in text
+    assert "\n" not in text
+
+
+def test_a_missing_file_and_a_file_that_is_no_mapping_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no file"):
+        load_definition(tmp_path / "absent.yaml")
+    path = tmp_path / "list.yaml"
+    path.write_text("- 1\n")
+    with pytest.raises(ConfigurationError, match="found list, allowed a mapping"):
+        load_definition(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match=r"list\.yaml"):
+        load_definition(path)

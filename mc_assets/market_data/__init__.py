@@ -12,6 +12,7 @@ from mc_assets.market_data.ingest import (
     series_years,
 )
 from mc_assets.market_data.normalise import Normalised, normalise
+from mc_assets.market_data.one_file import bars_from_file
 from mc_assets.market_data.quality import QUALITY_SCHEMA, QualityFinding
 from mc_assets.market_data.raw_store import RawResult, RawStore
 from mc_assets.providers import MarketDataError
@@ -29,6 +30,7 @@ __all__ = [
     "RawResult",
     "RawStore",
     "SeriesConfig",
+    "bars_from_file",
     "bars_hash",
     "canonical_schema",
     "ingest_raw",

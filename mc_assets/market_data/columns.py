@@ -16,7 +16,7 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
         "timestamp", "datetime", "date", "timestamputc", "dateutc", "datetimeutc", "utc", "t",
         "ts", "opentime", "opentimestamp", "timeutc", "gmttime", "localtime", "day", "dt",
         "tradingday", "tradedate", "index", "bartime", "observationdate", "unix",
-        "unixtimestamp", "time", "column1",
+        "unixtimestamp", "time", "column1", "indexlevel0",
     ),
     "clock": ("time", "timeutc", "hour", "barclock"),
     "open": ("open", "o", "openprice", "opening", "1open", "px_open", "pxopen", "first"),
@@ -99,6 +99,11 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
             if match is not None and match not in taken:
                 found[canonical] = match
                 break
+    if "volume" not in found:
+        # CryptoDataDownload names the unit: "Volume BTC", then "Volume USDT".
+        named = [name for key, name in reversed(candidates.items()) if key.startswith("volume")]
+        if named:
+            found["volume"] = named[0]
     rest = [name for name in data if name not in found.values()]
     if "timestamp" not in found and rest and rest[0] == data[0]:
         found["timestamp"] = rest.pop(0)

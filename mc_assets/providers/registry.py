@@ -17,6 +17,7 @@ __all__ = ["get_provider", "make_provider", "provider_names", "register_provider
 # Modules, not classes: network clients take seconds to import and most runs need none of them.
 _BUILT_IN: Final[dict[str, str]] = {
     "csv": "mc_assets.providers.csv_files:CsvProvider",
+    "parquet": "mc_assets.providers.parquet_files:ParquetProvider",
 }
 _REGISTERED: Final[dict[str, type[Provider]]] = {}
 

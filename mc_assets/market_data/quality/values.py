@@ -17,10 +17,12 @@ __all__ = ["value_findings"]
 
 # Ratios at which companies split or consolidate shares, above 1.
 _SPLITS: Final = np.array(
-    [5 / 4, 4 / 3, 3 / 2, 5 / 3, 2, 5 / 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50]
+    [3 / 2, 5 / 3, 2, 5 / 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50]
 )
-# The overnight move that a split day may have besides the split.
+# The overnight move that a split day may have besides the split, and the part of the outlier
+# threshold that a move at just such a ratio has to pass.
 _SPLIT_SLACK: Final = 0.03
+_SPLIT_SHARE: Final = 1 / 3
 _MAD_TO_SIGMA: Final = 1.4826
 
 
@@ -111,11 +113,12 @@ def _jumps(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
     misread = (scales != 0) | (spike > 50.0) | ((low > 0) & (high / np.maximum(low, 1e-300) > 50.0))
     ratio = np.where(gap > 0, np.maximum(gap, 1.0 / np.maximum(gap, 1e-300)), 1.0)
     nearest = _SPLITS[np.abs(ratio[:, None] / _SPLITS - 1.0).argmin(axis=1)] if count else ratio
-    split = (np.abs(ratio / nearest - 1.0) < _SPLIT_SLACK) & (ratio > 1.2)
+    split = (np.abs(ratio / nearest - 1.0) < _SPLIT_SLACK) & (ratio > 1.4)
     edge = np.zeros(count, dtype=bool)
     edge[1:] = scales[1:] != scales[:-1]
-    far = _beyond(returns, np.maximum(np.abs(returns), spike), quality)
-    split &= far & ~edge
+    sigmas = quality.outlier_sigmas
+    far = _beyond(returns, np.maximum(np.abs(returns), spike), sigmas, quality)
+    split &= _beyond(returns, np.abs(gap - 1.0), sigmas * _SPLIT_SHARE, quality) & ~edge
     outlier = far & ~split & ~edge & ~misread
     return [
         _unit_errors(bars, scales, misread, quality),
@@ -132,9 +135,12 @@ def _jumps(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
 
 
 def _beyond(
-    returns: NDArray[np.float64], sizes: NDArray[np.float64], quality: QualityConfig
+    returns: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    sigmas: float,
+    quality: QualityConfig,
 ) -> NDArray[np.bool_]:
-    """Whether a move is beyond the threshold given the window before it.
+    """Whether a move is beyond so many robust standard deviations of the window before it.
 
     Only the moves above `outlier_minimum` are compared with their window: a rolling median
     over ten million minutes would cost more than everything else together.
@@ -145,7 +151,7 @@ def _beyond(
         before = np.abs(returns[max(place - quality.outlier_window, 1) : place])
         before = before[np.isfinite(before)]
         sigma = _MAD_TO_SIGMA * float(np.median(before)) if len(before) >= 5 else 0.0
-        far[place] = sizes[place] > quality.outlier_sigmas * sigma
+        far[place] = sizes[place] > sigmas * sigma
     return far
 
 

@@ -1,0 +1,62 @@
+"""Bars of one file, without a series file or a data root: for notebooks and first looks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mc_assets.market_data.config import Adjustment
+from mc_assets.market_data.normalise import Normalised, normalise
+from mc_assets.providers import make_provider
+
+__all__ = ["bars_from_file"]
+
+
+def bars_from_file(
+    path: Path | str,
+    symbol: str,
+    *,
+    timeframe: str = "1d",
+    exchange: str = "XNYS",
+    adjustment: Adjustment = "raw",
+    repair: bool = False,
+    provider: str = "csv",
+    **options: Any,
+) -> Normalised:
+    """Read one file of bars.
+
+    Parameters
+    ----------
+    path : Path or str
+        A CSV (or Parquet, with ``provider="parquet"``) file or folder.
+    symbol : str
+        Name the bars get; chooses the rows of a file of several symbols.
+    timeframe : str
+        A key of `engine.calendar.TIMEFRAMES`.
+    exchange : str
+        Name in `exchange_calendars`.
+    adjustment : {"raw", "split", "dividend", "all"}
+        What the prices are adjusted for.
+    repair : bool
+        Repair 100× unit errors.
+    provider : str
+        A registered provider that reads files.
+    **options
+        The provider's other options, such as ``columns`` or ``timezone``.
+
+    Returns
+    -------
+    Normalised
+        Bars and quarantine.
+
+    Raises
+    ------
+    MarketDataError
+        If the file cannot be read as a table of bars.
+    """
+    source = make_provider(provider, {"path": str(path), **options}, Path(), where=symbol)
+    result = source.fetch([symbol], timeframe, datetime.min, datetime.max, adjustment=adjustment)
+    if symbol in result.failures:
+        raise result.failures[symbol]
+    return normalise(result.tables[symbol], exchange=exchange, repair=repair)

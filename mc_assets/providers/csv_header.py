@@ -1,0 +1,123 @@
+"""Where the header of a delimited file is, and what it calls the columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Header", "find_header"]
+
+# Files without a header, by number of columns.
+_UNNAMED: Final[dict[int, tuple[str, ...]]] = {
+    2: ("timestamp", "price"),
+    5: ("timestamp", "open", "high", "low", "close"),
+    6: ("timestamp", "open", "high", "low", "close", "volume"),
+    # Binance's public kline files.
+    12: (
+        "open_time", "open", "high", "low", "close", "volume", "close_time",
+        "quote_volume", "trades", "taker_base", "taker_quote", "ignore",
+    ),
+}  # fmt: skip
+_DATE_AND_CLOCK: Final[dict[int, tuple[str, ...]]] = {
+    6: ("date", "time", "open", "high", "low", "close"),
+    7: ("date", "time", "open", "high", "low", "close", "volume"),
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """Columns of a file.
+
+    Parameters
+    ----------
+    names : list of str
+        Unique column names. Of yfinance's tables for several tickers: ``Field|TICKER``.
+    line : int
+        Line of the header.
+    first_row : int
+        Line of the first row of data.
+    """
+
+    names: list[str]
+    line: int
+    first_row: int
+
+
+def find_header(rows: list[tuple[int, list[str]]]) -> Header:
+    """Find the header among the first rows of a file.
+
+    Parameters
+    ----------
+    rows : list of (int, list of str)
+        Line number and cells; comments and blank lines left out.
+
+    Notes
+    -----
+    The header is the first row as wide as most rows are, so that a title or a link above the
+    table is passed over. A first row with a number after its first cell is data already.
+    """
+    widths = [len(cells) for _, cells in rows]
+    width = max(set(widths), key=lambda found: (widths.count(found), found))
+    place = next((at for at, found in enumerate(widths) if found >= min(width, 2)), 0)
+    if widths[place] != width and width in widths:
+        place = widths.index(width)
+    line, cells = rows[place]
+    following = rows[place + 1 :]
+    if any(_is_number(cell) for cell in cells[1:]):
+        return Header(_names_for_data(cells), line, line)
+    stacked = _stacked(cells, [row for _, row in following[:2]])
+    if stacked is not None:
+        names, skip = stacked
+        after = following[skip][0] if len(following) > skip else following[skip - 1][0] + 1
+        return Header(names, line, after)
+    names = _unique([cell.strip() or f"column_{at + 1}" for at, cell in enumerate(cells)])
+    return Header(names, line, following[0][0] if following else line + 1)
+
+
+def _names_for_data(cells: list[str]) -> list[str]:
+    count = len(cells)
+    if count in _DATE_AND_CLOCK and re.fullmatch(r"\s*\d{1,2}:\d{2}(:\d{2})?\s*", cells[1]):
+        return list(_DATE_AND_CLOCK[count])
+    if count in _UNNAMED:
+        return list(_UNNAMED[count])
+    return [f"column_{at + 1}" for at in range(count)]
+
+
+def _stacked(first: list[str], rows: list[list[str]]) -> tuple[list[str], int] | None:
+    """Undo yfinance's stacked headers: names, and how many further rows they take.
+
+    ``Price,Close,...`` over ``Ticker,SPY,...`` over ``Date,,...``; with tickers grouped first
+    the two upper rows are exchanged; older versions leave their first cells empty.
+    """
+    if not rows or first[0].strip().lower() not in ("price", "ticker", "attributes", ""):
+        return None
+    second = rows[0]
+    if second[0].strip().lower() not in ("ticker", "price", "symbols", ""):
+        return None
+    upper = [cell.strip() for cell in first[1:]]
+    lower = [cell.strip() for cell in second[1:]]
+    if any(_is_number(cell) for cell in lower):
+        return None
+    fields, tickers = (upper, lower) if "close" in map(str.lower, upper) else (lower, upper)
+    if "close" not in map(str.lower, fields):
+        return None
+    several = len(set(tickers)) > 1
+    names = [f"{f}|{t}" if several else f for f, t in zip(fields, tickers, strict=False)]
+    index = rows[1] if len(rows) > 1 else []
+    if index and not any(cell.strip() for cell in index[1:]):
+        return [index[0].strip() or "Date", *names], 2
+    return ["Date", *names], 1
+
+
+def _is_number(cell: str) -> bool:
+    return bool(re.fullmatch(r"\s*[-+]?\d[\d.,]*([eE][-+]?\d+)?\s*", cell))
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return unique

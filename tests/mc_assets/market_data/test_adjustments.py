@@ -1,0 +1,98 @@
+"""Adjusted views of raw bars."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mc_assets.market_data import MarketDataError, bars_from_file
+from mc_assets.market_data.adjustments import adjust, factors_from_events, read_factors
+
+AAPL = "daily/lean_aapl_unadjusted_1998_2021.csv"
+FACTORS = "daily/lean_aapl_factor_file.csv"
+
+
+@pytest.fixture(scope="module")
+def aapl(reference: Path) -> pl.DataFrame:
+    return bars_from_file(reference / "data" / AAPL, "AAPL").bars
+
+
+@pytest.fixture(scope="module")
+def factors(reference: Path) -> pl.DataFrame:
+    return read_factors(reference / "data" / FACTORS)
+
+
+def on(bars: pl.DataFrame, day: str) -> dict[str, float]:
+    return bars.filter(pl.col("timestamp").dt.date() == date.fromisoformat(day)).row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("last_old", "first_new", "ratio"),
+    [
+        ("2000-06-20", "2000-06-21", 2),
+        ("2005-02-25", "2005-02-28", 2),
+        ("2014-06-06", "2014-06-09", 7),
+        ("2020-08-28", "2020-08-31", 4),
+    ],
+)
+def test_apple_does_not_jump_over_its_four_splits(
+    aapl: pl.DataFrame, factors: pl.DataFrame, last_old: str, first_new: str, ratio: int
+) -> None:
+    raw = on(aapl, first_new)["open"] / on(aapl, last_old)["close"]
+    assert raw * ratio == pytest.approx(1.0, abs=0.03)
+    adjusted = adjust(aapl, factors, adjustment="split")
+    move = on(adjusted, first_new)["open"] / on(adjusted, last_old)["close"]
+    assert move == pytest.approx(raw * ratio, rel=1e-5)
+    volume = on(adjusted, last_old)["volume"] / on(aapl, last_old)["volume"]
+    assert volume == pytest.approx(on(aapl, last_old)["close"] / on(adjusted, last_old)["close"])
+
+
+def test_apple_agrees_with_the_factor_file_row_by_row(
+    aapl: pl.DataFrame, factors: pl.DataFrame
+) -> None:
+    # By hand, one bar at a time: the first row whose date is the bar's or later.
+    adjusted = adjust(aapl, factors)
+    rows = list(factors.iter_rows())
+    for raw, view in zip(aapl.iter_rows(named=True), adjusted.iter_rows(named=True), strict=True):
+        day = raw["timestamp"].date()
+        _, price, split = next(row for row in rows if row[0] >= day)
+        assert view["close"] == pytest.approx(raw["close"] * price * split, rel=1e-14)
+    assert adjusted["adjustment"].unique().to_list() == ["all"]
+
+
+def test_the_first_close_of_1998_is_known(aapl: pl.DataFrame, factors: pl.DataFrame) -> None:
+    assert on(adjust(aapl, factors), "1998-01-02")["close"] == pytest.approx(
+        16.25 * 0.8613657 * 0.00892857, rel=1e-14
+    )
+
+
+def test_adjusting_twice_is_refused(aapl: pl.DataFrame, factors: pl.DataFrame) -> None:
+    with pytest.raises(MarketDataError, match="adjustment: found 'all' bars, allowed raw bars"):
+        adjust(adjust(aapl, factors), factors)
+
+
+def test_events_make_the_factors(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(
+        "date,open,high,low,close,volume\n"
+        "2020-01-02,100,100,100,100,10\n"
+        "2020-01-03,50,50,50,50,20\n"
+        "2020-01-06,49,49,49,49,20\n"
+    )
+    bars = bars_from_file(tmp_path / "x.csv", "X").bars
+    splits = pl.DataFrame({"date": [date(2020, 1, 3)], "ratio": [2.0]})
+    dividends = pl.DataFrame({"date": [date(2020, 1, 6)], "amount": [1.0]})
+    factors = factors_from_events(bars, splits, dividends)
+    assert factors["split_factor"].to_list() == [0.5, 1.0, 1.0]
+    assert factors["price_factor"].to_list() == pytest.approx([0.98, 0.98, 1.0])
+    adjusted = adjust(bars, factors)
+    assert adjusted["close"].to_list() == pytest.approx([49.0, 49.0, 49.0])
+    assert adjusted["volume"].to_list() == [20.0, 20.0, 20.0]
+
+
+def test_a_text_cell_in_a_factor_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("date,price_factor,split_factor\n2020-01-02,one,1\n")
+    with pytest.raises(MarketDataError, match=r"f\.csv line 2, column price_factor: found 'one'"):
+        read_factors(tmp_path / "f.csv")

@@ -1,0 +1,281 @@
+"""Files as people and programs write them: every layout gives the same bars."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mc_assets.market_data import MarketDataError, Normalised, bars_from_file
+
+# Two New York sessions: 2020-01-02 and 2020-01-03, both open at 14:30Z.
+OPENS = [datetime(2020, 1, 2, 14, 30, tzinfo=UTC), datetime(2020, 1, 3, 14, 30, tzinfo=UTC)]
+CLOSES = [1234.5, 1240.25]
+
+DAILY = {
+    "yahoo": """Date,Open,High,Low,Close,Adj Close,Volume
+2020-01-02,1230,1236,1229,1234.5,1200.1,1500
+2020-01-03,1234.5,1241,1233,1240.25,1206.2,1600
+""",
+    "newest first": """date,open,high,low,close,volume
+2020-01-03,1234.5,1241,1233,1240.25,1600
+2020-01-02,1230,1236,1229,1234.5,1500
+""",
+    "thousands separators": """Date,Open,High,Low,Close,Volume
+"Jan 02, 2020","1,230.00","1,236.00","1,229.00","1,234.50","1,500"
+"Jan 03, 2020","1,234.50","1,241.00","1,233.00","1,240.25","1,600"
+""",
+    "investing.com": """"Date","Price","Open","High","Low","Vol.","Change %"
+"01/03/2020","1,240.25","1,234.50","1,241.00","1,233.00","1.60K","0.47%"
+"01/02/2020","1,234.50","1,230.00","1,236.00","1,229.00","1.50K","-1.2%"
+""",
+    "nasdaq.com": """Date,Close/Last,Volume,Open,High,Low
+01/03/2020,$1240.25,1600,$1234.50,$1241.00,$1233.00
+01/02/2020,$1234.50,1500,$1230.00,$1236.00,$1229.00
+""",
+    "decimal commas": """Datum;Open;High;Low;Close;Volume
+02.01.2020;1.230,00;1.236,00;1.229,00;1.234,50;1500
+03.01.2020;1.234,50;1.241,00;1.233,00;1.240,25;1600
+""",
+    "metatrader": """<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>
+2020.01.02\t00:00:00\t1230\t1236\t1229\t1234.5\t1500
+2020.01.03\t00:00:00\t1234.5\t1241\t1233\t1240.25\t1600
+""",
+    "no header": """20200102,1230,1236,1229,1234.5,1500
+20200103,1234.5,1241,1233,1240.25,1600
+""",
+    "a title above the table": """https://www.example.com
+Unix Timestamp,Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USD
+1578027600,2020-01-03,X,1234.5,1241,1233,1240.25,1600,2
+1577941200,2020-01-02,X,1230,1236,1229,1234.5,1500,2
+""",
+    "comments and blank lines": """# exported by hand
+
+Date,Open,High,Low,Close,Volume
+
+2020-01-02,1230,1236,1229,1234.5,1500
+# a note
+2020-01-03,1234.5,1241,1233,1240.25,1600
+
+""",
+    "alpaca frame": """symbol,timestamp,open,high,low,close,volume,trade_count,vwap
+X,2020-01-02 05:00:00+00:00,1230,1236,1229,1234.5,1500,10,1233
+X,2020-01-03 05:00:00+00:00,1234.5,1241,1233,1240.25,1600,11,1238
+""",
+    "written offset": """Date,Open,High,Low,Close,Volume,Dividends,Stock Splits
+2020-01-02 00:00:00-05:00,1230,1236,1229,1234.5,1500,0,0
+2020-01-03 00:00:00-05:00,1234.5,1241,1233,1240.25,1600,0,0
+""",
+    "milliseconds": """t,o,h,l,c,v,vw,n
+1577941200000,1230,1236,1229,1234.5,1500,1233,10
+1578027600000,1234.5,1241,1233,1240.25,1600,1238,11
+""",
+    "nanoseconds": """ts,o,h,l,c,v
+1577941200000000000,1230,1236,1229,1234.5,1500
+1578027600000000000,1234.5,1241,1233,1240.25,1600
+""",
+    "stamped at the close": """timestamp,open,high,low,close,volume
+2020-01-02T16:00:00-05:00,1230,1236,1229,1234.5,1500
+2020-01-03T16:00:00-05:00,1234.5,1241,1233,1240.25,1600
+""",
+    "day first": """Date,Open,High,Low,Close,Volume
+02/01/2020,1230,1236,1229,1234.5,1500
+03/01/2020,1234.5,1241,1233,1240.25,1600
+31/01/2020,x,x,x,x,x
+""",
+    "spelled months": """Date,Open,High,Low,Close,Volume
+02-Jan-2020,1230,1236,1229,1234.5,1500
+03-Jan-2020,1234.5,1241,1233,1240.25,1600
+""",
+    "spreadsheet days": """Date,Open,High,Low,Close,Volume
+43832,1230,1236,1229,1234.5,1500
+43833,1234.5,1241,1233,1240.25,1600
+""",
+    "yfinance, one ticker": """Price,Close,High,Low,Open,Volume
+Ticker,X,X,X,X,X
+Date,,,,,
+2020-01-02,1234.5,1236,1229,1230,1500
+2020-01-03,1240.25,1241,1233,1234.5,1600
+""",
+    "yfinance, two tickers": """Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume
+Ticker,OTHER,X,OTHER,X,OTHER,X,OTHER,X,OTHER,X
+Date,,,,,,,,,,
+2020-01-02,1,1234.5,1,1236,1,1229,1,1230,1,1500
+2020-01-03,1,1240.25,1,1241,1,1233,1,1234.5,1,1600
+""",
+    "yfinance, grouped by ticker": """Ticker,X,X,X,X,X,OTHER,OTHER,OTHER,OTHER,OTHER
+Price,Open,High,Low,Close,Volume,Open,High,Low,Close,Volume
+Date,,,,,,,,,,
+2020-01-02,1230,1236,1229,1234.5,1500,1,1,1,1,1
+2020-01-03,1234.5,1241,1233,1240.25,1600,1,1,1,1,1
+""",
+    "yfinance, old version": """,Adj Close,Close,High,Low,Open,Volume
+,X,X,X,X,X,X
+Date,,,,,,
+2020-01-02,1200.1,1234.5,1236,1229,1230,1500
+2020-01-03,1206.2,1240.25,1241,1233,1234.5,1600
+""",
+    "several symbols in rows": """symbol,date,open,high,low,close,volume
+OTHER,2020-01-02,1,1,1,1,1
+X,2020-01-02,1230,1236,1229,1234.5,1500
+OTHER,2020-01-03,1,1,1,1,1
+X,2020-01-03,1234.5,1241,1233,1240.25,1600
+""",
+}
+
+
+def read(folder: Path, text: str | bytes, name: str = "x.csv", **options: object) -> Normalised:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return bars_from_file(path, "X", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layout", DAILY)
+def test_a_daily_layout_gives_the_same_bars(tmp_path: Path, layout: str) -> None:
+    bars, _ = read(tmp_path, DAILY[layout])
+    assert bars["timestamp"].to_list() == OPENS
+    assert bars["open"].to_list() == [1230.0, 1234.5]
+    assert bars["high"].to_list() == [1236.0, 1241.0]
+    assert bars["low"].to_list() == [1229.0, 1233.0]
+    assert bars["close"].to_list() == CLOSES
+    assert bars["volume"].to_list() == [1500.0, 1600.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"),
+    [
+        ("x.csv", lambda text: b"\xef\xbb\xbf" + text.encode()),
+        ("x.csv", lambda text: text.encode("utf-16")),
+        ("x.csv", lambda text: text.replace("\n", "\r\n").encode()),
+        ("x.csv.gz", lambda text: gzip.compress(text.encode())),
+    ],
+    ids=["byte-order mark", "utf-16", "windows line ends", "gzip"],
+)
+def test_an_encoding_gives_the_same_bars(tmp_path: Path, name: str, encode: object) -> None:
+    bars, quarantine = read(tmp_path, encode(DAILY["yahoo"]), name)  # type: ignore[operator]
+    assert bars["close"].to_list() == CLOSES
+    assert quarantine.is_empty()
+
+
+def test_minutes_of_new_york_are_read_in_its_time_zone(tmp_path: Path) -> None:
+    text = "datetime,open,high,low,close,volume\n2020-07-01 09:30,1,1,1,1,5\n"
+    bars, _ = read(tmp_path, text, timeframe="1m")
+    assert bars["timestamp"][0] == datetime(2020, 7, 1, 13, 30, tzinfo=UTC)
+
+
+def test_a_configured_time_zone_wins(tmp_path: Path) -> None:
+    text = "datetime,open,high,low,close,volume\n2020-07-01 13:30:00,1,1,1,1,5\n"
+    bars, _ = read(tmp_path, text, timeframe="1m", timezone="UTC")
+    assert bars["timestamp"][0] == datetime(2020, 7, 1, 13, 30, tzinfo=UTC)
+
+
+def test_minutes_stamped_at_their_end_are_moved_to_their_open(tmp_path: Path) -> None:
+    rows = "".join(f"2020-07-01 {m // 60:02d}:{m % 60:02d},1,1,1,1,5\n" for m in range(571, 961))
+    bars, _ = read(tmp_path, "datetime,open,high,low,close,volume\n" + rows, timeframe="1m")
+    assert bars["timestamp"][0] == datetime(2020, 7, 1, 13, 30, tzinfo=UTC)
+    assert bars["timestamp"][-1] == datetime(2020, 7, 1, 19, 59, tzinfo=UTC)
+
+
+def test_the_hour_that_winter_time_repeats_is_two_hours(tmp_path: Path) -> None:
+    stamps = ["00:30", "01:00", "01:30", "01:00", "01:30", "02:00"]
+    rows = "".join(f"2020-11-01 {stamp},1,1,1,1,5\n" for stamp in stamps)
+    bars, quarantine = read(
+        tmp_path,
+        "datetime,open,high,low,close,volume\n" + rows,
+        timeframe="30m",
+        exchange="24/7",
+        timezone="America/New_York",
+    )
+    assert quarantine.is_empty()
+    assert bars["timestamp"].dt.epoch("s").diff().drop_nulls().unique().to_list() == [1800]
+
+
+def test_a_time_that_summer_time_skips_is_quarantined(tmp_path: Path) -> None:
+    text = "datetime,open,high,low,close,volume\n2020-03-08 02:30,1,1,1,1,5\n"
+    bars, quarantine = read(
+        tmp_path, text, timeframe="30m", exchange="24/7", timezone="America/New_York"
+    )
+    assert bars.is_empty()
+    assert quarantine["reason"].to_list() == ["bad_timestamp"]
+
+
+def test_a_row_with_too_many_cells_is_quarantined_with_its_line(tmp_path: Path) -> None:
+    text = DAILY["yahoo"].replace("1600\n", "1600,7\n")
+    bars, quarantine = read(tmp_path, text)
+    assert bars.height == 1
+    assert quarantine["message"][0] == (
+        "x.csv line 3, found surplus cells '7', allowed one cell per column"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("1241,1233,1240.25", "1239,1233,1240.25"), "ohlc_order"),
+        (("1241,1233,1240.25", "inf,1233,1240.25"), "non_finite"),
+        (("1241,1233,1240.25", ",1233,1240.25"), "missing_price"),
+        (("1206.2,1600", "1206.2,-5"), "negative_volume"),
+        (("2020-01-03", "2020-01-02"), "repeated_timestamp"),
+        (("2020-01-03", "2999-01-03"), "future"),
+        (("2020-01-03", "2020-02-31"), "bad_timestamp"),
+    ],
+)
+def test_a_row_that_is_no_bar_is_quarantined(
+    tmp_path: Path, change: tuple[str, str], reason: str
+) -> None:
+    bars, quarantine = read(tmp_path, DAILY["yahoo"].replace(*change))
+    assert bars["close"].to_list() == [1234.5]
+    assert quarantine["reason"].to_list() == [reason]
+    assert quarantine["line"].to_list() == [3]
+
+
+def test_a_high_missed_by_rounding_is_set_to_the_price(tmp_path: Path) -> None:
+    bars, quarantine = read(tmp_path, DAILY["yahoo"].replace("1241,", "1240.2499999999998,"))
+    assert quarantine.is_empty()
+    assert bars["high"][1] == 1240.25
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "x.csv: found an empty file"),
+        (b"hello\nworld\n", "found one column 'hello'"),
+        (b"\x1f\x8b\x08broken", "found a damaged gzip file"),
+        (b"Date,Open,Close\n2020-01-02,1,2\n", "found no high column among Date, Open, Close"),
+        (b"a,b,d\nx,y,z\n", "found columns a, b, d, allowed a table with a close column"),
+    ],
+)
+def test_a_file_that_is_no_table_of_bars_is_one_sentence(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    with pytest.raises(MarketDataError, match=message):
+        read(tmp_path, content)
+
+
+def test_a_configured_column_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(MarketDataError, match=r"columns\.close: found 'Last', allowed Date, Open"):
+        read(tmp_path, DAILY["yahoo"], columns={"close": "Last"})
+
+
+def test_a_parquet_frame_of_pandas_gives_the_same_bars(tmp_path: Path) -> None:
+    frame = pl.read_csv(DAILY["alpaca frame"].encode()).with_columns(
+        pl.col("timestamp").str.to_datetime("%Y-%m-%d %H:%M:%S%z")
+    )
+    frame.write_parquet(tmp_path / "x.parquet")
+    bars, _ = bars_from_file(tmp_path / "x.parquet", "X", provider="parquet")
+    assert bars["timestamp"].to_list() == OPENS
+    assert bars["close"].to_list() == CLOSES
+    assert bars["trade_count"].to_list() == [10.0, 11.0]
+
+
+def test_a_folder_of_files_is_one_series(tmp_path: Path) -> None:
+    lines = DAILY["yahoo"].splitlines(keepends=True)
+    (tmp_path / "X_2019.csv").write_text(lines[0] + lines[1])
+    (tmp_path / "X_2020.csv").write_text(lines[0] + lines[2])
+    (tmp_path / "XY_2020.csv").write_text(lines[0] + lines[2])
+    bars, quarantine = bars_from_file(tmp_path, "X")
+    assert bars["close"].to_list() == CLOSES
+    assert quarantine.is_empty()

@@ -1,61 +1,112 @@
-"""One bar through the order engine."""
+"""One bar through the order engine: financing, fills in their sequence, margin."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.kernel import inlined
-from engine.execution.costs import commission_of, slipped_price
+from engine.execution.fills import fill_order
 from engine.execution.layout import (
     ACTIVE,
-    BUYING_POWER,
+    AT_CLOSE,
+    AT_OPEN,
+    BORROW_RATE,
+    CANCELLED,
     CASH,
+    CASH_RATE,
+    COST,
+    DIPS,
+    EXPIRED,
+    FINANCING_PAID,
+    FORCED,
+    FUTURES,
+    IMMEDIATE,
     INITIAL_CASH,
-    INITIAL_FIXED,
-    INITIAL_RATE,
+    INSIDE_BY_LIMIT,
+    INSIDE_BY_STOP,
+    MAINTENANCE_FIXED,
+    MAINTENANCE_RATE,
+    MARGIN_CALLS,
+    MARKET,
     MULTIPLIER,
+    ORDER_EXPIRY,
     ORDER_ID,
-    ORDER_MODE,
-    ORDER_QUANTITY,
+    ORDER_KIND,
+    ORDER_STATE,
     ORDER_SYMBOL,
     PENDING,
-    REJECTED,
-    SIZE_BELOW_LOT,
+    RESTING,
     START_CASH,
+    TO_UNITS,
     UNITS,
+    WATCH,
 )
-from engine.execution.ledger import book_fill, equity_at, mark_until
+from engine.execution.ledger import equity_at, mark_until
+from engine.execution.matching import born_stop_price, limit_price, opening_price, stop_price
 from engine.execution.metrics import summarise
-from engine.execution.orders import remove_order
-from engine.execution.sizing import units_of
+from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
 from engine.execution.state import Simulation
 
-__all__ = ["finish", "start", "trade_close", "trade_open"]
+__all__ = ["finish", "open_path", "settled_cash", "start", "trade_bar", "trade_close"]
+
+
+@inlined
+def open_path(s: Simulation) -> None:
+    """Look over a new path: where prices reach zero, every position must be watched."""
+    s.counts[DIPS] = 0
+    for symbol in range(s.path.shape[0]):
+        for bar in range(s.path.shape[2]):
+            if not s.path[symbol, 2, bar] > 0.0:
+                s.counts[DIPS] = 1
 
 
 @inlined
 def start(s: Simulation) -> None:
-    """Reset the state for a new simulation."""
+    """Reset the state for a new simulation on the same path."""
+    dips = s.counts[DIPS]
     s.account[:] = 0.0
     s.counts[:] = 0
     s.positions[:] = 0.0
+    s.counts[DIPS] = dips
     s.account[CASH] = s.rules[0, INITIAL_CASH]
     s.account[START_CASH] = s.rules[0, INITIAL_CASH]
 
 
 @inlined
-def trade_open(s: Simulation, bar: int) -> None:
-    """Mark the curve up to `bar` and fill what fills at its open."""
+def trade_bar(s: Simulation, bar: int) -> None:
+    """Carry the account from the close before `bar` to its close.
+
+    Financing of the holdings; orders that fill at the open; stops, then limits inside the bar;
+    expiries; the margin check at the close.
+    """
     mark_until(s, bar)
-    _fill_market_orders(s, 0, bar, bar)
+    if s.counts[WATCH] != 0:
+        _finance(s, bar)
+    if s.counts[PENDING] != 0:
+        _fill_in_sequence(s, bar)
+        _end_of_bar(s, bar)
+    _watch(s)
+    if s.counts[WATCH] != 0:
+        _check_margin(s, bar)
 
 
 @inlined
 def trade_close(s: Simulation, bar: int) -> None:
     """Fill market orders at the close of `bar`, where the settings ask for it."""
     mark_until(s, bar)
-    _fill_market_orders(s, 3, bar, bar + 1)
+    slot = 0
+    while slot < s.counts[PENDING]:
+        order = s.orders[slot]
+        if order[ORDER_KIND] == MARKET:
+            last = order[ORDER_ID]
+            fill_order(s, slot, s.path[int(order[ORDER_SYMBOL]), 3, bar], bar, AT_CLOSE)
+            slot = _first_after(s, last)
+        else:
+            slot += 1
+    _watch(s)
 
 
 @inlined
@@ -66,45 +117,125 @@ def finish(s: Simulation, out: NDArray[np.float64]) -> None:
 
 
 @inlined
-def _fill_market_orders(s: Simulation, field: int, bar: int, full_bar: int) -> None:
-    while s.counts[PENDING] > 0:
-        order = s.orders[0]
-        symbol = int(order[ORDER_SYMBOL])
-        reference = s.path[symbol, field, bar]
-        volume = s.path[symbol, 4, bar]
-        equity = equity_at(s, field, bar)
-        units = units_of(
-            s, symbol, int(order[ORDER_MODE]), order[ORDER_QUANTITY], equity, reference, volume
-        )
-        _execute(s, symbol, units, reference, volume, bar, full_bar, order[ORDER_ID], equity)
-        remove_order(s, 0)
-    s.counts[ACTIVE] = 0
+def settled_cash(s: Simulation) -> float:
+    """Cash as a broker states it: the price of futures is not paid."""
+    cash = s.account[CASH]
+    for symbol in range(s.positions.shape[0]):
+        if s.rules[symbol, FUTURES] != 0.0:
+            cash += s.positions[symbol, COST] * s.rules[symbol, MULTIPLIER]
+    return cash
 
 
 @inlined
-def _execute(
-    s: Simulation,
-    symbol: int,
-    units: float,
-    reference: float,
-    volume: float,
-    bar: int,
-    full_bar: int,
-    number: float,
-    equity: float,
-) -> None:
-    if units == 0.0:
-        s.counts[REJECTED + SIZE_BELOW_LOT] += 1
+def _fill_in_sequence(s: Simulation, bar: int) -> None:
+    """Fill what the open fills, then stops, then limits, then stops of lots new in this bar.
+
+    A fill may add orders and cancel others, but numbers only grow along the book.
+    """
+    for phase in range(4):
+        slot = 0
+        while slot < s.counts[PENDING]:
+            moment = AT_OPEN
+            if phase == 0:
+                price = opening_price(s, slot, bar)
+            elif phase == 1:
+                price = stop_price(s, slot, bar)
+                moment = INSIDE_BY_STOP
+            elif phase == 2:
+                price = limit_price(s, slot, bar)
+                moment = INSIDE_BY_LIMIT
+            else:
+                price = born_stop_price(s, slot, bar)
+                moment = INSIDE_BY_STOP
+            if price == price:
+                last = s.orders[slot, ORDER_ID]
+                fill_order(s, slot, price, bar, moment)
+                slot = _first_after(s, last)
+            else:
+                slot += 1
+
+
+@inlined
+def _first_after(s: Simulation, number: float) -> int:
+    slot = 0
+    while slot < s.counts[PENDING] and s.orders[slot, ORDER_ID] <= number:
+        slot += 1
+    return slot
+
+
+@inlined
+def _end_of_bar(s: Simulation, bar: int) -> None:
+    """Let orders expire, and brackets born inside the bar become ordinary orders."""
+    slot = 0
+    while slot < s.counts[PENDING]:
+        order = s.orders[slot]
+        if order[ORDER_EXPIRY] <= bar:
+            cancel_order(s, slot, bar, EXPIRED)
+            continue
+        if order[ORDER_STATE] != IMMEDIATE:
+            order[ORDER_STATE] = RESTING
+        slot += 1
+
+
+@inlined
+def _finance(s: Simulation, bar: int) -> None:
+    """Charge one bar of borrow fees on short positions and interest on negative cash."""
+    charge = 0.0
+    cash = settled_cash(s)
+    if cash < 0.0:
+        charge -= cash * s.rules[0, CASH_RATE]
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        if units < 0.0 and bar > 0:
+            value = units * s.path[symbol, 3, bar - 1] * s.rules[symbol, MULTIPLIER]
+            charge += abs(value) * s.rules[symbol, BORROW_RATE]
+    s.account[CASH] -= charge
+    s.account[FINANCING_PAID] += charge
+
+
+@inlined
+def _watch(s: Simulation) -> None:
+    """Decide whether the next bars must go through the order engine.
+
+    A long position that was paid in full cannot lose more than it cost, so its bars are marked
+    later in one go.
+    """
+    watch = 0
+    held = False
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        rules = s.rules[symbol]
+        if units != 0.0:
+            held = True
+            if units < 0.0 or rules[MAINTENANCE_RATE] + rules[MAINTENANCE_FIXED] > 0.0:
+                watch = 1
+    if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
+        watch = 1
+    s.counts[WATCH] = watch
+    s.counts[ACTIVE] = s.counts[PENDING] + watch
+
+
+@inlined
+def _check_margin(s: Simulation, bar: int) -> None:
+    """Call the margin where equity at the close is below maintenance, or not above zero.
+
+    The liquidation is a market order for every position, before anything else; all other orders
+    are cancelled.
+    """
+    needed = 0.0
+    for symbol in range(s.positions.shape[0]):
+        rules = s.rules[symbol]
+        size = abs(s.positions[symbol, UNITS])
+        worth = abs(s.path[symbol, 3, bar]) * rules[MULTIPLIER]
+        needed += size * (rules[MAINTENANCE_RATE] * worth + rules[MAINTENANCE_FIXED])
+    equity = equity_at(s, 3, bar)
+    if equity >= needed and equity > 0.0:
         return
-    price = slipped_price(s, symbol, units, reference, volume)
-    commission = commission_of(s, symbol, units, price, False)
-    held = s.positions[symbol, UNITS]
-    if abs(held + units) > abs(held):
-        terms = s.rules[symbol]
-        used = terms[INITIAL_RATE] * abs(price) * terms[MULTIPLIER] + terms[INITIAL_FIXED]
-        loss = units * (price - reference) * terms[MULTIPLIER] + commission
-        free = equity - loss
-        if abs(held + units) * used > free * (1.0 + 1e-12):
-            s.counts[REJECTED + BUYING_POWER] += 1
-            return
-    book_fill(s, symbol, units, price, reference, commission, bar, full_bar, number)
+    s.counts[MARGIN_CALLS] += 1
+    while s.counts[PENDING] > 0:
+        cancel_order(s, 0, bar, CANCELLED)
+    nan = math.nan
+    for symbol in range(s.positions.shape[0]):
+        if s.positions[symbol, UNITS] != 0.0:
+            submit(s, bar, symbol, MARKET, TO_UNITS, 0.0, nan, nan, nan, nan, GOOD_TILL_CANCELLED)
+            s.orders[s.counts[PENDING] - 1, ORDER_STATE] = FORCED

@@ -11,24 +11,34 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from engine.compiled.kernel import inlined
+from engine.execution.broker import settled_cash
 from engine.execution.layout import (
+    BY_PERCENT,
     BY_UNITS,
+    CANCELLED,
     CASH,
     COST,
+    ENTER,
     FUTURE_READ,
+    LIMIT,
     MARKET,
+    MULTIPLIER,
+    ORDER_SYMBOL,
     PENDING,
+    REALISED,
     STATUS,
+    STOP,
+    STOP_LIMIT,
     TO_PERCENT,
     TO_UNITS,
+    TRADES,
     UNITS,
 )
 from engine.execution.ledger import equity_at
-from engine.execution.orders import submit
+from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, find_order, submit
 from engine.execution.state import Simulation
 
 NAN = float("nan")
-FOREVER = float("inf")
 
 
 def keep_int(value: int) -> int:
@@ -85,8 +95,8 @@ def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) ->
 
 @inlined
 def account_cash(s: Simulation, t: int, symbol: int) -> float:
-    """Return cash: equity less the value of the positions."""
-    return s.account[CASH]
+    """Return cash; buying futures does not spend it, buying anything else does."""
+    return settled_cash(s)
 
 
 @inlined
@@ -107,39 +117,209 @@ def account_position(s: Simulation, t: int, symbol: int) -> float:
 def account_average_price(s: Simulation, t: int, symbol: int) -> float:
     """Return the mean entry price of the open lots; NaN without a position."""
     units = s.positions[symbol, UNITS]
+    return s.positions[symbol, COST] / units if units != 0.0 else NAN
+
+
+@inlined
+def account_unrealised(s: Simulation, t: int, symbol: int) -> float:
+    """Return the profit of the open lots at the current close, before commissions."""
+    units = s.positions[symbol, UNITS]
     if units == 0.0:
-        return NAN
-    return s.positions[symbol, COST] / units
+        return 0.0
+    gain = units * s.path[symbol, 3, t] - s.positions[symbol, COST]
+    return gain * s.rules[symbol, MULTIPLIER]
+
+
+@inlined
+def account_realised(s: Simulation, t: int, symbol: int) -> float:
+    """Return the profit of all closed trades, net of their commissions, over all symbols."""
+    return s.account[REALISED]
 
 
 @inlined
 def account_open_orders(s: Simulation, t: int, symbol: int) -> int:
-    """Return the number of orders in the book, of all symbols."""
-    return s.counts[PENDING]
+    """Return the number of orders in the book of the symbol."""
+    count = 0
+    for slot in range(s.counts[PENDING]):
+        if s.orders[slot, ORDER_SYMBOL] == symbol:
+            count += 1
+    return count
+
+
+@inlined
+def account_trades(s: Simulation, t: int, symbol: int) -> int:
+    """Return the number of closed trades, over all symbols."""
+    return s.counts[TRADES]
 
 
 # --- orders ------------------------------------------------------------------------------
+# `take_profit` and `stop_loss` make a bracket: prices at which the position that the order opens
+# is closed again. `tif` is "gtc", "day", "ioc" or a number of bars.
 
 
 @inlined
-def order_market(s: Simulation, t: int, symbol: int, units: float) -> int:
+def order_market(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    units: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+) -> int:
     """Trade `units` (negative: sell) at the next fill."""
-    return submit(s, t, symbol, MARKET, BY_UNITS, units, NAN, NAN, NAN, NAN, FOREVER, 0.0)
+    return submit(
+        s, t, symbol, MARKET, BY_UNITS, units, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
+    )
 
 
 @inlined
-def order_target(s: Simulation, t: int, symbol: int, units: float) -> int:
+def order_limit(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    units: float,
+    price: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    tif: float = GOOD_TILL_CANCELLED,
+) -> int:
+    """Trade `units` at `price` or better."""
+    return submit(s, t, symbol, LIMIT, BY_UNITS, units, price, NAN, take_profit, stop_loss, tif)
+
+
+@inlined
+def order_stop(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    units: float,
+    price: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    tif: float = GOOD_TILL_CANCELLED,
+) -> int:
+    """Trade `units` at the market once `price` is reached."""
+    return submit(s, t, symbol, STOP, BY_UNITS, units, NAN, price, take_profit, stop_loss, tif)
+
+
+@inlined
+def order_stop_limit(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    units: float,
+    stop: float,
+    limit: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    tif: float = GOOD_TILL_CANCELLED,
+) -> int:
+    """Place a limit order once `stop` is reached."""
+    return submit(
+        s, t, symbol, STOP_LIMIT, BY_UNITS, units, limit, stop, take_profit, stop_loss, tif
+    )
+
+
+@inlined
+def order_bracket(
+    s: Simulation, t: int, symbol: int, units: float, take_profit: float, stop_loss: float
+) -> int:
+    """Trade `units` at the next fill with both exits in place."""
+    return order_market(s, t, symbol, units, take_profit, stop_loss)
+
+
+@inlined
+def order_target(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    units: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+) -> int:
     """Trade to a position of `units`."""
-    return submit(s, t, symbol, MARKET, TO_UNITS, units, NAN, NAN, NAN, NAN, FOREVER, 0.0)
+    return submit(
+        s, t, symbol, MARKET, TO_UNITS, units, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
+    )
 
 
 @inlined
-def order_target_percent(s: Simulation, t: int, symbol: int, fraction: float) -> int:
+def order_target_percent(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    fraction: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+) -> int:
     """Trade to a position worth `fraction` of equity."""
-    return submit(s, t, symbol, MARKET, TO_PERCENT, fraction, NAN, NAN, NAN, NAN, FOREVER, 0.0)
+    mode = TO_PERCENT
+    return submit(
+        s, t, symbol, MARKET, mode, fraction, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
+    )
+
+
+@inlined
+def order_percent(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    fraction: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+) -> int:
+    """Buy for `fraction` of equity (negative: sell), whatever is held."""
+    mode = BY_PERCENT
+    return submit(
+        s, t, symbol, MARKET, mode, fraction, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
+    )
+
+
+@inlined
+def order_long(
+    s: Simulation, t: int, symbol: int, take_profit: float = NAN, stop_loss: float = NAN
+) -> int:
+    """Be long by the sizing rule of the settings; nothing happens if already long."""
+    return submit(
+        s, t, symbol, MARKET, ENTER, 1.0, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
+    )
+
+
+@inlined
+def order_short(
+    s: Simulation, t: int, symbol: int, take_profit: float = NAN, stop_loss: float = NAN
+) -> int:
+    """Be short by the sizing rule of the settings; nothing happens if already short."""
+    return submit(
+        s, t, symbol, MARKET, ENTER, -1.0, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
+    )
 
 
 @inlined
 def order_close(s: Simulation, t: int, symbol: int) -> int:
-    """Close the position."""
-    return submit(s, t, symbol, MARKET, TO_UNITS, 0.0, NAN, NAN, NAN, NAN, FOREVER, 0.0)
+    """Close the position and cancel its bracket when that fills."""
+    return submit(s, t, symbol, MARKET, TO_UNITS, 0.0, NAN, NAN, NAN, NAN, GOOD_TILL_CANCELLED)
+
+
+@inlined
+def order_cancel(s: Simulation, t: int, symbol: int, number: int) -> bool:
+    """Cancel the order with this number; false if it is no longer in the book."""
+    slot = find_order(s, number)
+    if slot < 0:
+        return False
+    cancel_order(s, slot, t, CANCELLED)
+    return True
+
+
+@inlined
+def order_cancel_all(s: Simulation, t: int, symbol: int) -> int:
+    """Cancel every order of the symbol and return how many there were."""
+    count = 0
+    slot = 0
+    while slot < s.counts[PENDING]:
+        if s.orders[slot, ORDER_SYMBOL] == symbol:
+            cancel_order(s, slot, t, CANCELLED)
+            count += 1
+        else:
+            slot += 1
+    return count

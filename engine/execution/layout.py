@@ -41,7 +41,7 @@ MARGIN_CALLS: Final = 11
 TRADE_ROWS: Final = 12  # rows written to the trade buffer
 ORDER_ROWS: Final = 13  # rows written to the order log
 WATCH: Final = 14  # non-zero: the position must be marked at every bar
-DIPS: Final = 15  # non-zero: the path trades at or below zero
+DIPS: Final = 15  # non-zero: the path trades at or below zero; kept between simulations
 REJECTED: Final = 16  # first of the counters by reason
 COUNTS_WIDTH: Final = 32
 
@@ -52,7 +52,6 @@ REJECTIONS: Final = (
     "position_limit",
     "not_shortable",
     "size_below_lot",
-    "session_closed",
     "halted",
 )
 INVALID: Final = 0
@@ -60,24 +59,21 @@ BUYING_POWER: Final = 1
 POSITION_LIMIT: Final = 2
 NOT_SHORTABLE: Final = 3
 SIZE_BELOW_LOT: Final = 4
-SESSION_CLOSED: Final = 5
-HALTED: Final = 6
+HALTED: Final = 5
 
 # --- positions: float64[symbols, POSITION_WIDTH] -----------------------------------------
 UNITS: Final = 0
 COST: Final = 1  # sum of units times entry price over the open lots
-FIRST_LOT: Final = 2  # slot of the oldest open lot
-OPEN_LOTS: Final = 3
-LAST_PRICE: Final = 4  # price at which the symbol was last marked
-POSITION_WIDTH: Final = 8
+OPEN_LOTS: Final = 2
+POSITION_WIDTH: Final = 4
 
-# --- lots: float64[symbols, LOT_CAPACITY, LOT_WIDTH], a ring per symbol ------------------
+# --- lots: float64[symbols, LOT_CAPACITY, LOT_WIDTH], oldest first ----------------------
 LOT_UNITS: Final = 0
 LOT_PRICE: Final = 1
 LOT_BAR: Final = 2
 LOT_COMMISSION: Final = 3  # commission per unit still in the lot
 LOT_FULL_BAR: Final = 4  # first bar whose whole range the lot was held through
-LOT_ORDER: Final = 5
+LOT_ORDER: Final = 5  # number of the order that opened it
 LOT_WIDTH: Final = 6
 LOT_CAPACITY: Final = 256
 
@@ -91,12 +87,24 @@ ORDER_LIMIT: Final = 5
 ORDER_STOP: Final = 6
 ORDER_BAR: Final = 7  # bar at whose close it was submitted
 ORDER_EXPIRY: Final = 8  # last bar on which it may fill
-ORDER_GROUP: Final = 9  # a fill cancels the other orders of its group; 0: none
+ORDER_PARENT: Final = 9  # of a bracket's child: the order whose lot it closes; 0: none
 ORDER_TAKE_PROFIT: Final = 10
 ORDER_STOP_LOSS: Final = 11
 ORDER_STATE: Final = 12
-ORDER_WIDTH: Final = 14
+ORDER_WIDTH: Final = 13
 ORDER_CAPACITY: Final = 128
+
+RESTING: Final = 0
+BORN_OF_STOP: Final = 1  # a bracket's child whose entry filled inside this bar, by a stop
+BORN_OF_LIMIT: Final = 2  # ... or by a limit
+IMMEDIATE: Final = 3  # cancelled unless it fills at the next open
+FORCED: Final = 4  # liquidation: no check applies
+
+# Where in its bar a fill happens.
+AT_OPEN: Final = 0
+INSIDE_BY_STOP: Final = 1
+INSIDE_BY_LIMIT: Final = 2
+AT_CLOSE: Final = 3
 
 # --- trades: float64[capacity, TRADE_WIDTH]; a trade is one lot, or part of one, closed ----
 TRADE_SYMBOL: Final = 0
@@ -159,7 +167,19 @@ TO_UNITS: Final = 1
 TO_PERCENT: Final = 2
 BY_PERCENT: Final = 3
 ENTER: Final = 4
-REDUCE: Final = 5  # at most what is open: children of a bracket and `close`
+CLOSE_LOT: Final = 5  # a bracket's child: closes its parent's lot
+
+# Sizing of ENTER.
+PERCENT: Final = 0
+FIXED: Final = 1
+RISK: Final = 2
+KELLY: Final = 3
+EQUAL_WEIGHT: Final = 4
+VOLATILITY: Final = 5
+
+# Entry-bar rules.
+PESSIMISTIC: Final = 0
+NEXT_BAR: Final = 1
 
 # --- rules: float64[symbols, RULES_WIDTH], an `Execution` as numbers ---------------------
 MULTIPLIER: Final = 0
@@ -188,7 +208,7 @@ SIZING_WINDOW: Final = 22
 CASH_RATE: Final = 23  # interest on negative cash per bar
 ENTRY_BAR_RULE: Final = 24
 BARS_PER_YEAR: Final = 25
-BARS_PER_SESSION: Final = 26
+SESSION_BARS: Final = 26  # bars per session, at least 1
 SIZING_CAP: Final = 27
 FUTURES: Final = 28
 DAILY_VOLATILITY: Final = 29
@@ -204,7 +224,6 @@ NOT_FINITE: Final = 3
 BOOK_FULL: Final = 4
 LOTS_FULL: Final = 5
 TRADES_FULL: Final = 6
-BAD_PRICE: Final = 7
 STATUS_TEXTS: Final = {
     OK: "",
     FUTURE_READ: "the strategy read a bar after the current one",
@@ -213,5 +232,4 @@ STATUS_TEXTS: Final = {
     BOOK_FULL: f"more than {ORDER_CAPACITY} orders were open at once",
     LOTS_FULL: f"more than {LOT_CAPACITY} lots of one symbol were open at once",
     TRADES_FULL: "more trades were closed than the trade buffer holds",
-    BAD_PRICE: "the path holds a price that is not finite",
 }

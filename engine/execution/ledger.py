@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.compiled.kernel import inlined
 from engine.execution.layout import (
     CASH,
@@ -10,7 +13,6 @@ from engine.execution.layout import (
     DURATION_MAX,
     DURATION_SUM,
     EXPOSED,
-    FIRST_LOT,
     LOSSES,
     LOST,
     LOT_BAR,
@@ -20,12 +22,16 @@ from engine.execution.layout import (
     LOT_ORDER,
     LOT_PRICE,
     LOT_UNITS,
+    LOT_WIDTH,
     LOTS_FULL,
     MAE_SUM,
     MARKED,
     MFE_SUM,
     MULTIPLIER,
     OPEN_LOTS,
+    ORDER_PARENT,
+    ORDER_QUANTITY,
+    PENDING,
     REALISED,
     SLIPPAGE_PAID,
     STATUS,
@@ -49,6 +55,7 @@ from engine.execution.layout import (
     WINS,
     WON,
 )
+from engine.execution.orders import cancel_children
 from engine.execution.state import Simulation
 
 __all__ = ["book_fill", "equity_at", "mark_until"]
@@ -99,23 +106,31 @@ def book_fill(
     reference: float,
     commission: float,
     bar: int,
-    full_bar: int,
+    closes_before: int,
+    opens_from: int,
     order: float,
-) -> None:
+    parent: float,
+) -> float:
     """Enter a fill of signed `units` at `price` into the books.
 
-    Lots close first in, first out; what is left opens a lot. The commission is shared between
-    the two parts in proportion to their units.
+    Lots close first in, first out, a bracket's child closes its parent's lot; what is left opens
+    a lot. The commission is shared between the two parts in proportion to their units.
 
     Parameters
     ----------
     reference : float
         Price before slippage.
-    full_bar : int
-        First bar whose whole range a lot opened by this fill lives through, and one past the
-        last bar whose whole range a lot closed by it lived through.
-    order : float
-        Number of the order.
+    closes_before, opens_from : int
+        A lot closed by this fill lived through the whole range of the bars before
+        `closes_before`; one opened by it lives through the whole range of those from
+        `opens_from` on.
+    order, parent : float
+        Number of the order and, for a bracket's child, of its parent, else 0.
+
+    Returns
+    -------
+    float
+        Units of the lot that was opened, 0 if none.
     """
     account, position = s.account, s.positions[symbol]
     multiplier = s.rules[symbol, MULTIPLIER]
@@ -126,27 +141,57 @@ def book_fill(
     per_unit = commission / abs(units)
     left = units
     while position[OPEN_LOTS] > 0.0 and left != 0.0:
-        lot = s.lots[symbol, int(position[FIRST_LOT])]
+        slot = 0
+        if parent != 0.0:
+            slot = _lot_of(s, symbol, parent)
+        lot = s.lots[symbol, slot]
         if lot[LOT_UNITS] * left > 0.0:
             break
         closed = lot[LOT_UNITS]
         if abs(left) < abs(closed):
             closed = -left
-        _close_lot(s, symbol, lot, closed, price, per_unit, bar, full_bar)
+        _close_lot(s, symbol, lot, closed, price, per_unit, bar, closes_before)
         left += closed
-        if closed == lot[LOT_UNITS]:
-            position[FIRST_LOT] = (position[FIRST_LOT] + 1.0) % LOT_CAPACITY
-            position[OPEN_LOTS] -= 1.0
-        else:
-            lot[LOT_UNITS] -= closed
         position[UNITS] -= closed
         position[COST] -= closed * lot[LOT_PRICE]
+        if closed == lot[LOT_UNITS]:
+            cancel_children(s, lot[LOT_ORDER], bar)
+            _remove_lot(s, symbol, slot)
+        else:
+            lot[LOT_UNITS] -= closed
+            _resize_children(s, lot[LOT_ORDER], -lot[LOT_UNITS])
+    opened = left
     if left != 0.0:
-        _open_lot(s, symbol, left, price, per_unit, bar, full_bar, order)
+        _open_lot(s, symbol, left, price, per_unit, bar, opens_from, order)
     if position[OPEN_LOTS] == 0.0:
         # Sums of fractions leave dust; a closed position holds exactly nothing.
         position[UNITS] = 0.0
         position[COST] = 0.0
+    return opened
+
+
+@inlined
+def _lot_of(s: Simulation, symbol: int, parent: float) -> int:
+    for slot in range(int(s.positions[symbol, OPEN_LOTS])):
+        if s.lots[symbol, slot, LOT_ORDER] == parent:
+            return slot
+    return 0
+
+
+@inlined
+def _remove_lot(s: Simulation, symbol: int, slot: int) -> None:
+    last = int(s.positions[symbol, OPEN_LOTS]) - 1
+    for index in range(slot, last):
+        for column in range(LOT_WIDTH):
+            s.lots[symbol, index, column] = s.lots[symbol, index + 1, column]
+    s.positions[symbol, OPEN_LOTS] = last
+
+
+@inlined
+def _resize_children(s: Simulation, parent: float, quantity: float) -> None:
+    for slot in range(s.counts[PENDING]):
+        if s.orders[slot, ORDER_PARENT] == parent:
+            s.orders[slot, ORDER_QUANTITY] = quantity
 
 
 @inlined
@@ -161,10 +206,10 @@ def _open_lot(
     order: float,
 ) -> None:
     position = s.positions[symbol]
-    if position[OPEN_LOTS] >= LOT_CAPACITY:
+    slot = int(position[OPEN_LOTS])
+    if slot >= LOT_CAPACITY:
         s.counts[STATUS] = LOTS_FULL
         return
-    slot = int(position[FIRST_LOT] + position[OPEN_LOTS]) % LOT_CAPACITY
     lot = s.lots[symbol, slot]
     lot[LOT_UNITS] = units
     lot[LOT_PRICE] = price
@@ -181,7 +226,7 @@ def _open_lot(
 def _close_lot(
     s: Simulation,
     symbol: int,
-    lot: object,
+    lot: NDArray[np.float64],
     units: float,
     price: float,
     commission: float,
@@ -190,18 +235,18 @@ def _close_lot(
 ) -> None:
     """Turn `units` (signed as the lot) of a lot into a closed trade."""
     account, counts = s.account, s.counts
-    entry = lot[LOT_PRICE]  # type: ignore[index]
+    entry = lot[LOT_PRICE]
     value = units * s.rules[symbol, MULTIPLIER]
-    paid = abs(units) * (lot[LOT_COMMISSION] + commission)  # type: ignore[index]
+    paid = abs(units) * (lot[LOT_COMMISSION] + commission)
     pnl = value * (price - entry) - paid
     highest, lowest = max(price, entry), min(price, entry)
-    for held in range(int(lot[LOT_FULL_BAR]), full_bar):  # type: ignore[index]
+    for held in range(int(lot[LOT_FULL_BAR]), full_bar):
         highest = max(highest, s.path[symbol, 1, held])
         lowest = min(lowest, s.path[symbol, 2, held])
     best, worst = value * (highest - entry), value * (lowest - entry)
     if units < 0.0:
         best, worst = worst, best
-    duration = bar - lot[LOT_BAR]  # type: ignore[index]
+    duration = bar - lot[LOT_BAR]
     account[REALISED] += pnl
     account[MFE_SUM] += best
     account[MAE_SUM] += worst
@@ -227,7 +272,7 @@ def _close_lot(
     trade = s.trades[row]
     trade[TRADE_SYMBOL] = symbol
     trade[TRADE_UNITS] = units
-    trade[TRADE_ENTRY_BAR] = lot[LOT_BAR]  # type: ignore[index]
+    trade[TRADE_ENTRY_BAR] = lot[LOT_BAR]
     trade[TRADE_ENTRY_PRICE] = entry
     trade[TRADE_EXIT_BAR] = bar
     trade[TRADE_EXIT_PRICE] = price

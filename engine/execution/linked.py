@@ -16,7 +16,7 @@ from numba.core import types
 
 from engine.compiled.kernel import kernel
 from engine.compiled.source_hash import source_hash
-from engine.execution.broker import finish, start, trade_close, trade_open
+from engine.execution.broker import finish, open_path, start, trade_bar, trade_close
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.state import floats_at, simulation_at
 
@@ -26,8 +26,9 @@ __all__ = ["BrokerCalls", "broker_calls"]
 class BrokerCalls(NamedTuple):
     """The order engine as a kernel calls it; each takes the address of a frame."""
 
+    open_path: Any  # (frame)
     start: Any  # (frame)
-    trade_open: Any  # (frame, bar)
+    trade_bar: Any  # (frame, bar)
     trade_close: Any  # (frame, bar)
     finish: Any  # (frame, address of a row of metrics)
 
@@ -37,11 +38,17 @@ def broker_calls() -> BrokerCalls:
     """Compile or load the order engine, once per process."""
     one, two = (types.int64,), (types.int64, types.int64)
     return BrokerCalls(
+        external(_open_path, one),
         external(_start, one),
-        external(_trade_open, two),
+        external(_trade_bar, two),
         external(_trade_close, two),
         external(_finish, two),
     )
+
+
+def _open_path(frame: int) -> int:
+    open_path(simulation_at(frame))
+    return 0
 
 
 def _start(frame: int) -> int:
@@ -49,8 +56,8 @@ def _start(frame: int) -> int:
     return 0
 
 
-def _trade_open(frame: int, bar: int) -> int:
-    trade_open(simulation_at(frame), bar)
+def _trade_bar(frame: int, bar: int) -> int:
+    trade_bar(simulation_at(frame), bar)
     return 0
 
 

@@ -1,32 +1,46 @@
-"""The order book of a simulation: how a strategy's hooks put orders in and take them out."""
+"""The order book of a simulation: how orders enter, leave and are logged."""
 
 from __future__ import annotations
+
+import math
 
 from engine.compiled.kernel import inlined
 from engine.execution.layout import (
     ACTIVE,
     BOOK_FULL,
+    CANCELLED,
+    IMMEDIATE,
     NEXT_ID,
     ORDER_BAR,
     ORDER_CAPACITY,
     ORDER_EXPIRY,
-    ORDER_GROUP,
     ORDER_ID,
     ORDER_KIND,
     ORDER_LIMIT,
     ORDER_MODE,
+    ORDER_PARENT,
     ORDER_QUANTITY,
+    ORDER_ROWS,
     ORDER_STATE,
     ORDER_STOP,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
     ORDER_TAKE_PROFIT,
+    ORDER_WIDTH,
     PENDING,
+    RESTING,
+    SESSION_BARS,
     STATUS,
 )
 from engine.execution.state import Simulation
 
-__all__ = ["remove_order", "submit"]
+__all__ = ["cancel_children", "cancel_order", "find_order", "log_event", "remove_order", "submit"]
+
+# Time in force: bars an order stays in the book, or one of these.
+GOOD_TILL_CANCELLED = math.inf
+DAY = 0.0
+IMMEDIATE_OR_CANCEL = -1.0
+TIMES_IN_FORCE = {"gtc": GOOD_TILL_CANCELLED, "day": DAY, "ioc": IMMEDIATE_OR_CANCEL}
 
 
 @inlined
@@ -41,8 +55,7 @@ def submit(
     stop: float,
     take_profit: float,
     stop_loss: float,
-    expiry: float,
-    group: float,
+    tif: float,
 ) -> int:
     """Append an order to the book and return its number, from 1 on; 0 if the book is full."""
     slot = s.counts[PENDING]
@@ -62,19 +75,74 @@ def submit(
     order[ORDER_LIMIT] = limit
     order[ORDER_STOP] = stop
     order[ORDER_BAR] = bar
-    order[ORDER_EXPIRY] = expiry
-    order[ORDER_GROUP] = group
+    order[ORDER_PARENT] = 0.0
     order[ORDER_TAKE_PROFIT] = take_profit
     order[ORDER_STOP_LOSS] = stop_loss
-    order[ORDER_STATE] = 0.0
+    order[ORDER_STATE] = RESTING
+    if tif == IMMEDIATE_OR_CANCEL:
+        order[ORDER_STATE] = IMMEDIATE
+        order[ORDER_EXPIRY] = bar + 1
+    elif tif == DAY:
+        # The session of the first bar on which the order can fill.
+        session = s.rules[symbol, SESSION_BARS]
+        order[ORDER_EXPIRY] = math.floor((bar + 1) / session) * session + session - 1.0
+    else:
+        order[ORDER_EXPIRY] = bar + tif
     return number
 
 
 @inlined
+def find_order(s: Simulation, number: float) -> int:
+    """Return the slot of an order, or -1."""
+    for slot in range(s.counts[PENDING]):
+        if s.orders[slot, ORDER_ID] == number:
+            return slot
+    return -1
+
+
+@inlined
 def remove_order(s: Simulation, slot: int) -> None:
-    """Take the order in `slot` out of the book; the others keep their order."""
+    """Take the order in `slot` out of the book; the others keep their sequence."""
     last = s.counts[PENDING] - 1
     for index in range(slot, last):
-        for column in range(s.orders.shape[1]):
+        for column in range(ORDER_WIDTH):
             s.orders[index, column] = s.orders[index + 1, column]
     s.counts[PENDING] = last
+
+
+@inlined
+def cancel_order(s: Simulation, slot: int, bar: int, event: int) -> None:
+    """Log why the order in `slot` leaves the book unfilled, and remove it."""
+    log_event(s, slot, bar, event, 0.0, math.nan, 0.0)
+    remove_order(s, slot)
+
+
+@inlined
+def cancel_children(s: Simulation, parent: float, bar: int) -> None:
+    """Cancel what is left of the bracket of a closed lot."""
+    slot = 0
+    while slot < s.counts[PENDING]:
+        if s.orders[slot, ORDER_PARENT] == parent:
+            cancel_order(s, slot, bar, CANCELLED)
+        else:
+            slot += 1
+
+
+@inlined
+def log_event(
+    s: Simulation, slot: int, bar: int, event: int, units: float, price: float, commission: float
+) -> None:
+    """Write what happened to the order in `slot`, where the caller asked for a log."""
+    row = s.counts[ORDER_ROWS]
+    if row >= s.events.shape[0]:
+        return
+    s.counts[ORDER_ROWS] = row + 1
+    log, order = s.events[row], s.orders[slot]
+    log[0] = bar
+    log[1] = order[ORDER_ID]
+    log[2] = order[ORDER_SYMBOL]
+    log[3] = order[ORDER_KIND]
+    log[4] = event
+    log[5] = units
+    log[6] = price
+    log[7] = commission

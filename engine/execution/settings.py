@@ -69,6 +69,65 @@ class Slippage(_Settings):
     volume_cap: float = Field(default=1.0, gt=0)
 
 
+class PercentOfEquity(_Settings):
+    """Put `share` of equity into a new position."""
+
+    kind: Literal["percent_of_equity"] = "percent_of_equity"
+    share: float = Field(default=1.0, gt=0)
+
+
+class FixedQuantity(_Settings):
+    """Trade `units` every time."""
+
+    kind: Literal["fixed_quantity"] = "fixed_quantity"
+    units: float = Field(default=1.0, gt=0)
+
+
+class FixedRisk(_Settings):
+    """Lose `risk` of equity if the order's stop-loss fills at its price (Tharp, 1998)."""
+
+    kind: Literal["fixed_risk"] = "fixed_risk"
+    risk: float = Field(default=0.01, gt=0, lt=1)
+
+
+class Kelly(_Settings):
+    """Put `fraction` of the Kelly bet into a new position, at most `cap` of equity.
+
+    The bet ``W - (1 - W) / R`` (Kelly, 1956) uses the trades closed so far; before `trades` of
+    them, or while none has lost, the share is `fraction`.
+    """
+
+    kind: Literal["kelly"] = "kelly"
+    fraction: float = Field(default=0.5, gt=0, le=1)
+    trades: int = Field(default=20, ge=2)
+    cap: float = Field(default=1.0, gt=0)
+
+
+class EqualWeight(_Settings):
+    """Put `share` of equity, divided by the number of symbols, into a new position."""
+
+    kind: Literal["equal_weight"] = "equal_weight"
+    share: float = Field(default=1.0, gt=0)
+
+
+class VolatilityTarget(_Settings):
+    """Size a new position to an annual `volatility`, at most `cap` of equity.
+
+    The share is `volatility` over the realised volatility of the last `window` log returns.
+    """
+
+    kind: Literal["volatility_target"] = "volatility_target"
+    volatility: float = Field(default=0.15, gt=0)
+    window: int = Field(default=20, ge=2)
+    cap: float = Field(default=1.0, gt=0)
+
+
+Sizing = Annotated[
+    PercentOfEquity | FixedQuantity | FixedRisk | Kelly | EqualWeight | VolatilityTarget,
+    Field(discriminator="kind"),
+]
+
+
 def _named_instrument(value: Any) -> Any:
     if isinstance(value, str):
         if value not in INSTRUMENTS:
@@ -92,6 +151,16 @@ class Execution(_Settings):
         optimistic, at that very close.
     commission, slippage : Commission, Slippage
         Costs of a fill.
+    sizing : PercentOfEquity, FixedQuantity, FixedRisk, Kelly, EqualWeight or VolatilityTarget
+        Size of the positions that ``order.long()`` and ``order.short()`` open.
+    margin_interest : float
+        Annual rate on negative cash.
+    position_limit : float, optional
+        Largest position of a symbol, in units.
+    bracket_entry_bar : {"pessimistic", "next_bar"}
+        What a bracket does on the bar inside which a stop or limit order opened its position.
+        Pessimistic: the stop-loss fills if the bar touched it. Next bar: as backtesting.py, it
+        waits. A position opened at the open has its bracket at work at once in either case.
     instrument : Instrument or str
         Terms of every symbol not named in `instruments`; a string names a preset.
     instruments : dict of str to Instrument or str
@@ -102,10 +171,16 @@ class Execution(_Settings):
     fill: Literal["next_open", "same_close"] = "next_open"
     commission: Commission = Commission()
     slippage: Slippage = Slippage()
+    sizing: Sizing = PercentOfEquity()
+    margin_interest: float = Field(default=0.0, ge=0)
+    position_limit: float | None = Field(default=None, gt=0)
+    bracket_entry_bar: Literal["pessimistic", "next_bar"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
     instruments: dict[str, AnyInstrument] = {}
 
-    def rules(self, symbols: tuple[str, ...], bars_per_year: float) -> NDArray[np.float64]:
+    def rules(
+        self, symbols: tuple[str, ...], bars_per_year: float, bars_per_session: float = 1.0
+    ) -> NDArray[np.float64]:
         """Return the settings as numbers, shape (symbols, RULES_WIDTH).
 
         Raises
@@ -120,10 +195,22 @@ class Execution(_Settings):
             )
         rules = np.zeros((len(symbols), layout.RULES_WIDTH))
         for row, symbol in zip(rules, symbols, strict=True):
-            self._fill_row(row, self.instruments.get(symbol, self.instrument), bars_per_year)
+            self._fill_terms(row, self.instruments.get(symbol, self.instrument), bars_per_year)
+            self._fill_costs(row)
+            self._fill_sizing(row)
+            row[layout.SAME_CLOSE] = self.fill == "same_close"
+            row[layout.POSITION_CAP] = self.position_limit or np.inf
+            row[layout.ENTRY_BAR_RULE] = (
+                layout.PESSIMISTIC if self.bracket_entry_bar == "pessimistic" else layout.NEXT_BAR
+            )
+            row[layout.CASH_RATE] = self.margin_interest / bars_per_year
+            row[layout.BARS_PER_YEAR] = bars_per_year
+            row[layout.SESSION_BARS] = max(1.0, bars_per_session)
+            row[layout.INITIAL_CASH] = self.cash
         return rules
 
-    def _fill_row(self, row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:
+    @staticmethod
+    def _fill_terms(row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:
         row[layout.MULTIPLIER] = terms.multiplier
         row[layout.TICK] = terms.tick_size
         row[layout.LOT] = terms.lot_size
@@ -134,6 +221,8 @@ class Execution(_Settings):
         row[layout.SHORTABLE] = terms.shortable
         row[layout.BORROW_RATE] = terms.borrow_rate / bars_per_year
         row[layout.FUTURES] = terms.futures
+
+    def _fill_costs(self, row: NDArray[np.float64]) -> None:
         commission, slippage = self.commission, self.slippage
         maker = commission.rate if commission.maker_rate is None else commission.maker_rate
         row[layout.COMMISSION_PERCENT] = commission.rate
@@ -147,7 +236,22 @@ class Execution(_Settings):
         row[layout.SLIPPAGE_IMPACT] = slippage.impact
         row[layout.SLIPPAGE_VOLUME_CAP] = slippage.volume_cap
         row[layout.DAILY_VOLATILITY] = slippage.daily_volatility
-        row[layout.SAME_CLOSE] = self.fill == "same_close"
-        row[layout.POSITION_CAP] = np.inf
-        row[layout.BARS_PER_YEAR] = bars_per_year
-        row[layout.INITIAL_CASH] = self.cash
+
+    def _fill_sizing(self, row: NDArray[np.float64]) -> None:
+        sizing = self.sizing
+        row[layout.SIZING_CAP] = np.inf
+        if isinstance(sizing, PercentOfEquity):
+            row[layout.SIZING_KIND], row[layout.SIZING_VALUE] = layout.PERCENT, sizing.share
+        elif isinstance(sizing, FixedQuantity):
+            row[layout.SIZING_KIND], row[layout.SIZING_VALUE] = layout.FIXED, sizing.units
+        elif isinstance(sizing, FixedRisk):
+            row[layout.SIZING_KIND], row[layout.SIZING_VALUE] = layout.RISK, sizing.risk
+        elif isinstance(sizing, EqualWeight):
+            row[layout.SIZING_KIND], row[layout.SIZING_VALUE] = layout.EQUAL_WEIGHT, sizing.share
+        elif isinstance(sizing, Kelly):
+            row[layout.SIZING_KIND], row[layout.SIZING_VALUE] = layout.KELLY, sizing.fraction
+            row[layout.SIZING_WINDOW], row[layout.SIZING_CAP] = sizing.trades, sizing.cap
+        else:
+            row[layout.SIZING_KIND] = layout.VOLATILITY
+            row[layout.SIZING_VALUE] = sizing.volatility
+            row[layout.SIZING_WINDOW], row[layout.SIZING_CAP] = sizing.window, sizing.cap

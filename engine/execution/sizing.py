@@ -4,23 +4,80 @@ from __future__ import annotations
 
 import math
 
+from engine.compiled.elementary import log
 from engine.compiled.kernel import inlined
 from engine.execution.costs import slipped_price
 from engine.execution.layout import (
+    BARS_PER_YEAR,
     BY_PERCENT,
     BY_UNITS,
+    CLOSE_LOT,
     COMMISSION_FIXED,
     COMMISSION_PER_UNIT,
     COMMISSION_PERCENT,
+    ENTER,
+    EQUAL_WEIGHT,
+    FIXED,
+    INITIAL_FIXED,
+    INITIAL_RATE,
+    KELLY,
+    LOSSES,
+    LOST,
     LOT,
     MULTIPLIER,
-    REDUCE,
+    ORDER_MODE,
+    ORDER_QUANTITY,
+    ORDER_STOP_LOSS,
+    ORDER_SYMBOL,
+    PERCENT,
+    RISK,
+    SIZING_CAP,
+    SIZING_KIND,
+    SIZING_VALUE,
+    SIZING_WINDOW,
     TO_UNITS,
+    TRADES,
     UNITS,
+    VOLATILITY,
+    WINS,
+    WON,
 )
 from engine.execution.state import Simulation
 
-__all__ = ["affordable_units", "round_to_lot", "units_of"]
+__all__ = ["round_to_lot", "units_of"]
+
+
+@inlined
+def units_of(
+    s: Simulation, slot: int, equity: float, reference: float, volume: float, decided: int
+) -> float:
+    """Signed units of the order in `slot`, filling around price `reference`.
+
+    A target in percent of `equity` is the largest whole position whose cost, commission
+    included, does not exceed that share of equity. `decided` is the last bar that the decision
+    could see.
+    """
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    mode = int(order[ORDER_MODE])
+    quantity = order[ORDER_QUANTITY]
+    held = s.positions[symbol, UNITS]
+    if mode == BY_UNITS:
+        return round_to_lot(s, symbol, quantity)
+    if mode == TO_UNITS:
+        return round_to_lot(s, symbol, quantity - held) if quantity != 0.0 else -held
+    if mode == CLOSE_LOT:
+        return quantity
+    if mode == BY_PERCENT:
+        side = 1.0 if quantity > 0.0 else -1.0
+        return side * _affordable(s, symbol, side, abs(quantity) * equity, reference, volume)
+    if mode == ENTER:
+        if held * quantity > 0.0:
+            return 0.0
+        stop = order[ORDER_STOP_LOSS]
+        units = _sized(s, symbol, quantity, stop, equity, reference, volume, decided)
+        return units - held
+    return _to_percent(s, symbol, quantity, equity, reference, volume)
 
 
 @inlined
@@ -33,7 +90,27 @@ def round_to_lot(s: Simulation, symbol: int, units: float) -> float:
 
 
 @inlined
-def affordable_units(
+def _to_percent(
+    s: Simulation, symbol: int, fraction: float, equity: float, reference: float, volume: float
+) -> float:
+    held = s.positions[symbol, UNITS]
+    if fraction == 0.0:
+        return -held
+    each = reference * s.rules[symbol, MULTIPLIER]
+    change = fraction * equity - held * each
+    side = 1.0 if change > 0.0 else -1.0
+    if held * side >= 0.0:
+        return side * _affordable(s, symbol, side, abs(change), reference, volume)
+    if held * fraction > 0.0:
+        # A smaller position on the same side: trade down to the target.
+        return round_to_lot(s, symbol, change / each)
+    # Through zero: close what is held, then open the target on the other side.
+    opened = _affordable(s, symbol, side, abs(fraction) * equity, reference, volume)
+    return -held + side * opened
+
+
+@inlined
+def _affordable(
     s: Simulation, symbol: int, side: float, budget: float, reference: float, volume: float
 ) -> float:
     """Most units that `budget` buys at the slipped price, commission included."""
@@ -44,51 +121,78 @@ def affordable_units(
     for _ in range(2):
         each = abs(price) * rules[symbol, MULTIPLIER] * (1.0 + rules[symbol, COMMISSION_PERCENT])
         each += rules[symbol, COMMISSION_PER_UNIT]
-        if each <= 0.0:
-            return 0.0
         units = max(0.0, budget - rules[symbol, COMMISSION_FIXED]) / each
         price = slipped_price(s, symbol, side * units, reference, volume)
     return round_to_lot(s, symbol, units)
 
 
 @inlined
-def units_of(
+def _sized(
     s: Simulation,
     symbol: int,
-    mode: int,
-    quantity: float,
+    side: float,
+    stop: float,
     equity: float,
     reference: float,
     volume: float,
+    decided: int,
 ) -> float:
-    """Signed units of an order filling around price `reference`.
+    """Signed units of a new position by the sizing rule of the settings."""
+    rules = s.rules[symbol]
+    kind, value = rules[SIZING_KIND], rules[SIZING_VALUE]
+    worth = abs(reference) * rules[MULTIPLIER]
+    # Share of equity that the position's notional may reach.
+    each = rules[INITIAL_RATE] * worth + rules[INITIAL_FIXED]
+    most = worth / each if each > 0.0 else math.inf
+    if kind == FIXED:
+        return round_to_lot(s, symbol, side * value)
+    if kind == RISK:
+        risk = abs(reference - stop) * rules[MULTIPLIER]
+        units = value * equity / risk
+        if units * worth > most * equity:
+            units = _affordable(s, symbol, side, most * equity, reference, volume)
+        return round_to_lot(s, symbol, side * units)
+    share = value
+    if kind == KELLY:
+        share = _kelly_share(s, value, rules[SIZING_WINDOW])
+    elif kind == EQUAL_WEIGHT:
+        share = value / s.positions.shape[0]
+    elif kind == VOLATILITY:
+        share = value / _volatility(s, symbol, int(rules[SIZING_WINDOW]), decided)
+    if share != share:
+        return math.nan
+    if kind != PERCENT:
+        share = min(share, rules[SIZING_CAP])
+    budget = min(share, most) * equity
+    return side * _affordable(s, symbol, side, budget, reference, volume)
 
-    A target in percent of `equity` is the largest whole position whose cost, commission
-    included, does not exceed that share of equity.
+
+@inlined
+def _kelly_share(s: Simulation, fraction: float, least: float) -> float:
+    """Fraction of the Kelly bet ``W - (1 - W) / R`` of the trades closed so far (Kelly, 1956).
+
+    ``W`` is the share of winners and ``R`` mean win over mean loss; before `least` trades are
+    closed the share is `fraction` itself.
     """
-    held = s.positions[symbol, UNITS]
-    if mode == BY_UNITS:
-        return round_to_lot(s, symbol, quantity)
-    if mode == TO_UNITS:
-        return round_to_lot(s, symbol, quantity - held)
-    if mode == REDUCE:
-        if held * quantity >= 0.0:
-            return 0.0
-        return quantity if abs(quantity) < abs(held) else -held
-    if mode == BY_PERCENT:
-        side = 1.0 if quantity > 0.0 else -1.0
-        return side * affordable_units(s, symbol, side, abs(quantity) * equity, reference, volume)
-    value = held * reference * s.rules[symbol, MULTIPLIER]
-    change = quantity * equity - value
-    side = 1.0 if change > 0.0 else -1.0
-    if quantity == 0.0:
-        return -held
-    if held * side >= 0.0:
-        return side * affordable_units(s, symbol, side, abs(change), reference, volume)
-    if held * quantity > 0.0:
-        # A smaller position on the same side: sell down to the target.
-        return round_to_lot(s, symbol, change / (reference * s.rules[symbol, MULTIPLIER]))
-    # Through zero: close what is held, then open the target on the other side.
-    return -held + side * affordable_units(
-        s, symbol, side, abs(quantity) * equity, reference, volume
-    )
+    trades, wins, losses = s.counts[TRADES], s.counts[WINS], s.counts[LOSSES]
+    if trades < least or losses == 0:
+        return fraction
+    if wins == 0:
+        return 0.0
+    won = wins / trades
+    ratio = (s.account[WON] / wins) / (-s.account[LOST] / losses)
+    return max(0.0, fraction * (won - (1.0 - won) / ratio))
+
+
+@inlined
+def _volatility(s: Simulation, symbol: int, window: int, decided: int) -> float:
+    """Annual standard deviation of the last `window` log returns; NaN before there are as many."""
+    if decided < window:
+        return math.nan
+    total = squares = 0.0
+    for bar in range(decided - window + 1, decided + 1):
+        change = log(s.path[symbol, 3, bar] / s.path[symbol, 3, bar - 1])
+        total += change
+        squares += change * change
+    variance = (squares - total * total / window) / (window - 1)
+    return math.sqrt(max(variance, 0.0) * s.rules[symbol, BARS_PER_YEAR])

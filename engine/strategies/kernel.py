@@ -46,7 +46,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
     decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
     on_start, on_bar, on_finish = hooks.on_start, hooks.on_bar, hooks.on_finish
     fill_row = hooks.fill_row
-    begin, trade_open, trade_close, finish = broker
+    open_path, start, trade_bar, trade_close, finish = broker
 
     @inlined
     def simulate(
@@ -56,7 +56,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         row_of: NDArray[np.int64],
         out: NDArray[np.float64],
     ) -> None:
-        begin(frame)
+        start(frame)
         s = simulation_at(frame)
         p = decode(parameters)
         r = rows_of(row_of)
@@ -65,7 +65,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         last = s.path.shape[2] - 1
         for t in range(last + 1):
             if s.counts[ACTIVE] != 0:
-                trade_open(frame, t)
+                trade_bar(frame, t)
             state = on_bar(t, s, p, r, values, state)
             if same_close and s.counts[PENDING] != 0:
                 trade_close(frame, t)
@@ -88,6 +88,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         address: int = address_of(frame)
         for path in range(values.shape[0]):
             frame[0] = address_of(values[path])
+            open_path(address)
             for row in range(plans.shape[0]):
                 fill_row(address, address_of(plans[row]), address_of(rows[row]))
             s = simulation_at(address)

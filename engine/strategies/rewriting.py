@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.execution import handles
+from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies.parameters import Choice
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.strategy import Strategy
@@ -358,8 +359,20 @@ class _Rewriter(ast.NodeTransformer):
             ) from error
         arguments = [self.visit(argument) for argument in node.args]
         named = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
+        for keyword in named:
+            if keyword.arg == "tif":
+                keyword.value = self._time_in_force(keyword.value)
         head = [_load("mc_s"), _load("mc_t"), symbol]
         return ast.Call(_load(f"mc_order_{method}"), [*head, *arguments], named)
+
+    def _time_in_force(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value not in TIMES_IN_FORCE:
+                raise self.source.error(
+                    node, f"tif: found {node.value!r}, allowed {', '.join(TIMES_IN_FORCE)} or bars"
+                )
+            return ast.Constant(TIMES_IN_FORCE[node.value])
+        return node
 
     def _crossing(self, node: ast.Call, above: bool) -> ast.expr:
         if len(node.args) != 2 or node.keywords:

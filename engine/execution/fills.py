@@ -1,0 +1,210 @@
+"""The fill of one order: its size, the checks it must pass, its price and its children."""
+
+from __future__ import annotations
+
+import math
+
+from engine.compiled.kernel import inlined
+from engine.execution.costs import commission_of, slipped_price
+from engine.execution.layout import (
+    AT_CLOSE,
+    AT_OPEN,
+    BORN_OF_LIMIT,
+    BORN_OF_STOP,
+    BUYING_POWER,
+    BY_UNITS,
+    CANCELLED,
+    CASH,
+    CLOSE_LOT,
+    FILLED,
+    FORCED,
+    HALTED,
+    INITIAL_FIXED,
+    INITIAL_RATE,
+    INSIDE_BY_LIMIT,
+    INSIDE_BY_STOP,
+    INVALID,
+    LIMIT,
+    MULTIPLIER,
+    NOT_SHORTABLE,
+    ORDER_ID,
+    ORDER_KIND,
+    ORDER_MODE,
+    ORDER_PARENT,
+    ORDER_QUANTITY,
+    ORDER_STATE,
+    ORDER_STOP_LOSS,
+    ORDER_SYMBOL,
+    ORDER_TAKE_PROFIT,
+    PENDING,
+    POSITION_CAP,
+    POSITION_LIMIT,
+    REFUSED,
+    REJECTED,
+    RESTING,
+    SHORTABLE,
+    SIZE_BELOW_LOT,
+    STOP,
+    UNITS,
+)
+from engine.execution.ledger import book_fill
+from engine.execution.orders import GOOD_TILL_CANCELLED, log_event, remove_order, submit
+from engine.execution.sizing import units_of
+from engine.execution.state import Simulation
+
+__all__ = ["fill_order"]
+
+
+@inlined
+def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
+    """Fill or reject the order in `slot` at price `reference` and take it out of the book.
+
+    Parameters
+    ----------
+    reference : float
+        The price before slippage.
+    moment : int
+        AT_OPEN, INSIDE_BY_STOP, INSIDE_BY_LIMIT or AT_CLOSE.
+    """
+    order = s.orders[slot]
+    number = order[ORDER_ID]
+    symbol = int(order[ORDER_SYMBOL])
+    mode = int(order[ORDER_MODE])
+    field = 3 if moment == AT_CLOSE else 0
+    equity = _equity_with(s, symbol, reference, field, bar)
+    volume = s.path[symbol, 4, bar]
+    resting_limit = order[ORDER_KIND] == LIMIT
+    units = units_of(s, slot, equity, reference, volume, bar - (moment != AT_CLOSE))
+    price = reference
+    if not resting_limit:
+        price = slipped_price(s, symbol, units, reference, volume)
+    maker = resting_limit and moment == INSIDE_BY_LIMIT
+    commission = commission_of(s, symbol, units, price, maker)
+    if units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not _wants_units(s, slot):
+        log_event(s, slot, bar, CANCELLED, 0.0, math.nan, 0.0)
+        remove_order(s, slot)
+        return
+    reason = _objection(s, slot, units, price, reference, commission, equity, field, bar)
+    if reason >= 0:
+        s.counts[REJECTED + reason] += 1
+        log_event(s, slot, bar, REFUSED + reason, units, math.nan, 0.0)
+        remove_order(s, slot)
+        return
+    log_event(s, slot, bar, FILLED, units, price, commission)
+    take_profit, stop_loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
+    parent = order[ORDER_PARENT] if mode == CLOSE_LOT else 0.0
+    remove_order(s, slot)
+    inside = moment in (INSIDE_BY_STOP, INSIDE_BY_LIMIT)
+    opened = book_fill(
+        s,
+        symbol,
+        units,
+        price,
+        reference,
+        commission,
+        bar,
+        bar + (moment == AT_CLOSE),
+        bar + (moment != AT_OPEN),
+        number,
+        parent,
+    )
+    if opened == 0.0:
+        return
+    state = RESTING
+    if inside:
+        state = BORN_OF_STOP if moment == INSIDE_BY_STOP else BORN_OF_LIMIT
+    if stop_loss == stop_loss:
+        _add_child(s, symbol, STOP, -opened, math.nan, stop_loss, bar, number, state)
+    if take_profit == take_profit:
+        _add_child(s, symbol, LIMIT, -opened, take_profit, math.nan, bar, number, state)
+
+
+@inlined
+def _add_child(
+    s: Simulation,
+    symbol: int,
+    kind: int,
+    units: float,
+    limit: float,
+    stop: float,
+    bar: int,
+    parent: float,
+    state: int,
+) -> None:
+    nan = math.nan
+    number = submit(
+        s, bar, symbol, kind, CLOSE_LOT, units, limit, stop, nan, nan, GOOD_TILL_CANCELLED
+    )
+    if number > 0:
+        child = s.orders[s.counts[PENDING] - 1]
+        child[ORDER_PARENT] = parent
+        child[ORDER_STATE] = state
+
+
+@inlined
+def _equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) -> float:
+    """Equity with `symbol` at `price` and the others at the open or close of `bar`."""
+    equity = s.account[CASH]
+    for other in range(s.positions.shape[0]):
+        units = s.positions[other, UNITS]
+        if units != 0.0:
+            at = price if other == symbol else s.path[other, field, bar]
+            equity += units * s.rules[other, MULTIPLIER] * at
+    return equity
+
+
+@inlined
+def _wants_units(s: Simulation, slot: int) -> bool:
+    """Whether the order asks for a trade, so that a size of zero is a rejection."""
+    order = s.orders[slot]
+    mode = int(order[ORDER_MODE])
+    if mode == BY_UNITS:
+        return True
+    held = s.positions[int(order[ORDER_SYMBOL]), UNITS]
+    return order[ORDER_QUANTITY] != 0.0 and held == 0.0 and mode != CLOSE_LOT
+
+
+@inlined
+def _objection(
+    s: Simulation,
+    slot: int,
+    units: float,
+    price: float,
+    reference: float,
+    commission: float,
+    equity: float,
+    field: int,
+    bar: int,
+) -> int:
+    """Return the reason to reject a fill, or -1."""
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    if order[ORDER_STATE] == FORCED:
+        return -1
+    if not (math.isfinite(units) and math.isfinite(price)):
+        return INVALID
+    if units == 0.0:
+        return SIZE_BELOW_LOT if order[ORDER_QUANTITY] != 0.0 else INVALID
+    held = s.positions[symbol, UNITS]
+    after = held + units
+    if abs(after) <= abs(held) and after * held >= 0.0:
+        return -1
+    if equity <= 0.0:
+        return HALTED
+    terms = s.rules[symbol]
+    if after < 0.0 and terms[SHORTABLE] == 0.0:
+        return NOT_SHORTABLE
+    if abs(after) > terms[POSITION_CAP]:
+        return POSITION_LIMIT
+    margin = 0.0
+    for other in range(s.positions.shape[0]):
+        rules = s.rules[other]
+        size = abs(after) if other == symbol else abs(s.positions[other, UNITS])
+        at = reference if other == symbol else s.path[other, field, bar]
+        each = rules[INITIAL_RATE] * abs(at) * rules[MULTIPLIER] + rules[INITIAL_FIXED]
+        margin += size * each
+    cost = abs(units) * abs(price - reference) * terms[MULTIPLIER] + commission
+    # An order sized to the last cent must not fail by rounding.
+    if margin > (equity - cost) * (1.0 + 1e-12):
+        return BUYING_POWER
+    return -1

@@ -1,0 +1,159 @@
+"""Whether and at what price a bar fills an order.
+
+The path inside a bar is unknown, so a bar is worked in a fixed sequence that never flatters the
+account: what fills at the open, then stops, then limits. A bar that touches both sides of a
+bracket therefore takes the stop.
+"""
+
+from __future__ import annotations
+
+import math
+
+from engine.compiled.kernel import inlined
+from engine.execution.layout import (
+    BORN_OF_LIMIT,
+    BORN_OF_STOP,
+    ENTRY_BAR_RULE,
+    IMMEDIATE,
+    LIMIT,
+    MARKET,
+    MULTIPLIER,
+    ORDER_KIND,
+    ORDER_LIMIT,
+    ORDER_MODE,
+    ORDER_PARENT,
+    ORDER_QUANTITY,
+    ORDER_STATE,
+    ORDER_STOP,
+    ORDER_SYMBOL,
+    PENDING,
+    PESSIMISTIC,
+    STOP,
+    STOP_LIMIT,
+    TO_PERCENT,
+    TO_UNITS,
+    UNITS,
+)
+from engine.execution.ledger import equity_at
+from engine.execution.state import Simulation
+
+__all__ = ["born_stop_price", "limit_price", "opening_price", "stop_price"]
+
+
+@inlined
+def opening_price(s: Simulation, slot: int, bar: int) -> float:
+    """Price at which the order fills at the open of `bar`, else NaN.
+
+    Market orders fill there; so do limits and stops that the open has already passed. A
+    stop-limit that the open triggers becomes a limit.
+    """
+    order = s.orders[slot]
+    at = s.path[int(order[ORDER_SYMBOL]), 0, bar]
+    kind = order[ORDER_KIND]
+    if kind == MARKET:
+        return at
+    buys = _buys(s, slot, bar)
+    if kind in (STOP, STOP_LIMIT):
+        stop = order[ORDER_STOP]
+        if (at < stop) if buys else (at > stop):
+            return math.nan
+        if kind == STOP:
+            return at
+        order[ORDER_KIND] = LIMIT
+    limit = order[ORDER_LIMIT]
+    return at if ((at <= limit) if buys else (at >= limit)) else math.nan
+
+
+@inlined
+def stop_price(s: Simulation, slot: int, bar: int) -> float:
+    """Price at which the range of `bar` fills a stop or stop-limit order, else NaN.
+
+    A stop-limit whose limit lies before its stop rests as a limit from the next bar on: the bar
+    may have been at the limit before it was at the stop.
+    """
+    order = s.orders[slot]
+    kind = order[ORDER_KIND]
+    if kind != STOP and kind != STOP_LIMIT:
+        return math.nan
+    state = order[ORDER_STATE]
+    if state in (BORN_OF_LIMIT, IMMEDIATE):
+        return math.nan
+    symbol = int(order[ORDER_SYMBOL])
+    if state == BORN_OF_STOP and s.rules[symbol, ENTRY_BAR_RULE] != PESSIMISTIC:
+        return math.nan
+    return _touched_stop(s, slot, bar)
+
+
+@inlined
+def limit_price(s: Simulation, slot: int, bar: int) -> float:
+    """Price at which the range of `bar` fills a limit order, else NaN.
+
+    A take-profit born of a stop entry inside this bar fills if the stop-loss was not touched:
+    the price then passed the entry on its way to the target. One born of a limit entry waits.
+    """
+    order = s.orders[slot]
+    state = order[ORDER_STATE]
+    if order[ORDER_KIND] != LIMIT or state in (BORN_OF_LIMIT, IMMEDIATE):
+        return math.nan
+    if state == BORN_OF_STOP and _sibling_stop_touched(s, slot, bar):
+        return math.nan
+    symbol = int(order[ORDER_SYMBOL])
+    limit = order[ORDER_LIMIT]
+    if _buys(s, slot, bar):
+        return limit if s.path[symbol, 2, bar] <= limit else math.nan
+    return limit if s.path[symbol, 1, bar] >= limit else math.nan
+
+
+@inlined
+def born_stop_price(s: Simulation, slot: int, bar: int) -> float:
+    """Price at which `bar` fills a stop-loss born of a limit entry inside it, else NaN."""
+    order = s.orders[slot]
+    if order[ORDER_KIND] != STOP or order[ORDER_STATE] != BORN_OF_LIMIT:
+        return math.nan
+    if s.rules[int(order[ORDER_SYMBOL]), ENTRY_BAR_RULE] != PESSIMISTIC:
+        return math.nan
+    return _touched_stop(s, slot, bar)
+
+
+@inlined
+def _touched_stop(s: Simulation, slot: int, bar: int) -> float:
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    stop = order[ORDER_STOP]
+    buys = _buys(s, slot, bar)
+    if (s.path[symbol, 1, bar] < stop) if buys else (s.path[symbol, 2, bar] > stop):
+        return math.nan
+    if order[ORDER_KIND] == STOP:
+        return stop
+    order[ORDER_KIND] = LIMIT
+    limit = order[ORDER_LIMIT]
+    if (stop <= limit) if buys else (stop >= limit):
+        return stop
+    # Reached the stop, not known to have come back to the limit: a limit from the next bar on.
+    order[ORDER_STATE] = BORN_OF_LIMIT
+    return math.nan
+
+
+@inlined
+def _sibling_stop_touched(s: Simulation, slot: int, bar: int) -> bool:
+    parent = s.orders[slot, ORDER_PARENT]
+    for other in range(s.counts[PENDING]):
+        order = s.orders[other]
+        if order[ORDER_PARENT] == parent and order[ORDER_KIND] == STOP:
+            return _touched_stop(s, other, bar) == order[ORDER_STOP]
+    return False
+
+
+@inlined
+def _buys(s: Simulation, slot: int, bar: int) -> bool:
+    """Whether a limit or stop order buys; a target is compared with what is held."""
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    quantity = order[ORDER_QUANTITY]
+    mode = order[ORDER_MODE]
+    if mode == TO_UNITS:
+        return quantity > s.positions[symbol, UNITS]
+    if mode == TO_PERCENT:
+        held = s.positions[symbol, UNITS] * s.rules[symbol, MULTIPLIER] * s.path[symbol, 0, bar]
+        return quantity * equity_at(s, 0, bar) > held
+    return quantity > 0.0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import inlined, kernel
-from engine.compiled.elementary import exp, log_fast
+from engine.compiled.elementary import exp
 from engine.randomness import GROUP, Stream, fill_uniforms, words
+from engine.sources.bridge import group_extremes
 from engine.sources.shocks import antithetic_sign, stream_path
 
 __all__ = ["shape_bars"]
@@ -34,11 +33,11 @@ def shape_bars(
     """Turn a model kernel's rows into bars, in place.
 
     On entry the close row holds the log of the close over the start price and, for `ohlc`, the
-    open row the variance of the log return inside the bar.
+    open row the variance of the log return inside the bar, or a negative number where the model
+    has written log high and low itself.
     """
     steps = out.shape[3]
-    high_u = np.empty(GROUP)
-    low_u = np.empty(GROUP)
+    room = np.empty((6, GROUP))
     for n in range(seeds.size):
         path = stream_path(path_ids[n], antithetic)
         sign = antithetic_sign(path_ids[n], antithetic)
@@ -54,10 +53,10 @@ def shape_bars(
                 lows = out[n, s, 2, first : first + count]
                 closes = out[n, s, 3, first : first + count]
                 if ohlc:
-                    fill_uniforms(high_u, seeds[n], stream, path, np.uint64(group))
-                    fill_uniforms(low_u, seeds[n], stream + np.uint64(1), path, np.uint64(group))
+                    fill_uniforms(room[0], seeds[n], stream, path, np.uint64(group))
+                    fill_uniforms(room[1], seeds[n], stream + np.uint64(1), path, np.uint64(group))
                     last = closes[count - 1]
-                    _extremes(level, opens, closes, high_u, low_u, sign, highs, lows)
+                    _extremes(level, opens, closes, sign, room, highs, lows)
                     level = last
                     for i in range(count):
                         highs[i] = start[s] * exp(highs[i])
@@ -81,19 +80,32 @@ def _extremes(
     level: float,
     variances: NDArray[np.float64],
     levels: NDArray[np.float64],
-    high_u: NDArray[np.float64],
-    low_u: NDArray[np.float64],
     sign: float,
+    room: NDArray[np.float64],
     highs: NDArray[np.float64],
     lows: NDArray[np.float64],
 ) -> None:
-    for i in range(levels.size):
-        before = level if i == 0 else levels[i - 1]
-        move = sign * (levels[i] - before)
-        up = 0.5 * (move + math.sqrt(move * move - 2.0 * variances[i] * log_fast(high_u[i])))
-        down = 0.5 * (move - math.sqrt(move * move - 2.0 * variances[i] * log_fast(low_u[i])))
-        highs[i] = before + (up if sign > 0 else -down)
-        lows[i] = before + (down if sign > 0 else -up)
+    """Write log high and low; `room` holds two rows of uniforms and has four more to work in.
+
+    A negative variance marks a bar whose extremes the model has written itself. The extremes of
+    the second path of an antithetic pair are those of the mirrored bar, mirrored.
+    """
+    count = levels.size
+    for i in range(256):
+        room[2, i] = 0.0
+        room[3, i] = 0.0
+    room[2, 0] = sign * (levels[0] - level)
+    for i in range(1, count):
+        room[2, i] = sign * (levels[i] - levels[i - 1])
+    for i in range(count):
+        room[3, i] = variances[i]
+    group_extremes(room[2], room[3], room[0], room[1], room[4], room[5])
+    before = level
+    for i in range(count):
+        if variances[i] >= 0.0:
+            highs[i] = before + (room[0, i] if sign > 0.0 else -room[1, i])
+            lows[i] = before + (room[1, i] if sign > 0.0 else -room[0, i])
+        before = levels[i]
 
 
 @inlined

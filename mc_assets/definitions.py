@@ -32,7 +32,6 @@ defs = dg.Definitions(
         reports.reports,
         warehouse.warehouse,
     ],
-    asset_checks=[*bars.checks, *calibrations.checks, *simulations.checks],
     jobs=schedules.jobs,
     schedules=schedules.schedules,
     resources={"laboratory": Laboratory.from_project(Project.from_environment())},

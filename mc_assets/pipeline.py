@@ -1,22 +1,34 @@
 """The whole way from bars to reports, as Dagster runs in this process.
 
-`mc run` without a study and the end-to-end tests use it; the UI and the schedules launch the
-same assets by themselves.
+`mc run`, `mc ingest` and `mc calibrate` use it, and so do the end-to-end tests; the UI and the
+schedules launch the same assets by themselves.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
 
-import dagster as dg
-
-from mc_assets.instance import open_instance, using_dagster_home
 from mc_assets.project import Project
 
-__all__ = ["PipelineError", "Step", "StepResult", "plan", "run_all", "run_step"]
+if TYPE_CHECKING:
+    import dagster as dg
+
+__all__ = [
+    "PipelineError",
+    "Step",
+    "all_steps",
+    "bar_steps",
+    "calibration_steps",
+    "run_pipeline",
+    "run_step",
+    "study_steps",
+]
 
 
 class PipelineError(ValueError):
@@ -41,51 +53,198 @@ class Step:
     assets: Sequence[str]
     partitions: tuple[str, str] | None = None
 
+    def summary(self, numbers: dict[str, float]) -> str:
+        """Say in a few words what a finished run made, ending in a comma."""
+        words = []
+        for name in ("row_count", "quarantined", "failed"):
+            if numbers.get(name):
+                words.append(f"{numbers[name]:,.0f} {name.replace('row_count', 'rows')}")
+        return "".join(f"{word}, " for word in words)
 
-@dataclass(frozen=True)
-class StepResult:
-    """What a step did and how long it took."""
 
-    step: Step
-    seconds: float
-    metadata: dict[str, dict[str, object]] = field(default_factory=dict)
+def all_steps(project: Project) -> Iterator[Step]:
+    """Yield the steps from raw bars to the warehouse, for every series and study.
+
+    A generator, because the as-of date of the calibrations is the newest bar's, which is known
+    once the bars are there.
+    """
+    from mc_assets.market_data import load_series
+
+    keys = load_series(project.series).keys
+    yield from bar_steps(project, keys)
+    yield from calibration_steps(project, keys)
+    yield from study_steps(project, list(project.study_files))
 
 
-def plan(project: Project, *, studies: Sequence[str] | None = None) -> list[Step]:
-    """Steps from raw bars to reports for every series and study of a project.
+def bar_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
+    """Yield a step per series: its raw and its canonical bars, all years."""
+    from mc_assets.market_data import load_series, series_years
+
+    config = load_series(project.series)
+    for key in keys:
+        years = series_years(config, key)
+        yield Step(
+            f"bars of {key}, {years[0]} to {years[-1]}",
+            ["raw_bars", "bars"],
+            (f"{key}|{years[0]}", f"{key}|{years[-1]}"),
+        )
+
+
+def calibration_steps(
+    project: Project, keys: Sequence[str], *, as_of: date | None = None
+) -> Iterator[Step]:
+    """Yield the steps that calibrate series as of a date, by default that of their newest bar."""
+    from mc_assets.market_data import load_series
+
+    order = load_series(project.series).keys
+    dates: dict[date, list[str]] = {}
+    for key in keys:
+        dates.setdefault(as_of or _newest_bar(project, key), []).append(key)
+    for day, together in dates.items():
+        for first, last in _runs_of(order, together):
+            names = " to ".join(dict.fromkeys((first, last)))
+            yield Step(
+                f"calibrations of {names} as of {day}",
+                ["calibrations"],
+                (f"{day}|{first}", f"{day}|{last}"),
+            )
+
+
+def study_steps(project: Project, names: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps from simulations to the warehouse for studies of the studies folder."""
+    from mc_assets.defs.partitions import SEED_BLOCKS
+
+    for name in names:
+        last = f"{SEED_BLOCKS - 1:02d}"
+        yield Step(f"study {name}", ["simulations"], (f"00|{name}", f"{last}|{name}"))
+    order = list(project.study_files)
+    for first, end in _runs_of(order, names):
+        names_between = " to ".join(dict.fromkeys((first, end)))
+        yield Step(
+            f"statistics and reports of {names_between}", ["statistics", "reports"], (first, end)
+        )
+    yield Step("warehouse", ["warehouse"])
+
+
+def run_pipeline(
+    project: Project,
+    steps: Iterable[Step],
+    *,
+    before: Callable[[Step], None] | None = None,
+    after: Callable[[Step, dict[str, float], float], None] | None = None,
+) -> None:
+    """Run steps in order.
 
     Parameters
     ----------
     project : Project
-        Where the series file and the studies lie.
-    studies : sequence of str, optional
-        Names of the studies to run; all by default.
-    """
-    from mc_assets.defs.partitions import SEED_BLOCKS
-    from mc_assets.market_data import load_series, series_years
+        Where everything lies.
+    steps : iterable of Step
+        What to run.
+    before : callable, optional
+        Called with each step before it runs.
+    after : callable, optional
+        Called with each step, the numbers it reported and the seconds it took.
 
-    config = load_series(project.series)
-    steps = []
-    for key in config.keys:
-        years = series_years(config, key)
-        steps.append(
-            Step(
-                f"bars of {key}, {years[0]}–{years[-1]}",
-                ["raw_bars", "bars"],
-                (f"{key}|{years[0]}", f"{key}|{years[-1]}"),
-            )
+    Raises
+    ------
+    PipelineError
+        If a step fails; gives the reason. Steps before it keep what they made.
+    """
+    from mc_assets.instance import open_instance, using_dagster_home
+
+    with using_dagster_home(project), open_instance(project) as instance:
+        for step in steps:
+            if before is not None:
+                before(step)
+            begin = time.perf_counter()
+            numbers = run_step(step, instance)
+            if after is not None:
+                after(step, numbers, time.perf_counter() - begin)
+
+
+def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
+    """Run one step in this process; return the totals that its last asset reported.
+
+    Raises
+    ------
+    PipelineError
+        If it fails.
+    """
+    import dagster as dg
+
+    from mc_assets.definitions import defs
+    from mc_assets.defs.partitions import batch_tags
+
+    job = defs.resolve_implicit_global_asset_job_def()
+    with _quiet_logs():
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(name) for name in step.assets],
+            tags=batch_tags(*step.partitions) if step.partitions else None,
+            raise_on_error=False,
         )
-    as_of = f"{last_session(project)}"
-    steps.append(
-        Step(
-            f"calibrations as of {as_of}",
-            ["calibrations"],
-            (f"{as_of}|{config.keys[0]}", f"{as_of}|{config.keys[-1]}"),
-        )
-    )
-    names = list(project.study_files) if studies is None else list(studies)
-    for name in names:
-        steps.append(
-            Step(f"study {name}", ["simulations"], (f"00|{name}", f"{SEED_BLOCKS - 1:02d}|{name}"))
-        )
-    return steps
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR:
+            raise PipelineError((evaluation.description or evaluation.check_name).split("\n")[0])
+    if not result.success:
+        raise PipelineError(_reason(result))
+    return _totals(result, dg.AssetKey(step.assets[-1]))
+
+
+def _totals(result: dg.ExecuteInProcessResult, asset: dg.AssetKey) -> dict[str, float]:
+    """Sum the numbers that an asset reported, over the partitions of a run."""
+    totals: dict[str, float] = {}
+    for event in result.get_asset_materialization_events():
+        if event.asset_key != asset:
+            continue
+        for name, entry in event.materialization.metadata.items():
+            if isinstance(entry.value, int | float):
+                word = name.removeprefix("dagster/").removeprefix("partition_")
+                totals[word] = totals.get(word, 0.0) + float(entry.value)
+    return totals
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """Say why a run failed: the message of the innermost exception of its first failed step."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return error.message.partition(": ")[2].strip() or error.message.strip()
+    return f"run {result.run_id} failed; `mc ui` shows its log"
+
+
+def _newest_bar(project: Project, key: str) -> date:
+    from mc_assets.market_data import BarStore
+
+    symbol, _, timeframe = key.rpartition("@")
+    newest: date = BarStore(project.data).read(symbol, timeframe)["timestamp"][-1].date()
+    return newest
+
+
+def _runs_of(order: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield first and last of each unbroken run of `keys` in `order`: one Dagster range each."""
+    start: str | None = None
+    previous = ""
+    for key in order:
+        if key in keys:
+            start = start or key
+            previous = key
+        elif start is not None:
+            yield start, previous
+            start = None
+    if start is not None:
+        yield start, previous
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Keep Dagster's event stream out of the terminal; the UI shows it."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

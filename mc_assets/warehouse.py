@@ -5,6 +5,7 @@ Readers keep the file they opened, so they never block the nightly run, nor it t
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -39,9 +40,9 @@ class PublishedTable:
 def publish_warehouse(project: Project) -> list[PublishedTable]:
     """Build every table of ``sql/`` in a new DuckDB file and swap it in.
 
-    A file may read other tables by name and Parquet by placeholder, such as ``{bars}``, which
-    stands for a list of file patterns. Tables whose files do not exist yet, and those that read such
-    tables, are left out.
+    A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for a
+    list of file patterns. Tables whose files do not exist yet, and those that read such tables,
+    are left out.
     """
     target = project.warehouse
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,15 +89,16 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
             absent.add(name)
             published.append(PublishedTable(name, None))
             continue
-        connection.execute(_INPUT.sub(lambda found: _as_list(inputs[found.group(1)]), text))
-        count = connection.sql(f'SELECT count(*) FROM "{name}"').fetchone()
-        assert count is not None
-        published.append(PublishedTable(name, int(count[0])))
+        for word, globs in inputs.items():
+            text = text.replace("{" + word + "}", _as_list(globs))
+        connection.execute(text)
+        ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
+        published.append(PublishedTable(name, int(count)))
     return published
 
 
 def _in_order(folder: Path) -> list[Path]:
-    """SQL files, each after the tables that it reads."""
+    """Order the SQL files so that each follows the tables that it reads."""
     waiting = {path.stem: path for path in sorted(folder.glob("*.sql"))}
     needs = {
         name: (_tables_read(path.read_text(encoding="utf-8")) & set(waiting)) - {name}
@@ -119,9 +121,7 @@ def _tables_read(text: str) -> set[str]:
 def _parquet_globs(project: Project, dataset: str) -> list[str]:
     """Patterns behind a placeholder, each of which matches a file."""
     if dataset in {"results", "equity", "trades"}:
-        from engine.studies import current_folders
-
-        folders = current_folders(project.data, table=dataset)
+        folders = _current_results(project.data, dataset)
     else:
         folders = [project.data / dataset]
     return [
@@ -129,6 +129,15 @@ def _parquet_globs(project: Project, dataset: str) -> list[str]:
         for folder in folders
         if next(folder.rglob("*.parquet"), None) is not None
     ]
+
+
+def _current_results(data: Path, table: str) -> list[Path]:
+    """Folder of every study's current fingerprint: older ones are history, not results."""
+    folders = []
+    for marker in sorted(data.glob("results/*/current.json")):
+        fingerprint = json.loads(marker.read_text(encoding="utf-8"))["fingerprint"]
+        folders.append(data / table / marker.parent.name / fingerprint)
+    return folders
 
 
 def _as_list(globs: list[str]) -> str:

@@ -6,8 +6,18 @@ import sys
 
 import typer
 
+from mc_assets.cli.calibrate import calibrate
+from mc_assets.cli.compare import compare
+from mc_assets.cli.ingest import ingest
+from mc_assets.cli.quality import quality
+from mc_assets.cli.replay import replay
 from mc_assets.cli.report import report
+from mc_assets.cli.run import run
+from mc_assets.cli.schema import schema
+from mc_assets.cli.seeds import seeds
+from mc_assets.cli.show import show
 from mc_assets.cli.sql import sql
+from mc_assets.cli.studies import studies
 from mc_assets.cli.ui import ui
 
 __all__ = ["app", "main"]
@@ -19,9 +29,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(sql)
-app.command()(report)
-app.command()(ui)
+for command in (
+    *(run, studies, show, compare, replay, report, sql, ui),
+    *(ingest, quality, calibrate, seeds, schema),
+):
+    app.command()(command)
 
 
 def main() -> None:

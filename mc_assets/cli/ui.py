@@ -36,10 +36,13 @@ def ui(
             *("-h", host, "-p", str(port)),
         ]
         typer.echo(f"Dagster UI: http://{host}:{port}  (ready in about 15 s, Ctrl-C stops it)")
+        # A shell that starts us in the background makes us ignore Ctrl-C; a child would inherit
+        # that and Dagster could not be stopped.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen(
             command, cwd=project.root, env=os.environ.copy(), pass_fds=(lock,)
         )
-        # Ctrl-C reaches the child by itself: it shuts its own processes down, we only wait.
+        # Ctrl-C in a terminal reaches the child by itself: it stops its processes, we wait.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         code = process.wait()

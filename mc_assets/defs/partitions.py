@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import dagster as dg
-import yaml
 
+from mc_assets.market_data.config import load_series
 from mc_assets.project import Project
 
 __all__ = [
@@ -32,19 +32,9 @@ __all__ = [
 SEED_BLOCKS: Final = 16
 
 
-def _series_keys(project: Project) -> list[str]:
-    """Keys of the series file. What is wrong in it is said when an asset reads it whole."""
-    try:
-        content = yaml.safe_load(project.series.read_text(encoding="utf-8"))
-        entries = content["series"]
-        return [f"{entry['symbol']}@{entry.get('timeframe', '1d')}" for entry in entries]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return []
-
-
 _project = Project.from_environment()
 
-series = dg.StaticPartitionsDefinition(_series_keys(_project))
+series = dg.StaticPartitionsDefinition(load_series(_project.series).keys)
 studies = dg.StaticPartitionsDefinition(list(_project.study_files))
 seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(SEED_BLOCKS)])
 years = dg.TimeWindowPartitionsDefinition(

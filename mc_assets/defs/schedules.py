@@ -1,7 +1,5 @@
 """Jobs a person launches and schedules that launch them at night."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import dagster as dg

@@ -161,6 +161,7 @@ def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
         figure.add_trace(
             go.Box(
                 name=label,
+                x=[label],
                 q1=[first],
                 median=[middle],
                 q3=[third],

@@ -11,20 +11,23 @@ import matplotlib
 matplotlib.use("Agg")
 
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 __all__ = ["as_markdown", "study_picture"]
 
 
-def study_picture(title: str, fan: pl.DataFrame, pnl: pl.Series, value_at_risk: float) -> bytes:
+def study_picture(
+    title: str, fan: pl.DataFrame | None, pnl: pl.Series, value_at_risk: float
+) -> bytes:
     """Equity fan and net P&L histogram of one parameter set, side by side.
 
     Parameters
     ----------
     title : str
         What the picture shows.
-    fan : polars.DataFrame
-        As `mc_assets.reports.charts.fan_quantiles` returns it.
+    fan : polars.DataFrame or None
+        As `mc_assets.reports.charts.fan_quantiles` returns it; None where no equity was recorded.
     pnl : polars.Series
         Net P&L of each simulation.
     value_at_risk : float
@@ -35,26 +38,15 @@ def study_picture(title: str, fan: pl.DataFrame, pnl: pl.Series, value_at_risk: 
     bytes
         A PNG image.
     """
-    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    figure = Figure(figsize=(9.0 if fan is not None else 4.8, 3.2), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    left, right = figure.subplots(1, 2)
-    bars = fan["bar"].to_numpy()
-    left.fill_between(bars, fan["q05"].to_numpy(), fan["q95"].to_numpy(), color="#d2dfee")
-    left.fill_between(bars, fan["q25"].to_numpy(), fan["q75"].to_numpy(), color="#a5bfdd")
-    left.plot(bars, fan["q50"].to_numpy(), color="#1f5fa8", linewidth=1.8)
-    left.set_xlabel("bar")
-    left.set_title("equity: 5, 25, 50, 75, 95 %", fontsize=9)
-    right.hist(pnl.drop_nulls().to_numpy(), bins=40, color="#1f5fa8")
-    right.axvline(-value_at_risk, color="#b3392c", linestyle="--", label="95 % value at risk")
-    right.set_xlabel("net P&L")
-    right.set_title("net P&L over simulations", fontsize=9)
-    right.legend(fontsize=8, frameon=False)
-    for axes in (left, right):
+    panels = figure.subplots(1, 1 if fan is None else 2, squeeze=False)[0]
+    if fan is not None:
+        _draw_fan(panels[0], fan)
+    _draw_histogram(panels[-1], pnl, value_at_risk)
+    for axes in panels:
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    left.yaxis.set_major_formatter("{x:,.0f}")
-    right.xaxis.set_major_formatter("{x:,.0f}")
-    right.tick_params(axis="x", rotation=20)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()
@@ -66,3 +58,23 @@ def as_markdown(pictures: Sequence[tuple[str, bytes]]) -> str:
         f"![{name}](data:image/png;base64,{base64.b64encode(image).decode()})"
         for name, image in pictures
     )
+
+
+def _draw_fan(axes: Axes, fan: pl.DataFrame) -> None:
+    bars = fan["bar"].to_numpy()
+    axes.fill_between(bars, fan["q05"].to_numpy(), fan["q95"].to_numpy(), color="#d2dfee")
+    axes.fill_between(bars, fan["q25"].to_numpy(), fan["q75"].to_numpy(), color="#a5bfdd")
+    axes.plot(bars, fan["q50"].to_numpy(), color="#1f5fa8", linewidth=1.8)
+    axes.set_xlabel("bar")
+    axes.set_title("equity: 5, 25, 50, 75, 95 %", fontsize=9)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+
+
+def _draw_histogram(axes: Axes, pnl: pl.Series, value_at_risk: float) -> None:
+    axes.hist(pnl.drop_nulls().to_numpy(), bins=40, color="#1f5fa8")
+    axes.axvline(-value_at_risk, color="#b3392c", linestyle="--", label="95 % value at risk")
+    axes.set_xlabel("net P&L")
+    axes.set_title("net P&L over simulations", fontsize=9)
+    axes.legend(fontsize=8, frameon=False)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(axis="x", rotation=20)

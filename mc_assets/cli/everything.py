@@ -1,0 +1,95 @@
+"""``mc run`` without a study: from the bars of every series to the report of every study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mc_assets.project import Project
+
+__all__ = ["print_summary", "run_everything"]
+
+# Columns of the closing table: heading, estimate, its error, format.
+_COLUMNS = (
+    ("mean net P&L", "mean_net_pnl", ",.0f"),
+    ("win rate", "win_rate", ".1%"),
+    ("Sharpe", "sharpe", ".2f"),
+    ("95 % VaR", "value_at_risk_95", ",.0f"),
+    ("max drawdown", "max_drawdown", ".1%"),
+)
+
+
+def run_everything(project: Project, *, quiet: bool = False) -> dict[str, dict[str, float]]:
+    """Materialise every asset through Dagster and print the studies' statistics.
+
+    Parameters
+    ----------
+    project : Project
+        Where everything lies.
+    quiet : bool
+        Print nothing.
+
+    Returns
+    -------
+    dict
+        Numbers of each step by its title.
+    """
+    from mc_assets.cli.steps import run_steps
+    from mc_assets.pipeline import all_steps
+
+    made = run_steps(project, all_steps(project), quiet=quiet)
+    if not quiet:
+        print_summary(project, list(project.study_files))
+    return made
+
+
+def print_summary(project: Project, studies: list[str]) -> None:
+    """Print a table per study, where tables and reports lie, and what to type next."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from mc_assets.warehouse import query_warehouse
+
+    console = Console()
+    table = query_warehouse(project, "SELECT * FROM parameter_sets ORDER BY study, parameter_set")
+    for study in studies:
+        rows = table.filter(table["study"] == study)
+        if rows.is_empty():
+            continue
+        seeds = rows["n"].to_list()[0]
+        console.print(f"\n[bold]{study}[/]  [dim]{seeds} seeds, ± Monte Carlo standard error[/]")
+        view = Table(box=SIMPLE_HEAD, pad_edge=False)
+        view.add_column("parameter set", no_wrap=True)
+        for heading, _, _ in _COLUMNS:
+            view.add_column(heading, justify="right", no_wrap=True)
+        for row in rows.iter_rows(named=True):
+            cells = [
+                _with_error(row[name], row[f"{name}_std_error"], form) for _, name, form in _COLUMNS
+            ]
+            view.add_row(_parameters(row["parameters"]), *cells)
+        console.print(view)
+    console.print(f"tables   {project.warehouse}", soft_wrap=True)
+    for study in studies:
+        console.print(f"report   {project.reports / study}.html", soft_wrap=True)
+    console.print(
+        "\nNext: [bold]make ui[/] opens these assets in Dagster; "
+        '[bold].venv/bin/mc sql "SELECT * FROM parameter_sets"[/] asks the tables.',
+        soft_wrap=True,
+    )
+
+
+def _with_error(estimate: float | None, error: float | None, form: str) -> str:
+    if estimate is None:
+        return "–"
+    if error is None:
+        return format(estimate, form)
+    number = format(error, form).removesuffix("%")
+    return f"{format(estimate, form).removesuffix('%')} ± {number}{' %' if '%' in form else ''}"
+
+
+def _parameters(text: str) -> str:
+    import json
+
+    values = json.loads(text)
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "defaults"

@@ -1,0 +1,25 @@
+"""``mc ingest``: fetch and normalise bars."""
+
+from __future__ import annotations
+
+import typer
+
+
+def ingest(
+    series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
+    as_json: bool = typer.Option(False, "--json", help="Print what was stored as JSON."),
+) -> None:
+    """Fetch, normalise and check bars through Dagster; only what is new is fetched."""
+    import json
+
+    from mc_assets.cli.steps import run_steps
+    from mc_assets.market_data import load_series
+    from mc_assets.pipeline import bar_steps
+    from mc_assets.project import Project
+
+    project = Project.from_environment()
+    config = load_series(project.series)
+    keys = [entry.key for name in series or config.keys for entry in config.find(name)]
+    made = run_steps(project, bar_steps(project, keys), quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(made))

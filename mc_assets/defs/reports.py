@@ -1,0 +1,38 @@
+"""Reports: one self-contained HTML page per study, and its still picture for the UI."""
+
+import dagster as dg
+
+from mc_assets.defs.partitions import studies
+from mc_assets.defs.statistics import statistics
+from mc_assets.resources import Laboratory
+
+__all__ = ["reports"]
+
+
+@dg.asset(
+    group_name="publish",
+    kinds={"plotly", "html"},
+    owners=["team:quant"],
+    partitions_def=studies,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[statistics],
+    description=(
+        "`data/reports/STUDY.html`: equity fan, net P&L histogram, drawdown distribution and "
+        "parameter sensitivity in one page that needs no network."
+    ),
+)
+def reports(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+    """Write the reports of this run's studies."""
+    from mc_assets.reports import report_picture, write_report
+    from mc_assets.reports.picture import as_markdown
+
+    project = laboratory.project
+    for study in context.partition_keys:
+        page = write_report(project, study)
+        picture = as_markdown([(study, report_picture(project, study))])
+        context.add_asset_metadata(
+            {"report": dg.MetadataValue.path(str(page)), "picture": dg.MetadataValue.md(picture)},
+            asset_key="reports",
+            partition_key=study,
+        )
+    return dg.MaterializeResult()

@@ -1,0 +1,78 @@
+"""Simulations: a study's strategy on the paths of one seed block, one row per simulation."""
+
+import time
+
+import dagster as dg
+
+from mc_assets.defs.bars import bars
+from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.partitions import grouped, study_seed_blocks
+from mc_assets.resources import Laboratory
+
+__all__ = ["simulations"]
+
+_SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
+
+
+@dg.asset(
+    group_name="simulate",
+    kinds={"numba", "parquet"},
+    owners=["team:quant"],
+    partitions_def=study_seed_blocks,
+    # A study's seed blocks make one run; two studies never share one.
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=16),
+    deps=[
+        dg.AssetDep(bars, partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep(calibrations, partition_mapping=dg.AllPartitionMapping()),
+    ],
+    description=(
+        "One row per simulation (one parameter set on one path): parameters, seed, status and "
+        "every metric, in `data/results/STUDY/FINGERPRINT`. Parts that are finished under the "
+        "same fingerprint are kept; the others are computed."
+    ),
+)
+def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+    """Run the seed blocks of this run's partitions."""
+    from engine.studies import Progress, load_study, run_block
+    from mc_assets.stored_market_data import StoredMarketData
+
+    project = laboratory.project
+    market_data = StoredMarketData(project)
+    for name, keys in grouped(context.partition_keys, "study").items():
+        rows = failed = 0
+        seconds = 0.0
+        study = load_study(project.study_file(name))
+        for key in keys:
+            block = int(key.keys_by_dimension["seed_block"])
+            last = time.monotonic()
+
+            def report(progress: Progress, title: str = f"{name} block {block:02d}") -> None:
+                nonlocal last
+                if time.monotonic() - last >= _SECONDS_BETWEEN_PROGRESS_EVENTS:
+                    last = time.monotonic()
+                    context.log.info(f"{title}: {progress}")
+
+            result = run_block(
+                study,
+                block,
+                root=project.data,
+                market_data=market_data,
+                workers=laboratory.workers or "auto",
+                progress=report,
+            )
+            context.add_asset_metadata(
+                {
+                    "dagster/partition_row_count": result.rows,
+                    "failed": result.failed,
+                    "reused": result.reused,
+                    "seconds": result.seconds,
+                    "fingerprint": result.fingerprint,
+                },
+                asset_key="simulations",
+                partition_key=key,
+            )
+            rows += result.rows
+            failed += result.failed
+            seconds += result.seconds
+        context.log.info(f"{name}: {rows:,} simulations in {seconds:.2f} s, {failed} failed")
+    return dg.MaterializeResult()

@@ -1,0 +1,66 @@
+"""Statistics: what a study's simulations say, each number with its Monte Carlo error."""
+
+import dagster as dg
+import polars as pl
+
+from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.partitions import studies
+from mc_assets.defs.simulations import simulations
+from mc_assets.resources import Laboratory
+
+__all__ = ["statistics"]
+
+_COLUMNS = {
+    "study": pl.String(),
+    "fingerprint": pl.String(),
+    "parameter_set": pl.Int32(),
+    "parameters": pl.String(),
+    "statistic": pl.String(),
+    "estimate": pl.Float64(),
+    "std_error": pl.Float64(),
+    "ci_low": pl.Float64(),
+    "ci_high": pl.Float64(),
+    "n": pl.Int64(),
+}
+
+_DESCRIPTIONS = {
+    "fingerprint": "hash of everything that decides the numbers",
+    "parameters": "the parameter set as JSON",
+    "std_error": "Monte Carlo standard error: more seeds shrink it",
+    "ci_low": "lower end of the 95 % interval",
+    "ci_high": "upper end of the 95 % interval",
+    "n": "simulations behind the number",
+}
+
+
+@dg.asset(
+    group_name="analyse",
+    kinds={"polars", "parquet"},
+    owners=["team:quant"],
+    partitions_def=studies,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[simulations],
+    metadata=column_schema(_COLUMNS, _DESCRIPTIONS),
+    description=(
+        "One row per parameter set and statistic: estimate, Monte Carlo standard error, 95 % "
+        "interval and the number of simulations behind it."
+    ),
+)
+def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+    """Estimate the statistics of this run's studies."""
+    from mc_assets.study_tables import write_statistics
+
+    for study in context.partition_keys:
+        table = write_statistics(laboratory.project.data, study)
+        best = table.filter(pl.col("statistic") == "mean_net_pnl").sort("estimate").tail(1)
+        context.add_asset_metadata(
+            {
+                "dagster/partition_row_count": table.height,
+                "best_mean_net_pnl": best["estimate"][0],
+                "best_mean_net_pnl_std_error": best["std_error"][0],
+                "best_parameters": best["parameters"][0],
+            },
+            asset_key="statistics",
+            partition_key=study,
+        )
+    return dg.MaterializeResult()

@@ -1,0 +1,270 @@
+"""The page of a study: its charts, its numbers with their errors, and where they come from."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from engine.studies import Results, load_results
+from mc_assets.project import Project
+from mc_assets.study_tables import read_statistics
+
+__all__ = ["report_picture", "write_report"]
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+
+# Shown in the summary table: column heading, statistic, format.
+_SUMMARY = (
+    ("mean net P&L", "mean_net_pnl", ",.0f"),
+    ("win rate", "win_rate", ".1%"),
+    ("Sharpe", "sharpe", ".3f"),
+    ("95 % VaR", "value_at_risk_95", ",.0f"),
+    ("max drawdown", "max_drawdown", ".1%"),
+)
+
+
+def write_report(project: Project, study: str, *, output: Path | None = None) -> Path:
+    """Write the page of a study that has results and statistics.
+
+    Parameters
+    ----------
+    project : Project
+        Where the results lie.
+    study : str
+        Name of the study.
+    output : Path, optional
+        Defaults to ``<data>/reports/STUDY.html``.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    ValueError
+        If the study has no results or no statistics yet.
+    """
+    from plotly.offline import get_plotlyjs
+
+    from mc_assets.reports import charts
+
+    material = _Material.of(project, study)
+    labels = material.labels
+    figures = {
+        "equity_fan": _figure(material, charts.equity_fan, labels),
+        "pnl_histogram": charts.pnl_histogram(
+            [(labels[s], material.metric(s, "net_pnl")) for s in material.sets],
+            [material.estimate(s, "value_at_risk_95") for s in material.sets],
+        ),
+        "drawdown_distribution": charts.drawdown_distribution(
+            [(labels[s], material.metric(s, "max_drawdown")) for s in material.sets]
+        ),
+        "parameter_sensitivity": charts.parameter_sensitivity(
+            material.sensitivity, material.swept, "estimate", "std_error"
+        ),
+    }
+    page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        title=html.escape(material.results.name),
+        description=html.escape(material.description),
+        plotly=get_plotlyjs(),
+        table=_summary_table(material),
+        note=_note(material),
+        lineage=_lineage(material),
+        **{
+            name: figure
+            if isinstance(figure, str)
+            else figure.to_html(
+                full_html=False,
+                include_plotlyjs=False,
+                div_id=name,
+                config={"displaylogo": False, "responsive": True},
+            )
+            for name, figure in figures.items()
+        },
+    )
+    path = output or project.reports / f"{material.results.name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(page, encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def report_picture(project: Project, study: str) -> bytes:
+    """Draw a PNG of the study's best parameter set by mean net P&L."""
+    from mc_assets.reports import charts
+    from mc_assets.reports.picture import study_picture
+
+    material = _Material.of(project, study)
+    best = material.sets[0]
+    return study_picture(
+        f"{material.results.name}: {material.labels[best]}",
+        charts.fan_quantiles(material.curves(best)) if material.has_equity else None,
+        material.metric(best, "net_pnl"),
+        material.estimate(best, "value_at_risk_95"),
+    )
+
+
+@dataclass(frozen=True)
+class _Material:
+    """Everything a page shows, parameter sets ordered by mean net P&L, best first."""
+
+    results: Results
+    statistics: pl.DataFrame
+
+    @classmethod
+    def of(cls, project: Project, study: str) -> _Material:
+        return cls(load_results(project.data, study), read_statistics(project.data, study))
+
+    @cached_property
+    def sets(self) -> list[int]:
+        ordered = self.statistics.filter(pl.col("statistic") == "mean_net_pnl").sort(
+            "estimate", descending=True, nulls_last=True
+        )
+        return ordered["parameter_set"].to_list()
+
+    @cached_property
+    def parameters(self) -> dict[int, dict[str, Any]]:
+        pairs = self.statistics.select("parameter_set", "parameters").unique().iter_rows()
+        return {number: json.loads(text) for number, text in pairs}
+
+    @cached_property
+    def swept(self) -> list[str]:
+        """Parameters that take more than one value."""
+        names = list(next(iter(self.parameters.values()), {}))
+        return [n for n in names if len({str(p[n]) for p in self.parameters.values()}) > 1]
+
+    @cached_property
+    def labels(self) -> dict[int, str]:
+        return {
+            number: ", ".join(f"{n} {values[n]}" for n in self.swept) or "the only parameter set"
+            for number, values in self.parameters.items()
+        }
+
+    @cached_property
+    def sensitivity(self) -> pl.DataFrame:
+        table = self.statistics.filter(pl.col("statistic") == "mean_net_pnl")
+        for name in self.swept:
+            values = [self.parameters[number][name] for number in table["parameter_set"]]
+            table = table.with_columns(pl.Series(name, values, strict=False))
+        return table
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        wanted = ["parameter_set", "status", "net_pnl", "max_drawdown"]
+        return self.results.lazy.select(wanted).collect()
+
+    @property
+    def has_equity(self) -> bool:
+        return self.results.equity_lazy is not None
+
+    @property
+    def description(self) -> str:
+        return str(self.results.summary.get("definition", {}).get("description", ""))
+
+    def metric(self, parameter_set: int, name: str) -> pl.Series:
+        chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
+        return self.rows.filter(chosen)[name]
+
+    def estimate(self, parameter_set: int, statistic: str, column: str = "estimate") -> float:
+        found = self.statistics.filter(
+            (pl.col("parameter_set") == parameter_set) & (pl.col("statistic") == statistic)
+        )[column]
+        return float("nan") if found.is_empty() or found[0] is None else float(found[0])
+
+    def curves(self, parameter_set: int) -> pl.DataFrame:
+        """Stack the sampled equity of a parameter set: ``bar`` and ``equity``, a row per sample."""
+        assert self.results.equity_lazy is not None
+        curves = (
+            self.results.equity_lazy.filter(pl.col("parameter_set") == parameter_set)
+            .select("equity")
+            .collect()["equity"]
+            .to_numpy()
+        )
+        samples = curves.shape[1]
+        steps = int(self.results.summary["steps"])
+        bars = np.floor((np.arange(samples) + 1) * steps / samples).astype(np.int64)
+        return pl.DataFrame({"bar": np.tile(bars, len(curves)), "equity": curves.ravel()})
+
+
+def _figure(material: _Material, draw: Any, labels: dict[int, str]) -> Any:
+    from mc_assets.reports import charts
+
+    if not material.has_equity:
+        return (
+            '<p class="note">No equity curves were recorded: <code>record: {equity: 100}</code> '
+            "in the study keeps 100 points of each.</p>"
+        )
+    fans = [(labels[s], charts.fan_quantiles(material.curves(s))) for s in material.sets]
+    return draw(fans)
+
+
+def _summary_table(material: _Material) -> str:
+    heads = "".join(f"<th>{html.escape(name)}</th>" for name in material.swept)
+    heads += "".join(f"<th>{html.escape(title)}</th><th>± SE</th>" for title, _, _ in _SUMMARY)
+    lines = []
+    for number in material.sets:
+        values = material.parameters[number]
+        cells = "".join(f"<td>{html.escape(str(values[name]))}</td>" for name in material.swept)
+        for _, statistic, form in _SUMMARY:
+            estimate = _number(material.estimate(number, statistic), form)
+            error = _number(material.estimate(number, statistic, "std_error"), form)
+            cells += f'<td>{estimate}</td><td class="error">{error}</td>'
+        lines.append(f"<tr>{cells}</tr>")
+    return f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div>'
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if value != value else format(value, form)
+
+
+def _note(material: _Material) -> str:
+    count = len(material.results)
+    failed = int((material.rows["status"] == "failed").sum())
+    return (
+        f"{count:,} simulations, {failed:,} failed. SE is the Monte Carlo standard error of the "
+        "number before it: more seeds shrink it. The 95 % VaR is the loss of net P&amp;L that one "
+        "simulation in twenty exceeds. Max drawdown is the mean over simulations."
+    )
+
+
+def _lineage(material: _Material) -> str:
+    summary = material.results.summary
+    written = summary.get("definition", {})
+    rows = {
+        "study": material.results.name,
+        "fingerprint": material.results.fingerprint,
+        "source": _words(written.get("source") or summary["source"]),
+        "strategy": _words(written.get("strategy") or summary["strategy"]),
+        "constraint": "; ".join(map(str, written.get("constraint") or [])),
+        "execution": _words(written.get("execution")),
+        "seeds": f"{summary['seeds']:,} ({_words(written.get('seeds'))})",
+        "horizon": f"{summary['steps']:,} bars of {summary['timeframe']} on {summary['exchange']}",
+        "parameter sets": f"{summary['parameter_sets']:,}",
+        "engine version": summary["engine_version"],
+    }
+    return "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
+        for name, value in rows.items()
+        if value
+    )
+
+
+def _words(value: Any) -> str:
+    """Write settings as ``name value, name value``, leaving out what was not set."""
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if v not in (None, {}, [], "")}
+        return ", ".join(f"{name} {_words(entry)}" for name, entry in kept.items())
+    if isinstance(value, list):
+        return "[" + ", ".join(_words(entry) for entry in value[:20]) + "]"
+    return str(value)

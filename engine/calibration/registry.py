@@ -19,6 +19,7 @@ Estimator = Callable[..., Calibration]
 _BUILT_IN: dict[str, str] = {
     "gbm": "engine.calibration.gbm:estimate_gbm",
     "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
+    "heston": "engine.calibration.heston:estimate_heston",
     "merton": "engine.calibration.merton:estimate_merton",
     "schwartz_1f": "engine.calibration.schwartz_1f:estimate_schwartz_1f",
     "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",

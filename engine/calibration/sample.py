@@ -38,8 +38,8 @@ class SpotSample:
         Length of each return in years.
     weights : ndarray of float64, shape (n,)
         Weight of each return's log density; ones except in an exponential window.
-    breaks : ndarray of bool, shape (n,)
-        Whether the return does not follow on the one before it.
+    stamps : ndarray of int64, shape (n,)
+        Opening instant of the bar that each return ends in.
     nominal_dt : float
         Length of one bar in years.
     last : float
@@ -56,7 +56,7 @@ class SpotSample:
     returns: NDArray[np.float64]
     dt: NDArray[np.float64]
     weights: NDArray[np.float64]
-    breaks: NDArray[np.bool_]
+    stamps: NDArray[np.int64]
     nominal_dt: float
     last: float
     diagnostics: dict[str, Any] = field(default_factory=dict)
@@ -124,8 +124,6 @@ class SpotSample:
                 "allowed prices that vary"
             )
         position = np.flatnonzero(keep)
-        breaks = np.ones(count, dtype=np.bool_)
-        breaks[1:] = np.diff(position) > 1
         diagnostics |= {
             "first_bar": _date_of(int(cut.timestamps[position[0]])).isoformat(),
             "last_bar": _date_of(int(cut.timestamps[position[-1] + 1])).isoformat(),
@@ -140,7 +138,7 @@ class SpotSample:
             returns=used,
             dt=steps[keep] * cut.calendar.dt,
             weights=weights[keep],
-            breaks=breaks,
+            stamps=cut.timestamps[1:][keep],
             nominal_dt=cut.calendar.dt,
             last=float(logs[np.isfinite(logs)][-1]),
             diagnostics=diagnostics,

@@ -1,0 +1,262 @@
+"""European option prices of one underlying on one date, ready for calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.calibration.black_scholes import black_scholes_vega, implied_volatility
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["OptionSurface"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class OptionSurface:
+    """Quotes of European options, one entry per option.
+
+    Parameters
+    ----------
+    symbol : str
+        The underlying.
+    as_of : datetime.date
+        Date of the quotes.
+    strikes, years, prices : ndarray of float64, shape (n,)
+        Strike, years to expiry, option price.
+    calls : ndarray of bool, shape (n,)
+        Call or put.
+    forwards, discounts : ndarray of float64, shape (n,)
+        Forward price and discount factor of each option's expiry.
+    spot : float
+        Price of the underlying; for options on futures, of the nearest future.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a strike, time, price, forward or discount is not positive and finite.
+    """
+
+    symbol: str
+    as_of: date
+    strikes: Array
+    years: Array
+    prices: Array
+    calls: NDArray[np.bool_]
+    forwards: Array
+    discounts: Array
+    spot: float
+    timeframe: str = "chain"
+
+    def __post_init__(self) -> None:
+        count = len(self.strikes)
+        for name in ("strikes", "years", "prices", "forwards", "discounts"):
+            column = getattr(self, name)
+            if column.shape != (count,):
+                raise ValueError(
+                    f"{self.symbol} {name}: found shape {column.shape}, allowed ({count},)"
+                )
+            bad = ~(np.isfinite(column) & (column > 0.0))
+            if bad.any():
+                row = int(bad.argmax())
+                raise ValueError(
+                    f"{self.symbol} {name}: found {column[row]} in row {row}, allowed > 0"
+                )
+
+    def __len__(self) -> int:
+        return len(self.strikes)
+
+    @property
+    def last_date(self) -> date:
+        """Date of the quotes."""
+        return self.as_of
+
+    @classmethod
+    def from_quotes(
+        cls,
+        strikes: ArrayLike,
+        years: ArrayLike,
+        prices: ArrayLike,
+        calls: ArrayLike,
+        *,
+        spot: float,
+        rate: ArrayLike = 0.0,
+        dividend: ArrayLike = 0.0,
+        symbol: str = "options",
+        as_of: date = date(2000, 1, 3),
+    ) -> OptionSurface:
+        """Make a surface from plain arrays, which broadcast.
+
+        Parameters
+        ----------
+        strikes, years, prices, calls : array_like
+            The options.
+        spot : float
+            Price of the underlying.
+        rate, dividend : array_like
+            Continuously compounded, one for all or one per option.
+        """
+        k, t, p, r, q = np.broadcast_arrays(
+            *(np.asarray(x, dtype=np.float64) for x in (strikes, years, prices, rate, dividend))
+        )
+        return cls(
+            symbol,
+            as_of,
+            k.copy(),
+            t.copy(),
+            p.copy(),
+            np.broadcast_to(np.asarray(calls, dtype=bool), k.shape).copy(),
+            spot * np.exp((r - q) * t),
+            np.exp(-r * t),
+            float(spot),
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pl.DataFrame,
+        *,
+        as_of: date,
+        spot: float | None = None,
+        rate: float | None = None,
+        dividend: float = 0.0,
+        symbol: str = "options",
+    ) -> OptionSurface:
+        """Make a surface from a chain.
+
+        Parameters
+        ----------
+        frame : polars.DataFrame
+            Columns ``expiry`` (date or yyyymmdd), ``strike``, ``right`` (call or put, any case,
+            first letter counts) and either ``bid`` and ``ask`` (their middle is the price) or
+            ``price`` or ``close``.
+        as_of : datetime.date
+            Date of the quotes; options that expire by then are left out.
+        spot : float, optional
+            Price of the underlying. Without it, forward and discount of each expiry come from
+            put-call parity over the strikes that have both, and expiries without any are left
+            out.
+        rate, dividend : float
+            With `spot`: continuously compounded; `rate` defaults to 0.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or nothing usable is left.
+        """
+        needed = [name for name in ("expiry", "strike", "right") if name not in frame.columns]
+        price = _price_column(frame)
+        if needed or price is None:
+            raise ValueError(
+                f"{symbol} columns: found {', '.join(frame.columns)}, allowed expiry, strike, "
+                "right and bid and ask, price or close"
+            )
+        days = np.array([(_as_date(value) - as_of).days for value in frame["expiry"].to_list()])
+        strikes = frame["strike"].cast(float).to_numpy()
+        calls = np.array([str(value)[:1].lower() == "c" for value in frame["right"].to_list()])
+        keep = (days > 0) & np.isfinite(price) & (price > 0.0)
+        days, strikes, calls, price = days[keep], strikes[keep], calls[keep], price[keep]
+        years = days / 365.0
+        if spot is not None:
+            r = 0.0 if rate is None else rate
+            forwards, discounts = spot * np.exp((r - dividend) * years), np.exp(-r * years)
+        else:
+            forwards, discounts = _parity(days, strikes, calls, price)
+            found = np.isfinite(forwards)
+            years, strikes, calls, price = years[found], strikes[found], calls[found], price[found]
+            forwards, discounts = forwards[found], discounts[found]
+        if len(price) == 0:
+            raise ValueError(f"{symbol} chain: found no usable quote, allowed at least one")
+        level = float(forwards[np.argmin(years)]) if spot is None else float(spot)
+        return cls(symbol, as_of, strikes, years, price, calls, forwards, discounts, level)
+
+    def implied_volatilities(self) -> Array:
+        """Black-Scholes volatility of each quote; NaN outside the no-arbitrage bounds."""
+        return implied_volatility(
+            self.prices / self.discounts, self.forwards, self.strikes, self.years, call=self.calls
+        )
+
+    def vegas(self) -> Array:
+        """Black-Scholes vega of each quote at its implied volatility."""
+        forward_vega = black_scholes_vega(
+            self.forwards, self.strikes, self.years, self.implied_volatilities()
+        )
+        return np.asarray(self.discounts * forward_vega)
+
+    def select(self, keep: NDArray[np.bool_]) -> OptionSurface:
+        """Keep some of the quotes."""
+        names = ("strikes", "years", "prices", "calls", "forwards", "discounts")
+        return replace(self, **{name: getattr(self, name)[keep] for name in names})
+
+    def expiries(self) -> list[NDArray[np.int64]]:
+        """Row numbers of each expiry, nearest first."""
+        return [np.flatnonzero(self.years == value) for value in np.unique(self.years)]
+
+
+def _price_column(frame: pl.DataFrame) -> Array | None:
+    columns = frame.columns
+    if "bid" in columns and "ask" in columns:
+        bid, ask = (frame[name].cast(float).fill_null(float("nan")) for name in ("bid", "ask"))
+        both = np.stack([bid.to_numpy(), ask.to_numpy()])
+        return np.asarray(np.where((both > 0.0).all(axis=0), both.mean(axis=0), np.nan))
+    for name in ("price", "close"):
+        if name in columns:
+            return frame[name].cast(float).fill_null(float("nan")).to_numpy()
+    return None
+
+
+def _as_date(value: Any) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    text = str(value).replace("-", "")
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        raise ValueError(f"expiry: found {value!r}, allowed a date or yyyymmdd") from None
+
+
+def _parity(
+    days: NDArray[np.int64], strikes: Array, calls: NDArray[np.bool_], price: Array
+) -> tuple[Array, Array]:
+    """Forward and discount per expiry from ``C - P = D (F - K)``, medians over strikes."""
+    forwards, discounts = np.full(len(days), np.nan), np.full(len(days), np.nan)
+    for value in np.unique(days):
+        rows = np.flatnonzero(days == value)
+        pairs = _pairs(rows, strikes, calls, price)
+        if len(pairs) == 0:
+            continue
+        k, gap = pairs[:, 0], pairs[:, 1]
+        discount = 1.0
+        if len(k) >= 3:
+            slopes = [
+                (gap[j] - gap[i]) / (k[j] - k[i])
+                for i in range(len(k))
+                for j in range(i + 1, len(k))
+            ]
+            # Steeper than a discount factor between 0.5 and 1.05 is noise of stale quotes.
+            discount = float(np.clip(-np.median(slopes), 0.5, 1.05))
+        forwards[rows] = float(np.median(gap / discount + k))
+        discounts[rows] = discount
+    return forwards, discounts
+
+
+def _pairs(
+    rows: Sequence[int] | NDArray[np.int64], strikes: Array, calls: NDArray[np.bool_], price: Array
+) -> Array:
+    called = {strikes[i]: price[i] for i in rows if calls[i]}
+    both = [
+        (strikes[i], called[strikes[i]] - price[i])
+        for i in rows
+        if not calls[i] and strikes[i] in called
+    ]
+    return np.array(sorted(both)).reshape(len(both), 2)

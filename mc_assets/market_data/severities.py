@@ -26,7 +26,7 @@ DEFAULT_SEVERITIES: Final[MappingProxyType[str, Severity]] = MappingProxyType(
         "repeated_timestamp": "warn",
         "future": "error",
         # Bars that are kept and reported.
-        "no_bars": "error",
+        "no_bars": "warn",
         "non_positive_price": "warn",
         "gap": "warn",
         "stale": "warn",

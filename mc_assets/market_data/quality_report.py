@@ -1,0 +1,115 @@
+"""All checks over a whole stored series, for a person to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from mc_assets.market_data.bar_store import BarStore
+from mc_assets.market_data.config import SeriesConfig
+from mc_assets.market_data.quality import QualityFinding, check_bars, compare_bars
+
+__all__ = ["QualityReport", "quality_report"]
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """Findings on one series.
+
+    Parameters
+    ----------
+    key : str
+        ``SYMBOL@TIMEFRAME``.
+    bars, quarantined : int
+        Rows stored.
+    first, last : datetime
+        Open instants of the first and last bar.
+    findings : list of QualityFinding
+        One per check, passed or not.
+    """
+
+    key: str
+    bars: int
+    quarantined: int
+    first: datetime
+    last: datetime
+    findings: list[QualityFinding]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check of severity ``error`` found anything."""
+        return not any(item.severity == "error" and item.count for item in self.findings)
+
+    def table(self) -> pl.DataFrame:
+        """One row per check: severity, how many places, the first of them."""
+        return pl.DataFrame(
+            [
+                {
+                    "check": item.check,
+                    "severity": item.severity,
+                    "found": item.count,
+                    "first": item.message,
+                }
+                for item in self.findings
+            ],
+            schema={
+                "check": pl.String,
+                "severity": pl.String,
+                "found": pl.Int64,
+                "first": pl.String,
+            },
+        )
+
+
+def quality_report(
+    series: SeriesConfig,
+    root: Path,
+    *,
+    against: SeriesConfig | None = None,
+    now: datetime | None = None,
+) -> QualityReport:
+    """Check a stored series from its first bar to its last, over the turns of the years.
+
+    Parameters
+    ----------
+    series : SeriesConfig
+        The series.
+    root : Path
+        The data root.
+    against : SeriesConfig, optional
+        Another stored series of the same instrument, to compare with.
+    now : datetime, optional
+        No bar is missing after it.
+
+    Raises
+    ------
+    MarketDataError
+        If the series, or the one to compare with, is not stored.
+    """
+    store = BarStore(root)
+    bars = store.read(series.symbol, series.timeframe)
+    quarantine = store.quarantine(series.symbol, series.timeframe)
+    start = datetime.combine(series.start, time(), UTC)
+    end = now or datetime.now(UTC)
+    if series.end is not None:
+        end = min(end, datetime.combine(series.end, time(), UTC) + timedelta(days=1))
+    history = store.quality(series.symbol, series.timeframe).filter(
+        pl.col("check").is_in(["restated", "withdrawn"])
+    )
+    findings = check_bars(
+        bars,
+        quarantine,
+        series,
+        start=start,
+        end=end,
+        history=history.select("check", "timestamp", "value", "message"),
+    )
+    if against is not None:
+        other = store.read(against.symbol, against.timeframe)
+        findings.append(compare_bars(bars, other, series.quality))
+    stamps = bars["timestamp"]
+    first, last = (stamps[0], stamps[-1]) if len(stamps) else (start, start)
+    return QualityReport(series.key, bars.height, quarantine.height, first, last, findings)

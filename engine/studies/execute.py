@@ -96,6 +96,7 @@ def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
         "until": job.until,
         "stopped": stopped,
         "blocks": BLOCKS,
+        "file": job.file,
         "definition": job.definition,
     }
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from engine.studies.job import Job
 from engine.studies.prepared import Prepared
-from engine.studies.simulate import NOT_FINITE, RAISED, PartArrays
+from engine.studies.simulate import PATH_NOT_FINITE, RAISED, PartArrays
 
 __all__ = ["KEY_COLUMNS", "SCHEMA_VERSION", "equity_frame", "result_frame"]
 
@@ -120,8 +120,8 @@ def _outcome(
 
 def status_text(prepared: Prepared, code: int) -> str:
     """Say what a status code means."""
-    if code == NOT_FINITE:
-        return "net_pnl is not finite"
+    if code == PATH_NOT_FINITE:
+        return "the path has a price that is not finite"
     if code == RAISED:
         return "the simulation raised an exception"
     return str(prepared.engine.status_text(code))

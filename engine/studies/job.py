@@ -33,9 +33,10 @@ BLOCKS = 16
 _PART_ROWS = 131_072
 _PART_BARS = 2**30
 _PART_SAMPLES = 2**22
+_PART_TRADE_BARS = 2**24
 
 #: Enters the fingerprint: parts cut otherwise are other files.
-PART_LIMITS = (BLOCKS, _PART_ROWS, _PART_BARS, _PART_SAMPLES)
+PART_LIMITS = (BLOCKS, _PART_ROWS, _PART_BARS, _PART_SAMPLES, _PART_TRADE_BARS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,8 @@ class Job:
         When to stop adding seeds (`UntilDefinition`).
     definition : dict
         The study as written, for readers of the results.
+    file : str, optional
+        The study file.
     """
 
     study: str
@@ -107,6 +110,7 @@ class Job:
     failure_allowance: float
     until: dict[str, Any] | None = None
     definition: dict[str, Any] = field(default_factory=dict)
+    file: str | None = None
 
     @property
     def paths(self) -> int:
@@ -182,6 +186,8 @@ def _parts(job: Job, block: int, number: int) -> list[PartSpec]:
     rows = max(1, min(_PART_ROWS, _PART_BARS // job.steps))
     if job.equity_samples:
         rows = max(1, min(rows, _PART_SAMPLES // job.equity_samples))
+    if job.record_trades:
+        rows = max(1, min(rows, _PART_TRADE_BARS // job.steps))
     sets = len(job.space)
     set_step = min(sets, rows)
     path_step = max(1, rows // sets)

@@ -21,6 +21,7 @@ from engine.studies.job import PartSpec
 from engine.studies.prepared import Prepared, prepare_job
 from engine.studies.simulate import Chunk, PartArrays, Worker, chunk_limit, run_chunk
 from engine.studies.store import Manifest, MemoryStore, ParquetStore
+from engine.studies.trades import trades_frame
 
 __all__ = ["PartPool", "run_part", "worker_count"]
 
@@ -179,6 +180,8 @@ class PartPool:
         frames = {"results": result_frame(arrays, prepared)}
         if arrays.equity is not None:
             frames["equity"] = equity_frame(arrays, prepared)
+        if spec.job.record_trades:
+            frames["trades"] = trades_frame(arrays, prepared)
         manifest = self._store.write(spec, frames, manifest)
         with self._lock:
             self.write_seconds += time.perf_counter() - begin

@@ -191,6 +191,7 @@ def resolve_job(
     failure_allowance: float,
     until: dict[str, Any] | None,
     definition: dict[str, Any],
+    file: Path | None,
 ) -> Job:
     """Expand the parameter space and take the fingerprint."""
     space = _space(source, swept, strategy, parameters, constraints, search)
@@ -218,20 +219,19 @@ def resolve_job(
         failure_allowance=failure_allowance,
         until=until,
         definition=definition,
+        file=None if file is None else str(file.resolve()),
     )
     return replace(job, fingerprint=fingerprint(_deciding(job)))
 
 
 def _deciding(job: Job) -> dict[str, Any]:
-    """Everything that decides the numbers, and nothing else."""
+    """Return everything that decides the numbers, and nothing else."""
     return {
         "engine_version": ENGINE_VERSION,
         "schema_version": SCHEMA_VERSION,
         "part_limits": PART_LIMITS,
         "study": job.study,
-        "source": job.sources[0].fingerprint(),
-        "swept": [name for name in job.space.names if name.startswith(MODEL_PREFIX)],
-        "draw": job.draw.fingerprint() if job.draw is not None else None,
+        "paths": _deciding_paths(job),
         "strategy": job.strategy.name,
         "strategy_source": job.strategy.source_hash(),
         "execution": job.execution.model_dump(mode="json"),
@@ -239,13 +239,26 @@ def _deciding(job: Job) -> dict[str, Any]:
         "sets": job.space.sets,
         "seeds": job.seeds,
         "paths_per_seed": job.paths_per_seed,
+        "equity_samples": job.equity_samples,
+        "record_trades": job.record_trades,
+        "until": job.until,
+    }
+
+
+def _deciding_paths(job: Job) -> dict[str, Any]:
+    """Return everything that decides which path a seed and a source's parameters make."""
+    source = job.sources[0].fingerprint()
+    for name in job.space.names:
+        # The first set's value of a swept parameter says nothing about the others.
+        if name.startswith(MODEL_PREFIX):
+            source.pop(name.removeprefix(MODEL_PREFIX), None)
+    return {
+        "source": source,
+        "draw": job.draw.fingerprint() if job.draw is not None else None,
         "steps": job.steps,
         "s0": job.s0,
         "bars": job.bars,
         "calendar": [job.calendar.exchange, job.calendar.timeframe],
-        "equity_samples": job.equity_samples,
-        "record_trades": job.record_trades,
-        "until": job.until,
     }
 
 

@@ -84,6 +84,7 @@ def resolve_study(study: Study, market_data: MarketData | None) -> Job:
         failure_allowance=study.failure_allowance,
         until=study.until.model_dump() if study.until is not None else None,
         definition=_as_written(study),
+        file=study.file,
     )
 
 

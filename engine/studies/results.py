@@ -36,6 +36,8 @@ class Results:
         The resolved study: name, fingerprint, parameters, metrics, seeds, definition.
     equity_lazy, trades_lazy : polars.LazyFrame, optional
         Recorded equity curves and trades.
+    manifests : tuple of Manifest, optional
+        Parts they were read from.
     study : Study, optional
         What made them; needed to simulate one again.
     market_data : MarketData, optional
@@ -46,6 +48,7 @@ class Results:
     summary: dict[str, Any]
     equity_lazy: pl.LazyFrame | None = None
     trades_lazy: pl.LazyFrame | None = None
+    manifests: tuple[Manifest, ...] | None = None
     study: Study | None = field(default=None, repr=False)
     market_data: Any = field(default=None, repr=False)
 
@@ -84,6 +87,13 @@ class Results:
         """Why a study with ``until`` stopped adding seeds."""
         text = self.summary.get("stopped")
         return None if text is None else str(text)
+
+    @property
+    def missing(self) -> int:
+        """Simulations of the study that have not run yet, for results opened from disk."""
+        if self.manifests is None:
+            return 0
+        return int(self.summary["simulations"]) - sum(m.rows for m in self.manifests)
 
     def __len__(self) -> int:
         return int(self.lazy.select(pl.len()).collect().item())
@@ -350,7 +360,14 @@ def from_manifests(
         files = [root / m.files[table]["path"] for m in ordered if table in m.files]
         if files:
             tables[table] = pl.scan_parquet(files, hive_partitioning=False)
-    return Results(tables["results"], summary, tables.get("equity"), tables.get("trades"), **more)
+    return Results(
+        tables["results"],
+        summary,
+        tables.get("equity"),
+        tables.get("trades"),
+        tuple(ordered),
+        **more,
+    )
 
 
 def _replacing(path: Path, write: Callable[[Path], object]) -> None:

@@ -13,7 +13,7 @@ from engine.studies.prepared import Prepared
 
 __all__ = [
     "BUFFER_BYTES",
-    "NOT_FINITE",
+    "PATH_NOT_FINITE",
     "RAISED",
     "Chunk",
     "PartArrays",
@@ -24,7 +24,7 @@ __all__ = [
 
 #: Status codes of the runner, beside the strategy engine's own (0 and up, below these).
 RAISED = 126
-NOT_FINITE = 127
+PATH_NOT_FINITE = 127
 
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
@@ -95,9 +95,12 @@ class Worker:
     ----------
     prepared : Prepared
         The job.
+    not_finite : ndarray of int64
+        Paths of the latest fill in which a close is not finite.
     """
 
     prepared: Prepared
+    not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _filled: tuple[Any, ...] | None = None
     _scratch: dict[tuple[int, int, int], Any] = field(default_factory=dict)
@@ -130,6 +133,9 @@ class Worker:
         paths = (index % job.paths_per_seed).astype(np.uint64)
         generator.fill(seeds, paths, values, self._scratch[scratch_key])
         self._filled = key
+        # A sum is finite only if every close is: one pass, no temporary.
+        closes = values[:, :, 3, :].sum(axis=(1, 2))
+        self.not_finite = np.flatnonzero(~np.isfinite(closes))
         return values
 
     @property
@@ -197,7 +203,9 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         equity,
         trades,
     )
-    status[(status == 0) & ~np.isfinite(metrics[:, :, 0])] = NOT_FINITE
+    bad = worker.not_finite
+    metrics[bad] = np.nan
+    status[bad] = PATH_NOT_FINITE
     if not whole:
         arrays.metrics[low:high, sets] = metrics
         arrays.status[low:high, sets] = status

@@ -1,0 +1,148 @@
+"""Comparing two studies, or two slices of one, paired by path where they share paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from engine.statistics.monte_carlo import mean
+from engine.statistics.paired import independent_difference, paired_difference
+from engine.studies.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from engine.studies.results import Results
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Differences of a metric between results and a baseline.
+
+    Parameters
+    ----------
+    metric : str
+        The metric compared.
+    name, baseline : str
+        The two studies.
+    paired : bool
+        Whether both ran on the same seeds, so that differences are taken path by path: with
+        common random numbers most of the Monte Carlo noise cancels.
+    table : polars.DataFrame
+        Per parameter set of the results: the parameters, ``baseline_set``, ``estimate`` and
+        ``baseline`` (means), ``difference``, ``std_error``, ``ci_low``, ``ci_high``, ``p_value``
+        (two-sided, of no difference), ``correlation`` of the pairs, ``n``.
+    """
+
+    metric: str
+    name: str
+    baseline: str
+    paired: bool
+    table: pl.DataFrame
+
+
+def compare(
+    results: Results, baseline: Results, metric: str = "net_pnl", *, confidence: float = 0.95
+) -> Comparison:
+    """Compare every parameter set of `results` with one of `baseline`.
+
+    The baseline's set is the one with the same parameters; where the baseline has a single
+    parameter set, that one is everybody's.
+
+    Raises
+    ------
+    ConfigurationError
+        If a metric is missing, or it is unclear which set to compare with.
+    """
+    for side in (results, baseline):
+        if metric not in side.columns:
+            raise ConfigurationError("metric", repr(metric), ", ".join(side.metrics))
+    ours, theirs = _outcomes(results, metric), _outcomes(baseline, metric)
+    paired = _share_seeds(ours, theirs)
+    match = _matching(results, baseline, ours, theirs)
+    rows: list[dict[str, Any]] = []
+    for index, frame in ours.items():
+        other = theirs[match[index]]
+        if paired:
+            joined = frame.join(other, on=["seed", "path"], suffix="_baseline", how="inner")
+            a, b = joined[metric].to_numpy(), joined[f"{metric}_baseline"].to_numpy()
+            found = paired_difference(a, b, confidence)
+        else:
+            a, b = frame[metric].to_numpy(), other[metric].to_numpy()
+            found = independent_difference(a, b, confidence)
+        rows.append(
+            {
+                "parameter_set": index,
+                **_parameters(results, frame),
+                "baseline_set": match[index],
+                "estimate": mean(a).value,
+                "baseline": mean(b).value,
+                "difference": found.estimate.value,
+                "std_error": found.estimate.std_error,
+                "ci_low": found.estimate.low,
+                "ci_high": found.estimate.high,
+                "p_value": found.p_value,
+                "correlation": found.correlation,
+                "n": found.estimate.n,
+            }
+        )
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    numbers = [name for name, kind in table.schema.items() if kind == pl.Float64]
+    return Comparison(
+        metric,
+        results.name,
+        baseline.name,
+        paired,
+        table.with_columns(pl.col(numbers).fill_nan(None)),
+    )
+
+
+def _outcomes(results: Results, metric: str) -> dict[int, pl.DataFrame]:
+    columns = ["parameter_set", "seed", "path", *results.parameters]
+    kept = results.lazy.filter(pl.col("status") == "ok")
+    frame = kept.select(*columns, pl.col(metric).fill_null(np.nan)).collect()
+    if frame.is_empty():
+        raise ConfigurationError(
+            "results", f"no successful simulation in {results.name}", "at least one"
+        )
+    groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)
+    return {int(key[0]): group for key, group in sorted(groups.items())}
+
+
+def _share_seeds(ours: dict[int, pl.DataFrame], theirs: dict[int, pl.DataFrame]) -> bool:
+    """Whether seeds overlap: then the paths do too, and pairs are the only honest comparison."""
+    first, second = (next(iter(side.values()))["seed"] for side in (ours, theirs))
+    return bool(first.is_in(second.implode()).any())
+
+
+def _parameters(results: Results, frame: pl.DataFrame) -> dict[str, Any]:
+    return frame.select(results.parameters).row(0, named=True) if results.parameters else {}
+
+
+def _matching(
+    results: Results,
+    baseline: Results,
+    ours: dict[int, pl.DataFrame],
+    theirs: dict[int, pl.DataFrame],
+) -> dict[int, int]:
+    if len(theirs) == 1:
+        only = next(iter(theirs))
+        return dict.fromkeys(ours, only)
+    known = {
+        tuple(sorted(_parameters(baseline, frame).items())): index
+        for index, frame in theirs.items()
+    }
+    match = {}
+    for index, frame in ours.items():
+        own = tuple(sorted(_parameters(results, frame).items()))
+        if own not in known:
+            raise ConfigurationError(
+                "baseline",
+                f"no parameter set {dict(own)} among its {len(theirs)}",
+                "the same parameter sets, or a single one: baseline.filter(...)",
+            )
+        match[index] = known[own]
+    return match

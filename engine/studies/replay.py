@@ -1,0 +1,184 @@
+"""Running exactly one simulation again, from its seed, to look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.studies.definition import StudyDefinition
+from engine.studies.errors import ConfigurationError
+from engine.studies.job import Job
+from engine.studies.prepared import prepare_job
+from engine.studies.space import MODEL_PREFIX
+
+if TYPE_CHECKING:
+    from engine.studies.results import Results
+
+__all__ = ["Replay", "replay", "simulate_one"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One simulation, with everything that happened in it.
+
+    Parameters
+    ----------
+    simulation : int
+        Its id.
+    seed, path : int
+        What made its prices: the seed, and the path's number within the seed.
+    parameters : dict
+        Its parameter set.
+    bars : polars.DataFrame
+        Per bar: ``bar``, ``timestamp`` where the source has one, ``symbol``, prices, volume, the
+        model's states.
+    equity : ndarray of float64, shape (bars,)
+        Equity at the close of every bar, in account currency.
+    trades : polars.DataFrame
+        Closed trades.
+    metrics : dict
+        The metrics of its row.
+    status : str
+        ``ok``, or what went wrong.
+    """
+
+    simulation: int
+    seed: int
+    path: int
+    parameters: dict[str, Any]
+    bars: pl.DataFrame
+    equity: NDArray[np.float64]
+    trades: pl.DataFrame
+    metrics: dict[str, float | None]
+    status: str
+
+
+def replay(results: Results, simulation: int) -> Replay:
+    """Run a simulation of these results again.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such simulation, or bars, calibration, code or definition have changed
+        since, so that it would not come out the same.
+    """
+    job = _job(results)
+    if job.fingerprint != results.fingerprint:
+        raise ConfigurationError(
+            "study",
+            f"{results.name} as {job.fingerprint}: its bars, calibration, code or definition "
+            f"have changed since the results {results.fingerprint} were made",
+            "results of the study as it is now; run it again",
+        )
+    return simulate_one(job, simulation)
+
+
+def simulate_one(job: Job, simulation: int) -> Replay:
+    """Run one simulation of a job, keeping equity at every bar and every trade."""
+    from engine.strategies import prepare_strategy
+    from engine.studies.trades import trade_columns
+
+    if not 0 <= simulation < job.simulations:
+        raise ConfigurationError(
+            "simulation", str(simulation), f"0 to {job.simulations - 1:,} in study {job.study}"
+        )
+    path, index = divmod(simulation, len(job.space))
+    seed = int(job.seeds[path // job.paths_per_seed])
+    number = path % job.paths_per_seed
+    prepared = prepare_job(job)
+    generator = prepared.generator(int(job.source_of_set[index]), seed)
+    values = np.empty((1, len(generator.symbols), len(generator.fields), job.steps))
+    generator.fill(
+        np.array([seed], dtype=np.uint64),
+        np.array([number], dtype=np.uint64),
+        values,
+        generator.scratch(1),
+    )
+    engine = prepare_strategy(
+        job.strategy,
+        job.execution,
+        symbols=generator.symbols,
+        fields=generator.fields,
+        steps=job.steps,
+        bars_per_year=job.calendar.bars_per_year,
+        equity_samples=job.steps,
+        record_trades=True,
+    )
+    metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
+    status = np.zeros((1, 1), dtype=np.int8)
+    equity = np.full((1, 1, job.steps), np.nan)
+    trades: list[NDArray[np.float64]] = []
+    engine.run(
+        values,
+        prepared.parameters[index : index + 1],
+        metrics,
+        status,
+        engine.scratch(),
+        equity,
+        trades,
+    )
+    named = zip(engine.metric_names, metrics[0, 0].tolist(), strict=True)
+    code = int(status[0, 0])
+    return Replay(
+        simulation=simulation,
+        seed=seed,
+        path=number,
+        parameters={**_model_parameters(job, index, seed), **job.space[index]},
+        bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps),
+        equity=equity[0, 0],
+        trades=pl.DataFrame(trade_columns(trades[0], generator.symbols)),
+        metrics={name: None if np.isnan(value) else value for name, value in named},
+        status="ok" if code == 0 else engine.status_text(code),
+    )
+
+
+def _model_parameters(job: Job, index: int, seed: int) -> dict[str, Any]:
+    source = job.sources[int(job.source_of_set[index])]
+    values = source.values if job.draw is None else job.draw.apply(source, seed).values
+    return {MODEL_PREFIX + name: value for name, value in values.items()}
+
+
+def _bars(
+    values: NDArray[np.float64],
+    symbols: tuple[str, ...],
+    fields: tuple[str, ...],
+    timestamps: NDArray[np.int64] | None,
+) -> pl.DataFrame:
+    frames = []
+    for position, symbol in enumerate(symbols):
+        columns: dict[str, Any] = {"bar": np.arange(values.shape[2], dtype=np.int32)}
+        if timestamps is not None:
+            columns["timestamp"] = pl.Series(timestamps).cast(pl.Datetime("us", "UTC"))
+        columns["symbol"] = pl.Series([symbol] * values.shape[2], dtype=pl.String)
+        columns |= {name: values[position, i] for i, name in enumerate(fields)}
+        frames.append(pl.DataFrame(columns))
+    return pl.concat(frames)
+
+
+def _job(results: Results) -> Job:
+    from pathlib import Path
+
+    from engine.studies.study import Study
+    from engine.studies.until import extend
+
+    study = results.study
+    if study is None:
+        definition = results.summary["definition"]
+        if "source" not in definition:
+            raise ConfigurationError(
+                "study",
+                f"{results.name}, which was made from Python objects",
+                "a study with a file, or results of `study.run()` in the same process",
+            )
+        file = results.summary.get("file")
+        study = Study.from_definition(
+            StudyDefinition.model_validate(definition), None if file is None else Path(file)
+        )
+    job = study.resolve(results.market_data)
+    for count in results.summary["rounds"][1:]:
+        job = extend(job, int(count))
+    return job

@@ -1,0 +1,64 @@
+"""``mc show``: the results of a study."""
+
+from __future__ import annotations
+
+import typer
+
+
+def show(
+    study: str = typer.Argument(..., help="Name of a study that has run."),
+    best: str = typer.Option(None, help="Rank parameter sets by this statistic."),
+    n: int = typer.Option(10, min=1, help="How many sets to rank."),
+    where: str = typer.Option(None, help='Only these simulations, e.g. "fast = 5".'),
+    by: str = typer.Option(None, help="Group by these columns instead, e.g. fast,slow."),
+    failures: bool = typer.Option(False, "--failures", help="Show failed simulations."),
+    rows: bool = typer.Option(False, "--rows", help="Show simulations."),
+    limit: int = typer.Option(100, min=1, help="Rows shown in the table form."),
+    as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
+) -> None:
+    """Show a study's statistics, its best parameter sets, its failures or its simulations."""
+    from engine.studies import load_results
+    from mc_assets.cli.summary import summary_frame
+    from mc_assets.cli.tables import print_frame
+    from mc_assets.project import Project
+
+    project = Project.from_environment()
+    results = load_results(project.data, _name(study))
+    title = f"{results.name}  {results.fingerprint}"
+    if where is not None:
+        results = results.filter(where)
+    if failures:
+        frame = results.failures
+    elif rows:
+        frame = results.frame
+    elif by is not None:
+        frame = results.group_by(*by.split(",")).statistics()
+    elif best is not None:
+        frame = results.best(best, n)
+    else:
+        frame = results.statistics() if as_json else summary_frame(results)
+    if as_json:
+        typer.echo(frame.write_json())
+        return
+    print_frame(frame, title=title, limit=limit)
+    for note in (_incomplete(results), results.stopped):
+        if note:
+            typer.echo(note)
+
+
+def _name(study: str) -> str:
+    """Return the name of a study given by name or by file."""
+    from pathlib import Path
+
+    from engine.studies import load_definition
+
+    path = Path(study)
+    return load_definition(path).name if path.suffix in (".yaml", ".yml") else study
+
+
+def _incomplete(results: object) -> str | None:
+    from engine.studies import Results
+
+    assert isinstance(results, Results)
+    missing = results.missing
+    return f"{missing:,} simulations have not run yet: mc run {results.name}" if missing else None

@@ -1,0 +1,186 @@
+"""Resuming: a kill loses nothing finished, damage is found, processes do not disturb each other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+import engine.studies.store as store_module
+from engine.studies import StorageError, Study, load_results
+
+Make = Callable[..., Study]
+
+SCRIPT = """
+import sys
+from engine.sources import GBM
+from engine.studies import Study
+
+Study(
+    "killed", GBM(mu=0.05, sigma=0.2), "sma_crossover",
+    {"fast": [3, 5, 8, 13], "slow": [20, 40, 60, 80]}, seeds=int(sys.argv[2]), steps=252,
+    record={"equity": 20},
+).run(root=sys.argv[1], workers=1)
+"""
+
+
+def start(root: Path, seeds: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(root), str(seeds)])
+
+
+def content(root: Path) -> dict[str, str]:
+    """Every file under a root that is not temporary, with its hash."""
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.endswith(".tmp")
+    }
+
+
+def parts(root: Path) -> list[Path]:
+    return sorted(root.glob("results/*/*/block=*/part-*.parquet"))
+
+
+def manifests(root: Path) -> list[Path]:
+    return sorted(root.glob("results/*/*/block=*/part-*.json"))
+
+
+def test_a_killed_study_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    seeds = 1600
+    assert start(tmp_path / "whole", seeds).wait() == 0
+    child = start(tmp_path / "killed", seeds)
+    while not manifests(tmp_path / "killed") and child.poll() is None:
+        time.sleep(0.005)
+    time.sleep(random.Random(os.getpid()).uniform(0, 0.3))
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    finished = {path: path.stat().st_mtime_ns for path in manifests(tmp_path / "killed")}
+    assert finished
+    assert start(tmp_path / "killed", seeds).wait() == 0
+    assert content(tmp_path / "killed") == content(tmp_path / "whole")
+    # Finished parts were not written again.
+    assert all(path.stat().st_mtime_ns == written for path, written in finished.items())
+
+
+def test_two_processes_on_one_study_leave_it_whole(tmp_path: Path) -> None:
+    children = [start(tmp_path / "both", 320) for _ in range(2)]
+    assert [child.wait() for child in children] == [0, 0]
+    assert start(tmp_path / "alone", 320).wait() == 0
+    assert content(tmp_path / "both") == content(tmp_path / "alone")
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:-10]), "is truncated"),
+        (lambda file: file.write_bytes(b"x" + file.read_bytes()[1:]), "does not match its check"),
+        (lambda file: file.unlink(), "is missing"),
+        (lambda file: file.with_suffix(".json").write_text("{"), "is damaged"),
+        (lambda file: file.with_suffix(".json").write_text("{}"), "is damaged"),
+    ],
+)
+def test_a_damaged_part_is_found_and_computed_again(
+    damage: Callable[[Path], object],
+    expected: str,
+    make_study: Make,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    make_study().run(root=tmp_path)
+    before = content(tmp_path)
+    damage(parts(tmp_path)[5])
+    with caplog.at_level(logging.WARNING):
+        make_study().run(root=tmp_path)
+    assert expected in caplog.text
+    assert "computed again" in caplog.text
+    assert content(tmp_path) == before
+
+
+def test_a_finished_study_is_not_computed_again_unless_fresh(
+    make_study: Make, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    make_study().run(root=tmp_path)
+    make_study().run(root=tmp_path, progress=lambda p: seen.append(p.reused))
+    assert seen == [160]
+    make_study().run(root=tmp_path, progress=lambda p: seen.append(p.reused), fresh=True)
+    assert seen[-1] == 0
+
+
+def test_a_changed_study_is_computed_beside_the_old_one(make_study: Make, tmp_path: Path) -> None:
+    first = make_study().run(root=tmp_path)
+    second = make_study(steps=61).run(root=tmp_path)
+    assert first.fingerprint != second.fingerprint
+    assert load_results(tmp_path, "small").fingerprint == second.fingerprint
+    older = load_results(tmp_path, "small", fingerprint=first.fingerprint)
+    assert_frame_equal(older.frame, first.frame)
+
+
+def test_parts_are_zstd_without_a_dictionary_on_floats(make_study: Make, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    make_study().run(root=tmp_path)
+    group = pq.ParquetFile(parts(tmp_path)[0]).metadata.row_group(0)
+    for index in range(group.num_columns):
+        column = group.column(index)
+        assert column.compression == "ZSTD"
+        if column.physical_type == "DOUBLE":
+            assert not column.has_dictionary_page, column.path_in_schema
+
+
+def test_a_manifest_names_its_files_and_their_checksums(make_study: Make, tmp_path: Path) -> None:
+    make_study(record={"equity": 5}).run(root=tmp_path)
+    manifest = json.loads(manifests(tmp_path)[0].read_text())
+    assert manifest["rows"] == 8
+    for entry in manifest["files"].values():
+        file = tmp_path / entry["path"]
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == entry["sha256"]
+        assert file.stat().st_size == entry["bytes"]
+
+
+def test_a_full_disk_is_a_clear_error_and_finished_parts_stay(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 0
+    real = store_module._write_atomically
+
+    def full(path: Path, data: bytes | memoryview) -> None:
+        nonlocal written
+        if path.suffix == ".parquet":
+            written += 1
+            if written > 5:
+                raise OSError(28, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(store_module, "_write_atomically", full)
+    with pytest.raises(StorageError, match="the disk is full; parts finished before are intact"):
+        make_study().run(root=tmp_path, workers=1)
+    monkeypatch.undo()
+    seen: list[int] = []
+    make_study().run(root=tmp_path, progress=lambda p: seen.append(p.reused))
+    assert seen[-1] == 5 * 8 + 2 * 4
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
+def test_a_read_only_folder_is_a_clear_error(make_study: Make, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="permission denied"):
+        make_study().run(root=tmp_path)
+
+
+def test_a_file_in_the_way_is_a_clear_error(make_study: Make, tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot write"):
+        make_study().run(root=tmp_path)

@@ -17,7 +17,10 @@ __all__ = ["get_provider", "make_provider", "provider_names", "register_provider
 # Modules, not classes: network clients take seconds to import and most runs need none of them.
 _BUILT_IN: Final[dict[str, str]] = {
     "csv": "mc_assets.providers.csv_files:CsvProvider",
+    "alpaca": "mc_assets.providers.alpaca:AlpacaProvider",
     "parquet": "mc_assets.providers.parquet_files:ParquetProvider",
+    "polygon": "mc_assets.providers.polygon:PolygonProvider",
+    "yahoo": "mc_assets.providers.yahoo:YahooProvider",
 }
 _REGISTERED: Final[dict[str, type[Provider]]] = {}
 

@@ -1,0 +1,146 @@
+"""Monte Carlo error where outcomes share paths: clusters of dependent outcomes.
+
+Pooling several parameter sets that ran on the same paths gives more rows but no more paths. Here
+the paths are the independent units: every estimator is linearised, its influences are summed per
+path, and the spread of these sums is its error (Cameron and Miller 2015, "A practitioner's guide
+to cluster-robust inference"). With one outcome per path the errors are those of
+`engine.statistics.monte_carlo`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from engine.statistics.monte_carlo import Estimate
+
+__all__ = [
+    "clustered_expected_shortfall",
+    "clustered_mean",
+    "clustered_quantile",
+    "clustered_ratio",
+    "clustered_standard_deviation",
+]
+
+Array = NDArray[np.float64]
+
+
+def clustered_mean(outcomes: ArrayLike, clusters: ArrayLike, confidence: float = 0.95) -> Estimate:
+    """Mean of outcomes of which those in a cluster may depend on one another.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (n,)
+        NaN marks undefined ones, which are left out.
+    clusters : array_like of int, shape (n,)
+        Which path an outcome belongs to.
+    confidence : float
+        Level of the interval (Student's, with clusters - 1 degrees of freedom).
+    """
+    return _estimate(outcomes, clusters, confidence, lambda x: (float(x.mean()), x - x.mean()))
+
+
+def clustered_standard_deviation(
+    outcomes: ArrayLike, clusters: ArrayLike, confidence: float = 0.95
+) -> Estimate:
+    """Estimate a standard deviation; influence ((x - m)^2 - s^2) / (2 s)."""
+
+    def linearised(x: Array) -> tuple[float, Array]:
+        value = float(x.std(ddof=1)) if len(x) > 1 else math.nan
+        if not value > 0:
+            return value, np.zeros(len(x))
+        return value, ((x - x.mean()) ** 2 - value**2) / (2 * value)
+
+    return _estimate(outcomes, clusters, confidence, linearised)
+
+
+def clustered_expected_shortfall(
+    losses: ArrayLike, clusters: ArrayLike, level: float = 0.95, confidence: float = 0.95
+) -> Estimate:
+    """Mean of the losses beyond their quantile q; influence q - ES + (x - q)+ / (1 - level)."""
+
+    def linearised(x: Array) -> tuple[float, Array]:
+        q = float(np.quantile(x, level))
+        excess = np.maximum(x - q, 0.0) / (1 - level)
+        value = q + float(excess.mean())
+        return value, q + excess - value
+
+    return _estimate(losses, clusters, confidence, linearised)
+
+
+def clustered_ratio(
+    numerator: ArrayLike, denominator: ArrayLike, clusters: ArrayLike, confidence: float = 0.95
+) -> Estimate:
+    """Ratio of two means; influence (a - r b) / mean(b)."""
+    a = np.asarray(numerator, dtype=np.float64)
+    b = np.asarray(denominator, dtype=np.float64)
+    below = float(np.nanmean(b)) if len(b) else 0.0
+    if below == 0.0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, len(a))
+    value = float(np.nanmean(a)) / below
+    found = clustered_mean((a - value * b) / below, clusters, confidence)
+    reach = found.half_width
+    return Estimate(value, found.std_error, value - reach, value + reach, found.n)
+
+
+def clustered_quantile(
+    outcomes: ArrayLike, clusters: ArrayLike, probability: float, confidence: float = 0.95
+) -> Estimate:
+    """Quantile, with Woodruff's interval.
+
+    Notes
+    -----
+    The share of outcomes at or below the quantile has a clustered standard error; the interval
+    runs between the quantiles at that share plus and minus its reach (Woodruff 1952, "Confidence
+    intervals for medians and other position measures"). The standard error is the interval's
+    half-width over the normal quantile.
+    """
+    x, groups = _defined(outcomes, clusters)
+    n = len(x)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
+    value = float(np.quantile(x, probability))
+    share = clustered_mean((x <= value).astype(np.float64), groups, confidence)
+    reach = share.half_width
+    if not math.isfinite(reach):
+        return Estimate(value, math.nan, math.nan, math.nan, n)
+    ordered = np.sort(x)
+    low, high = probability - reach, probability + reach
+    bottom = float(np.quantile(ordered, low)) if low > 0 else -math.inf
+    top = float(np.quantile(ordered, high)) if high < 1 else math.inf
+    z = float(special.ndtri(0.5 + confidence / 2))
+    return Estimate(value, (top - bottom) / (2 * z), bottom, top, n)
+
+
+def _estimate(
+    outcomes: ArrayLike,
+    clusters: ArrayLike,
+    confidence: float,
+    linearised: Callable[[Array], tuple[float, Array]],
+) -> Estimate:
+    x, groups = _defined(outcomes, clusters)
+    n = len(x)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
+    value, influence = linearised(x)
+    _, place = np.unique(groups, return_inverse=True)
+    sums = np.bincount(place, weights=influence)
+    count = len(sums)
+    if count < 2:
+        return Estimate(value, math.nan, math.nan, math.nan, n)
+    error = math.sqrt(count / (count - 1) * float((sums**2).sum())) / n
+    reach = float(special.stdtrit(count - 1, 0.5 + confidence / 2)) * error
+    return Estimate(value, error, value - reach, value + reach, n)
+
+
+def _defined(outcomes: ArrayLike, clusters: ArrayLike) -> tuple[Array, NDArray[np.int64]]:
+    x = np.asarray(outcomes, dtype=np.float64)
+    groups = np.asarray(clusters)
+    if x.shape != groups.shape:
+        raise ValueError(f"clusters: found {groups.shape}, allowed {x.shape} as the outcomes")
+    keep = ~np.isnan(x)
+    return x[keep], groups[keep]

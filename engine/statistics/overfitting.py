@@ -1,0 +1,277 @@
+"""Whether a good backtest is more than the best of many: deflated Sharpe ratio and PBO."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+__all__ = [
+    "BacktestOverfitting",
+    "deflated_sharpe_ratio",
+    "expected_maximum_sharpe",
+    "minimum_track_record_length",
+    "probabilistic_sharpe_ratio",
+    "probability_of_backtest_overfitting",
+]
+
+_MOST_COMBINATIONS = 200_000
+
+
+def probabilistic_sharpe_ratio(
+    sharpe: float, benchmark: float, n: int, *, skew: float = 0.0, kurtosis: float = 3.0
+) -> float:
+    """Probability that the true Sharpe ratio exceeds a benchmark.
+
+    Parameters
+    ----------
+    sharpe, benchmark : float
+        Sharpe ratios per period, not annualised.
+    n : int
+        Returns behind `sharpe`.
+    skew, kurtosis : float
+        Of the returns; the kurtosis is raw (3 for a normal), not excess.
+
+    Returns
+    -------
+    float
+        Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - skew SR + (kurtosis - 1) / 4 SR^2)).
+
+    References
+    ----------
+    Bailey and López de Prado (2012), "The Sharpe ratio efficient frontier".
+    """
+    if n < 2:
+        raise ValueError(f"n: found {n}, allowed at least 2")
+    spread = _sharpe_spread(sharpe, skew, kurtosis)
+    return float(special.ndtr((sharpe - benchmark) * math.sqrt(n - 1) / spread))
+
+
+def minimum_track_record_length(
+    sharpe: float,
+    benchmark: float,
+    *,
+    skew: float = 0.0,
+    kurtosis: float = 3.0,
+    confidence: float = 0.95,
+) -> float:
+    """Count the returns needed for the Sharpe ratio to exceed the benchmark at a confidence.
+
+    Infinite where the Sharpe ratio does not exceed it at all. Arguments and source as in
+    `probabilistic_sharpe_ratio`.
+    """
+    if sharpe <= benchmark:
+        return math.inf
+    spread = _sharpe_spread(sharpe, skew, kurtosis)
+    z = float(special.ndtri(confidence))
+    return 1.0 + (spread * z / (sharpe - benchmark)) ** 2
+
+
+def expected_maximum_sharpe(trials: float, variance: float) -> float:
+    """Sharpe ratio that the best of many worthless strategies is expected to show.
+
+    Parameters
+    ----------
+    trials : float
+        Independent trials, at least 1.
+    variance : float
+        Variance of the Sharpe ratios across trials, per period.
+
+    Returns
+    -------
+    float
+        sqrt(V) ((1 - g) Z(1 - 1/N) + g Z(1 - 1/(N e))), g Euler's constant, Z the normal quantile.
+
+    References
+    ----------
+    Bailey and López de Prado (2014), "The deflated Sharpe ratio".
+    """
+    if trials < 1:
+        raise ValueError(f"trials: found {trials}, allowed at least 1")
+    if variance < 0:
+        raise ValueError(f"variance: found {variance}, allowed at least 0")
+    if trials == 1:
+        return 0.0
+    upper = (1 - np.euler_gamma) * special.ndtri(1 - 1 / trials)
+    lower = np.euler_gamma * special.ndtri(1 - 1 / (trials * math.e))
+    return float(math.sqrt(variance) * (upper + lower))
+
+
+def deflated_sharpe_ratio(
+    sharpe: float,
+    n: int,
+    *,
+    trials: float,
+    variance: float,
+    skew: float = 0.0,
+    kurtosis: float = 3.0,
+) -> float:
+    """Probability that a Sharpe ratio is real, given how many strategies were tried.
+
+    Parameters
+    ----------
+    sharpe : float
+        Of the chosen strategy, per period.
+    n : int
+        Returns behind it.
+    trials : float
+        Independent trials it was chosen from.
+    variance : float
+        Variance of the trials' Sharpe ratios, per period.
+    skew, kurtosis : float
+        Of its returns; the kurtosis is raw (3 for a normal), not excess.
+
+    Returns
+    -------
+    float
+        `probabilistic_sharpe_ratio` against `expected_maximum_sharpe`.
+
+    References
+    ----------
+    Bailey and López de Prado (2014), "The deflated Sharpe ratio".
+    """
+    benchmark = expected_maximum_sharpe(trials, variance)
+    return probabilistic_sharpe_ratio(sharpe, benchmark, n, skew=skew, kurtosis=kurtosis)
+
+
+@dataclass(frozen=True)
+class BacktestOverfitting:
+    """How a choice made in sample fares out of sample.
+
+    Parameters
+    ----------
+    probability : float
+        Share of splits in which the best in sample ranks at or below the median out of sample.
+    loss_probability : float
+        Share of splits in which the chosen one has a negative Sharpe ratio out of sample.
+    slope, intercept : float
+        Of the regression of out-of-sample on in-sample performance of the chosen one.
+    logits : ndarray, shape (splits,)
+        log(w / (1 - w)) with w the chosen one's relative rank out of sample.
+    chosen : ndarray of int, shape (splits,)
+        Which strategy was best in sample.
+    in_sample, out_of_sample : ndarray, shape (splits,)
+        Its Sharpe ratios per period.
+    """
+
+    probability: float
+    loss_probability: float
+    slope: float
+    intercept: float
+    logits: NDArray[np.float64]
+    chosen: NDArray[np.int64]
+    in_sample: NDArray[np.float64]
+    out_of_sample: NDArray[np.float64]
+
+
+def probability_of_backtest_overfitting(
+    returns: ArrayLike, *, splits: int = 16, risk_free: float = 0.0
+) -> BacktestOverfitting:
+    """Combinatorially symmetric cross-validation of choosing the best of several strategies.
+
+    Parameters
+    ----------
+    returns : array_like, shape (periods, strategies)
+        Returns of every strategy that was tried, on the same periods.
+    splits : int
+        Even number of blocks of periods; half of them are in sample, in every combination.
+    risk_free : float
+        Subtracted from every return, per period.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two strategies, or the number of splits is odd, too small or gives
+        more than 200,000 combinations.
+
+    Notes
+    -----
+    Performance is mean / standard deviation (ddof 1) of the concatenated periods. The relative
+    rank is rank / (strategies + 1), so logits are finite [1]_. Where periods do not divide evenly,
+    earlier blocks hold one more.
+
+    References
+    ----------
+    .. [1] Bailey, Borwein, López de Prado and Zhu (2017), "The probability of backtest
+       overfitting", Journal of Computational Finance 20(4).
+    """
+    x = np.asarray(returns, dtype=np.float64) - risk_free
+    if x.ndim != 2 or x.shape[1] < 2:
+        raise ValueError(f"returns: found shape {x.shape}, allowed (periods, 2 or more strategies)")
+    if splits < 2 or splits % 2 or splits > len(x) // 2:
+        raise ValueError(f"splits: found {splits}, allowed an even number from 2 to {len(x) // 2}")
+    if math.comb(splits, splits // 2) > _MOST_COMBINATIONS:
+        raise ValueError(f"splits: found {splits}, allowed at most 20")
+    blocks = np.array_split(np.arange(len(x)), splits)
+    # Sums per block make every combination a sum of a few rows instead of a pass over the data.
+    counts = np.array([len(block) for block in blocks], dtype=np.float64)
+    centre = x.mean(axis=0)
+    sums = np.array([(x[block] - centre).sum(axis=0) for block in blocks])
+    squares = np.array([((x[block] - centre) ** 2).sum(axis=0) for block in blocks])
+    chosen, inside, outside, logits = [], [], [], []
+    strategies = x.shape[1]
+    for picked in itertools.combinations(range(splits), splits // 2):
+        first = np.zeros(splits, dtype=bool)
+        first[list(picked)] = True
+        own = _sharpe(sums[first], squares[first], counts[first], centre)
+        other = _sharpe(sums[~first], squares[~first], counts[~first], centre)
+        best = int(np.argmax(own))
+        # Ties share the mean of their ranks.
+        rank = (other < other[best]).sum() + ((other == other[best]).sum() + 1) / 2
+        relative = rank / (strategies + 1)
+        chosen.append(best)
+        inside.append(own[best])
+        outside.append(other[best])
+        logits.append(math.log(relative / (1 - relative)))
+    logit, out = np.array(logits), np.array(outside)
+    slope, intercept = _line(np.array(inside), out)
+    return BacktestOverfitting(
+        probability=float((logit <= 0).mean()),
+        loss_probability=float((out < 0).mean()),
+        slope=slope,
+        intercept=intercept,
+        logits=logit,
+        chosen=np.array(chosen),
+        in_sample=np.array(inside),
+        out_of_sample=out,
+    )
+
+
+def _sharpe_spread(sharpe: float, skew: float, kurtosis: float) -> float:
+    variance = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
+    if variance <= 0:
+        raise ValueError(
+            f"skew, kurtosis: found {skew}, {kurtosis}, "
+            "allowed moments of a distribution (kurtosis >= skew^2 + 1)"
+        )
+    return math.sqrt(variance)
+
+
+def _sharpe(
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    centre: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    n = counts.sum()
+    mean = sums.sum(axis=0) / n
+    variance = (squares.sum(axis=0) - n * mean**2) / (n - 1)
+    # A strategy that never trades has no Sharpe ratio; it earns nothing, so it counts as zero.
+    # Rounding leaves a trace of variance, which must not become a huge ratio.
+    trades = variance > 1e-20 * (centre + mean) ** 2 + 1e-300
+    found: NDArray[np.float64] = np.zeros(len(centre))
+    np.divide(centre + mean, np.sqrt(np.maximum(variance, 1e-300)), out=found, where=trades)
+    return found
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    spread = x - x.mean()
+    total = float((spread**2).sum())
+    if total == 0.0:
+        return math.nan, math.nan
+    slope = float((spread * y).sum()) / total
+    return slope, float(y.mean()) - slope * float(x.mean())

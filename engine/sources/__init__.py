@@ -1,5 +1,6 @@
 """Where price paths come from: models, bootstraps and history behind one interface."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from engine.sources.generator import Generator
@@ -10,14 +11,26 @@ from engine.sources.source import Source
 if TYPE_CHECKING:
     from engine.sources.bootstrap import Bootstrap
     from engine.sources.gbm import GBM
+    from engine.sources.heston import Heston
     from engine.sources.historical import Historical
+    from engine.sources.merton import Merton
+    from engine.sources.regime_switching import RegimeSwitching
+    from engine.sources.schwartz_1f import Schwartz1F
+    from engine.sources.schwartz_2f import Schwartz2F
+    from engine.sources.schwartz_smith import SchwartzSmithParameters
 
 __all__ = [
     "GBM",
     "Bootstrap",
     "Generator",
+    "Heston",
     "Historical",
+    "Merton",
     "Parameter",
+    "RegimeSwitching",
+    "Schwartz1F",
+    "Schwartz2F",
+    "SchwartzSmithParameters",
     "Source",
     "get_source",
     "load_user_sources",
@@ -27,11 +40,21 @@ __all__ = [
     "source_names",
 ]
 
-_CLASSES = {"GBM": "gbm", "Bootstrap": "bootstrap", "Historical": "historical"}
+_MODULES = {
+    "Bootstrap": "bootstrap",
+    "GBM": "gbm",
+    "Heston": "heston",
+    "Historical": "historical",
+    "Merton": "merton",
+    "RegimeSwitching": "regime_switching",
+    "Schwartz1F": "schwartz_1f",
+    "Schwartz2F": "schwartz_2f",
+    "SchwartzSmithParameters": "schwartz_smith",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import a source's module when its class is first asked for."""
-    if name not in _CLASSES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return get_source(_CLASSES[name])
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -26,6 +26,7 @@ def shape_bars(
     path_ids: NDArray[np.uint64],
     antithetic: bool,
     start: NDArray[np.float64],
+    season: NDArray[np.float64],
     volumes: NDArray[np.float64],
     out: NDArray[np.float64],
     ohlc: bool,
@@ -34,7 +35,7 @@ def shape_bars(
 
     On entry the close row holds the log of the close over the start price and, for `ohlc`, the
     open row the variance of the log return inside the bar, or a negative number where the model
-    has written log high and low itself.
+    has written log high and low itself. `season` is added to the log close (no values: none).
     """
     steps = out.shape[3]
     room = np.empty((6, GROUP))
@@ -52,6 +53,9 @@ def shape_bars(
                 highs = out[n, s, 1, first : first + count]
                 lows = out[n, s, 2, first : first + count]
                 closes = out[n, s, 3, first : first + count]
+                if season.size > 0:
+                    for i in range(count):
+                        closes[i] += season[first + i]
                 if ohlc:
                     fill_uniforms(room[0], seeds[n], stream, path, np.uint64(group))
                     fill_uniforms(room[1], seeds[n], stream + np.uint64(1), path, np.uint64(group))

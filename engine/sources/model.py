@@ -39,6 +39,10 @@ class Model(Source):
 
     factors = 1
 
+    def season_levels(self, dt: float, steps: int) -> NDArray[np.float64]:
+        """Season to add to each log close; empty where the model has none."""
+        return np.empty(0)
+
     def __post_init__(self) -> None:
         volume = np.atleast_1d(np.asarray(self.volume, dtype=np.float64))
         if volume.ndim != 1 or volume.size == 0 or not np.isfinite(volume).all():
@@ -85,6 +89,7 @@ class ModelGenerator(Generator):
         self._start = np.array(request.s0)
         self._ohlc = request.ohlc
         self._volume: NDArray[np.float64] = model.volume
+        self._season = model.season_levels(request.dt, request.steps)
         self._antithetic = model.sampling == "antithetic"
         if self._antithetic and request.paths_per_seed % 2:
             raise ValueError(
@@ -101,4 +106,13 @@ class ModelGenerator(Generator):
     ) -> None:
         """Write paths; see `Generator.fill`."""
         self._kernel(seeds, path_ids, self._antithetic, NOT_GIVEN, self._constants, out, self._ohlc)
-        shape_bars(seeds, path_ids, self._antithetic, self._start, self._volume, out, self._ohlc)
+        shape_bars(
+            seeds,
+            path_ids,
+            self._antithetic,
+            self._start,
+            self._season,
+            self._volume,
+            out,
+            self._ohlc,
+        )

@@ -17,9 +17,14 @@ __all__ = ["get_source", "load_user_sources", "make_source", "register", "source
 
 # Module of each built-in source; imported at first use.
 _BUILT_IN: dict[str, str] = {
-    "gbm": "engine.sources.gbm",
     "bootstrap": "engine.sources.bootstrap",
+    "gbm": "engine.sources.gbm",
+    "heston": "engine.sources.heston",
     "historical": "engine.sources.historical",
+    "merton": "engine.sources.merton",
+    "regime_switching": "engine.sources.regime_switching",
+    "schwartz_1f": "engine.sources.schwartz_1f",
+    "schwartz_2f": "engine.sources.schwartz_2f",
 }
 _SOURCES: dict[str, type[Source]] = {}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import inlined
+from engine.compiled import fma, inlined
 from engine.randomness import SEGMENT, Stream, fill_normals
 
-__all__ = ["antithetic_sign", "group_shocks", "running_sum", "stream_path"]
+__all__ = ["antithetic_sign", "group_shocks", "running_decay", "running_sum", "stream_path"]
 
 _ONE = np.uint64(1)
 _NORMAL = np.uint64(Stream.NORMAL)
@@ -86,3 +86,37 @@ def running_sum(
         last = base + increments[i]
         out[i] = last
     return last
+
+
+@inlined
+def running_decay(
+    increments: NDArray[np.float64],
+    powers: NDArray[np.float64],
+    start: float,
+    out: NDArray[np.float64],
+) -> float:
+    """Write ``x_i = powers[0] x_{i-1} + increments_i`` of a group, from `start`; return the last.
+
+    ``powers[i]`` is the factor's power ``i + 1``, 64 of them. The four segments run side by side
+    from zero and are joined afterwards, as in `running_sum`.
+    """
+    factor = powers[0]
+    a = b = c = d = 0.0
+    for i in range(SEGMENT):
+        a = fma(factor, a, increments[i])
+        b = fma(factor, b, increments[i + 64])
+        c = fma(factor, c, increments[i + 128])
+        d = fma(factor, d, increments[i + 192])
+        increments[i] = a
+        increments[i + 64] = b
+        increments[i + 128] = c
+        increments[i + 192] = d
+    at_1 = fma(powers[63], start, a)
+    at_2 = fma(powers[63], at_1, b)
+    at_3 = fma(powers[63], at_2, c)
+    for i in range(SEGMENT):
+        out[i] = fma(powers[i], start, increments[i])
+        out[i + 64] = fma(powers[i], at_1, increments[i + 64])
+        out[i + 128] = fma(powers[i], at_2, increments[i + 128])
+        out[i + 192] = fma(powers[i], at_3, increments[i + 192])
+    return fma(powers[63], at_3, d)

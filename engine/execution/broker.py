@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled.kernel import inlined
+from engine.execution.calling import called, part
 from engine.execution.fills import fill_order
 from engine.execution.layout import (
     ACTIVE,
@@ -53,7 +53,7 @@ from engine.execution.state import Simulation
 __all__ = ["finish", "open_path", "settled_cash", "start", "trade_bar", "trade_close"]
 
 
-@inlined
+@part
 def open_path(s: Simulation) -> None:
     """Look over a new path: where prices reach zero, every position must be watched."""
     s.counts[DIPS] = 0
@@ -63,7 +63,7 @@ def open_path(s: Simulation) -> None:
                 s.counts[DIPS] = 1
 
 
-@inlined
+@part
 def start(s: Simulation) -> None:
     """Reset the state for a new simulation on the same path."""
     dips = s.counts[DIPS]
@@ -75,7 +75,7 @@ def start(s: Simulation) -> None:
     s.account[START_CASH] = s.rules[0, INITIAL_CASH]
 
 
-@inlined
+@part
 def trade_bar(s: Simulation, bar: int) -> None:
     """Carry the account from the close before `bar` to its close.
 
@@ -93,11 +93,11 @@ def trade_bar(s: Simulation, bar: int) -> None:
         _check_margin(s, bar)
 
 
-@inlined
+@part
 def trade_close(s: Simulation, bar: int) -> None:
     """Fill market orders at the close of `bar`, where the settings ask for it."""
     mark_until(s, bar)
-    slot = 0
+    slot = _first_after(s, 0.0)
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
         if order[ORDER_KIND] == MARKET:
@@ -109,14 +109,14 @@ def trade_close(s: Simulation, bar: int) -> None:
     _watch(s)
 
 
-@inlined
+@part
 def finish(s: Simulation, out: NDArray[np.float64]) -> None:
     """Mark the rest of the curve and write the metrics."""
     mark_until(s, s.curve.shape[0])
     summarise(s, out)
 
 
-@inlined
+@part
 def settled_cash(s: Simulation) -> float:
     """Cash as a broker states it: the price of futures is not paid."""
     cash = s.account[CASH]
@@ -126,14 +126,14 @@ def settled_cash(s: Simulation) -> float:
     return cash
 
 
-@inlined
+@called
 def _fill_in_sequence(s: Simulation, bar: int) -> None:
     """Fill what the open fills, then stops, then limits, then stops of lots new in this bar.
 
     A fill may add orders and cancel others, but numbers only grow along the book.
     """
     for phase in range(4):
-        slot = 0
+        slot = _first_after(s, 0.0)
         while slot < s.counts[PENDING]:
             moment = AT_OPEN
             if phase == 0:
@@ -155,7 +155,7 @@ def _fill_in_sequence(s: Simulation, bar: int) -> None:
                 slot += 1
 
 
-@inlined
+@called
 def _first_after(s: Simulation, number: float) -> int:
     slot = 0
     while slot < s.counts[PENDING] and s.orders[slot, ORDER_ID] <= number:
@@ -163,10 +163,10 @@ def _first_after(s: Simulation, number: float) -> int:
     return slot
 
 
-@inlined
+@called
 def _end_of_bar(s: Simulation, bar: int) -> None:
     """Let orders expire, and brackets born inside the bar become ordinary orders."""
-    slot = 0
+    slot = _first_after(s, 0.0)
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
         if order[ORDER_EXPIRY] <= bar:
@@ -177,7 +177,7 @@ def _end_of_bar(s: Simulation, bar: int) -> None:
         slot += 1
 
 
-@inlined
+@called
 def _finance(s: Simulation, bar: int) -> None:
     """Charge one bar of borrow fees on short positions and interest on negative cash."""
     charge = 0.0
@@ -193,7 +193,7 @@ def _finance(s: Simulation, bar: int) -> None:
     s.account[FINANCING_PAID] += charge
 
 
-@inlined
+@part
 def _watch(s: Simulation) -> None:
     """Decide whether the next bars must go through the order engine.
 
@@ -215,7 +215,7 @@ def _watch(s: Simulation) -> None:
     s.counts[ACTIVE] = s.counts[PENDING] + watch
 
 
-@inlined
+@called
 def _check_margin(s: Simulation, bar: int) -> None:
     """Call the margin where equity at the close is below maintenance, or not above zero.
 

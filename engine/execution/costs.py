@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.kernel import inlined
+from engine.execution.calling import part
 from engine.execution.layout import (
     COMMISSION_FIXED,
     COMMISSION_MAKER,
@@ -25,7 +25,7 @@ from engine.execution.state import Simulation
 __all__ = ["commission_of", "slipped_price"]
 
 
-@inlined
+@part
 def slipped_price(
     s: Simulation, symbol: int, units: float, reference: float, volume: float
 ) -> float:
@@ -56,7 +56,7 @@ def slipped_price(
     return price
 
 
-@inlined
+@part
 def commission_of(s: Simulation, symbol: int, units: float, price: float, maker: bool) -> float:
     """Commission of a fill of `units` at `price`; `maker` for a limit order that rested."""
     rules = s.rules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.kernel import inlined
+from engine.execution.calling import called, part
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.layout import (
     AT_CLOSE,
@@ -55,7 +55,7 @@ from engine.execution.state import Simulation
 __all__ = ["fill_order"]
 
 
-@inlined
+@called
 def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
     """Fill or reject the order in `slot` at price `reference` and take it out of the book.
 
@@ -119,7 +119,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         _add_child(s, symbol, LIMIT, -opened, take_profit, math.nan, bar, number, state)
 
 
-@inlined
+@called
 def _add_child(
     s: Simulation,
     symbol: int,
@@ -141,7 +141,7 @@ def _add_child(
         child[ORDER_STATE] = state
 
 
-@inlined
+@part
 def _equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) -> float:
     """Equity with `symbol` at `price` and the others at the open or close of `bar`."""
     equity = s.account[CASH]
@@ -153,7 +153,7 @@ def _equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int)
     return equity
 
 
-@inlined
+@part
 def _wants_units(s: Simulation, slot: int) -> bool:
     """Whether the order asks for a trade, so that a size of zero is a rejection."""
     order = s.orders[slot]
@@ -164,7 +164,7 @@ def _wants_units(s: Simulation, slot: int) -> bool:
     return order[ORDER_QUANTITY] != 0.0 and held == 0.0 and mode != CLOSE_LOT
 
 
-@inlined
+@called
 def _objection(
     s: Simulation,
     slot: int,

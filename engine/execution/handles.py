@@ -10,8 +10,8 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from engine.compiled.kernel import inlined
 from engine.execution.broker import settled_cash
+from engine.execution.calling import part
 from engine.execution.layout import (
     BY_PERCENT,
     BY_UNITS,
@@ -56,30 +56,30 @@ def _keep_int(value: Any) -> Any:
 # --- bars and indicators -----------------------------------------------------------------
 
 
-@inlined
-def value(s: Simulation, rows: NDArray[np.float64], row: int, t: int) -> float:
-    """Return an indicator at the current bar."""
-    return rows[row, t]
+@part
+def value(s: Simulation, rows: NDArray[np.float64], start: int, t: int) -> float:
+    """Return an indicator at the current bar; its values begin at `start`."""
+    return rows[np.uint64(start + t)]
 
 
-@inlined
-def past_value(s: Simulation, rows: NDArray[np.float64], row: int, t: int, back: int) -> float:
+@part
+def past_value(s: Simulation, rows: NDArray[np.float64], start: int, t: int, back: int) -> float:
     """Return an indicator `back` bars ago; NaN before the first bar."""
     if back < 0:
         s.counts[STATUS] = FUTURE_READ
         return NAN
     if back > t:
         return NAN
-    return rows[row, t - back]
+    return rows[np.uint64(start + t - back)]
 
 
-@inlined
+@part
 def bar_value(s: Simulation, t: int, symbol: int, field: int) -> float:
     """Return a field of the current bar."""
-    return s.path[symbol, field, t]
+    return s.path[symbol, field, np.uint64(t)]
 
 
-@inlined
+@part
 def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) -> float:
     """Return a field `back` bars ago; NaN before the first bar."""
     if back < 0:
@@ -87,19 +87,19 @@ def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) ->
         return NAN
     if back > t:
         return NAN
-    return s.path[symbol, field, t - back]
+    return s.path[symbol, field, np.uint64(t - back)]
 
 
 # --- the account -------------------------------------------------------------------------
 
 
-@inlined
+@part
 def account_cash(s: Simulation, t: int, symbol: int) -> float:
     """Return cash; buying futures does not spend it, buying anything else does."""
     return settled_cash(s)
 
 
-@inlined
+@part
 def account_equity(s: Simulation, t: int, symbol: int) -> float:
     """Return cash plus the value of the positions at the current close."""
     if t < 0:
@@ -107,20 +107,20 @@ def account_equity(s: Simulation, t: int, symbol: int) -> float:
     return equity_at(s, 3, t)
 
 
-@inlined
+@part
 def account_position(s: Simulation, t: int, symbol: int) -> float:
     """Return the units held, negative if short."""
     return s.positions[symbol, UNITS]
 
 
-@inlined
+@part
 def account_average_price(s: Simulation, t: int, symbol: int) -> float:
     """Return the mean entry price of the open lots; NaN without a position."""
     units = s.positions[symbol, UNITS]
     return s.positions[symbol, COST] / units if units != 0.0 else NAN
 
 
-@inlined
+@part
 def account_unrealised(s: Simulation, t: int, symbol: int) -> float:
     """Return the profit of the open lots at the current close, before commissions."""
     units = s.positions[symbol, UNITS]
@@ -130,13 +130,13 @@ def account_unrealised(s: Simulation, t: int, symbol: int) -> float:
     return gain * s.rules[symbol, MULTIPLIER]
 
 
-@inlined
+@part
 def account_realised(s: Simulation, t: int, symbol: int) -> float:
     """Return the profit of all closed trades, net of their commissions, over all symbols."""
     return s.account[REALISED]
 
 
-@inlined
+@part
 def account_open_orders(s: Simulation, t: int, symbol: int) -> int:
     """Return the number of orders in the book of the symbol."""
     count = 0
@@ -146,7 +146,7 @@ def account_open_orders(s: Simulation, t: int, symbol: int) -> int:
     return count
 
 
-@inlined
+@part
 def account_trades(s: Simulation, t: int, symbol: int) -> int:
     """Return the number of closed trades, over all symbols."""
     return s.counts[TRADES]
@@ -157,7 +157,7 @@ def account_trades(s: Simulation, t: int, symbol: int) -> int:
 # is closed again. `tif` is "gtc", "day", "ioc" or a number of bars.
 
 
-@inlined
+@part
 def order_market(
     s: Simulation,
     t: int,
@@ -172,7 +172,7 @@ def order_market(
     )
 
 
-@inlined
+@part
 def order_limit(
     s: Simulation,
     t: int,
@@ -187,7 +187,7 @@ def order_limit(
     return submit(s, t, symbol, LIMIT, BY_UNITS, units, price, NAN, take_profit, stop_loss, tif)
 
 
-@inlined
+@part
 def order_stop(
     s: Simulation,
     t: int,
@@ -202,7 +202,7 @@ def order_stop(
     return submit(s, t, symbol, STOP, BY_UNITS, units, NAN, price, take_profit, stop_loss, tif)
 
 
-@inlined
+@part
 def order_stop_limit(
     s: Simulation,
     t: int,
@@ -220,7 +220,7 @@ def order_stop_limit(
     )
 
 
-@inlined
+@part
 def order_bracket(
     s: Simulation, t: int, symbol: int, units: float, take_profit: float, stop_loss: float
 ) -> int:
@@ -228,7 +228,7 @@ def order_bracket(
     return order_market(s, t, symbol, units, take_profit, stop_loss)
 
 
-@inlined
+@part
 def order_target(
     s: Simulation,
     t: int,
@@ -243,7 +243,7 @@ def order_target(
     )
 
 
-@inlined
+@part
 def order_target_percent(
     s: Simulation,
     t: int,
@@ -259,7 +259,7 @@ def order_target_percent(
     )
 
 
-@inlined
+@part
 def order_percent(
     s: Simulation,
     t: int,
@@ -275,7 +275,7 @@ def order_percent(
     )
 
 
-@inlined
+@part
 def order_long(
     s: Simulation, t: int, symbol: int, take_profit: float = NAN, stop_loss: float = NAN
 ) -> int:
@@ -285,7 +285,7 @@ def order_long(
     )
 
 
-@inlined
+@part
 def order_short(
     s: Simulation, t: int, symbol: int, take_profit: float = NAN, stop_loss: float = NAN
 ) -> int:
@@ -295,13 +295,13 @@ def order_short(
     )
 
 
-@inlined
+@part
 def order_close(s: Simulation, t: int, symbol: int) -> int:
     """Close the position and cancel its bracket when that fills."""
     return submit(s, t, symbol, MARKET, TO_UNITS, 0.0, NAN, NAN, NAN, NAN, GOOD_TILL_CANCELLED)
 
 
-@inlined
+@part
 def order_cancel(s: Simulation, t: int, symbol: int, number: int) -> bool:
     """Cancel the order with this number; false if it is no longer in the book."""
     slot = find_order(s, number)
@@ -311,7 +311,7 @@ def order_cancel(s: Simulation, t: int, symbol: int, number: int) -> bool:
     return True
 
 
-@inlined
+@part
 def order_cancel_all(s: Simulation, t: int, symbol: int) -> int:
     """Cancel every order of the symbol and return how many there were."""
     count = 0

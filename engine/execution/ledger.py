@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled.kernel import inlined
+from engine.execution.calling import called, part
 from engine.execution.layout import (
     CASH,
     COMMISSION_PAID,
@@ -61,7 +61,7 @@ from engine.execution.state import Simulation
 __all__ = ["book_fill", "equity_at", "mark_until"]
 
 
-@inlined
+@part
 def equity_at(s: Simulation, field: int, bar: int) -> float:
     """Equity with every symbol at its open (`field` 0) or close (`field` 3) of `bar`."""
     equity = s.account[CASH]
@@ -72,7 +72,7 @@ def equity_at(s: Simulation, field: int, bar: int) -> float:
     return equity
 
 
-@inlined
+@called
 def mark_until(s: Simulation, end: int) -> None:
     """Write the equity at the closes of the bars before `end` that are not yet on the curve.
 
@@ -97,7 +97,7 @@ def mark_until(s: Simulation, end: int) -> None:
     s.counts[MARKED] = end
 
 
-@inlined
+@part
 def book_fill(
     s: Simulation,
     symbol: int,
@@ -170,7 +170,7 @@ def book_fill(
     return opened
 
 
-@inlined
+@part
 def _lot_of(s: Simulation, symbol: int, parent: float) -> int:
     for slot in range(int(s.positions[symbol, OPEN_LOTS])):
         if s.lots[symbol, slot, LOT_ORDER] == parent:
@@ -178,7 +178,7 @@ def _lot_of(s: Simulation, symbol: int, parent: float) -> int:
     return 0
 
 
-@inlined
+@part
 def _remove_lot(s: Simulation, symbol: int, slot: int) -> None:
     last = int(s.positions[symbol, OPEN_LOTS]) - 1
     for index in range(slot, last):
@@ -187,14 +187,14 @@ def _remove_lot(s: Simulation, symbol: int, slot: int) -> None:
     s.positions[symbol, OPEN_LOTS] = last
 
 
-@inlined
+@part
 def _resize_children(s: Simulation, parent: float, quantity: float) -> None:
     for slot in range(s.counts[PENDING]):
         if s.orders[slot, ORDER_PARENT] == parent:
             s.orders[slot, ORDER_QUANTITY] = quantity
 
 
-@inlined
+@part
 def _open_lot(
     s: Simulation,
     symbol: int,
@@ -222,7 +222,7 @@ def _open_lot(
     position[COST] += units * price
 
 
-@inlined
+@part
 def _close_lot(
     s: Simulation,
     symbol: int,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.kernel import inlined
+from engine.execution.calling import called
 from engine.execution.layout import (
     BORN_OF_LIMIT,
     BORN_OF_STOP,
@@ -40,7 +40,7 @@ from engine.execution.state import Simulation
 __all__ = ["born_stop_price", "limit_price", "opening_price", "stop_price"]
 
 
-@inlined
+@called
 def opening_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the order fills at the open of `bar`, else NaN.
 
@@ -64,7 +64,7 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
     return at if ((at <= limit) if buys else (at >= limit)) else math.nan
 
 
-@inlined
+@called
 def stop_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the range of `bar` fills a stop or stop-limit order, else NaN.
 
@@ -84,7 +84,7 @@ def stop_price(s: Simulation, slot: int, bar: int) -> float:
     return _touched_stop(s, slot, bar)
 
 
-@inlined
+@called
 def limit_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the range of `bar` fills a limit order, else NaN.
 
@@ -104,7 +104,7 @@ def limit_price(s: Simulation, slot: int, bar: int) -> float:
     return limit if s.path[symbol, 1, bar] >= limit else math.nan
 
 
-@inlined
+@called
 def born_stop_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which `bar` fills a stop-loss born of a limit entry inside it, else NaN."""
     order = s.orders[slot]
@@ -115,7 +115,7 @@ def born_stop_price(s: Simulation, slot: int, bar: int) -> float:
     return _touched_stop(s, slot, bar)
 
 
-@inlined
+@called
 def _touched_stop(s: Simulation, slot: int, bar: int) -> float:
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
@@ -134,7 +134,7 @@ def _touched_stop(s: Simulation, slot: int, bar: int) -> float:
     return math.nan
 
 
-@inlined
+@called
 def _sibling_stop_touched(s: Simulation, slot: int, bar: int) -> bool:
     parent = s.orders[slot, ORDER_PARENT]
     for other in range(s.counts[PENDING]):
@@ -144,7 +144,7 @@ def _sibling_stop_touched(s: Simulation, slot: int, bar: int) -> bool:
     return False
 
 
-@inlined
+@called
 def _buys(s: Simulation, slot: int, bar: int) -> bool:
     """Whether a limit or stop order buys; a target is compared with what is held."""
     order = s.orders[slot]

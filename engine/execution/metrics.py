@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.elementary import exp, log
-from engine.compiled.kernel import inlined
+from engine.execution.calling import part
 from engine.execution.layout import (
     BARS_PER_YEAR,
     COMMISSION_PAID,
@@ -70,7 +70,7 @@ METRIC_NAMES: Final = (
 )
 
 
-@inlined
+@part
 def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
     """Write the metrics, in the order of `METRIC_NAMES`, into `out`."""
     for index in range(len(METRIC_NAMES)):
@@ -80,7 +80,7 @@ def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
     _trades(s, out)
 
 
-@inlined
+@part
 def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
     curve, returns = s.curve, s.returns
     bars = curve.shape[0]
@@ -136,7 +136,7 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
     out[26] = final
 
 
-@inlined
+@part
 def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     curve = s.curve
     peak = s.account[START_CASH]
@@ -163,7 +163,7 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
         out[18] = s.account[TRADED_VALUE] / mean_equity / years
 
 
-@inlined
+@part
 def _trades(s: Simulation, out: NDArray[np.float64]) -> None:
     account, counts = s.account, s.counts
     trades, wins, losses = counts[TRADES], counts[WINS], counts[LOSSES]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.kernel import inlined
+from engine.execution.calling import called, part
 from engine.execution.layout import (
     ACTIVE,
     BOOK_FULL,
@@ -43,7 +43,7 @@ IMMEDIATE_OR_CANCEL = -1.0
 TIMES_IN_FORCE = {"gtc": GOOD_TILL_CANCELLED, "day": DAY, "ioc": IMMEDIATE_OR_CANCEL}
 
 
-@inlined
+@called
 def submit(
     s: Simulation,
     bar: int,
@@ -91,7 +91,7 @@ def submit(
     return number
 
 
-@inlined
+@part
 def find_order(s: Simulation, number: float) -> int:
     """Return the slot of an order, or -1."""
     for slot in range(s.counts[PENDING]):
@@ -100,7 +100,7 @@ def find_order(s: Simulation, number: float) -> int:
     return -1
 
 
-@inlined
+@called
 def remove_order(s: Simulation, slot: int) -> None:
     """Take the order in `slot` out of the book; the others keep their sequence."""
     last = s.counts[PENDING] - 1
@@ -110,14 +110,14 @@ def remove_order(s: Simulation, slot: int) -> None:
     s.counts[PENDING] = last
 
 
-@inlined
+@called
 def cancel_order(s: Simulation, slot: int, bar: int, event: int) -> None:
     """Log why the order in `slot` leaves the book unfilled, and remove it."""
     log_event(s, slot, bar, event, 0.0, math.nan, 0.0)
     remove_order(s, slot)
 
 
-@inlined
+@called
 def cancel_children(s: Simulation, parent: float, bar: int) -> None:
     """Cancel what is left of the bracket of a closed lot."""
     slot = 0
@@ -128,7 +128,7 @@ def cancel_children(s: Simulation, parent: float, bar: int) -> None:
             slot += 1
 
 
-@inlined
+@called
 def log_event(
     s: Simulation, slot: int, bar: int, event: int, units: float, price: float, commission: float
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.compiled.elementary import log
-from engine.compiled.kernel import inlined
+from engine.execution.calling import called, part
 from engine.execution.costs import slipped_price
 from engine.execution.layout import (
     BARS_PER_YEAR,
@@ -47,7 +47,7 @@ from engine.execution.state import Simulation
 __all__ = ["round_to_lot", "units_of"]
 
 
-@inlined
+@called
 def units_of(
     s: Simulation, slot: int, equity: float, reference: float, volume: float, decided: int
 ) -> float:
@@ -80,7 +80,7 @@ def units_of(
     return _to_percent(s, symbol, quantity, equity, reference, volume)
 
 
-@inlined
+@part
 def round_to_lot(s: Simulation, symbol: int, units: float) -> float:
     """Round towards zero to a whole number of lots."""
     lot = s.rules[symbol, LOT]
@@ -89,7 +89,7 @@ def round_to_lot(s: Simulation, symbol: int, units: float) -> float:
     return math.copysign(math.floor(abs(units) / lot) * lot, units)
 
 
-@inlined
+@called
 def _to_percent(
     s: Simulation, symbol: int, fraction: float, equity: float, reference: float, volume: float
 ) -> float:
@@ -109,7 +109,7 @@ def _to_percent(
     return -held + side * opened
 
 
-@inlined
+@called
 def _affordable(
     s: Simulation, symbol: int, side: float, budget: float, reference: float, volume: float
 ) -> float:
@@ -126,7 +126,7 @@ def _affordable(
     return round_to_lot(s, symbol, units)
 
 
-@inlined
+@called
 def _sized(
     s: Simulation,
     symbol: int,
@@ -167,7 +167,7 @@ def _sized(
     return side * _affordable(s, symbol, side, budget, reference, volume)
 
 
-@inlined
+@part
 def _kelly_share(s: Simulation, fraction: float, least: float) -> float:
     """Fraction of the Kelly bet ``W - (1 - W) / R`` of the trades closed so far (Kelly, 1956).
 
@@ -184,7 +184,7 @@ def _kelly_share(s: Simulation, fraction: float, least: float) -> float:
     return max(0.0, fraction * (won - (1.0 - won) / ratio))
 
 
-@inlined
+@part
 def _volatility(s: Simulation, symbol: int, window: int, decided: int) -> float:
     """Annual standard deviation of the last `window` log returns; NaN before there are as many."""
     if decided < window:

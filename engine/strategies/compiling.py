@@ -87,7 +87,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     count = sum(len(indicator.outputs) for indicator in cls.indicators.values())
     return Hooks(
         parameters=_tuple_function("row", casts),
-        rows=_tuple_function("row", [f"row[{i}]" for i in range(count)]),
+        rows=_tuple_function("row, bars", [f"row[{i}] * bars" for i in range(count)]),
         state=_tuple_function("", [repr(value) for value in cls.state.values()]),
         fill_row=row_filler(),
         **compiled,

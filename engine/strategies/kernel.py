@@ -59,7 +59,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         start(frame)
         s = simulation_at(frame)
         p = decode(parameters)
-        r = rows_of(row_of)
+        r = rows_of(row_of, s.path.shape[2])
         same_close = s.rules[0, SAME_CLOSE] != 0.0
         state = on_start(-1, s, p, r, values, initial())
         last = s.path.shape[2] - 1
@@ -86,6 +86,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         equity: NDArray[np.float64],
     ) -> None:
         address: int = address_of(frame)
+        flat = rows.reshape(rows.size)
         for path in range(values.shape[0]):
             frame[0] = address_of(values[path])
             open_path(address)
@@ -96,7 +97,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
                 out = metrics[path, m]
                 code = OK
                 try:
-                    simulate(address, rows, parameters[m], row_of[m], out)
+                    simulate(address, flat, parameters[m], row_of[m], out)
                     code = s.counts[STATUS]
                 except Exception:
                     code = RAISED

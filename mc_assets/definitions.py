@@ -11,6 +11,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     bars,
     calibrations,
+    nightly_simulations,
     reports,
     schedules,
     simulations,
@@ -28,6 +29,7 @@ defs = dg.Definitions(
         bars.bars,
         calibrations.calibrations,
         simulations.simulations,
+        nightly_simulations.nightly_simulations,
         statistics.statistics,
         reports.reports,
         warehouse.warehouse,

@@ -68,9 +68,13 @@ def all_steps(project: Project) -> Iterator[Step]:
     A generator, because the as-of date of the calibrations is the newest bar's, which is known
     once the bars are there.
     """
+    from engine.studies import load_definition
     from mc_assets.market_data import load_series
 
     keys = load_series(project.series).keys
+    for path in project.study_files.values():
+        # A mistake in a study file is said before minutes are spent on the way to it.
+        load_definition(path)
     yield from bar_steps(project, keys)
     yield from calibration_steps(project, keys)
     yield from study_steps(project, list(project.study_files))

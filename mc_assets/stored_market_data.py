@@ -21,9 +21,13 @@ class StoredMarketData:
     ----------
     project : Project
         Where they lie.
+    as_of : datetime.date, optional
+        Show the world as it was known at the end of that day (UTC): no bar and no calibration
+        after it.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, as_of: datetime.date | None = None) -> None:
+        self._as_of = as_of
         self._config = load_series(project.series)
         self._bars = BarStore(project.data)
         self._calibrations = CalibrationStore(project.data)
@@ -42,11 +46,22 @@ class StoredMarketData:
             raise ValueError(
                 f"bars of {series.key}: found none, allowed after `mc ingest {series.key}`"
             )
+        if self._as_of is not None:
+            frame = frame.filter(frame["timestamp"].dt.date() <= self._as_of)
+            if frame.is_empty():
+                raise ValueError(
+                    f"bars of {series.key}: found none up to {self._as_of}, allowed a later date"
+                )
         return Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar)
 
     def calibration(
         self, symbol: str, timeframe: str, model: str, as_of: Literal["latest"] | datetime.date
     ) -> Calibration:
-        """Calibration of a model on a series; see `CalibrationStore.find`."""
+        """Calibration of a model on a series; see `CalibrationStore.find`.
+
+        As of a day, the latest calibration is that day's.
+        """
+        if as_of == "latest" and self._as_of is not None:
+            as_of = self._as_of
         series = self._config.find(symbol, timeframe)[0]
         return self._calibrations.find(series.symbol, timeframe, model, as_of)

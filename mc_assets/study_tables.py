@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from pathlib import Path
 
 import polars as pl
 
-from engine.studies import load_results, study_statistics
+from engine.studies import Results, load_results, study_statistics
 
-__all__ = ["read_statistics", "write_statistics"]
+__all__ = [
+    "read_statistics",
+    "statistics_table",
+    "write_nightly_statistics",
+    "write_statistics",
+]
 
 
 def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``; the warehouse's `parameter_sets` view has them spelt out.
+    text beside ``parameter_set``.
 
     Raises
     ------
     ValueError
         If the study has no results.
     """
-    results = load_results(data, study)
+    return _write(statistics_table(load_results(data, study)), _path(data, study))
+
+
+def write_nightly_statistics(
+    data: Path, study: str, as_of: datetime.date, results: Results
+) -> pl.DataFrame:
+    """Write the statistics of a study run as of a date; return the table."""
+    table = statistics_table(results).select(pl.lit(as_of).alias("as_of"), pl.all())
+    return _write(table, data / "nightly_statistics" / study / f"{as_of}.parquet")
+
+
+def statistics_table(results: Results) -> pl.DataFrame:
+    """Estimate a study's statistics, its parameters as one JSON text."""
     table = study_statistics(results)
     names = results.parameters
-    table = table.with_columns(
-        pl.struct(names).struct.json_encode().alias("parameters")
-        if names
-        else pl.lit("{}").alias("parameters")
-    ).select(
-        *("study", "fingerprint", "parameter_set", "parameters", "statistic"),
-        *("estimate", "std_error", "ci_low", "ci_high", "n"),
+    parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
+    return table.select(
+        *("study", "fingerprint", "parameter_set"),
+        parameters.alias("parameters"),
+        *("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"),
     )
-    path = _path(data, study)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    table.write_parquet(temporary, compression="zstd")
-    os.replace(temporary, path)
-    return table
 
 
 def read_statistics(data: Path, study: str) -> pl.DataFrame:
@@ -54,6 +64,14 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     if not path.exists():
         raise ValueError(f"statistics of {study}: found no {path}, allowed after `mc run {study}`")
     return pl.read_parquet(path)
+
+
+def _write(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    table.write_parquet(temporary, compression="zstd")
+    os.replace(temporary, path)
+    return table
 
 
 def _path(data: Path, study: str) -> Path:

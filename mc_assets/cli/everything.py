@@ -52,6 +52,10 @@ def print_summary(project: Project, studies: list[str]) -> None:
     from mc_assets.warehouse import query_warehouse
 
     console = Console()
+    # Where a line is too short for every error, the one of the P&L stays.
+    wide = not console.is_terminal or console.width >= 104
+    if not console.is_terminal:
+        console = Console(width=160)
     table = query_warehouse(project, "SELECT * FROM parameter_sets ORDER BY study, parameter_set")
     for study in studies:
         rows = table.filter(table["study"] == study)
@@ -65,7 +69,12 @@ def print_summary(project: Project, studies: list[str]) -> None:
             view.add_column(heading, justify="right", no_wrap=True)
         for row in rows.iter_rows(named=True):
             cells = [
-                _with_error(row[name], row[f"{name}_std_error"], form) for _, name, form in _COLUMNS
+                _with_error(
+                    row[name],
+                    row[f"{name}_std_error"] if wide or name == "mean_net_pnl" else None,
+                    form,
+                )
+                for _, name, form in _COLUMNS
             ]
             view.add_row(_parameters(row["parameters"]), *cells)
         console.print(view)
@@ -82,10 +91,11 @@ def print_summary(project: Project, studies: list[str]) -> None:
 def _with_error(estimate: float | None, error: float | None, form: str) -> str:
     if estimate is None:
         return "–"
+    unit = " %" if "%" in form else ""
+    number = format(estimate, form).removesuffix("%")
     if error is None:
-        return format(estimate, form)
-    number = format(error, form).removesuffix("%")
-    return f"{format(estimate, form).removesuffix('%')} ± {number}{' %' if '%' in form else ''}"
+        return f"{number}{unit}"
+    return f"{number} ± {format(error, form).removesuffix('%')}{unit}"
 
 
 def _parameters(text: str) -> str:

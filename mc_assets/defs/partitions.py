@@ -24,6 +24,7 @@ __all__ = [
     "series_as_of",
     "series_years",
     "studies",
+    "study_as_of",
     "study_seed_blocks",
     "years",
 ]
@@ -46,6 +47,7 @@ as_of_dates = dg.TimeWindowPartitionsDefinition(
 
 series_years = dg.MultiPartitionsDefinition({"series": series, "year": years})
 series_as_of = dg.MultiPartitionsDefinition({"as_of": as_of_dates, "series": series})
+study_as_of = dg.MultiPartitionsDefinition({"as_of": as_of_dates, "study": studies})
 study_seed_blocks = dg.MultiPartitionsDefinition({"seed_block": seed_blocks, "study": studies})
 
 

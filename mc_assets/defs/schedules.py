@@ -4,7 +4,9 @@ from datetime import date
 
 import dagster as dg
 
+from mc_assets.defs.nightly_simulations import nightly_studies
 from mc_assets.defs.partitions import batch_tags, series
+from mc_assets.resources import Laboratory
 
 __all__ = ["jobs", "schedules"]
 
@@ -19,6 +21,11 @@ recalibrate = dg.define_asset_job(
     "recalibrate",
     selection=dg.AssetSelection.assets("calibrations"),
     description="Estimate every model's parameters as of a date.",
+)
+simulate_nightly = dg.define_asset_job(
+    "simulate_nightly",
+    selection=dg.AssetSelection.assets("nightly_simulations"),
+    description="Run studies as of a date.",
 )
 publish = dg.define_asset_job(
     "publish",
@@ -68,6 +75,26 @@ def nightly_recalibration(
 
 
 @dg.schedule(
+    job=simulate_nightly,
+    cron_schedule="15 19 * * 1-5",
+    execution_timezone=_NEW_YORK,
+    description="A quarter of an hour after the calibrations: studies marked `nightly: true`.",
+)
+def nightly_studies_run(
+    context: dg.ScheduleEvaluationContext, laboratory: Laboratory
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Run every study marked nightly as of today, one run each."""
+    names = nightly_studies(laboratory)
+    if not names:
+        return dg.SkipReason("no study is marked `nightly: true`")
+    day = _evaluated_on(context).isoformat()
+    return [
+        dg.RunRequest(run_key=f"{day}|{name}", tags=batch_tags(f"{day}|{name}", f"{day}|{name}"))
+        for name in names
+    ]
+
+
+@dg.schedule(
     job=publish,
     cron_schedule="30 19 * * 1-5",
     execution_timezone=_NEW_YORK,
@@ -78,5 +105,5 @@ def nightly_publish(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest()
 
 
-jobs = [ingest, recalibrate, publish]
-schedules = [nightly_ingest, nightly_recalibration, nightly_publish]
+jobs = [ingest, recalibrate, simulate_nightly, publish]
+schedules = [nightly_ingest, nightly_recalibration, nightly_studies_run, nightly_publish]

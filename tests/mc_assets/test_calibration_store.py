@@ -1,0 +1,82 @@
+"""Calibrations on disk: replaced by key, found by date."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.calibration import Calibration
+from mc_assets.calibration_store import CalibrationStore
+
+
+def _gbm(as_of: str, mu: float = 0.05, symbol: str = "BRK/B") -> Calibration:
+    return Calibration.of(
+        "gbm",
+        symbol=symbol,
+        timeframe="1d",
+        as_of=datetime.date.fromisoformat(as_of),
+        parameters={"mu": mu, "sigma": 0.2},
+        covariance=np.diag([0.01, 0.0001]),
+        log_likelihood=10.0,
+        n=100,
+        window="full",
+    )
+
+
+def _failed(as_of: str) -> Calibration:
+    return Calibration.failed(
+        "gbm",
+        symbol="BRK/B",
+        timeframe="1d",
+        as_of=datetime.date.fromisoformat(as_of),
+        window="full",
+        reason="too little data",
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CalibrationStore:
+    return CalibrationStore(tmp_path)
+
+
+def test_what_is_written_is_found_again(store: CalibrationStore) -> None:
+    store.write([_gbm("2020-01-02")])
+    found = store.find("BRK/B", "1d", "gbm", "latest")
+    assert found.parameters == {"mu": 0.05, "sigma": 0.2}
+    assert found.std_errors == pytest.approx({"mu": 0.1, "sigma": 0.01})
+    np.testing.assert_array_equal(found.covariance, np.diag([0.01, 0.0001]))
+
+
+def test_writing_twice_replaces_and_any_order_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, other = CalibrationStore(tmp_path / "one"), CalibrationStore(tmp_path / "other")
+    one.write([_gbm("2020-01-02"), _gbm("2020-01-03")])
+    other.write([_gbm("2020-01-03", mu=9.0)])
+    other.write([_gbm("2020-01-03")])
+    other.write([_gbm("2020-01-02")])
+    files = [sorted(s.root.rglob("*.parquet")) for s in (one, other)]
+    assert [f.read_bytes() for f in files[0]] == [f.read_bytes() for f in files[1]]
+
+
+def test_latest_is_the_newest_that_succeeded(store: CalibrationStore) -> None:
+    store.write([_gbm("2019-12-31"), _gbm("2020-01-02", mu=0.07), _failed("2020-01-03")])
+    assert store.find("BRK/B", "1d", "gbm", "latest").parameters["mu"] == 0.07
+
+
+def test_a_failed_calibration_is_not_handed_out(store: CalibrationStore) -> None:
+    store.write([_failed("2020-01-03")])
+    with pytest.raises(ValueError, match="too little data"):
+        store.find("BRK/B", "1d", "gbm", datetime.date(2020, 1, 3))
+
+
+def test_an_absent_date_names_those_that_exist(store: CalibrationStore) -> None:
+    store.write([_gbm("2019-12-31"), _gbm("2020-01-02")])
+    with pytest.raises(ValueError, match=r"found none as of 2021-05-05.*2019-12-31 … 2020-01-02"):
+        store.find("BRK/B", "1d", "gbm", datetime.date(2021, 5, 5))
+
+
+def test_an_absent_series_says_what_to_type(store: CalibrationStore) -> None:
+    with pytest.raises(ValueError, match="mc calibrate"):
+        store.find("SPY", "1d", "gbm", "latest")

@@ -1,0 +1,88 @@
+"""The Dagster project loads, light, with exactly the assets it should have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from mc_assets.definitions import defs
+from mc_assets.defs.partitions import SEED_BLOCKS, seed_blocks, study_seed_blocks
+
+ASSETS = {
+    *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
+    *("nightly_simulations", "statistics", "reports", "warehouse"),
+}
+
+
+@pytest.fixture(scope="module")
+def graph() -> dg.AssetGraph:
+    return defs.resolve_asset_graph()
+
+
+def test_the_graph_holds_exactly_the_projects_assets(graph: dg.AssetGraph) -> None:
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == ASSETS
+
+
+def test_every_asset_says_what_it_is(graph: dg.AssetGraph) -> None:
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.group_name != "default", key
+        assert node.kinds, key
+        assert node.owners, key
+
+
+def test_tables_declare_typed_columns(graph: dg.AssetGraph) -> None:
+    for name in ("bars", "calibrations", "statistics"):
+        schema = graph.get(dg.AssetKey(name)).metadata["dagster/column_schema"]
+        assert isinstance(schema, dg.TableSchema)
+        assert all(column.type for column in schema.columns)
+
+
+def test_bad_bars_block_what_is_computed_from_them(graph: dg.AssetGraph) -> None:
+    checks = {key: graph.get_check_spec(key) for key in graph.asset_check_keys}
+    blocking = {key.name for key, spec in checks.items() if spec.blocking}
+    assert blocking == {"no_bad_rows"}
+
+
+def test_every_study_is_split_over_the_same_seed_blocks() -> None:
+    from engine.studies import BLOCKS
+
+    assert len(seed_blocks.get_partition_keys()) == SEED_BLOCKS == BLOCKS
+    dimensions = {d.name: d.partitions_def for d in study_seed_blocks.partitions_defs}
+    assert dimensions["seed_block"] == seed_blocks
+
+
+def test_the_nightly_schedules_follow_the_new_york_close() -> None:
+    schedules = {schedule.name: schedule for schedule in defs.schedules or []}
+    assert {"nightly_ingest", "nightly_recalibration"} <= set(schedules)
+    for schedule in schedules.values():
+        assert schedule.execution_timezone == "America/New_York"
+
+
+def test_a_night_is_one_run_over_every_series() -> None:
+    import datetime
+
+    from mc_assets.defs.partitions import series
+    from mc_assets.defs.schedules import nightly_recalibration
+
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime.datetime(2026, 3, 2, 19, tzinfo=datetime.UTC)
+    )
+    request = nightly_recalibration(context)
+    assert isinstance(request, dg.RunRequest)
+    keys = series.get_partition_keys()
+    assert request.tags["dagster/asset_partition_range_start"] == f"2026-03-02|{keys[0]}"
+    assert request.tags["dagster/asset_partition_range_end"] == f"2026-03-02|{keys[-1]}"
+
+
+def test_loading_the_definitions_compiles_nothing_and_scans_nothing() -> None:
+    code = (
+        "import mc_assets.definitions, sys; "
+        "print(*sorted(m for m in sys.modules if m in {'numba', 'scipy', 'arch', 'plotly'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,311 @@
+"""From bars to reports through Dagster, as `mc run` does it, in a temporary home."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+STUDY = """\
+name: {name}
+source: {{model: {model}, symbol: SP500, steps: 40, {source}}}
+strategy: {{name: sma_crossover, parameters: {{fast: [3, 5], slow: 10}}}}
+seeds: {{count: 20, start: 7}}
+record: {{equity: 20}}
+"""
+SERIES = """\
+series:
+  - symbol: SP500
+    provider: csv
+    start: 2015-01-01
+    end: 2018-12-31
+    options: {{path: "{sample}/SP500.csv"}}
+"""
+
+
+class Home:
+    """A project of its own: data, studies and series file in a temporary folder."""
+
+    def __init__(self, root: Path, checkout: Path) -> None:
+        self.root = root
+        self.data = root / "a folder with spaces"
+        self.studies = root / "studies"
+        self.series = root / "series.yaml"
+        self.studies.mkdir(parents=True)
+        sample = root / "sample"
+        shutil.copytree(checkout / "data" / "sample", sample)
+        self.series.write_text(SERIES.format(sample=sample))
+        self.write_study("on_gbm", model="gbm", source="calibration: latest")
+        self.write_study("on_bootstrap", model="bootstrap", source="options: {method: stationary}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "MC_DATA": str(self.data),
+            "MC_STUDIES": str(self.studies),
+            "MC_SERIES": str(self.series),
+        }
+
+    def write_study(self, name: str, *, model: str, source: str) -> None:
+        text = STUDY.format(name=name, model=model, source=source)
+        (self.studies / f"{name}.yaml").write_text(text)
+
+    def mc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        code = "from mc_assets.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env=self.environment,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Home:
+    made = Home(tmp_path_factory.mktemp("home") / "project", project)
+    done = made.mc("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made.root / "output.txt").write_text(done.stdout)
+    return made
+
+
+def test_the_run_ends_with_a_table_the_places_and_the_next_step(home: Home) -> None:
+    output = (home.root / "output.txt").read_text()
+    for words in ("mean net P&L", "win rate", "Sharpe", "95 % VaR", "max drawdown", "±"):
+        assert words in output
+    assert str(home.data / "warehouse" / "mc.duckdb") in output
+    assert str(home.data / "reports" / "on_gbm.html") in output
+    assert "make ui" in output
+
+
+def test_the_warehouse_holds_every_table_and_every_number_has_an_error(home: Home) -> None:
+    with duckdb.connect(str(home.data / "warehouse" / "mc.duckdb"), read_only=True) as connection:
+        tables = {name for (name,) in connection.sql("SHOW TABLES").fetchall()}
+        statistics = connection.sql("SELECT * FROM statistics").pl()
+        simulations = connection.sql("SELECT * FROM simulations").pl()
+        bars = connection.sql("SELECT * FROM bars ORDER BY timestamp").pl()
+    assert {"bars", "calibrations", "simulations", "statistics", "studies", "equity"} <= tables
+    assert set(statistics["study"]) == {"on_gbm", "on_bootstrap"}
+    means = statistics.filter(pl.col("statistic") == "mean_net_pnl")
+    assert means.height == 4
+    assert (means["std_error"] > 0).all()
+    assert (means["n"] == 20).all()
+    assert simulations.height == 2 * 2 * 20
+    assert (simulations["status"] == "ok").all()
+    assert bars["timeframe"].unique().to_list() == ["1d"]
+    assert bars["timestamp"].is_sorted()
+
+
+def test_statistics_agree_with_the_rows_they_are_made_of(home: Home) -> None:
+    with duckdb.connect(str(home.data / "warehouse" / "mc.duckdb"), read_only=True) as connection:
+        rows = connection.sql(
+            """SELECT s.estimate, s.std_error, avg(r.net_pnl), stddev_samp(r.net_pnl) / sqrt(20)
+               FROM statistics AS s JOIN simulations AS r USING (study, parameter_set)
+               WHERE s.statistic = 'mean_net_pnl' GROUP BY ALL"""
+        ).fetchall()
+    assert len(rows) == 4
+    for estimate, error, mean, mean_error in rows:
+        assert estimate == pytest.approx(mean, rel=1e-12)
+        assert error == pytest.approx(mean_error, rel=1e-12)
+
+
+def test_calibrations_are_gbm_maximum_likelihood_on_the_bars(home: Home) -> None:
+    answer = home.mc(
+        "sql", "--json", "SELECT parameter, estimate FROM calibrations WHERE model = 'gbm'"
+    )
+    found = {row["parameter"]: row["estimate"] for row in json.loads(answer.stdout)}
+    with duckdb.connect(str(home.data / "warehouse" / "mc.duckdb"), read_only=True) as connection:
+        ((sigma,),) = connection.sql(
+            """SELECT sqrt(252 * var_pop(r)) FROM (
+                 SELECT ln(close / lag(close) OVER (ORDER BY timestamp)) AS r FROM bars)"""
+        ).fetchall()
+    assert found["sigma"] == pytest.approx(sigma, rel=1e-10)
+
+
+def test_history_and_partitions_are_kept_in_the_project(home: Home) -> None:
+    code = """
+import dagster as dg, json
+with dg.DagsterInstance.get() as instance:
+    done = {name: len(instance.get_materialized_partitions(dg.AssetKey(name)))
+            for name in ("raw_bars", "bars", "calibrations", "simulations", "statistics")}
+    runs = [run.status.value for run in instance.get_runs()]
+print(json.dumps([done, runs]))
+"""
+    environment = home.environment | {"DAGSTER_HOME": str(home.data / "dagster_home")}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    partitions, runs = json.loads(found.stdout)
+    assert partitions == {
+        "raw_bars": 4,
+        "bars": 4,
+        "calibrations": 1,
+        "simulations": 32,
+        "statistics": 2,
+    }
+    assert set(runs) == {"SUCCESS"}
+
+
+def test_the_report_is_one_page_that_needs_no_network(home: Home) -> None:
+    page = (home.data / "reports" / "on_gbm.html").read_text()
+    outside_plotly = re.sub(r"<script>.*?</script>", "", page, count=1, flags=re.DOTALL)
+    assert not re.search(r"""(src|href)=["']https?:""", outside_plotly)
+    charts = ("equity_fan", "pnl_histogram", "drawdown_distribution", "parameter_sensitivity")
+    for chart in charts:
+        assert f'id="{chart}"' in page
+
+
+def test_a_second_run_reuses_every_part_and_changes_no_result(home: Home) -> None:
+    parts = sorted((home.data / "results").rglob("*.parquet"))
+    before = {part: (part.stat().st_mtime_ns, part.read_bytes()) for part in parts}
+    done = home.mc("run", "--json")
+    assert done.returncode == 0, done.stderr
+    numbers = json.loads(done.stdout)
+    assert numbers["study on_gbm"]["reused"] == numbers["study on_gbm"]["row_count"] == 40
+    assert {part: (part.stat().st_mtime_ns, part.read_bytes()) for part in parts} == before
+
+
+BROKEN_STUDIES = {
+    "a misspelt key": ("strategy:", "stratgy:", ["stratgy"]),
+    "an unknown model": ("model: gbm", "model: gmb", ["source.model", "gmb", "gbm"]),
+    "an empty parameter list": ("fast: [3, 5]", "fast: []", ["strategy.parameters.fast", "empty"]),
+    "a missing seed file": ("seeds: {count: 20, start: 7}", "seeds: stage_9", ["stage_9"]),
+    "an unknown strategy": ("name: sma_crossover", "name: sma", ["strategy.name", "sma_crossover"]),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(BROKEN_STUDIES))
+def test_a_broken_study_is_one_clear_message_and_exit_code_2(home: Home, fault: str) -> None:
+    good = (home.studies / "on_gbm.yaml").read_text()
+    old, new, words = BROKEN_STUDIES[fault]
+    assert old in good
+    path = home.root / "broken.yaml"
+    path.write_text(good.replace(old, new))
+    before = sorted((home.data / "results").rglob("*"))
+    done = home.mc("run", str(path))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in [*words, "broken.yaml", "found", "allowed"]:
+        assert word in done.stderr, done.stderr
+    assert sorted((home.data / "results").rglob("*")) == before
+
+
+def test_a_broken_study_in_the_folder_stops_the_pipeline_with_the_same_message(home: Home) -> None:
+    path = home.studies / "broken.yaml"
+    good = (home.studies / "on_gbm.yaml").read_text()
+    path.write_text(good.replace("name: on_gbm", "name: broken").replace("strategy:", "stratgy:"))
+    try:
+        done = home.mc("run")
+    finally:
+        path.unlink()
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in ("broken.yaml", "stratgy", "found", "allowed"):
+        assert word in done.stderr, done.stderr
+
+
+def test_a_text_cell_in_a_price_column_is_one_clear_message_and_loses_nothing(home: Home) -> None:
+    sample = home.root / "sample" / "SP500.csv"
+    good = sample.read_text()
+    lines = good.splitlines(keepends=True)
+    row = next(i for i, line in enumerate(lines) if line.startswith("2017-06-"))
+    cells = lines[row].split(",")
+    sample.write_text(
+        "".join([*lines[:row], ",".join([cells[0], "n.a. today", *cells[2:]]), *lines[row + 1 :]])
+    )
+    before = {p: p.read_bytes() for p in (home.data / "results").rglob("*.parquet")}
+    try:
+        done = home.mc("run")
+    finally:
+        sample.write_text(good)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for word in ("SP500.csv", "Open", "n.a. today", "found", "allowed", f"line {row + 1}"):
+        assert word in done.stderr, done.stderr
+    assert {p: p.read_bytes() for p in (home.data / "results").rglob("*.parquet")} == before
+
+
+def test_a_question_that_sql_cannot_answer_is_exit_code_2(home: Home) -> None:
+    done = home.mc("sql", "SELECT nothing FROM statistics")
+    assert done.returncode == 2
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_report_command_names_the_page_it_wrote(home: Home) -> None:
+    done = home.mc("report", "on_gbm", "--json")
+    assert done.returncode == 0, done.stderr
+    assert Path(json.loads(done.stdout)["report"]).is_file()
+
+
+def test_a_report_of_an_unknown_study_names_those_that_have_results(home: Home) -> None:
+    done = home.mc("report", "nothing_here")
+    assert done.returncode == 2
+    assert "nothing_here" in done.stderr
+    assert "on_gbm" in done.stderr
+
+
+def test_calibrate_prints_estimates_with_errors_as_of_a_date(home: Home) -> None:
+    done = home.mc("calibrate", "SP500@1d", "--as-of", "2017-06-30", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    sigma = next(r for r in rows if r["model"] == "gbm" and r["parameter"] == "sigma")
+    assert sigma["as_of"] == "2017-06-30"
+    assert sigma["std_error"] > 0
+    assert '"last_bar": "2017-06-30"' in sigma["diagnostics"]
+
+
+def test_a_nightly_study_sees_no_bar_after_its_date(home: Home) -> None:
+    code = """
+import dagster as dg, sys
+from mc_assets.definitions import defs
+with dg.DagsterInstance.ephemeral() as instance:
+    job = defs.resolve_implicit_global_asset_job_def()
+    for key in ("2017-06-30|SP500@1d",):
+        job.execute_in_process(instance=instance, partition_key=key,
+                               asset_selection=[dg.AssetKey("calibrations")])
+    job.execute_in_process(instance=instance, partition_key="2017-06-30|" + sys.argv[1],
+                           asset_selection=[dg.AssetKey("nightly_simulations")])
+"""
+
+    def statistics() -> pl.DataFrame:
+        for study in ("on_gbm", "on_bootstrap"):
+            command = [sys.executable, "-c", code, study]
+            subprocess.run(command, env=home.environment, capture_output=True, check=True)
+        files = sorted((home.data / "nightly_statistics").rglob("2017-06-30.parquet"))
+        assert len(files) == 2
+        return pl.concat([pl.read_parquet(file) for file in files])
+
+    sample = home.root / "sample" / "SP500.csv"
+    good = sample.read_text()
+    before = statistics()
+    # Tomorrow's crash: every later bar is a tenth of what it was.
+    lines = good.splitlines(keepends=True)
+    crash = [
+        ",".join([line.split(",")[0], *(["100.0"] * 5), "1\n"])
+        if "2017-07" <= line[:7] < "2019"
+        else line
+        for line in lines
+    ]
+    sample.write_text("".join(crash))
+    try:
+        done = home.mc("ingest")
+        assert done.returncode == 0, done.stderr
+        after = statistics()
+    finally:
+        sample.write_text(good)
+        assert home.mc("ingest").returncode == 0
+    estimates = ["statistic", "parameter_set", "estimate", "std_error"]
+    assert before.select(estimates).equals(after.select(estimates))

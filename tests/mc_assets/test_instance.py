@@ -1,0 +1,56 @@
+"""Dagster's home inside the data folder, and what a crash leaves in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mc_assets.instance import open_instance, using_dagster_home
+from mc_assets.project import Project
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    return dataclasses.replace(Project.from_environment(), data=tmp_path / "data")
+
+
+@dg.job
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _orphan(project: Project) -> str:
+    with open_instance(project) as instance:
+        run = instance.create_run_for_job(_nothing, status=dg.DagsterRunStatus.STARTED)
+    return run.run_id
+
+
+def _status(project: Project, run_id: str) -> dg.DagsterRunStatus:
+    with open_instance(project) as instance:
+        run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def test_the_home_is_prepared_with_telemetry_off(home: Project) -> None:
+    with using_dagster_home(home), open_instance(home) as instance:
+        assert not instance.telemetry_enabled
+        assert os.environ["DAGSTER_HOME"] == str(home.dagster_home)
+
+
+def test_a_run_orphaned_by_a_crash_is_failed_at_the_next_start(home: Project) -> None:
+    run_id = _orphan(home)
+    with using_dagster_home(home):
+        assert _status(home, run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_of_another_living_user_is_left_alone(home: Project) -> None:
+    with using_dagster_home(home):
+        run_id = _orphan(home)
+        with using_dagster_home(home):
+            assert _status(home, run_id) == dg.DagsterRunStatus.STARTED

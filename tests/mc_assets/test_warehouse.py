@@ -1,0 +1,109 @@
+"""The DuckDB file is rebuilt whole and swapped in."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from mc_assets.project import Project
+from mc_assets.warehouse import publish_warehouse, query_warehouse
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Project:
+    """An empty project whose checkout holds two SQL files."""
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "b_first.sql").write_text(
+        "CREATE TABLE b_first AS SELECT * FROM read_parquet({numbers})"
+    )
+    # Sorted before the table it reads: order must come from the text, not from the name.
+    (tmp_path / "sql" / "a_second.sql").write_text(
+        "-- FROM nowhere\nCREATE VIEW a_second AS SELECT sum(x) AS total FROM b_first"
+    )
+    return Project(
+        root=tmp_path,
+        data=tmp_path / "it's data",
+        studies=tmp_path / "studies",
+        series=tmp_path / "series.yaml",
+    )
+
+
+def _write(project: Project, values: list[int]) -> None:
+    folder = project.data / "numbers"
+    folder.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame({"x": values}).write_parquet(folder / "part.parquet")
+
+
+def test_tables_are_built_after_those_they_read(home: Project) -> None:
+    _write(home, [1, 2, 3])
+    tables = {table.name: table.rows for table in publish_warehouse(home)}
+    assert tables == {"b_first": 3, "a_second": 1}
+    assert query_warehouse(home, "SELECT total FROM a_second")["total"].to_list() == [6]
+
+
+def test_tables_without_files_are_left_out_and_so_are_their_readers(home: Project) -> None:
+    home.data.mkdir()
+    assert {table.name: table.rows for table in publish_warehouse(home)} == {
+        "b_first": None,
+        "a_second": None,
+    }
+    assert query_warehouse(home, "SHOW TABLES").is_empty()
+
+
+def test_an_open_reader_neither_blocks_nor_sees_a_publication(home: Project) -> None:
+    _write(home, [1])
+    publish_warehouse(home)
+    with duckdb.connect(str(home.warehouse), read_only=True) as reader:
+        _write(home, [1, 2])
+        publish_warehouse(home)
+        assert reader.sql("SELECT count(*) FROM b_first").fetchall() == [(1,)]
+    assert query_warehouse(home, "SELECT count(*) AS n FROM b_first")["n"].to_list() == [2]
+
+
+def test_a_failed_publication_keeps_the_old_file_and_leaves_nothing_behind(home: Project) -> None:
+    _write(home, [1])
+    publish_warehouse(home)
+    before = home.warehouse.read_bytes()
+    (home.root / "sql" / "broken.sql").write_text("CREATE TABLE broken AS SELECT nonsense")
+    with pytest.raises(duckdb.Error, match="nonsense"):
+        publish_warehouse(home)
+    assert home.warehouse.read_bytes() == before
+    assert [path.name for path in home.warehouse.parent.iterdir()] == ["mc.duckdb"]
+
+
+def test_asking_before_anything_was_published_says_what_to_do(home: Project) -> None:
+    with pytest.raises(ValueError, match="mc run"):
+        query_warehouse(home, "SELECT 1")
+
+
+def test_a_query_cannot_change_the_warehouse(home: Project) -> None:
+    _write(home, [1])
+    publish_warehouse(home)
+    with pytest.raises(ValueError, match="read-only"):
+        query_warehouse(home, "DROP TABLE b_first")
+
+
+def test_a_circle_of_tables_is_named(home: Project) -> None:
+    (home.root / "sql" / "c.sql").write_text("CREATE VIEW c AS SELECT * FROM d")
+    (home.root / "sql" / "d.sql").write_text("CREATE VIEW d AS SELECT * FROM c")
+    _write(home, [1])
+    with pytest.raises(ValueError, match=r"\['c', 'd'\]"):
+        publish_warehouse(home)
+
+
+def test_every_sql_file_of_the_project_makes_the_table_it_is_named_after(project: Path) -> None:
+    for path in (project / "sql").glob("*.sql"):
+        text = path.read_text()
+        assert text.startswith("-- "), path.name
+        assert f"TABLE {path.stem} AS" in text or f"VIEW {path.stem} AS" in text, path.name
+
+
+def test_projects_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MC_DATA", "/somewhere/else")
+    project = Project.from_environment()
+    assert project.data == Path("/somewhere/else").resolve()
+    assert dataclasses.replace(project, data=Path("/x")).warehouse == Path("/x/warehouse/mc.duckdb")

@@ -86,6 +86,8 @@ def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
         "dropped_sets": job.space.dropped,
         "seeds": len(job.seeds),
         "paths_per_seed": job.paths_per_seed,
+        # Antithetic paths come in pairs; a pair is one independent observation.
+        "paths_per_unit": 2 if getattr(job.sources[0], "sampling", "") == "antithetic" else 1,
         "simulations": job.simulations,
         "rounds": list(job.rounds),
         "steps": job.steps,

@@ -35,7 +35,7 @@ KEY_COLUMNS = (
 
 def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     """Rows of a part, in the order of their simulation ids."""
-    spec, job = arrays.spec, prepared.job
+    spec, job = arrays.spec, arrays.spec.job
     keys = _keys(arrays, job)
     sets = keys["parameter_set"].to_numpy()
     parameters = [_parameter(job, name).gather(sets) for name in job.space.names]
@@ -58,14 +58,14 @@ def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def equity_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
+def equity_frame(arrays: PartArrays) -> pl.DataFrame:
     """Make the equity table of a part: keys and one fixed-size list of float32 per simulation.
 
     Single precision is a tenth of a cent at 10,000 and a cent at 100,000, enough for a curve to
     look at, at half the size; metrics come from the full precision.
     """
     assert arrays.equity is not None
-    job = prepared.job
+    job = arrays.spec.job
     keys = _keys(arrays, job)
     samples = job.equity_samples
     values = arrays.equity.reshape(-1, samples).astype(np.float32)

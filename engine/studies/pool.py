@@ -179,7 +179,7 @@ class PartPool:
         )
         frames = {"results": result_frame(arrays, prepared)}
         if arrays.equity is not None:
-            frames["equity"] = equity_frame(arrays, prepared)
+            frames["equity"] = equity_frame(arrays)
         if spec.job.record_trades:
             frames["trades"] = trades_frame(arrays, prepared)
         manifest = self._store.write(spec, frames, manifest)

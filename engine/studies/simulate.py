@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.studies.job import PartSpec
+from engine.studies.job import Job, PartSpec
 from engine.studies.prepared import Prepared
 
 __all__ = [
@@ -115,9 +115,10 @@ class Worker:
             self._values = np.empty(size)
         return self._values[:size].reshape(shape)
 
-    def fill(self, source: int, seed: int, first: int, count: int) -> NDArray[np.float64]:
-        """Generate paths ``first`` to ``first + count`` of the study, unless they are there."""
-        job = self.prepared.job
+    def fill(self, job: Job, source: int, first: int, count: int) -> NDArray[np.float64]:
+        """Generate paths ``first`` to ``first + count`` of a job, unless they are there."""
+        # Jobs that share a preparation may differ in how many seeds they have by now.
+        seed = int(job.seeds[first // job.paths_per_seed])
         key = (source, seed if job.draw is not None else None, first, count)
         values = self.values(count)
         if self._filled == key:
@@ -178,11 +179,10 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
 
 def _run(chunk: Chunk, worker: Worker) -> None:
     arrays, prepared = chunk.arrays, worker.prepared
-    spec, job = arrays.spec, prepared.job
+    spec, job = arrays.spec, arrays.spec.job
     low, high = chunk.paths
     first = spec.paths[0] + low
-    seed = int(job.seeds[first // job.paths_per_seed])
-    values = worker.fill(chunk.source, seed, first, high - low)
+    values = worker.fill(job, chunk.source, first, high - low)
     sets = chunk.sets
     whole = len(sets) == arrays.status.shape[1]
     # With several sources in a part a chunk's columns lie apart: compute aside, then place.

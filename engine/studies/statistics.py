@@ -3,56 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.statistics.monte_carlo import (
-    Estimate,
-    expected_shortfall,
-    mean,
-    proportion,
-    quantile,
-    ratio,
-    standard_deviation,
-)
+from engine.statistics import clustered, monte_carlo
+from engine.statistics.monte_carlo import Estimate
 from engine.studies.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from engine.studies.results import Results
 
-__all__ = ["STATISTICS", "estimate_statistic", "study_statistics"]
-
-Columns = dict[str, NDArray[np.float64]]
+__all__ = ["STATISTICS", "Sample", "estimate_statistic", "statistics_by", "study_statistics"]
 
 
-def _win_rate(columns: Columns, confidence: float) -> Estimate:
-    pnl = columns["net_pnl"]
-    pnl = pnl[~np.isnan(pnl)]
-    return proportion(int((pnl > 0).sum()), len(pnl), confidence)
+@dataclass(frozen=True)
+class Sample:
+    """Outcomes of one group of simulations.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray, shape (n,)
+        Metrics; NaN where undefined.
+    units : ndarray of int, shape (n,), optional
+        Independent units that outcomes belong to, where several belong to one: parameter sets on
+        the same path, antithetic pairs of paths. None if every outcome is a unit of its own.
+    confidence : float
+        Level of the intervals.
+    """
+
+    columns: dict[str, NDArray[np.float64]]
+    units: NDArray[np.int64] | None
+    confidence: float
+
+    def mean(self, metric: str) -> Estimate:
+        """Mean of a metric."""
+        x = self.columns[metric]
+        if self.units is None:
+            return monte_carlo.mean(x, self.confidence)
+        return clustered.clustered_mean(x, self.units, self.confidence)
+
+    def standard_deviation(self, metric: str) -> Estimate:
+        """Estimate the standard deviation of a metric."""
+        x = self.columns[metric]
+        if self.units is None:
+            return monte_carlo.standard_deviation(x, self.confidence)
+        return clustered.clustered_standard_deviation(x, self.units, self.confidence)
+
+    def quantile(self, metric: str, probability: float, sign: float = 1.0) -> Estimate:
+        """Quantile of a metric times `sign`."""
+        x = sign * self.columns[metric]
+        if self.units is None:
+            return monte_carlo.quantile(x, probability, self.confidence)
+        return clustered.clustered_quantile(x, self.units, probability, self.confidence)
+
+    def expected_shortfall(self, metric: str, level: float) -> Estimate:
+        """Mean of the losses (minus the metric) beyond their `level` quantile."""
+        losses = -self.columns[metric]
+        if self.units is None:
+            return monte_carlo.expected_shortfall(losses, level, self.confidence)
+        return clustered.clustered_expected_shortfall(losses, self.units, level, self.confidence)
+
+    def share_above_zero(self, metric: str) -> Estimate:
+        """Share of outcomes above zero."""
+        x = self.columns[metric]
+        above = np.where(np.isnan(x), np.nan, (x > 0).astype(np.float64))
+        if self.units is None:
+            n = int((~np.isnan(x)).sum())
+            return monte_carlo.proportion(int(np.nansum(above)), n, self.confidence)
+        return clustered.clustered_mean(above, self.units, self.confidence)
+
+    def gain_to_loss(self, metric: str) -> Estimate:
+        """Mean of the positive part over the mean of the negative part."""
+        x = self.columns[metric]
+        gain, loss = np.maximum(x, 0.0), np.maximum(-x, 0.0)
+        if self.units is None:
+            return monte_carlo.ratio(gain, loss, self.confidence)
+        return clustered.clustered_ratio(gain, loss, self.units, self.confidence)
 
 
-def _value_at_risk(columns: Columns, confidence: float) -> Estimate:
-    return quantile(-columns["net_pnl"], 0.95, confidence)
+def _mean(metric: str) -> tuple[str, Callable[[Sample], Estimate]]:
+    return metric, lambda sample: sample.mean(metric)
 
 
-def _expected_shortfall(columns: Columns, confidence: float) -> Estimate:
-    return expected_shortfall(-columns["net_pnl"], 0.95, confidence)
-
-
-def _profit_factor(columns: Columns, confidence: float) -> Estimate:
-    pnl = columns["net_pnl"]
-    return ratio(np.maximum(pnl, 0.0), np.maximum(-pnl, 0.0), confidence)
-
-
-def _mean_of(metric: str) -> tuple[str, Callable[[Columns, float], Estimate]]:
-    return metric, lambda columns, confidence: mean(columns[metric], confidence)
-
-
-def _quantile_of(metric: str, p: float) -> tuple[str, Callable[[Columns, float], Estimate]]:
-    return metric, lambda columns, confidence: quantile(columns[metric], p, confidence)
+def _quantile(metric: str, p: float) -> tuple[str, Callable[[Sample], Estimate]]:
+    return metric, lambda sample: sample.quantile(metric, p)
 
 
 #: Statistics of a study, by name: the metric they need, and how they are estimated.
@@ -61,26 +99,26 @@ def _quantile_of(metric: str, p: float) -> tuple[str, Callable[[Columns, float],
 #: ``expected_shortfall_95`` are losses (positive) of ``net_pnl`` over simulations;
 #: ``profit_factor`` is the mean gain over the mean loss of ``net_pnl``; the others are means and
 #: quantiles over simulations of the metric they name.
-STATISTICS: dict[str, tuple[str, Callable[[Columns, float], Estimate]]] = {
-    "mean_net_pnl": _mean_of("net_pnl"),
-    "std_net_pnl": ("net_pnl", lambda c, level: standard_deviation(c["net_pnl"], level)),
-    "net_pnl_q05": _quantile_of("net_pnl", 0.05),
-    "net_pnl_q25": _quantile_of("net_pnl", 0.25),
-    "net_pnl_q50": _quantile_of("net_pnl", 0.50),
-    "net_pnl_q75": _quantile_of("net_pnl", 0.75),
-    "net_pnl_q95": _quantile_of("net_pnl", 0.95),
-    "win_rate": ("net_pnl", _win_rate),
-    "profit_factor": ("net_pnl", _profit_factor),
-    "value_at_risk_95": ("net_pnl", _value_at_risk),
-    "expected_shortfall_95": ("net_pnl", _expected_shortfall),
-    "sharpe": _mean_of("sharpe"),
-    "sortino": _mean_of("sortino"),
-    "total_return": _mean_of("total_return"),
-    "volatility": _mean_of("volatility"),
-    "max_drawdown": _mean_of("max_drawdown"),
-    "max_drawdown_q05": _quantile_of("max_drawdown", 0.05),
-    "trades": _mean_of("trades"),
-    "exposure": _mean_of("exposure"),
+STATISTICS: dict[str, tuple[str, Callable[[Sample], Estimate]]] = {
+    "mean_net_pnl": _mean("net_pnl"),
+    "std_net_pnl": ("net_pnl", lambda sample: sample.standard_deviation("net_pnl")),
+    "net_pnl_q05": _quantile("net_pnl", 0.05),
+    "net_pnl_q25": _quantile("net_pnl", 0.25),
+    "net_pnl_q50": _quantile("net_pnl", 0.50),
+    "net_pnl_q75": _quantile("net_pnl", 0.75),
+    "net_pnl_q95": _quantile("net_pnl", 0.95),
+    "win_rate": ("net_pnl", lambda sample: sample.share_above_zero("net_pnl")),
+    "profit_factor": ("net_pnl", lambda sample: sample.gain_to_loss("net_pnl")),
+    "value_at_risk_95": ("net_pnl", lambda sample: sample.quantile("net_pnl", 0.95, -1.0)),
+    "expected_shortfall_95": ("net_pnl", lambda s: s.expected_shortfall("net_pnl", 0.95)),
+    "sharpe": _mean("sharpe"),
+    "sortino": _mean("sortino"),
+    "total_return": _mean("total_return"),
+    "volatility": _mean("volatility"),
+    "max_drawdown": _mean("max_drawdown"),
+    "max_drawdown_q05": _quantile("max_drawdown", 0.05),
+    "trades": _mean("trades"),
+    "exposure": _mean("exposure"),
 }
 
 
@@ -102,26 +140,27 @@ def study_statistics(results: Results, *, confidence: float = 0.95) -> pl.DataFr
     polars.DataFrame
         One row per parameter set and statistic: ``study``, ``fingerprint``, ``parameter_set``,
         the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``, ``ci_high``, ``n``.
+        An end of an interval is infinite where a quantile has too few outcomes beyond it.
     """
-    return statistics_by(
-        results,
-        ["study", "fingerprint", "parameter_set", *results.parameters],
-        confidence=confidence,
-    )
+    keys = ["study", "fingerprint", "parameter_set", *results.parameters]
+    return statistics_by(results, keys, confidence=confidence)
 
 
 def statistics_by(results: Results, keys: list[str], *, confidence: float = 0.95) -> pl.DataFrame:
-    """Estimate every statistic for every combination of `keys`."""
+    """Estimate every statistic for every combination of `keys`.
+
+    Outcomes of a group that share a path are not independent; the errors account for it.
+    """
     available = set(results.columns)
     wanted = {name: entry for name, entry in STATISTICS.items() if entry[0] in available}
     metrics = sorted({metric for metric, _ in wanted.values()})
-    frame = results.lazy.filter(pl.col("status") == "ok").select(*keys, *metrics).collect()
+    frame = _successful(results, keys, metrics)
     rows: list[dict[str, object]] = []
     for group in frame.partition_by(keys, maintain_order=True) if len(frame) else []:
         named = group.select(keys).row(0, named=True)
-        columns = {m: group[m].cast(pl.Float64).fill_null(np.nan).to_numpy() for m in metrics}
+        sample = _sample(group, metrics, confidence)
         for name, (_, estimator) in wanted.items():
-            found = estimator(columns, confidence)
+            found = estimator(sample)
             rows.append(
                 named
                 | {
@@ -136,7 +175,7 @@ def statistics_by(results: Results, keys: list[str], *, confidence: float = 0.95
     numbers = ["estimate", "std_error", "ci_low", "ci_high"]
     schema = {key: frame.schema[key] for key in keys} | {"statistic": pl.String()}
     schema |= {name: pl.Float64() for name in numbers} | {"n": pl.Int64()}
-    table = pl.DataFrame(rows, schema=schema)
+    table = pl.DataFrame(rows, schema=schema, orient="row")
     if "parameter_set" in keys:
         table = table.sort("parameter_set", maintain_order=True)
     return table.with_columns(pl.col(numbers).fill_nan(None))
@@ -149,13 +188,26 @@ def estimate_statistic(
     if statistic not in STATISTICS:
         raise ConfigurationError("until.statistic", repr(statistic), ", ".join(STATISTICS))
     metric, estimator = STATISTICS[statistic]
-    frame = (
-        results.lazy.filter(pl.col("status") == "ok")
-        .select("parameter_set", pl.col(metric).cast(pl.Float64).fill_null(np.nan))
-        .collect()
-    )
+    frame = _successful(results, ["parameter_set"], [metric])
     groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)
     return {
-        int(key[0]): estimator({metric: group[metric].to_numpy()}, confidence)
+        int(key[0]): estimator(_sample(group, [metric], confidence))
         for key, group in groups.items()
     }
+
+
+def _successful(results: Results, keys: list[str], metrics: list[str]) -> pl.DataFrame:
+    """Read successful simulations: keys, metrics, and the independent unit each belongs to."""
+    per_unit = int(results.summary["parameter_sets"]) * int(results.summary["paths_per_unit"])
+    unit = (pl.col("simulation") // per_unit).alias("_unit")
+    # Renamed, since a key may be a metric as well.
+    values = [pl.col(m).cast(pl.Float64).fill_null(np.nan).alias(f"_{m}") for m in metrics]
+    kept = results.lazy.filter(pl.col("status") == "ok")
+    return kept.select(*keys, unit, *values).collect()
+
+
+def _sample(group: pl.DataFrame, metrics: list[str], confidence: float) -> Sample:
+    columns = {metric: group[f"_{metric}"].to_numpy() for metric in metrics}
+    units = group["_unit"]
+    alone = units.n_unique() == len(units)
+    return Sample(columns, None if alone else units.to_numpy(), confidence)

@@ -22,7 +22,7 @@ def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
 
     A trade is one lot, or part of one, closed; ``trade`` counts them within the simulation.
     """
-    spec, job = arrays.spec, prepared.job
+    spec, job = arrays.spec, arrays.spec.job
     sets = len(job.space)
     simulations: list[int] = []
     tables: list[NDArray[np.float64]] = []

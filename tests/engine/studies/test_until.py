@@ -1,0 +1,64 @@
+"""Running until precise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from engine.studies import BLOCKS, ConfigurationError, Study, load_results, run_block
+
+Make = Callable[..., Study]
+
+
+def half_widths(study: Study, **options: object) -> list[float]:
+    table = study.run(**options).statistics()  # type: ignore[arg-type]
+    own = table.filter(pl.col("statistic") == "mean_net_pnl")
+    return ((own["ci_high"] - own["ci_low"]) / 2).to_list()
+
+
+def test_seeds_are_added_until_every_set_is_precise(make_study: Make) -> None:
+    before = max(half_widths(make_study()))
+    goal = before / 3
+    study = make_study(until={"half_width": goal, "max_seeds": 5000})
+    results = study.run()
+    assert max(half_widths(study)) <= goal
+    assert 40 * 6 < results.summary["seeds"] < 5000
+    assert results.stopped is not None
+    assert "mean_net_pnl is within" in results.stopped
+    assert results.frame["simulation"].to_list() == list(range(len(results)))
+    first = results.frame.filter(pl.col("seed") < 40).drop("fingerprint", "block")
+    assert_frame_equal(first, make_study().run().frame.drop("fingerprint", "block"))
+
+
+def test_the_leaders_alone_may_be_asked(make_study: Make) -> None:
+    goal = max(half_widths(make_study())) / 3
+    of_all = make_study(until={"half_width": goal, "max_seeds": 5000}).run()
+    of_one = make_study(until={"half_width": goal, "max_seeds": 5000, "leaders": 1}).run()
+    assert of_one.summary["seeds"] <= of_all.summary["seeds"]
+    assert "the 1 leaders" in (of_one.stopped or "")
+
+
+def test_the_limit_of_seeds_stops_it_and_says_so(make_study: Make) -> None:
+    results = make_study(until={"half_width": 1e-3, "max_seeds": 100}).run()
+    assert results.summary["seeds"] == 100
+    assert (results.stopped or "").startswith("stopped at max_seeds = 100")
+
+
+def test_blocks_and_whole_runs_agree_and_resume(make_study: Make, tmp_path: Path) -> None:
+    study = make_study(until={"half_width": 1e-3, "max_seeds": 150})
+    whole = study.run()
+    rows = [run_block(study, block, root=tmp_path) for block in range(BLOCKS)]
+    assert sum(row.rows for row in rows) == 600
+    assert sum(row.reused for row in rows[1:]) == 15 * 600
+    loaded = load_results(tmp_path, "small")
+    assert_frame_equal(loaded.frame, whole.frame)
+    assert loaded.stopped == whole.stopped
+
+
+def test_an_unknown_statistic_is_named(make_study: Make) -> None:
+    with pytest.raises(ConfigurationError, match=r"until\.statistic: found 'x', allowed mean_net"):
+        make_study(until={"statistic": "x", "half_width": 1, "max_seeds": 100}).run()

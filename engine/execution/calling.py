@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Arrays that a simulation borrows need no reference counts, and nothing calls these from Python:
 # without both, the order engine compiles in half the time.
-_OPTIONS = {
+_OPTIONS: Any = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.intrinsics import borrow
 from engine.compiled.kernel import inlined, kernel
 from engine.execution.layout import (
     ACTIVE,
@@ -86,7 +87,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         equity: NDArray[np.float64],
     ) -> None:
         address: int = address_of(frame)
-        flat = rows.reshape(rows.size)
+        flat = borrow(rows.reshape(rows.size))
         for path in range(values.shape[0]):
             frame[0] = address_of(values[path])
             open_path(address)

@@ -137,6 +137,24 @@ def fill_quadratic_exponential(
     All lanes take the quadratic branch; those that need the exponential one are redone with a
     uniform drawn on the spot (word 0 of the step's index in the variance stream).
     """
+    # Scalars, not an array: LLVM cannot know that no store below changes a constant.
+    c = (
+        constants[0],
+        constants[1],
+        constants[2],
+        constants[3],
+        constants[4],
+        constants[5],
+        constants[6],
+        constants[7],
+        constants[8],
+        constants[9],
+        constants[10],
+        constants[11],
+        constants[12],
+        constants[13],
+        constants[14],
+    )
     steps = out.shape[3]
     shocks = np.empty((2, GROUP, LANES))
     scratch = np.empty(GROUP)
@@ -151,7 +169,7 @@ def fill_quadratic_exponential(
         width = min(LANES, seeds.size - first_path)
         for lane in range(LANES):
             levels[lane] = 0.0
-            variances[lane] = constants[0]
+            variances[lane] = c[0]
         for group in range((steps + GROUP - 1) // GROUP):
             first = group * GROUP
             count = min(GROUP, steps - first)
@@ -168,7 +186,7 @@ def fill_quadratic_exponential(
                             correction,
                             ratio,
                             means,
-                            constants,
+                            c,
                             i,
                             lane,
                         )
@@ -181,7 +199,7 @@ def fill_quadratic_exponential(
                             correction,
                             ratio,
                             means,
-                            constants,
+                            c,
                             i,
                             lane,
                         )
@@ -193,9 +211,7 @@ def fill_quadratic_exponential(
                         u = uniform(word)
                         if antithetic_sign(path_ids[n], antithetic) < 0.0:
                             u = 1.0 - u
-                        _exponential(
-                            variances, following, correction, ratio, means, constants, u, lane
-                        )
+                        _exponential(variances, following, correction, ratio, means, c, u, lane)
                 if width == LANES:
                     for lane in range(LANES):
                         _price(
@@ -205,7 +221,7 @@ def fill_quadratic_exponential(
                             following,
                             correction,
                             rows,
-                            constants,
+                            c,
                             i,
                             lane,
                         )
@@ -218,7 +234,7 @@ def fill_quadratic_exponential(
                             following,
                             correction,
                             rows,
-                            constants,
+                            c,
                             i,
                             lane,
                         )
@@ -233,27 +249,25 @@ def _quadratic(
     correction: NDArray[np.float64],
     ratio: NDArray[np.float64],
     means: NDArray[np.float64],
-    constants: NDArray[np.float64],
+    c: tuple[float, ...],
     i: int,
     lane: int,
 ) -> None:
     """Write next variance and correction of the branch for small psi = s^2 / m^2."""
     v = variances[lane]
-    m = fma(v, constants[3], constants[4])
-    s2 = fma(v, constants[5], constants[6])
-    psi = max(s2 / max(m * m, 1e-300), 1e-14)
+    m = fma(v, c[3], c[4])
+    s2 = fma(v, c[5], c[6])
+    psi = max(s2 / max(m * m, 1e-300), 1e-28)
     inverse = 2.0 / min(psi, _PSI)
     b2 = inverse - 1.0 + math.sqrt(inverse * (inverse - 1.0))
     a = m / (1.0 + b2)
     root = math.sqrt(b2) + shocks[0, i, lane]
-    bend = fma(-2.0 * a, constants[10], 1.0)
+    bend = fma(-2.0 * a, c[10], 1.0)
     # Beyond its pole the expectation is infinite and the scheme goes without the correction.
     safe = max(bend, 1e-10)
-    log_mean = constants[10] * b2 * a / safe - 0.5 * log(safe)
+    log_mean = c[10] * b2 * a / safe - 0.5 * log(safe)
     following[lane] = a * root * root
-    correction[lane] = (
-        -log_mean - fma(0.5, constants[9], constants[7]) * v if bend > 1e-10 else constants[11]
-    )
+    correction[lane] = -log_mean - fma(0.5, c[9], c[7]) * v if bend > 1e-10 else c[11]
     ratio[lane] = psi
     means[lane] = m
 
@@ -265,7 +279,7 @@ def _exponential(
     correction: NDArray[np.float64],
     ratio: NDArray[np.float64],
     means: NDArray[np.float64],
-    constants: NDArray[np.float64],
+    c: tuple[float, ...],
     u: float,
     lane: int,
 ) -> None:
@@ -275,12 +289,12 @@ def _exponential(
     rest = 2.0 / (psi + 1.0)
     beta = rest / means[lane]
     following[lane] = 0.0 if u <= p else log(rest / (1.0 - u)) / beta
-    a = constants[10]
+    a = c[10]
     if a < beta:
-        own = fma(0.5, constants[9], constants[7]) * variances[lane]
+        own = fma(0.5, c[9], c[7]) * variances[lane]
         correction[lane] = -log(p + beta * rest / (beta - a)) - own
     else:
-        correction[lane] = constants[11]
+        correction[lane] = c[11]
 
 
 @inlined
@@ -291,16 +305,16 @@ def _price(
     following: NDArray[np.float64],
     correction: NDArray[np.float64],
     rows: NDArray[np.float64],
-    constants: NDArray[np.float64],
+    c: tuple[float, ...],
     i: int,
     lane: int,
 ) -> None:
     v, following_v = variances[lane], following[lane]
-    drift, h = constants[1], constants[2]
-    gaussian = constants[9] * (v + following_v)
-    move = fma(constants[7], v, fma(constants[8], following_v, correction[lane]))
-    if constants[12] > 0.0:  # deterministic variance
-        gaussian = h * fma(v, constants[13], constants[14])
+    drift, h = c[1], c[2]
+    gaussian = c[9] * (v + following_v)
+    move = fma(c[7], v, fma(c[8], following_v, correction[lane]))
+    if c[12] > 0.0:  # deterministic variance
+        gaussian = h * fma(v, c[13], c[14])
         move = -0.5 * gaussian
     level = levels[lane] + fma(math.sqrt(max(gaussian, 0.0)), shocks[1, i, lane], drift + move)
     levels[lane] = level

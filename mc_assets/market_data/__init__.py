@@ -5,12 +5,14 @@ from __future__ import annotations
 from mc_assets.market_data.bar_store import BarStore, bars_hash
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA, canonical_schema
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig, load_series, series_path
-from mc_assets.market_data.ingest import (
-    NormalisedResult,
+from mc_assets.market_data.fetching import (
+    Ingested,
+    due_years,
+    ingest_many,
     ingest_raw,
-    normalise_year,
     series_years,
 )
+from mc_assets.market_data.ingest import NormalisedResult, normalise_year
 from mc_assets.market_data.normalise import Normalised, normalise
 from mc_assets.market_data.one_file import bars_from_file
 from mc_assets.market_data.quality import QUALITY_SCHEMA, QualityFinding
@@ -22,6 +24,7 @@ __all__ = [
     "QUALITY_SCHEMA",
     "QUARANTINE_SCHEMA",
     "BarStore",
+    "Ingested",
     "MarketDataConfig",
     "MarketDataError",
     "Normalised",
@@ -33,6 +36,8 @@ __all__ = [
     "bars_from_file",
     "bars_hash",
     "canonical_schema",
+    "due_years",
+    "ingest_many",
     "ingest_raw",
     "load_series",
     "normalise",

@@ -41,8 +41,8 @@ class SeriesConfig(BaseModel):
         A key of `engine.calendar.EXCHANGES`: sessions, holidays and time zone.
     start, end : date
         First and last day wanted; no `end` means the series grows every night.
-    adjustment : {"raw", "split", "dividend", "all"}
-        What the provider's prices are adjusted for.
+    adjustment : {"raw", "split", "dividend", "all"}, optional
+        What the provider's prices are adjusted for; the provider's usual one by default.
     overlap : int
         Days before the last stored bar that a nightly fetch asks for again, so that restated
         bars are noticed.
@@ -62,7 +62,7 @@ class SeriesConfig(BaseModel):
     exchange: str = "XNYS"
     start: date
     end: date | None = None
-    adjustment: Adjustment = "raw"
+    adjustment: Adjustment | None = None
     overlap: int = Field(default=7, ge=0)
     repair: bool = False
     options: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,230 @@
+"""The commands around studies: run, show, compare, replay, studies, seeds, schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mc_assets.cli import app, main
+
+STUDY = """
+name: quick
+description: A small study.
+source: {model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 60}
+strategy: {name: sma_crossover, parameters: {fast: [3, 5], slow: [4, 20]}}
+constraint: fast < slow
+seeds: {count: 30}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own: data and studies in a temporary folder."""
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "quick.yaml").write_text(STUDY)
+    monkeypatch.setenv("MC_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MC_STUDIES", str(tmp_path / "studies"))
+    return tmp_path
+
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def mc(folder: Path) -> Run:
+    def run(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, list(arguments))
+        assert result.exit_code == code, (result.output, result.exception)
+        return result.stdout
+
+    return run
+
+
+def test_a_study_runs_and_prints_its_statistics(mc: Run, folder: Path) -> None:
+    text = mc("run", "quick")
+    assert "quick: 90 simulations, 3 parameter sets (1 dropped by the constraint)" in text
+    assert "95 % VaR" in text
+    assert "±" in text
+    assert list((folder / "data" / "results" / "quick").rglob("*.parquet"))
+    assert "90 found finished" in mc("run", str(folder / "studies" / "quick.yaml"))
+    assert "found finished" not in mc("run", "quick", "--fresh")
+
+
+def test_a_run_answers_a_script_in_json(mc: Run) -> None:
+    answer = json.loads(mc("run", "quick", "--json"))
+    assert answer["simulations"] == 90
+    assert answer["failed"] == 0
+    names = {row["statistic"] for row in answer["statistics"]}
+    assert {"mean_net_pnl", "value_at_risk_95"} <= names
+
+
+def test_settings_seeds_and_storage_may_be_changed(mc: Run, folder: Path) -> None:
+    answer = json.loads(
+        mc(
+            *("run", "quick", "--json", "--seeds", "stage_1", "--workers", "1"),
+            *("--set", "strategy.fast=3,5,7", "--set", "model.sigma=0.1,0.3"),
+            *("--set", "source.steps=40", "--storage", "csv"),
+        )
+    )
+    assert answer["simulations"] == 25 * 2 * 4
+    assert {row["model.sigma"] for row in answer["statistics"]} == {0.1, 0.3}
+    assert Path(answer["outputs"]["csv"]).read_text().count("\n") == 201
+    memory = json.loads(mc("run", "quick", "--json", "--storage", "memory"))
+    assert memory["outputs"] == {}
+    sqlite = json.loads(mc("run", "quick", "--json", "--storage", "sqlite"))
+    assert Path(sqlite["outputs"]["sqlite"]).is_file()
+
+
+def test_a_dry_run_only_says_what_would_be_done(mc: Run, folder: Path) -> None:
+    text = mc("run", "quick", "--dry-run")
+    assert "parameter sets  3 (1 dropped)" in text
+    assert "simulations     90" in text
+    found = json.loads(mc("run", "quick", "--dry-run", "--json"))
+    assert found["seconds"] > 0
+    assert found["disk_bytes"] > 90 * 27 * 8
+    assert not (folder / "data" / "results").exists()
+
+
+def test_results_are_shown_ranked_filtered_and_grouped(mc: Run) -> None:
+    mc("run", "quick")
+    assert "mean net P&L" in mc("show", "quick")
+    best = json.loads(mc("show", "quick", "--best", "sharpe", "--n", "2", "--json"))
+    assert [row["statistic"] for row in best] == ["sharpe", "sharpe"]
+    rows = json.loads(mc("show", "quick", "--rows", "--where", "fast = 5", "--json"))
+    assert len(rows) == 30
+    grouped = json.loads(mc("show", "quick", "--by", "fast", "--json"))
+    assert {row["fast"] for row in grouped} == {3, 5}
+    assert json.loads(mc("show", "quick", "--failures", "--json")) == []
+
+
+def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:
+    base = STUDY.replace("quick", "base").replace("constraint: fast < slow", "")
+    base = base.replace(
+        "{name: sma_crossover, parameters: {fast: [3, 5], slow: [4, 20]}}", "{name: buy_and_hold}"
+    )
+    (folder / "studies" / "base.yaml").write_text(base)
+    mc("run", "quick")
+    mc("run", "base")
+    answer = json.loads(mc("compare", "quick", "base", "--json"))
+    assert answer["paired"] is True
+    assert len(answer["rows"]) == 3
+    assert "path by path" in mc("compare", "quick", "base", "--metric", "sharpe")
+
+
+def test_a_simulation_is_replayed_with_a_picture(mc: Run, folder: Path) -> None:
+    mc("run", "quick")
+    rows = json.loads(mc("show", "quick", "--rows", "--json"))
+    answer = json.loads(mc("replay", "quick", "7", "--json"))
+    assert answer["metrics"]["net_pnl"] == rows[7]["net_pnl"]
+    assert answer["seed"] == rows[7]["seed"]
+    assert Path(answer["picture"]).read_bytes().startswith(b"\x89PNG")
+    assert "picture" in mc("replay", "quick", "7")
+
+
+def test_studies_strategies_and_sources_are_listed(mc: Run, folder: Path) -> None:
+    assert "not run yet" in mc("studies")
+    mc("run", "quick")
+    (folder / "studies" / "broken.yaml").write_text("name: [")
+    listed = {row["name"]: row for row in json.loads(mc("studies", "--json"))}
+    assert listed["quick"]["state"] == "90 simulations"
+    assert listed["quick"]["description"] == "A small study."
+    assert listed["broken"]["state"] == "cannot be read"
+    assert "fast = 10" in mc("studies", "--strategies")
+    assert "sigma" in mc("studies", "--sources")
+
+
+def test_seed_sets_are_listed(mc: Run) -> None:
+    listed = json.loads(mc("seeds", "--json"))
+    assert listed["stage_1"]["seeds"] == 25
+    assert listed["testbed_150"]["seeds"] == 150
+
+
+def test_the_schema_names_every_key_and_what_it_means(mc: Run, tmp_path: Path) -> None:
+    schema = json.loads(mc("schema"))
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["name", "source", "strategy", "seeds"]
+    documented = [schema, *schema["$defs"].values()]
+    for name in ("SourceDefinition", "StrategyDefinition", "SearchDefinition", "UntilDefinition"):
+        fields = schema["$defs"][name]["properties"]
+        assert all(field.get("description") for field in fields.values()), name
+    assert all(part.get("additionalProperties") is False for part in documented)
+    assert schema["properties"]["execution"]["$ref"] == "#/$defs/Execution"
+    assert "cash" in schema["$defs"]["Execution"]["properties"]
+    values = schema["$defs"]["StrategyDefinition"]["properties"]["parameters"]
+    assert "linspace" in json.dumps(values)
+    mc("schema", "--output", str(tmp_path / "schema.json"))
+    assert json.loads((tmp_path / "schema.json").read_text()) == schema
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "quikc"], "study: found 'quikc'"),
+        (["run", "quick", "--set", "strategy.fats=3"], "strategy.parameters.fats: found an unk"),
+        (["run", "quick", "--set", "nonsense"], "--set: found 'nonsense', allowed KEY=VALUE"),
+        (["run", "quick", "--seeds", "stage_9"], "seeds: found 'stage_9'"),
+        (["run", "quick", "--workers", "0"], "workers: found 0"),
+        (["run", "quick", "--storage", "mongo"], "storage: found 'mongo'"),
+        (["show", "quick"], "no results of 'quick'"),
+        (["replay", "quick", "0"], "no results of 'quick'"),
+        (["seeds", "stage_1", "5"], "exists"),
+        (["seeds", "stage_8"], "count: found nothing"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments: list[str],
+    expected: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mc", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+
+
+def test_a_study_with_too_many_failures_exits_with_1(mc: Run, folder: Path) -> None:
+    source = folder / "studies" / "broken_source.py"
+    source.write_text(BROKEN)
+    text = STUDY.replace(
+        "{model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 60}",
+        "{model: always_nan, file: broken_source.py, steps: 60}",
+    )
+    (folder / "studies" / "quick.yaml").write_text(text)
+    result = CliRunner().invoke(app, ["run", "quick"])
+    assert result.exit_code == 1
+    assert "a price that is not finite" in result.stderr
+    assert "what succeeded is kept" in result.stderr
+
+
+BROKEN = '''
+import numpy as np
+from engine.sources import Generator, Source
+
+
+class AlwaysNan(Source):
+    """Prices that are no numbers."""
+
+    name = "always_nan"
+
+    def _generator(self, request):
+        return Nothing(request)
+
+
+class Nothing(Generator):
+    def __init__(self, request):
+        self.symbols, self.steps, self.dt = ("X",), request.steps, request.dt
+
+    def fill(self, seeds, path_ids, out, scratch):
+        out[:] = np.nan
+'''

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -164,6 +165,19 @@ def test_the_report_is_one_page_that_needs_no_network(home: Home) -> None:
     charts = ("equity_fan", "pnl_histogram", "drawdown_distribution", "parameter_sensitivity")
     for chart in charts:
         assert f'id="{chart}"' in page
+
+
+@pytest.mark.browser
+def test_the_report_draws_every_chart_in_a_browser(home: Home, page: Any) -> None:
+    faults: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto((home.data / "reports" / "on_gbm.html").as_uri())
+    page.locator("#parameter_sensitivity .main-svg").first.wait_for(timeout=30_000)
+    assert page.locator(".js-plotly-plot").count() == 4
+    assert not faults
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
 
 
 def test_a_second_run_reuses_every_part_and_changes_no_result(home: Home) -> None:

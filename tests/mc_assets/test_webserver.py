@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,18 @@ def test_the_webserver_lists_the_jobs_and_the_nightly_schedules(webserver: str) 
     schedules = {schedule["name"]: schedule for schedule in found[0]["schedules"]}
     assert {"nightly_ingest", "nightly_recalibration"} <= set(schedules)
     assert schedules["nightly_recalibration"]["executionTimezone"] == "America/New_York"
+
+
+@pytest.mark.browser
+def test_a_person_sees_the_asset_groups_in_the_lineage(webserver: str, page: Any) -> None:
+    page.goto(f"{webserver}/asset-groups", wait_until="domcontentloaded")
+    for group in ("market_data", "calibrate", "simulate", "analyse", "publish"):
+        page.get_by_text(group).first.wait_for(timeout=60_000)
+    assert page.get_by_text("Join the Dagster community").count() == 0
+
+
+@pytest.mark.browser
+def test_a_person_sees_what_bars_are_and_their_typed_columns(webserver: str, page: Any) -> None:
+    page.goto(f"{webserver}/assets/bars", wait_until="domcontentloaded")
+    page.get_by_text("Canonical bars of a series and year").first.wait_for(timeout=60_000)
+    page.get_by_text("Highest price of the bar").first.wait_for(timeout=30_000)

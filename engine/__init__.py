@@ -11,10 +11,54 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
+# The public face by room; a name is imported from its room when it is first used.
+_ROOMS: Final[dict[str, tuple[str, ...]]] = {
+    "bars": ("Bars",),
+    "calendar": ("BarCalendar",),
+    "price_block": ("PriceBlock",),
+    "sources": (
+        "GBM",
+        "Bootstrap",
+        "Heston",
+        "Historical",
+        "Merton",
+        "RegimeSwitching",
+        "Schwartz1F",
+        "Schwartz2F",
+        "Source",
+        "load_user_sources",
+        "make_source",
+        "source_names",
+    ),
+    "calibration": ("Calibration", "calibrate", "try_calibrate"),
+    "execution": ("Commission", "Execution", "Instrument", "Slippage"),
+    "strategies": (
+        "Choice",
+        "Float",
+        "Int",
+        "Strategy",
+        "backtest",
+        "load_user_strategies",
+        "strategy_names",
+    ),
+    "studies": (
+        "ConfigurationError",
+        "Results",
+        "Study",
+        "choice",
+        "integer",
+        "linspace",
+        "load_results",
+        "load_seeds",
+        "load_study",
+        "log_uniform",
+        "logspace",
+        "steps",
+        "uniform",
+    ),
+}
 _HOMES: Final[dict[str, str]] = {
-    "BarCalendar": "engine.calendar",
-    "Bars": "engine.bars",
-    "PriceBlock": "engine.price_block",
+    name: f"engine.{room}" for room, names in _ROOMS.items() for name in names
 }
 
 __all__ = sorted(_HOMES)

@@ -45,7 +45,13 @@ from engine.execution.layout import (
     WATCH,
 )
 from engine.execution.ledger import equity_at, mark_until
-from engine.execution.matching import born_stop_price, limit_price, opening_price, stop_price
+from engine.execution.matching import (
+    any_touched,
+    born_stop_price,
+    limit_price,
+    opening_price,
+    stop_price,
+)
 from engine.execution.metrics import summarise
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
 from engine.execution.state import Simulation
@@ -86,7 +92,8 @@ def trade_bar(s: Simulation, bar: int) -> None:
     if s.counts[WATCH] != 0:
         _finance(s, bar)
     if s.counts[PENDING] != 0:
-        _fill_in_sequence(s, bar)
+        if any_touched(s, bar):
+            _fill_in_sequence(s, bar)
         _end_of_bar(s, bar)
     _watch(s)
     if s.counts[WATCH] != 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import called
+from engine.execution.calling import called, part
 from engine.execution.layout import (
     BORN_OF_LIMIT,
     BORN_OF_STOP,
@@ -37,7 +37,27 @@ from engine.execution.layout import (
 from engine.execution.ledger import equity_at
 from engine.execution.state import Simulation
 
-__all__ = ["born_stop_price", "limit_price", "opening_price", "stop_price"]
+__all__ = ["any_touched", "born_stop_price", "limit_price", "opening_price", "stop_price"]
+
+
+@part
+def any_touched(s: Simulation, bar: int) -> bool:
+    """Whether the range of `bar` reaches the price of any order: most bars reach none."""
+    for slot in range(s.counts[PENDING]):
+        order = s.orders[slot]
+        symbol = int(order[ORDER_SYMBOL])
+        kind = order[ORDER_KIND]
+        low, high = s.path[symbol, 2, bar], s.path[symbol, 1, bar]
+        if kind == MARKET:
+            return True
+        # The first price that matters: the stop of a stop-limit, the limit of a limit.
+        price = order[ORDER_LIMIT] if kind == LIMIT else order[ORDER_STOP]
+        falls = (kind == LIMIT) == (order[ORDER_QUANTITY] > 0.0)
+        if order[ORDER_MODE] in (TO_UNITS, TO_PERCENT):
+            return True
+        if (low <= price) if falls else (high >= price):
+            return True
+    return False
 
 
 @called

@@ -75,7 +75,8 @@ def units_of(
         if held * quantity > 0.0:
             return 0.0
         stop = order[ORDER_STOP_LOSS]
-        units = _sized(s, symbol, quantity, stop, equity, reference, volume, decided)
+        left = equity - _closing_cost(s, symbol, reference, volume)
+        units = _sized(s, symbol, quantity, stop, left, reference, volume, decided)
         return units - held
     return _to_percent(s, symbol, quantity, equity, reference, volume)
 
@@ -105,7 +106,8 @@ def _to_percent(
         # A smaller position on the same side: trade down to the target.
         return round_to_lot(s, symbol, change / each)
     # Through zero: close what is held, then open the target on the other side.
-    opened = _affordable(s, symbol, side, abs(fraction) * equity, reference, volume)
+    left = equity - _closing_cost(s, symbol, reference, volume)
+    opened = _affordable(s, symbol, side, abs(fraction) * left, reference, volume)
     return -held + side * opened
 
 
@@ -124,6 +126,17 @@ def _affordable(
         units = max(0.0, budget - rules[symbol, COMMISSION_FIXED]) / each
         price = slipped_price(s, symbol, side * units, reference, volume)
     return round_to_lot(s, symbol, units)
+
+
+@called
+def _closing_cost(s: Simulation, symbol: int, reference: float, volume: float) -> float:
+    """Slippage and proportional commission of closing what is held."""
+    rules = s.rules
+    held = s.positions[symbol, UNITS]
+    price = slipped_price(s, symbol, -held, reference, volume)
+    each = abs(price) * rules[symbol, COMMISSION_PERCENT] + abs(price - reference)
+    each = each * rules[symbol, MULTIPLIER] + rules[symbol, COMMISSION_PER_UNIT]
+    return abs(held) * each
 
 
 @called

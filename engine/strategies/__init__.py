@@ -1,25 +1,67 @@
 """Strategies: the interface, indicators, built-ins and the compiled event loop."""
 
+from engine.strategies.backtest import Backtest, backtest
 from engine.strategies.engine import StrategyEngine, prepare_strategy
-from engine.strategies.indicators import SMA
+from engine.strategies.indicators import (
+    ATR,
+    EMA,
+    HMA,
+    MACD,
+    RSI,
+    SMA,
+    WMA,
+    BollingerBands,
+    Donchian,
+    Highest,
+    Indicator,
+    Lowest,
+    Momentum,
+    StandardDeviation,
+    TrueRange,
+    ZScore,
+)
 from engine.strategies.parameters import Choice, Float, Int, Parameter
-from engine.strategies.registry import get_strategy, strategy_names
+from engine.strategies.registry import (
+    describe_strategy,
+    get_strategy,
+    load_user_strategies,
+    strategy_names,
+)
 from engine.strategies.rewriting import StrategyError
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.strategy import Strategy
 
 __all__ = [
+    "ATR",
+    "EMA",
+    "HMA",
+    "MACD",
+    "RSI",
     "SMA",
+    "WMA",
+    "Backtest",
+    "BollingerBands",
     "Choice",
+    "Donchian",
     "Float",
+    "Highest",
+    "Indicator",
     "Int",
+    "Lowest",
+    "Momentum",
     "Parameter",
+    "StandardDeviation",
     "Strategy",
     "StrategyEngine",
     "StrategyError",
+    "TrueRange",
+    "ZScore",
+    "backtest",
     "crossed_above",
     "crossed_below",
+    "describe_strategy",
     "get_strategy",
+    "load_user_strategies",
     "prepare_strategy",
     "strategy_names",
 ]

@@ -1,5 +1,7 @@
 """Buy and hold."""
 
+from typing import Any
+
 from engine.strategies.parameters import Float
 from engine.strategies.strategy import Strategy
 
@@ -11,7 +13,7 @@ class BuyAndHold(Strategy):
 
     weight = Float(1.0, low=0.0, high=1.0, doc="share of equity invested")
 
-    def on_bar(self, bar, order):  # type: ignore[no-untyped-def]
+    def on_bar(self, bar: Any, order: Any) -> None:
         """Buy after the first bar."""
         if bar.index == 0:
             order.target_percent(self.weight)

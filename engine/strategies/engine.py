@@ -10,11 +10,12 @@ import numpy as np
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
-from engine.execution.layout import STATUS_TEXTS
+from engine.execution.layout import STATUS_TEXTS, TRADE_ROWS
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.strategies.compiling import compile_strategy, explain
+from engine.strategies.indicator_rows import WORK_ROWS
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import plan_rows
 from engine.strategies.strategy import Strategy
@@ -56,6 +57,7 @@ class StrategyEngine:
         fields: tuple[str, ...],
         steps: int,
         bars_per_year: float,
+        bars_per_session: float = 1.0,
         equity_samples: int = 0,
         record_trades: bool = False,
     ) -> None:
@@ -71,7 +73,7 @@ class StrategyEngine:
         self.sample_bars = np.array(
             [(k + 1) * steps // count - 1 for k in range(count)], dtype=np.int64
         )
-        self._rules = execution.rules(self.symbols, bars_per_year)
+        self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
         self._kernel = compile_strategy(cls, self.fields, len(self.symbols))
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -94,11 +96,16 @@ class StrategyEngine:
             dtype=np.float64,
         )
 
-    def scratch(self) -> Scratch:
-        """Return work space for one worker."""
+    def scratch(self, *, record_orders: bool = False) -> Scratch:
+        """Return work space for one worker; `record_orders` logs the fate of every order."""
         path = np.zeros((len(self.symbols), len(self.fields), self.steps))
         capacity = 4 * self.steps + 64 if self.record_trades else 0
-        simulation = new_simulation(path, self._rules, trade_capacity=capacity)
+        simulation = new_simulation(
+            path,
+            self._rules,
+            trade_capacity=capacity,
+            event_capacity=16 * self.steps + 64 if record_orders else 0,
+        )
         return Scratch(simulation, frame_of(simulation))
 
     def run(
@@ -149,17 +156,12 @@ class StrategyEngine:
                     samples,
                     equity[one, each],
                 )
-                trades.append(scratch.simulation.trades[: self._trade_rows(scratch)].copy())
+                closed = int(scratch.simulation.counts[TRADE_ROWS])
+                trades.append(scratch.simulation.trades[:closed].copy())
 
     def status_text(self, code: int) -> str:
         """Return what a status code means."""
         return STATUS_TEXTS[int(code)]
-
-    @staticmethod
-    def _trade_rows(scratch: Scratch) -> int:
-        from engine.execution.layout import TRADE_ROWS
-
-        return int(scratch.simulation.counts[TRADE_ROWS])
 
     def _call(
         self,
@@ -172,14 +174,15 @@ class StrategyEngine:
         equity: NDArray[np.float64],
     ) -> None:
         row_of, plans = plan_rows(self.strategy, self.fields, parameters)
-        rows = scratch.rows_for(len(plans), self.steps)
+        rows = scratch.rows_for(len(plans) + WORK_ROWS, self.steps)
         try:
             self._kernel(
                 values,
                 parameters,
                 row_of,
                 plans,
-                rows,
+                rows[: len(plans)],
+                rows[len(plans) :],
                 scratch.frame,
                 metrics,
                 status,
@@ -211,6 +214,7 @@ def prepare_strategy(
     fields: tuple[str, ...],
     steps: int,
     bars_per_year: float,
+    bars_per_session: float = 1.0,
     equity_samples: int = 0,
     record_trades: bool = False,
 ) -> StrategyEngine:
@@ -228,6 +232,8 @@ def prepare_strategy(
         Bars per path.
     bars_per_year : float
         For annualisation.
+    bars_per_session : float
+        For orders with time in force "day"; below 1 counts as 1.
     equity_samples : int
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
@@ -241,6 +247,7 @@ def prepare_strategy(
         fields=fields,
         steps=steps,
         bars_per_year=bars_per_year,
+        bars_per_session=bars_per_session,
         equity_samples=equity_samples,
         record_trades=record_trades,
     )

@@ -34,15 +34,15 @@ class Hooks(NamedTuple):
     on_start: Callable[..., Any]
     on_bar: Callable[..., Any]
     on_finish: Callable[..., Any]
-    fill_row: Callable[..., Any]  # (address of frame, plan, out)
+    fill_row: Callable[..., Any]  # (addresses of frame, plan, values, work space)
 
 
 def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
     """Return the compiled event loop of one strategy.
 
-    It takes ``(values, parameters, row_of, plans, rows, frame, metrics, status, samples, equity)``:
-    the price block, the encoded parameter sets, which indicator rows each set reads, the plans
-    and the work space of these rows, the worker's frame, and the outputs.
+    Its arguments are the price block, the encoded parameter sets, which indicator rows each set
+    reads, the plans of these rows, their values and work space, the worker's frame, and the
+    outputs.
     """
     decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
     on_start, on_bar, on_finish = hooks.on_start, hooks.on_bar, hooks.on_finish
@@ -80,6 +80,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         row_of: NDArray[np.int64],
         plans: NDArray[np.float64],
         rows: NDArray[np.float64],
+        work: NDArray[np.float64],
         frame: NDArray[np.int64],
         metrics: NDArray[np.float64],
         status: NDArray[np.int8],
@@ -92,7 +93,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
             frame[0] = address_of(values[path])
             open_path(address)
             for row in range(plans.shape[0]):
-                fill_row(address, address_of(plans[row]), address_of(rows[row]))
+                fill_row(address, address_of(plans[row]), address_of(rows[row]), address_of(work))
             s = simulation_at(address)
             for m in range(parameters.shape[0]):
                 out = metrics[path, m]

@@ -51,6 +51,10 @@ class Parameter:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """Return the declaration; in a hook the name stands for the value."""
+        return self
+
     @property
     def allowed(self) -> str:
         """What a value may be, in words."""

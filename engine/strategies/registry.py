@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import inspect
+import sys
 from importlib import import_module
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from engine.strategies.strategy import Strategy
 
-__all__ = ["get_strategy", "strategy_names"]
+__all__ = ["describe_strategy", "get_strategy", "load_user_strategies", "strategy_names"]
 
+# Modules of this package; imported when asked for.
 _BUILT_IN: Final = {
+    "breakout": "Breakout",
     "buy_and_hold": "BuyAndHold",
+    "mean_reversion": "MeanReversion",
+    "rsi_reversal": "RsiReversal",
     "sma_crossover": "SmaCrossover",
 }
 _USER: dict[str, type[Strategy]] = {}
@@ -35,3 +44,68 @@ def get_strategy(name: str) -> type[Strategy]:
         raise ValueError(f"strategy: found {name!r}, allowed {', '.join(strategy_names())}")
     found: type[Strategy] = getattr(import_module(f"engine.strategies.{name}"), _BUILT_IN[name])
     return found
+
+
+def describe_strategy(name: str) -> dict[str, Any]:
+    """Return a strategy's name, doc and parameters as plain data, for listings and sweeps."""
+    cls = get_strategy(name)
+    return {
+        "name": name,
+        "doc": inspect.cleandoc(cls.__doc__ or ""),
+        "parameters": {key: item.describe() for key, item in cls.parameters.items()},
+    }
+
+
+def load_user_strategies(path: str | Path) -> tuple[str, ...]:
+    """Import a user's file, or every ``.py`` file of a folder, and register its strategies.
+
+    Parameters
+    ----------
+    path : str or Path
+        A Python file or a folder of them. A name that a file defines again replaces the earlier
+        strategy; the name of a built-in is refused.
+
+    Returns
+    -------
+    tuple of str
+        Names of the strategies found.
+
+    Raises
+    ------
+    ValueError
+        If the path does not exist, defines no strategy, or takes the name of a built-in.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"strategy file: found no {path}, allowed an existing .py file or folder")
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    found: dict[str, type[Strategy]] = {}
+    for file in files:
+        module = _import_file(file)
+        for item in vars(module).values():
+            if not (isinstance(item, type) and issubclass(item, Strategy)):
+                continue
+            if item.__module__ != module.__name__:
+                continue
+            if item.name in _BUILT_IN:
+                raise ValueError(
+                    f"{file}: found strategy {item.name!r}, allowed a name not built in"
+                )
+            found[item.name] = item
+    if not found:
+        raise ValueError(f"{path}: found no Strategy class, allowed at least one")
+    _USER.update(found)
+    return tuple(found)
+
+
+def _import_file(file: Path) -> Any:
+    # Named by the place, so that two files of one name stay apart.
+    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
+    name = f"mc_user_{file.stem}_{key}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"strategy file: found {file}, allowed a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.execution.linked import external
 from engine.execution.state import floats_at, simulation_at
-from engine.strategies.indicator_rows import PLAN_WIDTH, fill_row
+from engine.strategies.indicator_rows import PLAN_WIDTH, WORK_ROWS, fill_row
 from engine.strategies.parameters import Parameter
 from engine.strategies.strategy import Strategy
 
@@ -38,6 +38,11 @@ def plan_rows(
         Kind, symbol, field and arguments of each row.
     """
     index = {name: column for column, name in enumerate(cls.parameters)}
+    for name, declared in cls.indicators.items():
+        if declared.field not in fields:
+            raise ValueError(
+                f"{cls.name}.{name}: found field {declared.field!r}, allowed {', '.join(fields)}"
+            )
     outputs = [
         (float(output.kind), float(declared.symbol), float(fields.index(declared.field)), output)
         for declared in cls.indicators.values()
@@ -61,10 +66,12 @@ def plan_rows(
 @cache
 def row_filler() -> Any:
     """Compile or load what fills an indicator row, once per process."""
-    return external(_fill_row, (types.int64, types.int64, types.int64))
+    return external(_fill_row, (types.int64, types.int64, types.int64, types.int64))
 
 
-def _fill_row(frame: int, plan: int, out: int) -> int:
+def _fill_row(frame: int, plan: int, out: int, work: int) -> int:
     path = simulation_at(frame).path
-    fill_row(path, floats_at(plan, PLAN_WIDTH), floats_at(out, path.shape[2]))
+    bars = path.shape[2]
+    space = floats_at(work, WORK_ROWS * bars).reshape((WORK_ROWS, bars))
+    fill_row(path, floats_at(plan, PLAN_WIDTH), floats_at(out, bars), space)
     return 0

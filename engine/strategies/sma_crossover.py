@@ -1,5 +1,7 @@
 """Simple moving average crossover."""
 
+from typing import Any
+
 from engine.strategies.indicators import SMA
 from engine.strategies.parameters import Int
 from engine.strategies.series import crossed_above, crossed_below
@@ -22,7 +24,7 @@ class SmaCrossover(Strategy):
     fast_mean = SMA(fast)
     slow_mean = SMA(slow)
 
-    def on_bar(self, bar, order):  # type: ignore[no-untyped-def]
+    def on_bar(self, bar: Any, order: Any) -> None:
         """Trade the crossings."""
         if crossed_above(self.fast_mean, self.slow_mean):
             order.target_percent(1.0)

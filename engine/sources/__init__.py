@@ -10,6 +10,7 @@ from engine.sources.source import Source
 
 if TYPE_CHECKING:
     from engine.sources.bootstrap import Bootstrap
+    from engine.sources.correlated import Correlated
     from engine.sources.gbm import GBM
     from engine.sources.heston import Heston
     from engine.sources.historical import Historical
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GBM",
     "Bootstrap",
+    "Correlated",
     "Generator",
     "Heston",
     "Historical",
@@ -42,6 +44,7 @@ __all__ = [
 
 _MODULES = {
     "Bootstrap": "bootstrap",
+    "Correlated": "correlated",
     "GBM": "gbm",
     "Heston": "heston",
     "Historical": "historical",

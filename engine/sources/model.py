@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from engine.sources.bar_shape import shape_bars
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import option
+from engine.sources.sampling import NOT_GIVEN, SAMPLING, Sampling, ShockNets, check_sampling
 from engine.sources.source import Source
 
-__all__ = ["Model", "ModelGenerator", "Sampling"]
-
-Sampling = Literal["random", "antithetic"]
-_SAMPLING = ("random", "antithetic")
-NOT_GIVEN: NDArray[np.float64] = np.empty((0, 0, 0))
+__all__ = ["Model", "ModelGenerator"]
 
 
 class Model(Source):
@@ -29,8 +26,11 @@ class Model(Source):
         Bars of each path, where `prepare` or `paths` is not told.
     volume : float or sequence of float
         Volume of every bar; from a sequence (a calibrated history) each bar's is drawn at random.
-    sampling : {"random", "antithetic"}
-        How the paths of one seed are drawn.
+    sampling : {"random", "antithetic", "moment_matching", "sobol"}
+        How the ``paths_per_seed`` paths of one seed are drawn. ``antithetic``: in pairs with
+        mirrored shocks. ``moment_matching``: the shocks of every step get mean 0 and variance 1
+        over the paths. ``sobol``: a scrambled Sobol net with Brownian bridge construction; each
+        seed is an independent scramble, so errors are estimated over seeds.
     """
 
     steps: int | None = option(None, "Bars of each path.")
@@ -39,20 +39,23 @@ class Model(Source):
 
     factors = 1
 
-    def season_levels(self, dt: float, steps: int) -> NDArray[np.float64]:
-        """Season to add to each log close; empty where the model has none."""
-        return np.empty(0)
-
     def __post_init__(self) -> None:
-        volume = np.atleast_1d(np.asarray(self.volume, dtype=np.float64))
+        try:
+            volume = np.atleast_1d(np.array(self.volume, dtype=np.float64))
+        except (TypeError, ValueError):
+            volume = np.array([np.nan])
         if volume.ndim != 1 or volume.size == 0 or not np.isfinite(volume).all():
             raise ValueError(f"volume: found {self.volume!r}, allowed finite numbers >= 0")
         if (volume < 0).any():
             raise ValueError(f"volume: found {volume.min():g}, allowed >= 0")
         object.__setattr__(self, "volume", volume)
-        if self.sampling not in _SAMPLING:
-            raise ValueError(f"sampling: found {self.sampling!r}, allowed {', '.join(_SAMPLING)}")
+        if self.sampling not in SAMPLING:
+            raise ValueError(f"sampling: found {self.sampling!r}, allowed {', '.join(SAMPLING)}")
         super().__post_init__()
+
+    def season_levels(self, dt: float, steps: int) -> NDArray[np.float64]:
+        """Season to add to each log close; empty where the model has none."""
+        return np.empty(0)
 
 
 class ModelGenerator(Generator):
@@ -68,6 +71,8 @@ class ModelGenerator(Generator):
         ``kernel(seeds, path_ids, antithetic, given, constants, out, ohlc)``.
     constants : ndarray of float64
         What the kernel needs of parameters and dt, computed without the C library.
+    lanes : int
+        Paths that the kernel steps side by side.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class ModelGenerator(Generator):
         *,
         lanes: int = 1,
     ) -> None:
+        check_sampling(model.sampling, request.paths_per_seed, model.factors * request.steps)
         self.symbols = model.symbols
         self.states = model.states
         self.steps = request.steps
@@ -86,16 +92,20 @@ class ModelGenerator(Generator):
         self.lanes = lanes
         self._kernel = kernel
         self._constants = constants
+        self._factors = model.factors
+        self._points = request.paths_per_seed
         self._start = np.array(request.s0)
         self._ohlc = request.ohlc
         self._volume: NDArray[np.float64] = model.volume
         self._season = model.season_levels(request.dt, request.steps)
+        self._sampling = model.sampling
         self._antithetic = model.sampling == "antithetic"
-        if self._antithetic and request.paths_per_seed % 2:
-            raise ValueError(
-                f"paths_per_seed: found {request.paths_per_seed}, "
-                "allowed an even number for antithetic sampling"
-            )
+
+    def scratch(self, paths: int) -> Any:
+        """Make room for the shocks of a seed, where they are drawn together."""
+        if self._sampling in ("moment_matching", "sobol"):
+            return ShockNets(self._sampling, self._points, self._factors, self.steps)
+        return None
 
     def fill(
         self,
@@ -105,11 +115,23 @@ class ModelGenerator(Generator):
         scratch: Any,
     ) -> None:
         """Write paths; see `Generator.fill`."""
-        self._kernel(seeds, path_ids, self._antithetic, NOT_GIVEN, self._constants, out, self._ohlc)
+        given = NOT_GIVEN if scratch is None else scratch.shocks(seeds, path_ids)
+        self.fill_from(seeds, path_ids, self._antithetic, given, out)
+
+    def fill_from(
+        self,
+        seeds: NDArray[np.uint64],
+        path_ids: NDArray[np.uint64],
+        antithetic: bool,
+        given: NDArray[np.float64],
+        out: NDArray[np.float64],
+    ) -> None:
+        """Write paths from given shocks or, where there are none, from drawn ones."""
+        self._kernel(seeds, path_ids, antithetic, given, self._constants, out, self._ohlc)
         shape_bars(
             seeds,
             path_ids,
-            self._antithetic,
+            antithetic,
             self._start,
             self._season,
             self._volume,

@@ -18,6 +18,7 @@ __all__ = ["get_source", "load_user_sources", "make_source", "register", "source
 # Module of each built-in source; imported at first use.
 _BUILT_IN: dict[str, str] = {
     "bootstrap": "engine.sources.bootstrap",
+    "correlated": "engine.sources.correlated",
     "gbm": "engine.sources.gbm",
     "heston": "engine.sources.heston",
     "historical": "engine.sources.historical",

@@ -11,6 +11,7 @@ import numpy as np
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import SpotSample
+from engine.calibration.volatility import VolatilityEstimator, range_volatility
 from engine.calibration.window import Window
 
 __all__ = ["estimate_gbm"]
@@ -24,6 +25,7 @@ def estimate_gbm(
     non_positive: Literal["error", "exclude"] | float = "error",
     overnight: Literal["exclude", "include"] = "exclude",
     minimum: int = 30,
+    volatility: VolatilityEstimator = "close",
 ) -> Calibration:
     r"""Estimate drift and volatility of a geometric Brownian motion.
 
@@ -33,6 +35,9 @@ def estimate_gbm(
         The history.
     as_of, window, non_positive, overnight, minimum
         See `SpotSample.from_bars`.
+    volatility : str
+        ``close``: maximum likelihood. Any other estimator of `range_volatility` replaces sigma
+        and its error; the drift is then the mean log return plus half that variance.
 
     Returns
     -------
@@ -66,15 +71,32 @@ def estimate_gbm(
     log_drift = float(np.sum(w * r)) / years
     variance = float(np.sum(w * (r - log_drift * h) ** 2 / h)) / count
     sigma = math.sqrt(variance)
-    mu = log_drift + 0.5 * variance
+    error = sigma / math.sqrt(2.0 * count)
+    if volatility != "close":
+        sigma, error = _from_ranges(bars, sample, volatility)
+    mu = log_drift + 0.5 * sigma**2
     log_likelihood = -0.5 * (
-        count * (math.log(2.0 * math.pi * variance) + 1.0) + float(np.sum(w * np.log(h)))
+        count * (math.log(2.0 * math.pi * sigma**2) + variance / sigma**2)
+        + float(np.sum(w * np.log(h)))
     )
     return Calibration.of(
         "gbm",
         parameters={"mu": mu, "sigma": sigma},
-        covariance=np.diag([variance / years, variance / (2.0 * count)]),
+        covariance=np.diag([sigma**2 / years, error**2]),
         log_likelihood=log_likelihood,
-        diagnostics=sample.diagnostics | {"log_drift": log_drift, "years": years},
+        diagnostics=sample.diagnostics
+        | {"log_drift": log_drift, "years": years, "volatility": volatility},
         **sample.identity(),
     )
+
+
+def _from_ranges(
+    bars: Bars, sample: SpotSample, estimator: VolatilityEstimator
+) -> tuple[float, float]:
+    """Volatility of the sample's bars, by what happens inside each."""
+    position = np.searchsorted(bars.timestamps, sample.stamps)
+    first = max(int(position[0]) - 1, 0)
+    span = bars[first : int(position[-1]) + 1]
+    weights = np.zeros(len(span) - 1)
+    weights[position - first - 1] = sample.weights
+    return range_volatility(span, estimator, weights=weights)

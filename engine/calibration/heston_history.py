@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,28 +149,11 @@ class _Moments:
         y = proxy - np.average(proxy, weights=w)
         r = sample.returns - np.average(sample.returns, weights=w)
         n = len(y)
-        edges = np.linspace(0, n, _BLOCKS + 1).astype(int)
-        sums = np.empty((_BLOCKS, 4))
-        lagged, cross = np.empty((_BLOCKS, lags)), np.empty((_BLOCKS, lags))
-        weights = np.empty((_BLOCKS, lags))
-        for block, (begin, end) in enumerate(pairwise(edges.tolist())):
-            own = slice(begin, end)
-            sums[block] = [
-                w[own].sum(),
-                w[own] @ proxy[own],
-                w[own] @ sample.returns[own],
-                w[own] @ sample.dt[own],
-            ]
-            ahead = np.zeros(end - begin + lags)
-            reach = min(end + lags, n)
-            ahead[: reach - begin] = y[begin:reach]
-            present = np.zeros(end - begin + lags)
-            present[: reach - begin] = 1.0
-            view = np.lib.stride_tricks.sliding_window_view(ahead[1:], lags)[: end - begin]
-            seen = np.lib.stride_tricks.sliding_window_view(present[1:], lags)[: end - begin]
-            lagged[block] = (w[own] * y[own]) @ view
-            cross[block] = (w[own] * r[own]) @ view
-            weights[block] = w[own] @ seen
+        edges = np.linspace(0, n, _BLOCKS + 1).astype(np.int64)
+        columns = np.stack([w, w * proxy, w * sample.returns, w * sample.dt], axis=1)
+        sums = np.add.reduceat(columns, edges[:-1], axis=0)
+        lagged, cross, weights = np.zeros((3, _BLOCKS, lags))
+        _lagged_products(y, w * y, w * r, w, edges, lagged, cross, weights)
         return cls(sums, lagged, cross, weights)
 
     def solve(self, keep: Array, h: float) -> Array:
@@ -214,6 +196,29 @@ def _refine(explained: Array, best: NDArray[np.int64]) -> Array:
     shift = np.where(best == inner, np.clip(shift, -1.0, 1.0), 0.0)
     width = math.log(_SPEEDS[1] / _SPEEDS[0])
     return np.asarray(_SPEEDS[best] * np.exp(shift * width))
+
+
+@kernel
+def _lagged_products(
+    y: Array,
+    wy: Array,
+    wr: Array,
+    w: Array,
+    edges: NDArray[np.int64],
+    lagged: Array,
+    cross: Array,
+    weights: Array,
+) -> None:
+    """Add each bar's products with the bars 1, 2, ... after it to its block's sums."""
+    n, lags = len(y), lagged.shape[1]
+    for block in range(len(edges) - 1):
+        for t in range(edges[block], edges[block + 1]):
+            reach = min(lags, n - 1 - t)
+            for k in range(reach):
+                ahead = y[t + 1 + k]
+                lagged[block, k] += wy[t] * ahead
+                cross[block, k] += wr[t] * ahead
+                weights[block, k] += w[t]
 
 
 @kernel

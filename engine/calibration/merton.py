@@ -51,7 +51,7 @@ def estimate_merton(
     -------
     Calibration
         ``mu`` (drift of the price with jumps), ``sigma`` (of the diffusion), ``jump_intensity``
-        (per year), ``jump_mean`` and ``jump_std`` (of the log jump).
+        (per year), ``mean_log_jump`` and ``jump_vol`` (of the log jump).
 
     Notes
     -----
@@ -112,8 +112,8 @@ def estimate_merton(
             "mu": mu,
             "sigma": sigma,
             "jump_intensity": intensity,
-            "jump_mean": mean,
-            "jump_std": deviation,
+            "mean_log_jump": mean,
+            "jump_vol": deviation,
         },
         covariance=covariance_of(optimum, jacobian),
         log_likelihood=optimum.value,

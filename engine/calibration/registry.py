@@ -21,7 +21,9 @@ _BUILT_IN: dict[str, str] = {
     "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
     "heston": "engine.calibration.heston:estimate_heston",
     "merton": "engine.calibration.merton:estimate_merton",
+    "regime_switching": "engine.calibration.regime_switching:estimate_regime_switching",
     "schwartz_1f": "engine.calibration.schwartz_1f:estimate_schwartz_1f",
+    "schwartz_2f": "engine.calibration.schwartz_2f:estimate_schwartz_2f",
     "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",
 }
 _ADDED: dict[str, Estimator] = {}

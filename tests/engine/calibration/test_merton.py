@@ -9,14 +9,14 @@ from scipy.stats import norm, poisson
 from engine.calibration import calibrate
 from engine.calibration.merton import _score, _terms
 
-TRUTH = {"sigma": 0.15, "jump_intensity": 12.0, "jump_mean": -0.02, "jump_std": 0.03}
+TRUTH = {"sigma": 0.15, "jump_intensity": 12.0, "mean_log_jump": -0.02, "jump_vol": 0.03}
 
 
 def merton_returns(rng, n, dt=1 / 252, drift=0.08):
     jumps = rng.poisson(TRUTH["jump_intensity"] * dt, n)
     noise = TRUTH["sigma"] * math.sqrt(dt) * rng.standard_normal(n)
-    sizes = TRUTH["jump_mean"] * jumps
-    return drift * dt + noise + sizes + TRUTH["jump_std"] * np.sqrt(jumps) * rng.standard_normal(n)
+    sizes = TRUTH["mean_log_jump"] * jumps
+    return drift * dt + noise + sizes + TRUTH["jump_vol"] * np.sqrt(jumps) * rng.standard_normal(n)
 
 
 def test_the_likelihood_is_the_poisson_mixture_of_normals():
@@ -56,9 +56,9 @@ def test_the_drift_includes_the_jumps(make_bars):
     returns = merton_returns(np.random.default_rng(8), 5000)
     found = calibrate("merton", make_bars(100.0 * np.exp(np.cumsum(returns))))
     p = found.parameters
-    growth = math.exp(p["jump_mean"] + 0.5 * p["jump_std"] ** 2) - 1.0
+    growth = math.exp(p["mean_log_jump"] + 0.5 * p["jump_vol"] ** 2) - 1.0
     log_drift = p["mu"] - 0.5 * p["sigma"] ** 2 - p["jump_intensity"] * growth
-    total = log_drift + p["jump_intensity"] * p["jump_mean"]
+    total = log_drift + p["jump_intensity"] * p["mean_log_jump"]
     # The mixture's mean is the sample's, up to the optimiser's tolerance.
     assert total == pytest.approx(returns[1:].mean() * 252.0, abs=0.002)
 

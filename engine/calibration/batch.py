@@ -1,0 +1,97 @@
+"""Many as-of dates and symbols in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date
+from multiprocessing import get_context
+from typing import Any
+
+from engine.bars import Bars
+from engine.calibration.calibration import Calibration
+from engine.calibration.registry import try_calibrate
+
+__all__ = ["SPOT_MODELS", "calibrate_dates"]
+
+# Models that bars alone can calibrate.
+SPOT_MODELS = ("bootstrap", "gbm", "heston", "merton", "regime_switching", "schwartz_1f")
+
+_DATES_PER_TASK = 16
+_histories: tuple[Bars, ...] = ()
+
+
+def calibrate_dates(
+    histories: Bars | Sequence[Bars],
+    dates: Iterable[date],
+    models: Sequence[str] = SPOT_MODELS,
+    *,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    workers: int = 1,
+) -> Iterator[Calibration]:
+    """Calibrate every model on every history as of every date.
+
+    Parameters
+    ----------
+    histories : Bars or sequence of Bars
+        One per series.
+    dates : iterable of datetime.date
+        As-of dates; each estimate sees bars up to its own date only.
+    models : sequence of str
+        Names of `model_names`.
+    options : mapping, optional
+        Options by model, such as ``{"gbm": {"window": "rolling:5y"}}``.
+    workers : int
+        Processes; 1 stays in this one.
+
+    Yields
+    ------
+    Calibration
+        In the order histories, dates, models; failures have status "failed".
+
+    Notes
+    -----
+    Nothing is carried from one date to the next: starting points are functions of the data up to
+    the date, so a date's result does not depend on which dates ran before it, in which process,
+    or whether they ran at all.
+    """
+    series = (histories,) if isinstance(histories, Bars) else tuple(histories)
+    days = list(dates)
+    chosen = {model: dict((options or {}).get(model, {})) for model in models}
+    tasks = [
+        (which, days[begin : begin + _DATES_PER_TASK], chosen)
+        for which in range(len(series))
+        for begin in range(0, len(days), _DATES_PER_TASK)
+    ]
+    if workers <= 1 or len(tasks) <= 1:
+        _receive(series)
+        for task in tasks:
+            yield from _calibrate(task)
+        return
+    # Spawned, not forked: the caller may hold threads and locks that a fork would break.
+    with ProcessPoolExecutor(
+        min(workers, len(tasks)),
+        mp_context=get_context("spawn"),
+        initializer=_receive,
+        initargs=(series,),
+    ) as pool:
+        for done in pool.map(_calibrate, tasks):
+            yield from done
+
+
+def _receive(histories: tuple[Bars, ...]) -> None:
+    """Keep the histories in this process, so that tasks need not carry them."""
+    global _histories
+    _histories = histories
+
+
+def _calibrate(
+    task: tuple[int, list[date], dict[str, dict[str, Any]]],
+) -> list[Calibration]:
+    which, days, options = task
+    bars = _histories[which]
+    return [
+        try_calibrate(model, bars, as_of=day, **own)
+        for day in days
+        for model, own in options.items()
+    ]

@@ -1,0 +1,107 @@
+"""Markov regime switching of a price's drift and volatility, by Hamilton's filter."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Literal
+
+import numpy as np
+
+from engine.bars import Bars
+from engine.calibration.calibration import Calibration
+from engine.calibration.sample import SpotSample
+from engine.calibration.switching import fit_switching
+from engine.calibration.window import Window
+
+__all__ = ["estimate_regime_switching"]
+
+
+def estimate_regime_switching(
+    bars: Bars,
+    *,
+    as_of: date | None = None,
+    window: str | Window = "full",
+    states: int = 2,
+    switching_mean: bool = True,
+    switching_volatility: bool = True,
+    non_positive: Literal["error", "exclude"] | float = "error",
+    overnight: Literal["exclude", "include"] = "exclude",
+    minimum: int = 250,
+) -> Calibration:
+    r"""Estimate regimes of log returns.
+
+    Parameters
+    ----------
+    bars : Bars
+        The history.
+    states : int
+        Number of regimes, 2 to 4.
+    switching_mean, switching_volatility : bool
+        Whether the regimes differ in it; at least one must.
+    as_of, window, non_positive, overnight, minimum
+        See `SpotSample.from_bars`.
+
+    Returns
+    -------
+    Calibration
+        ``mu_k`` (mean log return per year), ``sigma_k`` and ``p_ij`` (per bar, all columns but
+        the last), regimes in the order of their volatility; the probability of each regime in
+        the next bar as the start state.
+
+    Notes
+    -----
+    Direct maximum likelihood with exact gradients from several fixed starts (see
+    `fit_switching`). The chain moves once per return, whatever its length in time; in an
+    exponential window each prediction's log density is weighted.
+    """
+    sample = SpotSample.from_bars(
+        bars,
+        as_of=as_of,
+        window=window,
+        non_positive=non_positive,
+        overnight=overnight,
+        minimum=minimum,
+    )
+    fit = fit_switching(
+        sample.returns,
+        states=states,
+        switching_mean=switching_mean,
+        switching_deviation=switching_volatility,
+        scale=sample.dt / sample.nominal_dt,
+        weights=sample.weights,
+    )
+    dt = sample.nominal_dt
+    numbers = range(1, states + 1)
+    parameters = {f"mu_{k}": float(fit.means[k - 1]) / dt for k in numbers}
+    parameters |= {f"sigma_{k}": float(fit.deviations[k - 1]) / math.sqrt(dt) for k in numbers}
+    parameters |= {
+        f"p_{i}{j}": float(fit.transition[i - 1, j - 1]) for i in numbers for j in numbers[:-1]
+    }
+    # Annual units, and a parameter common to all regimes stated once per regime
+    means = states if switching_mean else 1
+    spreads = states if switching_volatility else 1
+    jacobian = np.zeros((len(parameters), len(fit.names)))
+    for k in range(states):
+        jacobian[k, k % means] = 1.0 / dt
+        jacobian[states + k, means + k % spreads] = 1.0 / math.sqrt(dt)
+    chain = states * (states - 1)
+    jacobian[-chain:, -chain:] = np.eye(chain)
+    ahead = fit.filtered[-1] @ fit.transition
+    stay = np.diag(fit.transition)
+    return Calibration.of(
+        "regime_switching",
+        parameters=parameters,
+        covariance=jacobian @ fit.covariance @ jacobian.T,
+        log_likelihood=fit.log_likelihood,
+        free_parameters=len(fit.names),
+        diagnostics=sample.diagnostics
+        | fit.optimum.report()
+        | {
+            "expected_bars_in_regime": (1.0 / np.maximum(1.0 - stay, 1e-12)).tolist(),
+            "share_of_time": fit.smoothed.mean(axis=0).tolist(),
+            "smoothed_last": fit.smoothed[-1].tolist(),
+        },
+        start_state={f"regime_{k}": float(ahead[k - 1]) for k in numbers},
+        **sample.identity(),
+    )

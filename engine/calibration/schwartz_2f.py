@@ -1,0 +1,119 @@
+"""Schwartz two-factor model: the Schwartz-Smith estimate in terms of spot and yield."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calibration.calibration import Calibration
+from engine.calibration.curve_fit import Initial, Measurement
+from engine.calibration.futures_panel import FuturesPanel
+from engine.calibration.schwartz_smith import PARAMETERS, estimate_schwartz_smith
+from engine.calibration.window import Window
+
+__all__ = ["estimate_schwartz_2f"]
+
+Array = NDArray[np.float64]
+
+_NAMES = ("mu", "sigma_spot", "kappa", "alpha", "sigma_yield", "rho", "lambda_")
+
+
+def estimate_schwartz_2f(
+    panel: FuturesPanel,
+    *,
+    as_of: date | None = None,
+    window: str | Window = "full",
+    rate: float = 0.0,
+    non_positive: Literal["error", "exclude"] = "error",
+    measurement: Measurement = "per_contract",
+    initial: Initial = "diffuse",
+    minimum: int = 30,
+) -> Calibration:
+    r"""Estimate the Schwartz two-factor model from futures prices.
+
+    Parameters
+    ----------
+    panel : FuturesPanel
+        Futures prices; missing prices and varying maturities are fine.
+    rate : float
+        Riskless rate per year. Futures prices determine ``alpha - r`` and ``mu - r`` only, so it
+        shifts those two.
+    as_of, window, non_positive, measurement, initial, minimum
+        See `estimate_schwartz_smith`.
+
+    Returns
+    -------
+    Calibration
+        ``mu``, ``sigma_spot``, ``kappa``, ``alpha``, ``sigma_yield``, ``rho``, ``lambda_``, the
+        given ``r`` and the filtered convenience yield ``delta0``.
+
+    Notes
+    -----
+    The model is the Schwartz-Smith model in other variables [1]_, so its maximum likelihood
+    estimate is that one's image: :math:`\sigma_1^2 = \sigma_\chi^2 + \sigma_\xi^2 + 2 \rho
+    \sigma_\chi \sigma_\xi`, :math:`\sigma_2 = \kappa\sigma_\chi`, :math:`\lambda =
+    \kappa\lambda_\chi`, :math:`\alpha = r + \lambda_\chi - \mu^*_\xi - \sigma_1^2/2`,
+    :math:`\mu = \mu_\xi + \alpha + \sigma_1^2/2`, :math:`\delta = \alpha + \kappa\chi`.
+    The covariance follows by the derivative of this map.
+
+    References
+    ----------
+    .. [1] Schwartz, E., Smith, J. (2000), table 1. Management Science 46, 893-911.
+    """
+    smith = estimate_schwartz_smith(
+        panel,
+        as_of=as_of,
+        window=window,
+        non_positive=non_positive,
+        measurement=measurement,
+        initial=initial,
+        minimum=minimum,
+    )
+    point = np.array([smith.parameters[name] for name in PARAMETERS])
+    values = _image(point, rate)
+    jacobian = np.empty((7, 7))
+    for i in range(7):
+        step = np.zeros(7)
+        step[i] = 1e-6 * max(1.0, abs(point[i]))
+        jacobian[:, i] = (_image(point + step, rate) - _image(point - step, rate)) / (2 * step[i])
+    covariance = np.full((9, 9), np.nan)
+    covariance[:7, :7] = jacobian @ smith.covariance @ jacobian.T
+    parameters = dict(zip(_NAMES, values.tolist(), strict=True))
+    delta = parameters["alpha"] + parameters["kappa"] * smith.start_state["chi"]
+    return Calibration.of(
+        "schwartz_2f",
+        symbol=smith.symbol,
+        timeframe=smith.timeframe,
+        as_of=smith.as_of,
+        parameters=parameters | {"r": rate, "delta0": delta},
+        covariance=covariance,
+        log_likelihood=smith.log_likelihood,
+        free_parameters=7 + len(smith.diagnostics["measurement_sd"]),
+        n=smith.n,
+        window=smith.window,
+        diagnostics=smith.diagnostics | {"schwartz_smith": smith.parameters},
+        start_state={"convenience_yield": delta, "spot": smith.start_state["spot"]},
+    )
+
+
+def _image(point: Array, rate: float) -> Array:
+    """Turn Schwartz-Smith parameters, in the order of `PARAMETERS`, into those of `_NAMES`."""
+    kappa, sigma_chi, lambda_chi, mu_xi, sigma_xi, mu_star, rho = point
+    variance = sigma_chi**2 + sigma_xi**2 + 2.0 * rho * sigma_chi * sigma_xi
+    spot = math.sqrt(variance)
+    alpha = rate + lambda_chi - mu_star - 0.5 * variance
+    return np.array(
+        [
+            mu_xi + alpha + 0.5 * variance,
+            spot,
+            kappa,
+            alpha,
+            kappa * sigma_chi,
+            (sigma_chi + rho * sigma_xi) / spot,
+            kappa * lambda_chi,
+        ]
+    )

@@ -11,6 +11,7 @@ from engine.sources.source import Source
 if TYPE_CHECKING:
     from engine.sources.bootstrap import Bootstrap
     from engine.sources.correlated import Correlated
+    from engine.sources.custom import PathModel, SlowSourceWarning, StepModel
     from engine.sources.gbm import GBM
     from engine.sources.heston import Heston
     from engine.sources.historical import Historical
@@ -29,11 +30,14 @@ __all__ = [
     "Historical",
     "Merton",
     "Parameter",
+    "PathModel",
     "RegimeSwitching",
     "Schwartz1F",
     "Schwartz2F",
     "SchwartzSmithParameters",
+    "SlowSourceWarning",
     "Source",
+    "StepModel",
     "get_source",
     "load_user_sources",
     "make_source",
@@ -46,6 +50,9 @@ _MODULES = {
     "Bootstrap": "bootstrap",
     "Correlated": "correlated",
     "GBM": "gbm",
+    "PathModel": "custom",
+    "SlowSourceWarning": "custom",
+    "StepModel": "custom",
     "Heston": "heston",
     "Historical": "historical",
     "Merton": "merton",

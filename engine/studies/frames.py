@@ -40,9 +40,10 @@ def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     sets = keys["parameter_set"].to_numpy()
     parameters = [_parameter(job, name).gather(sets) for name in job.space.names]
     status = arrays.status.ravel()
-    metrics = arrays.metrics.reshape(len(status), -1)
+    metrics = arrays.metrics.reshape(-1, len(status))
     failed = np.flatnonzero(status)
-    metrics[failed] = np.nan
+    if len(failed):
+        metrics[:, failed] = np.nan
     columns = [
         pl.Series("study", [job.study], dtype=pl.String).new_from_index(0, len(status)),
         pl.Series("fingerprint", [job.fingerprint], dtype=pl.String).new_from_index(0, len(status)),
@@ -51,10 +52,9 @@ def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         *parameters,
         *_outcome(arrays, prepared, status, failed),
     ]
-    # One contiguous copy per metric; undefined values (NaN inside the kernels) become null.
-    for position, name in enumerate(prepared.engine.metric_names):
-        values = np.ascontiguousarray(metrics[:, position])
-        columns.append(pl.Series(name, values).fill_nan(None))
+    # Undefined values are NaN inside the kernels and null outside.
+    for name, values in zip(prepared.engine.metric_names, metrics, strict=True):
+        columns.append(pl.Series(name, values, nan_to_null=True))
     return pl.DataFrame(columns)
 
 
@@ -68,8 +68,8 @@ def equity_frame(arrays: PartArrays) -> pl.DataFrame:
     job = arrays.spec.job
     keys = _keys(arrays, job)
     samples = job.equity_samples
-    values = arrays.equity.reshape(-1, samples).astype(np.float32)
-    curves = pl.Series("equity", values, dtype=pl.Array(pl.Float32, samples))
+    flat = pl.Series("equity", arrays.equity.reshape(-1))
+    curves = flat.reshape((-1, samples))
     study = pl.Series("study", [job.study]).new_from_index(0, len(keys))
     return pl.DataFrame([study, *keys.select("simulation", "parameter_set", "seed"), curves])
 

@@ -19,7 +19,7 @@ import numpy as np
 from engine.studies.frames import equity_frame, result_frame, status_text
 from engine.studies.job import PartSpec
 from engine.studies.prepared import Prepared, prepare_job
-from engine.studies.simulate import Chunk, PartArrays, Worker, chunk_limit, run_chunk
+from engine.studies.simulate import Buffers, Chunk, PartArrays, Worker, chunk_limit, run_chunk
 from engine.studies.store import Manifest, MemoryStore, ParquetStore
 from engine.studies.trades import trades_frame
 
@@ -104,6 +104,7 @@ class PartPool:
         self._on_chunk = on_chunk
         self._on_part = on_part
         self._lock = threading.Lock()
+        self._buffers = Buffers(reuse=isinstance(store, ParquetStore))
         self._open: dict[int, _Open] = {}
         self._chunks = self._cut(parts)
         self._path_ns = _PATH_NS
@@ -184,6 +185,7 @@ class PartPool:
             frames["trades"] = trades_frame(arrays, prepared)
         manifest = self._store.write(spec, frames, manifest)
         with self._lock:
+            arrays.release()
             self.write_seconds += time.perf_counter() - begin
         if self._on_part is not None:
             self._on_part(manifest)
@@ -201,7 +203,7 @@ class PartPool:
     def _cut(self, parts: Sequence[PartSpec]) -> Iterator[Chunk]:
         """Cut parts into chunks; runs under the lock, one chunk at a time."""
         for spec in parts:
-            arrays = PartArrays(spec, self.prepared)
+            arrays = PartArrays(spec, self.prepared, self._buffers)
             part = _Open(arrays)
             self._open[id(arrays)] = part
             pending: Chunk | None = None

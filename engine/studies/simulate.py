@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = [
     "BUFFER_BYTES",
     "PATH_NOT_FINITE",
     "RAISED",
+    "Buffers",
     "Chunk",
     "PartArrays",
     "Worker",
@@ -30,6 +32,37 @@ PATH_NOT_FINITE = 127
 BUFFER_BYTES = 8 * 2**20
 
 
+class Buffers:
+    """Large arrays handed from one part to the next.
+
+    Fresh memory costs a page fault per 4 KB, which is as much as simulating; used memory does not.
+
+    Parameters
+    ----------
+    reuse : bool
+        Whether arrays may be used again after `give`; not if somebody keeps looking at them.
+    """
+
+    def __init__(self, *, reuse: bool) -> None:
+        self._reuse = reuse
+        self._free: dict[str, list[NDArray[Any]]] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+        """Return an array with any content."""
+        size = math.prod(shape)
+        free = self._free.get(name, [])
+        for index, array in enumerate(free):
+            if array.size >= size:
+                return free.pop(index)[:size].reshape(shape)
+        return np.empty(size, dtype=dtype).reshape(shape)
+
+    def give(self, name: str, array: NDArray[Any]) -> None:
+        """Return an array for others to take."""
+        if self._reuse:
+            whole = array.base if array.base is not None else array
+            self._free.setdefault(name, []).append(np.asarray(whole).reshape(-1))
+
+
 class PartArrays:
     """Where the chunks of a part put what they computed.
 
@@ -39,25 +72,42 @@ class PartArrays:
         The part.
     prepared : Prepared
         Its job.
+    buffers : Buffers
+        Where its large arrays come from.
+
+    Attributes
+    ----------
+    metrics : ndarray of float64, shape (metrics, paths, sets)
+        A column per metric, as the table wants them.
+    status : ndarray of int8, shape (paths, sets)
+        0 is ok.
+    equity : ndarray of float32, shape (paths, sets, samples), optional
+        Sampled equity curves.
+    errors : dict
+        Error texts by path and set, of simulations that raised.
+    trades : list
+        Chunks with the trades of each of their simulations.
     """
 
-    def __init__(self, spec: PartSpec, prepared: Prepared) -> None:
-        job = spec.job
-        paths, sets = spec.paths[1] - spec.paths[0], spec.sets[1] - spec.sets[0]
-        shape = (paths, sets)
+    def __init__(self, spec: PartSpec, prepared: Prepared, buffers: Buffers) -> None:
+        samples = spec.job.equity_samples
+        shape = (spec.paths[1] - spec.paths[0], spec.sets[1] - spec.sets[0])
         self.spec = spec
-        self.metrics = np.full((*shape, len(prepared.engine.metric_names)), np.nan)
+        self._buffers = buffers
+        columns = len(prepared.engine.metric_names)
+        self.metrics = buffers.take("metrics", (columns, *shape), np.float64)
         self.status = np.zeros(shape, dtype=np.int8)
-        self.equity: NDArray[np.float64] | None = None
-        if job.equity_samples:
-            self.equity = np.full((*shape, job.equity_samples), np.nan)
+        self.equity: NDArray[np.float32] | None = None
+        if samples:
+            self.equity = buffers.take("equity", (*shape, samples), np.float32)
         self.errors: dict[tuple[int, int], str] = {}
         self.trades: list[Any] = []
 
-    @property
-    def failed(self) -> int:
-        """Simulations that failed so far."""
-        return int(np.count_nonzero(self.status))
+    def release(self) -> None:
+        """Give the large arrays back."""
+        self._buffers.give("metrics", self.metrics)
+        if self.equity is not None:
+            self._buffers.give("equity", self.equity)
 
 
 @dataclass(frozen=True)
@@ -102,6 +152,9 @@ class Worker:
     prepared: Prepared
     not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _metrics: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _status: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
+    _equity: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _filled: tuple[Any, ...] | None = None
     _scratch: dict[tuple[int, int, int], Any] = field(default_factory=dict)
     _engine_scratch: Any = None
@@ -139,6 +192,24 @@ class Worker:
         self.not_finite = np.flatnonzero(~np.isfinite(closes))
         return values
 
+    def outputs(
+        self, paths: int, sets: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64] | None]:
+        """Return arrays for the metrics, statuses and equity curves of a chunk."""
+        rows = paths * sets
+        columns = len(self.prepared.engine.metric_names)
+        samples = self.prepared.job.equity_samples
+        if self._metrics.size < rows * columns:
+            self._metrics = np.empty(rows * columns)
+            self._status = np.empty(rows, dtype=np.int8)
+        if self._equity.size < rows * samples:
+            self._equity = np.empty(rows * samples)
+        return (
+            self._metrics[: rows * columns].reshape(paths, sets, columns),
+            self._status[:rows].reshape(paths, sets),
+            self._equity[: rows * samples].reshape(paths, sets, samples) if samples else None,
+        )
+
     @property
     def engine_scratch(self) -> Any:
         """Scratch memory of the strategy engine."""
@@ -172,7 +243,9 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
                 run_chunk(Chunk(chunk.arrays, chunk.source, chunk.paths, only), worker)
         else:
             place = (chunk.paths[0], int(chunk.sets[0]))
-            chunk.arrays.metrics[place] = np.nan
+            chunk.arrays.metrics[:, place[0], place[1]] = np.nan
+            if chunk.arrays.equity is not None:
+                chunk.arrays.equity[place] = np.nan
             chunk.arrays.status[place] = RAISED
             chunk.arrays.errors[place] = f"{type(error).__name__}: {error}"
 
@@ -181,22 +254,12 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     arrays, prepared = chunk.arrays, worker.prepared
     spec, job = arrays.spec, arrays.spec.job
     low, high = chunk.paths
-    first = spec.paths[0] + low
-    values = worker.fill(job, chunk.source, first, high - low)
-    sets = chunk.sets
-    whole = len(sets) == arrays.status.shape[1]
-    # With several sources in a part a chunk's columns lie apart: compute aside, then place.
-    metrics = arrays.metrics[low:high]
-    status = arrays.status[low:high]
-    equity = arrays.equity[low:high] if arrays.equity is not None else None
-    if not whole:
-        metrics = np.full((high - low, len(sets), metrics.shape[2]), np.nan)
-        status = np.zeros((high - low, len(sets)), dtype=np.int8)
-        equity = None if equity is None else np.full((*status.shape, equity.shape[2]), np.nan)
+    values = worker.fill(job, chunk.source, spec.paths[0] + low, high - low)
+    metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
     trades: list[Any] | None = [] if job.record_trades else None
     prepared.engine.run(
         values,
-        prepared.parameters[sets + spec.sets[0]],
+        prepared.parameters[chunk.sets + spec.sets[0]],
         metrics,
         status,
         worker.engine_scratch,
@@ -206,10 +269,12 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     bad = worker.not_finite
     metrics[bad] = np.nan
     status[bad] = PATH_NOT_FINITE
-    if not whole:
-        arrays.metrics[low:high, sets] = metrics
-        arrays.status[low:high, sets] = status
-        if arrays.equity is not None:
-            arrays.equity[low:high, sets] = equity
+    # Into columns while the chunk is still in the cache.
+    first, last = int(chunk.sets[0]), int(chunk.sets[-1]) + 1
+    own: Any = slice(first, last) if last - first == len(chunk.sets) else chunk.sets
+    arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
+    arrays.status[low:high, own] = status
+    if arrays.equity is not None:
+        arrays.equity[low:high, own] = equity
     if trades:
         arrays.trades.append((chunk, trades))

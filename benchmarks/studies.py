@@ -1,0 +1,216 @@
+"""Speed of whole studies: generation, strategy, metrics, Parquet, resume, statistics.
+
+Run ``python -m benchmarks.studies`` from the checkout; ``--quick`` takes a tenth of the seeds.
+Times are wall-clock and CPU of one process with two workers, kernels compiled beforehand unless
+a row says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.sources import GBM
+from engine.studies import Study
+from engine.studies.job import Job, job_parts
+from engine.studies.prepared import prepare_job
+from engine.studies.runner import run_parts
+from engine.studies.simulate import Worker
+from engine.studies.store import MemoryStore, ParquetStore
+
+__all__ = ["main", "run"]
+
+Row = dict[str, Any]
+
+SETS = {"fast": [3, 5, 8, 10, 12], "slow": [20, 30, 50, 100]}
+WORKERS = 2
+
+
+def run(*, quick: bool = False) -> list[Row]:
+    """Run every benchmark; one row each: what, value, target, ok."""
+    scale = 10 if quick else 1
+    return [
+        *million_daily(50_000 // scale),
+        *overhead(20_000 // scale),
+        *warm_command(),
+        *memory(scale),
+        *resume_check(50_000 // scale),
+    ]
+
+
+def million_daily(seeds: int) -> list[Row]:
+    """20 SMA sets on `seeds` GBM paths of 252 daily bars, metrics to Parquet."""
+    study = _study(seeds, 252)
+    _warm(study)
+    with tempfile.TemporaryDirectory() as root:
+        job = study.resolve()
+        begin, cpu = time.perf_counter(), time.process_time()
+        report = run_parts(job_parts(job), ParquetStore(Path(root)), workers=WORKERS)
+        wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
+        size = sum(path.stat().st_size for path in Path(root).rglob("*.parquet"))
+    rows = report.rows
+    limit = 8.0 * rows / 1e6
+    return [
+        _row(f"{rows:,} SMA simulations of 252 bars to Parquet, wall s", wall, limit),
+        _row("same, CPU s", cpu, None),
+        _row("same, simulations per wall second", rows / wall, None),
+        _row("share of thread time spent on tables and writing", report.write_seconds / cpu, 0.05),
+        _row("bytes per row on disk", size / rows, None),
+    ]
+
+
+def overhead(seeds: int) -> list[Row]:
+    """CPU time of a run in memory over that of the bare kernels on the same chunks."""
+    rows = []
+    for steps in (252, 2520):
+        study = _study(seeds * 252 // steps, steps)
+        job = study.resolve()
+        _warm(study)
+        ratios = []
+        for _ in range(3):
+            bare = _cpu(lambda job=job: _bare(job))
+            whole = _cpu(lambda job=job: _run_in_memory(job))
+            ratios.append(whole / bare - 1)
+        name = f"runner overhead over bare kernels, {steps} bars, tables made, nothing written"
+        rows.append(_row(name, float(np.median(ratios)), 0.10))
+    return rows
+
+
+def warm_command() -> list[Row]:
+    """27 sets x 50 seeds of 252 bars as a command, process start included, second run."""
+    text = json.dumps(
+        {
+            "name": "warm",
+            "source": {"model": "gbm", "parameters": {"mu": 0.05, "sigma": 0.2}, "steps": 252},
+            "strategy": {
+                "name": "sma_crossover",
+                "parameters": {
+                    "fast": {"steps": [2, 10, 1]},
+                    "slow": [20, 50, 100],
+                },
+            },
+            "seeds": {"count": 50},
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "warm.yaml").write_text(text)
+        start = "from mc_assets.cli import main; main()"
+        command = [sys.executable, "-c", start, "run", f"{folder}/warm.yaml", "--fresh"]
+        environment = {**os.environ, "MC_DATA": f"{folder}/data"}
+        seconds = []
+        for _ in range(4):
+            begin = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env=environment)
+            seconds.append(time.perf_counter() - begin)
+    name = "mc run, 27 sets x 50 seeds of 252 bars, warm, with process start, s"
+    return [_row(name, min(seconds[1:]), 2.0)]
+
+
+def memory(scale: int) -> list[Row]:
+    """Peak memory of 2,520-bar simulations with 100-point equity curves, 1e5 and 1e6 rows."""
+    peaks = []
+    for rows in (100_000 // scale, 1_000_000 // scale):
+        with tempfile.TemporaryDirectory() as root:
+            command = [sys.executable, "-c", _MEMORY, root, str(rows // 20)]
+            found = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks.append(
+            _row(f"peak memory, {rows:,} x 2,520 bars with equity, MB", float(found.stdout), 1000.0)
+        )
+    return peaks
+
+
+def resume_check(seeds: int) -> list[Row]:
+    """Time to find a finished study finished, checksums verified."""
+    study = _study(seeds, 252)
+    with tempfile.TemporaryDirectory() as root:
+        study.run(root=root, workers=WORKERS)
+        begin = time.perf_counter()
+        results = study.run(root=root, workers=WORKERS)
+        seconds = time.perf_counter() - begin
+        begin = time.perf_counter()
+        results.statistics()
+        statistics = time.perf_counter() - begin
+    return [
+        _row(f"finding {seeds * 20:,} finished simulations finished, s", seconds, None),
+        _row(f"all statistics of {seeds * 20:,} simulations with errors, s", statistics, None),
+    ]
+
+
+_MEMORY = """
+import resource, sys
+from benchmarks.studies import _study
+_study(int(sys.argv[2]), 2520, record={"equity": 100}).run(root=sys.argv[1], workers=2)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def _study(seeds: int, steps: int, **more: Any) -> Study:
+    source = GBM(mu=0.05, sigma=0.2)
+    return Study("benchmark", source, "sma_crossover", SETS, seeds=seeds, steps=steps, **more)
+
+
+def _warm(study: Study) -> None:
+    """Compile, and let the processor's clock rise."""
+    Study("warm-up", study.source, study.strategy, SETS, seeds=200, steps=study.steps).run(
+        workers=WORKERS
+    )
+
+
+def _bare(job: Job) -> None:
+    """Do what the kernels do of a run, in one thread: fill paths, run all sets, keep nothing."""
+    prepared = prepare_job(job)
+    worker = Worker(prepared)
+    paths = 64
+    values = worker.values(paths)
+    generator = prepared.generator(0, 0)
+    scratch, own = generator.scratch(paths), worker.engine_scratch
+    metrics = np.empty((paths, len(job.space), len(prepared.engine.metric_names)))
+    status = np.zeros((paths, len(job.space)), dtype=np.int8)
+    ids = np.zeros(paths, dtype=np.uint64)
+    for low in range(0, len(job.seeds), paths):
+        seeds = job.seeds[low : low + paths]
+        n = len(seeds)
+        generator.fill(seeds, ids[:n], values[:n], scratch)
+        prepared.engine.run(values[:n], prepared.parameters, metrics[:n], status[:n], own)
+
+
+def _run_in_memory(job: Job) -> None:
+    run_parts(job_parts(job), MemoryStore(), workers=1)
+
+
+def _cpu(function: Callable[[], None]) -> float:
+    begin = time.process_time()
+    function()
+    return time.process_time() - begin
+
+
+def _row(what: str, value: float, target: float | None) -> Row:
+    ok = None if target is None else value <= target
+    return {"what": what, "value": value, "target": target, "ok": ok}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the seeds")
+    rows = run(quick=parser.parse_args().quick)
+    print("| what | value | target | met |")
+    print("|---|---:|---:|---|")
+    for row in rows:
+        target = "" if row["target"] is None else f"≤ {row['target']:,.4g}"
+        met = {None: "", True: "yes", False: "no"}[row["ok"]]
+        print(f"| {row['what']} | {row['value']:,.4g} | {target} | {met} |")
+
+
+if __name__ == "__main__":
+    main()

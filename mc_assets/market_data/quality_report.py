@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.quality import QualityFinding, check_bars, compare_bars
+from mc_assets.market_data.quality.year import expected_range
 
 __all__ = ["QualityReport", "quality_report"]
 
@@ -92,10 +93,10 @@ def quality_report(
     store = BarStore(root)
     bars = store.read(series.symbol, series.timeframe)
     quarantine = store.quarantine(series.symbol, series.timeframe)
-    start = datetime.combine(series.start, time(), UTC)
-    end = now or datetime.now(UTC)
-    if series.end is not None:
-        end = min(end, datetime.combine(series.end, time(), UTC) + timedelta(days=1))
+    moment = now or datetime.now(UTC)
+    last_year = series.end.year if series.end is not None else moment.year
+    start, _ = expected_range(series, series.start.year, moment)
+    _, end = expected_range(series, last_year, moment)
     history = store.quality(series.symbol, series.timeframe).filter(
         pl.col("check").is_in(["restated", "withdrawn"])
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from mc_assets.market_data.config import SeriesConfig
@@ -80,13 +81,22 @@ def check_bars(
 def expected_range(series: SeriesConfig, year: int, now: datetime) -> tuple[datetime, datetime]:
     """Part of `year` in which the series should have bars, UTC, half open.
 
-    It starts at the configured start and ends at the configured end or `now`.
+    It starts with the session of the configured start, which may open the evening before, and
+    ends with that of the configured end, or `now`.
     """
-    start = max(datetime(year, 1, 1, tzinfo=UTC), datetime.combine(series.start, time(), UTC))
+    start = max(datetime(year, 1, 1, tzinfo=UTC), _day_start(series, series.start))
     end = min(datetime(year + 1, 1, 1, tzinfo=UTC), now)
     if series.end is not None:
-        end = min(end, datetime.combine(series.end, time(), UTC) + timedelta(days=1))
+        end = min(end, _day_start(series, series.end + timedelta(days=1)))
     return start, max(start, end)
+
+
+def _day_start(series: SeriesConfig, day: date) -> datetime:
+    """UTC midnight of a day, or the open of its session if that is earlier."""
+    midnight = datetime.combine(day, time(), UTC)
+    days = np.array([(day - date(1970, 1, 1)).days], dtype=np.int64)
+    opening = int(sessions_of(series.exchange).open_of(days)[0])
+    return min(midnight, datetime.fromtimestamp(opening / 1e6, UTC))
 
 
 def _quarantined(check: str, quarantine: pl.DataFrame, quality: QualityConfig) -> QualityFinding:

@@ -1,0 +1,60 @@
+"""Curves of the futures series, stored for SQL and calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from mc_assets.market_data.config import MarketDataConfig
+from mc_assets.market_data.files import symbol_folder, write_parquet
+from mc_assets.market_data.futures.curve import Curve
+from mc_assets.market_data.futures.provider import FuturesProvider
+from mc_assets.providers import MarketDataError, make_provider
+
+__all__ = ["load_curve", "store_curve"]
+
+_TABLE: Final = "futures_curves"
+
+
+def store_curve(config: MarketDataConfig, key: str, root: Path) -> Curve:
+    """Read the curve of a futures series and store it under ``root/futures_curves``.
+
+    Parameters
+    ----------
+    config : MarketDataConfig
+        The series file.
+    key : str
+        A series whose provider is ``futures``.
+    root : Path
+        The data root.
+
+    Raises
+    ------
+    MarketDataError
+        If the series has no curve, or its files cannot be read.
+    """
+    series = config[key]
+    provider = make_provider(series.provider, series.options, config.folder, where=key)
+    if not isinstance(provider, FuturesProvider):
+        raise MarketDataError(f"{key}: provider: found {series.provider!r}, allowed futures")
+    curve = provider.curve(series.symbol)
+    folder = symbol_folder(root, _TABLE, series.symbol, series.timeframe)
+    write_parquet(curve.quarantine, folder / "quarantine.parquet")
+    write_parquet(curve.rows, folder / "curve.parquet")
+    return curve
+
+
+def load_curve(root: Path, symbol: str, timeframe: str = "1d") -> pl.DataFrame:
+    """Read a stored curve (`curve.CURVE_SCHEMA`).
+
+    Raises
+    ------
+    MarketDataError
+        If none is stored.
+    """
+    path = symbol_folder(root, _TABLE, symbol, timeframe) / "curve.parquet"
+    if not path.is_file():
+        raise MarketDataError(f"futures_curves: found no curve of {symbol}@{timeframe}")
+    return pl.read_parquet(path)

@@ -1,0 +1,134 @@
+"""The expiry calendar: which contract trades until when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from mc_assets.market_data.timestamps import detect_format, parse_stamps
+from mc_assets.providers import MarketDataError
+from mc_assets.providers.csv_text import read_text_table
+
+__all__ = ["MONTH_LETTERS", "contract_name", "parse_contract", "read_expiries"]
+
+MONTH_LETTERS: Final = "FGHJKMNQUVXZ"
+_LAST_TRADE: Final = (
+    "lasttrade", "lasttradedate", "lasttradingday", "lasttradingdate", "expiry", "expirydate",
+    "expiration", "expirationdate", "ltd",
+)  # fmt: skip
+_ROOT: Final = ("tickprefix", "root", "prefix", "product", "productcode", "rootsymbol")
+_CONTRACT: Final = ("contract", "symbol", "ticker", "contractcode", "instrument")
+_CODE: Final = re.compile(rf"^([A-Z0-9]*?)[_ ]?([{MONTH_LETTERS}])(\d{{4}}|\d{{2}})$")
+
+
+def contract_name(root: str, year: int, month: int) -> str:
+    """Name of a contract: root, month letter and four digits of the year (``CLG2007``)."""
+    return f"{root}{MONTH_LETTERS[month - 1]}{year}"
+
+
+def parse_contract(code: str, root: str) -> str | None:
+    """Canonical name of a contract code such as ``CLG07``, ``CLG2007`` or ``200702``.
+
+    Two-digit years from 70 on are of the last century. None for anything else.
+    """
+    text = code.strip().upper()
+    if re.fullmatch(r"\d{6}", text) and 1 <= int(text[4:]) <= 12:
+        return contract_name(root, int(text[:4]), int(text[4:]))
+    match = _CODE.match(text)
+    if match is None or match[1] not in ("", root.upper()):
+        return None
+    year = int(match[3])
+    if len(match[3]) == 2:
+        year += 1900 if year >= 70 else 2000
+    return contract_name(root, year, MONTH_LETTERS.index(match[2]) + 1)
+
+
+def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
+    """Read the last trade dates of a product from CSV.
+
+    Parameters
+    ----------
+    path : Path or str
+        A table with a last trade date, and a contract code or a contract year and month;
+        a table of several products names the product in a column.
+    root : str
+        The product's root symbol, such as ``CL``.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``contract`` (`contract_name`) and ``expiry`` (Date), nearest first.
+
+    Raises
+    ------
+    MarketDataError
+        If columns are missing, a date cannot be read, or the product is not there.
+    """
+    path = Path(path)
+    table, _ = read_text_table(path)
+    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in reversed(table.columns)}
+    last_trade = _find(plain, _LAST_TRADE)
+    if last_trade is None:
+        shown = ", ".join(name for name in table.columns if name[0] != "_")
+        raise MarketDataError(f"{path.name}: found columns {shown}, allowed a last trade date")
+    product = _find(plain, _ROOT)
+    if product is not None:
+        roots = table[product].str.strip_chars()
+        if not (roots == root).any():
+            known = ", ".join(sorted(roots.unique().drop_nulls().to_list()))
+            raise MarketDataError(f"{path.name}: root: found {root!r}, allowed {known}")
+        table = table.filter(roots == root)
+    walls = parse_stamps(table[last_trade], detect_format(table[last_trade]))["wall"]
+    if walls.has_nulls():
+        row = int(walls.is_null().arg_max() or 0)
+        raise MarketDataError(
+            f"{path.name} line {table['_line'][row]}, column {last_trade}: found "
+            f"{table[last_trade][row]!r}, allowed a date"
+        )
+    expiries = pl.DataFrame(
+        {
+            "contract": _contracts(table, plain, root, path.name),
+            "expiry": walls.cast(pl.Datetime("us")).dt.date(),
+        }
+    ).sort("expiry")
+    twice = expiries["contract"].is_duplicated()
+    if twice.any():
+        name = expiries.filter(twice)["contract"][0]
+        raise MarketDataError(f"{path.name}: found {name} more than once, allowed once")
+    return expiries
+
+
+def _contracts(table: pl.DataFrame, plain: dict[str, str], root: str, file: str) -> list[str]:
+    if "year" in plain and "month" in plain:
+        years = table[plain["year"]].cast(pl.Int64, strict=False)
+        months = table[plain["month"]].cast(pl.Int64, strict=False)
+        wrong = years.is_null() | ~months.is_between(1, 12).fill_null(value=False)
+        if wrong.any():
+            row = int(wrong.arg_max() or 0)
+            raise MarketDataError(
+                f"{file} line {table['_line'][row]}: found year "
+                f"{table[plain['year']][row]!r}, month {table[plain['month']][row]!r}, "
+                "allowed a contract month"
+            )
+        return [contract_name(root, y, m) for y, m in zip(years, months, strict=True)]
+    column = _find(plain, _CONTRACT)
+    if column is None:
+        raise MarketDataError(f"{file}: found no contract column, allowed a code or year and month")
+    names = []
+    for row, code in enumerate(table[column].to_list()):
+        name = parse_contract(code or "", root)
+        if name is None:
+            raise MarketDataError(
+                f"{file} line {table['_line'][row]}, column {column}: found {code!r}, allowed a "
+                f"contract such as {root}G07"
+            )
+        names.append(name)
+    return names
+
+
+def _find(plain: dict[str, str], spellings: Sequence[str]) -> str | None:
+    return next((plain[name] for name in spellings if name in plain), None)

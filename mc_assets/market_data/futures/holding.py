@@ -1,0 +1,96 @@
+"""What holding one contract and rolling it really earns."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mc_assets.market_data.futures.roll import RollRule, held_contracts
+from mc_assets.providers import MarketDataError
+
+__all__ = ["holding_pnl", "night_by_night"]
+
+
+def holding_pnl(
+    curve: pl.DataFrame,
+    roll: RollRule | None = None,
+    *,
+    multiplier: float = 1.0,
+    contracts: float = 1.0,
+    cost: float = 0.0,
+) -> pl.DataFrame:
+    """Profit of a position that is held and rolled at settlement prices.
+
+    Parameters
+    ----------
+    curve : polars.DataFrame
+        `curve.CURVE_SCHEMA`.
+    roll : RollRule, optional
+        When to roll; at the close of the last trade date by default.
+    multiplier : float
+        Units of the underlying per contract (1,000 barrels of crude oil).
+    contracts : float
+        Position; negative is short.
+    cost : float
+        Cost of one contract bought or sold, account currency; a roll is two.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``date``, ``contract`` (held over the night), ``settle``, ``rolled``, ``pnl`` of the
+        day net of the cost of its roll, and ``cumulative``. The first day has no profit.
+
+    Notes
+    -----
+    A day's profit is the change of the contract held over the night before,
+    ``multiplier × contracts × (settle[t] - settle[t-1])``. A roll changes the contract at the
+    day's settlements and earns nothing by itself: the jump of an unadjusted continuous
+    series is not a profit.
+    """
+    nights = night_by_night(curve, roll or RollRule())
+    earned = (pl.col("settle_before") - pl.col("settle").shift(1)).fill_null(0.0)
+    paid = pl.when("rolled").then(2.0 * cost * abs(contracts)).otherwise(0.0)
+    return nights.select(
+        "date",
+        "contract",
+        "settle",
+        "rolled",
+        pnl=multiplier * contracts * earned - paid,
+    ).with_columns(cumulative=pl.col("pnl").cum_sum())
+
+
+def night_by_night(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:
+    """Prices a holder sees: of the contract held into a day, and of the one held out of it.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``date``, ``contract`` (held out of the day), ``settle`` (its price),
+        ``settle_before`` (the same day's price of the contract held into it) and ``rolled``.
+
+    Raises
+    ------
+    MarketDataError
+        If one of these prices is not in the curve.
+    """
+    held = held_contracts(curve, roll)
+    before = held["contract"].shift(1).fill_null(held["contract"].first())
+    nights = held.with_columns(before=before).with_columns(
+        rolled=pl.col("before") != pl.col("contract")
+    )
+    prices = curve.select("date", "contract", "price")
+    nights = nights.join(
+        prices.rename({"price": "settle"}), on=["date", "contract"], how="left"
+    ).join(
+        prices.rename({"price": "settle_before", "contract": "before"}),
+        on=["date", "before"],
+        how="left",
+    )
+    for column, contract in (("settle", "contract"), ("settle_before", "before")):
+        missing = nights.filter(pl.col(column).is_null())
+        if not missing.is_empty():
+            row = missing.row(0, named=True)
+            raise MarketDataError(
+                f"{row[contract]}: found no price on {row['date']}, allowed one on every day it "
+                "is held"
+            )
+    return nights.sort("date").select("date", "contract", "settle", "settle_before", "rolled")

@@ -1,0 +1,99 @@
+"""A futures curve as a series of bars: the provider ``futures``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from mc_assets.market_data.futures.continuous import BackAdjustment, continuous
+from mc_assets.market_data.futures.curve import Curve, read_curve
+from mc_assets.market_data.futures.expiry import read_expiries
+from mc_assets.market_data.futures.roll import RollRule
+from mc_assets.providers import (
+    Capabilities,
+    FetchError,
+    FetchResult,
+    Layout,
+    MarketDataError,
+    Provider,
+    RawTable,
+)
+
+__all__ = ["FuturesOptions", "FuturesProvider"]
+
+
+class FuturesOptions(BaseModel):
+    """Options of the futures provider.
+
+    Parameters
+    ----------
+    path : str
+        Curve file (`read_curve`); ``{symbol}`` is filled in. Relative paths start at the
+        folder of the series file.
+    expiries : str
+        Expiry table (`read_expiries`).
+    root : str, optional
+        The product's root symbol; the series' symbol by default.
+    roll : RollRule
+        When to roll.
+    adjust : {"none", "difference", "ratio"}
+        Back-adjustment.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    expiries: str
+    root: str | None = None
+    roll: RollRule = RollRule()
+    adjust: BackAdjustment = "none"
+
+
+class FuturesProvider(Provider):
+    """Continuous series of futures curves in files."""
+
+    name: ClassVar[str] = "futures"
+    capabilities: ClassVar[Capabilities] = Capabilities(timeframes=("1d",))
+    Options: ClassVar[type[BaseModel]] = FuturesOptions
+    options: FuturesOptions
+
+    def fetch(
+        self,
+        symbols: Sequence[str],
+        timeframe: str,
+        start: datetime,
+        end: datetime,
+        *,
+        adjustment: str = "raw",
+    ) -> FetchResult:
+        """Read the whole curve and join its contracts; the range is cut afterwards."""
+        result = FetchResult()
+        for symbol in symbols:
+            try:
+                curve = self.curve(symbol)
+                if not curve.quarantine.is_empty():
+                    raise MarketDataError(str(curve.quarantine["message"][0]))
+                series = continuous(curve.rows, self.options.roll, self.options.adjust)
+            except MarketDataError as error:
+                result.failures[symbol] = FetchError(f"futures {symbol}: {error}")
+                continue
+            frame = series.select("date", "price", "settle", held="contract")
+            layout = Layout(columns={"timestamp": "date", "price": "price"})
+            result.tables[symbol] = RawTable(
+                symbol, timeframe, frame, self.name, adjustment, layout
+            )
+        return result
+
+    def curve(self, symbol: str) -> Curve:
+        """Read the curve behind a series."""
+        root = self.options.root or symbol
+
+        def located(path: str) -> Path:
+            return (self.folder / Path(path.replace("{symbol}", symbol)).expanduser()).resolve()
+
+        expiries = read_expiries(located(self.options.expiries), root)
+        return read_curve(located(self.options.path), expiries, root)

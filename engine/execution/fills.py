@@ -9,8 +9,10 @@ from engine.execution.costs import commission_of, slipped_price
 from engine.execution.layout import (
     AT_CLOSE,
     AT_OPEN,
+    BACKTESTING_PY,
     BORN_OF_LIMIT,
     BORN_OF_STOP,
+    BRACKET_RULE,
     BUYING_POWER,
     BY_UNITS,
     CANCELLED,
@@ -25,6 +27,7 @@ from engine.execution.layout import (
     INSIDE_BY_STOP,
     INVALID,
     LIMIT,
+    MARKET,
     MULTIPLIER,
     NOT_SHORTABLE,
     ORDER_ID,
@@ -73,12 +76,12 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     field = 3 if moment == AT_CLOSE else 0
     equity = _equity_with(s, symbol, reference, field, bar)
     volume = s.path[symbol, 4, bar]
-    resting_limit = order[ORDER_KIND] == LIMIT
+    kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, volume, bar - (moment != AT_CLOSE))
     price = reference
-    if not resting_limit:
+    if kind != LIMIT:
         price = slipped_price(s, symbol, units, reference, volume)
-    maker = resting_limit and moment == INSIDE_BY_LIMIT
+    maker = kind == LIMIT and moment == INSIDE_BY_LIMIT
     commission = commission_of(s, symbol, units, price, maker)
     if units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not _wants_units(s, slot):
         log_event(s, slot, bar, CANCELLED, 0.0, math.nan, 0.0)
@@ -94,7 +97,13 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     take_profit, stop_loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
     parent = order[ORDER_PARENT] if mode == CLOSE_LOT else 0.0
     remove_order(s, slot)
-    inside = moment in (INSIDE_BY_STOP, INSIDE_BY_LIMIT)
+    state = RESTING
+    if moment == INSIDE_BY_STOP:
+        state = BORN_OF_STOP
+    elif moment == INSIDE_BY_LIMIT:
+        state = BORN_OF_LIMIT
+    elif kind != MARKET and s.rules[symbol, BRACKET_RULE] == BACKTESTING_PY:
+        state = BORN_OF_STOP if kind == STOP else BORN_OF_LIMIT
     opened = book_fill(
         s,
         symbol,
@@ -110,9 +119,6 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     )
     if opened == 0.0:
         return
-    state = RESTING
-    if inside:
-        state = BORN_OF_STOP if moment == INSIDE_BY_STOP else BORN_OF_LIMIT
     if stop_loss == stop_loss:
         _add_child(s, symbol, STOP, -opened, math.nan, stop_loss, bar, number, state)
     if take_profit == take_profit:

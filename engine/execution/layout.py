@@ -177,9 +177,9 @@ KELLY: Final = 3
 EQUAL_WEIGHT: Final = 4
 VOLATILITY: Final = 5
 
-# Entry-bar rules.
+# Bracket rules.
 PESSIMISTIC: Final = 0
-NEXT_BAR: Final = 1
+BACKTESTING_PY: Final = 1
 
 # --- rules: float64[symbols, RULES_WIDTH], an `Execution` as numbers ---------------------
 MULTIPLIER: Final = 0
@@ -206,7 +206,7 @@ SIZING_KIND: Final = 20
 SIZING_VALUE: Final = 21
 SIZING_WINDOW: Final = 22
 CASH_RATE: Final = 23  # interest on negative cash per bar
-ENTRY_BAR_RULE: Final = 24
+BRACKET_RULE: Final = 24
 BARS_PER_YEAR: Final = 25
 SESSION_BARS: Final = 26  # bars per session, at least 1
 SIZING_CAP: Final = 27

@@ -11,9 +11,11 @@ import math
 
 from engine.execution.calling import called, part
 from engine.execution.layout import (
+    BACKTESTING_PY,
     BORN_OF_LIMIT,
     BORN_OF_STOP,
-    ENTRY_BAR_RULE,
+    BRACKET_RULE,
+    CLOSE_LOT,
     IMMEDIATE,
     LIMIT,
     MARKET,
@@ -68,7 +70,8 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
     stop-limit that the open triggers becomes a limit.
     """
     order = s.orders[slot]
-    at = s.path[int(order[ORDER_SYMBOL]), 0, bar]
+    symbol = int(order[ORDER_SYMBOL])
+    at = s.path[symbol, 0, bar]
     kind = order[ORDER_KIND]
     if kind == MARKET:
         return at
@@ -81,6 +84,9 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
             return at
         order[ORDER_KIND] = LIMIT
     limit = order[ORDER_LIMIT]
+    peer_rule = s.rules[symbol, BRACKET_RULE] == BACKTESTING_PY
+    if peer_rule and order[ORDER_MODE] == CLOSE_LOT and _sibling_stop_touched(s, slot, bar):
+        return math.nan
     return at if ((at <= limit) if buys else (at >= limit)) else math.nan
 
 
@@ -99,7 +105,7 @@ def stop_price(s: Simulation, slot: int, bar: int) -> float:
     if state in (BORN_OF_LIMIT, IMMEDIATE):
         return math.nan
     symbol = int(order[ORDER_SYMBOL])
-    if state == BORN_OF_STOP and s.rules[symbol, ENTRY_BAR_RULE] != PESSIMISTIC:
+    if state == BORN_OF_STOP and s.rules[symbol, BRACKET_RULE] != PESSIMISTIC:
         return math.nan
     return _touched_stop(s, slot, bar)
 
@@ -130,7 +136,7 @@ def born_stop_price(s: Simulation, slot: int, bar: int) -> float:
     order = s.orders[slot]
     if order[ORDER_KIND] != STOP or order[ORDER_STATE] != BORN_OF_LIMIT:
         return math.nan
-    if s.rules[int(order[ORDER_SYMBOL]), ENTRY_BAR_RULE] != PESSIMISTIC:
+    if s.rules[int(order[ORDER_SYMBOL]), BRACKET_RULE] != PESSIMISTIC:
         return math.nan
     return _touched_stop(s, slot, bar)
 

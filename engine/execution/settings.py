@@ -157,10 +157,13 @@ class Execution(_Settings):
         Annual rate on negative cash.
     position_limit : float, optional
         Largest position of a symbol, in units.
-    bracket_entry_bar : {"pessimistic", "next_bar"}
-        What a bracket does on the bar inside which a stop or limit order opened its position.
-        Pessimistic: the stop-loss fills if the bar touched it. Next bar: as backtesting.py, it
-        waits. A position opened at the open has its bracket at work at once in either case.
+    bracket_rule : {"pessimistic", "backtesting_py"}
+        What a bar does that touches more of a bracket than one price. Pessimistic: the stop-loss
+        fills, unless the open has already passed the take-profit; on the bar inside which a stop
+        or limit order opened the position, the stop-loss fills if the bar touched it at all.
+        "backtesting_py" follows that program trade for trade: the stop-loss fills even if the
+        open has passed the take-profit, and the bracket of a position opened by a stop or limit
+        order waits for the next bar.
     instrument : Instrument or str
         Terms of every symbol not named in `instruments`; a string names a preset.
     instruments : dict of str to Instrument or str
@@ -174,7 +177,7 @@ class Execution(_Settings):
     sizing: Sizing = PercentOfEquity()
     margin_interest: float = Field(default=0.0, ge=0)
     position_limit: float | None = Field(default=None, gt=0)
-    bracket_entry_bar: Literal["pessimistic", "next_bar"] = "pessimistic"
+    bracket_rule: Literal["pessimistic", "backtesting_py"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
     instruments: dict[str, AnyInstrument] = {}
 
@@ -200,8 +203,8 @@ class Execution(_Settings):
             self._fill_sizing(row)
             row[layout.SAME_CLOSE] = self.fill == "same_close"
             row[layout.POSITION_CAP] = self.position_limit or np.inf
-            row[layout.ENTRY_BAR_RULE] = (
-                layout.PESSIMISTIC if self.bracket_entry_bar == "pessimistic" else layout.NEXT_BAR
+            row[layout.BRACKET_RULE] = (
+                layout.PESSIMISTIC if self.bracket_rule == "pessimistic" else layout.BACKTESTING_PY
             )
             row[layout.CASH_RATE] = self.margin_interest / bars_per_year
             row[layout.BARS_PER_YEAR] = bars_per_year

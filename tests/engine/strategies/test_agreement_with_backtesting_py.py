@@ -138,7 +138,7 @@ class Reversal(Strategy):
     def on_bar(self, bar, order):
         if bar.index % 3 == 1:
             order.market(30)
-        elif bar.index % 7 == 0:
+        elif bar.index % 7 == 6:
             order.market(-100)
 
 
@@ -147,7 +147,7 @@ def test_pyramids_and_reversals_agree_lot_by_lot(bars: Bars) -> None:
         index = len(self.data.Close) - 1
         if index % 3 == 1:
             self.buy(size=30)
-        elif index % 7 == 0:
+        elif index % 7 == 6:
             self.sell(size=100)
 
     ours = backtest(Reversal, bars[:200], {}, EXECUTION)

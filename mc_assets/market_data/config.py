@@ -52,6 +52,8 @@ class SeriesConfig(BaseModel):
         The provider's own options.
     quality : QualityConfig
         Severity and thresholds of each check.
+    calibration : dict
+        Options of the estimators by model, such as ``{gbm: {window: "rolling:5y"}}``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +69,7 @@ class SeriesConfig(BaseModel):
     repair: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
     quality: QualityConfig = Field(default_factory=QualityConfig)
+    calibration: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -97,6 +100,17 @@ class SeriesConfig(BaseModel):
     def _exchange_is_known(cls, value: str) -> str:
         if value not in EXCHANGES:
             raise ValueError(f"found {value!r}, allowed {', '.join(sorted(EXCHANGES))}")
+        return value
+
+    @field_validator("calibration")
+    @classmethod
+    def _models_are_known(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if value:
+            from engine.calibration import SPOT_MODELS
+
+            for model in value:
+                if model not in SPOT_MODELS:
+                    raise ValueError(f"found {model!r}, allowed {', '.join(SPOT_MODELS)}")
         return value
 
     @field_validator("provider")

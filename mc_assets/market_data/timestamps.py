@@ -59,8 +59,9 @@ def detect_format(column: pl.Series) -> str | None:
         return None if values.is_empty() else _integer_format(float(values[0]))
     cells = column.drop_nulls().str.strip_chars()
     head = cells.head(200).to_list() + cells.tail(50).to_list()
-    if head and all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in head):
-        return _integer_format(float(head[0]))
+    numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?", cell)]
+    if 2 * len(numbers) > len(head):
+        return _integer_format(float(numbers[0]))
     day_first = _day_first(cells)
     formats = Counter(form for cell in head if (form := _format_of(cell, day_first)))
     return formats.most_common(1)[0][0] if formats else None
@@ -138,19 +139,19 @@ def _integer_format(value: float) -> str:
 
 def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
     if date_format == "%Y%m%d":
-        return _parse_text(column.cast(pl.Int64, strict=False).cast(pl.String), date_format)
-    if column.dtype == pl.String:
-        text = column.str.strip_chars()
-        whole = text.cast(pl.Int64, strict=False)
-        # A fraction of a second ("1475798400.25") needs floats; whole stamps stay exact.
-        column = whole if whole.null_count() == text.null_count() else text.cast(
-            pl.Float64, strict=False)  # fmt: skip
+        text = column if column.dtype == pl.String else column.cast(pl.Int64).cast(pl.String)
+        return _parse_text(text.str.strip_chars(), date_format)
     if date_format == "excel":
-        days = column.cast(pl.Float64)
+        days = column.cast(pl.Float64, strict=False)
         wall = (days * 86_400_000_000 + _EXCEL_ORIGIN).round().cast(pl.Int64)
         return _stamps(None, wall, dated=bool((days.drop_nulls() % 1 == 0).all()))
     factor = _EPOCHS.get(date_format or "", 1)
-    utc = (column // 1000 if factor == 0 else column * factor).cast(pl.Int64, strict=False)
+    whole = column.cast(pl.Int64, strict=False)
+    utc = whole // 1000 if factor == 0 else whole * factor
+    if whole.null_count() > column.null_count():
+        # A fraction of a second ("1475798400.25"); whole stamps stay exact.
+        parts = column.cast(pl.Float64, strict=False) * (factor or 1e-3)
+        utc = pl.select(pl.coalesce(utc, parts.round().cast(pl.Int64, strict=False))).to_series()
     return _stamps(utc, utc, dated=False)
 
 

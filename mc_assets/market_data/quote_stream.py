@@ -1,0 +1,203 @@
+"""Files of quotes or trades larger than memory: read, checked and written batch by batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from mc_assets.market_data.quotes import (
+    BAD_TICKS_SCHEMA,
+    Kind,
+    QuoteCounts,
+    TickLayout,
+    Ticks,
+    normalise_ticks,
+)
+from mc_assets.providers import MarketDataError
+from mc_assets.providers.csv_text import delimiter_of
+
+__all__ = ["TickReport", "iterate_ticks", "stream_ticks"]
+
+_BLOCK: Final = 8 << 20
+_ROWS: Final = 200_000
+
+
+@dataclass(frozen=True)
+class TickReport:
+    """What `stream_ticks` wrote.
+
+    Parameters
+    ----------
+    counts : QuoteCounts
+        Rows kept, quarantined, crossed, locked, one-sided and out of order.
+    path, quarantine : Path
+        Parquet files.
+    """
+
+    counts: QuoteCounts
+    path: Path
+    quarantine: Path
+
+
+def stream_ticks(
+    source: Path | str,
+    target: Path | str,
+    *,
+    kind: Kind = "quotes",
+    columns: dict[str, str] | None = None,
+) -> TickReport:
+    """Make a canonical Parquet file of a file of quotes or trades, in bounded memory.
+
+    Parameters
+    ----------
+    source : Path or str
+        CSV (gzipped or not) or Parquet of any size.
+    target : Path or str
+        Parquet file to write, atomically; rows that are no ticks go to
+        ``<name>.quarantine.parquet`` beside it.
+    kind : {"quotes", "trades"}
+        What the rows are.
+    columns : dict, optional
+        Canonical name to the file's column, where the guess is wrong.
+
+    Raises
+    ------
+    MarketDataError
+        If the file cannot be read as such a table; `target` is not touched then.
+    """
+    target = Path(target)
+    aside = target.with_name(f"{target.stem}.quarantine.parquet")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    counts = QuoteCounts()
+    temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in (target, aside)]
+    try:
+        with ExitStack() as stack:
+            writers: list[pa.parquet.ParquetWriter] = []
+            for batch in _batches(Path(source), kind, columns or {}, counts):
+                tables = [part.to_arrow() for part in batch]
+                if not writers:
+                    writers = [
+                        stack.enter_context(
+                            pa.parquet.ParquetWriter(path, table.schema, compression="zstd")
+                        )
+                        for path, table in zip(temporary, tables, strict=True)
+                    ]
+                for writer, table in zip(writers, tables, strict=True):
+                    if table.num_rows or writer is writers[0]:
+                        writer.write_table(table)
+        for path, final in zip(reversed(temporary), (aside, target), strict=True):
+            path.replace(final)
+    finally:
+        for path in temporary:
+            path.unlink(missing_ok=True)
+    return TickReport(counts, target, aside)
+
+
+def iterate_ticks(
+    source: Path | str, *, kind: Kind = "quotes", columns: dict[str, str] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Yield the canonical ticks of a file, batch by batch, in file order.
+
+    Parameters
+    ----------
+    source, kind, columns
+        As of `stream_ticks`.
+    """
+    for batch in _batches(Path(source), kind, columns or {}, QuoteCounts()):
+        yield batch.ticks
+
+
+def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts) -> Iterator[Ticks]:
+    if not path.is_file():
+        raise MarketDataError(f"{path}: found no such file, allowed CSV or Parquet")
+    parquet = path.suffix.lower() in (".parquet", ".pq")
+    layout: TickLayout | None = None
+    row = 1 if parquet else 2
+    ragged: list[pa.csv.InvalidRow] = []
+    for raw in _parquet_batches(path) if parquet else _csv_batches(path, ragged):
+        if layout is None:
+            layout = TickLayout.of(raw, kind, given, path.name)
+        batch = normalise_ticks(raw, layout, counts, row)
+        row += raw.height + len(ragged)
+        if ragged:
+            counts.quarantined += len(ragged)
+            batch = Ticks(batch.ticks, pl.concat([batch.quarantine, _ragged_rows(ragged)]))
+            ragged.clear()
+        yield batch
+    if layout is None:
+        raise MarketDataError(f"{path.name}: found no rows, allowed a header and rows")
+
+
+def _csv_batches(path: Path, ragged: list[pa.csv.InvalidRow]) -> Iterator[pl.DataFrame]:
+    """Blocks of a CSV file as strings; pyarrow decompresses by the file's ending."""
+
+    def pass_over(row: pa.csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "skip"
+
+    try:
+        with pa.input_stream(str(path)) as head:
+            first = head.read(65536).decode("utf-8-sig", errors="replace").splitlines()
+        if not first:
+            return
+        delimiter = delimiter_of(first[:20])
+        names = [name.strip() for name in first[0].split(delimiter)]
+        with pa.input_stream(str(path)) as stream:
+            reader = pa.csv.open_csv(
+                stream,
+                read_options=pa.csv.ReadOptions(
+                    block_size=_BLOCK, use_threads=False, column_names=names, skip_rows=1
+                ),
+                parse_options=pa.csv.ParseOptions(
+                    delimiter=delimiter, invalid_row_handler=pass_over
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
+                ),
+            )
+            for batch in reader:
+                yield _frame(batch)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise MarketDataError(f"{path.name}: found a broken file ({reason}), allowed CSV") from None
+
+
+def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
+    try:
+        with pa.parquet.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
+                yield _frame(batch)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise MarketDataError(
+            f"{path.name}: found a broken file ({reason}), allowed Parquet"
+        ) from None
+
+
+def _ragged_rows(ragged: list[pa.csv.InvalidRow]) -> pl.DataFrame:
+    records = [
+        {
+            "row": row.number,
+            "reason": "bad_row",
+            "message": f"row {row.number}, found {row.actual_columns} cells, allowed "
+            f"{row.expected_columns}",
+            "raw": row.text,
+        }
+        for row in ragged
+    ]
+    return pl.DataFrame(records, schema=dict(BAD_TICKS_SCHEMA))
+
+
+def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
+    frame = pl.from_arrow(batch)
+    assert isinstance(frame, pl.DataFrame)
+    return frame

@@ -1,0 +1,160 @@
+"""Quotes and trades: canonical ticks of files of any size."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mc_assets.market_data import MarketDataError
+from mc_assets.market_data.quote_stream import TickReport, iterate_ticks, stream_ticks
+from mc_assets.market_data.quotes import QuoteCounts, TickLayout, normalise_ticks
+
+QUOTES = """ts,bid_px,bid_sz,ask_px,ask_sz
+1723161254087891268,100,1,101,2
+1723161254087891269,101,1,101,2
+1723161254087891270,102,1,101,2
+1723161254087891271,100,1,0,0
+1723161254087891272,,,101,2
+1723161254087891273,abc,1,101,2
+1723161254087891260,100,1,101,2
+1723161254087891274,100,-1,101,2
+soon,100,1,101,2
+1723161254087891275,100,1,101,2,9
+1723161254087891276,100,1,101,2
+"""
+
+
+def stream(folder: Path, text: str | bytes, name: str = "q.csv", **options: object) -> TickReport:
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return stream_ticks(folder / name, folder / "out.parquet", **options)  # type: ignore[arg-type]
+
+
+def test_quotes_are_kept_counted_and_quarantined(tmp_path: Path) -> None:
+    report = stream(tmp_path, QUOTES)
+    counts = report.counts
+    assert (counts.rows, counts.quarantined) == (6, 5)
+    assert (counts.crossed, counts.locked, counts.one_sided) == (1, 1, 2)
+    assert counts.out_of_order == 1
+    ticks = pl.read_parquet(report.path)
+    assert ticks.columns == ["ts", "bid_px", "ask_px", "bid_sz", "ask_sz"]
+    assert ticks["ts"].dt.epoch("ns")[0] == 1723161254087891268
+    assert ticks["ask_px"][3] is None
+    bad = pl.read_parquet(report.quarantine)
+    assert sorted(bad["reason"].to_list()) == [
+        "bad_row", "bad_timestamp", "negative_size", "out_of_order", "text_cell",
+    ]  # fmt: skip
+    text = bad.filter(pl.col("reason") == "text_cell").row(0, named=True)
+    assert text["message"] == "row 7, column bid_px: found 'abc', allowed a number"
+
+
+def test_reference_quotes_and_trades_are_read_whole(reference: Path, tmp_path: Path) -> None:
+    folder = reference / "data/ticks"
+    quotes = stream_ticks(folder / "binance_spot_btcusdt_20240808_l1.csv", tmp_path / "q.parquet")
+    assert (quotes.counts.rows, quotes.counts.quarantined) == (15000, 0)
+    assert quotes.counts.first == 1723161254087891268
+    trades = stream_ticks(
+        folder / "binance_spot_btcusdt_20240808_trades.csv", tmp_path / "t.parquet", kind="trades"
+    )
+    assert (trades.counts.rows, trades.counts.quarantined) == (3765, 0)
+    assert set(pl.read_parquet(trades.path)["aggressor"].unique()) == {"buy", "sell"}
+
+
+def test_alpacas_crossed_quotes_are_counted(reference: Path) -> None:
+    path = reference / "data/nasty/alpaca/alpaca_stock_quotes_crossed.json"
+    raw = pl.DataFrame(json.loads(path.read_text())["quotes"]["AAPL"])
+    counts = QuoteCounts()
+    layout = TickLayout.of(raw, "quotes", {}, path.name)
+    ticks, quarantine = normalise_ticks(raw, layout, counts)
+    assert quarantine.is_empty()
+    assert (counts.rows, counts.crossed) == (2, 2)
+    assert ticks.row(0)[1:] == (159.52, 158.65, 4.0, 1.0)
+    assert ticks["ts"].dt.epoch("ns")[0] == 1646816400000059000
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"),
+    [("q.csv.gz", gzip.compress), ("q.csv", lambda data: data.replace(b",", b";"))],
+    ids=["gzip", "semicolons"],
+)
+def test_another_encoding_gives_the_same_ticks(tmp_path: Path, name: str, encode: object) -> None:
+    plain = pl.read_parquet(stream(tmp_path, QUOTES).path)
+    other = stream(tmp_path, encode(QUOTES.encode()), name)  # type: ignore[operator]
+    assert pl.read_parquet(other.path).equals(plain)
+
+
+def test_a_parquet_file_gives_the_same_ticks_batch_by_batch(tmp_path: Path) -> None:
+    report = stream(tmp_path, QUOTES)
+    again = pl.concat(iterate_ticks(report.path))
+    assert again.equals(pl.read_parquet(report.path))
+
+
+def test_written_nanoseconds_are_kept(tmp_path: Path) -> None:
+    text = "timestamp,bid,ask\n2024-08-08T23:54:14.087891268Z,1,2\n"
+    report = stream(tmp_path, text)
+    assert report.counts.first == 1723161254087891268
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ts,price\n1,2\n", "q.csv: found columns ts, price, allowed quotes with a bid_px column"),
+        ("", "q.csv: found no rows, allowed a header and rows"),
+    ],
+)
+def test_a_file_that_is_no_table_of_quotes_is_one_sentence(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(MarketDataError, match=message):
+        stream(tmp_path, text)
+    assert not (tmp_path / "out.parquet").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["q.csv"]
+
+
+_CHILD = """
+import resource, sys
+from mc_assets.market_data.quote_stream import stream_ticks
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+report = stream_ticks(sys.argv[1], sys.argv[2])
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(report.counts.rows, before, after)
+"""
+
+
+def streamed_in_a_process(source: Path, target: Path) -> tuple[int, float, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, str(source), str(target)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"POLARS_MAX_THREADS": "2", "PATH": ""},
+    )
+    rows, before, after = (int(word) for word in done.stdout.split())
+    return rows, before / 1024, after / 1024
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    # 180 MB of text, several times that as a table: held whole it would pass the limit.
+    count, copies = 50_000, 60
+    source = tmp_path / "big.csv"
+    with source.open("w") as file:
+        file.write("ts,bid_px,bid_sz,ask_px,ask_sz\n")
+        for copy in range(copies):
+            first = 1_700_000_000_000_000_000 + copy * count
+            stamps = pl.int_range(first, first + count, eager=True)
+            block = pl.DataFrame({"ts": stamps}).with_columns(
+                b=pl.lit(61837.63),
+                bs=pl.lit(3.788260001),
+                a=pl.lit(61837.64),
+                s=pl.lit(1.5469800012),
+            )
+            file.write(block.write_csv(include_header=False))
+    assert source.stat().st_size > 150e6
+    rows, _, peak = streamed_in_a_process(source, tmp_path / "out.parquet")
+    assert rows == count * copies
+    assert peak < 500.0

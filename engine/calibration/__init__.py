@@ -15,7 +15,6 @@ from engine.calibration.window import Window
 
 if TYPE_CHECKING:
     from engine.calibration.correlation import estimate_correlation, nearest_correlation
-    from engine.calibration.draws import draw_parameters
     from engine.calibration.futures_panel import FuturesPanel
     from engine.calibration.option_surface import OptionSurface
     from engine.calibration.volatility import range_volatility
@@ -30,7 +29,6 @@ __all__ = [
     "Window",
     "calibrate",
     "calibrate_dates",
-    "draw_parameters",
     "estimate_correlation",
     "model_names",
     "nearest_correlation",
@@ -43,7 +41,6 @@ __all__ = [
 _MODULES = {
     "FuturesPanel": "futures_panel",
     "OptionSurface": "option_surface",
-    "draw_parameters": "draws",
     "estimate_correlation": "correlation",
     "nearest_correlation": "correlation",
     "range_volatility": "volatility",

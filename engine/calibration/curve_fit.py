@@ -215,6 +215,7 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
     diagnostics = optimum.report() | {
         "measurement_sd": sd.tolist(),
         "fit": _fit_errors(model.build(natural, sd**2, data), filtered, data),
+        "state_variances": filtered.covariances[-1, [0, 2]].tolist(),
         "prices": int((~np.isnan(data.y)).sum()),
         "first_row": data.panel.dates[0].isoformat(),
         "last_row": data.panel.last_date.isoformat(),

@@ -150,7 +150,8 @@ def _surface_calibration(
     carry = math.log(quotes.forwards[longest] / surface.spot) / float(quotes.years[longest])
     names = ("mu", "kappa", "theta", "xi", "rho", "v0")
     order = [1, 2, 3, 4, 0]
-    covariance = np.full((6, 6), np.nan)
+    # Options do not estimate the real-world drift: it is given, without an error of its own.
+    covariance = np.zeros((6, 6))
     covariance[1:, 1:] = inverse[np.ix_(order, order)]
     values = (carry if mu is None else mu, kappa, theta, xi, rho, v0)
     at_bound = np.isclose(x, _LOWER, rtol=1e-6, atol=1e-8) | np.isclose(x, _UPPER, rtol=1e-6)

@@ -80,7 +80,9 @@ def estimate_schwartz_2f(
         step = np.zeros(7)
         step[i] = 1e-6 * max(1.0, abs(point[i]))
         jacobian[:, i] = (_image(point + step, rate) - _image(point - step, rate)) / (2 * step[i])
-    covariance = np.full((9, 9), np.nan)
+    # The rate is given, so its error is zero; the yield's is that of the filter.
+    covariance = np.zeros((9, 9))
+    covariance[8, 8] = smith.parameters["kappa"] ** 2 * smith.diagnostics["state_variances"][0]
     covariance[:7, :7] = jacobian @ smith.covariance @ jacobian.T
     parameters = dict(zip(_NAMES, values.tolist(), strict=True))
     delta = parameters["alpha"] + parameters["kappa"] * smith.start_state["chi"]

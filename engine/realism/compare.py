@@ -1,0 +1,273 @@
+"""A calibrated source against the bars it was calibrated on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import Bars
+from engine.calibration import Calibration
+from engine.calibration.sample import SpotSample, bars_as_of
+from engine.realism.distances import two_sample_distances
+from engine.realism.statistics import path_statistics
+from engine.sources import Source, make_source
+
+__all__ = ["REALISM_COLUMNS", "RealismReport", "compare_with_history"]
+
+Array = NDArray[np.float64]
+
+REALISM_COLUMNS = (
+    "symbol",
+    "timeframe",
+    "as_of",
+    "model",
+    "statistic",
+    "history",
+    "simulated",
+    "simulated_sd",
+    "monte_carlo_error",
+    "percentile",
+    "z_score",
+    "inside",
+    "bars",
+    "paths",
+    "score",
+)
+
+# A statistic counts as reproduced inside the central 95 % of the simulated ones.
+_LEVEL = 0.95
+_PATHS_AT_A_TIME = 25
+
+
+@dataclass(frozen=True, eq=False)
+class RealismReport:
+    """What a source reproduces and what it does not.
+
+    Parameters
+    ----------
+    symbol, timeframe, model : str
+        The series and the source.
+    as_of : datetime.date
+        Last date of the history compared with.
+    rows : tuple of dict
+        One per statistic, without the identifying columns: ``statistic``, ``history`` (its value
+        in the bars), ``simulated`` (mean over paths), ``simulated_sd`` (over paths: the sampling
+        error that one history has), ``monte_carlo_error`` (of the mean), ``percentile`` (share of
+        paths below history), ``z_score`` and ``inside`` (whether history lies in the central
+        95 %).
+    bars, paths : int
+        Length and number of the simulated paths.
+    score : float
+        Share of the statistics that lie inside, 0 to 1.
+    """
+
+    symbol: str
+    timeframe: str
+    model: str
+    as_of: date
+    rows: tuple[dict[str, Any], ...]
+    bars: int
+    paths: int
+    score: float
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Statistics that the source does not reproduce."""
+        return tuple(row["statistic"] for row in self.rows if not row["inside"])
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Rows of the table ``source_realism``, columns `REALISM_COLUMNS`."""
+        shared = {
+            "symbol": self.symbol,
+            "timeframe": self.timeframe,
+            "as_of": self.as_of,
+            "model": self.model,
+            "bars": self.bars,
+            "paths": self.paths,
+            "score": self.score,
+        }
+        return [{name: (shared | row)[name] for name in REALISM_COLUMNS} for row in self.rows]
+
+
+def compare_with_history(
+    calibration: Calibration,
+    bars: Bars,
+    *,
+    seeds: Sequence[int] = range(200),
+    source: Source | None = None,
+    non_positive: Literal["error", "exclude"] | float = "error",
+    overnight: Literal["exclude", "include"] = "exclude",
+    longest: int = 5040,
+) -> RealismReport:
+    """Simulate a calibrated source and compare its paths with the bars.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Of the symbol; bars after its as-of date are not looked at.
+    bars : Bars
+        The history.
+    seeds : sequence of int
+        One path each.
+    source : Source, optional
+        Simulated instead of the one that the calibration makes.
+    non_positive, overnight
+        See `SpotSample.from_bars`.
+    longest : int
+        Only this many of the latest returns are compared.
+
+    Returns
+    -------
+    RealismReport
+        Each path is as long as the history, so the spread of a statistic over paths is the
+        sampling error that a history of this length has under the model.
+
+    Raises
+    ------
+    ValueError
+        If the calibration failed, or there are fewer than 100 returns or 20 seeds.
+
+    Notes
+    -----
+    The two distances are of returns over their deviation in the history. Their ``simulated`` value
+    is between neighbouring paths: what two histories of one and the same model differ by. Their
+    ``history`` value is the mean distance between history and the paths.
+    """
+    if not calibration.ok:
+        raise ValueError(
+            f"calibration of {calibration.model}: found status failed ({calibration.reason}), "
+            "allowed ok"
+        )
+    if len(seeds) < 20:
+        raise ValueError(f"seeds: found {len(seeds)}, allowed >= 20")
+    sample = SpotSample.from_bars(
+        bars,
+        as_of=calibration.as_of,
+        non_positive=non_positive,
+        overnight=overnight,
+        minimum=100,
+    )
+    history = sample.returns[-longest:]
+    start = math.exp(float(sample.start[-len(history)]))
+    model = source if source is not None else _source(calibration, bars)
+    per_year = bars.calendar.bars_per_year
+    observed = path_statistics(history, per_year)
+    simulated: dict[str, list[Array]] = {name: [] for name in observed}
+    scale = float(history.std())
+    to_history: list[tuple[float, float]] = []
+    between: list[tuple[float, float]] = []
+    last: Array | None = None
+    for returns in _simulated(model, seeds, len(history), start, bars):
+        for name, values in path_statistics(returns, per_year).items():
+            simulated[name].append(values)
+        for path in returns / scale:
+            to_history.append(two_sample_distances(history / scale, path))
+            if last is not None:
+                between.append(two_sample_distances(last, path))
+            last = path
+    rows = [
+        _row(name, float(observed[name][0]), np.concatenate(values))
+        for name, values in simulated.items()
+    ]
+    for column, name in enumerate(("kolmogorov_smirnov", "energy_distance")):
+        own = np.array([pair[column] for pair in to_history])
+        reference = np.array([pair[column] for pair in between])
+        rows.append(_distance_row(name, own, reference))
+    return RealismReport(
+        symbol=calibration.symbol,
+        timeframe=calibration.timeframe,
+        model=calibration.model,
+        as_of=calibration.as_of,
+        rows=tuple(rows),
+        bars=len(history),
+        paths=len(seeds),
+        score=sum(row["inside"] for row in rows) / len(rows),
+    )
+
+
+def _source(calibration: Calibration, bars: Bars) -> Source:
+    if calibration.model == "bootstrap":
+        history, _ = bars_as_of(bars, calibration.as_of)
+        return make_source("bootstrap", {}, bars=history, options=calibration.parameters)
+    parameters = dict(calibration.parameters)
+    if calibration.model == "heston":
+        # History started at no particular variance; today's is not its level.
+        parameters["v0"] = parameters["theta"]
+    return make_source(calibration.model, parameters)
+
+
+def _simulated(
+    source: Source, seeds: Sequence[int], steps: int, start: float, bars: Bars
+) -> Iterator[Array]:
+    """Log returns of some paths at a time: nobody needs them all at once."""
+    for begin in range(0, len(seeds), _PATHS_AT_A_TIME):
+        block = source.paths(
+            steps=steps,
+            seeds=list(seeds[begin : begin + _PATHS_AT_A_TIME]),
+            s0=start,
+            dt=bars.calendar.dt,
+            bars="close",
+        )
+        logs = np.log(block.close)
+        yield np.diff(logs, axis=1, prepend=math.log(start))
+
+
+def _row(name: str, history: float, simulated: Array) -> dict[str, Any]:
+    values = simulated[np.isfinite(simulated)]
+    if len(values) < 2 or not math.isfinite(history):
+        return _filled(name, history, math.nan, math.nan, math.nan, math.nan, inside=True)
+    low = float(np.mean(values < history))
+    share = 0.5 * (low + float(np.mean(values <= history)))
+    sd = float(values.std(ddof=1))
+    tail = 0.5 * (1.0 - _LEVEL)
+    return _filled(
+        name,
+        history,
+        float(values.mean()),
+        sd,
+        sd / math.sqrt(len(values)),
+        share,
+        inside=tail <= share <= 1.0 - tail,
+    )
+
+
+def _distance_row(name: str, own: Array, reference: Array) -> dict[str, Any]:
+    """History must lie no farther from the paths than the paths from one another."""
+    share = float(np.mean(reference < own.mean()))
+    sd = float(reference.std(ddof=1))
+    error = float(own.std(ddof=1)) / math.sqrt(len(own))
+    return _filled(
+        name, float(own.mean()), float(reference.mean()), sd, error, share, inside=share <= _LEVEL
+    )
+
+
+def _filled(
+    name: str,
+    history: float,
+    simulated: float,
+    sd: float,
+    error: float,
+    percentile: float,
+    *,
+    inside: bool,
+) -> dict[str, Any]:
+    return {
+        "statistic": name,
+        "history": _defined(history),
+        "simulated": _defined(simulated),
+        "simulated_sd": _defined(sd),
+        "monte_carlo_error": _defined(error),
+        "percentile": _defined(percentile),
+        "z_score": _defined((history - simulated) / sd) if sd > 0.0 else None,
+        "inside": bool(inside),
+    }
+
+
+def _defined(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

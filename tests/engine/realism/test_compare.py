@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.calibration import calibrate, try_calibrate
+from engine.realism import REALISM_COLUMNS, compare_with_history
+
+SEEDS = range(60)
+
+
+def test_gbm_misses_the_tails_that_the_block_bootstrap_keeps(wild):
+    gbm = compare_with_history(calibrate("gbm", wild), wild, seeds=SEEDS)
+    bootstrap = compare_with_history(calibrate("bootstrap", wild, of="absolute"), wild, seeds=SEEDS)
+    for fact in ("kurtosis", "absolute_autocorrelation_1", "energy_distance", "worst_return"):
+        assert fact in gbm.missed
+        assert fact not in bootstrap.missed
+    assert bootstrap.score > gbm.score + 0.3
+
+
+def test_a_model_reproduces_its_own_history(calm):
+    report = compare_with_history(calibrate("gbm", calm), calm, seeds=SEEDS)
+    assert report.score >= 0.85
+
+
+def test_rows_hold_the_monte_carlo_error_of_every_statistic(calm):
+    report = compare_with_history(calibrate("gbm", calm), calm, seeds=SEEDS)
+    rows = report.to_rows()
+    assert [tuple(row) for row in rows] == [REALISM_COLUMNS] * 14
+    for row in rows:
+        assert 0.0 <= row["percentile"] <= 1.0
+        assert row["monte_carlo_error"] > 0.0
+    volatility = next(row for row in rows if row["statistic"] == "volatility")
+    assert volatility["monte_carlo_error"] == pytest.approx(
+        volatility["simulated_sd"] / np.sqrt(60)
+    )
+
+
+def test_bars_after_the_as_of_date_are_not_looked_at(calm):
+    early = calibrate("gbm", calm[:1000])
+    whole = compare_with_history(early, calm, seeds=range(20))
+    part = compare_with_history(early, calm[:1000], seeds=range(20))
+    assert whole.rows == part.rows
+    assert whole.bars == 999
+
+
+def test_a_failed_calibration_or_a_handful_of_seeds_are_refused(calm):
+    with pytest.raises(ValueError, match="found status failed"):
+        compare_with_history(try_calibrate("gbm", calm[:5]), calm)
+    with pytest.raises(ValueError, match="seeds: found 3, allowed >= 20"):
+        compare_with_history(calibrate("gbm", calm), calm, seeds=range(3))

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
+from engine.statistics.distributions import normal_quantile, student_quantile
 from engine.statistics.monte_carlo import Estimate
 
 __all__ = [
@@ -112,7 +112,7 @@ def clustered_quantile(
     low, high = probability - reach, probability + reach
     bottom = float(np.quantile(ordered, low)) if low > 0 else -math.inf
     top = float(np.quantile(ordered, high)) if high < 1 else math.inf
-    z = float(special.ndtri(0.5 + confidence / 2))
+    z = normal_quantile(0.5 + confidence / 2)
     return Estimate(value, (top - bottom) / (2 * z), bottom, top, n)
 
 
@@ -133,7 +133,7 @@ def _estimate(
     if count < 2:
         return Estimate(value, math.nan, math.nan, math.nan, n)
     error = math.sqrt(count / (count - 1) * float((sums**2).sum())) / n
-    reach = float(special.stdtrit(count - 1, 0.5 + confidence / 2)) * error
+    reach = student_quantile(0.5 + confidence / 2, count - 1) * error
     return Estimate(value, error, value - reach, value + reach, n)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+
+from engine.statistics.distributions import normal_quantile, student_quantile
 
 __all__ = [
     "Estimate",
@@ -22,6 +23,11 @@ __all__ = [
     "ratio",
     "standard_deviation",
 ]
+
+
+# Five nodes integrate the Beta density over a cell to far below the Monte Carlo error.
+_NODES, _NODE_WEIGHTS = (0.5 * a for a in np.polynomial.legendre.leggauss(5))
+_NODES = _NODES + 0.5
 
 
 @dataclass(frozen=True)
@@ -247,13 +253,13 @@ def _defined(outcomes: ArrayLike) -> NDArray[np.float64]:
 def _normal(confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence: found {confidence}, allowed above 0 and below 1")
-    return float(special.ndtri(0.5 + confidence / 2))
+    return normal_quantile(0.5 + confidence / 2)
 
 
 def _student(freedom: int, confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence: found {confidence}, allowed above 0 and below 1")
-    return float(special.stdtrit(freedom, 0.5 + confidence / 2))
+    return student_quantile(0.5 + confidence / 2, freedom)
 
 
 def _interpolated(ordered: NDArray[np.float64], probability: float) -> float:
@@ -270,7 +276,11 @@ def _maritz_jarrett(ordered: NDArray[np.float64], probability: float) -> float:
     # Outside eight standard deviations of Beta(k, n - k + 1) the weights vanish.
     spread = 8.0 * math.sqrt(probability * (1 - probability) * n) + 8.0
     low, high = max(0, int(k - spread)), min(n, int(k + spread) + 1)
-    weights = np.diff(special.betainc(k, n - k + 1, np.arange(low, high + 1) / n))
+    # Weight of a cell: its Beta probability, by Gauss and Legendre's rule.
+    points = (np.arange(low, high)[:, None] + _NODES) / n
+    log_scale = math.lgamma(n + 1) - math.lgamma(k) - math.lgamma(n - k + 1)
+    density = np.exp(log_scale + (k - 1) * np.log(points) + (n - k) * np.log1p(-points))
+    weights = density @ _NODE_WEIGHTS
     window = ordered[low:high]
     centre = float((weights * window).sum() / weights.sum())
     return math.sqrt(float((weights * (window - centre) ** 2).sum() / weights.sum()))
@@ -279,11 +289,15 @@ def _maritz_jarrett(ordered: NDArray[np.float64], probability: float) -> float:
 def _order_interval(n: int, probability: float, confidence: float) -> tuple[int, int]:
     """Ranks l, h (from 1; 0 and n + 1 mean infinite) with P(X_(l) <= q < X_(h)) >= confidence."""
     tail = (1.0 - confidence) / 2
-    counts = np.arange(n + 1)
     spread = 10.0 * math.sqrt(n * probability * (1 - probability)) + 10.0
     first, last = max(0, int(n * probability - spread)), min(n, int(n * probability + spread) + 1)
-    counts = counts[first : last + 1]
-    below = special.bdtr(counts, n, probability)  # P(Binomial <= count)
+    # Binomial probabilities by their ratios, from the middle outwards; beyond ten standard
+    # deviations there is nothing to add up.
+    counts = np.arange(first, last + 1)
+    ratios = np.log((n - counts[:-1]) / (counts[:-1] + 1.0) * (probability / (1 - probability)))
+    logs = np.concatenate([[0.0], np.cumsum(ratios)])
+    masses = np.exp(logs - logs.max())
+    below = np.cumsum(masses) / masses.sum()  # P(Binomial <= count)
     # l is the largest rank with P(B <= l - 1) <= tail; h the smallest with P(B >= h) <= tail.
     low = first + int(np.searchsorted(below, tail, side="right"))
     high = first + int(np.searchsorted(below, 1.0 - tail, side="left")) + 1

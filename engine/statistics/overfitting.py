@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+
+from engine.statistics.distributions import normal_probability, normal_quantile
 
 __all__ = [
     "BacktestOverfitting",
@@ -48,7 +49,7 @@ def probabilistic_sharpe_ratio(
     if n < 2:
         raise ValueError(f"n: found {n}, allowed at least 2")
     spread = _sharpe_spread(sharpe, skew, kurtosis)
-    return float(special.ndtr((sharpe - benchmark) * math.sqrt(n - 1) / spread))
+    return normal_probability((sharpe - benchmark) * math.sqrt(n - 1) / spread)
 
 
 def minimum_track_record_length(
@@ -67,7 +68,7 @@ def minimum_track_record_length(
     if sharpe <= benchmark:
         return math.inf
     spread = _sharpe_spread(sharpe, skew, kurtosis)
-    z = float(special.ndtri(confidence))
+    z = normal_quantile(confidence)
     return 1.0 + (spread * z / (sharpe - benchmark)) ** 2
 
 
@@ -96,8 +97,8 @@ def expected_maximum_sharpe(trials: float, variance: float) -> float:
         raise ValueError(f"variance: found {variance}, allowed at least 0")
     if trials == 1:
         return 0.0
-    upper = (1 - np.euler_gamma) * special.ndtri(1 - 1 / trials)
-    lower = np.euler_gamma * special.ndtri(1 - 1 / (trials * math.e))
+    upper = (1 - np.euler_gamma) * normal_quantile(1 - 1 / trials)
+    lower = np.euler_gamma * normal_quantile(1 - 1 / (trials * math.e))
     return float(math.sqrt(variance) * (upper + lower))
 
 

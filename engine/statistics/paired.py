@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
+from engine.statistics.distributions import student_probability, student_quantile
 from engine.statistics.monte_carlo import Estimate, mean
 
 __all__ = ["Difference", "independent_difference", "paired_difference"]
@@ -72,7 +72,7 @@ def independent_difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95)
     if error > 0:
         parts = [v**2 / (e.n - 1) for v, e in zip(variances, (first, second), strict=True)]
         freedom = error**4 / sum(parts)
-    reach = float(special.stdtrit(freedom, 0.5 + confidence / 2)) * error if n > 1 else math.nan
+    reach = student_quantile(0.5 + confidence / 2, freedom) * error if n > 1 else math.nan
     estimate = Estimate(value, error, value - reach, value + reach, n)
     return Difference(estimate, _p_value(estimate, freedom), math.nan)
 
@@ -81,4 +81,4 @@ def _p_value(estimate: Estimate, freedom: float) -> float:
     if not estimate.std_error > 0:
         # Identical pairs: no difference at all, or the same one every time.
         return 1.0 if estimate.value == 0 else (0.0 if estimate.n > 1 else math.nan)
-    return float(2 * special.stdtr(freedom, -abs(estimate.value) / estimate.std_error))
+    return 2 * student_probability(-abs(estimate.value) / estimate.std_error, freedom)

@@ -11,7 +11,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+
+from engine.statistics.distributions import normal_quantile
 
 __all__ = ["conditional_value_at_risk", "value_at_risk"]
 
@@ -62,7 +63,7 @@ def value_at_risk(
         raise ValueError(f"method: found {method!r}, allowed historical, normal, cornish_fisher")
     if len(x) <= ddof:
         return math.nan
-    z = float(special.ndtri(cutoff))
+    z = normal_quantile(cutoff)
     if method == "cornish_fisher":
         z = _cornish_fisher(x, z)
     return float(x.mean()) + z * float(x.std(ddof=ddof))
@@ -113,7 +114,7 @@ def conditional_value_at_risk(
         raise ValueError(f"method: found {method!r}, allowed historical, worst, normal")
     if len(x) <= ddof:
         return math.nan
-    z = float(special.ndtri(cutoff))
+    z = normal_quantile(cutoff)
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     return float(x.mean()) - density / cutoff * float(x.std(ddof=ddof))
 

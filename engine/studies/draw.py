@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scipy import special
-
 from engine.randomness import philox_reference
 from engine.sources import Source
+from engine.statistics.distributions import normal_quantile
 from engine.studies.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class ParameterDraw:
 def _normal(seed: int, index: int, attempt: int) -> float:
     words = philox_reference((index, _STREAM, attempt, 0), (seed & 0xFFFFFFFF, seed >> 32))
     uniform = ((words[0] << 20 | words[1] >> 12) + 0.5) / 2**52
-    return float(special.ndtri(uniform))
+    return normal_quantile(uniform)
 
 
 def _cholesky(matrix: list[list[float]]) -> tuple[tuple[float, ...], ...]:

@@ -272,7 +272,13 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     # Into columns while the chunk is still in the cache.
     first, last = int(chunk.sets[0]), int(chunk.sets[-1]) + 1
     own: Any = slice(first, last) if last - first == len(chunk.sets) else chunk.sets
-    arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
+    if len(chunk.sets) == arrays.status.shape[1]:
+        # The same as below, in one flat pass that is twice as fast.
+        rows = slice(low * len(chunk.sets), high * len(chunk.sets))
+        columns = arrays.metrics.reshape(len(arrays.metrics), -1)
+        columns[:, rows] = metrics.reshape(-1, len(columns)).T
+    else:
+        arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
     arrays.status[low:high, own] = status
     if arrays.equity is not None:
         arrays.equity[low:high, own] = equity

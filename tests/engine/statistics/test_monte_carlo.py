@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import special, stats
 
 from engine.statistics.clustered import (
     clustered_expected_shortfall,
@@ -154,3 +155,21 @@ def test_repeating_every_path_does_not_make_the_error_smaller() -> None:
         once = estimator(x, np.arange(500))
         assert estimator(twice, paths).std_error == pytest.approx(once.std_error, rel=0.02)
     assert mean(twice).std_error < 0.6 * mean(x).std_error
+
+
+@pytest.mark.parametrize(("n", "p"), [(7, 0.5), (25, 0.05), (200, 0.95), (50_000, 0.25)])
+def test_order_intervals_and_weights_are_those_of_the_exact_laws(n: int, p: float) -> None:
+    x = np.sort(normal(4, n))
+    found = quantile(x, p)
+    # Maritz and Jarrett's weights, from the incomplete beta function.
+    k = min(int(n * p) + 1, n)
+    weights = np.diff(special.betainc(k, n - k + 1, np.arange(n + 1) / n))
+    centre = (weights * x).sum()
+    error = math.sqrt((weights * (x - centre) ** 2).sum())
+    assert found.std_error == pytest.approx(error, rel=1e-6)
+    ranks = np.arange(n + 1)
+    below = stats.binom.cdf(ranks, n, p)
+    low = int((below <= 0.025).sum())
+    high = int((below < 0.975).sum()) + 1
+    assert found.low == (x[low - 1] if low else -math.inf)
+    assert found.high == (x[high - 1] if high <= n else math.inf)

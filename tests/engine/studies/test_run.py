@@ -161,7 +161,7 @@ def test_the_shipped_studies_run(name: str, project: Path, market: Any, tmp_path
     [
         ("model: gbm", "model: gmb", "source.model: found 'gmb', allowed bootstrap"),
         ("SP500", "DAX", "source.symbol: found 'DAX'"),
-        ("name: sma_crossover\n", "name: sma\n", "strategy.name: found 'sma', allowed buy_and_h"),
+        ("name: sma_crossover\n", "name: sma\n", "strategy.name: found 'sma', allowed b"),
         ("slow:", "slov:", "strategy.parameters.slov: found an unknown parameter, allowed fast"),
         ("[5, 10, 20]", "[5, 1]", "strategy.parameters.fast: found 1, allowed a whole number >= 2"),
         ("cash:", "cahs:", "execution.cahs: found unknown key (did you mean 'cash'?)"),

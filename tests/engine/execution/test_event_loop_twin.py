@@ -1,0 +1,396 @@
+"""The compiled event loop against a second one, written for reading, in plain Python.
+
+The twin keeps orders and lots as objects and works a bar by the documented sequence. Random
+streams of orders on random bars must give the same trades, equity and counts, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.bars import BAR_FIELDS
+from engine.execution import Execution
+from engine.execution.layout import EVENT_NAMES, MARGIN_CALLS, ORDER_ROWS, TRADE_ROWS
+from engine.strategies import Strategy, prepare_strategy
+
+SCRIPT_FIELDS = ("action", "units", "limit", "stop", "take", "loss", "tif")
+FIELDS = BAR_FIELDS + SCRIPT_FIELDS
+BARS = 60
+NAN = math.nan
+
+
+class Script(Strategy):
+    """Does at each bar what the bar says."""
+
+    name = "script"
+
+    def on_bar(self, bar, order):
+        units, take, loss = bar.units, bar.take, bar.loss
+        if bar.action == 1.0:
+            order.market(units, take_profit=take, stop_loss=loss)
+        elif bar.action == 2.0:
+            order.limit(units, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif)
+        elif bar.action == 3.0:
+            order.stop(units, bar.stop, take_profit=take, stop_loss=loss, tif=bar.tif)
+        elif bar.action == 4.0:
+            order.stop_limit(
+                units, bar.stop, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif
+            )
+        elif bar.action == 5.0:
+            order.close()
+        elif bar.action == 6.0:
+            order.cancel_all()
+        elif bar.action == 7.0:
+            order.target(units)
+
+
+@dataclass
+class Order:
+    number: int
+    kind: str
+    units: float
+    limit: float = NAN
+    stop: float = NAN
+    take: float = NAN
+    loss: float = NAN
+    last_bar: float = math.inf
+    target: bool = False
+    parent: int = 0
+    born: str = ""  # how its entry filled inside this very bar
+    immediate: bool = False
+    forced: bool = False
+
+
+@dataclass
+class Lot:
+    units: float
+    price: float
+    bar: int
+    fee: float
+    order: int
+
+
+@dataclass
+class Twin:
+    bars: np.ndarray  # (fields, bars)
+    settings: Execution
+    cash: float = 0.0
+    lots: list[Lot] = field(default_factory=list)
+    book: list[Order] = field(default_factory=list)
+    trades: list[tuple[float, ...]] = field(default_factory=list)
+    events: list[tuple[int, int, str]] = field(default_factory=list)
+    numbers: int = 0
+    margin_calls: int = 0
+
+    # --- the account ---------------------------------------------------------------------
+
+    @property
+    def held(self) -> float:
+        return sum((lot.units for lot in self.lots), 0.0)
+
+    def equity(self, price: float) -> float:
+        held = self.held
+        return self.cash + held * self.settings.instrument.multiplier * price if held else self.cash
+
+    def fee(self, units: float, price: float, maker: bool) -> float:
+        terms = self.settings.commission
+        rate = terms.rate if terms.maker_rate is None or not maker else terms.maker_rate
+        cost = abs(units) * abs(price) * self.settings.instrument.multiplier * rate
+        cost += abs(units) * terms.per_unit + terms.fixed
+        return max(cost, terms.minimum)
+
+    def slipped(self, units: float, price: float) -> float:
+        side = 1.0 if units > 0 else -1.0
+        slip = self.settings.slippage
+        moved = price * (1.0 + side * (slip.bps * 1e-4))
+        return moved + side * slip.ticks * self.settings.instrument.tick_size
+
+    # --- a bar -----------------------------------------------------------------------------
+
+    def run(self) -> np.ndarray:
+        self.cash = self.settings.cash
+        curve = np.empty(self.bars.shape[1])
+        for t in range(self.bars.shape[1]):
+            self.finance(t)
+            self.at_open(t)
+            self.inside(t, "stop")
+            self.inside(t, "limit")
+            self.inside(t, "born")
+            for order in list(self.book):
+                order.born = ""
+                if order.last_bar <= t:
+                    self.leave(order, t, "expired")
+            self.margin(t)
+            self.decide(t)
+            curve[t] = self.equity(self.bars[3, t])
+        return curve
+
+    def finance(self, t: int) -> None:
+        charge = 0.0
+        if self.cash < 0.0 and self.held:
+            charge -= self.cash * (self.settings.margin_interest / 252.0)
+        if self.held < 0.0:
+            value = self.held * self.bars[3, t - 1] * self.settings.instrument.multiplier
+            charge += abs(value) * (self.settings.instrument.borrow_rate / 252.0)
+        self.cash -= charge
+
+    def at_open(self, t: int) -> None:
+        for order in list(self.book):
+            if order not in self.book:
+                continue
+            price = self.bars[0, t]
+            buys = order.units > 0
+            if order.kind in ("stop", "stop_limit"):
+                if price < order.stop if buys else price > order.stop:
+                    continue
+                if order.kind == "stop_limit":
+                    order.kind = "limit"
+            if order.kind == "limit" and (price > order.limit if buys else price < order.limit):
+                continue
+            self.fill(order, price, t, "open")
+        # Children of what filled at the open may already lie beyond it.
+        for order in [item for item in self.book if item.parent and not item.born]:
+            price = self.bars[0, t]
+            buys = order.units > 0
+            level = order.stop if order.kind == "stop" else order.limit
+            if (order in self.book and (price >= level) == (buys == (order.kind == "stop"))) or (
+                order in self.book and price == level
+            ):
+                self.fill(order, price, t, "open")
+
+    def inside(self, t: int, phase: str) -> None:
+        number = 0
+        while True:
+            later = [order for order in self.book if order.number > number]
+            if not later:
+                return
+            order = later[0]
+            number = order.number
+            if order.immediate:
+                continue
+            price = self.touched(order, t, phase)
+            if price is not None:
+                self.fill(order, price, t, "limit" if phase == "limit" else "stop")
+
+    def touched(self, order: Order, t: int, phase: str) -> float | None:
+        high, low = self.bars[1, t], self.bars[2, t]
+        buys = order.units > 0
+        if phase == "limit":
+            if order.kind != "limit" or order.born == "limit":
+                return None
+            return order.limit if (low <= order.limit if buys else high >= order.limit) else None
+        if order.kind not in ("stop", "stop_limit"):
+            return None
+        if (order.born == "limit") != (phase == "born"):
+            return None
+        if high < order.stop if buys else low > order.stop:
+            return None
+        if order.kind == "stop":
+            return order.stop
+        order.kind = "limit"
+        if order.stop <= order.limit if buys else order.stop >= order.limit:
+            return order.stop
+        order.born = "limit"  # rests as a limit from the next bar on
+        return None
+
+    def margin(self, t: int) -> None:
+        if not self.lots:
+            return
+        terms = self.settings.instrument
+        held = self.held
+        watched = held < 0 or terms.maintenance_margin > 0 or self.cash < 0
+        close = self.bars[3, t]
+        needed = abs(held) * (terms.maintenance_margin * (abs(close) * terms.multiplier))
+        equity = self.equity(close)
+        if not watched or (equity >= needed and equity > 0.0):
+            return
+        self.margin_calls += 1
+        for order in list(self.book):
+            self.leave(order, t, "cancelled")
+        self.add("market", 0.0, target=True, forced=True)
+
+    # --- orders ------------------------------------------------------------------------------
+
+    def decide(self, t: int) -> None:
+        action, units, limit, stop, take, loss, tif = self.bars[5:, t]
+        until = t + 1 if tif == -1 else (t + 1 if tif == 0 else t + tif)
+        exits = {"take": take, "loss": loss}
+        timed = {"last_bar": until, "immediate": tif == -1, **exits}
+        if action == 1:
+            self.add("market", units, **exits)
+        elif action == 2:
+            self.add("limit", units, limit=limit, **timed)
+        elif action == 3:
+            self.add("stop", units, stop=stop, **timed)
+        elif action == 4:
+            self.add("stop_limit", units, limit=limit, stop=stop, **timed)
+        elif action == 5:
+            self.add("market", 0.0, target=True)
+        elif action == 6:
+            for order in list(self.book):
+                self.leave(order, t, "cancelled")
+        elif action == 7:
+            self.add("market", units, target=True)
+
+    def add(self, kind: str, units: float, **more: float) -> None:
+        self.numbers += 1
+        self.book.append(Order(self.numbers, kind, units, **more))
+
+    def leave(self, order: Order, t: int, event: str) -> None:
+        self.events.append((t, order.number, event))
+        self.book.remove(order)
+
+    def fill(self, order: Order, reference: float, t: int, moment: str) -> None:
+        wanted = order.units - self.held if order.target else order.units
+        if order.target and order.units == 0.0:
+            wanted = -self.held
+        lot = self.settings.instrument.lot_size
+        units = wanted
+        if lot and not order.parent:
+            units = math.copysign(math.floor(abs(wanted) / lot) * lot, wanted)
+        price = reference
+        if order.kind != "limit":
+            price = self.slipped(units, reference)
+        fee = self.fee(units, price, order.kind == "limit" and moment == "limit")
+        if units == 0.0 and order.target and (order.units == 0.0 or self.held != 0.0):
+            self.leave(order, t, "cancelled")
+            return
+        reason = self.objection(order, units, price, reference, fee)
+        if reason:
+            self.leave(order, t, f"rejected: {reason}")
+            return
+        self.leave(order, t, "filled")
+        opened = self.book_fill(order, units, price, fee, t)
+        born = {"open": "", "stop": "stop", "limit": "limit"}[moment]
+        if opened and order.loss == order.loss:
+            self.add("stop", -opened, stop=order.loss, parent=order.number, born=born)
+        if opened and order.take == order.take:
+            self.add("limit", -opened, limit=order.take, parent=order.number, born=born)
+
+    def objection(
+        self, order: Order, units: float, price: float, reference: float, fee: float
+    ) -> str:
+        held, terms = self.held, self.settings.instrument
+        after = held + units
+        equity = self.equity(reference)
+        if order.forced:
+            return ""
+        if units == 0.0:
+            return "size_below_lot" if order.units else "invalid"
+        if abs(after) <= abs(held) and after * held >= 0:
+            return ""
+        if equity <= 0:
+            return "halted"
+        if after < 0 and not terms.shortable:
+            return "not_shortable"
+        if self.settings.position_limit and abs(after) > self.settings.position_limit:
+            return "position_limit"
+        each = terms.initial_margin * abs(reference) * terms.multiplier
+        cost = abs(units) * abs(price - reference) * terms.multiplier + fee
+        return "buying_power" if abs(after) * each > (equity - cost) * (1.0 + 1e-12) else ""
+
+    def book_fill(self, order: Order, units: float, price: float, fee: float, t: int) -> float:
+        multiplier = self.settings.instrument.multiplier
+        self.cash -= units * price * multiplier + fee
+        each, left = fee / abs(units), units
+        while self.lots and left:
+            mine = [lot for lot in self.lots if order.parent and lot.order == order.parent]
+            lot = (mine or self.lots)[0]
+            if lot.units * left > 0:
+                break
+            closed = -left if abs(left) < abs(lot.units) else lot.units
+            paid = abs(closed) * (lot.fee + each)
+            pnl = closed * multiplier * (price - lot.price) - paid
+            self.trades.append((closed, lot.bar, lot.price, t, price, pnl, paid))
+            left += closed
+            lot.units -= closed
+            children = [item for item in self.book if item.parent == lot.order]
+            for child in children:
+                child.units = -lot.units
+                if lot.units == 0.0:
+                    self.leave(child, t, "cancelled")
+            self.lots = [item for item in self.lots if item.units]
+        if left:
+            self.lots.append(Lot(left, price, t, each, order.number))
+        return left
+
+
+# Whole numbers of units: sums of them are exact in any order, so the twin may sum its lots.
+SETTINGS = (
+    Execution(cash=50_000.0, commission={"rate": 0.001}, slippage={"bps": 2.0}),
+    Execution(
+        cash=20_000.0,
+        commission={"per_unit": 0.5, "fixed": 1.0, "minimum": 5.0},
+        slippage={"ticks": 2.0},
+        instrument={"initial_margin": 0.25, "maintenance_margin": 0.2, "borrow_rate": 0.05},
+        margin_interest=0.08,
+    ),
+    Execution(
+        cash=30_000.0,
+        commission={"rate": 0.002, "maker_rate": -0.0005},
+        instrument={"shortable": False, "lot_size": 5.0, "multiplier": 2.0},
+        position_limit=80.0,
+    ),
+)
+
+
+def random_script(seed: int) -> np.ndarray:
+    """Bars around 100 with gaps, and what to do at each."""
+    rng = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, BARS)))
+    opens = np.concatenate([[100.0], close[:-1]]) * np.exp(rng.normal(0.0, 0.01, BARS))
+    high = np.maximum(opens, close) * np.exp(np.abs(rng.normal(0.0, 0.01, BARS)))
+    low = np.minimum(opens, close) * np.exp(-np.abs(rng.normal(0.0, 0.01, BARS)))
+    side = rng.choice([-1.0, 1.0], BARS)
+    near = lambda scale: close * np.exp(rng.normal(0.0, scale, BARS))  # noqa: E731
+    exits = np.where(rng.random(BARS) < 0.5, 1.0, NAN)
+    return np.array(
+        [
+            opens,
+            high,
+            low,
+            close,
+            np.full(BARS, 1e6),
+            rng.choice(8, BARS, p=[0.3, 0.15, 0.2, 0.13, 0.1, 0.04, 0.03, 0.05]),
+            side * rng.integers(1, 60, BARS) * 5.0,
+            near(0.02),
+            near(0.02),
+            np.where(rng.random(BARS) < 0.7, exits, NAN) * close * (1.0 + side * 0.03),
+            np.where(rng.random(BARS) < 0.7, exits, NAN) * close * (1.0 - side * 0.02),
+            rng.choice([-1.0, 0.0, 1.0, 3.0, math.inf], BARS),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def engines():
+    shape = {"symbols": ("X",), "fields": FIELDS, "steps": BARS, "bars_per_year": 252.0}
+    return [prepare_strategy(Script, item, record_trades=True, **shape) for item in SETTINGS]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31), choice=st.integers(0, len(SETTINGS) - 1))
+def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, seed: int, choice: int) -> None:
+    script = random_script(seed)
+    engine = engines[choice]
+    scratch = engine.scratch(record_orders=True)
+    metrics = np.empty((1, 1, len(engine.metric_names)))
+    status = np.empty((1, 1), dtype=np.int8)
+    engine.run(np.ascontiguousarray(script[None, None]), np.empty((1, 0)), metrics, status, scratch)
+    twin = Twin(script, SETTINGS[choice])
+    curve = twin.run()
+    state = scratch.simulation
+    log = state.events[: state.counts[ORDER_ROWS]]
+    events = [(int(row[0]), int(row[1]), EVENT_NAMES[int(row[4])]) for row in log]
+    assert events == twin.events
+    trades = state.trades[: state.counts[TRADE_ROWS]]
+    assert [tuple(row) for row in trades[:, 1:8]] == twin.trades
+    assert state.counts[MARGIN_CALLS] == twin.margin_calls
+    assert status[0, 0] == 0
+    np.testing.assert_array_equal(state.curve, curve)

@@ -26,7 +26,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from engine.compiled.source_hash import source_hash
+from engine.compiled.source_hash import modules_of, source_hash
 
 __all__ = ["SourceHashCache", "cache_folder"]
 
@@ -77,7 +77,8 @@ class SourceHashCache(_Cache):
     def _base_key(self) -> str:
         versions = (sys.version_info[:2], numba.__version__, llvmlite.__version__)
         flags = (config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.BOUNDSCHECK)
-        return f"{source_hash(self._function)}|{self._options}|{versions}|{flags}"
+        modules = modules_of(self._function)
+        return f"{source_hash(self._function)}|{modules}|{self._options}|{versions}|{flags}"
 
     def _path(self, signature: Any, target_context: Any) -> Path:
         target = target_context.codegen().magic_tuple()

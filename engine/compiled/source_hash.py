@@ -8,6 +8,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.types import Type
 from numba.extending import _Intrinsic
 
-__all__ = ["source_hash"]
+__all__ = ["modules_of", "source_hash"]
 
 # Their behaviour is named by their version, which the kernel cache adds to its key.
 _FOREIGN = ("numba", "numpy", "llvmlite", "scipy", "math", "builtins", "typing", "operator")
@@ -42,28 +43,45 @@ def source_hash(function: Callable[..., Any]) -> str:
     str
         64 hexadecimal digits. They depend on the Python minor version, whose bytecode they hash.
     """
+    return _walk(function)[0]
+
+
+def modules_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Modules of a function and all it calls: machine code refers to them by name."""
+    return tuple(sorted(_walk(function)[1].modules))
+
+
+@dataclass
+class _Walk:
+    """What was met, by identity, and the modules it came from."""
+
+    order: dict[int, int] = field(default_factory=dict)
+    modules: set[str] = field(default_factory=set)
+
+
+def _walk(function: Callable[..., Any]) -> tuple[str, _Walk]:
     digest = hashlib.sha256()
-    seen: dict[int, int] = {}
+    seen = _Walk()
     for token in _tokens(function, seen):
         digest.update(token.encode())
         digest.update(b"\0")
-    return digest.hexdigest()
+    return digest.hexdigest(), seen
 
 
-def _tokens(value: Any, seen: dict[int, int]) -> Iterator[str]:
+def _tokens(value: Any, seen: _Walk) -> Iterator[str]:
     """Describe `value` without addresses; what was met before is named by its order."""
     if value is None or isinstance(value, bool | int | float | complex | str | bytes):
         yield f"{type(value).__name__}:{value!r}"
     elif isinstance(value, np.generic | np.dtype | Type | range | type(Ellipsis)):
         yield f"{type(value).__name__}:{value!s}"
-    elif id(value) in seen:
-        yield f"seen:{seen[id(value)]}"
+    elif id(value) in seen.order:
+        yield f"seen:{seen.order[id(value)]}"
     else:
-        seen[id(value)] = len(seen)
+        seen.order[id(value)] = len(seen.order)
         yield from _compound_tokens(value, seen)
 
 
-def _compound_tokens(value: Any, seen: dict[int, int]) -> Iterator[str]:
+def _compound_tokens(value: Any, seen: _Walk) -> Iterator[str]:
     if isinstance(value, Dispatcher):
         yield f"compiled:{sorted((k, str(v)) for k, v in value.targetoptions.items())}"
         yield from _tokens(value.py_func, seen)
@@ -102,10 +120,11 @@ def _compound_tokens(value: Any, seen: dict[int, int]) -> Iterator[str]:
             yield repr(value)
 
 
-def _function_tokens(function: types.FunctionType, seen: dict[int, int]) -> Iterator[str]:
+def _function_tokens(function: types.FunctionType, seen: _Walk) -> Iterator[str]:
     yield f"function:{function.__qualname__}"
     if _is_foreign(function.__module__):
         return
+    seen.modules.add(str(function.__module__))
     yield from _tokens(function.__defaults__, seen)
     yield from _tokens(function.__kwdefaults__, seen)
     yield from _code_tokens(function.__code__, function.__globals__, seen)
@@ -119,9 +138,7 @@ def _function_tokens(function: types.FunctionType, seen: dict[int, int]) -> Iter
             yield from _tokens(content, seen)
 
 
-def _code_tokens(
-    code: types.CodeType, namespace: dict[str, Any], seen: dict[int, int]
-) -> Iterator[str]:
+def _code_tokens(code: types.CodeType, namespace: dict[str, Any], seen: _Walk) -> Iterator[str]:
     yield code.co_code.hex()
     yield repr((code.co_names, code.co_varnames, code.co_argcount, code.co_kwonlyargcount))
     for constant in _without_docstring(code):
@@ -149,8 +166,8 @@ def _without_docstring(code: types.CodeType) -> tuple[Any, ...]:
     return constants[1:] if documented else constants
 
 
-def _class_tokens(cls: type, seen: dict[int, int]) -> Iterator[str]:
-    yield f"class:{cls.__module__}.{cls.__qualname__}:{getattr(cls, '_fields', '')}"
+def _class_tokens(cls: type, seen: _Walk) -> Iterator[str]:
+    yield f"class:{cls.__qualname__}:{getattr(cls, '_fields', '')}"
     if _is_foreign(cls.__module__):
         return
     for name, member in vars(cls).items():

@@ -68,3 +68,33 @@ def test_a_closure_is_loaded_by_the_second_process_and_never_stale(run, tmp_path
     assert run() == (20.5, 1), "the first version is still there"
     assert len(list((tmp_path / "kernels").rglob("*.kernel"))) == 3
     assert not list((tmp_path / "kernels").rglob("*.tmp"))
+
+
+def test_the_same_code_in_another_module_is_compiled_for_itself(tmp_path, project):
+    """Machine code names the modules of its callees, which another process may not have."""
+    script = """
+import importlib
+from engine.compiled import kernel
+module = importlib.import_module("{name}")
+def bound(x):
+    return module_step(x)
+module_step = module.step
+bound = kernel(bound)
+print(bound(1.0), sum(bound.stats.cache_hits.values()))
+"""
+    environment = dict(
+        os.environ,
+        NUMBA_CACHE_DIR=str(tmp_path / "kernels"),
+        PYTHONPATH=f"{project}{os.pathsep}{tmp_path}",
+    )
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.py").write_text(CALLEE.format(shift=1.0))
+        run = subprocess.run(
+            [sys.executable, "-c", script.format(name=name)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert run.stdout.split() == ["2.0", "0"]
+        (tmp_path / f"{name}.py").unlink()

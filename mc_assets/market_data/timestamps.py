@@ -62,7 +62,8 @@ def detect_format(column: pl.Series) -> str | None:
     numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?", cell)]
     if 2 * len(numbers) > len(head):
         return _integer_format(float(numbers[0]))
-    day_first = _day_first(cells)
+    ambiguous = any(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d", cell) for cell in head)
+    day_first = ambiguous and _day_first(cells)
     formats = Counter(form for cell in head if (form := _format_of(cell, day_first)))
     return formats.most_common(1)[0][0] if formats else None
 

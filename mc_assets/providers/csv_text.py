@@ -115,26 +115,29 @@ def _fast(data: bytes, delimiter: str, header: Header) -> pl.DataFrame | None:
     start = 0
     for _ in range(header.first_row - 1):
         start = data.find(b"\n", start) + 1
-    body = memoryview(data)[start:].tobytes() if start else data
-    if b'"' in body or b"\n\n" in body or body.startswith((b"\n", b"#")) or b"\n#" in body:
+    if data.find(b'"', start) >= 0:
         return None
-    if not body.strip():
+    if not data[start : start + 4096].strip():
         return _empty(header)
     try:
         frame = pl.read_csv(
-            body,
+            data,
             separator=delimiter,
             infer_schema=False,
             has_header=False,
+            skip_lines=header.first_row - 1,
             quote_char=None,
         )
     except pl.exceptions.PolarsError:
         return None
-    if frame.width != len(header.names):
+    first = frame.to_series(0)
+    # A blank line comes as nulls, a comment as a first cell: neither is a row.
+    if frame.width != len(header.names) or first.has_nulls() or first.str.starts_with("#").any():
         return None
     frame.columns = header.names
-    first = header.first_row
-    return frame.with_columns(pl.int_range(first, pl.len() + first, dtype=pl.Int32).alias("_line"))
+    return frame.with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int32).alias("_line") + header.first_row
+    )
 
 
 def _careful(data: bytes, delimiter: str, header: Header) -> pl.DataFrame:

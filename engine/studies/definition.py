@@ -173,8 +173,8 @@ class StudyDefinition(_Definition):
     execution: dict[str, Any] = Field(
         default_factory=dict, description="Cash, costs, fills, instrument and sizing."
     )
-    seeds: str | list[Any] | SeedRange = Field(
-        description="A file of `seeds/`, a list of whole numbers, or {count, start}."
+    seeds: str | Annotated[int, Field(gt=0, le=100_000_000)] | list[Any] | SeedRange = Field(
+        description="A file of `seeds/`, a list of numbers, a count (from 0), or {count, start}."
     )
     paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
     record: RecordDefinition = Field(default_factory=lambda: RecordDefinition.model_validate({}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ConfigurationError", "StorageError", "StudyFailed", "StudyInterrupted"]
+__all__ = ["ConfigurationError", "StorageError", "StudyFailed", "StudyInterrupted", "failure_text"]
 
 
 class ConfigurationError(ValueError):
@@ -41,6 +41,14 @@ class StorageError(OSError):
 
 class StudyFailed(RuntimeError):
     """More simulations failed than the study allows; everything that succeeded is kept."""
+
+
+def failure_text(study: str, failed: int, rows: int, allowance: float, error: str | None) -> str:
+    """Say how many simulations of a study failed, and the first error."""
+    return (
+        f"study {study}: {failed:,} of {rows:,} simulations failed, allowed {allowance:.1%}; "
+        f"the first error: {error}; what succeeded is kept"
+    )
 
 
 class StudyInterrupted(KeyboardInterrupt):

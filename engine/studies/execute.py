@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from engine.compiled.version import ENGINE_VERSION
-from engine.studies.errors import StudyFailed
+from engine.studies.errors import StudyFailed, failure_text
 from engine.studies.frames import SCHEMA_VERSION
 from engine.studies.job import BLOCKS, Job, block_parts, job_parts
 from engine.studies.market_data import MarketData
@@ -66,7 +66,8 @@ def execute_block(
         if fresh:
             store.discard_parts(parts)
         report = run_parts(parts, store, workers=workers, progress=progress)
-    check_failures(job, report)
+    # One failure weighs much in a small block; the study is judged as a whole.
+    check_failures(job, report, of=job.simulations)
     return report, job.fingerprint
 
 
@@ -93,6 +94,7 @@ def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
         "steps": job.steps,
         "exchange": job.calendar.exchange,
         "timeframe": job.calendar.timeframe,
+        "failure_allowance": job.failure_allowance,
         "equity_samples": job.equity_samples,
         "record_trades": job.record_trades,
         "until": job.until,
@@ -103,13 +105,17 @@ def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
     }
 
 
-def check_failures(job: Job, report: RunReport) -> None:
-    """Raise if more simulations failed than the study allows."""
-    if report.rows and report.failed > job.failure_allowance * report.rows:
+def check_failures(job: Job, report: RunReport, *, of: int | None = None) -> None:
+    """Raise if more simulations failed than the study allows of its rows, or of `of` rows."""
+    if report.failed > job.failure_allowance * (of or report.rows):
         raise StudyFailed(
-            f"study {job.study}: {report.failed:,} of {report.rows:,} simulations failed, "
-            f"allowed {job.failure_allowance:.1%}; the first error: {report.first_error}; "
-            "what succeeded is kept"
+            failure_text(
+                job.study,
+                report.failed,
+                report.rows,
+                job.failure_allowance,
+                report.first_error,
+            )
         )
 
 

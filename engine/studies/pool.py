@@ -99,6 +99,8 @@ class PartPool:
     ) -> None:
         self.prepared: Prepared = prepare_job(parts[0].job)
         self.stop = threading.Event()
+        self.finished = threading.Event()
+        self._running = 0
         self.write_seconds = 0.0
         self._store = store
         self._on_chunk = on_chunk
@@ -111,15 +113,11 @@ class PartPool:
         self._simulation_ns = _SIMULATION_NS
         self._error: BaseException | None = None
 
-    def start(self, workers: int) -> list[threading.Thread]:
-        """Start worker threads and return them."""
-        threads = [
-            threading.Thread(target=self.work, name=f"study-{number}", daemon=True)
-            for number in range(workers)
-        ]
-        for thread in threads:
-            thread.start()
-        return threads
+    def start(self, workers: int) -> None:
+        """Start worker threads; `finished` is set when the last of them ends."""
+        self._running = workers
+        for number in range(workers):
+            threading.Thread(target=self._thread, name=f"study-{number}", daemon=True).start()
 
     def work(self) -> None:
         """Simulate chunks until there are none left or `stop` is set."""
@@ -135,6 +133,16 @@ class PartPool:
             with self._lock:
                 self._error = self._error or error
             self.stop.set()
+
+    def _thread(self) -> None:
+        try:
+            self.work()
+        finally:
+            with self._lock:
+                self._running -= 1
+                last = self._running == 0
+            if last:
+                self.finished.set()
 
     def raise_first(self) -> None:
         """Raise the first error that stopped a worker, if any."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.calibration import Calibration
+from engine.compiled import source_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.execution import Execution
 from engine.sources import Source, get_source, load_user_sources, make_source, source_names
-from engine.strategies import Strategy, get_strategy, strategy_names
+from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.studies.constraint import ConstraintLike
 from engine.studies.definition import SourceDefinition
 from engine.studies.draw import ParameterDraw
@@ -78,11 +79,7 @@ def resolve_strategy(strategy: str | type[Strategy], file: Path | None = None) -
     if not isinstance(strategy, str):
         return strategy
     if file is not None:
-        if not file.exists():
-            raise ConfigurationError("strategy.file", f"no file {file}", "a Python file or folder")
-        from engine.strategies import load_user_strategies
-
-        load_user_strategies(file)
+        _load("strategy.file", file, load_user_strategies)
     if strategy not in strategy_names():
         raise ConfigurationError("strategy.name", repr(strategy), ", ".join(strategy_names()))
     found: type[Strategy] = get_strategy(strategy)
@@ -117,9 +114,7 @@ def resolve_source(
     """
     if definition.file is not None:
         file = (folder or Path()) / definition.file
-        if not file.exists():
-            raise ConfigurationError("source.file", f"no file {file}", "a Python file or folder")
-        load_user_sources(file)
+        _load("source.file", file, load_user_sources)
     if definition.model not in source_names():
         raise ConfigurationError("source.model", repr(definition.model), ", ".join(source_names()))
     bars = _bars(definition, market_data)
@@ -248,6 +243,10 @@ def _deciding(job: Job) -> dict[str, Any]:
 def _deciding_paths(job: Job) -> dict[str, Any]:
     """Return everything that decides which path a seed and a source's parameters make."""
     source = job.sources[0].fingerprint()
+    kind = type(job.sources[0])
+    if not kind.__module__.startswith("engine."):
+        # Our own sources state their version; a user's is what its code says today.
+        source["code"] = source_hash(kind)
     for name in job.space.names:
         # The first set's value of a swept parameter says nothing about the others.
         if name.startswith(MODEL_PREFIX):
@@ -343,6 +342,18 @@ def _make(
         return make_source(definition.model, parameters, bars=one, options=definition.options)
     except (TypeError, ValueError) as error:
         raise _source_error(error) from None
+
+
+def _load(field: str, file: Path, load: Callable[[Path], object]) -> None:
+    """Import a user's file, whatever is wrong with it."""
+    if not file.exists():
+        raise ConfigurationError(field, f"no file {file}", "a Python file or folder")
+    try:
+        load(file)
+    except Exception as error:
+        raise ConfigurationError(
+            field, f"{file}, which fails with {type(error).__name__}: {error}", "a file that loads"
+        ) from error
 
 
 def _source_error(error: Exception) -> ConfigurationError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from engine.studies.errors import ConfigurationError
+from engine.studies.errors import ConfigurationError, StudyFailed, failure_text
 from engine.studies.statistics import statistics_by, study_statistics
 from engine.studies.store import Manifest
 
@@ -94,6 +94,38 @@ class Results:
         if self.manifests is None:
             return 0
         return int(self.summary["simulations"]) - sum(m.rows for m in self.manifests)
+
+    def check_failures(self) -> None:
+        """Raise if more simulations failed than the study allows.
+
+        Raises
+        ------
+        StudyFailed
+            With the first error; rows stay as they are.
+        """
+        failures = self.failures
+        rows, allowance = len(self), float(self.summary["failure_allowance"])
+        if len(failures) > allowance * rows:
+            error = str(failures["error"][0])
+            raise StudyFailed(failure_text(self.name, len(failures), rows, allowance, error))
+
+    def sql(self, query: str) -> pl.DataFrame:
+        """Answer an SQL query over the tables ``results``, ``equity`` and ``trades``.
+
+        Raises
+        ------
+        ConfigurationError
+            If the query cannot be read.
+        """
+        tables = {"results": self.lazy, "equity": self.equity_lazy, "trades": self.trades_lazy}
+        present = {name: lazy for name, lazy in tables.items() if lazy is not None}
+        try:
+            return pl.SQLContext(present).execute(query, eager=True)
+        except pl.exceptions.PolarsError as error:
+            text = str(error).splitlines()[0]
+            raise ConfigurationError(
+                "query", f"{query!r} ({text})", f"SQL over {', '.join(present)}"
+            ) from None
 
     def __len__(self) -> int:
         return int(self.lazy.select(pl.len()).collect().item())

@@ -150,25 +150,22 @@ def _drive(
 ) -> bool:
     """Run the pool to its end; True if it was stopped because everything fails."""
     hopeless = False
-    threads = pool.start(workers)
+    pool.start(workers)
     try:
-        while any(thread.is_alive() for thread in threads):
-            for thread in threads:
-                thread.join(_REPORT_SECONDS / len(threads))
+        # An event, not Thread.join: a join that Ctrl-C interrupts takes the thread for ended.
+        while not pool.finished.wait(_REPORT_SECONDS):
             report()
             if count.done >= _HOPELESS and count.failed == count.done and allowance < 1:
                 hopeless = True
                 pool.stop.set()
     except KeyboardInterrupt:
         pool.stop.set()
-        for thread in threads:
-            thread.join()
+        pool.finished.wait()
         raise StudyInterrupted(
             f"stopped after {count.done:,} simulations; finished parts are kept, "
             "run the study again to go on from them"
         ) from None
     finally:
         pool.stop.set()
-        for thread in threads:
-            thread.join()
+        pool.finished.wait()
     return hopeless

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.strategies import StrategyError
 from engine.studies.job import Job, PartSpec
 from engine.studies.prepared import Prepared
 
@@ -233,6 +234,9 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     """
     try:
         _run(chunk, worker)
+    except StrategyError:
+        # It cannot be compiled: no simulation of the study can run.
+        raise
     except Exception as error:
         if chunk.paths[1] - chunk.paths[0] > 1:
             for path in range(*chunk.paths):

@@ -23,6 +23,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -38,6 +39,9 @@ from engine.studies.job import Job, PartSpec
 __all__ = ["Manifest", "MemoryStore", "ParquetStore", "write_json", "write_parquet"]
 
 log = logging.getLogger(__name__)
+
+# Nobody writes a part for as long.
+_STALE_SECONDS = 3600.0
 
 TABLES = ("results", "equity", "trades")
 
@@ -96,6 +100,7 @@ class ParquetStore:
         folder = self.folder("results", job.study, job.fingerprint)
         with _clear_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            _sweep(folder)
             write_json(folder / "study.json", summary)
             write_json(folder.parent / "current.json", {"fingerprint": job.fingerprint})
 
@@ -243,6 +248,16 @@ def _problem(file: Path, entry: dict[str, Any]) -> str | None:
     except FileNotFoundError:
         return "is missing"
     return None if digest == entry["sha256"] else "does not match its checksum"
+
+
+def _sweep(folder: Path) -> None:
+    """Delete temporary files that a killed process left behind long ago."""
+    for path in folder.rglob(".*.tmp"):
+        try:
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another process swept it
 
 
 def _order(spec: PartSpec) -> tuple[int, int, int]:

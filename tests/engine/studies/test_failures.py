@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 
 from engine.sources import Generator, Source, option
-from engine.studies import Study, StudyFailed, StudyInterrupted, load_results
+from engine.strategies import StrategyError, load_user_strategies
+from engine.studies import BLOCKS, Study, StudyFailed, StudyInterrupted, load_results, run_block
 
 Make = Callable[..., Study]
 
@@ -88,6 +89,36 @@ def test_too_many_failures_fail_the_study_and_keep_the_rest(
         study.run(root=tmp_path)
     assert "seed 0 has no path" in str(caught.value)
     assert len(load_results(tmp_path, "brittle").filter("status = 'ok'")) == 60
+
+
+def test_one_failure_in_a_small_block_does_not_fail_the_block(
+    make_study: Make, tmp_path: Path
+) -> None:
+    study = brittle(make_study, raising=(7,))
+    results = [run_block(study, block, root=tmp_path) for block in range(BLOCKS)]
+    assert sum(result.failed for result in results) == 2
+    load_results(tmp_path, "brittle").check_failures()
+    hopeless = brittle(make_study, raising=tuple(range(40)), failure_allowance=0.04)
+    with pytest.raises(StudyFailed, match="first error: ArithmeticError"):
+        run_block(hopeless, 0, root=tmp_path)
+    with pytest.raises(StudyFailed, match="allowed 4"):
+        load_results(tmp_path, "brittle").check_failures()
+
+
+def test_a_strategy_that_cannot_be_compiled_stops_the_study_with_its_line(
+    make_study: Make, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from engine.strategies import Strategy\n\n\n"
+        "class Impossible(Strategy):\n"
+        "    def on_bar(self, bar, order):\n"
+        "        for name in {'a': 1}.items():\n"
+        "            order.close(open('x'))\n"
+    )
+    load_user_strategies(file)
+    with pytest.raises(StrategyError, match=r"mine\.py"):
+        make_study(strategy="impossible", parameters={}).run()
 
 
 def test_failures_within_the_allowance_are_no_error(make_study: Make) -> None:

@@ -89,6 +89,17 @@ def test_antithetic_pairs_count_as_one_observation() -> None:
     assert row["std_error"][0] < mean(found.frame["net_pnl"]).std_error / 2
 
 
+def test_results_answer_sql(results: Results) -> None:
+    answer = results.sql(
+        "SELECT fast, AVG(net_pnl) AS pnl FROM results GROUP BY fast ORDER BY fast"
+    )
+    means = results.frame.group_by("fast", maintain_order=True).agg(pl.col("net_pnl").mean())
+    assert answer["pnl"].to_list() == pytest.approx(means["net_pnl"].to_list())
+    assert results.sql("SELECT COUNT(*) AS n FROM trades")["n"][0] > 0
+    with pytest.raises(ConfigurationError, match="query: found"):
+        results.sql("SELECT nothing FROM results")
+
+
 def test_the_best_sets_come_first(results: Results) -> None:
     best = results.best("sharpe", n=3)
     assert len(best) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import multiprocessing
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from polars.testing import assert_frame_equal
 
 import engine.studies.store as store_module
 from engine.studies import StorageError, Study, load_results
+from engine.studies.job import job_parts
+from engine.studies.pool import run_part
 
 Make = Callable[..., Study]
 
@@ -79,6 +83,31 @@ def test_two_processes_on_one_study_leave_it_whole(tmp_path: Path) -> None:
     assert start(tmp_path / "alone", 320).wait() == 0
     assert content(tmp_path / "both") == content(tmp_path / "alone")
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_part_runs_in_another_process_to_the_same_bytes(make_study: Make, tmp_path: Path) -> None:
+    make_study().run(root=tmp_path / "here")
+    parts = job_parts(make_study().resolve())
+    store_module.ParquetStore(tmp_path / "there").begin(parts[0].job, {})
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        list(pool.map(run_part, parts, [str(tmp_path / "there")] * len(parts)))
+    here, there = content(tmp_path / "here"), content(tmp_path / "there")
+    assert {k: v for k, v in here.items() if "block=" in k} == {
+        k: v for k, v in there.items() if "block=" in k
+    }
+
+
+def test_what_a_killed_process_left_is_swept_away(make_study: Make, tmp_path: Path) -> None:
+    make_study().run(root=tmp_path)
+    folder = manifests(tmp_path)[0].parent
+    old, young = folder / ".part-1.parquet.1.1.tmp", folder / ".part-2.parquet.2.2.tmp"
+    for path in (old, young):
+        path.write_text("half a part")
+    os.utime(old, (0, 0))
+    make_study().run(root=tmp_path)
+    assert not old.exists()
+    assert young.exists()
 
 
 @pytest.mark.parametrize(

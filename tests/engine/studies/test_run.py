@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engine.execution import Execution
-from engine.sources import GBM
+from engine.sources import GBM, get_source, load_user_sources
 from engine.strategies import prepare_strategy
 from engine.studies import (
     BLOCKS,
@@ -201,3 +201,45 @@ def test_the_fingerprint_follows_what_decides_the_numbers(make_study: Make) -> N
         {"name": "other"},
     ):
         assert make_study(**change).resolve().fingerprint != base, change
+
+
+def test_a_users_file_must_load(project: Path, market: Any, tmp_path: Path) -> None:
+    text = (project / "studies" / "sma_crossover_gbm.yaml").read_text()
+    path = tmp_path / "own.yaml"
+    path.write_text(text.replace("name: sma_crossover\n", "name: mine\n  file: mine.py\n"))
+    with pytest.raises(ConfigurationError, match=r"strategy\.file: found no file"):
+        load_study(path).resolve(market)
+    (tmp_path / "mine.py").write_text("def broken(:\n")
+    with pytest.raises(ConfigurationError, match=r"strategy\.file: .*mine\.py.*SyntaxError"):
+        load_study(path).resolve(market)
+
+
+def test_editing_a_users_source_changes_the_fingerprint(tmp_path: Path, make_study: Make) -> None:
+    prints = []
+    for price in ("100.0", "100.0", "101.0"):
+        file = tmp_path / "flat.py"
+        file.write_text(FLAT.replace("PRICE", price))
+        load_user_sources(file)
+        study = make_study(source=get_source("flat")(), strategy="buy_and_hold", parameters={})
+        prints.append(study.resolve().fingerprint)
+    assert prints[0] == prints[1] != prints[2]
+
+
+FLAT = """
+from engine.sources import Generator, Source
+
+
+class Flat(Source):
+    name = "flat"
+
+    def _generator(self, request):
+        return FlatGenerator(request)
+
+
+class FlatGenerator(Generator):
+    def __init__(self, request):
+        self.symbols, self.steps, self.dt = ("X",), request.steps, request.dt
+
+    def fill(self, seeds, path_ids, out, scratch):
+        out[:] = PRICE
+"""

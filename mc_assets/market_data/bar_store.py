@@ -195,7 +195,8 @@ def bars_hash(bars: pl.DataFrame) -> str:
 def _manifest(
     symbol: str, timeframe: str, year: int, bars: pl.DataFrame, quarantine: pl.DataFrame
 ) -> dict[str, object]:
-    stamps = bars["timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    ends = bars["timestamp"].gather([0, -1]) if bars.height else bars["timestamp"]
+    stamps = ends.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "symbol": symbol,
         "timeframe": timeframe,

@@ -49,7 +49,7 @@ def write_parquet(frame: pl.DataFrame, path: Path, footer: dict[str, str] | None
         False if the file held these very bytes already; it is not touched then.
     """
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", metadata=footer or {})
+    frame.write_parquet(buffer, compression="zstd", compression_level=1, metadata=footer or {})
     content = buffer.getbuffer()
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False

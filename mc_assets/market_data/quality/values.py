@@ -112,8 +112,11 @@ def _jumps(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
     # One bar only may be wrong in its high or low; a factor of 50 is no market's range.
     misread = (scales != 0) | (spike > 50.0) | ((low > 0) & (high / np.maximum(low, 1e-300) > 50.0))
     ratio = np.where(gap > 0, np.maximum(gap, 1.0 / np.maximum(gap, 1e-300)), 1.0)
-    nearest = _SPLITS[np.abs(ratio[:, None] / _SPLITS - 1.0).argmin(axis=1)] if count else ratio
-    split = (np.abs(ratio / nearest - 1.0) < _SPLIT_SLACK) & (ratio > 1.4)
+    split = np.zeros(count, dtype=bool)
+    large = np.flatnonzero(ratio > 1.4)
+    if len(large):
+        distance = np.abs(ratio[large, None] / _SPLITS - 1.0).min(axis=1)
+        split[large] = distance < _SPLIT_SLACK
     edge = np.zeros(count, dtype=bool)
     edge[1:] = scales[1:] != scales[:-1]
     sigmas = quality.outlier_sigmas

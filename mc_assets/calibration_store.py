@@ -1,17 +1,17 @@
-"""Calibrations on disk: one Parquet file per series and year of as-of dates."""
+"""Calibrations on disk, and the one that a study asks for."""
 
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 import polars as pl
 
-from engine.calibration import Calibration
+from engine.calibration import Calibration, parameter_jumps
+from mc_assets.as_of_table import AsOfTable
 
 __all__ = ["CALIBRATION_SCHEMA", "CalibrationStore"]
 
@@ -39,7 +39,7 @@ CALIBRATION_SCHEMA = pl.Schema(
 
 
 class CalibrationStore:
-    """Calibrations under ``<data>/calibrations/SERIES/YEAR.parquet``.
+    """Calibrations under ``<data>/calibrations``.
 
     Parameters
     ----------
@@ -48,37 +48,15 @@ class CalibrationStore:
     """
 
     def __init__(self, data: Path) -> None:
-        self.root = data / "calibrations"
+        self.table = AsOfTable(data, "calibrations", CALIBRATION_SCHEMA)
 
     def write(self, calibrations: Iterable[Calibration]) -> int:
-        """Add calibrations, replacing those of the same series, date and model; return rows.
-
-        A file is replaced whole by a rename, so a reader sees the old one or the new one. Two
-        writers of the same series must not run at once (the asset's pool sees to it).
-        """
-        rows = [row for calibration in calibrations for row in calibration.to_rows()]
-        frame = pl.DataFrame(rows, schema=CALIBRATION_SCHEMA)
-        for (symbol, timeframe, year), part in frame.group_by(
-            "symbol", "timeframe", pl.col("as_of").dt.year(), maintain_order=True
-        ):
-            path = self._folder(str(symbol), str(timeframe)) / f"{year}.parquet"
-            if path.exists():
-                key = ["symbol", "timeframe", "as_of", "model"]
-                kept = pl.read_parquet(path).join(part, on=key, how="anti")
-                part = pl.concat([kept.select(part.columns), part])
-            part = part.sort("as_of", "model", maintain_order=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            part.write_parquet(temporary, compression="zstd")
-            os.replace(temporary, path)
-        return frame.height
+        """Add calibrations, replacing those of the same series, date and model; return rows."""
+        return self.table.write([row for c in calibrations for row in c.to_rows()])
 
     def read(self, symbol: str, timeframe: str) -> pl.DataFrame:
         """All calibrations of a series in `CALIBRATION_SCHEMA`, oldest first."""
-        files = sorted(self._folder(symbol, timeframe).glob("*.parquet"))
-        if not files:
-            return CALIBRATION_SCHEMA.to_frame()
-        return pl.concat([pl.read_parquet(file) for file in files])
+        return self.table.read(symbol, timeframe)
 
     def find(
         self, symbol: str, timeframe: str, model: str, as_of: Literal["latest"] | datetime.date
@@ -117,5 +95,32 @@ class CalibrationStore:
             )
         return calibration
 
-    def _folder(self, symbol: str, timeframe: str) -> Path:
-        return self.root / quote(f"{symbol}@{timeframe}", safe="@")
+    def on(self, symbol: str, timeframe: str, day: datetime.date) -> list[Calibration]:
+        """Every calibration of a series as of a date, failed ones too."""
+        table = self.read(symbol, timeframe).filter(pl.col("as_of") == day)
+        models = table.partition_by("model", maintain_order=True)
+        return [Calibration.from_rows(rows.to_dicts()) for rows in models]
+
+    def jumps(self, symbol: str, timeframe: str, dates: Iterable[datetime.date]) -> list[str]:
+        """Say which parameters moved too far from the stored date before each of `dates`.
+
+        `engine.calibration.parameter_jumps` says what is too far.
+        """
+        table = self.read(symbol, timeframe).filter(pl.col("status") == "ok")
+        found = []
+        for (model,), history in table.group_by("model", maintain_order=True):
+            by_day = {
+                day: part.to_dicts()
+                for (day,), part in history.partition_by("as_of", as_dict=True).items()
+            }
+            days = sorted(by_day)
+            wanted = set(dates)
+            for earlier, day in pairwise(days):
+                if day not in wanted:
+                    continue
+                now, before = (Calibration.from_rows(by_day[d]) for d in (day, earlier))
+                found += [
+                    f"{symbol}@{timeframe} {day} {model} {jump}, since {earlier}"
+                    for jump in parameter_jumps(now, before)
+                ]
+        return found

@@ -15,6 +15,7 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     reports,
     schedules,
     simulations,
+    source_realism,
     statistics,
     warehouse,
 )
@@ -28,6 +29,7 @@ defs = dg.Definitions(
         bars.raw_bars,
         bars.bars,
         calibrations.calibrations,
+        source_realism.source_realism,
         simulations.simulations,
         nightly_simulations.nightly_simulations,
         statistics.statistics,

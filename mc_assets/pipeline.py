@@ -47,11 +47,14 @@ class Step:
         Names of the assets to materialise.
     partitions : tuple of (str, str), optional
         First and last partition key of the range.
+    independent : bool
+        Whether the next independent step may still run after this one failed.
     """
 
     title: str
     assets: Sequence[str]
     partitions: tuple[str, str] | None = None
+    independent: bool = False
 
     def summary(self, numbers: dict[str, float]) -> str:
         """Say in a few words what a finished run made, ending in a comma."""
@@ -81,17 +84,20 @@ def all_steps(project: Project) -> Iterator[Step]:
 
 
 def bar_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
-    """Yield a step per series: its raw and its canonical bars, all years."""
-    from mc_assets.market_data import load_series, series_years
+    """Yield the steps that bring series up to date: raw and canonical bars of the years due."""
+    from mc_assets.market_data import due_years, load_series, series_years
 
     config = load_series(project.series)
     for key in keys:
-        years = series_years(config, key)
-        yield Step(
-            f"bars of {key}, {years[0]} to {years[-1]}",
-            ["raw_bars", "bars"],
-            (f"{key}|{years[0]}", f"{key}|{years[-1]}"),
-        )
+        order = [str(year) for year in series_years(config, key)]
+        due = [str(year) for year in due_years(config, key, project.data)]
+        for first, last in _runs_of(order, due):
+            yield Step(
+                f"bars of {key}, {first} to {last}",
+                ["raw_bars", "bars"],
+                (f"{key}|{first}", f"{key}|{last}"),
+                independent=True,
+            )
 
 
 def calibration_steps(
@@ -153,18 +159,29 @@ def run_pipeline(
     Raises
     ------
     PipelineError
-        If a step fails; gives the reason. Steps before it keep what they made.
+        If a step fails; gives the reason. What the others made is kept.
     """
     from mc_assets.instance import open_instance, using_dagster_home
 
+    failures: list[str] = []
     with using_dagster_home(project), open_instance(project) as instance:
         for step in steps:
+            if failures and not step.independent:
+                break
             if before is not None:
                 before(step)
             begin = time.perf_counter()
-            numbers = run_step(step, instance)
+            try:
+                numbers = run_step(step, instance)
+            except PipelineError as error:
+                if not step.independent:
+                    raise
+                failures.append(str(error))
+                continue
             if after is not None:
                 after(step, numbers, time.perf_counter() - begin)
+    if failures:
+        raise PipelineError("\n".join(failures))
 
 
 def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:

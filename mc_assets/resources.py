@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -38,6 +39,15 @@ class Laboratory(dg.ConfigurableResource):
             series=str(project.series),
             workers=workers,
         )
+
+    @property
+    def threads(self) -> int:
+        """Threads or processes that a step may use."""
+        if self.workers:
+            return self.workers
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
 
     @property
     def project(self) -> Project:

@@ -41,11 +41,11 @@ class StoredMarketData:
             If the series is unknown, or has not been ingested.
         """
         series = self._config.find(symbol, timeframe)[0]
-        frame = self._bars.read(series.symbol, timeframe)
-        if frame.is_empty():
+        if not self._bars.years(series.symbol, timeframe):
             raise ValueError(
                 f"bars of {series.key}: found none, allowed after `mc ingest {series.key}`"
             )
+        frame = self._bars.read(series.symbol, timeframe)
         if self._as_of is not None:
             frame = frame.filter(frame["timestamp"].dt.date() <= self._as_of)
             if frame.is_empty():

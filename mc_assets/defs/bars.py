@@ -9,7 +9,8 @@ from mc_assets.resources import Laboratory
 
 __all__ = ["bars", "raw_bars"]
 
-_CHECK = "no_bad_rows"
+_ARRIVED = "every_range_arrived"
+_VALID = "no_bad_rows"
 
 
 @dg.asset(
@@ -20,28 +21,55 @@ _CHECK = "no_bad_rows"
     backfill_policy=dg.BackfillPolicy.single_run(),
     # One writer: the same series and year must not be fetched twice at once.
     pool="market_data",
+    check_specs=[
+        dg.AssetCheckSpec(
+            _ARRIVED,
+            asset="raw_bars",
+            description="Every series and year of this run could be fetched.",
+        )
+    ],
     description=(
         "What the provider sent for a series and year, in its own layout, kept compressed so "
         "that normalisation can be rerun without the network."
     ),
 )
 def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
-    """Fetch this run's series and years."""
-    from mc_assets.market_data import ingest_raw, load_series
+    """Fetch this run's series and years, with as few requests as the providers allow."""
+    from mc_assets.market_data import ingest_many, load_series
 
     project = laboratory.project
-    config = load_series(project.series)
-    for series, keys in grouped(context.partition_keys, "series").items():
-        for key in keys:
-            result = ingest_raw(
-                config, series, int(key.keys_by_dimension["year"]), root=project.data
+    keys = {
+        (key.keys_by_dimension["series"], int(key.keys_by_dimension["year"])): key
+        for series_keys in grouped(context.partition_keys, "series").values()
+        for key in series_keys
+    }
+    done = ingest_many(load_series(project.series), list(keys), project.data)
+    for place, result in done.results.items():
+        context.add_asset_metadata(
+            {
+                "dagster/partition_row_count": result.rows,
+                "new": result.new,
+                "restated": result.restated,
+                "path": result.path,
+            },
+            asset_key="raw_bars",
+            partition_key=keys[place],
+        )
+    # A series that could not be fetched loses no other; what was stored of it stays.
+    failures = list(dict.fromkeys(str(error) for error in done.failures.values()))
+    for failure in failures:
+        context.log.error(failure)
+    return dg.MaterializeResult(
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=_ARRIVED,
+                passed=not failures,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description="\n".join(failures[:20]) or None,
+                metadata={"failed": len(done.failures)},
             )
-            context.add_asset_metadata(
-                {"dagster/partition_row_count": result.rows, "path": result.path},
-                asset_key="raw_bars",
-                partition_key=key,
-            )
-    return dg.MaterializeResult()
+        ]
+    )
 
 
 @dg.asset(
@@ -55,7 +83,7 @@ def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Ma
     metadata=column_schema(BARS_SCHEMA, {name: text for name, _, text in canonical_schema()}),
     check_specs=[
         dg.AssetCheckSpec(
-            _CHECK,
+            _VALID,
             asset="bars",
             blocking=True,
             description=(
@@ -71,7 +99,7 @@ def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Ma
 )
 def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Normalise this run's series and years."""
-    from mc_assets.market_data import load_series, normalise_year
+    from mc_assets.market_data import MarketDataError, load_series, normalise_year
 
     project = laboratory.project
     config = load_series(project.series)
@@ -81,7 +109,11 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
     for series, keys in grouped(context.partition_keys, "series").items():
         for key in keys:
             year = int(key.keys_by_dimension["year"])
-            result = normalise_year(config, series, year, root=project.data)
+            try:
+                result = normalise_year(config, series, year, root=project.data)
+            except MarketDataError as error:
+                errors.append(f"{series} {year}: {error}")
+                continue
             context.add_asset_metadata(
                 {
                     "dagster/partition_row_count": result.rows,
@@ -99,14 +131,14 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
                 if finding.count and finding.severity != "ignore":
                     found = errors if finding.severity == "error" else warnings
                     found.append(f"{series} {year} {finding.check}: {finding.message}")
-    for warning in warnings:
-        context.log.info(warning)
-    for error in errors:
-        context.log.error(error)
+    for line in warnings:
+        context.log.info(line)
+    for line in errors:
+        context.log.error(line)
     return dg.MaterializeResult(
         check_results=[
             dg.AssetCheckResult(
-                check_name=_CHECK,
+                check_name=_VALID,
                 passed=not errors,
                 severity=dg.AssetCheckSeverity.ERROR,
                 description="\n".join(errors[:20]) or None,

@@ -12,9 +12,6 @@ from mc_assets.resources import Laboratory
 
 __all__ = ["calibrations"]
 
-# Models whose parameters can be estimated from one symbol's bars.
-_BAR_MODELS = ("gbm", "bootstrap", "schwartz_1f")
-
 _DESCRIPTIONS = {
     "as_of": "last date whose bars were used",
     "estimate": "in the model's own annual units",
@@ -24,6 +21,17 @@ _DESCRIPTIONS = {
     "status": "ok or failed",
     "reason": "why it failed",
 }
+
+_ANSWERED = dg.AssetCheckSpec(
+    "every_estimator_answered",
+    asset="calibrations",
+    description="No model of this run's series and dates failed to calibrate.",
+)
+_STEADY = dg.AssetCheckSpec(
+    "parameters_are_steady",
+    asset="calibrations",
+    description="No parameter moved from the date before by more than a day's data should move it.",
+)
 
 
 @dg.asset(
@@ -43,13 +51,7 @@ _DESCRIPTIONS = {
     # Two runs must not write the same file.
     pool="calibrations",
     metadata=column_schema(CALIBRATION_SCHEMA, _DESCRIPTIONS),
-    check_specs=[
-        dg.AssetCheckSpec(
-            "every_estimator_answered",
-            asset="calibrations",
-            description="No model of this run's series and dates failed to calibrate.",
-        )
-    ],
+    check_specs=[_ANSWERED, _STEADY],
     description=(
         "Parameters of every price model for a series, from bars up to the as-of date and none "
         "after it, with standard errors. A model that cannot be estimated is a row with status "
@@ -58,42 +60,59 @@ _DESCRIPTIONS = {
 )
 def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Estimate every model for this run's series and dates."""
-    from engine.calibration import Calibration, try_calibrate
+    from engine.calibration import Calibration, calibrate_dates
     from mc_assets.calibration_store import CalibrationStore
+    from mc_assets.market_data import load_series
+    from mc_assets.reports.calibration_picture import calibration_picture
+    from mc_assets.reports.picture import as_markdown
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
+    config = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)
     failures: list[str] = []
+    jumps: list[str] = []
+    pictures: list[tuple[str, bytes]] = []
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
-        history = market_data.bars(symbol, timeframe)
-        made: list[Calibration] = []
-        for key in keys:
-            as_of = datetime.date.fromisoformat(key.keys_by_dimension["as_of"])
-            estimates = [try_calibrate(model, history, as_of=as_of) for model in _BAR_MODELS]
-            made += estimates
-            failed = [estimate for estimate in estimates if not estimate.ok]
-            failures += [f"{series} {as_of} {c.model}: {c.reason}" for c in failed]
+        dates = [datetime.date.fromisoformat(key.keys_by_dimension["as_of"]) for key in keys]
+        made: dict[datetime.date, list[Calibration]] = {day: [] for day in dates}
+        estimates = calibrate_dates(
+            market_data.bars(symbol, timeframe),
+            dates,
+            options=config[series].calibration,
+            workers=laboratory.threads,
+        )
+        for estimate in estimates:
+            made[estimate.as_of].append(estimate)
+        store.write([estimate for day in dates for estimate in made[day]])
+        jumps += store.jumps(symbol, timeframe, dates)
+        for key, day in zip(keys, dates, strict=True):
+            failed = [estimate for estimate in made[day] if not estimate.ok]
+            failures += [f"{series} {day} {c.model}: {c.reason}" for c in failed]
             context.add_asset_metadata(
                 {
-                    "dagster/partition_row_count": sum(len(c.to_rows()) for c in estimates),
+                    "dagster/partition_row_count": sum(len(c.to_rows()) for c in made[day]),
                     "failed": len(failed),
                 },
                 asset_key="calibrations",
                 partition_key=key,
             )
-        store.write(made)
-    for failure in failures:
-        context.log.warning(failure)
+        pictures.append((series, calibration_picture(store.read(symbol, timeframe), series)))
+    for line in [*failures, *jumps]:
+        context.log.warning(line)
     return dg.MaterializeResult(
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="every_estimator_answered",
-                passed=not failures,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={"failed": len(failures), "reasons": "\n".join(failures[:20]) or "none"},
-            )
-        ],
+        metadata={"parameters_through_time": dg.MetadataValue.md(as_markdown(pictures[:6]))},
+        check_results=[_warning(_ANSWERED, failures), _warning(_STEADY, jumps)],
+    )
+
+
+def _warning(spec: dg.AssetCheckSpec, found: list[str]) -> dg.AssetCheckResult:
+    """Fail a check with a warning if anything was found, saying the first twenty."""
+    return dg.AssetCheckResult(
+        check_name=spec.name,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"count": len(found), "found": "\n".join(found[:20]) or "nothing"},
     )

@@ -1,6 +1,6 @@
 """Jobs a person launches and schedules that launch them at night."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -19,8 +19,8 @@ ingest = dg.define_asset_job(
 )
 recalibrate = dg.define_asset_job(
     "recalibrate",
-    selection=dg.AssetSelection.assets("calibrations"),
-    description="Estimate every model's parameters as of a date.",
+    selection=dg.AssetSelection.assets("calibrations", "source_realism"),
+    description="Estimate every model's parameters as of a date and compare it with the bars.",
 )
 simulate_nightly = dg.define_asset_job(
     "simulate_nightly",
@@ -55,9 +55,11 @@ def _evaluated_on(context: dg.ScheduleEvaluationContext) -> date:
     description="After the New York close: the current year of every series.",
 )
 def nightly_ingest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Refresh this year's bars of every series in one run."""
-    year = _evaluated_on(context).year
-    return _all_series(first=f"{{series}}|{year}", last=f"{{series}}|{year}")
+    """Refresh the newest bars of every series in one run."""
+    day = _evaluated_on(context)
+    # In January the overlap that notices restated bars still reaches into the old year.
+    first = day - timedelta(days=14)
+    return _all_series(first=f"{{series}}|{first.year}", last=f"{{series}}|{day.year}")
 
 
 @dg.schedule(

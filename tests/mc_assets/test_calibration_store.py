@@ -56,7 +56,7 @@ def test_writing_twice_replaces_and_any_order_gives_the_same_bytes(tmp_path: Pat
     other.write([_gbm("2020-01-03", mu=9.0)])
     other.write([_gbm("2020-01-03")])
     other.write([_gbm("2020-01-02")])
-    files = [sorted(s.root.rglob("*.parquet")) for s in (one, other)]
+    files = [sorted(s.table.root.rglob("*.parquet")) for s in (one, other)]
     assert [f.read_bytes() for f in files[0]] == [f.read_bytes() for f in files[1]]
 
 

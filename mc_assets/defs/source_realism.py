@@ -1,0 +1,117 @@
+"""Source realism: how far each calibrated model's paths are from the bars they imitate."""
+
+import datetime
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+
+from engine.calibration import SPOT_MODELS
+from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.partitions import grouped, series_as_of
+from mc_assets.resources import Laboratory
+
+__all__ = ["source_realism"]
+
+REALISM_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String,
+        "timeframe": pl.String,
+        "as_of": pl.Date,
+        "model": pl.String,
+        "statistic": pl.String,
+        "history": pl.Float64,
+        "simulated": pl.Float64,
+        "simulated_sd": pl.Float64,
+        "monte_carlo_error": pl.Float64,
+        "percentile": pl.Float64,
+        "z_score": pl.Float64,
+        "inside": pl.Boolean,
+        "bars": pl.Int64,
+        "paths": pl.Int64,
+        "score": pl.Float64,
+    }
+)
+
+_DESCRIPTIONS = {
+    "history": "the statistic in the bars",
+    "simulated": "its mean over simulated paths",
+    "simulated_sd": "its standard deviation over paths: the sampling error that one history has",
+    "monte_carlo_error": "standard error of the mean: more paths shrink it",
+    "inside": "whether history lies in the central 95 % of the paths",
+    "score": "share of the statistics that lie inside",
+}
+
+# A model that misses more than a quarter of what was compared is marked.
+_ENOUGH = 0.75
+
+
+@dg.asset(
+    group_name="calibrate",
+    kinds={"numba", "parquet"},
+    owners=["team:quant"],
+    partitions_def=series_as_of,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[calibrations],
+    pool="source_realism",
+    metadata=column_schema(REALISM_SCHEMA, _DESCRIPTIONS),
+    check_specs=[
+        dg.AssetCheckSpec(
+            f"{model}_looks_like_history",
+            asset="source_realism",
+            description=f"Paths of {model} reproduce at least three quarters of the statistics.",
+        )
+        for model in SPOT_MODELS
+    ],
+    description=(
+        "Volatility, tails, autocorrelation, leverage, drawdowns and distances of simulated "
+        "paths beside those of the bars, each with its Monte Carlo error: what a model misses."
+    ),
+)
+def source_realism(
+    context: dg.AssetExecutionContext, laboratory: Laboratory
+) -> dg.MaterializeResult:
+    """Compare every calibrated model with the bars, for this run's series and dates."""
+    from engine.realism import RealismReport, compare_with_history
+    from mc_assets.as_of_table import AsOfTable
+    from mc_assets.calibration_store import CalibrationStore
+    from mc_assets.stored_market_data import StoredMarketData
+
+    project = laboratory.project
+    market_data = StoredMarketData(project)
+    store = CalibrationStore(project.data)
+    table = AsOfTable(project.data, "source_realism", REALISM_SCHEMA)
+    reports: list[RealismReport] = []
+    for series, keys in grouped(context.partition_keys, "series").items():
+        symbol, _, timeframe = series.rpartition("@")
+        bars = market_data.bars(symbol, timeframe)
+        for key in keys:
+            day = datetime.date.fromisoformat(key.keys_by_dimension["as_of"])
+            made = [compare_with_history(c, bars) for c in store.on(symbol, timeframe, day) if c.ok]
+            table.write([row for report in made for row in report.to_rows()])
+            context.add_asset_metadata(
+                {f"score/{report.model}": report.score for report in made}
+                | {"dagster/partition_row_count": sum(len(r.rows) for r in made)},
+                asset_key="source_realism",
+                partition_key=key,
+            )
+            reports += made
+    return dg.MaterializeResult(check_results=list(_checks(reports)))
+
+
+def _checks(reports: list) -> Iterator[dg.AssetCheckResult]:
+    for model in SPOT_MODELS:
+        own = [report for report in reports if report.model == model]
+        poor = [report for report in own if report.score < _ENOUGH]
+        missed = "\n".join(
+            f"{r.symbol}@{r.timeframe} {r.as_of}: score {r.score:.2f}, misses {', '.join(r.missed)}"
+            for r in own
+            if r.missed
+        )
+        yield dg.AssetCheckResult(
+            check_name=f"{model}_looks_like_history",
+            passed=not poor,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"compared": len(own), "missed": missed or "nothing"},
+        )

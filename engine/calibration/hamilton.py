@@ -30,9 +30,8 @@ def hamilton_log_likelihood(
 
 def stationary(transition: Array) -> Array:
     """Stationary distribution of a transition matrix."""
-    size = len(transition)
-    system = np.eye(size) - transition + 1.0
-    return np.asarray(np.linalg.solve(system.T, np.ones(size)))
+    chain = np.ascontiguousarray(transition, dtype=np.float64)
+    return _solve(np.ascontiguousarray((np.eye(len(chain)) - chain + 1.0).T), np.ones(len(chain)))
 
 
 def hamilton_score(
@@ -71,12 +70,38 @@ def hamilton_score(
     _reverse(weight, chain, start, density, predicted, filtered, share, by_chain, by_start)
     # The start is the stationary law, itself a function of the chain.
     system = np.eye(states) - chain + 1.0
-    by_chain += np.outer(start, np.linalg.solve(system, by_start))
+    by_chain += np.outer(start, _solve(system, by_start))
     error = y - means[:, None] * length
     scaled = error / (deviations[:, None] ** 2 * length)
     by_mean = np.sum(share * scaled * length, axis=1)
     by_deviation = np.sum(share * (scaled * error - 1.0), axis=1) / deviations
     return value, (by_mean, by_deviation, by_chain), filtered, share.T
+
+
+@kernel
+def _solve(matrix: Array, right: Array) -> Array:
+    """Solve a system of a few equations by elimination with pivots."""
+    size = len(right)
+    a, x = matrix.copy(), right.copy()
+    for i in range(size):
+        pivot = i
+        for j in range(i + 1, size):
+            if abs(a[j, i]) > abs(a[pivot, i]):
+                pivot = j
+        if pivot != i:
+            for k in range(size):
+                a[i, k], a[pivot, k] = a[pivot, k], a[i, k]
+            x[i], x[pivot] = x[pivot], x[i]
+        for j in range(i + 1, size):
+            share = a[j, i] / a[i, i]
+            for k in range(i, size):
+                a[j, k] -= share * a[i, k]
+            x[j] -= share * x[i]
+    for i in range(size - 1, -1, -1):
+        for k in range(i + 1, size):
+            x[i] -= a[i, k] * x[k]
+        x[i] /= a[i, i]
+    return x
 
 
 @kernel

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 __all__ = ["Optimum", "covariance_of", "maximise"]
 
@@ -110,18 +109,9 @@ def maximise(
             return 1e300, np.zeros_like(theta)
         return -value, -gradient
 
-    bounds = list(zip(lower, upper, strict=True))
     reached: list[tuple[float, Array]] = []
     for start in starts:
-        result = minimize(
-            negative,
-            np.clip(start, lower, upper),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            options={"maxiter": iterations, "ftol": 1e-11, "gtol": 1e-7, "maxcor": 20},
-        )
-        reached.append((float(result.fun), np.asarray(result.x, dtype=np.float64)))
+        reached.append(_climb(negative, np.clip(start, lower, upper), lower, upper, iterations))
     order = sorted(range(len(reached)), key=lambda i: reached[i][0])
     if reached[order[0]][0] >= 1e299:
         raise ValueError("likelihood: found no start with a finite value, allowed at least one")
@@ -192,6 +182,76 @@ def covariance_of(optimum: Optimum, jacobian: Array | None = None) -> Array:
     carried[spoiled, :] = np.nan
     carried[:, spoiled] = np.nan
     return np.asarray(carried)
+
+
+def _climb(
+    negative: Callable[[Array], tuple[float, Array]],
+    theta: Array,
+    lower: Array,
+    upper: Array,
+    iterations: int,
+) -> tuple[float, Array]:
+    """Quasi-Newton (BFGS) descent inside the bounds; returns the value and where.
+
+    Written here because SciPy's calls LAPACK for every tiny system, and its threads wait for one
+    another longer than the likelihoods take when other work shares the machine.
+    """
+    value, gradient = negative(theta)
+    inverse = np.diag(_inverse_scale(negative, theta, gradient, lower, upper))
+    quiet = 0
+    for _ in range(iterations):
+        free = ~(((theta <= lower) & (gradient > 0.0)) | ((theta >= upper) & (gradient < 0.0)))
+        slope = np.where(free, gradient, 0.0)
+        step = np.where(free, -(inverse @ slope), 0.0)
+        descent = float(slope @ step)
+        if not descent < 0.0:
+            break
+        # Far steps leave the region that the curvature was seen in.
+        step *= min(1.0, 1.5 / float(np.max(np.abs(step))))
+        descent = float(slope @ step)
+        factor = 1.0
+        for _ in range(20):
+            trial = np.clip(theta + factor * step, lower, upper)
+            trial_value, trial_gradient = negative(trial)
+            if trial_value <= value + 1e-4 * factor * descent:
+                break
+            bend = trial_value - value - factor * descent
+            ideal = -0.5 * descent * factor**2 / bend if bend > 0.0 else 0.5 * factor
+            factor = min(max(ideal, 0.1 * factor), 0.5 * factor)
+        else:
+            break
+        moved, change = trial - theta, trial_gradient - gradient
+        curvature = float(moved @ change)
+        if curvature > 1e-12 * float(np.sqrt((moved @ moved) * (change @ change))):
+            along = inverse @ change
+            inverse += (1.0 + float(change @ along) / curvature) / curvature * np.outer(
+                moved, moved
+            ) - (np.outer(along, moved) + np.outer(moved, along)) / curvature
+        gained = value - trial_value
+        theta, value, gradient = trial, trial_value, trial_gradient
+        quiet = quiet + 1 if gained < 1e-5 else 0
+        if quiet == 2:
+            break
+    return value, theta
+
+
+def _inverse_scale(
+    negative: Callable[[Array], tuple[float, Array]],
+    theta: Array,
+    gradient: Array,
+    lower: Array,
+    upper: Array,
+) -> Array:
+    """One over the curvature along each parameter, as a first guess of the inverse Hessian."""
+    scale = np.empty(len(theta))
+    for i in range(len(theta)):
+        beside = theta.copy()
+        width = 1e-4 * max(1.0, abs(theta[i]))
+        beside[i] += width if beside[i] + width <= upper[i] else -width
+        bend = abs(float((negative(beside)[1][i] - gradient[i]) / (beside[i] - theta[i])))
+        # Where it is flat, a step of a tenth.
+        scale[i] = 1.0 / max(bend, 10.0 * abs(float(gradient[i])), 1e-8)
+    return scale
 
 
 def _newton(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,11 @@ def fit_switching(
     )
 
 
+@cache
+def _off_diagonal(states: int) -> NDArray[np.bool_]:
+    return ~np.eye(states, dtype=np.bool_)
+
+
 @dataclass(frozen=True)
 class SwitchingLayout:
     """How regimes' parameters lie in the optimiser's vector: means, log deviations, logits."""
@@ -173,7 +179,7 @@ class SwitchingLayout:
         means = np.broadcast_to(theta[:first], (self.states,)).copy()
         deviations = np.broadcast_to(np.exp(theta[first:second]), (self.states,)).copy()
         logits = np.zeros((self.states, self.states))
-        logits[~np.eye(self.states, dtype=bool)] = theta[second:]
+        logits[_off_diagonal(self.states)] = theta[second:]
         chain = np.exp(logits - logits.max(axis=1, keepdims=True))
         return means, deviations, chain / chain.sum(axis=1, keepdims=True)
 
@@ -184,7 +190,7 @@ class SwitchingLayout:
             [
                 means if self.switching_mean else means[:1],
                 np.log(deviations if self.switching_deviation else deviations[:1]),
-                logits[~np.eye(self.states, dtype=bool)],
+                logits[_off_diagonal(self.states)],
             ]
         )
 
@@ -197,7 +203,7 @@ class SwitchingLayout:
             [
                 by_mean if self.switching_mean else [by_mean.sum()],
                 logs if self.switching_deviation else [logs.sum()],
-                (chain * centred)[~np.eye(self.states, dtype=bool)],
+                (chain * centred)[_off_diagonal(self.states)],
             ]
         )
 

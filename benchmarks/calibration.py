@@ -1,0 +1,191 @@
+"""Speed of calibration: likelihoods, single estimates, a nightly backfill, realism.
+
+Run ``python -m benchmarks.calibration`` from the checkout; ``--dates N`` measures the backfill on N
+dates spread over ten years instead of 24, ``--dates 2520`` on all of them. Data are simulated, so
+that the figures do not depend on files: 5,030 daily bars per symbol and a weekly futures panel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from engine.bars import Bars
+from engine.calendar import BarCalendar
+from engine.calibration import (
+    SPOT_MODELS,
+    FuturesPanel,
+    OptionSurface,
+    calibrate,
+    calibrate_dates,
+)
+from engine.calibration.curve_fit import CurveData
+from engine.calibration.heston_prices import heston_price
+from engine.calibration.kalman import filter_curve, score_curve
+from engine.calibration.schwartz_smith import PARAMETERS, SchwartzSmith, futures_price
+from engine.realism import compare_with_history
+from engine.sources import make_source
+
+__all__ = ["main", "run"]
+
+Row = dict[str, Any]
+
+DAY = 86_400_000_000
+BARS = 5030
+SMITH = {
+    "kappa": 1.5,
+    "sigma_chi": 0.29,
+    "lambda_chi": 0.16,
+    "mu_xi": -0.01,
+    "sigma_xi": 0.15,
+    "mu_xi_star": 0.01,
+    "rho": 0.3,
+}
+
+
+def run(*, dates: int = 24) -> list[Row]:
+    """Run every benchmark; one row each: what, value, target, ok."""
+    bars = [history(seed) for seed in range(1, 5)]
+    return [*kalman(), *single(bars[0]), *surface(), *backfill(bars, dates), *realism(bars[0])]
+
+
+def kalman() -> list[Row]:
+    """One likelihood of 268 weeks and 5 maturities, and the whole multi-start estimate."""
+    panel = weekly_panel(268)
+    data = CurveData.of(panel)
+    natural = np.array([SMITH[name] for name in PARAMETERS])
+    h = np.full(5, 0.01**2)
+    model = SchwartzSmith().build(natural, h, data)
+    likelihood = best(filter_curve, data.y, model)
+    smith, one_factor = (
+        best(calibrate, name, panel, repeats=3) for name in ("schwartz_smith", "schwartz_1f")
+    )
+    return [
+        row("Kalman likelihood, 268 weeks x 5 maturities, us", 1e6 * likelihood, 100.0),
+        row("same with its exact gradient, us", 1e6 * best(score_curve, data.y, model), None),
+        row("Schwartz-Smith, multi-start, s", smith, 10.0),
+        row("Schwartz one-factor on the panel, s", one_factor, 10.0),
+    ]
+
+
+def single(bars: Bars) -> list[Row]:
+    """Each spot model once on 5,030 daily bars."""
+    rows = []
+    for model in SPOT_MODELS:
+        calibrate(model, bars)
+        took = best(calibrate, model, bars, repeats=5)
+        rows.append(row(f"{model}, {len(bars):,} bars, s", took, 1.0))
+    return rows
+
+
+def surface() -> list[Row]:
+    """Heston from 75 quotes of 5 expiries."""
+    strikes, years = np.linspace(70.0, 140.0, 15), np.array([0.1, 0.25, 0.5, 1.0, 2.0])
+    model = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
+    prices = [heston_price(100.0, strikes, t, call=strikes >= 100.0, **model) for t in years]
+    quotes = OptionSurface.from_quotes(
+        np.tile(strikes, 5),
+        np.repeat(years, 15),
+        np.maximum(np.concatenate(prices), 1e-9),
+        np.tile(strikes >= 100.0, 5),
+        spot=100.0,
+    )
+    price = best(lambda: heston_price(100.0, strikes, 1.0, **model))
+    return [
+        row("Heston prices of 15 strikes, us", 1e6 * price, None),
+        row(
+            "Heston from a surface of 75 quotes, s",
+            best(calibrate, "heston", quotes, repeats=2),
+            None,
+        ),
+    ]
+
+
+def backfill(bars: list[Bars], dates: int) -> list[Row]:
+    """All spot models on 4 symbols at dates over the last ten years, in two processes."""
+    last = datetime.fromtimestamp(bars[0].timestamps[-1] / 1e6, UTC).date()
+    days = [last - timedelta(days=round(3652 * i / dates)) for i in range(dates)][::-1]
+    begin = time.perf_counter()
+    made = sum(1 for _ in calibrate_dates(bars, days, workers=2))
+    wall = time.perf_counter() - begin
+    scale = 2520 / dates
+    return [
+        row(f"backfill, {dates} dates x 4 symbols x {len(SPOT_MODELS)} models, s", wall, None),
+        row("same, calibrations per second", made / wall, None),
+        row(
+            "same for 2,520 dates, s" + ("" if dates == 2520 else " (scaled)"), wall * scale, 600.0
+        ),
+    ]
+
+
+def realism(bars: Bars) -> list[Row]:
+    """200 paths of 5,029 bars compared with history."""
+    estimate = calibrate("gbm", bars)
+    compare_with_history(estimate, bars, seeds=range(20))
+    took = best(compare_with_history, estimate, bars, repeats=1)
+    return [row("realism of GBM, 200 paths, s", took, None)]
+
+
+def history(seed: int) -> Bars:
+    """Bars of a two-regime market, like a stock index."""
+    regimes = {"mu_1": 0.15, "mu_2": -0.2, "sigma_1": 0.11, "sigma_2": 0.29}
+    source = make_source("regime_switching", regimes | {"p_11": 0.99, "p_21": 0.02})
+    values = source.paths(steps=BARS, seeds=[seed], s0=1000.0).values[0, 0]
+    start = int(datetime(1999, 1, 4, 14, 30, tzinfo=UTC).timestamp()) * 1_000_000
+    index = np.arange(BARS, dtype=np.int64)
+    stamps = start + (index + 2 * (index // 5)) * DAY
+    o, h, low, c, volume = (np.ascontiguousarray(column) for column in values[:5])
+    return Bars(f"S{seed}", stamps, o, h, low, c, volume, BarCalendar())
+
+
+def weekly_panel(rows: int) -> FuturesPanel:
+    """Futures of a Schwartz-Smith market with measurement errors of a per cent."""
+    rng = np.random.default_rng(1)
+    dt, years = 5.0 / 265.0, np.array([1, 5, 9, 13, 17]) / 12.0
+    chi, xi, prices = 0.0, np.log(20.0), np.empty((rows, 5))
+    for i in range(rows):
+        one, two = rng.standard_normal(2)
+        two = SMITH["rho"] * one + np.sqrt(1.0 - SMITH["rho"] ** 2) * two
+        chi += -SMITH["kappa"] * chi * dt + SMITH["sigma_chi"] * np.sqrt(dt) * one
+        xi += SMITH["mu_xi"] * dt + SMITH["sigma_xi"] * np.sqrt(dt) * two
+        prices[i] = futures_price(SMITH, chi, xi, years) * np.exp(0.01 * rng.standard_normal(5))
+    days = [date(1990, 1, 2) + timedelta(days=7 * i) for i in range(rows)]
+    return FuturesPanel.from_arrays(prices, years, dt=dt, dates=days, symbol="CL", timeframe="1w")
+
+
+def best(function: Callable[..., Any], *arguments: Any, repeats: int = 50) -> float:
+    """Shortest of some runs, after one that compiles."""
+    function(*arguments)
+    took = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        function(*arguments)
+        took.append(time.perf_counter() - begin)
+    return min(took)
+
+
+def row(what: str, value: float, target: float | None) -> Row:
+    """Make one line of the table; a target is an upper limit."""
+    met = None if target is None else value <= target
+    return {"what": what, "value": value, "target": target, "ok": met}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dates", type=int, default=24, help="as-of dates of the backfill")
+    rows = run(dates=parser.parse_args().dates)
+    print("| what | value | target | met |")
+    print("|---|---:|---:|---|")
+    for line in rows:
+        target = "" if line["target"] is None else f"≤ {line['target']:,.4g}"
+        met = {None: "", True: "yes", False: "no"}[line["ok"]]
+        print(f"| {line['what']} | {line['value']:,.4g} | {target} | {met} |")
+
+
+if __name__ == "__main__":
+    main()

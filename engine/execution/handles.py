@@ -323,3 +323,15 @@ def order_cancel_all(s: Simulation, t: int, symbol: int) -> int:
         else:
             slot += 1
     return count
+
+
+@part
+def follow_signals(
+    t: int, s: Simulation, p: Any, r: Any, rows: NDArray[np.float64], state: tuple[float]
+) -> tuple[float]:
+    """Trade to the share of equity that the vector form wants at this bar, where it changes."""
+    target = s.returns[t]
+    if target == target and target != state[0]:
+        order_target_percent(s, t, 0, target)
+        return (target,)
+    return state

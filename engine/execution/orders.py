@@ -10,6 +10,7 @@ from engine.execution.layout import (
     BOOK_FULL,
     CANCELLED,
     IMMEDIATE,
+    LIMIT,
     NEXT_ID,
     ORDER_BAR,
     ORDER_CAPACITY,
@@ -31,6 +32,7 @@ from engine.execution.layout import (
     RESTING,
     SESSION_BARS,
     STATUS,
+    SUBMITTED,
 )
 from engine.execution.state import Simulation
 
@@ -88,6 +90,8 @@ def submit(
         order[ORDER_EXPIRY] = math.floor((bar + 1) / session) * session + session - 1.0
     else:
         order[ORDER_EXPIRY] = bar + tif
+    if s.events.shape[0] > 0:
+        log_event(s, slot, bar, SUBMITTED, quantity, limit if kind == LIMIT else stop, 0.0)
     return number
 
 

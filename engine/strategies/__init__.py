@@ -27,8 +27,8 @@ from engine.strategies.registry import (
     load_user_strategies,
     strategy_names,
 )
-from engine.strategies.rewriting import StrategyError
 from engine.strategies.series import crossed_above, crossed_below
+from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
 
 __all__ = [

@@ -40,7 +40,8 @@ class Backtest:
     equity : ndarray of float64, shape (bars,)
         Equity at each close.
     orders : polars.DataFrame
-        One row per event of an order: filled, cancelled, expired or rejected with its reason.
+        One row per event of an order: submitted, filled, cancelled, expired or rejected with its
+        reason. Units of a submitted order are as it was given, its price is its limit or stop.
     """
 
     metrics: dict[str, float | None]

@@ -11,18 +11,20 @@ from functools import cache
 from typing import Any
 
 import numba
-from numba.core.errors import NumbaError
 
 from engine.compiled.kernel import inlined
 from engine.compiled.source_hash import source_hash
 from engine.compiled.version import ENGINE_VERSION
+from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
 from engine.strategies.kernel import Hooks, make_kernel
 from engine.strategies.parameters import Int
-from engine.strategies.rewriting import StrategyError, rewrite_hook
+from engine.strategies.rewriting import rewrite_hook
 from engine.strategies.rows import row_filler
 from engine.strategies.series import crossed_above, crossed_below
+from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
+from engine.strategies.vector_form import rewrite_signals
 
 __all__ = ["compile_strategy", "fingerprint_of"]
 
@@ -63,13 +65,6 @@ def fingerprint_of(cls: type[Strategy]) -> str:
     return digest.hexdigest()
 
 
-def explain(error: NumbaError, cls: type[Strategy]) -> StrategyError:
-    """Turn a compiler error into one that names the user's line."""
-    location = getattr(error, "loc", None)
-    reason = next(line for line in str(error).splitlines() if line.strip())
-    return StrategyError(f"{cls.__name__}: {location}: {reason}")
-
-
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     found = cls.hooks()
     compiled: dict[str, Any] = {}
@@ -80,6 +75,18 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
             compiled[name] = inlined(function)
         else:
             compiled[name] = _keep_state
+    state = [repr(value) for value in cls.state.values()]
+    compiled["signals"] = _no_signals
+    if "signals" in found:
+        if "on_bar" in found or cls.state:
+            raise StrategyError(
+                f"{cls.__name__}: found signals beside on_bar or state, allowed one form only"
+            )
+        names = _namespace(found["signals"])
+        signals = rewrite_signals(cls, fields=fields, symbols=symbols, namespace=names)
+        compiled["signals"] = inlined(signals)
+        compiled["on_bar"] = follow_signals
+        state = ["0.0"]
     casts = [
         f"int(row[{i}])" if isinstance(p, Int) and not p.optional else f"row[{i}]"
         for i, p in enumerate(cls.parameters.values())
@@ -88,10 +95,15 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     return Hooks(
         parameters=_tuple_function("row", casts),
         rows=_tuple_function("row, bars", [f"row[{i}] * bars" for i in range(count)]),
-        state=_tuple_function("", [repr(value) for value in cls.state.values()]),
+        state=_tuple_function("", state),
         fill_row=row_filler(),
         **compiled,
     )
+
+
+@inlined
+def _no_signals(s: Any, p: Any, r: Any, rows: Any, target: Any) -> None:
+    pass
 
 
 @inlined

@@ -14,7 +14,8 @@ from engine.execution.layout import STATUS_TEXTS, TRADE_ROWS
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
-from engine.strategies.compiling import compile_strategy, explain
+from engine.strategies.compiler_errors import explain
+from engine.strategies.compiling import compile_strategy
 from engine.strategies.indicator_rows import WORK_ROWS
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import plan_rows
@@ -104,7 +105,7 @@ class StrategyEngine:
             path,
             self._rules,
             trade_capacity=capacity,
-            event_capacity=16 * self.steps + 64 if record_orders else 0,
+            event_capacity=24 * self.steps + 64 if record_orders else 0,
         )
         return Scratch(simulation, frame_of(simulation))
 

@@ -31,6 +31,7 @@ class Hooks(NamedTuple):
     parameters: Callable[..., Any]  # (row of floats) -> tuple
     rows: Callable[..., Any]  # (row numbers) -> tuple
     state: Callable[..., Any]  # () -> tuple
+    signals: Callable[..., Any]  # (simulation, parameters, rows, values, target)
     on_start: Callable[..., Any]
     on_bar: Callable[..., Any]
     on_finish: Callable[..., Any]
@@ -46,7 +47,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
     """
     decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
     on_start, on_bar, on_finish = hooks.on_start, hooks.on_bar, hooks.on_finish
-    fill_row = hooks.fill_row
+    signals, fill_row = hooks.signals, hooks.fill_row
     open_path, start, trade_bar, trade_close, finish = broker
 
     @inlined
@@ -62,6 +63,8 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         p = decode(parameters)
         r = rows_of(row_of, s.path.shape[2])
         same_close = s.rules[0, SAME_CLOSE] != 0.0
+        # The work space of the metrics is free until the end.
+        signals(s, p, r, values, s.returns)
         state = on_start(-1, s, p, r, values, initial())
         last = s.path.shape[2] - 1
         for t in range(last + 1):

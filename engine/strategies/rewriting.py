@@ -9,8 +9,8 @@ error of the compiler names the line the user wrote.
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
-import textwrap
 import types
 from collections.abc import Callable
 from typing import Any
@@ -19,39 +19,15 @@ from engine.execution import handles
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies.parameters import Choice
 from engine.strategies.series import crossed_above, crossed_below
+from engine.strategies.source_text import SourceText, StrategyError
 from engine.strategies.strategy import Strategy
 
-__all__ = ["HANDLES", "StrategyError", "rewrite_hook"]
+__all__ = ["HANDLES", "rewrite_hook"]
 
 HANDLES = ("bar", "order", "account")
 _ARGUMENTS = ("mc_t", "mc_s", "mc_p", "mc_r", "mc_rows", "mc_state")
 _ACCOUNT = tuple(name for name in vars(handles) if name.startswith("account_"))
 _ORDERS = tuple(name for name in vars(handles) if name.startswith("order_"))
-
-
-class StrategyError(ValueError):
-    """A strategy that cannot be compiled; names the file, the line and what is wrong."""
-
-
-class _Source:
-    """Where a hook's text lies."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.file = function.__code__.co_filename
-        try:
-            lines, self.first_line = inspect.getsourcelines(function)
-        except (OSError, TypeError) as error:
-            raise StrategyError(
-                f"{function.__qualname__}: its source cannot be read, allowed a class in a file"
-            ) from error
-        self.text = textwrap.dedent("".join(lines))
-
-    def error(self, node: ast.AST, message: str) -> StrategyError:
-        line = getattr(node, "lineno", self.first_line)
-        rows = self.text.splitlines()
-        row = rows[line - self.first_line].strip() if line - self.first_line < len(rows) else ""
-        return StrategyError(f"{self.file}, line {line}: {message}\n    {row}")
 
 
 def rewrite_hook(
@@ -82,12 +58,8 @@ def rewrite_hook(
     StrategyError
         If the hook uses something that the interface does not offer.
     """
-    source = _Source(cls.hooks()[name])
-    tree = ast.parse(source.text)
-    ast.increment_lineno(tree, source.first_line - 1)
-    definition = tree.body[0]
-    if not isinstance(definition, ast.FunctionDef):
-        raise source.error(definition, f"{name} is not a plain function")
+    source = SourceText(cls.hooks()[name])
+    definition = source.definition()
     rewriter = _Rewriter(cls, name, source, definition, fields, symbols, namespace)
     module = ast.Module(body=[rewriter.function()], type_ignores=[])
     ast.fix_missing_locations(module)
@@ -114,7 +86,7 @@ class _Rewriter(ast.NodeTransformer):
         self,
         cls: type[Strategy],
         name: str,
-        source: _Source,
+        source: SourceText,
         definition: ast.FunctionDef,
         fields: tuple[str, ...],
         symbols: int,
@@ -127,7 +99,13 @@ class _Rewriter(ast.NodeTransformer):
         self.fields = fields
         self.symbols = symbols
         self.namespace = namespace
+        self.last_store: dict[str, ast.AST] = {}
         arguments = definition.args
+        self.known = {item.arg for item in ast.walk(definition) if isinstance(item, ast.arg)} | {
+            item.id
+            for item in ast.walk(definition)
+            if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
+        }
         names = [argument.arg for argument in arguments.args]
         if not names:
             raise source.error(definition, f"{name} takes no `self`")
@@ -178,6 +156,7 @@ class _Rewriter(ast.NodeTransformer):
                 value = ast.Call(_load("bool"), [value], [])
             else:
                 value = ast.Call(_load("mc_keep_int"), [value], [])
+                ast.copy_location(value, self.last_store.get(name, self.definition))
             parts.append(value)
         return ast.Return(ast.Tuple(parts, ast.Load()))
 
@@ -185,6 +164,9 @@ class _Rewriter(ast.NodeTransformer):
         if node.value is not None and not _is_none(node.value):
             raise self.source.error(node, f"{self.name} returns a value, allowed a bare return")
         return ast.copy_location(self._return_state(), node)
+
+    def visit_Yield(self, node: ast.Yield) -> ast.AST:
+        raise self.source.error(node, f"{self.name} is a plain function; `yield` is not supported")
 
     def visit_Global(self, node: ast.Global) -> ast.AST:
         raise self.source.error(node, "`global` is not supported; keep state on self")
@@ -257,6 +239,9 @@ class _Rewriter(ast.NodeTransformer):
             )
         if node.id.startswith("mc_"):
             raise self.source.error(node, f"found name {node.id!r}, allowed any without `mc_`")
+        known = node.id in self.known or node.id in self.namespace
+        if not known and not hasattr(builtins, node.id):
+            raise self.source.error(node, f"name {node.id!r} is not defined")
         return node
 
     # --- pieces ---------------------------------------------------------------------------
@@ -321,6 +306,8 @@ class _Rewriter(ast.NodeTransformer):
     def _self_attribute(self, node: ast.Attribute) -> ast.AST:
         name, cls = node.attr, self.cls
         if name in cls.state:
+            if isinstance(node.ctx, ast.Store):
+                self.last_store[name] = node
             return ast.copy_location(ast.Name(f"mc_state_{name}", node.ctx), node)
         if isinstance(node.ctx, ast.Load):
             if name in cls.parameters:

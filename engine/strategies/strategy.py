@@ -38,6 +38,10 @@ class Strategy:
     order. ``bar.close`` is the current close, ``bar.close[1]`` the one before;
     ``self.fast_mean[1]`` likewise. A later bar cannot be read.
 
+    Instead of ``on_bar`` a strategy may have ``signals(self, bars, target)``, which fills the array
+    ``target`` with the share of equity to hold from each bar on (NaN: no change), reading whole
+    arrays ``bars.close`` and ``self.fast_mean``. Nothing stops it from reading ahead: audit it.
+
     Numbers assigned to ``self`` must be declared in the class body; they start anew with every
     simulation. Names in capitals are constants.
 

@@ -1,0 +1,234 @@
+"""The look-ahead audit: whether the past of a strategy depends on its future."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import BAR_FIELDS
+from engine.execution.layout import EVENT_NAMES, ORDER_ROWS, RAISED
+from engine.execution.settings import Execution
+from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.strategy import Strategy
+
+__all__ = ["AuditReport", "Finding", "audit_strategy"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An earlier decision that changed with the future.
+
+    Parameters
+    ----------
+    path : int
+        Number of the audited path.
+    cut : int
+        Last bar that the two runs share.
+    bar : int
+        Bar at whose close the decision was taken.
+    order : int
+        Number of the order.
+    was, became : str
+        The decision on the path and on the path with another future.
+    """
+
+    path: int
+    cut: int
+    bar: int
+    order: int
+    was: str
+    became: str
+
+    def __str__(self) -> str:
+        return (
+            f"path {self.path}: at bar {self.bar}, order {self.order} was {self.was}; with other "
+            f"bars after bar {self.cut} it became {self.became}"
+        )
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """Result of an audit.
+
+    Parameters
+    ----------
+    strategy : str
+        Name of the strategy.
+    paths, cuts : int
+        Paths audited and futures replaced on each.
+    orders : int
+        Orders submitted on the untouched paths; 0 means that the audit has seen nothing.
+    findings : tuple of Finding
+        Decisions that looked ahead.
+    alone_differs : bool
+        Whether a path gives other metrics when it runs beside others.
+    """
+
+    strategy: str
+    paths: int
+    cuts: int
+    orders: int
+    findings: tuple[Finding, ...]
+    alone_differs: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found and there was something to find."""
+        return not self.findings and not self.alone_differs and self.orders > 0
+
+
+def audit_strategy(
+    strategy: type[Strategy] | str,
+    values: NDArray[np.float64] | None = None,
+    *,
+    symbols: tuple[str, ...] = ("X",),
+    fields: tuple[str, ...] = BAR_FIELDS,
+    parameters: Mapping[str, Any] | None = None,
+    execution: Execution | None = None,
+    cuts: int = 12,
+    seed: int = 1,
+) -> AuditReport:
+    """Rerun a strategy on paths whose future was replaced after a random bar.
+
+    Every order submitted up to that bar, and everything that happened to orders up to it, must
+    stay the same. The results of a path must not depend on the paths run beside it either.
+
+    Parameters
+    ----------
+    strategy : type or str
+        A strategy class or its registry name.
+    values : ndarray of float64, shape (paths, symbols, fields, bars), optional
+        Paths to audit on; random walks by default.
+    symbols, fields : tuple of str
+        Names along the axes of `values`.
+    parameters : mapping, optional
+        Parameter values.
+    execution : Execution, optional
+        Execution settings.
+    cuts : int
+        Futures replaced per path.
+    seed : int
+        Seed of the cuts and of the random walks.
+    """
+    rng = np.random.default_rng(seed)
+    if values is None:
+        values = _random_walks(rng, paths=4, symbols=len(symbols), bars=500)
+    paths, _, _, bars = values.shape
+    engine = prepare_strategy(
+        strategy,
+        execution,
+        symbols=symbols,
+        fields=fields,
+        steps=bars,
+        bars_per_year=252.0,
+        record_trades=True,
+    )
+    encoded = engine.encode(parameters or {})[None]
+    findings: list[Finding] = []
+    orders = 0
+    for path in range(paths):
+        before = _events(engine, values[path : path + 1], encoded)
+        orders += int((before[:, 4] == 0).sum())
+        for cut in np.sort(rng.integers(1, bars - 1, cuts)):
+            other = _with_other_future(values[path : path + 1], int(cut), rng)
+            found = _first_difference(before, _events(engine, other, encoded), path, int(cut))
+            if found is not None:
+                findings.append(found)
+    return AuditReport(
+        strategy=engine.strategy.name,
+        paths=paths,
+        cuts=cuts,
+        orders=orders,
+        findings=tuple(findings),
+        alone_differs=_depends_on_company(engine, values, encoded),
+    )
+
+
+def _events(
+    engine: StrategyEngine, values: NDArray[np.float64], parameters: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    scratch = engine.scratch(record_orders=True)
+    metrics = np.empty((1, 1, len(engine.metric_names)))
+    status = np.empty((1, 1), dtype=np.int8)
+    engine.run(np.ascontiguousarray(values), parameters, metrics, status, scratch)
+    if status[0, 0] == RAISED:
+        raise ValueError(f"{engine.strategy.name}: {engine.status_text(RAISED)} during the audit")
+    state = scratch.simulation
+    return state.events[: state.counts[ORDER_ROWS]].copy()
+
+
+def _with_other_future(
+    values: NDArray[np.float64], cut: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Replace the bars after `cut` by their mirror image, stretched at random.
+
+    The change at each bar is turned round, so that whoever looked at it decides otherwise.
+    """
+    other = values.copy()
+    prices = other[:, :, :4, cut + 1 :]
+    level = values[:, :, 3:4, cut : cut + 1]
+    turned = 2.0 * level - prices * rng.uniform(0.9, 1.1)
+    positive = np.where(turned > 0.01 * np.abs(level), turned, 0.01 * np.abs(level))
+    prices[:, :, [0, 3]] = positive[:, :, [0, 3]]
+    prices[:, :, 1] = positive.max(axis=2)
+    prices[:, :, 2] = positive.min(axis=2)
+    other[:, :, 4:, cut + 1 :] *= rng.uniform(0.2, 0.8)
+    return other
+
+
+def _first_difference(
+    before: NDArray[np.float64], after: NDArray[np.float64], path: int, cut: int
+) -> Finding | None:
+    one, two = before[before[:, 0] <= cut], after[after[:, 0] <= cut]
+    for index in range(max(len(one), len(two))):
+        was = one[index] if index < len(one) else None
+        became = two[index] if index < len(two) else None
+        if was is not None and became is not None and np.array_equal(was, became, equal_nan=True):
+            continue
+        known = min((item for item in (was, became) if item is not None), key=lambda row: row[0])
+        bar, order = int(known[0]), int(known[1])
+        return Finding(path, cut, bar, order, _in_words(was), _in_words(became))
+    return None
+
+
+def _in_words(event: NDArray[np.float64] | None) -> str:
+    if event is None:
+        return "absent"
+    text = f"{EVENT_NAMES[int(event[4])]} at bar {int(event[0])} for {event[5]:g} units"
+    return text if np.isnan(event[6]) else f"{text} at {event[6]:g}"
+
+
+def _depends_on_company(
+    engine: StrategyEngine, values: NDArray[np.float64], parameters: NDArray[np.float64]
+) -> bool:
+    """Whether the metrics of the last path change when it runs alone."""
+    names = len(engine.metric_names)
+    both = np.repeat(parameters, 2, axis=0)
+    together = np.empty((len(values), 2, names))
+    alone = np.empty((1, 1, names))
+    scratch = engine.scratch()
+    engine.run(
+        np.ascontiguousarray(values), both, together, np.empty((len(values), 2), np.int8), scratch
+    )
+    last = np.ascontiguousarray(values[-1:])
+    engine.run(last, parameters, alone, np.empty((1, 1), np.int8), engine.scratch())
+    return not np.array_equal(together[-1, 1], alone[0, 0], equal_nan=True)
+
+
+def _random_walks(
+    rng: np.random.Generator, *, paths: int, symbols: int, bars: int
+) -> NDArray[np.float64]:
+    """Return bars of geometric random walks, shape (paths, symbols, 5, bars)."""
+    shape = (paths, symbols, bars)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.015, shape), axis=2))
+    opens = np.concatenate([np.full((paths, symbols, 1), 100.0), close[..., :-1]], axis=2)
+    opens = opens * np.exp(rng.normal(0.0, 0.003, shape))
+    spread = np.exp(np.abs(rng.normal(0.0, 0.005, (2, *shape))))
+    high = np.maximum(opens, close) * spread[0]
+    low = np.minimum(opens, close) / spread[1]
+    volume = rng.uniform(1e5, 1e6, shape)
+    return np.ascontiguousarray(np.stack([opens, high, low, close, volume], axis=2))

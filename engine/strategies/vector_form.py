@@ -1,0 +1,117 @@
+"""The vector form of a strategy: whole-path signals instead of a decision at each bar."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Callable
+from typing import Any
+
+from engine.strategies.source_text import SourceText
+from engine.strategies.strategy import Strategy
+
+__all__ = ["rewrite_signals"]
+
+_ARGUMENTS = ("mc_s", "mc_p", "mc_r", "mc_rows", "mc_target")
+
+
+def rewrite_signals(
+    cls: type[Strategy], *, fields: tuple[str, ...], symbols: int, namespace: dict[str, Any]
+) -> Callable[..., Any]:
+    """Return ``signals(self, bars, target)`` as a function of plain arrays.
+
+    ``bars.close`` and ``self.mean`` become whole arrays, ``self.period`` a number, and ``target``
+    the array of shares of equity to fill.
+
+    Raises
+    ------
+    StrategyError
+        If the hook uses something that the interface does not offer.
+    """
+    source = SourceText(cls.hooks()["signals"])
+    definition = source.definition()
+    names = [argument.arg for argument in definition.args.args]
+    if len(names) != 3:
+        raise source.error(definition, f"signals: found {names}, allowed self, bars and target")
+    rewriter = _Rewriter(cls, source, names, fields, symbols)
+    body = [rewriter.visit(statement) for statement in definition.body]
+    function = ast.parse(f"def signals({', '.join(_ARGUMENTS)}): pass").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body = body
+    module = ast.Module(body=[ast.copy_location(function, definition)], type_ignores=[])
+    ast.fix_missing_locations(module)
+    scope = dict(namespace)
+    exec(compile(module, source.file, "exec"), scope)
+    found = scope["signals"]
+    assert isinstance(found, types.FunctionType)
+    return found
+
+
+class _Rewriter(ast.NodeTransformer):
+    def __init__(
+        self,
+        cls: type[Strategy],
+        source: SourceText,
+        names: list[str],
+        fields: tuple[str, ...],
+        symbols: int,
+    ) -> None:
+        self.cls = cls
+        self.source = source
+        self.self_name, self.bars_name, self.target_name = names
+        self.fields = fields
+        self.symbols = symbols
+        self.rows = [
+            (name, output) for name, item in cls.indicators.items() for output in item.outputs
+        ]
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in (self.self_name, self.bars_name):
+            raise self.source.error(node, f"`{node.id}` can only be used with a dot")
+        if node.id == self.target_name:
+            return ast.copy_location(ast.Name("mc_target", node.ctx), node)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        replaced = self._bars(node) or self._own(node)
+        if replaced is None:
+            return self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            raise self.source.error(node, "signals fills its target; nothing else can be assigned")
+        return ast.copy_location(ast.parse(replaced, mode="eval").body, node)
+
+    def _bars(self, node: ast.Attribute) -> str | None:
+        owner, symbol = node.value, 0
+        if isinstance(owner, ast.Subscript):
+            index = owner.slice
+            if isinstance(index, ast.Constant) and isinstance(index.value, int):
+                owner, symbol = owner.value, index.value
+        if not (isinstance(owner, ast.Name) and owner.id == self.bars_name):
+            return None
+        if node.attr not in self.fields or not 0 <= symbol < self.symbols:
+            raise self.source.error(
+                node,
+                f"found bars[{symbol}].{node.attr}, allowed symbols 0 to {self.symbols - 1} and "
+                f"fields {', '.join(self.fields)}",
+            )
+        return f"mc_s.path[{symbol}, {self.fields.index(node.attr)}]"
+
+    def _own(self, node: ast.Attribute) -> str | None:
+        output, owner = "value", node.value
+        name = node.attr
+        if isinstance(owner, ast.Attribute) and owner.attr in self.cls.indicators:
+            name, output, owner = owner.attr, node.attr, owner.value
+        if not (isinstance(owner, ast.Name) and owner.id == self.self_name):
+            return None
+        if (name, output) in self.rows:
+            start = f"mc_r[{self.rows.index((name, output))}]"
+            return f"mc_rows[{start}:{start} + mc_s.path.shape[2]]"
+        if name in self.cls.parameters:
+            return f"mc_p[{list(self.cls.parameters).index(name)}]"
+        value = getattr(self.cls, name, None)
+        if name.isupper() and isinstance(value, bool | int | float):
+            return repr(value)
+        if name in self.cls.indicators:
+            return None
+        known = ", ".join([*self.cls.parameters, *self.cls.indicators])
+        raise self.source.error(node, f"found self.{name}, allowed {known or 'nothing'}")

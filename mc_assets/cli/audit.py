@@ -1,0 +1,54 @@
+"""``mc audit``: whether a strategy looks ahead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def audit(
+    strategy: str = typer.Argument(help="Name of a strategy, or `all`."),
+    file: Path | None = typer.Option(
+        None, "--file", help="Python file or folder with your own strategies."
+    ),
+    cuts: int = typer.Option(12, "--cuts", min=1, help="Futures replaced per path."),
+    seed: int = typer.Option(1, "--seed", help="Seed of the cuts and the paths."),
+    as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
+) -> None:
+    """Rerun a strategy with other futures: fails if any earlier decision changes."""
+    import json
+
+    from engine.strategies import load_user_strategies, strategy_names
+    from engine.strategies.audit import audit_strategy
+
+    if file is not None:
+        load_user_strategies(file)
+    names = strategy_names() if strategy == "all" else [strategy]
+    failed = False
+    for name in names:
+        report = audit_strategy(name, cuts=cuts, seed=seed)
+        failed |= not report.passed
+        if as_json:
+            row = {
+                "strategy": name,
+                "passed": report.passed,
+                "orders": report.orders,
+                "alone_differs": report.alone_differs,
+                "findings": [vars(finding) for finding in report.findings],
+            }
+            typer.echo(json.dumps(row))
+            continue
+        word = "passed" if report.passed else "FAILED"
+        typer.echo(
+            f"{name}: {word}; {report.paths} paths, {report.cuts} other futures on each, "
+            f"{report.orders} orders"
+        )
+        for finding in report.findings[:5]:
+            typer.echo(f"  {finding}")
+        if report.alone_differs:
+            typer.echo("  the metrics of a path depend on the paths run beside it")
+        if report.orders == 0:
+            typer.echo("  no order was submitted, so nothing was audited")
+    if failed:
+        raise typer.Exit(1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mc_assets.market_data.canonical import PRICES
 from mc_assets.market_data.quality.findings import QualityFinding, finding
-from mc_assets.market_data.repair import unit_scales
+from mc_assets.market_data.repair import rescaled, unit_scales
 from mc_assets.market_data.severities import QualityConfig
 
 __all__ = ["value_findings"]
@@ -95,11 +95,11 @@ def _stale(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
 
 def _jumps(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
     """Tell moves that are too large apart: unit errors, splits, outliers."""
-    close = bars["close"].to_numpy()
-    opening = bars["open"].to_numpy()
-    high, low = bars["high"].to_numpy(), bars["low"].to_numpy()
+    table = bars.select(PRICES).to_numpy()
+    scales = unit_scales(table)
+    # Splits and outliers are judged on prices in one unit, or an error would be found twice.
+    opening, high, low, close = rescaled(table, scales).T
     count = len(close)
-    scales = unit_scales(close)
     with np.errstate(divide="ignore", invalid="ignore"):
         returns = np.zeros(count)
         returns[1:] = np.diff(close) / np.abs(close[:-1])
@@ -109,22 +109,17 @@ def _jumps(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
             high / np.maximum(opening, close) - 1.0, 1.0 - low / np.minimum(opening, close)
         )
     spike = np.where(np.isfinite(spike), np.abs(spike), 0.0)
-    # One bar only may be wrong in its high or low; a factor of 50 is no market's range.
-    misread = (scales != 0) | (spike > 50.0) | ((low > 0) & (high / np.maximum(low, 1e-300) > 50.0))
     ratio = np.where(gap > 0, np.maximum(gap, 1.0 / np.maximum(gap, 1e-300)), 1.0)
     split = np.zeros(count, dtype=bool)
     large = np.flatnonzero(ratio > 1.4)
     if len(large):
         distance = np.abs(ratio[large, None] / _SPLITS - 1.0).min(axis=1)
         split[large] = distance < _SPLIT_SLACK
-    edge = np.zeros(count, dtype=bool)
-    edge[1:] = scales[1:] != scales[:-1]
     sigmas = quality.outlier_sigmas
-    far = _beyond(returns, np.maximum(np.abs(returns), spike), sigmas, quality)
-    split &= _beyond(returns, np.abs(gap - 1.0), sigmas * _SPLIT_SHARE, quality) & ~edge
-    outlier = far & ~split & ~edge & ~misread
+    split &= _beyond(returns, np.abs(gap - 1.0), sigmas * _SPLIT_SHARE, quality)
+    outlier = _beyond(returns, np.maximum(np.abs(returns), spike), sigmas, quality) & ~split
     return [
-        _unit_errors(bars, scales, misread, quality),
+        _unit_errors(bars, scales, quality),
         _report(
             bars, split, gap, "unadjusted_split", quality,
             "{}: found an opening at {} times the close before it, as after a split; "
@@ -159,24 +154,25 @@ def _beyond(
 
 
 def _unit_errors(
-    bars: pl.DataFrame,
-    scales: NDArray[np.int64],
-    misread: NDArray[np.bool_],
-    quality: QualityConfig,
+    bars: pl.DataFrame, scales: NDArray[np.int64], quality: QualityConfig
 ) -> QualityFinding:
-    bad = bars.with_columns(scale=pl.Series(scales)).filter(pl.Series(misread))
-    what = (
-        pl.when(pl.col("scale") > 0).then(pl.lit("a close 100 times too large"))
-        .when(pl.col("scale") < 0).then(pl.lit("a close 100 times too small"))
-        .otherwise(pl.lit("a high or low that is 50 times off"))
-    )  # fmt: skip
-    rows = bad.select(
-        "timestamp",
-        value="close",
-        message=pl.format(
-            "{}: found {} ({}), allowed one unit (set repair: true)", _day(), what, "close"
-        ),
+    wrong = pl.DataFrame(scales != 0, schema=list(PRICES))
+    names = pl.concat_list(
+        pl.when(wrong[name]).then(pl.lit(name)).otherwise(None) for name in PRICES
     )
+    worst = pl.Series(np.where(np.abs(scales).max(axis=1, initial=0) == scales.max(axis=1), 1, -1))
+    size = pl.when(worst > 0).then(pl.lit("large")).otherwise(pl.lit("small"))
+    rows = (
+        bars.select(
+            "timestamp",
+            value="close",
+            message=pl.format(
+                "{}: found {} 100 times too {} (close {}), allowed one unit (set repair: true)",
+                _day(), names.list.drop_nulls().list.join(", "), size, "close",
+            ),
+        )
+        .filter(wrong.select(pl.any_horizontal(PRICES)).to_series())
+    )  # fmt: skip
     return finding("unit_error", quality, rows)
 
 

@@ -63,7 +63,7 @@ def test_the_unit_error_is_found(reference: Path) -> None:
     found = check(findings_of(path, "XJSE"), "unit_error")
     assert found.severity == "error"
     assert found.count == 18  # 22 days in cents, of which 4 break the order of prices anyway
-    assert "a close 100 times too large" in found.message
+    assert "found open, high, low, close 100 times too large" in found.message
     fixed = reference / NASTY / "yfinance_SSW-JO-1d-100x-error-fixed.csv"
     assert check(findings_of(fixed, "XJSE"), "unit_error").count == 0
 

@@ -43,6 +43,7 @@ class Prepared:
             fields=first.fields,
             steps=job.steps,
             bars_per_year=job.calendar.bars_per_year,
+            bars_per_session=job.calendar.bars_per_session,
             equity_samples=job.equity_samples,
             record_trades=job.record_trades,
         )

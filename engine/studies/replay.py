@@ -9,11 +9,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
+from engine.strategies import prepare_strategy
 from engine.studies.definition import StudyDefinition
 from engine.studies.errors import ConfigurationError
 from engine.studies.job import Job
 from engine.studies.prepared import prepare_job
 from engine.studies.space import MODEL_PREFIX
+from engine.studies.trades import order_columns, trade_columns
 
 if TYPE_CHECKING:
     from engine.studies.results import Results
@@ -38,6 +41,8 @@ class Replay:
         model's states.
     equity : ndarray of float64, shape (bars,)
         Equity at the close of every bar, in account currency.
+    orders : polars.DataFrame
+        One row per event of an order: submitted, filled, cancelled, expired, rejected and why.
     trades : polars.DataFrame
         Closed trades.
     metrics : dict
@@ -52,6 +57,7 @@ class Replay:
     parameters: dict[str, Any]
     bars: pl.DataFrame
     equity: NDArray[np.float64]
+    orders: pl.DataFrame
     trades: pl.DataFrame
     metrics: dict[str, float | None]
     status: str
@@ -79,9 +85,6 @@ def replay(results: Results, simulation: int) -> Replay:
 
 def simulate_one(job: Job, simulation: int) -> Replay:
     """Run one simulation of a job, keeping equity at every bar and every trade."""
-    from engine.strategies import prepare_strategy
-    from engine.studies.trades import trade_columns
-
     if not 0 <= simulation < job.simulations:
         raise ConfigurationError(
             "simulation", str(simulation), f"0 to {job.simulations - 1:,} in study {job.study}"
@@ -105,22 +108,14 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         fields=generator.fields,
         steps=job.steps,
         bars_per_year=job.calendar.bars_per_year,
-        equity_samples=job.steps,
+        bars_per_session=job.calendar.bars_per_session,
         record_trades=True,
     )
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)
-    equity = np.full((1, 1, job.steps), np.nan)
-    trades: list[NDArray[np.float64]] = []
-    engine.run(
-        values,
-        prepared.parameters[index : index + 1],
-        metrics,
-        status,
-        engine.scratch(),
-        equity,
-        trades,
-    )
+    scratch = engine.scratch(record_orders=True)
+    engine.run(values, prepared.parameters[index : index + 1], metrics, status, scratch)
+    happened = scratch.simulation
     named = zip(engine.metric_names, metrics[0, 0].tolist(), strict=True)
     code = int(status[0, 0])
     return Replay(
@@ -129,8 +124,13 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         path=number,
         parameters={**_model_parameters(job, index, seed), **job.space[index]},
         bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps),
-        equity=equity[0, 0],
-        trades=pl.DataFrame(trade_columns(trades[0], generator.symbols)),
+        equity=happened.curve.copy(),
+        orders=pl.DataFrame(
+            order_columns(happened.events[: happened.counts[ORDER_ROWS]], generator.symbols)
+        ),
+        trades=pl.DataFrame(
+            trade_columns(happened.trades[: happened.counts[TRADE_ROWS]], generator.symbols)
+        ),
         metrics={name: None if np.isnan(value) else value for name, value in named},
         status="ok" if code == 0 else engine.status_text(code),
     )

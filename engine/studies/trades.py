@@ -8,13 +8,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.execution.layout import TRADE_COLUMNS
+from engine.execution.layout import EVENT_COLUMNS, EVENT_NAMES, TRADE_COLUMNS
 from engine.studies.prepared import Prepared
 from engine.studies.simulate import PartArrays
 
-__all__ = ["trade_columns", "trades_frame"]
+__all__ = ["order_columns", "trade_columns", "trades_frame"]
 
-_WHOLE = {"entry_bar", "exit_bar"}
+_WHOLE = {"entry_bar", "exit_bar", "bar", "order"}
+# In the order of MARKET, LIMIT, STOP and STOP_LIMIT.
+_ORDER_KINDS = ("market", "limit", "stop", "stop_limit")
 
 
 def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
@@ -55,6 +57,19 @@ def trade_columns(rows: NDArray[np.float64], symbols: tuple[str, ...]) -> dict[s
         values = np.ascontiguousarray(rows[:, position])
         if name == "symbol":
             columns[name] = pl.Series([symbols[int(v)] for v in values], dtype=pl.String)
+        else:
+            columns[name] = values.astype(np.int32) if name in _WHOLE else values
+    return columns
+
+
+def order_columns(rows: NDArray[np.float64], symbols: tuple[str, ...]) -> dict[str, Any]:
+    """Split the engine's table of order events into typed columns."""
+    columns: dict[str, Any] = {}
+    for position, name in enumerate(EVENT_COLUMNS):
+        values = np.ascontiguousarray(rows[:, position])
+        words = {"symbol": symbols, "kind": _ORDER_KINDS, "event": EVENT_NAMES}.get(name)
+        if words is not None:
+            columns[name] = pl.Series([words[int(v)] for v in values], dtype=pl.String)
         else:
             columns[name] = values.astype(np.int32) if name in _WHOLE else values
     return columns

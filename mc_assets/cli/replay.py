@@ -45,6 +45,7 @@ def replay(
             "parameters": found.parameters,
             "status": found.status,
             "metrics": found.metrics,
+            "orders": found.orders.to_dicts(),
             "trades": found.trades.to_dicts(),
             "picture": None if path is None else str(path),
         }
@@ -56,6 +57,7 @@ def replay(
         typer.echo(f"failed: {found.status}")
     for name, value in found.metrics.items():
         typer.echo(f"  {name:<24} {'–' if value is None else format(value, ',.6g')}")
+    print_frame(found.orders, title="orders")
     print_frame(found.trades, title="trades")
     if path is not None:
         typer.echo(f"picture: {path}")

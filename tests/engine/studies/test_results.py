@@ -166,6 +166,9 @@ def test_one_simulation_runs_again_with_everything_that_happened(results: Result
         assert {name: row[name] for name in results.metrics} == again.metrics
         assert again.equity[-1] == row["final_equity"]
         assert again.bars["close"].len() == 60
+        filled = again.orders.filter(pl.col("event") == "filled")
+        assert len(filled) >= 2 * len(again.trades)
+        assert set(again.orders["kind"]) <= {"market"}
         recorded = results.trades().filter(pl.col("simulation") == number)
         assert_frame_equal(recorded.select(again.trades.columns), again.trades)
         sampled = results.equity().filter(pl.col("simulation") == number)["equity"][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import inlined, kernel
+from engine.compiled import borrow, inlined, kernel
 from engine.compiled.elementary import exp
 from engine.randomness import GROUP, Stream, fill_uniforms, words
 from engine.sources.bridge import group_extremes
@@ -37,6 +37,7 @@ def shape_bars(
     open row the variance of the log return inside the bar, or a negative number where the model
     has written log high and low itself. `season` is added to the log close (no values: none).
     """
+    volumes, season, out = borrow(volumes), borrow(season), borrow(out)
     steps = out.shape[3]
     room = np.empty((6, GROUP))
     for n in range(seeds.size):

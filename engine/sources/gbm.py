@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import fma, kernel
+from engine.compiled import borrow, fma, kernel
 from engine.randomness import GROUP
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import Model, ModelGenerator
@@ -58,6 +58,7 @@ def fill_gbm(
     ohlc: bool,
 ) -> None:
     """Write log price over start price to the close row and the bar's variance to the open row."""
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
     drift, scale, variance = constants[0], constants[1], constants[2]
     steps = out.shape[3]
     shocks = np.empty(GROUP)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import fma, inlined, kernel
+from engine.compiled import borrow, fma, inlined, kernel
 from engine.compiled.elementary import log
 from engine.randomness import GROUP, Stream, uniform, words
 from engine.sources.shocks import antithetic_sign, group_shocks, stream_path
@@ -35,6 +35,7 @@ def fill_full_truncation(
     ohlc: bool,
 ) -> None:
     """Write log price over start price, the bar's variance and the variance at its close."""
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
     start, drift, h, pull, theta = constants[:5]
     noise, common, own = constants[5:8]
     steps = out.shape[3]
@@ -137,6 +138,7 @@ def fill_quadratic_exponential(
     All lanes take the quadratic branch; those that need the exponential one are redone with a
     uniform drawn on the spot (word 0 of the step's index in the variance stream).
     """
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
     # Scalars, not an array: LLVM cannot know that no store below changes a constant.
     c = (
         constants[0],

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import exact, fma, inlined, kernel
+from engine.compiled import borrow, exact, fma, inlined, kernel
 from engine.compiled.elementary import log
 from engine.randomness import GROUP, Stream, normal_pair, uniform, words
 from engine.sources.bridge import bridge_extremes
@@ -97,6 +97,7 @@ def fill_merton(
 
     A bar with jumps gets the variance -1 and its own log high and low.
     """
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
     drift, scale, variance, wait = constants[0], constants[1], constants[2], constants[3]
     steps = out.shape[3]
     shocks = np.empty(GROUP)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
-from engine.compiled import exact, fma, inlined, kernel
+from engine.compiled import borrow, exact, fma, inlined, kernel
 from engine.compiled.elementary import log
 from engine.randomness import GROUP, Stream, uniform, words
 from engine.sources.generator import FillRequest, Generator
@@ -223,6 +223,7 @@ def fill_regime_switching(
     Index ``k`` of the regime stream gives the k-th sojourn: word 0 its length, word 1 the regime
     after it; word 2 of index 0 the first regime.
     """
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
     steps = out.shape[3]
     # constants hold five vectors of `count` and a matrix: 5 count + count^2 numbers
     count = 1

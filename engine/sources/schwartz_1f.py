@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.compiled import exact, kernel
+from engine.compiled import borrow, exact, kernel
 from engine.randomness import GROUP, SEGMENT
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import ModelGenerator
@@ -102,6 +102,7 @@ def fill_schwartz_1f(
 
     The deviation from the start price follows ``x' = a x + shift + scale z``.
     """
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
     shift, scale, variance = constants[0], constants[1], constants[2]
     powers = constants[3:]
     steps = out.shape[3]

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.compiled import exact, fma, kernel
+from engine.compiled import borrow, exact, fma, kernel
 from engine.randomness import GROUP, SEGMENT
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import ModelGenerator
@@ -234,6 +234,7 @@ def fill_schwartz_2f(
     ohlc: bool,
 ) -> None:
     """Write log price over start price, the bar's variance and the convenience yield."""
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
     drift, scale, b, yield_shift = constants[0], constants[1], constants[2], constants[3]
     loading, rest, start, variance = constants[4], constants[5], constants[6], constants[7]
     powers = constants[8:]

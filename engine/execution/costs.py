@@ -64,4 +64,6 @@ def commission_of(s: Simulation, symbol: int, units: float, price: float, maker:
     size = abs(units)
     cost = size * abs(price) * rules[symbol, MULTIPLIER] * rate
     cost += size * rules[symbol, COMMISSION_PER_UNIT] + rules[symbol, COMMISSION_FIXED]
-    return max(cost, rules[symbol, COMMISSION_MINIMUM])
+    least = rules[symbol, COMMISSION_MINIMUM]
+    # A rebate to the maker is below zero; only a minimum that was set applies.
+    return least if least > 0.0 and cost < least else cost

@@ -103,7 +103,7 @@ class Twin:
         rate = terms.rate if terms.maker_rate is None or not maker else terms.maker_rate
         cost = abs(units) * abs(price) * self.settings.instrument.multiplier * rate
         cost += abs(units) * terms.per_unit + terms.fixed
-        return max(cost, terms.minimum)
+        return max(cost, terms.minimum) if terms.minimum else cost
 
     def slipped(self, units: float, price: float) -> float:
         side = 1.0 if units > 0 else -1.0

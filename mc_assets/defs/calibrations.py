@@ -60,7 +60,7 @@ _STEADY = dg.AssetCheckSpec(
 )
 def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Estimate every model for this run's series and dates."""
-    from engine.calibration import Calibration, calibrate_dates
+    from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
     from mc_assets.reports.calibration_picture import calibration_picture
@@ -81,6 +81,7 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
         estimates = calibrate_dates(
             market_data.bars(symbol, timeframe),
             dates,
+            config[series].models or SPOT_MODELS,
             options=config[series].calibration,
             workers=laboratory.threads,
         )

@@ -48,10 +48,15 @@ class SeriesConfig(BaseModel):
         bars are noticed.
     repair : bool
         Repair 100× unit errors instead of only reporting them.
+    factors : str, optional
+        File of split and dividend factors (`adjustments.read_factors`) for raw bars;
+        ``{symbol}`` is filled in, relative paths start at the folder of the series file.
     options : dict
         The provider's own options.
     quality : QualityConfig
         Severity and thresholds of each check.
+    models : list of str, optional
+        Models to calibrate; by default every one that bars alone can calibrate.
     calibration : dict
         Options of the estimators by model, such as ``{gbm: {window: "rolling:5y"}}``.
     """
@@ -67,8 +72,10 @@ class SeriesConfig(BaseModel):
     adjustment: Adjustment | None = None
     overlap: int = Field(default=7, ge=0)
     repair: bool = False
+    factors: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     quality: QualityConfig = Field(default_factory=QualityConfig)
+    models: tuple[str, ...] | None = None
     calibration: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @property
@@ -102,9 +109,9 @@ class SeriesConfig(BaseModel):
             raise ValueError(f"found {value!r}, allowed {', '.join(sorted(EXCHANGES))}")
         return value
 
-    @field_validator("calibration")
+    @field_validator("models", "calibration")
     @classmethod
-    def _models_are_known(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    def _models_are_known(cls, value: Any) -> Any:
         if value:
             from engine.calibration import SPOT_MODELS
 

@@ -28,6 +28,7 @@ series:
     provider: csv
     start: 2015-01-01
     end: 2018-12-31
+    models: [gbm, bootstrap]
     options: {{path: "{sample}/SP500.csv"}}
 """
 
@@ -283,21 +284,20 @@ def test_calibrate_prints_estimates_with_errors_as_of_a_date(home: Home) -> None
 
 def test_a_nightly_study_sees_no_bar_after_its_date(home: Home) -> None:
     code = """
-import dagster as dg, sys
+import dagster as dg
 from mc_assets.definitions import defs
 with dg.DagsterInstance.ephemeral() as instance:
     job = defs.resolve_implicit_global_asset_job_def()
-    for key in ("2017-06-30|SP500@1d",):
+    for asset, key in (("calibrations", "2017-06-30|SP500@1d"),
+                       ("nightly_simulations", "2017-06-30|on_gbm"),
+                       ("nightly_simulations", "2017-06-30|on_bootstrap")):
         job.execute_in_process(instance=instance, partition_key=key,
-                               asset_selection=[dg.AssetKey("calibrations")])
-    job.execute_in_process(instance=instance, partition_key="2017-06-30|" + sys.argv[1],
-                           asset_selection=[dg.AssetKey("nightly_simulations")])
+                               asset_selection=[dg.AssetKey(asset)])
 """
 
     def statistics() -> pl.DataFrame:
-        for study in ("on_gbm", "on_bootstrap"):
-            command = [sys.executable, "-c", code, study]
-            subprocess.run(command, env=home.environment, capture_output=True, check=True)
+        command = [sys.executable, "-c", code]
+        subprocess.run(command, env=home.environment, capture_output=True, check=True)
         files = sorted((home.data / "nightly_statistics").rglob("2017-06-30.parquet"))
         assert len(files) == 2
         return pl.concat([pl.read_parquet(file) for file in files])

@@ -6,10 +6,11 @@ import hashlib
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 
+from mc_assets.market_data.adjustments import adjust
 from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES, QUARANTINE_SCHEMA
 from mc_assets.market_data.files import (
     read_footer,
@@ -21,11 +22,12 @@ from mc_assets.market_data.files import (
 from mc_assets.market_data.quality.findings import QUALITY_SCHEMA
 from mc_assets.providers import MarketDataError
 
-__all__ = ["BARS", "QUALITY", "QUARANTINE", "BarStore", "bars_hash"]
+__all__ = ["BARS", "FACTORS", "QUALITY", "QUARANTINE", "BarStore", "bars_hash"]
 
 BARS: Final = "bars"
 QUARANTINE: Final = "bars_quarantine"
 QUALITY: Final = "bars_quality"
+FACTORS: Final = "bars_factors"
 _FOOTER: Final = "mc.manifest"
 
 _MANIFEST_SCHEMA: Final = {
@@ -137,6 +139,37 @@ class BarStore:
         if end is not None:
             bars = bars.filter(stamp.dt.date() < end)
         return bars.sort("timestamp")
+
+    def write_factors(self, symbol: str, timeframe: str, factors: pl.DataFrame) -> bool:
+        """Replace a series' factor table (`adjustments.FACTOR_COLUMNS`); True if it changed."""
+        table = factors.select(
+            pl.lit(symbol).alias("symbol"), pl.lit(timeframe).alias("timeframe"), *factors.columns
+        )
+        folder = symbol_folder(self.root, FACTORS, symbol, timeframe)
+        return write_parquet(table, folder / "factors.parquet")
+
+    def adjusted(
+        self,
+        symbol: str,
+        timeframe: str,
+        adjustment: Literal["split", "dividend", "all"] = "all",
+        exchange: str = "XNYS",
+    ) -> pl.DataFrame:
+        """Bars of a series, adjusted by its stored factors; `read` gives the raw ones.
+
+        Raises
+        ------
+        MarketDataError
+            If the series or its factors are not stored, or its bars are adjusted already.
+        """
+        path = symbol_folder(self.root, FACTORS, symbol, timeframe) / "factors.parquet"
+        if not path.is_file():
+            raise MarketDataError(
+                f"{symbol}@{timeframe}: factors: found none stored, allowed after its series "
+                "names a factor file and is normalised"
+            )
+        bars = self.read(symbol, timeframe)
+        return adjust(bars, pl.read_parquet(path), adjustment=adjustment, exchange=exchange)
 
     def quarantine(self, symbol: str, timeframe: str) -> pl.DataFrame:
         """Quarantined rows of a series, all years."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mc_assets.market_data.adjustments import read_factors
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA
 from mc_assets.market_data.config import MarketDataConfig
@@ -93,7 +94,7 @@ def normalise_year(
     Raises
     ------
     MarketDataError
-        If the year has no raw copy.
+        If the year has no raw copy, or its factor table cannot be read.
     """
     series = config[key]
     moment = now or datetime.now(UTC)
@@ -120,6 +121,9 @@ def normalise_year(
     history = revisions(tables, bars, sessions_of(series.exchange))
     checks = check_bars(bars, quarantine, series, start=start, end=end, history=history)
     store = BarStore(root)
+    if series.factors is not None:
+        path = config.folder / Path(series.factors.replace("{symbol}", series.symbol)).expanduser()
+        store.write_factors(series.symbol, series.timeframe, read_factors(path))
     changed = store.write(
         series.symbol,
         series.timeframe,

@@ -50,7 +50,7 @@ def detect_format(column: pl.Series) -> str | None:
     -----
     ``1/2/2014`` is decided over the whole column: a first number above 12 is a day; else a
     second number above 12 makes the first the month; else the reading that keeps the column
-    in order wins; else a ``.`` between the numbers means the day comes first.
+    in order, and its steps short, wins; else a ``.`` between the numbers means the day comes first.
     """
     if column.dtype.is_temporal():
         return "native"
@@ -243,11 +243,13 @@ def _day_first(cells: pl.Series) -> bool:
     if (second > 12).any():
         return False
 
-    def steps_back(month: pl.Series, day: pl.Series) -> int:
-        moves = (year * 10_000 + month * 100 + day).diff().drop_nulls()
-        return min(int((moves < 0).sum()), int((moves > 0).sum()))
+    def disorder(month: pl.Series, day: pl.Series) -> tuple[int, int]:
+        """Count steps against the column's direction, then the days that all steps span."""
+        moves = (year * 372 + month * 31 + day).diff().drop_nulls()
+        back = min(int((moves < 0).sum()), int((moves > 0).sum()))
+        return back, int(moves.abs().sum())
 
-    month_first, day_first = steps_back(first, second), steps_back(second, first)
+    month_first, day_first = disorder(first, second), disorder(second, first)
     if month_first != day_first:
         return day_first < month_first
     return bool(parts["2"][0] == ".")

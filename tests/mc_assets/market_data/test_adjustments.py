@@ -8,7 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mc_assets.market_data import MarketDataError, bars_from_file
+from mc_assets.market_data import (
+    BarStore,
+    MarketDataError,
+    bars_from_file,
+    ingest_raw,
+    load_series,
+    normalise_year,
+)
 from mc_assets.market_data.adjustments import adjust, factors_from_events, read_factors
 
 AAPL = "daily/lean_aapl_unadjusted_1998_2021.csv"
@@ -96,3 +103,32 @@ def test_a_text_cell_in_a_factor_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("date,price_factor,split_factor\n2020-01-02,one,1\n")
     with pytest.raises(MarketDataError, match=r"f\.csv line 2, column price_factor: found 'one'"):
         read_factors(tmp_path / "f.csv")
+
+
+def test_raw_and_adjusted_bars_are_both_there_after_ingestion(
+    reference: Path, tmp_path: Path
+) -> None:
+    folder = reference / "data/daily"
+    (tmp_path / "series.yaml").write_text(
+        f"""series:
+  - symbol: AAPL
+    provider: csv
+    start: 2020-08-01
+    end: 2020-09-30
+    options: {{path: "{folder}/lean_aapl_unadjusted_1998_2021.csv"}}
+    factors: "{folder}/lean_aapl_factor_file.csv"
+"""
+    )
+    config, root = load_series(tmp_path / "series.yaml"), tmp_path / "data"
+    ingest_raw(config, "AAPL@1d", 2020, root)
+    normalise_year(config, "AAPL@1d", 2020, root)
+    store = BarStore(root)
+    raw, adjusted = store.read("AAPL", "1d"), store.adjusted("AAPL", "1d")
+    assert on(raw, "2020-08-28")["close"] == 499.23
+    assert on(adjusted, "2020-08-28")["close"] == pytest.approx(499.23 * 0.9967882 * 0.25)
+    assert adjusted["adjustment"].unique().to_list() == ["all"]
+
+
+def test_adjusting_a_series_without_factors_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MarketDataError, match="X@1d: factors: found none stored"):
+        BarStore(tmp_path).adjusted("X", "1d")

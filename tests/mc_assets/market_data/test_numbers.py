@@ -1,0 +1,86 @@
+"""Numbers as people and programs write them."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mc_assets.market_data.numbers import MISSING, decimal_mark, parse_number, parse_numbers
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal", "value"),
+    [
+        ("1234.5", ".", 1234.5),
+        (" 1234.5 ", ".", 1234.5),
+        ("1,234.5", ".", 1234.5),
+        ("1,234,567", ".", 1234567.0),
+        ("$1,234.50", ".", 1234.5),
+        ("(37.63)", ".", -37.63),
+        ("−37.63", ".", -37.63),
+        ("1 234.5", ".", 1234.5),
+        ("1'234.5", ".", 1234.5),
+        ("123.45K", ".", 123450.0),
+        ("1.2M", ".", 1200000.0),
+        ("1e-3", ".", 0.001),
+        ("1.234,5", ",", 1234.5),
+        ("12,5", ",", 12.5),
+        ("1.234", ",", 1234.0),
+        ("-inf", ".", float("-inf")),
+    ],
+)
+def test_a_written_number_is_read(cell: str, decimal: str, value: float) -> None:
+    assert parse_number(cell, decimal) == value
+
+
+@pytest.mark.parametrize("cell", ["abc", "1O0", "1,23.5", "12-5", "1.2.3", "1;2", "#REF!", "12,5"])
+def test_what_is_no_number_is_text(cell: str) -> None:
+    assert parse_number(cell) == "text"
+
+
+@pytest.mark.parametrize("cell", [*sorted(MISSING), "NULL", "NaN", None])
+def test_a_mark_of_nothing_is_missing(cell: str | None) -> None:
+    assert parse_number(cell) == "missing"
+
+
+def test_a_column_is_read_like_its_cells() -> None:
+    cells = ["1.5", "1,234.5", "abc", "", None, "inf"]
+    values, text = parse_numbers(pl.Series(cells))
+    assert values.to_list() == [1.5, 1234.5, None, None, None, float("inf")]
+    assert text.to_list() == [False, False, True, False, False, False]
+
+
+def test_nan_in_a_column_of_floats_is_missing() -> None:
+    values, text = parse_numbers(pl.Series([1.0, float("nan"), None]))
+    assert values.to_list() == [1.0, None, None]
+    assert not text.any()
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "mark"),
+    [
+        (["12,5", "1.234,5"], ";", ","),
+        (["61,050"], ";", ","),
+        (["61,050"], ",", "."),
+        (["1,234.5"], ";", "."),
+        (["12.5"], ";", "."),
+    ],
+)
+def test_the_decimal_mark_is_guessed_from_the_whole_column(
+    cells: list[str], delimiter: str, mark: str
+) -> None:
+    assert decimal_mark([pl.Series(cells)], delimiter) == mark
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, width=64))
+def test_every_float_that_python_writes_comes_back(value: float) -> None:
+    values, text = parse_numbers(pl.Series([repr(value)]))
+    assert values[0] == value
+    assert not text[0]
+
+
+@given(st.integers(min_value=0, max_value=10**15))
+def test_thousands_separators_change_nothing(value: int) -> None:
+    assert parse_number(f"{value:,}") == float(value)

@@ -1,0 +1,170 @@
+"""Each indicator against an independent implementation (pandas or a plain loop)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.strategies import (
+    ATR,
+    EMA,
+    HMA,
+    MACD,
+    RSI,
+    SMA,
+    WMA,
+    BollingerBands,
+    Donchian,
+    Highest,
+    Lowest,
+    Momentum,
+    StandardDeviation,
+    TrueRange,
+    ZScore,
+)
+from engine.strategies.indicator_rows import PLAN_WIDTH, WORK_ROWS
+from engine.strategies.rows import row_filler
+
+BARS = 3000
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, BARS)))
+    close[1500:1560] = close[1500]  # a stretch without any change
+    opens = np.concatenate([[100.0], close[:-1]])
+    high = np.maximum(opens, close) * (1.0 + np.abs(rng.normal(0.0, 0.004, BARS)))
+    low = np.minimum(opens, close) * (1.0 - np.abs(rng.normal(0.0, 0.004, BARS)))
+    volume = rng.uniform(1.0, 9.0, BARS)
+    return pd.DataFrame({"open": opens, "high": high, "low": low, "close": close, "volume": volume})
+
+
+@pytest.fixture(scope="module")
+def compute(frame):
+    """Compute an output through the same call the event loop makes."""
+    import ctypes
+
+    from engine.execution.state import frame_of, new_simulation
+
+    path = np.ascontiguousarray(frame.to_numpy().T[None])
+    simulation = new_simulation(path, np.zeros((1, 32)))
+    addresses = frame_of(simulation)
+    import llvmlite.binding as llvm
+
+    external = row_filler()
+    pointer = llvm.address_of_symbol(external.symbol)
+    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(pointer)
+
+    def run(indicator, output="value"):
+        kind, arguments = indicator.outputs[output]
+        plan = np.zeros(PLAN_WIDTH)
+        plan[:3] = kind, indicator.symbol, list(frame.columns).index(indicator.field)
+        plan[3 : 3 + len(arguments)] = arguments
+        out, work = np.empty(BARS), np.empty((WORK_ROWS, BARS))
+        call(*(array.ctypes.data for array in (addresses, plan, out, work)))
+        return out
+
+    return run
+
+
+def wma(values: pd.Series, period: int) -> pd.Series:
+    weights = np.arange(1, period + 1)
+    return values.rolling(period).apply(lambda row: row @ weights / weights.sum(), raw=True)
+
+
+def smoothed(values: np.ndarray, weight: float, period: int, start: int = 0) -> np.ndarray:
+    out = np.full(len(values), np.nan)
+    out[start + period - 1] = np.mean(values[start : start + period])
+    for bar in range(start + period, len(values)):
+        out[bar] = weight * values[bar] + (1.0 - weight) * out[bar - 1]
+    return out
+
+
+def true_range(frame: pd.DataFrame) -> np.ndarray:
+    before = frame.close.shift(1)
+    parts = [frame.high - frame.low, (frame.high - before).abs(), (frame.low - before).abs()]
+    return np.array(pd.concat(parts, axis=1).max(axis=1))
+
+
+def same(found: np.ndarray, expected: object, rtol: float = 1e-9, atol: float = 1e-9) -> None:
+    np.testing.assert_allclose(found, np.asarray(expected), rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("period", [1, 2, 14, 200])
+def test_simple_weighted_and_exponential_averages(compute, frame, period: int) -> None:
+    close = frame.close
+    same(compute(SMA(period)), close.rolling(period).mean())
+    same(compute(WMA(period)), wma(close, period))
+    same(compute(EMA(period)), smoothed(close.to_numpy(), 2.0 / (period + 1), period))
+    same(compute(SMA(period, field="volume")), frame.volume.rolling(period).mean())
+
+
+@pytest.mark.parametrize("period", [2, 9, 16, 55])
+def test_the_hull_average(compute, frame, period: int) -> None:
+    inner = 2.0 * wma(frame.close, max(period // 2, 1)) - wma(frame.close, period)
+    same(compute(HMA(period)), wma(inner, int(np.sqrt(period))))
+
+
+def test_true_range_and_its_average(compute, frame) -> None:
+    expected = true_range(frame)
+    same(compute(TrueRange()), expected)
+    same(compute(ATR(14)), smoothed(expected, 1.0 / 14.0, 14))
+
+
+def test_deviation_and_z_score(compute, frame) -> None:
+    deviation = frame.close.rolling(20).std()
+    same(compute(StandardDeviation(20)), deviation, atol=1e-7)
+    moving = np.asarray(deviation > 1e-9)
+    score = (frame.close - frame.close.rolling(20).mean()) / deviation
+    same(compute(ZScore(20))[moving], score[moving], rtol=1e-6)
+    assert np.isnan(compute(ZScore(20))[1540])
+
+
+def test_the_relative_strength_index(compute, frame) -> None:
+    change = np.diff(frame.close.to_numpy())
+    gain = smoothed(np.maximum(change, 0.0), 1.0 / 14.0, 14)
+    loss = smoothed(np.maximum(-change, 0.0), 1.0 / 14.0, 14)
+    expected = 100.0 - 100.0 / (1.0 + gain / loss)
+    same(compute(RSI(14))[1:], expected)
+
+
+def test_the_relative_strength_index_stays_between_0_and_100(compute, frame) -> None:
+    same(compute(RSI(2))[:1], [np.nan])
+    assert np.nanmin(compute(RSI(2))) >= 0.0
+    assert np.nanmax(compute(RSI(2))) <= 100.0
+
+
+def test_the_macd(compute, frame) -> None:
+    close = frame.close.to_numpy()
+    line = smoothed(close, 2.0 / 13.0, 12) - smoothed(close, 2.0 / 27.0, 26)
+    signal = smoothed(line, 2.0 / 10.0, 9, start=25)
+    macd = MACD(12, 26, 9)
+    same(compute(macd, "line"), line)
+    same(compute(macd, "signal"), signal)
+    same(compute(macd, "histogram"), line - signal)
+
+
+def test_the_bollinger_bands(compute, frame) -> None:
+    middle, spread = frame.close.rolling(20).mean(), frame.close.rolling(20).std(ddof=0)
+    bands = BollingerBands(20, 2.5)
+    same(compute(bands, "upper"), middle + 2.5 * spread, atol=1e-6)
+    same(compute(bands, "middle"), middle)
+    same(compute(bands, "lower"), middle - 2.5 * spread, atol=1e-6)
+
+
+@pytest.mark.parametrize("period", [1, 3, 20, 250])
+def test_channels_and_extremes(compute, frame, period: int) -> None:
+    high, low = frame.high.rolling(period).max(), frame.low.rolling(period).min()
+    channel = Donchian(period)
+    same(compute(channel, "upper"), high)
+    same(compute(channel, "lower"), low)
+    same(compute(channel, "middle"), (high + low) / 2.0)
+    same(compute(Highest(period)), high)
+    same(compute(Lowest(period)), low)
+    same(compute(Highest(period, field="close")), frame.close.rolling(period).max())
+
+
+def test_momentum(compute, frame) -> None:
+    same(compute(Momentum(10)), frame.close.pct_change(10))

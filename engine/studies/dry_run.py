@@ -78,7 +78,7 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
         seconds = _trial(job, seeds)
     if seconds == 0.0:
         seconds = _trial(job, seeds)
-    metrics = len(prepared.engine.metric_names)
+    metrics = len(prepared.metric_names)
     row = 8 * metrics + 4 * job.equity_samples + _ROW_OVERHEAD
     part = max(spec.rows for spec in job_parts(job))
     working = part * (16 * metrics + 12 * job.equity_samples + 200)

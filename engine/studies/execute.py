@@ -82,7 +82,7 @@ def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
         "source": job.sources[0].name,
         "strategy": job.strategy.name,
         "parameters": list(job.space.names),
-        "metrics": list(prepare_job(job).engine.metric_names),
+        "metrics": list(prepare_job(job).metric_names),
         "parameter_sets": len(job.space),
         "dropped_sets": job.space.dropped,
         "seeds": len(job.seeds),

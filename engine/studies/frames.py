@@ -53,7 +53,7 @@ def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         *_outcome(arrays, prepared, status, failed),
     ]
     # Undefined values are NaN inside the kernels and null outside.
-    for name, values in zip(prepared.engine.metric_names, metrics, strict=True):
+    for name, values in zip(prepared.metric_names, metrics, strict=True):
         columns.append(pl.Series(name, values, nan_to_null=True))
     return pl.DataFrame(columns)
 

@@ -8,6 +8,7 @@ same rows everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from engine.sources import Source
     from engine.strategies import Strategy
     from engine.studies.draw import ParameterDraw
+    from engine.studies.path_metrics import PathMetric
 
 __all__ = ["BLOCKS", "PART_LIMITS", "Job", "PartSpec", "block_parts", "job_parts"]
 
@@ -84,6 +86,8 @@ class Job:
         Share of simulations that may fail.
     until : dict, optional
         When to stop adding seeds (`UntilDefinition`).
+    metrics : dict of str to callable
+        Own metrics (`PathMetric`).
     definition : dict
         The study as written, for readers of the results.
     file : str, optional
@@ -109,6 +113,7 @@ class Job:
     record_trades: bool
     failure_allowance: float
     until: dict[str, Any] | None = None
+    metrics: Mapping[str, PathMetric] = field(default_factory=dict)
     definition: dict[str, Any] = field(default_factory=dict)
     file: str | None = None
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.sources import Generator
 from engine.strategies import StrategyEngine, prepare_strategy
 from engine.studies.job import Job
+from engine.studies.path_metrics import PathMetrics
 from engine.studies.space import MODEL_PREFIX
 
 __all__ = ["Prepared", "prepare_job"]
@@ -44,8 +45,15 @@ class Prepared:
             steps=job.steps,
             bars_per_year=job.calendar.bars_per_year,
             bars_per_session=job.calendar.bars_per_session,
-            equity_samples=job.equity_samples,
+            # Own metrics see equity at every bar; fewer points are then picked from it.
+            equity_samples=job.steps if job.metrics else job.equity_samples,
             record_trades=job.record_trades,
+        )
+        self.path_metrics = PathMetrics(job.metrics) if job.metrics else None
+        self.metric_names = (*self.engine.metric_names, *job.metrics)
+        count = job.equity_samples
+        self.sample_bars = np.array(
+            [(k + 1) * job.steps // count - 1 for k in range(count)], dtype=np.int64
         )
         own = [name for name in job.space.names if not name.startswith(MODEL_PREFIX)]
         columns = {name: job.space.column(name) for name in own}

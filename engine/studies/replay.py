@@ -116,7 +116,12 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     scratch = engine.scratch(record_orders=True)
     engine.run(values, prepared.parameters[index : index + 1], metrics, status, scratch)
     happened = scratch.simulation
-    named = zip(engine.metric_names, metrics[0, 0].tolist(), strict=True)
+    found = metrics[0, 0].tolist()
+    if prepared.path_metrics is not None:
+        own = np.empty((1, 1, len(prepared.path_metrics.names)))
+        prepared.path_metrics.run(values, happened.curve.reshape(1, 1, -1), own)
+        found += own[0, 0].tolist()
+    named = zip(prepared.metric_names, found, strict=True)
     code = int(status[0, 0])
     return Replay(
         simulation=simulation,

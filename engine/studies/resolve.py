@@ -28,6 +28,7 @@ from engine.studies.frames import SCHEMA_VERSION
 from engine.studies.job import PART_LIMITS, Job
 from engine.studies.loader import configuration_error
 from engine.studies.market_data import MarketData
+from engine.studies.path_metrics import PathMetric
 from engine.studies.space import MODEL_PREFIX, ParameterSpace, expand
 from engine.studies.values import Distribution, Scalar
 
@@ -185,6 +186,7 @@ def resolve_job(
     record_trades: bool,
     failure_allowance: float,
     until: dict[str, Any] | None,
+    metrics: Mapping[str, PathMetric],
     definition: dict[str, Any],
     file: Path | None,
 ) -> Job:
@@ -213,6 +215,7 @@ def resolve_job(
         record_trades=record_trades,
         failure_allowance=failure_allowance,
         until=until,
+        metrics=dict(metrics),
         definition=definition,
         file=None if file is None else str(file.resolve()),
     )
@@ -237,6 +240,7 @@ def _deciding(job: Job) -> dict[str, Any]:
         "equity_samples": job.equity_samples,
         "record_trades": job.record_trades,
         "until": job.until,
+        "metrics": {name: source_hash(function) for name, function in job.metrics.items()},
     }
 
 

@@ -83,6 +83,7 @@ def resolve_study(study: Study, market_data: MarketData | None) -> Job:
         record_trades=study.record.trades,
         failure_allowance=study.failure_allowance,
         until=study.until.model_dump() if study.until is not None else None,
+        metrics=study.metrics,
         definition=_as_written(study),
         file=study.file,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.sources import Generator
 from engine.strategies import StrategyError
 from engine.studies.job import Job, PartSpec
 from engine.studies.prepared import Prepared
@@ -95,7 +96,7 @@ class PartArrays:
         shape = (spec.paths[1] - spec.paths[0], spec.sets[1] - spec.sets[0])
         self.spec = spec
         self._buffers = buffers
-        columns = len(prepared.engine.metric_names)
+        columns = len(prepared.metric_names)
         self.metrics = buffers.take("metrics", (columns, *shape), np.float64)
         self.status = np.zeros(shape, dtype=np.int8)
         self.equity: NDArray[np.float32] | None = None
@@ -138,6 +139,13 @@ class Chunk:
         return (self.paths[1] - self.paths[0]) * len(self.sets)
 
 
+@dataclass(frozen=True)
+class _Scratch:
+    owner: Generator
+    paths: int
+    content: Any
+
+
 @dataclass
 class Worker:
     """Buffers that one thread reuses from chunk to chunk.
@@ -157,7 +165,7 @@ class Worker:
     _status: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
     _equity: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _filled: tuple[Any, ...] | None = None
-    _scratch: dict[tuple[int, int, int], Any] = field(default_factory=dict)
+    _scratch: _Scratch | None = None
     _engine_scratch: Any = None
 
     def values(self, paths: int) -> NDArray[np.float64]:
@@ -180,13 +188,13 @@ class Worker:
         self._filled = None
         generator = self.prepared.generator(source, seed)
         # Scratch belongs to a generator; one at a time keeps memory flat in a sweep.
-        scratch_key = (source, id(generator), count)
-        if scratch_key not in self._scratch:
-            self._scratch = {scratch_key: generator.scratch(count)}
+        own = self._scratch
+        if own is None or own.owner is not generator or own.paths < count:
+            own = self._scratch = _Scratch(generator, count, generator.scratch(count))
         index = np.arange(first, first + count)
         seeds = job.seeds[index // job.paths_per_seed]
         paths = (index % job.paths_per_seed).astype(np.uint64)
-        generator.fill(seeds, paths, values, self._scratch[scratch_key])
+        generator.fill(seeds, paths, values, own.content)
         self._filled = key
         # A sum is finite only if every close is: one pass, no temporary.
         closes = values[:, :, 3, :].sum(axis=(1, 2))
@@ -196,10 +204,10 @@ class Worker:
     def outputs(
         self, paths: int, sets: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64] | None]:
-        """Return arrays for the metrics, statuses and equity curves of a chunk."""
+        """Return arrays for the engine's metrics, statuses and equity curves of a chunk."""
         rows = paths * sets
         columns = len(self.prepared.engine.metric_names)
-        samples = self.prepared.job.equity_samples
+        samples = len(self.prepared.engine.sample_bars)
         if self._metrics.size < rows * columns:
             self._metrics = np.empty(rows * columns)
             self._status = np.empty(rows, dtype=np.int8)
@@ -223,6 +231,8 @@ def chunk_limit(prepared: Prepared) -> int:
     """Most paths a chunk may hold for its buffer to stay small."""
     job = prepared.job
     path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * job.steps
+    if prepared.path_metrics is not None:
+        path_bytes += 8 * len(job.space) * job.steps
     return max(1, BUFFER_BYTES // path_bytes)
 
 
@@ -270,6 +280,7 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         equity,
         trades,
     )
+    metrics = _with_path_metrics(values, metrics, equity, prepared)
     bad = worker.not_finite
     metrics[bad] = np.nan
     status[bad] = PATH_NOT_FINITE
@@ -284,7 +295,23 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     else:
         arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
     arrays.status[low:high, own] = status
-    if arrays.equity is not None:
-        arrays.equity[low:high, own] = equity
+    if arrays.equity is not None and equity is not None:
+        whole = prepared.path_metrics is not None
+        arrays.equity[low:high, own] = equity[:, :, prepared.sample_bars] if whole else equity
     if trades:
         arrays.trades.append((chunk, trades))
+
+
+def _with_path_metrics(
+    values: NDArray[np.float64],
+    metrics: NDArray[np.float64],
+    equity: NDArray[np.float64] | None,
+    prepared: Prepared,
+) -> NDArray[np.float64]:
+    if prepared.path_metrics is None:
+        return metrics
+    assert equity is not None
+    count = len(prepared.path_metrics.names)
+    own = np.empty((*metrics.shape[:2], count))
+    prepared.path_metrics.run(values, equity, own)
+    return np.concatenate([metrics, own], axis=2)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.sources import Source
     from engine.strategies import Strategy
     from engine.studies.job import Job
+    from engine.studies.path_metrics import PathMetric
     from engine.studies.results import Results
     from engine.studies.store import Manifest
 
@@ -69,6 +70,9 @@ class Study:
         ``{"equity": points, "trades": bool}``.
     until : UntilDefinition or mapping, optional
         Add seeds until a statistic is precise.
+    metrics : mapping of str to callable, optional
+        Own metrics: functions of a path's bars, shape (symbols, fields, bars), and of equity at
+        every close, shape (bars,), compiled and computed as columns of these names.
     bars : {"ohlc", "close"}
         How much of a bar is simulated.
     paths_per_seed : int
@@ -100,6 +104,7 @@ class Study:
         search: SearchDefinition | Mapping[str, Any] | None = None,
         record: RecordDefinition | Mapping[str, Any] | None = None,
         until: UntilDefinition | Mapping[str, Any] | None = None,
+        metrics: Mapping[str, PathMetric] | None = None,
         bars: Literal["ohlc", "close"] = "ohlc",
         paths_per_seed: int = 1,
         failure_allowance: float = 0.05,
@@ -124,6 +129,7 @@ class Study:
         self.search = _model(SearchDefinition, search)
         self.record = _model(RecordDefinition, record) or RecordDefinition.model_validate({})
         self.until = _model(UntilDefinition, until)
+        self.metrics = dict(metrics or {})
         self.bars = bars
         self.paths_per_seed = paths_per_seed
         self.failure_allowance = failure_allowance
@@ -147,6 +153,7 @@ class Study:
         study.search = definition.search
         study.record = definition.record
         study.until = definition.until
+        study.metrics = {}
         study.bars = definition.source.bars
         study.paths_per_seed = definition.paths_per_seed
         study.failure_allowance = definition.failure_allowance

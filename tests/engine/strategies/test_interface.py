@@ -1,0 +1,305 @@
+"""Writing a strategy: parameters, state, helpers, errors that name the line, users' files."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.bars import Bars
+from engine.strategies import (
+    SMA,
+    Choice,
+    Float,
+    Int,
+    Strategy,
+    StrategyError,
+    backtest,
+    describe_strategy,
+    get_strategy,
+    load_user_strategies,
+)
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    close = 100.0 + np.sin(np.arange(80) / 5.0) * 10.0
+    opens = np.concatenate([[100.0], close[:-1]])
+    stamps = np.arange(80, dtype=np.int64) * 86_400_000_000
+    high, low = np.maximum(opens, close), np.minimum(opens, close)
+    return Bars("X", stamps, opens, high, low, close, np.full(80, 1.0))
+
+
+def band(price: float, width: float) -> float:
+    return price * (1.0 + scaled(width))
+
+
+def scaled(width: float) -> float:
+    return width / 100.0
+
+
+class Everything(Strategy):
+    """State, helpers, loops, constants, optional and word parameters in one hook."""
+
+    WIDEST = 3.0
+    look_back = Int(5, low=1, high=50)
+    width = Float(1.0)
+    cap = Float(None)
+    side = Choice("up", ["up", "down"])
+    entry_price = 0.0
+    held_bars = 0
+    armed = False
+    mean = SMA(look_back)
+
+    def on_start(self, order):
+        self.armed = self.width < self.WIDEST
+
+    def on_bar(self, bar, order, account):
+        if not self.armed or bar.index < self.look_back:
+            return
+        highest = 0.0
+        for back in range(1, self.look_back + 1):
+            highest = max(highest, bar.high[back])
+        if account.position == 0.0:
+            wanted = bar.close > self.mean if self.side == "up" else bar.close < self.mean
+            if wanted and (self.cap is None or bar.close < self.cap):
+                order.market(1)
+                self.entry_price = bar.close
+                self.held_bars = 0
+        else:
+            self.held_bars += 1
+            if bar.close > band(self.entry_price, self.width) or self.held_bars >= 7:
+                order.close()
+
+    def on_finish(self, account):
+        self.entry_price = account.equity
+
+
+def plain_everything(bars: Bars, side: str, cap: float) -> list[tuple[int, int]]:
+    """The same strategy as a loop over lists."""
+    trades, position, entry, held, due, opened = [], 0, 0.0, 0, "", 0
+    for t in range(len(bars)):
+        if due == "buy":
+            position, opened = 1, t
+        elif due == "sell":
+            position = 0
+            trades.append((opened, t))
+        due = ""
+        if t < 5:
+            continue
+        close, mean = bars.close[t], bars.close[t - 4 : t + 1].mean()
+        if position == 0:
+            if (close > mean if side == "up" else close < mean) and close < cap:
+                due, entry, held = "buy", close, 0
+        else:
+            held += 1
+            if close > entry * 1.01 or held >= 7:
+                due = "sell"
+    return trades
+
+
+@pytest.mark.parametrize(("side", "cap"), [("up", None), ("down", None), ("up", 95.0)])
+def test_a_hook_does_what_the_same_python_does(bars, side, cap) -> None:
+    found = backtest(Everything, bars, {"side": side, "cap": cap}).trades
+    expected = plain_everything(bars, side, np.inf if cap is None else cap)
+    assert list(zip(found["entry_bar"], found["exit_bar"], strict=True)) == expected
+    assert expected
+
+
+def test_on_start_can_disarm_the_strategy(bars) -> None:
+    assert backtest(Everything, bars, {"width": 5.0}).trades.height == 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"look_back": 0}, r"look_back: found 0, allowed a whole number >= 1 and <= 50"),
+        ({"look_back": 2.5}, r"look_back: found 2.5"),
+        ({"side": "left"}, r"side: found 'left', allowed one of 'up', 'down'"),
+        ({"widht": 1.0}, r"everything: found parameter widht, allowed look_back, width, cap, side"),
+    ],
+)
+def test_a_wrong_parameter_names_what_is_allowed(bars, parameters, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        backtest(Everything, bars, parameters)
+
+
+HEAD = "from engine.strategies import *\n\n\nclass Bad(Strategy):\n    count = 0\n    n = Int(-1)\n"
+MISTAKES = {
+    "        z = open('f')": "Cannot determine Numba type",
+    "        z = bar.close.foo": "foo",
+    "        z = unknown(bar.close)": "name 'unknown' is not defined",
+    "        order.buy(3)": "found order.buy, allowed",
+    "        order.limit(3)": "order.limit: missing a required argument: 'price'",
+    "        z = bar.close[-1]": "found a later bar",
+    "        self.other = 1.0": "self.other is not declared",
+    "        self.n = 3": "parameter self.n cannot be assigned",
+    "        self.count += 0.5": "declared as a whole number",
+    "        z = self.fast": "found self.fast, allowed n, count",
+    "        z = bar.colse": "found bar.colse, allowed open, high, low, close, volume, index",
+    "        return 3": "allowed a bare return",
+    "        order.limit(1, 5.0, tif='week')": "tif: found 'week', allowed gtc, day, ioc or bars",
+}
+
+
+def load(path: Path, name: str) -> type[Strategy]:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_an_error_of_compilation_names_file_and_line(bars, tmp_path, line) -> None:
+    path = tmp_path / f"bad_{list(MISTAKES).index(line)}.py"
+    path.write_text(HEAD + "    def on_bar(self, bar, order):\n        x = 1.0\n" + line + "\n")
+    with pytest.raises(StrategyError) as caught:
+        backtest(load(path, "Bad"), bars)
+    assert f"{path}, line 9:" in str(caught.value)
+    assert MISTAKES[line] in str(caught.value)
+    assert line.strip() in str(caught.value)
+
+
+class Fails(Strategy):
+    """Goes wrong inside the kernel."""
+
+    how = Int(0)
+
+    def on_bar(self, bar, order):
+        if self.how == 1 and bar.close[-self.how] > 0.0:
+            order.close()
+        if self.how == 2 and bar.index == 5:
+            raise ValueError("no")
+        if self.how == 3:
+            order.limit(1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [(1, "read a bar after the current one"), (2, "raised an exception"), (3, "more than 128")],
+)
+def test_a_simulation_fails_alone(bars, how, message) -> None:
+    from engine.bars import BAR_FIELDS
+    from engine.strategies import prepare_strategy
+
+    long = np.ones((1, 1, 5, 200)) * 100.0
+    shape = {"symbols": ("X",), "fields": BAR_FIELDS, "steps": 200, "bars_per_year": 252.0}
+    engine = prepare_strategy(Fails, None, **shape)
+    sets = np.array([engine.encode({"how": item}) for item in (0, how)])
+    metrics = np.empty((1, 2, len(engine.metric_names)))
+    status = np.empty((1, 2), dtype=np.int8)
+    engine.run(long, sets, metrics, status, engine.scratch())
+    assert status[0, 0] == 0
+    assert message in engine.status_text(status[0, 1])
+    assert np.isnan(metrics[0, 1]).all()
+    assert metrics[0, 0, 0] == 0.0
+
+
+USER = """
+from engine.strategies import Int, Strategy
+
+FACTOR = {factor}
+
+
+def level(bar_close):
+    return bar_close * FACTOR
+
+
+class UsersOwn(Strategy):
+    '''Buys once.'''
+
+    units = Int(2, low=1, high=9, doc="how many")
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.limit(self.units, level(bar.close))
+"""
+
+
+def test_a_users_file_is_found_and_listed(tmp_path, bars) -> None:
+    (tmp_path / "own.py").write_text(USER.format(factor=2.0))
+    assert load_user_strategies(tmp_path) == ("users_own",)
+    assert backtest("users_own", bars).orders["event"].to_list() == ["submitted", "filled"]
+    listing = describe_strategy("users_own")
+    assert listing["doc"] == "Buys once."
+    assert listing["parameters"]["units"]["high"] == 9
+    with pytest.raises(ValueError, match="found no"):
+        load_user_strategies(tmp_path / "absent.py")
+    with pytest.raises(ValueError, match="allowed breakout, buy_and_hold"):
+        get_strategy("nothing")
+
+
+PROBE = """
+import sys
+import numpy as np
+from engine.bars import Bars
+from engine.compiled import cache
+from engine.strategies import backtest, load_user_strategies
+
+saved = []
+original = cache.SourceHashCache.save_overload
+cache.SourceHashCache.save_overload = lambda self, *rest: (
+    saved.append(self._function.__name__), original(self, *rest)
+)
+load_user_strategies(sys.argv[1])
+close = np.linspace(100.0, 90.0, 30)
+bars = Bars("X", np.arange(30), close, close, close, close, close)
+print(backtest("users_own", bars).trades.height, "filled" in
+      backtest("users_own", bars).orders["event"].to_list(), len(saved))
+"""
+
+
+def test_a_second_process_starts_warm_and_an_edited_helper_is_never_stale(tmp_path) -> None:
+    file, probe = tmp_path / "own.py", tmp_path / "probe.py"
+    probe.write_text(PROBE)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+    def run(factor: float) -> list[str]:
+        file.write_text(USER.format(factor=factor))
+        command = [sys.executable, str(probe), str(file)]
+        output = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, cwd=os.getcwd()
+        )
+        return output.stdout.split()
+
+    run(2.0)
+    assert run(2.0) == ["0", "True", "0"]
+    height, filled, compiled = run(0.5)
+    assert (height, filled) == ("0", "False")
+    assert int(compiled) == 1
+
+
+def test_the_hot_loop_counts_no_references(tmp_path, monkeypatch) -> None:
+    import numba
+
+    from engine.strategies import prepare_strategy
+
+    monkeypatch.setattr(numba.core.config, "CACHE_DIR", str(tmp_path))
+
+    class Fresh(Strategy):
+        period = Int(3)
+        mean = SMA(period)
+        level = 0.0
+
+        def on_bar(self, bar, order):
+            if bar.close > self.mean[1] + self.level:
+                self.level = bar.close
+
+    from engine.bars import BAR_FIELDS
+
+    shape = {"symbols": ("X",), "fields": BAR_FIELDS, "steps": 50, "bars_per_year": 252.0}
+    engine = prepare_strategy(Fresh, None, **shape)
+    metrics, status = np.empty((1, 1, len(engine.metric_names))), np.empty((1, 1), dtype=np.int8)
+    scratch = engine.scratch()
+    engine.run(np.ones((1, 1, 5, 50)), engine.encode({})[None], metrics, status, scratch)
+    (text,) = engine._kernel.inspect_asm().values()
+    lines = text.splitlines()
+    calls = [i for i, line in enumerate(lines) if "mc__trade_bar" in line and "mov" in line]
+    assert calls
+    around = "\n".join(lines[min(calls) - 30 : max(calls) + 60])
+    assert "NRT_incref" not in around

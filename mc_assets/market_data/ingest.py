@@ -8,14 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
-from mc_assets.market_data.adjustments import read_factors
+from mc_assets.market_data.adjustments import adjust, read_factors
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA
 from mc_assets.market_data.config import MarketDataConfig
-from mc_assets.market_data.normalise import normalise
+from mc_assets.market_data.normalise import normalise, read_rows
 from mc_assets.market_data.quality.findings import QualityFinding, quality_rows
 from mc_assets.market_data.quality.year import check_bars, expected_range
 from mc_assets.market_data.raw_store import RawStore
+from mc_assets.market_data.repair import repairs
 from mc_assets.market_data.revisions import live_rows, revisions
 from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import MarketDataError
@@ -98,9 +99,10 @@ def normalise_year(
     """
     series = config[key]
     moment = now or datetime.now(UTC)
-    tables = RawStore(root).read(series.symbol, series.timeframe, year)
-    if not tables:
+    stored = RawStore(root).read(series.symbol, series.timeframe, year)
+    if not stored:
         raise MarketDataError(f"raw_bars: found nothing of {key} in {year}, allowed a fetched year")
+    tables = [table for table in stored if not table.frame.is_empty()]
     pieces = [
         normalise(
             live_rows(table),
@@ -110,7 +112,6 @@ def normalise_year(
             now=moment,
         )
         for table in tables
-        if not table.frame.is_empty()
     ]
     bars = pl.concat([pl.DataFrame(schema=dict(BARS_SCHEMA)), *(piece.bars for piece in pieces)])
     bars = bars.sort("timestamp")
@@ -118,12 +119,21 @@ def normalise_year(
         [pl.DataFrame(schema=dict(QUARANTINE_SCHEMA)), *(piece.quarantine for piece in pieces)]
     )
     start, end = expected_range(series, year, moment)
-    history = revisions(tables, bars, sessions_of(series.exchange))
-    checks = check_bars(bars, quarantine, series, start=start, end=end, history=history)
+    sessions = sessions_of(series.exchange)
+    history = revisions(tables, bars, sessions)
+    if series.repair:
+        mended = [repairs(read_rows(live_rows(table), sessions)) for table in tables]
+        history = pl.concat([history, *mended])
     store = BarStore(root)
+    adjusted = None
     if series.factors is not None:
         path = config.folder / Path(series.factors.replace("{symbol}", series.symbol)).expanduser()
-        store.write_factors(series.symbol, series.timeframe, read_factors(path))
+        factors = read_factors(path)
+        store.write_factors(series.symbol, series.timeframe, factors)
+        adjusted = adjust(bars, factors, adjustment="split", exchange=series.exchange)
+    checks = check_bars(
+        bars, quarantine, series, start=start, end=end, history=history, adjusted=adjusted
+    )
     changed = store.write(
         series.symbol,
         series.timeframe,

@@ -11,7 +11,7 @@ import polars as pl
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.quality import QualityFinding, check_bars, compare_bars
-from mc_assets.market_data.quality.year import expected_range
+from mc_assets.market_data.quality.year import HISTORY_CHECKS, expected_range
 
 __all__ = ["QualityReport", "quality_report"]
 
@@ -98,8 +98,11 @@ def quality_report(
     start, _ = expected_range(series, series.start.year, moment)
     _, end = expected_range(series, last_year, moment)
     history = store.quality(series.symbol, series.timeframe).filter(
-        pl.col("check").is_in(["restated", "withdrawn"])
+        pl.col("check").is_in(HISTORY_CHECKS)
     )
+    adjusted = None
+    if series.factors is not None:
+        adjusted = store.adjusted(series.symbol, series.timeframe, "split", series.exchange)
     findings = check_bars(
         bars,
         quarantine,
@@ -107,6 +110,7 @@ def quality_report(
         start=start,
         end=end,
         history=history.select("check", "timestamp", "value", "message"),
+        adjusted=adjusted,
     )
     if against is not None:
         other = store.read(against.symbol, against.timeframe)

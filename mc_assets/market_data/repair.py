@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mc_assets.market_data.canonical import PRICES
 
-__all__ = ["repair_unit_errors", "rescaled", "unit_scales"]
+__all__ = ["repair_unit_errors", "repairs", "rescaled", "unit_scales"]
 
 UNIT: Final = 100.0
 # How far a price may move where its unit changes: a factor of two either way.
@@ -104,6 +104,34 @@ def repair_unit_errors(rows: pl.DataFrame) -> pl.DataFrame:
     fixed = rescaled(table, scales)
     frame = pl.DataFrame({name: fixed[:, place] for place, name in enumerate(PRICES)})
     return rows.with_columns(frame.with_columns(pl.all().fill_nan(None)))
+
+
+def repairs(rows: pl.DataFrame) -> pl.DataFrame:
+    """Say what `repair_unit_errors` changes, so that no price is changed in silence.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``check`` (``repaired``), ``timestamp``, ``value`` (the close as it came) and
+        ``message``, one row per changed row.
+    """
+    fixed = repair_unit_errors(rows).select(pl.col(name).alias(f"{name}_new") for name in PRICES)
+    both = pl.concat([rows, fixed], how="horizontal")
+    changed = both.filter(
+        pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in PRICES)
+    )
+    stamp = pl.col("instant").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    day = stamp.dt.strftime("%Y-%m-%d %H:%MZ").fill_null("an unreadable time")
+    old, new = pl.concat_str(PRICES, separator=" "), [f"{name}_new" for name in PRICES]
+    return changed.select(
+        check=pl.lit("repaired"),
+        timestamp=stamp,
+        value="close",
+        message=pl.format(
+            "{}: found open, high, low, close {} in another unit, repaired to {}",
+            day, old, pl.concat_str(new, separator=" "),
+        ),
+    ).sort("timestamp")  # fmt: skip
 
 
 def _steps(moves: NDArray[np.float64]) -> Scales:

@@ -37,6 +37,7 @@ DEFAULT_SEVERITIES: Final[MappingProxyType[str, Severity]] = MappingProxyType(
         "off_session": "warn",
         "restated": "warn",
         "withdrawn": "warn",
+        "repaired": "warn",
         "provider_disagreement": "warn",
     }
 )

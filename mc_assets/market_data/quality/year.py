@@ -15,7 +15,7 @@ from mc_assets.market_data.quality.values import value_findings
 from mc_assets.market_data.sessions import sessions_of
 from mc_assets.market_data.severities import QualityConfig
 
-__all__ = ["check_bars", "expected_range"]
+__all__ = ["HISTORY_CHECKS", "check_bars", "expected_range"]
 
 ROW_CHECKS: Final = (
     "text_cell",
@@ -28,6 +28,7 @@ ROW_CHECKS: Final = (
     "future",
     "repeated_timestamp",
 )
+HISTORY_CHECKS: Final = ("restated", "withdrawn", "repaired")
 
 
 def check_bars(
@@ -38,6 +39,7 @@ def check_bars(
     start: datetime,
     end: datetime,
     history: pl.DataFrame | None = None,
+    adjusted: pl.DataFrame | None = None,
 ) -> list[QualityFinding]:
     """Run every check.
 
@@ -50,8 +52,11 @@ def check_bars(
     start, end : datetime
         Range in which bars are expected, UTC, half open.
     history : polars.DataFrame, optional
-        ``check`` (``restated`` or ``withdrawn``), ``timestamp``, ``value`` and ``message`` of
-        rows whose provider changed its mind.
+        ``check`` (a name of `HISTORY_CHECKS`), ``timestamp``, ``value`` and ``message`` of
+        rows whose provider changed its mind, or that were repaired.
+    adjusted : polars.DataFrame, optional
+        The same bars adjusted for splits, where a factor table is known: moves are judged in
+        them.
 
     Returns
     -------
@@ -68,9 +73,9 @@ def check_bars(
         start=_microseconds(start),
         end=_microseconds(end),
     )
-    findings += value_findings(bars, quality)
+    findings += value_findings(bars if adjusted is None else adjusted, quality)
     nothing = quarantine.clear().select("timestamp", value=pl.lit(0.0), message="message")
-    for check in ("restated", "withdrawn"):
+    for check in HISTORY_CHECKS:
         rows = nothing
         if history is not None:
             rows = history.filter(pl.col("check") == check).drop("check")

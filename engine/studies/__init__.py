@@ -14,10 +14,11 @@ if TYPE_CHECKING:
         StudyInterrupted,
     )
     from engine.studies.job import BLOCKS
+    from engine.studies.load import load_results
     from engine.studies.loader import list_studies, load_definition
     from engine.studies.market_data import MarketData
     from engine.studies.progress import Progress
-    from engine.studies.results import Results, load_results
+    from engine.studies.results import Results
     from engine.studies.seeds import draw_seeds, list_seed_sets, load_seeds
     from engine.studies.statistics import STATISTICS, study_statistics
     from engine.studies.study import BlockResult, Study, load_study, run_block
@@ -36,10 +37,11 @@ _MODULES = {
     "definition": ["StudyDefinition"],
     "errors": ["ConfigurationError", "StorageError", "StudyFailed", "StudyInterrupted"],
     "job": ["BLOCKS"],
+    "load": ["load_results"],
     "loader": ["list_studies", "load_definition"],
     "market_data": ["MarketData"],
     "progress": ["Progress"],
-    "results": ["Results", "load_results"],
+    "results": ["Results"],
     "seeds": ["draw_seeds", "list_seed_sets", "load_seeds"],
     "statistics": ["STATISTICS", "study_statistics"],
     "study": ["BlockResult", "Study", "load_study", "run_block"],

@@ -11,12 +11,13 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.studies.errors import StudyFailed, failure_text
 from engine.studies.frames import SCHEMA_VERSION
 from engine.studies.job import BLOCKS, Job, block_parts, job_parts
+from engine.studies.load import from_manifests
 from engine.studies.market_data import MarketData
 from engine.studies.prepared import prepare_job
 from engine.studies.progress import ProgressCallback
-from engine.studies.results import Results, from_manifests
+from engine.studies.results import Results
 from engine.studies.runner import RunReport, run_parts
-from engine.studies.store import MemoryStore, ParquetStore
+from engine.studies.store import TABLES, MemoryStore, ParquetStore
 from engine.studies.until import decide, extend
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _results(
     if isinstance(store, ParquetStore):
         return from_manifests(store.root, report.manifests, summary(job, stopped), **more)
     tables: dict[str, pl.LazyFrame] = {}
-    for table in ("results", "equity", "trades"):
+    for table in TABLES:
         frame = store.frame(table)
         if frame.width:
             tables[table] = frame.lazy()

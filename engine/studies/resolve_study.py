@@ -14,13 +14,8 @@ from engine.studies.definition import SeedRange
 from engine.studies.errors import ConfigurationError
 from engine.studies.job import Job
 from engine.studies.market_data import MarketData
-from engine.studies.resolve import (
-    default_steps,
-    resolve_execution,
-    resolve_job,
-    resolve_source,
-    resolve_strategy,
-)
+from engine.studies.resolve import resolve_execution, resolve_job, resolve_strategy
+from engine.studies.resolve_source import default_steps, resolve_source
 from engine.studies.seeds import check_seeds, load_seeds
 from engine.studies.space import MODEL_PREFIX
 from engine.studies.values import Distribution, Scalar

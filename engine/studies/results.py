@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from engine.studies.errors import ConfigurationError, StudyFailed, failure_text
+from engine.studies.export import write_sqlite, write_whole
 from engine.studies.statistics import statistics_by, study_statistics
 from engine.studies.store import Manifest
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from engine.studies.replay import Replay
     from engine.studies.study import Study
 
-__all__ = ["Grouped", "Results", "load_results"]
+__all__ = ["Grouped", "Results"]
 
 
 @dataclass(frozen=True)
@@ -241,43 +239,15 @@ class Results:
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write all rows to one Parquet file."""
-        path = Path(path)
-        _replacing(path, lambda to: self.lazy.sink_parquet(to, compression="zstd"))
-        return path
+        return write_whole(path, lambda to: self.lazy.sink_parquet(to, compression="zstd"))
 
     def to_csv(self, path: str | Path) -> Path:
         """Write all rows to a CSV file."""
-        path = Path(path)
-        _replacing(path, self.lazy.sink_csv)
-        return path
+        return write_whole(path, self.lazy.sink_csv)
 
     def to_sqlite(self, path: str | Path) -> Path:
         """Write all rows to the table ``results`` of a new SQLite file."""
-        path = Path(path)
-        _replacing(path, self._write_sqlite)
-        return path
-
-    def _write_sqlite(self, path: Path) -> None:
-        schema = self.lazy.collect_schema()
-        kinds = {
-            name: "INTEGER" if kind.is_integer() else "REAL" if kind.is_float() else "TEXT"
-            for name, kind in schema.items()
-        }
-        # SQLite's integers are signed: seeds of 2**63 and more are kept as text.
-        casts = [
-            pl.col(name).cast(pl.String) if kind == pl.UInt64 else pl.col(name)
-            for name, kind in schema.items()
-        ]
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
-        marks = ", ".join("?" * len(kinds))
-        connection = sqlite3.connect(path)
-        try:
-            with connection:
-                connection.execute(f"CREATE TABLE results ({columns})")
-                for batch in self.lazy.select(casts).collect_batches(chunk_size=65_536):
-                    connection.executemany(f"INSERT INTO results VALUES ({marks})", batch.rows())
-        finally:
-            connection.close()
+        return write_whole(path, lambda to: write_sqlite(self.lazy, to))
 
     def _expression(self, condition: str | pl.Expr) -> pl.Expr:
         if isinstance(condition, pl.Expr):
@@ -339,74 +309,3 @@ class Grouped:
         """Any Polars aggregation."""
         grouped = self.results.lazy.group_by(self.names, maintain_order=True)
         return grouped.agg(*expressions, **named).collect()
-
-
-def load_results(root: str | Path, study: str, *, fingerprint: str | None = None) -> Results:
-    """Open the results of a study under a data root.
-
-    Parameters
-    ----------
-    root : path
-        The data root.
-    study : str
-        Name of the study.
-    fingerprint : str, optional
-        Defaults to that of the latest run.
-
-    Raises
-    ------
-    ConfigurationError
-        If there are none.
-    """
-    root = Path(root)
-    folder = root / "results" / study
-    if fingerprint is None:
-        try:
-            current = json.loads((folder / "current.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
-            raise ConfigurationError(
-                "study", f"no results of {study!r}", ", ".join(have) or f"none under {root}"
-            ) from None
-        fingerprint = str(current["fingerprint"])
-    folder = folder / fingerprint
-    if not (folder / "study.json").is_file():
-        raise ConfigurationError("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
-    summary: dict[str, Any] = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-    manifests = [
-        Manifest(**json.loads(path.read_text(encoding="utf-8")))
-        for path in folder.glob("block=*/part-*.json")
-    ]
-    if not manifests:
-        raise ConfigurationError("study", f"no finished part of {study!r}", "a study that has run")
-    return from_manifests(root, manifests, summary)
-
-
-def from_manifests(
-    root: Path, manifests: list[Manifest], summary: dict[str, Any], **more: Any
-) -> Results:
-    """Results of these parts, in the order of their simulations."""
-    ordered = sorted(manifests, key=lambda m: (m.part.split("-")[1], m.block, m.part))
-    tables: dict[str, pl.LazyFrame] = {}
-    for table in ("results", "equity", "trades"):
-        files = [root / m.files[table]["path"] for m in ordered if table in m.files]
-        if files:
-            tables[table] = pl.scan_parquet(files, hive_partitioning=False)
-    return Results(
-        tables["results"],
-        summary,
-        tables.get("equity"),
-        tables.get("trades"),
-        tuple(ordered),
-        **more,
-    )
-
-
-def _replacing(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -36,13 +36,14 @@ from engine.studies.errors import StorageError
 from engine.studies.frames import SCHEMA_VERSION
 from engine.studies.job import Job, PartSpec
 
-__all__ = ["Manifest", "MemoryStore", "ParquetStore", "write_json", "write_parquet"]
+__all__ = ["TABLES", "Manifest", "MemoryStore", "ParquetStore", "write_json", "write_parquet"]
 
 log = logging.getLogger(__name__)
 
 # Nobody writes a part for as long.
 _STALE_SECONDS = 3600.0
 
+#: Tables of a study.
 TABLES = ("results", "equity", "trades")
 
 

@@ -1,0 +1,51 @@
+"""Writing rows to one file of another kind, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+__all__ = ["write_sqlite", "write_whole"]
+
+_BATCH = 65_536
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` make a temporary file and rename it to `path`."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_sqlite(rows: pl.LazyFrame, path: Path) -> None:
+    """Write rows to the table ``results`` of a new SQLite file.
+
+    Seeds become text: SQLite's whole numbers end below 2**63.
+    """
+    schema = rows.collect_schema()
+    names, marks = [], ", ".join("?" * len(schema))
+    for name, kind in schema.items():
+        affinity = "INTEGER" if kind.is_integer() else "REAL" if kind.is_float() else "TEXT"
+        names.append(f'"{name}" {"TEXT" if kind == pl.UInt64 else affinity}')
+    casts = [
+        pl.col(name).cast(pl.String) if kind == pl.UInt64 else pl.col(name)
+        for name, kind in schema.items()
+    ]
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            connection.execute(f"CREATE TABLE results ({', '.join(names)})")
+            for batch in rows.select(casts).collect_batches(chunk_size=_BATCH):
+                connection.executemany(f"INSERT INTO results VALUES ({marks})", batch.rows())
+    finally:
+        connection.close()

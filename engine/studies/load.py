@@ -1,0 +1,76 @@
+"""Opening the results of a study from disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine.studies.errors import ConfigurationError
+from engine.studies.results import Results
+from engine.studies.store import TABLES, Manifest
+
+__all__ = ["from_manifests", "load_results"]
+
+
+def load_results(root: str | Path, study: str, *, fingerprint: str | None = None) -> Results:
+    """Open the results of a study under a data root.
+
+    Parameters
+    ----------
+    root : path
+        The data root.
+    study : str
+        Name of the study.
+    fingerprint : str, optional
+        Defaults to that of the latest run.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are none.
+    """
+    root = Path(root)
+    folder = root / "results" / study
+    if fingerprint is None:
+        try:
+            current = json.loads((folder / "current.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
+            raise ConfigurationError(
+                "study", f"no results of {study!r}", ", ".join(have) or f"none under {root}"
+            ) from None
+        fingerprint = str(current["fingerprint"])
+    folder = folder / fingerprint
+    if not (folder / "study.json").is_file():
+        raise ConfigurationError("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
+    summary: dict[str, Any] = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    manifests = [
+        Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        for path in folder.glob("block=*/part-*.json")
+    ]
+    if not manifests:
+        raise ConfigurationError("study", f"no finished part of {study!r}", "a study that has run")
+    return from_manifests(root, manifests, summary)
+
+
+def from_manifests(
+    root: Path, manifests: list[Manifest], summary: dict[str, Any], **more: Any
+) -> Results:
+    """Results of these parts, in the order of their simulations."""
+    ordered = sorted(manifests, key=lambda m: (m.part.split("-")[1], m.block, m.part))
+    tables: dict[str, pl.LazyFrame] = {}
+    for table in TABLES:
+        files = [root / m.files[table]["path"] for m in ordered if table in m.files]
+        if files:
+            tables[table] = pl.scan_parquet(files, hive_partitioning=False)
+    return Results(
+        tables["results"],
+        summary,
+        tables.get("equity"),
+        tables.get("trades"),
+        tuple(ordered),
+        **more,
+    )

@@ -1,0 +1,199 @@
+"""The source of a study file: model, bars, calibration, fixed and swept parameters."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.bars import Bars
+from engine.calendar import BarCalendar
+from engine.calibration import Calibration
+from engine.sources import Source, get_source, load_user_sources, make_source, source_names
+from engine.studies.definition import SourceDefinition
+from engine.studies.draw import ParameterDraw
+from engine.studies.errors import ConfigurationError
+from engine.studies.market_data import MarketData
+from engine.studies.values import Distribution, Scalar
+
+__all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
+
+Values = Mapping[str, list[Scalar] | Distribution]
+
+
+@dataclass(frozen=True)
+class ResolvedSource:
+    """The source of a study file.
+
+    Parameters
+    ----------
+    source : Source
+        With calibrated and fixed parameters.
+    swept : mapping
+        Values of source parameters that have several, or a distribution.
+    calendar : BarCalendar
+        Of the bars, or as the study says.
+    draw : ParameterDraw, optional
+        For ``parameters: draw``.
+    last_close : tuple of float, optional
+        Last close of each symbol that the source was allowed to know.
+    """
+
+    source: Source
+    swept: Values
+    calendar: BarCalendar
+    draw: ParameterDraw | None
+    last_close: tuple[float, ...] | None
+
+
+def resolve_source(
+    definition: SourceDefinition, market_data: MarketData | None, folder: Path | None = None
+) -> ResolvedSource:
+    """Make the source of a study file, with the parameters that it sweeps taken out.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model is unknown, or its bars, calibration or parameters do not fit.
+    """
+    if definition.file is not None:
+        file = (folder or Path()) / definition.file
+        load_file("source.file", file, load_user_sources)
+    if definition.model not in source_names():
+        raise ConfigurationError("source.model", repr(definition.model), ", ".join(source_names()))
+    bars = _bars(definition, market_data)
+    calibration = _calibration(definition, market_data)
+    parameters: dict[str, Any] = {}
+    draw = None
+    if calibration is not None:
+        parameters = dict(calibration.parameters)
+        if definition.parameters == "draw":
+            draw = ParameterDraw.from_calibration(calibration)
+        # What came after the calibration's date is not known yet.
+        bars = tuple(series.up_to(_end_of_day(calibration.as_of)) for series in bars)
+    given: dict[str, Any] = (
+        {} if isinstance(definition.parameters, str) else dict(definition.parameters)
+    )
+    swept = {
+        name: values
+        for name, values in given.items()
+        if isinstance(values, Distribution) or len(values) > 1
+    }
+    fixed = {name: values[0] for name, values in given.items() if name not in swept}
+    declared = get_source(definition.model).parameters
+    for name in given:
+        if name not in declared:
+            raise ConfigurationError(
+                f"source.parameters.{name}", "an unknown parameter", ", ".join(declared) or "none"
+            )
+    # A swept parameter starts from its first value, so that the source can be made at all.
+    start = {n: v[0] if isinstance(v, list) else v.value(0.0) for n, v in swept.items()}
+    source = _make(definition, parameters | fixed | start, bars)
+    calendar = bars[0].calendar if bars else _calendar(definition)
+    last_close = tuple(float(series.close[-1]) for series in bars) or None
+    return ResolvedSource(source, swept, calendar, draw, last_close)
+
+
+def default_steps(source: Source) -> int:
+    """Bars of a path of a source that has its own horizon, such as history.
+
+    Raises
+    ------
+    ConfigurationError
+        If it has none.
+    """
+    try:
+        return source.prepare().steps
+    except ValueError as error:
+        raise source_error(error) from None
+
+
+def load_file(field: str, file: Path, load: Callable[[Path], object]) -> None:
+    """Import a user's file, whatever is wrong with it."""
+    if not file.exists():
+        raise ConfigurationError(field, f"no file {file}", "a Python file or folder")
+    try:
+        load(file)
+    except Exception as error:
+        raise ConfigurationError(
+            field, f"{file}, which fails with {type(error).__name__}: {error}", "a file that loads"
+        ) from error
+
+
+def source_error(error: Exception) -> ConfigurationError:
+    """Return a source's complaint as one about the study's `source`."""
+    head, separator, allowed = str(error).partition(", allowed ")
+    field, found_word, found = head.partition(": found ")
+    if separator and found_word:
+        return ConfigurationError(f"source.{field}", found, allowed)
+    return ConfigurationError("source", str(error), "settings that the source takes")
+
+
+def _make(
+    definition: SourceDefinition, parameters: dict[str, Any], bars: tuple[Bars, ...]
+) -> Source:
+    one: Bars | tuple[Bars, ...] | None = bars or None
+    if len(bars) == 1:
+        one = bars[0]
+    try:
+        return make_source(definition.model, parameters, bars=one, options=definition.options)
+    except (TypeError, ValueError) as error:
+        raise source_error(error) from None
+
+
+def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple[Bars, ...]:
+    symbols = definition.symbol
+    if symbols is None:
+        return ()
+    if market_data is None:
+        raise ConfigurationError(
+            "source.symbol", repr(symbols), "with market data: study.run(market_data=...)"
+        )
+    names = [symbols] if isinstance(symbols, str) else symbols
+    try:
+        return tuple(market_data.bars(name, definition.timeframe) for name in names)
+    except (LookupError, ValueError, FileNotFoundError) as error:
+        raise ConfigurationError(
+            "source.symbol", repr(symbols), f"a series with bars ({error})"
+        ) from None
+
+
+def _calibration(
+    definition: SourceDefinition, market_data: MarketData | None
+) -> Calibration | None:
+    if definition.calibration is None:
+        return None
+    if not isinstance(definition.symbol, str):
+        raise ConfigurationError(
+            "source.calibration", repr(definition.calibration), "with one `symbol`"
+        )
+    assert market_data is not None
+    try:
+        calibration = market_data.calibration(
+            definition.symbol, definition.timeframe, definition.model, definition.calibration
+        )
+    except (LookupError, ValueError, FileNotFoundError) as error:
+        raise ConfigurationError(
+            "source.calibration", str(definition.calibration), f"an existing calibration ({error})"
+        ) from None
+    if calibration.status != "ok":
+        raise ConfigurationError(
+            "source.calibration",
+            f"a failed calibration of {calibration.model} ({calibration.reason})",
+            "one that succeeded",
+        )
+    return calibration
+
+
+def _end_of_day(day: datetime.date) -> int:
+    """Return the last microsecond of a day, since 1970-01-01 UTC."""
+    return ((day - datetime.date(1970, 1, 1)).days + 1) * 86_400_000_000 - 1
+
+
+def _calendar(definition: SourceDefinition) -> BarCalendar:
+    try:
+        return BarCalendar(definition.exchange, definition.timeframe)
+    except ValueError as error:
+        raise source_error(error) from None

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
 from mc_assets.cli.ingest import ingest
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (
     *(run, studies, show, compare, replay, report, sql, ui),
-    *(ingest, quality, calibrate, seeds, schema),
+    *(ingest, quality, calibrate, audit, seeds, schema),
 ):
     app.command()(command)
 

@@ -250,6 +250,8 @@ def test_a_text_cell_in_a_price_column_is_one_clear_message_and_loses_nothing(ho
     for word in ("SP500.csv", "Open", "n.a. today", "found", "allowed", f"line {row + 1}"):
         assert word in done.stderr, done.stderr
     assert {p: p.read_bytes() for p in (home.data / "results").rglob("*.parquet")} == before
+    # The mended file brings the bar back.
+    assert home.mc("ingest").returncode == 0
 
 
 def test_a_question_that_sql_cannot_answer_is_exit_code_2(home: Home) -> None:

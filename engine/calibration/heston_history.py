@@ -167,7 +167,8 @@ class _Moments:
         lag = np.arange(autocovariance.shape[1])
         shapes = np.exp(-_SPEEDS[:, None] * h * lag)
         energy = np.sum(shapes**2, axis=1)
-        level = autocovariance @ shapes.T / energy
+        # Not a matrix product: BLAS threads cost more than this sum on a busy machine.
+        level = np.einsum("ij,kj->ik", autocovariance, shapes) / energy
         # The sum of squares that a speed explains, with the best positive level at that speed.
         explained = np.where(level > 0.0, level**2 * energy, -1.0)
         best = np.argmax(explained, axis=1)

@@ -17,7 +17,6 @@ __all__ = ["heston_from_history", "variance_proxy"]
 Array = NDArray[np.float64]
 
 _BLOCKS = 16
-_SPEEDS = np.exp(np.linspace(math.log(0.1), math.log(60.0), 240))
 
 
 def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
@@ -60,7 +59,9 @@ def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
     moments = _Moments.of(sample, proxy, lags)
     everything = np.ones((1, moments.blocks))
     without = 1.0 - np.eye(moments.blocks)
-    estimates = moments.solve(np.vstack([everything, without]), h)
+    # From reversion over a decade to reversion within two bars
+    speeds = np.exp(np.linspace(math.log(0.1), math.log(0.5 / h), 300))
+    estimates = moments.solve(np.vstack([everything, without]), h, speeds)
     mu, kappa, theta, xi, rho = (float(value) for value in estimates[0])
     if not math.isfinite(kappa):
         raise ValueError(
@@ -88,8 +89,7 @@ def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
             "proxy_noise": noise,
             "lags": lags,
             "feller": 2.0 * kappa * theta / xi**2,
-            "at_bound": int(kappa in (float(_SPEEDS[0]), float(_SPEEDS[-1])))
-            + int(abs(rho) >= 0.99),
+            "at_bound": int(kappa in (float(speeds[0]), float(speeds[-1]))) + int(abs(rho) >= 0.99),
             "jackknife_blocks": count,
         },
         start_state={"variance": v0, "spot": math.exp(sample.last)},
@@ -156,7 +156,7 @@ class _Moments:
         _lagged_products(y, w * y, w * r, w, edges, lagged, cross, weights)
         return cls(sums, lagged, cross, weights)
 
-    def solve(self, keep: Array, h: float) -> Array:
+    def solve(self, keep: Array, h: float, speeds: Array) -> Array:
         """Estimates (mu, kappa, theta, xi, rho) for each row of block weights; NaN without any."""
         total = keep @ self.sums
         theta = total[:, 1] / total[:, 0]
@@ -165,7 +165,7 @@ class _Moments:
         autocovariance = keep @ self.lagged / weights
         leverage = keep @ self.cross / weights + 0.5 * h * autocovariance
         lag = np.arange(autocovariance.shape[1])
-        shapes = np.exp(-_SPEEDS[:, None] * h * lag)
+        shapes = np.exp(-speeds[:, None] * h * lag)
         energy = np.sum(shapes**2, axis=1)
         # Not a matrix product: BLAS threads cost more than this sum on a busy machine.
         level = np.einsum("ij,kj->ik", autocovariance, shapes) / energy
@@ -174,7 +174,7 @@ class _Moments:
         best = np.argmax(explained, axis=1)
         rows = np.arange(len(keep))
         found = explained[rows, best] > 0.0
-        kappa = _refine(explained, best)
+        kappa = _refine(explained, best, speeds)
         shape = np.exp(-kappa[:, None] * h * lag)
         own = np.sum(shape**2, axis=1)
         variance = np.sum(autocovariance * shape, axis=1) / own
@@ -186,17 +186,17 @@ class _Moments:
         return np.where(found[:, None], np.stack([mu, kappa, theta, xi, rho], axis=1), np.nan)
 
 
-def _refine(explained: Array, best: NDArray[np.int64]) -> Array:
+def _refine(explained: Array, best: NDArray[np.int64], speeds: Array) -> Array:
     """Top of the parabola through the best grid point and its neighbours."""
-    inner = np.clip(best, 1, len(_SPEEDS) - 2)
+    inner = np.clip(best, 1, len(speeds) - 2)
     rows = np.arange(len(best))
     left, middle, right = (explained[rows, inner + k] for k in (-1, 0, 1))
     bend = left - 2.0 * middle + right
     with np.errstate(invalid="ignore", divide="ignore"):
         shift = np.where(bend < 0.0, 0.5 * (left - right) / bend, 0.0)
     shift = np.where(best == inner, np.clip(shift, -1.0, 1.0), 0.0)
-    width = math.log(_SPEEDS[1] / _SPEEDS[0])
-    return np.asarray(_SPEEDS[best] * np.exp(shift * width))
+    width = math.log(speeds[1] / speeds[0])
+    return np.asarray(speeds[best] * np.exp(shift * width))
 
 
 @kernel

@@ -27,6 +27,13 @@ _BUILT_IN: dict[str, str] = {
     "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",
 }
 _ADDED: dict[str, Estimator] = {}
+# What each built-in takes, by class name: naming the classes here would import them all.
+_TAKES: dict[str, tuple[str, ...]] = {
+    "heston": ("Bars", "OptionSurface"),
+    "schwartz_1f": ("Bars", "FuturesPanel"),
+    "schwartz_2f": ("FuturesPanel",),
+    "schwartz_smith": ("FuturesPanel",),
+}
 
 
 def model_names() -> tuple[str, ...]:
@@ -86,6 +93,11 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     if unknown:
         names = ", ".join(list(allowed)[1:])
         raise ValueError(f"option of {model}: found {unknown[0]!r}, allowed {names}")
+    taken = _TAKES.get(model, ("Bars",))
+    if model not in _ADDED and type(data).__name__ not in taken:
+        raise ValueError(
+            f"data of {model}: found {type(data).__name__}, allowed {' or '.join(taken)}"
+        )
     return function(data, **options)
 
 

@@ -6,7 +6,14 @@ from datetime import date
 import numpy as np
 import pytest
 
-from engine.calibration import CALIBRATION_COLUMNS, Calibration, calibrate, try_calibrate
+from engine.calibration import (
+    CALIBRATION_COLUMNS,
+    Calibration,
+    calibrate,
+    model_names,
+    register_estimator,
+    try_calibrate,
+)
 
 
 @pytest.fixture
@@ -49,10 +56,37 @@ def test_a_failed_estimate_is_one_row_with_its_reason(bars):
 
 
 def test_an_unknown_model_and_an_unknown_option_are_named(bars):
-    with pytest.raises(ValueError, match="model: found 'gmb', allowed bootstrap, gbm"):
+    with pytest.raises(ValueError, match="model: found 'gmb', allowed bootstrap, gbm, heston"):
         calibrate("gmb", bars)
     with pytest.raises(ValueError, match="option of gbm: found 'windw', allowed as_of, window"):
         calibrate("gbm", bars, windw="full")
+
+
+def test_data_of_the_wrong_kind_are_named(bars):
+    found = try_calibrate("schwartz_2f", bars)
+    assert found.status == "failed"
+    assert found.reason == "data of schwartz_2f: found Bars, allowed FuturesPanel"
+
+
+def test_a_users_estimator_is_found_by_its_name(bars):
+    def estimate_last(data, *, as_of=None):
+        return Calibration.of(
+            "last",
+            symbol=data.symbol,
+            timeframe="1d",
+            as_of=as_of,
+            parameters={"level": float(data.close[-1])},
+            covariance=np.zeros((1, 1)),
+            n=len(data),
+            window="full",
+        )
+
+    register_estimator("last_test", estimate_last)
+    found = calibrate("last_test", bars, as_of=date(2001, 1, 1))
+    assert found.parameters["level"] == bars.close[-1]
+    assert "last_test" in model_names()
+    with pytest.raises(ValueError, match="model: found 'gbm', allowed a name that is not taken"):
+        register_estimator("gbm", estimate_last)
 
 
 def test_rows_of_two_calibrations_are_refused(bars):

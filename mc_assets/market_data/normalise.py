@@ -240,7 +240,9 @@ def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
     clock = mapped.columns.get("clock")
     if clock is None or stamp.dtype.is_temporal():
         return stamp
-    joined = stamp.cast(pl.String) + " " + frame[clock].cast(pl.String)
+    # Half past nine in a number column is 930.
+    time = frame[clock].cast(pl.String).str.replace(r"^\s*(\d{3}|\d{5})\s*$", "0$1")
+    joined = stamp.cast(pl.String) + " " + time
     return joined.alias(stamp.name)
 
 

@@ -13,6 +13,8 @@ _UNNAMED: Final[dict[int, tuple[str, ...]]] = {
     2: ("timestamp", "price"),
     5: ("timestamp", "open", "high", "low", "close"),
     6: ("timestamp", "open", "high", "low", "close", "volume"),
+    # Kraken's public files.
+    7: ("timestamp", "open", "high", "low", "close", "volume", "trades"),
     # Binance's public kline files.
     12: (
         "open_time", "open", "high", "low", "close", "volume", "close_time",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -63,9 +64,7 @@ class ParquetProvider(Provider):
                 raise MarketDataError(
                     f"{path.name}: found a file that is not Parquet ({reason}), allowed one"
                 ) from None
-            frame = frame.rename(
-                {name: name.lstrip("_") or name for name in frame.columns if name[:1] == "_"}
-            )
+            frame = frame.rename(_plain_names(frame.columns))
             rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int32)
             frames.append(frame.with_columns(_file=pl.lit(path.name), _line=rows))
         layout = Layout(
@@ -76,3 +75,16 @@ class ParquetProvider(Provider):
         )
         frame = pl.concat(frames, how="diagonal_relaxed")
         return RawTable(symbol, timeframe, frame, self.name, adjustment, layout)
+
+
+def _plain_names(names: list[str]) -> dict[str, str]:
+    """Names without pandas' decorations: its index and yfinance's ``('Close', 'SPY')``."""
+    pairs = {name: re.fullmatch(r"\('(.+?)', '(.*?)'\)", name) for name in names}
+    tickers = {match[2] for match in pairs.values() if match and match[2]}
+    renamed = {}
+    for name, match in pairs.items():
+        if match is None:
+            renamed[name] = name.lstrip("_") or name
+        else:
+            renamed[name] = f"{match[1]}|{match[2]}" if len(tickers) > 1 else match[1]
+    return renamed

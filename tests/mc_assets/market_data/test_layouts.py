@@ -118,6 +118,17 @@ Date,,,,,,
 2020-01-02,1200.1,1234.5,1236,1229,1230,1500
 2020-01-03,1206.2,1240.25,1241,1233,1234.5,1600
 """,
+    "stooq": """<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>
+X,D,20200102,000000,1230,1236,1229,1234.5,1500,0
+X,D,20200103,000000,1234.5,1241,1233,1240.25,1600,0
+""",
+    "kraken": """1577941200,1230,1236,1229,1234.5,1500,7
+1578027600,1234.5,1241,1233,1240.25,1600,8
+""",
+    "german": """Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke
+2020-01-02;1.230,0;1.236,0;1.229,0;1.234,5;1500
+2020-01-03;1.234,5;1.241,0;1.233,0;1.240,25;1600
+""",
     "several symbols in rows": """symbol,date,open,high,low,close,volume
 OTHER,2020-01-02,1,1,1,1,1
 X,2020-01-02,1230,1236,1229,1234.5,1500
@@ -269,6 +280,21 @@ def test_a_parquet_frame_of_pandas_gives_the_same_bars(tmp_path: Path) -> None:
     assert bars["timestamp"].to_list() == OPENS
     assert bars["close"].to_list() == CLOSES
     assert bars["trade_count"].to_list() == [10.0, 11.0]
+
+
+def test_a_parquet_frame_of_yfinance_gives_the_same_bars(tmp_path: Path) -> None:
+    frame = pl.read_csv(DAILY["yahoo"].encode(), try_parse_dates=True)
+    names = {name: f"('{name}', 'X')" for name in frame.columns[1:]}
+    frame.rename(names).write_parquet(tmp_path / "x.parquet")
+    bars, _ = bars_from_file(tmp_path / "x.parquet", "X", provider="parquet")
+    assert bars["timestamp"].to_list() == OPENS
+    assert bars["close"].to_list() == CLOSES
+
+
+def test_a_date_and_a_time_as_numbers_are_one_stamp(tmp_path: Path) -> None:
+    text = "Date,Time,Open,High,Low,Close,Volume\n20200102,930,1,1,1,1,1\n20200102,1331,1,1,1,1,1\n"
+    bars, _ = read(tmp_path, text, timeframe="1m")
+    assert bars["timestamp"].dt.strftime("%H:%M").to_list() == ["14:30", "18:31"]
 
 
 def test_a_folder_of_files_is_one_series(tmp_path: Path) -> None:

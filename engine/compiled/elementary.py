@@ -22,7 +22,8 @@ _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
 # Adding it leaves the nearest integer in the low bits of the sum.
 _ROUND = 6755399441055744.0  # 1.5 * 2^52
-_EXP_LOW, _EXP_HIGH = -708.0, 709.0
+# Beyond, prices saturate near 1e-300 and 1e300 instead of turning into zero and infinity.
+_EXP_LOW, _EXP_HIGH = -690.0, 690.0
 # Typed constants: Numba would join uint64 and a plain literal as float64 or a signed integer.
 _HALF_OCTAVE = np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
 _MANTISSA = np.uint64(52)
@@ -34,7 +35,7 @@ _INVERSE_SQRT_2PI = 0.3989422804014327
 
 @inlined
 def exp(x: float) -> float:
-    """Exponential; arguments beyond [-708, 709] are moved to that range. Error below 1 ulp."""
+    """Exponential; arguments beyond [-690, 690] are moved to that range. Error below 1 ulp."""
     x = min(max(x, _EXP_LOW), _EXP_HIGH)
     shifted = fma(x, _LOG2E, _ROUND)
     k = shifted - _ROUND

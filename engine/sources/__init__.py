@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from engine.sources.historical import Historical
     from engine.sources.merton import Merton
     from engine.sources.regime_switching import RegimeSwitching
+    from engine.sources.rolling_futures import RollingFutures
     from engine.sources.schwartz_1f import Schwartz1F
     from engine.sources.schwartz_2f import Schwartz2F
-    from engine.sources.schwartz_smith import SchwartzSmithParameters
+    from engine.sources.schwartz_smith import SchwartzSmith
 
 __all__ = [
     "GBM",
@@ -32,9 +33,10 @@ __all__ = [
     "Parameter",
     "PathModel",
     "RegimeSwitching",
+    "RollingFutures",
     "Schwartz1F",
     "Schwartz2F",
-    "SchwartzSmithParameters",
+    "SchwartzSmith",
     "SlowSourceWarning",
     "Source",
     "StepModel",
@@ -57,9 +59,10 @@ _MODULES = {
     "Historical": "historical",
     "Merton": "merton",
     "RegimeSwitching": "regime_switching",
+    "RollingFutures": "rolling_futures",
     "Schwartz1F": "schwartz_1f",
     "Schwartz2F": "schwartz_2f",
-    "SchwartzSmithParameters": "schwartz_smith",
+    "SchwartzSmith": "schwartz_smith",
 }
 
 

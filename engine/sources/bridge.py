@@ -34,6 +34,10 @@ _ITERATIONS = 4
 # Three terms are good to 1e-9 between these bounds; beyond them the scalar solver takes over.
 _SHORTEST_RANGE = 0.85
 _FARTHEST_END = 4.0
+# A bridge that goes this many standard deviations is straight to rounding: its extremes are its
+# ends. Farther moves (no volatility at all) are cut, and the caller widens the range to the ends.
+_STRAIGHT = 1e4
+_FARTHEST_MOVE = 1e6
 # Newton's step after which the next would be below 1e-9.
 _CONVERGED = 1e-5
 # A range below 0.4 is less likely than a uniform can say; above it eleven terms are exact.
@@ -51,9 +55,11 @@ def bridge_extremes(
     if variance <= 0.0:
         return max(move, 0.0), min(move, 0.0)
     deviation = math.sqrt(variance)
-    x = move / deviation
+    x = min(max(move / deviation, -_FARTHEST_MOVE), _FARTHEST_MOVE)
     s = math.sqrt(fma(x, x, -2.0 * log_fast(high_u)))
     a, b = 0.5 * (s + x), 0.5 * (s - x)
+    if s > _STRAIGHT:
+        return max(move, 0.0), min(move, 0.0)
     r = math.sqrt(fma(s, s, -2.0 * log_fast(low_u) + 0.5 * log_fast(1.0 + 2.0 / s)))
     guess = max(max(0.5 * (abs(x) + r), 0.5 * (s + abs(x)) + 0.02), _LEAST_RANGE)
     width = _solve_range(max(a, 0.0), max(b, 0.0), low_u, guess)
@@ -76,7 +82,7 @@ def group_extremes(
     """
     for i in range(256):
         deviation = math.sqrt(max(variances[i], 1e-300))
-        x = moves[i] / deviation
+        x = min(max(moves[i] / deviation, -_FARTHEST_MOVE), _FARTHEST_MOVE)
         e = -2.0 * log_fast(low_u[i])
         s = math.sqrt(fma(x, x, -2.0 * log_fast(high_u[i])))
         r = math.sqrt(fma(s, s, e + 0.5 * log_fast(1.0 + 2.0 / s)))
@@ -104,7 +110,9 @@ def group_extremes(
         a = min(max(high_u[i], 0.0), s)
         least = max(a, s - a)
         width = widths[i]
-        if not (abs(steps[i]) < _CONVERGED and width > _SHORTEST_RANGE and least < _FARTHEST_END):
+        if s > _STRAIGHT:
+            width = least
+        elif not (abs(steps[i]) < _CONVERGED and width > _SHORTEST_RANGE and least < _FARTHEST_END):
             width = _solve_range(a, s - a, low_u[i], width)
         deviation = math.sqrt(max(variances[i], 0.0))
         high_u[i] = a * deviation

@@ -23,6 +23,7 @@ _SIZE = np.uint64(Stream.JUMP_SIZE)
 _EXTREME = np.uint64(Stream.JUMP_EXTREME)
 _ONE = np.uint64(1)
 _MOST_JUMPS_PER_BAR = 1000.0
+_LARGEST_EXPONENT = 600.0
 
 
 class Merton(Model):
@@ -66,6 +67,12 @@ class Merton(Model):
                 f"{_MOST_JUMPS_PER_BAR / dt:g} (at most {_MOST_JUMPS_PER_BAR:g} jumps per bar)"
             )
         jump_variance = self.jump_vol * self.jump_vol
+        if self.mean_log_jump + 0.5 * jump_variance > _LARGEST_EXPONENT:
+            raise ValueError(
+                f"jump_vol: found {self.jump_vol:g} with mean_log_jump {self.mean_log_jump:g}, "
+                f"allowed mean_log_jump + jump_vol^2 / 2 <= {_LARGEST_EXPONENT:g}, the logarithm "
+                "of the expected jump"
+            )
         growth = exact.expm1(self.mean_log_jump + 0.5 * jump_variance)
         variance = self.sigma * self.sigma
         drift = (self.mu - 0.5 * variance - self.jump_intensity * growth) * dt

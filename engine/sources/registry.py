@@ -24,8 +24,10 @@ _BUILT_IN: dict[str, str] = {
     "historical": "engine.sources.historical",
     "merton": "engine.sources.merton",
     "regime_switching": "engine.sources.regime_switching",
+    "rolling_futures": "engine.sources.rolling_futures",
     "schwartz_1f": "engine.sources.schwartz_1f",
     "schwartz_2f": "engine.sources.schwartz_2f",
+    "schwartz_smith": "engine.sources.schwartz_smith",
 }
 _SOURCES: dict[str, type[Source]] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from engine.randomness import GROUP, SEGMENT
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import ModelGenerator
 from engine.sources.parameter import parameter
-from engine.sources.schwartz_smith import SchwartzSmithParameters
+from engine.sources.schwartz_smith import SchwartzSmith
 from engine.sources.seasonality import SeasonalModel
 from engine.sources.shocks import (
     antithetic_sign,
@@ -154,7 +154,7 @@ class Schwartz2F(SeasonalModel):
         )
         return log_forward, slope
 
-    def to_schwartz_smith(self) -> SchwartzSmithParameters:
+    def to_schwartz_smith(self) -> SchwartzSmith:
         """Convert to the short-term/long-term parameters of Schwartz and Smith (2000), Table 1.
 
         Raises
@@ -169,57 +169,20 @@ class Schwartz2F(SeasonalModel):
         sigma_xi = math.sqrt(max(s1 * s1 + ratio * ratio - 2.0 * self.rho * s1 * ratio, 0.0))
         mu_xi = self.mu - self.alpha - 0.5 * s1 * s1
         lambda_chi = self.lambda_ / k
-        return SchwartzSmithParameters(
+        return SchwartzSmith(
             kappa=k,
             sigma_chi=ratio,
             lambda_chi=lambda_chi,
             mu_xi=mu_xi,
             sigma_xi=sigma_xi,
             mu_xi_star=mu_xi - (self.mu - self.r - lambda_chi),
-            rho=(self.rho * s1 - ratio) / sigma_xi if sigma_xi > 0.0 else 0.0,
-        )
-
-    @classmethod
-    def from_schwartz_smith(
-        cls,
-        parameters: SchwartzSmithParameters,
-        *,
-        r: float = 0.0,
-        chi0: float = 0.0,
-        **options: Any,
-    ) -> Self:
-        """Make the model from short-term/long-term parameters.
-
-        Parameters
-        ----------
-        parameters : SchwartzSmithParameters
-            Estimates.
-        r : float
-            Riskless rate; it fixes the split of drift and yield level, which the spot's own
-            dynamics do not identify.
-        chi0 : float
-            Short-term deviation at the start.
-        **options
-            Options of the source.
-        """
-        p = parameters
-        s1_squared = p.sigma_chi**2 + p.sigma_xi**2 + 2.0 * p.rho * p.sigma_chi * p.sigma_xi
-        s1 = math.sqrt(max(s1_squared, 0.0))
-        rho = (p.rho * p.sigma_xi + p.sigma_chi) / s1 if s1 > 0.0 else 0.0
-        lambda_xi = p.mu_xi - p.mu_xi_star
-        mu = r + lambda_xi + p.lambda_chi
-        alpha = mu - 0.5 * s1_squared - p.mu_xi
-        return cls(
-            mu=mu,
-            sigma_spot=s1,
-            kappa=p.kappa,
-            alpha=alpha,
-            sigma_yield=p.sigma_chi * p.kappa,
-            rho=min(max(rho, -1.0), 1.0),
-            lambda_=p.lambda_chi * p.kappa,
-            r=r,
-            delta0=alpha + p.kappa * chi0,
-            **options,
+            rho=min(max((self.rho * s1 - ratio) / sigma_xi, -1.0), 1.0) if sigma_xi > 0.0 else 0.0,
+            chi0=(self.delta0 - self.alpha) / k,
+            steps=self.steps,
+            volume=self.volume,
+            sampling=self.sampling,
+            seasonality=self.seasonality,
+            year_fraction=self.year_fraction,
         )
 
 

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SchwartzSmithParameters"]
+from engine.sources.generator import FillRequest, Generator
+from engine.sources.parameter import parameter
+from engine.sources.seasonality import SeasonalModel
+
+if TYPE_CHECKING:
+    from engine.sources.schwartz_2f import Schwartz2F
+
+__all__ = ["SchwartzSmith"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SchwartzSmithParameters:
-    """Parameters of Schwartz and Smith (2000), equivalent to Schwartz's two-factor model.
-
-    ``ln S = chi + xi`` with ``d chi = -kappa chi dt + sigma_chi dz1``,
-    ``d xi = mu_xi dt + sigma_xi dz2`` and ``dz1 dz2 = rho dt``. `Schwartz2F.from_schwartz_smith`
-    makes a source of them.
+class SchwartzSmith(SeasonalModel):
+    """Schwartz and Smith's model, the two-factor model in other coordinates.
 
     Parameters
     ----------
     kappa : float
         Speed at which the short-term deviation decays, per year.
     sigma_chi, sigma_xi : float
-        Volatility of the short-term deviation and of the equilibrium level.
+        Volatility of the short-term deviation and of the equilibrium level, per year.
     lambda_chi : float
-        Risk premium of the short-term deviation.
+        Risk premium of the short-term deviation; only futures depend on it.
     mu_xi, mu_xi_star : float
         Drift of the equilibrium level, true and risk-neutral.
     rho : float
         Correlation of the two shocks.
+    chi0 : float
+        Short-term deviation at the start.
+
+    Notes
+    -----
+    ``ln S = chi + xi`` with ``d chi = -kappa chi dt + sigma_chi dz1``,
+    ``d xi = mu_xi dt + sigma_xi dz2`` and ``dz1 dz2 = rho dt``. Paths are those of the equivalent
+    `Schwartz2F` with riskless rate 0, whose state ``convenience_yield`` they carry:
+    ``chi = (convenience_yield - alpha) / kappa``.
 
     References
     ----------
@@ -37,22 +49,55 @@ class SchwartzSmithParameters:
        Management Science 46 (2000), 893-911.
     """
 
-    kappa: float
-    sigma_chi: float
-    lambda_chi: float
-    mu_xi: float
-    sigma_xi: float
-    mu_xi_star: float
-    rho: float
+    name = "schwartz_smith"
+    states = ("convenience_yield",)
+    factors = 2
 
-    def __post_init__(self) -> None:
-        for name in ("sigma_chi", "sigma_xi"):
-            if not getattr(self, name) >= 0.0:
-                raise ValueError(f"{name}: found {getattr(self, name)!r}, allowed >= 0")
-        if not self.kappa > 0.0:
-            raise ValueError(f"kappa: found {self.kappa!r}, allowed > 0")
-        if not -1.0 <= self.rho <= 1.0:
-            raise ValueError(f"rho: found {self.rho!r}, allowed >= -1 and <= 1")
+    kappa: float = parameter(1.5, low=0.0, open_low=True, unit="1/year", doc="Decay of chi.")
+    sigma_chi: float = parameter(0.28, low=0.0, unit="1/sqrt(year)", doc="Volatility of chi.")
+    lambda_chi: float = parameter(0.0, unit="1/year", doc="Risk premium of chi.")
+    mu_xi: float = parameter(0.0, unit="1/year", doc="Drift of xi.")
+    sigma_xi: float = parameter(0.15, low=0.0, unit="1/sqrt(year)", doc="Volatility of xi.")
+    mu_xi_star: float = parameter(0.0, unit="1/year", doc="Risk-neutral drift of xi.")
+    rho: float = parameter(0.3, low=-1.0, high=1.0, doc="Correlation of the shocks.")
+    chi0: float = parameter(0.0, unit="log price", doc="Short-term deviation at the start.")
+
+    def to_schwartz_2f(self, r: float = 0.0) -> Schwartz2F:
+        """Convert to Schwartz's two-factor model (Table 1 of the paper).
+
+        Parameters
+        ----------
+        r : float
+            Riskless rate; it fixes the split of drift and yield level, which the spot's own
+            dynamics do not identify.
+        """
+        from engine.sources.schwartz_2f import Schwartz2F
+
+        squared = self.sigma_chi**2 + self.sigma_xi**2
+        squared += 2.0 * self.rho * self.sigma_chi * self.sigma_xi
+        sigma = math.sqrt(max(squared, 0.0))
+        rho = (self.rho * self.sigma_xi + self.sigma_chi) / sigma if sigma > 0.0 else 0.0
+        mu = r + (self.mu_xi - self.mu_xi_star) + self.lambda_chi
+        alpha = mu - 0.5 * squared - self.mu_xi
+        return Schwartz2F(
+            mu=mu,
+            sigma_spot=sigma,
+            kappa=self.kappa,
+            alpha=alpha,
+            sigma_yield=self.sigma_chi * self.kappa,
+            rho=min(max(rho, -1.0), 1.0),
+            lambda_=self.lambda_chi * self.kappa,
+            r=r,
+            delta0=alpha + self.kappa * self.chi0,
+            steps=self.steps,
+            volume=self.volume,
+            sampling=self.sampling,
+            seasonality=self.seasonality,
+            year_fraction=self.year_fraction,
+        )
+
+    def _generator(self, request: FillRequest) -> Generator:
+        return self.to_schwartz_2f()._generator(request)
 
     def futures(self, chi: ArrayLike, xi: ArrayLike, maturity: ArrayLike) -> NDArray[np.float64]:
         """Price futures: ``ln F = exp(-kT) chi + xi + A(T)`` (equation 9 of the paper).

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
@@ -270,6 +270,56 @@ class Source(ABC):
             generator.dt,
             generator.timestamps,
         )
+
+    def stream(
+        self,
+        *,
+        seeds: int | Iterable[int],
+        paths_per_chunk: int = 256,
+        steps: int | None = None,
+        s0: float | Iterable[float] | None = None,
+        dt: float | None = None,
+        calendar: BarCalendar | None = None,
+        bars: BarForm = "ohlc",
+    ) -> Iterator[PriceBlock]:
+        """Generate any number of paths in the memory of one chunk.
+
+        Each block is a view of the same buffer and holds until the next one is asked for.
+
+        Parameters
+        ----------
+        seeds : int or iterable of int
+            One path per seed.
+        paths_per_chunk : int
+            Paths per block; the numbers do not depend on it.
+        steps, s0, dt, calendar, bars
+            As in `prepare`.
+
+        Yields
+        ------
+        PriceBlock
+            Up to `paths_per_chunk` paths.
+        """
+        if paths_per_chunk < 1:
+            raise ValueError(f"paths_per_chunk: found {paths_per_chunk}, allowed >= 1")
+        generator = self.prepare(steps=steps, s0=s0, dt=dt, calendar=calendar, bars=bars)
+        given = seed_array(seeds)
+        shape = (len(generator.symbols), len(generator.fields), generator.steps)
+        values = np.empty((paths_per_chunk, *shape))
+        path_ids = np.zeros(paths_per_chunk, dtype=np.uint64)
+        scratch = generator.scratch(paths_per_chunk)
+        for first in range(0, given.size, paths_per_chunk):
+            chunk = given[first : first + paths_per_chunk]
+            part = values[: chunk.size]
+            generator.fill(chunk, path_ids[: chunk.size], part, scratch)
+            yield PriceBlock(
+                part,
+                chunk,
+                generator.symbols,
+                generator.fields,
+                generator.dt,
+                generator.timestamps,
+            )
 
 
 def seed_array(seeds: int | Iterable[int]) -> NDArray[np.uint64]:

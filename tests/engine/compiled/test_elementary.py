@@ -46,15 +46,15 @@ def test_exp_stays_finite_beyond_the_range_of_doubles():
     x = np.array([-1e6, 1e6])
     out = np.empty((8, 2))
     _evaluate(x, out)
-    assert 0.0 < out[0, 0] < 1e-300
-    assert 1e300 < out[0, 1] < math.inf
+    assert 0.0 < out[0, 0] < 1e-299
+    assert 1e299 < out[0, 1] < math.inf
 
 
 def test_normal_distribution_functions_agree_with_scipy(values):
     x, out = values
     np.testing.assert_allclose(out[1], special.ndtr(x), rtol=2e-8, atol=4e-16)
     np.testing.assert_allclose(
-        out[2], np.exp(-x * x / 2) / math.sqrt(2 * math.pi), rtol=1e-12, atol=1e-300
+        out[2], np.exp(-x * x / 2) / math.sqrt(2 * math.pi), rtol=1e-12, atol=1e-298
     )
     p = (np.arange(x.size) + 0.5) / x.size
     np.testing.assert_allclose(out[5], special.ndtri(p), rtol=4e-15, atol=1e-15)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ PUBLISHED = {
     "mu_xi_star": 0.0115,
     "rho": 0.3,
 }
+START = ((0.0, 4.1), ((0.02, 0.0), (0.0, 0.05)))
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,38 @@ def test_one_maturity_is_refused_by_name(oil):
     found = try_calibrate("schwartz_smith", single)
     assert found.status == "failed"
     assert "found 0 of 268 rows with at least 2 maturities" in found.reason
+
+
+def test_contracts_in_their_own_columns_say_the_same_as_nearby_ones(reference):
+    folder = reference / "data/futures"
+    frame = pl.read_csv(
+        folder / "rtl_cl_generic_settle_2007_2016.csv",
+        try_parse_dates=True,
+        infer_schema_length=None,
+    )[:120]
+    table = pl.read_csv(
+        folder / "rtl_expiry_table.csv", try_parse_dates=True, infer_schema_length=None
+    )
+    expiries = table.filter(pl.col("tick.prefix") == "CL")["Last.Trade"].to_list()
+    columns = ["CL01", "CL02", "CL04", "CL09", "CL20"]
+    nearby = FuturesPanel.from_nearby(frame, columns, expiries, symbol="CL")
+    rows = [
+        {
+            "date": day,
+            "expiry": day + timedelta(days=round(365.0 * nearby.maturities[i, j])),
+            "price": nearby.prices[i, j],
+        }
+        for i, day in enumerate(nearby.dates)
+        for j in range(len(columns))
+    ]
+    contracts = FuturesPanel.from_long(pl.DataFrame(rows), symbol="CL")
+    assert contracts.prices.shape[1] > 20
+    both = [
+        filter_schwartz_smith(panel, PUBLISHED, 0.01, measurement="common", initial=START)
+        for panel in (nearby, contracts)
+    ]
+    assert both[0].log_likelihood == pytest.approx(both[1].log_likelihood, abs=1e-6)
+    np.testing.assert_allclose(both[0].states, both[1].states, atol=1e-9)
+    found = calibrate("schwartz_smith", contracts, measurement=[0.5, 4.0])
+    assert found.diagnostics["converged"]
+    assert len(found.diagnostics["measurement_sd"]) == 2

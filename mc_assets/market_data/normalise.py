@@ -82,7 +82,8 @@ def normalise(
     if repair:
         rows = repair_unit_errors(rows)
     rows = _judge(rows, now or datetime.now(UTC))
-    good = rows.filter(pl.col("reason").is_null())
+    faultless = rows["reason"].null_count() == rows.height
+    good = rows if faultless else rows.filter(pl.col("reason").is_null())
     bars = (
         good.with_columns(
             symbol=pl.lit(raw.symbol),
@@ -96,7 +97,7 @@ def normalise(
         .select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
         .sort("timestamp")
     )
-    bad = rows.filter(pl.col("reason").is_not_null())
+    bad = rows.clear() if faultless else rows.filter(pl.col("reason").is_not_null())
     return Normalised(bars, quarantine_rows(raw, bad, quality or QualityConfig()))
 
 

@@ -48,15 +48,17 @@ class Bootstrap(Source):
     block_length : float or "auto"
         Length of blocks in bars; for the stationary bootstrap the mean of a geometric length.
         ``"auto"`` is the rule of Politis and White (2004) with the correction of Patton, Politis
-        and White (2009), as `arch` computes it on log returns (price changes for
-        ``returns="difference"``); with several symbols the longest.
+        and White (2009), as `arch` computes it on simple returns (price changes for
+        ``returns="difference"``), rounded except for the stationary bootstrap; with several
+        symbols the longest.
     returns : {"relative", "difference"}
         Whether bars are joined by ratio (prices stay positive) or by difference (which takes
         negative prices).
     session_clock : bool
         Whether a bar of the path may only come from bars of the same place in their session, for
-        intraday bars whose volatility has a daily shape. A block also ends where history lacks
-        the next bar of a session.
+        intraday bars whose volatility has a daily shape. The path runs through the places that at
+        least half of the sessions have, in order; a block also ends where history lacks the next
+        one.
     steps : int, optional
         Bars of each path, where `prepare` or `paths` is not told.
 
@@ -146,7 +148,7 @@ class Bootstrap(Source):
         length = max(_automatic_length(item.close, self.method, self.returns) for item in self.bars)
         most = float(len(self.bars[0]) - 1)
         length = min(max(length, 1.0), most)
-        return length if self.method == "stationary" else float(math.ceil(length))
+        return length if self.method == "stationary" else float(round(length))
 
     def _default_s0(self) -> tuple[float, ...]:
         return tuple(float(item.close[-1]) for item in self.bars)
@@ -167,7 +169,7 @@ class Bootstrap(Source):
 def _automatic_length(close: NDArray[np.float64], method: str, returns: str) -> float:
     from arch.bootstrap import optimal_block_length
 
-    series = np.diff(np.log(close)) if returns == "relative" else np.diff(close)
+    series = np.diff(close) / close[:-1] if returns == "relative" else np.diff(close)
     if np.ptp(series) == 0.0:
         return 1.0  # constant: any length gives the same paths
     column = "stationary" if method == "stationary" else "circular"

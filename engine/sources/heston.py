@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, Self
 
 import numpy as np
 
@@ -67,6 +68,14 @@ class Heston(Model):
     rho: float = parameter(-0.7, low=-1.0, high=1.0, doc="Correlation of the shocks.")
     v0: float = parameter(0.04, low=0.0, unit="1/year", doc="Variance at the start.")
     scheme: Literal["qe", "full_truncation"] = option("qe", "Discretisation.")
+
+    def with_start_state(self, state: Mapping[str, float]) -> Self:
+        """Return the same source started from a calibration's filtered `variance`."""
+        own = {name: value for name, value in state.items() if name != "variance"}
+        moved = super().with_start_state(own)
+        if "variance" in state:
+            moved = moved.with_parameters(v0=state["variance"])
+        return moved
 
     def validate(self) -> None:
         """Check the scheme."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping
@@ -127,6 +128,20 @@ class RegimeSwitching(Model):
             )
         options = {name: getattr(self, name) for name in ("start", "steps", "volume", "sampling")}
         return self.from_values(self.values | values, **options)
+
+    def with_start_state(self, state: Mapping[str, float]) -> Self:
+        """Return the same source started from filtered probabilities ``regime_1 regime_2 ...``."""
+        names = [f"regime_{k + 1}" for k in range(len(self.mu))]
+        super().with_start_state({n: v for n, v in state.items() if n not in names})
+        given = [float(state[name]) for name in names if name in state]
+        if not given:
+            return self
+        if len(given) != len(names):
+            raise ValueError(
+                f"start state of {self.name}: found {', '.join(state)}, allowed {', '.join(names)}"
+            )
+        total = math.fsum(given)
+        return dataclasses.replace(self, start=tuple(p / total for p in given))
 
     def stationary(self) -> NDArray[np.float64]:
         """Stationary distribution of the chain (Grassmann, Taksar and Heyman, 1985).

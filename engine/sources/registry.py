@@ -70,15 +70,19 @@ def make_source(
     bars : Bars or tuple of Bars, optional
         History, for the sources that need one.
     options : dict, optional
-        Options by name, such as the bootstrap's ``method``.
+        Options by name, such as the bootstrap's ``method``; ``start_state`` is a calibration's
+        filtered state (variance, convenience yield, regime probabilities).
 
     Raises
     ------
     ValueError
         If a name is unknown, a value is out of range, or history is missing.
     """
+    given = dict(options or {})
+    start = given.pop("start_state", None)
     history = () if bars is None else (bars,) if isinstance(bars, Bars) else tuple(bars)
-    return get_source(name).from_values(dict(parameters or {}), history, **dict(options or {}))
+    source = get_source(name).from_values(dict(parameters or {}), history, **given)
+    return source if start is None else source.with_start_state(start)
 
 
 def register(cls: type[Source]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -75,6 +76,14 @@ class Schwartz2F(SeasonalModel):
     lambda_: float = parameter(0.0, unit="1/year", doc="Market price of yield risk.")
     r: float = parameter(0.0, unit="1/year", doc="Riskless rate, for futures.")
     delta0: float = parameter(0.0, unit="1/year", doc="Convenience yield at the start.")
+
+    def with_start_state(self, state: Mapping[str, float]) -> Self:
+        """Return the same source started from a calibration's filtered `convenience_yield`."""
+        own = {name: value for name, value in state.items() if name != "convenience_yield"}
+        moved = super().with_start_state(own)
+        if "convenience_yield" in state:
+            moved = moved.with_parameters(delta0=state["convenience_yield"])
+        return moved
 
     def risk_neutral(self) -> Self:
         """Return the model under the pricing measure: drift `r`, yield level less its premium.

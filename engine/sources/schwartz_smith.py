@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +62,16 @@ class SchwartzSmith(SeasonalModel):
     mu_xi_star: float = parameter(0.0, unit="1/year", doc="Risk-neutral drift of xi.")
     rho: float = parameter(0.3, low=-1.0, high=1.0, doc="Correlation of the shocks.")
     chi0: float = parameter(0.0, unit="log price", doc="Short-term deviation at the start.")
+
+    def with_start_state(self, state: Mapping[str, float]) -> Self:
+        """Return the same source started from a calibration's filtered `chi`.
+
+        The equilibrium level `xi` follows from the start price.
+        """
+        moved = super().with_start_state(
+            {name: value for name, value in state.items() if name not in ("chi", "xi")}
+        )
+        return moved.with_parameters(chi0=state["chi"]) if "chi" in state else moved
 
     def to_schwartz_2f(self, r: float = 0.0) -> Schwartz2F:
         """Convert to Schwartz's two-factor model (Table 1 of the paper).

@@ -26,11 +26,12 @@ class SessionClock:
     Parameters
     ----------
     slot : ndarray of int64, shape (bars - 1,)
-        Place of each bar in its session, counted in bars; empty where the clock is not kept.
+        Place of each bar among the regular places of its session, -1 at other times; empty where
+        the clock is not kept.
     first : ndarray of int64, shape (slots + 1,)
         Where each slot's bars begin in `order`.
-    order : ndarray of int64, shape (bars - 1,)
-        Bars sorted by slot.
+    order : ndarray of int64
+        Bars with a place, sorted by it.
     """
 
     slot: NDArray[np.int64]
@@ -47,12 +48,13 @@ def session_clock(bars: Bars) -> SessionClock:
     """Find the place of every bar in its session.
 
     A session of an exchange that never closes is a UTC day; else it starts after a pause of more
-    than 45 minutes, and a bar's place is the time since the session's first bar.
+    than 45 minutes, and a bar's place is the time since the session's first bar. Places that less
+    than half as many sessions have as the commonest one do not count.
 
     Raises
     ------
     ValueError
-        If the bars are not intraday, or no bar of history has some place of the session.
+        If the bars are not intraday.
     """
     minutes = TIMEFRAMES[bars.calendar.timeframe]
     if minutes is None:
@@ -67,14 +69,13 @@ def session_clock(bars: Bars) -> SessionClock:
         pause = np.diff(stamps, prepend=stamps[0]) > _GAP_MINUTES * _MICROSECONDS_PER_MINUTE + width
         begins = np.where(pause, stamps, stamps[0])
         slot = (stamps - np.maximum.accumulate(begins)) // width
-    slots = round(bars.calendar.bars_per_session)
     slot = slot[1:]
-    counts = np.bincount(slot[slot < slots], minlength=slots)
-    if (counts == 0).any():
-        raise ValueError(
-            f"session_clock: found no bar at place {int((counts == 0).argmax())} of the session, "
-            f"allowed history with all {slots} places"
-        )
-    order = np.argsort(slot, kind="stable")
-    first = np.concatenate([[0], np.cumsum(counts)])
-    return SessionClock(slot.astype(np.int64), first.astype(np.int64), order.astype(np.int64))
+    counts = np.bincount(slot)
+    # Places that most sessions have, numbered in order; bars at others (a late close, a minute
+    # that seldom trades) get no place.
+    regular = 2 * counts >= counts.max()
+    number = np.where(regular, np.cumsum(regular) - 1, -1)
+    place = number[slot]
+    order = np.argsort(place, kind="stable")[np.count_nonzero(place < 0) :]
+    first = np.concatenate([[0], np.cumsum(counts[regular])])
+    return SessionClock(place.astype(np.int64), first.astype(np.int64), order.astype(np.int64))

@@ -114,6 +114,25 @@ class Source(ABC):
             )
         return dataclasses.replace(self, **values)  # type: ignore[type-var]
 
+    def with_start_state(self, state: Mapping[str, float]) -> Self:
+        """Return the same source started from a calibration's filtered state.
+
+        Parameters
+        ----------
+        state : mapping of str to float
+            Names as in ``Calibration.start_state``. ``spot`` is not used: the start price is an
+            argument of `prepare`.
+
+        Raises
+        ------
+        ValueError
+            If the source has no such state.
+        """
+        rest = [name for name in state if name != "spot"]
+        if rest:
+            raise ValueError(f"start state of {self.name}: found {rest[0]!r}, allowed spot")
+        return self
+
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the numbers, as JSON-able values."""
         described = {

@@ -54,6 +54,26 @@ def test_changing_a_parameter_leaves_the_original():
         source.with_parameters(kappa=1.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "state", "expected"),
+    [
+        ("heston", {"variance": 0.09, "spot": 50.0}, {"v0": 0.09}),
+        ("schwartz_2f", {"convenience_yield": 0.2}, {"delta0": 0.2}),
+        ("schwartz_smith", {"chi": 0.1, "xi": 3.0, "spot": 22.0}, {"chi0": 0.1}),
+        ("regime_switching", {"regime_1": 0.25, "regime_2": 0.75}, {"start": (0.25, 0.75)}),
+        ("gbm", {"spot": 3.0}, {}),
+    ],
+)
+def test_a_calibrations_start_state_is_taken_over(name, state, expected):
+    source = make_source(name, options={"start_state": state})
+    assert {key: getattr(source, key) for key in expected} == expected
+
+
+def test_a_state_that_a_source_does_not_have_is_named():
+    with pytest.raises(ValueError, match="start state of gbm: found 'variance', allowed spot"):
+        make_source("gbm", options={"start_state": {"variance": 0.1}})
+
+
 def test_the_fingerprint_names_everything_that_decides_the_numbers():
     import json
 

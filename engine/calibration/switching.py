@@ -248,12 +248,14 @@ class SwitchingLayout:
         rng = np.random.default_rng(20_240)
         width = np.concatenate(
             [
-                np.full(self.mean_count, 0.3 * spread),
-                np.full(self.deviation_count, 0.3),
-                np.full(self.states * (self.states - 1), 1.0),
+                np.full(self.mean_count, 0.7 * spread),
+                np.full(self.deviation_count, 0.5),
+                np.full(self.states * (self.states - 1), 1.5),
             ]
         )
-        extra = {2: 0, 3: 2, 4: 4}[self.states]
+        # Two regimes of volatility are found from anywhere; more of them, or means alone, are not.
+        easy = self.states == 2 and self.switching_deviation
+        extra = 0 if easy else {2: 6, 3: 6, 4: 9}[self.states]
         disturbed = [
             start + width * rng.standard_normal(len(start))
             for start in chosen

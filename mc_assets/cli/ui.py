@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 def ui(
@@ -33,18 +38,39 @@ def ui(
             sys.executable,
             *("-m", "dagster", "dev"),
             *("-w", str(project.root / "workspace.yaml")),
-            *("-h", host, "-p", str(port)),
+            *("-h", host, "-p", str(port), "--log-level", "error"),
         ]
-        typer.echo(f"Dagster UI: http://{host}:{port}  (ready in about 15 s, Ctrl-C stops it)")
+        typer.echo("Starting Dagster …")
         # A shell that starts us in the background makes us ignore Ctrl-C; a child would inherit
         # that and Dagster could not be stopped.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen(
-            command, cwd=project.root, env=os.environ.copy(), pass_fds=(lock,)
+            command,
+            # Not the checkout: Dagster would remark on the settings template that lies there.
+            cwd=project.dagster_home,
+            # `dagster dev` advertises its successor on every start.
+            env=os.environ | {"PYTHONWARNINGS": "ignore::FutureWarning"},
+            pass_fds=(lock,),
         )
         # Ctrl-C in a terminal reaches the child by itself: it stops its processes, we wait.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        if _answers(host, port, process):
+            typer.echo(f"Dagster UI: http://{host}:{port}   Ctrl-C stops it")
         code = process.wait()
     if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130):
         raise typer.Exit(code=1)
+
+
+def _answers(host: str, port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the webserver accepts connections; False if Dagster ended before."""
+    import socket
+    import time
+
+    while process.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex((host, port)) == 0:
+                return True
+        time.sleep(0.3)
+    return False

@@ -2,6 +2,10 @@
 
 import dagster as dg
 
+from mc_assets.defs.bars import bars
+from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.nightly_simulations import nightly_simulations
+from mc_assets.defs.source_realism import source_realism
 from mc_assets.defs.statistics import statistics
 from mc_assets.resources import Laboratory
 from mc_assets.warehouse import publish_warehouse
@@ -13,7 +17,7 @@ __all__ = ["warehouse"]
     group_name="publish",
     kinds={"duckdb", "sql"},
     owners=["team:quant"],
-    deps=[statistics],
+    deps=[bars, calibrations, source_realism, nightly_simulations, statistics],
     # Only one run may rebuild the file at a time.
     pool="warehouse",
     description=(

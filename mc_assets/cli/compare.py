@@ -17,6 +17,7 @@ def compare(
     import json
 
     from engine.studies import load_results
+    from mc_assets.cli.summary import json_rows
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
 
@@ -28,7 +29,7 @@ def compare(
         theirs = theirs.filter(baseline_where)
     found = ours.compare(theirs, metric)
     if as_json:
-        content = {"metric": metric, "paired": found.paired, "rows": found.table.to_dicts()}
+        content = {"metric": metric, "paired": found.paired, "rows": json_rows(found.table)}
         typer.echo(json.dumps({"study": study, "baseline": baseline, **content}))
         return
     how = "path by path, on shared seeds" if found.paired else "as independent samples"

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["run", "run_study_command"]
 
 
+_SECONDS_BETWEEN_LINES = 10.0
+
+
 def run(
     study: str = typer.Argument(
         None, help="A study file or its name; without one everything runs: bars to reports."
@@ -113,8 +116,10 @@ class _ProgressLine:
 
         self.last: Any = None
         self._stream = sys.stderr
-        self._live = not quiet and self._stream.isatty()
+        self._quiet = quiet
+        self._live = self._stream.isatty()
         self._width = 0
+        self._next = _SECONDS_BETWEEN_LINES
 
     def __enter__(self) -> _ProgressLine:
         return self
@@ -126,8 +131,15 @@ class _ProgressLine:
 
     def __call__(self, progress: Any) -> None:
         self.last = progress
+        if self._quiet:
+            return
+        text = str(progress)
+        if not self._live and progress.seconds > self._next:
+            # A log file takes a new line now and then instead of one that is rewritten.
+            self._next += _SECONDS_BETWEEN_LINES
+            self._stream.write(text + "\n")
+            self._stream.flush()
         if self._live:
-            text = str(progress)
             self._stream.write("\r" + text.ljust(self._width))
             self._stream.flush()
             self._width = max(self._width, len(text))
@@ -157,6 +169,8 @@ def _export(results: Results, storage: str, data: Any) -> dict[str, str]:
 
 
 def _outcome(results: Results, outputs: dict[str, str]) -> dict[str, Any]:
+    from mc_assets.cli.summary import json_rows
+
     table = results.statistics()
     return {
         "study": results.name,
@@ -165,7 +179,7 @@ def _outcome(results: Results, outputs: dict[str, str]) -> dict[str, Any]:
         "failed": len(results.failures),
         "stopped": results.stopped,
         "outputs": outputs,
-        "statistics": table.drop("study", "fingerprint").to_dicts(),
+        "statistics": json_rows(table.drop("study", "fingerprint")),
     }
 
 

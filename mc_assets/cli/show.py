@@ -17,8 +17,10 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
 ) -> None:
     """Show a study's statistics, its best parameter sets, its failures or its simulations."""
+    import json
+
     from engine.studies import load_results
-    from mc_assets.cli.summary import summary_frame
+    from mc_assets.cli.summary import json_rows, summary_frame
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
 
@@ -38,7 +40,7 @@ def show(
     else:
         frame = results.statistics() if as_json else summary_frame(results)
     if as_json:
-        typer.echo(frame.write_json())
+        typer.echo(json.dumps(json_rows(frame)))
         return
     print_frame(frame, title=title, limit=limit)
     for note in (_incomplete(results), results.stopped):

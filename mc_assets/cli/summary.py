@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
 
     from engine.studies import Results
 
-__all__ = ["summary_frame"]
+__all__ = ["json_rows", "summary_frame"]
 
 _COLUMNS = {
     "mean net P&L": "mean_net_pnl",
@@ -36,6 +36,15 @@ def summary_frame(results: Results) -> pl.DataFrame:
         columns.append(pl.Series(heading, text, dtype=pl.String))
     first = table.filter(pl.col("statistic") == "mean_net_pnl").select(keys)
     return first.with_columns(columns)
+
+
+def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame for JSON, which knows no infinity: null instead."""
+    import polars as pl
+    import polars.selectors as cs
+
+    numbers = cs.float()
+    return frame.with_columns(pl.when(numbers.is_finite()).then(numbers)).to_dicts()
 
 
 def _with_error(estimate: float | None, error: float | None) -> str:

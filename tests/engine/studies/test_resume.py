@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -202,11 +203,29 @@ def test_a_full_disk_is_a_clear_error_and_finished_parts_stay(
     assert seen[-1] == 5 * 8 + 2 * 4
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
-def test_a_read_only_folder_is_a_clear_error(make_study: Make, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(StorageError, match="permission denied"):
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (errno.EROFS, "the file system is read-only"),
+        (errno.EACCES, "permission denied"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_a_clear_error(
+    code: int,
+    expected: str,
+    make_study: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(path: Path, data: bytes | memoryview) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(store_module, "_write_atomically", refuse)
+    with pytest.raises(StorageError, match=expected) as caught:
         make_study().run(root=tmp_path)
+    assert str(tmp_path) in str(caught.value)
 
 
 def test_a_file_in_the_way_is_a_clear_error(make_study: Make, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from engine.execution.layout import (
     CANCELLED,
     CASH,
     CASH_RATE,
+    CLOSE,
     COST,
     DIPS,
     EXPIRED,
@@ -235,7 +236,7 @@ def _check_margin(s: Simulation, bar: int) -> None:
         size = abs(s.positions[symbol, UNITS])
         worth = abs(s.path[symbol, 3, bar]) * rules[MULTIPLIER]
         needed += size * (rules[MAINTENANCE_RATE] * worth + rules[MAINTENANCE_FIXED])
-    equity = equity_at(s, 3, bar)
+    equity = equity_at(s, CLOSE, bar)
     if equity >= needed and equity > 0.0:
         return
     s.counts[MARGIN_CALLS] += 1

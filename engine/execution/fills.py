@@ -17,6 +17,7 @@ from engine.execution.layout import (
     BY_UNITS,
     CANCELLED,
     CASH,
+    CLOSE,
     CLOSE_LOT,
     FILLED,
     FORCED,
@@ -30,6 +31,7 @@ from engine.execution.layout import (
     MARKET,
     MULTIPLIER,
     NOT_SHORTABLE,
+    OPEN,
     ORDER_ID,
     ORDER_KIND,
     ORDER_MODE,
@@ -73,7 +75,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     number = order[ORDER_ID]
     symbol = int(order[ORDER_SYMBOL])
     mode = int(order[ORDER_MODE])
-    field = 3 if moment == AT_CLOSE else 0
+    field = CLOSE if moment == AT_CLOSE else OPEN
     equity = _equity_with(s, symbol, reference, field, bar)
     volume = s.path[symbol, 4, bar]
     kind = order[ORDER_KIND]

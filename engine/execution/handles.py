@@ -17,6 +17,7 @@ from engine.execution.layout import (
     BY_UNITS,
     CANCELLED,
     CASH,
+    CLOSE,
     COST,
     ENTER,
     FUTURE_READ,
@@ -104,7 +105,7 @@ def account_equity(s: Simulation, t: int, symbol: int) -> float:
     """Return cash plus the value of the positions at the current close."""
     if t < 0:
         return s.account[CASH]
-    return equity_at(s, 3, t)
+    return equity_at(s, CLOSE, t)
 
 
 @part

@@ -9,6 +9,20 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
+
+def _typed(value: int) -> int:
+    """Return a NumPy integer: for each plain one a callee would be compiled anew."""
+    return np.int64(value)  # type: ignore[return-value]
+
+
+BEFORE_START: Final = _typed(-1)  # the bar at which on_start runs
+
+# Fields of a bar.
+OPEN: Final = _typed(0)
+CLOSE: Final = _typed(3)
+
 # --- account: float64[ACCOUNT_WIDTH], one per simulation ---------------------------------
 CASH: Final = 0  # cash had every position been paid in full; may be negative under leverage
 START_CASH: Final = 1
@@ -94,17 +108,17 @@ ORDER_STATE: Final = 12
 ORDER_WIDTH: Final = 13
 ORDER_CAPACITY: Final = 128
 
-RESTING: Final = 0
-BORN_OF_STOP: Final = 1  # a bracket's child whose entry filled inside this bar, by a stop
-BORN_OF_LIMIT: Final = 2  # ... or by a limit
-IMMEDIATE: Final = 3  # cancelled unless it fills at the next open
-FORCED: Final = 4  # liquidation: no check applies
+RESTING: Final = _typed(0)
+BORN_OF_STOP: Final = _typed(1)  # a bracket's child whose entry filled inside this bar, by a stop
+BORN_OF_LIMIT: Final = _typed(2)  # ... or by a limit
+IMMEDIATE: Final = _typed(3)  # cancelled unless it fills at the next open
+FORCED: Final = _typed(4)  # liquidation: no check applies
 
 # Where in its bar a fill happens.
-AT_OPEN: Final = 0
-INSIDE_BY_STOP: Final = 1
-INSIDE_BY_LIMIT: Final = 2
-AT_CLOSE: Final = 3
+AT_OPEN: Final = _typed(0)
+INSIDE_BY_STOP: Final = _typed(1)
+INSIDE_BY_LIMIT: Final = _typed(2)
+AT_CLOSE: Final = _typed(3)
 
 # --- trades: float64[capacity, TRADE_WIDTH]; a trade is one lot, or part of one, closed ----
 TRADE_SYMBOL: Final = 0
@@ -143,11 +157,11 @@ EVENT_COLUMNS: Final = (
     "price",
     "commission",
 )
-SUBMITTED: Final = 0
-FILLED: Final = 1
-CANCELLED: Final = 2
-EXPIRED: Final = 3
-REFUSED: Final = 4  # plus the reason: REFUSED + reason
+SUBMITTED: Final = _typed(0)
+FILLED: Final = _typed(1)
+CANCELLED: Final = _typed(2)
+EXPIRED: Final = _typed(3)
+REFUSED: Final = _typed(4)  # plus the reason: REFUSED + reason
 EVENT_NAMES: Final = (
     "submitted",
     "filled",
@@ -156,18 +170,18 @@ EVENT_NAMES: Final = (
     *(f"rejected: {reason}" for reason in REJECTIONS),
 )
 
-MARKET: Final = 0
-LIMIT: Final = 1
-STOP: Final = 2
-STOP_LIMIT: Final = 3
+MARKET: Final = _typed(0)
+LIMIT: Final = _typed(1)
+STOP: Final = _typed(2)
+STOP_LIMIT: Final = _typed(3)
 
 # How ORDER_QUANTITY is read when the order fills.
-BY_UNITS: Final = 0
-TO_UNITS: Final = 1
-TO_PERCENT: Final = 2
-BY_PERCENT: Final = 3
-ENTER: Final = 4
-CLOSE_LOT: Final = 5  # a bracket's child: closes its parent's lot
+BY_UNITS: Final = _typed(0)
+TO_UNITS: Final = _typed(1)
+TO_PERCENT: Final = _typed(2)
+BY_PERCENT: Final = _typed(3)
+ENTER: Final = _typed(4)
+CLOSE_LOT: Final = _typed(5)  # a bracket's child: closes its parent's lot
 
 # Sizing of ENTER.
 PERCENT: Final = 0

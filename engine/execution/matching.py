@@ -20,6 +20,7 @@ from engine.execution.layout import (
     LIMIT,
     MARKET,
     MULTIPLIER,
+    OPEN,
     ORDER_KIND,
     ORDER_LIMIT,
     ORDER_MODE,
@@ -181,5 +182,5 @@ def _buys(s: Simulation, slot: int, bar: int) -> bool:
         return quantity > s.positions[symbol, UNITS]
     if mode == TO_PERCENT:
         held = s.positions[symbol, UNITS] * s.rules[symbol, MULTIPLIER] * s.path[symbol, 0, bar]
-        return quantity * equity_at(s, 0, bar) > held
+        return quantity * equity_at(s, OPEN, bar) > held
     return quantity > 0.0

@@ -11,10 +11,11 @@ from functools import cache
 from typing import Any
 
 import numba
+import numpy as np
 
-from engine.compiled.kernel import inlined
 from engine.compiled.source_hash import source_hash
 from engine.compiled.version import ENGINE_VERSION
+from engine.execution.calling import hook, part
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
 from engine.strategies.kernel import Hooks, make_kernel
@@ -72,10 +73,13 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
         if name in found:
             namespace = _namespace(found[name])
             function = rewrite_hook(cls, name, fields=fields, symbols=symbols, namespace=namespace)
-            compiled[name] = inlined(function)
+            compiled[name] = hook(function)
         else:
             compiled[name] = _keep_state
-    state = [repr(value) for value in cls.state.values()]
+    state = [
+        f"int64({value})" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
+        for value in cls.state.values()
+    ]
     compiled["signals"] = _no_signals
     if "signals" in found:
         if "on_bar" in found or cls.state:
@@ -84,7 +88,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
             )
         names = _namespace(found["signals"])
         signals = rewrite_signals(cls, fields=fields, symbols=symbols, namespace=names)
-        compiled["signals"] = inlined(signals)
+        compiled["signals"] = hook(signals)
         compiled["on_bar"] = follow_signals
         state = ["0.0"]
     casts = [
@@ -101,22 +105,22 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     )
 
 
-@inlined
+@part
 def _no_signals(s: Any, p: Any, r: Any, rows: Any, target: Any) -> None:
     pass
 
 
-@inlined
+@part
 def _keep_state(t: Any, s: Any, p: Any, r: Any, rows: Any, state: Any) -> Any:
     return state
 
 
 def _tuple_function(argument: str, items: list[str]) -> Any:
     """Return a compiled function that makes a tuple; its items differ in type."""
-    scope: dict[str, Any] = {"nan": float("nan"), "inf": float("inf")}
+    scope: dict[str, Any] = {"nan": float("nan"), "inf": float("inf"), "int64": np.int64}
     text = f"def make({argument}): return ({''.join(item + ', ' for item in items)})"
     exec(text, scope)
-    return inlined(scope["make"])
+    return part(scope["make"])
 
 
 def _namespace(function: types.FunctionType) -> dict[str, Any]:

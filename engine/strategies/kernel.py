@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import borrow
-from engine.compiled.kernel import inlined, kernel
+from engine.compiled.kernel import kernel
+from engine.execution.calling import hook
 from engine.execution.layout import (
     ACTIVE,
+    BEFORE_START,
     NOT_FINITE,
     OK,
     PENDING,
@@ -50,7 +52,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
     signals, fill_row = hooks.signals, hooks.fill_row
     open_path, start, trade_bar, trade_close, finish = broker
 
-    @inlined
+    @hook
     def simulate(
         frame: int,
         values: NDArray[np.float64],
@@ -65,7 +67,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         same_close = s.rules[0, SAME_CLOSE] != 0.0
         # The work space of the metrics is free until the end.
         signals(s, p, r, values, s.returns)
-        state = on_start(-1, s, p, r, values, initial())
+        state = on_start(BEFORE_START, s, p, r, values, initial())
         last = s.path.shape[2] - 1
         for t in range(last + 1):
             if s.counts[ACTIVE] != 0:

@@ -15,6 +15,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from engine.execution import handles
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies.parameters import Choice
@@ -72,6 +74,8 @@ def rewrite_hook(
 
 
 _RUNTIME: dict[str, Any] = {
+    # Small numbers as typed constants; for a literal Numba would compile the callee anew.
+    **{f"mc_{number}": np.int64(number) for number in range(64)},
     "mc_value": handles.value,
     "mc_past": handles.past_value,
     "mc_field": handles.bar_value,
@@ -251,7 +255,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def _handle(self, node: ast.AST) -> tuple[str, ast.expr] | None:
         """Return (handle, symbol) of ``order`` or ``order[1]``."""
-        symbol: ast.expr = ast.Constant(0)
+        symbol: ast.expr = _load("mc_0")
         if isinstance(node, ast.Subscript):
             if not (isinstance(node.value, ast.Name) and node.value.id in self.handles):
                 return None
@@ -280,7 +284,7 @@ class _Rewriter(ast.NodeTransformer):
         handle = self._handle(node.value)
         if handle is not None and handle[0] == "bar" and node.attr in self.fields:
             symbol = handle[1]
-            field = ast.Constant(self.fields.index(node.attr))
+            field = _load(f"mc_{self.fields.index(node.attr)}")
             common = [_load("mc_s"), _load("mc_t"), symbol, field]
             return lambda back: (
                 _call("mc_field", *common)
@@ -372,7 +376,7 @@ class _Rewriter(ast.NodeTransformer):
                 before.append(value)
                 now.append(value)
             else:
-                before.append(series(ast.Constant(1)))
+                before.append(series(_load("mc_1")))
                 now.append(series(None))
         low, high = (ast.Lt(), ast.Gt()) if above else (ast.Gt(), ast.Lt())
         return ast.BoolOp(

@@ -152,13 +152,15 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
     mapped = _mapped(raw)
     instants = _instants(raw, mapped, sessions)
     parsed: dict[str, pl.Series] = {"instant": instants}
+    cells = sorted({mapped.columns[name] for name in _NUMBERS if name in mapped.columns})
+    plain = raw.frame.select(pl.col(cells).cast(pl.Float64, strict=False))
     text_in = pl.repeat(None, len(instants), dtype=pl.String, eager=True)
     for name in _NUMBERS:
         column = mapped.columns.get(name)
         if column is None:
             parsed[name] = pl.repeat(None, len(instants), dtype=pl.Float64, eager=True)
             continue
-        values, is_text = parse_numbers(raw.frame[column], layout.decimal or ".")
+        values, is_text = parse_numbers(raw.frame[column], layout.decimal or ".", plain[column])
         parsed[name] = values
         if is_text.any():
             text_in = pl.select(

@@ -51,7 +51,9 @@ def decimal_mark(columns: list[pl.Series], delimiter: str | None) -> Literal["."
     return "."
 
 
-def parse_numbers(column: pl.Series, decimal: str = ".") -> tuple[pl.Series, pl.Series]:
+def parse_numbers(
+    column: pl.Series, decimal: str = ".", plain: pl.Series | None = None
+) -> tuple[pl.Series, pl.Series]:
     """Parse a column of cells.
 
     Parameters
@@ -60,6 +62,8 @@ def parse_numbers(column: pl.Series, decimal: str = ".") -> tuple[pl.Series, pl.
         Strings as they came, or numbers already.
     decimal : {".", ","}
         Decimal mark.
+    plain : polars.Series, optional
+        The column cast to Float64 already: many columns are cast faster together.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def parse_numbers(column: pl.Series, decimal: str = ".") -> tuple[pl.Series, pl.
         values = column.cast(pl.Float64, strict=False)
         # A missing value that a data frame spells NaN is missing, not a number gone wrong.
         return values.fill_nan(None), pl.Series(column.name, [False]).new_from_index(0, len(column))
-    values = column.cast(pl.Float64, strict=False).fill_nan(None)
+    values = (column.cast(pl.Float64, strict=False) if plain is None else plain).fill_nan(None)
     doubtful = values.is_null()
     if decimal == ",":
         doubtful = doubtful | column.str.contains(".", literal=True).fill_null(value=False)

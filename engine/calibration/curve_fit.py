@@ -179,11 +179,7 @@ class CurveFit:
 
 
 def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
-    """Maximise the likelihood of a panel from the model's starts.
-
-    Each start is tried with equal measurement errors; the first also with one column nearly
-    exact in turn, since which column the factors pass through is what local optima differ in.
-    """
+    """Maximise the likelihood of a panel from fixed starts (see `_starts`)."""
     k = len(model.names)
 
     def objective(theta: Array) -> tuple[float, Array]:
@@ -195,17 +191,7 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
 
     lower = np.concatenate((model.lower, np.full(data.group_count, np.log(_SMALLEST_SD))))
     upper = np.concatenate((model.upper, np.full(data.group_count, np.log(_LARGEST_SD))))
-    starts = []
-    naturals = model.starts(data)
-    for natural in naturals:
-        level = np.full(data.group_count, np.log(0.02))
-        starts.append(np.concatenate((model.transforms.to_theta(natural), level)))
-    if data.group_count > 1:
-        picks = np.unique(np.linspace(0, data.group_count - 1, 5).round().astype(int))
-        for pick in picks:
-            level = np.full(data.group_count, np.log(0.02))
-            level[pick] = np.log(0.001)
-            starts.append(np.concatenate((model.transforms.to_theta(naturals[0]), level)))
+    starts = [np.clip(start, lower, upper) for start in _starts(model, data)]
     optimum = maximise(objective, starts, lower, upper, iterations=150, finalists=3)
     natural = model.transforms.to_natural(optimum.theta[:k])
     sd = np.exp(optimum.theta[k:])
@@ -221,6 +207,33 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
         "last_row": data.panel.last_date.isoformat(),
     }
     return CurveFit(natural, covariance_of(optimum, jacobian), sd, optimum, filtered, diagnostics)
+
+
+def _starts(model: FactorModel, data: CurveData) -> list[Array]:
+    """List the optimiser's starting points.
+
+    The model's own with equal measurement errors; then with one and with two columns nearly exact,
+    since which columns the factors pass through is what local optima differ in; then fixed
+    disturbances of all that, fewer where a likelihood is long.
+    """
+    naturals = [model.transforms.to_theta(natural) for natural in model.starts(data)]
+    plain = np.full(data.group_count, np.log(0.02))
+    starts = [np.concatenate((theta, plain)) for theta in naturals]
+    picks = np.unique(np.linspace(0, data.group_count - 1, 5).round().astype(int)).tolist()
+    if len(picks) > 1:
+        pairs = [(a, b) for a in picks for b in picks if a < b]
+        for exact in [*((pick,) for pick in picks), *(pairs if len(picks) < 5 else pairs[::3])]:
+            level = plain.copy()
+            level[list(exact)] = np.log(0.001)
+            starts.append(np.concatenate((naturals[0], level)))
+    rng = np.random.default_rng(1997)
+    count = 12 if np.isfinite(data.y).sum() < 20_000 else 3
+    for i in range(count):
+        theta = naturals[i % len(naturals)]
+        moved = theta + 0.6 * rng.standard_normal(len(theta)) * np.minimum(1.0, np.abs(theta) + 0.1)
+        level = plain + rng.uniform(-2.5, 1.0, data.group_count)
+        starts.append(np.concatenate((moved, level)))
+    return starts
 
 
 def _groups(

@@ -11,7 +11,7 @@ from typing import Any
 from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.calibration import Calibration
-from engine.sources import Source, get_source, load_user_sources, make_source, source_names
+from engine.sources import Source, load_user_sources, make_source, source_names
 from engine.studies.definition import SourceDefinition
 from engine.studies.draw import ParameterDraw
 from engine.studies.errors import ConfigurationError
@@ -82,12 +82,6 @@ def resolve_source(
         if isinstance(values, Distribution) or len(values) > 1
     }
     fixed = {name: values[0] for name, values in given.items() if name not in swept}
-    declared = get_source(definition.model).parameters
-    for name in given:
-        if name not in declared:
-            raise ConfigurationError(
-                f"source.parameters.{name}", "an unknown parameter", ", ".join(declared) or "none"
-            )
     # A swept parameter starts from its first value, so that the source can be made at all.
     start = {n: v[0] if isinstance(v, list) else v.value(0.0) for n, v in swept.items()}
     source = _make(definition, parameters | fixed | start, bars)
@@ -126,6 +120,9 @@ def source_error(error: Exception) -> ConfigurationError:
     """Return a source's complaint as one about the study's `source`."""
     head, separator, allowed = str(error).partition(", allowed ")
     field, found_word, found = head.partition(": found ")
+    if separator and field.startswith("parameter of "):
+        name = found.strip("'")
+        return ConfigurationError(f"source.parameters.{name}", "an unknown parameter", allowed)
     if separator and found_word:
         return ConfigurationError(f"source.{field}", found, allowed)
     return ConfigurationError("source", str(error), "settings that the source takes")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import Bars
+from engine.bars import BAR_FIELDS, Bars
 from engine.calibration import Calibration
 from engine.calibration.sample import SpotSample, bars_as_of
 from engine.realism.distances import two_sample_distances
@@ -101,8 +101,8 @@ def compare_with_history(
     *,
     seeds: Sequence[int] = range(200),
     source: Source | None = None,
-    non_positive: Literal["error", "exclude"] | float = "error",
-    overnight: Literal["exclude", "include"] = "exclude",
+    non_positive: Literal["error", "exclude"] | float | None = None,
+    overnight: Literal["exclude", "include"] | None = None,
     longest: int = 5040,
 ) -> RealismReport:
     """Simulate a calibrated source and compare its paths with the bars.
@@ -110,7 +110,7 @@ def compare_with_history(
     Parameters
     ----------
     calibration : Calibration
-        Of the symbol; bars after its as-of date are not looked at.
+        Of the symbol; bars after its as-of date and before its window are not looked at.
     bars : Bars
         The history.
     seeds : sequence of int
@@ -118,7 +118,8 @@ def compare_with_history(
     source : Source, optional
         Simulated instead of the one that the calibration makes.
     non_positive, overnight
-        See `SpotSample.from_bars`.
+        See `SpotSample.from_bars`. By default as the calibration treated such prices, and session
+        breaks left out unless the source is a bootstrap, whose paths have them.
     longest : int
         Only this many of the latest returns are compared.
 
@@ -146,11 +147,16 @@ def compare_with_history(
         )
     if len(seeds) < 20:
         raise ValueError(f"seeds: found {len(seeds)}, allowed >= 20")
+    if non_positive is None:
+        excluded = "excluded_non_positive" in calibration.diagnostics
+        shift = calibration.diagnostics.get("price_shift")
+        non_positive = shift if shift is not None else "exclude" if excluded else "error"
     sample = SpotSample.from_bars(
         bars,
         as_of=calibration.as_of,
+        window=calibration.window if calibration.window.startswith("rolling") else "full",
         non_positive=non_positive,
-        overnight=overnight,
+        overnight=overnight or ("include" if calibration.model == "bootstrap" else "exclude"),
         minimum=100,
     )
     history = sample.returns[-longest:]
@@ -194,6 +200,11 @@ def compare_with_history(
 def _source(calibration: Calibration, bars: Bars) -> Source:
     if calibration.model == "bootstrap":
         history, _ = bars_as_of(bars, calibration.as_of)
+        positive = history.low > 0.0
+        if not positive.all():
+            columns = {name: getattr(history, name)[positive] for name in BAR_FIELDS}
+            stamps = history.timestamps[positive]
+            history = Bars(history.symbol, stamps, calendar=history.calendar, **columns)
         return make_source("bootstrap", {}, bars=history, options=calibration.parameters)
     parameters = dict(calibration.parameters)
     if calibration.model == "heston":

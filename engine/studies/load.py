@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import polars as pl
 
 from engine.studies.errors import ConfigurationError
 from engine.studies.results import Results
-from engine.studies.store import TABLES, Manifest
+from engine.studies.store import TABLES, Manifest, read_manifest
 
 __all__ = ["from_manifests", "load_results"]
+
+log = logging.getLogger(__name__)
 
 
 def load_results(root: str | Path, study: str, *, fingerprint: str | None = None) -> Results:
@@ -31,6 +34,10 @@ def load_results(root: str | Path, study: str, *, fingerprint: str | None = None
     ------
     ConfigurationError
         If there are none.
+
+    Notes
+    -----
+    A damaged part is left out with a warning; `Results.missing` then counts its simulations.
     """
     root = Path(root)
     folder = root / "results" / study
@@ -47,10 +54,12 @@ def load_results(root: str | Path, study: str, *, fingerprint: str | None = None
     if not (folder / "study.json").is_file():
         raise ConfigurationError("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
     summary: dict[str, Any] = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-    manifests = [
-        Manifest(**json.loads(path.read_text(encoding="utf-8")))
-        for path in folder.glob("block=*/part-*.json")
-    ]
+    manifests = []
+    for path in folder.glob("block=*/part-*.json"):
+        try:
+            manifests.append(read_manifest(path, root, checksums=False))
+        except ValueError as damage:
+            log.warning("%s; its part is left out, run the study again", damage)
     if not manifests:
         raise ConfigurationError("study", f"no finished part of {study!r}", "a study that has run")
     return from_manifests(root, manifests, summary)

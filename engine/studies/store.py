@@ -36,7 +36,15 @@ from engine.studies.errors import StorageError
 from engine.studies.frames import SCHEMA_VERSION
 from engine.studies.job import Job, PartSpec
 
-__all__ = ["TABLES", "Manifest", "MemoryStore", "ParquetStore", "write_json", "write_parquet"]
+__all__ = [
+    "TABLES",
+    "Manifest",
+    "MemoryStore",
+    "ParquetStore",
+    "read_manifest",
+    "write_json",
+    "write_parquet",
+]
 
 log = logging.getLogger(__name__)
 
@@ -121,30 +129,16 @@ class ParquetStore:
 
     def finished(self, spec: PartSpec) -> Manifest | None:
         """Return the manifest of a part if it is finished and intact."""
-        path = self._manifest_path(spec)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            manifest = Manifest(**content)
+            manifest = read_manifest(self._manifest_path(spec), self.root, checksums=True)
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError):
-            log.warning("%s is damaged; its part is computed again", path)
+        except ValueError as damage:
+            log.warning("%s; its part is computed again", damage)
             return None
         expected = (spec.job.fingerprint, spec.key, spec.rows, SCHEMA_VERSION)
-        if expected != (
-            manifest.fingerprint,
-            manifest.part,
-            manifest.rows,
-            manifest.schema_version,
-        ):
-            return None
-        for entry in manifest.files.values():
-            file = self.root / entry["path"]
-            problem = _problem(file, entry)
-            if problem:
-                log.warning("%s %s; its part is computed again", file, problem)
-                return None
-        return manifest
+        found = (manifest.fingerprint, manifest.part, manifest.rows, manifest.schema_version)
+        return manifest if found == expected else None
 
     def write(
         self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
@@ -208,6 +202,43 @@ class MemoryStore:
 Store = ParquetStore | MemoryStore
 
 
+def read_manifest(path: Path, root: Path, *, checksums: bool) -> Manifest:
+    """Read a part's manifest and look at the files it names.
+
+    Parameters
+    ----------
+    path : Path
+        The manifest.
+    root : Path
+        The data root its paths start from.
+    checksums : bool
+        Whether to read the files; otherwise their size must do.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no manifest.
+    ValueError
+        If it, or a file it names, is damaged; says how.
+    """
+    try:
+        manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        entries = [(root / e["path"], e["bytes"], e["sha256"]) for e in manifest.files.values()]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise ValueError(f"{path} is damaged") from None
+    for file, size, digest in entries:
+        if not file.is_file():
+            raise ValueError(f"{file} is missing")
+        if file.stat().st_size != size:
+            raise ValueError(f"{file} is truncated")
+        if checksums:
+            with file.open("rb") as content:
+                found = hashlib.file_digest(content, "sha256").hexdigest()
+            if found != digest:
+                raise ValueError(f"{file} does not match its checksum")
+    return manifest
+
+
 def write_parquet(frame: pl.DataFrame, path: Path) -> dict[str, Any]:
     """Write a frame atomically; return its size in bytes and SHA-256.
 
@@ -238,17 +269,6 @@ def _write_atomically(path: Path, content: bytes | memoryview) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _problem(file: Path, entry: dict[str, Any]) -> str | None:
-    try:
-        if file.stat().st_size != entry["bytes"]:
-            return "is truncated"
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-    except FileNotFoundError:
-        return "is missing"
-    return None if digest == entry["sha256"] else "does not match its checksum"
 
 
 def _sweep(folder: Path) -> None:

@@ -132,6 +132,10 @@ def test_a_damaged_part_is_found_and_computed_again(
     before = content(tmp_path)
     damage(parts(tmp_path)[5])
     with caplog.at_level(logging.WARNING):
+        if expected != "does not match its check":
+            # Opening looks at sizes; checksums are for running again.
+            assert load_results(tmp_path, "small").missing == 12
+            assert "left out" in caplog.text
         make_study().run(root=tmp_path)
     assert expected in caplog.text
     assert "computed again" in caplog.text

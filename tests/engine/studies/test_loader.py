@@ -78,3 +78,11 @@ def test_a_missing_file_and_a_file_that_is_no_mapping_are_named(tmp_path: Path) 
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match=r"list\.yaml"):
         load_definition(path)
+
+
+def test_the_example_of_the_readme_is_a_study(project: Path) -> None:
+    text = (project / "studies" / "README.md").read_text()
+    example = text.split("```yaml\n")[1].split("```")[0]
+    study = parse_definition(example)
+    assert study.strategy.parameters["slow"] == [20, 40, 60, 80, 100]
+    assert study.until is not None

@@ -12,7 +12,16 @@ import polars as pl
 import pytest
 
 from engine.execution import Execution
-from engine.sources import GBM, Bootstrap, Correlated, Historical
+from engine.sources import (
+    GBM,
+    Bootstrap,
+    Correlated,
+    Generator,
+    Historical,
+    Source,
+    option,
+    parameter,
+)
 from engine.statistics.monte_carlo import mean
 from engine.strategies import backtest, get_strategy
 from engine.studies import ConfigurationError, Study, linspace, load_seeds
@@ -193,3 +202,38 @@ class OptionalStop(Strategy):
         if bar.index == 0:
             order.target_percent(1.0 if math.isnan(self.stop) else 0.5)
 """
+
+
+class Counting(Source):
+    """Flat prices that count how many paths were asked for."""
+
+    name = "counting"
+    level: float = parameter(100.0, low=1.0)
+    asked: Any = option(None, "A list that takes the number of paths of every fill.")
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {"level": self.level}
+
+    def _generator(self, request: Any) -> Generator:
+        return CountingGenerator(self, request)
+
+
+class CountingGenerator(Generator):
+    def __init__(self, source: Counting, request: Any) -> None:
+        self.symbols, self.steps, self.dt = ("X",), request.steps, request.dt
+        self.source = source
+
+    def fill(self, seeds: Any, path_ids: Any, out: Any, scratch: Any) -> None:
+        self.source.asked.append(len(seeds))
+        out[:] = self.source.level
+
+
+def test_parameter_sets_share_a_path_that_is_generated_once(make_study: Make) -> None:
+    asked: list[int] = []
+    make_study(source=Counting(asked=asked)).run(workers=2)
+    assert sum(asked) == 40
+    asked.clear()
+    swept = {"model.level": [50.0, 100.0, 200.0], "fast": [3, 5], "slow": [10, 20]}
+    results = make_study(source=Counting(asked=asked), parameters=swept).run(workers=2)
+    assert len(results) == 12 * 40
+    assert sum(asked) == 3 * 40

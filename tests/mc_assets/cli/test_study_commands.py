@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,6 +209,24 @@ def test_a_study_with_too_many_failures_exits_with_1(mc: Run, folder: Path) -> N
     assert result.exit_code == 1
     assert "a price that is not finite" in result.stderr
     assert "what succeeded is kept" in result.stderr
+
+
+def test_ctrl_c_stops_the_command_and_says_how_to_go_on(folder: Path) -> None:
+    (folder / "studies" / "quick.yaml").write_text(STUDY.replace("count: 30", "count: 3000000"))
+    start = "from mc_assets.cli import main; main()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", start, "run", "quick"], stderr=subprocess.PIPE, text=True
+    )
+    results = folder / "data" / "results"
+    while child.poll() is None and next(results.rglob("part-*.json"), None) is None:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    _, error = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "finished parts are kept, run the study again to go on from them" in error
+    assert "mc run quick" in error
+    assert "Traceback" not in error
+    assert not list(results.rglob("*.tmp"))
 
 
 BROKEN = '''

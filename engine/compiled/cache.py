@@ -95,7 +95,10 @@ class SourceHashCache(_Cache):
             data = self._path(sig, target_context).read_bytes()
         except OSError:
             return None  # never compiled here, or the folder cannot be read: compile
-        payload = pickle.loads(data)
+        try:
+            payload = pickle.loads(data)
+        except ImportError:
+            return None  # refers to a module that was loaded by hand and cannot be imported
         return CompileResult._rebuild(target_context, *payload)
 
     def save_overload(self, sig: Any, data: Any) -> None:

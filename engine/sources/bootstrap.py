@@ -114,6 +114,7 @@ class Bootstrap(Source):
             raise ValueError(
                 f"block_length: found {length!r}, allowed a whole number for {self.method}"
             )
+        object.__setattr__(self, "block_length", float(length))
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.bars import Bars
 from engine.sources.bar_shape import shape_bars
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import option
@@ -26,6 +27,7 @@ class Model(Source):
         Bars of each path, where `prepare` or `paths` is not told.
     volume : float or sequence of float
         Volume of every bar; from a sequence (a calibrated history) each bar's is drawn at random.
+        In study files ``history`` means the volumes of the symbol's bars.
     sampling : {"random", "antithetic", "moment_matching", "sobol"}
         How the ``paths_per_seed`` paths of one seed are drawn. ``antithetic``: in pairs with
         mirrored shocks. ``moment_matching``: the shocks of every step get mean 0 and variance 1
@@ -52,6 +54,20 @@ class Model(Source):
         if self.sampling not in SAMPLING:
             raise ValueError(f"sampling: found {self.sampling!r}, allowed {', '.join(SAMPLING)}")
         super().__post_init__()
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, float], bars: tuple[Bars, ...] = (), **options: Any
+    ) -> Self:
+        """Make the source by names; ``volume="history"`` draws from the volumes of `bars`."""
+        if isinstance(options.get("volume"), str):
+            if options["volume"] != "history" or not bars:
+                raise ValueError(
+                    f"volume: found {options['volume']!r}, allowed a number, numbers, or 'history' "
+                    "for a source with a symbol"
+                )
+            options["volume"] = bars[0].volume
+        return super().from_values(values, bars, **options)
 
     def season_levels(self, dt: float, steps: int) -> NDArray[np.float64]:
         """Season to add to each log close; empty where the model has none."""

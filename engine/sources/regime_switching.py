@@ -109,7 +109,7 @@ class RegimeSwitching(Model):
             key: [float(values[f"{key}_{k}"]) for k in range(1, count + 1)]
             for key in ("mu", "sigma")
         }
-        return cls(**vectors, transition=rows, **options)
+        return super().from_values(vectors | {"transition": rows}, bars, **options)
 
     @property
     def values(self) -> dict[str, float]:
@@ -184,6 +184,7 @@ class RegimeSwitching(Model):
         if isinstance(self.start, int | np.integer):
             if not 0 <= self.start < count:
                 raise ValueError(f"start: found {self.start}, allowed 0 to {count - 1}")
+            object.__setattr__(self, "start", int(self.start))
             return np.eye(count)[self.start]
         given = np.asarray(self.start, dtype=np.float64)
         if given.shape != (count,) or not (given >= 0).all() or abs(given.sum() - 1.0) > 1e-9:

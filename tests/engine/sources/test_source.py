@@ -21,6 +21,7 @@ from engine.sources import (
     Schwartz2F,
     SchwartzSmith,
     Source,
+    make_source,
 )
 
 QUICK = settings(
@@ -138,6 +139,16 @@ def test_volume_is_constant_or_drawn_from_history():
     drawn = GBM(volume=[1.0, 2.0, 4.0]).paths(seeds=range(20), steps=300).volume
     shares = [(drawn == v).mean() for v in (1.0, 2.0, 4.0)]
     assert shares == pytest.approx([1 / 3] * 3, abs=4 * math.sqrt(2 / 9 / drawn.size))
+
+
+def test_a_study_may_draw_volumes_from_the_symbols_history():
+    price = np.linspace(10, 20, 50)
+    stamps = np.arange(50, dtype=np.int64) * 86_400_000_000
+    bars = Bars("A", stamps, price, price, price, price, np.arange(50.0))
+    source = make_source("gbm", bars=bars, options={"volume": "history"})
+    assert np.isin(source.paths(seeds=[1], steps=300).volume, np.arange(50.0)).all()
+    with pytest.raises(ValueError, match="volume: found 'history', allowed a number"):
+        make_source("gbm", options={"volume": "history"})
 
 
 def test_sources_cannot_be_changed():

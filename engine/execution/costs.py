@@ -35,14 +35,16 @@ def slipped_price(
     -----
     With direction ``d = sign(units)`` and ``q = min(|units| / volume, cap)``::
 
-        price = reference + d ticks tick + reference d (bps 1e-4 + k q**2 + Y sigma sqrt(q))
+        price = reference + d ticks tick + |reference| d (bps 1e-4 + k q**2 + Y sigma sqrt(q))
 
     The quadratic term is Zipline's volume-share model, the last the square-root impact law
     (Almgren et al., 2005; Tóth et al., 2011) with daily volatility sigma.
     """
     rules = s.rules
     side = 1.0 if units > 0.0 else -1.0
-    price = reference * (1.0 + side * rules[symbol, SLIPPAGE_BPS])
+    # A price may be negative; slippage is against the trader all the same.
+    size = abs(reference)
+    price = reference + side * size * rules[symbol, SLIPPAGE_BPS]
     price += side * rules[symbol, SLIPPAGE_TICKS] * rules[symbol, TICK]
     share_cost = rules[symbol, SLIPPAGE_VOLUME]
     impact = rules[symbol, SLIPPAGE_IMPACT]
@@ -51,8 +53,8 @@ def slipped_price(
         share = cap
         if volume > 0.0 and abs(units) < cap * volume:
             share = abs(units) / volume
-        price += side * reference * share_cost * share * share
-        price += side * reference * impact * rules[symbol, DAILY_VOLATILITY] * math.sqrt(share)
+        price += side * size * share_cost * share * share
+        price += side * size * impact * rules[symbol, DAILY_VOLATILITY] * math.sqrt(share)
     return price
 
 

@@ -79,9 +79,10 @@ HALTED: Final = 5
 UNITS: Final = 0
 COST: Final = 1  # sum of units times entry price over the open lots
 OPEN_LOTS: Final = 2
+FIRST_LOT: Final = 3  # slot of the oldest open lot
 POSITION_WIDTH: Final = 4
 
-# --- lots: float64[symbols, LOT_CAPACITY, LOT_WIDTH], oldest first ----------------------
+# --- lots: float64[symbols, capacity, LOT_WIDTH], oldest first ----------------------
 LOT_UNITS: Final = 0
 LOT_PRICE: Final = 1
 LOT_BAR: Final = 2
@@ -89,7 +90,7 @@ LOT_COMMISSION: Final = 3  # commission per unit still in the lot
 LOT_FULL_BAR: Final = 4  # first bar whose whole range the lot was held through
 LOT_ORDER: Final = 5  # number of the order that opened it
 LOT_WIDTH: Final = 6
-LOT_CAPACITY: Final = 256
+MOST_LOTS: Final = 65_536  # of a symbol; fewer on paths with fewer bars
 
 # --- orders: float64[ORDER_CAPACITY, ORDER_WIDTH], oldest first --------------------------
 ORDER_ID: Final = 0
@@ -106,7 +107,7 @@ ORDER_TAKE_PROFIT: Final = 10
 ORDER_STOP_LOSS: Final = 11
 ORDER_STATE: Final = 12
 ORDER_WIDTH: Final = 13
-ORDER_CAPACITY: Final = 128
+ORDER_CAPACITY: Final = 512
 
 RESTING: Final = _typed(0)
 BORN_OF_STOP: Final = _typed(1)  # a bracket's child whose entry filled inside this bar, by a stop
@@ -244,6 +245,6 @@ STATUS_TEXTS: Final = {
     RAISED: "the strategy raised an exception",
     NOT_FINITE: "net_pnl is not finite",
     BOOK_FULL: f"more than {ORDER_CAPACITY} orders were open at once",
-    LOTS_FULL: f"more than {LOT_CAPACITY} lots of one symbol were open at once",
+    LOTS_FULL: "more lots of one symbol were open at once than there are bars",
     TRADES_FULL: "more trades were closed than the trade buffer holds",
 }

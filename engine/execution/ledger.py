@@ -13,10 +13,10 @@ from engine.execution.layout import (
     DURATION_MAX,
     DURATION_SUM,
     EXPOSED,
+    FIRST_LOT,
     LOSSES,
     LOST,
     LOT_BAR,
-    LOT_CAPACITY,
     LOT_COMMISSION,
     LOT_FULL_BAR,
     LOT_ORDER,
@@ -141,7 +141,7 @@ def book_fill(
     per_unit = commission / abs(units)
     left = units
     while position[OPEN_LOTS] > 0.0 and left != 0.0:
-        slot = 0
+        slot = int(position[FIRST_LOT])
         if parent != 0.0:
             slot = _lot_of(s, symbol, parent)
         lot = s.lots[symbol, slot]
@@ -167,24 +167,47 @@ def book_fill(
         # Sums of fractions leave dust; a closed position holds exactly nothing.
         position[UNITS] = 0.0
         position[COST] = 0.0
+        position[FIRST_LOT] = 0.0
     return opened
 
 
 @part
 def _lot_of(s: Simulation, symbol: int, parent: float) -> int:
-    for slot in range(int(s.positions[symbol, OPEN_LOTS])):
+    first = int(s.positions[symbol, FIRST_LOT])
+    for slot in range(first, first + int(s.positions[symbol, OPEN_LOTS])):
         if s.lots[symbol, slot, LOT_ORDER] == parent:
             return slot
-    return 0
+    return first
 
 
 @part
 def _remove_lot(s: Simulation, symbol: int, slot: int) -> None:
-    last = int(s.positions[symbol, OPEN_LOTS]) - 1
-    for index in range(slot, last):
+    position = s.positions[symbol]
+    first = int(position[FIRST_LOT])
+    position[OPEN_LOTS] -= 1.0
+    if slot == first:
+        position[FIRST_LOT] += 1.0
+        return
+    for index in range(slot, first + int(position[OPEN_LOTS])):
         for column in range(LOT_WIDTH):
             s.lots[symbol, index, column] = s.lots[symbol, index + 1, column]
-    s.positions[symbol, OPEN_LOTS] = last
+
+
+@called
+def _free_slot(s: Simulation, symbol: int) -> int:
+    """Return the slot behind the youngest lot, or -1; closed lots leave room in front."""
+    position = s.positions[symbol]
+    capacity = s.lots.shape[1]
+    first, count = int(position[FIRST_LOT]), int(position[OPEN_LOTS])
+    if first + count < capacity:
+        return first + count
+    if first == 0:
+        return -1
+    for index in range(count):
+        for column in range(LOT_WIDTH):
+            s.lots[symbol, index, column] = s.lots[symbol, first + index, column]
+    position[FIRST_LOT] = 0.0
+    return count
 
 
 @part
@@ -206,8 +229,8 @@ def _open_lot(
     order: float,
 ) -> None:
     position = s.positions[symbol]
-    slot = int(position[OPEN_LOTS])
-    if slot >= LOT_CAPACITY:
+    slot = _free_slot(s, symbol)
+    if slot < 0:
         s.counts[STATUS] = LOTS_FULL
         return
     lot = s.lots[symbol, slot]

@@ -10,6 +10,7 @@ from engine.execution.layout import (
     BOOK_FULL,
     CANCELLED,
     IMMEDIATE,
+    INVALID,
     LIMIT,
     NEXT_ID,
     ORDER_BAR,
@@ -29,9 +30,12 @@ from engine.execution.layout import (
     ORDER_TAKE_PROFIT,
     ORDER_WIDTH,
     PENDING,
+    REJECTED,
     RESTING,
     SESSION_BARS,
     STATUS,
+    STOP,
+    STOP_LIMIT,
     SUBMITTED,
 )
 from engine.execution.state import Simulation
@@ -59,7 +63,15 @@ def submit(
     stop_loss: float,
     tif: float,
 ) -> int:
-    """Append an order to the book and return its number, from 1 on; 0 if the book is full."""
+    """Append an order to the book and return its number, from 1 on.
+
+    0 if the book is full, or if a price or quantity it needs is not a number: a rejection.
+    """
+    needs_limit = kind in (LIMIT, STOP_LIMIT)
+    needs_stop = kind in (STOP, STOP_LIMIT)
+    if quantity != quantity or (needs_limit and limit != limit) or (needs_stop and stop != stop):
+        s.counts[REJECTED + INVALID] += 1
+        return 0
     slot = s.counts[PENDING]
     if slot >= ORDER_CAPACITY:
         s.counts[STATUS] = BOOK_FULL

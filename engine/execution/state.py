@@ -6,18 +6,18 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import carray
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
-from engine.compiled.kernel import inlined
+from engine.execution.calling import part
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
     COUNTS_WIDTH,
     EVENT_WIDTH,
-    LOT_CAPACITY,
     LOT_WIDTH,
+    MOST_LOTS,
     ORDER_CAPACITY,
     ORDER_WIDTH,
     POSITION_WIDTH,
@@ -35,7 +35,7 @@ class Simulation(NamedTuple):
     account: NDArray[np.float64]
     counts: NDArray[np.int64]
     positions: NDArray[np.float64]  # (symbols, POSITION_WIDTH)
-    lots: NDArray[np.float64]  # (symbols, LOT_CAPACITY, LOT_WIDTH)
+    lots: NDArray[np.float64]  # (symbols, capacity, LOT_WIDTH)
     orders: NDArray[np.float64]  # (ORDER_CAPACITY, ORDER_WIDTH)
     rules: NDArray[np.float64]  # (symbols, RULES_WIDTH)
     curve: NDArray[np.float64]  # (bars,) equity at each close
@@ -51,7 +51,8 @@ _FIELDS: Final = _ARRAYS + 1
 _BARS: Final = _ARRAYS + 2
 _TRADE_ROWS: Final = _ARRAYS + 3
 _EVENT_ROWS: Final = _ARRAYS + 4
-_FRAME_WIDTH: Final = _ARRAYS + 5
+_LOT_ROWS: Final = _ARRAYS + 5
+_FRAME_WIDTH: Final = _ARRAYS + 6
 
 
 def new_simulation(
@@ -68,7 +69,7 @@ def new_simulation(
         account=np.zeros(ACCOUNT_WIDTH),
         counts=np.zeros(COUNTS_WIDTH, dtype=np.int64),
         positions=np.zeros((symbols, POSITION_WIDTH)),
-        lots=np.zeros((symbols, LOT_CAPACITY, LOT_WIDTH)),
+        lots=np.zeros((symbols, min(bars + 64, MOST_LOTS), LOT_WIDTH)),
         orders=np.zeros((ORDER_CAPACITY, ORDER_WIDTH)),
         rules=np.ascontiguousarray(rules),
         curve=np.zeros(bars),
@@ -86,14 +87,36 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_SYMBOLS], frame[_FIELDS], frame[_BARS] = simulation.path.shape
     frame[_TRADE_ROWS] = len(simulation.trades)
     frame[_EVENT_ROWS] = len(simulation.events)
+    frame[_LOT_ROWS] = simulation.lots.shape[1]
     return frame
 
 
-def _pointer_code(typing_context: Any, address: Any) -> Any:
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], ir.PointerType(ir.IntType(8)))
+def _view_code(dtype: Any) -> Any:
+    """Return the code of ``view(address, shape)``: an array that owns nothing."""
 
-    return types.voidptr(types.int64), code
+    def typed(typing_context: Any, address: Any, shape: Any) -> Any:
+        result = types.Array(dtype, len(shape), "C")
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(result)(context, builder)
+            sizes = cgutils.unpack_tuple(builder, arguments[1])
+            step = context.get_constant(types.intp, 8)
+            steps = [step]
+            for size in reversed(sizes[1:]):
+                steps.insert(0, builder.mul(steps[0], size))
+            populate_array(
+                array,
+                data=builder.inttoptr(arguments[0], array.data.type),
+                shape=sizes,
+                strides=steps,
+                itemsize=step,
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return result(types.int64, types.UniTuple(types.int64, len(shape))), code
+
+    return typed
 
 
 def _address_code(typing_context: Any, array: Any) -> Any:
@@ -104,33 +127,33 @@ def _address_code(typing_context: Any, array: Any) -> Any:
     return types.int64(array), code
 
 
-# An integer address as a pointer, and the address of an array's first element.
-_pointer: Any = intrinsic(_pointer_code)
+_floats: Any = intrinsic(_view_code(types.float64))
+_integers: Any = intrinsic(_view_code(types.int64))
 address_of: Any = intrinsic(_address_code)
 
 
-@inlined
+@part
 def floats_at(address: int, count: int) -> NDArray[np.float64]:
     """Return the float64 array of `count` elements at `address`."""
-    return carray(_pointer(address), (count,), np.float64)
+    return _floats(address, (count,))
 
 
-@inlined
+@part
 def simulation_at(address: int) -> Simulation:
     """Rebuild a `Simulation` inside compiled code from the address of its frame."""
-    frame = carray(_pointer(address), (_FRAME_WIDTH,), np.int64)
+    frame = _integers(address, (_FRAME_WIDTH,))
     symbols = frame[_SYMBOLS]
     bars = frame[_BARS]
     return Simulation(
-        carray(_pointer(frame[0]), (symbols, frame[_FIELDS], bars), np.float64),
-        carray(_pointer(frame[1]), (ACCOUNT_WIDTH,), np.float64),
-        carray(_pointer(frame[2]), (COUNTS_WIDTH,), np.int64),
-        carray(_pointer(frame[3]), (symbols, POSITION_WIDTH), np.float64),
-        carray(_pointer(frame[4]), (symbols, LOT_CAPACITY, LOT_WIDTH), np.float64),
-        carray(_pointer(frame[5]), (ORDER_CAPACITY, ORDER_WIDTH), np.float64),
-        carray(_pointer(frame[6]), (symbols, RULES_WIDTH), np.float64),
-        carray(_pointer(frame[7]), (bars,), np.float64),
-        carray(_pointer(frame[8]), (bars,), np.float64),
-        carray(_pointer(frame[9]), (frame[_TRADE_ROWS], TRADE_WIDTH), np.float64),
-        carray(_pointer(frame[10]), (frame[_EVENT_ROWS], EVENT_WIDTH), np.float64),
+        _floats(frame[0], (symbols, frame[_FIELDS], bars)),
+        _floats(frame[1], (ACCOUNT_WIDTH,)),
+        _integers(frame[2], (COUNTS_WIDTH,)),
+        _floats(frame[3], (symbols, POSITION_WIDTH)),
+        _floats(frame[4], (symbols, frame[_LOT_ROWS], LOT_WIDTH)),
+        _floats(frame[5], (ORDER_CAPACITY, ORDER_WIDTH)),
+        _floats(frame[6], (symbols, RULES_WIDTH)),
+        _floats(frame[7], (bars,)),
+        _floats(frame[8], (bars,)),
+        _floats(frame[9], (frame[_TRADE_ROWS], TRADE_WIDTH)),
+        _floats(frame[10], (frame[_EVENT_ROWS], EVENT_WIDTH)),
     )

@@ -108,7 +108,7 @@ class Twin:
     def slipped(self, units: float, price: float) -> float:
         side = 1.0 if units > 0 else -1.0
         slip = self.settings.slippage
-        moved = price * (1.0 + side * (slip.bps * 1e-4))
+        moved = price + side * abs(price) * (slip.bps * 1e-4)
         return moved + side * slip.ticks * self.settings.instrument.tick_size
 
     # --- a bar -----------------------------------------------------------------------------

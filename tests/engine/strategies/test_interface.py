@@ -181,14 +181,14 @@ class Fails(Strategy):
 
 @pytest.mark.parametrize(
     ("how", "message"),
-    [(1, "read a bar after the current one"), (2, "raised an exception"), (3, "more than 128")],
+    [(1, "read a bar after the current one"), (2, "raised an exception"), (3, "more than 512")],
 )
 def test_a_simulation_fails_alone(bars, how, message) -> None:
     from engine.bars import BAR_FIELDS
     from engine.strategies import prepare_strategy
 
-    long = np.ones((1, 1, 5, 200)) * 100.0
-    shape = {"symbols": ("X",), "fields": BAR_FIELDS, "steps": 200, "bars_per_year": 252.0}
+    long = np.ones((1, 1, 5, 600)) * 100.0
+    shape = {"symbols": ("X",), "fields": BAR_FIELDS, "steps": 600, "bars_per_year": 252.0}
     engine = prepare_strategy(Fails, None, **shape)
     sets = np.array([engine.encode({"how": item}) for item in (0, how)])
     metrics = np.empty((1, 2, len(engine.metric_names)))

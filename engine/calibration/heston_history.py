@@ -45,8 +45,9 @@ def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
     the lags, then the correlation from the second. Errors are a jackknife over 16 blocks.
 
     Weakness: the speed of reversion is biased upwards and imprecise in histories shorter than
-    tens of half-lives; one large episode of volatility (2008) moves all but theta; jumps count
-    as variance. Prefer an option surface where there is one.
+    tens of half-lives (ten years of daily bars at kappa 4: median 5.1, deviation 2.4); the
+    nominal 95 % intervals cover 75-95 %; one large episode of volatility (2008) moves all but
+    theta; jumps count as variance. Prefer an option surface where there is one.
 
     References
     ----------

@@ -104,6 +104,26 @@ def test_the_volatility_of_mean_reversion_is_covered_and_its_speed_is_biased_as_
     assert abs(speeds.mean() - 2.0) > 5.0 * error
 
 
+def test_heston_from_history_is_as_weak_as_its_docstring_says():
+    truth = {"mu": 0.06, "kappa": 4.0, "theta": 0.04, "xi": 0.6, "rho": -0.7, "v0": 0.04}
+    names = ("mu", "kappa", "theta", "xi", "rho")
+    block = make_source("heston", truth).paths(steps=2520, seeds=range(150), s0=100.0)
+    stamps = np.arange(2520, dtype=np.int64) * 86_400_000_000
+    found = []
+    for path in block.values[:, 0]:
+        columns = [np.ascontiguousarray(column) for column in path[:5]]
+        found.append(calibrate("heston", Bars("SIM", stamps, *columns, BarCalendar())))
+    for name in names:
+        near = [abs(c.parameters[name] - truth[name]) <= 1.96 * c.std_errors[name] for c in found]
+        assert 0.70 <= np.mean(near) <= 0.99, name
+    speeds = np.array([c.parameters["kappa"] for c in found])
+    assert 4.5 < np.median(speeds) < 5.7
+    assert 1.7 < speeds.std() < 3.2
+    # The filter follows the variance that nobody sees
+    filtered = [c.start_state["variance"] for c in found]
+    assert np.corrcoef(filtered, block.field("variance")[:, -1])[0, 1] > 0.85
+
+
 def test_schwartz_smith_intervals_cover_the_truth():
     truth = dict(zip(PARAMETERS, (1.5, 0.29, 0.16, -0.01, 0.15, 0.01, 0.3), strict=True))
     dt, years, rows = 1.0 / 52.0, np.array([1, 5, 9, 13, 17]) / 12.0, 400

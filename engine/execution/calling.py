@@ -32,5 +32,5 @@ def called(function: F) -> F:
 
 
 def hook(function: F) -> F:
-    """Compile a user's function, which may allocate arrays, to be merged into its kernel."""
+    """Compile a piece that makes arrays, as users' hooks may, to be merged into its kernel."""
     return numba.njit(forceinline=True, **_FROM_KERNELS)(function)

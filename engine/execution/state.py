@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
-from engine.execution.calling import part
+from engine.execution.calling import hook
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
     COUNTS_WIDTH,
@@ -132,13 +132,13 @@ _integers: Any = intrinsic(_view_code(types.int64))
 address_of: Any = intrinsic(_address_code)
 
 
-@part
+@hook
 def floats_at(address: int, count: int) -> NDArray[np.float64]:
     """Return the float64 array of `count` elements at `address`."""
     return _floats(address, (count,))
 
 
-@part
+@hook
 def simulation_at(address: int) -> Simulation:
     """Rebuild a `Simulation` inside compiled code from the address of its frame."""
     frame = _integers(address, (_FRAME_WIDTH,))

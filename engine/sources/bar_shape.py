@@ -39,7 +39,7 @@ def shape_bars(
     """
     volumes, season, out = borrow(volumes), borrow(season), borrow(out)
     steps = out.shape[3]
-    room = np.empty((6, GROUP))
+    room = np.empty((8, GROUP))
     for n in range(seeds.size):
         path = stream_path(path_ids[n], antithetic)
         sign = antithetic_sign(path_ids[n], antithetic)
@@ -90,7 +90,7 @@ def _extremes(
     highs: NDArray[np.float64],
     lows: NDArray[np.float64],
 ) -> None:
-    """Write log high and low; `room` holds two rows of uniforms and has four more to work in.
+    """Write log high and low; `room` is that of `group_extremes`, with its uniforms.
 
     A negative variance marks a bar whose extremes the model has written itself. The extremes of
     the second path of an antithetic pair are those of the mirrored bar, mirrored.
@@ -104,7 +104,7 @@ def _extremes(
         room[2, i] = sign * (levels[i] - levels[i - 1])
     for i in range(count):
         room[3, i] = variances[i]
-    group_extremes(room[2], room[3], room[0], room[1], room[4], room[5])
+    group_extremes(room)
     before = level
     for i in range(count):
         if variances[i] >= 0.0:

@@ -67,19 +67,18 @@ def bridge_extremes(
 
 
 @inlined
-def group_extremes(
-    moves: NDArray[np.float64],
-    variances: NDArray[np.float64],
-    high_u: NDArray[np.float64],
-    low_u: NDArray[np.float64],
-    widths: NDArray[np.float64],
-    steps: NDArray[np.float64],
-) -> None:
+def group_extremes(room: NDArray[np.float64]) -> None:
     """Replace the uniforms of 256 bars by maximum and minimum relative to the open.
 
-    `widths` and `steps` are room for 256 values each. A variance of zero gives extremes at the
-    ends of the bar.
+    Parameters
+    ----------
+    room : ndarray of float64, shape (8, 256)
+        On entry rows 0 and 1 hold the uniforms of maximum and minimum, rows 2 and 3 the bars'
+        moves and variances; on return rows 0 and 1 hold maximum and minimum. The other rows are
+        to work in. A variance of zero gives extremes at the ends of the bar.
     """
+    high_u, low_u, moves, variances = room[0], room[1], room[2], room[3]
+    widths, steps, targets, inverses = room[4], room[5], room[6], room[7]
     for i in range(256):
         deviation = math.sqrt(max(variances[i], 1e-300))
         x = min(max(moves[i] / deviation, -_FARTHEST_MOVE), _FARTHEST_MOVE)
@@ -88,6 +87,8 @@ def group_extremes(
         r = math.sqrt(fma(s, s, e + 0.5 * log_fast(1.0 + 2.0 / s)))
         high_u[i] = 0.5 * (s + x)
         moves[i] = s
+        targets[i] = math.sqrt(e)
+        inverses[i] = 1.0 / min(s, 2.0 * _FARTHEST_END)
         widths[i] = max(max(0.5 * (abs(x) + r), 0.5 * (s + abs(x)) + 0.02), _LEAST_RANGE)
     for _ in range(_ITERATIONS):
         for i in range(256):
@@ -96,11 +97,10 @@ def group_extremes(
             a = min(max(high_u[i], 0.0), s)
             w = min(widths[i], 4.0 * _FARTHEST_END)
             least = max(a, s - a)
-            target = math.sqrt(-2.0 * log_fast(low_u[i]))
-            survival, slope = _survival_three_terms(w, a, s)
+            survival, slope = _survival_three_terms(w, a, s, inverses[i])
             survival = min(max(survival, 1e-30), 1.0 - 1e-15)
             root = math.sqrt(-2.0 * log(survival))
-            step = (target - root) * root * survival / max(slope, 1e-300)
+            step = (targets[i] - root) * root * survival / max(slope, 1e-300)
             excess = w - least
             step = min(max(step, -0.5 * excess), fma(1.5, excess, 0.05))
             widths[i] = w + step
@@ -120,10 +120,9 @@ def group_extremes(
 
 
 @inlined
-def _survival_three_terms(w: float, a: float, s: float) -> tuple[float, float]:
-    """Return G and -dG/dw with k up to 3, by powers of a few exponentials."""
+def _survival_three_terms(w: float, a: float, s: float, inverse: float) -> tuple[float, float]:
+    """Return G and -dG/dw with k up to 3, by powers of a few exponentials; `inverse` is 1/s."""
     d = s - 2.0 * a  # b - a
-    inverse = 1.0 / s
     w2 = w * w
     q = exp(-2.0 * w2)
     common = exp(2.0 * a * (s - a))

@@ -219,7 +219,7 @@ def fill_futures(
     """
     spot, terms, out = borrow(spot), borrow(terms), borrow(out)
     steps = out.shape[3]
-    room = np.empty((6, GROUP))
+    room = np.empty((8, GROUP))
     for n in range(seeds.size):
         path = stream_path(path_ids[n], antithetic)
         sign = antithetic_sign(path_ids[n], antithetic)
@@ -249,7 +249,7 @@ def fill_futures(
                         t = min(first + i, steps - 1)
                         room[2, i] = sign * log(out[n, s, 3, t] / out[n, s, 0, t])
                         room[3, i] = 0.5 * (variances[0, s, t] + variances[1, s, t])
-                    group_extremes(room[2], room[3], room[0], room[1], room[4], room[5])
+                    group_extremes(room)
                     for i in range(count):
                         up = room[0, i] if sign > 0.0 else -room[1, i]
                         down = room[1, i] if sign > 0.0 else -room[0, i]

@@ -1,4 +1,13 @@
-"""Where price paths come from: models, bootstraps and history behind one interface."""
+"""Where price paths come from: models, bootstraps and history behind one interface.
+
+A path is defined, bit for bit, by its source's fingerprint, its seed and its path number. The
+definition (`engine.randomness.PATH_VERSION`) covers the layout of the random numbers
+(`engine.randomness.normals`) and what they are for (`engine.randomness.Stream`), the order of sums
+along a path (`engine.sources.shocks`), the bridge inside a bar (`engine.sources.bridge`) and the
+polynomials of the elementary functions (`engine.compiled.ENGINE_VERSION`). A kernel writes log
+closes, per group of 256 bars; `engine.sources.bar_shape` turns them into bars. No step depends on
+other paths, chunks or threads.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

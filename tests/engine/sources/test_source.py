@@ -126,6 +126,20 @@ def test_a_stream_gives_the_same_paths_in_one_buffer():
         next(GBM().stream(seeds=[1], steps=2, paths_per_chunk=0))
 
 
+def test_a_stream_needs_the_memory_of_one_chunk():
+    import tracemalloc
+
+    one = 64 * 5 * 252 * 8
+    for _ in GBM().stream(seeds=range(2), steps=252):  # compile first
+        pass
+    tracemalloc.start()
+    for _ in GBM().stream(seeds=range(6400), steps=252, paths_per_chunk=64):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * one
+
+
 def test_a_calendar_gives_the_time_step():
     from engine.calendar import BarCalendar
 

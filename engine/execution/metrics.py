@@ -157,6 +157,9 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     out[8] = longest
     if worst < 0.0:
         out[6] = out[2] / -worst
+    if worst <= -1.0:
+        # Nothing is left to earn a return on.
+        out[3] = out[4] = out[5] = np.nan
     mean_equity = total / curve.shape[0]
     if mean_equity > 0.0:
         years = curve.shape[0] / s.rules[0, BARS_PER_YEAR]

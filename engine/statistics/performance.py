@@ -93,7 +93,7 @@ def sharpe_ratio(returns: ArrayLike, bars_per_year: float) -> float:
         return math.nan
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
     # Below this the spread of equal returns is rounding.
-    if deviation <= 1e-14 * abs(mean) or deviation == 0.0:
+    if not deviation > 1e-14 * abs(mean):
         return math.nan
     return mean / deviation * math.sqrt(bars_per_year)
 
@@ -109,7 +109,7 @@ def sortino_ratio(returns: ArrayLike, bars_per_year: float) -> float:
     ``mean(r) / downside_deviation(r) * sqrt(bars_per_year)``; NaN without a negative return.
     """
     downside = downside_deviation(returns)
-    if downside == 0.0:
+    if not downside > 0.0:
         return math.nan
     return float(np.mean(_floats(returns))) / downside * math.sqrt(bars_per_year)
 
@@ -209,7 +209,11 @@ def summary(
         Names as in a study's results; durations in bars.
     """
     curve = _floats(equity)
-    returns = returns_of(curve, start)
+    if max_drawdown(curve, start) > -1.0:
+        returns = returns_of(curve, start)
+    else:
+        # Once nothing is left there is nothing to earn a return on.
+        returns = np.full(len(curve), math.nan)
     pnl = _floats(trades["pnl"])
     duration = _floats(trades["exit_bar"]) - _floats(trades["entry_bar"])
     won, lost = pnl[pnl > 0.0], pnl[pnl < 0.0]

@@ -96,6 +96,21 @@ def test_a_margin_call_liquidates_at_the_next_open(enter) -> None:
     assert result.equity[-1] == pytest.approx(10_000.0 - 190.0 * 42.0)
 
 
+def test_a_ruined_account_is_liquidated_and_halted(make_bars) -> None:
+    class Stubborn(Strategy):
+        def on_bar(self, bar, order, account):
+            if account.position == 0.0:
+                order.market(-50)
+
+    rows = [DAY, DAY, (400.0, 401.0, 399.0, 400.0), (390.0, 391.0, 389.0, 390.0), DAY, DAY]
+    result = backtest(Stubborn, make_bars(rows), {}, {"cash": 10_000.0})
+    assert result.metrics["margin_calls"] == 1
+    assert result.equity[-1] == pytest.approx(10_000.0 - 50 * 290.0)
+    assert reasons(result) == ["rejected: halted", "rejected: halted"]
+    assert result.metrics["sharpe"] is None
+    assert result.metrics["cagr"] is None
+
+
 def test_borrow_and_margin_interest_are_charged_per_bar(enter) -> None:
     terms = {"initial_margin": 0.5, "borrow_rate": 0.252}
     result = enter([DAY, DAY, DAY, DAY], {"amount": -10.0}, instrument=terms)

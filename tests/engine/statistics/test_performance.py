@@ -71,5 +71,14 @@ def test_what_is_not_defined_is_nan() -> None:
     assert math.isnan(p.cagr([-0.5], 1.0, 252.0))
 
 
+def test_a_ruined_account_has_no_ratios() -> None:
+    empty = {name: [] for name in ("pnl", "entry_bar", "exit_bar", "mfe", "mae")}
+    found = p.summary([100.0, -20.0, -20.0, -10.0], 100.0, 252.0, empty)
+    for name in ("volatility", "sharpe", "sortino", "cagr"):
+        assert math.isnan(found[name]), name
+    assert found["max_drawdown"] == -1.2
+    assert found["net_pnl"] == -110.0
+
+
 def test_turnover_is_traded_value_over_mean_equity_per_year() -> None:
     assert p.turnover(300.0, [100.0, 200.0], 4.0) == pytest.approx(300.0 / 150.0 / 0.5)

@@ -41,15 +41,15 @@ def cache_folder() -> Path:
     """
     if config.CACHE_DIR:
         return Path(config.CACHE_DIR)
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for folder in (Path(root), Path(tempfile.gettempdir()) / f"mc-lab-{os.getuid()}"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder / "mc-lab" / "kernels"
-    return Path(tempfile.gettempdir()) / "mc-lab" / "kernels"
+    root = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        usable = os.access(root, os.W_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        root = Path(tempfile.gettempdir()) / f"mc-lab-{os.getuid()}"
+    return root / "mc-lab" / "kernels"
 
 
 class SourceHashCache(_Cache):

@@ -30,6 +30,8 @@ _BUILT_IN: dict[str, str] = {
     "schwartz_smith": "engine.sources.schwartz_smith",
 }
 _SOURCES: dict[str, type[Source]] = {}
+# Content of the user files that were imported, by module name: a file loads again if it changed.
+_LOADED: dict[str, str] = {}
 
 
 def source_names() -> tuple[str, ...]:
@@ -106,7 +108,7 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        If the file does not exist or defines no source.
+        If the file does not exist, fails to import or defines no source.
     """
     path = Path(path)
     files = sorted(path.glob("*.py")) if path.is_dir() else [path]
@@ -129,13 +131,26 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
 
 
 def _import_file(file: Path) -> Any:
-    # Named by the place, so that two files of one name stay apart and one file loads once.
+    # Named by the place, so that two files of one name stay apart.
     key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
     name = f"mc_user_{file.stem}_{key}"
+    content = hashlib.sha256(file.read_bytes()).hexdigest()
+    if _LOADED.get(name) == content:
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ValueError(f"source file: found {file}, allowed a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except ValueError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise ValueError(
+            f"{file}: found {type(error).__name__}: {error}, allowed a Python file that imports"
+        ) from error
+    _LOADED[name] = content
     return module

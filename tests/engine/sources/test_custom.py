@@ -85,8 +85,11 @@ def test_sampling_schemes_work_for_a_users_step(user_file):
     assert block.close[:, -1].mean() == pytest.approx(100 * math.exp(0.05 * 10 / 252), rel=1e-3)
 
 
-def test_loading_a_file_twice_replaces_its_models(user_file):
+def test_a_file_is_imported_again_only_where_it_changed(user_file):
     before = get_source("own_gbm")
+    load_user_sources(user_file.parent)
+    assert get_source("own_gbm") is before
+    user_file.write_text(USER_FILE + "# changed")
     load_user_sources(user_file.parent)
     assert get_source("own_gbm") is not before
 
@@ -151,6 +154,9 @@ def test_bad_user_files_are_named(tmp_path):
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(ValueError, match="found no class with a source name"):
         load_user_sources(tmp_path / "empty.py")
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(ValueError, match=r"broken\.py: found ModuleNotFoundError: No module"):
+        load_user_sources(tmp_path / "broken.py")
     (tmp_path / "taken.py").write_text(USER_FILE.replace("own_gbm", "gbm"))
     with pytest.raises(ValueError, match="source name: found 'gbm', allowed a name that is not"):
         load_user_sources(tmp_path / "taken.py")

@@ -32,6 +32,12 @@ class Exchange:
 EXCHANGES: Final[dict[str, Exchange]] = {
     "XNYS": Exchange(252.0, 390.0),
     "XNAS": Exchange(252.0, 390.0),
+    "XTSE": Exchange(251.0, 390.0),
+    "XLON": Exchange(253.0, 510.0),
+    "XETR": Exchange(254.0, 510.0),
+    "XJSE": Exchange(250.0, 480.0),
+    "XTKS": Exchange(245.0, 330.0),
+    "XHKG": Exchange(247.0, 330.0),
     "CMES": Exchange(252.0, 1380.0),
     "24/5": Exchange(260.0, 1440.0),
     "24/7": Exchange(365.0, 1440.0),

@@ -6,7 +6,7 @@ import datetime
 from typing import Literal
 
 from engine.bars import Bars
-from engine.calibration import Calibration
+from engine.calibration import Calibration, FuturesPanel
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
 from mc_assets.project import Project
@@ -53,6 +53,19 @@ class StoredMarketData:
                     f"bars of {series.key}: found none up to {self._as_of}, allowed a later date"
                 )
         return Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar)
+
+    def futures_panel(self, symbol: str, timeframe: str) -> FuturesPanel:
+        """Settlements of every contract of a futures series.
+
+        Raises
+        ------
+        ValueError
+            If no curve is stored.
+        """
+        from mc_assets.market_data.futures.curve_store import load_curve
+
+        curve = load_curve(self._bars.root, symbol, timeframe)
+        return FuturesPanel.from_long(curve.select("date", "expiry", "price"), symbol=symbol)
 
     def calibration(
         self, symbol: str, timeframe: str, model: str, as_of: Literal["latest"] | datetime.date

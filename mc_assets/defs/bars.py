@@ -100,6 +100,7 @@ def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Ma
 def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Normalise this run's series and years."""
     from mc_assets.market_data import MarketDataError, load_series, normalise_year
+    from mc_assets.market_data.futures.curve_store import store_curve
 
     project = laboratory.project
     config = load_series(project.series)
@@ -107,6 +108,9 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
     errors: list[str] = []
     warnings: list[str] = []
     for series, keys in grouped(context.partition_keys, "series").items():
+        if config[series].provider == "futures":
+            # The whole curve lies beside the continuous series: calibration reads it.
+            store_curve(config, series, project.data)
         for key in keys:
             year = int(key.keys_by_dimension["year"])
             try:

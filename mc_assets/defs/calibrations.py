@@ -1,6 +1,7 @@
 """Calibrations: every model's parameters as of a date, with their errors."""
 
 import datetime
+from itertools import product
 
 import dagster as dg
 
@@ -11,6 +12,9 @@ from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
 
 __all__ = ["calibrations"]
+
+# Estimated on the curve of a futures series, beside the models of its continuous bars.
+_PANEL_MODELS = ("schwartz_2f",)
 
 _DESCRIPTIONS = {
     "as_of": "last date whose bars were used",
@@ -60,7 +64,7 @@ _STEADY = dg.AssetCheckSpec(
 )
 def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Estimate every model for this run's series and dates."""
-    from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates
+    from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates, try_calibrate
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
     from mc_assets.reports.calibration_picture import calibration_picture
@@ -87,6 +91,11 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
         )
         for estimate in estimates:
             made[estimate.as_of].append(estimate)
+        if config[series].provider == "futures":
+            panel = market_data.futures_panel(symbol, timeframe)
+            for day, model in product(dates, _PANEL_MODELS):
+                options = config[series].calibration.get(model, {})
+                made[day].append(try_calibrate(model, panel, as_of=day, **options))
         store.write([estimate for day in dates for estimate in made[day]])
         jumps += store.jumps(symbol, timeframe, dates)
         for key, day in zip(keys, dates, strict=True):

@@ -113,11 +113,11 @@ class SeriesConfig(BaseModel):
     @classmethod
     def _models_are_known(cls, value: Any) -> Any:
         if value:
-            from engine.calibration import SPOT_MODELS
+            from engine.calibration import model_names
 
             for model in value:
-                if model not in SPOT_MODELS:
-                    raise ValueError(f"found {model!r}, allowed {', '.join(SPOT_MODELS)}")
+                if model not in model_names():
+                    raise ValueError(f"found {model!r}, allowed {', '.join(model_names())}")
         return value
 
     @field_validator("provider")

@@ -1,0 +1,17 @@
+-- Bars with prices adjusted for splits and dividends by the series' factor table: the factors of
+-- the first row dated on or after the bar. Bars without a table are as they were.
+CREATE VIEW bars_adjusted AS
+SELECT
+    b.symbol,
+    b.timeframe,
+    b.timestamp,
+    b.open * coalesce(f.price_factor * f.split_factor, 1) AS open,
+    b.high * coalesce(f.price_factor * f.split_factor, 1) AS high,
+    b.low * coalesce(f.price_factor * f.split_factor, 1) AS low,
+    b.close * coalesce(f.price_factor * f.split_factor, 1) AS close,
+    b.volume / coalesce(f.split_factor, 1) AS volume,
+    f.price_factor,
+    f.split_factor
+FROM bars AS b
+ASOF LEFT JOIN read_parquet({bars_factors}, union_by_name = true, hive_partitioning = false) AS f
+    ON b.symbol = f.symbol AND b.timeframe = f.timeframe AND b.timestamp::DATE <= f.date;

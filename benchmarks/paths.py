@@ -157,9 +157,9 @@ def _bootstrap_rows(repetitions: int) -> list[Row]:
 def _scaling_row(repetitions: int) -> Row:
     """Work done by two threads over that of one, by the processor time each thread needs."""
     works = [_ours(GBM(), 8, DAILY, 1 / 252) for _ in range(2)]  # fits the core's own cache
-    alone = _best(works[:1], repetitions * 3)[0]
+    alone = _best(works[:1], repetitions * 8)[0]
     together = math.inf
-    for _ in range(repetitions):
+    for _ in range(8 * repetitions):  # short, so that some find both cores free
         spent = [0.0, 0.0]
         barrier = threading.Barrier(2)
 
@@ -167,9 +167,9 @@ def _scaling_row(repetitions: int) -> Row:
             call, steps = works[k]
             barrier.wait()
             begin = time.thread_time_ns()
-            for _ in range(160):
+            for _ in range(40):
                 call()
-            spent[k] = (time.thread_time_ns() - begin) / steps / 160
+            spent[k] = (time.thread_time_ns() - begin) / steps / 40
 
         threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
         for thread in threads:

@@ -121,6 +121,13 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     )
     if opened == 0.0:
         return
+    if moment in (INSIDE_BY_STOP, INSIDE_BY_LIMIT):
+        # An exit on the wrong side of the entry is due at once, at the entry's own price.
+        side = 1.0 if opened > 0.0 else -1.0
+        if side * stop_loss > side * reference:
+            stop_loss = reference
+        if side * take_profit < side * reference:
+            take_profit = reference
     if stop_loss == stop_loss:
         _add_child(s, symbol, STOP, -opened, math.nan, stop_loss, bar, number, state)
     if take_profit == take_profit:

@@ -23,6 +23,7 @@ from engine.strategies.parameters import Choice
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import SourceText, StrategyError
 from engine.strategies.strategy import Strategy
+from engine.strategies.syntax import call, is_negative, is_none, load, read
 
 __all__ = ["HANDLES", "rewrite_hook"]
 
@@ -138,7 +139,7 @@ class _Rewriter(ast.NodeTransformer):
         body: list[ast.stmt] = []
         if self.cls.state:
             names = [ast.Name(f"mc_state_{name}", ast.Store()) for name in self.cls.state]
-            body.append(ast.Assign([ast.Tuple(list(names), ast.Store())], _load("mc_state")))
+            body.append(ast.Assign([ast.Tuple(list(names), ast.Store())], load("mc_state")))
         for statement in self.definition.body:
             result = self.visit(statement)
             body.extend(result if isinstance(result, list) else [result])
@@ -153,19 +154,19 @@ class _Rewriter(ast.NodeTransformer):
     def _return_state(self) -> ast.Return:
         parts: list[ast.expr] = []
         for name, start in self.cls.state.items():
-            value: ast.expr = _load(f"mc_state_{name}")
+            value: ast.expr = load(f"mc_state_{name}")
             if isinstance(start, float):
-                value = ast.Call(_load("float"), [value], [])
+                value = ast.Call(load("float"), [value], [])
             elif isinstance(start, bool):
-                value = ast.Call(_load("bool"), [value], [])
+                value = ast.Call(load("bool"), [value], [])
             else:
-                value = ast.Call(_load("mc_keep_int"), [value], [])
+                value = ast.Call(load("mc_keep_int"), [value], [])
                 ast.copy_location(value, self.last_store.get(name, self.definition))
             parts.append(value)
         return ast.Return(ast.Tuple(parts, ast.Load()))
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
-        if node.value is not None and not _is_none(node.value):
+        if node.value is not None and not is_none(node.value):
             raise self.source.error(node, f"{self.name} returns a value, allowed a bare return")
         return ast.copy_location(self._return_state(), node)
 
@@ -188,12 +189,12 @@ class _Rewriter(ast.NodeTransformer):
         if handle is not None:
             kind, symbol = handle
             if kind == "bar" and node.attr == "index":
-                return ast.copy_location(_load("mc_t"), node)
+                return ast.copy_location(load("mc_t"), node)
             if kind == "account":
                 if f"account_{node.attr}" not in _ACCOUNT:
                     raise self._unknown(node, "account", [n[8:] for n in _ACCOUNT])
                 return ast.copy_location(
-                    _call(f"mc_account_{node.attr}", _load("mc_s"), _load("mc_t"), symbol), node
+                    call(f"mc_account_{node.attr}", load("mc_s"), load("mc_t"), symbol), node
                 )
             names = (*self.fields, "index") if kind == "bar" else tuple(n[6:] for n in _ORDERS)
             raise self._unknown(node, kind, names)
@@ -204,7 +205,7 @@ class _Rewriter(ast.NodeTransformer):
         if series is not None:
             if not isinstance(node.ctx, ast.Load):
                 raise self.source.error(node, "bars and indicators cannot be assigned")
-            if _is_negative(node.slice):
+            if is_negative(node.slice):
                 raise self.source.error(
                     node, "the index counts bars back from the current one; found a later bar"
                 )
@@ -229,7 +230,7 @@ class _Rewriter(ast.NodeTransformer):
             other = node.comparators[0]
             if isinstance(parameter, Choice) and parameter.words:
                 return ast.copy_location(self._word_comparison(node, parameter, other), node)
-            if _is_none(other) and isinstance(node.ops[0], ast.Is | ast.IsNot):
+            if is_none(other) and isinstance(node.ops[0], ast.Is | ast.IsNot):
                 left = self.visit(node.left)
                 operator = ast.NotEq() if isinstance(node.ops[0], ast.Is) else ast.Eq()
                 # None travels as NaN, the one number that differs from itself.
@@ -255,7 +256,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def _handle(self, node: ast.AST) -> tuple[str, ast.expr] | None:
         """Return (handle, symbol) of ``order`` or ``order[1]``."""
-        symbol: ast.expr = _load("mc_0")
+        symbol: ast.expr = load("mc_0")
         if isinstance(node, ast.Subscript):
             if not (isinstance(node.value, ast.Name) and node.value.id in self.handles):
                 return None
@@ -284,12 +285,10 @@ class _Rewriter(ast.NodeTransformer):
         handle = self._handle(node.value)
         if handle is not None and handle[0] == "bar" and node.attr in self.fields:
             symbol = handle[1]
-            field = _load(f"mc_{self.fields.index(node.attr)}")
-            common = [_load("mc_s"), _load("mc_t"), symbol, field]
+            field = load(f"mc_{self.fields.index(node.attr)}")
+            common = [load("mc_s"), load("mc_t"), symbol, field]
             return lambda back: (
-                _call("mc_field", *common)
-                if back is None
-                else _call("mc_past_field", *common, back)
+                call("mc_field", *common) if back is None else call("mc_past_field", *common, back)
             )
         row = None
         if self._is_self(node.value):
@@ -303,9 +302,9 @@ class _Rewriter(ast.NodeTransformer):
             return None
         if self.name == "on_start":
             raise self.source.error(node, "on_start runs before the first bar; found an indicator")
-        where = ast.Subscript(_load("mc_r"), ast.Constant(row), ast.Load())
-        common = [_load("mc_s"), _load("mc_rows"), where, _load("mc_t")]
-        return lambda back: _read("mc_value", "mc_past", common, back)
+        where = ast.Subscript(load("mc_r"), ast.Constant(row), ast.Load())
+        common = [load("mc_s"), load("mc_rows"), where, load("mc_t")]
+        return lambda back: read("mc_value", "mc_past", common, back)
 
     def _self_attribute(self, node: ast.Attribute) -> ast.AST:
         name, cls = node.attr, self.cls
@@ -316,7 +315,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node.ctx, ast.Load):
             if name in cls.parameters:
                 index = ast.Constant(list(cls.parameters).index(name))
-                return ast.copy_location(ast.Subscript(_load("mc_p"), index, ast.Load()), node)
+                return ast.copy_location(ast.Subscript(load("mc_p"), index, ast.Load()), node)
             value = getattr(cls, name, None)
             if name.isupper() and isinstance(value, bool | int | float):
                 return ast.copy_location(ast.Constant(value), node)
@@ -325,6 +324,10 @@ class _Rewriter(ast.NodeTransformer):
         else:
             raise self.source.error(
                 node, f"self.{name} is not declared; write `{name} = 0.0` in the class body"
+            )
+        if name in cls.hooks():
+            raise self.source.error(
+                node, f"hooks call functions, not methods: write {name} outside the class"
             )
         known = [*cls.parameters, *cls.indicators, *cls.state]
         raise self._unknown(node, "self", known)
@@ -353,8 +356,8 @@ class _Rewriter(ast.NodeTransformer):
         for keyword in named:
             if keyword.arg == "tif":
                 keyword.value = self._time_in_force(keyword.value)
-        head = [_load("mc_s"), _load("mc_t"), symbol]
-        return ast.Call(_load(f"mc_order_{method}"), [*head, *arguments], named)
+        head = [load("mc_s"), load("mc_t"), symbol]
+        return ast.Call(load(f"mc_order_{method}"), [*head, *arguments], named)
 
     def _time_in_force(self, node: ast.expr) -> ast.expr:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -376,7 +379,7 @@ class _Rewriter(ast.NodeTransformer):
                 before.append(value)
                 now.append(value)
             else:
-                before.append(series(_load("mc_1")))
+                before.append(series(load("mc_1")))
                 now.append(series(None))
         low, high = (ast.Lt(), ast.Gt()) if above else (ast.Gt(), ast.Lt())
         return ast.BoolOp(
@@ -397,25 +400,3 @@ class _Rewriter(ast.NodeTransformer):
             )
         code = ast.Constant(parameter.encode(other.value))
         return ast.Compare(self.visit(node.left), node.ops, [code])
-
-
-def _load(name: str) -> ast.Name:
-    return ast.Name(name, ast.Load())
-
-
-def _call(name: str, *arguments: ast.expr) -> ast.Call:
-    return ast.Call(_load(name), list(arguments), [])
-
-
-def _read(now: str, past: str, common: list[ast.expr], back: ast.expr | None) -> ast.Call:
-    return _call(now, *common) if back is None else _call(past, *common, back)
-
-
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _is_negative(node: ast.AST) -> bool:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return isinstance(node.operand, ast.Constant) and node.operand.value != 0
-    return False

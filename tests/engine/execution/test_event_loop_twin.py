@@ -268,6 +268,10 @@ class Twin:
         self.leave(order, t, "filled")
         opened = self.book_fill(order, units, price, fee, t)
         born = {"open": "", "stop": "stop", "limit": "limit"}[moment]
+        if born and opened > 0.0:  # an exit on the wrong side is due at the entry's price
+            order.loss, order.take = min(order.loss, reference), max(order.take, reference)
+        elif born and opened < 0.0:
+            order.loss, order.take = max(order.loss, reference), min(order.take, reference)
         if opened and order.loss == order.loss:
             self.add("stop", -opened, stop=order.loss, parent=order.number, born=born)
         if opened and order.take == order.take:

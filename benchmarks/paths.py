@@ -49,10 +49,14 @@ def run(repetitions: int = REPETITIONS) -> list[Row]:
     single = {
         "GBM": (GBM(), 8.0, numpy_gbm),
         "Schwartz one-factor": (Schwartz1F(), 8.0, ("NumPy", _numpy_ou())),
-        "Merton": (Merton(), 8.0, None),
-        "regime switching": (RegimeSwitching(), 8.0, None),
-        "Schwartz two-factor": (Schwartz2F(), 14.0, None),
-        "Heston full truncation": (Heston(scheme="full_truncation"), 25.0, None),
+        "Merton": (Merton(), 8.0, ("NumPy", _numpy_merton())),
+        "regime switching": (RegimeSwitching(), 8.0, ("NumPy", _numpy_regime())),
+        "Schwartz two-factor": (Schwartz2F(), 14.0, ("NumPy", _numpy_two_factor())),
+        "Heston full truncation": (
+            Heston(scheme="full_truncation"),
+            25.0,
+            ("NumPy", _numpy_heston()),
+        ),
         "Heston QE": (Heston(), 60.0, None),
     }
     for name, (source, target, peer) in single.items():
@@ -215,6 +219,52 @@ def _numpy_ou() -> Work:
             np.multiply(shocks, 0.02, out=shocks)
             np.add(level, shocks, out=level)
             np.exp(level, out=prices)
+
+    return call, 400_000
+
+
+def _numpy_merton() -> Work:
+    rng = np.random.default_rng(1)
+    out: NDArray[np.float64] = np.empty((PATHS, DAILY))
+
+    def call() -> None:
+        rng.standard_normal(out=out)
+        np.multiply(out, 0.15 / math.sqrt(252), out=out)
+        jumps = rng.poisson(0.5 / 252, out.shape)
+        where = np.nonzero(jumps)
+        count = jumps[where]
+        out[where] += -0.1 * count + 0.15 * np.sqrt(count) * rng.standard_normal(count.size)
+        np.cumsum(out, axis=1, out=out)
+        np.exp(out, out=out)
+
+    return call, out.size
+
+
+def _numpy_regime() -> Work:
+    rng = np.random.default_rng(1)
+    mean, deviation = np.array([0.0005, -0.001]), np.array([0.008, 0.02])
+    leave = np.array([0.01, 0.03])
+
+    def call() -> None:
+        level, regime = np.zeros(4000), np.zeros(4000, dtype=np.int64)
+        for _ in range(100):
+            regime ^= rng.random(4000) < leave[regime]
+            level += mean[regime] + deviation[regime] * rng.standard_normal(4000)
+        np.exp(level, out=level)
+
+    return call, 400_000
+
+
+def _numpy_two_factor() -> Work:
+    rng = np.random.default_rng(1)
+
+    def call() -> None:
+        level, distance = np.zeros(4000), np.zeros(4000)
+        for _ in range(100):
+            first, second = rng.standard_normal((2, 4000))
+            level += 0.0003 - 0.0039 * distance + 0.022 * first
+            distance = 0.994 * distance + 0.02 * first + 0.015 * second
+        np.exp(level, out=level)
 
     return call, 400_000
 

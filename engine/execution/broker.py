@@ -24,6 +24,7 @@ from engine.execution.layout import (
     FINANCING_PAID,
     FORCED,
     FUTURES,
+    HAS_SESSION,
     IMMEDIATE,
     INITIAL_CASH,
     INSIDE_BY_LIMIT,
@@ -108,7 +109,7 @@ def trade_close(s: Simulation, bar: int) -> None:
     slot = _first_after(s, 0.0)
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
-        if order[ORDER_KIND] == MARKET:
+        if order[ORDER_KIND] == MARKET and not _is_closed(s, slot, bar):
             last = order[ORDER_ID]
             fill_order(s, slot, s.path[int(order[ORDER_SYMBOL]), 3, bar], bar, AT_CLOSE)
             slot = _first_after(s, last)
@@ -143,6 +144,9 @@ def _fill_in_sequence(s: Simulation, bar: int) -> None:
     for phase in range(4):
         slot = _first_after(s, 0.0)
         while slot < s.counts[PENDING]:
+            if _is_closed(s, slot, bar):
+                slot += 1
+                continue
             moment = AT_OPEN
             if phase == 0:
                 price = opening_price(s, slot, bar)
@@ -161,6 +165,13 @@ def _fill_in_sequence(s: Simulation, bar: int) -> None:
                 slot = _first_after(s, last)
             else:
                 slot += 1
+
+
+@part
+def _is_closed(s: Simulation, slot: int, bar: int) -> bool:
+    """Whether the order's symbol does not trade at `bar`: the order waits."""
+    symbol = int(s.orders[slot, ORDER_SYMBOL])
+    return s.rules[symbol, HAS_SESSION] != 0.0 and s.closed[symbol, bar] != 0
 
 
 @called

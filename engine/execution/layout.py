@@ -229,7 +229,8 @@ FUTURES: Final = 28
 DAILY_VOLATILITY: Final = 29
 SLIPPAGE_VOLUME_CAP: Final = 30
 INITIAL_CASH: Final = 31
-RULES_WIDTH: Final = 32
+HAS_SESSION: Final = 32
+RULES_WIDTH: Final = 33
 
 # --- statuses ----------------------------------------------------------------------------
 OK: Final = 0

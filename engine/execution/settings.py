@@ -212,6 +212,23 @@ class Execution(_Settings):
             row[layout.INITIAL_CASH] = self.cash
         return rules
 
+    def closed(
+        self, symbols: tuple[str, ...], timestamps: NDArray[np.int64] | None
+    ) -> NDArray[np.int64] | None:
+        """Return 1 where a symbol does not trade, shape (symbols, bars); None if all always do.
+
+        Raises
+        ------
+        ValueError
+            If an instrument has a session and the bars have no timestamps.
+        """
+        terms = [self.instruments.get(symbol, self.instrument) for symbol in symbols]
+        if all(item.session is None for item in terms):
+            return None
+        if timestamps is None:
+            raise ValueError("execution.instrument.session: found bars without timestamps")
+        return np.stack([item.closed(timestamps) for item in terms])
+
     @staticmethod
     def _fill_terms(row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:
         row[layout.MULTIPLIER] = terms.multiplier
@@ -224,6 +241,7 @@ class Execution(_Settings):
         row[layout.SHORTABLE] = terms.shortable
         row[layout.BORROW_RATE] = terms.borrow_rate / bars_per_year
         row[layout.FUTURES] = terms.futures
+        row[layout.HAS_SESSION] = terms.session is not None
 
     def _fill_costs(self, row: NDArray[np.float64]) -> None:
         commission, slippage = self.commission, self.slippage

@@ -42,6 +42,7 @@ class Simulation(NamedTuple):
     returns: NDArray[np.float64]  # (bars,) work space of the metrics
     trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
     events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
+    closed: NDArray[np.int64]  # (symbols, bars) outside the session; (symbols, 0) if none has one
 
 
 # A frame is an int64 array: the address of each array of a `Simulation`, then these sizes.
@@ -52,12 +53,14 @@ _BARS: Final = _ARRAYS + 2
 _TRADE_ROWS: Final = _ARRAYS + 3
 _EVENT_ROWS: Final = _ARRAYS + 4
 _LOT_ROWS: Final = _ARRAYS + 5
-_FRAME_WIDTH: Final = _ARRAYS + 6
+_SESSION_BARS: Final = _ARRAYS + 6
+_FRAME_WIDTH: Final = _ARRAYS + 7
 
 
 def new_simulation(
     path: NDArray[np.float64],
     rules: NDArray[np.float64],
+    closed: NDArray[np.int64] | None = None,
     *,
     trade_capacity: int = 0,
     event_capacity: int = 0,
@@ -76,6 +79,7 @@ def new_simulation(
         returns=np.zeros(bars),
         trades=np.zeros((trade_capacity, TRADE_WIDTH)),
         events=np.zeros((event_capacity, EVENT_WIDTH)),
+        closed=np.zeros((symbols, 0), dtype=np.int64) if closed is None else closed,
     )
 
 
@@ -88,6 +92,7 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_TRADE_ROWS] = len(simulation.trades)
     frame[_EVENT_ROWS] = len(simulation.events)
     frame[_LOT_ROWS] = simulation.lots.shape[1]
+    frame[_SESSION_BARS] = simulation.closed.shape[1]
     return frame
 
 
@@ -156,4 +161,5 @@ def simulation_at(address: int) -> Simulation:
         _floats(frame[8], (bars,)),
         _floats(frame[9], (frame[_TRADE_ROWS], TRADE_WIDTH)),
         _floats(frame[10], (frame[_EVENT_ROWS], EVENT_WIDTH)),
+        _integers(frame[11], (symbols, frame[_SESSION_BARS])),
     )

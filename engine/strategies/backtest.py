@@ -96,6 +96,7 @@ def backtest(
         bars_per_year=first.calendar.bars_per_year,
         bars_per_session=first.calendar.bars_per_session,
         record_trades=True,
+        timestamps=first.timestamps,
     )
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)

@@ -53,7 +53,7 @@ def fingerprint_of(cls: type[Strategy]) -> str:
     """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version."""
     digest = hashlib.sha256(ENGINE_VERSION.encode())
     for name, parameter in cls.parameters.items():
-        digest.update(f"{name}:{parameter.kind}".encode())
+        digest.update(f"{name}:{parameter.describe()}".encode())
     for name, indicator in cls.indicators.items():
         outputs = [
             (key, output.kind, [getattr(a, "name", a) for a in output.arguments])
@@ -61,6 +61,13 @@ def fingerprint_of(cls: type[Strategy]) -> str:
         ]
         digest.update(f"{name}:{indicator.field}:{indicator.symbol}:{outputs}".encode())
     digest.update(repr(sorted(cls.state.items())).encode())
+    constants = {
+        name: value
+        for base in reversed(cls.__mro__)
+        for name, value in vars(base).items()
+        if name.isupper() and isinstance(value, bool | int | float)
+    }
+    digest.update(repr(sorted(constants.items())).encode())
     for name, function in sorted(cls.hooks().items()):
         digest.update(f"{name}:{source_hash(function)}".encode())
     return digest.hexdigest()

@@ -61,6 +61,7 @@ class StrategyEngine:
         bars_per_session: float = 1.0,
         equity_samples: int = 0,
         record_trades: bool = False,
+        timestamps: NDArray[np.int64] | None = None,
     ) -> None:
         self.strategy = cls
         self.execution = execution
@@ -75,6 +76,7 @@ class StrategyEngine:
             [(k + 1) * steps // count - 1 for k in range(count)], dtype=np.int64
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
+        self._closed = execution.closed(self.symbols, timestamps)
         self._kernel = compile_strategy(cls, self.fields, len(self.symbols))
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -104,6 +106,7 @@ class StrategyEngine:
         simulation = new_simulation(
             path,
             self._rules,
+            self._closed,
             trade_capacity=capacity,
             event_capacity=24 * self.steps + 64 if record_orders else 0,
         )
@@ -218,6 +221,7 @@ def prepare_strategy(
     bars_per_session: float = 1.0,
     equity_samples: int = 0,
     record_trades: bool = False,
+    timestamps: NDArray[np.int64] | None = None,
 ) -> StrategyEngine:
     """Return the engine of a strategy for price blocks of one shape.
 
@@ -239,6 +243,8 @@ def prepare_strategy(
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
         Whether `run` will be asked for trades.
+    timestamps : ndarray of int64, shape (steps,), optional
+        Opening instants of the bars; instruments with session hours need them.
     """
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     return StrategyEngine(
@@ -251,4 +257,5 @@ def prepare_strategy(
         bars_per_session=bars_per_session,
         equity_samples=equity_samples,
         record_trades=record_trades,
+        timestamps=timestamps,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.bars import Bars
 from engine.execution import Execution
 from engine.strategies import Choice, Float, Strategy, backtest
 
@@ -159,6 +160,22 @@ def test_a_volatility_target_scales_by_realised_volatility(make_bars) -> None:
     realised = np.log(close[3:11] / close[2:10]).std(ddof=1) * np.sqrt(252.0)
     units = result.orders.filter(event="filled")["units"][0]
     assert units == np.floor(1e9 * 0.05 / realised / close[11])
+
+
+def test_orders_wait_for_the_session(make_bars) -> None:
+    bars = make_bars([DAY] * 6)
+    stamps = np.arange(6, dtype=np.int64) * 3_600_000_000 + 11 * 3_600_000_000
+    hourly = Bars("X", stamps, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    settings = {"cash": 10_000.0, "instrument": {"session": ("14:00", "21:00")}}
+    filled = backtest(Enter, hourly, {}, settings).orders.filter(event="filled")
+    assert filled["bar"].to_list() == [3]
+    overnight = {"cash": 10_000.0, "instrument": {"session": ("22:00", "12:30")}}
+    filled = backtest(Enter, hourly, {}, overnight).orders.filter(event="filled")
+    assert filled["bar"].to_list() == [1]
+    with pytest.raises(ValueError, match="session: found bars without timestamps"):
+        Execution.model_validate(settings).closed(("X",), None)
+    with pytest.raises(ValueError, match="session"):
+        Execution.model_validate({"instrument": {"session": ("9:30", "16:00")}})
 
 
 def test_unknown_settings_and_instruments_are_refused() -> None:

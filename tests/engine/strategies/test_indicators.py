@@ -46,10 +46,11 @@ def compute(frame):
     """Compute an output through the same call the event loop makes."""
     import ctypes
 
+    from engine.execution.layout import RULES_WIDTH
     from engine.execution.state import frame_of, new_simulation
 
     path = np.ascontiguousarray(frame.to_numpy().T[None])
-    simulation = new_simulation(path, np.zeros((1, 32)))
+    simulation = new_simulation(path, np.zeros((1, RULES_WIDTH)))
     addresses = frame_of(simulation)
     import llvmlite.binding as llvm
 

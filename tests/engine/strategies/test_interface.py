@@ -200,6 +200,23 @@ def test_a_simulation_fails_alone(bars, how, message) -> None:
     assert metrics[0, 0, 0] == 0.0
 
 
+def test_the_fingerprint_follows_parameters_constants_state_and_helpers() -> None:
+    def make(factor=1.0, start=0.0, high=9, function=scaled):
+        class Made(Strategy):
+            FACTOR = factor
+            units = Int(2, high=high)
+            level = start
+
+            def on_bar(self, bar, order):
+                self.level = function(bar.close) * self.FACTOR
+
+        return Made.source_hash()
+
+    assert make() == make()
+    hashes = {make(), make(factor=2.0), make(start=1.0), make(high=8), make(function=np.sqrt)}
+    assert len(hashes) == 5
+
+
 USER = """
 from engine.strategies import Int, Strategy
 

@@ -49,12 +49,15 @@ class Step:
         First and last partition key of the range.
     independent : bool
         Whether the next independent step may still run after this one failed.
+    wait : callable, optional
+        Only wait for this instead of materialising anything.
     """
 
     title: str
     assets: Sequence[str]
     partitions: tuple[str, str] | None = None
     independent: bool = False
+    wait: Callable[[], object] | None = None
 
     def summary(self, numbers: dict[str, float]) -> str:
         """Say in a few words what a finished run made, ending in a comma."""
@@ -65,8 +68,10 @@ class Step:
         return "".join(f"{word}, " for word in words)
 
 
-def all_steps(project: Project) -> Iterator[Step]:
+def all_steps(project: Project, *, kernels: Callable[[], object] | None = None) -> Iterator[Step]:
     """Yield the steps from raw bars to the warehouse, for every series and study.
+
+    `kernels` waits until the studies' kernels are compiled (`mc_assets.warm`).
 
     A generator, because the as-of date of the calibrations is the newest bar's, which is known
     once the bars are there.
@@ -80,6 +85,8 @@ def all_steps(project: Project) -> Iterator[Step]:
         load_definition(path)
     yield from bar_steps(project, keys)
     yield from calibration_steps(project, keys)
+    if kernels is not None:
+        yield Step("kernels compiled", (), wait=kernels)
     yield from study_steps(project, list(project.study_files))
 
 
@@ -192,6 +199,9 @@ def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
     PipelineError
         If it fails.
     """
+    if step.wait is not None:
+        step.wait()
+        return {}
     import dagster as dg
 
     from mc_assets.definitions import defs

@@ -36,8 +36,13 @@ def run_everything(project: Project, *, quiet: bool = False) -> dict[str, dict[s
     """
     from mc_assets.cli.steps import run_steps
     from mc_assets.pipeline import all_steps
+    from mc_assets.warm import start_warming
 
-    made = run_steps(project, all_steps(project), quiet=quiet)
+    compiling = start_warming()
+    try:
+        made = run_steps(project, all_steps(project, kernels=compiling.wait), quiet=quiet)
+    finally:
+        compiling.kill()
     if not quiet:
         print_summary(project, list(project.study_files))
     return made

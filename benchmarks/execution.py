@@ -342,43 +342,48 @@ class Benchmarked(Strategy):
             self.count = 0
 """
 
-# Another strategy first: Numba's own start is not the strategy's.
+# The first strategy of a process pays for the start of Numba's compiler, the second does not.
 PROBE = """import sys, time
 import benchmarks.execution as b
 walks = b.random_walks(1, 100)
-b.Work("buy_and_hold", walks, [{{}}])
-b.load_user_strategies(sys.argv[1])
-begin = time.process_time()
-b.Work("benchmarked", walks, [{{}}])
-print(time.process_time() - begin)
-""".replace("{{}}", "{}")
+b.Work("buy_and_hold", walks, [dict()])
+for file in sys.argv[1:]:
+    b.load_user_strategies(file)
+    begin = time.process_time()
+    b.Work("benchmarked", walks, [dict()])
+    print(time.process_time() - begin)
+"""
 
 
 def _compilation() -> list[Row]:
-    """Compile a strategy that was never seen, then load it in another process."""
+    """Compile strategies that were never seen, then load them in another process."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "benchmarked.py"
-        file.write_text(FIFTY_LINES.format(salt=1.0 + time.time_ns() % 10**9 * 1e-12))
+        files = []
+        for number in range(2):
+            files.append(Path(folder) / f"benchmarked_{number}.py")
+            files[-1].write_text(FIFTY_LINES.format(salt=1.0 + time.time_ns() % 10**9 * 1e-12))
         seconds = []
         for _ in range(2):
-            command = [sys.executable, "-c", PROBE, str(file)]
+            command = [sys.executable, "-c", PROBE, *map(str, files)]
             root = Path(__file__).resolve().parents[1]
             output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
-            seconds.append(float(output.stdout))
+            seconds.append([float(line) for line in output.stdout.split()])
+    (first, new), (_, loaded) = seconds
     return [
         {
             "what": "compile a new 50-line strategy",
-            "value": seconds[0],
+            "value": new,
             "unit": "s",
             "target": "< 2",
-            "ok": seconds[0] < 2.0,
+            "ok": new < 2.0,
         },
+        {"what": "the same as the first of a process", "value": first, "unit": "s"},
         {
             "what": "load it in a second process",
-            "value": seconds[1] * 1e3,
+            "value": loaded * 1e3,
             "unit": "ms",
             "target": "< 50",
-            "ok": seconds[1] < 0.05,
+            "ok": loaded < 0.05,
         },
     ]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 from engine.bars import Bars
@@ -18,7 +20,6 @@ __all__ = ["SPOT_MODELS", "calibrate_dates"]
 SPOT_MODELS = ("bootstrap", "gbm", "heston", "merton", "regime_switching", "schwartz_1f")
 
 _DATES_PER_TASK = 16
-_histories: tuple[Bars, ...] = ()
 
 
 def calibrate_dates(
@@ -42,7 +43,8 @@ def calibrate_dates(
     options : mapping, optional
         Options by model, such as ``{"gbm": {"window": "rolling:5y"}}``.
     workers : int
-        Processes; 1 stays in this one.
+        Processes; 1 stays in this one, and so does a program that was read from standard input,
+        which no other process can load.
 
     Yields
     ------
@@ -59,39 +61,30 @@ def calibrate_dates(
     days = list(dates)
     chosen = {model: dict((options or {}).get(model, {})) for model in models}
     tasks = [
-        (which, days[begin : begin + _DATES_PER_TASK], chosen)
-        for which in range(len(series))
+        (bars, days[begin : begin + _DATES_PER_TASK], chosen)
+        for bars in series
         for begin in range(0, len(days), _DATES_PER_TASK)
     ]
-    if workers <= 1 or len(tasks) <= 1:
-        _receive(series)
+    if workers <= 1 or len(tasks) <= 1 or not _main_can_be_imported():
         for task in tasks:
             yield from _calibrate(task)
         return
     # Spawned, not forked: the caller may hold threads and locks that a fork would break.
-    with ProcessPoolExecutor(
-        min(workers, len(tasks)),
-        mp_context=get_context("spawn"),
-        initializer=_receive,
-        initargs=(series,),
-    ) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
         for done in pool.map(_calibrate, tasks):
             yield from done
 
 
-def _receive(histories: tuple[Bars, ...]) -> None:
-    """Keep the histories in this process, so that tasks need not carry them."""
-    global _histories
-    _histories = histories
-
-
-def _calibrate(
-    task: tuple[int, list[date], dict[str, dict[str, Any]]],
-) -> list[Calibration]:
-    which, days, options = task
-    bars = _histories[which]
+def _calibrate(task: tuple[Bars, list[date], dict[str, dict[str, Any]]]) -> list[Calibration]:
+    bars, days, options = task
     return [
         try_calibrate(model, bars, as_of=day, **own)
         for day in days
         for model, own in options.items()
     ]
+
+
+def _main_can_be_imported() -> bool:
+    """Whether a spawned process can load this one's main module, as it must."""
+    path = getattr(sys.modules["__main__"], "__file__", None)
+    return path is None or Path(path).exists()

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +45,29 @@ def test_other_processes_give_the_same_rows(bars):
     here = rows_of(calibrate_dates(bars, DATES[:1], ("gbm",)))
     there = rows_of(calibrate_dates(bars, DATES[:1], ("gbm",), workers=2))
     assert there == here
+
+
+def test_a_program_from_standard_input_stays_in_one_process():
+    program = """
+from datetime import date
+import numpy as np
+from engine.bars import Bars
+from engine.calibration import calibrate_dates
+closes = 100.0 * np.exp(np.cumsum(0.01 * np.random.default_rng(1).standard_normal(400)))
+stamps = np.arange(400, dtype=np.int64) * 86_400_000_000
+bars = [Bars(name, stamps, closes, closes, closes, closes, closes) for name in "AB"]
+print(len(list(calibrate_dates(bars, [date(1971, 1, 4)], ("gbm",), workers=2))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-"],
+        input=program,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.stdout.strip() == "2"
 
 
 def test_a_date_before_the_history_is_a_failure_among_successes(bars):

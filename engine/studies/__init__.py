@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     )
     from engine.studies.job import BLOCKS
     from engine.studies.load import load_results
-    from engine.studies.loader import list_studies, load_definition
+    from engine.studies.loader import load_definition
     from engine.studies.market_data import MarketData
     from engine.studies.progress import Progress
     from engine.studies.results import Results
@@ -38,7 +38,7 @@ _MODULES = {
     "errors": ["ConfigurationError", "StorageError", "StudyFailed", "StudyInterrupted"],
     "job": ["BLOCKS"],
     "load": ["load_results"],
-    "loader": ["list_studies", "load_definition"],
+    "loader": ["load_definition"],
     "market_data": ["MarketData"],
     "progress": ["Progress"],
     "results": ["Results"],
@@ -75,7 +75,6 @@ __all__ = [
     "integer",
     "linspace",
     "list_seed_sets",
-    "list_studies",
     "load_definition",
     "load_results",
     "load_seeds",

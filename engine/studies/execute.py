@@ -61,7 +61,7 @@ def execute_block(
     if job.until is not None:
         job, whole, _ = _run_rounds(job, store, workers, progress, fresh and block == 0)
         own = [m for m in whole.manifests if m.block == block]
-        report = RunReport(own, whole.reused, whole.seconds, whole.write_seconds)
+        report = RunReport(own, whole.reused, whole.seconds)
     else:
         store.begin(job, summary(job))
         if fresh:
@@ -145,7 +145,6 @@ def _run_rounds(
             report.manifests + more.manifests,
             report.reused + more.reused,
             report.seconds + more.seconds,
-            report.write_seconds + more.write_seconds,
         )
     store.begin(job, summary(job, stopped))
     return job, report, stopped

@@ -17,20 +17,9 @@ from engine.studies.job import Job
 from engine.studies.prepared import Prepared
 from engine.studies.simulate import PATH_NOT_FINITE, RAISED, PartArrays
 
-__all__ = ["KEY_COLUMNS", "SCHEMA_VERSION", "equity_frame", "result_frame"]
+__all__ = ["SCHEMA_VERSION", "equity_frame", "result_frame"]
 
 SCHEMA_VERSION = 1
-
-#: Columns of every results table before the parameters.
-KEY_COLUMNS = (
-    "study",
-    "fingerprint",
-    "block",
-    "simulation",
-    "parameter_set",
-    "seed",
-    "path",
-)
 
 
 def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from engine.studies.definition import StudyDefinition
 from engine.studies.errors import ConfigurationError
 
-__all__ = ["configuration_error", "list_studies", "load_definition", "parse_definition"]
+__all__ = ["configuration_error", "load_definition", "parse_definition"]
 
 
 def load_definition(path: str | Path) -> StudyDefinition:
@@ -57,11 +57,6 @@ def parse_definition(text: str, file: Path | None = None) -> StudyDefinition:
         return StudyDefinition.model_validate(content)
     except ValidationError as error:
         raise configuration_error(error, StudyDefinition, file) from None
-
-
-def list_studies(folder: Path) -> dict[str, Path]:
-    """Names (of the files, without ``.yaml``) and paths of the studies in a folder."""
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def configuration_error(

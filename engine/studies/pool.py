@@ -101,7 +101,6 @@ class PartPool:
         self.stop = threading.Event()
         self.finished = threading.Event()
         self._running = 0
-        self.write_seconds = 0.0
         self._store = store
         self._on_chunk = on_chunk
         self._on_part = on_part
@@ -173,7 +172,6 @@ class PartPool:
             self._finish(arrays)
 
     def _finish(self, arrays: PartArrays) -> None:
-        begin = time.perf_counter()
         spec, prepared = arrays.spec, self.prepared
         failed = np.argwhere(arrays.status)
         first = (int(failed[0][0]), int(failed[0][1])) if len(failed) else None
@@ -194,7 +192,6 @@ class PartPool:
         manifest = self._store.write(spec, frames, manifest)
         with self._lock:
             arrays.release()
-            self.write_seconds += time.perf_counter() - begin
         if self._on_part is not None:
             self._on_part(manifest)
 

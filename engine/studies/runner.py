@@ -33,14 +33,11 @@ class RunReport:
         Simulations found finished.
     seconds : float
         Wall-clock time.
-    write_seconds : float
-        Thread time spent on making and writing tables.
     """
 
     manifests: list[Manifest] = field(default_factory=list)
     reused: int = 0
     seconds: float = 0.0
-    write_seconds: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -124,7 +121,6 @@ def run_parts(
             failed = already_failed + count.failed
             progress(Progress(reused + count.done, total, reused, failed, seconds))
 
-    write_seconds = 0.0
     if missing:
 
         def keep(manifest: Manifest) -> None:
@@ -139,10 +135,9 @@ def run_parts(
                 f"study {missing[0].job.study}: stopped after {count.done} simulations, "
                 f"which all failed; the first error: {count.error}"
             )
-        write_seconds = pool.write_seconds
     report()
     ordered = [manifests[part.block, part.key] for part in parts]
-    return RunReport(ordered, reused, time.perf_counter() - begin, write_seconds)
+    return RunReport(ordered, reused, time.perf_counter() - begin)
 
 
 def _drive(

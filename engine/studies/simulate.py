@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from engine.sources import Generator
@@ -244,7 +245,7 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     """
     try:
         _run(chunk, worker)
-    except StrategyError:
+    except (StrategyError, NumbaError):
         # It cannot be compiled: no simulation of the study can run.
         raise
     except Exception as error:

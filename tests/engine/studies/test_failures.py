@@ -142,11 +142,14 @@ def test_ctrl_c_stops_within_a_chunk_and_keeps_finished_parts(
     study.workers = 1
 
     def interrupt() -> None:
+        end = time.monotonic() + 60
         while not list(tmp_path.glob("results/*/*/block=*/part-*.json")):
+            if time.monotonic() > end:
+                return
             time.sleep(0.005)
         _thread.interrupt_main()
 
-    watcher = threading.Thread(target=interrupt)
+    watcher = threading.Thread(target=interrupt, daemon=True)
     watcher.start()
     with pytest.raises(StudyInterrupted, match="finished parts are kept, run the study again"):
         study.run(root=tmp_path)

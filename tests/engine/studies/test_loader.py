@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.studies.errors import ConfigurationError
-from engine.studies.loader import list_studies, load_definition, parse_definition
+from engine.studies.loader import load_definition, parse_definition
 
 STUDY = """
 name: sma
@@ -28,7 +28,7 @@ def test_a_study_file_is_read_with_its_defaults() -> None:
 
 
 def test_the_shipped_studies_are_valid(project: Path) -> None:
-    studies = list_studies(project / "studies")
+    studies = {path.stem: path for path in (project / "studies").glob("*.yaml")}
     assert {"sma_crossover_gbm", "buy_and_hold_bootstrap"} <= set(studies)
     for name, path in studies.items():
         assert load_definition(path).name == name

@@ -73,7 +73,8 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        If the path does not exist, defines no strategy, or takes the name of a built-in.
+        If the path does not exist, cannot be imported, defines no strategy, or takes the name of
+        a built-in.
     """
     path = Path(path)
     if not path.exists():
@@ -99,13 +100,23 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
 
 
 def _import_file(file: Path) -> Any:
-    # Named by the place, so that two files of one name stay apart.
-    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
-    name = f"mc_user_{file.stem}_{key}"
+    # Named by place and content: two files of one name stay apart, a file that did not change is
+    # not imported again, one that did is.
+    key = hashlib.sha256(str(file.resolve()).encode() + b"\0" + file.read_bytes()).hexdigest()
+    name = f"mc_user_{file.stem}_{key[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ValueError(f"strategy file: found {file}, allowed a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        del sys.modules[name]
+        raise ValueError(f"{file}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        del sys.modules[name]
+        raise ValueError(f"{file}: {type(error).__name__} on import: {error}") from error
     return module

@@ -242,9 +242,19 @@ def test_a_users_file_is_found_and_listed(tmp_path, bars) -> None:
     (tmp_path / "own.py").write_text(USER.format(factor=2.0))
     assert load_user_strategies(tmp_path) == ("users_own",)
     assert backtest("users_own", bars).orders["event"].to_list() == ["submitted", "filled"]
+    first = get_strategy("users_own")
+    load_user_strategies(tmp_path / "own.py")
+    assert get_strategy("users_own") is first
+    (tmp_path / "own.py").write_text(USER.format(factor=0.5))
+    load_user_strategies(tmp_path / "own.py")
+    assert get_strategy("users_own") is not first
+    assert backtest("users_own", bars).orders["event"].to_list() == ["submitted"]
     listing = describe_strategy("users_own")
     assert listing["doc"] == "Buys once."
     assert listing["parameters"]["units"]["high"] == 9
+    (tmp_path / "broken.py").write_text("x = 1\nclass Bad(:\n")
+    with pytest.raises(ValueError, match=r"broken.py, line 2: invalid syntax"):
+        load_user_strategies(tmp_path / "broken.py")
     with pytest.raises(ValueError, match="found no"):
         load_user_strategies(tmp_path / "absent.py")
     with pytest.raises(ValueError, match="allowed breakout, buy_and_hold"):

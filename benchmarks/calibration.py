@@ -112,7 +112,7 @@ def backfill(bars: list[Bars], dates: int) -> list[Row]:
     last = datetime.fromtimestamp(bars[0].timestamps[-1] / 1e6, UTC).date()
     days = [last - timedelta(days=round(3652 * i / dates)) for i in range(dates)][::-1]
     # Starting two processes takes the same time for one date and for all.
-    start, _, _ = timed_backfill(bars, days[:1], ("gbm",))
+    start, _, _ = timed_backfill(bars, days[:1], SPOT_MODELS)
     wall, cpu, made = timed_backfill(bars, days, SPOT_MODELS)
     scaled = start + (wall - start) * 2520 / dates
     note = "" if dates == 2520 else " (scaled)"

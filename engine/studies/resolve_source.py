@@ -111,9 +111,10 @@ def load_file(field: str, file: Path, load: Callable[[Path], object]) -> None:
     try:
         load(file)
     except Exception as error:
-        raise ConfigurationError(
-            field, f"{file}, which fails with {type(error).__name__}: {error}", "a file that loads"
-        ) from error
+        # The loaders' own errors name the file and the line.
+        known = isinstance(error, ValueError)
+        text = str(error) if known else f"{file}: {type(error).__name__}: {error}"
+        raise ConfigurationError(field, f"a file that fails: {text}", "one that loads") from error
 
 
 def source_error(error: Exception) -> ConfigurationError:

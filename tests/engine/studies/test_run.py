@@ -210,7 +210,7 @@ def test_a_users_file_must_load(project: Path, market: Any, tmp_path: Path) -> N
     with pytest.raises(ConfigurationError, match=r"strategy\.file: found no file"):
         load_study(path).resolve(market)
     (tmp_path / "mine.py").write_text("def broken(:\n")
-    with pytest.raises(ConfigurationError, match=r"strategy\.file: .*mine\.py.*SyntaxError"):
+    with pytest.raises(ConfigurationError, match=r"strategy\.file: .*mine\.py.*[Ss]yntax"):
         load_study(path).resolve(market)
 
 

@@ -85,4 +85,10 @@ def reap_orphans(instance: dg.DagsterInstance) -> int:
     runs = instance.get_runs(filters=unfinished)
     for run in runs:
         instance.report_run_failed(run, "orphaned: the machine or Dagster went away")
+    # Nobody works here, so whoever still holds a place in a pool is dead; the next run would
+    # wait for it for ever.
+    slots = instance.event_log_storage
+    if slots.supports_global_concurrency_limits:
+        for run_id in slots.get_concurrency_run_ids():
+            slots.free_concurrency_slots_for_run(run_id)
     return len(runs)

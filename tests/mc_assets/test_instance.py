@@ -54,3 +54,17 @@ def test_a_run_of_another_living_user_is_left_alone(home: Project) -> None:
         run_id = _orphan(home)
         with using_dagster_home(home):
             assert _status(home, run_id) == dg.DagsterRunStatus.STARTED
+
+
+def test_a_place_in_a_pool_that_a_crash_left_taken_is_free_again(home: Project) -> None:
+    with open_instance(home) as instance:
+        storage = instance.event_log_storage
+        storage.initialize_concurrency_limit_to_default("calibrations")
+        dead = storage.claim_concurrency_slot("calibrations", run_id="dead", step_key="step")
+        assert dead.is_claimed
+        assert not storage.claim_concurrency_slot(
+            "calibrations", run_id="b", step_key="s"
+        ).is_claimed
+    with using_dagster_home(home), open_instance(home) as instance:
+        storage = instance.event_log_storage
+        assert storage.claim_concurrency_slot("calibrations", run_id="c", step_key="s").is_claimed

@@ -57,13 +57,18 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "backtest",
         "get_strategy",
         "load_user_strategies",
+        "prepare_strategy",
         "strategy_names",
     ),
     "realism": ("compare_with_history",),
     "studies": (
         "ConfigurationError",
+        "MarketData",
         "Results",
+        "StorageError",
         "Study",
+        "StudyFailed",
+        "StudyInterrupted",
         "choice",
         "integer",
         "linspace",
@@ -72,9 +77,17 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "load_study",
         "log_uniform",
         "logspace",
+        "run_block",
         "steps",
+        "study_statistics",
         "uniform",
     ),
+    "statistics.overfitting": (
+        "deflated_sharpe_ratio",
+        "probabilistic_sharpe_ratio",
+        "probability_of_backtest_overfitting",
+    ),
+    "statistics.risk": ("conditional_value_at_risk", "value_at_risk"),
 }
 _HOMES: Final[dict[str, str]] = {
     name: f"engine.{room}" for room, names in _ROOMS.items() for name in names

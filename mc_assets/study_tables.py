@@ -28,8 +28,12 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     ------
     ValueError
         If the study has no results.
+    StudyFailed
+        If more of its simulations failed than it allows.
     """
-    return _write(statistics_table(load_results(data, study)), _path(data, study))
+    results = load_results(data, study)
+    results.check_failures()
+    return _write(statistics_table(results), _path(data, study))
 
 
 def write_nightly_statistics(

@@ -32,3 +32,4 @@ class Stream(IntEnum):
     MODEL = 0x1000  # + index: a user's model
     STRATEGY = 0x2000  # + index: a strategy's own randomness
     EXECUTION = 0x3000  # + index: random fills and latencies
+    PARAMETER = 0x4000  # source parameters drawn from a calibration

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import exact
+from engine.sources.block_length import optimal_block_length
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.history import aligned
 from engine.sources.parameter import Parameter, option
@@ -168,13 +169,10 @@ class Bootstrap(Source):
 
 
 def _automatic_length(close: NDArray[np.float64], method: str, returns: str) -> float:
-    from arch.bootstrap import optimal_block_length
-
     series = np.diff(close) / close[:-1] if returns == "relative" else np.diff(close)
-    if np.ptp(series) == 0.0:
-        return 1.0  # constant: any length gives the same paths
-    column = "stationary" if method == "stationary" else "circular"
-    return float(optimal_block_length(series)[column].iloc[0])
+    stationary, circular = optimal_block_length(series)
+    # Sums may differ in their last bits between processors; a path must not.
+    return round(stationary if method == "stationary" else circular, 9)
 
 
 class _BootstrapGenerator(Generator):

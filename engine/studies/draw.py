@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.randomness import philox_reference
+from engine.randomness import Stream, philox_reference
 from engine.sources import Source
 from engine.statistics.distributions import normal_quantile
 from engine.studies.errors import ConfigurationError
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from engine.calibration import Calibration
 
 __all__ = ["ParameterDraw"]
-
-# Stream of these numbers, apart from every stream of `engine.randomness.streams`.
-_STREAM = 0x4000
 
 # Draws outside the parameters' bounds are drawn again: the normal law is cut off there.
 _ATTEMPTS = 1000
@@ -102,7 +99,7 @@ class ParameterDraw:
 
 
 def _normal(seed: int, index: int, attempt: int) -> float:
-    words = philox_reference((index, _STREAM, attempt, 0), (seed & 0xFFFFFFFF, seed >> 32))
+    words = philox_reference((index, Stream.PARAMETER, attempt, 0), (seed & 0xFFFFFFFF, seed >> 32))
     uniform = ((words[0] << 20 | words[1] >> 12) + 0.5) / 2**52
     return normal_quantile(uniform)
 

@@ -84,7 +84,11 @@ def resolve_source(
     fixed = {name: values[0] for name, values in given.items() if name not in swept}
     # A swept parameter starts from its first value, so that the source can be made at all.
     start = {n: v[0] if isinstance(v, list) else v.value(0.0) for n, v in swept.items()}
-    source = _make(definition, parameters | fixed | start, bars)
+    state = calibration.start_state if calibration is not None else {}
+    source = _make(definition, parameters | fixed | start, bars, state)
+    if state and (fixed or start):
+        # What the study pins or sweeps has the last word over the filtered state.
+        source = source.with_parameters(**(fixed | start))
     calendar = bars[0].calendar if bars else _calendar(definition)
     last_close = tuple(float(series.close[-1]) for series in bars) or None
     return ResolvedSource(source, swept, calendar, draw, last_close)
@@ -130,13 +134,18 @@ def source_error(error: Exception) -> ConfigurationError:
 
 
 def _make(
-    definition: SourceDefinition, parameters: dict[str, Any], bars: tuple[Bars, ...]
+    definition: SourceDefinition,
+    parameters: dict[str, Any],
+    bars: tuple[Bars, ...],
+    state: Mapping[str, float],
 ) -> Source:
+    """Make the source, started from the calibration's state unless the study says otherwise."""
     one: Bars | tuple[Bars, ...] | None = bars or None
     if len(bars) == 1:
         one = bars[0]
     try:
-        return make_source(definition.model, parameters, bars=one, options=definition.options)
+        options = ({"start_state": dict(state)} if state else {}) | definition.options
+        return make_source(definition.model, parameters, bars=one, options=options)
     except (TypeError, ValueError) as error:
         raise source_error(error) from None
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.calibration import calibrate
-from engine.calibration.bootstrap import optimal_block_length
+from engine.sources.block_length import optimal_block_length
 
 
 def test_block_lengths_of_the_sp500_are_those_of_arch(sp500):

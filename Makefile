@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 MC := .venv/bin/mc
 PYTHON := .venv/bin/python
 
-.PHONY: run ui test test-slow lint bench clean
+.PHONY: run ui test test-slow lint peers bench clean
 .DEFAULT_GOAL := run
 
 run: $(SYNCED)
@@ -27,8 +27,11 @@ lint: $(SYNCED)
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 
-bench: $(SYNCED)
+# Other engines, for the tests and benchmarks that compare with them.
+peers: $(SYNCED)
 	@$(UV) sync --quiet --frozen --all-groups
+
+bench: peers
 	@$(PYTHON) -m benchmarks
 
 clean:

@@ -5,6 +5,7 @@ import dagster as dg
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.partitions import grouped, series_years
 from mc_assets.market_data.canonical import BARS_SCHEMA, canonical_schema
+from mc_assets.market_data.severities import DEFAULT_SEVERITIES
 from mc_assets.resources import Laboratory
 
 __all__ = ["bars", "raw_bars"]
@@ -90,7 +91,11 @@ def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Ma
                 "Rows that cannot be bars are in `bars_quarantine` with the reason. Fails, and "
                 "stops what is computed from the bars, when one has severity `error`."
             ),
-        )
+        ),
+        *(
+            dg.AssetCheckSpec(name, asset="bars", description=f"Quality check `{name}`.")
+            for name in DEFAULT_SEVERITIES
+        ),
     ],
     description=(
         "Canonical bars of a series and year: UTC opening instants, one row per bar, validated. "
@@ -106,7 +111,7 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
     config = load_series(project.series)
     quarantined = 0
     errors: list[str] = []
-    warnings: list[str] = []
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in DEFAULT_SEVERITIES}
     for series, keys in grouped(context.partition_keys, "series").items():
         if config[series].provider == "futures":
             # The whole curve lies beside the continuous series: calibration reads it.
@@ -133,10 +138,9 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
             quarantined += result.quarantined
             for finding in result.checks:
                 if finding.count and finding.severity != "ignore":
-                    found = errors if finding.severity == "error" else warnings
-                    found.append(f"{series} {year} {finding.check}: {finding.message}")
-    for line in warnings:
-        context.log.info(line)
+                    line = f"{series} {year} {finding.check}: {finding.message}"
+                    found[finding.check].append((finding.severity, line))
+    errors += [line for lines in found.values() for severity, line in lines if severity == "error"]
     for line in errors:
         context.log.error(line)
     return dg.MaterializeResult(
@@ -146,11 +150,20 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
                 passed=not errors,
                 severity=dg.AssetCheckSeverity.ERROR,
                 description="\n".join(errors[:20]) or None,
-                metadata={
-                    "quarantined": quarantined,
-                    "errors": "\n".join(errors[:20]) or "none",
-                    "warnings": "\n".join(warnings[:20]) or "none",
-                },
-            )
+                metadata={"quarantined": quarantined, "errors": "\n".join(errors[:20]) or "none"},
+            ),
+            *(_quality(name, lines) for name, lines in found.items()),
         ],
+    )
+
+
+def _quality(name: str, lines: list[tuple[str, str]]) -> dg.AssetCheckResult:
+    """Show what one quality check found over this run's series and years."""
+    severe = any(severity == "error" for severity, _ in lines)
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not lines,
+        severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
+        description="\n".join(line for _, line in lines[:20]) or None,
+        metadata={"series_years": len(lines)},
     )

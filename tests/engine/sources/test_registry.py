@@ -35,7 +35,7 @@ def test_history_goes_to_the_sources_that_need_it():
 @pytest.mark.parametrize(
     ("name", "parameters", "options", "message"),
     [
-        ("gmb", {}, {}, "source: found 'gmb', allowed bootstrap"),
+        ("gmb", {}, {}, "source: found 'gmb', allowed .*bootstrap"),
         ("gbm", {"vol": 1}, {}, "parameter of gbm: found 'vol', allowed mu, sigma"),
         ("gbm", {}, {"colour": 1}, "option of gbm: found 'colour', allowed"),
         ("bootstrap", {}, {}, "bars: found none, allowed the bars of at least one symbol"),

@@ -151,10 +151,15 @@ def test_ctrl_c_stops_within_a_chunk_and_keeps_finished_parts(
         _thread.interrupt_main()
 
     watcher = threading.Thread(target=interrupt, daemon=True)
-    watcher.start()
-    with pytest.raises(StudyInterrupted, match="finished parts are kept, run the study again"):
-        study.run(root=tmp_path)
-    watcher.join()
+    # A shell that starts the tests in the background makes Python ignore Ctrl-C.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        watcher.start()
+        with pytest.raises(StudyInterrupted, match="finished parts are kept, run the study again"):
+            study.run(root=tmp_path)
+        watcher.join()
+    finally:
+        signal.signal(signal.SIGINT, handler)
     kept = len(load_results(tmp_path, "brittle"))
     assert 0 < kept < 320
     assert load_results(tmp_path, "brittle").missing == 320 - kept

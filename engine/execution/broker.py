@@ -22,6 +22,7 @@ from engine.execution.layout import (
     DIPS,
     EXPIRED,
     FINANCING_PAID,
+    FIRST_SUB_BAR,
     FORCED,
     FUTURES,
     HAS_SESSION,
@@ -42,8 +43,11 @@ from engine.execution.layout import (
     PENDING,
     RESTING,
     START_CASH,
+    SUB_BAR_WIDTH,
+    SUB_BARS,
     TO_UNITS,
     UNITS,
+    VIEW,
     WATCH,
 )
 from engine.execution.ledger import equity_at, mark_until
@@ -95,7 +99,10 @@ def trade_bar(s: Simulation, bar: int) -> None:
         _finance(s, bar)
     if s.counts[PENDING] != 0:
         if any_touched(s, bar):
-            _fill_in_sequence(s, bar)
+            if s.rules[0, SUB_BARS] > 1.0:
+                _fill_along_sub_bars(s, bar)
+            else:
+                _fill_in_sequence(s, bar)
         _end_of_bar(s, bar)
     _watch(s)
     if s.counts[WATCH] != 0:
@@ -133,6 +140,18 @@ def settled_cash(s: Simulation) -> float:
         if s.rules[symbol, FUTURES] != 0.0:
             cash += s.positions[symbol, COST] * s.rules[symbol, MULTIPLIER]
     return cash
+
+
+@called
+def _fill_along_sub_bars(s: Simulation, bar: int) -> None:
+    """Work the sub-bars of a bar one after the other, as if each were a bar."""
+    first = int(s.rules[0, FIRST_SUB_BAR])
+    for number in range(int(s.rules[0, SUB_BARS])):
+        s.counts[VIEW] = first + number * SUB_BAR_WIDTH
+        if any_touched(s, bar):
+            _fill_in_sequence(s, bar)
+            _settle_born(s)
+    s.counts[VIEW] = 0
 
 
 @called
@@ -184,16 +203,23 @@ def _first_after(s: Simulation, number: float) -> int:
 
 @called
 def _end_of_bar(s: Simulation, bar: int) -> None:
-    """Let orders expire, and brackets born inside the bar become ordinary orders."""
+    """Let orders expire, and brackets born inside the bar become ordinary ones."""
     slot = _first_after(s, 0.0)
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
         if order[ORDER_EXPIRY] <= bar:
             cancel_order(s, slot, bar, EXPIRED)
             continue
-        if order[ORDER_STATE] != IMMEDIATE:
-            order[ORDER_STATE] = RESTING
         slot += 1
+    _settle_born(s)
+
+
+@part
+def _settle_born(s: Simulation) -> None:
+    """Make ordinary orders of brackets born inside the bar that has ended."""
+    for slot in range(s.counts[PENDING]):
+        if s.orders[slot, ORDER_STATE] != IMMEDIATE:
+            s.orders[slot, ORDER_STATE] = RESTING
 
 
 @called

@@ -20,6 +20,7 @@ from engine.execution.layout import (
     CLOSE,
     CLOSE_LOT,
     FILLED,
+    FIRST_SUB_BAR,
     FORCED,
     HALTED,
     INITIAL_FIXED,
@@ -51,6 +52,7 @@ from engine.execution.layout import (
     SIZE_BELOW_LOT,
     STOP,
     UNITS,
+    VIEW,
 )
 from engine.execution.ledger import book_fill
 from engine.execution.orders import GOOD_TILL_CANCELLED, log_event, remove_order, submit
@@ -115,7 +117,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         commission,
         bar,
         bar + (moment == AT_CLOSE),
-        bar + (moment != AT_OPEN),
+        bar + (moment != AT_OPEN or s.counts[VIEW] > s.rules[symbol, FIRST_SUB_BAR]),
         number,
         parent,
     )

@@ -19,9 +19,10 @@ def _typed(value: int) -> int:
 
 BEFORE_START: Final = _typed(-1)  # the bar at which on_start runs
 
-# Fields of a bar.
+# Fields of a bar, and how many a sub-bar has: open, high, low.
 OPEN: Final = _typed(0)
 CLOSE: Final = _typed(3)
+SUB_BAR_WIDTH: Final = 3
 
 # --- account: float64[ACCOUNT_WIDTH], one per simulation ---------------------------------
 CASH: Final = 0  # cash had every position been paid in full; may be negative under leverage
@@ -56,7 +57,8 @@ TRADE_ROWS: Final = 12  # rows written to the trade buffer
 ORDER_ROWS: Final = 13  # rows written to the order log
 WATCH: Final = 14  # non-zero: the position must be marked at every bar
 DIPS: Final = 15  # non-zero: the path trades at or below zero; kept between simulations
-REJECTED: Final = 16  # first of the counters by reason
+VIEW: Final = 16  # field of the path at which the bar, or sub-bar, being worked starts
+REJECTED: Final = 17  # first of the counters by reason
 COUNTS_WIDTH: Final = 32
 
 # Reasons for which an order is rejected; counters follow REJECTED in this order.
@@ -230,7 +232,9 @@ DAILY_VOLATILITY: Final = 29
 SLIPPAGE_VOLUME_CAP: Final = 30
 INITIAL_CASH: Final = 31
 HAS_SESSION: Final = 32
-RULES_WIDTH: Final = 33
+SUB_BARS: Final = 33  # finer bars inside each bar; 1: none
+FIRST_SUB_BAR: Final = 34  # field of the path at which they start
+RULES_WIDTH: Final = 35
 
 # --- statuses ----------------------------------------------------------------------------
 OK: Final = 0

@@ -2,7 +2,7 @@
 
 The path inside a bar is unknown, so a bar is worked in a fixed sequence that never flatters the
 account: what fills at the open, then stops, then limits. A bar that touches both sides of a
-bracket therefore takes the stop.
+bracket therefore takes the stop. Where a bar has sub-bars, each of them in turn is worked so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from engine.execution.layout import (
     BORN_OF_STOP,
     BRACKET_RULE,
     CLOSE_LOT,
+    FIRST_SUB_BAR,
     IMMEDIATE,
     LIMIT,
     MARKET,
@@ -36,6 +37,7 @@ from engine.execution.layout import (
     TO_PERCENT,
     TO_UNITS,
     UNITS,
+    VIEW,
 )
 from engine.execution.ledger import equity_at
 from engine.execution.state import Simulation
@@ -46,11 +48,12 @@ __all__ = ["any_touched", "born_stop_price", "limit_price", "opening_price", "st
 @part
 def any_touched(s: Simulation, bar: int) -> bool:
     """Whether the range of `bar` reaches the price of any order: most bars reach none."""
+    view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
         symbol = int(order[ORDER_SYMBOL])
         kind = order[ORDER_KIND]
-        low, high = s.path[symbol, 2, bar], s.path[symbol, 1, bar]
+        low, high = s.path[symbol, view + 2, bar], s.path[symbol, view + 1, bar]
         if kind == MARKET:
             return True
         # The first price that matters: the stop of a stop-limit, the limit of a limit.
@@ -68,14 +71,18 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the order fills at the open of `bar`, else NaN.
 
     Market orders fill there; so do limits and stops that the open has already passed. A
-    stop-limit that the open triggers becomes a limit.
+    stop-limit that the open triggers becomes a limit. An order that must fill at once has missed
+    its moment when a later sub-bar opens.
     """
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
-    at = s.path[symbol, 0, bar]
+    view = s.counts[VIEW]
+    at = s.path[symbol, view, bar]
     kind = order[ORDER_KIND]
     if kind == MARKET:
         return at
+    if order[ORDER_STATE] == IMMEDIATE and view > s.rules[symbol, FIRST_SUB_BAR]:
+        return math.nan
     buys = _buys(s, slot, bar)
     if kind in (STOP, STOP_LIMIT):
         stop = order[ORDER_STOP]
@@ -126,9 +133,10 @@ def limit_price(s: Simulation, slot: int, bar: int) -> float:
         return math.nan
     symbol = int(order[ORDER_SYMBOL])
     limit = order[ORDER_LIMIT]
+    view = s.counts[VIEW]
     if _buys(s, slot, bar):
-        return limit if s.path[symbol, 2, bar] <= limit else math.nan
-    return limit if s.path[symbol, 1, bar] >= limit else math.nan
+        return limit if s.path[symbol, view + 2, bar] <= limit else math.nan
+    return limit if s.path[symbol, view + 1, bar] >= limit else math.nan
 
 
 @called
@@ -148,7 +156,8 @@ def _touched_stop(s: Simulation, slot: int, bar: int) -> float:
     symbol = int(order[ORDER_SYMBOL])
     stop = order[ORDER_STOP]
     buys = _buys(s, slot, bar)
-    if (s.path[symbol, 1, bar] < stop) if buys else (s.path[symbol, 2, bar] > stop):
+    view = s.counts[VIEW]
+    if (s.path[symbol, view + 1, bar] < stop) if buys else (s.path[symbol, view + 2, bar] > stop):
         return math.nan
     if order[ORDER_KIND] == STOP:
         return stop

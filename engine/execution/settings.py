@@ -158,7 +158,8 @@ class Execution(_Settings):
     position_limit : float, optional
         Largest position of a symbol, in units.
     bracket_rule : {"pessimistic", "backtesting_py"}
-        What a bar does that touches more of a bracket than one price. Pessimistic: the stop-loss
+        What a bar (a sub-bar, where a model simulates them) does that touches more of a bracket
+        than one price. Pessimistic: the stop-loss
         fills, unless the open has already passed the take-profit; on the bar inside which a stop
         or limit order opened the position, the stop-loss fills if the bar touched it at all.
         "backtesting_py" follows that program trade for trade: the stop-loss fills even if the
@@ -226,7 +227,10 @@ class Execution(_Settings):
         if all(item.session is None for item in terms):
             return None
         if timestamps is None:
-            raise ValueError("execution.instrument.session: found bars without timestamps")
+            raise ValueError(
+                "execution.instrument.session: found bars without timestamps, "
+                "allowed history, whose bars have them"
+            )
         return np.stack([item.closed(timestamps) for item in terms])
 
     @staticmethod

@@ -94,8 +94,11 @@ class PathModel(Model):
     A subclass declares `name`, its parameters and ``generate(seed, steps)``, which returns the
     closes of a path that starts at 1, as an array of shape (steps,); it may use NumPy with
     ``np.random.default_rng(seed)``. Prices are scaled by the start price. It says that it is slow:
-    Python's lock keeps threads from helping.
+    Python's lock keeps threads from helping. `generate` does not know how long a bar is, so there
+    are no sub-bars.
     """
+
+    has_sub_bars = False
 
     def generate(self, seed: int, steps: int) -> NDArray[np.float64]:
         """Return the closes of one path over its start price, shape (steps,)."""

@@ -40,6 +40,7 @@ class Model(Source):
     sampling: Sampling = option("random", "How the paths of one seed are drawn.")
 
     factors = 1
+    has_sub_bars = True
 
     def __post_init__(self) -> None:
         try:

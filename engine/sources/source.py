@@ -21,6 +21,7 @@ from engine.price_block import PriceBlock
 from engine.randomness import PATH_VERSION
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import Parameter, declared_parameters, option, parameter
+from engine.sources.sub_bars import SubBarGenerator
 
 __all__ = ["Source"]
 
@@ -50,6 +51,8 @@ class Source(ABC):
     parameters: ClassVar[dict[str, Parameter]] = {}
     states: tuple[str, ...] = ()
     default_s0: ClassVar[float] = 100.0
+    #: Whether the source can draw the path inside its bars.
+    has_sub_bars: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -168,6 +171,7 @@ class Source(ABC):
         calendar: BarCalendar | None = None,
         bars: BarForm = "ohlc",
         paths_per_seed: int = 1,
+        sub_bars: int = 1,
     ) -> Generator:
         """Make ready to fill paths.
 
@@ -187,6 +191,9 @@ class Source(ABC):
             the smaller of open and close, which is cheaper.
         paths_per_seed : int
             Paths that share a seed.
+        sub_bars : int
+            Finer bars simulated inside each bar, on which resting orders are worked; 1: none.
+            Only models have them.
 
         Raises
         ------
@@ -205,10 +212,20 @@ class Source(ABC):
             raise ValueError(f"bars: found {bars!r}, allowed 'ohlc', 'close'")
         if paths_per_seed < 1 or int(paths_per_seed) != paths_per_seed:
             raise ValueError(f"paths_per_seed: found {paths_per_seed!r}, allowed >= 1")
+        if isinstance(sub_bars, bool) or int(sub_bars) != sub_bars or sub_bars < 1:
+            raise ValueError(f"sub_bars: found {sub_bars!r}, allowed a whole number >= 1")
+        if sub_bars > 1 and not self.has_sub_bars:
+            raise ValueError(
+                f"sub_bars: found {sub_bars}, allowed 1 for {self.name}: only models know the path "
+                "inside a bar"
+            )
         start = self._start_prices(s0)
-        return self._generator(
-            FillRequest(int(steps), start, float(dt), bars == "ohlc", int(paths_per_seed))
+        count = int(sub_bars)
+        request = FillRequest(
+            int(steps) * count, start, float(dt) / count, bars == "ohlc", int(paths_per_seed)
         )
+        generator = self._generator(request)
+        return generator if count == 1 else SubBarGenerator(generator, count)
 
     def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
         if s0 is None:
@@ -242,6 +259,7 @@ class Source(ABC):
         calendar: BarCalendar | None = None,
         bars: BarForm = "ohlc",
         paths_per_seed: int = 1,
+        sub_bars: int = 1,
         threads: int = 1,
     ) -> PriceBlock:
         """Generate paths into one block of memory.
@@ -250,7 +268,7 @@ class Source(ABC):
         ----------
         seeds : int or iterable of int
             One path per seed and path number; ``0 <= seed < 2**64``.
-        steps, s0, dt, calendar, bars, paths_per_seed
+        steps, s0, dt, calendar, bars, paths_per_seed, sub_bars
             As in `prepare`.
         threads : int
             Threads to use; the numbers do not depend on it.
@@ -272,6 +290,7 @@ class Source(ABC):
             calendar=calendar,
             bars=bars,
             paths_per_seed=paths_per_seed,
+            sub_bars=sub_bars,
         )
         if threads < 1:
             raise ValueError(f"threads: found {threads!r}, allowed >= 1")

@@ -10,10 +10,11 @@ import numpy as np
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
-from engine.execution.layout import STATUS_TEXTS, TRADE_ROWS
+from engine.execution.layout import FIRST_SUB_BAR, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.price_block import split_fields
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
 from engine.strategies.indicator_rows import WORK_ROWS
@@ -76,8 +77,12 @@ class StrategyEngine:
             [(k + 1) * steps // count - 1 for k in range(count)], dtype=np.int64
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
+        whole, sub_bars = split_fields(self.fields)
+        self._rules[:, SUB_BARS] = sub_bars
+        self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
-        self._kernel = compile_strategy(cls, self.fields, len(self.symbols))
+        # What lies inside a bar is for the order engine: strategies see whole bars.
+        self._kernel = compile_strategy(cls, whole, len(self.symbols))
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a parameter set as numbers, shape (parameters,); defaults fill the gaps.

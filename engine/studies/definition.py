@@ -91,6 +91,14 @@ class SourceDefinition(_Definition):
         description="`ohlc` simulates each bar's range; `close` is cheaper: high and low "
         "are the larger and smaller of open and close.",
     )
+    sub_bars: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        description="Finer bars that a model simulates inside each bar. Resting orders are worked "
+        "on them, so a bar that touches both sides of a bracket is decided by the path and not by "
+        "the pessimistic rule; the strategy still decides at the close of whole bars.",
+    )
     file: str | None = Field(
         None,
         description="Python file or folder with the user's own source, relative to the study file.",

@@ -76,6 +76,8 @@ class Job:
         Start price, one per symbol where they differ; None leaves it to the source.
     bars : {"ohlc", "close"}
         How much of a bar is simulated.
+    sub_bars : int
+        Finer bars simulated inside each bar; 1: none.
     calendar : BarCalendar
         Gives the length of a bar and the annualisation.
     equity_samples : int
@@ -108,6 +110,7 @@ class Job:
     steps: int
     s0: float | tuple[float, ...] | None
     bars: Literal["ohlc", "close"]
+    sub_bars: int
     calendar: BarCalendar
     equity_samples: int
     record_trades: bool

@@ -48,6 +48,7 @@ class Prepared:
             # Own metrics see equity at every bar; fewer points are then picked from it.
             equity_samples=job.steps if job.metrics else job.equity_samples,
             record_trades=job.record_trades,
+            timestamps=first.timestamps,
         )
         self.path_metrics = PathMetrics(job.metrics) if job.metrics else None
         self.metric_names = (*self.engine.metric_names, *job.metrics)
@@ -90,6 +91,7 @@ class Prepared:
             calendar=job.calendar,
             bars=job.bars,
             paths_per_seed=job.paths_per_seed,
+            sub_bars=job.sub_bars,
         )
         with self._lock:
             self._generators[key] = generator

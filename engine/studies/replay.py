@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
+from engine.price_block import split_fields
 from engine.strategies import prepare_strategy
 from engine.studies.definition import StudyDefinition
 from engine.studies.errors import ConfigurationError
@@ -110,6 +111,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         bars_per_year=job.calendar.bars_per_year,
         bars_per_session=job.calendar.bars_per_session,
         record_trades=True,
+        timestamps=generator.timestamps,
     )
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)
@@ -154,12 +156,13 @@ def _bars(
     timestamps: NDArray[np.int64] | None,
 ) -> pl.DataFrame:
     frames = []
+    whole, _ = split_fields(fields)
     for position, symbol in enumerate(symbols):
         columns: dict[str, Any] = {"bar": np.arange(values.shape[2], dtype=np.int32)}
         if timestamps is not None:
             columns["timestamp"] = pl.Series(timestamps).cast(pl.Datetime("us", "UTC"))
         columns["symbol"] = pl.Series([symbol] * values.shape[2], dtype=pl.String)
-        columns |= {name: values[position, i] for i, name in enumerate(fields)}
+        columns |= {name: values[position, i] for i, name in enumerate(whole)}
         frames.append(pl.DataFrame(columns))
     return pl.concat(frames)
 

@@ -77,6 +77,7 @@ def resolve_job(
     steps: int,
     s0: float | tuple[float, ...] | None,
     bars: Literal["ohlc", "close"],
+    sub_bars: int,
     strategy: type[Strategy],
     parameters: Values,
     constraints: list[ConstraintLike],
@@ -112,6 +113,7 @@ def resolve_job(
         steps=steps,
         s0=s0,
         bars=bars,
+        sub_bars=sub_bars,
         calendar=calendar,
         equity_samples=equity_samples,
         record_trades=record_trades,
@@ -163,6 +165,7 @@ def _deciding_paths(job: Job) -> dict[str, Any]:
         "steps": job.steps,
         "s0": job.s0,
         "bars": job.bars,
+        "sub_bars": job.sub_bars,
         "calendar": [job.calendar.exchange, job.calendar.timeframe],
     }
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
+from engine.execution import Execution
+from engine.sources import Historical, Source
 from engine.studies.definition import SeedRange
 from engine.studies.errors import ConfigurationError
 from engine.studies.job import Job
@@ -67,11 +69,12 @@ def resolve_study(study: Study, market_data: MarketData | None) -> Job:
         steps=int(steps),
         s0=s0,
         bars=study.bars,
+        sub_bars=_sub_bars(study.sub_bars, source),
         strategy=resolve_strategy(study.strategy, strategy_file),
         parameters=own,
         constraints=study.constraints,
         search=search,
-        execution=resolve_execution(study.execution),
+        execution=_execution(study, source),
         seeds=resolve_seeds(study.seeds, study.file),
         paths_per_seed=study.paths_per_seed,
         equity_samples=study.record.equity,
@@ -104,6 +107,28 @@ def resolve_seeds(seeds: Any, file: Path | None = None) -> NDArray[np.uint64]:
     if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64:
         return check_seeds(seeds.tolist())
     return check_seeds(seeds)
+
+
+def _execution(study: Study, source: Source) -> Execution:
+    execution = resolve_execution(study.execution)
+    for terms in (execution.instrument, *execution.instruments.values()):
+        if terms.session is not None and not isinstance(source, Historical):
+            raise ConfigurationError(
+                "execution.instrument.session",
+                f"bars of {source.name}, which have no times of day",
+                "history; a simulated path is of trading hours only",
+            )
+    return execution
+
+
+def _sub_bars(count: int, source: Source) -> int:
+    if count > 1 and not source.has_sub_bars:
+        raise ConfigurationError(
+            "source.sub_bars",
+            f"{count} for {source.name}",
+            "1: only models know the path inside a bar",
+        )
+    return count
 
 
 def _as_written(study: Study) -> dict[str, Any]:

@@ -75,6 +75,8 @@ class Study:
         every close, shape (bars,), compiled and computed as columns of these names.
     bars : {"ohlc", "close"}
         How much of a bar is simulated.
+    sub_bars : int
+        Finer bars that a model simulates inside each bar, on which resting orders are worked.
     paths_per_seed : int
         Paths generated from each seed.
     failure_allowance : float
@@ -106,6 +108,7 @@ class Study:
         until: UntilDefinition | Mapping[str, Any] | None = None,
         metrics: Mapping[str, PathMetric] | None = None,
         bars: Literal["ohlc", "close"] = "ohlc",
+        sub_bars: int = 1,
         paths_per_seed: int = 1,
         failure_allowance: float = 0.05,
         workers: str | int = "auto",
@@ -131,6 +134,7 @@ class Study:
         self.until = _model(UntilDefinition, until)
         self.metrics = dict(metrics or {})
         self.bars = bars
+        self.sub_bars = sub_bars
         self.paths_per_seed = paths_per_seed
         self.failure_allowance = failure_allowance
         self.workers = workers
@@ -155,6 +159,7 @@ class Study:
         study.until = definition.until
         study.metrics = {}
         study.bars = definition.source.bars
+        study.sub_bars = definition.source.sub_bars
         study.paths_per_seed = definition.paths_per_seed
         study.failure_allowance = definition.failure_allowance
         study.workers = definition.workers

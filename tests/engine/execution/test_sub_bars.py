@@ -1,0 +1,189 @@
+"""Resting orders worked on the sub-bars of a bar, while the strategy decides on whole bars."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.bars import BAR_FIELDS
+from engine.execution import Execution
+from engine.execution.layout import TRADE_COLUMNS, TRADE_ROWS
+from engine.price_block import sub_bar_fields
+from engine.sources import GBM, Heston, Merton
+from engine.strategies import Float, Strategy, prepare_strategy
+
+SCRIPT = ("action", "units", "limit", "stop", "take", "loss", "tif")
+COUNT, BARS = 6, 50
+NAN = math.nan
+COSTS = Execution(
+    cash=1e7,
+    commission={"rate": 0.001, "maker_rate": 0.0002, "minimum": 1.0},
+    slippage={"bps": 2.0},
+)
+
+
+class Follow(Strategy):
+    """Does at each bar what the bar says."""
+
+    name = "follow_sub_bar_script"
+
+    def on_bar(self, bar, order):
+        units, take, loss = bar.units, bar.take, bar.loss
+        if bar.action == 1.0:
+            order.market(units, take_profit=take, stop_loss=loss)
+        elif bar.action == 2.0:
+            order.limit(units, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif)
+        elif bar.action == 3.0:
+            order.stop(units, bar.stop, take_profit=take, stop_loss=loss, tif=bar.tif)
+        elif bar.action == 4.0:
+            order.stop_limit(
+                units, bar.stop, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif
+            )
+        elif bar.action == 5.0:
+            order.close()
+        elif bar.action == 6.0:
+            order.cancel_all()
+
+
+class Bracket(Strategy):
+    """Always in the market, between two prices at the same distance."""
+
+    name = "symmetric_bracket"
+    width = Float(0.01, low=1e-4, high=0.5)
+
+    def on_bar(self, bar, order, account):
+        if account.position == 0.0:
+            take, loss = bar.close * (1.0 + self.width), bar.close * (1.0 - self.width)
+            order.market(100.0, take_profit=take, stop_loss=loss)
+
+
+def trades_of(values: np.ndarray, fields: tuple[str, ...], tif_unit: int) -> np.ndarray:
+    """Closed trades, with bars counted in units of `tif_unit`."""
+    values = values.copy()
+    tif = fields.index("tif")
+    values[:, tif] = np.where(values[:, tif] > 0, values[:, tif] * tif_unit, values[:, tif])
+    engine = prepare_strategy(
+        Follow,
+        COSTS,
+        symbols=("X",),
+        fields=fields,
+        steps=values.shape[2],
+        bars_per_year=252.0 * tif_unit,
+        record_trades=True,
+    )
+    scratch = engine.scratch()
+    metrics = np.empty((1, 1, len(engine.metric_names)))
+    status = np.empty((1, 1), dtype=np.int8)
+    engine.run(np.ascontiguousarray(values[None]), np.empty((1, 0)), metrics, status, scratch)
+    assert status[0, 0] == 0
+    trades = scratch.simulation.trades[: scratch.simulation.counts[TRADE_ROWS]].copy()
+    for name in ("entry_bar", "exit_bar"):
+        trades[:, TRADE_COLUMNS.index(name)] //= tif_unit
+    return trades[:, : TRADE_COLUMNS.index("mfe")]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31))
+def test_orders_fill_as_they_would_on_the_fine_bars_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source = (GBM(sigma=0.3), Merton(sigma=0.2, jump_intensity=60.0), Heston())[seed % 3]
+    fine = source.paths(seeds=seed, steps=BARS * COUNT, dt=1 / 252 / COUNT).values[0, :, :5]
+    joined = source.paths(seeds=seed, steps=BARS, dt=1 / 252, sub_bars=COUNT)
+    sub = joined.values[0, :, [joined.fields.index(name) for name in sub_bar_fields(COUNT)]]
+    close = joined.close[0]
+    side = rng.choice([-1.0, 1.0], BARS)
+    exits = np.where(rng.random(BARS) < 0.8, 1.0, NAN) * close
+    script = np.array(
+        [
+            rng.choice(7, BARS, p=[0.25, 0.2, 0.2, 0.15, 0.1, 0.06, 0.04]),
+            side * rng.integers(1, 60, BARS) * 5.0,
+            close * np.exp(rng.normal(0.0, 0.012, BARS)),
+            close * np.exp(rng.normal(0.0, 0.012, BARS)),
+            exits * (1.0 + side * 0.012),
+            exits * (1.0 - side * 0.008),
+            rng.choice([-1.0, 1.0, 3.0, math.inf], BARS),
+        ]
+    )
+    # On the fine bars the strategy acts at the close of every COUNT-th and sees no other.
+    on_fine = np.zeros((len(SCRIPT), BARS * COUNT))
+    on_fine[:, COUNT - 1 :: COUNT] = script
+    expected = trades_of(np.concatenate([fine[0], on_fine])[None], (*BAR_FIELDS, *SCRIPT), COUNT)
+    whole = np.concatenate([joined.values[0, 0, :5], script])
+    values = np.concatenate([whole, sub.reshape(-1, BARS)])[None]
+    found = trades_of(values, (*BAR_FIELDS, *SCRIPT, *sub_bar_fields(COUNT)), 1)
+    np.testing.assert_array_equal(found, expected)
+
+
+def mean_net_pnl(sub_bars: int) -> tuple[float, float]:
+    block = GBM(mu=0.0, sigma=0.3).paths(seeds=range(4000), steps=252, sub_bars=sub_bars)
+    engine = prepare_strategy(
+        Bracket,
+        Execution(cash=1e6),
+        symbols=block.symbols,
+        fields=block.fields,
+        steps=252,
+        bars_per_year=252.0,
+    )
+    metrics = np.empty((4000, 1, len(engine.metric_names)))
+    status = np.empty((4000, 1), dtype=np.int8)
+    engine.run(block.values, engine.encode({})[None], metrics, status, engine.scratch())
+    assert not status.any()
+    pnl = metrics[:, 0, engine.metric_names.index("net_pnl")]
+    return float(pnl.mean()), float(pnl.std() / np.sqrt(len(pnl)))
+
+
+def test_a_bracket_on_a_fair_price_earns_nothing_on_sub_bars_and_loses_by_the_pessimistic_rule():
+    # A martingale stopped at any time keeps its mean (Doob, 1953): the true expectation is zero.
+    mean, error = mean_net_pnl(104)
+    assert abs(mean) < 4 * error
+    mean, error = mean_net_pnl(1)
+    assert mean < -50 * error
+
+
+def test_strategies_do_not_see_sub_bars() -> None:
+    fields = BAR_FIELDS + sub_bar_fields(4)
+    few = prepare_strategy(Bracket, symbols=("X",), fields=fields, steps=9, bars_per_year=252.0)
+    none = prepare_strategy(
+        Bracket, symbols=("X",), fields=BAR_FIELDS, steps=9, bars_per_year=252.0
+    )
+    assert few._kernel is none._kernel
+
+
+@pytest.mark.parametrize("first", ["high", "low"])
+def test_the_side_that_the_path_touched_first_fills(first: str) -> None:
+    up, down = (101.0, 103.0, 100.9), (99.0, 99.1, 97.0)  # open, high, low
+    order = [up, down] if first == "high" else [down, up]
+    flat = (100.0, 100.0, 100.0)
+    whole = np.array(
+        [
+            [100.0, 100.0, order[0][0], 100.0],
+            [100.0, 100.0, 103.0, 100.0],
+            [100.0, 100.0, 97.0, 100.0],
+            [100.0, 100.0, 100.0, 100.0],
+            [1e6] * 4,
+        ]
+    )
+    sub = np.array([[*flat, *flat], [*flat, *flat], [*order[0], *order[1]], [*flat, *flat]]).T
+    engine = prepare_strategy(
+        Bracket,
+        Execution(cash=1e6),
+        symbols=("X",),
+        fields=BAR_FIELDS + sub_bar_fields(2),
+        steps=4,
+        bars_per_year=252.0,
+        record_trades=True,
+    )
+    scratch = engine.scratch()
+    metrics = np.empty((1, 1, len(engine.metric_names)))
+    status = np.empty((1, 1), dtype=np.int8)
+    values = np.concatenate([whole, sub])[None, None]
+    engine.run(
+        np.ascontiguousarray(values), engine.encode({"width": 0.02})[None], metrics, status, scratch
+    )
+    trade = dict(zip(TRADE_COLUMNS, scratch.simulation.trades[0], strict=True))
+    assert trade["exit_bar"] == 2
+    assert trade["exit_price"] == (102.0 if first == "high" else 98.0)

@@ -8,7 +8,10 @@ from typing import Final
 
 from mc_assets.providers import MarketDataError
 
-__all__ = ["ColumnMap", "map_columns"]
+__all__ = ["NUMBERS", "ColumnMap", "map_columns", "number_columns"]
+
+#: Canonical names whose cells are numbers.
+NUMBERS: Final = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
 
 # Spellings seen in the wild, lower case, letters and digits only.
 _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
@@ -127,6 +130,21 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
             )
         return ColumnMap(found, price_only=True)
     return ColumnMap(found, price_only=False)
+
+
+def number_columns(names: list[str], given: dict[str, str], *, symbol: str) -> list[str]:
+    """Columns that `map_columns` takes for prices and sizes; none where it finds no bars.
+
+    Parameters
+    ----------
+    names, given, symbol
+        As in `map_columns`.
+    """
+    try:
+        mapped = map_columns(names, given, symbol=symbol, where=symbol)
+    except MarketDataError:
+        return []
+    return sorted({mapped.columns[name] for name in NUMBERS if name in mapped.columns})
 
 
 def _plain(name: str, symbol: str) -> str:

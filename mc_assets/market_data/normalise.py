@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES
-from mc_assets.market_data.columns import ColumnMap, map_columns
+from mc_assets.market_data.columns import NUMBERS, ColumnMap, map_columns
 from mc_assets.market_data.numbers import decimal_mark, parse_numbers
 from mc_assets.market_data.opens import guess_stamp, open_instants, to_instants
 from mc_assets.market_data.quarantine import quarantine_rows
@@ -25,7 +25,6 @@ __all__ = ["Normalised", "normalise", "read_rows", "resolve_layout", "row_keys"]
 _ROUNDING: Final = 1e-9
 # Rows that decide which end of the bar is stamped: some months of minutes.
 _DECIDING: Final = 50_000
-_NUMBERS: Final = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
 
 
 class Normalised(NamedTuple):
@@ -84,19 +83,17 @@ def normalise(
     rows = _judge(rows, now or datetime.now(UTC))
     faultless = rows["reason"].null_count() == rows.height
     good = rows if faultless else rows.filter(pl.col("reason").is_null())
-    bars = (
-        good.with_columns(
-            symbol=pl.lit(raw.symbol),
-            timestamp=pl.col("instant").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
-            high=pl.max_horizontal(PRICES),
-            low=pl.min_horizontal(PRICES),
-            volume=pl.col("volume").fill_null(0.0),
-            source=pl.lit(raw.provider),
-            adjustment=pl.lit(raw.adjustment),
-        )
-        .select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
-        .sort("timestamp")
-    )
+    bars = good.with_columns(
+        symbol=pl.lit(raw.symbol),
+        timestamp=pl.col("instant").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+        high=pl.max_horizontal(PRICES),
+        low=pl.min_horizontal(PRICES),
+        volume=pl.col("volume").fill_null(0.0),
+        source=pl.lit(raw.provider),
+        adjustment=pl.lit(raw.adjustment),
+    ).select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
+    if not bars["timestamp"].is_sorted():
+        bars = bars.sort("timestamp")
     bad = rows.clear() if faultless else rows.filter(pl.col("reason").is_not_null())
     return Normalised(bars, quarantine_rows(raw, bad, quality or QualityConfig()))
 
@@ -115,7 +112,7 @@ def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
     cells = _stamp_cells(raw.frame, mapped)
     date_format = layout.date_format or detect_format(cells)
     decimal = layout.decimal or decimal_mark(
-        [raw.frame[mapped.columns[name]] for name in _NUMBERS if name in mapped.columns],
+        [raw.frame[mapped.columns[name]] for name in NUMBERS if name in mapped.columns],
         layout.delimiter,
     )
     stamp_column = columns["timestamp"].lower()
@@ -152,10 +149,10 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
     mapped = _mapped(raw)
     instants = _instants(raw, mapped, sessions)
     parsed: dict[str, pl.Series] = {"instant": instants}
-    cells = sorted({mapped.columns[name] for name in _NUMBERS if name in mapped.columns})
+    cells = sorted({mapped.columns[name] for name in NUMBERS if name in mapped.columns})
     plain = raw.frame.select(pl.col(cells).cast(pl.Float64, strict=False))
     text_in = pl.repeat(None, len(instants), dtype=pl.String, eager=True)
-    for name in _NUMBERS:
+    for name in NUMBERS:
         column = mapped.columns.get(name)
         if column is None:
             parsed[name] = pl.repeat(None, len(instants), dtype=pl.Float64, eager=True)

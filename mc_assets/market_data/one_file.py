@@ -6,9 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mc_assets.market_data.columns import number_columns
 from mc_assets.market_data.config import Adjustment
 from mc_assets.market_data.normalise import Normalised, normalise
 from mc_assets.providers import make_provider
+from mc_assets.providers.files import FileProvider
 
 __all__ = ["bars_from_file"]
 
@@ -56,6 +58,16 @@ def bars_from_file(
         If the file cannot be read as a table of bars.
     """
     source = make_provider(provider, {"path": str(path), **options}, Path(), where=symbol)
+    if isinstance(source, FileProvider):
+
+        def numbers(names: list[str]) -> list[str]:
+            return number_columns(names, source.options.columns, symbol=symbol)
+
+        table = source.table(symbol, timeframe, adjustment, numbers)
+        found = normalise(table, exchange=exchange, repair=repair)
+        if found.quarantine.is_empty():
+            return found
+    # The quarantine holds cells as they stand in the file, so they are read as text.
     result = source.fetch([symbol], timeframe, datetime.min, datetime.max, adjustment=adjustment)
     if symbol in result.failures:
         raise result.failures[symbol]

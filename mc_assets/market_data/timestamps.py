@@ -57,13 +57,13 @@ def detect_format(column: pl.Series) -> str | None:
     if column.dtype.is_numeric():
         values = column.drop_nulls()
         return None if values.is_empty() else _integer_format(float(values[0]))
-    cells = column.drop_nulls().str.strip_chars()
-    head = cells.head(200).to_list() + cells.tail(50).to_list()
+    cells = column.drop_nulls()
+    head = [cell.strip() for cell in (*cells.head(200), *cells.tail(50))]
     numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?", cell)]
     if 2 * len(numbers) > len(head):
         return _integer_format(float(numbers[0]))
     ambiguous = any(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d", cell) for cell in head)
-    day_first = ambiguous and _day_first(cells)
+    day_first = ambiguous and _day_first(cells.str.strip_chars())
     formats = Counter(form for cell in head if (form := _format_of(cell, day_first)))
     return formats.most_common(1)[0][0] if formats else None
 
@@ -94,6 +94,9 @@ def parse_stamps(column: pl.Series, date_format: str | None) -> pl.DataFrame:
         return _stamps(utc, wall, dated=False)
     if column.dtype.is_numeric() or date_format in _EPOCHS or date_format == "excel":
         return _integers(column, date_format)
+    parsed = _parse_text(column, date_format)
+    if parsed["wall"].null_count() == column.null_count():
+        return parsed
     cells = column.str.strip_chars()
     parsed = _parse_text(cells, date_format)
     left = parsed["wall"].is_null() & cells.is_not_null()

@@ -5,25 +5,32 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import mmap
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from mc_assets.providers.csv_header import Header, find_header
 from mc_assets.providers.errors import MarketDataError
+from mc_assets.providers.files import NumberColumns
 
 __all__ = ["delimiter_of", "read_text_table"]
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _HEAD_ROWS: Final = 40
+_PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
-def read_text_table(path: Path, delimiter: str | None = None) -> tuple[pl.DataFrame, str]:
+def read_text_table(
+    path: Path, delimiter: str | None = None, numbers: NumberColumns | None = None
+) -> tuple[pl.DataFrame, str]:
     """Read a CSV file, gzipped or not, without interpreting a single cell.
 
     Parameters
@@ -32,6 +39,8 @@ def read_text_table(path: Path, delimiter: str | None = None) -> tuple[pl.DataFr
         The file; UTF-8 with or without byte-order mark, UTF-16 with one, or Latin-1.
     delimiter : str, optional
         Guessed from the first lines by default.
+    numbers : callable, optional
+        Columns that come as Float64 where every cell of them all is a plain number.
 
     Returns
     -------
@@ -48,8 +57,11 @@ def read_text_table(path: Path, delimiter: str | None = None) -> tuple[pl.DataFr
     """
     if not path.is_file():
         raise MarketDataError(f"{path}: found no such file, allowed a CSV file")
+    if numbers is not None:
+        # Not cached: a table of numbers is made to be used once.
+        return _parsed(path, delimiter, numbers)
     status = path.stat()
-    return _read(path, status.st_mtime_ns, status.st_size, delimiter)
+    return _text(path, status.st_mtime_ns, status.st_size, delimiter)
 
 
 def delimiter_of(lines: list[str]) -> str:
@@ -64,9 +76,15 @@ def delimiter_of(lines: list[str]) -> str:
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, modified: int, size: int, delimiter: str | None) -> tuple[pl.DataFrame, str]:
+def _text(path: Path, modified: int, size: int, delimiter: str | None) -> tuple[pl.DataFrame, str]:
     # Time and size are part of the cache's key: one file is asked for once per year of it.
     del modified, size
+    return _parsed(path, delimiter, None)
+
+
+def _parsed(
+    path: Path, delimiter: str | None, numbers: NumberColumns | None
+) -> tuple[pl.DataFrame, str]:
     data = _text_bytes(path)
     lines = list(islice(io.StringIO(data[:262_144].decode("utf-8", errors="replace")), 60))
     if not any(line.strip() for line in lines):
@@ -79,15 +97,31 @@ def _read(path: Path, modified: int, size: int, delimiter: str | None) -> tuple[
             f"{path.name} line {header.line}: found one column {lines[0].strip()[:40]!r}, "
             "allowed a date and a price"
         )
-    frame = _fast(data, separator, header)
+    frame = None
+    if numbers is not None:
+        frame = _fast(path, data, separator, header, _plain_numbers(header, head, numbers))
     if frame is None:
-        frame = _careful(data, separator, header)
+        frame = _fast(path, data, separator, header)
+    if frame is None:
+        frame = _careful(bytes(data), separator, header)
     return frame.with_columns(pl.lit(path.name).alias("_file")), separator
 
 
-def _text_bytes(path: Path) -> bytes:
-    """Return the file as UTF-8 without byte-order mark, with Unix line ends."""
-    data = path.read_bytes()
+def _text_bytes(path: Path) -> mmap.mmap | bytes:
+    """Return the file as UTF-8 without byte-order mark, with Unix line ends.
+
+    A file that is so already, as most are, is mapped and not copied.
+    """
+    if path.stat().st_size == 0:
+        return b""
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    # Below 128 every byte is ASCII, so there is no byte-order mark and no gzip magic either.
+    if np.frombuffer(mapped, dtype=np.uint8).max() < 128 and mapped.find(b"\r") < 0:
+        if b"\x00" in mapped[:4096]:
+            raise MarketDataError(f"{path.name}: found binary data, allowed text")
+        return mapped
+    data = bytes(mapped)
     if data[:2] == _GZIP_MAGIC:
         try:
             data = gzip.decompress(data)
@@ -110,8 +144,33 @@ def _text_bytes(path: Path) -> bytes:
     return data
 
 
-def _fast(data: bytes, delimiter: str, header: Header) -> pl.DataFrame | None:
-    """Read with Polars, where lines and rows are the same thing; else None."""
+def _plain_numbers(
+    header: Header, head: list[tuple[int, list[str]]], numbers: NumberColumns
+) -> frozenset[str]:
+    """Columns to read as numbers: those asked for, if every cell of the head is one."""
+    wanted = frozenset(numbers(header.names))
+    places = [place for place, name in enumerate(header.names) if name in wanted]
+    rows = [row for line, row in head if line >= header.first_row]
+    plain = all(
+        len(row) == len(header.names) and all(_PLAIN.fullmatch(row[place]) for place in places)
+        for row in rows
+    )
+    return wanted if plain else frozenset()
+
+
+def _fast(
+    path: Path,
+    data: mmap.mmap | bytes,
+    delimiter: str,
+    header: Header,
+    numbers: frozenset[str] | None = None,
+) -> pl.DataFrame | None:
+    """Read with Polars, where lines and rows are the same thing; else None.
+
+    With `numbers`, also None where a cell of these columns is not a number.
+    """
+    if numbers is not None and not numbers:
+        return None
     start = 0
     for _ in range(header.first_row - 1):
         start = data.find(b"\n", start) + 1
@@ -119,11 +178,15 @@ def _fast(data: bytes, delimiter: str, header: Header) -> pl.DataFrame | None:
         return None
     if not data[start : start + 4096].strip():
         return _empty(header)
+    types = {name: pl.Float64 if name in (numbers or ()) else pl.String for name in header.names}
     try:
         frame = pl.read_csv(
-            data,
+            path if isinstance(data, mmap.mmap) else data,
+            glob=False,
             separator=delimiter,
             infer_schema=False,
+            schema=types if numbers else None,
+            ignore_errors=bool(numbers),
             has_header=False,
             skip_lines=header.first_row - 1,
             quote_char=None,
@@ -133,6 +196,8 @@ def _fast(data: bytes, delimiter: str, header: Header) -> pl.DataFrame | None:
     first = frame.to_series(0)
     # A blank line comes as nulls, a comment as a first cell: neither is a row.
     if frame.width != len(header.names) or first.has_nulls() or first.str.starts_with("#").any():
+        return None
+    if numbers and any(frame[name].has_nulls() for name in numbers):
         return None
     frame.columns = header.names
     return frame.with_columns(

@@ -305,3 +305,34 @@ def test_a_folder_of_files_is_one_series(tmp_path: Path) -> None:
     bars, quarantine = bars_from_file(tmp_path, "X")
     assert bars["close"].to_list() == CLOSES
     assert quarantine.is_empty()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["1.5", " 1.5", "+1.5", "01.5", ".5", "5.", "1e2", "1E2", "9007199254740993", "-0", "-1.5",
+     "inf", "nan", "", "n/a", "1 234.5", "$3", "1.5M", "(3)", "0x10", "1_0", "--5"],
+)  # fmt: skip
+@pytest.mark.parametrize("row", [1, 100])
+def test_numbers_parsed_while_reading_are_those_of_the_text(
+    tmp_path: Path, cell: str, row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Row 100 is beyond the rows that the reader looks at before it decides.
+    days = pl.date_range(datetime(2020, 1, 1), datetime(2020, 6, 30), "1d", eager=True)
+    lines = [f"{day},2.5,3,2,{cell if at == row else '2.25'},7" for at, day in enumerate(days)]
+    (tmp_path / "x.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines]))
+    fast = bars_from_file(tmp_path / "x.csv", "X", exchange="24/7")
+    monkeypatch.setattr("mc_assets.market_data.one_file.number_columns", lambda *_, **__: [])
+    text = bars_from_file(tmp_path / "x.csv", "X", exchange="24/7")
+    assert fast.bars.equals(text.bars)
+    assert fast.quarantine.equals(text.quarantine)
+    assert text.bars.height + text.quarantine.height == len(days)
+
+
+def test_a_mapping_of_numbers_keeps_zeros_that_begin_a_clock(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text(
+        "Date,Time,Open,High,Low,Close,Volume\n"
+        "20200102,0930,1,1,1,1,10\n20200102,0931,1,1,1,1,10\n20200102,1000,1,1,1,1,10\n"
+    )
+    bars, quarantine = bars_from_file(tmp_path / "x.txt", "X", timeframe="1m")
+    assert quarantine.is_empty()
+    assert bars["timestamp"].dt.strftime("%H:%M").to_list() == ["14:30", "14:31", "15:00"]

@@ -1,0 +1,157 @@
+"""Providers that read files: where the files of a symbol are, and one raw table of them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from engine.calendar import TIMEFRAMES
+from mc_assets.providers.base import (
+    Capabilities,
+    FetchError,
+    FetchResult,
+    Layout,
+    Provider,
+    RawTable,
+)
+from mc_assets.providers.errors import MarketDataError
+
+__all__ = ["FileOptions", "FileProvider", "NumberColumns"]
+
+#: Says which of a file's columns hold numbers, given their names.
+NumberColumns = Callable[[list[str]], Collection[str]]
+
+
+class FileOptions(BaseModel):
+    """Options of a provider that reads files.
+
+    Parameters
+    ----------
+    path : str
+        A file or a folder; ``{symbol}`` and ``{timeframe}`` are filled in. A relative path
+        starts at the folder of the series file. In a folder, the files whose name is the
+        symbol, or starts with it and a ``_`` ``-`` or ``.``, belong to it.
+    columns : dict
+        Canonical name to the file's column, where the guess is wrong.
+    timezone : str, optional
+        Zone of stamps without one; the exchange's by default.
+    stamp : {"open", "end"}, optional
+        Which end of the bar is stamped.
+    date_format : str, optional
+        ``strptime`` format of the stamps.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    columns: dict[str, str] = {}
+    timezone: str | None = None
+    stamp: Literal["open", "end"] | None = None
+    date_format: str | None = None
+
+
+class FileProvider(Provider):
+    """Base of the providers that read files; a subclass says how one file is read."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        timeframes=tuple(TIMEFRAMES), adjustments=("raw", "split", "dividend", "all")
+    )
+    #: File name endings looked for in a folder, without dot; ``.gz`` may follow.
+    endings: ClassVar[tuple[str, ...]]
+    options: FileOptions
+
+    def fetch(
+        self,
+        symbols: Sequence[str],
+        timeframe: str,
+        start: datetime,
+        end: datetime,
+        *,
+        adjustment: str = "raw",
+    ) -> FetchResult:
+        """Read the whole file of each symbol; the range is cut afterwards."""
+        result = FetchResult()
+        for symbol in symbols:
+            try:
+                result.tables[symbol] = self.table(symbol, timeframe, adjustment)
+            except FetchError as error:
+                result.failures[symbol] = error
+        return result
+
+    def table(
+        self,
+        symbol: str,
+        timeframe: str,
+        adjustment: str = "raw",
+        numbers: NumberColumns | None = None,
+    ) -> RawTable:
+        """Read the files of one symbol.
+
+        Parameters
+        ----------
+        symbol, timeframe : str
+            What ``{symbol}`` and ``{timeframe}`` in the path stand for.
+        adjustment : str
+            What the prices are adjusted for, as the configuration says.
+        numbers : callable, optional
+            Which columns may lose their text where every cell of theirs is a plain number:
+            faster, for a table that is not kept.
+
+        Raises
+        ------
+        FetchError
+            If there is no such file, or it cannot be read.
+        """
+        frames = []
+        delimiter: str | None = None
+        try:
+            for path in self._files(symbol, timeframe):
+                frame, delimiter = self._read(path, numbers)
+                frames.append(frame)
+        except MarketDataError as error:
+            raise FetchError(f"{self.name} {symbol}: {error}") from None
+        # A column may be text in one file and numbers in another.
+        frame = pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
+        layout = self._layout().model_copy(update={"delimiter": delimiter})
+        return RawTable(symbol, timeframe, frame, self.name, adjustment, layout)
+
+    @abstractmethod
+    def _read(self, path: Path, numbers: NumberColumns | None) -> tuple[pl.DataFrame, str | None]:
+        """Read one file: rows with ``_file`` and ``_line``, and what separated the cells."""
+
+    def _layout(self) -> Layout:
+        """Repeat what the options say of the layout."""
+        return Layout(
+            columns=self.options.columns,
+            timezone=self.options.timezone,
+            stamp=self.options.stamp,
+            date_format=self.options.date_format,
+        )
+
+    def _files(self, symbol: str, timeframe: str) -> list[Path]:
+        """Files of a symbol, sorted by name."""
+        filled = self.options.path.replace("{symbol}", symbol).replace("{timeframe}", timeframe)
+        path = (self.folder / Path(filled).expanduser()).resolve()
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            stems = tuple(f"{symbol.lower()}{mark}" for mark in "_-.")
+            ends = tuple(f".{end}{gz}" for end in self.endings for gz in ("", ".gz"))
+            found = sorted(
+                file
+                for file in path.iterdir()
+                if file.name.lower().startswith(stems) and file.name.lower().endswith(ends)
+            )
+            if found:
+                return found
+            raise MarketDataError(
+                f"{path}: found no file of {symbol!r}, allowed {symbol}.{self.endings[0]} in that "
+                "folder"
+            )
+        raise MarketDataError(f"path: found {path}, which is no file or folder, allowed one")

@@ -9,21 +9,7 @@ from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS
 
-__all__ = ["SUB_BAR_FIELDS", "PriceBlock", "split_fields", "sub_bar_fields"]
-
-#: What a block says of each sub-bar.
-SUB_BAR_FIELDS = ("open", "high", "low")
-
-
-def sub_bar_fields(count: int) -> tuple[str, ...]:
-    """Names of the fields that hold `count` sub-bars: ``open.0 high.0 low.0 open.1 ...``."""
-    return tuple(f"{name}.{number}" for number in range(count) for name in SUB_BAR_FIELDS)
-
-
-def split_fields(fields: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    """Return the fields of whole bars, and how many sub-bars follow them; 1 means none."""
-    whole = tuple(name for name in fields if "." not in name)
-    return whole, max(1, (len(fields) - len(whole)) // len(SUB_BAR_FIELDS))
+__all__ = ["PriceBlock"]
 
 
 @dataclass(frozen=True, eq=False)

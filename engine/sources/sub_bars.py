@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import BAR_FIELDS
+from engine.bars import BAR_FIELDS, SUB_BAR_FIELDS, sub_bar_fields
 from engine.compiled import kernel
-from engine.price_block import SUB_BAR_FIELDS, sub_bar_fields
 from engine.sources.generator import Generator
 
 __all__ = ["SubBarGenerator"]

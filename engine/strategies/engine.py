@@ -10,11 +10,11 @@ import numpy as np
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
+from engine.bars import split_fields
 from engine.execution.layout import FIRST_SUB_BAR, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
-from engine.price_block import split_fields
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
 from engine.strategies.indicator_rows import WORK_ROWS

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.bars import split_fields
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
-from engine.price_block import split_fields
 from engine.strategies import prepare_strategy
 from engine.studies.definition import StudyDefinition
 from engine.studies.errors import ConfigurationError

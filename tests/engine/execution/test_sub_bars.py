@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.bars import BAR_FIELDS
+from engine.bars import BAR_FIELDS, sub_bar_fields
 from engine.execution import Execution
 from engine.execution.layout import TRADE_COLUMNS, TRADE_ROWS
-from engine.price_block import sub_bar_fields
 from engine.sources import GBM, Heston, Merton
 from engine.strategies import Float, Strategy, prepare_strategy
 

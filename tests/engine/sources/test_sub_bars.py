@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.bars import BAR_FIELDS, Bars
-from engine.price_block import SUB_BAR_FIELDS, split_fields, sub_bar_fields
+from engine.bars import BAR_FIELDS, SUB_BAR_FIELDS, Bars, split_fields, sub_bar_fields
 from engine.sources import (
     GBM,
     Bootstrap,

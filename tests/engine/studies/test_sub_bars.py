@@ -83,7 +83,5 @@ def test_an_instrument_trades_in_its_session_on_history() -> None:
 
 def test_session_hours_on_simulated_bars_are_refused(make_study: Callable[..., Study]) -> None:
     study = make_study(execution={"instrument": {"session": ["15:00", "16:00"]}})
-    with pytest.raises(
-        ConfigurationError, match=r"execution\.instrument\.session: found bars of gbm"
-    ):
+    with pytest.raises(ConfigurationError, match=r"instrument\.session: found bars of gbm"):
         study.resolve()

@@ -133,6 +133,11 @@ class RawStore:
             **raw.layout.model_dump(mode="json"),
         }
         fetch = 1 + (0 if stored is None else _last_fetch(stored))
+        if stored is not None and layout in layouts and _same(stored, raw.frame, keys):
+            live = int(stored["_until"].null_count())
+            return RawResult(
+                raw.symbol, raw.timeframe, year, live, 0, 0, 0, str(path), changed=False
+            )
         if layout not in layouts:
             layouts = [*layouts, layout]
         fresh = raw.frame.with_columns(_key=keys).with_columns(
@@ -181,6 +186,17 @@ class RawStore:
             return None, {}
         footer = read_footer(path, _FOOTER)
         return pl.read_parquet(path), json.loads(footer or "{}")
+
+
+def _same(stored: pl.DataFrame, frame: pl.DataFrame, keys: pl.Series) -> bool:
+    """Whether a fetch brought just the rows that are stored: the common case, told cheaply."""
+    if stored["_absent"].null_count() < stored.height:
+        return False
+    names = [name for name in frame.columns if not name.startswith("_")]
+    if set(names) != {name for name in stored.columns if not name.startswith("_")}:
+        return False
+    live = stored.filter(pl.col("_until").is_null()).select("_key", *names)
+    return live.equals(frame.select(keys.alias("_key"), *names))
 
 
 def _merge(

@@ -7,7 +7,10 @@ import typer
 
 def quality(
     symbol: str = typer.Argument(..., help="Symbol, or series such as SP500@1d."),
-    against: str = typer.Option(None, help="Another stored series to compare with."),
+    against: str = typer.Option(
+        None,
+        help="Another stored series to compare with; by default the one the series file names.",
+    ),
     rows: int = typer.Option(0, help="Also print this many places of each failing check."),
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
 ) -> None:
@@ -18,16 +21,22 @@ def quality(
     import json
 
     from mc_assets.cli.tables import print_frame
-    from mc_assets.market_data import load_series
+    from mc_assets.market_data import BarStore, load_series
     from mc_assets.market_data.quality_report import quality_report
     from mc_assets.project import Project
 
     project = Project.from_environment()
     config = load_series(project.series)
-    other = config.find(against)[0] if against else None
-    reports = [
-        quality_report(series, project.data, against=other) for series in config.find(symbol)
-    ]
+    store = BarStore(project.data)
+    reports = []
+    for series in config.find(symbol):
+        key = against or series.compared_key
+        other = config.find(key)[0] if key else None
+        # Only a comparison that was asked for must be possible already.
+        if against or (other and store.years(other.symbol, other.timeframe)):
+            reports.append(quality_report(series, project.data, against=other))
+        else:
+            reports.append(quality_report(series, project.data))
     if as_json:
         document = [
             {

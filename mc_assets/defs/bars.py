@@ -1,5 +1,7 @@
 """Bars: what the provider sent, and the canonical table made of it."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from mc_assets.defs.column_schema import column_schema
@@ -104,14 +106,22 @@ def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Ma
 )
 def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Normalise this run's series and years."""
-    from mc_assets.market_data import MarketDataError, load_series, normalise_year
+    from mc_assets.market_data import (
+        MarketDataError,
+        QualityFinding,
+        compare_year,
+        load_series,
+        normalise_year,
+    )
     from mc_assets.market_data.futures.curve_store import store_curve
 
     project = laboratory.project
     config = load_series(project.series)
     quarantined = 0
     errors: list[str] = []
-    found: dict[str, list[tuple[str, str]]] = {name: [] for name in DEFAULT_SEVERITIES}
+    found: dict[str, dict[tuple[str, int], QualityFinding]] = {n: {} for n in DEFAULT_SEVERITIES}
+    # Years that are to be compared with one that this run makes anew.
+    outdated: dict[tuple[str, int], None] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         if config[series].provider == "futures":
             # The whole curve lies beside the continuous series: calibration reads it.
@@ -136,11 +146,22 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
                 partition_key=key,
             )
             quarantined += result.quarantined
+            outdated |= dict.fromkeys((other.key, year) for other in config.comparing_with(series))
             for finding in result.checks:
-                if finding.count and finding.severity != "ignore":
-                    line = f"{series} {year} {finding.check}: {finding.message}"
-                    found[finding.check].append((finding.severity, line))
-    errors += [line for lines in found.values() for severity, line in lines if severity == "error"]
+                found[finding.check][series, year] = finding
+    for series, year in outdated:
+        compared = compare_year(config, series, year, project.data)
+        if compared is not None:
+            found[compared.check][series, year] = compared
+    shown = {
+        name: [
+            (finding.severity, f"{series} {year} {name}: {finding.message}")
+            for (series, year), finding in places.items()
+            if not finding.passed
+        ]
+        for name, places in found.items()
+    }
+    errors += [line for lines in shown.values() for severity, line in lines if severity == "error"]
     for line in errors:
         context.log.error(line)
     return dg.MaterializeResult(
@@ -152,12 +173,12 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Materi
                 description="\n".join(errors[:20]) or None,
                 metadata={"quarantined": quarantined, "errors": "\n".join(errors[:20]) or "none"},
             ),
-            *(_quality(name, lines) for name, lines in found.items()),
+            *(_quality(name, lines) for name, lines in shown.items()),
         ],
     )
 
 
-def _quality(name: str, lines: list[tuple[str, str]]) -> dg.AssetCheckResult:
+def _quality(name: str, lines: Sequence[tuple[str, str]]) -> dg.AssetCheckResult:
     """Show what one quality check found over this run's series and years."""
     severe = any(severity == "error" for severity, _ in lines)
     return dg.AssetCheckResult(

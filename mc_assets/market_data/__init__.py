@@ -12,7 +12,7 @@ from mc_assets.market_data.fetching import (
     ingest_raw,
     series_years,
 )
-from mc_assets.market_data.ingest import NormalisedResult, normalise_year
+from mc_assets.market_data.ingest import NormalisedResult, compare_year, normalise_year
 from mc_assets.market_data.normalise import Normalised, normalise
 from mc_assets.market_data.one_file import bars_from_file
 from mc_assets.market_data.quality import QUALITY_SCHEMA, QualityFinding
@@ -36,6 +36,7 @@ __all__ = [
     "bars_from_file",
     "bars_hash",
     "canonical_schema",
+    "compare_year",
     "due_years",
     "ingest_many",
     "ingest_raw",

@@ -90,6 +90,14 @@ class BarStore:
             changed = write_parquet(frame, path, footer) or changed
         return changed
 
+    def replace_quality(
+        self, symbol: str, timeframe: str, year: int, check: str, rows: pl.DataFrame
+    ) -> bool:
+        """Replace the rows of one check in a year's quality table; True if it changed."""
+        path = self.path(symbol, timeframe, year, QUALITY)
+        stored = pl.read_parquet(path).filter(pl.col("check") != check)
+        return write_parquet(pl.concat([stored, rows], rechunk=True), path)
+
     def series(self) -> list[tuple[str, str]]:
         """Symbol and timeframe of every stored series, sorted."""
         folders = (self.root / BARS).glob("*/*/")

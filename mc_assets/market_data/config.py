@@ -32,11 +32,13 @@ class SeriesConfig(BaseModel):
     Parameters
     ----------
     symbol : str
-        Name of the instrument, as the provider spells it.
+        Name of the instrument.
     timeframe : str
         A key of `engine.calendar.TIMEFRAMES`.
     provider : str
         Name of a registered provider.
+    provider_symbol : str, optional
+        How the provider spells the symbol, where that differs; it fills ``{symbol}`` in paths.
     exchange : str
         A key of `engine.calendar.EXCHANGES`: sessions, holidays and time zone.
     start, end : date
@@ -53,6 +55,10 @@ class SeriesConfig(BaseModel):
         ``{symbol}`` is filled in, relative paths start at the folder of the series file.
     options : dict
         The provider's own options.
+    compare_with : str, optional
+        Key of another series that holds the same instrument from another source: where both
+        have bars, the check ``provider_disagreement`` compares them whenever either is
+        normalised. ``{symbol}`` is filled in; without ``@`` the timeframe is this series' own.
     quality : QualityConfig
         Severity and thresholds of each check.
     models : list of str, optional
@@ -66,6 +72,7 @@ class SeriesConfig(BaseModel):
     symbol: str
     timeframe: str = "1d"
     provider: str
+    provider_symbol: str | None = None
     exchange: str = "XNYS"
     start: date
     end: date | None = None
@@ -74,6 +81,7 @@ class SeriesConfig(BaseModel):
     repair: bool = False
     factors: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    compare_with: str | None = None
     quality: QualityConfig = Field(default_factory=QualityConfig)
     models: tuple[str, ...] | None = None
     calibration: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -82,6 +90,19 @@ class SeriesConfig(BaseModel):
     def key(self) -> str:
         """``SYMBOL@TIMEFRAME``, the name of the series everywhere."""
         return f"{self.symbol}@{self.timeframe}"
+
+    @property
+    def asked(self) -> str:
+        """The symbol as the provider spells it."""
+        return self.provider_symbol or self.symbol
+
+    @property
+    def compared_key(self) -> str | None:
+        """Key of the series to compare with."""
+        if self.compare_with is None:
+            return None
+        key = self.compare_with.replace("{symbol}", self.symbol)
+        return key if "@" in key else f"{key}@{self.timeframe}"
 
     @property
     def calendar(self) -> BarCalendar:
@@ -153,6 +174,10 @@ class MarketDataConfig(BaseModel):
                 return entry
         raise MarketDataError(f"series: found {key!r}, allowed {', '.join(self.keys)}")
 
+    def comparing_with(self, key: str) -> list[SeriesConfig]:
+        """Series that are to be compared with the series `key`."""
+        return [entry for entry in self.series if entry.compared_key == key]
+
     def find(self, symbol: str, timeframe: str | None = None) -> list[SeriesConfig]:
         """Series of a symbol or key, of one timeframe if given; an unknown name is an error."""
         found = [
@@ -209,7 +234,27 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
         raise MarketDataError(
             f"{path.name}: series: found {sorted(repeated)[0]!r} more than once, allowed once"
         )
-    return MarketDataConfig(folder=path.parent, series=tuple(entries))
+    config = MarketDataConfig(folder=path.parent, series=tuple(entries))
+    for series in config.series:
+        _check_comparison(config, series, path.name)
+    return config
+
+
+def _check_comparison(config: MarketDataConfig, series: SeriesConfig, file: str) -> None:
+    """Refuse a comparison whose bars could never agree: other bars, or other sessions."""
+    key = series.compared_key
+    if key is None:
+        return
+    where = f"{file}: {series.key}: compare_with"
+    others = [other.key for other in config.series if other.key != series.key]
+    if key not in others:
+        raise MarketDataError(f"{where}: found {key!r}, allowed {', '.join(others) or 'no series'}")
+    other = config[key]
+    if (other.timeframe, other.exchange) != (series.timeframe, series.exchange):
+        raise MarketDataError(
+            f"{where}: found {key} with timeframe {other.timeframe}, exchange {other.exchange}, "
+            f"allowed a series with timeframe {series.timeframe}, exchange {series.exchange}"
+        )
 
 
 def _expand(entry: object, where: str) -> list[SeriesConfig]:
@@ -217,16 +262,26 @@ def _expand(entry: object, where: str) -> list[SeriesConfig]:
     if not isinstance(entry, dict):
         raise MarketDataError(f"{where}: found {entry!r}, allowed a mapping")
     fields = dict(entry)
-    symbols = fields.pop("symbols", None)
-    if symbols is None:
-        symbols = [fields.pop("symbol", None)]
-    elif "symbol" in fields:
-        raise MarketDataError(f"{where}: found symbol and symbols, allowed one of them")
-    if not isinstance(symbols, list) or not symbols:
-        raise MarketDataError(f"{where}.symbols: found {symbols!r}, allowed a list of names")
+    several = fields.pop("symbols", None)
+    if several is None:
+        spelled = {fields.pop("symbol", None): fields.pop("provider_symbol", None)}
+    elif "symbol" in fields or "provider_symbol" in fields:
+        other = "symbol" if "symbol" in fields else "provider_symbol"
+        raise MarketDataError(f"{where}: found {other} and symbols, allowed one of them")
+    elif isinstance(several, list) and several:
+        spelled = dict.fromkeys(several)
+    elif isinstance(several, dict) and several:
+        spelled = several
+    else:
+        raise MarketDataError(
+            f"{where}.symbols: found {several!r}, allowed a list of names, or a mapping of names "
+            "to the provider's"
+        )
     series = []
-    for symbol in symbols:
+    for symbol, provider_symbol in spelled.items():
         given = fields if symbol is None else {**fields, "symbol": symbol}
+        if provider_symbol is not None:
+            given = {**given, "provider_symbol": provider_symbol}
         try:
             series.append(SeriesConfig.model_validate(given))
         except ValidationError as error:

@@ -176,7 +176,7 @@ def _fetch_group(
     first, _, (start, end) = members[0]
     provider = _provider(config, first)
     adjustment = first.adjustment or provider.capabilities.adjustments[0]
-    symbols = [series.symbol for series, _, _ in members]
+    symbols = list(dict.fromkeys(series.asked for series, _, _ in members))
     try:
         fetched = provider.fetch(symbols, first.timeframe, start, end, adjustment=adjustment)
     except MarketDataError as error:
@@ -186,13 +186,13 @@ def _fetch_group(
     network = provider.capabilities.network
     for series, years, _ in members:
         try:
-            if series.symbol in fetched.failures:
-                raise fetched.failures[series.symbol]
-            if series.symbol not in fetched.tables:
+            if series.asked in fetched.failures:
+                raise fetched.failures[series.asked]
+            if series.asked not in fetched.tables:
                 raise FetchError(
                     f"{series.provider} {series.key}: found no answer, allowed a table"
                 )
-            table = fetched.tables[series.symbol]
+            table = fetched.tables[series.asked]
             stored = _store(series, table, (start, end), years, root, moment, complete=not network)
             done.results.update({(series.key, result.year): result for result in stored})
         except MarketDataError as error:
@@ -217,6 +217,8 @@ def _store(
     sessions = sessions_of(series.exchange)
     if not table.frame.is_empty():
         table = resolve_layout(table, sessions)
+    # From here on the project's own name of it.
+    table = replace(table, symbol=series.symbol)
     keys, opens = row_keys(table, sessions)
     start, end = (_microseconds(at) for at in span)
     if not complete:

@@ -11,8 +11,9 @@ import polars as pl
 from mc_assets.market_data.adjustments import adjust, read_factors
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA
-from mc_assets.market_data.config import MarketDataConfig
+from mc_assets.market_data.config import MarketDataConfig, SeriesConfig
 from mc_assets.market_data.normalise import normalise, read_rows
+from mc_assets.market_data.quality.agreement import DISAGREEMENT, compare_bars
 from mc_assets.market_data.quality.findings import QualityFinding, quality_rows
 from mc_assets.market_data.quality.year import check_bars, expected_range
 from mc_assets.market_data.raw_store import RawStore
@@ -21,7 +22,7 @@ from mc_assets.market_data.revisions import live_rows, revisions
 from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import MarketDataError
 
-__all__ = ["NormalisedResult", "normalise_year"]
+__all__ = ["NormalisedResult", "compare_year", "normalise_year"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def normalise_year(
     checks = check_bars(
         bars, quarantine, series, start=start, end=end, history=history, adjusted=adjusted
     )
+    checks.append(_disagreement(config, series, bars, year, store))
     changed = store.write(
         series.symbol,
         series.timeframe,
@@ -156,3 +158,47 @@ def normalise_year(
         changed,
         checks,
     )
+
+
+def compare_year(
+    config: MarketDataConfig, key: str, year: int, root: Path
+) -> QualityFinding | None:
+    """Compare a stored year again with the series that its series names, which has changed.
+
+    Parameters
+    ----------
+    config, key, year, root
+        As in `normalise_year`.
+
+    Returns
+    -------
+    QualityFinding or None
+        ``provider_disagreement``, now also in the quality table; None where the year is not
+        stored yet: it is compared when it is normalised.
+    """
+    series, store = config[key], BarStore(root)
+    if year not in store.years(series.symbol, series.timeframe):
+        return None
+    bars = pl.read_parquet(store.path(series.symbol, series.timeframe, year))
+    found = _disagreement(config, series, bars, year, store)
+    store.replace_quality(
+        series.symbol,
+        series.timeframe,
+        year,
+        DISAGREEMENT,
+        quality_rows([found], series.symbol, series.timeframe, year),
+    )
+    return found
+
+
+def _disagreement(
+    config: MarketDataConfig, series: SeriesConfig, bars: pl.DataFrame, year: int, store: BarStore
+) -> QualityFinding:
+    """Compare with the same year of the other series; with nothing where none is stored."""
+    other = bars.clear()
+    name = series.compared_key
+    if name is not None:
+        path = store.path(config[name].symbol, config[name].timeframe, year)
+        if path.is_file():
+            other = pl.read_parquet(path)
+    return compare_bars(bars, other, series.quality, name or "")

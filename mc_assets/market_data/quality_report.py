@@ -114,7 +114,7 @@ def quality_report(
     )
     if against is not None:
         other = store.read(against.symbol, against.timeframe)
-        findings.append(compare_bars(bars, other, series.quality))
+        findings.append(compare_bars(bars, other, series.quality, against.key))
     stamps = bars["timestamp"]
     first, last = (stamps[0], stamps[-1]) if len(stamps) else (start, start)
     return QualityReport(series.key, bars.height, quarantine.height, first, last, findings)

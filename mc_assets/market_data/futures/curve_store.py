@@ -40,7 +40,7 @@ def store_curve(config: MarketDataConfig, key: str, root: Path) -> Curve:
     provider = make_provider(series.provider, series.options, config.folder, where=key)
     if not isinstance(provider, FuturesProvider):
         raise MarketDataError(f"{key}: provider: found {series.provider!r}, allowed futures")
-    curve = provider.curve(series.symbol)
+    curve = provider.curve(series.asked)
     for table, frame in ((_QUARANTINE, curve.quarantine), (_TABLE, curve.rows)):
         folder = symbol_folder(root, table, series.symbol, series.timeframe)
         write_parquet(frame, folder / "curve.parquet")

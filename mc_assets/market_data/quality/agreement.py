@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
 from mc_assets.market_data.canonical import PRICES
 from mc_assets.market_data.quality.findings import QualityFinding, finding
 from mc_assets.market_data.severities import QualityConfig
 
-__all__ = ["compare_bars"]
+__all__ = ["DISAGREEMENT", "compare_bars"]
+
+DISAGREEMENT: Final = "provider_disagreement"
 
 
-def compare_bars(bars: pl.DataFrame, other: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
+def compare_bars(
+    bars: pl.DataFrame,
+    other: pl.DataFrame,
+    quality: QualityConfig,
+    name: str = "the other source",
+) -> QualityFinding:
     """Compare bars with those of another provider, or of another fetch.
 
     Parameters
@@ -20,6 +29,8 @@ def compare_bars(bars: pl.DataFrame, other: pl.DataFrame, quality: QualityConfig
         Canonical bars of one series each.
     quality : QualityConfig
         `overlap_tolerance` is the largest relative difference of a price that is agreement.
+    name : str
+        What messages call `other`.
 
     Returns
     -------
@@ -45,16 +56,29 @@ def compare_bars(bars: pl.DataFrame, other: pl.DataFrame, quality: QualityConfig
     difference = pl.max_horizontal(item.fill_nan(0.0) for item in differences)
     day = pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%MZ")
     lacking = pl.col("close").is_null() | pl.col("close_other").is_null()
+    # The price that differs most is the one to show.
+    shown = pl.coalesce(
+        pl.when((item == difference).fill_null(value=False)).then(
+            pl.format(f"{column} {{}}, {{}} has {{}}", column, pl.lit(name), f"{column}_other")
+        )
+        for column, item in zip(reversed(PRICES), reversed(differences), strict=True)
+    )
     message = (
         pl.when(pl.col("close").is_null())
-        .then(pl.format("{}: found no bar where the other source has close {}", day, "close_other"))
+        .then(pl.format("{}: found no bar, {} has close {}", day, pl.lit(name), "close_other"))
         .when(pl.col("close_other").is_null())
-        .then(pl.format("{}: found close {} where the other source has no bar", day, "close"))
-        .otherwise(
-            pl.format("{}: found close {}, the other source has {}", day, "close", "close_other")
-        )
+        .then(pl.format("{}: found close {}, {} has no bar", day, "close", pl.lit(name)))
+        .otherwise(pl.format("{}: found {}{}", day, shown, pl.lit(_adjustments(bars, other))))
     )
     rows = both.filter(lacking | (difference > quality.overlap_tolerance)).select(
         "timestamp", value=difference, message=message
     )
-    return finding("provider_disagreement", quality, rows)
+    return finding(DISAGREEMENT, quality, rows)
+
+
+def _adjustments(bars: pl.DataFrame, other: pl.DataFrame) -> str:
+    """Say that prices are adjusted for different things, where that is why they differ."""
+    mine, theirs = (
+        ", ".join(sorted(frame["adjustment"].unique().to_list())) for frame in (bars, other)
+    )
+    return "" if mine == theirs else f" (adjustment: {mine} here, {theirs} there)"

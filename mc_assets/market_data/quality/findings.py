@@ -103,4 +103,5 @@ def quality_rows(
         for item in findings
         if item.count and item.severity != "ignore"
     ]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict(QUALITY_SCHEMA))
+    nothing = pl.DataFrame(schema=dict(QUALITY_SCHEMA))
+    return pl.concat([nothing, *frames], rechunk=True)

@@ -22,6 +22,44 @@ def test_an_entry_of_several_symbols_is_several_series(tmp_path: Path) -> None:
     assert load_series(tmp_path / "series.yaml").keys == ["A@1d", "BTC/USD@1d"]
 
 
+def test_a_symbol_may_have_another_name_at_the_provider(tmp_path: Path) -> None:
+    text = GOOD.replace("symbol: X", "symbols: {SPX: ^GSPC, NDX: ^NDX}")
+    text += GOOD.removeprefix("series:\n").replace("X,", "VIX, provider_symbol: ^VIX,")
+    (tmp_path / "series.yaml").write_text(text)
+    series = load_series(tmp_path / "series.yaml").series
+    assert [(entry.key, entry.asked) for entry in series] == [
+        ("SPX@1d", "^GSPC"), ("NDX@1d", "^NDX"), ("VIX@1d", "^VIX")
+    ]  # fmt: skip
+
+
+def test_series_name_those_to_compare_with(tmp_path: Path) -> None:
+    text = GOOD.replace("symbol: X", 'symbols: [A, B], compare_with: "{symbol}.y"')
+    text += GOOD.removeprefix("series:\n").replace("symbol: X", "symbols: {A.y: A, B.y: B}")
+    (tmp_path / "series.yaml").write_text(text)
+    config = load_series(tmp_path / "series.yaml")
+    assert [entry.compared_key for entry in config.series] == ["A.y@1d", "B.y@1d", None, None]
+    assert [entry.key for entry in config.comparing_with("B.y@1d")] == ["B@1d"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("compare_with: Y", "X@1d: compare_with: found 'Y@1d', allowed Z@1d, W@1h"),
+        ("compare_with: X", "X@1d: compare_with: found 'X@1d', allowed Z@1d, W@1h"),
+        ("compare_with: W@1h", "found W@1h with timeframe 1h, exchange XNYS, allowed .* 1d"),
+        ("exchange: XLON, compare_with: Z", "found Z@1d .* exchange XNYS, allowed .* XLON"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_one_sentence(
+    tmp_path: Path, fields: str, message: str
+) -> None:
+    entry = GOOD.removeprefix("series:\n")
+    text = GOOD.replace("symbol: X", f"symbol: X, {fields}") + entry.replace("X", "Z")
+    text += entry.replace("symbol: X", "symbol: W, timeframe: 1h")
+    with pytest.raises(MarketDataError, match=message):
+        load(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

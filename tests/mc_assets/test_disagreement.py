@@ -1,0 +1,150 @@
+"""Two sources of one instrument, compared every night, through Dagster to SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SERIES = """\
+series:
+  - symbol: SPX
+    provider: csv
+    start: 2015-01-01
+    end: 2016-12-31
+    compare_with: SPX.other
+    quality: {{severities: {{provider_disagreement: {severity}}}}}
+    options: {{path: "one/{{symbol}}.csv"}}
+  - symbol: SPX.other
+    provider_symbol: SPX
+    provider: parquet
+    start: 2015-01-01
+    end: 2016-12-31
+    options: {{path: "two/{{symbol}}.parquet"}}
+"""
+CHECKS = """
+import json
+from mc_assets.instance import open_instance, using_dagster_home
+from mc_assets.project import Project
+from mc_assets.warehouse import publish_warehouse
+from dagster import AssetCheckKey, AssetKey
+project = Project.from_environment()
+publish_warehouse(project)
+key = AssetCheckKey(AssetKey("bars"), "provider_disagreement")
+with using_dagster_home(project), open_instance(project) as instance:
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
+    found = [record.event.dagster_event.event_specific_data for record in records]
+print(json.dumps([[e.passed, e.severity.value, e.description, e.blocking] for e in found]))
+"""
+
+
+class Home:
+    """A project whose two providers are local files."""
+
+    def __init__(self, root: Path, project: Path) -> None:
+        import polars as pl
+
+        self.root = root
+        sample = pl.read_csv(project / "data/sample/SP500.csv", try_parse_dates=True)
+        sample = sample.rename({name: name.lower() for name in sample.columns})
+        for folder in ("one", "two", "studies"):
+            (root / folder).mkdir()
+        self.sample = sample
+        self.write("warn")
+        sample.write_csv(root / "one/SPX.csv")
+        wrong = pl.col("date").cast(pl.String).is_in(["2015-03-10", "2016-06-24"])
+        close = pl.when(wrong).then(pl.col("close") * 1.001).otherwise("close")
+        other = sample.with_columns(close=close, high=pl.max_horizontal("high", close))
+        other.filter(pl.col("date").cast(pl.String) != "2015-07-07").write_parquet(
+            root / "two/SPX.parquet"
+        )
+
+    def write(self, severity: str) -> None:
+        (self.root / "series.yaml").write_text(SERIES.format(severity=severity))
+
+    def run(self, *arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
+        entry = code or "from mc_assets.cli import main; main()"
+        places = {"MC_DATA": "data", "MC_STUDIES": "studies", "MC_SERIES": "series.yaml"}
+        environment = {name: str(self.root / place) for name, place in places.items()}
+        return subprocess.run(
+            [sys.executable, "-c", entry, *arguments],
+            env=os.environ | environment,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def bytes_of_tables(self) -> dict[str, str]:
+        return {
+            str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for folder in ("bars", "bars_quality", "bars_quarantine", "raw_bars")
+            for path in (self.root / "data" / folder).rglob("*.parquet")
+        }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Home:
+    made = Home(tmp_path_factory.mktemp("sources"), project)
+    done = made.run("ingest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made
+
+
+def test_a_nightly_disagreement_is_a_check_and_rows_in_sql(home: Home) -> None:
+    shown = home.run(code=CHECKS)
+    newest = json.loads(shown.stdout)[0]
+    assert newest[:2] == [False, "WARN"]
+    assert newest[3] is False
+    assert "SPX@1d 2015 provider_disagreement: 2015-03-10" in newest[2]
+    assert "SPX@1d 2016 provider_disagreement: 2016-06-24" in newest[2]
+    answer = home.run(
+        "sql", "--json", "SELECT symbol, year, severity, timestamp::DATE AS day, value, message "
+        "FROM bars_quality WHERE \"check\" = 'provider_disagreement' ORDER BY timestamp",
+    )  # fmt: skip
+    rows = json.loads(answer.stdout)
+    assert [(row["symbol"], row["day"][:10]) for row in rows] == [
+        ("SPX", "2015-03-10"), ("SPX", "2015-07-07"), ("SPX", "2016-06-24")
+    ]  # fmt: skip
+    assert rows[0]["value"] == pytest.approx(0.001 / 1.001, rel=1e-6)
+    assert rows[1]["message"].endswith("SPX.other@1d has no bar")
+    assert rows[0]["message"].startswith("2015-03-10 13:30Z: found close 2044")
+
+
+def test_a_second_night_changes_no_byte(home: Home) -> None:
+    before = home.bytes_of_tables()
+    assert home.run("ingest").returncode == 0
+    assert home.bytes_of_tables() == before
+
+
+def test_the_report_compares_without_being_told(home: Home) -> None:
+    report = json.loads(home.run("quality", "SPX", "--json").stdout)[0]
+    found = {check["check"]: check["found"] for check in report["checks"]}
+    assert found["provider_disagreement"] == 3
+
+
+def test_a_disagreement_that_is_an_error_stops_what_follows(home: Home) -> None:
+    home.write("error")
+    done = home.run("ingest", "SPX@1d")
+    assert done.returncode == 2
+    assert "SPX@1d 2015 provider_disagreement: 2015-03-10" in done.stdout + done.stderr
+    home.write("warn")
+
+
+def test_sources_that_agree_again_leave_no_rows(home: Home) -> None:
+    # Only the other source is ingested: the series that names it is compared again.
+    home.sample.write_parquet(home.root / "two/SPX.parquet")
+    assert home.run("ingest", "SPX.other@1d").returncode == 0
+    newest = json.loads(home.run(code=CHECKS).stdout)[0]
+    assert newest[0] is True
+    answer = home.run(
+        "sql", "--json",
+        "SELECT count(*) AS n FROM bars_quality WHERE \"check\" = 'provider_disagreement'",
+    )  # fmt: skip
+    assert json.loads(answer.stdout) == [{"n": 0}]

@@ -84,6 +84,10 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
     if order[ORDER_STATE] == IMMEDIATE and view > s.rules[symbol, FIRST_SUB_BAR]:
         return math.nan
     buys = _buys(s, slot, bar)
+    peer_rule = s.rules[symbol, BRACKET_RULE] == BACKTESTING_PY
+    state = order[ORDER_STATE]
+    if peer_rule and (state == BORN_OF_LIMIT or (state == BORN_OF_STOP and kind == STOP)):
+        return math.nan
     if kind in (STOP, STOP_LIMIT):
         stop = order[ORDER_STOP]
         if (at < stop) if buys else (at > stop):
@@ -92,7 +96,6 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
             return at
         order[ORDER_KIND] = LIMIT
     limit = order[ORDER_LIMIT]
-    peer_rule = s.rules[symbol, BRACKET_RULE] == BACKTESTING_PY
     if peer_rule and order[ORDER_MODE] == CLOSE_LOT and _sibling_stop_touched(s, slot, bar):
         return math.nan
     return at if ((at <= limit) if buys else (at >= limit)) else math.nan

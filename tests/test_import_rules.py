@@ -14,21 +14,22 @@ import pytest
 ALLOWED = {
     "compiled": set(),
     "calendar": set(),
+    "user_code": set(),
     "bars": {"calendar"},
     "price_block": {"bars", "calendar"},
     "randomness": {"compiled"},
     "statistics": {"compiled"},
-    "sources": {"compiled", "randomness", "bars", "calendar", "price_block"},
+    "sources": {"compiled", "randomness", "bars", "calendar", "price_block", "user_code"},
     "calibration": {"compiled", "randomness", "sources", "bars", "calendar", "price_block"},
     "execution": {"compiled", "bars", "calendar"},
-    "strategies": {"compiled", "execution", "bars", "calendar"},
+    "strategies": {"compiled", "execution", "bars", "calendar", "user_code"},
     "realism": {
         *("compiled", "randomness", "sources", "calibration", "statistics"),
         *("bars", "calendar", "price_block"),
     },
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block"),
+        *("statistics", "bars", "calendar", "price_block", "user_code"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

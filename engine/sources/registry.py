@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 
 from engine.bars import Bars
 from engine.sources.source import Source
+from engine.user_code import import_user_file, user_files
 
 __all__ = ["get_source", "load_user_sources", "make_source", "register", "source_names"]
 
@@ -30,8 +28,6 @@ _BUILT_IN: dict[str, str] = {
     "schwartz_smith": "engine.sources.schwartz_smith",
 }
 _SOURCES: dict[str, type[Source]] = {}
-# Content of the user files that were imported, by module name: a file loads again if it changed.
-_LOADED: dict[str, str] = {}
 
 
 def source_names() -> tuple[str, ...]:
@@ -111,12 +107,9 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
         If the file does not exist, fails to import or defines no source.
     """
     path = Path(path)
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
-    if not path.exists():
-        raise ValueError(f"source file: found no {path}, allowed an existing .py file or folder")
     names: list[str] = []
-    for file in files:
-        module = _import_file(file)
+    for file in user_files(path):
+        module = import_user_file(file)
         names += [
             item.name
             for item in vars(module).values()
@@ -128,29 +121,3 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"{path}: found no class with a source name, allowed at least one")
     return tuple(names)
-
-
-def _import_file(file: Path) -> Any:
-    # Named by the place, so that two files of one name stay apart.
-    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
-    name = f"mc_user_{file.stem}_{key}"
-    content = hashlib.sha256(file.read_bytes()).hexdigest()
-    if _LOADED.get(name) == content:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"source file: found {file}, allowed a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except ValueError:
-        del sys.modules[name]
-        raise
-    except Exception as error:
-        del sys.modules[name]
-        raise ValueError(
-            f"{file}: found {type(error).__name__}: {error}, allowed a Python file that imports"
-        ) from error
-    _LOADED[name] = content
-    return module

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import inspect
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from engine.strategies.strategy import Strategy
+from engine.user_code import import_user_file, user_files
 
 __all__ = ["describe_strategy", "get_strategy", "load_user_strategies", "strategy_names"]
 
@@ -77,12 +75,9 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
         a built-in.
     """
     path = Path(path)
-    if not path.exists():
-        raise ValueError(f"strategy file: found no {path}, allowed an existing .py file or folder")
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
     found: dict[str, type[Strategy]] = {}
-    for file in files:
-        module = _import_file(file)
+    for file in user_files(path):
+        module = import_user_file(file)
         for item in vars(module).values():
             if not (isinstance(item, type) and issubclass(item, Strategy)):
                 continue
@@ -97,26 +92,3 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
         raise ValueError(f"{path}: found no Strategy class, allowed at least one")
     _USER.update(found)
     return tuple(found)
-
-
-def _import_file(file: Path) -> Any:
-    # Named by place and content: two files of one name stay apart, a file that did not change is
-    # not imported again, one that did is.
-    key = hashlib.sha256(str(file.resolve()).encode() + b"\0" + file.read_bytes()).hexdigest()
-    name = f"mc_user_{file.stem}_{key[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"strategy file: found {file}, allowed a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        del sys.modules[name]
-        raise ValueError(f"{file}, line {error.lineno}: {error.msg}") from error
-    except Exception as error:
-        del sys.modules[name]
-        raise ValueError(f"{file}: {type(error).__name__} on import: {error}") from error
-    return module

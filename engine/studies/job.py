@@ -8,8 +8,10 @@ same rows everywhere.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
 from engine.studies.space import ParameterSpace
+from engine.user_code import files_of, import_user_file
 
 if TYPE_CHECKING:
     from engine.execution import Execution
@@ -120,6 +123,12 @@ class Job:
     definition: dict[str, Any] = field(default_factory=dict)
     file: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the job with the places of the user's files that its classes come from."""
+        kinds = [self.strategy, *(type(source) for source in self.sources), *self.metrics.values()]
+        values = pickle.dumps({item.name: getattr(self, item.name) for item in fields(self)})
+        return _job_from, (files_of(*kinds), values)
+
     @property
     def paths(self) -> int:
         """Paths of the whole study."""
@@ -167,6 +176,12 @@ class PartSpec:
     def rows(self) -> int:
         """Simulations of the part."""
         return (self.paths[1] - self.paths[0]) * (self.sets[1] - self.sets[0])
+
+
+def _job_from(files: list[tuple[str, str]], values: bytes) -> Job:
+    for file, content in files:
+        import_user_file(Path(file), content)
+    return Job(**pickle.loads(values))
 
 
 def job_parts(job: Job, first_round: int = 0) -> list[PartSpec]:

@@ -149,13 +149,13 @@ print(sum(_step_kernel(type(source).step).stats.cache_hits.values()))
 
 
 def test_bad_user_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match="source file: found no"):
+    with pytest.raises(ValueError, match="user file: found no"):
         load_user_sources(tmp_path / "absent.py")
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(ValueError, match="found no class with a source name"):
         load_user_sources(tmp_path / "empty.py")
     (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
-    with pytest.raises(ValueError, match=r"broken\.py: found ModuleNotFoundError: No module"):
+    with pytest.raises(ValueError, match=r"broken\.py: ModuleNotFoundError on import: No module"):
         load_user_sources(tmp_path / "broken.py")
     (tmp_path / "taken.py").write_text(USER_FILE.replace("own_gbm", "gbm"))
     with pytest.raises(ValueError, match="source name: found 'gbm', allowed a name that is not"):

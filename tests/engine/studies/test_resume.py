@@ -8,6 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -21,6 +22,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import engine.studies.store as store_module
+from engine.sources import load_user_sources, make_source
+from engine.strategies import load_user_strategies
 from engine.studies import StorageError, Study, load_results
 from engine.studies.job import job_parts
 from engine.studies.pool import run_part
@@ -97,6 +100,43 @@ def test_a_part_runs_in_another_process_to_the_same_bytes(make_study: Make, tmp_
     assert {k: v for k, v in here.items() if "block=" in k} == {
         k: v for k, v in there.items() if "block=" in k
     }
+
+
+USERS_FILE = """
+from engine.sources import GBM
+from engine.strategies import Int, Strategy
+
+class Wobbly(GBM):
+    name = "wobbly"
+
+class EveryOther(Strategy):
+    name = "every_other"
+    period = Int(3, low=2, high=9)
+
+    def on_bar(self, bar, order):
+        order.target(1.0 if bar.index % self.period else 0.0)
+"""
+
+
+def test_a_part_of_a_users_own_strategy_and_source_runs_in_another_process(
+    make_study: Make, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(USERS_FILE)
+    load_user_strategies(file)
+    load_user_sources(file)
+    job = make_study(
+        source=make_source("wobbly", {"sigma": 0.3}), strategy="every_other", parameters={}
+    ).resolve()
+    part = job_parts(job)[0]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        there = pool.submit(run_part, part, str(tmp_path / "there")).result()
+        assert there == run_part(part, str(tmp_path / "here"))
+    sent = pickle.dumps(part)
+    file.write_text(USERS_FILE.replace("1.0 if", "2.0 if"))
+    with pytest.raises(ValueError, match=r"own\.py: found other code than the study was resolved"):
+        pickle.loads(sent)
 
 
 def test_what_a_killed_process_left_is_swept_away(make_study: Make, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -107,18 +108,18 @@ class CalibrationStore:
         `engine.calibration.parameter_jumps` says what is too far.
         """
         table = self.read(symbol, timeframe).filter(pl.col("status") == "ok")
+        wanted = set(dates)
         found = []
         for (model,), history in table.group_by("model", maintain_order=True):
             by_day = {
                 day: part.to_dicts()
                 for (day,), part in history.partition_by("as_of", as_dict=True).items()
             }
-            days = sorted(by_day)
-            wanted = set(dates)
-            for earlier, day in pairwise(days):
+            read = cache(lambda day, by_day=by_day: Calibration.from_rows(by_day[day]))
+            for earlier, day in pairwise(sorted(by_day)):
                 if day not in wanted:
                     continue
-                now, before = (Calibration.from_rows(by_day[d]) for d in (day, earlier))
+                now, before = read(day), read(earlier)
                 found += [
                     f"{symbol}@{timeframe} {day} {model} {jump}, since {earlier}"
                     for jump in parameter_jumps(now, before)

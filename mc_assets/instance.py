@@ -27,6 +27,8 @@ def prepare_dagster_home(project: Project) -> None:
         shutil.copyfile(project.root / "dagster.yaml", settings)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    # Events of many partitions reach `mc_assets.event_log` together.
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 
 @contextmanager

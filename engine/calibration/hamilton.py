@@ -71,10 +71,8 @@ def hamilton_score(
     # The start is the stationary law, itself a function of the chain.
     system = np.eye(states) - chain + 1.0
     by_chain += np.outer(start, _solve(system, by_start))
-    error = y - means[:, None] * length
-    scaled = error / (deviations[:, None] ** 2 * length)
-    by_mean = np.sum(share * scaled * length, axis=1)
-    by_deviation = np.sum(share * (scaled * error - 1.0), axis=1) / deviations
+    by_mean, by_deviation = np.empty(states), np.empty(states)
+    _weigh(y, length, means, deviations, share, by_mean, by_deviation)
     return value, (by_mean, by_deviation, by_chain), filtered, share.T
 
 
@@ -195,3 +193,26 @@ def _reverse(
                     total += chain[i, j] * ahead[j]
                     by_chain[i, j] += filtered[t - 1, i] * ahead[j]
                 carried[i] = total
+
+
+@kernel
+def _weigh(
+    y: Array,
+    length: Array,
+    means: Array,
+    deviations: Array,
+    share: Array,
+    by_mean: Array,
+    by_deviation: Array,
+) -> None:
+    """Differentiate the log densities by mean and deviation, weighted by `share`."""
+    for j in range(len(means)):
+        mean, precision = means[j], 1.0 / (deviations[j] * deviations[j])
+        first = 0.0
+        second = 0.0
+        for t in range(len(y)):
+            error = y[t] - mean * length[t]
+            first += share[j, t] * error
+            second += share[j, t] * (error * error * precision / length[t] - 1.0)
+        by_mean[j] = first * precision
+        by_deviation[j] = second / deviations[j]

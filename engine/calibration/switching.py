@@ -118,7 +118,7 @@ def fit_switching(
     def objective(theta: Array) -> tuple[float, Array]:
         means, deviations, chain = layout.unpack(theta)
         value, gradient, _, _ = hamilton_score(y, length, weight, means, deviations, chain)
-        return value, layout.pull(theta, *gradient)
+        return value, layout.pull(deviations, chain, *gradient)
 
     lower, upper = layout.bounds(y, spread)
     starts = layout.starts(y, length, spread)
@@ -176,8 +176,9 @@ class SwitchingLayout:
     def unpack(self, theta: Array) -> tuple[Array, Array, Array]:
         """Means, deviations and transition matrix of a vector."""
         first, second = self.mean_count, self.mean_count + self.deviation_count
-        means = np.broadcast_to(theta[:first], (self.states,)).copy()
-        deviations = np.broadcast_to(np.exp(theta[first:second]), (self.states,)).copy()
+        means, deviations = np.empty(self.states), np.empty(self.states)
+        means[:] = theta[:first]
+        deviations[:] = np.exp(theta[first:second])
         logits = np.zeros((self.states, self.states))
         logits[_off_diagonal(self.states)] = theta[second:]
         chain = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -194,9 +195,15 @@ class SwitchingLayout:
             ]
         )
 
-    def pull(self, theta: Array, by_mean: Array, by_deviation: Array, by_chain: Array) -> Array:
-        """Turn the derivative by the regimes into that by the vector."""
-        _, deviations, chain = self.unpack(theta)
+    def pull(
+        self,
+        deviations: Array,
+        chain: Array,
+        by_mean: Array,
+        by_deviation: Array,
+        by_chain: Array,
+    ) -> Array:
+        """Turn the derivative by the regimes into that by the vector, at what `unpack` gave."""
         logs = by_deviation * deviations
         centred = by_chain - np.sum(by_chain * chain, axis=1, keepdims=True)
         return np.concatenate(

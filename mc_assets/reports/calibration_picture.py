@@ -36,8 +36,22 @@ def calibration_picture(table: pl.DataFrame, title: str) -> bytes:
     good = table.filter(pl.col("status") == "ok")
     names = good.select("model", "parameter").unique(maintain_order=True).rows()
     rows = max(1, -(-len(names) // _COLUMNS))
-    figure = Figure(figsize=(2.6 * _COLUMNS, 1.7 * rows + 0.4), layout="constrained")
-    figure.suptitle(f"{title}: parameters as of each date, ± 2 standard errors", fontsize=10)
+    height = 1.7 * rows + 0.4
+    figure = Figure(figsize=(2.6 * _COLUMNS, height))
+    # Fixed margins: fitting them to the labels takes as long as drawing everything.
+    figure.subplots_adjust(
+        left=0.05,
+        right=0.99,
+        bottom=0.3 / height,
+        top=1.0 - 0.6 / height,
+        wspace=0.28,
+        hspace=0.55,
+    )
+    figure.suptitle(
+        f"{title}: parameters as of each date, ± 2 standard errors",
+        fontsize=10,
+        y=1.0 - 0.15 / height,
+    )
     panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes, (model, parameter) in zip(panels, names, strict=False):
         history = good.filter((pl.col("model") == model) & (pl.col("parameter") == parameter))

@@ -57,7 +57,8 @@ def test_the_gradient_is_that_of_differences(weighted):
         means, deviations, chain = layout.unpack(at)
         return hamilton_score(y, ones, weight, means, deviations, chain)
 
-    found = layout.pull(theta, *value(theta)[1])
+    _, deviations, chain = layout.unpack(theta)
+    found = layout.pull(deviations, chain, *value(theta)[1])
     for i, unit in enumerate(np.eye(len(theta))):
         slope = (value(theta + 1e-6 * unit)[0] - value(theta - 1e-6 * unit)[0]) / 2e-6
         assert found[i] == pytest.approx(slope, rel=1e-5, abs=1e-6)

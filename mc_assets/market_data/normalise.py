@@ -143,7 +143,8 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
     polars.DataFrame
         One row per raw row, in order: ``row`` (position), ``instant`` (Int64, microseconds
         since 1970-01-01 UTC or null), the numbers (Float64 or null), ``text_in`` (name of the
-        first column that holds text where a number belongs) and ``surplus`` (too many cells).
+        first column that holds text where a number belongs), ``surplus`` (too many cells) and
+        ``refused`` (the reason, where the provider found that the row is no bar).
     """
     layout = raw.layout
     mapped = _mapped(raw)
@@ -170,8 +171,11 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
         if "_surplus" in raw.frame.columns
         else pl.repeat(value=False, n=len(instants), dtype=pl.Boolean, eager=True)
     )
+    refused = pl.repeat(None, n=len(instants), dtype=pl.String, eager=True)
+    if "_reason" in raw.frame.columns:
+        refused = raw.frame["_reason"]
     return pl.DataFrame(parsed).with_columns(
-        pl.int_range(pl.len()).alias("row"), text_in=text_in, surplus=surplus
+        pl.int_range(pl.len()).alias("row"), text_in=text_in, surplus=surplus, refused=refused
     )
 
 
@@ -264,7 +268,8 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
         | (pl.col("low") > pl.col("high") + slack)
     )
     reason = (
-        pl.when("surplus").then(pl.lit("bad_row"))
+        pl.when(pl.col("refused").is_not_null()).then("refused")
+        .when("surplus").then(pl.lit("bad_row"))
         .when(pl.col("instant").is_null()).then(pl.lit("bad_timestamp"))
         .when(pl.col("text_in").is_not_null()).then(pl.lit("text_cell"))
         .when(missing).then(pl.lit("missing_price"))
@@ -287,7 +292,9 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
 def _faultless(rows: pl.DataFrame, latest: int) -> bool:
     """Whether every row is a bar; the common case, and much cheaper than to say why not."""
     instants = rows["instant"]
-    if instants.has_nulls() or rows["text_in"].null_count() != rows.height:
+    if instants.has_nulls():
+        return False
+    if any(rows[name].null_count() != rows.height for name in ("text_in", "refused")):
         return False
     ordered = rows.select((pl.col("instant").diff().drop_nulls() > 0).all()).item()
     if not ordered or rows.height == 0 or instants[-1] > latest:

@@ -37,7 +37,9 @@ def quarantine_rows(raw: RawTable, bad: pl.DataFrame, quality: QualityConfig) ->
         source = raw.frame.row(row["row"], named=True)
         reason = row["reason"]
         line = source.get("_line")
-        place = _place(raw, source)
+        message = source.get("_message")
+        if message is None:
+            message = _place(raw, source) + _sentence(reason, row, source, raw)
         records.append(
             {
                 "symbol": raw.symbol,
@@ -45,7 +47,7 @@ def quarantine_rows(raw: RawTable, bad: pl.DataFrame, quality: QualityConfig) ->
                 "timestamp": row["instant"],
                 "reason": reason,
                 "severity": quality.severity(reason),
-                "message": f"{place}{_sentence(reason, row, source, raw)}",
+                "message": message,
                 "source": raw.provider,
                 "file": source.get("_file"),
                 "line": None if line is None else int(line),

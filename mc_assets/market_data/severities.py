@@ -25,6 +25,7 @@ DEFAULT_SEVERITIES: Final[MappingProxyType[str, Severity]] = MappingProxyType(
         "negative_volume": "warn",
         "repeated_timestamp": "warn",
         "future": "error",
+        "bad_contract": "warn",
         # Bars that are kept and reported.
         "no_bars": "warn",
         "non_positive_price": "warn",

@@ -58,7 +58,8 @@ class RawTable:
         The series.
     frame : polars.DataFrame
         Rows as they came. Columns that start with an underscore are the project's own:
-        ``_file`` and ``_line`` say where a row stands.
+        ``_file`` and ``_line`` say where a row stands; ``_reason`` (a row check) and
+        ``_message`` that the provider itself found that it is no bar.
     provider : str
         Name of the provider.
     adjustment : str

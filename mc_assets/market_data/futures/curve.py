@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from mc_assets.market_data.futures.expiry import parse_contract
+from mc_assets.market_data.futures.expiry import MONTH_LETTERS, parse_contract
 from mc_assets.market_data.numbers import decimal_mark, parse_numbers
 from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
@@ -27,6 +27,8 @@ CURVE_SCHEMA: Final = {
     "volume": pl.Float64,
 }
 _PRICE: Final = ("settle", "settlement", "price", "close", "settlementprice", "last", "value")
+_DATE: Final = ("date", "day", "timestamp", "tradedate", "tradingday", "asof", "settlementdate",
+                "observationdate", "time", "datetime")  # fmt: skip
 _CONTRACT: Final = ("contract", "symbol", "ticker", "contractcode", "instrument", "maturity",
                     "contractmonth", "expirymonth")  # fmt: skip
 
@@ -41,7 +43,8 @@ class Curve(NamedTuple):
         ``days`` to the last trade date (calendar days), ``rank`` (1 = nearest contract that
         still trades), settlement ``price`` and ``volume`` (null where none is published).
     quarantine : polars.DataFrame
-        ``file``, ``line``, ``reason`` and ``message``.
+        ``file``, ``line``, ``date`` (null where the row has none), ``column``, ``cell`` (as it
+        stands), ``reason`` (a row check of `severities.DEFAULT_SEVERITIES`) and ``message``.
     """
 
     rows: pl.DataFrame
@@ -74,39 +77,53 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
     path = Path(path)
     table, delimiter = read_text_table(path)
     data = [name for name in table.columns if name[0] != "_"]
-    date_column = data[0]
+    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in reversed(data)}
+    date_column = next((plain[name] for name in _DATE if name in plain), data[0])
     walls = parse_stamps(table[date_column], detect_format(table[date_column]))["wall"]
     dates = walls.cast(pl.Datetime("us")).dt.date()
-    cells = _long(table, data[1:], root) or _wide(table, data[1:], root)
+    rest = [name for name in data if name != date_column]
+    cells = _long(table, rest, root, expiries) or _wide(table, rest, root, path.name)
     if cells is None:
         raise MarketDataError(
             f"{path.name}: found columns {', '.join(data[:6])}, allowed nearby contracts "
             f"({root}01), contracts ({root}G07), or date, contract and settlement"
         )
-    base = pl.DataFrame({"date": dates, "line": table["_line"], "stamp": table[date_column]})
+    base = pl.DataFrame(
+        {
+            "date": dates,
+            "line": table["_line"],
+            "stamp": table[date_column],
+            "surplus": table["_surplus"] if "_surplus" in table.columns else [""] * table.height,
+        },
+        schema_overrides={"surplus": pl.String},
+    ).with_columns(stamp_column=pl.lit(date_column))
     decimal = decimal_mark([column for _, column, _ in cells], delimiter)
     parts = []
     for contract, column, volume in cells:
         price, text = parse_numbers(column, decimal)
-        traded = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(column))
-        if volume is not None:
-            traded, _ = parse_numbers(volume, decimal)
-        parts.append(
-            base.with_columns(
-                contract=contract,
-                cell=column,
-                price=price,
-                text=text,
-                volume=traded,
-                column=pl.lit(column.name),
-            )
+        part = base.with_columns(
+            contract=contract, cell=column, price=price, text=text, column=pl.lit(column.name)
         )
+        if volume is None:
+            part = part.with_columns(
+                volume=pl.lit(None, dtype=pl.Float64),
+                volume_cell=pl.lit(None, dtype=pl.String),
+                volume_column=pl.lit(None, dtype=pl.String),
+                volume_text=pl.lit(value=False),
+            )
+        else:
+            traded, is_text = parse_numbers(volume, decimal)
+            part = part.with_columns(
+                volume=traded, volume_cell=volume, volume_text=is_text,
+                volume_column=pl.lit(volume.name),
+            )  # fmt: skip
+        parts.append(part)
     long = _with_expiry(pl.concat(parts), expiries)
     return _split(long, path.name)
 
 
 def _long(
-    table: pl.DataFrame, names: list[str], root: str
+    table: pl.DataFrame, names: list[str], root: str, expiries: pl.DataFrame
 ) -> list[tuple[pl.Series, pl.Series, pl.Series | None]] | None:
     plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in names}
     contract = next((plain[name] for name in _CONTRACT if name in plain), None)
@@ -115,18 +132,30 @@ def _long(
         return None
     codes = table[contract].unique().drop_nulls().to_list()
     named = {code: parse_contract(code, root) or code for code in codes}
+    # A maturity may be written as the last trade date itself.
+    days = pl.Series(codes, dtype=pl.String)
+    walls = parse_stamps(days, detect_format(days))["wall"].cast(pl.Datetime("us")).dt.date()
+    ends = dict(zip(expiries["expiry"], expiries["contract"], strict=True))
+    for code, day in zip(codes, walls, strict=True):
+        if named[code] == code and day in ends:
+            named[code] = ends[day]
     volume = next((plain[name] for name in ("volume", "vol") if name in plain), None)
     column = table[contract].replace_strict(named, default=None, return_dtype=pl.String)
     return [(column.alias("contract"), table[price], table[volume] if volume else None)]
 
 
 def _wide(
-    table: pl.DataFrame, names: list[str], root: str
+    table: pl.DataFrame, names: list[str], root: str, file: str
 ) -> list[tuple[pl.Series, pl.Series, pl.Series | None]] | None:
     cells: list[tuple[pl.Series, pl.Series, pl.Series | None]] = []
     own = re.escape(root)
     for name in names:
         text = name.strip()
+        if re.fullmatch(rf"{own}[_ ]?[{MONTH_LETTERS}]\d", text):
+            raise MarketDataError(
+                f"{file}: found the column {text}, a year of one digit, allowed two or four such "
+                f"as {root}G07"
+            )
         # CL01 is the first nearby contract, CLG07 names one.
         nearby = re.fullmatch(rf"{own}[_ ]?(\d{{1,2}})", text)
         contract = parse_contract(text, root) if re.match(own, text) else None
@@ -168,40 +197,88 @@ def _with_expiry(long: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
 
 def _split(long: pl.DataFrame, file: str) -> Curve:
     """Tell rows of the curve from cells that are none; empty cells are simply no row."""
-    where = pl.format("{} line {}, column {}: found ", pl.lit(file), "line", "column")
     reason = (
-        pl.when(pl.col("date").is_null()).then(pl.lit("bad_timestamp"))
+        pl.when(pl.col("surplus").fill_null("") != "").then(pl.lit("bad_row"))
+        .when(pl.col("date").is_null()).then(pl.lit("bad_timestamp"))
         .when("text").then(pl.lit("text_cell"))
-        .when(pl.col("price").is_null()).then(None)
-        .when(pl.col("expiry").is_null()).then(pl.lit("no_expiry"))
-        .when(pl.col("days") < 0).then(pl.lit("after_expiry"))
-        .when(pl.struct("date", "contract").is_duplicated()
-              & (pl.int_range(pl.len()).over("date", "contract") > 0))
-        .then(pl.lit("repeated"))
+        .when(pl.col("price").is_null()).then(pl.lit("missing"))
+        .when(~pl.col("price").is_finite()).then(pl.lit("non_finite"))
+        .when(pl.col("expiry").is_null() | (pl.col("days") < 0)).then(pl.lit("bad_contract"))
     )  # fmt: skip
-    cell = pl.col("cell").fill_null("")
-    message = (
-        pl.when(pl.col("reason") == "bad_timestamp")
-        .then(pl.format("{}'{}', allowed a date", where, pl.col("stamp").fill_null("")))
-        .when(pl.col("reason") == "text_cell")
-        .then(pl.format("{}'{}', allowed a number", where, cell))
-        .when(pl.col("reason") == "no_expiry")
-        .then(pl.format("{}{}, allowed a contract of the expiry table", where, "contract"))
-        .when(pl.col("reason") == "after_expiry")
-        .then(pl.format("{}a price after the expiry of {}", where, "contract"))
-        .otherwise(pl.format("{}{} again, allowed once a day", where, "contract"))
+    judged = long.with_columns(reason=reason).with_row_index("number")
+    # Of prices that could stand in the curve, one per day and contract: the first.
+    rank = pl.when(pl.col("reason").is_null()).then("number")
+    later = rank > rank.min().over("date", "contract")
+    judged = judged.with_columns(
+        reason=pl.when(later.fill_null(value=False))
+        .then(pl.lit("repeated_timestamp"))
+        .otherwise("reason")
     )
-    judged = long.with_columns(reason=reason)
+    good = pl.col("reason").is_null()
+    no_volume = pl.col("volume_text") | ~(pl.col("volume") >= 0)
     rows = (
-        judged.filter(pl.col("reason").is_null() & pl.col("price").is_not_null())
+        judged.filter(good)
+        .with_columns(volume=pl.when(~no_volume).then("volume"))
         .select(pl.col(name).cast(dtype) for name, dtype in CURVE_SCHEMA.items())
         .sort("date", "expiry")
     )
-    bad = judged.filter(pl.col("reason").is_not_null())
-    quarantine = bad.with_columns(message=message, file=pl.lit(file)).select(
-        "file", "line", "reason", "message"
+    bad = judged.filter(~good & (pl.col("reason") != "missing"))
+    # The price of a row stands though its volume is none.
+    unsized = judged.filter(good & no_volume).with_columns(
+        reason=pl.when("volume_text").then(pl.lit("text_cell")).otherwise(pl.lit("negative_volume")),
+        column="volume_column",
+        cell="volume_cell",
+    )  # fmt: skip
+    faults = pl.concat([bad, unsized]).sort("line", maintain_order=True)
+    quarantine = faults.select(
+        file=pl.lit(file),
+        line="line",
+        date="date",
+        column=pl.when(pl.col("reason") == "bad_timestamp")
+        .then("stamp_column")
+        .otherwise("column"),
+        cell=pl.when(pl.col("reason") == "bad_timestamp").then("stamp").otherwise("cell"),
+        reason="reason",
+        message=_message(file),
     )
-    if "bad_timestamp" in quarantine["reason"].to_list():
-        # A row without a date is one fault, not one per column.
-        quarantine = quarantine.unique(["line", "reason"], keep="first", maintain_order=True)
-    return Curve(rows, quarantine)
+    # A row without a date, or with too many cells, is one fault, not one per column.
+    whole = pl.col("reason").is_in(["bad_timestamp", "bad_row"])
+    first = pl.int_range(pl.len()).over("line", "reason") == 0
+    return Curve(rows, quarantine.filter(~whole | first))
+
+
+def _message(file: str) -> pl.Expr:
+    """Say where a fault is, what was found, and what is allowed."""
+    reason, contract = pl.col("reason"), pl.col("contract").fill_null("")
+    cell, stamp = pl.col("cell").fill_null(""), pl.col("stamp").fill_null("")
+    line = pl.format("{} line {}, ", pl.lit(file), "line")
+    where = pl.format("{}column {}: found ", line, "column")
+    day = pl.col("date").cast(pl.String)
+    return (
+        pl.when(reason == "bad_row")
+        .then(pl.format("{}found surplus cells '{}', allowed one per column", line, "surplus"))
+        .when(reason == "bad_timestamp")
+        .then(pl.format("{}column {}: found '{}', allowed a date", line, "stamp_column", stamp))
+        .when(reason == "text_cell")
+        .then(pl.format("{}'{}', allowed a number", where, cell))
+        .when(reason == "non_finite")
+        .then(pl.format("{}'{}', allowed a finite number", where, cell))
+        .when(reason == "negative_volume")
+        .then(pl.format("{}'{}', allowed >= 0", where, cell))
+        .when((reason == "bad_contract") & pl.col("expiry").is_null())
+        .then(
+            pl.format(
+                "{}a price of the contract '{}', allowed one of the expiry table", where, contract
+            )
+        )
+        .when(reason == "bad_contract")
+        .then(
+            pl.format(
+                "{}a price of {} on {}, after its last trade date {}",
+                where, contract, day, pl.col("expiry").cast(pl.String),
+            )
+        )
+        .otherwise(
+            pl.format("{}{} again on {}, allowed once a day", where, contract, day)
+        )
+    )  # fmt: skip

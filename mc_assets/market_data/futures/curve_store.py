@@ -16,7 +16,6 @@ from mc_assets.providers import MarketDataError, make_provider
 __all__ = ["load_curve", "store_curve"]
 
 _TABLE: Final = "futures_curves"
-_QUARANTINE: Final = "futures_quarantine"
 
 
 def store_curve(config: MarketDataConfig, key: str, root: Path) -> Curve:
@@ -41,9 +40,8 @@ def store_curve(config: MarketDataConfig, key: str, root: Path) -> Curve:
     if not isinstance(provider, FuturesProvider):
         raise MarketDataError(f"{key}: provider: found {series.provider!r}, allowed futures")
     curve = provider.curve(series.asked)
-    for table, frame in ((_QUARANTINE, curve.quarantine), (_TABLE, curve.rows)):
-        folder = symbol_folder(root, table, series.symbol, series.timeframe)
-        write_parquet(frame, folder / "curve.parquet")
+    folder = symbol_folder(root, _TABLE, series.symbol, series.timeframe)
+    write_parquet(curve.rows, folder / "curve.parquet")
     return curve
 
 

@@ -22,7 +22,23 @@ _LAST_TRADE: Final = (
 )  # fmt: skip
 _ROOT: Final = ("tickprefix", "root", "prefix", "product", "productcode", "rootsymbol")
 _CONTRACT: Final = ("contract", "symbol", "ticker", "contractcode", "instrument")
-_CODE: Final = re.compile(rf"^([A-Z0-9]*?)[_ ]?([{MONTH_LETTERS}])(\d{{4}}|\d{{2}})$")
+_CODE: Final = re.compile(
+    rf"^([A-Z0-9]*?)[_ ]?([{MONTH_LETTERS}])(\d{{4}}|\d{{2}})(?:[. ][A-Z]+)?$"
+)
+_MONTHS: Final = (
+    "JAN",
+    "FEB",
+    "MAR",
+    "APR",
+    "MAY",
+    "JUN",
+    "JUL",
+    "AUG",
+    "SEP",
+    "OCT",
+    "NOV",
+    "DEC",
+)
 
 
 def contract_name(root: str, year: int, month: int) -> str:
@@ -31,20 +47,21 @@ def contract_name(root: str, year: int, month: int) -> str:
 
 
 def parse_contract(code: str, root: str) -> str | None:
-    """Canonical name of a contract code such as ``CLG07``, ``CLG2007`` or ``200702``.
+    """Canonical name of a contract code: ``CLG07``, ``CLG2007.NYM``, ``200702`` or ``Feb-07``.
 
     Two-digit years from 70 on are of the last century. None for anything else.
     """
     text = code.strip().upper()
-    if re.fullmatch(r"\d{6}", text) and 1 <= int(text[4:]) <= 12:
-        return contract_name(root, int(text[:4]), int(text[4:]))
+    month = re.fullmatch(r"(\d{4})[-/ ]?(\d{2})", text)
+    if month and 1 <= int(month[2]) <= 12:
+        return contract_name(root, int(month[1]), int(month[2]))
+    named = re.fullmatch(rf"({'|'.join(_MONTHS)})[A-Z]*[-/ ]?(\d{{4}}|\d{{2}})", text)
+    if named:
+        return contract_name(root, _year(named[2]), _MONTHS.index(named[1]) + 1)
     match = _CODE.match(text)
     if match is None or match[1] not in ("", root.upper()):
         return None
-    year = int(match[3])
-    if len(match[3]) == 2:
-        year += 1900 if year >= 70 else 2000
-    return contract_name(root, year, MONTH_LETTERS.index(match[2]) + 1)
+    return contract_name(root, _year(match[3]), MONTH_LETTERS.index(match[2]) + 1)
 
 
 def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
@@ -128,6 +145,11 @@ def _contracts(table: pl.DataFrame, plain: dict[str, str], root: str, file: str)
             )
         names.append(name)
     return names
+
+
+def _year(digits: str) -> int:
+    year = int(digits)
+    return year if len(digits) == 4 else year + (1900 if year >= 70 else 2000)
 
 
 def _find(plain: dict[str, str], spellings: Sequence[str]) -> str | None:

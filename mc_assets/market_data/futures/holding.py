@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from mc_assets.market_data.futures.roll import RollRule, held_contracts
@@ -70,9 +72,21 @@ def night_by_night(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:
     Raises
     ------
     MarketDataError
-        If one of these prices is not in the curve.
+        If the rule holds a contract that has no day in common with the one before it.
+
+    Notes
+    -----
+    A day on which the held contract has no price is left out: what it earned is in the next
+    day's change. A roll needs both prices of its day; where one is missing it moves to the
+    nearest day before that has both, or else after.
     """
     held = held_contracts(curve, roll)
+    priced = set(curve.select("date", "contract").iter_rows())
+    days, contracts = held["date"].to_list(), held["contract"].to_list()
+    _move_rolls(days, contracts, priced)
+    held = pl.DataFrame({"date": days, "contract": contracts}, schema=held.schema)
+    held = held.join(curve.select("date", "contract"), on=["date", "contract"], how="semi")
+    held = held.sort("date")
     before = held["contract"].shift(1).fill_null(held["contract"].first())
     nights = held.with_columns(before=before).with_columns(
         rolled=pl.col("before") != pl.col("contract")
@@ -85,12 +99,26 @@ def night_by_night(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:
         on=["date", "before"],
         how="left",
     )
-    for column, contract in (("settle", "contract"), ("settle_before", "before")):
-        missing = nights.filter(pl.col(column).is_null())
-        if not missing.is_empty():
-            row = missing.row(0, named=True)
-            raise MarketDataError(
-                f"{row[contract]}: found no price on {row['date']}, allowed one on every day it "
-                "is held"
-            )
     return nights.sort("date").select("date", "contract", "settle", "settle_before", "rolled")
+
+
+def _move_rolls(days: list[date], contracts: list[str], priced: set[tuple[date, str]]) -> None:
+    """Move each roll, in place, to a day on which both of its contracts have a price."""
+    started = 0
+    place = 1
+    while place < len(days):
+        old, new = contracts[place - 1], contracts[place]
+        if old != new:
+            end = next((at for at in range(place, len(days)) if contracts[at] != new), len(days))
+            candidates = [*range(place, started - 1, -1), *range(place + 1, end)]
+            both = [at for at in candidates if {(days[at], old), (days[at], new)} <= priced]
+            if not both:
+                raise MarketDataError(
+                    f"{new}: found no day with a price of it and of {old} from {days[started]} to "
+                    f"{days[end - 1]}, allowed one to roll on"
+                )
+            roll_day = both[0]
+            contracts[started:roll_day] = [old] * (roll_day - started)
+            contracts[roll_day:end] = [new] * (end - roll_day)
+            started = place = roll_day
+        place += 1

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from mc_assets.market_data.futures.continuous import BackAdjustment, continuous
@@ -75,13 +76,14 @@ class FuturesProvider(Provider):
         for symbol in symbols:
             try:
                 curve = self.curve(symbol)
-                if not curve.quarantine.is_empty():
-                    raise MarketDataError(str(curve.quarantine["message"][0]))
                 series = continuous(curve.rows, self.options.roll, self.options.adjust)
             except MarketDataError as error:
                 result.failures[symbol] = FetchError(f"futures {symbol}: {error}")
                 continue
             frame = series.select("date", "price", "settle", held="contract")
+            if not curve.quarantine.is_empty():
+                frame = pl.concat([frame, _faults(curve.quarantine)], how="diagonal")
+                frame = frame.sort("date", nulls_last=True, maintain_order=True)
             layout = Layout(columns={"timestamp": "date", "price": "price"})
             result.tables[symbol] = RawTable(
                 symbol, timeframe, frame, self.name, adjustment, layout
@@ -96,4 +98,24 @@ class FuturesProvider(Provider):
             return (self.folder / Path(path.replace("{symbol}", symbol)).expanduser()).resolve()
 
         expiries = read_expiries(located(self.options.expiries), root)
-        return read_curve(located(self.options.path), expiries, root)
+        curve = read_curve(located(self.options.path), expiries, root)
+        if curve.rows.is_empty():
+            more = f" (and {curve.quarantine.height - 1} more)" if len(curve.quarantine) > 1 else ""
+            reason = [f"{message}{more}" for message in curve.quarantine["message"].head(1)]
+            raise MarketDataError(
+                reason[0] if reason else f"{located(self.options.path).name}: found no price"
+            )
+        return curve
+
+
+def _faults(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Rows for the cells of the curve that could not be used, each refused with its reason."""
+    return quarantine.select(
+        "date",
+        "column",
+        "cell",
+        _file="file",
+        _line=pl.col("line").cast(pl.Int32),
+        _reason="reason",
+        _message="message",
+    )

@@ -52,6 +52,8 @@ def held_contracts(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:
     MarketDataError
         If the volume rule has no volumes, or a day has no contract left to hold.
     """
+    if curve.is_empty():
+        raise MarketDataError("curve: found no prices, allowed at least one day of them")
     if roll.rule == "volume" and curve["volume"].null_count() == curve.height:
         raise MarketDataError("roll: found no volumes in the curve, allowed rule: days")
     days = curve["date"].unique().sort()

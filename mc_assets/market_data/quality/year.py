@@ -27,6 +27,7 @@ ROW_CHECKS: Final = (
     "negative_volume",
     "future",
     "repeated_timestamp",
+    "bad_contract",
 )
 HISTORY_CHECKS: Final = ("restated", "withdrawn", "repaired")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from mc_assets.market_data.futures import (
     read_expiries,
 )
 from mc_assets.market_data.futures.curve_store import load_curve, store_curve
+from mc_assets.market_data.futures.expiry import parse_contract
 
 EXPIRIES = """contract,last_trade_date
 XF20,2020-01-03
@@ -183,7 +185,7 @@ def test_a_contract_without_expiry_is_quarantined(tmp_path: Path, expiries: pl.D
     (tmp_path / "curve.csv").write_text("date,XF20,XZ20\n2020-01-02,100,130\n")
     found = read_curve(tmp_path / "curve.csv", expiries, "X")
     assert found.rows["contract"].to_list() == ["XF2020"]
-    assert found.quarantine["reason"].to_list() == ["no_expiry"]
+    assert found.quarantine["reason"].to_list() == ["bad_contract"]
 
 
 @pytest.mark.parametrize(
@@ -224,3 +226,94 @@ def test_a_futures_series_is_ingested_like_any_other(tmp_path: Path) -> None:
     assert BarStore(root).read("X", "1d")["close"][0] == 120.0
     store_curve(config, "X@1d", root)
     assert load_curve(root, "X").height == 11
+
+
+@pytest.mark.parametrize(
+    ("change", "bars", "reason", "message"),
+    [
+        (("XG20,115,50", "XG20,#REF!,50"), 5, "text_cell", "line 8, column settle: found '#REF!'"),
+        (("XG20,115,50", "XG20,inf,50"), 5, "non_finite", "line 8, column settle: found 'inf'"),
+        (("XG20,115,50", "XG20,115,much"), 6, "text_cell", "line 8, column volume: found 'much'"),
+        (("XG20,115,50", "XG20,115,-5"), 6, "negative_volume", "column volume: found '-5'"),
+        (("XG20,115,50", "XG20,115,50,7"), 5, "bad_row", "line 8, found surplus cells '7'"),
+        (("2020-01-07,XG20", "soon,XG20"), 5, "bad_timestamp", "column date: found 'soon'"),
+        (("XH20,121", "XZ20,121"), 6, "bad_contract", "of the contract 'XZ2020', allowed one of"),
+        (("XH20,121", "XF20,121"), 6, "bad_contract", "XF2020 on 2020-01-07, after its last trad"),
+        (("XH20,121", "XG20,121"), 6, "repeated_timestamp", "line 9, .* XG2020 again on 2020-01"),
+        (("XG20,115,50", "XG20,n/a,50"), 5, None, None),
+        (("XG20,115,50", 'XG20,"1,115.0",50'), 6, None, None),
+        (("XG20,115,50", "XG20,-37.63,50"), 6, None, None),
+    ],
+)
+def test_a_bad_cell_of_a_curve_is_quarantined_and_the_rest_lands(
+    tmp_path: Path, change: tuple[str, str], bars: int, reason: str | None, message: str | None
+) -> None:
+    (tmp_path / "expiries.csv").write_text(EXPIRIES)
+    assert LONG.count(change[0]) == 1
+    (tmp_path / "curve.csv").write_text(LONG.replace(*change))
+    (tmp_path / "series.yaml").write_text(
+        "series:\n  - {symbol: X, provider: futures, exchange: CMES, start: 2020-01-02,\n"
+        "     end: 2020-01-09, options: {path: curve.csv, expiries: expiries.csv}}\n"
+    )
+    config, root = load_series(tmp_path / "series.yaml"), tmp_path / "data"
+    ingest_raw(config, "X@1d", 2020, root)
+    result = normalise_year(config, "X@1d", 2020, root)
+    quarantine = BarStore(root).quarantine("X", "1d")
+    assert result.rows == bars
+    assert quarantine["reason"].to_list() == ([reason] if reason else [])
+    assert not ingest_raw(config, "X@1d", 2020, root).changed
+    if message:
+        assert quarantine["file"].to_list() == ["curve.csv"]
+        assert re.search(message, quarantine["message"][0]), quarantine["message"][0]
+    else:
+        gap = next(check for check in result.checks if check.check == "gap")
+        assert gap.count == 6 - bars
+
+
+def test_a_roll_without_a_price_moves_to_a_day_that_has_both(
+    tmp_path: Path, expiries: pl.DataFrame
+) -> None:
+    def held(text: str) -> list[str]:
+        (tmp_path / "curve.csv").write_text(text)
+        series = continuous(read_curve(tmp_path / "curve.csv", expiries, "X").rows)
+        assert series["settle"].null_count() == 0
+        return [name[1] for name in series["contract"]]
+
+    assert held(LONG) == ["F", "G", "G", "G", "H", "H"]
+    # Rolled a day before: the next contract has no price on the last trade date.
+    assert held(LONG.replace("2020-01-03,XG20,112,99\n", "")) == ["G", "G", "G", "H", "H"]
+    assert held(LONG.replace("08,XG20,114", "08,XG20,-")) == ["F", "G", "G", "H", "H", "H"]
+    curve = read_curve(tmp_path / "curve.csv", expiries, "X").rows
+    # F 100 to 101; G 112 to 113, 115; H 121 to 123, 125.
+    assert holding_pnl(curve)["pnl"].to_list() == [0.0, 1.0, 1.0, 2.0, 2.0, 2.0]
+
+
+def test_contracts_that_never_trade_together_cannot_be_joined(
+    tmp_path: Path, expiries: pl.DataFrame
+) -> None:
+    text = "date,XF20,XG20\n2020-01-02,100,\n2020-01-03,101,\n2020-01-06,,113\n"
+    (tmp_path / "curve.csv").write_text(text)
+    curve = read_curve(tmp_path / "curve.csv", expiries, "X").rows
+    with pytest.raises(MarketDataError, match="XG2020: found no day with a price of it and of XF2"):
+        continuous(curve)
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("CLG07", "CLG2007"), ("G2007", "CLG2007"), ("200702", "CLG2007"), ("2007-02", "CLG2007"),
+     ("Feb-07", "CLG2007"), ("FEB 2007", "CLG2007"), ("CLG07.NYM", "CLG2007"), ("CLZ99", "CLZ1999"),
+     ("NGG07", None), ("2007-13", None), ("soon", None)],
+)  # fmt: skip
+def test_a_contract_is_known_by_every_common_code(code: str, name: str | None) -> None:
+    assert parse_contract(code, "CL") == name
+
+
+def test_a_maturity_may_be_the_last_trade_date_and_stand_before_the_date(
+    tmp_path: Path, expiries: pl.DataFrame, curve: pl.DataFrame
+) -> None:
+    text = LONG.replace("contract", "maturity").replace("XF20", "2020-01-03")
+    text = text.replace("XG20", "2020-01-08").replace("XH20", "2020-02-10")
+    turned = [",".join([row.split(",")[1], row.split(",")[0], *row.split(",")[2:]])
+              for row in text.splitlines()]  # fmt: skip
+    (tmp_path / "curve.csv").write_text("\n".join(turned))
+    assert read_curve(tmp_path / "curve.csv", expiries, "X").rows.equals(curve)

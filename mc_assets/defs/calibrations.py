@@ -2,12 +2,14 @@
 
 import datetime
 from itertools import product
+from typing import Any
 
 import dagster as dg
 
 from mc_assets.calibration_store import CALIBRATION_SCHEMA
 from mc_assets.defs.bars import bars
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
 
@@ -82,6 +84,7 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
     store = CalibrationStore(project.data)
     failures: list[str] = []
     jumps: list[str] = []
+    metadata: dict[str, dict[str, Any]] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
         dates = [datetime.date.fromisoformat(key.keys_by_dimension["as_of"]) for key in keys]
@@ -105,23 +108,19 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
         for key, day in zip(keys, dates, strict=True):
             failed = [estimate for estimate in made[day] if not estimate.ok]
             failures += [f"{series} {day} {c.model}: {c.reason}" for c in failed]
-            context.add_asset_metadata(
-                {
-                    "dagster/partition_row_count": sum(len(c.to_rows()) for c in made[day]),
-                    "failed": len(failed),
-                },
-                asset_key="calibrations",
-                partition_key=key,
-            )
+            metadata[key] = {
+                "dagster/partition_row_count": sum(max(len(c.parameters), 1) for c in made[day]),
+                "failed": len(failed),
+            }
         # On the newest date alone: metadata of the result would be written to every partition.
         picture = calibration_picture(store.read(symbol, timeframe), series)
-        context.add_asset_metadata(
-            {"parameters_through_time": dg.MetadataValue.md(as_markdown([(series, picture)]))},
-            asset_key="calibrations",
-            partition_key=keys[dates.index(max(dates))],
+        metadata[keys[dates.index(max(dates))]]["parameters_through_time"] = dg.MetadataValue.md(
+            as_markdown([(series, picture)])
         )
-    for line in [*failures, *jumps]:
-        context.log.warning(line)
+    add_partition_metadata(context, "calibrations", metadata)
+    if failures or jumps:
+        # One message: every message is a transaction of Dagster's log.
+        context.log.warning("\n".join([*failures, *jumps]))
     return dg.MaterializeResult(
         check_results=[_warning(_ANSWERED, failures), _warning(_STEADY, jumps)]
     )

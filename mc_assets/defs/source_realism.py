@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -9,6 +10,7 @@ import polars as pl
 from engine.calibration import SPOT_MODELS
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
 
@@ -83,6 +85,7 @@ def source_realism(
     store = CalibrationStore(project.data)
     table = AsOfTable(project.data, "source_realism", REALISM_SCHEMA)
     reports: list[RealismReport] = []
+    metadata: dict[str, dict[str, Any]] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
         bars = market_data.bars(symbol, timeframe)
@@ -90,13 +93,11 @@ def source_realism(
             day = datetime.date.fromisoformat(key.keys_by_dimension["as_of"])
             made = [compare_with_history(c, bars) for c in store.on(symbol, timeframe, day) if c.ok]
             table.write([row for report in made for row in report.to_rows()])
-            context.add_asset_metadata(
-                {f"score/{report.model}": report.score for report in made}
-                | {"dagster/partition_row_count": sum(len(r.rows) for r in made)},
-                asset_key="source_realism",
-                partition_key=key,
-            )
+            metadata[key] = {f"score/{report.model}": report.score for report in made} | {
+                "dagster/partition_row_count": sum(len(r.rows) for r in made)
+            }
             reports += made
+    add_partition_metadata(context, "source_realism", metadata)
     return dg.MaterializeResult(check_results=list(_checks(reports)))
 
 

@@ -13,6 +13,7 @@ from engine.studies import Results, load_results, study_statistics
 __all__ = [
     "read_statistics",
     "statistics_table",
+    "statistics_written",
     "write_nightly_statistics",
     "write_statistics",
 ]
@@ -26,7 +27,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 
     Raises
     ------
-    ValueError
+    ConfigurationError
         If the study has no results.
     StudyFailed
         If more of its simulations failed than it allows.
@@ -68,6 +69,12 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     if not path.exists():
         raise ValueError(f"statistics of {study}: found no {path}, allowed after `mc run {study}`")
     return pl.read_parquet(path)
+
+
+def statistics_written(data: Path, study: str) -> int:
+    """Return when a study's statistics were written, in nanoseconds since 1970; 0 if never."""
+    path = _path(data, study)
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _write(table: pl.DataFrame, path: Path) -> pl.DataFrame:

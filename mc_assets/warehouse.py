@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from engine.studies import load_results
+from engine.studies.errors import ConfigurationError, StudyFailed
 from mc_assets.project import Project
+from mc_assets.study_tables import statistics_written, write_statistics
 
-__all__ = ["PublishedTable", "publish_warehouse", "query_warehouse"]
+__all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_warehouse"]
 
 _INPUT = re.compile(r"\{(\w+)\}")
 
@@ -57,6 +61,30 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     return tables
 
 
+def refresh_warehouse(project: Project) -> bool:
+    """Publish anew if something was written since: a study run from the command line, say.
+
+    Studies whose statistics are older than their results, or absent, are given them first.
+
+    Returns
+    -------
+    bool
+        Whether a file was published.
+    """
+    published = project.warehouse.stat().st_mtime_ns if project.warehouse.exists() else 0
+    if _newest_change(project) <= published:
+        return False
+    for marker in project.data.glob("results/*/current.json"):
+        study = marker.parent.name
+        if marker.stat().st_mtime_ns > statistics_written(project.data, study):
+            # A study that is unfinished, or failed, keeps the statistics it had.
+            with suppress(ConfigurationError, StudyFailed):
+                if not load_results(project.data, study).missing:
+                    write_statistics(project.data, study)
+    publish_warehouse(project)
+    return True
+
+
 def query_warehouse(project: Project, query: str) -> pl.DataFrame:
     """Answer a query from the published file.
 
@@ -66,7 +94,9 @@ def query_warehouse(project: Project, query: str) -> pl.DataFrame:
         If nothing was published yet, the query is wrong, or it returns no table.
     """
     if not project.warehouse.exists():
-        raise ValueError(f"warehouse: found no {project.warehouse}, allowed after `mc run`")
+        raise ValueError(
+            f"warehouse: found no {project.warehouse}, allowed after `mc run` or `mc run STUDY`"
+        )
     with duckdb.connect(str(project.warehouse), read_only=True) as connection:
         try:
             relation = connection.sql(query)
@@ -95,6 +125,24 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
         ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
         published.append(PublishedTable(name, int(count)))
     return published
+
+
+def _newest_change(project: Project) -> int:
+    """Return when a file of any table was last written, in nanoseconds; 0 if there is none."""
+    words = {
+        word
+        for path in project.sql.glob("*.sql")
+        for word in _INPUT.findall(path.read_text(encoding="utf-8"))
+    }
+    # Files are renamed into place, which their folder's time shows.
+    folders = [
+        folder
+        for word in words - {"results", "equity", "trades"}
+        for folder, _, files in os.walk(project.data / word)
+        if files
+    ]
+    markers = [str(path) for path in project.data.glob("results/*/current.json")]
+    return max((os.stat(path).st_mtime_ns for path in folders + markers), default=0)
 
 
 def _in_order(folder: Path) -> list[Path]:

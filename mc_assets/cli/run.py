@@ -202,4 +202,6 @@ def _print_results(results: Results, line: _ProgressLine, outputs: dict[str, str
     print_frame(summary_frame(results))
     for kind, where in outputs.items():
         typer.echo(f"{kind}: {where}")
-    typer.echo(f"next: mc show {results.name}   or   mc replay {results.name} 0")
+    asked = "SELECT * FROM parameter_sets"
+    more = f'   or   mc sql "{asked}"' if "parquet" in outputs else ""
+    typer.echo(f"next: mc show {results.name}   or   mc replay {results.name} 0{more}")

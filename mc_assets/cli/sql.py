@@ -11,13 +11,15 @@ def sql(
     as_csv: bool = typer.Option(False, "--csv", help="Print rows as CSV."),
     limit: int = typer.Option(100, min=1, help="Rows shown in the table form."),
 ) -> None:
-    """Run a query on the published warehouse; `SHOW TABLES` lists what is there."""
+    """Run a query on the warehouse, published anew if need be; `SHOW TABLES` lists its tables."""
     from mc_assets.project import Project
-    from mc_assets.warehouse import query_warehouse
+    from mc_assets.warehouse import query_warehouse, refresh_warehouse
 
     if as_json and as_csv:
         raise ValueError("--json: found together with --csv, allowed one of the two")
-    frame = query_warehouse(Project.from_environment(), query)
+    project = Project.from_environment()
+    refresh_warehouse(project)
+    frame = query_warehouse(project, query)
     if as_json:
         typer.echo(frame.write_json())
     elif as_csv:

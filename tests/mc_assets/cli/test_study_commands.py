@@ -58,6 +58,22 @@ def test_a_study_runs_and_prints_its_statistics(mc: Run, folder: Path) -> None:
     assert "found finished" not in mc("run", "quick", "--fresh")
 
 
+def test_results_of_a_study_file_can_be_asked_in_sql_at_once(mc: Run, folder: Path) -> None:
+    mc("run", "quick")
+    rows = json.loads(
+        mc("sql", "--json", "SELECT study, count(*) AS n FROM simulations GROUP BY 1")
+    )
+    assert rows == [{"study": "quick", "n": 90}]
+    published = folder / "data" / "warehouse" / "mc.duckdb"
+    written = published.stat().st_mtime_ns
+    (row,) = json.loads(mc("sql", "--json", "SELECT max(n) AS n FROM statistics"))
+    assert row == {"n": 30}
+    assert published.stat().st_mtime_ns == written
+    mc("run", "quick", "--seeds", "stage_2")
+    (row,) = json.loads(mc("sql", "--json", "SELECT max(n) AS n FROM statistics"))
+    assert row == {"n": 100}
+
+
 def test_a_run_answers_a_script_in_json(mc: Run) -> None:
     answer = json.loads(mc("run", "quick", "--json"))
     assert answer["simulations"] == 90

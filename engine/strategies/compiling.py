@@ -107,7 +107,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
         parameters=_tuple_function("row", casts),
         rows=_tuple_function("row, bars", [f"row[{i}] * bars" for i in range(count)]),
         state=_tuple_function("", state),
-        fill_row=row_filler(),
+        fill_rows=row_filler(),
         **compiled,
     )
 

@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.execution.calling import called
+from engine.execution.calling import called, part
 from engine.strategies.indicators import KINDS
 
-__all__ = ["PLAN_WIDTH", "WORK_ROWS", "fill_row"]
+__all__ = ["PLAN_WIDTH", "WORK_ROWS", "fill_row", "fill_rows"]
 
 # Columns of a row's plan: kind, symbol, field, three arguments.
 PLAN_WIDTH: Final = 6
@@ -40,6 +40,37 @@ _MOMENTUM: Final = KINDS["momentum"]
 
 # A running sum collects rounding, so it starts anew at every multiple of this.
 _FRESH: Final = 1024
+
+
+@called
+def fill_rows(
+    path: NDArray[np.float64],
+    plans: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    work: NDArray[np.float64],
+) -> None:
+    """Compute the indicators that `plans` describe on a path of shape (symbols, fields, bars)."""
+    row = 0
+    while row < plans.shape[0]:
+        if _four_smas_from(plans, row):
+            values = path[int(plans[row, 1]), int(plans[row, 2])]
+            four_smas(values, plans[row : row + 4], rows[row : row + 4])
+            row += 4
+        else:
+            fill_row(path, plans[row], rows[row], work)
+            row += 1
+
+
+@part
+def _four_smas_from(plans: NDArray[np.float64], row: int) -> bool:
+    """Whether four rows from `row` on are simple averages of one series."""
+    if row + 4 > plans.shape[0]:
+        return False
+    for lane in range(4):
+        plan = plans[row + lane]
+        if plan[0] != _SMA or plan[1] != plans[row, 1] or plan[2] != plans[row, 2]:
+            return False
+    return True
 
 
 @called
@@ -105,20 +136,69 @@ def _blank(out: NDArray[np.float64], end: int) -> None:
         out[bar] = math.nan
 
 
+@part
+def _slide(
+    total: float, added: float, removed: float, entering: float, leaving: float
+) -> tuple[float, float, float]:
+    """Move a compensated sum (Kahan, 1965) on by one value, as pandas' rolling mean does.
+
+    Its very operations, in its order: where two averages tie, rounding decides which is above,
+    and a strategy would trade otherwise here than on averages of pandas.
+    """
+    change = -leaving - removed
+    reached = total + change
+    removed = reached - total - change
+    change = entering - added
+    total = reached + change
+    added = total - reached - change
+    return total, added, removed
+
+
 @called
 def sma(values: NDArray[np.float64], period: int, start: int, out: NDArray[np.float64]) -> None:
     """Mean of the last `period` values from `start` on."""
     first = start + period - 1
     _blank(out, first)
-    total = 0.0
-    for bar in range(first, out.shape[0]):
-        if bar == first or bar % _FRESH == 0:
-            total = 0.0
-            for back in range(bar - period + 1, bar + 1):
-                total += values[back]
-        else:
-            total += values[bar] - values[bar - period]
-        out[bar] = total / period
+    total = added = removed = 0.0
+    equal = 0
+    for bar in range(start, out.shape[0]):
+        value = values[bar]
+        leaving = values[bar - period] if bar > first else 0.0
+        total, added, removed = _slide(total, added, removed, value, leaving)
+        equal = equal + 1 if bar > start and value == values[bar - 1] else 1
+        if bar >= first:
+            # pandas too: a window of one value has that value for a mean, free of rounding.
+            out[bar] = value if equal >= period else total / period
+
+
+@called
+def four_smas(
+    values: NDArray[np.float64], plans: NDArray[np.float64], rows: NDArray[np.float64]
+) -> None:
+    """Four averages of one series at once: each alone would wait for its own additions."""
+    a, b, c, d = int(plans[0, 3]), int(plans[1, 3]), int(plans[2, 3]), int(plans[3, 3])
+    sum_a = sum_b = sum_c = sum_d = 0.0
+    in_a = in_b = in_c = in_d = 0.0
+    out_a = out_b = out_c = out_d = 0.0
+    equal = 0
+    for bar in range(rows.shape[1]):
+        value = values[bar]
+        sum_a, in_a, out_a = _slide(sum_a, in_a, out_a, value, values[bar - a] if bar >= a else 0.0)
+        sum_b, in_b, out_b = _slide(sum_b, in_b, out_b, value, values[bar - b] if bar >= b else 0.0)
+        sum_c, in_c, out_c = _slide(sum_c, in_c, out_c, value, values[bar - c] if bar >= c else 0.0)
+        sum_d, in_d, out_d = _slide(sum_d, in_d, out_d, value, values[bar - d] if bar >= d else 0.0)
+        equal = equal + 1 if bar > 0 and value == values[bar - 1] else 1
+        rows[0, bar] = _mean(sum_a, a, bar, equal, value)
+        rows[1, bar] = _mean(sum_b, b, bar, equal, value)
+        rows[2, bar] = _mean(sum_c, c, bar, equal, value)
+        rows[3, bar] = _mean(sum_d, d, bar, equal, value)
+
+
+@part
+def _mean(total: float, period: int, bar: int, equal: int, value: float) -> float:
+    if bar < period - 1:
+        return math.nan
+    return value if equal >= period else total / period
 
 
 @called

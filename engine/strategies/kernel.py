@@ -37,7 +37,7 @@ class Hooks(NamedTuple):
     on_start: Callable[..., Any]
     on_bar: Callable[..., Any]
     on_finish: Callable[..., Any]
-    fill_row: Callable[..., Any]  # (addresses of frame, plan, values, work space)
+    fill_rows: Callable[..., Any]  # (addresses of frame and plans, count, of values, work space)
 
 
 def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
@@ -49,7 +49,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
     """
     decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
     on_start, on_bar, on_finish = hooks.on_start, hooks.on_bar, hooks.on_finish
-    signals, fill_row = hooks.signals, hooks.fill_row
+    signals, fill_rows = hooks.signals, hooks.fill_rows
     open_path, start, trade_bar, trade_close, finish = broker
 
     @hook
@@ -97,8 +97,9 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         for path in range(values.shape[0]):
             frame[0] = address_of(values[path])
             open_path(address)
-            for row in range(plans.shape[0]):
-                fill_row(address, address_of(plans[row]), address_of(rows[row]), address_of(work))
+            fill_rows(
+                address, address_of(plans), plans.shape[0], address_of(rows), address_of(work)
+            )
             s = simulation_at(address)
             for m in range(parameters.shape[0]):
                 out = metrics[path, m]

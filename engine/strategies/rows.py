@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.execution.linked import external
 from engine.execution.state import floats_at, simulation_at
-from engine.strategies.indicator_rows import PLAN_WIDTH, WORK_ROWS, fill_row
+from engine.strategies.indicator_rows import PLAN_WIDTH, WORK_ROWS, fill_rows
 from engine.strategies.parameters import Parameter
 from engine.strategies.strategy import Strategy
 
@@ -65,13 +65,17 @@ def plan_rows(
 
 @cache
 def row_filler() -> Any:
-    """Compile or load what fills an indicator row, once per process."""
-    return external(_fill_row, (types.int64, types.int64, types.int64, types.int64))
+    """Compile or load what fills the indicator rows of a path, once per process."""
+    return external(_fill_rows, (types.int64,) * 5)
 
 
-def _fill_row(frame: int, plan: int, out: int, work: int) -> int:
+def _fill_rows(frame: int, plans: int, count: int, rows: int, work: int) -> int:
     path = simulation_at(frame).path
     bars = path.shape[2]
-    space = floats_at(work, WORK_ROWS * bars).reshape((WORK_ROWS, bars))
-    fill_row(path, floats_at(plan, PLAN_WIDTH), floats_at(out, bars), space)
+    fill_rows(
+        path,
+        floats_at(plans, count * PLAN_WIDTH).reshape((count, PLAN_WIDTH)),
+        floats_at(rows, count * bars).reshape((count, bars)),
+        floats_at(work, WORK_ROWS * bars).reshape((WORK_ROWS, bars)),
+    )
     return 0

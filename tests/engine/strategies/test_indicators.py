@@ -56,16 +56,23 @@ def compute(frame):
 
     external = row_filler()
     pointer = llvm.address_of_symbol(external.symbol)
-    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(pointer)
+    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(pointer)
 
-    def run(indicator, output="value"):
-        kind, arguments = indicator.outputs[output]
-        plan = np.zeros(PLAN_WIDTH)
-        plan[:3] = kind, indicator.symbol, list(frame.columns).index(indicator.field)
-        plan[3 : 3 + len(arguments)] = arguments
-        out, work = np.empty(BARS), np.empty((WORK_ROWS, BARS))
-        call(*(array.ctypes.data for array in (addresses, plan, out, work)))
-        return out
+    def run(*indicators, output="value"):
+        plans = np.zeros((len(indicators), PLAN_WIDTH))
+        for plan, indicator in zip(plans, indicators, strict=True):
+            kind, arguments = indicator.outputs[output]
+            plan[:3] = kind, indicator.symbol, list(frame.columns).index(indicator.field)
+            plan[3 : 3 + len(arguments)] = arguments
+        rows, work = np.empty((len(plans), BARS)), np.empty((WORK_ROWS, BARS))
+        call(
+            addresses.ctypes.data,
+            plans.ctypes.data,
+            len(plans),
+            rows.ctypes.data,
+            work.ctypes.data,
+        )
+        return rows[0] if len(rows) == 1 else rows
 
     return run
 
@@ -91,6 +98,15 @@ def true_range(frame: pd.DataFrame) -> np.ndarray:
 
 def same(found: np.ndarray, expected: object, rtol: float = 1e-9, atol: float = 1e-9) -> None:
     np.testing.assert_allclose(found, np.asarray(expected), rtol=rtol, atol=atol)
+
+
+def test_simple_averages_have_the_bits_of_pandas_alone_and_four_at_a_time(compute, frame) -> None:
+    """Where two averages tie, their last bits decide about a crossing."""
+    periods = [1, 2, 5, 10, 30, 61, 200, 2999, 4000]
+    expected = [np.asarray(frame.close.rolling(period).mean()) for period in periods]
+    for period, values in zip(periods, expected, strict=True):
+        np.testing.assert_array_equal(compute(SMA(period)), values)
+    np.testing.assert_array_equal(compute(*(SMA(period) for period in periods)), expected)
 
 
 @pytest.mark.parametrize("period", [1, 2, 14, 200])
@@ -142,26 +158,26 @@ def test_the_macd(compute, frame) -> None:
     line = smoothed(close, 2.0 / 13.0, 12) - smoothed(close, 2.0 / 27.0, 26)
     signal = smoothed(line, 2.0 / 10.0, 9, start=25)
     macd = MACD(12, 26, 9)
-    same(compute(macd, "line"), line)
-    same(compute(macd, "signal"), signal)
-    same(compute(macd, "histogram"), line - signal)
+    same(compute(macd, output="line"), line)
+    same(compute(macd, output="signal"), signal)
+    same(compute(macd, output="histogram"), line - signal)
 
 
 def test_the_bollinger_bands(compute, frame) -> None:
     middle, spread = frame.close.rolling(20).mean(), frame.close.rolling(20).std(ddof=0)
     bands = BollingerBands(20, 2.5)
-    same(compute(bands, "upper"), middle + 2.5 * spread, atol=1e-6)
-    same(compute(bands, "middle"), middle)
-    same(compute(bands, "lower"), middle - 2.5 * spread, atol=1e-6)
+    same(compute(bands, output="upper"), middle + 2.5 * spread, atol=1e-6)
+    same(compute(bands, output="middle"), middle)
+    same(compute(bands, output="lower"), middle - 2.5 * spread, atol=1e-6)
 
 
 @pytest.mark.parametrize("period", [1, 3, 20, 250])
 def test_channels_and_extremes(compute, frame, period: int) -> None:
     high, low = frame.high.rolling(period).max(), frame.low.rolling(period).min()
     channel = Donchian(period)
-    same(compute(channel, "upper"), high)
-    same(compute(channel, "lower"), low)
-    same(compute(channel, "middle"), (high + low) / 2.0)
+    same(compute(channel, output="upper"), high)
+    same(compute(channel, output="lower"), low)
+    same(compute(channel, output="middle"), (high + low) / 2.0)
     same(compute(Highest(period)), high)
     same(compute(Lowest(period)), low)
     same(compute(Highest(period, field="close")), frame.close.rolling(period).max())

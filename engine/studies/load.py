@@ -46,9 +46,8 @@ def load_results(root: str | Path, study: str, *, fingerprint: str | None = None
             current = json.loads((folder / "current.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
-            raise ConfigurationError(
-                "study", f"no results of {study!r}", ", ".join(have) or f"none under {root}"
-            ) from None
+            allowed = ", ".join(have) or f"a study that has run; none has under {root}"
+            raise ConfigurationError("study", f"no results of {study!r}", allowed) from None
         fingerprint = str(current["fingerprint"])
     folder = folder / fingerprint
     if not (folder / "study.json").is_file():

@@ -219,7 +219,7 @@ def test_results_are_exported_to_parquet_csv_and_sqlite(results: Results, tmp_pa
 
 
 def test_results_that_do_not_exist_are_named(tmp_path: Path, make_study: Make) -> None:
-    with pytest.raises(ConfigurationError, match="no results of 'absent', allowed a study that has run; none has"):
+    with pytest.raises(ConfigurationError, match=r"no results of .absent., allowed a study that"):
         load_results(tmp_path, "absent")
     made = make_study().run(root=tmp_path)
     with pytest.raises(ConfigurationError, match="allowed small"):

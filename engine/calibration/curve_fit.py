@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, FilterResult, Gradient, filter_curve, score_curve
-from engine.calibration.optimise import Optimum, covariance_of, maximise
+from engine.calibration.optimise import Optimum, climb_all, covariance_of, maximise
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
 
@@ -25,6 +25,9 @@ Initial = Literal["diffuse", "first_price"] | tuple[Sequence[float], Sequence[Se
 # Below this a measurement error no longer changes the likelihood of prices quoted to a cent.
 _SMALLEST_SD = 1e-6
 _LARGEST_SD = 2.0
+# Starts of longer panels are climbed on so many prices, and so many of the optima taken on.
+_COARSE_PRICES = 8_000
+_COARSE_KEPT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +108,35 @@ class CurveData:
             steps[0] = steps[1] if len(steps) > 1 else 0.0
         return cls(panel, y, years, steps, groups, count, initial)
 
+    def packed(self) -> CurveData:
+        """Push each row's prices to the left, where most cells hold none: the same likelihood."""
+        seen = ~np.isnan(self.y)
+        width = int(seen.sum(axis=1).max(initial=0))
+        if width == self.y.shape[1]:
+            return self
+        order = np.argsort(~seen, axis=1, kind="stable")[:, :width]
+
+        def take(values: NDArray[Any]) -> NDArray[Any]:
+            return np.ascontiguousarray(np.take_along_axis(values, order, axis=1))
+
+        return replace(self, y=take(self.y), years=take(self.years), groups=take(self.groups))
+
+    def thinned(self, most: int) -> CurveData:
+        """Every k-th row, so that about `most` prices are left: the same model, fewer dates."""
+        count = int((~np.isnan(self.y)).sum())
+        stride = -(-count // most)
+        if stride <= 1:
+            return self
+        total = np.cumsum(self.steps)[::stride]
+        steps = np.diff(total, prepend=0.0)
+        return replace(
+            self,
+            y=np.ascontiguousarray(self.y[::stride]),
+            years=np.ascontiguousarray(self.years[::stride]),
+            groups=np.ascontiguousarray(self.groups[::stride]),
+            steps=steps,
+        )
+
     def start(
         self, mean: Sequence[float], covariance: Sequence[float], one_step: Sequence[float]
     ) -> tuple[Array, Array, bool]:
@@ -179,20 +211,22 @@ class CurveFit:
 
 
 def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
-    """Maximise the likelihood of a panel from fixed starts (see `_starts`)."""
+    """Maximise the likelihood of a panel from fixed starts (see `_starts`).
+
+    A long panel is climbed on some of its dates first: from every start there, then from the best
+    of what they reached, and from the first start, on all dates.
+    """
     k = len(model.names)
-
-    def objective(theta: Array) -> tuple[float, Array]:
-        natural = model.transforms.to_natural(theta[:k])
-        sd = np.exp(theta[k:])
-        value, gradient = score_curve(data.y, model.build(natural, sd**2, data))
-        inner = model.pull(natural, data, gradient) * model.transforms.slope(natural)
-        return value, np.concatenate((inner, gradient.h * 2.0 * sd**2))
-
     lower = np.concatenate((model.lower, np.full(data.group_count, np.log(_SMALLEST_SD))))
     upper = np.concatenate((model.upper, np.full(data.group_count, np.log(_LARGEST_SD))))
+    packed = data.packed()
     starts = [np.clip(start, lower, upper) for start in _starts(model, data)]
-    optimum = maximise(objective, starts, lower, upper, iterations=150, finalists=3)
+    few = packed.thinned(_COARSE_PRICES)
+    if few is not packed:
+        coarse = _objective(model, few)
+        reached = climb_all(coarse, starts, lower, upper, iterations=150, keep=_COARSE_KEPT)
+        starts = [*reached, starts[0]]
+    optimum = maximise(_objective(model, packed), starts, lower, upper, iterations=150, finalists=3)
     natural = model.transforms.to_natural(optimum.theta[:k])
     sd = np.exp(optimum.theta[k:])
     jacobian = np.zeros((k, len(optimum.theta)))
@@ -209,12 +243,26 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
     return CurveFit(natural, covariance_of(optimum, jacobian), sd, optimum, filtered, diagnostics)
 
 
+def _objective(model: FactorModel, data: CurveData) -> Callable[[Array], tuple[float, Array]]:
+    """Log likelihood and gradient by the optimiser's variables: the model's, log deviations."""
+    k = len(model.names)
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        natural = model.transforms.to_natural(theta[:k])
+        sd = np.exp(theta[k:])
+        value, gradient = score_curve(data.y, model.build(natural, sd**2, data))
+        inner = model.pull(natural, data, gradient) * model.transforms.slope(natural)
+        return value, np.concatenate((inner, gradient.h * 2.0 * sd**2))
+
+    return objective
+
+
 def _starts(model: FactorModel, data: CurveData) -> list[Array]:
     """List the optimiser's starting points.
 
     The model's own with equal measurement errors; then with one and with two columns nearly exact,
     since which columns the factors pass through is what local optima differ in; then fixed
-    disturbances of all that, fewer where a likelihood is long.
+    disturbances of all that.
     """
     naturals = [model.transforms.to_theta(natural) for natural in model.starts(data)]
     plain = np.full(data.group_count, np.log(0.02))
@@ -227,8 +275,7 @@ def _starts(model: FactorModel, data: CurveData) -> list[Array]:
             level[list(exact)] = np.log(0.001)
             starts.append(np.concatenate((naturals[0], level)))
     rng = np.random.default_rng(1997)
-    count = 12 if np.isfinite(data.y).sum() < 20_000 else 3
-    for i in range(count):
+    for i in range(12):
         theta = naturals[i % len(naturals)]
         moved = theta + 0.6 * rng.standard_normal(len(theta)) * np.minimum(1.0, np.abs(theta) + 0.1)
         level = plain + rng.uniform(-2.5, 1.0, data.group_count)

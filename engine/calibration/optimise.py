@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Optimum", "covariance_of", "maximise"]
+__all__ = ["Optimum", "climb_all", "covariance_of", "maximise"]
 
 Array = NDArray[np.float64]
 Objective = Callable[[Array], tuple[float, Array]]
@@ -142,6 +142,37 @@ def maximise(
         start_values=tuple(-value if value < 1e299 else -np.inf for value, _ in reached),
         evaluations=count,
     )
+
+
+def climb_all(
+    objective: Callable[[Array], tuple[float, Array]],
+    starts: Sequence[Array],
+    lower: Array,
+    upper: Array,
+    *,
+    iterations: int,
+    keep: int,
+) -> list[Array]:
+    """Climb from every start; return the `keep` best different places reached, best first.
+
+    Parameters are those of `maximise`.
+    """
+
+    def negative(theta: Array) -> tuple[float, Array]:
+        value, gradient = objective(theta)
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+            return 1e300, np.zeros_like(theta)
+        return -value, -gradient
+
+    reached = [
+        _climb(negative, np.clip(start, lower, upper), lower, upper, iterations) for start in starts
+    ]
+    different: list[tuple[float, Array]] = []
+    for value, theta in sorted(reached, key=lambda pair: pair[0]):
+        # Starts that have met differ by less than the likelihood tells apart.
+        if len(different) < keep and all(abs(value - seen) > 0.01 for seen, _ in different):
+            different.append((value, theta))
+    return [theta for _, theta in different]
 
 
 def covariance_of(optimum: Optimum, jacobian: Array | None = None) -> Array:

@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.curve_fit import CurveData, Initial, Measurement, fit_curve
+from engine.calibration.curve_sums import curve_sums
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, Gradient
 from engine.calibration.sample import SpotSample
@@ -303,13 +304,14 @@ class Schwartz1F:
         """Turn the derivative by the state space into that by `names`."""
         kappa, mu, sigma, lambda_ = natural
         alpha = mu - sigma**2 / (2.0 * kappa)
-        decay = np.exp(-kappa * data.years)
         phi = np.exp(-kappa * data.steps)
         stationary = sigma**2 / (2.0 * kappa)
-        fall, fall2 = 1.0 - decay, 1.0 - decay**2
-        by_alpha = float(np.sum(gradient.d * fall) + np.sum(gradient.c1 * (1.0 - phi)))
+        fall, fall_twice, _, slope, slope_twice, loading = curve_sums(
+            gradient.d, gradient.z, data.years, kappa
+        )
+        by_alpha = fall + float(np.sum(gradient.c1 * (1.0 - phi)))
         noise = gradient.q11.copy()
-        by_stationary = 0.5 * float(np.sum(gradient.d * fall2))
+        by_stationary = 0.5 * fall_twice
         if data.initial == "diffuse":
             by_alpha += float(gradient.mean[0])
             by_stationary += float(gradient.covariance[0])
@@ -317,9 +319,9 @@ class Schwartz1F:
             noise[0] += gradient.covariance[0]
         by_stationary += float(np.sum(noise * (1.0 - phi**2)))
         by_kappa = float(
-            np.sum(gradient.d * data.years * decay) * (alpha - lambda_)
-            + np.sum(gradient.d * data.years * decay**2) * stationary
-            - np.sum(gradient.z * data.years * decay)
+            slope * (alpha - lambda_)
+            + slope_twice * stationary
+            - loading
             - np.sum(gradient.phi * data.steps * phi)
             + np.sum(gradient.c1 * data.steps * phi) * alpha
             + np.sum(noise * 2.0 * data.steps * phi**2) * stationary
@@ -327,8 +329,7 @@ class Schwartz1F:
         # alpha and the stationary variance depend on kappa and sigma themselves
         by_kappa += (by_alpha - by_stationary) * stationary / kappa
         by_sigma = (by_stationary - by_alpha) * sigma / kappa
-        by_lambda = -float(np.sum(gradient.d * fall))
-        return np.array([by_kappa, by_alpha, by_sigma, by_lambda])
+        return np.array([by_kappa, by_alpha, by_sigma, -fall])
 
     def starts(self, data: CurveData) -> list[Array]:
         """Speeds on a grid, the volatility of the nearest column, the mean log price."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.calibration.calibration import Calibration
 from engine.calibration.curve_fit import CurveData, Initial, Measurement, fit_curve
+from engine.calibration.curve_sums import curve_sums
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, FilterResult, Gradient, filter_curve
 from engine.calibration.transforms import Transforms
@@ -197,26 +198,25 @@ class SchwartzSmith:
     def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
         """Turn the derivative by the state space into that by `PARAMETERS`."""
         kappa, sigma_chi, lambda_chi, _, sigma_xi, _, rho = natural
-        years, steps = data.years, data.steps
-        decay = np.exp(-kappa * years)
-        fall = 1.0 - decay
+        steps = data.steps
+        fall, fall_twice, length, slope, slope_twice, loading = curve_sums(
+            gradient.d, gradient.z, data.years, kappa
+        )
         # d/dkappa of (1 - e^{-kT}) / k and of (1 - e^{-2kT}) / (2k)
-        single = years * decay / kappa - fall / kappa**2
-        double = years * decay**2 / kappa - (1.0 - decay**2) / (2.0 * kappa**2)
-        d = gradient.d
+        single = slope / kappa - fall / kappa**2
+        double = slope_twice / kappa - fall_twice / (2.0 * kappa**2)
         covariance_part = rho * sigma_chi * sigma_xi - lambda_chi
         constant = np.array(
             [
-                np.sum(d * (covariance_part * single + 0.5 * sigma_chi**2 * double)),
-                np.sum(d * ((1.0 - decay**2) * sigma_chi / 2.0 + fall * rho * sigma_xi)) / kappa,
-                -np.sum(d * fall) / kappa,
+                covariance_part * single + 0.5 * sigma_chi**2 * double - loading,
+                (fall_twice * sigma_chi / 2.0 + fall * rho * sigma_xi) / kappa,
+                -fall / kappa,
                 0.0,
-                np.sum(d * (sigma_xi * years + fall * rho * sigma_chi / kappa)),
-                np.sum(d * years),
-                np.sum(d * fall) * sigma_chi * sigma_xi / kappa,
+                sigma_xi * length + fall * rho * sigma_chi / kappa,
+                length,
+                fall * sigma_chi * sigma_xi / kappa,
             ]
         )
-        constant[0] -= np.sum(gradient.z * years * decay)
         phi = np.exp(-kappa * steps)
         one, two, three = gradient.q11.copy(), gradient.q12.copy(), gradient.q22.copy()
         if data.initial == "first_price":

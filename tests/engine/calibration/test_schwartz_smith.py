@@ -6,9 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.calibration import calibrate, try_calibrate
+from engine.calibration import calibrate, curve_fit, try_calibrate
+from engine.calibration.curve_fit import CurveData
 from engine.calibration.futures_panel import FuturesPanel
-from engine.calibration.schwartz_smith import filter_schwartz_smith, futures_price
+from engine.calibration.kalman import score_curve
+from engine.calibration.schwartz_smith import (
+    SchwartzSmith,
+    filter_schwartz_smith,
+    futures_price,
+)
 
 MONTHS = {"F1": 1 / 12, "F5": 5 / 12, "F9": 9 / 12, "F13": 13 / 12, "F17": 17 / 12}
 # tables/schwartz_smith_2000.json, table 2, futures 1990-1995
@@ -129,3 +135,60 @@ def test_contracts_in_their_own_columns_say_the_same_as_nearby_ones(reference):
     found = calibrate("schwartz_smith", contracts, measurement=[0.5, 4.0])
     assert found.diagnostics["converged"]
     assert len(found.diagnostics["measurement_sd"]) == 2
+
+
+def simulated(rows: int, *, seed: int = 3) -> FuturesPanel:
+    """A market in which contracts have columns of their own, so that most cells are empty."""
+    rng = np.random.default_rng(seed)
+    dt, contracts = 1 / 52, 30
+    years = (np.arange(contracts) + 1.5) / 6.0 - np.arange(rows)[:, None] * dt
+    chi, xi, prices = 0.0, np.log(50.0), np.full(years.shape, np.nan)
+    for i in range(rows):
+        one, two = rng.standard_normal(2)
+        two = PUBLISHED["rho"] * one + np.sqrt(1 - PUBLISHED["rho"] ** 2) * two
+        chi += -PUBLISHED["kappa"] * chi * dt + PUBLISHED["sigma_chi"] * np.sqrt(dt) * one
+        xi += PUBLISHED["mu_xi"] * dt + PUBLISHED["sigma_xi"] * np.sqrt(dt) * two
+        own = np.flatnonzero((years[i] > 0.0) & (years[i] < 1.5))
+        exact = futures_price(PUBLISHED, chi, xi, years[i, own])
+        prices[i, own] = exact * np.exp(0.005 * rng.standard_normal(len(own)))
+    return FuturesPanel.from_arrays(prices, np.where(np.isnan(prices), np.nan, years), dt=dt)
+
+
+def test_packing_the_prices_of_a_row_leaves_likelihood_and_gradient_as_they_were():
+    data = CurveData.of(simulated(150), measurement=[0.5, 2.0])
+    packed = data.packed()
+    assert packed.y.shape[1] < 0.5 * data.y.shape[1]
+    model = SchwartzSmith()
+    natural = np.array(list(PUBLISHED.values()))
+    h = np.array([0.01, 0.02]) ** 2
+    (plain, by_plain), (short, by_short) = (
+        score_curve(one.y, model.build(natural, h, one)) for one in (data, packed)
+    )
+    assert short == plain
+    np.testing.assert_allclose(
+        model.pull(natural, packed, by_short), model.pull(natural, data, by_plain), rtol=1e-9
+    )
+    np.testing.assert_allclose(by_short.h, by_plain.h, rtol=1e-12)
+
+
+def test_thinning_keeps_the_time_between_the_dates_that_are_left():
+    panel = simulated(101)
+    data = CurveData.of(panel, measurement="common")
+    few = data.thinned(300)
+    stride = -(-int(np.isfinite(data.y).sum()) // 300)
+    assert stride > 1
+    np.testing.assert_array_equal(few.y, data.y[::stride])
+    np.testing.assert_allclose(few.steps[1:], stride / 52)
+    assert data.thinned(10**6) is data
+
+
+def test_climbing_a_long_panel_on_some_dates_first_ends_as_high(monkeypatch):
+    panel = simulated(300)
+    straight = calibrate("schwartz_smith", panel, measurement="common")
+    monkeypatch.setattr(curve_fit, "_COARSE_PRICES", 500)
+    stepped = calibrate("schwartz_smith", panel, measurement="common")
+    assert stepped.diagnostics["evaluations"] < straight.diagnostics["evaluations"]
+    assert stepped.log_likelihood >= straight.log_likelihood - 1e-5
+    assert stepped.diagnostics["converged"]
+    for name, value in PUBLISHED.items():
+        assert abs(stepped.parameters[name] - value) < 4.0 * stepped.std_errors[name]

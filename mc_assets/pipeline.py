@@ -51,6 +51,8 @@ class Step:
         Whether the next independent step may still run after this one failed.
     wait : callable, optional
         Only wait for this instead of materialising anything.
+    config : dict, optional
+        Configuration of assets by name, as the launchpad of the UI takes it.
     """
 
     title: str
@@ -58,6 +60,7 @@ class Step:
     partitions: tuple[str, str] | None = None
     independent: bool = False
     wait: Callable[[], object] | None = None
+    config: dict[str, dict[str, object]] | None = None
 
     def summary(self, numbers: dict[str, float]) -> str:
         """Say in a few words what a finished run made, ending in a comma."""
@@ -90,20 +93,24 @@ def all_steps(project: Project, *, kernels: Callable[[], object] | None = None) 
     yield from study_steps(project, list(project.study_files))
 
 
-def bar_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
-    """Yield the steps that bring series up to date: raw and canonical bars of the years due."""
+def bar_steps(project: Project, keys: Sequence[str], *, refetch: bool = False) -> Iterator[Step]:
+    """Yield the steps that bring series up to date: raw and canonical bars of the years due.
+
+    `refetch` asks for every year again, whatever is stored.
+    """
     from mc_assets.market_data import due_years, load_series, series_years
 
     config = load_series(project.series)
     for key in keys:
         order = [str(year) for year in series_years(config, key)]
-        due = [str(year) for year in due_years(config, key, project.data)]
+        due = order if refetch else [str(year) for year in due_years(config, key, project.data)]
         for first, last in _runs_of(order, due):
             yield Step(
                 f"bars of {key}, {first} to {last}",
                 ["raw_bars", "bars"],
                 (f"{key}|{first}", f"{key}|{last}"),
                 independent=True,
+                config={"raw_bars": {"refetch": True}} if refetch else None,
             )
 
 
@@ -213,6 +220,7 @@ def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in step.assets],
             tags=batch_tags(*step.partitions) if step.partitions else None,
+            run_config={"ops": {k: {"config": v} for k, v in (step.config or {}).items()}},
             raise_on_error=False,
         )
     for evaluation in result.get_asset_check_evaluations():

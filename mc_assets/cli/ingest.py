@@ -7,9 +7,16 @@ import typer
 
 def ingest(
     series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
+    refetch: bool = typer.Option(
+        False, "--refetch", help="Ask for every year again: finds bars restated long ago."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print what was stored as JSON."),
 ) -> None:
-    """Fetch, normalise and check bars through Dagster; only what is new is fetched."""
+    """Fetch, normalise and check bars through Dagster; only what is new is fetched.
+
+    With --refetch whole years are, and what has changed since is in bars_quality as `restated`
+    or `withdrawn`.
+    """
     import json
 
     from mc_assets.cli.steps import run_steps
@@ -20,6 +27,6 @@ def ingest(
     project = Project.from_environment()
     config = load_series(project.series)
     keys = [entry.key for name in series or config.keys for entry in config.find(name)]
-    made = run_steps(project, bar_steps(project, keys), quiet=as_json)
+    made = run_steps(project, bar_steps(project, keys, refetch=refetch), quiet=as_json)
     if as_json:
         typer.echo(json.dumps(made))

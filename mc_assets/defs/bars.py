@@ -16,6 +16,19 @@ _ARRIVED = "every_range_arrived"
 _VALID = "no_bad_rows"
 
 
+class FetchConfig(dg.Config):
+    """How this run fetches.
+
+    Attributes
+    ----------
+    refetch : bool
+        Ask providers for whole years, even where most of them is stored: bars restated before
+        the overlap window are noticed then.
+    """
+
+    refetch: bool = False
+
+
 @dg.asset(
     group_name="market_data",
     kinds={"csv", "parquet"},
@@ -36,7 +49,9 @@ _VALID = "no_bad_rows"
         "that normalisation can be rerun without the network."
     ),
 )
-def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def raw_bars(
+    context: dg.AssetExecutionContext, config: FetchConfig, laboratory: Laboratory
+) -> dg.MaterializeResult:
     """Fetch this run's series and years, with as few requests as the providers allow."""
     from mc_assets.market_data import ingest_many, load_series
 
@@ -46,7 +61,9 @@ def raw_bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.Ma
         for series_keys in grouped(context.partition_keys, "series").values()
         for key in series_keys
     }
-    done = ingest_many(load_series(project.series), list(keys), project.data)
+    done = ingest_many(
+        load_series(project.series), list(keys), project.data, refetch=config.refetch
+    )
     for place, result in done.results.items():
         context.add_asset_metadata(
             {

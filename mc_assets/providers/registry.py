@@ -54,7 +54,7 @@ def get_provider(name: str) -> type[Provider]:
     Raises
     ------
     MarketDataError
-        If there is none.
+        If there is none, or a package declares one that cannot be imported.
     """
     if name in _REGISTERED:
         return _REGISTERED[name]
@@ -62,7 +62,29 @@ def get_provider(name: str) -> type[Provider]:
     if target is None:
         raise MarketDataError(f"provider: found {name!r}, allowed {', '.join(provider_names())}")
     module, _, attribute = target.partition(":")
-    found: type[Provider] = getattr(import_module(module), attribute)
+    if name in _BUILT_IN:
+        built_in: type[Provider] = getattr(import_module(module), attribute)
+        return built_in
+    try:
+        found = getattr(import_module(module), attribute)
+    except Exception as error:
+        # Whatever a foreign package raises: the user wants to know which one it is.
+        raise MarketDataError(
+            f"provider {name}: found the entry point {target}, which cannot be imported "
+            f"({type(error).__name__}: {str(error).strip() or 'no message'}), allowed a Provider"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Provider)):
+        raise MarketDataError(
+            f"provider {name}: found the entry point {target}, which is no subclass of "
+            "mc_assets.providers.Provider, allowed one"
+        )
+    missing = [part for part in ("name", "capabilities", "Options") if not hasattr(found, part)]
+    missing += sorted(found.__abstractmethods__)
+    if missing:
+        raise MarketDataError(
+            f"provider {name}: found the entry point {target} without {', '.join(missing)}, "
+            "allowed a complete Provider"
+        )
     return found
 
 

@@ -22,7 +22,10 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
         "unixtimestamp", "time", "column1", "indexlevel0",
     ),
     "clock": ("time", "timeutc", "hour", "barclock"),
-    "open": ("open", "o", "openprice", "opening", "1open", "pxopen", "first", "erster"),
+    "open": (
+        "open", "o", "openprice", "opening", "1open", "pxopen", "first", "erster", "erffnung",
+        "eroeffnung",
+    ),
     "high": ("high", "h", "highprice", "hi", "2high", "pxhigh", "max", "hoch"),
     "low": ("low", "l", "lowprice", "lo", "3low", "pxlow", "min", "tief"),
     "close": (
@@ -31,7 +34,7 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
         "schlusskurs", "schluss",
     ),
     "volume": ("volume", "v", "vol", "volumebtc", "basevolume", "5volume", "tickvol", "tickvolume",
-               "pxvolume", "qty", "shares", "stuecke", "volumen"),
+               "pxvolume", "qty", "shares", "stuecke", "stcke", "volumen", "umsatz"),
     "vwap": ("vwap", "vw", "weightedaverage"),
     "trade_count": ("tradecount", "n", "trades", "transactions", "numberoftrades", "count"),
     "adjusted_close": ("adjclose", "adjustedclose", "5adjustedclose", "adjcloseprice"),
@@ -153,5 +156,12 @@ def _plain(name: str, symbol: str) -> str:
         name, _, owner = name.partition("|")
         if owner != symbol:
             return f"other symbol {owner} {name}"
+    # A pair of field and ticker as Python prints it, and the names flattened from one.
+    pair = re.fullmatch(r"\('(.+?)', '(.*?)'\)", name.strip())
+    if pair is not None:
+        field, owner = pair.groups()
+        return _plain(field if owner in ("", symbol) else f"other symbol {owner} {field}", symbol)
+    own = re.escape(symbol)
+    name = re.sub(rf"^{own}[_. ](?=.)|(?<=.)[_. ]{own}$", "", name.strip())
     name = re.sub(r"\(.*?\)|\[.*?\]", "", name)
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -65,6 +65,9 @@ class SeriesConfig(BaseModel):
         Models to calibrate; by default every one that bars alone can calibrate.
     calibration : dict
         Options of the estimators by model, such as ``{gbm: {window: "rolling:5y"}}``.
+    option_quotes : str, optional
+        File or pattern of files with option quotes of this symbol, relative to the series file:
+        on dates that have quotes, ``heston`` is calibrated on them instead of on the bars.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,6 +88,7 @@ class SeriesConfig(BaseModel):
     quality: QualityConfig = Field(default_factory=QualityConfig)
     models: tuple[str, ...] | None = None
     calibration: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    option_quotes: str | None = None
 
     @property
     def key(self) -> str:
@@ -150,6 +154,8 @@ class SeriesConfig(BaseModel):
 
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> SeriesConfig:
+        if self.start > datetime.now(UTC).date():
+            raise ValueError(f"start: found {self.start}, allowed today or earlier")
         if self.end is not None and self.end < self.start:
             raise ValueError(f"end: found {self.end}, allowed on or after start {self.start}")
         return self
@@ -213,7 +219,7 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
     if not path.is_file():
         raise MarketDataError(f"{path}: found no such file, allowed a YAML file of series")
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        document = yaml.load(path.read_text(encoding="utf-8-sig"), _UniqueKeys)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where is not None else ""
@@ -240,6 +246,20 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
     return config
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that is written twice is an error, not the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
 def _check_comparison(config: MarketDataConfig, series: SeriesConfig, file: str) -> None:
     """Refuse a comparison whose bars could never agree: other bars, or other sessions."""
     key = series.compared_key
@@ -264,21 +284,21 @@ def _expand(entry: object, where: str) -> list[SeriesConfig]:
     fields = dict(entry)
     several = fields.pop("symbols", None)
     if several is None:
-        spelled = {fields.pop("symbol", None): fields.pop("provider_symbol", None)}
+        spelled = [(fields.pop("symbol", None), fields.pop("provider_symbol", None))]
     elif "symbol" in fields or "provider_symbol" in fields:
         other = "symbol" if "symbol" in fields else "provider_symbol"
         raise MarketDataError(f"{where}: found {other} and symbols, allowed one of them")
     elif isinstance(several, list) and several:
-        spelled = dict.fromkeys(several)
+        spelled = [(symbol, None) for symbol in several]
     elif isinstance(several, dict) and several:
-        spelled = several
+        spelled = list(several.items())
     else:
         raise MarketDataError(
             f"{where}.symbols: found {several!r}, allowed a list of names, or a mapping of names "
             "to the provider's"
         )
     series = []
-    for symbol, provider_symbol in spelled.items():
+    for symbol, provider_symbol in spelled:
         given = fields if symbol is None else {**fields, "symbol": symbol}
         if provider_symbol is not None:
             given = {**given, "provider_symbol": provider_symbol}

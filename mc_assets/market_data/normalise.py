@@ -105,12 +105,20 @@ def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
     """
     layout = raw.layout
     mapped = _mapped(raw)
+    _check_types(raw, mapped)
     raw = _rows_of_symbol(raw, mapped)
     columns = dict(mapped.columns)
     if mapped.price_only:
         columns["price"] = columns.pop("close")
     cells = _stamp_cells(raw.frame, mapped)
     date_format = layout.date_format or detect_format(cells)
+    if layout.date_format and detect_format(cells):
+        known = cells.drop_nulls().head(_DECIDING)
+        if parse_stamps(known, layout.date_format, strictly=True)["wall"].is_null().all():
+            raise MarketDataError(
+                f"{_where(raw)}: date_format: found {layout.date_format!r}, which reads "
+                f"no cell such as {str(known[0])!r}, allowed the strptime format of the stamps"
+            )
     decimal = layout.decimal or decimal_mark(
         [raw.frame[mapped.columns[name]] for name in NUMBERS if name in mapped.columns],
         layout.delimiter,
@@ -207,8 +215,25 @@ def row_keys(raw: RawTable, sessions: Sessions) -> tuple[pl.Series, pl.Series]:
 
 def _mapped(raw: RawTable) -> ColumnMap:
     names = [name for name in raw.frame.columns if not name.startswith("_")]
-    where = f"{raw.provider} {raw.symbol}@{raw.timeframe}"
-    return map_columns(names, raw.layout.columns, symbol=raw.symbol, where=where)
+    return map_columns(names, raw.layout.columns, symbol=raw.symbol, where=_where(raw))
+
+
+def _where(raw: RawTable) -> str:
+    return f"{raw.provider} {raw.symbol}@{raw.timeframe}"
+
+
+def _check_types(raw: RawTable, mapped: ColumnMap) -> None:
+    """Refuse columns of a data frame that hold neither numbers nor text, nor stamps."""
+    for name, column in mapped.columns.items():
+        kind = raw.frame.schema[column]
+        stamps = name == "timestamp" and kind in (pl.Date, pl.Datetime)
+        clocks = name == "clock" and kind == pl.Time
+        if not (kind == pl.String or kind.is_numeric() or stamps or clocks or kind == pl.Null):
+            allowed = "dates or times" if name in ("timestamp", "clock") else "numbers"
+            raise MarketDataError(
+                f"{_where(raw)}: column {column}: found type {kind}, allowed {allowed}, or text of "
+                "them"
+            )
 
 
 def _rows_of_symbol(raw: RawTable, mapped: ColumnMap) -> RawTable:
@@ -222,8 +247,7 @@ def _rows_of_symbol(raw: RawTable, mapped: ColumnMap) -> RawTable:
     if not (names == raw.symbol).any():
         shown = ", ".join(names.unique().sort().head(5).to_list())
         raise MarketDataError(
-            f"{raw.provider} {raw.symbol}@{raw.timeframe}: column {column}: found {shown}, "
-            f"allowed rows of {raw.symbol}"
+            f"{_where(raw)}: column {column}: found {shown}, allowed rows of {raw.symbol}"
         )
     return replace(raw, frame=raw.frame.filter(names == raw.symbol))
 
@@ -242,7 +266,7 @@ def _instants(raw: RawTable, mapped: ColumnMap, sessions: Sessions) -> pl.Series
 def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
     stamp = frame[mapped.columns["timestamp"]]
     clock = mapped.columns.get("clock")
-    if clock is None or stamp.dtype.is_temporal():
+    if clock is None or isinstance(stamp.dtype, pl.Datetime):
         return stamp
     # Half past nine in a number column is 930.
     time = frame[clock].cast(pl.String).str.replace(r"^\s*(\d{3}|\d{5})\s*$", "0$1")

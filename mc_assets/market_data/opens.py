@@ -74,7 +74,8 @@ def to_instants(stamps: pl.DataFrame, timezone: str) -> pl.Series:
     """Stamps as UTC microseconds; wall clocks without a zone are of `timezone`.
 
     A wall-clock time that a change to summer time skips is null. The hour that a change to
-    winter time repeats: the first row with a time is the earlier instant, the next the later.
+    winter time repeats: the first row with a time is the earlier instant, the next the later;
+    the other way round in a table whose newest row comes first.
     """
     utc = stamps["utc"]
     if not utc.has_nulls() or timezone == "UTC":
@@ -84,7 +85,10 @@ def to_instants(stamps: pl.DataFrame, timezone: str) -> pl.Series:
     latest = naive.dt.replace_time_zone(timezone, ambiguous="latest", non_existent="null")
     first, last = earliest.dt.epoch("us"), latest.dt.epoch("us")
     if (first != last).any():
-        occurrence = stamps.select(pl.col("wall").cum_count().over("wall")).to_series()
+        moves = stamps["wall"].diff().sign()
+        backwards = bool((moves < 0).sum() > (moves > 0).sum())
+        count = pl.col("wall").cum_count(reverse=backwards)
+        occurrence = stamps.select(count.over("wall")).to_series()
         first = pl.select(pl.when(occurrence > 1).then(last).otherwise(first)).to_series()
     return pl.select(pl.coalesce(utc, first)).to_series()
 

@@ -50,7 +50,8 @@ def detect_format(column: pl.Series) -> str | None:
     -----
     ``1/2/2014`` is decided over the whole column: a first number above 12 is a day; else a
     second number above 12 makes the first the month; else the reading that keeps the column
-    in order, and its steps short, wins; else a ``.`` between the numbers means the day comes first.
+    in order, and its steps short, wins; else a ``.`` between the numbers means the day comes
+    first. ``20-01-02`` may also begin with the year.
     """
     if column.dtype.is_temporal():
         return "native"
@@ -59,16 +60,18 @@ def detect_format(column: pl.Series) -> str | None:
         return None if values.is_empty() else _integer_format(float(values[0]))
     cells = column.drop_nulls()
     head = [cell.strip() for cell in (*cells.head(200), *cells.tail(50))]
-    numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?", cell)]
+    numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?([eE]\+?\d+)?", cell)]
     if 2 * len(numbers) > len(head):
         return _integer_format(float(numbers[0]))
     ambiguous = any(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d", cell) for cell in head)
-    day_first = ambiguous and _day_first(cells.str.strip_chars())
-    formats = Counter(form for cell in head if (form := _format_of(cell, day_first)))
+    order = _date_order(cells.str.strip_chars()) if ambiguous else "mdy"
+    formats = Counter(form for cell in head if (form := _format_of(cell, order)))
     return formats.most_common(1)[0][0] if formats else None
 
 
-def parse_stamps(column: pl.Series, date_format: str | None) -> pl.DataFrame:
+def parse_stamps(
+    column: pl.Series, date_format: str | None, *, strictly: bool = False
+) -> pl.DataFrame:
     """Parse stamps.
 
     Parameters
@@ -77,6 +80,8 @@ def parse_stamps(column: pl.Series, date_format: str | None) -> pl.DataFrame:
         Strings, integers, dates or datetimes.
     date_format : str, optional
         What `detect_format` returned for the whole table, or the configured format.
+    strictly : bool
+        Leave cells null that are written in another format.
 
     Returns
     -------
@@ -100,12 +105,13 @@ def parse_stamps(column: pl.Series, date_format: str | None) -> pl.DataFrame:
     cells = column.str.strip_chars()
     parsed = _parse_text(cells, date_format)
     left = parsed["wall"].is_null() & cells.is_not_null()
-    if not left.any():
+    if strictly or not left.any():
         return parsed
     # The odd cells: each in its own format, all cells of one format at once.
-    day_first = bool(date_format and re.match(r"(%A,? )?%d[-/.]%m", date_format))
+    named = re.match(r"(?:%A,? )?%([dmy])[-/.]%([dmy])[-/.]%[dmyY]", date_format or "")
+    order = {"d": "dmy", "y": "ymd"}.get(named[1], "mdy") if named else "mdy"
     odd = cells.filter(left).unique()
-    forms = [_format_of(cell, day_first) for cell in odd.to_list()]
+    forms = [_format_of(cell, order) for cell in odd.to_list()]
     pieces = [
         _parse_text(chosen, form).with_columns(cell=chosen)
         for form in sorted({form for form in forms if form and form != date_format})
@@ -179,7 +185,7 @@ def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
     return _stamps(utc, utc + sign * minutes * 60_000_000, dated=False)
 
 
-def _format_of(cell: str, day_first: bool) -> str | None:
+def _format_of(cell: str, order: str) -> str | None:
     """``strptime`` format of one cell."""
     match = _CELL.match(cell)
     if match is None:
@@ -187,7 +193,7 @@ def _format_of(cell: str, day_first: bool) -> str | None:
     form = "%A, " if match["weekday"] and "," in cell[: match.start("date")] else ""
     if match["weekday"] and not form:
         form = "%A "
-    form += _date_format(match["date"], day_first)
+    form += _date_format(match["date"], order)
     if match["time"]:
         form += "T" if match["mark"] == "T" else match["mark"]
         form += _time_format(match["time"], match["half"])
@@ -199,7 +205,7 @@ def _format_of(cell: str, day_first: bool) -> str | None:
     return form
 
 
-def _date_format(date: str, day_first: bool) -> str:
+def _date_format(date: str, order: str) -> str:
     if re.fullmatch(r"\d{8}", date):
         return "%Y%m%d"
     parts = re.split(r"([-\s/.,]+)", date)
@@ -214,12 +220,15 @@ def _date_format(date: str, day_first: bool) -> str:
             numbers += 1
             names.append(f"number{numbers}")
     if names[0] == "%Y":
-        order = ["%d"] if "%b" in names or "%B" in names else ["%m", "%d"]
+        codes = ["%d"] if "%b" in names or "%B" in names else ["%m", "%d"]
     elif "%b" in names or "%B" in names:
-        order = ["%d", "%y"]
+        codes = ["%d", "%y"]
+    elif numbers < 3:
+        # The year has four digits and comes last.
+        codes = ["%d", "%m"] if order == "dmy" else ["%m", "%d"]
     else:
-        order = ["%d", "%m", "%y"] if day_first else ["%m", "%d", "%y"]
-    filled = iter(order)
+        codes = [f"%{letter}" for letter in order]
+    filled = iter(codes)
     names = [next(filled) if name.startswith("number") else name for name in names]
     return "".join(
         name + (parts[2 * place + 1] if 2 * place + 1 < len(parts) else "")
@@ -235,24 +244,28 @@ def _time_format(time: str, half: str | None) -> str:
     return form + ("" if half is None else (" %p" if half[0] == " " else "%p"))
 
 
-def _day_first(cells: pl.Series) -> bool:
-    parts = cells.str.extract_groups(r"^(\d{1,2})([-/.])(\d{1,2})[-/.](\d{2,4})").struct.unnest()
-    parts = parts.drop_nulls()
+def _date_order(cells: pl.Series) -> str:
+    """Order of day, month and year in dates written in numbers: ``dmy``, ``mdy`` or ``ymd``."""
+    pattern = r"^(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4}|\d{1,2})(?:\D|$)"
+    parts = cells.str.extract_groups(pattern).struct.unnest().drop_nulls()
     if parts.is_empty():
-        return False
-    first, second, year = (parts[name].cast(pl.Int32) for name in ("1", "3", "4"))
-    if (first > 12).any():
-        return True
-    if (second > 12).any():
-        return False
+        return "mdy"
+    first, second, third = (parts[name].cast(pl.Int32) for name in ("1", "3", "4"))
+    readings = {"mdy": (third, first, second), "dmy": (third, second, first)}
+    if parts["4"].str.len_chars().max() == 2 and parts["1"].str.len_chars().min() == 2:
+        readings["ymd"] = (first, second, third)
 
-    def disorder(month: pl.Series, day: pl.Series) -> tuple[int, int]:
-        """Count steps against the column's direction, then the days that all steps span."""
-        moves = (year * 372 + month * 31 + day).diff().drop_nulls()
+    def disorder(order: str) -> tuple[int, int, int]:
+        """Count impossible dates, steps against the direction, and the days all steps span."""
+        year, month, day = readings[order]
+        valid = month.is_between(1, 12) & day.is_between(1, 31)
+        moves = (year * 372 + month * 31 + day).filter(valid).diff().drop_nulls()
         back = min(int((moves < 0).sum()), int((moves > 0).sum()))
-        return back, int(moves.abs().sum())
+        return len(valid) - int(valid.sum()), back, int(moves.abs().sum())
 
-    month_first, day_first = disorder(first, second), disorder(second, first)
-    if month_first != day_first:
-        return day_first < month_first
-    return bool(parts["2"][0] == ".")
+    usual = ("dmy", "mdy") if parts["2"][0] == "." else ("mdy", "dmy")
+    best = min(usual, key=disorder)
+    # A year in front is rare: only where it brings the dates closer together.
+    if "ymd" in readings and disorder("ymd")[0] == 0 and disorder("ymd")[1:] < disorder(best)[1:]:
+        return "ymd"
+    return best

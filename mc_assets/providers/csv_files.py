@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import polars as pl
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mc_assets.providers.base import Layout
 from mc_assets.providers.csv_text import read_text_table
@@ -26,7 +26,7 @@ class CsvOptions(FileOptions):
         Guessed by default.
     """
 
-    delimiter: str | None = None
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     decimal: Literal[".", ","] | None = None
 
 

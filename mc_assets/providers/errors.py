@@ -36,6 +36,10 @@ def first_error(error: ValidationError, where: str, model: type[BaseModel]) -> s
         return f"{field}: {problem['ctx']['error']}"
     if problem["type"] == "literal_error":
         return f"{field}: found {found!r}, allowed {problem['ctx']['expected']}"
+    if problem["type"] == "string_type":
+        return f"{field}: found {found!r}, allowed text (in quotes, where YAML reads it otherwise)"
+    if problem["type"].startswith("date"):
+        return f"{field}: found {str(found)!r}, allowed a date such as 2020-01-31"
     text = problem["msg"].removeprefix("Input should be ")
     return f"{field}: found {found!r}, allowed {text}"
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from engine.calendar import TIMEFRAMES
 from mc_assets.providers.base import (
@@ -54,6 +55,18 @@ class FileOptions(BaseModel):
     timezone: str | None = None
     stamp: Literal["open", "end"] | None = None
     date_format: str | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ValueError, OSError, ZoneInfoNotFoundError):
+                raise ValueError(
+                    f"found {value!r}, allowed an IANA name such as America/New_York or UTC"
+                ) from None
+        return value
 
 
 class FileProvider(Provider):

@@ -31,6 +31,8 @@ class ParquetProvider(FileProvider):
                 f"{path.name}: found a file that is not Parquet ({reason}), allowed one"
             ) from None
         frame = frame.rename(_plain_names(frame.columns))
+        # Text by another name, as data frames keep it.
+        frame = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
         rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int32)
         return frame.with_columns(_file=pl.lit(path.name), _line=rows), None
 

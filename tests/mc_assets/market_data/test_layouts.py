@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import polars as pl
@@ -336,3 +336,122 @@ def test_a_mapping_of_numbers_keeps_zeros_that_begin_a_clock(tmp_path: Path) -> 
     bars, quarantine = bars_from_file(tmp_path / "x.txt", "X", timeframe="1m")
     assert quarantine.is_empty()
     assert bars["timestamp"].dt.strftime("%H:%M").to_list() == ["14:30", "14:31", "15:00"]
+
+
+def test_the_repeated_hour_of_autumn_is_read_newest_first_too(tmp_path: Path) -> None:
+    clocks = ["00:59", "01:00", "01:59", "01:00", "01:59", "02:00"]
+    rows = [f"2020-11-01 {clock},1,1,1,1,{at}" for at, clock in enumerate(clocks)]
+    for order in (rows, rows[::-1]):
+        (tmp_path / "x.csv").write_text("\n".join(["ts,open,high,low,close,volume", *order]))
+        bars, quarantine = bars_from_file(
+            tmp_path / "x.csv", "X", timeframe="1m", exchange="24/7", timezone="America/New_York"
+        )
+        assert quarantine.is_empty()
+        assert bars["volume"].to_list() == [0, 1, 2, 3, 4, 5]
+        assert bars["timestamp"].dt.strftime("%H:%M").to_list() == [
+            "04:59", "05:00", "05:59", "06:00", "06:59", "07:00"
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "days"),
+    [
+        (["20-01-02", "20-01-03", "20-01-31"], ["2020-01-02", "2020-01-03", "2020-01-31"]),
+        (["19/12/30", "19/12/31", "20/01/02"], ["2019-12-30", "2019-12-31", "2020-01-02"]),
+        (["02-01-20", "03-01-20", "06-01-20"], ["2020-01-02", "2020-01-03", "2020-01-06"]),
+        (["01/02/20", "01/03/20", "01/06/20"], ["2020-01-02", "2020-01-03", "2020-01-06"]),
+        (["1/2/20", "1/3/20", "1/14/20"], ["2020-01-02", "2020-01-03", "2020-01-14"]),
+        (["14/1/20", "15/1/20", "32/1/20"], ["2020-01-14", "2020-01-15"]),
+    ],
+)
+def test_years_of_two_digits_stand_where_the_column_says(
+    tmp_path: Path, cells: list[str], days: list[str]
+) -> None:
+    rows = [f"{cell},1,1,1,1,5" for cell in cells]
+    (tmp_path / "x.csv").write_text("\n".join(["date,open,high,low,close,volume", *rows]))
+    bars, quarantine = bars_from_file(tmp_path / "x.csv", "X")
+    assert bars["timestamp"].dt.strftime("%Y-%m-%d").to_list() == days
+    assert quarantine.height == len(cells) - len(days)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "Date,Open_BRK.B,High_BRK.B,Low_BRK.B,Close_BRK.B,Volume_BRK.B",
+        "Date,BRK.B.Open,BRK.B.High,BRK.B.Low,BRK.B.Close,BRK.B.Volume",
+        "Date,\"('Open', 'BRK.B')\",\"('High', 'BRK.B')\",\"('Low', 'BRK.B')\","
+        "\"('Close', 'BRK.B')\",\"('Volume', 'BRK.B')\"",
+        "Datum,Eröffnung,Hoch,Tief,Schluss,Stücke",
+    ],
+)
+def test_names_flattened_from_field_and_ticker_are_known(tmp_path: Path, names: str) -> None:
+    (tmp_path / "x.csv").write_bytes(f"{names}\n2020-01-02,2,3,1,2.5,9\n".encode("latin-1"))
+    bars, _ = bars_from_file(tmp_path / "x.csv", "BRK.B")
+    assert bars.select("open", "high", "low", "close", "volume").row(0) == (2, 3, 1, 2.5, 9)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("1,10,000.5", 110000.5), ("12,34,567", 1234567.0), ("1,234,567", 1234567)]
+)
+def test_digits_are_grouped_as_the_country_does(tmp_path: Path, cell: str, value: float) -> None:
+    (tmp_path / "x.csv").write_text(f'date,price\n2020-01-02,"{cell}"\n')
+    bars, _ = bars_from_file(tmp_path / "x.csv", "X")
+    assert bars["close"].to_list() == [value]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timezone": "Mars/X"}, "options.timezone: found 'Mars/X', allowed an IANA name such as"),
+        ({"delimiter": ";;"}, "options.delimiter: found ';;', allowed"),
+        ({"date_format": "%Q"}, "date_format: found '%Q', which reads no cell such as '2020-01-02"),
+    ],
+)
+def test_an_option_that_cannot_be_is_one_sentence(
+    tmp_path: Path, options: dict[str, str], message: str
+) -> None:
+    (tmp_path / "x.csv").write_text("date,price\n2020-01-02 09:30,1\n")
+    with pytest.raises(MarketDataError, match=message):
+        bars_from_file(tmp_path / "x.csv", "X", timeframe="1m", **options)
+
+
+def test_stamps_in_scientific_notation_are_epochs(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("ts,price\n1.5779754e+12,1\n1.57797546e+12,2\n")
+    bars, _ = bars_from_file(tmp_path / "x.csv", "X", timeframe="1m")
+    assert bars["timestamp"].dt.strftime("%H:%M").to_list() == ["14:30", "14:31"]
+
+
+def bars_of_frame(folder: Path, frame: pl.DataFrame, timeframe: str = "1d") -> Normalised:
+    frame.write_parquet(folder / "x.parquet")
+    return bars_from_file(folder / "x.parquet", "X", timeframe=timeframe, provider="parquet")
+
+
+def test_a_day_and_a_clock_of_a_data_frame_are_one_stamp(tmp_path: Path) -> None:
+    day, clocks = [OPENS[0].date()] * 2, [time(9, 30), time(9, 31)]
+    bars, _ = bars_of_frame(
+        tmp_path, pl.DataFrame({"date": day, "time": clocks, "price": [1.0, 2.0]}), "1m"
+    )
+    assert bars["timestamp"].dt.strftime("%H:%M").to_list() == ["14:30", "14:31"]
+
+
+def test_categories_are_text(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"date": ["2020-01-02"], "symbol": ["X"], "price": [1.0]})
+    frame = frame.with_columns(pl.col("date", "symbol").cast(pl.Categorical))
+    assert bars_of_frame(tmp_path, frame).bars["timestamp"].to_list() == OPENS[:1]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("price", [[1.0, 2.0]], r"column price: found type List\(Float64\), allowed numbers"),
+        ("price", [b"1"], "column price: found type Binary, allowed numbers"),
+        ("price", [True], "column price: found type Boolean, allowed numbers"),
+        ("date", [time(9, 30)], "column date: found type Time, allowed dates or times"),
+    ],
+)
+def test_a_column_of_another_type_is_one_sentence(
+    tmp_path: Path, column: str, values: list[object], message: str
+) -> None:
+    frame = pl.DataFrame({"date": [OPENS[0].date()], "price": [1.0]} | {column: values})
+    with pytest.raises(MarketDataError, match=message):
+        bars_of_frame(tmp_path, frame)

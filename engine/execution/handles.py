@@ -328,11 +328,17 @@ def order_cancel_all(s: Simulation, t: int, symbol: int) -> int:
 
 @part
 def follow_signals(
-    t: int, s: Simulation, p: Any, r: Any, rows: NDArray[np.float64], state: tuple[float]
-) -> tuple[float]:
-    """Trade to the share of equity that the vector form wants at this bar, where it changes."""
-    target = s.returns[t]
-    if target == target and target != state[0]:
-        order_target_percent(s, t, 0, target)
-        return (target,)
+    t: int, s: Simulation, p: Any, r: Any, rows: NDArray[np.float64], state: Any
+) -> Any:
+    """Trade each symbol to the share of equity that the vector form wants, where it changes.
+
+    The targets lie behind the indicators, a row for each symbol.
+    """
+    symbols, bars = s.path.shape[0], s.path.shape[2]
+    first = rows.shape[0] - symbols * bars
+    for symbol in range(symbols):
+        row = first + symbol * bars
+        wanted = rows[np.uint64(row + t)]
+        if wanted != (rows[np.uint64(row + t - 1)] if t > 0 else 0.0):
+            order_target_percent(s, t, symbol, wanted)
     return state

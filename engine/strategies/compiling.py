@@ -25,7 +25,7 @@ from engine.strategies.rows import row_filler
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
-from engine.strategies.vector_form import rewrite_signals
+from engine.strategies.vector_form import fill_targets, rewrite_signals
 
 __all__ = ["compile_strategy", "fingerprint_of"]
 
@@ -95,9 +95,8 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
             )
         names = _namespace(found["signals"])
         signals = rewrite_signals(cls, fields=fields, symbols=symbols, namespace=names)
-        compiled["signals"] = hook(signals)
+        compiled["signals"] = fill_targets(hook(signals), symbols)
         compiled["on_bar"] = follow_signals
-        state = ["0.0"]
     casts = [
         f"int(row[{i}])" if isinstance(p, Int) and not p.optional else f"row[{i}]"
         for i, p in enumerate(cls.parameters.values())
@@ -113,7 +112,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
 
 
 @part
-def _no_signals(s: Any, p: Any, r: Any, rows: Any, target: Any) -> None:
+def _no_signals(s: Any, p: Any, r: Any, rows: Any) -> None:
     pass
 
 

@@ -183,15 +183,17 @@ class StrategyEngine:
         equity: NDArray[np.float64],
     ) -> None:
         row_of, plans = plan_rows(self.strategy, self.fields, parameters)
-        rows = scratch.rows_for(len(plans) + WORK_ROWS, self.steps)
+        # The vector form fills a row of targets for each symbol, behind the indicators.
+        own = len(plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
+        rows = scratch.rows_for(own + WORK_ROWS, self.steps)
         try:
             self._kernel(
                 values,
                 parameters,
                 row_of,
                 plans,
-                rows[: len(plans)],
-                rows[len(plans) :],
+                rows[:own],
+                rows[own:],
                 scratch.frame,
                 metrics,
                 status,

@@ -33,7 +33,7 @@ class Hooks(NamedTuple):
     parameters: Callable[..., Any]  # (row of floats) -> tuple
     rows: Callable[..., Any]  # (row numbers) -> tuple
     state: Callable[..., Any]  # () -> tuple
-    signals: Callable[..., Any]  # (simulation, parameters, rows, values, target)
+    signals: Callable[..., Any]  # (simulation, parameters, rows, values)
     on_start: Callable[..., Any]
     on_bar: Callable[..., Any]
     on_finish: Callable[..., Any]
@@ -65,8 +65,7 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
         p = decode(parameters)
         r = rows_of(row_of, s.path.shape[2])
         same_close = s.rules[0, SAME_CLOSE] != 0.0
-        # The work space of the metrics is free until the end.
-        signals(s, p, r, values, s.returns)
+        signals(s, p, r, values)
         state = on_start(BEFORE_START, s, p, r, values, initial())
         last = s.path.shape[2] - 1
         for t in range(last + 1):

@@ -7,10 +7,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from engine.execution.calling import hook
 from engine.strategies.source_text import SourceText
 from engine.strategies.strategy import Strategy
 
-__all__ = ["rewrite_signals"]
+__all__ = ["fill_targets", "rewrite_signals"]
 
 _ARGUMENTS = ("mc_s", "mc_p", "mc_r", "mc_rows", "mc_target")
 
@@ -21,7 +22,7 @@ def rewrite_signals(
     """Return ``signals(self, bars, target)`` as a function of plain arrays.
 
     ``bars.close`` and ``self.mean`` become whole arrays, ``self.period`` a number, and ``target``
-    the array of shares of equity to fill.
+    the array of shares of equity to fill: of shape (bars,) for one symbol, else (symbols, bars).
 
     Raises
     ------
@@ -45,6 +46,43 @@ def rewrite_signals(
     found = scope["signals"]
     assert isinstance(found, types.FunctionType)
     return found
+
+
+def fill_targets(signals: Callable[..., Any], symbols: int) -> Callable[..., Any]:
+    """Return what calls `signals` with its target: the last rows of the indicators' space.
+
+    NaN keeps the target before, which is 0 at the start, so that a change is seen by comparing
+    two neighbours.
+    """
+
+    @hook
+    def one(s: Any, p: Any, r: Any, rows: Any) -> None:
+        target = rows[rows.shape[0] - s.path.shape[2] :]
+        target[:] = 0.0
+        signals(s, p, r, rows, target)
+        _keep_last(target, 1)
+
+    @hook
+    def several(s: Any, p: Any, r: Any, rows: Any) -> None:
+        bars = s.path.shape[2]
+        target = rows[rows.shape[0] - symbols * bars :]
+        target[:] = 0.0
+        signals(s, p, r, rows, target.reshape((symbols, bars)))
+        _keep_last(target, symbols)
+
+    return one if symbols == 1 else several
+
+
+@hook
+def _keep_last(target: Any, symbols: int) -> None:
+    bars = target.shape[0] // symbols
+    for symbol in range(symbols):
+        last = 0.0
+        for bar in range(symbol * bars, (symbol + 1) * bars):
+            if target[bar] == target[bar]:
+                last = target[bar]
+            else:
+                target[bar] = last
 
 
 class _Rewriter(ast.NodeTransformer):

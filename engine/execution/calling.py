@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+
+from engine.compiled.cache import SourceHashCache
 
 __all__ = ["called", "hook", "part"]
 
@@ -27,8 +29,14 @@ def part(function: F) -> F:
 
 
 def called(function: F) -> F:
-    """Compile a larger piece that runs once per order or fill; LLVM decides about merging."""
-    return numba.njit(**_BORROWING)(function)
+    """Compile a larger piece that runs once per order or fill; LLVM decides about merging.
+
+    Every strategy uses the same ones: a process reads them rather than compile them anew.
+    """
+    dispatcher: Any = numba.njit(**_BORROWING)(function)
+    if hasattr(dispatcher, "_cache"):  # absent under NUMBA_DISABLE_JIT
+        dispatcher._cache = SourceHashCache(function, _BORROWING)
+    return cast("F", dispatcher)
 
 
 def hook(function: F) -> F:

@@ -165,7 +165,7 @@ def _surface_calibration(
         n=n,
         window="surface",
         diagnostics={
-            "method": "option surface",
+            "method": "option_surface",
             "converged": bool(final.success),
             "starts": len(tries),
             "starts_at_optimum": sum(float(t.cost) < 1.05 * cost + 1e-12 for t in tries),

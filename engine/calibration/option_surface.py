@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.calibration.black_scholes import black_scholes_vega, implied_volatility
+from engine.calibration.black_scholes import (
+    black_scholes_price,
+    black_scholes_vega,
+    implied_volatility,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -136,8 +140,8 @@ class OptionSurface:
         ----------
         frame : polars.DataFrame
             Columns ``expiry`` (date or yyyymmdd), ``strike``, ``right`` (call or put, any case,
-            first letter counts) and either ``bid`` and ``ask`` (their middle is the price) or
-            ``price`` or ``close``.
+            first letter counts) and either ``bid`` and ``ask`` (their middle is the price),
+            ``price`` or ``close``, or, with `spot`, ``implied_volatility`` (Black-Scholes).
         as_of : datetime.date
             Date of the quotes; options that expire by then are left out.
         spot : float, optional
@@ -154,14 +158,27 @@ class OptionSurface:
         """
         needed = [name for name in ("expiry", "strike", "right") if name not in frame.columns]
         price = _price_column(frame)
-        if needed or price is None:
+        implied = spot is not None and "implied_volatility" in frame.columns
+        if needed or (price is None and not implied):
             raise ValueError(
                 f"{symbol} columns: found {', '.join(frame.columns)}, allowed expiry, strike, "
-                "right and bid and ask, price or close"
+                "right and bid and ask, price or close (or, with the spot, implied_volatility)"
             )
         days = np.array([(_as_date(value) - as_of).days for value in frame["expiry"].to_list()])
         strikes = frame["strike"].cast(float).to_numpy()
         calls = np.array([str(value)[:1].lower() == "c" for value in frame["right"].to_list()])
+        if price is None:
+            assert spot is not None
+            volatility = frame["implied_volatility"].cast(float).fill_null(float("nan")).to_numpy()
+            price = black_scholes_price(
+                spot,
+                strikes,
+                np.maximum(days, 0) / 365.0,
+                volatility,
+                rate=rate or 0.0,
+                dividend=dividend,
+                call=calls,
+            )
         keep = (days > 0) & np.isfinite(price) & (price > 0.0)
         days, strikes, calls, price = days[keep], strikes[keep], calls[keep], price[keep]
         years = days / 365.0

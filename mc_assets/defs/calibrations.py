@@ -74,6 +74,7 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
     from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates, try_calibrate
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
+    from mc_assets.market_data.option_quotes import OptionQuotes
     from mc_assets.reports.calibration_picture import calibration_picture
     from mc_assets.reports.picture import as_markdown
     from mc_assets.stored_market_data import StoredMarketData
@@ -96,8 +97,10 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
             options=config[series].calibration,
             workers=laboratory.threads,
         )
+        quotes = OptionQuotes(config[series], config.folder)
         for estimate in estimates:
-            made[estimate.as_of].append(estimate)
+            by_options = estimate.model == "heston" and quotes.on(estimate.as_of)
+            made[estimate.as_of].append(quotes.heston(estimate.as_of) if by_options else estimate)
         if config[series].provider == "futures":
             panel = market_data.futures_panel(symbol, timeframe)
             for day, model in product(dates, _PANEL_MODELS):

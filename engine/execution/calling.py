@@ -9,7 +9,7 @@ import numba
 
 from engine.compiled.cache import SourceHashCache
 
-__all__ = ["called", "hook", "part"]
+__all__ = ["called", "hook", "part", "users_hook"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,5 +40,10 @@ def called(function: F) -> F:
 
 
 def hook(function: F) -> F:
-    """Compile a piece that makes arrays, as users' hooks may, to be merged into its kernel."""
+    """Compile a piece that makes arrays, to be merged into its kernel."""
     return numba.njit(forceinline=True, **_FROM_KERNELS)(function)
+
+
+def users_hook(function: F) -> F:
+    """Compile what a user wrote: an index beyond an array fails the simulation, not the process."""
+    return numba.njit(forceinline=True, boundscheck=True, **_FROM_KERNELS)(function)

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.compiled.source_hash import source_hash
 from engine.compiled.version import ENGINE_VERSION
-from engine.execution.calling import hook, part
+from engine.execution.calling import part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
 from engine.strategies.kernel import Hooks, make_kernel
@@ -80,7 +80,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
         if name in found:
             namespace = _namespace(found[name])
             function = rewrite_hook(cls, name, fields=fields, symbols=symbols, namespace=namespace)
-            compiled[name] = hook(function)
+            compiled[name] = users_hook(function)
         else:
             compiled[name] = _keep_state
     state = [
@@ -95,7 +95,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
             )
         names = _namespace(found["signals"])
         signals = rewrite_signals(cls, fields=fields, symbols=symbols, namespace=names)
-        compiled["signals"] = fill_targets(hook(signals), symbols)
+        compiled["signals"] = fill_targets(users_hook(signals), symbols)
         compiled["on_bar"] = follow_signals
     casts = [
         f"int(row[{i}])" if isinstance(p, Int) and not p.optional else f"row[{i}]"
@@ -152,7 +152,7 @@ def _compiled_function(function: types.FunctionType) -> Any:
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__module__ = function.__module__
-    return numba.njit(error_model="numpy")(copy)
+    return numba.njit(error_model="numpy", boundscheck=True)(copy)
 
 
 def _compiled_helper(value: Any) -> Any:

@@ -173,6 +173,23 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Yield(self, node: ast.Yield) -> ast.AST:
         raise self.source.error(node, f"{self.name} is a plain function; `yield` is not supported")
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        raise self.source.error(node, "a hook defines no function; write it outside the class")
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        raise self.source.error(node, "`class` is not supported in a hook")
+
+    def visit_With(self, node: ast.With) -> ast.AST:
+        raise self.source.error(node, "`with` is not supported in a hook")
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> ast.AST:
+        raise self.source.error(node, "a hook imports nothing; import at the top of the file")
+
+    visit_ImportFrom = visit_Import
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
+        raise self.source.error(node, "`:=` is not supported; assign on a line of its own")
+
     def visit_Global(self, node: ast.Global) -> ast.AST:
         raise self.source.error(node, "`global` is not supported; keep state on self")
 

@@ -143,6 +143,11 @@ MISTAKES = {
     "        z = self.fast": "found self.fast, allowed n, count",
     "        z = bar.colse": "found bar.colse, allowed open, high, low, close, volume, index",
     "        return 3": "allowed a bare return",
+    "        def inner(): return 1": "a hook defines no function",
+    "        class Inner: pass": "`class` is not supported",
+    "        with open('f'): pass": "`with` is not supported",
+    "        import math": "import at the top of the file",
+    "        z = (y := bar.close)": "`:=` is not supported",
     "        order.limit(1, 5.0, tif='week')": "tif: found 'week', allowed gtc, day, ioc or bars",
 }
 
@@ -165,6 +170,9 @@ def test_an_error_of_compilation_names_file_and_line(bars, tmp_path, line) -> No
     assert line.strip() in str(caught.value)
 
 
+SHORT_TABLE = np.zeros(5)
+
+
 class Fails(Strategy):
     """Goes wrong inside the kernel."""
 
@@ -177,11 +185,18 @@ class Fails(Strategy):
             raise ValueError("no")
         if self.how == 3:
             order.limit(1, 1.0)
+        if self.how == 4 and SHORT_TABLE[bar.index] > 1.0:
+            order.close()
 
 
 @pytest.mark.parametrize(
     ("how", "message"),
-    [(1, "read a bar after the current one"), (2, "raised an exception"), (3, "more than 512")],
+    [
+        (1, "read a bar after the current one"),
+        (2, "raised an exception"),
+        (3, "more than 512"),
+        (4, "raised an exception"),  # an index beyond the table
+    ],
 )
 def test_a_simulation_fails_alone(bars, how, message) -> None:
     from engine.bars import BAR_FIELDS

@@ -114,6 +114,14 @@ def read_factors(path: Path | str) -> pl.DataFrame:
                 f"{path.name} line {table['_line'][row]}, column {name}: found "
                 f"{table[name][row]!r}, allowed a {'date' if name == 'date' else 'number'}"
             )
+        wrong = column.is_duplicated() if name == "date" else ~(column > 0)
+        if wrong.any():
+            # The second of two rows with one date is the one that should not be there.
+            row = int(wrong.arg_max() or 0) if name != "date" else wrong.arg_true()[-1]
+            raise MarketDataError(
+                f"{path.name} line {table['_line'][row]}, column {name}: found "
+                f"{table[name][row]!r}, allowed {'each date once' if name == 'date' else '> 0'}"
+            )
     factors = pl.DataFrame(columns).sort("date")
     _check_factors(factors)
     return factors

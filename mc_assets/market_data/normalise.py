@@ -112,13 +112,8 @@ def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
         columns["price"] = columns.pop("close")
     cells = _stamp_cells(raw.frame, mapped)
     date_format = layout.date_format or detect_format(cells)
-    if layout.date_format and detect_format(cells):
-        known = cells.drop_nulls().head(_DECIDING)
-        if parse_stamps(known, layout.date_format, strictly=True)["wall"].is_null().all():
-            raise MarketDataError(
-                f"{_where(raw)}: date_format: found {layout.date_format!r}, which reads "
-                f"no cell such as {str(known[0])!r}, allowed the strptime format of the stamps"
-            )
+    if layout.date_format:
+        _check_format(cells.head(1000).drop_nulls().head(100), layout.date_format, _where(raw))
     decimal = layout.decimal or decimal_mark(
         [raw.frame[mapped.columns[name]] for name in NUMBERS if name in mapped.columns],
         layout.delimiter,
@@ -220,6 +215,16 @@ def _mapped(raw: RawTable) -> ColumnMap:
 
 def _where(raw: RawTable) -> str:
     return f"{raw.provider} {raw.symbol}@{raw.timeframe}"
+
+
+def _check_format(cells: pl.Series, date_format: str, where: str) -> None:
+    """Refuse a configured format that reads no cell, where the cells are stamps."""
+    unread = parse_stamps(cells, date_format, strictly=True)["wall"].null_count() == len(cells)
+    if unread and detect_format(cells):
+        raise MarketDataError(
+            f"{where}: date_format: found {date_format!r}, which reads no cell such as "
+            f"{str(cells[0])!r}, allowed the strptime format of the stamps"
+        )
 
 
 def _check_types(raw: RawTable, mapped: ColumnMap) -> None:

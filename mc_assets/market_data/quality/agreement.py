@@ -38,13 +38,14 @@ def compare_bars(
         ``provider_disagreement``: bars in which a price differs, and bars inside the range
         of both that one of them lacks. ``value`` is the largest relative difference.
     """
+    if bars.is_empty() or other.is_empty():
+        # Nothing to compare with costs nothing.
+        bars, other = bars.clear(), other.clear()
     both = bars.select("timestamp", *PRICES).join(
         other.select("timestamp", *PRICES), on="timestamp", how="full", suffix="_other",
         coalesce=True,
     )  # fmt: skip
-    if bars.is_empty() or other.is_empty():
-        both = both.clear()
-    else:
+    if not bars.is_empty():
         first = max(frame["timestamp"][0] for frame in (bars, other))
         last = min(frame["timestamp"][-1] for frame in (bars, other))
         both = both.filter(pl.col("timestamp").is_between(first, last)).sort("timestamp")

@@ -132,3 +132,21 @@ def test_raw_and_adjusted_bars_are_both_there_after_ingestion(
 def test_adjusting_a_series_without_factors_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(MarketDataError, match="X@1d: factors: found none stored"):
         BarStore(tmp_path).adjusted("X", "1d")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("2005-02-25,0,1", r"f\.csv line 3, column price_factor: found '0', allowed > 0"),
+        ("2005-02-25,1,-2", r"f\.csv line 3, column split_factor: found '-2', allowed > 0"),
+        ("2004-02-25,0.8,1", r"f\.csv line 3, column date: found '2004-02-25', allowed each date"),
+    ],
+)
+def test_a_factor_that_cannot_be_is_named_by_its_line(
+    tmp_path: Path, row: str, message: str
+) -> None:
+    (tmp_path / "f.csv").write_text(
+        f"date,price_factor,split_factor\n2004-02-25,0.9,1\n{row}\n2050-12-31,1,1\n"
+    )
+    with pytest.raises(MarketDataError, match=message):
+        read_factors(tmp_path / "f.csv")

@@ -1,10 +1,10 @@
 """Speed of calibration: likelihoods, single estimates, a nightly backfill, realism.
 
 Run ``python -m benchmarks.calibration`` from the checkout; ``--dates N`` measures the backfill on N
-dates instead of 64, ``--dates 2520`` (ten years; ``python -m benchmarks calibration --dates 2520``)
-on all of them. The backfill is one Dagster run in a data folder of its own, from the bars to the
-stored calibrations with their events. Data are simulated, so that the figures do not depend on
-files: 5,030 daily bars per symbol and a weekly futures panel.
+dates instead of 64, ``--dates 2520`` on ten years of them. The backfill is one Dagster run in a
+data folder of its own, from the bars to the stored calibrations with their events. Data are
+simulated, so that the figures do not depend on files: 5,030 daily bars per symbol and a weekly
+futures panel.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
     speeds = np.exp(np.linspace(math.log(0.1), math.log(0.5 / h), 300))
     estimates = moments.solve(np.vstack([everything, without]), h, speeds)
     mu, kappa, theta, xi, rho = (float(value) for value in estimates[0])
-    if not math.isfinite(kappa):
+    # A volatility of volatility this small is the rounding of a proxy that never varies.
+    if not (math.isfinite(kappa) and xi > 1e-6):
         raise ValueError(
             f"{sample.symbol} variance: found no persistence over {lags} bars up to "
             f"{sample.as_of}, allowed a positive autocovariance of the variance proxy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from typing import Any
@@ -104,6 +105,8 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
 def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
     """Like `calibrate`, but what the data cannot carry becomes a record with status "failed".
 
+    So does an estimate whose optimiser did not converge; it keeps what was reached.
+
     Raises
     ------
     ValueError
@@ -111,7 +114,11 @@ def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
     """
     estimator(model)
     try:
-        return calibrate(model, data, **options)
+        found = calibrate(model, data, **options)
+        if found.diagnostics.get("converged") is False:
+            reason = "likelihood: found no convergence, allowed a maximum that the data determine"
+            return replace(found, status="failed", reason=reason)
+        return found
     except ValueError as error:
         return Calibration.failed(
             model,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from engine.studies import Results, load_results, study_statistics
+# Its names load the simulation engine when first used, which reading tables does not.
+from engine import studies
 
 __all__ = [
     "read_statistics",
@@ -32,22 +33,22 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     StudyFailed
         If more of its simulations failed than it allows.
     """
-    results = load_results(data, study)
+    results = studies.load_results(data, study)
     results.check_failures()
     return _write(statistics_table(results), _path(data, study))
 
 
 def write_nightly_statistics(
-    data: Path, study: str, as_of: datetime.date, results: Results
+    data: Path, study: str, as_of: datetime.date, results: studies.Results
 ) -> pl.DataFrame:
     """Write the statistics of a study run as of a date; return the table."""
     table = statistics_table(results).select(pl.lit(as_of).alias("as_of"), pl.all())
     return _write(table, data / "nightly_statistics" / study / f"{as_of}.parquet")
 
 
-def statistics_table(results: Results) -> pl.DataFrame:
+def statistics_table(results: studies.Results) -> pl.DataFrame:
     """Estimate a study's statistics, its parameters as one JSON text."""
-    table = study_statistics(results)
+    table = studies.study_statistics(results)
     names = results.parameters
     parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
     return table.select(

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from engine.studies import load_results
+from engine import studies
 from engine.studies.errors import ConfigurationError, StudyFailed
 from mc_assets.project import Project
 from mc_assets.study_tables import statistics_written, write_statistics
@@ -79,7 +79,7 @@ def refresh_warehouse(project: Project) -> bool:
         if marker.stat().st_mtime_ns > statistics_written(project.data, study):
             # A study that is unfinished, or failed, keeps the statistics it had.
             with suppress(ConfigurationError, StudyFailed):
-                if not load_results(project.data, study).missing:
+                if not studies.load_results(project.data, study).missing:
                     write_statistics(project.data, study)
     publish_warehouse(project)
     return True

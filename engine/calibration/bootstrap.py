@@ -45,6 +45,7 @@ def estimate_bootstrap(
         ``block_length``; the circular block length and those of the absolute and squared
         returns are in the diagnostics.
     """
+    Window.parse(window).require_equal_weights("bootstrap")
     sample = SpotSample.from_bars(
         bars,
         as_of=as_of,
@@ -53,8 +54,6 @@ def estimate_bootstrap(
         overnight=overnight,
         minimum=minimum,
     )
-    if sample.window.startswith("exponential"):
-        raise ValueError("window: found exponential, allowed full, expanding, rolling:Ny")
     simple = np.expm1(sample.returns)
     series = {
         "returns": simple,

@@ -83,8 +83,7 @@ class CurveData:
         if as_of is not None:
             panel = panel.up_to(as_of)
         span = Window.parse(window)
-        if span.kind == "exponential":
-            raise ValueError("window: found exponential, allowed full, expanding, rolling:Ny")
+        span.require_equal_weights("a futures panel")
         if span.kind == "rolling" and len(panel):
             age = np.array([(panel.last_date - day).days for day in panel.dates])
             panel = panel.rows(slice(int(np.sum(age >= span.years * 365.25)), None))

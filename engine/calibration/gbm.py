@@ -50,7 +50,8 @@ def estimate_gbm(
     the (weighted) likelihood is :math:`m = \sum w r / \sum w h`,
     :math:`\sigma^2 = \sum w (r - m h)^2 / h \big/ \sum w`, :math:`\mu = m + \sigma^2 / 2`.
     Errors: :math:`\sigma / \sqrt{T}` for the drift given the volatility, with T the years seen,
-    and :math:`\sigma / \sqrt{2 n}` [1]_. With weights, T and n are their weighted sums.
+    and :math:`\sigma / \sqrt{2 n}` [1]_. With weights, T and n are their weighted sums, with
+    weights that sum to the effective number of returns (see `SpotSample`).
 
     References
     ----------

@@ -42,7 +42,8 @@ def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
     e^{k-1}` and :math:`Cov(r_t, y_{t+k}) + \frac h2 Cov(y_t, y_{t+k}) = \rho\xi\theta
     \frac{1-e}{\kappa}\frac{1-e}{\kappa h} e^{k-1}` for lags :math:`k \ge 1`, which the noise of
     the proxy does not touch [1]_. Speed and level of the first are fitted by least squares over
-    the lags, then the correlation from the second. Errors are a jackknife over 16 blocks.
+    the lags, then the correlation from the second. Errors are a jackknife over 16 blocks
+    of equal weight.
 
     Weakness: the speed of reversion is biased upwards and imprecise in histories shorter than
     tens of half-lives (ten years of daily bars at kappa 4: median 5.1, deviation 2.4); the
@@ -150,11 +151,10 @@ class _Moments:
         w = sample.weights
         y = proxy - np.average(proxy, weights=w)
         r = sample.returns - np.average(sample.returns, weights=w)
-        n = len(y)
-        edges = np.linspace(0, n, _BLOCKS + 1).astype(np.int64)
+        edges = _block_edges(w)
         columns = np.stack([w, w * proxy, w * sample.returns, w * sample.dt], axis=1)
         sums = np.add.reduceat(columns, edges[:-1], axis=0)
-        lagged, cross, weights = np.zeros((3, _BLOCKS, lags))
+        lagged, cross, weights = np.zeros((3, len(edges) - 1, lags))
         _lagged_products(y, w * y, w * r, w, edges, lagged, cross, weights)
         return cls(sums, lagged, cross, weights)
 
@@ -186,6 +186,19 @@ class _Moments:
             xi = np.sqrt(2.0 * kappa * variance / theta) / fade
             rho = np.clip(covariance / (xi * theta * h * fade**2), -0.99, 0.99)
         return np.where(found[:, None], np.stack([mu, kappa, theta, xi, rho], axis=1), np.nan)
+
+
+def _block_edges(weights: Array) -> NDArray[np.int64]:
+    """Edges of blocks of equal weight: the jackknife takes each as one sixteenth of what is known.
+
+    Where a single bar weighs more than a block, it is a block.
+    """
+    n = len(weights)
+    total = np.concatenate(([0.0], np.cumsum(weights)))
+    shares = np.linspace(0.0, total[-1], _BLOCKS + 1)
+    edges = np.searchsorted(total, shares * (1.0 + 1e-12), side="right") - 1
+    edges[0], edges[-1] = 0, n
+    return np.unique(edges).astype(np.int64)
 
 
 def _refine(explained: Array, best: NDArray[np.int64], speeds: Array) -> Array:

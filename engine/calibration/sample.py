@@ -22,7 +22,7 @@ _DAY = 1440 * _MINUTE
 
 @dataclass(frozen=True, eq=False)
 class SpotSample:
-    """Log returns of one symbol with their time steps and weights.
+    r"""Log returns of one symbol with their time steps and weights.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ class SpotSample:
     dt : ndarray of float64, shape (n,)
         Length of each return in years.
     weights : ndarray of float64, shape (n,)
-        Weight of each return's log density; ones except in an exponential window.
+        Weight of each return's log density: ones, or in an exponential window weights that halve
+        with age and sum to the effective number of returns, ``(sum w)^2 / sum w^2`` [1]_.
     stamps : ndarray of int64, shape (n,)
         Opening instant of the bar that each return ends in.
     nominal_dt : float
@@ -46,6 +47,17 @@ class SpotSample:
         Last log price.
     diagnostics : dict
         What was left out and why.
+
+    Notes
+    -----
+    A weighted maximum likelihood estimate has the variance :math:`I^{-1} \sum w^2 / (\sum w)^2`,
+    where I is the information in one return. Weights scaled so that they sum to the effective
+    number of returns make the inverse curvature of the weighted likelihood that variance, and put
+    the likelihood on the scale of as many returns of weight one.
+
+    References
+    ----------
+    .. [1] Kish, L. (1965). Survey Sampling, section 11.7.
     """
 
     symbol: str
@@ -90,7 +102,7 @@ class SpotSample:
             reported in the diagnostics), or count each as one bar. Inside a session a return
             over missing minutes counts its elapsed bars; around the clock markets have no break.
         minimum : int
-            Fewest returns allowed.
+            Fewest returns allowed; in an exponential window, smallest effective number.
 
         Raises
         ------
@@ -117,6 +129,13 @@ class SpotSample:
             raise ValueError(
                 f"{bars.symbol} bars: found {count} returns up to {as_of}, allowed >= {minimum}"
             )
+        weights = weights[keep]
+        weights *= weights.sum() / np.sum(weights**2)
+        if weights.sum() < minimum:
+            raise ValueError(
+                f"{bars.symbol} bars: found {weights.sum():.1f} effective returns up to {as_of} "
+                f"in the window {span}, allowed >= {minimum}"
+            )
         used = returns[keep]
         if not np.any(used != used[0]):
             raise ValueError(
@@ -127,7 +146,7 @@ class SpotSample:
         diagnostics |= {
             "first_bar": _date_of(int(cut.timestamps[position[0]])).isoformat(),
             "last_bar": _date_of(int(cut.timestamps[position[-1] + 1])).isoformat(),
-            "effective_n": float(weights[keep].sum()),
+            "effective_n": float(weights.sum()),
         }
         return cls(
             symbol=bars.symbol,
@@ -137,7 +156,7 @@ class SpotSample:
             start=logs[:-1][keep],
             returns=used,
             dt=steps[keep] * cut.calendar.dt,
-            weights=weights[keep],
+            weights=weights,
             stamps=cut.timestamps[1:][keep],
             nominal_dt=cut.calendar.dt,
             last=float(logs[np.isfinite(logs)][-1]),
@@ -151,7 +170,7 @@ class SpotSample:
 
     @property
     def effective_n(self) -> float:
-        """Sum of the weights: the number of returns when they are equal."""
+        """Effective number of returns: their number when the weights are equal."""
         return float(self.weights.sum())
 
     def identity(self) -> dict[str, Any]:

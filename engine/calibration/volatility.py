@@ -79,10 +79,12 @@ def range_volatility(
     w = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     w = w / w.mean()
     variances = _ESTIMATORS[estimator](bars, w)
-    variance = float(np.mean(w * variances)) * bars.calendar.bars_per_year
-    spread = float(np.std(w * variances)) * bars.calendar.bars_per_year
-    sigma = math.sqrt(max(variance, 0.0))
-    error = spread / math.sqrt(count) / (2.0 * sigma) if sigma > 0.0 else math.nan
+    mean = float(np.mean(w * variances))
+    # Weights are given: only the bars' own variances are random.
+    spread = math.sqrt(float(np.sum((w * (variances - mean)) ** 2))) / count
+    per_year = bars.calendar.bars_per_year
+    sigma = math.sqrt(max(mean * per_year, 0.0))
+    error = spread * per_year / (2.0 * sigma) if sigma > 0.0 else math.nan
     return sigma, error
 
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 __all__ = ["Window"]
 
+# The estimators that weight observations.
+_WEIGHTED = "gbm, heston, merton, regime_switching and schwartz_1f on bars"
+
 
 @dataclass(frozen=True)
 class Window:
@@ -61,6 +64,20 @@ class Window:
 
     def __str__(self) -> str:
         return self.kind if self.years == 0.0 else f"{self.kind}:{self.years:g}y"
+
+    def require_equal_weights(self, what: str) -> None:
+        """Refuse exponential weights where an estimator has no place for them.
+
+        Raises
+        ------
+        ValueError
+            If the window is exponential; `what` names what is estimated.
+        """
+        if self.kind == "exponential":
+            raise ValueError(
+                f"window of {what}: found {self}, allowed full, expanding, rolling:Ny "
+                f"(exponential weights are for {_WEIGHTED})"
+            )
 
     def weights(self, timestamps: NDArray[np.int64], end: int) -> NDArray[np.float64]:
         """Weight of each observation: 0 outside the window, at most 1.

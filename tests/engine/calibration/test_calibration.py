@@ -12,6 +12,7 @@ from engine.calibration import (
     calibrate,
     model_names,
     register_estimator,
+    registry,
     try_calibrate,
 )
 
@@ -68,7 +69,9 @@ def test_data_of_the_wrong_kind_are_named(bars):
     assert found.reason == "data of schwartz_2f: found Bars, allowed FuturesPanel"
 
 
-def test_a_users_estimator_is_found_by_its_name(bars):
+def test_a_users_estimator_is_found_by_its_name(bars, monkeypatch):
+    monkeypatch.setattr(registry, "_ADDED", {})
+
     def estimate_last(data, *, as_of=None):
         return Calibration.of(
             "last",

@@ -65,7 +65,7 @@ def test_tomorrows_crash_in_the_bars_changes_nothing(model, window, bars):
     assert seen.parameters != cut.parameters
 
 
-@pytest.mark.parametrize("window", ["full", "rolling:1y"])
+@pytest.mark.parametrize("window", ["full", "rolling:1.5y"])
 @pytest.mark.parametrize("model", PANEL_MODELS)
 def test_tomorrows_crash_in_the_curve_changes_nothing(model, window, panel):
     last = 99

@@ -23,8 +23,6 @@ from engine.execution.layout import (
     FIRST_SUB_BAR,
     FORCED,
     HALTED,
-    INITIAL_FIXED,
-    INITIAL_RATE,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     INVALID,
@@ -55,6 +53,7 @@ from engine.execution.layout import (
     VIEW,
 )
 from engine.execution.ledger import book_fill
+from engine.execution.margin import margin_covers, units_within_margin
 from engine.execution.orders import GOOD_TILL_CANCELLED, log_event, remove_order, submit
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
@@ -92,6 +91,13 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         remove_order(s, slot)
         return
     reason = _objection(s, slot, units, price, reference, commission, equity, field, bar)
+    if reason == BUYING_POWER:
+        cut = units_within_margin(s, slot, units, reference, equity, field, bar)
+        if cut != units:
+            units = cut
+            price = slipped_price(s, symbol, units, reference, volume)
+            commission = commission_of(s, symbol, units, price, maker)
+            reason = -1
     if reason >= 0:
         s.counts[REJECTED + reason] += 1
         log_event(s, slot, bar, REFUSED + reason, units, math.nan, 0.0)
@@ -213,15 +219,6 @@ def _objection(
         return NOT_SHORTABLE
     if abs(after) > terms[POSITION_CAP]:
         return POSITION_LIMIT
-    margin = 0.0
-    for other in range(s.positions.shape[0]):
-        rules = s.rules[other]
-        size = abs(after) if other == symbol else abs(s.positions[other, UNITS])
-        at = reference if other == symbol else s.path[other, field, bar]
-        each = rules[INITIAL_RATE] * abs(at) * rules[MULTIPLIER] + rules[INITIAL_FIXED]
-        margin += size * each
-    cost = abs(units) * abs(price - reference) * terms[MULTIPLIER] + commission
-    # An order sized to the last cent must not fail by rounding.
-    if margin > (equity - cost) * (1.0 + 1e-12):
+    if not margin_covers(s, symbol, units, price, reference, commission, equity, field, bar):
         return BUYING_POWER
     return -1

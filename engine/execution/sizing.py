@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from engine.compiled.elementary import log
 from engine.execution.calling import called, part
 from engine.execution.costs import slipped_price
@@ -83,11 +85,12 @@ def units_of(
 
 @part
 def round_to_lot(s: Simulation, symbol: int, units: float) -> float:
-    """Round towards zero to a whole number of lots."""
+    """Round towards zero to a whole number of lots; NaN and infinity stay what they are."""
     lot = s.rules[symbol, LOT]
     if lot == 0.0:
         return units
-    return math.copysign(math.floor(abs(units) / lot) * lot, units)
+    # Not math.floor, which makes an integer of it: an undefined size must not become a number.
+    return math.copysign(np.floor(abs(units) / lot) * lot, units)
 
 
 @called
@@ -199,9 +202,15 @@ def _kelly_share(s: Simulation, fraction: float, least: float) -> float:
 
 @part
 def _volatility(s: Simulation, symbol: int, window: int, decided: int) -> float:
-    """Annual standard deviation of the last `window` log returns; NaN before there are as many."""
+    """Annual standard deviation of the last `window` log returns.
+
+    NaN before there are as many, or where a close is not above zero.
+    """
     if decided < window:
         return math.nan
+    for bar in range(decided - window, decided + 1):
+        if not s.path[symbol, 3, bar] > 0.0:
+            return math.nan
     total = squares = 0.0
     for bar in range(decided - window + 1, decided + 1):
         change = log(s.path[symbol, 3, bar] / s.path[symbol, 3, bar - 1])

@@ -1,0 +1,108 @@
+"""What equity allows: initial margin and costs of a fill, and the most units within them."""
+
+from __future__ import annotations
+
+from engine.execution.calling import called, part
+from engine.execution.costs import commission_of, slipped_price
+from engine.execution.layout import (
+    BY_PERCENT,
+    ENTER,
+    INITIAL_FIXED,
+    INITIAL_RATE,
+    MULTIPLIER,
+    ORDER_MODE,
+    ORDER_QUANTITY,
+    ORDER_SYMBOL,
+    TO_PERCENT,
+    UNITS,
+)
+from engine.execution.sizing import round_to_lot
+from engine.execution.state import Simulation
+
+__all__ = ["margin_covers", "units_within_margin"]
+
+# Halvings after which the bracket around the largest affordable size is below rounding.
+_HALVINGS = 60
+
+
+@part
+def margin_covers(
+    s: Simulation,
+    symbol: int,
+    units: float,
+    price: float,
+    reference: float,
+    commission: float,
+    equity: float,
+    field: int,
+    bar: int,
+) -> bool:
+    """Whether equity, less the costs of the fill, covers the initial margin after it."""
+    after = s.positions[symbol, UNITS] + units
+    margin = 0.0
+    for other in range(s.positions.shape[0]):
+        rules = s.rules[other]
+        size = abs(after) if other == symbol else abs(s.positions[other, UNITS])
+        at = reference if other == symbol else s.path[other, field, bar]
+        each = rules[INITIAL_RATE] * abs(at) * rules[MULTIPLIER] + rules[INITIAL_FIXED]
+        margin += size * each
+    cost = abs(units) * abs(price - reference) * s.rules[symbol, MULTIPLIER] + commission
+    # An order sized to the last cent must not fail by rounding.
+    return margin <= (equity - cost) * (1.0 + 1e-12)
+
+
+@called
+def units_within_margin(
+    s: Simulation,
+    slot: int,
+    units: float,
+    reference: float,
+    equity: float,
+    field: int,
+    bar: int,
+) -> float:
+    """Cut the size of the order in `slot` to what margin and costs leave.
+
+    Only orders whose size follows from equity are cut: by a sizing rule, or by a share of equity
+    that the margin of an empty account allows. The others keep their size, as does one for which
+    not a single lot is left: a rejection then says why. What an order closes is never cut.
+
+    Parameters
+    ----------
+    units : float
+        Signed units, too many for the buying power.
+    reference : float
+        Price before slippage.
+    equity : float
+        Equity at the moment of the fill.
+    field : int
+        Field of `bar` at which the other symbols are valued.
+    """
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    mode = int(order[ORDER_MODE])
+    rules = s.rules[symbol]
+    if mode in (TO_PERCENT, BY_PERCENT):
+        worth = abs(reference) * rules[MULTIPLIER]
+        each = rules[INITIAL_RATE] * worth + rules[INITIAL_FIXED]
+        if abs(order[ORDER_QUANTITY]) * each > worth * (1.0 + 1e-12):
+            return units
+    elif mode != ENTER:
+        return units
+    held = s.positions[symbol, UNITS]
+    volume = s.path[symbol, 4, bar]
+    side = 1.0 if units > 0.0 else -1.0
+    closed = abs(held) if held * side < 0.0 else 0.0
+    # The margin and every kind of cost grow with the units that are opened.
+    least, most = 0.0, abs(units) - closed
+    for _ in range(_HALVINGS):
+        opened = 0.5 * (least + most)
+        trade = side * (closed + opened)
+        price = slipped_price(s, symbol, trade, reference, volume)
+        commission = commission_of(s, symbol, trade, price, False)
+        if margin_covers(s, symbol, trade, price, reference, commission, equity, field, bar):
+            least = opened
+        else:
+            most = opened
+    opened = round_to_lot(s, symbol, least)
+    return side * (closed + opened) if opened > 0.0 else units

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
+from mc_assets.market_data.column_spellings import (
+    SPELLINGS,
+    decorated_prices,
+    named_volume,
+    plain_name,
+)
 from mc_assets.providers import MarketDataError
 
 __all__ = ["NUMBERS", "ColumnMap", "map_columns", "number_columns"]
@@ -13,35 +18,6 @@ __all__ = ["NUMBERS", "ColumnMap", "map_columns", "number_columns"]
 #: Canonical names whose cells are numbers.
 NUMBERS: Final = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
 
-# Spellings seen in the wild, lower case, letters and digits only.
-_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
-    "timestamp": (
-        "timestamp", "datetime", "date", "timestamputc", "dateutc", "datetimeutc", "utc", "t",
-        "ts", "opentime", "opentimestamp", "timeutc", "gmttime", "localtime", "day", "dt",
-        "tradingday", "tradedate", "index", "bartime", "observationdate", "unix",
-        "unixtimestamp", "time", "column1", "indexlevel0",
-    ),
-    "clock": ("time", "timeutc", "hour", "barclock"),
-    "open": (
-        "open", "o", "openprice", "opening", "1open", "pxopen", "first", "erster", "erffnung",
-        "eroeffnung",
-    ),
-    "high": ("high", "h", "highprice", "hi", "2high", "pxhigh", "max", "hoch"),
-    "low": ("low", "l", "lowprice", "lo", "3low", "pxlow", "min", "tief"),
-    "close": (
-        "close", "c", "closeprice", "closelast", "last", "4close", "pxlast", "settle", "price",
-        "settlement", "lastprice", "adjclose", "adjustedclose", "value", "spot",
-        "schlusskurs", "schluss",
-    ),
-    "volume": ("volume", "v", "vol", "volumebtc", "basevolume", "5volume", "tickvol", "tickvolume",
-               "pxvolume", "qty", "shares", "stuecke", "stcke", "volumen", "umsatz"),
-    "vwap": ("vwap", "vw", "weightedaverage"),
-    "trade_count": ("tradecount", "n", "trades", "transactions", "numberoftrades", "count"),
-    "adjusted_close": ("adjclose", "adjustedclose", "5adjustedclose", "adjcloseprice"),
-    "symbol": ("symbol", "ticker", "contract", "instrument", "s"),
-}  # fmt: skip
-
-_OPTIONAL: Final = ("clock", "volume", "vwap", "trade_count", "adjusted_close", "symbol")
 _PRICES: Final = ("open", "high", "low", "close")
 
 
@@ -81,7 +57,7 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
     MarketDataError
         If a configured column is not there, or stamps or prices cannot be found.
     """
-    allowed = [*_SPELLINGS, "price"]
+    allowed = [*SPELLINGS, "price"]
     for canonical, column in given.items():
         if canonical not in allowed:
             raise MarketDataError(
@@ -93,11 +69,11 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
                 f"{where}: columns.{canonical}: found {column!r}, allowed {shown}"
             )
     data = [name for name in names if not name.startswith("_")]
-    candidates = {_plain(name, symbol): name for name in reversed(data)}
+    candidates = {plain_name(name, symbol): name for name in reversed(data)}
     found = {key: column for key, column in given.items() if key != "price"}
     if "price" in given:
         found["close"] = given["price"]
-    for canonical, spellings in _SPELLINGS.items():
+    for canonical, spellings in SPELLINGS.items():
         if canonical in found:
             continue
         taken = set(found.values())
@@ -106,11 +82,19 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
             if match is not None and match not in taken:
                 found[canonical] = match
                 break
+    ordered = dict(reversed(candidates.items()))
+    if not found.keys() & set(_PRICES):
+        found |= decorated_prices(ordered)
     if "volume" not in found:
         # CryptoDataDownload names the unit: "Volume BTC", then "Volume USDT".
-        named = [name for key, name in reversed(candidates.items()) if key.startswith("volume")]
-        if named:
-            found["volume"] = named[0]
+        volume = named_volume(ordered)
+        if volume is not None:
+            found["volume"] = volume
+    dated = candidates.get("day") == found.get("timestamp") and {"year", "month"} <= found.keys()
+    for canonical in ("year", "month"):
+        # Only beside a day of the month are they part of the stamp.
+        if not dated and canonical not in given:
+            found.pop(canonical, None)
     rest = [name for name in data if name not in found.values()]
     if "timestamp" not in found and rest and rest[0] == data[0]:
         found["timestamp"] = rest.pop(0)
@@ -148,20 +132,3 @@ def number_columns(names: list[str], given: dict[str, str], *, symbol: str) -> l
     except MarketDataError:
         return []
     return sorted({mapped.columns[name] for name in NUMBERS if name in mapped.columns})
-
-
-def _plain(name: str, symbol: str) -> str:
-    """Letters and digits of a column name in lower case, its symbol and unit dropped."""
-    if "|" in name:
-        name, _, owner = name.partition("|")
-        if owner != symbol:
-            return f"other symbol {owner} {name}"
-    # A pair of field and ticker as Python prints it, and the names flattened from one.
-    pair = re.fullmatch(r"\('(.+?)', '(.*?)'\)", name.strip())
-    if pair is not None:
-        field, owner = pair.groups()
-        return _plain(field if owner in ("", symbol) else f"other symbol {owner} {field}", symbol)
-    own = re.escape(symbol)
-    name = re.sub(rf"^{own}[_. ](?=.)|(?<=.)[_. ]{own}$", "", name.strip())
-    name = re.sub(r"\(.*?\)|\[.*?\]", "", name)
-    return re.sub(r"[^a-z0-9]", "", name.lower())

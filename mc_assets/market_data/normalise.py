@@ -146,8 +146,9 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
     polars.DataFrame
         One row per raw row, in order: ``row`` (position), ``instant`` (Int64, microseconds
         since 1970-01-01 UTC or null), the numbers (Float64 or null), ``text_in`` (name of the
-        first column that holds text where a number belongs), ``surplus`` (too many cells) and
-        ``refused`` (the reason, where the provider found that the row is no bar).
+        first column that holds text where a number belongs), ``surplus`` (too many cells),
+        ``refused`` (the reason, where the provider found that the row is no bar) and ``worded``
+        (words stand in place of the stamp).
     """
     layout = raw.layout
     mapped = _mapped(raw)
@@ -177,8 +178,15 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
     refused = pl.repeat(None, n=len(instants), dtype=pl.String, eager=True)
     if "_reason" in raw.frame.columns:
         refused = raw.frame["_reason"]
+    worded = pl.repeat(value=False, n=len(instants), dtype=pl.Boolean, eager=True)
+    if instants.has_nulls():
+        worded = _stamp_cells(raw.frame, mapped).cast(pl.String).str.contains("[A-Za-z]{2}")
     return pl.DataFrame(parsed).with_columns(
-        pl.int_range(pl.len()).alias("row"), text_in=text_in, surplus=surplus, refused=refused
+        pl.int_range(pl.len()).alias("row"),
+        text_in=text_in,
+        surplus=surplus,
+        refused=refused,
+        worded=worded,
     )
 
 
@@ -270,6 +278,12 @@ def _instants(raw: RawTable, mapped: ColumnMap, sessions: Sessions) -> pl.Series
 
 def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
     stamp = frame[mapped.columns["timestamp"]]
+    if "year" in mapped.columns:
+        # Year, month and day in columns of their own.
+        parts = [frame[mapped.columns["year"]], frame[mapped.columns["month"]], stamp]
+        stamp = pl.select(
+            pl.concat_str([part.cast(pl.String).str.strip_chars() for part in parts], separator="-")
+        ).to_series()
     clock = mapped.columns.get("clock")
     if clock is None or isinstance(stamp.dtype, pl.Datetime):
         return stamp
@@ -296,8 +310,17 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
         | (pl.col("low") > floor + slack)
         | (pl.col("low") > pl.col("high") + slack)
     )
+    # What exports write above or below a table; one whose every stamp is unread has none.
+    read = rows["instant"].null_count() < rows.height
+    note = (
+        pl.lit(read)
+        & pl.col("instant").is_null()
+        & pl.all_horizontal(pl.col(name).is_null() for name in (*PRICES, "volume"))
+        & pl.col("worded")
+    )
     reason = (
         pl.when(pl.col("refused").is_not_null()).then("refused")
+        .when(note).then(pl.lit("note"))
         .when("surplus").then(pl.lit("bad_row"))
         .when(pl.col("instant").is_null()).then(pl.lit("bad_timestamp"))
         .when(pl.col("text_in").is_not_null()).then(pl.lit("text_cell"))

@@ -22,6 +22,13 @@ _THOUSANDS: Final = {
 _SCALES: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _COMMA_DECIMAL: Final = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+# Signs and codes of currencies, before or behind the number.
+_CURRENCY: Final = re.compile(
+    r"""(?:[A-Z]{0,3}[$]|[€£¥₹₽₩₺₪₫฿₴₦]|\b(?:USDT|USDC|USD|EUR|GBP|GBX|GBp|JPY|CHF|CAD|AUD|NZD|CNY|
+    CNH|HKD|SGD|TWD|KRW|INR|THB|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|ILS|BRL|MXN|ZAR|ZAc|BTC|ETH|
+    kr|zł|Kč|R)(?![A-Za-z]))""",
+    re.VERBOSE,
+)
 _NOT_FINITE: Final = {"inf": float("inf"), "+inf": float("inf"), "-inf": float("-inf"),
                       "infinity": float("inf"), "-infinity": float("-inf")}  # fmt: skip
 
@@ -119,9 +126,10 @@ def parse_number(cell: str | None, decimal: str = ".") -> float | Literal["missi
         return "missing"
     if text.lower() in _NOT_FINITE:
         return _NOT_FINITE[text.lower()]
+    text = _CURRENCY.sub("", text, count=1).strip()
     if text.startswith("(") and text.endswith(")"):
         text = f"-{text[1:-1]}"
-    text = re.sub(r"[$€£¥\u00a0\u202f\u2009 '’_]", "", text)
+    text = re.sub(r"[\u00a0\u202f\u2009 '’_]", "", _CURRENCY.sub("", text, count=1))
     scale = 1.0
     if text and text[-1].lower() in _SCALES:
         scale = _SCALES[text[-1].lower()]

@@ -100,11 +100,16 @@ def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Lite
     """
     if TIMEFRAMES[timeframe] is None or sessions.exchange in ("24/7", "24/5"):
         return "open"
-    values = instants.drop_nulls().unique().to_numpy()
-    continuous = np.intersect1d(sessions.opens, sessions.closes)
-    at_open = np.isin(values, np.setdiff1d(sessions.opens, continuous)).sum()
-    at_close = np.isin(values, np.setdiff1d(sessions.closes, continuous)).sum()
-    return "end" if at_close > 0 and at_open == 0 else "open"
+    values = instants.drop_nulls().to_numpy()
+    at_open, at_close = _among(values, sessions.opens), _among(values, sessions.closes)
+    # Where one session ends as the next begins, the instant says nothing.
+    opening, closing = at_open & ~at_close, at_close & ~at_open
+    return "end" if closing.any() and not opening.any() else "open"
+
+
+def _among(values: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.asarray(ordered[place] == values)
 
 
 def _session_days(

@@ -76,6 +76,8 @@ def _sentence(reason: str, row: dict[str, Any], source: dict[str, Any], raw: Raw
     if reason == "bad_timestamp":
         column = columns["timestamp"]
         return f"column {column}: found {source[column]!r}, allowed a date or time"
+    if reason == "note":
+        return "found a remark without a date or a number, allowed a bar"
     if reason == "bad_row":
         return f"found surplus cells {source['_surplus']!r}, allowed one cell per column"
     if reason == "missing_price":

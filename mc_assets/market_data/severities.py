@@ -19,6 +19,7 @@ DEFAULT_SEVERITIES: Final[MappingProxyType[str, Severity]] = MappingProxyType(
         "text_cell": "error",
         "bad_timestamp": "error",
         "bad_row": "error",
+        "note": "warn",
         "non_finite": "error",
         "missing_price": "warn",
         "ohlc_order": "warn",

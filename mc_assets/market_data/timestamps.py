@@ -21,7 +21,8 @@ _CELL: Final = re.compile(
     (?P<date>\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}
             |\d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d{{2}})
             |\d{{8}}
-            |\d{{1,2}}[-\s/]{_MONTH}[-\s/,]+(?:\d{{4}}|\d{{2}})
+            |\d{{1,2}}\.?[-\s/]{_MONTH}[-\s/,]+(?:\d{{4}}|\d{{2}})
+            |\d{{2}}{_MONTH}(?:\d{{4}}|\d{{2}})
             |\d{{4}}[-\s/]{_MONTH}[-\s/]\d{{1,2}}
             |{_MONTH}[-\s/]\d{{1,2}},?[-\s/]\d{{4}})
     (?:(?P<mark>T|,?\s+)(?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.]\d+)?)?|\d{{6}}|\d{{4}})
@@ -62,7 +63,8 @@ def detect_format(column: pl.Series) -> str | None:
     head = [cell.strip() for cell in (*cells.head(200), *cells.tail(50))]
     numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?([eE]\+?\d+)?", cell)]
     if 2 * len(numbers) > len(head):
-        return _integer_format(float(numbers[0]))
+        # The zeros that years after 2000 begin with count.
+        return "%y%m%d" if len(numbers[0]) == 6 else _integer_format(float(numbers[0]))
     ambiguous = any(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d", cell) for cell in head)
     order = _date_order(cells.str.strip_chars()) if ambiguous else "mdy"
     formats = Counter(form for cell in head if (form := _format_of(cell, order)))
@@ -141,6 +143,9 @@ def _integer_format(value: float) -> str:
         return "%Y%m%d"
     if value < 100_000:
         return "excel"
+    if value < 1_000_000:
+        # 200102; as seconds it would be of the first days of 1970.
+        return "%y%m%d"
     for name, limit in (("epoch_s", 1e11), ("epoch_ms", 1e14), ("epoch_us", 1e17)):
         if value < limit:
             return name
@@ -148,9 +153,10 @@ def _integer_format(value: float) -> str:
 
 
 def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
-    if date_format == "%Y%m%d":
-        text = column if column.dtype == pl.String else column.cast(pl.Int64).cast(pl.String)
-        return _parse_text(text.str.strip_chars(), date_format)
+    if date_format in ("%Y%m%d", "%y%m%d"):
+        digits = column if column.dtype == pl.String else column.cast(pl.Int64).cast(pl.String)
+        width = 8 if date_format == "%Y%m%d" else 6
+        return _parse_text(digits.str.strip_chars().str.zfill(width), date_format)
     if date_format == "excel":
         days = column.cast(pl.Float64, strict=False)
         wall = (days * 86_400_000_000 + _EXCEL_ORIGIN).round().cast(pl.Int64)
@@ -208,6 +214,10 @@ def _format_of(cell: str, order: str) -> str | None:
 def _date_format(date: str, order: str) -> str:
     if re.fullmatch(r"\d{8}", date):
         return "%Y%m%d"
+    # 02JAN2020, as SAS writes it.
+    close = re.fullmatch(r"\d\d[A-Za-z]+?(\d\d|\d{4})", date)
+    if close is not None:
+        return "%d%b%Y" if len(close[1]) == 4 else "%d%b%y"
     parts = re.split(r"([-\s/.,]+)", date)
     names = []
     numbers = 0

@@ -59,11 +59,12 @@ def find_header(rows: list[tuple[int, list[str]]]) -> Header:
     The header is the first row as wide as most rows are, so that a title or a link above the
     table is passed over. A first row with a number after its first cell is data already.
     """
-    widths = [len(cells) for _, cells in rows]
+    widths = _widths([cells for _, cells in rows])
     width = max(set(widths), key=lambda found: (widths.count(found), found))
     place = next((at for at, found in enumerate(widths) if found >= min(width, 2)), 0)
     if widths[place] != width and width in widths:
         place = widths.index(width)
+    place = _below_title([cells for _, cells in rows], place)
     line, cells = rows[place]
     following = rows[place + 1 :]
     if any(_is_number(cell) for cell in cells[1:]):
@@ -77,10 +78,34 @@ def find_header(rows: list[tuple[int, list[str]]]) -> Header:
     return Header(names, line, following[0][0] if following else line + 1)
 
 
+def _widths(rows: list[list[str]]) -> list[int]:
+    """Cells of each row; an end of blank cells, if rows of data have one, does not count."""
+    widths = [len(cells) for cells in rows]
+    usual = max(set(widths), key=widths.count)
+    ends = [cells[-1].strip() for cells in rows if len(cells) == usual]
+    return [width - (width == usual) for width in widths] if not any(ends) else widths
+
+
+def _below_title(rows: list[list[str]], place: int) -> int:
+    """Place of the header where a spreadsheet fills up the title's row with blank cells."""
+    blanks = sum(not cell.strip() for cell in rows[place])
+    if blanks <= len(rows[place]) / 2:
+        return place
+    for at in range(place + 1, min(place + 5, len(rows))):
+        if len(rows[at]) == len(rows[place]) and all(cell.strip() for cell in rows[at]):
+            return place if any(_is_number(cell) for cell in rows[at][1:]) else at
+    return place
+
+
 def _names_for_data(cells: list[str]) -> list[str]:
     count = len(cells)
+    if count > 2 and re.fullmatch(r"\s*[A-Za-z][A-Za-z^=._/:+-]*\s*", cells[0]):
+        return ["symbol", *_names_for_data(cells[1:])]
     if count in _DATE_AND_CLOCK and re.fullmatch(r"\s*\d{1,2}:\d{2}(:\d{2})?\s*", cells[1]):
         return list(_DATE_AND_CLOCK[count])
+    if count == 7 and not _is_number(cells[0]):
+        # Yahoo's order; Kraken stamps in seconds.
+        return [*_UNNAMED[5], "adj_close", "volume"]
     if count in _UNNAMED:
         return list(_UNNAMED[count])
     return [f"column_{at + 1}" for at in range(count)]
@@ -92,10 +117,17 @@ def _stacked(first: list[str], rows: list[list[str]]) -> tuple[list[str], int] |
     ``Price,Close,...`` over ``Ticker,SPY,...`` over ``Date,,...``; with tickers grouped first
     the two upper rows are exchanged; older versions leave their first cells empty.
     """
-    if not rows or first[0].strip().lower() not in ("price", "ticker", "attributes", ""):
+    corner = first[0].strip().lower()
+    if corner == "" and first[1:2] and first[1].strip().lower() in ("date", "datetime"):
+        # The number of the row in front.
+        inner = _stacked(first[1:], [row[1:] for row in rows])
+        return None if inner is None else (["column_1", *inner[0]], inner[1])
+    if not rows or corner not in ("price", "ticker", "attributes", "", "date", "datetime"):
         return None
     second = rows[0]
     if second[0].strip().lower() not in ("ticker", "price", "symbols", ""):
+        return None
+    if not all(cell.strip() for cell in second[1:]):
         return None
     upper = [cell.strip() for cell in first[1:]]
     lower = [cell.strip() for cell in second[1:]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import mmap
 import re
@@ -13,17 +12,16 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from mc_assets.providers.csv_header import Header, find_header
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.files import NumberColumns
+from mc_assets.providers.text_bytes import text_bytes
 
 __all__ = ["delimiter_of", "read_text_table"]
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_GZIP_MAGIC: Final = b"\x1f\x8b"
 _HEAD_ROWS: Final = 40
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
@@ -31,12 +29,12 @@ _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 def read_text_table(
     path: Path, delimiter: str | None = None, numbers: NumberColumns | None = None
 ) -> tuple[pl.DataFrame, str]:
-    """Read a CSV file, gzipped or not, without interpreting a single cell.
+    """Read a CSV file, compressed or not, without interpreting a single cell.
 
     Parameters
     ----------
     path : Path
-        The file; UTF-8 with or without byte-order mark, UTF-16 with one, or Latin-1.
+        The file; UTF-8, UTF-16, UTF-32 or the Western code page of Windows.
     delimiter : str, optional
         Guessed from the first lines by default.
     numbers : callable, optional
@@ -85,7 +83,7 @@ def _text(path: Path, modified: int, size: int, delimiter: str | None) -> tuple[
 def _parsed(
     path: Path, delimiter: str | None, numbers: NumberColumns | None
 ) -> tuple[pl.DataFrame, str]:
-    data = _text_bytes(path)
+    data = text_bytes(path)
     lines = list(islice(io.StringIO(data[:262_144].decode("utf-8", errors="replace")), 60))
     if not any(line.strip() for line in lines):
         raise MarketDataError(f"{path.name}: found an empty file, allowed a header and rows")
@@ -95,7 +93,7 @@ def _parsed(
     if len(header.names) < 2:
         raise MarketDataError(
             f"{path.name} line {header.line}: found one column {lines[0].strip()[:40]!r}, "
-            "allowed a date and a price"
+            "allowed a date and a price (set options.delimiter)"
         )
     frame = None
     if numbers is not None:
@@ -105,43 +103,6 @@ def _parsed(
     if frame is None:
         frame = _careful(bytes(data), separator, header)
     return frame.with_columns(pl.lit(path.name).alias("_file")), separator
-
-
-def _text_bytes(path: Path) -> mmap.mmap | bytes:
-    """Return the file as UTF-8 without byte-order mark, with Unix line ends.
-
-    A file that is so already, as most are, is mapped and not copied.
-    """
-    if path.stat().st_size == 0:
-        return b""
-    with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    # Below 128 every byte is ASCII, so there is no byte-order mark and no gzip magic either.
-    if np.frombuffer(mapped, dtype=np.uint8).max() < 128 and mapped.find(b"\r") < 0:
-        if b"\x00" in mapped[:4096]:
-            raise MarketDataError(f"{path.name}: found binary data, allowed text")
-        return mapped
-    data = bytes(mapped)
-    if data[:2] == _GZIP_MAGIC:
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            raise MarketDataError(
-                f"{path.name}: found a damaged gzip file ({error}), allowed a whole one"
-            ) from None
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        data = data.decode("utf-16", errors="replace").encode()
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if b"\x00" in data[:4096]:
-        raise MarketDataError(f"{path.name}: found binary data, allowed text")
-    if not data.isascii():
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            data = data.decode("latin-1").encode()
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return data
 
 
 def _plain_numbers(

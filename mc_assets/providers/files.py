@@ -22,6 +22,7 @@ from mc_assets.providers.base import (
     RawTable,
 )
 from mc_assets.providers.errors import MarketDataError
+from mc_assets.providers.text_bytes import PACKED
 
 __all__ = ["FileOptions", "FileProvider", "NumberColumns"]
 
@@ -75,7 +76,7 @@ class FileProvider(Provider):
     capabilities: ClassVar[Capabilities] = Capabilities(
         timeframes=tuple(TIMEFRAMES), adjustments=("raw", "split", "dividend", "all")
     )
-    #: File name endings looked for in a folder, without dot; ``.gz`` may follow.
+    #: File name endings looked for in a folder, without dot; that of a compression may follow.
     endings: ClassVar[tuple[str, ...]]
     options: FileOptions
 
@@ -155,7 +156,7 @@ class FileProvider(Provider):
             return [path]
         if path.is_dir():
             stems = tuple(f"{symbol.lower()}{mark}" for mark in "_-.")
-            ends = tuple(f".{end}{gz}" for end in self.endings for gz in ("", ".gz"))
+            ends = tuple(f".{end}{packed}" for end in self.endings for packed in ("", *PACKED))
             found = sorted(
                 file
                 for file in path.iterdir()

@@ -21,6 +21,7 @@ ROW_CHECKS: Final = (
     "text_cell",
     "bad_timestamp",
     "bad_row",
+    "note",
     "non_finite",
     "missing_price",
     "ohlc_order",

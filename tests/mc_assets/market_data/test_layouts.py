@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
+import zipfile
 from datetime import UTC, datetime, time
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from mc_assets.market_data import MarketDataError, Normalised, bars_from_file
@@ -129,6 +134,81 @@ X,D,20200103,000000,1234.5,1241,1233,1240.25,1600,0
 2020-01-02;1.230,0;1.236,0;1.229,0;1.234,5;1500
 2020-01-03;1.234,5;1.241,0;1.233,0;1.240,25;1600
 """,
+    "french": """Date;Ouv.;Plus Haut;Plus Bas;Dernier;Vol.
+02/01/2020;1.230,00;1.236,00;1.229,00;1.234,50;1,50K
+03/01/2020;1.234,50;1.241,00;1.233,00;1.240,25;1,60K
+31/01/2020;x;x;x;x;x
+""",
+    "spanish": """Fecha,Último,Apertura,Máximo,Mínimo,Vol.,% var.
+"03.01.2020","1.240,25","1.234,50","1.241,00","1.233,00","1,60K","0,47%"
+"02.01.2020","1.234,50","1.230,00","1.236,00","1.229,00","1,50K","-1,20%"
+""",
+    "polish": """Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen
+2020-01-02,1230,1236,1229,1234.5,1500
+2020-01-03,1234.5,1241,1233,1240.25,1600
+""",
+    "chinese": """日期,开盘,收盘,最高,最低,成交量,成交额
+2020-01-02,1230,1234.5,1236,1229,1500,1
+2020-01-03,1234.5,1240.25,1241,1233,1600,1
+""",
+    "a common word in the names": """Date,Trade Open,Trade High,Trade Low,Trade Close,Total Volume
+2020-01-02,1230,1236,1229,1234.5,1500
+2020-01-03,1234.5,1241,1233,1240.25,1600
+""",
+    "alpha vantage": """timestamp,1. open,2. high,3. low,4. close,5. adjusted close,6. volume
+2020-01-03,1234.5,1241,1233,1240.25,1206.2,1600
+2020-01-02,1230,1236,1229,1234.5,1200.1,1500
+""",
+    "lower-case symbol in the names": """date,x_open,x_high,x_low,x_close,x_volume
+2020-01-02,1230,1236,1229,1234.5,1500
+2020-01-03,1234.5,1241,1233,1240.25,1600
+""",
+    "year, month and day apart": """Year,Month,Day,Open,High,Low,Close,Volume
+2020,1,2,1230,1236,1229,1234.5,1500
+2020,1,3,1234.5,1241,1233,1240.25,1600
+""",
+    "days of six digits": """Date,Open,High,Low,Close,Volume
+200102,1230,1236,1229,1234.5,1500
+200103,1234.5,1241,1233,1240.25,1600
+""",
+    "sas": """DATE,OPEN,HIGH,LOW,CLOSE,VOLUME
+02JAN2020,1230,1236,1229,1234.5,1500
+03JAN2020,1234.5,1241,1233,1240.25,1600
+""",
+    "currencies": """Date,Open,High,Low,Close,Volume
+2020-01-02,"USD 1,230.00",1236.00 USD,C$1229,€1234.5,1500
+2020-01-03,"USD 1,234.50",1241.00 USD,C$1233,€1240.25,1600
+""",
+    "text cells of a spreadsheet": """="Date",="Open",="High",="Low",="Close",="Volume"
+="2020-01-02",="1230.00",="1236.00",="1229.00",="1234.50",="1500"
+="2020-01-03",="1234.50",="1241.00",="1233.00",="1240.25",="1600"
+""",
+    "a spreadsheet's title": """Prices of,X,,,,
+,,,,,
+Date,Open,High,Low,Close,Volume
+2020-01-02,1230,1236,1229,1234.5,1500
+2020-01-03,1234.5,1241,1233,1240.25,1600
+""",
+    "no header, adjusted close": """2020-01-02,1230,1236,1229,1234.5,1200.1,1500
+2020-01-03,1234.5,1241,1233,1240.25,1206.2,1600
+""",
+    "no header, symbol first": """X,2020-01-02,1230,1236,1229,1234.5,1500
+X,2020-01-03,1234.5,1241,1233,1240.25,1600
+""",
+    "rows end with a delimiter": """Date,Open,High,Low,Close,Volume
+2020-01-02,1230,1236,1229,1234.5,1500,
+2020-01-03,1234.5,1241,1233,1240.25,1600,
+""",
+    "yfinance, index reset": """Date,Close,High,Low,Open,Volume
+,X,X,X,X,X
+2020-01-02,1234.5,1236,1229,1230,1500
+2020-01-03,1240.25,1241,1233,1234.5,1600
+""",
+    "yfinance, index reset and written": """,Date,Close,High,Low,Open,Volume
+,,X,X,X,X,X
+0,2020-01-02,1234.5,1236,1229,1230,1500
+1,2020-01-03,1240.25,1241,1233,1234.5,1600
+""",
     "several symbols in rows": """symbol,date,open,high,low,close,volume
 OTHER,2020-01-02,1,1,1,1,1
 X,2020-01-02,1230,1236,1229,1234.5,1500
@@ -162,13 +242,75 @@ def test_a_daily_layout_gives_the_same_bars(tmp_path: Path, layout: str) -> None
         ("x.csv", lambda text: text.encode("utf-16")),
         ("x.csv", lambda text: text.replace("\n", "\r\n").encode()),
         ("x.csv.gz", lambda text: gzip.compress(text.encode())),
+        ("x.csv", lambda text: text.encode("utf-16-le")),
+        ("x.csv", lambda text: text.encode("utf-32")),
+        ("x.csv.zip", lambda text: zipped({"x.csv": text, "__MACOSX/x.csv": "?"})),
+        ("x.csv.bz2", lambda text: bz2.compress(text.encode())),
+        ("x.csv.xz", lambda text: lzma.compress(text.encode())),
+        ("x.csv.zst", lambda text: pa.compress(text.encode(), "zstd", asbytes=True)),
     ],
-    ids=["byte-order mark", "utf-16", "windows line ends", "gzip"],
+    ids=[
+        "byte-order mark",
+        "utf-16",
+        "windows line ends",
+        "gzip",
+        "utf-16 without mark",
+        "utf-32",
+        "zip",
+        "bzip2",
+        "xz",
+        "zstd",
+    ],
 )
 def test_an_encoding_gives_the_same_bars(tmp_path: Path, name: str, encode: object) -> None:
     bars, quarantine = read(tmp_path, encode(DAILY["yahoo"]), name)  # type: ignore[operator]
     assert bars["close"].to_list() == CLOSES
     assert quarantine.is_empty()
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def test_an_archive_of_several_files_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MarketDataError, match=r"x\.zip: found the files a\.csv, b\.csv in it"):
+        read(tmp_path, zipped({"a.csv": "1", "b.csv": "2"}), "x.zip")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [zipped({"x.csv": DAILY["yahoo"]})[:-9], b"BZh9broken", b"\xfd7zXZ\x00broken",
+     b"\x28\xb5\x2f\xfdbroken"],
+    ids=["zip", "bzip2", "xz", "zstd"],
+)  # fmt: skip
+def test_a_damaged_archive_is_one_sentence(tmp_path: Path, damaged: bytes) -> None:
+    with pytest.raises(MarketDataError, match=r"x\.csv: found a damaged \w+ file \("):
+        read(tmp_path, damaged)
+
+
+def test_bid_and_ask_are_not_chosen_between(tmp_path: Path) -> None:
+    names = ",".join(f"{side}{price}" for side in ("bid", "ask") for price in "ohlc")
+    with pytest.raises(MarketDataError, match="with a close column"):
+        read(tmp_path, f"date,{names}\n2020-01-02,1,1,1,1,2,2,2,2\n")
+
+
+@pytest.mark.parametrize(
+    "remark",
+    ["Source: a vendor, all rights reserved", '"Downloaded as of 01-10-2022 05:00pm CST"', "END"],
+)
+def test_a_remark_below_the_table_is_quarantined_as_a_warning(tmp_path: Path, remark: str) -> None:
+    bars, quarantine = read(tmp_path, DAILY["yahoo"] + remark + "\n")
+    assert bars["close"].to_list() == CLOSES
+    assert quarantine.select("reason", "severity", "line").rows() == [("note", "warn", 4)]
+
+
+def test_a_file_of_nothing_but_words_is_no_remark(tmp_path: Path) -> None:
+    _, quarantine = read(tmp_path, "Date,Open,High,Low,Close\none,a,b,c,d\ntwo,e,f,g,h\n")
+    assert quarantine["reason"].to_list() == ["bad_timestamp"] * 2
 
 
 def test_minutes_of_new_york_are_read_in_its_time_zone(tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""What vendors, exports and languages call the columns of bars."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+__all__ = ["SPELLINGS", "decorated_prices", "named_volume", "plain_name"]
+
+_SEEN: Final[dict[str, tuple[str, ...]]] = {
+    "timestamp": (
+        "timestamp", "datetime", "date", "timestamputc", "dateutc", "datetimeutc", "utc", "t",
+        "ts", "opentime", "opentimestamp", "timeutc", "gmttime", "localtime", "day", "dt",
+        "tradingday", "tradedate", "index", "bartime", "observationdate", "unix",
+        "unixtimestamp", "time", "column1", "indexlevel0", "datum", "data", "fecha", "дата",
+        "日期", "日付", "날짜",
+    ),
+    "clock": ("time", "timeutc", "hour", "barclock"),
+    "year": ("year", "yyyy"),
+    "month": ("month", "mm"),
+    "open": (
+        "open", "o", "openprice", "opening", "pxopen", "first", "erster", "eröffnung", "eröffn",
+        "eroeffnung", "ouverture", "ouv", "apertura", "abertura", "openen", "otwarcie",
+        "открытие", "откр", "开盘", "开盘价", "始値", "시가",
+    ),
+    "high": (
+        "high", "h", "highprice", "hi", "pxhigh", "max", "hoch", "haut", "plushaut", "máximo",
+        "massimo", "máxima", "hoog", "najwyższy", "максимум", "макс", "最高", "最高价", "高値",
+        "고가",
+    ),
+    "low": (
+        "low", "l", "lowprice", "lo", "pxlow", "min", "tief", "bas", "plusbas", "mínimo", "minimo",
+        "mínima", "laag", "najniższy", "минимум", "мин", "最低", "最低价", "安値", "저가",
+    ),
+    "close": (
+        "close", "c", "closeprice", "closelast", "last", "pxlast", "settle", "price",
+        "settlement", "lastprice", "adjclose", "adjustedclose", "value", "spot",
+        "schlusskurs", "schluss", "zuletzt", "clôture", "dernier", "cierre", "último", "chiusura",
+        "ultimo", "fechamento", "slot", "laatste", "zamknięcie", "ostatnio", "закрытие", "цена",
+        "收盘", "收盘价", "終値", "終わり値", "종가",
+    ),
+    "volume": (
+        "volume", "v", "vol", "volumebtc", "basevolume", "tickvol", "tickvolume", "pxvolume",
+        "qty", "tickqty", "quantity", "shares", "sharestraded", "stuecke", "stücke", "volumen",
+        "umsatz", "wolumen", "wol", "объём", "объем", "成交量", "出来高", "거래량",
+    ),
+    "vwap": ("vwap", "vw", "weightedaverage"),
+    "trade_count": ("tradecount", "n", "trades", "transactions", "numberoftrades", "count"),
+    "adjusted_close": ("adjclose", "adjustedclose", "adjcloseprice"),
+    "symbol": ("symbol", "ticker", "contract", "instrument", "s"),
+}  # fmt: skip
+
+# Names of the four prices that may stand behind or before a common word: "Bid Open", "Close Rate".
+_QUARTETS: Final = (
+    ("open", "high", "low", "close"),
+    ("open", "high", "low", "last"),
+    ("o", "h", "l", "c"),
+)
+# Volumes of something else than what was traded.
+_OTHER_VOLUMES: Final = ("quote", "taker", "average", "avg", "deliver", "openinterest")
+
+
+def _folded(text: str) -> str:
+    """Lower case without accents, wide letters as usual ones."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+
+
+#: Canonical name to the spellings seen in the wild, as `plain_name` gives them.
+SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
+    canonical: tuple(_folded(spelling) for spelling in spellings)
+    for canonical, spellings in _SEEN.items()
+}
+
+
+def plain_name(name: str, symbol: str) -> str:
+    """Letters and digits of a column name in lower case; its symbol, number and unit dropped.
+
+    A column of another symbol of the table gets a name with blanks, which is no spelling.
+    """
+    if "|" in name:
+        name, _, owner = name.partition("|")
+        if owner != symbol:
+            return f"other symbol {owner} {name}"
+    # A pair of field and ticker as Python prints it, and the names flattened from one.
+    pair = re.fullmatch(r"\('(.+?)', '(.*?)'\)", name.strip())
+    if pair is not None:
+        field, owner = pair.groups()
+        return plain_name(
+            field if owner in ("", symbol) else f"other symbol {owner} {field}", symbol
+        )
+    own = re.escape(symbol)
+    name = re.sub(rf"(?i)^{own}[_. ](?=.)|(?<=.)[_. ]{own}$", "", name.strip())
+    name = re.sub(r"^\d+[a-z]?\.\s*(?=\w)", "", _folded(name))
+    name = re.sub(r"\(.*?\)|\[.*?\]", "", name)
+    return re.sub(r"[\W_]", "", name)
+
+
+def decorated_prices(candidates: dict[str, str]) -> dict[str, str]:
+    """Find four prices that share a word before or after their names.
+
+    Parameters
+    ----------
+    candidates : dict
+        Plain names to columns.
+
+    Returns
+    -------
+    dict
+        ``open high low close`` to columns; empty where there is no such four, or several
+        (bid and ask), of which none may be preferred.
+    """
+    found = {}
+    for quartet in _QUARTETS:
+        for key in candidates:
+            word = key.removesuffix(quartet[3])
+            if word not in ("", key) and " " not in word:
+                found[f"{word}*"] = [word + price for price in quartet]
+            word = key.removeprefix(quartet[3])
+            if word not in ("", key) and " " not in word:
+                found[f"*{word}"] = [price + word for price in quartet]
+    whole = [keys for keys in found.values() if all(key in candidates for key in keys)]
+    if len(whole) != 1:
+        return {}
+    return {
+        canonical: candidates[key]
+        for canonical, key in zip(("open", "high", "low", "close"), whole[0], strict=True)
+    }
+
+
+def named_volume(candidates: dict[str, str]) -> str | None:
+    """Column whose name holds the word: ``Volume BTC``, ``total_volume``, ``Traded Quantity``."""
+    keys = [
+        key
+        for key in candidates
+        if " " not in key and not any(other in key for other in _OTHER_VOLUMES)
+    ]
+    ranked = [key for key in keys if key.startswith("volume")]
+    ranked += [key for key in keys if "volume" in key or "quantity" in key or key.endswith("qty")]
+    return candidates[ranked[0]] if ranked else None

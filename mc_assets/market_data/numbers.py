@@ -41,7 +41,7 @@ def decimal_mark(columns: list[pl.Series], delimiter: str | None) -> Literal["."
     ``;`` and no cell holds a point.
     """
     sample = [
-        cell.strip()
+        _bare(cell)[0]
         for column in columns
         if column.dtype == pl.String
         for cell in column.head(2000).drop_nulls().to_list()
@@ -126,14 +126,7 @@ def parse_number(cell: str | None, decimal: str = ".") -> float | Literal["missi
         return "missing"
     if text.lower() in _NOT_FINITE:
         return _NOT_FINITE[text.lower()]
-    text = _CURRENCY.sub("", text, count=1).strip()
-    if text.startswith("(") and text.endswith(")"):
-        text = f"-{text[1:-1]}"
-    text = re.sub(r"[\u00a0\u202f\u2009 '’_]", "", _CURRENCY.sub("", text, count=1))
-    scale = 1.0
-    if text and text[-1].lower() in _SCALES:
-        scale = _SCALES[text[-1].lower()]
-        text = text[:-1]
+    text, scale = _bare(text)
     if _THOUSANDS[decimal].fullmatch(text):
         text = text.replace("," if decimal == "." else ".", "")
     if decimal == ",":
@@ -141,3 +134,16 @@ def parse_number(cell: str | None, decimal: str = ".") -> float | Literal["missi
     if not _NUMBER.fullmatch(text):
         return "text"
     return float(text) * scale
+
+
+def _bare(cell: str) -> tuple[str, float]:
+    """Digits, marks and sign of a cell, and what its letter multiplies them by."""
+    text = cell.strip().strip('"').replace("\u2212", "-")
+    text = _CURRENCY.sub("", text, count=1).strip()
+    if text.startswith("(") and text.endswith(")"):
+        # A currency may stand inside, too.
+        text = f"-{_CURRENCY.sub('', text[1:-1], count=1).strip()}"
+    text = re.sub(r"[\u00a0\u202f\u2009 '’_]", "", text)
+    if text and text[-1].lower() in _SCALES:
+        return text[:-1], _SCALES[text[-1].lower()]
+    return text, 1.0

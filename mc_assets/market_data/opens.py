@@ -15,6 +15,7 @@ __all__ = ["guess_stamp", "open_instants", "to_instants"]
 
 _DAY: Final = 86_400_000_000
 _MINUTE: Final = 60_000_000
+_SECOND: Final = 1_000_000
 _MISSING: Final = np.iinfo(np.int64).min
 
 
@@ -96,11 +97,18 @@ def to_instants(stamps: pl.DataFrame, timezone: str) -> pl.Series:
 def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Literal["open", "end"]:
     """Which end of an intraday bar is stamped, from the first and last bars of sessions.
 
-    Bars stamped at their end never carry the session's open and do carry its close.
+    Bars stamped at their end never carry the session's open and do carry its close, or all
+    carry the last second of a minute.
     """
-    if TIMEFRAMES[timeframe] is None or sessions.exchange in ("24/7", "24/5"):
+    if TIMEFRAMES[timeframe] is None:
         return "open"
     values = instants.drop_nulls().to_numpy()
+    # Binance ends a minute at 59.999 s, others at 59 s.
+    ending = values % _MINUTE >= _MINUTE - _SECOND
+    if len(values) and ending.all():
+        return "end"
+    if sessions.exchange in ("24/7", "24/5"):
+        return "open"
     at_open, at_close = _among(values, sessions.opens), _among(values, sessions.closes)
     # Where one session ends as the next begins, the instant says nothing.
     opening, closing = at_open & ~at_close, at_close & ~at_open

@@ -14,6 +14,16 @@ __all__ = ["detect_format", "parse_stamps"]
 _EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0}
 _EXCEL_ORIGIN: Final = -25_569 * 86_400_000_000  # 1899-12-30
 
+# Hours from UTC of the zones that exports write in letters.
+_ABBREVIATIONS: Final = {
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "IST": 5.5, "HKT": 8, "SGT": 8, "JST": 9,
+}  # fmt: skip
+_ZONE: Final = re.compile(r" ?([A-Z][A-Za-z]+/[A-Z][A-Za-z_]+|[A-Z]{3,4})$")
+# Instants that a column of seconds can mean: 1985 to 2099.
+_SECONDS: Final = (500_000_000, 4_100_000_000)
+_MILLISECONDS: Final = 100_000_000_000
+
 _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _CELL: Final = re.compile(
     rf"""^\s*
@@ -27,7 +37,8 @@ _CELL: Final = re.compile(
             |{_MONTH}[-\s/]\d{{1,2}},?[-\s/]\d{{4}})
     (?:(?P<mark>T|,?\s+)(?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.]\d+)?)?|\d{{6}}|\d{{4}})
        (?P<half>\s?[ap]m)?)?
-    (?P<offset>\s?(?:Z|UTC|GMT|[+-]\d{{2}}:?\d{{2}}|[+-]\d{{2}}))?
+    (?P<offset>\s?(?:(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|Z|UTC|GMT|{"|".join(_ABBREVIATIONS)})
+              |\s[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+)?
     \s*$""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -58,12 +69,18 @@ def detect_format(column: pl.Series) -> str | None:
         return "native"
     if column.dtype.is_numeric():
         values = column.drop_nulls()
-        return None if values.is_empty() else _integer_format(float(values[0]))
+        if values.is_empty():
+            return None
+        clock = _compact_clock(str(values[0])) if column.dtype.is_integer() else None
+        return clock or _integer_format(float(values[0]))
     cells = column.drop_nulls()
     head = [cell.strip() for cell in (*cells.head(200), *cells.tail(50))]
     numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?([eE]\+?\d+)?", cell)]
     if 2 * len(numbers) > len(head):
         # The zeros that years after 2000 begin with count.
+        clock = _compact_clock(numbers[0])
+        if clock is not None:
+            return clock
         return "%y%m%d" if len(numbers[0]) == 6 else _integer_format(float(numbers[0]))
     ambiguous = any(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d", cell) for cell in head)
     order = _date_order(cells.str.strip_chars()) if ambiguous else "mdy"
@@ -138,6 +155,14 @@ def _stamps(utc: pl.Series | None, wall: pl.Series, *, dated: bool) -> pl.DataFr
     ).with_columns(dated=pl.lit(dated))  # fmt: skip
 
 
+def _compact_clock(digits: str) -> str | None:
+    """Format of 20200102093000 or 202001020930: as epochs they would be of the seventies."""
+    date = r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])"
+    if re.fullmatch(rf"{date}([01]\d|2[0-3])[0-5]\d([0-5]\d)?", digits) is None:
+        return None
+    return "%Y%m%d%H%M%S" if len(digits) == 14 else "%Y%m%d%H%M"
+
+
 def _integer_format(value: float) -> str:
     if 19_000_101 <= value <= 21_001_231:
         return "%Y%m%d"
@@ -157,13 +182,22 @@ def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
         digits = column if column.dtype == pl.String else column.cast(pl.Int64).cast(pl.String)
         width = 8 if date_format == "%Y%m%d" else 6
         return _parse_text(digits.str.strip_chars().str.zfill(width), date_format)
+    if date_format in ("%Y%m%d%H%M%S", "%Y%m%d%H%M"):
+        return _parse_text(column.cast(pl.Int64).cast(pl.String), date_format)
     if date_format == "excel":
         days = column.cast(pl.Float64, strict=False)
-        wall = (days * 86_400_000_000 + _EXCEL_ORIGIN).round().cast(pl.Int64)
+        # A spreadsheet's fraction of a day is a clock of whole seconds.
+        wall = ((days * 86_400).round() * 1_000_000 + _EXCEL_ORIGIN).cast(pl.Int64)
         return _stamps(None, wall, dated=bool((days.drop_nulls() % 1 == 0).all()))
     factor = _EPOCHS.get(date_format or "", 1)
     whole = column.cast(pl.Int64, strict=False)
     utc = whole // 1000 if factor == 0 else whole * factor
+    if date_format in _EPOCHS:
+        # CryptoDataDownload changed from seconds to milliseconds within one column.
+        other = whole.is_between(*_SECONDS) if factor != 1_000_000 else whole > _MILLISECONDS
+        if other.any():
+            seconds = whole * (1_000 if factor == 1_000_000 else 1_000_000)
+            utc = pl.select(pl.when(other).then(seconds).otherwise(utc)).to_series()
     if whole.null_count() > column.null_count():
         # A fraction of a second ("1475798400.25"); whole stamps stay exact.
         parts = column.cast(pl.Float64, strict=False) * (factor or 1e-3)
@@ -180,15 +214,32 @@ def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
     if not timed:
         wall = cells.str.to_date(form, strict=False).cast(pl.Datetime("us")).dt.epoch("us")
         return _stamps(None, wall, dated=True)
-    if "%z" not in form:
-        wall = cells.str.to_datetime(form, time_unit="us", strict=False).dt.epoch("us")
-        zulu = form.upper().endswith(("Z", "UTC", "GMT"))
-        return _stamps(wall if zulu else None, wall, dated=False)
+    if not form.endswith("z"):
+        return _named_zone(cells.str.to_datetime(form, time_unit="us", strict=False), form)
     utc = cells.str.to_datetime(form, time_unit="us", strict=False).dt.epoch("us")
     parts = cells.str.extract_groups(r"([+-])(\d{2}):?(\d{2})?$").struct.unnest()
     minutes = parts["2"].cast(pl.Int64) * 60 + parts["3"].cast(pl.Int64).fill_null(0)
     sign = pl.select(pl.when(parts["1"] == "-").then(-1).otherwise(1)).to_series()
     return _stamps(utc, utc + sign * minutes * 60_000_000, dated=False)
+
+
+def _named_zone(clocks: pl.Series, form: str) -> pl.DataFrame:
+    """Stamps of wall clocks whose format ends with a zone's name, or with none."""
+    wall = clocks.dt.epoch("us")
+    zone = _ZONE.search(form)
+    if form.endswith("Z") or (zone is not None and zone[1] in ("UTC", "GMT")):
+        return _stamps(wall, wall, dated=False)
+    if zone is None:
+        return _stamps(None, wall, dated=False)
+    if "/" not in zone[1]:
+        hours = _ABBREVIATIONS[zone[1]]
+        return _stamps(wall - int(hours * 3_600_000_000), wall, dated=False)
+    try:
+        utc = clocks.dt.replace_time_zone(zone[1], ambiguous="earliest", non_existent="null")
+    except pl.exceptions.ComputeError:
+        # No such zone: what is written cannot be read.
+        return _parse_text(clocks.cast(pl.String), None)
+    return _stamps(utc.dt.epoch("us"), wall, dated=False)
 
 
 def _format_of(cell: str, order: str) -> str | None:
@@ -206,8 +257,9 @@ def _format_of(cell: str, order: str) -> str | None:
     offset = match["offset"]
     if offset:
         # A day with an offset has no use for it: the day is what counts.
-        named = offset.strip().upper() in ("Z", "UTC", "GMT")
-        form += offset if named else f"{' ' if offset[0] == ' ' else ''}%z"
+        sign = re.search(r"[+-]", offset)
+        minutes = len(offset.rstrip()) - (sign.start() if sign else 0) > 3
+        form += offset if sign is None else offset[: sign.start()] + ("%z" if minutes else "%#z")
     return form
 
 

@@ -101,7 +101,17 @@ def _names_for_data(cells: list[str]) -> list[str]:
     count = len(cells)
     if count > 2 and re.fullmatch(r"\s*[A-Za-z][A-Za-z^=._/:+-]*\s*", cells[0]):
         return ["symbol", *_names_for_data(cells[1:])]
-    if count in _DATE_AND_CLOCK and re.fullmatch(r"\s*\d{1,2}:\d{2}(:\d{2})?\s*", cells[1]):
+    if (
+        count in _DATE_AND_CLOCK
+        and (
+            re.fullmatch(r"\s*\d{1,2}:\d{2}(:\d{2})?\s*", cells[1])
+            # 20200102,930: only where the prices after it, and not it, are in order.
+            or (
+                re.fullmatch(r"\s*\d{1,6}\s*", cells[1])
+                and _ordered(cells[2:]) > _ordered(cells[1:])
+            )
+        )
+    ):
         return list(_DATE_AND_CLOCK[count])
     if count == 7 and not _is_number(cells[0]):
         # Yahoo's order; Kraken stamps in seconds.
@@ -142,6 +152,15 @@ def _stacked(first: list[str], rows: list[list[str]]) -> tuple[list[str], int] |
     if index and not any(cell.strip() for cell in index[1:]):
         return [index[0].strip() or "Date", *names], 2
     return ["Date", *names], 1
+
+
+def _ordered(cells: list[str]) -> bool:
+    """Whether the first four cells can be open, high, low and close."""
+    try:
+        opening, high, low, close = map(float, cells[:4])
+    except ValueError:
+        return False
+    return low <= min(opening, close) <= max(opening, close) <= high
 
 
 def _is_number(cell: str) -> bool:

@@ -332,6 +332,26 @@ def test_minutes_stamped_at_their_end_are_moved_to_their_open(tmp_path: Path) ->
     assert bars["timestamp"][-1] == datetime(2020, 7, 1, 19, 59, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("exchange", ["XNYS", "24/7"])
+def test_minutes_stamped_with_their_last_second_are_moved_to_their_open(
+    tmp_path: Path, exchange: str
+) -> None:
+    rows = "".join(f"2020-07-01T13:{m}:59.999Z,1,1,1,1,5\n" for m in range(30, 60))
+    text = "time,open,high,low,close,volume\n" + rows
+    bars, _ = read(tmp_path, text, timeframe="1m", exchange=exchange)
+    assert bars["timestamp"][0] == datetime(2020, 7, 1, 13, 30, tzinfo=UTC)
+    assert bars["timestamp"].dt.second().max() == 0
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_a_day_and_a_clock_of_digits_need_no_header(tmp_path: Path, mark: str) -> None:
+    text = "20200102,930,1230,1236,1229,1234,15\n20200102,931,1234,1241,1233,1240,16\n"
+    bars, _ = read(tmp_path, text.replace(",", mark), timeframe="1m")
+    assert bars["timestamp"].dt.strftime("%H:%M").to_list() == ["14:30", "14:31"]
+    assert bars["close"].to_list() == [1234.0, 1240.0]
+    assert bars["volume"].to_list() == [15.0, 16.0]
+
+
 def test_the_hour_that_winter_time_repeats_is_two_hours(tmp_path: Path) -> None:
     stamps = ["00:30", "01:00", "01:30", "01:00", "01:30", "02:00"]
     rows = "".join(f"2020-11-01 {stamp},1,1,1,1,5\n" for stamp in stamps)

@@ -29,13 +29,24 @@ from mc_assets.market_data.numbers import MISSING, decimal_mark, parse_number, p
         ("12,5", ",", 12.5),
         ("1.234", ",", 1234.0),
         ("-inf", ".", float("-inf")),
+        ("USD 1,234.50", ".", 1234.5),
+        ("1,234.50 USD", ".", 1234.5),
+        ("₹1,23,456.5", ".", 123456.5),
+        ("R1,234.50", ".", 1234.5),
+        ("C$12.5", ".", 12.5),
+        ("($37.63)", ".", -37.63),
+        ("$(37.63)", ".", -37.63),
+        ("1.234,50 €", ",", 1234.5),
+        ("1\u202f234,50\u00a0kr", ",", 1234.5),
     ],
 )
 def test_a_written_number_is_read(cell: str, decimal: str, value: float) -> None:
     assert parse_number(cell, decimal) == value
 
 
-@pytest.mark.parametrize("cell", ["abc", "1O0", "1,23.5", "12-5", "1.2.3", "1;2", "#REF!", "12,5"])
+@pytest.mark.parametrize(
+    "cell", ["abc", "1O0", "1,23.5", "12-5", "1.2.3", "1;2", "#REF!", "12,5", "MAR 12", "USDX 1"]
+)
 def test_what_is_no_number_is_text(cell: str) -> None:
     assert parse_number(cell) == "text"
 
@@ -66,6 +77,9 @@ def test_nan_in_a_column_of_floats_is_missing() -> None:
         (["61,050"], ",", "."),
         (["1,234.5"], ";", "."),
         (["12.5"], ";", "."),
+        (["1.234,50 €"], ";", ","),
+        (["1 234,50"], ";", ","),
+        (["(37,63)"], ",", ","),
     ],
 )
 def test_the_decimal_mark_is_guessed_from_the_whole_column(

@@ -33,6 +33,13 @@ MIDNIGHT = NOON - 43_200_000_000
         ("1583150400000000", NOON, NOON),
         ("1583150400000000000", NOON, NOON),
         ("1583150400.0", NOON, NOON),
+        ("20200302120000", None, NOON),
+        ("202003021200", None, NOON),
+        ("20200302 07:00:00 US/Eastern", NOON, NOON - 18_000_000_000),
+        ("2020-03-02 07:00:00 EST", NOON, NOON - 18_000_000_000),
+        ("2020-03-02 07:00:00-05", NOON, NOON - 18_000_000_000),
+        ("02.03.2020 07:00:00.000 GMT-0500", NOON, NOON - 18_000_000_000),
+        ("43892.500001", None, NOON),
     ],
 )
 def test_a_written_instant_is_read(cell: str, utc: int | None, wall: int) -> None:
@@ -44,7 +51,8 @@ def test_a_written_instant_is_read(cell: str, utc: int | None, wall: int) -> Non
 @pytest.mark.parametrize(
     "cell",
     ["2020-03-02", "2020/03/02", "20200302", "3/2/2020", "03/02/20", "02.03.2020", "02-Mar-2020",
-     "2 March 2020", "Mar 2, 2020", "March 02, 2020", "Mon, 02 Mar 2020", "43892"],
+     "2 March 2020", "Mar 2, 2020", "March 02, 2020", "Mon, 02 Mar 2020", "43892",
+     "02MAR2020", "02Mar20", "2. March 2020", "200302"],
 )  # fmt: skip
 def test_a_written_day_is_read(cell: str) -> None:
     column = pl.Series([cell])
@@ -56,6 +64,31 @@ def test_a_written_day_is_read(cell: str) -> None:
 def test_what_is_no_time_is_null(cell: str | None) -> None:
     column = pl.Series(["2020-03-02", cell])
     assert parse_stamps(column, detect_format(column))["wall"].to_list() == [MIDNIGHT, None]
+
+
+def test_zones_in_letters_change_with_the_season() -> None:
+    column = pl.Series(["2020-03-06 16:00:00 EST", "2020-03-09 16:00:00 EDT"])
+    utc = parse_stamps(column, detect_format(column))["utc"].cast(pl.Datetime("us"))
+    assert utc.dt.hour().to_list() == [21, 20]
+
+
+def test_a_zone_that_is_none_is_no_time() -> None:
+    column = pl.Series(["2020-03-02 12:00:00 Mars/Olympus"])
+    parsed = parse_stamps(column, detect_format(column))
+    assert parsed.select("utc", "wall").row(0) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [[1583150400, 1583150400000], [1583150400000, 1583150400]],
+    ids=["seconds first", "milliseconds first"],
+)
+@pytest.mark.parametrize("kind", [pl.Int64, pl.String])
+def test_a_column_that_changes_its_unit_is_read_cell_by_cell(
+    stamps: list[int], kind: type[pl.DataType]
+) -> None:
+    column = pl.Series(stamps).cast(kind)
+    assert parse_stamps(column, detect_format(column))["utc"].to_list() == [NOON, NOON]
 
 
 def test_cells_of_several_formats_are_each_read() -> None:

@@ -10,10 +10,10 @@ __all__ = ["SPELLINGS", "decorated_prices", "named_volume", "plain_name"]
 
 _SEEN: Final[dict[str, tuple[str, ...]]] = {
     "timestamp": (
-        "unix", "unixtimestamp", "timestamp", "datetime", "date", "timestamputc",
-        "dateutc", "datetimeutc", "utc", "t", "ts", "opentime", "opentimestamp", "timeutc", "gmttime", "localtime", "day", "dt",
-        "tradingday", "tradedate", "index", "bartime", "observationdate",
-        "time", "column1", "indexlevel0", "datum", "data", "fecha", "дата",
+        "unix", "unixtimestamp", "timestamp", "datetime", "date", "timestamputc", "dateutc",
+        "datetimeutc", "utc", "t", "ts", "opentime", "opentimestamp", "timeutc", "gmttime",
+        "localtime", "day", "dt", "tradingday", "tradedate", "index", "bartime",
+        "observationdate", "time", "column1", "indexlevel0", "datum", "data", "fecha", "дата",
         "日期", "日付", "날짜",
     ),
     "clock": ("time", "timeutc", "hour", "barclock"),

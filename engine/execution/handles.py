@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.core.errors import TypingError
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from engine.execution.broker import settled_cash
@@ -24,8 +21,10 @@ from engine.execution.layout import (
     LIMIT,
     MARKET,
     MULTIPLIER,
+    NO_SYMBOL,
     ORDER_SYMBOL,
     PENDING,
+    READ_AHEAD,
     REALISED,
     STATUS,
     STOP,
@@ -42,19 +41,23 @@ from engine.execution.state import Simulation
 NAN = float("nan")
 
 
-def keep_int(value: int) -> int:
-    """Return a whole number as it is; a fraction is an error of compilation."""
-    return value
-
-
-@overload(keep_int, strict=False)
-def _keep_int(value: Any) -> Any:
-    if isinstance(value, types.Integer | types.Boolean):
-        return lambda value: int(value)
-    raise TypingError("a state declared as a whole number is given a fraction; declare it 0.0")
-
-
 # --- bars and indicators -----------------------------------------------------------------
+
+
+@part
+def _note_future_read(s: Simulation, t: int) -> None:
+    if s.counts[STATUS] != FUTURE_READ:
+        s.counts[STATUS] = FUTURE_READ
+        s.counts[READ_AHEAD] = t
+
+
+@part
+def known_symbol(s: Simulation, symbol: int) -> int:
+    """Return the number of a symbol; the simulation fails where there is none of it."""
+    if 0 <= symbol < s.path.shape[0]:
+        return symbol
+    s.counts[STATUS] = NO_SYMBOL
+    return 0
 
 
 @part
@@ -67,7 +70,7 @@ def value(s: Simulation, rows: NDArray[np.float64], start: int, t: int) -> float
 def past_value(s: Simulation, rows: NDArray[np.float64], start: int, t: int, back: int) -> float:
     """Return an indicator `back` bars ago; NaN before the first bar."""
     if back < 0:
-        s.counts[STATUS] = FUTURE_READ
+        _note_future_read(s, t)
         return NAN
     if back > t:
         return NAN
@@ -84,7 +87,7 @@ def bar_value(s: Simulation, t: int, symbol: int, field: int) -> float:
 def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) -> float:
     """Return a field `back` bars ago; NaN before the first bar."""
     if back < 0:
-        s.counts[STATUS] = FUTURE_READ
+        _note_future_read(s, t)
         return NAN
     if back > t:
         return NAN
@@ -303,7 +306,7 @@ def order_close(s: Simulation, t: int, symbol: int) -> int:
 
 
 @part
-def order_cancel(s: Simulation, t: int, symbol: int, number: int) -> bool:
+def order_cancel(s: Simulation, t: int, symbol: int, number: float) -> bool:
     """Cancel the order with this number; false if it is no longer in the book."""
     slot = find_order(s, number)
     if slot < 0:

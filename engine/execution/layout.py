@@ -59,6 +59,7 @@ WATCH: Final = 14  # non-zero: the position must be marked at every bar
 DIPS: Final = 15  # non-zero: the path trades at or below zero; kept between simulations
 VIEW: Final = 16  # field of the path at which the bar, or sub-bar, being worked starts
 REJECTED: Final = 17  # first of the counters by reason
+READ_AHEAD: Final = 30  # bar at which a later one was asked for, where the status says so
 COUNTS_WIDTH: Final = 32
 
 # Reasons for which an order is rejected; counters follow REJECTED in this order.
@@ -244,6 +245,7 @@ NOT_FINITE: Final = 3
 BOOK_FULL: Final = 4
 LOTS_FULL: Final = 5
 TRADES_FULL: Final = 6
+NO_SYMBOL: Final = 7
 STATUS_TEXTS: Final = {
     OK: "",
     FUTURE_READ: "the strategy read a bar after the current one",
@@ -252,4 +254,5 @@ STATUS_TEXTS: Final = {
     BOOK_FULL: f"more than {ORDER_CAPACITY} orders were open at once",
     LOTS_FULL: "more lots of one symbol were open at once than there are bars",
     TRADES_FULL: "more trades were closed than the trade buffer holds",
+    NO_SYMBOL: "the strategy named a symbol that is not simulated",
 }

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import numba
 from numba.core.errors import NumbaError
 
 from engine.strategies.source_text import StrategyError
@@ -17,7 +18,37 @@ __all__ = ["explain"]
 _PLACE = re.compile(r'^File "(.+?)", line (\d+):', re.MULTILINE)
 _SIGNATURE = re.compile(r"^ >>> (.+)$", re.MULTILINE)
 _SPECIFIC = re.compile(r"^ +(?:TypingError|NumbaTypeError|ValueError): (.+)$", re.MULTILINE)
-_OURS = Path(__file__).resolve().parents[1]
+_ENGINE = Path(__file__).resolve().parents[1]
+_OURS = (_ENGINE / "strategies", _ENGINE / "execution", _ENGINE / "compiled")
+_NUMBA = Path(numba.__file__).resolve().parent
+
+# What the compiler calls it, and what the user should read.
+_PLAIN_WORDS = (
+    (
+        re.compile(r"Cannot modify readonly array"),
+        "an array from outside is shared by all simulations, not changed; keep state on self",
+    ),
+    (
+        re.compile(r"The use of a (?:reflected )?(\w+).*? assigned to variable '(\w+)' in globals"),
+        r"`\2` is a \1, allowed a tuple or an array of numbers",
+    ),
+    (
+        re.compile(r"Untyped global name '(\w+)'"),
+        r"`\1` is not supported: found neither number, array of numbers nor function",
+    ),
+    (
+        re.compile(r"Cannot unify (.+?) and (.+?) for '(?:\$.*?|([A-Za-z_]\w*)(?:\.\d+)?)'"),
+        r"one value is \1 here and \2 there, allowed one kind of value",
+    ),
+    (
+        re.compile(r"Unknown attribute '(\w+)' of type (\S+)"),
+        r"found attribute `\1` of type \2, which has none of that name",
+    ),
+    (
+        re.compile(r"unsupported NumPy function '([\w.]+)'"),
+        r"`\1` is not supported by the compiler",
+    ),
+)
 
 
 def explain(error: NumbaError, cls: type[Strategy]) -> StrategyError:
@@ -33,15 +64,27 @@ def explain(error: NumbaError, cls: type[Strategy]) -> StrategyError:
 
 
 def _is_ours(file: str) -> bool:
-    return Path(file).resolve().parent in (_OURS / "strategies", _OURS / "execution")
+    path = Path(file).resolve()
+    return path.parent in _OURS or path.is_relative_to(_NUMBA)
 
 
 def _reason(text: str) -> str:
+    for pattern, words in _PLAIN_WORDS:
+        found = pattern.search(text)
+        if found:
+            return found.expand(words)
     specific = _SPECIFIC.search(text)
     if specific:
         return specific.group(1)
     lines = [line.strip() for line in text.splitlines()]
-    reason = next(line for line in lines if line and not line.startswith("Failed in nopython"))
+    reason = next(
+        (
+            line
+            for line in lines
+            if line and not line.startswith(("Failed in nopython", "During:", "File ", ">>>"))
+        ),
+        "not supported by the compiler",
+    )
     signature = _SIGNATURE.search(text)
     if reason.startswith("No implementation of function") and signature:
         return f"not supported on these types: {signature.group(1)}"

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from engine.execution.calling import called, part
 from engine.strategies.indicators import KINDS
 
-__all__ = ["PLAN_WIDTH", "WORK_ROWS", "fill_row", "fill_rows"]
+__all__ = ["PLAN_WIDTH", "UNDEFINED", "WORK_ROWS", "fill_row", "fill_rows"]
 
 # Columns of a row's plan: kind, symbol, field, three arguments.
 PLAN_WIDTH: Final = 6
 WORK_ROWS: Final = 3
+UNDEFINED: Final = -1.0  # the kind of a row of NaN
 
 _SMA: Final = KINDS["sma"]
 _EMA: Final = KINDS["ema"]
@@ -128,6 +129,8 @@ def fill_row(
         _blank(out, period)
         for bar in range(period, out.shape[0]):
             out[bar] = values[bar] / values[bar - period] - 1.0
+    else:
+        _blank(out, out.shape[0])
 
 
 @called

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from engine.strategies.parameters import Parameter
+from engine.strategies.source_text import declaration_error
 
 __all__ = [
     "ATR",
@@ -31,6 +32,7 @@ __all__ = [
     "StandardDeviation",
     "TrueRange",
     "ZScore",
+    "periods_of",
 ]
 
 # Numbers of the formulas in `engine.strategies.indicator_rows`.
@@ -101,7 +103,24 @@ class Indicator:
         return self
 
 
+def periods_of(kind: str, arguments: tuple[Number, ...]) -> tuple[Number, ...]:
+    """Return the arguments of an output that are numbers of bars."""
+    return arguments if kind.startswith("macd") else arguments[:1]
+
+
 def _output(kind: str, *arguments: Number) -> Output:
+    for argument in arguments:
+        if isinstance(argument, Parameter):
+            continue
+        if isinstance(argument, bool) or not isinstance(argument, int | float):
+            raise declaration_error(
+                f"indicator: found {argument!r}, allowed a number or a parameter declared above"
+            )
+    for period in periods_of(kind, arguments):
+        if not isinstance(period, Parameter) and not (period >= 1 and period == int(period)):
+            raise declaration_error(
+                f"indicator: found period {period!r}, allowed a whole number >= 1"
+            )
     return Output(KINDS[kind], arguments)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from engine.strategies.source_text import StrategyError, declaration_error
+
 __all__ = ["Choice", "Float", "Int", "Parameter"]
 
 
@@ -23,6 +25,11 @@ class Parameter:
         Whether None is allowed; a default of None implies it.
     doc : str
         One line for listings.
+
+    Raises
+    ------
+    StrategyError
+        If the bounds or the default make no sense; names the line of the declaration.
     """
 
     kind = "parameter"
@@ -44,9 +51,15 @@ class Parameter:
         self.log = log
         self.optional = optional or default is None
         self.doc = doc
+        for bound, value in (("low", low), ("high", high)):
+            if value is not None and not _is_number(value):
+                raise self._misdeclared(f"{bound} = {value!r}, allowed a number")
+        if low is not None and high is not None and low > high:
+            raise self._misdeclared(f"low = {low!r}, allowed at most high = {high!r}")
         if log and (low is None or low <= 0):
-            raise ValueError(f"low: found {low}, allowed > 0 on a logarithmic scale")
-        self.encode(default)
+            raise self._misdeclared(f"low = {low!r}, allowed > 0 on a logarithmic scale")
+        if not (default is None and self.optional) and not self._accepts(default):
+            raise self._misdeclared(f"default {default!r}, allowed {self.allowed}")
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -95,18 +108,25 @@ class Parameter:
             "doc": self.doc,
         }
 
+    def _misdeclared(self, found: str) -> StrategyError:
+        return declaration_error(f"{type(self).__name__}: found {found}")
+
     def _accepts(self, value: Any) -> bool:
-        if isinstance(value, bool | str | bytes) or value is None:
+        if not _is_number(value):
             return False
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            return False
-        if not math.isfinite(number):
-            return False
+        number = float(value)
         return (self.low is None or number >= self.low) and (
             self.high is None or number <= self.high
         )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool | str | bytes) or value is None:
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
 
 
 class Int(Parameter):
@@ -148,13 +168,16 @@ class Choice(Parameter):
         self.words = all(isinstance(choice, str) for choice in self.choices)
         numbers = all(isinstance(choice, int | float) for choice in self.choices)
         if not self.choices or not (self.words or numbers):
-            raise ValueError(f"choices: found {choices!r}, allowed all numbers or all strings")
+            raise self._misdeclared(f"choices {choices!r}, allowed all numbers or all strings")
         super().__init__(default, doc=doc)
 
     @property
     def allowed(self) -> str:
         """What a value may be, in words."""
         return "one of " + ", ".join(map(repr, self.choices))
+
+    def _accepts(self, value: Any) -> bool:
+        return value in self.choices
 
     def encode(self, value: Any) -> float:
         """Return the number itself, or the position of the word."""

@@ -19,7 +19,9 @@ import numpy as np
 
 from engine.execution import handles
 from engine.execution.orders import TIMES_IN_FORCE
+from engine.strategies import typed_values
 from engine.strategies.parameters import Choice
+from engine.strategies.purity import check_purity
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import SourceText, StrategyError
 from engine.strategies.strategy import Strategy
@@ -61,6 +63,8 @@ def rewrite_hook(
     StrategyError
         If the hook uses something that the interface does not offer.
     """
+    cls.check_symbols(symbols)
+    check_purity(cls.hooks()[name])
     source = SourceText(cls.hooks()[name])
     definition = source.definition()
     rewriter = _Rewriter(cls, name, source, definition, fields, symbols, namespace)
@@ -81,7 +85,8 @@ _RUNTIME: dict[str, Any] = {
     "mc_past": handles.past_value,
     "mc_field": handles.bar_value,
     "mc_past_field": handles.past_bar_value,
-    "mc_keep_int": handles.keep_int,
+    "mc_symbol": handles.known_symbol,
+    **{f"mc_{name}": getattr(typed_values, name) for name in typed_values.__all__},
     **{f"mc_{name}": getattr(handles, name) for name in (*_ACCOUNT, *_ORDERS)},
 }
 
@@ -153,17 +158,43 @@ class _Rewriter(ast.NodeTransformer):
 
     def _return_state(self) -> ast.Return:
         parts: list[ast.expr] = []
-        for name, start in self.cls.state.items():
-            value: ast.expr = load(f"mc_state_{name}")
-            if isinstance(start, float):
-                value = ast.Call(load("float"), [value], [])
-            elif isinstance(start, bool):
-                value = ast.Call(load("bool"), [value], [])
-            else:
-                value = ast.Call(load("mc_keep_int"), [value], [])
-                ast.copy_location(value, self.last_store.get(name, self.definition))
+        for name in self.cls.state:
+            value = self._kept(name, load(f"mc_state_{name}"))
+            ast.copy_location(value, self.last_store.get(name, self.definition))
             parts.append(value)
         return ast.Return(ast.Tuple(parts, ast.Load()))
+
+    def _kept(self, name: str, value: ast.expr) -> ast.Call:
+        """Return `value` as the kind of number that the state `name` was declared to be."""
+        kind = type(self.cls.state[name]).__name__
+        return call(f"mc_keep_{kind}", value)
+
+    def _state_name(self, node: ast.AST) -> str | None:
+        if isinstance(node, ast.Attribute) and self._is_self(node.value):
+            return node.attr if node.attr in self.cls.state else None
+        return None
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Check what a state is given on its own line."""
+        name = self._state_name(node.targets[0]) if len(node.targets) == 1 else None
+        made = self.generic_visit(node)
+        if name is not None and isinstance(made, ast.Assign):
+            made.value = ast.copy_location(self._kept(name, made.value), node)
+        return made
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        name = self._state_name(node.target)
+        if name is None:
+            return self.generic_visit(node)
+        target = self.visit(node.target)
+        value = ast.BinOp(load(f"mc_state_{name}"), node.op, self.visit(node.value))
+        kept = self._kept(name, ast.copy_location(value, node))
+        return ast.copy_location(ast.Assign([target], ast.copy_location(kept, node)), node)
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         if node.value is not None and not is_none(node.value):
@@ -181,6 +212,12 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_With(self, node: ast.With) -> ast.AST:
         raise self.source.error(node, "`with` is not supported in a hook")
+
+    def visit_Delete(self, node: ast.Delete) -> ast.AST:
+        raise self.source.error(node, "`del` is not supported in a hook")
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        raise self.source.error(node, "`try` is not supported in a hook; test with `if` instead")
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> ast.AST:
         raise self.source.error(node, "a hook imports nothing; import at the top of the file")
@@ -207,6 +244,8 @@ class _Rewriter(ast.NodeTransformer):
             kind, symbol = handle
             if kind == "bar" and node.attr == "index":
                 return ast.copy_location(load("mc_t"), node)
+            if not isinstance(node.ctx, ast.Load):
+                raise self.source.error(node, f"{kind} is read only; found {kind}.{node.attr} = ")
             if kind == "account":
                 if f"account_{node.attr}" not in _ACCOUNT:
                     raise self._unknown(node, "account", [n[8:] for n in _ACCOUNT])
@@ -222,18 +261,23 @@ class _Rewriter(ast.NodeTransformer):
         if series is not None:
             if not isinstance(node.ctx, ast.Load):
                 raise self.source.error(node, "bars and indicators cannot be assigned")
+            if isinstance(node.slice, ast.Slice | ast.Tuple):
+                raise self.source.error(
+                    node, "found a slice, allowed one bar, so many back: bar.close[1]"
+                )
             if is_negative(node.slice):
                 raise self.source.error(
                     node, "the index counts bars back from the current one; found a later bar"
                 )
-            return ast.copy_location(series(self.visit(node.slice)), node)
+            return ast.copy_location(series(self._whole(node.slice)), node)
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Attribute):
             handle = self._handle(node.func.value)
             if handle is not None and handle[0] == "order":
-                return ast.copy_location(self._order_call(node, node.func.attr, handle[1]), node)
+                made = self._order_call(node, node.func.attr, handle[1])
+                return ast.copy_location(self._with_numbers(made, node), node)
         if isinstance(node.func, ast.Name):
             target = self.namespace.get(node.func.id)
             if target is crossed_above or target is crossed_below:
@@ -277,15 +321,45 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node, ast.Subscript):
             if not (isinstance(node.value, ast.Name) and node.value.id in self.handles):
                 return None
-            symbol, node = self.visit(node.slice), node.value
-            if isinstance(symbol, ast.Constant) and not self._is_symbol(symbol.value):
+            index, node = node.slice, node.value
+            if isinstance(index, ast.Constant) and self._is_symbol(index.value):
+                symbol = index
+            elif isinstance(index, ast.Constant | ast.Slice | ast.Tuple) or is_negative(index):
                 raise self.source.error(
-                    symbol,
-                    f"found symbol {symbol.value!r}, allowed 0 to {self.symbols - 1}",
+                    index,
+                    f"found symbol {ast.unparse(index)}, allowed 0 to {self.symbols - 1}",
                 )
+            else:
+                symbol = call("mc_symbol", load("mc_s"), self._whole(index))
         if isinstance(node, ast.Name) and node.id in self.handles:
             return node.id, symbol
         return None
+
+    def _whole(self, node: ast.expr) -> ast.expr:
+        """Return an index that is a whole number, or an error of compilation."""
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return self.visit(node)
+        return ast.copy_location(call("mc_as_whole", self.visit(node)), node)
+
+    def _with_numbers(self, made: ast.expr, node: ast.Call) -> ast.expr:
+        """Return the call of an order function with every argument a float."""
+        assert isinstance(made, ast.Call)
+        made.args[3:] = [self._number(value, node) for value in made.args[3:]]
+        for keyword in made.keywords:
+            keyword.value = self._number(keyword.value, node)
+        return made
+
+    def _number(self, value: ast.expr, node: ast.Call) -> ast.expr:
+        if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+            inner = self._number(value.operand, node)
+            return ast.copy_location(ast.UnaryOp(value.op, inner), node)
+        if not isinstance(value, ast.Constant):
+            return ast.copy_location(call("mc_as_number", value), node)
+        if isinstance(value.value, int | float):
+            return ast.copy_location(ast.Constant(float(value.value)), node)
+        raise self.source.error(
+            node, f"{ast.unparse(node.func)}: found {value.value!r}, allowed a number"
+        )
 
     def _is_symbol(self, value: Any) -> bool:
         return isinstance(value, int) and 0 <= value < self.symbols
@@ -338,7 +412,7 @@ class _Rewriter(ast.NodeTransformer):
                 return ast.copy_location(ast.Constant(value), node)
         elif name in cls.parameters:
             raise self.source.error(node, f"parameter self.{name} cannot be assigned")
-        else:
+        elif not isinstance(getattr(cls, name, None), str | list | tuple | dict | set):
             raise self.source.error(
                 node, f"self.{name} is not declared; write `{name} = 0.0` in the class body"
             )
@@ -350,8 +424,19 @@ class _Rewriter(ast.NodeTransformer):
         raise self._unknown(node, "self", known)
 
     def _unknown(self, node: ast.Attribute, owner: str, allowed: Any) -> StrategyError:
-        names = ", ".join(allowed) or "nothing"
-        return self.source.error(node, f"found {owner}.{node.attr}, allowed {names}")
+        message = f"found {owner}.{node.attr}, allowed {', '.join(allowed) or 'nothing'}"
+        homes = {
+            "bar": (*self.fields, "index"),
+            "account": tuple(name[8:] for name in _ACCOUNT),
+            "order": tuple(name[6:] for name in _ORDERS),
+        }
+        found = [f"{home}.{node.attr}" for home, names in homes.items() if node.attr in names]
+        value = getattr(self.cls, node.attr, None) if owner == "self" else None
+        if isinstance(value, str | list | tuple | dict | set):
+            message += f"; {node.attr} is declared as {value!r}, which is neither number nor Choice"
+        elif found:
+            message += f"; {node.attr} is {' or '.join(found)}"
+        return self.source.error(node, message)
 
     def _order_call(self, node: ast.Call, method: str, symbol: ast.expr) -> ast.expr:
         if f"order_{method}" not in _ORDERS:

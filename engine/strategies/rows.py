@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from engine.execution.linked import external
 from engine.execution.state import floats_at, simulation_at
-from engine.strategies.indicator_rows import PLAN_WIDTH, WORK_ROWS, fill_rows
+from engine.strategies.indicator_rows import PLAN_WIDTH, UNDEFINED, WORK_ROWS, fill_rows
+from engine.strategies.indicators import KINDS, periods_of
 from engine.strategies.parameters import Parameter
 from engine.strategies.strategy import Strategy
+
+_NAMES = {number: name for name, number in KINDS.items()}
 
 __all__ = ["plan_rows", "row_filler"]
 
@@ -36,6 +40,12 @@ def plan_rows(
         Row number of each indicator output.
     plans : ndarray of float64, shape (rows, PLAN_WIDTH)
         Kind, symbol, field and arguments of each row.
+
+    Raises
+    ------
+    ValueError
+        If a field is not simulated, or a period is not a whole number of at least 1. One that is
+        None makes a row of NaN.
     """
     index = {name: column for column, name in enumerate(cls.parameters)}
     for name, declared in cls.indicators.items():
@@ -44,18 +54,30 @@ def plan_rows(
                 f"{cls.name}.{name}: found field {declared.field!r}, allowed {', '.join(fields)}"
             )
     outputs = [
-        (float(output.kind), float(declared.symbol), float(fields.index(declared.field)), output)
-        for declared in cls.indicators.values()
+        (
+            float(output.kind),
+            float(declared.symbol),
+            float(fields.index(declared.field)),
+            output,
+            f"{cls.name}.{name}",
+        )
+        for name, declared in cls.indicators.items()
         for output in declared.outputs.values()
     ]
     known: dict[tuple[float, ...], int] = {}
     row_of = np.zeros((len(parameters), len(outputs)), dtype=np.int64)
     for m, values in enumerate(parameters.tolist()):
-        for column, (kind, symbol, field, output) in enumerate(outputs):
+        for column, (kind, symbol, field, output, name) in enumerate(outputs):
             arguments = [
                 values[index[a.name]] if isinstance(a, Parameter) else float(a)
                 for a in output.arguments
             ]
+            periods = arguments[: len(periods_of(_NAMES[output.kind], output.arguments))]
+            if any(math.isnan(period) for period in periods):
+                kind = UNDEFINED
+            elif not all(period >= 1.0 and period.is_integer() for period in periods):
+                found = ", ".join(f"{period:g}" for period in periods)
+                raise ValueError(f"{name}: found period {found}, allowed a whole number >= 1")
             arguments += [0.0] * (PLAN_WIDTH - 3 - len(arguments))
             plan = (kind, symbol, field, *arguments)
             row_of[m, column] = known.setdefault(plan, len(known))

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
+import os
+import sys
 import textwrap
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["SourceText", "StrategyError"]
+__all__ = ["SourceText", "StrategyError", "declaration_error"]
 
 
 class StrategyError(ValueError):
     """A strategy that cannot be compiled; names the file, the line and what is wrong."""
+
+
+def declaration_error(message: str) -> StrategyError:
+    """Return an error that names the line, outside this package, that is being run."""
+    frame = sys._getframe(1)
+    while os.path.dirname(frame.f_code.co_filename) == _HERE and frame.f_back is not None:
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    shown = linecache.getline(file, line).strip()
+    return StrategyError(f"{file}, line {line}: {message}\n    {shown}")
+
+
+_HERE = os.path.dirname(__file__)
 
 
 class SourceText:

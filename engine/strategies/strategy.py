@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from engine.strategies.indicators import Indicator
 from engine.strategies.parameters import Parameter
+from engine.strategies.source_text import StrategyError
 
 __all__ = ["Strategy"]
 
@@ -84,6 +85,21 @@ class Strategy:
                 continue
             found |= {name: f for name, f in vars(base).items() if inspect.isfunction(f)}
         return found
+
+    @classmethod
+    def check_symbols(cls, symbols: int) -> None:
+        """Refuse indicators of a symbol that is not simulated.
+
+        Raises
+        ------
+        StrategyError
+            If there is one.
+        """
+        for name, declared in cls.indicators.items():
+            if not 0 <= declared.symbol < symbols:
+                raise StrategyError(
+                    f"{cls.name}.{name}: found symbol {declared.symbol}, allowed 0 to {symbols - 1}"
+                )
 
     @classmethod
     def source_hash(cls) -> str:

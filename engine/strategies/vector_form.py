@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.execution.calling import hook
+from engine.strategies.purity import check_purity
 from engine.strategies.source_text import SourceText
 from engine.strategies.strategy import Strategy
 
@@ -29,6 +30,8 @@ def rewrite_signals(
     StrategyError
         If the hook uses something that the interface does not offer.
     """
+    cls.check_symbols(symbols)
+    check_purity(cls.hooks()["signals"])
     source = SourceText(cls.hooks()["signals"])
     definition = source.definition()
     names = [argument.arg for argument in definition.args.args]

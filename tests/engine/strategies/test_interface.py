@@ -17,6 +17,7 @@ from engine.strategies import (
     Choice,
     Float,
     Int,
+    Momentum,
     Strategy,
     StrategyError,
     backtest,
@@ -129,9 +130,15 @@ def test_a_wrong_parameter_names_what_is_allowed(bars, parameters, message) -> N
         backtest(Everything, bars, parameters)
 
 
-HEAD = "from engine.strategies import *\n\n\nclass Bad(Strategy):\n    count = 0\n    n = Int(-1)\n"
+HEAD = """import numpy as np
+from engine.strategies import *
+class Bad(Strategy):
+    count, level, word = 0, 0.0, "up"
+    n = Int(-1)
+
+"""
 MISTAKES = {
-    "        z = open('f')": "Cannot determine Numba type",
+    "        z = open('f')": "`open` is not supported: a decision follows from bars",
     "        z = bar.close.foo": "foo",
     "        z = unknown(bar.close)": "name 'unknown' is not defined",
     "        order.buy(3)": "found order.buy, allowed",
@@ -149,6 +156,25 @@ MISTAKES = {
     "        import math": "import at the top of the file",
     "        z = (y := bar.close)": "`:=` is not supported",
     "        order.limit(1, 5.0, tif='week')": "tif: found 'week', allowed gtc, day, ioc or bars",
+    "        del x": "`del` is not supported",
+    "        order.market('all')": "order.market: found 'all', allowed a number",
+    "        order.market(None)": "order.market: found None, allowed a number",
+    "        order.market([x])": "found a list, allowed a number",
+    "        order.market(x if bar.index else None)": "found a value that may be None",
+    "        self.level = 'up'": "state is a number: found",
+    "        self.level: float = 'up'": "state is a number: found",
+    "        self.level = 1.0 if bar.index else None": "found a value that may be None, allowed",
+    "        self.level, self.count = 1.0, 0.5": "declared as a whole number",
+    "        self.word = 'down'": "word is declared as 'up', which is neither number nor Choice",
+    "        z = bar.position": "found bar.position, allowed open, high, low, close, volume, "
+    "index; position is account.position",
+    "        z = bar.cash": "cash is account.cash",
+    "        z = self.close": "close is bar.close or order.close",
+    "        bar.close = 3.0": "bar is read only",
+    "        z = bar.close[0.5]": "an index is a whole number: found a fraction",
+    "        z = bar.close[1:3]": "found a slice, allowed one bar",
+    "        z = bar[-1].close": "found symbol -1, allowed 0 to 0",
+    "        z = np.nothing(x)": "`np.nothing` is not defined",
 }
 
 
@@ -157,6 +183,69 @@ def load(path: Path, name: str) -> type[Strategy]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, name)
+
+
+DECLARATIONS = {
+    "n = Int(2.5)": "Int: found default 2.5, allowed a whole number",
+    "n = Int(2, low=3)": "Int: found default 2, allowed a whole number >= 3",
+    "n = Int(2, low=3, high=1)": "Int: found low = 3, allowed at most high = 1",
+    "n = Int(2, low='a')": "Int: found low = 'a', allowed a number",
+    "n = Int(2, low=0, log=True)": "Int: found low = 0, allowed > 0 on a logarithmic scale",
+    "n = Float('x')": "Float: found default 'x', allowed a number",
+    "n = Choice('a', ['b'])": "Choice: found default 'a', allowed one of 'b'",
+    "n = Choice(1, [])": "Choice: found choices [], allowed all numbers or all strings",
+    "n = SMA('x')": "indicator: found 'x', allowed a number or a parameter declared above",
+    "n = SMA(0)": "indicator: found period 0, allowed a whole number >= 1",
+    "n = MACD(3, 6, 2.5)": "indicator: found period 2.5, allowed a whole number >= 1",
+}
+
+
+@pytest.mark.parametrize("line", DECLARATIONS)
+def test_a_wrong_declaration_names_file_and_line(tmp_path, line) -> None:
+    path = tmp_path / f"declared_{list(DECLARATIONS).index(line)}.py"
+    path.write_text(HEAD + f"    {line}\n")
+    with pytest.raises(StrategyError) as caught:
+        load(path, "Bad")
+    assert str(caught.value) == f"{path}, line 7: {DECLARATIONS[line]}\n    {line}"
+
+
+class Periods(Strategy):
+    """Its period may be left out, and may be anything."""
+
+    period = Int(None)
+    change = Momentum(period)
+
+    def on_bar(self, bar, order):
+        if self.change > 0.0:
+            order.market(1)
+
+
+@pytest.mark.parametrize("period", [0, -5])
+def test_a_period_below_one_is_refused_and_none_leaves_the_indicator_undefined(
+    bars, period
+) -> None:
+    with pytest.raises(ValueError, match=rf"periods.change: found period {period}, allowed"):
+        backtest(Periods, bars, {"period": period})
+    assert backtest(Periods, bars, {"period": None}).orders.height == 0
+    assert backtest(Periods, bars, {"period": 5}).orders.height > 0
+
+
+def test_a_symbol_that_is_not_simulated_is_refused(bars) -> None:
+    class Second(Strategy):
+        mean = SMA(3, symbol=1)
+
+        def on_bar(self, bar, order):
+            order.market(bar[bar.index].close)
+
+    with pytest.raises(StrategyError, match=r"second.mean: found symbol 1, allowed 0 to 0"):
+        backtest(Second, bars)
+
+    class Counted(Strategy):
+        def on_bar(self, bar, order):
+            order.market(bar[bar.index].close)
+
+    with pytest.raises(ValueError, match="named a symbol that is not simulated"):
+        backtest(Counted, bars)
 
 
 @pytest.mark.parametrize("line", MISTAKES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -179,9 +180,10 @@ def _fetch_group(
     symbols = list(dict.fromkeys(series.asked for series, _, _ in members))
     try:
         fetched = provider.fetch(symbols, first.timeframe, start, end, adjustment=adjustment)
-    except MarketDataError as error:
+    except Exception as error:
         for series, years, _ in members:
-            done.failures.update(dict.fromkeys([(series.key, year) for year in years], error))
+            failed = _failure(error, series, provider)
+            done.failures.update(dict.fromkeys([(series.key, year) for year in years], failed))
         return
     network = provider.capabilities.network
     for series, years, _ in members:
@@ -195,8 +197,26 @@ def _fetch_group(
             table = fetched.tables[series.asked]
             stored = _store(series, table, (start, end), years, root, moment, complete=not network)
             done.results.update({(series.key, result.year): result for result in stored})
-        except MarketDataError as error:
-            done.failures.update(dict.fromkeys([(series.key, year) for year in years], error))
+        except Exception as error:
+            failed = _failure(error, series, provider)
+            done.failures.update(dict.fromkeys([(series.key, year) for year in years], failed))
+
+
+def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> MarketDataError:
+    """Say what went wrong; of what nobody foresaw, so that it loses no other series.
+
+    An unforeseen text may quote a request, so the values of the provider's keys are cut out.
+    """
+    if isinstance(error, MarketDataError):
+        return error
+    from mc_assets.providers.network import masked
+
+    keys = [os.environ.get(name, "").strip() for name in provider.capabilities.environment]
+    text = masked(" ".join(str(error).split()), keys)[:300]
+    return FetchError(
+        f"{series.provider} {series.key}: found an unforeseen failure "
+        f"({type(error).__name__}: {text or 'no message'}), allowed a table"
+    )
 
 
 def _store(

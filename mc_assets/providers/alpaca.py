@@ -16,6 +16,7 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from pydantic import BaseModel, Field
 
 from mc_assets.providers.base import Capabilities, FetchResult, Layout, Provider, RawTable
+from mc_assets.providers.json_rows import json_frame
 from mc_assets.providers.network import (
     Failure,
     NetworkOptions,
@@ -41,7 +42,7 @@ _TIMEFRAMES: Final = {
 _KEY: Final = ("APCA_API_KEY_ID", "ALPACA_API_KEY")
 _SECRET: Final = ("APCA_API_SECRET_KEY", "ALPACA_SECRET_KEY")
 # Columns of Alpaca's bars: numbers as floats, as alpaca-py's own frames have them.
-_NUMBERS: Final = ("o", "h", "l", "c", "v", "n", "vw")
+_NUMBERS: Final = dict.fromkeys(("o", "h", "l", "c", "v", "n", "vw"), pl.Float64)
 
 Send = Callable[[requests.Session, str, str, dict[str, Any]], Any]
 
@@ -71,7 +72,7 @@ class AlpacaProvider(Provider):
         network=True,
         requests_per_minute=200.0,
         symbols_per_request=100,
-        environment=(_KEY[0], _SECRET[0]),
+        environment=(*_KEY, *_SECRET),
     )
     Options: ClassVar[type[BaseModel]] = AlpacaOptions
     options: AlpacaOptions
@@ -126,8 +127,14 @@ class AlpacaProvider(Provider):
                     self.name, symbol, timeframe, start, end, error.reason + hint
                 )
             return
-        rows = {symbol: bars.get(symbol, []) for symbol in batch}
-        result.tables.update(bar_tables({"bars": rows}, timeframe, adjustment))
+        for symbol in batch:
+            rows = {symbol: bars.get(symbol) or []}
+            try:
+                result.tables.update(bar_tables({"bars": rows}, timeframe, adjustment))
+            except Failure as error:
+                result.failures[symbol] = fetch_error(
+                    self.name, symbol, timeframe, start, end, error.reason
+                )
 
     def _ask(
         self,
@@ -209,12 +216,16 @@ def bar_tables(
         Of the bars.
     adjustment : str
         Of the prices.
+
+    Raises
+    ------
+    Failure
+        If a symbol's rows are no bars.
     """
     layout = Layout(timezone="UTC", stamp="open", date_format="%Y-%m-%dT%H:%M:%SZ")
     tables = {}
     for symbol, rows in (document.get("bars") or {}).items():
-        frame = pl.DataFrame(rows, infer_schema_length=None)
-        frame = frame.cast({name: pl.Float64 for name in _NUMBERS if name in frame.columns})
+        frame = json_frame(rows, _NUMBERS)
         tables[symbol] = RawTable(symbol, timeframe, frame, "alpaca", adjustment, layout)
     return tables
 
@@ -240,7 +251,15 @@ def _one_answer(
     except ValueError:
         kind = "an HTML page" if "<html" in text[:2000].lower() else "broken JSON"
         raise Transient(f"status {answer.status_code} with {kind}") from None
-    if not isinstance(document, dict) or "bars" not in document:
-        raise Failure("found an answer without bars, allowed Alpaca's bars by symbol")
+    bars = document.get("bars", ()) if isinstance(document, dict) else ()
     # A range without trading comes as null, which alpaca-py cannot read.
-    return {**document, "bars": document["bars"] or {}}
+    bars = {} if bars is None else bars
+    if not isinstance(bars, dict):
+        raise Failure("found an answer without bars, allowed Alpaca's bars by symbol")
+    # alpaca-py joins pages row by row: what is no list of rows is kept as one row, and refused.
+    joined = {
+        symbol: rows if isinstance(rows, list) else [rows]
+        for symbol, rows in bars.items()
+        if rows is not None
+    }
+    return {**document, "bars": joined}

@@ -93,7 +93,7 @@ class Capabilities:
     symbols_per_request : int
         How many symbols one request may name.
     environment : tuple of str
-        Environment variables its keys come from.
+        Environment variables its keys may come from.
     """
 
     timeframes: tuple[str, ...]

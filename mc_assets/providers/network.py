@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -27,6 +28,7 @@ __all__ = [
     "environment_key",
     "fetch_error",
     "limiter_of",
+    "masked",
     "rest",
     "with_retries",
 ]
@@ -234,6 +236,14 @@ def environment_key(provider: str, names: Sequence[str]) -> str:
     )
 
 
+def masked(text: str, keys: Sequence[str]) -> str:
+    """Cut secrets out of a text, also as an address spells them."""
+    for key in filter(None, keys):
+        for spelled in (key, quote(key), quote(key, safe="")):
+            text = text.replace(spelled, "***")
+    return text
+
+
 def fetch_error(
     provider: str, symbol: str, timeframe: str, start: datetime, end: datetime, reason: str
 ) -> FetchError:
@@ -248,10 +258,7 @@ def _message_in(text: str, keys: Sequence[str]) -> str:
     found = re.search(r'"(?:message|error|description)"\s*:\s*"([^"]{1,200})"', text)
     if found is None:
         return " (an HTML page)" if "<html" in text[:2000].lower() else ""
-    message = found.group(1)
-    for key in keys:
-        if key:
-            message = message.replace(key, "***")
+    message = masked(found.group(1).replace("\\/", "/"), keys)
     return f", {message!r}"
 
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import httpx
 import polars as pl
 from pydantic import BaseModel
 
 from mc_assets.providers.base import Capabilities, FetchResult, Layout, Provider, RawTable
+from mc_assets.providers.json_rows import json_frame
 from mc_assets.providers.network import (
     Failure,
     NetworkOptions,
@@ -51,7 +52,7 @@ class PolygonProvider(Provider):
         network=True,
         # The free plan's limit.
         requests_per_minute=5.0,
-        environment=_KEYS[:1],
+        environment=_KEYS,
     )
     Options: ClassVar[type[BaseModel]] = NetworkOptions
     options: NetworkOptions
@@ -72,13 +73,12 @@ class PolygonProvider(Provider):
             for symbol in symbols:
                 try:
                     rows = self._rows(client, key, symbol, timeframe, start, end, adjustment)
+                    frame = json_frame(rows, _COLUMNS)
                 except Failure as error:
                     result.failures[symbol] = fetch_error(
                         self.name, symbol, timeframe, start, end, error.reason
                     )
                     continue
-                frame = pl.DataFrame(rows, infer_schema_length=None)
-                frame = frame.cast({k: v for k, v in _COLUMNS.items() if k in frame.columns})
                 layout = Layout(date_format="epoch_ms", timezone="UTC", stamp="open")
                 result.tables[symbol] = RawTable(
                     symbol, timeframe, frame, self.name, adjustment, layout
@@ -109,9 +109,7 @@ class PolygonProvider(Provider):
             seen.add(path)
             page = self._page(client, key, path)
             rows.extend(page.get("results") or [])
-            # Only the path is taken over: the key must not follow a link to another host.
-            link = urlsplit(page.get("next_url") or "")
-            path = f"{link.path}?{link.query}" if link.path else ""
+            path = _next_path(page.get("next_url"))
         return rows
 
     def _page(self, client: httpx.Client, key: str, path: str) -> dict[str, Any]:
@@ -129,6 +127,20 @@ class PolygonProvider(Provider):
 
         rate = self.options.requests_per_minute or self.capabilities.requests_per_minute
         return with_retries(ask, self.options, limiter_of(self.name, rate))
+
+
+def _next_path(link: object) -> str:
+    """Path of the next page: the key must not follow a link to another host, nor stand in one."""
+    if not link:
+        return ""
+    try:
+        parts = urlsplit(str(link))
+    except ValueError:
+        parts = urlsplit("")
+    if not isinstance(link, str) or not parts.path.startswith("/"):
+        raise Failure("found a next_url that is no address, allowed one")
+    query = [pair for pair in parse_qsl(parts.query) if pair[0].lower() != "apikey"]
+    return f"{parts.path}?{urlencode(query)}"
 
 
 def _document(answer: httpx.Response) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class _Session(curl.Session[curl.Response]):
         text = answer.text
         check_status(answer.status_code, answer.headers.get("Retry-After"), text, ())
         try:
-            chart = json.loads(text)["chart"]
+            chart = dict(json.loads(text)["chart"])
         except (ValueError, KeyError, TypeError):
             kind = "an HTML page" if "<html" in text[:2000].lower() else "broken JSON"
             raise Transient(f"status {answer.status_code} with {kind}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -207,6 +208,22 @@ def test_many_symbols_are_one_request_and_one_failure_loses_no_other(tmp_path: P
     assert len(DeskProvider.asked) == 1
     assert sorted(key for key, _ in done.results) == ["A@1d", "B@1d"]
     assert str(done.failures["BAD@1d", 2023]) == "desk BAD: status 404"
+
+
+def test_a_failure_nobody_foresaw_is_one_sentence_without_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("header: DESKKEY")
+
+    monkeypatch.setenv("DESK_KEY", "DESKKEY")
+    monkeypatch.setattr(DeskProvider, "fetch", broken)
+    can = dataclasses.replace(DeskProvider.capabilities, environment=("DESK_KEY",))
+    monkeypatch.setattr(DeskProvider, "capabilities", can)
+    done = ingest_many(config(tmp_path), [("X@1d", 2023)], tmp_path / "data", NIGHT)
+    assert str(done.failures["X@1d", 2023]) == (
+        "desk X@1d: found an unforeseen failure (KeyError: 'header: ***'), allowed a table"
+    )
 
 
 def test_a_refetch_asks_for_the_whole_year(tmp_path: Path) -> None:

@@ -153,6 +153,51 @@ def test_an_empty_range_is_an_empty_table(server: LocalServer, nothing: object) 
     assert fetch(server).tables["X"].frame.is_empty()
 
 
+@pytest.mark.parametrize("rows", ["bars", ["bar"], [None], {"t": 1}])
+def test_rows_that_are_no_bars_lose_no_other_symbol(server: LocalServer, rows: object) -> None:
+    server.in_turn(Reply(page({"A": [bar(2)], "BAD": rows, "B": None})))
+    result = fetch(server, "A", "BAD", "B")
+    if isinstance(rows, dict):
+        # An object is taken for the only row, which is found wanting when it is read.
+        assert sorted(result.tables) == ["A", "B", "BAD"]
+        with pytest.raises(MarketDataError, match="found columns t, allowed a table with a close"):
+            normalise(result.tables["BAD"])
+        return
+    assert sorted(result.tables) == ["A", "B"]
+    assert "found rows that are no JSON objects" in str(result.failures["BAD"])
+
+
+def test_a_price_that_is_text_is_quarantined(server: LocalServer) -> None:
+    high = {"h": 200}
+    server.in_turn(Reply(page({"X": [{**bar(2), **high}, {**bar(3), **high, "c": "halted"}]})))
+    bars, quarantine = normalise(fetch(server).tables["X"])
+    assert bars["close"].to_list() == [102.5]
+    assert quarantine["reason"].to_list() == ["text_cell"]
+
+
+def test_bars_that_are_no_mapping_are_one_sentence(server: LocalServer) -> None:
+    server.in_turn(Reply(page([bar(2)])))
+    assert "found an answer without bars" in str(fetch(server).failures["X"])
+
+
+@pytest.mark.parametrize(
+    ("stamp", "opening"),
+    [
+        ("2020-01-17T05:00:00Z", datetime(2020, 1, 17, 14, 30, tzinfo=UTC)),
+        ("2020-03-06T05:00:00Z", datetime(2020, 3, 6, 14, 30, tzinfo=UTC)),
+        ("2020-03-09T04:00:00Z", datetime(2020, 3, 9, 13, 30, tzinfo=UTC)),
+        ("2020-10-30T04:00:00Z", datetime(2020, 10, 30, 13, 30, tzinfo=UTC)),
+        ("2020-11-02T05:00:00Z", datetime(2020, 11, 2, 14, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_daily_stamp_is_its_session_in_summer_and_winter(
+    server: LocalServer, stamp: str, opening: datetime
+) -> None:
+    server.in_turn(Reply(page({"X": [{**bar(2), "h": 200, "t": stamp}]})))
+    bars, _ = normalise(fetch(server).tables["X"])
+    assert bars["timestamp"].to_list() == [opening]
+
+
 def test_a_slow_answer_is_given_up(server: LocalServer) -> None:
     server.in_turn(Reply(page({}), delay=0.5))
     error = fetch(server, timeout=0.1, attempts=2).failures["X"]

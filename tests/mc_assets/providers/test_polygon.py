@@ -66,6 +66,51 @@ def test_the_key_goes_into_a_header_and_never_to_another_host(server: LocalServe
     assert all("apiKey" not in request.query for request in server.requests)
 
 
+def test_a_key_in_the_link_to_the_next_page_is_left_out(
+    server: LocalServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = f"https://api.polygon.io/v2/aggs/next?cursor=a%2Fb&apiKey={KEY}"
+    server.in_turn(Reply(page(0, next_url=link)), Reply(page(1)))
+    with caplog.at_level(0):
+        assert fetch(server).tables["X"].frame.height == 2
+    assert server.requests[1].query == {"cursor": "a/b"}
+    assert "HTTP Request" in caplog.text
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("link", [5, ["x"], "http://[x", "cursor"])
+def test_a_link_that_is_no_address_is_a_failure(server: LocalServer, link: object) -> None:
+    server.in_turn(Reply({**page(0), "next_url": link}))
+    assert "found a next_url that is no address" in str(fetch(server).failures["X"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        (["bar"], "found rows that are no JSON objects"),
+        ([None], "found rows that are no JSON objects"),
+        ("bars", "found an answer without results"),
+    ],
+)
+def test_rows_that_are_no_bars_lose_no_other_symbol(
+    server: LocalServer, rows: object, outcome: str
+) -> None:
+    def answer(request: Request) -> Reply:
+        return Reply({"status": "OK", "results": rows} if "/BAD/" in request.path else page(0))
+
+    server.answer = answer
+    result = fetch(server, "A", "BAD", "B")
+    assert sorted(result.tables) == ["A", "B"]
+    assert outcome in str(result.failures["BAD"])
+
+
+def test_a_price_that_is_text_is_quarantined(server: LocalServer) -> None:
+    server.in_turn(Reply({"status": "OK", "results": [bar(0), {**bar(1), "c": "n.a.!"}]}))
+    bars, quarantine = normalise(fetch(server).tables["X"])
+    assert bars["close"].to_list() == [100.5]
+    assert quarantine["reason"].to_list() == ["text_cell"]
+
+
 @pytest.mark.parametrize(
     "trouble",
     [

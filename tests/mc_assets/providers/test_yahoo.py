@@ -119,8 +119,10 @@ def test_a_day_without_a_price_is_quarantined_not_lost(server: LocalServer) -> N
         Reply(chart(0), cut=30),
         Reply('{"chart": {"result": [{"meta'),
         Reply("<html>will be right back</html>"),
+        Reply({"chart": None}),
+        Reply({"chart": [1]}),
     ],
-    ids=["429", "503", "cut connection", "truncated body", "html page"],
+    ids=["429", "503", "cut connection", "truncated body", "html page", "no chart", "a list"],
 )
 def test_trouble_that_passes_is_tried_again(server: LocalServer, trouble: Reply) -> None:
     serve(server, trouble, Reply(chart(0)))

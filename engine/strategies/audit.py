@@ -1,21 +1,40 @@
-"""The look-ahead audit: whether the past of a strategy depends on its future."""
+"""The look-ahead audit: whether the past of a strategy depends on its future.
+
+Every order up to a random bar must stay the same when the bars after it are replaced, when the
+path is run again, and whatever is run beside it. What a strategy carries with it, such as a table
+of prices, cannot be replaced, so the audit names it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+import types
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS
-from engine.execution.layout import EVENT_NAMES, ORDER_ROWS, RAISED
+from engine.execution.layout import (
+    EVENT_NAMES,
+    FUTURE_READ,
+    NOT_FINITE,
+    OK,
+    ORDER_ROWS,
+    READ_AHEAD,
+    STATUS,
+)
 from engine.execution.settings import Execution
 from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.purity import pieces_of
 from engine.strategies.strategy import Strategy
 
 __all__ = ["AuditReport", "Finding", "audit_strategy"]
+
+# Most numbers that a table may hold without being taken for a path.
+_LARGEST_TABLE: Final = 64
 
 
 @dataclass(frozen=True)
@@ -66,6 +85,12 @@ class AuditReport:
         Decisions that looked ahead.
     alone_differs : bool
         Whether a path gives other metrics when it runs beside others.
+    repeat_differs : bool
+        Whether a path gives other orders when it runs again.
+    reads_ahead : tuple of str
+        Bars at which a hook asked for a later one, by path.
+    tables : tuple of str
+        Long tables that hooks read: they come from outside the paths and may hold the future.
     """
 
     strategy: str
@@ -74,11 +99,26 @@ class AuditReport:
     orders: int
     findings: tuple[Finding, ...]
     alone_differs: bool
+    repeat_differs: bool
+    reads_ahead: tuple[str, ...]
+    tables: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
         """Whether nothing was found and there was something to find."""
-        return not self.findings and not self.alone_differs and self.orders > 0
+        return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the strategy failed, a sentence each; empty if it passed."""
+        reasons = [*self.reads_ahead, *self.tables, *map(str, self.findings)]
+        if self.repeat_differs:
+            reasons.append("the orders on a path differ when it is run again")
+        if self.alone_differs:
+            reasons.append("the metrics of a path depend on the paths run beside it")
+        if self.orders == 0:
+            reasons.append("no order was submitted, so nothing was audited")
+        return tuple(reasons)
 
 
 def audit_strategy(
@@ -129,13 +169,21 @@ def audit_strategy(
     )
     encoded = engine.encode(parameters or {})[None]
     findings: list[Finding] = []
+    reads_ahead: list[str] = []
     orders = 0
+    repeat_differs = False
     for path in range(paths):
-        before = _events(engine, values[path : path + 1], encoded)
+        one = np.ascontiguousarray(values[path : path + 1])
+        before, ahead = _events(engine, one, encoded)
+        again, _ = _events(engine, one, encoded)
+        repeat_differs |= not np.array_equal(before, again, equal_nan=True)
+        if ahead is not None:
+            reads_ahead.append(f"path {path}: {ahead}")
         orders += int((before[:, 4] == 0).sum())
-        for cut in np.sort(rng.integers(1, bars - 1, cuts)):
-            other = _with_other_future(values[path : path + 1], int(cut), rng)
-            found = _first_difference(before, _events(engine, other, encoded), path, int(cut))
+        for number, cut in enumerate(np.sort(rng.integers(1, bars - 1, cuts))):
+            other = _with_other_future(one, int(cut), rng, widened=number % 2 == 1)
+            after, _ = _events(engine, other, encoded)
+            found = _first_difference(before, after, path, int(cut))
             if found is not None:
                 findings.append(found)
     return AuditReport(
@@ -145,33 +193,85 @@ def audit_strategy(
         orders=orders,
         findings=tuple(findings),
         alone_differs=_depends_on_company(engine, values, encoded),
+        repeat_differs=repeat_differs,
+        reads_ahead=tuple(reads_ahead),
+        tables=tuple(_long_tables(engine.strategy)),
     )
 
 
 def _events(
     engine: StrategyEngine, values: NDArray[np.float64], parameters: NDArray[np.float64]
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], str | None]:
+    """Return the log of orders of one path, and where a hook asked for a later bar."""
     scratch = engine.scratch(record_orders=True)
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
-    engine.run(np.ascontiguousarray(values), parameters, metrics, status, scratch)
-    if status[0, 0] == RAISED:
-        raise ValueError(f"{engine.strategy.name}: {engine.status_text(RAISED)} during the audit")
+    engine.run(values, parameters, metrics, status, scratch)
     state = scratch.simulation
-    return state.events[: state.counts[ORDER_ROWS]].copy()
+    if status[0, 0] not in (OK, FUTURE_READ, NOT_FINITE):
+        text = engine.status_text(status[0, 0])
+        raise ValueError(f"{engine.strategy.name}: {text} during the audit")
+    events = state.events[: state.counts[ORDER_ROWS]].copy()
+    if state.counts[STATUS] != FUTURE_READ:
+        return events, None
+    bar = int(state.counts[READ_AHEAD])
+    placed = events[(events[:, 0] == bar) & (events[:, 4] == 0), 1]
+    order = f"order {int(placed[0])}" if len(placed) else "no order"
+    return events, f"at bar {bar} the strategy asked for a later bar and placed {order}"
+
+
+def _long_tables(strategy: type[Strategy]) -> Iterator[str]:
+    """Describe what hooks and helpers read that is long enough to hold a path."""
+    known: set[int] = set()
+    for hook in strategy.hooks().values():
+        for function in pieces_of(hook):
+            for name, value in _captured(function):
+                count = _numbers_in(value)
+                if count > _LARGEST_TABLE and id(value) not in known:
+                    known.add(id(value))
+                    yield (
+                        f"{function.__qualname__} reads {name}, {count} values from outside the "
+                        "paths, which may hold the future; allowed at most "
+                        f"{_LARGEST_TABLE}"
+                    )
+
+
+def _captured(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield the values that a function brings with it, by name."""
+    found = inspect.getclosurevars(function)
+    yield from {**found.globals, **found.nonlocals}.items()
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.default is not parameter.empty:
+            yield f"the default of {name}", parameter.default
+    for constant in function.__code__.co_consts:
+        if constant != function.__doc__:
+            yield "a constant", constant
+
+
+def _numbers_in(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return int(value.size)
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, tuple | list | frozenset):
+        return sum(_numbers_in(item) for item in value)
+    return int(isinstance(value, int | float))
 
 
 def _with_other_future(
-    values: NDArray[np.float64], cut: int, rng: np.random.Generator
+    values: NDArray[np.float64], cut: int, rng: np.random.Generator, *, widened: bool
 ) -> NDArray[np.float64]:
-    """Replace the bars after `cut` by their mirror image, stretched at random.
+    """Replace the bars after `cut` by their mirror image, or by moves three times as wide.
 
-    The change at each bar is turned round, so that whoever looked at it decides otherwise.
+    The mirror turns the change at each bar round, so that whoever looked at it decides otherwise;
+    wider moves also change what a mirror keeps, such as a standard deviation.
     """
     other = values.copy()
     prices = other[:, :, :4, cut + 1 :]
     level = values[:, :, 3:4, cut : cut + 1]
     turned = 2.0 * level - prices * rng.uniform(0.9, 1.1)
+    if widened:
+        turned = level + 3.0 * (prices - level)
     positive = np.where(turned > 0.01 * np.abs(level), turned, 0.01 * np.abs(level))
     prices[:, :, [0, 3]] = positive[:, :, [0, 3]]
     prices[:, :, 1] = positive.max(axis=2)

@@ -6,9 +6,10 @@ from typing import Any
 
 from numba.core import types
 from numba.core.errors import TypingError
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
-__all__ = ["as_number", "as_whole", "keep_bool", "keep_float", "keep_int"]
+__all__ = ["as_number", "as_whole", "keep_bool", "keep_float", "keep_int", "read_only"]
 
 
 def _cast(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -73,3 +74,14 @@ def as_whole(typing_context: Any, value: Any) -> Any:
             f"an index is a whole number: found {_in_words(value)}, allowed one such as int(x)"
         )
     return types.int64(types.unliteral(value)), _cast
+
+
+@intrinsic
+def read_only(typing_context: Any, array: Any) -> Any:
+    """Return an array that cannot be written to: bars and indicators are shared."""
+    result = array.copy(readonly=True)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return impl_ret_borrowed(context, builder, signature.return_type, arguments[0])
+
+    return result(array), code

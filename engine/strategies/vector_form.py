@@ -11,6 +11,7 @@ from engine.execution.calling import hook
 from engine.strategies.purity import check_purity
 from engine.strategies.source_text import SourceText
 from engine.strategies.strategy import Strategy
+from engine.strategies.typed_values import read_only
 
 __all__ = ["fill_targets", "rewrite_signals"]
 
@@ -22,8 +23,9 @@ def rewrite_signals(
 ) -> Callable[..., Any]:
     """Return ``signals(self, bars, target)`` as a function of plain arrays.
 
-    ``bars.close`` and ``self.mean`` become whole arrays, ``self.period`` a number, and ``target``
-    the array of shares of equity to fill: of shape (bars,) for one symbol, else (symbols, bars).
+    ``bars.close`` and ``self.mean`` become whole arrays to read, ``self.period`` a number, and
+    ``target`` the array of shares of equity to fill: of shape (bars,) for one symbol, else
+    (symbols, bars).
 
     Raises
     ------
@@ -44,7 +46,7 @@ def rewrite_signals(
     function.body = body
     module = ast.Module(body=[ast.copy_location(function, definition)], type_ignores=[])
     ast.fix_missing_locations(module)
-    scope = dict(namespace)
+    scope = {**namespace, "mc_read_only": read_only}
     exec(compile(module, source.file, "exec"), scope)
     found = scope["signals"]
     assert isinstance(found, types.FunctionType)
@@ -113,6 +115,15 @@ class _Rewriter(ast.NodeTransformer):
             return ast.copy_location(ast.Name("mc_target", node.ctx), node)
         return node
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        root: ast.AST = node
+        while isinstance(root, ast.Subscript | ast.Attribute):
+            root = root.value
+        own = isinstance(root, ast.Name) and root.id in (self.self_name, self.bars_name)
+        if own and not isinstance(node.ctx, ast.Load):
+            raise self.source.error(node, "bars and indicators cannot be assigned")
+        return self.generic_visit(node)
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         replaced = self._bars(node) or self._own(node)
         if replaced is None:
@@ -135,7 +146,7 @@ class _Rewriter(ast.NodeTransformer):
                 f"found bars[{symbol}].{node.attr}, allowed symbols 0 to {self.symbols - 1} and "
                 f"fields {', '.join(self.fields)}",
             )
-        return f"mc_s.path[{symbol}, {self.fields.index(node.attr)}]"
+        return f"mc_read_only(mc_s.path[{symbol}, {self.fields.index(node.attr)}])"
 
     def _own(self, node: ast.Attribute) -> str | None:
         output, owner = "value", node.value
@@ -146,7 +157,7 @@ class _Rewriter(ast.NodeTransformer):
             return None
         if (name, output) in self.rows:
             start = f"mc_r[{self.rows.index((name, output))}]"
-            return f"mc_rows[{start}:{start} + mc_s.path.shape[2]]"
+            return f"mc_read_only(mc_rows[{start}:{start} + mc_s.path.shape[2]])"
         if name in self.cls.parameters:
             return f"mc_p[{list(self.cls.parameters).index(name)}]"
         value = getattr(self.cls, name, None)

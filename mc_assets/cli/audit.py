@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+_SHOWN = 8  # reasons of a failure
+
 
 def audit(
     strategy: str = typer.Argument(help="Name of a strategy, or `all`."),
@@ -34,7 +36,9 @@ def audit(
                 "strategy": name,
                 "passed": report.passed,
                 "orders": report.orders,
+                "reasons": report.reasons,
                 "alone_differs": report.alone_differs,
+                "repeat_differs": report.repeat_differs,
                 "findings": [vars(finding) for finding in report.findings],
             }
             typer.echo(json.dumps(row))
@@ -44,11 +48,9 @@ def audit(
             f"{name}: {word}; {report.paths} paths, {report.cuts} other futures on each, "
             f"{report.orders} orders"
         )
-        for finding in report.findings[:5]:
-            typer.echo(f"  {finding}")
-        if report.alone_differs:
-            typer.echo("  the metrics of a path depend on the paths run beside it")
-        if report.orders == 0:
-            typer.echo("  no order was submitted, so nothing was audited")
+        for reason in report.reasons[:_SHOWN]:
+            typer.echo(f"  {reason}")
+        if len(report.reasons) > _SHOWN:
+            typer.echo(f"  and {len(report.reasons) - _SHOWN} more; --json prints them all")
     if failed:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from engine.strategies import Int, Strategy, strategy_names
+from engine.strategies import Choice, Int, Strategy, StrategyError, strategy_names
 from engine.strategies.audit import audit_strategy
 
 CHEAT = """
@@ -24,15 +24,6 @@ class Clairvoyant(Strategy):
             later = min(t + self.ahead, last)
             target[t] = 1.0 if bars.close[later] > bars.close[t] else 0.0
 """
-
-
-class Normalised(Strategy):
-    """Compares with the mean of the whole path: a common mistake."""
-
-    def signals(self, bars, target):
-        mean = np.mean(bars.close)
-        for t in range(len(target)):
-            target[t] = 1.0 if bars.close[t] < mean else 0.0
 
 
 class Honest(Strategy):
@@ -51,17 +42,129 @@ def test_every_built_in_passes(name: str) -> None:
     assert report.passed
 
 
+class VectorCheats(Strategy):
+    """Signals that use the future, each in its way."""
+
+    how = Choice(
+        "shift",
+        ["shift", "centred", "whole_mean", "whole_deviation", "whole_range", "last", "smoothed"],
+    )
+
+    def signals(self, bars, target):
+        close = bars.close
+        count = len(close)
+        total, low, high = 0.0, close[0], close[0]
+        for price in close:
+            total += price
+            low, high = min(low, price), max(high, price)
+        squares, later = 0.0, close[-1]
+        for price in close:
+            squares += (price - total / count) ** 2
+        for t in range(count - 1, -1, -1):
+            later = 0.5 * close[t] + 0.5 * later
+            up = close[t] < later
+            if self.how == "shift":
+                up = t + 1 < count and close[t + 1] > close[t]
+            elif self.how == "centred":
+                up = 0 < t < count - 1 and close[t] < (close[t - 1] + close[t + 1]) / 2.0
+            elif self.how == "whole_mean":
+                up = close[t] < total / count
+            elif self.how == "whole_deviation":
+                up = t >= 20 and close[t] - close[t - 20] > 0.3 * (squares / count) ** 0.5
+            elif self.how == "whole_range":
+                up = (close[t] - low) / (high - low) < 0.5
+            elif self.how == "last":
+                up = close[t] < close[-1]
+            target[t] = 1.0 if up else 0.0
+
+
+@pytest.mark.parametrize("how", VectorCheats.how.choices)
+def test_signals_that_use_the_future_are_caught_with_bar_and_order(how: str) -> None:
+    report = audit_strategy(VectorCheats, parameters={"how": how})
+    assert not report.passed
+    assert report.findings
+    for finding in report.findings:
+        assert 0 <= finding.bar <= finding.cut
+        assert f"at bar {finding.bar}, order {finding.order}" in str(finding)
+
+
+PRICES = np.linspace(100.0, 120.0, 500)
+SIGNS = "ud" * 250
+SHORT_TABLE = np.array([0.5, 1.0, 0.5])
+
+
+def remembered(t: int, prices: tuple[float, ...] = tuple(PRICES)) -> float:
+    return prices[t % 500]
+
+
+class Remembers(Strategy):
+    """Decides by what it brought along."""
+
+    how = Choice("table", ["table", "text", "default", "later", "short"])
+
+    def on_bar(self, bar, order):
+        t = min(bar.index + 1, 499)
+        up = bar.close > bar.open
+        if self.how == "table":
+            up = PRICES[t] > bar.close
+        elif self.how == "text":
+            up = SIGNS[t] == "u"
+        elif self.how == "default":
+            up = remembered(t) > bar.close
+        elif self.how == "later" and bar.index == 7:
+            up = bar.close[bar.index - 8] > bar.close
+        order.target_percent(SHORT_TABLE[0] if up else 0.0)
+
+
+def test_a_bar_index_into_the_future_is_caught_with_bar_and_order() -> None:
+    report = audit_strategy(Remembers, parameters={"how": "later"})
+    assert not report.passed
+    assert len(report.reads_ahead) == report.paths
+    assert "at bar 7 the strategy asked for a later bar and placed order 8" in report.reads_ahead[0]
+
+
+def test_tables_that_may_hold_a_path_are_named() -> None:
+    report = audit_strategy(Remembers)
+    assert not report.passed
+    assert [text.split(",")[0] for text in sorted(report.tables)] == [
+        "Remembers.on_bar reads PRICES",
+        "Remembers.on_bar reads SIGNS",
+        "remembered reads the default of prices",
+    ]
+
+
+class Drawn(Strategy):
+    """Would be refused by its text: the audit is asked alone."""
+
+    def on_bar(self, bar, order):
+        order.target_percent(np.random.random())  # noqa: NPY002
+
+
+def test_chance_and_company_are_caught_where_the_text_hides_them(monkeypatch) -> None:
+    monkeypatch.setattr("engine.strategies.rewriting.check_purity", lambda hook: None)
+    report = audit_strategy(Drawn)
+    assert report.repeat_differs
+    assert report.alone_differs
+    assert report.findings
+    assert "the orders on a path differ when it is run again" in report.reasons
+
+
+class Scribbles(Strategy):
+    """Changes the bars that the next parameter set reads."""
+
+    def signals(self, bars, target):
+        close = bars.close
+        close[0] = 1.0
+        target[:] = 1.0
+
+
+def test_signals_cannot_change_the_bars() -> None:
+    with pytest.raises(StrategyError, match="shared by all simulations, not changed"):
+        audit_strategy(Scribbles)
+
+
 def test_an_honest_vector_strategy_passes() -> None:
     assert audit_strategy(Honest).passed
-
-
-def test_a_mean_over_the_whole_path_is_caught_with_bar_and_order() -> None:
-    report = audit_strategy(Normalised)
-    assert not report.passed
-    finding = report.findings[0]
-    assert 0 <= finding.bar <= finding.cut
-    assert finding.order >= 1
-    assert f"at bar {finding.bar}, order {finding.order}" in str(finding)
 
 
 def test_the_command_fails_on_a_cheat_in_a_users_file(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class SourceHashCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Read a compiled overload, or return None where there is none."""
-        if not self._enabled:
+        if not self._enabled or _has_nan_default(sig):
             return None
         target_context.refresh()
         try:
@@ -97,13 +97,17 @@ class SourceHashCache(_Cache):
             return None  # never compiled here, or the folder cannot be read: compile
         try:
             payload = pickle.loads(data)
-        except ImportError:
+        except (ImportError, AttributeError):
             return None  # refers to a module that was loaded by hand and cannot be imported
+        except (EOFError, pickle.UnpicklingError):
+            return None  # cut short by a crash of the machine: compile and replace it
         return CompileResult._rebuild(target_context, *payload)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write a compiled overload: temporary name first, then rename."""
         if not self._enabled or data.lifted or data.library.has_dynamic_globals:
+            return
+        if _has_nan_default(sig):
             return
         path = self._path(sig, data.target_context)
         content = dumps(data._reduce())
@@ -126,6 +130,11 @@ class SourceHashCache(_Cache):
 
     def flush(self) -> None:
         """Nothing to do: no entry of a changed function is ever looked up again."""
+
+
+def _has_nan_default(signature: Any) -> bool:
+    """Whether an argument is left to a default of NaN: read back, it would not equal itself."""
+    return any(isinstance(item, types.Omitted) and item.value != item.value for item in signature)
 
 
 def _type_key(item: Any) -> str:

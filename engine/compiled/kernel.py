@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, TypeVar, cast, overload
 
 import numba
 
 from engine.compiled.cache import SourceHashCache
+from engine.compiled.source_hash import source_hash
 
-__all__ = ["inlined", "kernel"]
+__all__ = ["inlined", "kernel", "named_by_content"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +43,8 @@ def kernel(function: F | None = None, *, boundscheck: bool = False) -> F | Calla
     options = {"nogil": True, "error_model": "numpy", "boundscheck": boundscheck}
 
     def compiled(target: F) -> F:
+        if target.__closure__ or not target.__module__.startswith("engine."):
+            target = named_by_content(target)
         dispatcher: Any = numba.njit(nogil=True, error_model="numpy", boundscheck=boundscheck)(
             target
         )
@@ -58,3 +62,26 @@ def inlined(function: F) -> F:
     the kernel, or a division brings a branch.
     """
     return cast("F", numba.njit(forceinline=True, error_model="numpy")(function))
+
+
+def named_by_content(function: F) -> F:
+    """Return a copy of a function whose qualified name ends in a hash of what it computes.
+
+    Numba tells functions of one name apart by a counter of the process. Kernels that two
+    processes compiled meet in a third that reads both from disk; under one symbol it would run
+    one of them for both.
+    """
+    assert isinstance(function, FunctionType)
+    copy = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__annotations__ = function.__annotations__
+    copy.__module__ = function.__module__
+    copy.__doc__ = function.__doc__
+    copy.__qualname__ = f"{function.__qualname__}.{source_hash(function)[:16]}"
+    return cast("F", copy)

@@ -9,7 +9,7 @@ import numba
 
 from engine.compiled.cache import SourceHashCache
 
-__all__ = ["called", "hook", "part", "users_hook"]
+__all__ = ["called", "hook", "part", "users_hook", "view"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,26 +24,34 @@ _BORROWING: Any = {**_FROM_KERNELS, "_nrt": False}
 
 
 def part(function: F) -> F:
-    """Compile a small piece that is merged into its callers."""
-    return numba.njit(forceinline=True, **_BORROWING)(function)
-
-
-def called(function: F) -> F:
-    """Compile a larger piece that runs once per order or fill; LLVM decides about merging.
+    """Compile a small piece that is merged into its callers.
 
     Every strategy uses the same ones: a process reads them rather than compile them anew.
     """
-    dispatcher: Any = numba.njit(**_BORROWING)(function)
-    if hasattr(dispatcher, "_cache"):  # absent under NUMBA_DISABLE_JIT
-        dispatcher._cache = SourceHashCache(function, _BORROWING)
-    return cast("F", dispatcher)
+    return _cached(numba.njit(forceinline=True, **_BORROWING)(function), function)
+
+
+def called(function: F) -> F:
+    """Compile a larger piece that runs once per order or fill; LLVM decides about merging."""
+    return _cached(numba.njit(**_BORROWING)(function), function)
+
+
+def view(function: F) -> F:
+    """Compile a small shared piece that returns arrays, to be merged into its callers."""
+    return _cached(numba.njit(forceinline=True, **_FROM_KERNELS)(function), function)
 
 
 def hook(function: F) -> F:
-    """Compile a piece that makes arrays, to be merged into its kernel."""
+    """Compile a piece of one strategy, to be merged into its kernel."""
     return numba.njit(forceinline=True, **_FROM_KERNELS)(function)
 
 
 def users_hook(function: F) -> F:
     """Compile what a user wrote: an index beyond an array fails the simulation, not the process."""
     return numba.njit(forceinline=True, boundscheck=True, **_FROM_KERNELS)(function)
+
+
+def _cached(dispatcher: Any, function: F) -> F:
+    if hasattr(dispatcher, "_cache"):  # absent under NUMBA_DISABLE_JIT
+        dispatcher._cache = SourceHashCache(function, dispatcher.targetoptions)
+    return cast("F", dispatcher)

@@ -343,5 +343,5 @@ def follow_signals(
         row = first + symbol * bars
         wanted = rows[np.uint64(row + t)]
         if wanted != (rows[np.uint64(row + t - 1)] if t > 0 else 0.0):
-            order_target_percent(s, t, symbol, wanted)
+            order_target_percent(s, t, symbol, wanted, NAN, NAN)
     return state

@@ -20,7 +20,7 @@ from engine.execution.broker import finish, open_path, start, trade_bar, trade_c
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.state import floats_at, simulation_at
 
-__all__ = ["BrokerCalls", "broker_calls"]
+__all__ = ["BrokerCalls", "address_of_compiled", "broker_calls", "external"]
 
 
 class BrokerCalls(NamedTuple):
@@ -89,13 +89,21 @@ def external(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         To be captured by the closure of a kernel.
     """
     dispatcher: Any = kernel(function)
-    dispatcher.compile(arguments)
-    result = dispatcher.overloads[arguments]
-    address = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
     symbol = f"mc_{function.__name__}_{source_hash(function)[:24]}"
-    llvmlite.binding.add_symbol(symbol, address)
+    llvmlite.binding.add_symbol(symbol, address_of_compiled(dispatcher, arguments))
     _KEPT_ALIVE.append(dispatcher)
     return types.ExternalFunction(symbol, types.int64(*arguments))
+
+
+def address_of_compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> int:
+    """Compile or load a kernel of integers and return the address of its machine code.
+
+    The kernel must not raise, and must be kept alive for as long as the address is used.
+    """
+    dispatcher.compile(arguments)
+    result = dispatcher.overloads[arguments]
+    address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
+    return address
 
 
 _KEPT_ALIVE: list[Any] = []

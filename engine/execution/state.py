@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
-from engine.execution.calling import hook
+from engine.execution.calling import view
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
     COUNTS_WIDTH,
@@ -25,7 +25,15 @@ from engine.execution.layout import (
     TRADE_WIDTH,
 )
 
-__all__ = ["Simulation", "address_of", "floats_at", "frame_of", "new_simulation", "simulation_at"]
+__all__ = [
+    "Simulation",
+    "address_of",
+    "floats_at",
+    "frame_of",
+    "integers_at",
+    "new_simulation",
+    "simulation_at",
+]
 
 
 class Simulation(NamedTuple):
@@ -137,13 +145,19 @@ _integers: Any = intrinsic(_view_code(types.int64))
 address_of: Any = intrinsic(_address_code)
 
 
-@hook
+@view
 def floats_at(address: int, count: int) -> NDArray[np.float64]:
     """Return the float64 array of `count` elements at `address`."""
     return _floats(address, (count,))
 
 
-@hook
+@view
+def integers_at(address: int, count: int) -> NDArray[np.int64]:
+    """Return the int64 array of `count` elements at `address`."""
+    return _integers(address, (count,))
+
+
+@view
 def simulation_at(address: int) -> Simulation:
     """Rebuild a `Simulation` inside compiled code from the address of its frame."""
     frame = _integers(address, (_FRAME_WIDTH,))

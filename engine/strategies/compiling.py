@@ -13,15 +13,15 @@ from typing import Any
 import numba
 import numpy as np
 
+from engine.compiled.kernel import named_by_content
 from engine.compiled.source_hash import source_hash
 from engine.compiled.version import ENGINE_VERSION
-from engine.execution.calling import part, users_hook
+from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
 from engine.strategies.kernel import Hooks, make_kernel
 from engine.strategies.parameters import Int
 from engine.strategies.rewriting import rewrite_hook
-from engine.strategies.rows import row_filler
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
@@ -32,8 +32,8 @@ __all__ = ["compile_strategy", "fingerprint_of"]
 
 def compile_strategy(
     cls: type[Strategy], fields: tuple[str, ...], symbols: int
-) -> Callable[..., None]:
-    """Return the event loop of a strategy; Numba compiles it when first called.
+) -> Callable[..., int]:
+    """Return the event loop of a strategy, to be compiled for `SIMULATE_ARGUMENTS`.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def compile_strategy(
     return _COMPILED[key]
 
 
-_COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], Callable[..., None]] = {}
+_COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], Callable[..., int]] = {}
 
 
 def fingerprint_of(cls: type[Strategy]) -> str:
@@ -103,10 +103,11 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     ]
     count = sum(len(indicator.outputs) for indicator in cls.indicators.values())
     return Hooks(
+        parameter_count=len(cls.parameters),
+        row_count=count,
         parameters=_tuple_function("row", casts),
         rows=_tuple_function("row, bars", [f"row[{i}] * bars" for i in range(count)]),
         state=_tuple_function("", state),
-        fill_rows=row_filler(),
         **compiled,
     )
 
@@ -126,7 +127,7 @@ def _tuple_function(argument: str, items: list[str]) -> Any:
     scope: dict[str, Any] = {"nan": float("nan"), "inf": float("inf"), "int64": np.int64}
     text = f"def make({argument}): return ({''.join(item + ', ' for item in items)})"
     exec(text, scope)
-    return part(scope["make"])
+    return hook(scope["make"])
 
 
 def _namespace(function: types.FunctionType) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _compiled_function(function: types.FunctionType) -> Any:
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__module__ = function.__module__
-    return numba.njit(error_model="numpy", boundscheck=True)(copy)
+    return numba.njit(error_model="numpy", boundscheck=True)(named_by_content(copy))
 
 
 def _compiled_helper(value: Any) -> Any:

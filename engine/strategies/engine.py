@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 
 from engine.bars import split_fields
 from engine.execution.layout import FIRST_SUB_BAR, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
+from engine.execution.linked import address_of_compiled
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
 from engine.strategies.indicator_rows import WORK_ROWS
+from engine.strategies.kernel import SIMULATE_ARGUMENTS
+from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import plan_rows
 from engine.strategies.strategy import Strategy
@@ -82,7 +86,7 @@ class StrategyEngine:
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
         # What lies inside a bar is for the order engine: strategies see whole bars.
-        self._kernel = compile_strategy(cls, whole, len(self.symbols))
+        self._simulate = compile_strategy(cls, whole, len(self.symbols))
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a parameter set as numbers, shape (parameters,); defaults fill the gaps.
@@ -147,6 +151,7 @@ class StrategyEngine:
             One array of shape (trades, columns) per simulation is appended, paths before sets.
         """
         self._check(values, parameters)
+        parameters = np.ascontiguousarray(parameters)
         if equity is None:
             equity = np.empty((len(values), len(parameters), 0))
         samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
@@ -186,20 +191,25 @@ class StrategyEngine:
         # The vector form fills a row of targets for each symbol, behind the indicators.
         own = len(plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
         rows = scratch.rows_for(own + WORK_ROWS, self.steps)
+        path_loop()(
+            self._address,
+            values,
+            parameters,
+            row_of,
+            plans,
+            rows[:own],
+            rows[own:],
+            scratch.frame,
+            metrics,
+            status,
+            samples,
+            equity,
+        )
+
+    @cached_property
+    def _address(self) -> int:
         try:
-            self._kernel(
-                values,
-                parameters,
-                row_of,
-                plans,
-                rows[:own],
-                rows[own:],
-                scratch.frame,
-                metrics,
-                status,
-                samples,
-                equity,
-            )
+            return address_of_compiled(self._simulate, SIMULATE_ARGUMENTS)
         except NumbaError as error:
             raise explain(error, self.strategy) from error
 

@@ -1,4 +1,4 @@
-"""The event loop of a strategy: all parameter sets on a path before the next path."""
+"""One simulation of a strategy: the event loop over the bars of a path."""
 
 from __future__ import annotations
 
@@ -6,30 +6,25 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba.core import types
 from numpy.typing import NDArray
 
-from engine.compiled.intrinsics import borrow
 from engine.compiled.kernel import kernel
 from engine.execution.calling import hook
-from engine.execution.layout import (
-    ACTIVE,
-    BEFORE_START,
-    NOT_FINITE,
-    OK,
-    PENDING,
-    RAISED,
-    SAME_CLOSE,
-    STATUS,
-)
+from engine.execution.layout import ACTIVE, BEFORE_START, PENDING, RAISED, SAME_CLOSE, STATUS
 from engine.execution.linked import BrokerCalls
-from engine.execution.state import address_of, simulation_at
+from engine.execution.state import floats_at, integers_at, simulation_at
 
-__all__ = ["Hooks", "make_kernel"]
+__all__ = ["SIMULATE_ARGUMENTS", "Hooks", "make_kernel"]
+
+SIMULATE_ARGUMENTS = (types.int64,) * 6
 
 
 class Hooks(NamedTuple):
     """A strategy's pieces in the form that the event loop calls."""
 
+    parameter_count: int
+    row_count: int
     parameters: Callable[..., Any]  # (row of floats) -> tuple
     rows: Callable[..., Any]  # (row numbers) -> tuple
     state: Callable[..., Any]  # () -> tuple
@@ -37,33 +32,34 @@ class Hooks(NamedTuple):
     on_start: Callable[..., Any]
     on_bar: Callable[..., Any]
     on_finish: Callable[..., Any]
-    fill_rows: Callable[..., Any]  # (addresses of frame and plans, count, of values, work space)
 
 
-def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
-    """Return the compiled event loop of one strategy.
+def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., int]:
+    """Return the compiled event loop of one strategy on one path with one parameter set.
 
-    Its arguments are the price block, the encoded parameter sets, which indicator rows each set
-    reads, the plans of these rows, their values and work space, the worker's frame, and the
-    outputs.
+    Its arguments are integers, so that `engine.strategies.loop`, which is the same for every
+    strategy and compiled once, can call it through its address: that of the worker's frame, of
+    the values of the indicator rows and their number, of the encoded parameters, of the numbers
+    of the rows that these read, and of the row of metrics to fill. It returns a status.
     """
     decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
-    on_start, on_bar, on_finish = hooks.on_start, hooks.on_bar, hooks.on_finish
-    signals, fill_rows = hooks.signals, hooks.fill_rows
-    open_path, start, trade_bar, trade_close, finish = broker
+    on_start, on_bar, on_finish, signals = (
+        hooks.on_start,
+        hooks.on_bar,
+        hooks.on_finish,
+        hooks.signals,
+    )
+    parameter_count, row_count = hooks.parameter_count, hooks.row_count
+    _, start, trade_bar, trade_close, finish = broker
 
     @hook
-    def simulate(
-        frame: int,
-        values: NDArray[np.float64],
-        parameters: NDArray[np.float64],
-        row_of: NDArray[np.int64],
-        out: NDArray[np.float64],
+    def trade(
+        frame: int, values: NDArray[np.float64], parameters: int, row_of: int, metrics: int
     ) -> None:
         start(frame)
         s = simulation_at(frame)
-        p = decode(parameters)
-        r = rows_of(row_of, s.path.shape[2])
+        p = decode(floats_at(parameters, parameter_count))
+        r = rows_of(integers_at(row_of, row_count), s.path.shape[2])
         same_close = s.rules[0, SAME_CLOSE] != 0.0
         signals(s, p, r, values)
         state = on_start(BEFORE_START, s, p, r, values, initial())
@@ -75,45 +71,18 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., None]:
             if same_close and s.counts[PENDING] != 0:
                 trade_close(frame, t)
         on_finish(last, s, p, r, values, state)
-        finish(frame, address_of(out))
+        finish(frame, metrics)
 
     @kernel
-    def run(
-        values: NDArray[np.float64],
-        parameters: NDArray[np.float64],
-        row_of: NDArray[np.int64],
-        plans: NDArray[np.float64],
-        rows: NDArray[np.float64],
-        work: NDArray[np.float64],
-        frame: NDArray[np.int64],
-        metrics: NDArray[np.float64],
-        status: NDArray[np.int8],
-        samples: NDArray[np.int64],
-        equity: NDArray[np.float64],
-    ) -> None:
-        address: int = address_of(frame)
-        flat = borrow(rows.reshape(rows.size))
-        for path in range(values.shape[0]):
-            frame[0] = address_of(values[path])
-            open_path(address)
-            fill_rows(
-                address, address_of(plans), plans.shape[0], address_of(rows), address_of(work)
-            )
-            s = simulation_at(address)
-            for m in range(parameters.shape[0]):
-                out = metrics[path, m]
-                code = OK
-                try:
-                    simulate(address, flat, parameters[m], row_of[m], out)
-                    code = s.counts[STATUS]
-                except Exception:
-                    code = RAISED
-                if code == OK and not np.isfinite(out[0]):
-                    code = NOT_FINITE
-                if code != OK:
-                    out[:] = np.nan
-                status[path, m] = code
-                for sample in range(samples.shape[0]):
-                    equity[path, m, sample] = s.curve[samples[sample]]
+    def simulate(
+        frame: int, values: int, size: int, parameters: int, row_of: int, metrics: int
+    ) -> int:
+        status = 0
+        try:
+            trade(frame, floats_at(values, size), parameters, row_of, metrics)
+            status = simulation_at(frame).counts[STATUS]
+        except Exception:
+            status = RAISED
+        return status
 
-    return run
+    return simulate

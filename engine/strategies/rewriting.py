@@ -25,7 +25,7 @@ from engine.strategies.purity import check_purity
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import SourceText, StrategyError
 from engine.strategies.strategy import Strategy
-from engine.strategies.syntax import call, is_negative, is_none, load, read
+from engine.strategies.syntax import as_float, call, is_negative, is_none, load, read
 
 __all__ = ["HANDLES", "rewrite_hook"]
 
@@ -445,21 +445,29 @@ class _Rewriter(ast.NodeTransformer):
             )
         function = getattr(handles, f"order_{method}")
         signature = inspect.signature(getattr(function, "py_func", function))
+        names = list(signature.parameters)[3:]
         keywords = {keyword.arg or "": None for keyword in node.keywords}
         try:
             signature.bind(None, None, None, *(None for _ in node.args), **keywords)
         except TypeError as error:
-            names = ", ".join(list(signature.parameters)[3:])
+            allowed = ", ".join(names) or "none"
             raise self.source.error(
-                node, f"order.{method}: {error}; its arguments are {names or 'none'}"
+                node, f"order.{method}: {error}; its arguments are {allowed}"
             ) from error
-        arguments = [self.visit(argument) for argument in node.args]
-        named = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
-        for keyword in named:
-            if keyword.arg == "tif":
-                keyword.value = self._time_in_force(keyword.value)
+        given = {k.arg or "": self.visit(k.value) for k in node.keywords}
+        given |= {
+            name: self.visit(argument) for name, argument in zip(names, node.args, strict=False)
+        }
+        # Every argument is written out as a float, so that one compiled form serves all calls.
+        arguments = []
+        for name in names:
+            parameter = signature.parameters[name]
+            value = given.get(name, ast.Constant(parameter.default))
+            if name == "tif":
+                value = self._time_in_force(value)
+            arguments.append(as_float(value) if parameter.annotation == "float" else value)
         head = [load("mc_s"), load("mc_t"), symbol]
-        return ast.Call(load(f"mc_order_{method}"), [*head, *arguments], named)
+        return ast.Call(load(f"mc_order_{method}"), [*head, *arguments], [])
 
     def _time_in_force(self, node: ast.expr) -> ast.expr:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import ctypes
+import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from numba.core import types
+from numba.core.bytecode import FunctionIdentity
+
+from engine.compiled.kernel import kernel
+from engine.execution.linked import address_of_compiled
 
 USER_FILE = """
 from engine.compiled import inlined, kernel
@@ -98,3 +105,24 @@ print(bound(1.0), sum(bound.stats.cache_hits.values()))
         )
         assert run.stdout.split() == ["2.0", "0"]
         (tmp_path / f"{name}.py").unlink()
+
+
+def test_kernels_of_one_name_from_two_processes_keep_their_own_code(monkeypatch) -> None:
+    def bind(weight: int):
+        # The counter by which Numba tells functions apart starts anew in each process.
+        monkeypatch.setattr(FunctionIdentity, "_unique_ids", itertools.count(1_000_000))
+
+        @kernel
+        def closure(x: int) -> int:
+            return weight * x
+
+        return closure, address_of_compiled(closure, (types.int64,))
+
+    def run(address: int) -> int:
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(7)
+
+    (first, before), (second, other) = bind(2), bind(3)
+    assert (run(before), run(other)) == (14, 21)
+    again = address_of_compiled(first, (types.int64,))  # looked up by name, after the second came
+    assert run(again) == 14
+    assert run(address_of_compiled(second, (types.int64,))) == 21

@@ -421,11 +421,11 @@ def test_the_hot_loop_counts_no_references() -> None:
 
     shape = {"symbols": ("X",), "fields": BAR_FIELDS, "steps": 50, "bars_per_year": 252.0}
     engine = prepare_strategy(Fresh, None, **shape)
-    engine._kernel._cache.disable()  # code that comes from the cache cannot be read
+    engine._simulate._cache.disable()  # code that comes from the cache cannot be read
     metrics, status = np.empty((1, 1, len(engine.metric_names))), np.empty((1, 1), dtype=np.int8)
     scratch = engine.scratch()
     engine.run(np.ones((1, 1, 5, 50)), engine.encode({})[None], metrics, status, scratch)
-    (text,) = engine._kernel.inspect_asm().values()
+    (text,) = engine._simulate.inspect_asm().values()
     lines = text.splitlines()
     calls = [i for i, line in enumerate(lines) if "mc__trade_bar" in line and "mov" in line]
     # The first bar may stand before the loop; once per simulation references may be counted.

@@ -69,6 +69,8 @@ METRIC_NAMES: Final = (
     "final_equity",
 )
 
+_LARGEST_RATE: Final = 690.0
+
 
 @part
 def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
@@ -91,7 +93,10 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
     out[0] = final - start
     out[1] = (final - start) / start
     if final > 0.0:
-        out[2] = exp(log(final / start) / years) - 1.0
+        rate = log(final / start) / years
+        # Beyond that our exp holds its value: the growth has no float64.
+        if rate <= _LARGEST_RATE:
+            out[2] = exp(rate) - 1.0
     elif final == 0.0:
         out[2] = -1.0
     returns[0] = curve[0] / start - 1.0

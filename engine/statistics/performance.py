@@ -66,13 +66,16 @@ def total_return(equity: ArrayLike, start: float) -> float:
 def cagr(equity: ArrayLike, start: float, bars_per_year: float) -> float:
     """Return the compound annual growth rate ``(e[-1] / start)**(bars_per_year / bars) - 1``.
 
-    -1 if nothing is left, NaN if less than nothing is.
+    -1 if nothing is left, NaN if less than nothing is or the growth exceeds ``exp(690)``.
     """
     curve = _floats(equity)
     ratio = float(curve[-1]) / start
     if ratio < 0.0:
         return math.nan
-    return float(ratio ** (bars_per_year / len(curve)) - 1.0)
+    years = len(curve) / bars_per_year
+    if ratio > 1.0 and math.log(ratio) / years > 690.0:
+        return math.nan
+    return float(ratio ** (1.0 / years) - 1.0)
 
 
 def volatility(returns: ArrayLike, bars_per_year: float) -> float:

@@ -75,7 +75,7 @@ def cagr(equity: ArrayLike, start: float, bars_per_year: float) -> float:
     years = len(curve) / bars_per_year
     if ratio > 1.0 and math.log(ratio) / years > 690.0:
         return math.nan
-    return float(ratio ** (1.0 / years) - 1.0)
+    return float(ratio ** (bars_per_year / len(curve)) - 1.0)
 
 
 def volatility(returns: ArrayLike, bars_per_year: float) -> float:

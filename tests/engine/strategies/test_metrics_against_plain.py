@@ -48,7 +48,7 @@ def plain(curve, trades, fills, opens, closes, rejected, per_year) -> dict[str, 
     cash = CASH - np.cumsum(
         np.bincount(at, fills[:, 5] * fills[:, 6] + fills[:, 7], minlength=len(curve))
     )
-    np.testing.assert_allclose(cash + held * closes, curve, rtol=0.0, atol=1e-6)
+    np.testing.assert_allclose(cash + held * closes, curve, rtol=0.0, atol=1e-9)
     some = len(pnl) > 0
     return {
         "net_pnl": curve[-1] - CASH,

@@ -11,11 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.hamilton import hamilton_score
-from engine.calibration.optimise import Optimum, covariance_of, maximise
+from engine.calibration.optimise import Optimum, climb_all, covariance_of, maximise
 
 __all__ = ["SwitchingFit", "SwitchingLayout", "fit_switching"]
 
 Array = NDArray[np.float64]
+
+# A series up to this long has optima that a few starts miss, and room in time for more of them.
+_SHORT = 1500
+# Starts drawn beside the guesses, by number of regimes.
+_DRAWN = {2: 16, 3: 32, 4: 48}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +126,11 @@ def fit_switching(
         return value, layout.pull(deviations, chain, *gradient)
 
     lower, upper = layout.bounds(y, spread)
+    guesses = layout.guesses(y, length, spread)
     starts = layout.starts(y, length, spread)
+    # A few steps from every start, then all the way from the best places reached.
+    steps, keep = (15, 6) if len(starts) > len(guesses) else (6, 2)
+    starts = climb_all(objective, starts, lower, upper, iterations=steps, keep=keep)
     optimum = maximise(objective, starts, lower, upper, iterations=100, finalists=2)
     optimum = layout.ordered(optimum, objective)
     means, deviations, chain = layout.unpack(optimum.theta)
@@ -222,53 +231,63 @@ class SwitchingLayout:
         high = [reach] * self.mean_count + [math.log(20.0 * spread)] * self.deviation_count
         return np.array(low + [-14.0] * chain), np.array(high + [8.0] * chain)
 
-    def guesses(self, y: Array, length: Array, spread: float) -> list[tuple[Any, ...]]:
-        """Regimes split by size of the moves or by level, at three persistences."""
+    def guesses(self, y: Array, length: Array, spread: float) -> list[tuple[Array, Array, Array]]:
+        """Means, deviations and persistences: regimes by size of the moves, by level, by spikes."""
         rates = y / length
         part = np.arange(self.states) / self.states
-        levels = np.quantile(rates, part + 0.5 / self.states)
+        middle = part + 0.5 / self.states
+        levels = np.quantile(rates, middle)
         sizes = np.abs(y - y.mean()) / np.sqrt(length)
         # Clustered moves: average size over a month, then its quantiles.
         window = min(21, max(len(y) // 4, 1))
         smooth = np.convolve(sizes, np.ones(window) / window, mode="same") * math.sqrt(math.pi / 2)
-        spreads = np.maximum(np.quantile(smooth, part + 0.5 / self.states), 0.05 * spread)
+        spreads = np.maximum(np.quantile(smooth, middle), 0.05 * spread)
         if self.states > 1 and spreads[-1] < 1.2 * spreads[0]:
             spreads = spread * np.linspace(0.6, 1.5, self.states)
         equal = np.full(self.states, spread)
-        guesses: list[tuple[Any, ...]] = []
         centre = np.full(self.states, rates.mean())
+        long, short = np.full(self.states, 0.97), np.full(self.states, 0.85)
+        guesses: list[tuple[Array, Array, Array]] = []
         if self.switching_deviation:
-            guesses += [(centre, spreads, 0.97), (centre, spreads, 0.85)]
+            guesses += [(centre, spreads, long), (centre, spreads, short)]
         if self.switching_mean:
-            guesses += [(levels, 0.7 * equal, 0.97)]
+            guesses += [(levels, 0.7 * equal, long)]
             if not self.switching_deviation:
-                guesses += [(levels, 0.7 * equal, 0.85)]
+                guesses += [(levels, 0.7 * equal, short)]
+        if self.switching_deviation:
+            # Rare large moves that come alone, and regimes that alternate.
+            wide = np.quantile(sizes, 0.5 + 0.49 * (part + 1.0 / self.states)) / 1.2
+            spikes = np.maximum(wide, 0.05 * spread)
+            spikes[0] = max(float(np.quantile(sizes, 0.5)), 0.05 * spread)
+            alone = np.concatenate(([0.95], np.full(self.states - 1, 0.3)))
+            guesses += [(centre, spikes, alone), (centre, spreads, np.full(self.states, 0.2))]
         return guesses
 
     def starts(self, y: Array, length: Array, spread: float) -> list[Array]:
-        """List the guesses and, for many regimes, fixed disturbances of them."""
+        """List the guesses and, where they may not do, regimes drawn widely from a fixed stream."""
+        rates = y / length
         chosen = []
         for means, deviations, stay in self.guesses(y, length, spread):
-            chain = np.full((self.states, self.states), (1.0 - stay) / (self.states - 1))
+            leave = (1.0 - stay) / (self.states - 1)
+            chain = np.repeat(leave[:, None], self.states, axis=1)
             np.fill_diagonal(chain, stay)
             chosen.append(self.pack(means, deviations, chain))
+        # Two regimes of volatility are found from anywhere in a long series; more of them, or
+        # means alone, or those of a few hundred observations, are not.
+        if self.states == 2 and self.switching_deviation and len(y) > _SHORT:
+            return chosen
         rng = np.random.default_rng(20_240)
-        width = np.concatenate(
-            [
-                np.full(self.mean_count, 0.7 * spread),
-                np.full(self.deviation_count, 0.5),
-                np.full(self.states * (self.states - 1), 1.5),
-            ]
-        )
-        # Two regimes of volatility are found from anywhere; more of them, or means alone, are not.
-        easy = self.states == 2 and self.switching_deviation
-        extra = 0 if easy else {2: 6, 3: 6, 4: 9}[self.states]
-        disturbed = [
-            start + width * rng.standard_normal(len(start))
-            for start in chosen
-            for _ in range(extra)
-        ]
-        return chosen + disturbed
+        # The shorter the series, the more its likelihood has hills.
+        times = min(max(_SHORT // (3 * len(y)), 1), 4)
+        for _ in range(_DRAWN[self.states] * times):
+            means = np.quantile(rates, rng.uniform(0.02, 0.98, self.states))
+            deviations = spread * np.exp(rng.normal(-0.3, 0.9, self.states))
+            chain = rng.dirichlet(np.ones(self.states), self.states)
+            stay = rng.uniform(0.2, 0.99, self.states)
+            chain = np.maximum((1.0 - stay)[:, None] * chain + np.diag(stay), 1e-4)
+            chain /= chain.sum(axis=1, keepdims=True)
+            chosen.append(self.pack(means, deviations, chain))
+        return chosen
 
     def ordered(self, optimum: Optimum, objective: Any) -> Optimum:
         """Relabel regimes by deviation (mean where it is common) and carry everything along."""

@@ -1,4 +1,8 @@
-"""A user's Python files: imported by their place, and found again in another process."""
+"""A user's Python files: imported by their place, and found again in another process.
+
+A file may import others that lie beside it. Nothing comes from Python's bytecode cache, which
+takes an edit within the same second for no edit.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +22,9 @@ __all__ = ["files_of", "import_user_file", "user_files"]
 _PREFIX = "mc_user_"
 # Content of the files that were imported, by module name: a file loads again if it changed.
 _LOADED: dict[str, str] = {}
+# The files beside it that each module imported, and the names these go by.
+_BESIDE: dict[str, tuple[Path, ...]] = {}
+_BESIDE_NAMES: set[str] = set()
 
 
 def user_files(path: Path) -> list[Path]:
@@ -31,14 +41,14 @@ def user_files(path: Path) -> list[Path]:
 
 
 def import_user_file(file: Path, content: str | None = None) -> ModuleType:
-    """Import a file as a module of its own; once, unless it changed.
+    """Import a file as a module of its own; once, unless it or one it imports beside it changed.
 
     Parameters
     ----------
     file : Path
         A Python file.
     content : str, optional
-        SHA-256 that the file must have.
+        SHA-256 that the file, and those it imports from its folder, must have.
 
     Raises
     ------
@@ -49,30 +59,87 @@ def import_user_file(file: Path, content: str | None = None) -> ModuleType:
     # Named by the place, so that two files of one name stay apart.
     key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
     name = f"{_PREFIX}{file.stem}_{key}"
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
-    if content is not None and found != content:
-        raise ValueError(f"{file}: found other code than the study was resolved with")
-    if _LOADED.get(name) == found:
+    changed = f"{file}: found other code than the study was resolved with"
+    if name in _LOADED and _digest(file, _BESIDE[name]) == _LOADED[name]:
+        if content not in (None, _LOADED[name]):
+            raise ValueError(changed)
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Source(name, str(file)))
     if spec is None or spec.loader is None:
         raise ValueError(f"user file: found {file}, allowed a Python file")
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _folder_open(file.resolve().parent) as beside:
+            spec.loader.exec_module(module)
+        found = _digest(file, beside)
+        if content not in (None, found):
+            raise ValueError(changed)
     except BaseException as error:
         del sys.modules[name]
         if before is not None:
             sys.modules[name] = before
         if isinstance(error, SyntaxError):
-            raise ValueError(f"{file}, line {error.lineno}: {error.msg}") from error
+            raise ValueError(
+                f"{error.filename or file}, line {error.lineno}: {error.msg}"
+            ) from error
         if isinstance(error, ValueError) or not isinstance(error, Exception):
             raise
         raise ValueError(f"{file}: {type(error).__name__} on import: {error}") from error
-    _LOADED[name] = found
+    _LOADED[name], _BESIDE[name] = found, tuple(beside)
     return module
+
+
+class _Source(SourceFileLoader):
+    """Compiles the text as it is now: without a modification time there is no bytecode cache."""
+
+    def path_stats(self, path: Any) -> Any:
+        raise OSError(f"{path} is always compiled anew")
+
+
+class _FolderFinder:
+    """Finds modules in one folder, where nothing else is found, and notes their files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.finder = FileFinder(str(folder), (_Source, [".py"]))
+        self.files: list[Path] = []
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if path is not None:
+            return None
+        spec = self.finder.find_spec(name, target)
+        if spec is None or spec.origin is None:
+            return None
+        self.files.append(Path(spec.origin))
+        _BESIDE_NAMES.add(name)
+        return spec
+
+
+@contextmanager
+def _folder_open(folder: Path) -> Iterator[list[Path]]:
+    """Let imports find the files of `folder`; gives those that were found."""
+    # Of another folder, or since edited.
+    for name in _BESIDE_NAMES:
+        sys.modules.pop(name, None)
+    _BESIDE_NAMES.clear()
+    finder = _FolderFinder(folder)
+    sys.meta_path.append(finder)
+    try:
+        yield finder.files
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def _digest(file: Path, beside: Iterable[Path]) -> str:
+    """SHA-256 of a file, or of its own and its neighbours' if it has any; "" if one is gone."""
+    try:
+        parts = [hashlib.sha256(item.read_bytes()).hexdigest() for item in (file, *beside)]
+    except OSError:
+        return ""
+    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def files_of(*things: Any) -> list[tuple[str, str]]:

@@ -405,6 +405,62 @@ def test_a_second_process_starts_warm_and_an_edited_helper_is_never_stale(tmp_pa
     assert int(compiled) == 1
 
 
+BESIDE = """
+from engine.strategies import Strategy
+from levels_beside import level
+
+
+class UsersOwn(Strategy):
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.limit(1, level(bar.close))
+"""
+
+
+def test_a_helper_in_a_file_beside_the_strategy_is_never_stale(tmp_path, bars) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder, factor in zip(folders, ("2.0", "0.5"), strict=True):
+        folder.mkdir()
+        (folder / "own.py").write_text(BESIDE)
+        (folder / "levels_beside.py").write_text(f"def level(x):\n    return x * {factor}\n")
+
+    def filled(folder: Path) -> bool:
+        load_user_strategies(folder / "own.py")
+        return "filled" in backtest("users_own", bars).orders["event"].to_list()
+
+    assert filled(folders[0])
+    assert not filled(folders[1])  # a file of the same name beside another strategy
+    assert filled(folders[0])
+    first = get_strategy("users_own")
+    load_user_strategies(folders[0] / "own.py")
+    assert get_strategy("users_own") is first
+    # Within the second, and of the same length: what a bytecode cache would miss.
+    (folders[0] / "levels_beside.py").write_text("def level(x):\n    return x * 0.5\n")
+    assert not filled(folders[0])
+    assert get_strategy("users_own").source_hash() != first.source_hash()
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(tmp_path) -> None:
+    file, helper, probe = (tmp_path / name for name in ("own.py", "levels_beside.py", "probe.py"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    file.write_text(BESIDE)
+    (elsewhere / probe.name).write_text(PROBE)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+    def run(factor: str) -> list[str]:
+        helper.write_text(f"def level(x):\n    return x * {factor}\n")
+        command = [sys.executable, str(elsewhere / probe.name), str(file)]
+        output = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, cwd=os.getcwd()
+        )
+        return output.stdout.split()
+
+    assert run("2.0")[:2] == ["0", "True"]
+    assert run("0.5")[:2] == ["0", "False"]
+
+
 def test_the_hot_loop_counts_no_references() -> None:
     from engine.strategies import prepare_strategy
 

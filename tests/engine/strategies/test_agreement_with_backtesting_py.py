@@ -13,13 +13,21 @@ from engine.bars import Bars
 from engine.execution import Execution
 from engine.strategies import Backtest, Int, Strategy, backtest
 
-peer = pytest.importorskip("backtesting", reason="backtesting.py is an optional dev extra")
-pd = pytest.importorskip("pandas")
+peer: Any
+pd: Any
 
 COMMISSION = 0.001
 EXECUTION = Execution(
     cash=1_000_000, commission={"rate": COMMISSION}, bracket_rule="backtesting_py"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _peer() -> None:
+    """Import it with the first test, not wherever this file is collected: that takes seconds."""
+    global peer, pd
+    peer = pytest.importorskip("backtesting", reason="backtesting.py is an optional dev extra")
+    pd = pytest.importorskip("pandas")
 
 
 @pytest.fixture(scope="module")

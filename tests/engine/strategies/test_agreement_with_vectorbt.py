@@ -33,13 +33,20 @@ from engine.strategies import (
     crossed_below,
 )
 
-vbt = pytest.importorskip("vectorbt", reason="vectorbt is an optional dev extra")
-pd = pytest.importorskip("pandas")
-
+vbt: Any
+pd: Any
 MARKETS = ("SP500 days", "AAPL days", "ES minutes", "BTC minutes")
 Market = Callable[[str], Bars]
 COSTS = {"commission": {"rate": 0.0004, "fixed": 2.5}, "slippage": {"bps": 3.0}}
 THEIR_COSTS = {"fees": 0.0004, "fixed_fees": 2.5, "slippage": 3.0e-4}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _peer() -> None:
+    """Import them with the first test, not wherever this file is collected: that takes seconds."""
+    global vbt, pd
+    vbt = pytest.importorskip("vectorbt", reason="vectorbt is an optional dev extra")
+    pd = pytest.importorskip("pandas")
 
 
 def shifted(values: Any, empty: Any) -> Any:

@@ -59,12 +59,13 @@ def plan_rows(
             float(declared.symbol),
             float(fields.index(declared.field)),
             output,
-            f"{cls.name}.{name}",
+            name,
         )
         for name, declared in cls.indicators.items()
         for output in declared.outputs.values()
     ]
     known: dict[tuple[float, ...], int] = {}
+    periods: list[tuple[str, int]] = []  # of each known row: its indicator, how many it has
     row_of = np.zeros((len(parameters), len(outputs)), dtype=np.int64)
     for m, values in enumerate(parameters.tolist()):
         for column, (kind, symbol, field, output, name) in enumerate(outputs):
@@ -72,16 +73,23 @@ def plan_rows(
                 values[index[a.name]] if isinstance(a, Parameter) else float(a)
                 for a in output.arguments
             ]
-            periods = arguments[: len(periods_of(_NAMES[output.kind], output.arguments))]
-            if any(math.isnan(period) for period in periods):
-                kind = UNDEFINED
-            elif not all(period >= 1.0 and period.is_integer() for period in periods):
-                found = ", ".join(f"{period:g}" for period in periods)
-                raise ValueError(f"{name}: found period {found}, allowed a whole number >= 1")
             arguments += [0.0] * (PLAN_WIDTH - 3 - len(arguments))
             plan = (kind, symbol, field, *arguments)
-            row_of[m, column] = known.setdefault(plan, len(known))
+            row = known.get(plan)
+            if row is None:
+                row = known[plan] = len(known)
+                periods.append((name, len(periods_of(_NAMES[output.kind], output.arguments))))
+            row_of[m, column] = row
     plans = np.array(list(known), dtype=np.float64).reshape(len(known), PLAN_WIDTH)
+    for plan_row, (name, count) in zip(plans, periods, strict=True):
+        given = plan_row[3 : 3 + count].tolist()
+        if any(math.isnan(period) for period in given):
+            plan_row[0] = UNDEFINED
+        elif not all(period >= 1.0 and period.is_integer() for period in given):
+            found = ", ".join(f"{period:g}" for period in given)
+            raise ValueError(
+                f"{cls.name}.{name}: found period {found}, allowed a whole number >= 1"
+            )
     return row_of, plans
 
 

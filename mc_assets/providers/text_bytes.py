@@ -62,8 +62,7 @@ def text_bytes(path: Path) -> mmap.mmap | bytes:
         return mapped
     data = bytes(mapped) if packed is None else _unpacked(bytes(mapped), packed, path.name)
     data = _decoded(data)
-    # A few zeros are bad cells; many say that the file is no text.
-    if data[:4096].count(0) > len(data[:4096]) / 100:
+    if b"\x00" in data:
         raise MarketDataError(f"{path.name}: found binary data, allowed text")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

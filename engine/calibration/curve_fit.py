@@ -214,7 +214,20 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
 
     A long panel is climbed on some of its dates first: from every start there, then from the best
     of what they reached, and from the first start, on all dates.
+
+    Raises
+    ------
+    ValueError
+        If no price ever changes.
     """
+    seen = ~np.isnan(data.y)
+    highest = np.where(seen, data.y, -np.inf).max(axis=0)
+    lowest = np.where(seen, data.y, np.inf).min(axis=0)
+    if not np.any(highest > lowest):
+        raise ValueError(
+            f"{data.panel.symbol} prices: found the same price on every date in each of "
+            f"{data.y.shape[1]} columns, allowed prices that vary"
+        )
     k = len(model.names)
     lower = np.concatenate((model.lower, np.full(data.group_count, np.log(_SMALLEST_SD))))
     upper = np.concatenate((model.upper, np.full(data.group_count, np.log(_LARGEST_SD))))

@@ -137,7 +137,9 @@ class SpotSample:
                 f"in the window {span}, allowed >= {minimum}"
             )
         used = returns[keep]
-        if not np.any(used != used[0]):
+        # Returns that differ by the rounding of log prices alone are the same return.
+        rounding = 8.0 * np.finfo(np.float64).eps * max(float(np.nanmax(np.abs(logs))), 1.0)
+        if float(np.ptp(used)) <= rounding:
             raise ValueError(
                 f"{bars.symbol} close: found the same return in all {count} bars up to {as_of}, "
                 "allowed prices that vary"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from engine.calibration import Calibration, try_calibrate
+from engine.calibration import SPOT_MODELS, Calibration, FuturesPanel, try_calibrate
 
 
 def test_a_likelihood_without_convergence_is_a_failure_with_a_reason(make_bars):
@@ -30,3 +31,32 @@ def test_variance_that_never_varies_but_for_rounding_has_no_heston_model(make_ba
         found = try_calibrate("heston", replace(bars, open=closes))
         assert found.status == "failed"
         assert "found no persistence" in found.reason
+
+
+@pytest.mark.parametrize("model", SPOT_MODELS)
+def test_prices_that_grow_by_the_same_rate_but_for_rounding_are_constant(model, make_bars):
+    for unit in (1e-9, 1.0, 1e250):
+        found = try_calibrate(model, make_bars(unit * 1.001 ** np.arange(1500)))
+        assert found.status == "failed"
+        assert "found the same return in all 1499 bars" in found.reason
+
+
+@pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])
+def test_a_curve_that_never_moves_is_a_failure_with_a_reason(model):
+    panel = FuturesPanel.from_arrays(np.full((100, 3), 20.0), [0.1, 0.5, 1.0], dt=1 / 52)
+    found = try_calibrate(model, panel)
+    assert found.status == "failed"
+    assert "found the same price on every date in each of 3 columns" in found.reason
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-8, 1.0, 1e12, 1e290])
+@pytest.mark.parametrize("model", SPOT_MODELS)
+def test_the_unit_of_prices_changes_no_parameter_of_returns(model, unit, make_bars):
+    rng = np.random.default_rng(0)
+    closes = 100.0 * np.exp(np.cumsum(0.01 * rng.standard_t(5, 1000)))
+    plain, found = (try_calibrate(model, make_bars(scale * closes)) for scale in (1.0, unit))
+    assert found.status == plain.status
+    for name, value in plain.parameters.items():
+        # The level that a price reverts to moves with the unit, by its log.
+        moved = np.log(unit) if (model, name) == ("schwartz_1f", "mu") else 0.0
+        assert found.parameters[name] == pytest.approx(value + moved, rel=1e-3, abs=1e-6)

@@ -25,6 +25,9 @@ from mc_assets.providers import FetchError, MarketDataError, Provider, RawTable,
 __all__ = ["Ingested", "due_years", "ingest_many", "ingest_raw", "series_years"]
 
 _MINUTE: Final = 60_000_000
+# A network's bar of the coming session is no mistake.
+_AHEAD: Final = 2 * 24 * 60 * _MINUTE
+_NEVER: Final = 2**62
 Range = tuple[datetime, datetime]
 
 
@@ -63,7 +66,7 @@ def due_years(
     years = series_years(config, key, now)
     if not _provider(config, series).capabilities.network:
         return years
-    since = _window_start(series, root)
+    since = _window_start(series, root, now or datetime.now(UTC))
     stored = set(RawStore(root).years(series.symbol, series.timeframe))
     return [year for year in years if year not in stored or since is None or year >= since.year]
 
@@ -151,7 +154,7 @@ def ingest_many(
         series = config[key]
         try:
             network = _provider(config, series).capabilities.network
-            since = _window_start(series, root) if network and not refetch else None
+            since = _window_start(series, root, moment) if network and not refetch else None
         except MarketDataError as error:
             done.failures.update(dict.fromkeys([(key, year) for year in years], error))
             continue
@@ -232,7 +235,8 @@ def _store(
     """Cut a fetched table to its range and keep it, year by year.
 
     A row whose stamp cannot be read stays with the row before it, so that it reaches the
-    quarantine of that year. A network's bar that has not ended is left for the next night.
+    quarantine of that year, and so does one from the future with the last year. A network's bar
+    that has not ended is left for the next night.
     """
     sessions = sessions_of(series.exchange)
     if not table.frame.is_empty():
@@ -241,19 +245,26 @@ def _store(
     table = replace(table, symbol=series.symbol)
     keys, opens = row_keys(table, sessions)
     start, end = (_microseconds(at) for at in span)
+    present = _microseconds(moment)
+    future = opens > present + (0 if complete else _AHEAD)
     if not complete:
-        ended = _bar_ends(opens, series) <= _microseconds(moment)
+        ended = (_bar_ends(opens, series) <= present) | future
         table = replace(table, frame=table.frame.filter(ended))
-        keys, opens = keys.filter(ended), opens.filter(ended)
+        keys, opens, future = keys.filter(ended), opens.filter(ended), future.filter(ended)
     store = RawStore(root)
     results = []
     for year in years:
         first = max(start, _microseconds(datetime(year, 1, 1, tzinfo=UTC)))
         last = min(end, _microseconds(datetime(year + 1, 1, 1, tzinfo=UTC)))
-        inside = ((opens >= first) & (opens < last)).fill_null(value=False)
+        inside = (opens >= first) & (opens < last)
+        if year == min(series.end or moment.date(), moment.date()).year:
+            inside |= future
+        inside = inside.fill_null(value=False)
         part = replace(table, frame=table.frame.filter(inside))
         cut = keys.filter(inside)
-        results.append(store.append(part, year, cut, (first, last), complete=complete))
+        # A file is read to its end: of what is later, a row from the future may be gone.
+        asked = (first, _NEVER if complete else last)
+        results.append(store.append(part, year, cut, asked, complete=complete))
     return results
 
 
@@ -288,13 +299,13 @@ def _ranges(
     return joined
 
 
-def _window_start(series: SeriesConfig, root: Path) -> datetime | None:
+def _window_start(series: SeriesConfig, root: Path, moment: datetime) -> datetime | None:
     """Start of the overlap window: so many days before the last stored bar."""
-    last = RawStore(root).last(series.symbol, series.timeframe)
+    last = RawStore(root).last(series.symbol, series.timeframe, _microseconds(moment))
     if last is None:
         return None
-    moment = datetime.fromtimestamp(last / 1e6, UTC) - timedelta(days=series.overlap)
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    since = datetime.fromtimestamp(last / 1e6, UTC) - timedelta(days=series.overlap)
+    return since.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _provider(config: MarketDataConfig, series: SeriesConfig) -> Provider:

@@ -88,11 +88,12 @@ class RawStore:
         """Years of a series that are stored."""
         return years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
 
-    def last(self, symbol: str, timeframe: str) -> int | None:
-        """Open instant of the newest stored row, microseconds, or None."""
+    def last(self, symbol: str, timeframe: str, before: int) -> int | None:
+        """Open instant of the newest stored row that is not later, microseconds, or None."""
         for year in reversed(self.years(symbol, timeframe)):
             keys = pl.read_parquet(self.path(symbol, timeframe, year), columns=["_key"])["_key"]
-            newest = keys.cast(pl.Int64, strict=False).max()
+            instants = keys.cast(pl.Int64, strict=False)
+            newest = instants.filter(instants <= before).max()
             if newest is not None:
                 return int(newest)  # type: ignore[arg-type]
         return None

@@ -10,6 +10,8 @@ import polars as pl
 
 __all__ = ["detect_format", "parse_stamps"]
 
+_EARLIEST: Final = -14_831_769_600_000_000  # 1500-01-01
+_LATEST: Final = 253_370_764_800_000_000  # 9999-01-01
 # Units of integer stamps by magnitude: seconds have ten digits, nanoseconds nineteen.
 _EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0}
 _EXCEL_ORIGIN: Final = -25_569 * 86_400_000_000  # 1899-12-30
@@ -148,11 +150,19 @@ def parse_stamps(
 
 
 def _stamps(utc: pl.Series | None, wall: pl.Series, *, dated: bool) -> pl.DataFrame:
+    # A year of three or five digits is a slip of the pen, and no calendar reaches there.
+    known = wall.is_between(_EARLIEST, _LATEST)
+    if not known.all():
+        wall = wall.zip_with(known.fill_null(value=False), _nothing(len(wall)))
+        utc = None if utc is None else utc.zip_with(wall.is_not_null(), _nothing(len(wall)))
     return pl.DataFrame(
-        {"utc": pl.repeat(None, len(wall), dtype=pl.Int64, eager=True) if utc is None else utc,
-         "wall": wall},
+        {"utc": _nothing(len(wall)) if utc is None else utc, "wall": wall},
         schema={"utc": pl.Int64, "wall": pl.Int64},
-    ).with_columns(dated=pl.lit(dated))  # fmt: skip
+    ).with_columns(dated=pl.lit(dated))
+
+
+def _nothing(count: int) -> pl.Series:
+    return pl.repeat(None, count, dtype=pl.Int64, eager=True)
 
 
 def _compact_clock(digits: str) -> str | None:
@@ -208,8 +218,7 @@ def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
 def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
     """Parse the cells written exactly in `form`; the rest are null."""
     if not form or form == "native":
-        nothing = pl.repeat(None, len(cells), dtype=pl.Int64, eager=True)
-        return _stamps(None, nothing, dated=True)
+        return _stamps(None, _nothing(len(cells)), dated=True)
     timed = "%H" in form or "%I" in form
     if not timed:
         wall = cells.str.to_date(form, strict=False).cast(pl.Datetime("us")).dt.epoch("us")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import mmap
 import re
 from collections.abc import Iterator
@@ -23,6 +22,10 @@ __all__ = ["delimiter_of", "read_text_table"]
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _HEAD_ROWS: Final = 40
+_HEAD_LINES: Final = 60
+_SHORT: Final = 6
+# A spreadsheet's error in the first cell begins like a comment and is none.
+_COMMENT: Final = re.compile(r"#(?!N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -84,11 +87,13 @@ def _parsed(
     path: Path, delimiter: str | None, numbers: NumberColumns | None
 ) -> tuple[pl.DataFrame, str]:
     data = text_bytes(path)
-    lines = list(islice(io.StringIO(data[:262_144].decode("utf-8", errors="replace")), 60))
+    text = data[:262_144].decode("utf-8", errors="replace")
+    lines = text.split("\n", _HEAD_LINES)[:_HEAD_LINES]
     if not any(line.strip() for line in lines):
         raise MarketDataError(f"{path.name}: found an empty file, allowed a header and rows")
     separator = delimiter or delimiter_of(lines[:20])
-    head = list(islice(_rows(io.StringIO("".join(lines)), separator), _HEAD_ROWS))
+    width = _usual_width(lines, separator)
+    head = list(islice(_rows(lines, separator, width), _HEAD_ROWS))
     header = find_header(head)
     if len(header.names) < 2:
         raise MarketDataError(
@@ -101,7 +106,7 @@ def _parsed(
     if frame is None:
         frame = _fast(path, data, separator, header)
     if frame is None:
-        frame = _careful(bytes(data), separator, header)
+        frame = _careful(bytes(data), separator, header, width)
     return frame.with_columns(pl.lit(path.name).alias("_file")), separator
 
 
@@ -158,6 +163,9 @@ def _fast(
     # A blank line comes as nulls, a comment as a first cell: neither is a row.
     if frame.width != len(header.names) or first.has_nulls() or first.str.starts_with("#").any():
         return None
+    # Lengths are told before cells are looked at: few files have a short first cell.
+    if first.str.len_bytes().min() < _SHORT and (first.str.strip_chars() == "").any():  # type: ignore[operator]
+        return None
     if numbers and any(frame[name].has_nulls() for name in numbers):
         return None
     frame.columns = header.names
@@ -166,11 +174,11 @@ def _fast(
     )
 
 
-def _careful(data: bytes, delimiter: str, header: Header) -> pl.DataFrame:
+def _careful(data: bytes, delimiter: str, header: Header, usual: int) -> pl.DataFrame:
     """Read with the standard library: quotes, blank lines, comments and ragged rows."""
     rows: list[list[str]] = []
     lines: list[int] = []
-    for line, row in _rows(io.StringIO(data.decode()), delimiter):
+    for line, row in _rows(data.decode().split("\n"), delimiter, usual):
         if line >= header.first_row:
             rows.append(row)
             lines.append(line)
@@ -194,10 +202,41 @@ def _empty(header: Header) -> pl.DataFrame:
     return pl.DataFrame(schema={**dict.fromkeys(header.names, pl.String), "_line": pl.Int32})
 
 
-def _rows(text: io.StringIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(text, delimiter=delimiter)
-    line = 1
-    for row in reader:
-        if any(cell.strip() for cell in row) and not row[0].startswith("#"):
-            yield line, row
-        line = reader.line_num + 1
+def _rows(lines: list[str], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the first line and the cells of each row; no comments, no blank lines.
+
+    A quote that is never closed is part of its line and of no other: a row that takes in lines
+    which have `width` cells by themselves is not one.
+    """
+    start = 0
+    while start < len(lines):
+        reader = csv.reader(
+            (lines[at] + "\n" for at in range(start, len(lines))), delimiter=delimiter
+        )
+        first, row = start, _next_row(reader)
+        while row is not None:
+            end = start + reader.line_num
+            if end - first > 1 and any(
+                len(line.split(delimiter)) == width for line in lines[first + 1 : end]
+            ):
+                break
+            if any(cell.strip() for cell in row) and not _COMMENT.match(row[0]):
+                yield first + 1, row
+            first, row = end, _next_row(reader)
+        if first < len(lines):
+            yield first + 1, lines[first].split(delimiter)
+        start = first + 1
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
+    try:
+        return next(reader, None)
+    except csv.Error:
+        # A cell longer than csv allows: a quote that is never closed.
+        return None
+
+
+def _usual_width(lines: list[str], delimiter: str) -> int:
+    """Cells of most lines, whatever is quoted."""
+    counts = [line.count(delimiter) + 1 for line in lines if line.strip()]
+    return max(set(counts), key=counts.count)

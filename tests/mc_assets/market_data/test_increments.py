@@ -226,6 +226,29 @@ def test_a_failure_nobody_foresaw_is_one_sentence_without_keys(
     )
 
 
+def test_a_bar_from_the_future_is_quarantined_and_stops_no_later_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series, root = config(tmp_path), tmp_path / "data"
+    answer = DeskProvider.fetch
+
+    def with_future(*asked: object, **more: object) -> FetchResult:
+        result = answer(*asked, **more)  # type: ignore[arg-type]
+        table = result.tables["X"]
+        bogus = table.frame.head(1).with_columns(date=pl.lit(date(2998, 1, 6)))
+        result.tables["X"] = dataclasses.replace(table, frame=pl.concat([table.frame, bogus]))
+        return result
+
+    monkeypatch.setattr(DeskProvider, "fetch", with_future)
+    nightly(series, root, NIGHT)
+    assert BarStore(root).quarantine("X", "1d")["reason"].to_list() == ["future"]
+    bars = BarStore(root).read("X", "1d").height
+    monkeypatch.undo()
+    nightly(series, root, NIGHT + timedelta(days=1))
+    assert DeskProvider.asked[-1] == (("X",), date(2024, 1, 4), date(2024, 1, 11))
+    assert BarStore(root).read("X", "1d").height == bars + 1
+
+
 def test_a_refetch_asks_for_the_whole_year(tmp_path: Path) -> None:
     series, root = config(tmp_path), tmp_path / "data"
     nightly(series, root, NIGHT)

@@ -131,6 +131,27 @@ def test_a_row_taken_out_of_a_file_is_withdrawn_and_reported(tmp_path: Path) -> 
     assert next(check for check in result.checks if check.check == "withdrawn").count == 1
 
 
+@pytest.mark.parametrize("end", ["2020-01-07", "null", "2999-12-31"])
+def test_a_date_in_the_future_is_quarantined_until_the_file_is_mended(
+    tmp_path: Path, end: str
+) -> None:
+    config = write_series(tmp_path, GOOD.replace("2020-01-06", "2999-01-07"), end=end)
+    root, store = tmp_path / "data", BarStore(tmp_path / "data")
+
+    def run() -> None:
+        for year in [year for year in series_years(config, "X@1d", NOW) if year <= NOW.year]:
+            ingest_raw(config, "X@1d", year, root, NOW)
+            normalise_year(config, "X@1d", year, root, NOW)
+
+    run()
+    assert store.read("X", "1d").height == 2
+    assert store.quarantine("X", "1d").select("reason", "line").rows() == [("future", 4)]
+    (tmp_path / "X.csv").write_text(HEADER + GOOD)
+    run()
+    assert store.read("X", "1d").height == 3
+    assert store.quarantine("X", "1d").is_empty()
+
+
 def test_years_outside_the_configured_range_are_not_fetched(tmp_path: Path) -> None:
     config = write_series(tmp_path, GOOD, end="2020-01-03")
     assert series_years(config, "X@1d") == [2020]

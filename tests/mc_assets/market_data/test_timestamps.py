@@ -60,7 +60,9 @@ def test_a_written_day_is_read(cell: str) -> None:
     assert row == {"utc": None, "wall": MIDNIGHT, "dated": True}
 
 
-@pytest.mark.parametrize("cell", ["soon", "2020-13-02", "2020-02-31", "", None])
+@pytest.mark.parametrize(
+    "cell", ["soon", "2020-13-02", "2020-02-31", "0202-03-02", "-12020-03-02", "", None]
+)
 def test_what_is_no_time_is_null(cell: str | None) -> None:
     column = pl.Series(["2020-03-02", cell])
     assert parse_stamps(column, detect_format(column))["wall"].to_list() == [MIDNIGHT, None]

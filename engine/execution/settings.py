@@ -152,7 +152,9 @@ class Execution(_Settings):
     commission, slippage : Commission, Slippage
         Costs of a fill.
     sizing : PercentOfEquity, FixedQuantity, FixedRisk, Kelly, EqualWeight or VolatilityTarget
-        Size of the positions that ``order.long()`` and ``order.short()`` open.
+        Size of the positions that ``order.long()`` and ``order.short()`` open. A size that
+        follows from equity, by these rules or in percent within the margin limit, is cut to what
+        margin and costs leave; one in units is rejected instead.
     margin_interest : float
         Annual rate on negative cash.
     position_limit : float, optional

@@ -46,7 +46,8 @@ class Strategy:
     audit it.
 
     Numbers assigned to ``self`` must be declared in the class body; they start anew with every
-    simulation. Names in capitals are constants.
+    simulation. Names in capitals are constants. Hooks and their helpers are refused where they
+    draw at random, read a clock or a file, print, or change what simulations share.
 
     Attributes
     ----------

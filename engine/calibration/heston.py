@@ -14,7 +14,7 @@ from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.heston_history import heston_from_history
 from engine.calibration.heston_prices import heston_price
-from engine.calibration.option_surface import OptionSurface
+from engine.calibration.option_surface import OptionSurface, left_out_text
 from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
 
@@ -82,18 +82,29 @@ def estimate_heston(
 
 
 def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float) -> Calibration:
-    outer = np.where(surface.calls, surface.strikes >= surface.forwards, True)
-    outer &= np.where(surface.calls, True, surface.strikes <= surface.forwards)
+    in_the_money = np.where(
+        surface.calls, surface.strikes < surface.forwards, surface.strikes > surface.forwards
+    )
+    volatility = surface.implied_volatilities()
     vegas = surface.vegas()
-    keep = outer & np.isfinite(vegas) & (vegas > narrowest * surface.spot)
+    left_out = dict(surface.left_out)
+    keep = np.ones(len(surface), dtype=np.bool_)
+    for reason, bad in (
+        ("in the money", in_the_money),
+        ("outside the no-arbitrage bounds", ~np.isfinite(volatility)),
+        ("with little vega", ~(vegas > narrowest * surface.spot)),
+    ):
+        if (keep & bad).any():
+            left_out[reason] = int((keep & bad).sum())
+        keep &= ~bad
     if keep.sum() < 8:
         raise ValueError(
             f"{surface.symbol} surface: found {int(keep.sum())} out-of-the-money quotes with a "
-            "usable vega, allowed >= 8"
+            f"usable vega{left_out_text(left_out)}, allowed >= 8"
         )
     quotes = surface.select(keep)
     vegas = vegas[keep]
-    volatility = quotes.implied_volatilities()
+    volatility = volatility[keep]
     groups = quotes.expiries()
 
     def residuals(point: Array, tolerance: float = 1e-10) -> Array:
@@ -130,12 +141,12 @@ def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float)
     tries = [solve(np.array([near, kappa, far, xi, rho]), 20) for kappa, xi, rho in guesses]
     best = min(tries, key=lambda found: float(found.cost))
     final = solve(best.x, 200)
-    return _surface_calibration(surface, quotes, final, tries, mu)
+    return _surface_calibration(quotes, left_out, final, tries, mu)
 
 
 def _surface_calibration(
-    surface: OptionSurface,
     quotes: OptionSurface,
+    left_out: dict[str, int],
     final: Any,
     tries: list[Any],
     mu: float | None,
@@ -147,7 +158,7 @@ def _surface_calibration(
     if np.linalg.matrix_rank(jacobian) == 5:
         inverse = 2.0 * cost / (n - 5) * np.linalg.inv(jacobian.T @ jacobian)
     longest = int(np.argmax(quotes.years))
-    carry = math.log(quotes.forwards[longest] / surface.spot) / float(quotes.years[longest])
+    carry = math.log(quotes.forwards[longest] / quotes.spot) / float(quotes.years[longest])
     names = ("mu", "kappa", "theta", "xi", "rho", "v0")
     order = [1, 2, 3, 4, 0]
     # Options do not estimate the real-world drift: it is given, without an error of its own.
@@ -157,9 +168,9 @@ def _surface_calibration(
     at_bound = np.isclose(x, _LOWER, rtol=1e-6, atol=1e-8) | np.isclose(x, _UPPER, rtol=1e-6)
     return Calibration.of(
         "heston",
-        symbol=surface.symbol,
-        timeframe=surface.timeframe,
-        as_of=surface.as_of,
+        symbol=quotes.symbol,
+        timeframe=quotes.timeframe,
+        as_of=quotes.as_of,
         parameters=dict(zip(names, values, strict=True)),
         covariance=covariance,
         n=n,
@@ -173,9 +184,9 @@ def _surface_calibration(
             "rmse_volatility": math.sqrt(2.0 * cost / n),
             "feller": 2.0 * kappa * theta / xi**2,
             "quotes_used": n,
-            "quotes_left_out": len(surface) - n,
+            "quotes_left_out": left_out,
         },
-        start_state={"variance": v0, "spot": surface.spot},
+        start_state={"variance": v0, "spot": quotes.spot},
     )
 
 

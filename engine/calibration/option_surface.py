@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,10 @@ class OptionSurface:
         Forward price and discount factor of each option's expiry.
     spot : float
         Price of the underlying; for options on futures, of the nearest future.
+    timeframe : str
+        Of the series that the quotes belong to.
+    left_out : mapping of str to int
+        Number of quotes that were left out of a chain, by reason.
 
     Raises
     ------
@@ -59,6 +63,7 @@ class OptionSurface:
     discounts: Array
     spot: float
     timeframe: str = "chain"
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.strikes)
@@ -143,7 +148,9 @@ class OptionSurface:
             first letter counts) and either ``bid`` and ``ask`` (their middle is the price),
             ``price`` or ``close``, or, with `spot`, ``implied_volatility`` (Black-Scholes).
         as_of : datetime.date
-            Date of the quotes; options that expire by then are left out.
+            Date of the quotes. Left out and counted in `left_out` are options that expire by
+            then, rows that are not numbers, crossed quotes (bid above ask) and prices, strikes
+            or volatilities that are not positive.
         spot : float, optional
             Price of the underlying. Without it, forward and discount of each expiry come from
             put-call parity over the strikes that have both, and expiries without any are left
@@ -165,21 +172,35 @@ class OptionSurface:
                 "right and bid and ask, price or close (or, with the spot, implied_volatility)"
             )
         days = np.array([(_as_date(value) - as_of).days for value in frame["expiry"].to_list()])
-        strikes = frame["strike"].cast(float).to_numpy()
-        calls = np.array([str(value)[:1].lower() == "c" for value in frame["right"].to_list()])
+        strikes = _numbers(frame, "strike")
+        calls = np.array([_is_call(value, symbol) for value in frame["right"].to_list()])
+        volatility = np.ones(len(days))
         if price is None:
             assert spot is not None
-            volatility = frame["implied_volatility"].cast(float).fill_null(float("nan")).to_numpy()
-            price = black_scholes_price(
-                spot,
-                strikes,
-                np.maximum(days, 0) / 365.0,
-                volatility,
-                rate=rate or 0.0,
-                dividend=dividend,
-                call=calls,
-            )
-        keep = (days > 0) & np.isfinite(price) & (price > 0.0)
+            volatility = _numbers(frame, "implied_volatility")
+            with np.errstate(invalid="ignore", divide="ignore"):
+                price = black_scholes_price(
+                    spot,
+                    strikes,
+                    np.maximum(days, 0) / 365.0,
+                    volatility,
+                    rate=rate or 0.0,
+                    dividend=dividend,
+                    call=calls,
+                )
+        left_out: dict[str, int] = {}
+        keep = np.ones(len(days), dtype=np.bool_)
+        crossed = np.zeros(len(days), dtype=np.bool_)
+        if "bid" in frame.columns and "ask" in frame.columns:
+            crossed = _numbers(frame, "bid") > _numbers(frame, "ask")
+        for reason, bad in (
+            ("expired", days <= 0),
+            ("not a number", ~np.isfinite(strikes) | ~np.isfinite(volatility) | np.isnan(price)),
+            ("crossed", crossed),
+            ("not positive", ~((price > 0.0) & (strikes > 0.0) & (volatility > 0.0))),
+        ):
+            _leave_out(left_out, reason, keep & bad)
+            keep &= ~bad
         days, strikes, calls, price = days[keep], strikes[keep], calls[keep], price[keep]
         years = days / 365.0
         if spot is not None:
@@ -188,12 +209,27 @@ class OptionSurface:
         else:
             forwards, discounts = _parity(days, strikes, calls, price)
             found = np.isfinite(forwards)
+            _leave_out(left_out, "without a call and put of one strike", ~found)
             years, strikes, calls, price = years[found], strikes[found], calls[found], price[found]
             forwards, discounts = forwards[found], discounts[found]
         if len(price) == 0:
-            raise ValueError(f"{symbol} chain: found no usable quote, allowed at least one")
+            raise ValueError(
+                f"{symbol} chain: found no usable quote{left_out_text(left_out)}, "
+                "allowed at least one"
+            )
         level = float(forwards[np.argmin(years)]) if spot is None else float(spot)
-        return cls(symbol, as_of, strikes, years, price, calls, forwards, discounts, level)
+        return cls(
+            symbol,
+            as_of,
+            strikes,
+            years,
+            price,
+            calls,
+            forwards,
+            discounts,
+            level,
+            left_out=left_out,
+        )
 
     def implied_volatilities(self) -> Array:
         """Black-Scholes volatility of each quote; NaN outside the no-arbitrage bounds."""
@@ -218,16 +254,39 @@ class OptionSurface:
         return [np.flatnonzero(self.years == value) for value in np.unique(self.years)]
 
 
+def left_out_text(left_out: Mapping[str, int]) -> str:
+    """Say in parentheses how many quotes were left out and why; nothing if none was."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+    return f" (left out: {reasons})" if reasons else ""
+
+
+def _leave_out(left_out: dict[str, int], reason: str, bad: NDArray[np.bool_]) -> None:
+    if bad.any():
+        left_out[reason] = int(bad.sum())
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> Array:
+    """Read a column as numbers, NaN where it holds none."""
+    column = frame[name].cast(float, strict=False).fill_null(float("nan"))
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
 def _price_column(frame: pl.DataFrame) -> Array | None:
-    columns = frame.columns
-    if "bid" in columns and "ask" in columns:
-        bid, ask = (frame[name].cast(float).fill_null(float("nan")) for name in ("bid", "ask"))
-        both = np.stack([bid.to_numpy(), ask.to_numpy()])
-        return np.asarray(np.where((both > 0.0).all(axis=0), both.mean(axis=0), np.nan))
+    """Middle of bid and ask (not positive where either is not), else price or close."""
+    if "bid" in frame.columns and "ask" in frame.columns:
+        bid, ask = _numbers(frame, "bid"), _numbers(frame, "ask")
+        return np.asarray(np.where((bid <= 0.0) | (ask <= 0.0), 0.0, 0.5 * (bid + ask)))
     for name in ("price", "close"):
-        if name in columns:
-            return frame[name].cast(float).fill_null(float("nan")).to_numpy()
+        if name in frame.columns:
+            return _numbers(frame, name)
     return None
+
+
+def _is_call(value: Any, symbol: str) -> bool:
+    first = str(value).strip()[:1].lower()
+    if first not in ("c", "p"):
+        raise ValueError(f"{symbol} right: found {value!r}, allowed call or put")
+    return first == "c"
 
 
 def _as_date(value: Any) -> date:

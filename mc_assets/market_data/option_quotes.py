@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,10 @@ _ALSO = {
     "as_of": ("date", "quote_date", "timestamp"),
     "spot": ("forward", "underlying", "underlying_price"),
 }
+# Columns of which one gives a quote's price.
+_PRICES = {"bid", "price", "close"}
+# Options of the Heston estimator that concern quotes; the others concern bars.
+_SURFACE_OPTIONS = ("mu", "narrowest")
 _DAY_IN_NAME = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})$")
 
 
@@ -49,6 +54,8 @@ class OptionQuotes:
     def __init__(self, series: SeriesConfig, folder: Path) -> None:
         self._series = series
         self._frames: dict[datetime.date, pl.DataFrame] = {}
+        given = series.calibration.get("heston", {})
+        self._options = {name: given[name] for name in _SURFACE_OPTIONS if name in given}
         if series.option_quotes is None:
             return
         pattern = Path(series.option_quotes.replace("{symbol}", series.symbol)).expanduser()
@@ -76,16 +83,20 @@ class OptionQuotes:
             If the quotes of the date make no surface.
         """
         frame = self._frames[day]
-        level = {
-            name: float(frame[name].cast(pl.Float64).drop_nulls()[0])
-            for name in ("spot", "rate")
-            if name in frame.columns and frame[name].null_count() < len(frame)
-        }
+        spot, rate = (_level(frame, name, self._series.key) for name in ("spot", "rate"))
+        if spot is not None and rate is None:
+            if "implied_volatility" in frame.columns and not _PRICES & set(frame.columns):
+                raise ValueError(
+                    f"{self._series.key} option_quotes {day} rate: found none, allowed a column "
+                    "rate beside the spot and implied_volatility"
+                )
+            # Put-call parity knows the carry; a rate of zero would be a guess.
+            spot = None
         surface = OptionSurface.from_frame(
             frame,
             as_of=day,
-            spot=level.get("spot"),
-            rate=level.get("rate"),
+            spot=spot,
+            rate=rate,
             symbol=self._series.symbol,
         )
         return replace(surface, timeframe=self._series.timeframe)
@@ -93,7 +104,7 @@ class OptionQuotes:
     def heston(self, day: datetime.date) -> Calibration:
         """Heston model on the quotes of a date; failed with the reason where they do not do."""
         try:
-            return calibrate("heston", self.surface(day))
+            return calibrate("heston", self.surface(day), **self._options)
         except ValueError as error:
             return Calibration.failed(
                 "heston",
@@ -131,6 +142,19 @@ class OptionQuotes:
         # Instants are written alike inside a file, so the last one sorts last.
         for (instant,), part in sorted(frame.partition_by("as_of", as_dict=True).items()):
             self._frames[_day(str(instant), where)] = part
+
+
+def _level(frame: pl.DataFrame, name: str, series: str) -> float | None:
+    """First value of a column that holds the same number in every row, if there is one."""
+    if name not in frame.columns or frame[name].null_count() == len(frame):
+        return None
+    value = frame[name].cast(pl.Float64, strict=False).drop_nulls()
+    if value.is_empty() or not math.isfinite(value[0]):
+        raise ValueError(
+            f"{series} option_quotes {name}: found {frame[name].drop_nulls()[0]!r}, "
+            "allowed a number"
+        )
+    return float(value[0])
 
 
 def _day(text: str, where: str) -> datetime.date:

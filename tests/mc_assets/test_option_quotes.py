@@ -14,7 +14,9 @@ import pytest
 from engine.calibration.heston_prices import heston_price
 from mc_assets.market_data import load_series
 from mc_assets.market_data.option_quotes import OptionQuotes
+from mc_assets.project import Project
 from mc_assets.providers.errors import MarketDataError
+from mc_assets.stored_market_data import StoredMarketData
 
 CHECKOUT = Path(__file__).parents[2]
 TRUE = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
@@ -61,35 +63,66 @@ def quotes_of(folder: Path, name: str) -> OptionQuotes:
     return OptionQuotes(config.series[0], config.folder)
 
 
-def test_dates_with_quotes_take_heston_from_them_and_other_dates_from_the_bars(tmp_path):
+COMMANDS = """
+import contextlib, io, json, sys
+from mc_assets.cli import app
+
+printed = []
+for command in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        app(command, standalone_mode=False)
+    printed.append(out.getvalue())
+print(json.dumps(printed))
+"""
+
+
+def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
     later = chain(DAY + datetime.timedelta(days=1)).with_columns(pl.col("bid", "ask") * 3)
     pl.concat([chain(DAY), later]).write_csv(tmp_path / "SP500_options.csv")
+    (tmp_path / "studies").mkdir()
+    study = tmp_path / "studies/on_quotes.yaml"
+    study.write_text(
+        "name: on_quotes\n"
+        f"source: {{model: heston, symbol: SP500, calibration: {DAY}, steps: 5}}\n"
+        "strategy: {name: buy_and_hold}\nseeds: 4\n"
+    )
     environment = os.environ | {
         "MC_DATA": str(tmp_path / "data"),
         "MC_SERIES": str(series_file(tmp_path, "'{symbol}_options.csv'")),
+        "MC_STUDIES": str(tmp_path / "studies"),
     }
-
-    def mc(*arguments: str) -> str:
-        command = [sys.executable, "-c", "from mc_assets.cli import main; main()", *arguments]
-        done = subprocess.run(
-            command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=300
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    mc("ingest", "SP500")
-    found = {}
-    for day in (DAY, DAY - datetime.timedelta(days=1)):
-        rows = json.loads(mc("calibrate", "SP500@1d", "--as-of", str(day), "--json"))
-        found[day] = {row["parameter"]: row for row in rows if row["model"] == "heston"}
-    on_quotes = found[DAY]
+    days = (DAY, DAY - datetime.timedelta(days=1))
+    commands = [
+        ["ingest", "SP500"],
+        *(["calibrate", "SP500@1d", "--as-of", str(day), "--json"] for day in days),
+        ["run", "on_quotes", "--json"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        env=environment,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout.splitlines()[-1])
+    on_quotes, on_bars = (
+        {row["parameter"]: row for row in json.loads(text) if row["model"] == "heston"}
+        for text in printed[1:3]
+    )
     # The quotes of the day after, three times as dear, have no say.
     for name, value in TRUE.items():
         assert on_quotes[name]["estimate"] == pytest.approx(value, rel=0.02)
         assert on_quotes[name]["std_error"] > 0.0
     assert json.loads(on_quotes["kappa"]["diagnostics"])["method"] == "option_surface"
-    on_bars = found[DAY - datetime.timedelta(days=1)]
     assert json.loads(on_bars["kappa"]["diagnostics"])["method"] != "option_surface"
+    assert json.loads(printed[3])["failed"] == 0
+    # What the study was handed for its date
+    project = Project(CHECKOUT, tmp_path / "data", tmp_path / "studies", tmp_path / "series.yaml")
+    used = StoredMarketData(project).calibration("SP500", "1d", "heston", DAY)
+    assert used.diagnostics["method"] == "option_surface"
+    assert used.start_state["variance"] == on_quotes["v0"]["estimate"]
 
 
 def test_implied_volatilities_with_spot_and_rate_make_the_same_surface(tmp_path):
@@ -142,7 +175,78 @@ def test_quotes_that_cannot_be_read_are_named(tmp_path):
 
 
 def test_too_few_quotes_are_a_failed_calibration_with_the_reason(tmp_path):
-    chain(DAY).head(4).with_columns(spot=100.0).write_csv(tmp_path / "few.csv")
+    chain(DAY).head(4).with_columns(spot=100.0, rate=0.0).write_csv(tmp_path / "few.csv")
     found = quotes_of(tmp_path, "few.csv").heston(DAY)
     assert found.status == "failed"
     assert "allowed >= 8" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "count"),
+    [
+        ({"bid": -1.0}, "not positive", 40),
+        ({"bid": 1e6}, "crossed", 40),
+        ({"bid": None}, "not a number", 40),
+        ({"bid": "n/a"}, "not a number", 40),
+        ({"strike": -5.0}, "not positive", 40),
+        ({"expiry": "2016-06-30"}, "expired", 40),
+    ],
+)
+def test_bad_quotes_are_left_out_and_counted_by_reason(tmp_path, change, reason, count):
+    frame = chain(DAY).with_columns(spot=100.0, rate=0.0)
+    (name, value), bad = next(iter(change.items())), pl.int_range(pl.len()) < count
+    column = pl.col(name).cast(pl.String) if isinstance(value, str) else pl.col(name)
+    frame.with_columns(pl.when(bad).then(pl.lit(value)).otherwise(column).alias(name)).write_csv(
+        tmp_path / "some.csv"
+    )
+    surface = quotes_of(tmp_path, "some.csv").surface(DAY)
+    assert surface.left_out == {reason: count}
+    assert len(surface) == len(frame) - count
+
+
+def test_quotes_outside_the_no_arbitrage_bounds_are_counted(tmp_path):
+    # Twice the strike is more than a put can be worth.
+    dear = pl.when(pl.col("type") == "put").then(2.0 * pl.col("strike"))
+    frame = chain(DAY).with_columns(spot=100.0, rate=0.0)
+    frame = frame.with_columns(dear.otherwise(pl.col(name)).alias(name) for name in ("bid", "ask"))
+    frame.write_csv(tmp_path / "dear.csv")
+    found = quotes_of(tmp_path, "dear.csv").heston(DAY)
+    outside = found.diagnostics["quotes_left_out"]["outside the no-arbitrage bounds"]
+    # Out-of-the-money puts of five expiries
+    assert outside == 5 * int((np.linspace(70.0, 140.0, 15) <= 100.0).sum())
+
+
+def test_a_surface_of_bad_quotes_alone_fails_with_their_reasons(tmp_path):
+    frame = chain(DAY).with_columns(pl.col("bid") * 10.0, spot=100.0, rate=0.0)
+    frame.write_csv(tmp_path / "crossed.csv")
+    found = quotes_of(tmp_path, "crossed.csv").heston(DAY)
+    assert found.status == "failed"
+    assert "found no usable quote (left out: 150 crossed), allowed at least one" in found.reason
+    chain(DAY).with_columns(type=pl.lit("straddle")).write_csv(tmp_path / "sides.csv")
+    found = quotes_of(tmp_path, "sides.csv").heston(DAY)
+    assert found.reason == "SP500 right: found 'straddle', allowed call or put"
+
+
+def test_a_spot_without_a_rate_leaves_the_carry_to_parity_or_is_refused(tmp_path):
+    frame = chain(DAY).with_columns(spot=90.0)
+    frame.write_csv(tmp_path / "spot.csv")
+    # Calls and puts say 100; the spot, a dividend ago, said 90.
+    surface = quotes_of(tmp_path, "spot.csv").surface(DAY)
+    np.testing.assert_allclose(surface.forwards, 100.0, rtol=1e-3)
+    frame.drop("bid", "ask").with_columns(iv=0.2).write_csv(tmp_path / "implied.csv")
+    found = quotes_of(tmp_path, "implied.csv").heston(DAY)
+    assert found.status == "failed"
+    assert "2016-06-30 rate: found none, allowed a column rate" in found.reason
+    frame.with_columns(rate=pl.lit("low")).write_csv(tmp_path / "text.csv")
+    assert (
+        "rate: found 'low', allowed a number" in quotes_of(tmp_path, "text.csv").heston(DAY).reason
+    )
+
+
+def test_options_of_the_series_reach_the_estimate_on_quotes(tmp_path):
+    chain(DAY).write_csv(tmp_path / "quotes.csv")
+    file = series_file(tmp_path, "quotes.csv")
+    file.write_text(file.read_text() + "    calibration: {heston: {mu: 0.07, window: full}}\n")
+    config = load_series(file)
+    found = OptionQuotes(config.series[0], config.folder).heston(DAY)
+    assert found.parameters["mu"] == 0.07

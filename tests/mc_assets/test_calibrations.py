@@ -1,0 +1,149 @@
+"""A night of calibrations through Dagster: good, short, constant, crashing and negative series."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+DATES = ("2016-06-29", "2016-06-30")
+SERIES = ("CRASH", "FLAT", "GOOD", "NEGATIVE", "NEW")
+
+NIGHT = """
+import json, sys
+import dagster as dg
+from mc_assets.instance import open_instance, using_dagster_home
+from mc_assets.pipeline import Step, bar_steps, run_pipeline
+from mc_assets.project import Project
+
+project = Project.from_environment()
+dates, series = sys.argv[1].split(","), sys.argv[2].split(",")
+keys = [f"{name}@1d" for name in series]
+run_pipeline(project, bar_steps(project, keys))
+night = Step("night", ["calibrations"], (f"{dates[0]}|{keys[0]}", f"{dates[-1]}|{keys[-1]}"))
+run_pipeline(project, [night])
+with using_dagster_home(project), open_instance(project) as instance:
+    asset = dg.AssetKey("calibrations")
+    events = instance.fetch_materializations(asset, limit=1000).records
+    metadata = {
+        event.partition_key: {k: v.value for k, v in event.asset_materialization.metadata.items()}
+        for event in events
+    }
+    checks = {}
+    for name in ("every_estimator_answered", "parameters_are_steady"):
+        found = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(asset, name), limit=5
+        )
+        made = found[0].event.dagster_event.event_specific_data
+        checks[name] = {
+            "runs": len(found),
+            "passed": made.passed,
+            "severity": made.severity.value,
+            **{k: v.value for k, v in made.metadata.items()},
+        }
+    runs = [
+        run.status.value
+        for run in instance.get_runs()
+        if run.asset_selection and asset in run.asset_selection
+    ]
+print(json.dumps({"metadata": metadata, "checks": checks, "runs": runs, "events": len(events)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("night")
+    days = pl.read_csv(CHECKOUT / "data/sample/SP500.csv", try_parse_dates=True)
+    days = days.rename({name: name.lower() for name in days.columns})
+    last = datetime.date.fromisoformat(DATES[-1])
+    days = days.filter(pl.col("date").is_between(datetime.date(2014, 1, 2), last))["date"]
+    rng = np.random.default_rng(1)
+    steady = 100.0 * np.exp(np.cumsum(0.01 * rng.standard_normal(len(days))))
+    crash, negative = steady.copy(), steady.copy()
+    crash[-1] *= 0.4
+    negative[200] = -3.0
+    closes = {
+        "CRASH": crash,
+        "FLAT": np.full(len(days), 7.0),
+        "GOOD": steady,
+        "NEGATIVE": negative,
+        "NEW": steady[-20:],
+    }
+    for name, close in closes.items():
+        columns = dict.fromkeys(("open", "high", "low", "close"), close)
+        frame = pl.DataFrame({"date": days[-len(close) :], **columns, "volume": 1.0})
+        frame.write_csv(folder / f"{name}.csv")
+    (folder / "series.yaml").write_text(
+        f"series:\n  - symbols: [{', '.join(SERIES)}]\n"
+        "    provider: csv\n    start: 2014-01-02\n    end: 2016-06-30\n"
+        '    options: {path: "{symbol}.csv"}\n    models: [gbm, schwartz_1f]\n'
+    )
+    environment = os.environ | {
+        "MC_DATA": str(folder / "data"),
+        "MC_SERIES": str(folder / "series.yaml"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", NIGHT, ",".join(DATES), ",".join(SERIES)],
+        env=environment,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    tables = sorted((folder / "data/calibrations").rglob("*.parquet"))
+    found["rows"] = pl.concat([pl.read_parquet(table) for table in tables])
+    return found
+
+
+def test_one_run_materialises_every_partition_with_its_counts(night: dict[str, Any]) -> None:
+    assert night["runs"] == ["SUCCESS"]
+    assert night["events"] == len(DATES) * len(SERIES)
+    for day in DATES:
+        counts = {s: night["metadata"][f"{day}|{s}@1d"] for s in SERIES}
+        assert counts["GOOD"]["failed"] == 0
+        # mu and sigma; kappa, mu and sigma
+        assert counts["GOOD"]["dagster/partition_row_count"] == 5
+        for name in ("FLAT", "NEGATIVE", "NEW"):
+            assert counts[name]["failed"] == 2
+            assert counts[name]["dagster/partition_row_count"] == 2
+
+
+def test_what_cannot_be_estimated_is_a_row_with_its_reason(night: dict[str, Any]) -> None:
+    rows = night["rows"].filter(pl.col("status") == "failed")
+    reasons = {row["symbol"]: row["reason"] for row in rows.iter_rows(named=True)}
+    assert set(reasons) == {"FLAT", "NEGATIVE", "NEW"}
+    assert "FLAT close: found the same return in all" in reasons["FLAT"]
+    assert "NEGATIVE close: found -3 on 2014-10-" in reasons["NEGATIVE"]
+    assert 'choose non_positive="exclude" or a shift' in reasons["NEGATIVE"]
+    assert "NEW bars: found 19 returns up to" in reasons["NEW"]
+
+
+def test_failures_and_jumps_are_checks_that_warn_and_say_where(night: dict[str, Any]) -> None:
+    answered, steady = (
+        night["checks"][n] for n in ("every_estimator_answered", "parameters_are_steady")
+    )
+    for check in (answered, steady):
+        assert check["passed"] is False
+        assert check["severity"] == "WARN"
+        assert check["runs"] == 1
+    assert answered["count"] == len(DATES) * 3 * 2
+    assert f"NEW@1d {DATES[0]} gbm: NEW bars: found 18 returns" in answered["found"]
+    assert f"CRASH@1d {DATES[1]} gbm sigma: " in steady["found"]
+    assert f"since {DATES[0]}" in steady["found"]
+    assert "GOOD" not in steady["found"] + answered["found"]
+
+
+def test_the_newest_date_shows_parameters_through_time(night: dict[str, Any]) -> None:
+    pictured = {k for k, v in night["metadata"].items() if "parameters_through_time" in v}
+    assert pictured == {f"{DATES[-1]}|{name}@1d" for name in SERIES}

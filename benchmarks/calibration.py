@@ -2,9 +2,9 @@
 
 Run ``python -m benchmarks.calibration`` from the checkout; ``--dates N`` measures the backfill on N
 dates instead of 64, ``--dates 2520`` on ten years of them. The backfill is one Dagster run in a
-data folder of its own, from the bars to the stored calibrations with their events. Data are
-simulated, so that the figures do not depend on files: 5,030 daily bars per symbol and a weekly
-futures panel.
+data folder of its own, from the bars to the stored calibrations; afterwards every partition's
+event, its metadata and both checks are looked up. Data are simulated, so that the figures do not
+depend on files: 5,030 daily bars per symbol and a weekly futures panel.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +36,9 @@ from engine.calibration.kalman import filter_curve, score_curve
 from engine.calibration.schwartz_smith import PARAMETERS, SchwartzSmith, futures_price
 from engine.realism import compare_with_history
 from engine.sources import make_source
+
+if TYPE_CHECKING:
+    from mc_assets.project import Project
 
 __all__ = ["main", "run"]
 
@@ -118,8 +121,8 @@ def backfill(dates: int) -> list[Row]:
     In a process of its own, since the partitions follow from the series file at import.
     """
     with tempfile.TemporaryDirectory() as folder:
-        ready = _backfill_process(Path(folder), 1)
-        wall = _backfill_process(Path(folder), dates)
+        ready, _ = _backfill_process(Path(folder), 1)
+        wall, processor = _backfill_process(Path(folder), dates)
     # What one date takes is paid once: starting two processes, Dagster, pictures.
     scaled = ready + (wall - ready) * 2520 / dates
     note = "" if dates == 2520 else " (scaled)"
@@ -127,12 +130,13 @@ def backfill(dates: int) -> list[Row]:
         row(
             f"backfill run, {dates:,} dates x 4 symbols x {len(SPOT_MODELS)} models, s", wall, None
         ),
+        row("same, processor seconds of all processes", processor, None),
         row(f"same for 2,520 dates, s{note}", wall if dates == 2520 else scaled, 600.0),
     ]
 
 
-def _backfill_process(folder: Path, dates: int) -> float:
-    """Seconds that a backfill of the newest dates takes, in a process of its own."""
+def _backfill_process(folder: Path, dates: int) -> tuple[float, float]:
+    """Wall and processor seconds of a backfill of the newest dates, in a process of its own."""
     settings = {"MC_DATA": str(folder / "data"), "MC_SERIES": str(folder / "series.yaml")}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.calibration", "--backfill", str(dates)],
@@ -141,10 +145,11 @@ def _backfill_process(folder: Path, dates: int) -> float:
         text=True,
         check=True,
     )
-    return float(done.stdout.split()[-1])
+    wall, processor = done.stdout.split()[-2:]
+    return float(wall), float(processor)
 
 
-def run_backfill(dates: int) -> float:
+def run_backfill(dates: int) -> tuple[float, float]:
     """Bring in simulated bars if there are none yet, then time one run over the newest dates."""
     folder = Path(os.environ["MC_SERIES"]).parent
     if not Path(os.environ["MC_SERIES"]).exists():
@@ -169,8 +174,57 @@ def run_backfill(dates: int) -> float:
             raise RuntimeError(f"backfill: found {numbers['failed']:.0f} failed estimates")
         took.append(seconds)
 
+    before = _processor_seconds()
     run_pipeline(project, [step], after=after)
-    return took[0]
+    processor = _processor_seconds() - before
+    check_events(
+        project, [f"{day}|{key}" for day in days[newest - dates + 1 : newest + 1] for key in keys]
+    )
+    return took[0], processor
+
+
+def check_events(project: Project, partitions: list[str]) -> None:
+    """Stop unless Dagster holds every partition's event with its metadata, and both checks."""
+    import dagster as dg
+
+    from mc_assets.instance import open_instance, using_dagster_home
+
+    asset = dg.AssetKey("calibrations")
+    with using_dagster_home(project), open_instance(project) as instance:
+        run = instance.get_runs(limit=1)[0].run_id
+        found: dict[str, dict[str, Any]] = {}
+        cursor, more = None, True
+        while more:
+            page = instance.fetch_materializations(asset, limit=5000, cursor=cursor)
+            for record in page.records:
+                if record.run_id == run and record.asset_materialization is not None:
+                    found[str(record.partition_key)] = dict(record.asset_materialization.metadata)
+            cursor, more = page.cursor, page.has_more
+        lacking = [
+            key
+            for key in partitions
+            if not {"failed", "dagster/partition_row_count"} <= set(found.get(key, {}))
+        ]
+        checks = [
+            key.name
+            for key, record in instance.event_log_storage.get_latest_asset_check_execution_by_key(
+                [
+                    dg.AssetCheckKey(asset, name)
+                    for name in ("every_estimator_answered", "parameters_are_steady")
+                ]
+            ).items()
+            if record.run_id == run
+        ]
+    if lacking or len(found) != len(partitions) or len(checks) != 2:
+        raise RuntimeError(
+            f"events: found {len(found)} of {len(partitions)} partitions, {len(lacking)} without "
+            f"metadata, checks {', '.join(checks) or 'none'}"
+        )
+
+
+def _processor_seconds() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def write_series(folder: Path) -> None:
@@ -254,7 +308,7 @@ def main() -> None:
     parser.add_argument("--backfill", type=int, help="print the seconds of one backfill only")
     chosen = parser.parse_args()
     if chosen.backfill:
-        print(run_backfill(chosen.backfill))
+        print(*run_backfill(chosen.backfill))
         return
     rows = run(dates=chosen.dates)
     print("| what | value | target | met |")

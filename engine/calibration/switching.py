@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 # A series up to this long has optima that a few starts miss, and room in time for more of them.
 _SHORT = 1500
 # Starts drawn beside the guesses, by number of regimes.
-_DRAWN = {2: 16, 3: 32, 4: 48}
+_DRAWN = {2: 16, 3: 60, 4: 70}
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ def fit_switching(
     guesses = layout.guesses(y, length, spread)
     starts = layout.starts(y, length, spread)
     # A few steps from every start, then all the way from the best places reached.
-    steps, keep = (15, 6) if len(starts) > len(guesses) else (6, 2)
+    steps, keep = (20, 10) if len(starts) > len(guesses) else (6, 2)
     starts = climb_all(objective, starts, lower, upper, iterations=steps, keep=keep)
     optimum = maximise(objective, starts, lower, upper, iterations=100, finalists=2)
     optimum = layout.ordered(optimum, objective)
@@ -278,7 +278,7 @@ class SwitchingLayout:
             return chosen
         rng = np.random.default_rng(20_240)
         # The shorter the series, the more its likelihood has hills.
-        times = min(max(_SHORT // (3 * len(y)), 1), 4)
+        times = min(max(1000 // len(y), 1), 4)
         for _ in range(_DRAWN[self.states] * times):
             means = np.quantile(rates, rng.uniform(0.02, 0.98, self.states))
             deviations = spread * np.exp(rng.normal(-0.3, 0.9, self.states))

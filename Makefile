@@ -7,6 +7,9 @@ SYNCED := .venv/.synced
 MC := .venv/bin/mc
 PYTHON := .venv/bin/python
 
+# Where this is set, every process compiles the source of every package anew: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run ui test test-slow lint peers bench clean
 .DEFAULT_GOAL := run
 

@@ -284,44 +284,67 @@ def test_calibrate_prints_estimates_with_errors_as_of_a_date(home: Home) -> None
     assert '"last_bar": "2017-06-30"' in sigma["diagnostics"]
 
 
-def test_a_nightly_study_sees_no_bar_after_its_date(home: Home) -> None:
-    code = """
+# One process for the nights before and after, and the bars between them.
+NIGHTS = """
+import sys
+from pathlib import Path
 import dagster as dg
+from mc_assets.cli import app
 from mc_assets.definitions import defs
-with dg.DagsterInstance.ephemeral() as instance:
-    job = defs.resolve_implicit_global_asset_job_def()
-    for asset, key in (("calibrations", "2017-06-30|SP500@1d"),
-                       ("nightly_simulations", "2017-06-30|on_gbm"),
-                       ("nightly_simulations", "2017-06-30|on_bootstrap")):
-        job.execute_in_process(instance=instance, partition_key=key,
-                               asset_selection=[dg.AssetKey(asset)])
+
+def night(kept):
+    with dg.DagsterInstance.ephemeral() as instance:
+        for asset, key in (("calibrations", "2017-06-30|SP500@1d"),
+                           ("nightly_simulations", "2017-06-30|on_gbm"),
+                           ("nightly_simulations", "2017-06-30|on_bootstrap")):
+            job.execute_in_process(instance=instance, partition_key=key,
+                                   asset_selection=[dg.AssetKey(asset)])
+    files = sorted((data / "nightly_statistics").rglob("2017-06-30.parquet"))
+    assert len(files) == 2
+    for file in files:
+        file.rename(kept / f"{file.parent.name}.parquet")
+
+def ingest(text):
+    sample.write_text(text)
+    app(["ingest"], standalone_mode=False)
+
+job = defs.resolve_implicit_global_asset_job_def()
+data, sample, crash, before, after = map(Path, sys.argv[1:])
+good = sample.read_text()
+night(before)
+try:
+    ingest(crash.read_text())
+    night(after)
+finally:
+    ingest(good)
 """
 
-    def statistics() -> pl.DataFrame:
-        command = [sys.executable, "-c", code]
-        subprocess.run(command, env=home.environment, capture_output=True, check=True)
-        files = sorted((home.data / "nightly_statistics").rglob("2017-06-30.parquet"))
-        assert len(files) == 2
-        return pl.concat([pl.read_parquet(file) for file in files])
 
+def test_a_nightly_study_sees_no_bar_after_its_date(home: Home, tmp_path: Path) -> None:
     sample = home.root / "sample" / "SP500.csv"
-    good = sample.read_text()
-    before = statistics()
     # Tomorrow's crash: every later bar is a tenth of what it was.
-    lines = good.splitlines(keepends=True)
-    crash = [
-        ",".join([line.split(",")[0], *(["100.0"] * 5), "1\n"])
-        if "2017-07" <= line[:7] < "2019"
-        else line
-        for line in lines
-    ]
-    sample.write_text("".join(crash))
-    try:
-        done = home.mc("ingest")
-        assert done.returncode == 0, done.stderr
-        after = statistics()
-    finally:
-        sample.write_text(good)
-        assert home.mc("ingest").returncode == 0
+    crash = tmp_path / "crash.csv"
+    crash.write_text(
+        "".join(
+            ",".join([line.split(",")[0], *(["100.0"] * 5), "1\n"])
+            if "2017-07" <= line[:7] < "2019"
+            else line
+            for line in sample.read_text().splitlines(keepends=True)
+        )
+    )
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    arguments = [str(path) for path in (home.data, sample, crash, before, after)]
+    done = subprocess.run(
+        [sys.executable, "-c", NIGHTS, *arguments],
+        env=home.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     estimates = ["statistic", "parameter_set", "estimate", "std_error"]
-    assert before.select(estimates).equals(after.select(estimates))
+    for study in ("on_gbm", "on_bootstrap"):
+        one, other = (pl.read_parquet(folder / f"{study}.parquet") for folder in (before, after))
+        assert one.select(estimates).equals(other.select(estimates))

@@ -63,19 +63,41 @@ def install(site: Path, entry_points: str, module: str = MODULE) -> None:
     (metadata / "RECORD").write_text("")
 
 
-def mc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line with the package on the path."""
+def python(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with the package on the path."""
     paths = [str(folder / "site"), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
     places = {"MC_DATA": "data", "MC_STUDIES": "studies", "MC_SERIES": "series.yaml"}
     environment = {name: str(folder / place) for name, place in places.items()}
     return subprocess.run(
-        [sys.executable, "-c", "from mc_assets.cli import main; main()", *arguments],
+        [sys.executable, "-c", code, *arguments],
         env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
+
+
+# A month of nights in one process: each prints what it found.
+NIGHTS = """
+import contextlib, io, json, os, sys
+from pathlib import Path
+from mc_assets.cli import app
+
+def mc(*arguments):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        app(arguments, standalone_mode=False)
+    return out.getvalue()
+
+book = Path(sys.argv[1])
+printed = [mc("ingest", "--json")]
+book.write_text(sys.argv[2])
+mc("ingest")
+printed.append(mc("quality", "A", "--json"))
+mc("ingest", "A@1d", "--refetch")
+printed.append(mc("quality", "A", "--json"))
+print(json.dumps([json.loads(text) for text in printed]))
+"""
 
 
 def test_a_provider_of_another_package_is_ingested_and_refetched(tmp_path: Path) -> None:
@@ -87,20 +109,14 @@ def test_a_provider_of_another_package_is_ingested_and_refetched(tmp_path: Path)
     )
     book = {"A": [[day, 10.0 + at] for at, day in enumerate(DAYS)]}
     (tmp_path / "book.json").write_text(json.dumps(book))
-    done = mc(tmp_path, "ingest", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["bars of A@1d, 2020 to 2020"]["row_count"] == 5.0
-
     # A bar restated a month ago lies before the overlap window: only a refetch finds it.
     book["A"][0][1] = 9.5
-    (tmp_path / "book.json").write_text(json.dumps(book))
-    assert mc(tmp_path, "ingest").returncode == 0
-    report = json.loads(mc(tmp_path, "quality", "A", "--json").stdout)[0]
-    assert {c["check"]: c["found"] for c in report["checks"]}["restated"] == 0
-    done = mc(tmp_path, "ingest", "A@1d", "--refetch")
+    done = python(tmp_path, NIGHTS, str(tmp_path / "book.json"), json.dumps(book))
     assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads(mc(tmp_path, "quality", "A", "--json").stdout)[0]
-    restated = next(check for check in report["checks"] if check["check"] == "restated")
+    ingested, (night,), (refetched,) = json.loads(done.stdout.splitlines()[-1])
+    assert ingested["bars of A@1d, 2020 to 2020"]["row_count"] == 5.0
+    assert {c["check"]: c["found"] for c in night["checks"]}["restated"] == 0
+    restated = next(check for check in refetched["checks"] if check["check"] == "restated")
     assert (restated["found"], restated["first"]) == (
         1, "2020-01-02 14:30Z: found close 9.5 in place of 10.0"
     )  # fmt: skip
@@ -151,7 +167,7 @@ def test_a_broken_plug_in_ends_the_command_with_one_line(tmp_path: Path) -> None
     (tmp_path / "series.yaml").write_text(
         "series:\n  - {symbol: A, provider: ledger, start: 2020-01-02}\n"
     )
-    done = mc(tmp_path, "ingest")
+    done = python(tmp_path, "from mc_assets.cli import main; main()", "ingest")
     assert done.returncode == 2
     assert "provider ledger: found the entry point ledger_bars:L" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
-import pytest
 
-from mc_assets.cli import main
 from tests.mc_assets.providers.conftest import LocalServer, Reply, Request
 
 KEYS = {
@@ -50,24 +50,19 @@ def written(folder: Path) -> dict[str, bytes]:
     return content
 
 
-def test_no_key_is_written_anywhere(
-    server: LocalServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_no_key_is_written_anywhere(server: LocalServer, tmp_path: Path) -> None:
     server.answer = answer
     options = f"{{base_url: '{server.url}', backoff: 0, attempts: 2, requests_per_minute: 1000000}}"
     (tmp_path / "series.yaml").write_text(SERIES.format(options=options))
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MC_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("MC_SERIES", str(tmp_path / "series.yaml"))
-    monkeypatch.setattr(sys, "argv", ["mc", "ingest"])
-    with pytest.raises(SystemExit):
-        main()
-    out, err = capfd.readouterr()
-    content = written(tmp_path) | {"stdout": out.encode(), "stderr": err.encode()}
+    places = {"MC_DATA": str(tmp_path / "data"), "MC_SERIES": str(tmp_path / "series.yaml")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from mc_assets.cli import main; main()", "ingest"],
+        env=os.environ | KEYS | places,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    content = written(tmp_path) | {"stdout": done.stdout, "stderr": done.stderr}
     # The run came as far as it should: the good symbol landed, the others are in the log.
     assert "data/raw_bars/1d/GOOD/2020.parquet" in content
     assert any(b"status 401, 'Unknown API Key ***" in data for data in content.values())

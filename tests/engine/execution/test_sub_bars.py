@@ -118,7 +118,7 @@ def test_orders_fill_as_they_would_on_the_fine_bars_alone(seed: int) -> None:
 
 
 def mean_net_pnl(sub_bars: int) -> tuple[float, float]:
-    block = GBM(mu=0.0, sigma=0.3).paths(seeds=range(4000), steps=252, sub_bars=sub_bars)
+    block = GBM(mu=0.0, sigma=0.3).paths(seeds=range(1000), steps=252, sub_bars=sub_bars)
     engine = prepare_strategy(
         Bracket,
         Execution(cash=1e6),
@@ -127,8 +127,8 @@ def mean_net_pnl(sub_bars: int) -> tuple[float, float]:
         steps=252,
         bars_per_year=252.0,
     )
-    metrics = np.empty((4000, 1, len(engine.metric_names)))
-    status = np.empty((4000, 1), dtype=np.int8)
+    metrics = np.empty((1000, 1, len(engine.metric_names)))
+    status = np.empty((1000, 1), dtype=np.int8)
     engine.run(block.values, engine.encode({})[None], metrics, status, engine.scratch())
     assert not status.any()
     pnl = metrics[:, 0, engine.metric_names.index("net_pnl")]

@@ -103,7 +103,9 @@ def trade_bar(s: Simulation, bar: int) -> None:
                 _fill_along_sub_bars(s, bar)
             else:
                 _fill_in_sequence(s, bar)
-        _end_of_bar(s, bar)
+            _end_of_bar(s, bar)
+        elif s.counts[WATCH] == 0:
+            return  # most bars: orders rest, and nothing else could change
     _watch(s)
     if s.counts[WATCH] != 0:
         _check_margin(s, bar)

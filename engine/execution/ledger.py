@@ -83,6 +83,17 @@ def mark_until(s: Simulation, end: int) -> None:
         return
     cash = s.account[CASH]
     held = False
+    if end == start + 1:  # one bar at a time, while orders rest: no loops to set up
+        equity = cash
+        for symbol in range(s.positions.shape[0]):
+            units = s.positions[symbol, UNITS]
+            if units != 0.0:
+                held = True
+                equity += units * s.rules[symbol, MULTIPLIER] * s.path[symbol, 3, start]
+        s.curve[start] = equity
+        s.counts[EXPOSED] += held
+        s.counts[MARKED] = end
+        return
     for bar in range(start, end):
         s.curve[bar] = cash
     for symbol in range(s.positions.shape[0]):

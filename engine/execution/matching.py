@@ -22,6 +22,7 @@ from engine.execution.layout import (
     MARKET,
     MULTIPLIER,
     OPEN,
+    ORDER_EXPIRY,
     ORDER_KIND,
     ORDER_LIMIT,
     ORDER_MODE,
@@ -47,7 +48,7 @@ __all__ = ["any_touched", "born_stop_price", "limit_price", "opening_price", "st
 
 @part
 def any_touched(s: Simulation, bar: int) -> bool:
-    """Whether the range of `bar` reaches the price of any order: most bars reach none."""
+    """Whether the range of `bar` reaches the price of any order, or one expires: most do not."""
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
@@ -59,7 +60,7 @@ def any_touched(s: Simulation, bar: int) -> bool:
         # The first price that matters: the stop of a stop-limit, the limit of a limit.
         price = order[ORDER_LIMIT] if kind == LIMIT else order[ORDER_STOP]
         falls = (kind == LIMIT) == (order[ORDER_QUANTITY] > 0.0)
-        if order[ORDER_MODE] in (TO_UNITS, TO_PERCENT):
+        if order[ORDER_MODE] in (TO_UNITS, TO_PERCENT) or order[ORDER_EXPIRY] <= bar:
             return True
         if (low <= price) if falls else (high >= price):
             return True

@@ -274,9 +274,18 @@ def _close_lot(
     paid = abs(units) * (lot[LOT_COMMISSION] + commission)
     pnl = value * (price - entry) - paid
     highest, lowest = max(price, entry), min(price, entry)
-    for held in range(int(lot[LOT_FULL_BAR]), full_bar):
+    # Every other bar into a pair of its own: one comparison need not wait for the last.
+    higher, lower = highest, lowest
+    first = int(lot[LOT_FULL_BAR])
+    for held in range(first, full_bar - 1, 2):
         highest = max(highest, s.path[symbol, 1, held])
         lowest = min(lowest, s.path[symbol, 2, held])
+        higher = max(higher, s.path[symbol, 1, held + 1])
+        lower = min(lower, s.path[symbol, 2, held + 1])
+    if first < full_bar:  # the last of an odd number; of an even one, again
+        higher = max(higher, s.path[symbol, 1, full_bar - 1])
+        lower = min(lower, s.path[symbol, 2, full_bar - 1])
+    highest, lowest = max(highest, higher), min(lowest, lower)
     best, worst = value * (highest - entry), value * (lowest - entry)
     if units < 0.0:
         best, worst = worst, best

@@ -144,20 +144,27 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
 @part
 def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     curve = s.curve
+    bars = curve.shape[0]
     peak = s.account[START_CASH]
+    lowest = peak
     worst = 0.0
-    total = 0.0
     longest = 0
     peak_bar = -1
-    for bar in range(curve.shape[0]):
+    for bar in range(bars):
         equity = curve[bar]
-        total += equity
         if equity >= peak:
+            # Of one peak the lowest equity falls furthest: one division per peak will do.
+            if lowest < peak:
+                worst = min(worst, lowest / peak - 1.0)
+                longest = max(longest, bar - 1 - peak_bar)
             peak = equity
+            lowest = equity
             peak_bar = bar
         else:
-            worst = min(worst, equity / peak - 1.0)
-            longest = max(longest, bar - peak_bar)
+            lowest = min(lowest, equity)
+    if lowest < peak:
+        worst = min(worst, lowest / peak - 1.0)
+        longest = max(longest, bars - 1 - peak_bar)
     out[7] = worst
     out[8] = longest
     if worst < 0.0:
@@ -165,9 +172,18 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     if worst <= -1.0:
         # Nothing is left to earn a return on.
         out[3] = out[4] = out[5] = np.nan
-    mean_equity = total / curve.shape[0]
+    a = b = c = d = 0.0
+    even = bars - bars % 4
+    for bar in range(0, even, 4):
+        a += curve[bar]
+        b += curve[bar + 1]
+        c += curve[bar + 2]
+        d += curve[bar + 3]
+    for bar in range(even, bars):
+        a += curve[bar]
+    mean_equity = ((a + b) + (c + d)) / bars
     if mean_equity > 0.0:
-        years = curve.shape[0] / s.rules[0, BARS_PER_YEAR]
+        years = bars / s.rules[0, BARS_PER_YEAR]
         out[18] = s.account[TRADED_VALUE] / mean_equity / years
 
 

@@ -99,10 +99,7 @@ def trade_bar(s: Simulation, bar: int) -> None:
         _finance(s, bar)
     if s.counts[PENDING] != 0:
         if any_touched(s, bar):
-            if s.rules[0, SUB_BARS] > 1.0:
-                _fill_along_sub_bars(s, bar)
-            else:
-                _fill_in_sequence(s, bar)
+            _fill_along_sub_bars(s, bar)
             _end_of_bar(s, bar)
         elif s.counts[WATCH] == 0:
             return  # most bars: orders rest, and nothing else could change
@@ -144,11 +141,14 @@ def settled_cash(s: Simulation) -> float:
     return cash
 
 
-@called
+@part
 def _fill_along_sub_bars(s: Simulation, bar: int) -> None:
-    """Work the sub-bars of a bar one after the other, as if each were a bar."""
+    """Work the sub-bars of a bar one after the other, as if each were a bar.
+
+    A bar without them is the only one of its own.
+    """
     first = int(s.rules[0, FIRST_SUB_BAR])
-    for number in range(int(s.rules[0, SUB_BARS])):
+    for number in range(max(int(s.rules[0, SUB_BARS]), 1)):
         s.counts[VIEW] = first + number * SUB_BAR_WIDTH
         if any_touched(s, bar):
             _fill_in_sequence(s, bar)

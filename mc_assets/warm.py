@@ -1,7 +1,7 @@
-"""Compile a project's kernels ahead of their use, in a process of its own.
+"""Compile a project's kernels ahead of their use, in processes of their own.
 
-The first run of a checkout compiles its kernels for half a minute; doing so on another core while
-bars come in hides most of it. Later runs find them on disk.
+The first run of a checkout compiles its kernels for most of a minute; doing so on another core
+while bars come in hides most of it. Later runs find them on disk.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from mc_assets.project import Project
@@ -16,29 +17,75 @@ from mc_assets.project import Project
 if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
+    from engine.studies.job import Job
 
-__all__ = ["start_warming", "warm_kernels"]
+__all__ = ["Warming", "warm_paths", "warm_strategies"]
 
 
-def start_warming() -> subprocess.Popen[bytes]:
-    """Start `warm_kernels` in a process of its own and return it.
+class Warming:
+    """`warm_paths` and `warm_strategies`, each in a process of its own.
 
-    What goes wrong in it goes wrong again, with a message, where the kernels are used.
+    What goes wrong in them goes wrong again, with a message, where the kernels are used.
     """
-    command = [sys.executable, "-c", "from mc_assets.warm import warm_kernels; warm_kernels()"]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    )
+
+    def __init__(self) -> None:
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", f"from mc_assets.warm import {name}; {name}()"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
+            )
+            for name in ("warm_strategies", "warm_paths")
+        ]
+
+    def wait(self) -> None:
+        """Wait until both have ended."""
+        for process in self._processes:
+            process.wait()
+
+    def kill(self) -> None:
+        """End both."""
+        for process in self._processes:
+            process.kill()
 
 
-def warm_kernels() -> None:
-    """Run every study of the project on one seed and made-up bars: this compiles what they use."""
+def warm_paths() -> None:
+    """Draw a path of every study of the project: this compiles its source."""
+    for job in _jobs():
+        job.sources[0].paths(
+            seeds=[1],
+            steps=job.steps,
+            s0=job.s0,
+            calendar=job.calendar,
+            bars=job.bars,
+            paths_per_seed=job.paths_per_seed,
+            sub_bars=job.sub_bars,
+        )
+
+
+def warm_strategies() -> None:
+    """Run the strategy of every study on a flat path: this compiles it and the order engine."""
+    import numpy as np
+
+    from engine.studies.prepared import Prepared
+
+    for job in _jobs():
+        prepared = Prepared(job)
+        engine = prepared.engine
+        path = np.full((1, len(prepared.symbols), len(prepared.fields), job.steps), 100.0)
+        metrics = np.empty((1, 1, len(engine.metric_names)))
+        status = np.empty((1, 1), dtype=np.int8)
+        engine.run(path, prepared.parameters[:1], metrics, status, engine.scratch())
+
+
+def _jobs() -> Iterator[Job]:
+    """Yield the project's studies, resolved with made-up bars."""
     from engine.studies import Study, load_definition
 
-    market_data = _MadeUpMarketData()
     for path in Project.from_environment().study_files.values():
         definition = load_definition(path).model_copy(update={"seeds": [1], "until": None})
-        Study.from_definition(definition, path).run(market_data=market_data, workers=1)
+        yield Study.from_definition(definition, path).resolve(_MadeUpMarketData())
 
 
 class _MadeUpMarketData:

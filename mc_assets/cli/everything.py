@@ -36,9 +36,9 @@ def run_everything(project: Project, *, quiet: bool = False) -> dict[str, dict[s
     """
     from mc_assets.cli.steps import run_steps
     from mc_assets.pipeline import all_steps
-    from mc_assets.warm import start_warming
+    from mc_assets.warm import Warming
 
-    compiling = start_warming()
+    compiling = Warming()
     try:
         made = run_steps(project, all_steps(project, kernels=compiling.wait), quiet=quiet)
     finally:

@@ -10,6 +10,8 @@ does not share, each tested on both sides below:
 - a signal whose bar also ends in a stop is dropped; a stop is looked for from the bar after the
   entry on; the stop-loss is taken even where the open has passed the target (our
   ``bracket_rule="backtesting_py"``).
+
+Those marked slow wait for vectorbt to compile its signals.
 """
 
 from __future__ import annotations
@@ -139,6 +141,7 @@ def signals(bars: Bars, fast: int, slow: int) -> tuple[np.ndarray, np.ndarray]:
     return above.to_numpy(), below.to_numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same_close", [False, True])
 @pytest.mark.parametrize("name", MARKETS)
 def test_a_crossover_with_all_the_cash_agrees(market: Market, name: str, same_close: bool) -> None:
@@ -182,6 +185,7 @@ class LongShort(Strategy):
             order.target(-20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MARKETS)
 def test_reversals_agree(market: Market, name: str) -> None:
     bars = market(name)
@@ -230,6 +234,7 @@ class Stops(Strategy):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.015, 9.0])
 @pytest.mark.parametrize("name", MARKETS)
 def test_stop_loss_and_take_profit_agree(market: Market, name: str, gain: float) -> None:

@@ -102,17 +102,8 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
     returns[0] = curve[0] / start - 1.0
     for bar in range(1, bars):
         returns[bar] = curve[bar] / curve[bar - 1] - 1.0
-    # Four partial sums: the order of additions is fixed, and the adder stays busy.
-    a = b = c = d = 0.0
+    mean = _sum(returns) / bars
     even = bars - bars % 4
-    for bar in range(0, even, 4):
-        a += returns[bar]
-        b += returns[bar + 1]
-        c += returns[bar + 2]
-        d += returns[bar + 3]
-    for bar in range(even, bars):
-        a += returns[bar]
-    mean = ((a + b) + (c + d)) / bars
     a = b = c = d = 0.0
     e = f = g = h = 0.0
     for bar in range(0, even, 4):
@@ -139,6 +130,21 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
     if downside > 0.0:
         out[5] = mean / math.sqrt(downside / bars) * annual
     out[26] = final
+
+
+@part
+def _sum(values: NDArray[np.float64]) -> float:
+    """Add up in four partial sums: the order of additions is fixed, and the adder stays busy."""
+    a = b = c = d = 0.0
+    even = values.shape[0] - values.shape[0] % 4
+    for index in range(0, even, 4):
+        a += values[index]
+        b += values[index + 1]
+        c += values[index + 2]
+        d += values[index + 3]
+    for index in range(even, values.shape[0]):
+        a += values[index]
+    return (a + b) + (c + d)
 
 
 @part
@@ -172,16 +178,7 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     if worst <= -1.0:
         # Nothing is left to earn a return on.
         out[3] = out[4] = out[5] = np.nan
-    a = b = c = d = 0.0
-    even = bars - bars % 4
-    for bar in range(0, even, 4):
-        a += curve[bar]
-        b += curve[bar + 1]
-        c += curve[bar + 2]
-        d += curve[bar + 3]
-    for bar in range(even, bars):
-        a += curve[bar]
-    mean_equity = ((a + b) + (c + d)) / bars
+    mean_equity = _sum(curve) / bars
     if mean_equity > 0.0:
         years = bars / s.rules[0, BARS_PER_YEAR]
         out[18] = s.account[TRADED_VALUE] / mean_equity / years

@@ -16,6 +16,10 @@ def _cast(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return context.cast(builder, arguments[0], signature.args[0], signature.return_type)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, types.Number | types.Boolean) and not isinstance(value, types.Complex)
+
+
 def _in_words(value: Any) -> str:
     """Name a type as a user would."""
     if isinstance(value, types.StringLiteral):
@@ -35,7 +39,7 @@ def _in_words(value: Any) -> str:
 @intrinsic
 def keep_float(typing_context: Any, value: Any) -> Any:
     """Return a number as the float that a state was declared to be."""
-    if not isinstance(value, types.Number | types.Boolean) or isinstance(value, types.Complex):
+    if not _is_number(value):
         raise TypingError(f"state is a number: found {_in_words(value)}, allowed a number")
     return types.float64(types.unliteral(value)), _cast
 
@@ -53,7 +57,7 @@ def keep_int(typing_context: Any, value: Any) -> Any:
 @intrinsic
 def keep_bool(typing_context: Any, value: Any) -> Any:
     """Return whether a number is not zero."""
-    if not isinstance(value, types.Number | types.Boolean) or isinstance(value, types.Complex):
+    if not _is_number(value):
         raise TypingError(f"state is True or False: found {_in_words(value)}, allowed a condition")
     return types.boolean(types.unliteral(value)), _cast
 
@@ -61,7 +65,7 @@ def keep_bool(typing_context: Any, value: Any) -> Any:
 @intrinsic
 def as_number(typing_context: Any, value: Any) -> Any:
     """Return an argument of an order as a float."""
-    if not isinstance(value, types.Number | types.Boolean) or isinstance(value, types.Complex):
+    if not _is_number(value):
         raise TypingError(f"an order takes numbers: found {_in_words(value)}, allowed a number")
     return types.float64(types.unliteral(value)), _cast
 

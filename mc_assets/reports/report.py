@@ -87,7 +87,8 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
                 full_html=False,
                 include_plotlyjs=False,
                 div_id=name,
-                config={"displaylogo": False, "responsive": True},
+                # Without the tool bar, which lies over the choice of a parameter set.
+                config={"displayModeBar": False, "responsive": True},
             )
             for name, figure in figures.items()
         },

@@ -24,6 +24,7 @@ test: $(SYNCED) lint
 
 test-slow: $(SYNCED)
 	@$(PYTHON) -m pytest -m slow
+	@$(PYTHON) -m pytest -m hypothesis --hypothesis-profile=new
 
 lint: $(SYNCED)
 	@$(PYTHON) -m ruff check .

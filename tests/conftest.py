@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run; `make test-slow` draws new ones.
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("new", derandomize=False)
+settings.load_profile("fixed")
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -6,6 +6,7 @@ import csv
 import mmap
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -92,7 +93,7 @@ def _parsed(
     if not any(line.strip() for line in lines):
         raise MarketDataError(f"{path.name}: found an empty file, allowed a header and rows")
     separator = delimiter or delimiter_of(lines[:20])
-    width = _usual_width(lines, separator)
+    width = _Width.of(lines, separator)
     head = list(islice(_rows(lines, separator, width), _HEAD_ROWS))
     header = find_header(head)
     if len(header.names) < 2:
@@ -174,7 +175,7 @@ def _fast(
     )
 
 
-def _careful(data: bytes, delimiter: str, header: Header, usual: int) -> pl.DataFrame:
+def _careful(data: bytes, delimiter: str, header: Header, usual: _Width) -> pl.DataFrame:
     """Read with the standard library: quotes, blank lines, comments and ragged rows."""
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -202,11 +203,31 @@ def _empty(header: Header) -> pl.DataFrame:
     return pl.DataFrame(schema={**dict.fromkeys(header.names, pl.String), "_line": pl.Int32})
 
 
-def _rows(lines: list[str], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
+@dataclass(frozen=True)
+class _Width:
+    """Cells of most lines of a file: as rows, and cut at every delimiter, quoted or not."""
+
+    cells: int
+    pieces: int
+
+    @classmethod
+    def of(cls, lines: list[str], delimiter: str) -> _Width:
+        full = [line for line in lines if line.strip()]
+        rows = (_next_row(csv.reader([line], delimiter=delimiter)) for line in full)
+        return cls(
+            cells=_most_frequent([len(row) for row in rows if row]),
+            pieces=_most_frequent([line.count(delimiter) + 1 for line in full]),
+        )
+
+
+def _most_frequent(counts: list[int]) -> int:
+    return max(set(counts), key=counts.count, default=1)
+
+
+def _rows(lines: list[str], delimiter: str, width: _Width) -> Iterator[tuple[int, list[str]]]:
     """Yield the first line and the cells of each row; no comments, no blank lines.
 
-    A quote that is never closed is part of its line and of no other: a row that takes in lines
-    which have `width` cells by themselves is not one.
+    A quote that is never closed is part of its line and of no other.
     """
     start = 0
     while start < len(lines):
@@ -216,9 +237,7 @@ def _rows(lines: list[str], delimiter: str, width: int) -> Iterator[tuple[int, l
         first, row = start, _next_row(reader)
         while row is not None:
             end = start + reader.line_num
-            if end - first > 1 and any(
-                len(line.split(delimiter)) == width for line in lines[first + 1 : end]
-            ):
+            if end - first > 1 and not _one_row(row, lines[first + 1 : end], delimiter, width):
                 break
             if any(cell.strip() for cell in row) and not _COMMENT.match(row[0]):
                 yield first + 1, row
@@ -228,15 +247,18 @@ def _rows(lines: list[str], delimiter: str, width: int) -> Iterator[tuple[int, l
         start = first + 1
 
 
+def _one_row(row: list[str], further: list[str], delimiter: str, width: _Width) -> bool:
+    """Whether a quote that goes over lines is words in a cell, and not a stray mark."""
+    return (
+        len(row) == width.cells
+        and all(line.count(delimiter) + 1 < width.pieces for line in further)
+        and all(any(map(str.isalpha, cell)) for cell in row if "\n" in cell)
+    )
+
+
 def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
     try:
         return next(reader, None)
     except csv.Error:
         # A cell longer than csv allows: a quote that is never closed.
         return None
-
-
-def _usual_width(lines: list[str], delimiter: str) -> int:
-    """Cells of most lines, whatever is quoted."""
-    counts = [line.count(delimiter) + 1 for line in lines if line.strip()]
-    return max(set(counts), key=counts.count)

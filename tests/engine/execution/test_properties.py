@@ -108,7 +108,7 @@ def batch():
     return prepare(Batch)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 @given(seed=SEEDS)
 def test_cash_is_conserved_and_equity_is_cash_plus_position(costly, seed: int) -> None:
     values = bars_and_orders(seed)
@@ -123,7 +123,7 @@ def test_cash_is_conserved_and_equity_is_cash_plus_position(costly, seed: int) -
     assert state.positions[0, UNITS] == pytest.approx(lots[:, 0].sum(), abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 @given(seed=SEEDS)
 def test_no_fill_lies_outside_its_bar(free, seed: int) -> None:
     values = bars_and_orders(seed)
@@ -137,7 +137,7 @@ def test_no_fill_lies_outside_its_bar(free, seed: int) -> None:
     assert all(row[0] >= submitted[row[1]] for row in fills)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 @given(seed=SEEDS)
 def test_lots_close_first_in_first_out(free, seed: int) -> None:
     values = bars_and_orders(seed)
@@ -147,7 +147,7 @@ def test_lots_close_first_in_first_out(free, seed: int) -> None:
     assert (np.diff(entries) >= 0.0).all()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 @given(seed=SEEDS, shuffle=st.permutations(range(ORDERS)))
 def test_the_sequence_of_orders_does_not_change_their_fills(batch, seed, shuffle) -> None:
     values = bars_and_orders(seed)

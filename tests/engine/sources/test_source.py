@@ -24,9 +24,7 @@ from engine.sources import (
     make_source,
 )
 
-QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 # Values at and near the edges of the declared bounds, where formulas divide by zero.
 UNUSUAL = (0.0, 1e-300, 1e-12, 1e-6, 0.01, 0.3, 1.0, 7.0, 50.0)
 MODELS: tuple[type[Source], ...] = (GBM, Heston, Merton, Schwartz1F, Schwartz2F, SchwartzSmith)

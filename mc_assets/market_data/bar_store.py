@@ -227,9 +227,9 @@ def bars_hash(bars: pl.DataFrame) -> str:
     digest = hashlib.sha256()
     for symbol in bars["symbol"].unique(maintain_order=True).to_list():
         digest.update(symbol.encode())
-    digest.update(bars["timestamp"].dt.epoch("us").to_numpy().astype("<i8").tobytes())
+    digest.update(bars["timestamp"].dt.epoch("us").to_numpy().astype("<i8", copy=False).data)
     for name in (*PRICES, "volume"):
-        digest.update(bars[name].to_numpy().astype("<f8").tobytes())
+        digest.update(bars[name].to_numpy().astype("<f8", copy=False).data)
     return digest.hexdigest()
 
 

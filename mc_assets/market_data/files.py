@@ -50,7 +50,8 @@ def write_parquet(frame: pl.DataFrame, path: Path, footer: dict[str, str] | None
     """
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", compression_level=1, metadata=footer or {})
-    content = buffer.getbuffer()
+    # Bytes, for a view of them is compared one by one.
+    content = buffer.getvalue()
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

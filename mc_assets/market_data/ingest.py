@@ -115,7 +115,8 @@ def normalise_year(
         for table in tables
     ]
     bars = pl.concat([pl.DataFrame(schema=dict(BARS_SCHEMA)), *(piece.bars for piece in pieces)])
-    bars = bars.sort("timestamp")
+    if len(pieces) > 1:
+        bars = bars.sort("timestamp")
     quarantine = pl.concat(
         [pl.DataFrame(schema=dict(QUARANTINE_SCHEMA)), *(piece.quarantine for piece in pieces)]
     )

@@ -76,8 +76,11 @@ def rescaled(prices: Table, scales: Scales) -> Table:
 
     Notes
     -----
-    Dividing by 100 rounds to the same double as reading the price with its point moved.
+    Dividing by 100 rounds to the same double as reading the price with its point moved. Prices
+    that are all right come back as they are, not copied.
     """
+    if not scales.any():
+        return prices
     powers = UNIT ** np.abs(scales)
     return np.where(scales >= 0, prices / powers, prices * powers)
 

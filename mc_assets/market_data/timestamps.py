@@ -224,12 +224,17 @@ def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
         wall = cells.str.to_date(form, strict=False).cast(pl.Datetime("us")).dt.epoch("us")
         return _stamps(None, wall, dated=True)
     if not form.endswith("z"):
-        return _named_zone(cells.str.to_datetime(form, time_unit="us", strict=False), form)
-    utc = cells.str.to_datetime(form, time_unit="us", strict=False).dt.epoch("us")
+        return _named_zone(_clocks(cells, form), form)
+    utc = _clocks(cells, form).dt.epoch("us")
     parts = cells.str.extract_groups(r"([+-])(\d{2}):?(\d{2})?$").struct.unnest()
     minutes = parts["2"].cast(pl.Int64) * 60 + parts["3"].cast(pl.Int64).fill_null(0)
     sign = pl.select(pl.when(parts["1"] == "-").then(-1).otherwise(1)).to_series()
     return _stamps(utc, utc + sign * minutes * 60_000_000, dated=False)
+
+
+def _clocks(cells: pl.Series, form: str) -> pl.Series:
+    # Stamps hardly ever come again, so that Polars' cache of them only costs.
+    return cells.str.to_datetime(form, time_unit="us", strict=False, cache=False)
 
 
 def _named_zone(clocks: pl.Series, form: str) -> pl.DataFrame:

@@ -39,16 +39,14 @@ def compare_bars(
         of both that one of them lacks. ``value`` is the largest relative difference.
     """
     if bars.is_empty() or other.is_empty():
-        # Nothing to compare with costs nothing.
-        bars, other = bars.clear(), other.clear()
+        return finding(DISAGREEMENT, quality)
     both = bars.select("timestamp", *PRICES).join(
         other.select("timestamp", *PRICES), on="timestamp", how="full", suffix="_other",
         coalesce=True,
     )  # fmt: skip
-    if not bars.is_empty():
-        first = max(frame["timestamp"][0] for frame in (bars, other))
-        last = min(frame["timestamp"][-1] for frame in (bars, other))
-        both = both.filter(pl.col("timestamp").is_between(first, last)).sort("timestamp")
+    first = max(frame["timestamp"][0] for frame in (bars, other))
+    last = min(frame["timestamp"][-1] for frame in (bars, other))
+    both = both.filter(pl.col("timestamp").is_between(first, last)).sort("timestamp")
     differences = [
         (pl.col(name) - pl.col(f"{name}_other")).abs()
         / pl.max_horizontal(pl.col(name).abs(), pl.col(f"{name}_other").abs())

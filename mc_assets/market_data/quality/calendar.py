@@ -52,9 +52,8 @@ def calendar_findings(
     opens = bars["timestamp"].dt.epoch("us").to_numpy()
     opens = opens[(opens >= start) & (opens < end)]
     expected = sessions.opens[(sessions.opens >= start) & (sessions.closes <= end)]
-    nothing = _table([], [], [])
     if len(opens) == 0:
-        missing = nothing
+        missing = None
         if len(expected):
             text = (
                 f"found no bars from {_text(expected[0])} to {_text(expected[-1])}, "
@@ -63,12 +62,12 @@ def calendar_findings(
             missing = _table([int(expected[0])], [float(len(expected))], [text])
         return [
             finding("no_bars", quality, missing),
-            finding("gap", quality, nothing),
-            finding("off_session", quality, nothing),
+            finding("gap", quality),
+            finding("off_session", quality),
         ]
     ordinals, inside = bar_ordinals(opens, timeframe, sessions)
     return [
-        finding("no_bars", quality, nothing),
+        finding("no_bars", quality),
         _gaps(opens[inside], ordinals[inside], timeframe, sessions, quality, expected),
         _off_session(opens[~inside], sessions, quality),
     ]

@@ -26,6 +26,9 @@ QUALITY_SCHEMA: Final[MappingProxyType[str, PolarsDataType]] = MappingProxyType(
     }
 )
 
+_NOTHING: Final = pl.DataFrame(
+    schema={"timestamp": pl.Datetime("us", "UTC"), "value": pl.Float64, "message": pl.String}
+)
 # A check that fails on every bar of a minute series must not write the series twice.
 _ROWS_KEPT: Final = 1000
 
@@ -61,7 +64,10 @@ class QualityFinding:
 
 
 def finding(
-    check: str, quality: QualityConfig, rows: pl.DataFrame, count: int | None = None
+    check: str,
+    quality: QualityConfig,
+    rows: pl.DataFrame | None = None,
+    count: int | None = None,
 ) -> QualityFinding:
     """Make a finding of the failing places.
 
@@ -71,11 +77,13 @@ def finding(
         Name of the check.
     quality : QualityConfig
         Gives the severity.
-    rows : polars.DataFrame
-        Columns ``timestamp`` (UTC or null), ``value`` (Float64 or null), ``message``.
+    rows : polars.DataFrame, optional
+        Columns ``timestamp`` (UTC or null), ``value`` (Float64 or null), ``message``; None where
+        nothing fails.
     count : int, optional
         Places that fail, where one row stands for several.
     """
+    rows = _NOTHING if rows is None else rows
     total = rows.height if count is None else count
     if rows.is_empty():
         message = "nothing found"

@@ -156,22 +156,20 @@ def _beyond(
 def _unit_errors(
     bars: pl.DataFrame, scales: NDArray[np.int64], quality: QualityConfig
 ) -> QualityFinding:
+    # Hardly a bar is wrong: only those that are get their message.
+    places = np.flatnonzero(scales.any(axis=1))
+    scales = scales[places]
     wrong = pl.DataFrame(scales != 0, schema=list(PRICES))
-    names = pl.concat_list(
-        pl.when(wrong[name]).then(pl.lit(name)).otherwise(None) for name in PRICES
-    )
-    worst = pl.Series(np.where(np.abs(scales).max(axis=1, initial=0) == scales.max(axis=1), 1, -1))
-    size = pl.when(worst > 0).then(pl.lit("large")).otherwise(pl.lit("small"))
-    rows = (
-        bars.select(
-            "timestamp",
-            value="close",
-            message=pl.format(
-                "{}: found {} 100 times too {} (close {}), allowed one unit (set repair: true)",
-                _day(), names.list.drop_nulls().list.join(", "), size, "close",
-            ),
-        )
-        .filter(wrong.select(pl.any_horizontal(PRICES)).to_series())
+    names = pl.concat_list(pl.when(wrong[name]).then(pl.lit(name)) for name in PRICES)
+    large = pl.Series(np.abs(scales).max(axis=1) == scales.max(axis=1))
+    size = pl.when(large).then(pl.lit("large")).otherwise(pl.lit("small"))
+    rows = bars[places].select(
+        "timestamp",
+        value="close",
+        message=pl.format(
+            "{}: found {} 100 times too {} (close {}), allowed one unit (set repair: true)",
+            _day(), names.list.drop_nulls().list.join(", "), size, "close",
+        ),
     )  # fmt: skip
     return finding("unit_error", quality, rows)
 

@@ -66,7 +66,8 @@ def check_bars(
         One per check, passed or not, in a fixed order.
     """
     quality = series.quality
-    findings = [_quarantined(check, quarantine, quality) for check in ROW_CHECKS]
+    refused = quarantine.partition_by("reason", as_dict=True)
+    findings = [_quarantined(check, refused.get((check,)), quality) for check in ROW_CHECKS]
     findings += calendar_findings(
         bars,
         timeframe=series.timeframe,
@@ -76,13 +77,10 @@ def check_bars(
         end=_microseconds(end),
     )
     findings += value_findings(bars if adjusted is None else adjusted, quality)
-    nothing = quarantine.clear().select("timestamp", value=pl.lit(0.0), message="message")
-    for check in HISTORY_CHECKS:
-        rows = nothing
-        if history is not None:
-            rows = history.filter(pl.col("check") == check).drop("check")
-        findings.append(finding(check, quality, rows))
-    return findings
+    changes = {}
+    if history is not None:
+        changes = history.partition_by("check", as_dict=True, include_key=False)
+    return findings + [finding(check, quality, changes.get((check,))) for check in HISTORY_CHECKS]
 
 
 def expected_range(series: SeriesConfig, year: int, now: datetime) -> tuple[datetime, datetime]:
@@ -106,10 +104,12 @@ def _day_start(series: SeriesConfig, day: date) -> datetime:
     return min(midnight, datetime.fromtimestamp(opening / 1e6, UTC))
 
 
-def _quarantined(check: str, quarantine: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
-    rows = quarantine.filter(pl.col("reason") == check).select(
-        "timestamp", value=pl.col("line").cast(pl.Float64), message="message"
-    )
+def _quarantined(
+    check: str, refused: pl.DataFrame | None, quality: QualityConfig
+) -> QualityFinding:
+    if refused is None:
+        return finding(check, quality)
+    rows = refused.select("timestamp", value=pl.col("line").cast(pl.Float64), message="message")
     return finding(check, quality, rows)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -11,12 +13,11 @@ from numpy.typing import NDArray
 
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
-from engine.calibration.optimise import covariance_of, maximise
+from engine.calibration.optimise import climb_all, covariance_of, maximise
+from engine.calibration.poisson_mixture import PoissonMixture
 from engine.calibration.sample import SpotSample
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
-from engine.compiled import kernel
-from engine.compiled.elementary import exp, log
 
 __all__ = ["estimate_merton"]
 
@@ -24,9 +25,9 @@ Array = NDArray[np.float64]
 
 # log drift of the diffusion, volatility, jumps per year, mean and deviation of a log jump
 _TRANSFORMS = Transforms(("linear", "log", "log", "linear", "log"))
-# Terms beyond this share of the Poisson weights are left out.
-_POISSON_TAIL = 1e-12
-_BLOCK = 512
+# Hills are sought on so many groups of returns, with so many of the outermost ones alone.
+_BINS = 256
+_TAIL = 40
 
 
 def estimate_merton(
@@ -56,12 +57,13 @@ def estimate_merton(
     Notes
     -----
     A return over a step h has density :math:`\sum_k e^{-\lambda h} (\lambda h)^k / k! \;
-    N(a h + k m, \sigma^2 h + k s^2)` [1]_, summed until the Poisson tail is below 1e-12.
+    N(a h + k m, \sigma^2 h + k s^2)` [1]_, summed until what is left changes no density.
     The likelihood of a mixture is unbounded where one component shrinks onto single observations
     [2]_: the diffusion's and the jumps' deviation are kept above 5 % of the returns' own, and
     no more than one jump per step is allowed. A parameter that ends on such a bound is counted
     in the diagnostics (``at_bound``). ``lr_statistic`` is twice the gain over a geometric
-    Brownian motion.
+    Brownian motion. The likelihood has many hills: hundreds of starts are compared, and the best
+    climbed, on a few hundred groups of returns, then the highest on all returns.
 
     References
     ----------
@@ -78,24 +80,19 @@ def estimate_merton(
         overnight=overnight,
         minimum=minimum,
     )
-    steps, index = np.unique(sample.dt, return_inverse=True)
-    index = index.astype(np.int64)
+    mixture = PoissonMixture.of(sample.returns, sample.weights, sample.dt)
     scale = _unit_deviation(sample)
     years = float(sample.dt.sum())
     lower = np.array([-np.inf, math.log(0.05 * scale), math.log(0.2 / years), -2.0, 0.0])
     upper = np.array([np.inf, math.log(5.0 * scale), 0.0, 2.0, math.log(2.0)])
     lower[4] = math.log(0.05 * scale * math.sqrt(sample.nominal_dt))
     upper[2] = math.log(1.0 / sample.nominal_dt)
-
-    def objective(theta: Array) -> tuple[float, Array]:
-        natural = _TRANSFORMS.to_natural(theta)
-        terms = _terms(natural[2] * float(steps[-1]))
-        gradient = np.zeros(5)
-        value = _score(sample.returns, sample.weights, index, steps, natural, terms, gradient)
-        return value, gradient * _TRANSFORMS.slope(natural)
-
-    starts = [_TRANSFORMS.to_theta(start) for start in _starts(sample, scale)]
-    optimum = maximise(objective, starts, lower, upper, iterations=80, finalists=1)
+    few = mixture.binned(_BINS, _TAIL)
+    starts = _starts(sample, few, lower, upper)
+    coarse = _objective(few)
+    for iterations, keep in ((8, 6), (40, 3)):
+        starts = climb_all(coarse, starts, lower, upper, iterations=iterations, keep=keep)
+    optimum = maximise(_objective(mixture), starts, lower, upper, iterations=80, finalists=1)
     log_drift, sigma, intensity, mean, deviation = _TRANSFORMS.to_natural(optimum.theta)
     growth = math.exp(mean + 0.5 * deviation**2)
     mu = log_drift + 0.5 * sigma**2 + intensity * (growth - 1.0)
@@ -144,118 +141,101 @@ def _gaussian_log_likelihood(sample: SpotSample) -> float:
     )
 
 
-def _starts(sample: SpotSample, scale: float) -> list[Array]:
-    """Call returns beyond a threshold jumps, at three thresholds."""
+def _objective(mixture: PoissonMixture) -> Callable[[Array], tuple[float, Array]]:
+    """Log likelihood and gradient by the optimiser's variables."""
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        natural = _TRANSFORMS.to_natural(theta)
+        value, gradient = mixture.score(natural)
+        return value, gradient * _TRANSFORMS.slope(natural)
+
+    return objective
+
+
+def _starts(sample: SpotSample, mixture: PoissonMixture, lower: Array, upper: Array) -> list[Array]:
+    """Jumps by threshold, and at each frequency the likeliest of a grid of moments."""
+    found = _by_threshold(sample)
+    grids = [*_by_moments(sample), _by_levels(sample)]
+    points = np.array([_TRANSFORMS.to_theta(point) for grid in grids for point in grid])
+    points = np.clip(points, lower, upper)
+    values = mixture.values(np.array([_TRANSFORMS.to_natural(point) for point in points]))
+    end = 0
+    starts = [_TRANSFORMS.to_theta(point) for point in found]
+    for grid in grids:
+        begin, end = end, end + len(grid)
+        starts.append(points[begin + int(np.nanargmax(values[begin:end]))])
+    return starts
+
+
+def _by_threshold(sample: SpotSample) -> list[Array]:
+    """Call returns beyond a threshold jumps, on both sides or on one."""
     scaled = sample.returns / np.sqrt(sample.dt)
+    scale = _unit_deviation(sample)
     centre = float(np.median(scaled))
-    robust = max(float(np.median(np.abs(scaled - centre))) / 0.6745, 0.3 * scale)
+    distance = scaled - centre
+    robust = max(float(np.median(np.abs(distance))) / 0.6745, 0.3 * scale)
     years = float(sample.dt.sum())
     step = sample.nominal_dt
     starts = []
     for threshold in (2.0, 3.0, 4.5):
-        jumps = np.abs(scaled - centre) > threshold * robust
-        count = max(int(jumps.sum()), 2)
-        calm = scaled[~jumps]
-        sigma = max(float(calm.std()), 0.2 * scale)
-        sizes = sample.returns[jumps] if jumps.sum() >= 2 else np.array([-0.1, 0.1]) * scale
-        starts.append(
-            np.array(
-                [
-                    float(sample.returns[~jumps].sum() / sample.dt[~jumps].sum()),
-                    sigma,
-                    min(max(count / years, 0.5), 0.4 / step),
-                    float(np.clip(sizes.mean(), -0.5, 0.5)),
-                    max(float(sizes.std()), scale * math.sqrt(step)),
-                ]
+        for size in (np.abs(distance), distance, -distance):
+            jumps = size > threshold * robust
+            sigma = max(float(scaled[~jumps].std()), 0.2 * scale)
+            sizes = sample.returns[jumps] if jumps.sum() >= 2 else np.array([-0.1, 0.1]) * scale
+            starts.append(
+                np.array(
+                    [
+                        float(sample.returns[~jumps].sum() / sample.dt[~jumps].sum()),
+                        sigma,
+                        min(max(int(jumps.sum()), 2) / years, 0.4 / step),
+                        float(np.clip(sizes.mean(), -0.5, 0.5)),
+                        max(float(sizes.std()), scale * math.sqrt(step)),
+                    ]
+                )
             )
-        )
     return starts
 
 
-def _terms(expected: float) -> int:
-    """Count Poisson terms until the rest weighs less than the tail allowed."""
-    weight, total, k = math.exp(-expected), math.exp(-expected), 0
-    while 1.0 - total > _POISSON_TAIL and k < 60:
-        k += 1
-        weight *= expected / k
-        total += weight
-    return k + 1
+def _by_moments(sample: SpotSample) -> list[list[Array]]:
+    """Mean and variance of the returns, shared out between diffusion and jumps in many ways."""
+    scaled = sample.returns / np.sqrt(sample.dt)
+    drift = float(np.average(sample.returns / sample.dt, weights=sample.weights * sample.dt))
+    size = np.sort(np.abs(scaled - np.median(scaled)))
+    variances = [float(np.mean(size[: math.ceil(share * len(size))] ** 2)) for share in (1.0, 0.98)]
+    grids = []
+    for jumps in (1.0, 0.3, 0.1, 0.03, 0.01, 3.0 / sample.n):
+        intensity = jumps / sample.nominal_dt
+        grids.append(
+            [
+                np.array([drift - intensity * mean, sigma, intensity, mean, deviation])
+                for variance in variances
+                for share in (0.004, 0.2, 0.6, 0.9)
+                for angle in (-1.3, -0.6, 0.0, 0.6, 1.3)
+                for sigma in (math.sqrt(share * variance),)
+                for reach in (math.sqrt((1.0 - share) * variance / intensity),)
+                for mean, deviation in ((reach * math.sin(angle), reach * math.cos(angle)),)
+            ]
+        )
+    return grids
 
 
-@kernel
-def _score(
-    returns: Array,
-    weights: Array,
-    index: NDArray[np.int64],
-    steps: Array,
-    natural: Array,
-    terms: int,
-    gradient: Array,
-) -> float:
-    """Weighted log likelihood; its derivative is added to `gradient`.
-
-    Loops over a block run term by term, element by element, so that they vectorise.
-    """
-    drift, sigma, intensity, mean, deviation = natural
-    count = len(steps)
-    constant = np.empty((count, terms))
-    inverse = np.empty((count, terms))
-    for u in range(count):
-        h = steps[u]
-        expected = intensity * h
-        factorial = 0.0
-        for k in range(terms):
-            if k > 0:
-                factorial += log(1.0 * k)
-            variance = sigma * sigma * h + k * deviation * deviation
-            inverse[u, k] = 1.0 / variance
-            constant[u, k] = (
-                -expected
-                + k * log(expected)
-                - factorial
-                - 0.5 * log(2.0 * 3.141592653589793 * variance)
-            )
-    error = np.empty(_BLOCK)
-    step = np.empty(_BLOCK)
-    density = np.empty(_BLOCK)
-    widest, narrow, level = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    # derivatives by drift, variance rate, intensity, jump mean, jump variance
-    g0, g1, g2 = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    g3, g4 = np.empty(_BLOCK), np.empty(_BLOCK)
-    value = 0.0
-    for begin in range(0, len(returns), _BLOCK):
-        size = min(_BLOCK, len(returns) - begin)
-        for i in range(size):
-            step[i] = steps[index[begin + i]]
-            error[i] = returns[begin + i] - drift * step[i]
-            # The widest term sets the scale, so that no far return underflows to nothing.
-            widest[i] = error[i] * error[i] * inverse[index[begin + i], terms - 1]
-            density[i] = 0.0
-            g0[i] = g1[i] = g2[i] = g3[i] = g4[i] = 0.0
-        for k in range(terms):
-            shift = k * mean
-            for i in range(size):
-                u = index[begin + i]
-                narrow[i] = inverse[u, k]
-                level[i] = constant[u, k]
-            for i in range(size):
-                e = error[i] - shift
-                slope = e * narrow[i]
-                p = exp(level[i] - 0.5 * (e * slope - widest[i]))
-                bend = 0.5 * (slope * slope - narrow[i])
-                density[i] += p
-                g0[i] += p * slope
-                g1[i] += p * bend
-                g2[i] += p * k
-                g3[i] += p * (k * slope)
-                g4[i] += p * (k * bend)
-        for i in range(size):
-            w = weights[begin + i]
-            scaled = w / density[i]
-            value += w * (log(density[i]) - 0.5 * widest[i])
-            gradient[0] += scaled * g0[i] * step[i]
-            gradient[1] += scaled * g1[i] * step[i] * 2.0 * sigma
-            gradient[2] += scaled * g2[i] / intensity - w * step[i]
-            gradient[3] += scaled * g3[i]
-            gradient[4] += scaled * g4[i] * 2.0 * deviation
-    return value
+def _by_levels(sample: SpotSample) -> list[Array]:
+    """Place returns near a few levels, as ticks do: one jump leads from one to the next."""
+    scaled = sample.returns / np.sqrt(sample.dt)
+    scale, step = _unit_deviation(sample), sample.nominal_dt
+    levels = np.unique(np.quantile(scaled, (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)))
+    pairs = list(pairwise(levels))
+    return [
+        np.array(
+            [
+                a / math.sqrt(step),
+                sigma * scale,
+                jumps / step,
+                (b - a) * math.sqrt(step),
+                0.1 * scale * math.sqrt(step),
+            ]
+        )
+        for a, b in [*pairs, *((b, a) for a, b in pairs)]
+        for jumps in (0.1, 0.5, 1.0)
+        for sigma in (0.05, 0.2)
+    ]

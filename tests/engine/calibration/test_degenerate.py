@@ -7,13 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.calibration import SPOT_MODELS, Calibration, FuturesPanel, try_calibrate
+from engine.calibration import (
+    SPOT_MODELS,
+    Calibration,
+    FuturesPanel,
+    merton,
+    optimise,
+    try_calibrate,
+)
 
 
-def test_a_likelihood_without_convergence_is_a_failure_with_a_reason(make_bars):
+def test_a_likelihood_without_convergence_is_a_failure_with_a_reason(make_bars, monkeypatch):
     returns = 0.01 * np.random.default_rng(0).standard_normal(1000)
-    returns[500] = -0.9
-    # One jump does not determine the spread of jumps.
+
+    def stopped(*arguments, **options):
+        return replace(optimise.maximise(*arguments, **options), converged=False)
+
+    monkeypatch.setattr(merton, "maximise", stopped)
     found = try_calibrate("merton", make_bars(100.0 * np.exp(np.cumsum(returns))))
     assert found.diagnostics["converged"] is False
     assert found.status == "failed"
@@ -21,6 +31,17 @@ def test_a_likelihood_without_convergence_is_a_failure_with_a_reason(make_bars):
     again = Calibration.from_rows(found.to_rows())
     assert not again.ok
     assert again.parameters == found.parameters
+
+
+@pytest.mark.parametrize("size", [-0.9, 0.2, 3.0])
+def test_a_single_jump_leaves_the_spread_of_jumps_at_its_bound(size, make_bars):
+    returns = 0.01 * np.random.default_rng(0).standard_normal(1000)
+    returns[500] = size
+    found = try_calibrate("merton", make_bars(100.0 * np.exp(np.cumsum(returns))))
+    assert found.ok
+    assert found.diagnostics["at_bound"] >= 1
+    # No jump is larger than a factor of e^2.
+    assert found.parameters["mean_log_jump"] == pytest.approx(min(size, 2.0), abs=0.05)
 
 
 def test_variance_that_never_varies_but_for_rounding_has_no_heston_model(make_bars):

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from scipy.stats import norm, poisson
 
 from engine.calibration import calibrate
-from engine.calibration.merton import _score, _terms
+from engine.calibration.poisson_mixture import PoissonMixture
 
 TRUTH = {"sigma": 0.15, "jump_intensity": 12.0, "mean_log_jump": -0.02, "jump_vol": 0.03}
 
@@ -21,26 +22,37 @@ def merton_returns(rng, n, dt=1 / 252, drift=0.08):
 
 def test_the_likelihood_is_the_poisson_mixture_of_normals():
     rng = np.random.default_rng(1)
-    steps, index = np.array([1 / 252, 3 / 252]), rng.integers(0, 2, 700)
+    dt = np.array([1 / 252, 3 / 252, 40 / 252])[rng.integers(0, 3, 700)]
     returns, weights = 0.02 * rng.standard_normal(700), rng.random(700)
-    natural = np.array([0.05, 0.15, 30.0, -0.002, 0.02])
+    # So far out that no density is a normal number.
+    returns[5], returns[6] = 1.5, -1.5
+    natural = np.array([0.05, 0.15, 240.0, -0.002, 0.02])
     drift, sigma, intensity, mean, deviation = natural
-    h, k = steps[index], np.arange(40)[:, None]
-    variance = sigma**2 * h + k * deviation**2
-    density = poisson.pmf(k, intensity * h) * norm.pdf(
-        returns, drift * h + k * mean, np.sqrt(variance)
+    k = np.arange(150)[:, None]
+    deviations = np.sqrt(sigma**2 * dt + k * deviation**2)
+    logs = poisson.logpmf(k, intensity * dt) + norm.logpdf(
+        returns, drift * dt + k * mean, deviations
     )
-    expected = np.sum(weights * np.log(density.sum(axis=0)))
-    terms = _terms(intensity * steps[-1])
-    gradient = np.zeros(5)
-    found = _score(returns, weights, index, steps, natural, terms, gradient)
-    assert found == pytest.approx(expected, rel=1e-10)
+    mixture = PoissonMixture.of(returns, weights, dt)
+    found, gradient = mixture.score(natural)
+    assert found == pytest.approx(np.sum(weights * logsumexp(logs, axis=0)), rel=1e-9)
+    assert mixture.values(natural[None, :])[0] == found
     for i in range(5):
         step = np.zeros(5)
         step[i] = 1e-6 * max(1.0, abs(natural[i]))
-        up = _score(returns, weights, index, steps, natural + step, terms, np.zeros(5))
-        down = _score(returns, weights, index, steps, natural - step, terms, np.zeros(5))
+        up, down = mixture.score(natural + step)[0], mixture.score(natural - step)[0]
         assert gradient[i] == pytest.approx((up - down) / (2.0 * step[i]), rel=1e-4, abs=1e-3)
+
+
+def test_groups_of_returns_have_nearly_the_likelihood_of_the_returns():
+    returns = merton_returns(np.random.default_rng(2), 5000)
+    mixture = PoissonMixture.of(returns, np.ones(5000), np.repeat([1 / 252, 2 / 252], 2500))
+    few = mixture.binned(256, 40)
+    assert len(few.returns) < 450
+    assert few.weights.sum() == 5000.0
+    np.testing.assert_allclose(few.weights @ few.returns, returns.sum(), rtol=1e-9)
+    natural = np.array([0.08, *TRUTH.values()])
+    assert few.score(natural)[0] == pytest.approx(mixture.score(natural)[0], abs=1.0)
 
 
 def test_a_simulated_jump_diffusion_gives_its_parameters_back(make_bars):

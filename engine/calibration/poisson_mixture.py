@@ -1,0 +1,231 @@
+"""Likelihood of a Poisson mixture of normals: the returns of a jump diffusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled import kernel
+from engine.compiled.elementary import exp, log
+
+__all__ = ["PoissonMixture"]
+
+Array = NDArray[np.float64]
+
+# Numbers of jumps that are less likely than this are left out, unless they could add more than
+# exp(-_BELOW) to the density of a return; at most _MORE of them.
+_LEAST = 1e-13
+_BELOW = 18.0
+_MORE = 30
+_BLOCK = 128
+# Exponent up to which a density is a normal number.
+_FAR = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonMixture:
+    r"""Returns of a diffusion with normal jumps.
+
+    Over a step h a return has the density :math:`\sum_k e^{-\lambda h} (\lambda h)^k / k! \;
+    N(a h + k m, \sigma^2 h + k s^2)`.
+
+    Parameters
+    ----------
+    returns, weights : ndarray, shape (n,)
+        Log returns, and weights of their log densities, ordered by step.
+    steps : ndarray, shape (u,)
+        The distinct steps in years, increasing.
+    ends : ndarray of int64, shape (u,)
+        Where the returns of each step end.
+    """
+
+    returns: Array
+    weights: Array
+    steps: Array
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, returns: Array, weights: Array, dt: Array) -> PoissonMixture:
+        """Mixture of returns over steps of `dt` years, in any order."""
+        steps, index, counts = np.unique(dt, return_inverse=True, return_counts=True)
+        order = np.lexsort((returns, index))
+        return cls(returns[order], weights[order], steps, np.cumsum(counts))
+
+    def score(self, natural: Array) -> tuple[float, Array]:
+        """Log likelihood of (a, sigma, lambda, m, s), and its derivative by each."""
+        gradient = np.zeros(5)
+        value = _score(self.returns, self.weights, self.steps, self.ends, natural, gradient)
+        return value, gradient
+
+    def values(self, points: Array) -> Array:
+        """Log likelihood at many points, shape (points, 5)."""
+        return _values(self.returns, self.weights, self.steps, self.ends, points)
+
+    def binned(self, bins: int, tail: int) -> PoissonMixture:
+        """Put neighbouring returns of a step together: nearly the same likelihood, cheaper.
+
+        Parameters
+        ----------
+        bins : int
+            About how many groups there are, each of the same number of returns.
+        tail : int
+            How many of the lowest and of the highest returns of each step stay alone.
+        """
+        n = len(self.returns)
+        if n <= 2 * bins:
+            return self
+        counts = np.diff(self.ends, prepend=0)
+        step = np.repeat(np.arange(len(counts)), counts)
+        rank = np.arange(n) - (self.ends - counts)[step]
+        inner = (rank >= tail) & (rank < counts[step] - tail)
+        first = ~inner | ((rank - tail) % -(-n // bins) == 0)
+        begins = np.flatnonzero(first)
+        weights = np.add.reduceat(self.weights, begins)
+        sums = np.add.reduceat(self.weights * self.returns, begins)
+        ends = np.cumsum(np.bincount(step[begins], minlength=len(counts)))
+        return PoissonMixture(sums / weights, weights, self.steps, ends)
+
+
+@kernel
+def _values(
+    returns: Array, weights: Array, steps: Array, ends: NDArray[np.int64], points: Array
+) -> Array:
+    values = np.empty(len(points))
+    unused = np.empty(5)
+    for i in range(len(points)):
+        values[i] = _score(returns, weights, steps, ends, points[i], unused)
+    return values
+
+
+@kernel
+def _jump_numbers(expected: float) -> tuple[int, int]:
+    """Fewest and most jumps that are likely enough to count."""
+    level = log(expected)
+    least = log(_LEAST)
+    weight = -expected
+    fewest, k = 0, 0
+    while weight < least or k < expected:
+        if weight < least:
+            fewest = k + 1
+        k += 1
+        weight += level - log(1.0 * k)
+    while weight > least:
+        k += 1
+        weight += level - log(1.0 * k)
+    return fewest, k
+
+
+@kernel
+def _levels(
+    expected: float, diffusion: float, jump: float, fewest: int, most: int
+) -> tuple[Array, Array]:
+    """Log of each term's peak, and one over its variance."""
+    level, inverse = np.empty(most - fewest + 1), np.empty(most - fewest + 1)
+    rate = log(expected)
+    factorial = 0.0
+    for k in range(2, fewest):
+        factorial += log(1.0 * k)
+    for k in range(fewest, most + 1):
+        if k > 1:
+            factorial += log(1.0 * k)
+        variance = diffusion + k * jump
+        inverse[k - fewest] = 1.0 / variance
+        level[k - fewest] = (
+            k * rate - expected - factorial - 0.5 * log(2.0 * 3.141592653589793 * variance)
+        )
+    return level, inverse
+
+
+@kernel
+def _score(
+    returns: Array,
+    weights: Array,
+    steps: Array,
+    ends: NDArray[np.int64],
+    natural: Array,
+    gradient: Array,
+) -> float:
+    """Weighted log likelihood; its derivative is written to `gradient`."""
+    drift, sigma, intensity, mean, deviation = natural
+    work = np.empty((8, _BLOCK))
+    density, top = work[1], work[2]
+    gradient[:] = 0.0
+    value = 0.0
+    begin = 0
+    for u in range(len(steps)):
+        h = steps[u]
+        expected = intensity * h
+        diffusion, jump = sigma * sigma * h, deviation * deviation
+        fewest, most = _jump_numbers(expected)
+        # One more than are summed: a bound of what is left out.
+        level, inverse = _levels(expected, diffusion, jump, fewest, most + 1)
+        while begin < ends[u]:
+            size = min(_BLOCK, ends[u] - begin)
+            for i in range(size):
+                work[0, i] = returns[begin + i] - drift * h
+            low, high = work[0, 0] - fewest * mean, work[0, size - 1] - fewest * mean
+            far = 0.5 * max(low * low, high * high) * inverse[0] > _FAR
+            _sum_terms(work, size, level[:-1], inverse[:-1], fewest, mean, far)
+            least = 1e300
+            for i in range(size):
+                least = min(least, log(density[i]) + top[i])
+            if level[-1] > least - _BELOW:
+                # Returns so far out that more jumps than are likely explain them best
+                longer, narrower = _levels(expected, diffusion, jump, fewest, most + _MORE)
+                count = most - fewest + 1
+                while count < len(longer) and longer[count] > least - _BELOW:
+                    count += 1
+                _sum_terms(work, size, longer[:count], narrower[:count], fewest, mean, True)
+            for i in range(size):
+                w = weights[begin + i]
+                scaled = w / density[i]
+                value += w * (log(density[i]) + top[i])
+                gradient[0] += scaled * work[3, i] * h
+                gradient[1] += scaled * work[4, i] * h * 2.0 * sigma
+                gradient[2] += scaled * work[5, i] / intensity - w * h
+                gradient[3] += scaled * work[6, i]
+                gradient[4] += scaled * work[7, i] * 2.0 * deviation
+            begin += size
+    return value
+
+
+@kernel
+def _sum_terms(
+    work: Array, size: int, level: Array, inverse: Array, fewest: int, mean: float, far: bool
+) -> None:
+    """Sum a block's density, as a multiple of exp(top), and its derivatives.
+
+    Rows of `work`: error, density, top, derivatives by drift, variance rate, intensity, jump
+    mean and jump variance. Loops run term by term, element by element, so that they vectorise.
+    """
+    error, density, top = work[0], work[1], work[2]
+    g0, g1, g2, g3, g4 = work[3], work[4], work[5], work[6], work[7]
+    for i in range(size):
+        top[i] = density[i] = 0.0
+        g0[i] = g1[i] = g2[i] = g3[i] = g4[i] = 0.0
+    if far:
+        # The largest term sets the scale, so that no density underflows.
+        top[:size] = -1e300
+        for j in range(len(level)):
+            shift = (fewest + j) * mean
+            peak, half = level[j], 0.5 * inverse[j]
+            for i in range(size):
+                e = error[i] - shift
+                top[i] = max(top[i], peak - half * e * e)
+    for j in range(len(level)):
+        k = 1.0 * (fewest + j)
+        shift = k * mean
+        peak, narrow = level[j], inverse[j]
+        for i in range(size):
+            e = error[i] - shift
+            slope = e * narrow
+            p = exp(peak - 0.5 * e * slope - top[i])
+            bend = 0.5 * (slope * slope - narrow)
+            density[i] += p
+            g0[i] += p * slope
+            g1[i] += p * bend
+            g2[i] += p * k
+            g3[i] += p * (k * slope)
+            g4[i] += p * (k * bend)

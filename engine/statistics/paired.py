@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.statistics.clustered import clustered_mean
 from engine.statistics.distributions import student_probability, student_quantile
 from engine.statistics.monte_carlo import Estimate, mean
 
@@ -34,7 +35,13 @@ class Difference:
     correlation: float
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Difference:
+def paired_difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    units: ArrayLike | None = None,
+) -> Difference:
     """Difference of means over the same paths: Student's paired test.
 
     Parameters
@@ -43,6 +50,9 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> D
         Outcomes on the same paths, pair by pair; pairs with a NaN are left out.
     confidence : float
         Level of the interval.
+    units : array_like of int, shape (n,), optional
+        Independent unit that each pair belongs to, where several paths depend on one another
+        (antithetic pairs); by default each is its own.
 
     Raises
     ------
@@ -54,27 +64,48 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> D
         raise ValueError(f"b: found {y.shape[0]} outcomes, allowed {x.shape[0]} as in a")
     keep = ~(np.isnan(x) | np.isnan(y))
     x, y = x[keep], y[keep]
-    found = mean(x - y, confidence)
+    found, count = _mean(x - y, None if units is None else np.asarray(units)[keep], confidence)
     correlation = math.nan
     if len(x) > 1 and x.std() > 0 and y.std() > 0:
         correlation = float(np.corrcoef(x, y)[0, 1])
-    return Difference(found, _p_value(found, found.n - 1), correlation)
+    return Difference(found, _p_value(found, count - 1), correlation)
 
 
-def independent_difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Difference:
-    """Difference of means over different paths, unequal variances allowed (Welch 1947)."""
-    first, second = mean(a, confidence), mean(b, confidence)
+def independent_difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    units: tuple[ArrayLike | None, ArrayLike | None] = (None, None),
+) -> Difference:
+    """Difference of means over different paths, unequal variances allowed (Welch 1947).
+
+    `units` are the independent units of the outcomes of `a` and of `b`, as in `paired_difference`.
+    """
+    first, first_count = _mean(a, units[0], confidence)
+    second, second_count = _mean(b, units[1], confidence)
     value = first.value - second.value
     variances = [first.std_error**2, second.std_error**2]
     error = math.sqrt(sum(variances))
-    n = min(first.n, second.n)
-    freedom = float(n - 1)
+    count = min(first_count, second_count)
+    freedom = float(count - 1)
     if error > 0:
-        parts = [v**2 / (e.n - 1) for v, e in zip(variances, (first, second), strict=True)]
+        counts = (first_count, second_count)
+        parts = [v**2 / (c - 1) for v, c in zip(variances, counts, strict=True)]
         freedom = error**4 / sum(parts)
-    reach = student_quantile(0.5 + confidence / 2, freedom) * error if n > 1 else math.nan
-    estimate = Estimate(value, error, value - reach, value + reach, n)
+    reach = student_quantile(0.5 + confidence / 2, freedom) * error if count > 1 else math.nan
+    estimate = Estimate(value, error, value - reach, value + reach, min(first.n, second.n))
     return Difference(estimate, _p_value(estimate, freedom), math.nan)
+
+
+def _mean(outcomes: ArrayLike, units: ArrayLike | None, confidence: float) -> tuple[Estimate, int]:
+    """Mean with its error, and how many independent units are behind it."""
+    if units is None:
+        found = mean(outcomes, confidence)
+        return found, found.n
+    defined = ~np.isnan(np.asarray(outcomes, dtype=np.float64))
+    count = len(np.unique(np.asarray(units)[defined]))
+    return clustered_mean(outcomes, units, confidence), count
 
 
 def _p_value(estimate: Estimate, freedom: float) -> float:

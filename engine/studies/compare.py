@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.statistics.monte_carlo import mean
 from engine.statistics.paired import independent_difference, paired_difference
 from engine.studies.errors import ConfigurationError
+from engine.studies.statistics import unit_of
 
 if TYPE_CHECKING:
     from engine.studies.results import Results
@@ -58,21 +60,23 @@ def compare(
         If a metric is missing, or it is unclear which set to compare with.
     """
     for side in (results, baseline):
-        if metric not in side.columns:
+        if metric not in side.metrics:
             raise ConfigurationError("metric", repr(metric), ", ".join(side.metrics))
     ours, theirs = _outcomes(results, metric), _outcomes(baseline, metric)
     paired = _share_seeds(ours, theirs)
     match = _matching(results, baseline, ours, theirs)
+    sides = (results, baseline)
     rows: list[dict[str, Any]] = []
     for index, frame in ours.items():
         other = theirs[match[index]]
         if paired:
             joined = frame.join(other, on=["seed", "path"], suffix="_baseline", how="inner")
             a, b = joined[metric].to_numpy(), joined[f"{metric}_baseline"].to_numpy()
-            found = paired_difference(a, b, confidence)
+            found = paired_difference(a, b, confidence, units=_units(joined, *sides))
         else:
             a, b = frame[metric].to_numpy(), other[metric].to_numpy()
-            found = independent_difference(a, b, confidence)
+            units = (_units(frame, results), _units(other, baseline))
+            found = independent_difference(a, b, confidence, units=units)
         rows.append(
             {
                 "parameter_set": index,
@@ -103,13 +107,24 @@ def compare(
 def _outcomes(results: Results, metric: str) -> dict[int, pl.DataFrame]:
     columns = ["parameter_set", "seed", "path", *results.parameters]
     kept = results.lazy.filter(pl.col("status") == "ok")
-    frame = kept.select(*columns, pl.col(metric).fill_null(np.nan)).collect()
+    unit = unit_of(results).alias("_unit")
+    value = pl.col(metric).cast(pl.Float64).fill_null(np.nan)
+    frame = kept.select(*columns, unit, value).collect()
     if frame.is_empty():
         raise ConfigurationError(
             "results", f"no successful simulation in {results.name}", "at least one"
         )
     groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)
     return {int(key[0]): group for key, group in sorted(groups.items())}
+
+
+def _units(frame: pl.DataFrame, *sides: Results) -> NDArray[np.int64] | None:
+    """Independent units of a frame's rows, of the side that has the larger; None: every row."""
+    sizes = [int(side.summary["paths_per_unit"]) for side in sides]
+    if max(sizes) == 1:
+        return None
+    suffix = "_baseline" if len(sizes) > 1 and sizes[1] > sizes[0] else ""
+    return frame[f"_unit{suffix}"].to_numpy()
 
 
 def _share_seeds(ours: dict[int, pl.DataFrame], theirs: dict[int, pl.DataFrame]) -> bool:

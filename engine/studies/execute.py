@@ -88,8 +88,7 @@ def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
         "dropped_sets": job.space.dropped,
         "seeds": len(job.seeds),
         "paths_per_seed": job.paths_per_seed,
-        # Antithetic paths come in pairs; a pair is one independent observation.
-        "paths_per_unit": 2 if getattr(job.sources[0], "sampling", "") == "antithetic" else 1,
+        "paths_per_unit": _paths_per_unit(job),
         "simulations": job.simulations,
         "rounds": list(job.rounds),
         "steps": job.steps,
@@ -118,6 +117,15 @@ def check_failures(job: Job, report: RunReport, *, of: int | None = None) -> Non
                 report.first_error,
             )
         )
+
+
+def _paths_per_unit(job: Job) -> int:
+    """Return how many paths in a row are one independent observation."""
+    sampling = getattr(job.sources[0], "sampling", "random")
+    if job.draw is not None or sampling in ("moment_matching", "sobol"):
+        # The paths of a seed share its drawn parameters, or balance one another.
+        return job.paths_per_seed
+    return 2 if sampling == "antithetic" else 1
 
 
 def _run_rounds(

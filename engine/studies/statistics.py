@@ -17,7 +17,14 @@ from engine.studies.errors import ConfigurationError
 if TYPE_CHECKING:
     from engine.studies.results import Results
 
-__all__ = ["STATISTICS", "Sample", "estimate_statistic", "statistics_by", "study_statistics"]
+__all__ = [
+    "STATISTICS",
+    "Sample",
+    "estimate_statistic",
+    "statistics_by",
+    "study_statistics",
+    "unit_of",
+]
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Sample:
 
     def quantile(self, metric: str, probability: float, sign: float = 1.0) -> Estimate:
         """Quantile of a metric times `sign`."""
-        x = sign * self.columns[metric]
+        x = sign * self.columns[metric] + 0.0  # no minus zero
         if self.units is None:
             return monte_carlo.quantile(x, probability, self.confidence)
         return clustered.clustered_quantile(x, self.units, probability, self.confidence)
@@ -196,10 +203,15 @@ def estimate_statistic(
     }
 
 
+def unit_of(results: Results) -> pl.Expr:
+    """Return the independent unit each simulation belongs to: a path, or several that depend."""
+    per_unit = int(results.summary["parameter_sets"]) * int(results.summary["paths_per_unit"])
+    return pl.col("simulation") // per_unit
+
+
 def _successful(results: Results, keys: list[str], metrics: list[str]) -> pl.DataFrame:
     """Read successful simulations: keys, metrics, and the independent unit each belongs to."""
-    per_unit = int(results.summary["parameter_sets"]) * int(results.summary["paths_per_unit"])
-    unit = (pl.col("simulation") // per_unit).alias("_unit")
+    unit = unit_of(results).alias("_unit")
     # Renamed, since a key may be a metric as well.
     values = [pl.col(m).cast(pl.Float64).fill_null(np.nan).alias(f"_{m}") for m in metrics]
     kept = results.lazy.filter(pl.col("status") == "ok")

@@ -94,15 +94,18 @@ def trade_bar(s: Simulation, bar: int) -> None:
     Financing of the holdings; orders that fill at the open; stops, then limits inside the bar;
     expiries; the margin check at the close.
     """
-    mark_until(s, bar)
-    if s.counts[WATCH] != 0:
+    if s.counts[WATCH] == 0:
+        if not any_touched(s, bar):
+            return  # most bars: orders rest, nothing else could change, and marks can wait
+        mark_until(s, bar)
+        _fill_along_sub_bars(s, bar)
+        _end_of_bar(s, bar)
+    else:
+        mark_until(s, bar)
         _finance(s, bar)
-    if s.counts[PENDING] != 0:
         if any_touched(s, bar):
             _fill_along_sub_bars(s, bar)
             _end_of_bar(s, bar)
-        elif s.counts[WATCH] == 0:
-            return  # most bars: orders rest, and nothing else could change
     _watch(s)
     if s.counts[WATCH] != 0:
         _check_margin(s, bar)

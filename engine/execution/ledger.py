@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.lanes import (
+    four_at,
+    four_times,
+    higher,
+    highest,
+    lower,
+    lowest,
+    put_four,
+)
 from engine.execution.calling import called, part
 from engine.execution.layout import (
     CASH,
@@ -81,31 +92,32 @@ def mark_until(s: Simulation, end: int) -> None:
     start = s.counts[MARKED]
     if start >= end:
         return
-    cash = s.account[CASH]
     held = False
-    if end == start + 1:  # one bar at a time, while orders rest: no loops to set up
-        equity = cash
-        for symbol in range(s.positions.shape[0]):
-            units = s.positions[symbol, UNITS]
-            if units != 0.0:
-                held = True
-                equity += units * s.rules[symbol, MULTIPLIER] * s.path[symbol, 3, start]
-        s.curve[start] = equity
-        s.counts[EXPOSED] += held
-        s.counts[MARKED] = end
-        return
-    for bar in range(start, end):
-        s.curve[bar] = cash
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
         if units != 0.0:
+            _mark(s, symbol, units * s.rules[symbol, MULTIPLIER], not held, start, end)
             held = True
-            value = units * s.rules[symbol, MULTIPLIER]
-            for bar in range(start, end):
-                s.curve[bar] += value * s.path[symbol, 3, bar]
     if held:
         s.counts[EXPOSED] += end - start
+    else:
+        cash = s.account[CASH]
+        for bar in range(start, end):
+            s.curve[bar] = cash
     s.counts[MARKED] = end
+
+
+@part
+def _mark(s: Simulation, symbol: int, value: float, first: bool, start: int, end: int) -> None:
+    """Add `value` times the closes to the curve, or to the cash if this is the first symbol."""
+    curve, closes, cash = s.curve, s.path[symbol, 3], s.account[CASH]
+    values, cashes = four_times(value), four_times(cash)
+    whole = end - (end - start) % 4
+    for bar in range(start, whole, 4):
+        others = cashes if first else four_at(curve, bar)
+        put_four(curve, bar, others + values * four_at(closes, bar))
+    for bar in range(whole, end):
+        curve[bar] = (cash if first else curve[bar]) + value * closes[bar]
 
 
 @part
@@ -273,20 +285,12 @@ def _close_lot(
     value = units * s.rules[symbol, MULTIPLIER]
     paid = abs(units) * (lot[LOT_COMMISSION] + commission)
     pnl = value * (price - entry) - paid
-    highest, lowest = max(price, entry), min(price, entry)
-    # Every other bar into a pair of its own: one comparison need not wait for the last.
-    higher, lower = highest, lowest
-    first = int(lot[LOT_FULL_BAR])
-    for held in range(first, full_bar - 1, 2):
-        highest = max(highest, s.path[symbol, 1, held])
-        lowest = min(lowest, s.path[symbol, 2, held])
-        higher = max(higher, s.path[symbol, 1, held + 1])
-        lower = min(lower, s.path[symbol, 2, held + 1])
-    if first < full_bar:  # the last of an odd number; of an even one, again
-        higher = max(higher, s.path[symbol, 1, full_bar - 1])
-        lower = min(lower, s.path[symbol, 2, full_bar - 1])
-    highest, lowest = max(highest, higher), min(lowest, lower)
-    best, worst = value * (highest - entry), value * (lowest - entry)
+    best_price, worst_price = _range_of(s, symbol, int(lot[LOT_FULL_BAR]), full_bar)
+    best_price, worst_price = (
+        max(best_price, max(price, entry)),
+        min(worst_price, min(price, entry)),
+    )
+    best, worst = value * (best_price - entry), value * (worst_price - entry)
     if units < 0.0:
         best, worst = worst, best
     duration = bar - lot[LOT_BAR]
@@ -323,3 +327,20 @@ def _close_lot(
     trade[TRADE_COMMISSION] = paid
     trade[TRADE_MFE] = best
     trade[TRADE_MAE] = worst
+
+
+@part
+def _range_of(s: Simulation, symbol: int, start: int, end: int) -> tuple[float, float]:
+    """Highest and lowest price of the bars from `start` to before `end`; infinite without any."""
+    highs, lows = s.path[symbol, 1], s.path[symbol, 2]
+    top, bottom = -math.inf, math.inf
+    whole = start + max(end - start, 0) // 4 * 4
+    if start < whole:
+        tops, bottoms = four_at(highs, start), four_at(lows, start)
+        for bar in range(start + 4, whole, 4):
+            tops = higher(tops, four_at(highs, bar))
+            bottoms = lower(bottoms, four_at(lows, bar))
+        top, bottom = highest(tops), lowest(bottoms)
+    for bar in range(whole, end):
+        top, bottom = max(top, highs[bar]), min(bottom, lows[bar])
+    return top, bottom

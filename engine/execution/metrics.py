@@ -13,6 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.elementary import exp, log
+from engine.compiled.lanes import (
+    four,
+    four_at,
+    four_times,
+    higher,
+    highest,
+    lower,
+    lowest,
+    put_four,
+    total,
+)
 from engine.execution.calling import part
 from engine.execution.layout import (
     BARS_PER_YEAR,
@@ -77,99 +88,129 @@ def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
     """Write the metrics, in the order of `METRIC_NAMES`, into `out`."""
     for index in range(len(METRIC_NAMES)):
         out[index] = np.nan
-    _returns(s, out)
+    returns, equities = _fill_returns(s)
+    _growth(s, out)
+    _returns(s, returns, out)
     _drawdown(s, out)
     _trades(s, out)
+    bars = s.curve.shape[0]
+    if equities > 0.0:
+        years = bars / s.rules[0, BARS_PER_YEAR]
+        out[18] = s.account[TRADED_VALUE] / (equities / bars) / years
 
 
 @part
-def _returns(s: Simulation, out: NDArray[np.float64]) -> None:
+def _fill_returns(s: Simulation) -> tuple[float, float]:
+    """Write the returns from bar to bar; give their sum and that of the equities.
+
+    Like all sums here these are four partial sums: the order of additions is fixed, and none
+    waits for the last.
+    """
     curve, returns = s.curve, s.returns
     bars = curve.shape[0]
+    even = bars - bars % 4
+    before = s.account[START_CASH]
+    for bar in range(min(bars, 4)):
+        returns[bar] = curve[bar] / before - 1.0
+        before = curve[bar]
+    changes = equities = four_times(0.0)
+    if even > 0:
+        changes, equities = four_at(returns, 0), four_at(curve, 0)
+    one = four_times(1.0)
+    for bar in range(4, even, 4):
+        equity = four_at(curve, bar)
+        change = equity / four_at(curve, bar - 1) - one
+        put_four(returns, bar, change)
+        changes = changes + change
+        equities = equities + equity
+    for bar in range(even, bars):
+        if bar >= 4:
+            returns[bar] = curve[bar] / curve[bar - 1] - 1.0
+        changes = changes + four(returns[bar], 0.0, 0.0, 0.0)
+        equities = equities + four(curve[bar], 0.0, 0.0, 0.0)
+    return total(changes), total(equities)
+
+
+@part
+def _growth(s: Simulation, out: NDArray[np.float64]) -> None:
+    bars = s.curve.shape[0]
     start = s.account[START_CASH]
-    final = curve[bars - 1]
-    per_year = s.rules[0, BARS_PER_YEAR]
-    years = bars / per_year
+    final = s.curve[bars - 1]
     out[0] = final - start
     out[1] = (final - start) / start
     if final > 0.0:
-        rate = log(final / start) / years
+        rate = log(final / start) / (bars / s.rules[0, BARS_PER_YEAR])
         # Beyond that our exp holds its value: the growth has no float64.
         if rate <= _LARGEST_RATE:
             out[2] = exp(rate) - 1.0
     elif final == 0.0:
         out[2] = -1.0
-    returns[0] = curve[0] / start - 1.0
-    for bar in range(1, bars):
-        returns[bar] = curve[bar] / curve[bar - 1] - 1.0
-    mean = _sum(returns) / bars
-    even = bars - bars % 4
-    a = b = c = d = 0.0
-    e = f = g = h = 0.0
-    for bar in range(0, even, 4):
-        a += (returns[bar] - mean) * (returns[bar] - mean)
-        b += (returns[bar + 1] - mean) * (returns[bar + 1] - mean)
-        c += (returns[bar + 2] - mean) * (returns[bar + 2] - mean)
-        d += (returns[bar + 3] - mean) * (returns[bar + 3] - mean)
-        e += min(returns[bar], 0.0) * min(returns[bar], 0.0)
-        f += min(returns[bar + 1], 0.0) * min(returns[bar + 1], 0.0)
-        g += min(returns[bar + 2], 0.0) * min(returns[bar + 2], 0.0)
-        h += min(returns[bar + 3], 0.0) * min(returns[bar + 3], 0.0)
-    for bar in range(even, bars):
-        a += (returns[bar] - mean) * (returns[bar] - mean)
-        e += min(returns[bar], 0.0) * min(returns[bar], 0.0)
-    squares = (a + b) + (c + d)
-    downside = (e + f) + (g + h)
-    annual = math.sqrt(per_year)
-    if bars > 1:
-        deviation = math.sqrt(squares / (bars - 1))
-        out[3] = deviation * annual
-        # Below this the spread of the returns is rounding, not variance.
-        if deviation > 1e-14 * abs(mean) and deviation > 0.0:
-            out[4] = mean / deviation * annual
-    if downside > 0.0:
-        out[5] = mean / math.sqrt(downside / bars) * annual
     out[26] = final
 
 
 @part
-def _sum(values: NDArray[np.float64]) -> float:
-    """Add up in four partial sums: the order of additions is fixed, and the adder stays busy."""
-    a = b = c = d = 0.0
-    even = values.shape[0] - values.shape[0] % 4
-    for index in range(0, even, 4):
-        a += values[index]
-        b += values[index + 1]
-        c += values[index + 2]
-        d += values[index + 3]
-    for index in range(even, values.shape[0]):
-        a += values[index]
-    return (a + b) + (c + d)
+def _returns(s: Simulation, added_up: float, out: NDArray[np.float64]) -> None:
+    returns = s.returns
+    bars = returns.shape[0]
+    even = bars - bars % 4
+    mean = added_up / bars
+    means, zeros = four_times(mean), four_times(0.0)
+    squares = falls = zeros
+    for bar in range(0, even, 4):
+        change = four_at(returns, bar)
+        apart, fall = change - means, lower(change, zeros)
+        squares = squares + apart * apart
+        falls = falls + fall * fall
+    for bar in range(even, bars):
+        apart_one, fall_one = returns[bar] - mean, min(returns[bar], 0.0)
+        squares = squares + four(apart_one * apart_one, 0.0, 0.0, 0.0)
+        falls = falls + four(fall_one * fall_one, 0.0, 0.0, 0.0)
+    annual = math.sqrt(s.rules[0, BARS_PER_YEAR])
+    if bars > 1:
+        deviation = math.sqrt(total(squares) / (bars - 1))
+        out[3] = deviation * annual
+        # Below this the spread of the returns is rounding, not variance.
+        if deviation > 1e-14 * abs(mean) and deviation > 0.0:
+            out[4] = mean / deviation * annual
+    downside = total(falls)
+    if downside > 0.0:
+        out[5] = mean / math.sqrt(downside / bars) * annual
 
 
 @part
 def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     curve = s.curve
     bars = curve.shape[0]
+    whole = bars - bars % 8
     peak = s.account[START_CASH]
-    lowest = peak
+    lowest_since = peak
     worst = 0.0
     longest = 0
     peak_bar = -1
-    for bar in range(bars):
-        equity = curve[bar]
-        if equity >= peak:
-            # Of one peak the lowest equity falls furthest: one division per peak will do.
-            if lowest < peak:
-                worst = min(worst, lowest / peak - 1.0)
-                longest = max(longest, bar - 1 - peak_bar)
-            peak = equity
-            lowest = equity
-            peak_bar = bar
-        else:
-            lowest = min(lowest, equity)
-    if lowest < peak:
-        worst = min(worst, lowest / peak - 1.0)
+    first = 0
+    while first < bars:
+        if first < whole:
+            a, b = four_at(curve, first), four_at(curve, first + 4)
+            if highest(higher(a, b)) < peak:
+                # No new peak among eight bars, as among most: only their lowest counts.
+                lowest_since = min(lowest_since, lowest(lower(a, b)))
+                first += 8
+                continue
+        for bar in range(first, min(first + 8, bars)):
+            equity = curve[bar]
+            if equity >= peak:
+                # Of one peak the lowest equity falls furthest: one division per peak will do.
+                if lowest_since < peak:
+                    worst = min(worst, lowest_since / peak - 1.0)
+                    longest = max(longest, bar - 1 - peak_bar)
+                peak = equity
+                lowest_since = equity
+                peak_bar = bar
+            else:
+                lowest_since = min(lowest_since, equity)
+        first += 8
+    if lowest_since < peak:
+        worst = min(worst, lowest_since / peak - 1.0)
         longest = max(longest, bars - 1 - peak_bar)
     out[7] = worst
     out[8] = longest
@@ -178,10 +219,6 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     if worst <= -1.0:
         # Nothing is left to earn a return on.
         out[3] = out[4] = out[5] = np.nan
-    mean_equity = _sum(curve) / bars
-    if mean_equity > 0.0:
-        years = bars / s.rules[0, BARS_PER_YEAR]
-        out[18] = s.account[TRADED_VALUE] / mean_equity / years
 
 
 @part

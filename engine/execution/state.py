@@ -6,12 +6,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import types
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
-from engine.execution.calling import view
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
     COUNTS_WIDTH,
@@ -65,6 +66,28 @@ _SESSION_BARS: Final = _ARRAYS + 6
 _FRAME_WIDTH: Final = _ARRAYS + 7
 
 
+class _Entry(NamedTuple):
+    """A size that stands in the frame."""
+
+    index: int
+
+
+_LAYOUT: Final[dict[str, tuple[Any, tuple[int | _Entry, ...]]]] = {
+    "path": (types.float64, (_Entry(_SYMBOLS), _Entry(_FIELDS), _Entry(_BARS))),
+    "account": (types.float64, (ACCOUNT_WIDTH,)),
+    "counts": (types.int64, (COUNTS_WIDTH,)),
+    "positions": (types.float64, (_Entry(_SYMBOLS), POSITION_WIDTH)),
+    "lots": (types.float64, (_Entry(_SYMBOLS), _Entry(_LOT_ROWS), LOT_WIDTH)),
+    "orders": (types.float64, (ORDER_CAPACITY, ORDER_WIDTH)),
+    "rules": (types.float64, (_Entry(_SYMBOLS), RULES_WIDTH)),
+    "curve": (types.float64, (_Entry(_BARS),)),
+    "returns": (types.float64, (_Entry(_BARS),)),
+    "trades": (types.float64, (_Entry(_TRADE_ROWS), TRADE_WIDTH)),
+    "events": (types.float64, (_Entry(_EVENT_ROWS), EVENT_WIDTH)),
+    "closed": (types.int64, (_Entry(_SYMBOLS), _Entry(_SESSION_BARS))),
+}
+
+
 def new_simulation(
     path: NDArray[np.float64],
     rules: NDArray[np.float64],
@@ -104,30 +127,80 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     return frame
 
 
-def _view_code(dtype: Any) -> Any:
-    """Return the code of ``view(address, shape)``: an array that owns nothing."""
+class _FramedSimulation(types.Type):
+    """A `Simulation` in compiled code: the address of its frame, whose arrays are read when named.
 
-    def typed(typing_context: Any, address: Any, shape: Any) -> Any:
-        result = types.Array(dtype, len(shape), "C")
+    Passed as its twelve arrays, a simulation would be a hundred arguments of every call.
+    """
+
+    def __init__(self) -> None:
+        # What lies where decides the machine code, so it is part of the type's name, by which
+        # compiled code is found again on disk.
+        arrays = ((name, str(dtype), shape) for name, (dtype, shape) in _LAYOUT.items())
+        super().__init__(name=f"Simulation({', '.join(map(repr, arrays))})")
+
+
+@register_model(_FramedSimulation)
+class _FrameAddress(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.IntType(64))
+
+
+@infer_getattr
+class _FramedArrays(AttributeTemplate):  # type: ignore[misc]
+    key = _FramedSimulation
+
+    def generic_resolve(self, kind: Any, name: str) -> Any:
+        dtype, shape = _LAYOUT[name]
+        return types.Array(dtype, len(shape), "C")
+
+
+@lower_getattr_generic(_FramedSimulation)
+def _array_of_frame(context: Any, builder: Any, kind: Any, frame: Any, name: str) -> Any:
+    def entry(index: int) -> Any:
+        pointer = builder.inttoptr(frame, ir.IntType(64).as_pointer())
+        loaded = builder.load(builder.gep(pointer, [ir.Constant(ir.IntType(64), index)]))
+        # No simulation moves its arrays while it runs: read once, kept in a register.
+        loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return loaded
+
+    dtype, shape = _LAYOUT[name]
+    sizes = [
+        entry(size.index) if isinstance(size, _Entry) else context.get_constant(types.intp, size)
+        for size in shape
+    ]
+    address = entry(Simulation._fields.index(name))
+    return _array(context, builder, types.Array(dtype, len(shape), "C"), address, sizes)
+
+
+def _array(context: Any, builder: Any, kind: Any, address: Any, sizes: list[Any]) -> Any:
+    """Make a C-ordered array of 8-byte elements that owns nothing."""
+    array = context.make_array(kind)(context, builder)
+    step = context.get_constant(types.intp, 8)
+    steps = [step]
+    for size in reversed(sizes[1:]):
+        steps.insert(0, builder.mul(steps[0], size))
+    populate_array(
+        array,
+        data=builder.inttoptr(address, array.data.type),
+        shape=sizes,
+        strides=steps,
+        itemsize=step,
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+def _view_code(dtype: Any) -> Any:
+    """Return the code of ``view(address, count)``: an array that owns nothing."""
+
+    def typed(typing_context: Any, address: Any, count: Any) -> Any:
+        result = types.Array(dtype, 1, "C")
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = context.make_array(result)(context, builder)
-            sizes = cgutils.unpack_tuple(builder, arguments[1])
-            step = context.get_constant(types.intp, 8)
-            steps = [step]
-            for size in reversed(sizes[1:]):
-                steps.insert(0, builder.mul(steps[0], size))
-            populate_array(
-                array,
-                data=builder.inttoptr(arguments[0], array.data.type),
-                shape=sizes,
-                strides=steps,
-                itemsize=step,
-                meminfo=None,
-            )
-            return array._getvalue()
+            return _array(context, builder, result, arguments[0], [arguments[1]])
 
-        return result(types.int64, types.UniTuple(types.int64, len(shape))), code
+        return result(types.int64, types.int64), code
 
     return typed
 
@@ -140,40 +213,18 @@ def _address_code(typing_context: Any, array: Any) -> Any:
     return types.int64(array), code
 
 
-_floats: Any = intrinsic(_view_code(types.float64))
-_integers: Any = intrinsic(_view_code(types.int64))
+def _simulation_code(typing_context: Any, address: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return arguments[0]
+
+    return _SIMULATION(types.int64), code
+
+
+_SIMULATION: Final = _FramedSimulation()
+
+# Called inside compiled code: the array of `count` elements at an address, the address of an
+# array, and the simulation whose frame is at an address.
+floats_at: Any = intrinsic(_view_code(types.float64))
+integers_at: Any = intrinsic(_view_code(types.int64))
 address_of: Any = intrinsic(_address_code)
-
-
-@view
-def floats_at(address: int, count: int) -> NDArray[np.float64]:
-    """Return the float64 array of `count` elements at `address`."""
-    return _floats(address, (count,))
-
-
-@view
-def integers_at(address: int, count: int) -> NDArray[np.int64]:
-    """Return the int64 array of `count` elements at `address`."""
-    return _integers(address, (count,))
-
-
-@view
-def simulation_at(address: int) -> Simulation:
-    """Rebuild a `Simulation` inside compiled code from the address of its frame."""
-    frame = _integers(address, (_FRAME_WIDTH,))
-    symbols = frame[_SYMBOLS]
-    bars = frame[_BARS]
-    return Simulation(
-        _floats(frame[0], (symbols, frame[_FIELDS], bars)),
-        _floats(frame[1], (ACCOUNT_WIDTH,)),
-        _integers(frame[2], (COUNTS_WIDTH,)),
-        _floats(frame[3], (symbols, POSITION_WIDTH)),
-        _floats(frame[4], (symbols, frame[_LOT_ROWS], LOT_WIDTH)),
-        _floats(frame[5], (ORDER_CAPACITY, ORDER_WIDTH)),
-        _floats(frame[6], (symbols, RULES_WIDTH)),
-        _floats(frame[7], (bars,)),
-        _floats(frame[8], (bars,)),
-        _floats(frame[9], (frame[_TRADE_ROWS], TRADE_WIDTH)),
-        _floats(frame[10], (frame[_EVENT_ROWS], EVENT_WIDTH)),
-        _integers(frame[11], (symbols, frame[_SESSION_BARS])),
-    )
+simulation_at: Any = intrinsic(_simulation_code)

@@ -6,12 +6,14 @@ Definitions and sources are in `engine.strategies.indicators`.
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.lanes import each, four, four_times
 from engine.execution.calling import called, part
+from engine.execution.state import address_of, floats_at
 from engine.strategies.indicators import KINDS
 
 __all__ = ["PLAN_WIDTH", "UNDEFINED", "WORK_ROWS", "fill_row", "fill_rows"]
@@ -53,25 +55,27 @@ def fill_rows(
     """Compute the indicators that `plans` describe on a path of shape (symbols, fields, bars)."""
     row = 0
     while row < plans.shape[0]:
-        if _four_smas_from(plans, row):
+        averages = _smas_from(plans, row)
+        if averages > 1:
             values = path[int(plans[row, 1]), int(plans[row, 2])]
-            four_smas(values, plans[row : row + 4], rows[row : row + 4])
-            row += 4
+            end = row + averages
+            twelve_smas(values, plans[row:end], rows[row:end], work)
+            row = end
         else:
             fill_row(path, plans[row], rows[row], work)
             row += 1
 
 
 @part
-def _four_smas_from(plans: NDArray[np.float64], row: int) -> bool:
-    """Whether four rows from `row` on are simple averages of one series."""
-    if row + 4 > plans.shape[0]:
-        return False
-    for lane in range(4):
-        plan = plans[row + lane]
-        if plan[0] != _SMA or plan[1] != plans[row, 1] or plan[2] != plans[row, 2]:
-            return False
-    return True
+def _smas_from(plans: NDArray[np.float64], first: int) -> int:
+    """How many rows from `first` on, up to twelve, are simple averages of one series."""
+    count = 0
+    for row in range(first, min(first + 12, plans.shape[0])):
+        plan = plans[row]
+        if plan[0] != _SMA or plan[1] != plans[first, 1] or plan[2] != plans[first, 2]:
+            break
+        count += 1
+    return count
 
 
 @called
@@ -141,8 +145,8 @@ def _blank(out: NDArray[np.float64], end: int) -> None:
 
 @part
 def _slide(
-    total: float, added: float, removed: float, entering: float, leaving: float
-) -> tuple[float, float, float]:
+    total: Any, added: Any, removed: Any, entering: Any, leaving: Any
+) -> tuple[Any, Any, Any]:
     """Move a compensated sum (Kahan, 1965) on by one value, as pandas' rolling mean does.
 
     Its very operations, in its order: where two averages tie, rounding decides which is above,
@@ -175,33 +179,77 @@ def sma(values: NDArray[np.float64], period: int, start: int, out: NDArray[np.fl
 
 
 @called
-def four_smas(
-    values: NDArray[np.float64], plans: NDArray[np.float64], rows: NDArray[np.float64]
+def twelve_smas(
+    values: NDArray[np.float64],
+    plans: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    work: NDArray[np.float64],
 ) -> None:
-    """Four averages of one series at once: each alone would wait for its own additions."""
-    a, b, c, d = int(plans[0, 3]), int(plans[1, 3]), int(plans[2, 3]), int(plans[3, 3])
-    sum_a = sum_b = sum_c = sum_d = 0.0
-    in_a = in_b = in_c = in_d = 0.0
-    out_a = out_b = out_c = out_d = 0.0
+    """Up to twelve averages of one series at once: each alone would wait for its own additions."""
+    last = rows.shape[0] - 1
+    # Those that are missing to twelve are the last one again.
+    r = (0, 1, min(2, last), min(3, last), min(4, last), min(5, last), min(6, last), min(7, last),
+         min(8, last), min(9, last), min(10, last), min(11, last))  # fmt: skip
+    p = (_period(plans, r[0]), _period(plans, r[1]), _period(plans, r[2]), _period(plans, r[3]),
+         _period(plans, r[4]), _period(plans, r[5]), _period(plans, r[6]), _period(plans, r[7]),
+         _period(plans, r[8]), _period(plans, r[9]), _period(plans, r[10]), _period(plans, r[11])
+         )  # fmt: skip
+    a, b, c, d = rows[r[0]], rows[r[1]], rows[r[2]], rows[r[3]]
+    e, f, g, h = rows[r[4]], rows[r[5]], rows[r[6]], rows[r[7]]
+    i, j, k, m = rows[r[8]], rows[r[9]], rows[r[10]], rows[r[11]]
+    first_periods = four(p[0], p[1], p[2], p[3])
+    second_periods = four(p[4], p[5], p[6], p[7])
+    third_periods = four(p[8], p[9], p[10], p[11])
+    shortest = min(p)
+    # With zeros in front, what leaves a window that is not yet full is no special case.
+    bars = rows.shape[1]
+    behind = floats_at(address_of(work), 2 * bars)
+    for bar in range(bars):
+        behind[bar] = 0.0
+        behind[bars + bar] = values[bar]
+    first = second = third = in_1 = in_2 = in_3 = out_1 = out_2 = out_3 = four_times(0.0)
     equal = 0
-    for bar in range(rows.shape[1]):
+    for bar in range(bars):
         value = values[bar]
-        sum_a, in_a, out_a = _slide(sum_a, in_a, out_a, value, values[bar - a] if bar >= a else 0.0)
-        sum_b, in_b, out_b = _slide(sum_b, in_b, out_b, value, values[bar - b] if bar >= b else 0.0)
-        sum_c, in_c, out_c = _slide(sum_c, in_c, out_c, value, values[bar - c] if bar >= c else 0.0)
-        sum_d, in_d, out_d = _slide(sum_d, in_d, out_d, value, values[bar - d] if bar >= d else 0.0)
+        entering = four_times(value)
+        at = bars + bar
+        first, in_1, out_1 = _slide(
+            first, in_1, out_1, entering, _leaving(behind, at, p[0], p[1], p[2], p[3])
+        )
+        second, in_2, out_2 = _slide(
+            second, in_2, out_2, entering, _leaving(behind, at, p[4], p[5], p[6], p[7])
+        )
+        third, in_3, out_3 = _slide(
+            third, in_3, out_3, entering, _leaving(behind, at, p[8], p[9], p[10], p[11])
+        )
+        a[bar], b[bar], c[bar], d[bar] = each(first / first_periods)
+        e[bar], f[bar], g[bar], h[bar] = each(second / second_periods)
+        i[bar], j[bar], k[bar], m[bar] = each(third / third_periods)
         equal = equal + 1 if bar > 0 and value == values[bar - 1] else 1
-        rows[0, bar] = _mean(sum_a, a, bar, equal, value)
-        rows[1, bar] = _mean(sum_b, b, bar, equal, value)
-        rows[2, bar] = _mean(sum_c, c, bar, equal, value)
-        rows[3, bar] = _mean(sum_d, d, bar, equal, value)
+        if equal >= shortest:
+            # A window of one value has that value for a mean, as in `sma`.
+            for row in range(rows.shape[0]):
+                if equal >= _period(plans, row):
+                    rows[row, bar] = value
+    for row in range(rows.shape[0]):
+        _blank(rows[row], _period(plans, row) - 1)
 
 
 @part
-def _mean(total: float, period: int, bar: int, equal: int, value: float) -> float:
-    if bar < period - 1:
-        return math.nan
-    return value if equal >= period else total / period
+def _period(plans: NDArray[np.float64], row: int) -> int:
+    return int(plans[row, 3])
+
+
+@part
+def _leaving(behind: NDArray[np.float64], at: int, a: int, b: int, c: int, d: int) -> Any:
+    """Values that four windows leave behind; one longer than the path leaves none."""
+    most = behind.shape[0] // 2
+    return four(
+        behind[np.uint64(at - min(a, most))],
+        behind[np.uint64(at - min(b, most))],
+        behind[np.uint64(at - min(c, most))],
+        behind[np.uint64(at - min(d, most))],
+    )
 
 
 @called

@@ -80,8 +80,12 @@ def plan_rows(
                 row = known[plan] = len(known)
                 periods.append((name, len(periods_of(_NAMES[output.kind], output.arguments))))
             row_of[m, column] = row
-    plans = np.array(list(known), dtype=np.float64).reshape(len(known), PLAN_WIDTH)
-    for plan_row, (name, count) in zip(plans, periods, strict=True):
+    # Rows of a kind side by side: averages of one series are computed together.
+    places = sorted(range(len(known)), key=list(known).__getitem__)
+    row_of = np.argsort(np.array(places, dtype=np.int64))[row_of]
+    plans = np.array(sorted(known), dtype=np.float64).reshape(len(known), PLAN_WIDTH)
+    for plan_row, place in zip(plans, places, strict=True):
+        name, count = periods[place]
         given = plan_row[3 : 3 + count].tolist()
         if any(math.isnan(period) for period in given):
             plan_row[0] = UNDEFINED

@@ -38,6 +38,10 @@ class PathMetrics:
         self.names = tuple(functions)
         self._drivers = []
         for name, function in functions.items():
+            if not callable(function):
+                raise ConfigurationError(
+                    f"metrics.{name}", repr(function), "a function of bars and equity"
+                )
             if len(inspect.signature(function).parameters) != 2:
                 raise ConfigurationError(
                     f"metrics.{name}",
@@ -70,16 +74,17 @@ class PathMetrics:
         equity : ndarray, shape (paths, sets, bars)
             Equity at every close.
         out : ndarray, shape (paths, sets, metrics)
-            The result.
+            The result; NaN where a metric is infinite or undefined.
         """
         for index, driver in enumerate(self._drivers):
             found = np.empty(equity.shape[:2])
             driver(values, equity, found)
-            out[:, :, index] = found
+            out[:, :, index] = np.where(np.isfinite(found), found, np.nan)
 
 
 def _driver(function: PathMetric) -> Any:
-    compiled = kernel(function)
+    # An index beyond the path would read whatever lies there.
+    compiled = kernel(boundscheck=True)(function)
 
     @kernel
     def drive(

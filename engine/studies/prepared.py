@@ -37,6 +37,8 @@ class Prepared:
         first = self.generator(0, int(job.seeds[0]))
         self.fields = first.fields
         self.symbols = first.symbols
+        #: Whether paths come from code that is not ours.
+        self.foreign = not type(job.sources[0]).__module__.startswith("engine.")
         self.engine: StrategyEngine = prepare_strategy(
             job.strategy,
             job.execution,

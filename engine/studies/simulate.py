@@ -156,7 +156,7 @@ class Worker:
     prepared : Prepared
         The job.
     not_finite : ndarray of int64
-        Paths of the latest fill in which a close is not finite.
+        Paths of the latest fill in which a price is not finite.
     """
 
     prepared: Prepared
@@ -197,9 +197,10 @@ class Worker:
         paths = (index % job.paths_per_seed).astype(np.uint64)
         generator.fill(seeds, paths, values, own.content)
         self._filled = key
-        # A sum is finite only if every close is: one pass, no temporary.
-        closes = values[:, :, 3, :].sum(axis=(1, 2))
-        self.not_finite = np.flatnonzero(~np.isfinite(closes))
+        # A sum is finite only if every price is: one pass, no temporary. Models of ours cannot
+        # lose another price than all with the close, so that one of them will do.
+        prices = values[:, :, :4, :] if self.prepared.foreign else values[:, :, 3:4, :]
+        self.not_finite = np.flatnonzero(~np.isfinite(prices.sum(axis=(1, 2, 3))))
         return values
 
     def outputs(

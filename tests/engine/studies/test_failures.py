@@ -28,6 +28,7 @@ class Brittle(Source):
 
     raising: Any = option((), "Seeds that raise.")
     not_finite: Any = option((), "Seeds whose prices are not finite.")
+    fields: Any = option((0, 1, 2, 3), "Prices that are not finite there.")
     pause: float = option(0.0, "Seconds that a fill takes.")
 
     def _generator(self, request: Any) -> Generator:
@@ -48,7 +49,7 @@ class BrittleGenerator(Generator):
             if seed in self.source.raising:
                 raise ArithmeticError(f"seed {seed} has no path")
             if seed in self.source.not_finite:
-                out[row, :, :4, 1:] = np.nan
+                out[row, :, list(self.source.fields), 1:] = np.nan
 
 
 def brittle(make_study: Make, count: int = 40, **options: Any) -> Study:
@@ -167,3 +168,11 @@ def test_ctrl_c_stops_within_a_chunk_and_keeps_finished_parts(
     study.run(root=tmp_path, progress=lambda p: seen.append(p.reused))
     assert seen[-1] >= kept
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("study-")]
+
+
+@pytest.mark.parametrize("field", [0, 1, 2, 3])
+def test_a_path_with_any_price_that_is_not_finite_fails_alone(make_study: Make, field: int) -> None:
+    study = brittle(make_study, not_finite=(7,), fields=(field,), failure_allowance=1.0)
+    failures = study.run().failures
+    assert failures["seed"].unique().to_list() == [7]
+    assert "not finite" in failures["error"][0]

@@ -64,3 +64,43 @@ def test_a_metric_that_cannot_be_compiled_is_named(make_study: Make) -> None:
         make_study(metrics={"bad": impossible}).run()
     with pytest.raises(ConfigurationError, match=r"metrics\.bad: found a function of equity"):
         make_study(metrics={"bad": lambda equity: 1.0}).run()
+
+
+def test_a_metric_that_reads_beyond_the_path_fails_instead_of_inventing_a_number(
+    make_study: Make,
+) -> None:
+    def beyond(bars: Array, equity: Array) -> float:
+        return equity[100_000] if bars[0, 0, 0] > 0 else 0.0
+
+    results = make_study(metrics={"beyond": beyond}, failure_allowance=1.0).run()
+    assert len(results.failures) == len(results)
+    assert "IndexError" in results.failures["error"][0]
+
+
+def test_a_metric_that_raises_fails_its_simulations_alone(make_study: Make) -> None:
+    def choosy(bars: Array, equity: Array) -> float:
+        if equity[-1] > 100_000.0:
+            raise ValueError("too rich")
+        return 1.0
+
+    results = make_study(metrics={"choosy": choosy}, failure_allowance=1.0).run()
+    rich = make_study().run().filter("final_equity > 100000").frame["simulation"]
+    assert results.failures["simulation"].to_list() == rich.to_list()
+    assert results.failures["error"][0] == "ValueError: too rich"
+
+
+def test_an_infinite_metric_is_undefined(make_study: Make) -> None:
+    def infinite(bars: Array, equity: Array) -> float:
+        return np.inf
+
+    assert make_study(metrics={"m": infinite}).run().frame["m"].null_count() == 160
+
+
+def test_own_metrics_have_means_with_errors(make_study: Make) -> None:
+    results = make_study(metrics=METRICS).run()
+    best = results.best("ulcer_index", ascending=True).row(0, named=True)
+    own = results.filter(f"parameter_set = {best['parameter_set']}").frame["ulcer_index"]
+    assert best["estimate"] == pytest.approx(own.mean())
+    assert best["std_error"] == pytest.approx(own.std() / np.sqrt(len(own)))
+    assert results.statistics().filter(statistic="ulcer_index").height == 4
+    assert results.group_by("fast").statistic("ulcer_index").height == 2

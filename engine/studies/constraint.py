@@ -72,8 +72,11 @@ class Constraint:
         try:
             self._tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise ConfigurationError(field, repr(text), "an expression of " + _ALLOWED) from None
-        self._check(self._tree, set(names))
+            raise ConfigurationError(field, _short(text), "an expression of " + _ALLOWED) from None
+        try:
+            self._check(self._tree, set(names))
+        except RecursionError:
+            raise ConfigurationError(field, _short(text), "a less deeply nested one") from None
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the expression is true for these parameter values.
@@ -89,7 +92,7 @@ class Constraint:
             found = ", ".join(f"{name}={value!r}" for name, value in values.items())
             raise ConfigurationError(
                 self._field,
-                f"{self.text!r}, which fails with {error} at {found}",
+                f"{_short(self.text)}, which fails with {error} at {found}",
                 "an expression that is true or false for every parameter set",
             ) from None
 
@@ -162,6 +165,10 @@ class Constraint:
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return _FUNCTIONS[name](*(self._value(argument, values) for argument in arguments))
         raise AssertionError(f"unchecked node {ast.dump(node)}")
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 80 else repr(f"{text[:77]}...")
 
 
 def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
-__all__ = ["ConfigurationError", "StorageError", "StudyFailed", "StudyInterrupted", "failure_text"]
+__all__ = [
+    "ConfigurationError",
+    "StorageError",
+    "StudyFailed",
+    "StudyInterrupted",
+    "failure_text",
+    "storage_reason",
+]
 
 
 class ConfigurationError(ValueError):
@@ -37,6 +45,21 @@ class ConfigurationError(ValueError):
 
 class StorageError(OSError):
     """Results could not be written; the parts finished before are intact."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)  # without the number of the error
+
+
+def storage_reason(error: OSError) -> str:
+    """Say in words why a file could not be written."""
+    reasons = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "permission denied",
+        errno.EPERM: "permission denied",
+    }
+    return reasons.get(error.errno or 0) or error.strerror or str(error)
 
 
 class StudyFailed(RuntimeError):

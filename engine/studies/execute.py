@@ -84,8 +84,10 @@ def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
         "strategy": job.strategy.name,
         "parameters": list(job.space.names),
         "metrics": list(prepare_job(job).metric_names),
+        "own_metrics": list(job.metrics),
         "parameter_sets": len(job.space),
         "dropped_sets": job.space.dropped,
+        "repeated_sets": job.space.repeated,
         "seeds": len(job.seeds),
         "paths_per_seed": job.paths_per_seed,
         "paths_per_unit": _paths_per_unit(job),
@@ -137,7 +139,7 @@ def _run_rounds(
 ) -> tuple[Job, RunReport, str | None]:
     if fresh:
         store.discard(job)
-    store.begin(job, summary(job))
+    store.begin(job, summary(job), keep_longer=True)
     report = run_parts(job_parts(job), store, workers=workers, progress=progress)
     if job.until is None:
         return job, report, None
@@ -146,6 +148,7 @@ def _run_rounds(
         if count == len(job.seeds):
             break
         job = extend(job, count)
+        store.begin(job, summary(job), keep_longer=True)
         more = run_parts(
             job_parts(job, len(job.rounds) - 1), store, workers=workers, progress=progress
         )

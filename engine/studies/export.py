@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
+
+from engine.studies.errors import StorageError, storage_reason
 
 __all__ = ["write_sqlite", "write_whole"]
 
@@ -15,15 +19,26 @@ _BATCH = 65_536
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` make a temporary file and rename it to `path`."""
+    """Let `write` make a temporary file and rename it to `path`.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; names the file and the reason.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         os.replace(temporary, path)
+    except sqlite3.OperationalError as error:
+        raise StorageError(errno.EIO, f"cannot write {path}: {error}") from error
+    except OSError as error:
+        raise StorageError(error.errno, f"cannot write {path}: {storage_reason(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return path
 
 

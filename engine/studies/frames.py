@@ -17,9 +17,15 @@ from engine.studies.job import Job
 from engine.studies.prepared import Prepared
 from engine.studies.simulate import PATH_NOT_FINITE, RAISED, PartArrays
 
-__all__ = ["SCHEMA_VERSION", "equity_frame", "result_frame"]
+__all__ = ["KEY_COLUMNS", "SCHEMA_VERSION", "equity_frame", "result_frame"]
 
 SCHEMA_VERSION = 1
+
+#: Columns of a row besides parameters and metrics.
+KEY_COLUMNS = (
+    *("study", "fingerprint", "block", "simulation", "parameter_set", "seed", "path"),
+    *("status", "error"),
+)
 
 
 def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import polars as pl
 
 from engine.studies.errors import ConfigurationError
 from engine.studies.results import Results
-from engine.studies.store import TABLES, Manifest, read_manifest
+from engine.studies.store import TABLES, Manifest, read_json, read_manifest
 
 __all__ = ["from_manifests", "load_results"]
 
@@ -43,16 +42,16 @@ def load_results(root: str | Path, study: str, *, fingerprint: str | None = None
     folder = root / "results" / study
     if fingerprint is None:
         try:
-            current = json.loads((folder / "current.json").read_text(encoding="utf-8"))
+            current = read_json(folder / "current.json")
         except FileNotFoundError:
             have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
             allowed = ", ".join(have) or f"a study that has run; none has under {root}"
             raise ConfigurationError("study", f"no results of {study!r}", allowed) from None
-        fingerprint = str(current["fingerprint"])
+        fingerprint = str(current.get("fingerprint"))
     folder = folder / fingerprint
     if not (folder / "study.json").is_file():
         raise ConfigurationError("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
-    summary: dict[str, Any] = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    summary = read_json(folder / "study.json")
     manifests = []
     for path in folder.glob("block=*/part-*.json"):
         try:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.studies.errors import ConfigurationError
 from engine.studies.frames import equity_frame, result_frame, status_text
 from engine.studies.job import PartSpec
 from engine.studies.prepared import Prepared, prepare_job
@@ -42,10 +43,9 @@ def worker_count(workers: str | int) -> int:
             if hasattr(os, "sched_getaffinity")
             else (os.cpu_count() or 1)
         )
-    count = int(workers)
-    if count < 1:
-        raise ValueError(f"workers: found {workers}, allowed 'auto' or at least 1")
-    return count
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ConfigurationError("workers", repr(workers), "'auto' or a whole number >= 1")
+    return workers
 
 
 def run_part(spec: PartSpec, root: str) -> Manifest:
@@ -108,7 +108,7 @@ class PartPool:
         self._buffers = Buffers(reuse=isinstance(store, ParquetStore))
         self._open: dict[int, _Open] = {}
         self._chunks = self._cut(parts)
-        self._path_ns = _PATH_NS
+        self._path_ns = _PATH_NS * parts[0].job.sub_bars
         self._simulation_ns = _SIMULATION_NS
         self._error: BaseException | None = None
 
@@ -256,7 +256,9 @@ class PartPool:
         # The worker that takes the next piece generates the path again unless it has it, so a
         # piece outweighs the generation.
         fewest = int(np.ceil(8 * self._path_ns / self._simulation_ns))
-        piece = max(fewest, int(_CHUNK_NS * 2 / (steps * self._simulation_ns)), 1)
+        # But never so long that Ctrl-C has to wait for it.
+        most = int(_LONGEST_NS / (steps * self._simulation_ns))
+        piece = max(min(fewest, most), int(_CHUNK_NS * 2 / (steps * self._simulation_ns)), 1)
         for low in range(0, len(sets), piece):
             yield Chunk(arrays, source, paths, sets[low : low + piece])
 

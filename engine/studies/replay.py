@@ -86,6 +86,9 @@ def replay(results: Results, simulation: int) -> Replay:
 
 def simulate_one(job: Job, simulation: int) -> Replay:
     """Run one simulation of a job, keeping equity at every bar and every trade."""
+    if isinstance(simulation, bool) or not hasattr(simulation, "__index__"):
+        raise ConfigurationError("simulation", repr(simulation), "a whole number")
+    simulation = int(simulation)
     if not 0 <= simulation < job.simulations:
         raise ConfigurationError(
             "simulation", str(simulation), f"0 to {job.simulations - 1:,} in study {job.study}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +15,20 @@ from engine.calendar import BarCalendar
 from engine.compiled import source_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.execution import Execution
+from engine.execution.metrics import METRIC_NAMES
 from engine.sources import Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.studies.constraint import ConstraintLike
 from engine.studies.draw import ParameterDraw
 from engine.studies.errors import ConfigurationError
 from engine.studies.fingerprint import fingerprint
-from engine.studies.frames import SCHEMA_VERSION
+from engine.studies.frames import KEY_COLUMNS, SCHEMA_VERSION
 from engine.studies.job import PART_LIMITS, Job
 from engine.studies.loader import configuration_error
 from engine.studies.path_metrics import PathMetric
 from engine.studies.resolve_source import load_file, source_error
 from engine.studies.space import MODEL_PREFIX, ParameterSpace, expand
+from engine.studies.statistics import STATISTICS
 from engine.studies.values import Distribution, Scalar
 
 __all__ = ["resolve_execution", "resolve_job", "resolve_strategy"]
@@ -41,8 +44,12 @@ def resolve_strategy(strategy: str | type[Strategy], file: Path | None = None) -
     ConfigurationError
         If there is no strategy of that name.
     """
-    if not isinstance(strategy, str):
+    if isinstance(strategy, type) and issubclass(strategy, Strategy):
         return strategy
+    if not isinstance(strategy, str):
+        raise ConfigurationError(
+            "strategy", repr(strategy), "a registered name or a subclass of Strategy"
+        )
     if file is not None:
         load_file("strategy.file", file, load_user_strategies)
     if strategy not in strategy_names():
@@ -94,6 +101,8 @@ def resolve_job(
     file: Path | None,
 ) -> Job:
     """Expand the parameter space and take the fingerprint."""
+    _check_columns(strategy, metrics)
+    _check_until(until, metrics)
     space = _space(source, swept, strategy, parameters, constraints, search)
     sources, source_of_set = _sources(source, space)
     if equity_samples > steps:
@@ -124,6 +133,27 @@ def resolve_job(
         file=None if file is None else str(file.resolve()),
     )
     return replace(job, fingerprint=fingerprint(_deciding(job)))
+
+
+def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) -> None:
+    """Check that no parameter and no own metric takes the column of something else."""
+    taken = {*KEY_COLUMNS, *METRIC_NAMES}
+    allowed = f"a name other than the results' columns {', '.join(sorted(taken))}"
+    for name in strategy.parameters:
+        if name in taken:
+            raise ConfigurationError(
+                f"strategy.parameters.{name}", f"a parameter of {strategy.name} so named", allowed
+            )
+    for name in metrics:
+        if name in taken or name in strategy.parameters:
+            raise ConfigurationError("metrics", repr(name), allowed)
+
+
+def _check_until(until: Mapping[str, Any] | None, metrics: Mapping[str, PathMetric]) -> None:
+    """Check the statistic before anything is simulated."""
+    known = list(dict.fromkeys([*STATISTICS, *METRIC_NAMES, *metrics]))
+    if until is not None and until["statistic"] not in known:
+        raise ConfigurationError("until.statistic", repr(until["statistic"]), ", ".join(known))
 
 
 def _deciding(job: Job) -> dict[str, Any]:
@@ -189,7 +219,13 @@ def _space(
         if isinstance(values, Distribution):
             checked[name] = values
         else:
-            checked[name] = [_checked(strategy, name, value) for value in values]
+            grid = [_checked(strategy, name, value) for value in values]
+            for value, times in Counter(grid).items():
+                if times > 1:
+                    raise ConfigurationError(
+                        f"strategy.parameters.{name}", f"{value!r} twice", "each value once"
+                    )
+            checked[name] = grid
     known: dict[str, Any] = {n: p.default for n, p in declared.items() if n not in parameters}
     known |= {MODEL_PREFIX + n: v for n, v in source.values.items() if n not in swept}
     space = expand(

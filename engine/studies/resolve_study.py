@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from engine.studies.job import Job
 from engine.studies.market_data import MarketData
 from engine.studies.resolve import resolve_execution, resolve_job, resolve_strategy
 from engine.studies.resolve_source import default_steps, resolve_source
-from engine.studies.seeds import check_seeds, load_seeds
+from engine.studies.seeds import SEED_LIMIT, check_seeds, load_seeds
 from engine.studies.space import MODEL_PREFIX
 from engine.studies.values import Distribution, Scalar
 
@@ -99,6 +99,10 @@ def resolve_seeds(seeds: Any, file: Path | None = None) -> NDArray[np.uint64]:
         beside = file.parent / seeds if file is not None else None
         return load_seeds(beside if beside is not None and beside.is_file() else seeds)
     if isinstance(seeds, SeedRange):
+        if seeds.start + seeds.count > SEED_LIMIT:
+            raise ConfigurationError(
+                "seeds", f"{seeds.count} seeds from {seeds.start}", "seeds up to 2**64 - 1"
+            )
         return np.arange(seeds.start, seeds.start + seeds.count, dtype=np.uint64)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
@@ -106,6 +110,8 @@ def resolve_seeds(seeds: Any, file: Path | None = None) -> NDArray[np.uint64]:
         return np.arange(seeds, dtype=np.uint64)
     if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64:
         return check_seeds(seeds.tolist())
+    if not isinstance(seeds, Iterable):
+        raise ConfigurationError("seeds", repr(seeds), "a seed set, a count or whole numbers")
     return check_seeds(seeds)
 
 

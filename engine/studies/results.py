@@ -164,14 +164,26 @@ class Results:
     def filter(self, condition: str | pl.Expr) -> Results:
         """Keep the rows for which an SQL condition or a Polars expression holds.
 
+        Raises
+        ------
+        ConfigurationError
+            If it cannot be read, names a column that is not there, or is not true or false.
+
         Examples
         --------
         >>> results.filter("net_pnl > 0 and fast = 5")  # doctest: +SKIP
         """
-        return replace(self, lazy=self.lazy.filter(self._expression(condition)))
+        expression, kind = self._expression(condition, "filter")
+        if kind != pl.Boolean:
+            raise ConfigurationError(
+                "filter", f"{str(condition)!r}, a {kind}", "a condition that is true or false"
+            )
+        return replace(self, lazy=self.lazy.filter(expression))
 
     def group_by(self, *names: str) -> Grouped:
         """Group by parameters or any other column."""
+        if not names:
+            raise ConfigurationError("column", "no name to group by", ", ".join(self.columns))
         for name in names:
             self._known(name)
         return Grouped(self, list(names))
@@ -183,13 +195,29 @@ class Results:
     def best(
         self, statistic: str = "sharpe", n: int = 10, *, ascending: bool = False
     ) -> pl.DataFrame:
-        """Parameter sets with the largest estimate of a statistic, with errors."""
-        table = self.statistics()
-        found = table.filter(pl.col("statistic") == statistic)
-        if found.is_empty():
-            known = ", ".join(table["statistic"].unique(maintain_order=True))
-            raise ConfigurationError("statistic", repr(statistic), known)
-        return found.sort("estimate", descending=not ascending, nulls_last=True).head(n)
+        """Parameter sets with the largest estimate of a statistic, with errors.
+
+        Parameters
+        ----------
+        statistic : str
+            One of `STATISTICS`, or a metric: its mean.
+        n : int
+            How many sets; of equal ones the first come first, undefined ones last.
+        ascending : bool
+            The smallest estimates instead.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no such statistic, or `n` is below 1.
+        """
+        if n < 1:
+            raise ConfigurationError("n", str(n), "at least 1")
+        keys = ["study", "fingerprint", "parameter_set", *self.parameters]
+        found = statistics_by(self, keys, names=[statistic])
+        return found.sort(
+            "estimate", descending=not ascending, nulls_last=True, maintain_order=True
+        ).head(n)
 
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
         """Parameter sets with the largest mean net P&L."""
@@ -205,18 +233,31 @@ class Results:
         name : str
             Column to add.
         metric : str, polars.Expr or callable
-            A callable takes a row as a dictionary and returns a number; it runs in Python, row
-            by row.
+            A callable takes a row as a dictionary and returns a number, or None where undefined;
+            it runs in Python, row by row.
+
+        Raises
+        ------
+        ConfigurationError
+            If the name is taken or the values are not numbers.
         """
         if name in self.columns:
             raise ConfigurationError("metric", f"{name!r}, which exists", "a new name")
         if callable(metric) and not isinstance(metric, pl.Expr):
             rows = self.frame
             values = [metric(row) for row in rows.iter_rows(named=True)]
-            lazy = rows.with_columns(pl.Series(name, values, dtype=pl.Float64)).lazy()
+            try:
+                column = pl.Series(name, values, dtype=pl.Float64)
+            except TypeError as error:
+                raise ConfigurationError(name, str(error).splitlines()[0], "numbers") from None
+            lazy = rows.with_columns(column).lazy()
         else:
-            lazy = self.lazy.with_columns(self._expression(metric).alias(name))
-        summary = self.summary | {"metrics": [*self.metrics, name]}
+            expression, kind = self._expression(metric, "metric")
+            if not (kind.is_numeric() or kind == pl.Boolean):
+                raise ConfigurationError(name, f"{str(metric)!r}, a {kind}", "numbers")
+            lazy = self.lazy.with_columns(expression.alias(name))
+        own = self.summary.get("own_metrics", [])
+        summary = self.summary | {"metrics": [*self.metrics, name], "own_metrics": [*own, name]}
         return replace(self, lazy=lazy, summary=summary)
 
     def compare(self, baseline: Results, metric: str = "net_pnl") -> Comparison:
@@ -249,20 +290,19 @@ class Results:
         """Write all rows to the table ``results`` of a new SQLite file."""
         return write_whole(path, lambda to: write_sqlite(self.lazy, to))
 
-    def _expression(self, condition: str | pl.Expr) -> pl.Expr:
-        if isinstance(condition, pl.Expr):
-            return condition
+    def _expression(self, given: str | pl.Expr, field: str) -> tuple[pl.Expr, pl.DataType]:
+        """Return an expression over the columns, and of what type its values are."""
         try:
-            expression = pl.sql_expr(condition)
-            self.lazy.select(expression).collect_schema()
+            expression = given if isinstance(given, pl.Expr) else pl.sql_expr(given)
+            (kind,) = self.lazy.select(expression).collect_schema().dtypes()
         except pl.exceptions.PolarsError as error:
-            text = str(error).splitlines()[0]
+            text = str(error).splitlines()[0].split("; valid columns")[0]
             raise ConfigurationError(
-                "filter",
-                f"{condition!r} ({text})",
+                field,
+                f"{str(given)!r} ({text})",
                 "an SQL expression over " + ", ".join(self.columns),
             ) from None
-        return expression
+        return expression, kind
 
     def _known(self, name: str) -> None:
         if name not in self.columns:
@@ -286,12 +326,25 @@ class Grouped:
 
     def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
         """Every statistic of every group."""
-        return statistics_by(self.results, self.names, confidence=confidence)
+        return self._table(confidence=confidence)
 
     def statistic(self, name: str) -> pl.DataFrame:
-        """One statistic of every group: estimate, standard error, interval, n."""
-        table = self.statistics().filter(pl.col("statistic") == name)
-        return table.drop("statistic").sort(self.names)
+        """One statistic of every group, or the mean of a metric: estimate, error, interval, n.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no such statistic.
+        """
+        return self._table(names=[name]).drop("statistic").sort(self.names)
+
+    def _table(self, **settings: Any) -> pl.DataFrame:
+        for name in self.names:
+            if name in ("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"):
+                raise ConfigurationError(
+                    "column", repr(name), "a name that the table of statistics does not use"
+                )
+        return statistics_by(self.results, self.names, **settings)
 
     def win_rate(self) -> pl.DataFrame:
         """Share of simulations with ``net_pnl > 0``."""

@@ -177,9 +177,12 @@ def _read(path: Path) -> NDArray[np.uint64]:
         value = text.split("#", 1)[0].strip()
         if not value:
             continue
-        if not value.isascii() or not value.isdigit() or int(value) >= SEED_LIMIT:
+        # Python refuses to read numbers of thousands of digits, so their length comes first.
+        whole = value.isascii() and value.isdigit() and len(value.lstrip("0")) <= 20
+        if not whole or int(value) >= SEED_LIMIT:
+            found = value if len(value) <= 40 else f"{value[:40]}..."
             raise ConfigurationError(
-                f"line {number}", repr(value), "a whole number from 0 to 2**64 - 1", path
+                f"line {number}", repr(found), "a whole number from 0 to 2**64 - 1", path
             )
         seed = int(value)
         if seed in lines:

@@ -36,11 +36,14 @@ class ParameterSpace:
         One tuple of values per set; the last name varies fastest in a grid.
     dropped : int
         How many sets the constraints removed.
+    repeated : int
+        How many points of the search were dropped because an earlier one is the same set.
     """
 
     names: tuple[str, ...]
     sets: tuple[tuple[Scalar, ...], ...]
     dropped: int
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.sets)
@@ -83,7 +86,7 @@ def expand(
     Raises
     ------
     ConfigurationError
-        If nothing is left, or a constraint cannot be read.
+        If nothing is left, or a constraint cannot be read or computed.
     """
     names = tuple(sorted(values, key=lambda name: not name.startswith(MODEL_PREFIX)))
     searched = [name for name in names if isinstance(values[name], Distribution)]
@@ -102,8 +105,15 @@ def expand(
         )
     tests = _constraints(constraints, {**(known or {}), **values})
     fixed = dict(known or {})
-    kept = []
+    kept: list[tuple[Scalar, ...]] = []
+    met: set[tuple[Scalar, ...]] = set()  # of the search: grids have each value once
+    repeated = 0
     for candidate in _candidates(names, values, searched, method, count or 0, seed):
+        if searched:
+            if candidate in met:
+                repeated += 1
+                continue
+            met.add(candidate)
         named = fixed | dict(zip(names, candidate, strict=True))
         if all(test(named) for test in tests):
             kept.append(candidate)
@@ -113,7 +123,7 @@ def expand(
             f"that it drops all {total:,} parameter sets",
             "a space with at least one set",
         )
-    return ParameterSpace(names, tuple(kept), total - len(kept))
+    return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)
 
 
 def _constraints(
@@ -125,8 +135,27 @@ def _constraints(
         if isinstance(constraint, str):
             tests.append(Constraint(constraint, set(names), field).holds)
         else:
-            tests.append(constraint)
+            tests.append(_guarded(constraint, field))
     return tests
+
+
+def _guarded(
+    constraint: Callable[[Mapping[str, Any]], bool], field: str
+) -> Callable[[Mapping[str, Any]], bool]:
+    """Let an error of the user's function say where it came from."""
+
+    def holds(values: Mapping[str, Any]) -> bool:
+        try:
+            return bool(constraint(values))
+        except Exception as error:
+            found = ", ".join(f"{name}={value!r}" for name, value in values.items())
+            raise ConfigurationError(
+                field,
+                f"a function that raises {type(error).__name__}: {error} at {found}",
+                "one that is true or false for every parameter set",
+            ) from error
+
+    return holds
 
 
 def _candidates(

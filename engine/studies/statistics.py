@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -130,7 +130,7 @@ STATISTICS: dict[str, tuple[str, Callable[[Sample], Estimate]]] = {
 
 
 def study_statistics(results: Results, *, confidence: float = 0.95) -> pl.DataFrame:
-    """Estimate every statistic for every parameter set.
+    """Estimate every statistic, and the mean of every own metric, for every parameter set.
 
     Failed simulations are left out; undefined metrics (null) are left out of their statistic, and
     ``n`` says how many outcomes are behind each number.
@@ -153,23 +153,36 @@ def study_statistics(results: Results, *, confidence: float = 0.95) -> pl.DataFr
     return statistics_by(results, keys, confidence=confidence)
 
 
-def statistics_by(results: Results, keys: list[str], *, confidence: float = 0.95) -> pl.DataFrame:
-    """Estimate every statistic for every combination of `keys`.
+def statistics_by(
+    results: Results,
+    keys: list[str],
+    *,
+    names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> pl.DataFrame:
+    """Estimate statistics for every combination of `keys`.
 
-    Outcomes of a group that share a path are not independent; the errors account for it.
+    Outcomes of a group that share a path are not independent; the errors account for it. `names`
+    are of `STATISTICS`, or any metric, which stands for its mean; by default all of `STATISTICS`
+    and the means of the study's own metrics.
     """
     available = set(results.columns)
-    wanted = {name: entry for name, entry in STATISTICS.items() if entry[0] in available}
+    if names is None:
+        own = [name for name in results.summary.get("own_metrics", []) if name not in STATISTICS]
+        named = {name: entry for name, entry in STATISTICS.items() if entry[0] in available}
+        wanted = named | {name: _mean(name) for name in own}
+    else:
+        wanted = {name: _entry(results, name, "statistic") for name in names}
     metrics = sorted({metric for metric, _ in wanted.values()})
     frame = _successful(results, keys, metrics)
     rows: list[dict[str, object]] = []
     for group in frame.partition_by(keys, maintain_order=True) if len(frame) else []:
-        named = group.select(keys).row(0, named=True)
+        key = group.select(keys).row(0, named=True)
         sample = _sample(group, metrics, confidence)
         for name, (_, estimator) in wanted.items():
             found = estimator(sample)
             rows.append(
-                named
+                key
                 | {
                     "statistic": name,
                     "estimate": found.value,
@@ -192,15 +205,23 @@ def estimate_statistic(
     results: Results, statistic: str, confidence: float = 0.95
 ) -> dict[int, Estimate]:
     """Estimate one statistic per parameter set."""
-    if statistic not in STATISTICS:
-        raise ConfigurationError("until.statistic", repr(statistic), ", ".join(STATISTICS))
-    metric, estimator = STATISTICS[statistic]
+    metric, estimator = _entry(results, statistic, "until.statistic")
     frame = _successful(results, ["parameter_set"], [metric])
     groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)
     return {
         int(key[0]): estimator(_sample(group, [metric], confidence))
         for key, group in groups.items()
     }
+
+
+def _entry(results: Results, name: str, field: str) -> tuple[str, Callable[[Sample], Estimate]]:
+    """Return what a statistic needs and how it is estimated; a metric stands for its mean."""
+    if name in STATISTICS:
+        return STATISTICS[name]
+    if name in results.metrics:
+        return _mean(name)
+    known = [*STATISTICS, *(metric for metric in results.metrics if metric not in STATISTICS)]
+    raise ConfigurationError(field, repr(name), ", ".join(known))
 
 
 def unit_of(results: Results) -> pl.Expr:

@@ -15,7 +15,6 @@ compute the same part write the same bytes, so neither a kill nor a race leaves 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
@@ -32,7 +31,7 @@ from typing import Any
 
 import polars as pl
 
-from engine.studies.errors import StorageError
+from engine.studies.errors import ConfigurationError, StorageError, storage_reason
 from engine.studies.frames import SCHEMA_VERSION
 from engine.studies.job import Job, PartSpec
 
@@ -41,6 +40,7 @@ __all__ = [
     "Manifest",
     "MemoryStore",
     "ParquetStore",
+    "read_json",
     "read_manifest",
     "write_json",
     "write_parquet",
@@ -104,13 +104,18 @@ class ParquetStore:
         """Folder of a table of a study."""
         return self.root / table / study / fingerprint
 
-    def begin(self, job: Job, summary: dict[str, Any]) -> None:
-        """Write down the resolved study and make it the current one of its name."""
+    def begin(self, job: Job, summary: dict[str, Any], *, keep_longer: bool = False) -> None:
+        """Write down the resolved study and make it the current one of its name.
+
+        With `keep_longer` a summary of more simulations stays: an earlier run with ``until`` added
+        seeds, whose parts stand beside it, and this run will come to the same ones.
+        """
         folder = self.folder("results", job.study, job.fingerprint)
         with _clear_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             _sweep(folder)
-            write_json(folder / "study.json", summary)
+            if not (keep_longer and _longer(folder / "study.json", summary)):
+                write_json(folder / "study.json", summary)
             write_json(folder.parent / "current.json", {"fingerprint": job.fingerprint})
 
     def discard(self, job: Job) -> None:
@@ -170,7 +175,7 @@ class MemoryStore:
         self._manifests: dict[tuple[int, int, int], Manifest] = {}
         self._lock = threading.Lock()
 
-    def begin(self, job: Job, summary: dict[str, Any]) -> None:
+    def begin(self, job: Job, summary: dict[str, Any], *, keep_longer: bool = False) -> None:
         """Nothing has to be written down."""
 
     def discard(self, job: Job) -> None:
@@ -239,6 +244,25 @@ def read_manifest(path: Path, root: Path, *, checksums: bool) -> Manifest:
     return manifest
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file of the store.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ConfigurationError
+        If it is damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigurationError("results", f"{path} damaged", "a whole file: run the study again")
+    return found
+
+
 def write_parquet(frame: pl.DataFrame, path: Path) -> dict[str, Any]:
     """Write a frame atomically; return its size in bytes and SHA-256.
 
@@ -271,6 +295,13 @@ def _write_atomically(path: Path, content: bytes | memoryview) -> None:
         raise
 
 
+def _longer(path: Path, summary: dict[str, Any]) -> bool:
+    try:
+        return int(read_json(path)["simulations"]) > int(summary["simulations"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _sweep(folder: Path) -> None:
     """Delete temporary files that a killed process left behind long ago."""
     for path in folder.rglob(".*.tmp"):
@@ -290,16 +321,8 @@ def _clear_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reasons = {
-            errno.ENOSPC: "the disk is full",
-            errno.EDQUOT: "the disk quota is used up",
-            errno.EROFS: "the file system is read-only",
-            errno.EACCES: "permission denied",
-            errno.EPERM: "permission denied",
-        }
-        reason = reasons.get(error.errno or 0, error.strerror or str(error))
         raise StorageError(
             error.errno,
-            f"cannot write {path}: {reason}; parts finished before are intact, "
+            f"cannot write {path}: {storage_reason(error)}; parts finished before are intact, "
             "run the study again to go on from them",
         ) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["BlockResult", "Study", "load_study", "run_block"]
 
 M = TypeVar("M", bound=BaseModel)
+
+# It becomes a folder, whose files are read by patterns.
+_NAME = re.compile(r"[^\s./\\*?\[\]][^/\\*?\[\]\x00-\x1f]*")
 
 
 class Study:
@@ -113,6 +117,14 @@ class Study:
         failure_allowance: float = 0.05,
         workers: str | int = "auto",
     ) -> None:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                "name", repr(name), "text without / \\ * ? [ ] or a dot in front"
+            )
+        if bars not in ("ohlc", "close"):
+            raise ConfigurationError("bars", repr(bars), "'ohlc' or 'close'")
+        if not 0 <= failure_allowance <= 1:
+            raise ConfigurationError("failure_allowance", repr(failure_allowance), "0 to 1")
         self.name = name
         self.source = source
         self.strategy = strategy
@@ -124,20 +136,24 @@ class Study:
                 raise ConfigurationError(f"parameters.{key}", *_split(error)) from None
         several = isinstance(constraint, Sequence) and not isinstance(constraint, str)
         self.constraints: list[Any] = list(constraint) if several else [constraint]  # type: ignore[arg-type]
-        self.seeds: Any = seeds
-        self.steps = steps
+        for given in self.constraints:
+            if not (isinstance(given, str) or callable(given)):
+                raise ConfigurationError("constraint", repr(given), "an expression or a function")
+        # A generator would be used up by the first run.
+        self.seeds: Any = list(seeds) if isinstance(seeds, Iterator) else seeds
+        self.steps = None if steps is None else _whole("steps", steps)
         self.s0 = s0
         self.calendar = calendar
         self.execution = execution if execution is not None else {}
-        self.search = _model(SearchDefinition, search)
-        self.record = _model(RecordDefinition, record) or RecordDefinition.model_validate({})
-        self.until = _model(UntilDefinition, until)
+        self.search = None if search is None else _model(SearchDefinition, search, "search")
+        self.record = _model(RecordDefinition, record or {}, "record")
+        self.until = None if until is None else _model(UntilDefinition, until, "until")
         self.metrics = dict(metrics or {})
         self.bars = bars
-        self.sub_bars = sub_bars
-        self.paths_per_seed = paths_per_seed
+        self.sub_bars = _whole("sub_bars", sub_bars)
+        self.paths_per_seed = _whole("paths_per_seed", paths_per_seed)
         self.failure_allowance = failure_allowance
-        self.workers = workers
+        self.workers = workers if workers == "auto" else _whole("workers", workers)
         self.definition: StudyDefinition | None = None
         self.file: Path | None = None
 
@@ -312,13 +328,19 @@ def run_block(
     )
 
 
-def _model(model: type[M], given: M | Mapping[str, Any] | None) -> M | None:
-    if given is None or isinstance(given, model):
+def _whole(field: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ConfigurationError(field, repr(value), "a whole number >= 1")
+    return int(value)
+
+
+def _model(model: type[M], given: M | Mapping[str, Any], field: str) -> M:
+    if isinstance(given, model):
         return given
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:
-        raise configuration_error(error, model) from None
+        raise configuration_error(error, model, prefix=field) from None
 
 
 def _split(error: ValueError) -> tuple[str, str]:

@@ -45,8 +45,12 @@ def decide(job: Job, results: Results) -> tuple[int, str]:
     widths = [estimate.half_width for estimate in asked.values()]
     # An undefined or infinite width (too few outcomes) counts as not reached.
     widest = max((w if np.isfinite(w) else np.inf for w in widths), default=np.inf)
+    of = "the leader" if len(asked) == 1 else f"the {len(asked)} leaders"
+    if until["leaders"] is None:
+        of = "every parameter set"
+        if len(estimates) < len(job.space):
+            widest = np.inf  # a set of which every simulation failed
     have = len(job.seeds)
-    of = "every parameter set" if until["leaders"] is None else f"the {len(asked)} leaders"
     if widest <= goal:
         return have, (
             f"{name} is within ±{widest:.4g} (asked ±{goal:.4g}) for {of} after {have:,} seeds"
@@ -79,5 +83,6 @@ def extend(job: Job, count: int) -> Job:
 def _asked(estimates: dict[int, Estimate], leaders: Any) -> dict[int, Estimate]:
     if leaders is None:
         return estimates
-    ranked = sorted(estimates, key=lambda index: -estimates[index].value)
+    # NaN compares with nothing: undefined estimates come last.
+    ranked = sorted(estimates, key=lambda i: (np.isnan(estimates[i].value), -estimates[i].value))
     return {index: estimates[index] for index in ranked[: int(leaders)]}

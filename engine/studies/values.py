@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -182,9 +183,8 @@ def parse_values(found: Any) -> list[Scalar] | Distribution:
         _require(isinstance(values, list) and bool(values), "an empty list", "at least one value")
         for value in values:
             _require(_is_scalar(value), repr(value), "numbers, text, true, false or null")
-        for index, value in enumerate(values):
-            same = [v for v in values[:index] if type(v) is type(value) and v == value]
-            _require(not same, f"{value!r} twice", "each value once")
+        for (_, value), times in Counter((type(value), value) for value in values).items():
+            _require(times == 1, f"{value!r} twice", "each value once")
         return values
     raise ValueError(f"found {found!r}, allowed {_FORMS}")
 

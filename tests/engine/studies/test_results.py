@@ -14,7 +14,14 @@ from polars.testing import assert_frame_equal
 
 from engine.sources import GBM
 from engine.statistics.monte_carlo import mean, proportion, quantile
-from engine.studies import ConfigurationError, Results, Study, load_results, load_study
+from engine.studies import (
+    ConfigurationError,
+    Results,
+    StorageError,
+    Study,
+    load_results,
+    load_study,
+)
 
 Make = Callable[..., Study]
 
@@ -228,3 +235,70 @@ def test_results_that_do_not_exist_are_named(tmp_path: Path, make_study: Make) -
         made.equity()
     with pytest.raises(ConfigurationError, match=r"record\.trades"):
         made.trades()
+
+
+def test_empty_results_have_no_best_set_and_no_mistake(results: Results) -> None:
+    empty = results.filter("net_pnl > 1e99")
+    assert empty.best("sharpe").is_empty()
+    assert empty.group_by("fast").win_rate().is_empty()
+
+
+def test_any_metric_stands_for_its_mean(results: Results) -> None:
+    found = results.best("turnover").row(0, named=True)
+    own = results.filter(f"parameter_set = {found['parameter_set']}").frame["turnover"]
+    assert found["estimate"] == pytest.approx(own.mean())
+    own_metric = results.with_metric("half", "net_pnl / 2")
+    half, whole = own_metric.best("half", 1), results.best("mean_net_pnl", 1)
+    assert half["std_error"][0] == pytest.approx(whole["std_error"][0] / 2)
+
+
+def test_equal_sets_keep_their_order(make_study: Make) -> None:
+    # No path has so many bars: none of these ever trades.
+    results = make_study(parameters={"fast": [3], "slow": [*range(150, 190)]}, seeds=5).run()
+    assert results.best("mean_net_pnl", 40)["parameter_set"].to_list() == [*range(40)]
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        (lambda r: r.filter("net_pnl"), "filter: found 'net_pnl', a Float64"),
+        (lambda r: r.filter(pl.col("nope") > 0), "filter: found .*nope"),
+        (lambda r: r.group_by(), "column: found no name"),
+        (lambda r: r.group_by("fast").statistic("nope"), "statistic: found 'nope'"),
+        (lambda r: r.with_metric("n", "fast").group_by("n").win_rate(), "column: found 'n'"),
+        (lambda r: r.best("nope"), "statistic: found 'nope'"),
+        (lambda r: r.best(n=-1), "n: found -1"),
+        (lambda r: r.with_metric("x", "nope * 2"), "metric: found 'nope"),
+        (lambda r: r.with_metric("x", "status"), "x: found 'status', a String"),
+        (lambda r: r.with_metric("x", lambda row: "text"), "x: found .*allowed numbers"),
+        (lambda r: r.simulation("3"), "simulation: found '3'"),
+        (lambda r: r.simulation(3.0), r"simulation: found 3\.0"),
+        (lambda r: r.compare(r, "status"), "metric: found 'status'"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_says_why(
+    results: Results, ask: Callable[[Results], object], text: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        ask(results)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "sqlite"])
+def test_an_export_that_cannot_be_written_names_the_file(
+    results: Results, tmp_path: Path, form: str
+) -> None:
+    (tmp_path / f"out.{form}").mkdir()
+    with pytest.raises(StorageError, match=rf"cannot write .*out\.{form}"):
+        getattr(results, f"to_{form}")(tmp_path / f"out.{form}")
+    assert [path.name for path in tmp_path.iterdir()] == [f"out.{form}"]
+
+
+def test_a_full_disk_during_an_export_to_sqlite_is_a_clear_error(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("engine.studies.results.write_sqlite", full)
+    with pytest.raises(StorageError, match=r"cannot write .*out\.sqlite: .*disk is full"):
+        results.to_sqlite(tmp_path / "out.sqlite")

@@ -24,7 +24,7 @@ from polars.testing import assert_frame_equal
 import engine.studies.store as store_module
 from engine.sources import load_user_sources, make_source
 from engine.strategies import load_user_strategies
-from engine.studies import StorageError, Study, load_results
+from engine.studies import ConfigurationError, StorageError, Study, load_results
 from engine.studies.job import job_parts
 from engine.studies.pool import run_part
 
@@ -276,3 +276,17 @@ def test_a_file_in_the_way_is_a_clear_error(make_study: Make, tmp_path: Path) ->
     (tmp_path / "results").write_text("in the way")
     with pytest.raises(StorageError, match="cannot write"):
         make_study().run(root=tmp_path)
+
+
+@pytest.mark.parametrize("file", ["current.json", "*/study.json"])
+def test_a_damaged_summary_is_named_and_written_again(
+    make_study: Make, tmp_path: Path, file: str
+) -> None:
+    study = make_study()
+    before = study.run(root=tmp_path).frame
+    (path,) = (tmp_path / "results" / "small").glob(file)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=f"{path.name} damaged"):
+        load_results(tmp_path, "small")
+    assert study.run(root=tmp_path).frame.equals(before)
+    assert load_results(tmp_path, "small").frame.equals(before)

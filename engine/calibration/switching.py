@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ Array = NDArray[np.float64]
 # A series up to this long has optima that a few starts miss, and room in time for more of them.
 _SHORT = 1500
 # Starts drawn beside the guesses, by number of regimes.
-_DRAWN = {2: 16, 3: 60, 4: 70}
+_DRAWN = {2: 24, 3: 90, 4: 110}
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +128,11 @@ def fit_switching(
     guesses = layout.guesses(y, length, spread)
     starts = layout.starts(y, length, spread)
     # A few steps from every start, then all the way from the best places reached.
-    steps, keep = (20, 10) if len(starts) > len(guesses) else (6, 2)
-    starts = climb_all(objective, starts, lower, upper, iterations=steps, keep=keep)
+    phases = ((10, 24), (30, 10)) if len(starts) > len(guesses) else ((6, 2),)
+    for steps, keep in phases:
+        starts = climb_all(objective, starts, lower, upper, iterations=steps, keep=keep)
     optimum = maximise(objective, starts, lower, upper, iterations=100, finalists=2)
-    optimum = layout.ordered(optimum, objective)
+    optimum = layout.ordered(optimum)
     means, deviations, chain = layout.unpack(optimum.theta)
     plain = np.ones(len(y))
     _, _, filtered, smoothed = hamilton_score(y, length, plain, means, deviations, chain)
@@ -283,31 +283,35 @@ class SwitchingLayout:
             means = np.quantile(rates, rng.uniform(0.02, 0.98, self.states))
             deviations = spread * np.exp(rng.normal(-0.3, 0.9, self.states))
             chain = rng.dirichlet(np.ones(self.states), self.states)
-            stay = rng.uniform(0.2, 0.99, self.states)
+            # Regimes that last, and regimes that alternate
+            stay = rng.uniform(0.0, 1.0, self.states) ** rng.choice([0.3, 1.0])
             chain = np.maximum((1.0 - stay)[:, None] * chain + np.diag(stay), 1e-4)
             chain /= chain.sum(axis=1, keepdims=True)
             chosen.append(self.pack(means, deviations, chain))
         return chosen
 
-    def ordered(self, optimum: Optimum, objective: Any) -> Optimum:
+    def ordered(self, optimum: Optimum) -> Optimum:
         """Relabel regimes by deviation (mean where it is common) and carry everything along."""
-        means, deviations, chain = self.unpack(optimum.theta)
+        means, deviations, _ = self.unpack(optimum.theta)
         order = np.argsort(deviations if self.switching_deviation else means, kind="stable")
-        if np.array_equal(order, np.arange(self.states)):
-            return optimum
-        theta = self.pack(means[order], deviations[order], chain[np.ix_(order, order)])
-        lower = np.full(len(theta), -np.inf)
-        again = maximise(objective, [theta], lower, -lower, iterations=1, finalists=1)
-        return Optimum(
-            theta=again.theta,
-            value=again.value,
-            gradient=again.gradient,
-            hessian=again.hessian,
-            free=again.free,
-            gain=again.gain,
-            converged=optimum.converged,
-            start_values=optimum.start_values,
-            evaluations=optimum.evaluations + again.evaluations,
+        first, second = self.mean_count, self.mean_count + self.deviation_count
+        # Logits are relative to their row's diagonal, so that relabelling only moves them about.
+        place = np.zeros((self.states, self.states), dtype=np.int64)
+        place[_off_diagonal(self.states)] = np.arange(second, len(optimum.theta))
+        chain = place[np.ix_(order, order)][_off_diagonal(self.states)]
+        move = np.concatenate(
+            [
+                order if self.switching_mean else [0],
+                first + (order if self.switching_deviation else np.zeros(1, dtype=np.int64)),
+                chain,
+            ]
+        )
+        return replace(
+            optimum,
+            theta=optimum.theta[move],
+            gradient=optimum.gradient[move],
+            hessian=optimum.hessian[np.ix_(move, move)],
+            free=optimum.free[move],
         )
 
     def jacobian(self, theta: Array) -> Array:

@@ -28,6 +28,8 @@ _TRANSFORMS = Transforms(("linear", "log", "log", "linear", "log"))
 # Hills are sought on so many groups of returns, with so many of the outermost ones alone.
 _BINS = 256
 _TAIL = 40
+# Shares of the returns below the levels that one jump may lead between.
+_LEVELS = (0.005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.995)
 
 
 def estimate_merton(
@@ -90,8 +92,10 @@ def estimate_merton(
     few = mixture.binned(_BINS, _TAIL)
     starts = _starts(sample, few, lower, upper)
     coarse = _objective(few)
-    for iterations, keep in ((8, 6), (40, 3)):
-        starts = climb_all(coarse, starts, lower, upper, iterations=iterations, keep=keep)
+    # Nearer than this two points are on the way to the same hill.
+    apart = np.array([np.inf, 0.1, 0.5, 0.5 * scale * math.sqrt(sample.nominal_dt), 0.5])
+    starts = climb_all(coarse, starts, lower, upper, iterations=8, keep=8, apart=apart)
+    starts = climb_all(coarse, starts, lower, upper, iterations=60, keep=4, apart=0.5 * apart)
     optimum = maximise(_objective(mixture), starts, lower, upper, iterations=80, finalists=1)
     log_drift, sigma, intensity, mean, deviation = _TRANSFORMS.to_natural(optimum.theta)
     growth = math.exp(mean + 0.5 * deviation**2)
@@ -155,7 +159,7 @@ def _objective(mixture: PoissonMixture) -> Callable[[Array], tuple[float, Array]
 def _starts(sample: SpotSample, mixture: PoissonMixture, lower: Array, upper: Array) -> list[Array]:
     """Jumps by threshold, and at each frequency the likeliest of a grid of moments."""
     found = _by_threshold(sample)
-    grids = [*_by_moments(sample), _by_levels(sample)]
+    grids = [*_by_moments(sample), *_by_levels(sample)]
     points = np.array([_TRANSFORMS.to_theta(point) for grid in grids for point in grid])
     points = np.clip(points, lower, upper)
     values = mixture.values(np.array([_TRANSFORMS.to_natural(point) for point in points]))
@@ -219,23 +223,32 @@ def _by_moments(sample: SpotSample) -> list[list[Array]]:
     return grids
 
 
-def _by_levels(sample: SpotSample) -> list[Array]:
+def _by_levels(sample: SpotSample) -> list[list[Array]]:
     """Place returns near a few levels, as ticks do: one jump leads from one to the next."""
     scaled = sample.returns / np.sqrt(sample.dt)
     scale, step = _unit_deviation(sample), sample.nominal_dt
-    levels = np.unique(np.quantile(scaled, (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)))
+    levels = np.unique(np.quantile(scaled, _LEVELS))
     pairs = list(pairwise(levels))
-    return [
-        np.array(
-            [
-                a / math.sqrt(step),
-                sigma * scale,
-                jumps / step,
-                (b - a) * math.sqrt(step),
-                0.1 * scale * math.sqrt(step),
-            ]
-        )
+    grids = [
+        [
+            np.array(
+                [
+                    a / math.sqrt(step),
+                    sigma * scale,
+                    jumps / step,
+                    (b - a) * math.sqrt(step),
+                    0.1 * scale * math.sqrt(step),
+                ]
+            )
+            for jumps in (0.1, 0.5, 1.0)
+            for sigma in (0.05, 0.2)
+        ]
         for a, b in [*pairs, *((b, a) for a, b in pairs)]
-        for jumps in (0.1, 0.5, 1.0)
-        for sigma in (0.05, 0.2)
     ]
+    # Each pair is a hill of its own where most of the range between the levels is empty.
+    inner = scaled[(scaled >= levels[0]) & (scaled <= levels[-1])]
+    places = (inner - levels[0]) / (0.05 * scale)
+    filled = len(np.unique(places.astype(np.int64)))
+    if filled < 0.5 * float(places.max()):
+        return grids
+    return [[point for grid in grids for point in grid]]

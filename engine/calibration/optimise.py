@@ -152,10 +152,19 @@ def climb_all(
     *,
     iterations: int,
     keep: int,
+    apart: Array | None = None,
 ) -> list[Array]:
     """Climb from every start; return the `keep` best different places reached, best first.
 
-    Parameters are those of `maximise`.
+    Parameters
+    ----------
+    objective, starts, lower, upper, iterations
+        See `maximise`.
+    keep : int
+        How many places are returned at most.
+    apart : ndarray, shape (k,), optional
+        Places nearer than this in every variable are one; by default those whose likelihoods
+        differ by less than 0.01, which is for climbs that have come to their end.
     """
 
     def negative(theta: Array) -> tuple[float, Array]:
@@ -169,8 +178,11 @@ def climb_all(
     ]
     different: list[tuple[float, Array]] = []
     for value, theta in sorted(reached, key=lambda pair: pair[0]):
-        # Starts that have met differ by less than the likelihood tells apart.
-        if len(different) < keep and all(abs(value - seen) > 0.01 for seen, _ in different):
+        if apart is None:
+            met = any(abs(value - seen) <= 0.01 for seen, _ in different)
+        else:
+            met = any(bool(np.all(np.abs(theta - seen) < apart)) for _, seen in different)
+        if len(different) < keep and not met:
             different.append((value, theta))
     return [theta for _, theta in different]
 

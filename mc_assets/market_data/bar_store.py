@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -38,6 +38,7 @@ _MANIFEST_SCHEMA: Final = {
     "quarantined": pl.Int64,
     "first": pl.String,
     "last": pl.String,
+    "reached": pl.String,
     "hash": pl.String,
     "source": pl.String,
     "adjustment": pl.String,
@@ -71,8 +72,19 @@ class BarStore:
         bars: pl.DataFrame,
         quarantine: pl.DataFrame,
         quality: pl.DataFrame,
+        reached: int | None = None,
     ) -> bool:
         """Replace a series' year; the bars come last, so they never lack their quarantine.
+
+        Parameters
+        ----------
+        symbol, timeframe, year
+            The series' year.
+        bars, quarantine, quality : polars.DataFrame
+            Its tables.
+        reached : int, optional
+            Instant that the last fetch reached, microseconds, where it broke off
+            (`RawStore.reached`); the manifest says so.
 
         Returns
         -------
@@ -80,6 +92,8 @@ class BarStore:
             Whether any file changed.
         """
         manifest = _manifest(symbol, timeframe, year, bars, quarantine)
+        if reached is not None:
+            manifest["reached"] = f"{datetime.fromtimestamp(reached / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
         changed = False
         for table, frame, footer in (
             (QUARANTINE, quarantine, {}),
@@ -189,6 +203,8 @@ class BarStore:
 
     def manifest(self, symbol: str | None = None, timeframe: str | None = None) -> pl.DataFrame:
         """One row per stored year: rows, first and last bar, hash, source.
+
+        ``reached`` is null but for a year whose last fetch broke off: how far that came.
 
         Parameters
         ----------

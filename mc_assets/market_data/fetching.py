@@ -6,29 +6,23 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
-import numpy as np
-import polars as pl
-
-from engine.calendar import TIMEFRAMES
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig
-from mc_assets.market_data.normalise import resolve_layout, row_keys
 from mc_assets.market_data.quality.year import expected_range
 from mc_assets.market_data.raw_store import RawResult, RawStore
-from mc_assets.market_data.sessions import sessions_of
-from mc_assets.providers import FetchError, MarketDataError, Provider, RawTable, make_provider
+from mc_assets.market_data.receiving import (
+    Range,
+    microseconds,
+    reached_in,
+    received,
+    store_years,
+)
+from mc_assets.providers import FetchError, MarketDataError, Provider, make_provider
 
 __all__ = ["Ingested", "due_years", "ingest_many", "ingest_raw", "series_years"]
-
-_MINUTE: Final = 60_000_000
-# A network's bar of the coming session is no mistake.
-_AHEAD: Final = 2 * 24 * 60 * _MINUTE
-_NEVER: Final = 2**62
-Range = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,8 @@ class Ingested:
     results : dict
         (key, year) to what was stored.
     failures : dict
-        (key, year) to why nothing was; what had been stored before stays.
+        (key, year) to why nothing was, or not the whole year; what had been stored before
+        stays, and so does what came before the failure.
     """
 
     results: dict[tuple[str, int], RawResult] = field(default_factory=dict)
@@ -60,15 +55,21 @@ def due_years(
     """Years of a series that a nightly run has to look at.
 
     Of files all years, for any of them may have been edited. Of a network provider the years
-    never fetched, and those that the overlap window before the last stored bar touches.
+    never fetched or not to their end, and those that the overlap window before the last stored
+    bar touches.
     """
     series = config[key]
     years = series_years(config, key, now)
     if not _provider(config, series).capabilities.network:
         return years
     since = _window_start(series, root, now or datetime.now(UTC))
-    stored = set(RawStore(root).years(series.symbol, series.timeframe))
-    return [year for year in years if year not in stored or since is None or year >= since.year]
+    store = RawStore(root)
+    whole = {
+        year
+        for year in store.years(series.symbol, series.timeframe)
+        if store.reached(series.symbol, series.timeframe, year) is None
+    }
+    return [year for year in years if year not in whole or since is None or year >= since.year]
 
 
 def ingest_raw(
@@ -142,7 +143,8 @@ def ingest_many(
     -----
     Years of a series that follow each other become one range, series of one provider with one
     range one request. Of a stored year a network provider is only asked for what follows the
-    last stored bar, and the overlap window before it (`SeriesConfig.overlap`).
+    last stored bar, and the overlap window before it (`SeriesConfig.overlap`); of a year whose
+    last fetch broke off, for what follows the bar that it reached, and the window before that.
     """
     moment = now or datetime.now(UTC)
     done = Ingested()
@@ -154,11 +156,11 @@ def ingest_many(
         series = config[key]
         try:
             network = _provider(config, series).capabilities.network
-            since = _window_start(series, root, moment) if network and not refetch else None
+            asked_from = _windows(series, root, moment) if network and not refetch else {}
         except MarketDataError as error:
             done.failures.update(dict.fromkeys([(key, year) for year in years], error))
             continue
-        for together, span in _ranges(series, sorted(years), since, moment, root):
+        for together, span in _ranges(series, sorted(years), asked_from, moment):
             name = (
                 series.provider, json.dumps(series.options, sort_keys=True, default=str),
                 series.timeframe, str(series.adjustment), str(span),
@@ -191,18 +193,27 @@ def _fetch_group(
     network = provider.capabilities.network
     for series, years, _ in members:
         try:
-            if series.asked in fetched.failures:
-                raise fetched.failures[series.asked]
-            if series.asked not in fetched.tables:
-                raise FetchError(
+            broken = fetched.failures.get(series.asked)
+            table = (fetched.partial if broken else fetched.tables).get(series.asked)
+            if table is None:
+                raise broken or FetchError(
                     f"{series.provider} {series.key}: found no answer, allowed a table"
                 )
-            table = fetched.tables[series.asked]
-            stored = _store(series, table, (start, end), years, root, moment, complete=not network)
+            rows = received(series, table, moment, complete=not network)
+            reached = reached_in(rows) if broken else None
+            if broken and (reached is None or reached < microseconds(start)):
+                raise broken
+            stored = store_years(series, rows, (start, end), years, root, moment, reached)
             done.results.update({(series.key, result.year): result for result in stored})
+            if broken and reached is not None:
+                raise FetchError(
+                    f"{broken}; bars up to {_instant(reached):%Y-%m-%d %H:%MZ} are kept, the next "
+                    "run asks from there"
+                )
         except Exception as error:
             failed = _failure(error, series, provider)
-            done.failures.update(dict.fromkeys([(series.key, year) for year in years], failed))
+            left = [(series.key, year) for year in years if (series.key, year) not in done.results]
+            done.failures.update(dict.fromkeys(left, failed))
 
 
 def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> MarketDataError:
@@ -222,75 +233,15 @@ def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> Mark
     )
 
 
-def _store(
-    series: SeriesConfig,
-    table: RawTable,
-    span: Range,
-    years: list[int],
-    root: Path,
-    moment: datetime,
-    *,
-    complete: bool,
-) -> list[RawResult]:
-    """Cut a fetched table to its range and keep it, year by year.
-
-    A row whose stamp cannot be read stays with the row before it, so that it reaches the
-    quarantine of that year, and so does one from the future with the last year. A network's bar
-    that has not ended is left for the next night.
-    """
-    sessions = sessions_of(series.exchange)
-    if not table.frame.is_empty():
-        table = resolve_layout(table, sessions)
-    # From here on the project's own name of it.
-    table = replace(table, symbol=series.symbol)
-    keys, opens = row_keys(table, sessions)
-    start, end = (_microseconds(at) for at in span)
-    present = _microseconds(moment)
-    future = opens > present + (0 if complete else _AHEAD)
-    if not complete:
-        ended = (_bar_ends(opens, series) <= present) | future
-        table = replace(table, frame=table.frame.filter(ended))
-        keys, opens, future = keys.filter(ended), opens.filter(ended), future.filter(ended)
-    store = RawStore(root)
-    results = []
-    for year in years:
-        first = max(start, _microseconds(datetime(year, 1, 1, tzinfo=UTC)))
-        last = min(end, _microseconds(datetime(year + 1, 1, 1, tzinfo=UTC)))
-        inside = (opens >= first) & (opens < last)
-        if year == min(series.end or moment.date(), moment.date()).year:
-            inside |= future
-        inside = inside.fill_null(value=False)
-        part = replace(table, frame=table.frame.filter(inside))
-        cut = keys.filter(inside)
-        # A file is read to its end: of what is later, a row from the future may be gone.
-        asked = (first, _NEVER if complete else last)
-        results.append(store.append(part, year, cut, asked, complete=complete))
-    return results
-
-
-def _bar_ends(opens: pl.Series, series: SeriesConfig) -> pl.Series:
-    """Instants at which bars end, microseconds; of a day, its session's close."""
-    minutes = TIMEFRAMES[series.timeframe]
-    if minutes is not None:
-        return opens + int(minutes * _MINUTE)
-    sessions = sessions_of(series.exchange)
-    values = opens.fill_null(0).to_numpy()
-    place = np.maximum(np.searchsorted(sessions.opens, values, side="right") - 1, 0)
-    length = 7 * 24 * 60 * _MINUTE if series.timeframe == "1w" else 0
-    closes = np.maximum(sessions.closes[place], values)
-    return pl.Series(values + length if length else closes)
-
-
 def _ranges(
-    series: SeriesConfig, years: list[int], since: datetime | None, moment: datetime, root: Path
+    series: SeriesConfig, years: list[int], asked_from: dict[int, datetime], moment: datetime
 ) -> list[tuple[list[int], Range]]:
-    """Join years that follow each other; of stored years keep what the window leaves."""
-    stored = set(RawStore(root).years(series.symbol, series.timeframe))
+    """Join years that follow each other; of stored years keep what their window leaves."""
     joined: list[tuple[list[int], Range]] = []
     for year in years:
         start, end = expected_range(series, year, moment)
-        if since is not None and year in stored and since < end:
-            start = max(start, since)
+        if year in asked_from and asked_from[year] < end:
+            start = max(start, asked_from[year])
         if joined and joined[-1][1][1] == start:
             before, (begin, _) = joined.pop()
             joined.append(([*before, year], (begin, end)))
@@ -299,12 +250,29 @@ def _ranges(
     return joined
 
 
+def _windows(series: SeriesConfig, root: Path, moment: datetime) -> dict[int, datetime]:
+    """Instants from which stored years are to be asked for again."""
+    store = RawStore(root)
+    since = _window_start(series, root, moment)
+    windows = {}
+    for year in store.years(series.symbol, series.timeframe):
+        reached = store.reached(series.symbol, series.timeframe, year)
+        if reached is not None:
+            windows[year] = _overlapping(series, reached)
+        elif since is not None:
+            windows[year] = since
+    return windows
+
+
 def _window_start(series: SeriesConfig, root: Path, moment: datetime) -> datetime | None:
-    """Start of the overlap window: so many days before the last stored bar."""
-    last = RawStore(root).last(series.symbol, series.timeframe, _microseconds(moment))
-    if last is None:
-        return None
-    since = datetime.fromtimestamp(last / 1e6, UTC) - timedelta(days=series.overlap)
+    """Start of the overlap window before the last stored bar."""
+    last = RawStore(root).last(series.symbol, series.timeframe, microseconds(moment))
+    return None if last is None else _overlapping(series, last)
+
+
+def _overlapping(series: SeriesConfig, instant: int) -> datetime:
+    """Midnight so many days before an instant as the series overlaps."""
+    since = _instant(instant) - timedelta(days=series.overlap)
     return since.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -324,5 +292,5 @@ def _provider(config: MarketDataConfig, series: SeriesConfig) -> Provider:
     return provider
 
 
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000
+def _instant(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)

@@ -100,7 +100,8 @@ def normalise_year(
     """
     series = config[key]
     moment = now or datetime.now(UTC)
-    stored = RawStore(root).read(series.symbol, series.timeframe, year)
+    raw_store = RawStore(root)
+    stored = raw_store.read(series.symbol, series.timeframe, year)
     if not stored:
         raise MarketDataError(f"raw_bars: found nothing of {key} in {year}, allowed a fetched year")
     tables = [table for table in stored if not table.frame.is_empty()]
@@ -144,6 +145,7 @@ def normalise_year(
         bars=bars,
         quarantine=quarantine,
         quality=quality_rows(checks, series.symbol, series.timeframe, year),
+        reached=raw_store.reached(series.symbol, series.timeframe, year),
     )
     manifest = store.year_manifest(series.symbol, series.timeframe, year)
     return NormalisedResult(

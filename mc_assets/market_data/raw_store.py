@@ -75,6 +75,10 @@ class RawStore:
     One file per year. A row that comes again unchanged is not stored again; one that comes
     with other values is added, and the older version marked with the fetch that replaced it.
     So fetching twice leaves the same bytes as fetching once.
+
+    A fetch that broke off leaves in the footer its number and the instant that it reached. What
+    the next fetch brings from there on is counted as of that one, so that a fetch that breaks
+    off and goes on leaves the same bytes as one that did not break.
     """
 
     def __init__(self, root: Path) -> None:
@@ -87,6 +91,12 @@ class RawStore:
     def years(self, symbol: str, timeframe: str) -> list[int]:
         """Years of a series that are stored."""
         return years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+
+    def reached(self, symbol: str, timeframe: str, year: int) -> int | None:
+        """Newest open instant that came of a stored year whose last fetch broke off, or None."""
+        footer = read_footer(self.path(symbol, timeframe, year), _FOOTER) or "{}"
+        broken = json.loads(footer).get("broken")
+        return None if broken is None else int(broken["reached"])
 
     def last(self, symbol: str, timeframe: str, before: int) -> int | None:
         """Open instant of the newest stored row that is not later, microseconds, or None."""
@@ -106,6 +116,7 @@ class RawStore:
         covered: tuple[int, int],
         *,
         complete: bool,
+        reached: int | None = None,
     ) -> RawResult:
         """Add one fetch.
 
@@ -124,6 +135,8 @@ class RawStore:
         complete : bool
             The fetch is the whole truth of its range (a file): absent rows are no longer
             valid. Otherwise (a network, which may have a bad night) they stay valid.
+        reached : int, optional
+            Newest open instant that came, microseconds, where the fetch broke off after it.
         """
         path = self.path(raw.symbol, raw.timeframe, year)
         stored, described = self._stored(path)
@@ -133,16 +146,27 @@ class RawStore:
             "adjustment": raw.adjustment,
             **raw.layout.model_dump(mode="json"),
         }
-        fetch = 1 + (0 if stored is None else _last_fetch(stored))
-        if stored is not None and layout in layouts and _same(stored, raw.frame, keys):
+        before: dict[str, int] | None = described.get("broken")
+        fetch = 1 + max(_last_fetch(stored), before["fetch"] if before else 0)
+        broken = None
+        if reached is not None:
+            broken = before or {"fetch": fetch, "reached": reached}
+            broken = {**broken, "reached": max(broken["reached"], reached)}
+        known = stored is not None and layout in layouts and broken == before
+        if stored is not None and known and _same(stored, raw.frame, keys):
             live = int(stored["_until"].null_count())
             return RawResult(
                 raw.symbol, raw.timeframe, year, live, 0, 0, 0, str(path), changed=False
             )
         if layout not in layouts:
             layouts = [*layouts, layout]
+        number = pl.lit(fetch, dtype=pl.Int32)
+        if before is not None:
+            goes_on = pl.col("_key").cast(pl.Int64, strict=False) > before["reached"]
+            first = pl.lit(before["fetch"], dtype=pl.Int32)
+            number = pl.when(goes_on.fill_null(value=True)).then(first).otherwise(number)
         fresh = raw.frame.with_columns(_key=keys).with_columns(
-            _fetch=pl.lit(fetch, dtype=pl.Int32),
+            _fetch=number,
             _layout=pl.lit(layouts.index(layout), dtype=pl.Int32),
             _until=pl.lit(None, dtype=pl.Int32),
             _absent=pl.lit(None, dtype=pl.Int32),
@@ -150,9 +174,11 @@ class RawStore:
         if stored is None:
             merged, new, restated, absent = fresh, fresh.height, 0, 0
         else:
-            merged, new, restated, absent = _merge(stored, fresh, fetch, covered, complete)
-        footer = json.dumps({"year": year, "layouts": layouts}, sort_keys=True)
-        changed = write_parquet(merged, path, {_FOOTER: footer})
+            merged, new, restated, absent = _merge(stored, fresh, number, covered, complete)
+        described = {"year": year, "layouts": layouts} | ({"broken": broken} if broken else {})
+        footer = json.dumps(described, sort_keys=True)
+        # In one piece, for the bytes written tell how many pieces a table was made of.
+        changed = write_parquet(merged.rechunk(), path, {_FOOTER: footer})
         live = int(merged["_until"].null_count())
         return RawResult(
             raw.symbol, raw.timeframe, year, live, new, restated, absent, str(path), changed
@@ -182,7 +208,7 @@ class RawStore:
         return tables
 
     @staticmethod
-    def _stored(path: Path) -> tuple[pl.DataFrame | None, dict[str, list[dict[str, Any]]]]:
+    def _stored(path: Path) -> tuple[pl.DataFrame | None, dict[str, Any]]:
         if not path.is_file():
             return None, {}
         footer = read_footer(path, _FOOTER)
@@ -203,11 +229,14 @@ def _same(stored: pl.DataFrame, frame: pl.DataFrame, keys: pl.Series) -> bool:
 def _merge(
     stored: pl.DataFrame,
     fresh: pl.DataFrame,
-    fetch: int,
+    number: pl.Expr,
     covered: tuple[int, int],
     complete: bool,
 ) -> tuple[pl.DataFrame, int, int, int]:
-    """Add a fetch to stored rows: the new table, and rows new, restated, absent."""
+    """Add a fetch to stored rows: the new table, and rows new, restated, absent.
+
+    `number` is the fetch's, for each ``_key``.
+    """
     data = [name for name in fresh.columns if not name.startswith("_") and name in stored.columns]
     extra = sorted(
         name for name in set(fresh.columns) ^ set(stored.columns) if not name.startswith("_")
@@ -224,17 +253,16 @@ def _merge(
     missing = both.filter(pl.col("signature_after").is_null())["_key"]
     instants = missing.cast(pl.Int64, strict=False).fill_null(covered[0])
     gone = missing.filter((instants >= covered[0]) & (instants < covered[1]))
-    now = pl.lit(fetch, dtype=pl.Int32)
     replaced = [differ, gone] if complete else [differ]
     current = pl.col("_until").is_null()
     marked = stored.with_columns(
         _until=pl.when(current & pl.col("_key").is_in(pl.concat(replaced).implode()))
-        .then(now)
+        .then(number)
         .otherwise("_until"),
         _absent=pl.when(current & pl.col("_key").is_in(same.implode()))
         .then(pl.lit(None, dtype=pl.Int32))
         .when(current & pl.col("_absent").is_null() & pl.col("_key").is_in(gone.implode()))
-        .then(now)
+        .then(number)
         .otherwise("_absent"),
     )
     added = fresh.filter(~pl.col("_key").is_in(same.implode()))
@@ -242,10 +270,14 @@ def _merge(
     if added.is_empty():
         return marked, 0, 0, len(gone)
     merged = pl.concat([marked, added], how="diagonal_relaxed")
+    # A column that came late stands where it would have stood at once.
+    merged = merged.select(pl.exclude(list(_BOOKKEEPING)), *_BOOKKEEPING)
     return merged, new, added.height - new, len(gone)
 
 
-def _last_fetch(stored: pl.DataFrame) -> int:
+def _last_fetch(stored: pl.DataFrame | None) -> int:
+    if stored is None:
+        return 0
     numbers = stored.select(pl.max_horizontal(pl.col("_fetch", "_until", "_absent").max()))
     return int(numbers.item() or 0)
 

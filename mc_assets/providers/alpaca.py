@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -113,8 +115,9 @@ class AlpacaProvider(Provider):
         keys: tuple[str, str],
         result: FetchResult,
     ) -> None:
+        received: dict[str, list[Any]] = defaultdict(list)
         try:
-            bars = self._ask(batch, timeframe, start, end, adjustment, keys)
+            bars = self._ask(batch, timeframe, start, end, adjustment, keys, received)
         except Failure as error:
             # One symbol the server does not know refuses the whole request.
             if error.status in (400, 404, 422) and len(batch) > 1:
@@ -126,6 +129,10 @@ class AlpacaProvider(Provider):
                 result.failures[symbol] = fetch_error(
                     self.name, symbol, timeframe, start, end, error.reason + hint
                 )
+                # Of each symbol Alpaca sends the oldest bars first.
+                with suppress(Failure):
+                    rows = {symbol: received[symbol]}
+                    result.partial.update(bar_tables({"bars": rows}, timeframe, adjustment))
             return
         for symbol in batch:
             rows = {symbol: bars.get(symbol) or []}
@@ -144,7 +151,9 @@ class AlpacaProvider(Provider):
         end: datetime,
         adjustment: str,
         keys: tuple[str, str],
+        received: dict[str, list[Any]],
     ) -> dict[str, list[dict[str, Any]]]:
+        """Ask for all pages; `received` holds the rows of those that came, also on failure."""
         rate = self.options.requests_per_minute or self.capabilities.requests_per_minute
         limiter = limiter_of(self.name, rate)
 
@@ -159,7 +168,10 @@ class AlpacaProvider(Provider):
             def ask() -> Any:
                 return _one_answer(session, method, url, opts, self.options.timeout, keys)
 
-            return with_retries(ask, self.options, limiter)
+            page = with_retries(ask, self.options, limiter)
+            for symbol, rows in page["bars"].items():
+                received[symbol].extend(rows)
+            return page
 
         common: dict[str, Any] = {"timeframe": _TIMEFRAMES[timeframe], "start": start, "end": end}
         if "/" in batch[0]:

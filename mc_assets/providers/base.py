@@ -110,10 +110,22 @@ class FetchError(MarketDataError):
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Tables of the symbols that came, errors of those that did not."""
+    """Tables of the symbols that came, errors of those that did not.
+
+    Parameters
+    ----------
+    tables : dict
+        Symbol to everything of the range.
+    failures : dict
+        Symbol to why it did not come, or not to its end.
+    partial : dict
+        Symbol among the failures to what came whole before it failed, oldest first: every row
+        of the range up to the last of these. It is kept, and not asked for again.
+    """
 
     tables: dict[str, RawTable] = field(default_factory=dict)
     failures: dict[str, FetchError] = field(default_factory=dict)
+    partial: dict[str, RawTable] = field(default_factory=dict)
 
 
 class Provider(ABC):

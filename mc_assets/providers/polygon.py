@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -66,26 +67,25 @@ class PolygonProvider(Provider):
         *,
         adjustment: str = "split",
     ) -> FetchResult:
-        """Fetch page after page; a page that fails is tried again by itself."""
+        """Fetch page after page; the pages before one that fails for good are kept."""
         key = environment_key(self.name, _KEYS)
         result = FetchResult()
         with httpx.Client(timeout=self.options.timeout, follow_redirects=False) as client:
             for symbol in symbols:
+                rows: list[Any] = []
                 try:
-                    rows = self._rows(client, key, symbol, timeframe, start, end, adjustment)
-                    frame = json_frame(rows, _COLUMNS)
+                    for page in self._pages(client, key, symbol, timeframe, start, end, adjustment):
+                        rows.extend(page)
+                    result.tables[symbol] = _table(symbol, timeframe, rows, adjustment)
                 except Failure as error:
                     result.failures[symbol] = fetch_error(
                         self.name, symbol, timeframe, start, end, error.reason
                     )
-                    continue
-                layout = Layout(date_format="epoch_ms", timezone="UTC", stamp="open")
-                result.tables[symbol] = RawTable(
-                    symbol, timeframe, frame, self.name, adjustment, layout
-                )
+                    with suppress(Failure):
+                        result.partial[symbol] = _table(symbol, timeframe, rows, adjustment)
         return result
 
-    def _rows(
+    def _pages(
         self,
         client: httpx.Client,
         key: str,
@@ -94,23 +94,21 @@ class PolygonProvider(Provider):
         start: datetime,
         end: datetime,
         adjustment: str,
-    ) -> list[dict[str, Any]]:
+    ) -> Iterator[list[Any]]:
         multiplier, span = _SPANS[timeframe]
         first, last = int(start.timestamp() * 1000), int(end.timestamp() * 1000) - 1
         path = (
             f"/v2/aggs/ticker/{quote(symbol, safe='')}/range/{multiplier}/{span}/{first}/{last}"
             f"?adjusted={str(adjustment == 'split').lower()}&sort=asc&limit={_PAGE}"
         )
-        rows: list[dict[str, Any]] = []
         seen: set[str] = set()
         while path:
             if path in seen:
                 raise Failure("the server sends the same page for ever")
             seen.add(path)
             page = self._page(client, key, path)
-            rows.extend(page.get("results") or [])
+            yield page.get("results") or []
             path = _next_path(page.get("next_url"))
-        return rows
 
     def _page(self, client: httpx.Client, key: str, path: str) -> dict[str, Any]:
         address = (self.options.base_url or _BASE_URL).rstrip("/") + path
@@ -127,6 +125,12 @@ class PolygonProvider(Provider):
 
         rate = self.options.requests_per_minute or self.capabilities.requests_per_minute
         return with_retries(ask, self.options, limiter_of(self.name, rate))
+
+
+def _table(symbol: str, timeframe: str, rows: list[Any], adjustment: str) -> RawTable:
+    layout = Layout(date_format="epoch_ms", timezone="UTC", stamp="open")
+    frame = json_frame(rows, _COLUMNS)
+    return RawTable(symbol, timeframe, frame, PolygonProvider.name, adjustment, layout)
 
 
 def _next_path(link: object) -> str:

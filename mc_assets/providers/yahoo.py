@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -73,22 +73,25 @@ class YahooProvider(Provider):
         result = FetchResult()
         for symbol in symbols:
             session = _Session(self.options, self.capabilities.requests_per_minute)
+            frames: list[pl.DataFrame] = []
             try:
-                frame = self._frame(session, symbol, timeframe, start, end, adjustment)
+                for part in self._parts(session, symbol, timeframe, start, end, adjustment):
+                    frames.append(part)
+                came = result.tables
             except Failure as error:
                 result.failures[symbol] = fetch_error(
                     self.name, symbol, timeframe, start, end, error.reason
                 )
-                continue
+                came = result.partial
             finally:
                 session.close()
+            filled = [frame for frame in frames if frame.height]
+            table = pl.concat(filled, how="diagonal_relaxed") if filled else pl.DataFrame()
             layout = Layout(stamp="open")
-            result.tables[symbol] = RawTable(
-                symbol, timeframe, frame, self.name, adjustment, layout
-            )
+            came[symbol] = RawTable(symbol, timeframe, table, self.name, adjustment, layout)
         return result
 
-    def _frame(
+    def _parts(
         self,
         session: _Session,
         symbol: str,
@@ -96,16 +99,13 @@ class YahooProvider(Provider):
         start: datetime,
         end: datetime,
         adjustment: str,
-    ) -> pl.DataFrame:
+    ) -> Iterator[pl.DataFrame]:
         if timeframe in _HISTORY:
             start = max(start, datetime.now(UTC) - timedelta(days=_HISTORY[timeframe]))
-        frames = []
         while start < end:
             stop = min(end, start + timedelta(days=_SPAN.get(timeframe, 36_500)))
-            frames.append(self._part(session, symbol, timeframe, start, stop, adjustment))
+            yield self._part(session, symbol, timeframe, start, stop, adjustment)
             start = stop
-        filled = [frame for frame in frames if frame.height]
-        return pl.concat(filled, how="diagonal_relaxed") if filled else pl.DataFrame()
 
     def _part(
         self,

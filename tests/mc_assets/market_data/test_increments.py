@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -280,3 +281,26 @@ def test_what_a_provider_cannot_do_is_one_sentence(
     series = config(tmp_path, **fields)
     with pytest.raises(MarketDataError, match=message):
         ingest_raw(series, series.keys[0], 2023, tmp_path / "data", NIGHT)
+
+
+@pytest.mark.parametrize("breaks", [[100_000], [10, 262_144, 300_001]])
+def test_a_long_year_that_came_in_pieces_has_the_bytes_of_one_that_came_at_once(
+    tmp_path: Path, breaks: list[int]
+) -> None:
+    rows, start = 350_000, int(datetime(2023, 1, 1, tzinfo=UTC).timestamp() * 1e6)
+    instants = pl.Series(range(start, start + rows * 60_000_000, 60_000_000))
+    frame = pl.DataFrame({"t": instants, "c": (instants % 977).cast(pl.Float64)})
+    for name, edges in (("whole", [0, rows]), ("pieces", [0, *breaks, rows])):
+        for first, last in pairwise(edges):
+            # The same layout, an overlap, and a table that is in pieces itself.
+            place = slice(max(first - 500, 0), last)
+            piece = pl.concat([frame[place][:50], frame[place][50:]], rechunk=False)
+            RawStore(tmp_path / name).append(
+                RawTable("X", "1m", piece, "desk"),
+                2023,
+                piece["t"].cast(pl.String),
+                (instants[place.start], instants[last - 1] + 1),
+                complete=False,
+                reached=None if last == rows else instants[last - 1],
+            )
+    assert hashes(tmp_path / "pieces") == hashes(tmp_path / "whole")

@@ -184,6 +184,25 @@ def test_minutes_are_asked_for_a_week_at_a_time(server: LocalServer) -> None:
     assert max(spans) <= 7 * DAY
 
 
+def test_weeks_before_one_that_fails_are_kept(server: LocalServer) -> None:
+    starts: list[int] = []
+
+    def answer(request: Request) -> Reply:
+        minutes = chart(0, 1, interval="1m")
+        if "period1" in request.query:
+            starts.append(int(request.query["period1"]) // 60 * 60 + 60)
+            if starts[-1] > starts[0]:
+                return Reply("oops", status=500)
+            minutes["chart"]["result"][0]["timestamp"] = [starts[0], starts[0] + 60]
+        return Reply(minutes)
+
+    server.answer = answer
+    result = fetch(server, timeframe="1m")
+    assert "status 500 after 3 attempts" in str(result.failures["X"])
+    assert result.tables == {}
+    assert result.partial["X"].frame["Close"].to_list() == [100.5, 101.5]
+
+
 def test_a_slow_answer_is_given_up(server: LocalServer) -> None:
     serve(server, Reply(chart(0), delay=0.6))
     error = fetch(server, timeout=0.2, attempts=2).failures["X"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numba.core.errors import NumbaError
@@ -27,6 +27,8 @@ from engine.strategies.rows import plan_rows
 from engine.strategies.strategy import Strategy
 
 __all__ = ["Scratch", "StrategyEngine", "TradeSink", "prepare_strategy"]
+
+_MOST_PLANS: Final = 1024
 
 
 class TradeSink(Protocol):
@@ -87,6 +89,7 @@ class StrategyEngine:
         self._closed = execution.closed(self.symbols, timestamps)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._simulate = compile_strategy(cls, whole, len(self.symbols))
+        self._plans: dict[bytes, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a parameter set as numbers, shape (parameters,); defaults fill the gaps.
@@ -187,7 +190,7 @@ class StrategyEngine:
         samples: NDArray[np.int64],
         equity: NDArray[np.float64],
     ) -> None:
-        row_of, plans = plan_rows(self.strategy, self.fields, parameters)
+        row_of, plans = self._planned(parameters)
         # The vector form fills a row of targets for each symbol, behind the indicators.
         own = len(plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
         rows = scratch.rows_for(own + WORK_ROWS, self.steps)
@@ -205,6 +208,18 @@ class StrategyEngine:
             samples,
             equity,
         )
+
+    def _planned(
+        self, parameters: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return `plan_rows` of a group of parameter sets, which come again with every chunk."""
+        key = parameters.tobytes()
+        planned = self._plans.get(key)
+        if planned is None:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            planned = self._plans[key] = plan_rows(self.strategy, self.fields, parameters)
+        return planned
 
     @cached_property
     def _address(self) -> int:

@@ -69,7 +69,7 @@ _FRAME_WIDTH: Final = _ARRAYS + 7
 class _Entry(NamedTuple):
     """A size that stands in the frame."""
 
-    index: int
+    place: int
 
 
 _LAYOUT: Final[dict[str, tuple[Any, tuple[int | _Entry, ...]]]] = {
@@ -141,32 +141,32 @@ class _FramedSimulation(types.Type):
 
 
 @register_model(_FramedSimulation)
-class _FrameAddress(models.PrimitiveModel):  # type: ignore[misc]
+class _FrameAddress(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, ir.IntType(64))
 
 
 @infer_getattr
-class _FramedArrays(AttributeTemplate):  # type: ignore[misc]
+class _FramedArrays(AttributeTemplate):
     key = _FramedSimulation
 
-    def generic_resolve(self, kind: Any, name: str) -> Any:
+    def generic_resolve(self, kind: Any, name: str) -> Any:  # type: ignore[override]
         dtype, shape = _LAYOUT[name]
         return types.Array(dtype, len(shape), "C")
 
 
 @lower_getattr_generic(_FramedSimulation)
 def _array_of_frame(context: Any, builder: Any, kind: Any, frame: Any, name: str) -> Any:
-    def entry(index: int) -> Any:
+    def entry(place: int) -> Any:
         pointer = builder.inttoptr(frame, ir.IntType(64).as_pointer())
-        loaded = builder.load(builder.gep(pointer, [ir.Constant(ir.IntType(64), index)]))
+        loaded = builder.load(builder.gep(pointer, [ir.Constant(ir.IntType(64), place)]))
         # No simulation moves its arrays while it runs: read once, kept in a register.
         loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
         return loaded
 
     dtype, shape = _LAYOUT[name]
     sizes = [
-        entry(size.index) if isinstance(size, _Entry) else context.get_constant(types.intp, size)
+        entry(size.place) if isinstance(size, _Entry) else context.get_constant(types.intp, size)
         for size in shape
     ]
     address = entry(Simulation._fields.index(name))

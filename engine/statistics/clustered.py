@@ -97,7 +97,8 @@ def clustered_quantile(
     The share of outcomes at or below the quantile has a clustered standard error; the interval
     runs between the quantiles at that share plus and minus its reach (Woodruff 1952, "Confidence
     intervals for medians and other position measures"). The standard error is the interval's
-    half-width over the normal quantile.
+    half-width over the normal quantile; where too few outcomes leave an end of it open, that of
+    the other end.
     """
     x, groups = _defined(outcomes, clusters)
     n = len(x)
@@ -113,7 +114,9 @@ def clustered_quantile(
     bottom = float(np.quantile(ordered, low)) if low > 0 else -math.inf
     top = float(np.quantile(ordered, high)) if high < 1 else math.inf
     z = normal_quantile(0.5 + confidence / 2)
-    return Estimate(value, (top - bottom) / (2 * z), bottom, top, n)
+    ends = [end for end in (value - bottom, top - value) if math.isfinite(end)]
+    error = sum(ends) / (len(ends) * z) if ends else math.nan
+    return Estimate(value, error, bottom, top, n)
 
 
 def _estimate(

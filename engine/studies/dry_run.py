@@ -16,6 +16,7 @@ __all__ = ["Estimate", "estimate"]
 
 # Bytes of a row on disk: random floats do not compress, everything else nearly vanishes.
 _ROW_OVERHEAD = 12
+_TRADE_BYTES = 60
 _TRIAL_SECONDS = 0.3
 
 
@@ -27,10 +28,10 @@ class Estimate:
     ----------
     study : str
         Its name.
-    parameter_sets, dropped_sets : int
-        Kept, and dropped by the constraint.
-    seeds, simulations : int
-        Seeds and rows.
+    parameter_sets, dropped_sets, repeated_sets : int
+        Kept, dropped by the constraint, and drawn again by the search.
+    seeds, max_seeds, simulations : int
+        Seeds, those that ``until`` may come to, and rows before it adds any.
     seconds, compile_seconds : float
         Estimated time of the run, measured on a few seeds, and what compiling took just now.
     memory_bytes, disk_bytes : int
@@ -40,7 +41,9 @@ class Estimate:
     study: str
     parameter_sets: int
     dropped_sets: int
+    repeated_sets: int
     seeds: int
+    max_seeds: int
     simulations: int
     seconds: float
     compile_seconds: float
@@ -55,14 +58,25 @@ class Estimate:
         return "\n".join(
             (
                 f"study           {self.study}",
-                f"parameter sets  {self.parameter_sets:,} ({self.dropped_sets:,} dropped)",
-                f"seeds           {self.seeds:,}",
-                f"simulations     {self.simulations:,}",
-                f"time            about {_seconds(self.seconds)}",
+                f"parameter sets  {self.parameter_sets:,} ({self.dropped_sets:,} dropped"
+                + (f", {self.repeated_sets:,} drawn again)" if self.repeated_sets else ")"),
+                f"seeds           {self.seeds:,}{self._up_to(f'{self.max_seeds:,}')}",
+                f"simulations     {self.simulations:,}"
+                + self._up_to(f"{self.simulations * self._growth:,.0f}"),
+                f"time            about {_seconds(self.seconds)}"
+                + self._up_to(_seconds(self.seconds * self._growth)),
                 f"memory          about {_bytes(self.memory_bytes)}",
-                f"disk            about {_bytes(self.disk_bytes)}",
+                f"disk            about {_bytes(self.disk_bytes)}"
+                + self._up_to(_bytes(int(self.disk_bytes * self._growth))),
             )
         )
+
+    @property
+    def _growth(self) -> float:
+        return self.max_seeds / self.seeds
+
+    def _up_to(self, most: str) -> str:
+        return f", until precise up to {most}" if self.max_seeds > self.seeds else ""
 
 
 def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
@@ -72,21 +86,24 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     threads = worker_count(workers)
     _trial(job, 1)
     compile_seconds = time.perf_counter() - begin
-    seeds, seconds = 1, 0.0
+    seeds, seconds, trades = 1, 0.0, 0.0
     while seconds < _TRIAL_SECONDS and seeds < len(job.seeds):
         seeds = min(seeds * 4, len(job.seeds))
-        seconds = _trial(job, seeds)
+        seconds, trades = _trial(job, seeds)
     if seconds == 0.0:
-        seconds = _trial(job, seeds)
+        seconds, trades = _trial(job, seeds)
     metrics = len(prepared.metric_names)
     row = 8 * metrics + 4 * job.equity_samples + _ROW_OVERHEAD
+    row += round(_TRADE_BYTES * trades)
     part = max(spec.rows for spec in job_parts(job))
     working = part * (16 * metrics + 12 * job.equity_samples + 200)
     return Estimate(
         study=job.study,
         parameter_sets=len(job.space),
         dropped_sets=job.space.dropped,
+        repeated_sets=job.space.repeated,
         seeds=len(job.seeds),
+        max_seeds=max(len(job.seeds), int((job.until or {}).get("max_seeds", 0))),
         simulations=job.simulations,
         seconds=seconds * len(job.seeds) / seeds / threads,
         compile_seconds=compile_seconds,
@@ -95,14 +112,15 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     )
 
 
-def _trial(job: Job, seeds: int) -> float:
-    """Seconds that one thread takes for the first seeds."""
+def _trial(job: Job, seeds: int) -> tuple[float, float]:
+    """Seconds that one thread takes for the first seeds, and recorded trades per simulation."""
     few = replace(job, seeds=job.seeds[:seeds], rounds=(seeds,), failure_allowance=1.0)
-    pool = PartPool(job_parts(few), MemoryStore())
+    store = MemoryStore()
+    pool = PartPool(job_parts(few), store)
     begin = time.perf_counter()
     pool.work()
     pool.raise_first()
-    return time.perf_counter() - begin
+    return time.perf_counter() - begin, store.frame("trades").height / few.simulations
 
 
 def _seconds(seconds: float) -> str:
@@ -112,4 +130,6 @@ def _seconds(seconds: float) -> str:
 
 
 def _bytes(count: int) -> str:
+    if count < 1e6:
+        return f"{count / 1e3:,.0f} kB"
     return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"

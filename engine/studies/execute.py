@@ -14,7 +14,7 @@ from engine.studies.job import BLOCKS, Job, block_parts, job_parts
 from engine.studies.load import from_manifests
 from engine.studies.market_data import MarketData
 from engine.studies.prepared import prepare_job
-from engine.studies.progress import ProgressCallback
+from engine.studies.progress import Progress, ProgressCallback
 from engine.studies.results import Results
 from engine.studies.runner import RunReport, run_parts
 from engine.studies.store import TABLES, MemoryStore, ParquetStore
@@ -150,7 +150,10 @@ def _run_rounds(
         job = extend(job, count)
         store.begin(job, summary(job), keep_longer=True)
         more = run_parts(
-            job_parts(job, len(job.rounds) - 1), store, workers=workers, progress=progress
+            job_parts(job, len(job.rounds) - 1),
+            store,
+            workers=workers,
+            progress=_going_on(progress, report),
         )
         report = RunReport(
             report.manifests + more.manifests,
@@ -159,6 +162,25 @@ def _run_rounds(
         )
     store.begin(job, summary(job, stopped))
     return job, report, stopped
+
+
+def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressCallback | None:
+    """Return a callback that counts the rounds before as well."""
+    if progress is None:
+        return None
+
+    def going_on(now: Progress) -> None:
+        progress(
+            Progress(
+                done=before.rows + now.done,
+                total=before.rows + now.total,
+                reused=before.reused + now.reused,
+                failed=before.failed + now.failed,
+                seconds=before.seconds + now.seconds,
+            )
+        )
+
+    return going_on
 
 
 def _results(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
+
+from mc_assets.cli.given_study import study_name
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def compare(
@@ -22,6 +29,7 @@ def compare(
     from mc_assets.project import Project
 
     data = Project.from_environment().data
+    study, baseline = study_name(study), study_name(baseline)
     ours, theirs = load_results(data, study), load_results(data, baseline)
     if where is not None:
         ours = ours.filter(where)
@@ -33,4 +41,30 @@ def compare(
         typer.echo(json.dumps({"study": study, "baseline": baseline, **content}))
         return
     how = "path by path, on shared seeds" if found.paired else "as independent samples"
-    print_frame(found.table, title=f"{metric}: {study} against {baseline}, {how}")
+    table = found.table.rename({"parameter_set": "set"})
+    print_frame(
+        table,
+        _short(table, ours.parameters),
+        title=f"{metric}: {study} against {baseline}, {how}",
+    )
+
+
+def _short(table: pl.DataFrame, parameters: list[str]) -> pl.DataFrame:
+    """Return the differences for a narrow terminal."""
+    import polars as pl
+
+    from mc_assets.cli.tables import format_value
+
+    def pair(first: str, between: str, second: str) -> pl.Series:
+        cells = zip(table[first], table[second], strict=True)
+        return pl.Series(
+            [f"{format_value(a)} {between} {format_value(b)}" for a, b in cells], dtype=pl.String
+        )
+
+    return table.select(
+        *("set", *parameters),
+        pair("difference", "±", "std_error").alias("difference"),
+        pair("ci_low", "to", "ci_high").alias("95 % interval"),
+        pl.col("p_value").alias("p"),
+        pl.col("n"),
+    )

@@ -9,15 +9,6 @@ if TYPE_CHECKING:
 
 __all__ = ["print_summary", "run_everything"]
 
-# Columns of the closing table: heading, estimate, its error, format.
-_COLUMNS = (
-    ("mean net P&L", "mean_net_pnl", ",.0f"),
-    ("win rate", "win_rate", ".1%"),
-    ("Sharpe", "sharpe", ".2f"),
-    ("95 % VaR", "value_at_risk_95", ",.0f"),
-    ("max drawdown", "max_drawdown", ".1%"),
-)
-
 
 def run_everything(project: Project, *, quiet: bool = False) -> dict[str, dict[str, float]]:
     """Materialise every asset through Dagster and print the studies' statistics.
@@ -54,6 +45,7 @@ def print_summary(project: Project, studies: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mc_assets.cli.summary import HEADLINES, with_error
     from mc_assets.warehouse import query_warehouse
 
     console = Console()
@@ -70,16 +62,16 @@ def print_summary(project: Project, studies: list[str]) -> None:
         console.print(f"\n[bold]{study}[/]  [dim]{seeds} seeds, ± Monte Carlo standard error[/]")
         view = Table(box=SIMPLE_HEAD, pad_edge=False)
         view.add_column("parameter set", no_wrap=True)
-        for heading, _, _ in _COLUMNS:
+        for heading, _, _ in HEADLINES:
             view.add_column(heading, justify="right", no_wrap=True)
         for row in rows.iter_rows(named=True):
             cells = [
-                _with_error(
+                with_error(
                     row[name],
                     row[f"{name}_std_error"] if wide or name == "mean_net_pnl" else None,
                     form,
                 )
-                for _, name, form in _COLUMNS
+                for _, name, form in HEADLINES
             ]
             view.add_row(_parameters(row["parameters"]), *cells)
         console.print(view)
@@ -91,16 +83,6 @@ def print_summary(project: Project, studies: list[str]) -> None:
         '[bold].venv/bin/mc sql "SELECT * FROM parameter_sets"[/] asks the tables.',
         soft_wrap=True,
     )
-
-
-def _with_error(estimate: float | None, error: float | None, form: str) -> str:
-    if estimate is None:
-        return "–"
-    unit = " %" if "%" in form else ""
-    number = format(estimate, form).removesuffix("%")
-    if error is None:
-        return f"{number}{unit}"
-    return f"{number} ± {format(error, form).removesuffix('%')}{unit}"
 
 
 def _parameters(text: str) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mc_assets.cli.given_study import study_name
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,6 +31,7 @@ def replay(
     from mc_assets.project import Project
     from mc_assets.stored_market_data import StoredMarketData
 
+    study = study_name(study)
     project = Project.from_environment()
     results = load_results(project.data, study)
     found = replace(results, market_data=StoredMarketData(project)).simulation(simulation)
@@ -64,7 +67,10 @@ def replay(
 
 
 def _draw(found: Replay, study: str, path: Path) -> None:
+    import textwrap
+
     import matplotlib
+    import polars as pl
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
@@ -76,23 +82,21 @@ def _draw(found: Replay, study: str, path: Path) -> None:
         bars = found.bars.filter(found.bars["symbol"] == symbol)
         upper.plot(bars["bar"], bars["close"], linewidth=1, label=symbol, zorder=1)
         upper.fill_between(bars["bar"], bars["low"], bars["high"], alpha=0.2, zorder=0)
-        own = found.trades.filter(found.trades["symbol"] == symbol)
-        bought = [units > 0 for units in own["units"]]
-        for column, price, long_mark, short_mark in (
-            ("entry_bar", "entry_price", "^", "v"),
-            ("exit_bar", "exit_price", "v", "^"),
-        ):
-            for side, mark in ((True, long_mark), (False, short_mark)):
-                chosen = own.filter([is_long == side for is_long in bought])
-                colour = "tab:green" if mark == "^" else "tab:red"
-                upper.scatter(chosen[column], chosen[price], marker=mark, c=colour, s=36, zorder=2)
+    # Fills, not closed trades: what is still open at the end was bought, too.
+    fills = found.orders.filter(pl.col("event") == "filled")
+    for side, sign, mark, colour in (("bought", 1, "^", "tab:green"), ("sold", -1, "v", "tab:red")):
+        own = fills.filter(pl.col("units").sign() == sign)
+        label = f"{side}, {own.height:,}"
+        upper.scatter(own["bar"], own["price"], marker=mark, c=colour, s=36, zorder=2, label=label)
     values = ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in found.parameters.items()
     )
-    upper.set_title(f"{study} · simulation {found.simulation} · seed {found.seed} · {values}")
+    title = f"{study} · simulation {found.simulation} · seed {found.seed}"
+    figure.suptitle("\n".join([title, *textwrap.wrap(values, 110)]), fontsize=11)
     upper.set_ylabel("price")
-    upper.legend(loc="upper left")
+    upper.legend(loc="best", framealpha=0.6)
+    lower.yaxis.set_major_formatter("{x:,.0f}")
     lower.plot(range(len(found.equity)), found.equity, color="black", linewidth=1)
     lower.set_ylabel("equity")
     lower.set_xlabel("bar")

@@ -92,20 +92,44 @@ def run_study_command(
         return
     root = None if definition.storage == "memory" else project.data
     line = _ProgressLine(quiet=as_json)
+    again = _command(study, workers, seeds, settings, storage)
     try:
         with line:
             results = made.run(root=root, market_data=market_data, progress=line, fresh=fresh)
-    except StudyInterrupted as stop:
-        typer.secho(f"{stop} (mc run {study})", fg="yellow", err=True)
+        outputs = _export(results, definition.storage, project.data)
+    except KeyboardInterrupt as stop:
+        # Before the first simulation, too: while code compiles or finished parts are checked.
+        said = "stopped; finished parts are kept, run the study again to go on from them"
+        if isinstance(stop, StudyInterrupted):
+            said = str(stop)
+        text = "stopped; nothing is kept in memory" if root is None else f"{said}: {again}"
+        typer.secho(text, fg="yellow", err=True)
         raise typer.Exit(130) from None
     except StudyFailed as failure:
         typer.secho(f"mc: {failure}", fg="red", err=True)
         raise typer.Exit(1) from None
-    outputs = _export(results, definition.storage, project.data)
     if as_json:
         typer.echo(json.dumps(_outcome(results, outputs)))
         return
     _print_results(results, line, outputs)
+
+
+def _command(
+    study: str,
+    workers: str | None,
+    seeds: str | None,
+    settings: list[str] | None,
+    storage: str | None,
+) -> str:
+    """Return the command that goes on with this run: the same changes make the same study."""
+    import shlex
+
+    options = [("--workers", workers), ("--seeds", seeds), ("--storage", storage)]
+    options += [("--set", setting) for setting in settings or []]
+    words = ["mc", "run", study]
+    for option, value in options:
+        words += [option, value] if value is not None else []
+    return shlex.join(words)
 
 
 class _ProgressLine:
@@ -184,12 +208,13 @@ def _outcome(results: Results, outputs: dict[str, str]) -> dict[str, Any]:
 
 
 def _print_results(results: Results, line: _ProgressLine, outputs: dict[str, str]) -> None:
-    from mc_assets.cli.summary import summary_frame
-    from mc_assets.cli.tables import print_frame
+    from mc_assets.cli.summary import print_summary_table
 
     progress = line.last
-    dropped = results.summary["dropped_sets"]
-    drop = f" ({dropped:,} dropped by the constraint)" if dropped else ""
+    dropped, repeated = results.summary["dropped_sets"], results.summary["repeated_sets"]
+    left_out = [f"{dropped:,} dropped by the constraint"] if dropped else []
+    left_out += [f"{repeated:,} drawn again"] if repeated else []
+    drop = f" ({', '.join(left_out)})" if left_out else ""
     sets = results.summary["parameter_sets"]
     typer.echo(
         f"{results.name}: {progress.total:,} simulations, {sets:,} parameter sets{drop} "
@@ -199,9 +224,12 @@ def _print_results(results: Results, line: _ProgressLine, outputs: dict[str, str
     )
     if results.stopped:
         typer.echo(results.stopped)
-    print_frame(summary_frame(results))
+    print_summary_table(results)
     for kind, where in outputs.items():
         typer.echo(f"{kind}: {where}")
+    if not outputs:
+        typer.echo("nothing is kept: --storage parquet keeps results to show and to replay")
+        return
     asked = "SELECT * FROM parameter_sets"
     more = f'   or   mc sql "{asked}"' if "parquet" in outputs else ""
     typer.echo(f"next: mc show {results.name}   or   mc replay {results.name} 0{more}")

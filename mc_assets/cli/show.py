@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.given_study import study_name
+
 
 def show(
     study: str = typer.Argument(..., help="Name of a study that has run."),
@@ -20,12 +22,12 @@ def show(
     import json
 
     from engine.studies import load_results
-    from mc_assets.cli.summary import json_rows, summary_frame
+    from mc_assets.cli.summary import json_rows, print_summary_table
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
 
     project = Project.from_environment()
-    results = load_results(project.data, _name(study))
+    results = load_results(project.data, study_name(study))
     title = f"{results.name}  {results.fingerprint}"
     if where is not None:
         results = results.filter(where)
@@ -37,25 +39,25 @@ def show(
         frame = results.group_by(*by.split(",")).statistics()
     elif best is not None:
         frame = results.best(best, n)
+        title += f"  largest {best}"
     else:
-        frame = results.statistics() if as_json else summary_frame(results)
+        frame = results.statistics() if as_json else None
     if as_json:
+        assert frame is not None
         typer.echo(json.dumps(json_rows(frame)))
         return
-    print_frame(frame, title=title, limit=limit)
+    if frame is None:
+        print_summary_table(results, title=title, limit=limit)
+    else:
+        # What the title says already, or is the same in every row.
+        said = {"study", "fingerprint"} | ({"statistic"} if by is None else set())
+        kept = frame.drop(name for name in frame.columns if name in said)
+        print_frame(kept.rename({"parameter_set": "set"}, strict=False), title=title, limit=limit)
+        if frame.is_empty():
+            typer.echo("none" if not failures else "no simulation failed")
     for note in (_incomplete(results), results.stopped):
         if note:
             typer.echo(note)
-
-
-def _name(study: str) -> str:
-    """Return the name of a study given by name or by file."""
-    from pathlib import Path
-
-    from engine.studies import load_definition
-
-    path = Path(study)
-    return load_definition(path).name if path.suffix in (".yaml", ".yml") else study
 
 
 def _incomplete(results: object) -> str | None:

@@ -47,7 +47,10 @@ def _studies() -> list[dict[str, object]]:
             # A study that cannot be read must not hide the others.
             row |= {"state": "cannot be read", "description": str(error)}
         else:
-            state = _state(project.data / "results" / definition.name)
+            try:
+                state = _state(project.data / "results" / definition.name)
+            except (ValueError, KeyError, OSError):
+                state = "its results are damaged: run it again"
             row |= {"state": state, "description": definition.description}
         rows.append(row)
     return rows

@@ -9,33 +9,63 @@ if TYPE_CHECKING:
 
     from engine.studies import Results
 
-__all__ = ["json_rows", "summary_frame"]
+__all__ = ["HEADLINES", "json_rows", "print_summary_table", "summary_frame", "with_error"]
 
-_COLUMNS = {
-    "mean net P&L": "mean_net_pnl",
-    "win rate": "win_rate",
-    "Sharpe": "sharpe",
-    "95 % VaR": "value_at_risk_95",
-    "max drawdown": "max_drawdown",
-}
+#: Columns of the short tables: heading, statistic, format.
+HEADLINES = (
+    ("mean net P&L", "mean_net_pnl", ",.0f"),
+    ("win rate", "win_rate", ".1%"),
+    ("Sharpe", "sharpe", ".2f"),
+    ("95 % VaR", "value_at_risk_95", ",.0f"),
+    ("max drawdown", "max_drawdown", ".1%"),
+)
 
 
-def summary_frame(results: Results) -> pl.DataFrame:
-    """Parameters and headline statistics, each as ``estimate ± Monte Carlo standard error``."""
+def print_summary_table(results: Results, *, title: str | None = None, limit: int = 100) -> None:
+    """Print the headline statistics; on a narrow terminal with the error of the P&L alone."""
+    from mc_assets.cli.tables import print_frame
+
+    print_frame(
+        summary_frame(results), summary_frame(results, errors=False), title=title, limit=limit
+    )
+
+
+def summary_frame(results: Results, *, errors: bool = True) -> pl.DataFrame:
+    """Parameters and headline statistics, each as ``estimate ± Monte Carlo standard error``.
+
+    Parameters
+    ----------
+    results : Results
+        Of one study.
+    errors : bool
+        Whether every statistic shows its error, or the mean net P&L alone.
+    """
     import polars as pl
 
     table = results.statistics()
-    keys = ["parameter_set", *results.parameters]
     columns = []
-    for heading, name in _COLUMNS.items():
+    for heading, name, form in HEADLINES:
         own = table.filter(pl.col("statistic") == name)
         text = [
-            _with_error(estimate, error)
+            with_error(estimate, error if errors or name == "mean_net_pnl" else None, form)
             for estimate, error in zip(own["estimate"], own["std_error"], strict=True)
         ]
         columns.append(pl.Series(heading, text, dtype=pl.String))
-    first = table.filter(pl.col("statistic") == "mean_net_pnl").select(keys)
-    return first.with_columns(columns)
+    sets = table.filter(pl.col("statistic") == "mean_net_pnl")
+    return sets.select(pl.col("parameter_set").alias("set"), *results.parameters).with_columns(
+        columns
+    )
+
+
+def with_error(estimate: float | None, error: float | None, form: str) -> str:
+    """Write an estimate and its standard error in a format, both in per cent if it is one."""
+    if estimate is None:
+        return "–"
+    unit = " %" if "%" in form else ""
+    number = format(estimate, form).removesuffix("%")
+    if error is None:
+        return f"{number}{unit}"
+    return f"{number} ± {format(error, form).removesuffix('%')}{unit}"
 
 
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -45,12 +75,3 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
     numbers = cs.float()
     return frame.with_columns(pl.when(numbers.is_finite()).then(numbers)).to_dicts()
-
-
-def _with_error(estimate: float | None, error: float | None) -> str:
-    if estimate is None:
-        return "–"
-    large = abs(estimate) >= 100 or (error is not None and abs(error) >= 100)
-    form = ",.0f" if large else ".3f"
-    text = format(estimate, form)
-    return text if error is None else f"{text} ± {format(error, form)}"

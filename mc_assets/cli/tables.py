@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["format_value", "print_frame"]
 
+_GAP = 2  # between columns
+# Text longer than this may go on in the next line of its cell, which is then at least so wide.
+_SENTENCE = 24
 
-def print_frame(frame: pl.DataFrame, *, title: str | None = None, limit: int = 100) -> None:
-    """Print the first `limit` rows of a frame, numbers aligned to the right."""
-    from rich.box import SIMPLE_HEAD
+
+def print_frame(
+    frame: pl.DataFrame, *narrower: pl.DataFrame, title: str | None = None, limit: int = 100
+) -> None:
+    """Print the first `limit` rows of a frame, numbers aligned to the right.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        What is printed where there is room, and wherever it goes to a pipe.
+    *narrower : polars.DataFrame
+        The same with fewer columns: the first that fits the terminal is printed. If none does, no
+        number is cut in two: every row becomes lines of a name and a value.
+    title : str, optional
+        Printed above.
+    limit : int
+        Rows.
+    """
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
-    for name, dtype in frame.schema.items():
-        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.head(limit).iter_rows():
-        table.add_row(*(format_value(value) for value in row))
     console = Console()
     if not console.is_terminal:
         # A pipe has no width of its own: never fold a table that a program reads.
         console = Console(width=10_000)
-    console.print(table)
+    if title is not None:
+        console.print(title, style="bold", soft_wrap=True, highlight=False, markup=False)
+    for candidate in (frame, *narrower):
+        cells = _cells(candidate, limit)
+        if _fits(candidate, cells, console.width):
+            console.print(_table(candidate, cells))
+            break
+    else:
+        _print_records(console, frame, _cells(frame, limit))
     if frame.height > limit:
         console.print(f"{frame.height - limit:,} more rows; --limit shows them")
 
@@ -43,6 +63,59 @@ def format_value(value: object) -> str:
         if magnitude >= 100:
             return f"{value:,.1f}"
         return f"{value:.4g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     return str(value)
+
+
+def _cells(frame: pl.DataFrame, limit: int) -> list[list[str]]:
+    """Text of the cells, a list per column."""
+    return [[format_value(value) for value in column] for column in frame.head(limit)]
+
+
+def _table(frame: pl.DataFrame, cells: list[list[str]]) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name, dtype, column in zip(frame.columns, frame.dtypes, cells, strict=True):
+        # An estimate with its error is a text, but it is read as a number.
+        number = dtype.is_numeric() or (
+            bool(column) and all(text[:1] in "-–0123456789" for text in column)
+        )
+        table.add_column(
+            name,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=not _is_sentence(dtype.is_numeric(), column),
+        )
+    for row in zip(*cells, strict=True):
+        table.add_row(*(_plain(text) for text in row))
+    return table
+
+
+def _fits(frame: pl.DataFrame, cells: list[list[str]], width: int) -> bool:
+    needed = _GAP * (frame.width - 1)
+    for name, dtype, column in zip(frame.columns, frame.dtypes, cells, strict=True):
+        longest = max(map(len, [name, *column]))
+        if _is_sentence(dtype.is_numeric(), column):
+            longest = max(len(name), _SENTENCE)
+        needed += longest
+    return needed <= width
+
+
+def _is_sentence(numeric: bool, column: list[str]) -> bool:
+    return not numeric and max(map(len, column), default=0) > _SENTENCE
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _print_records(console: Any, frame: pl.DataFrame, cells: list[list[str]]) -> None:
+    """Print every row as lines of a name and a value."""
+    widest = max(map(len, frame.columns))
+    for row in zip(*cells, strict=True):
+        console.print()
+        for name, text in zip(frame.columns, row, strict=True):
+            console.print(f"{name:<{widest}}  {text}", highlight=False, markup=False)

@@ -173,3 +173,11 @@ def test_order_intervals_and_weights_are_those_of_the_exact_laws(n: int, p: floa
     high = int((below < 0.975).sum()) + 1
     assert found.low == (x[low - 1] if low else -math.inf)
     assert found.high == (x[high - 1] if high <= n else math.inf)
+
+
+def test_an_open_end_leaves_a_clustered_quantile_the_error_of_the_other() -> None:
+    rng = np.random.Generator(np.random.Philox(5))
+    outcomes, units = rng.normal(size=50), np.arange(50) // 2
+    found = clustered_quantile(outcomes, units, 0.95)
+    assert math.isinf(found.high)
+    assert found.std_error == pytest.approx((found.value - found.low) / 1.959964, rel=1e-6)

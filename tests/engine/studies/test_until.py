@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engine.studies import BLOCKS, ConfigurationError, Study, load_results, run_block
+from engine.studies.progress import Progress
 
 Make = Callable[..., Study]
 
@@ -90,3 +92,11 @@ def test_leaders_are_found_among_the_sets_that_have_an_estimate(make_study: Make
     row = results.best("sharpe", 1).row(0, named=True)
     width = (row["ci_high"] - row["ci_low"]) / 2
     assert f"±{width:.4g} for the leader" in (results.stopped or "")
+
+
+def test_progress_counts_the_rounds_before(make_study: Make) -> None:
+    seen: list[Progress] = []
+    until = {"half_width": max(half_widths(make_study())) / 3, "max_seeds": 5000}
+    results = make_study(until=until).run(progress=seen.append)
+    assert (seen[-1].done, seen[-1].total) == (len(results), len(results))
+    assert all(a.done <= b.done and a.seconds <= b.seconds for a, b in pairwise(seen))

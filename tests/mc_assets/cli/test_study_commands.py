@@ -240,9 +240,62 @@ def test_ctrl_c_stops_the_command_and_says_how_to_go_on(folder: Path) -> None:
     _, error = child.communicate(timeout=30)
     assert child.returncode == 130
     assert "finished parts are kept, run the study again to go on from them" in error
-    assert "mc run quick" in error
+    assert "on from them: mc run quick" in error
     assert "Traceback" not in error
     assert not list(results.rglob("*.tmp"))
+
+
+def test_the_way_to_go_on_repeats_the_changes_that_were_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.studies.study.Study.run", stopped)
+    asked = ["quick", "--seeds", "stage_1", "--set", "strategy.fast=3, 5"]
+    result = CliRunner().invoke(app, ["run", *asked])
+    assert result.exit_code == 130
+    assert "mc run quick --seeds stage_1 --set 'strategy.fast=3, 5'" in result.stderr
+
+
+def test_results_kept_in_memory_promise_nothing(mc: Run) -> None:
+    text = mc("run", "quick", "--storage", "memory")
+    assert "nothing is kept" in text
+    assert "mc show" not in text
+
+
+def test_results_are_found_by_the_study_file_too(mc: Run, folder: Path) -> None:
+    mc("run", "quick")
+    file = str(folder / "studies" / "quick.yaml")
+    assert mc("compare", file, "quick") == mc("compare", "quick", "quick")
+    assert json.loads(mc("replay", file, "3", "--no-picture", "--json"))["study"] == "quick"
+
+
+def test_damaged_results_of_one_study_do_not_hide_the_others(mc: Run, folder: Path) -> None:
+    (folder / "studies" / "other.yaml").write_text(STUDY.replace("quick", "other"))
+    mc("run", "quick")
+    mc("run", "other")
+    (folder / "data" / "results" / "quick" / "current.json").write_text("{")
+    states = {row["name"]: row["state"] for row in json.loads(mc("studies", "--json"))}
+    assert states == {"quick": "its results are damaged: run it again", "other": "90 simulations"}
+
+
+def test_a_dry_run_says_how_many_seeds_until_may_add(mc: Run) -> None:
+    until = ("--set", "until.half_width=1", "--set", "until.max_seeds=3000")
+    text = mc("run", "quick", "--dry-run", *until)
+    assert "seeds           30, until precise up to 3,000" in text
+    assert "simulations     90, until precise up to 9,000" in text
+
+
+def test_a_run_until_precise_counts_every_simulation(mc: Run) -> None:
+    until = ("--set", "until.half_width=1", "--set", "until.max_seeds=200")
+    assert "quick: 600 simulations" in mc("run", "quick", *until)
+
+
+def test_a_filter_that_leaves_nothing_says_so(mc: Run) -> None:
+    mc("run", "quick")
+    assert "none" in mc("show", "quick", "--where", "net_pnl > 1e18", "--best", "sharpe")
+    assert "no simulation failed" in mc("show", "quick", "--failures")
 
 
 BROKEN = '''

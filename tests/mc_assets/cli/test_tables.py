@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import polars as pl
 import pytest
 
@@ -36,3 +38,45 @@ def test_a_long_table_says_how_much_is_hidden(capsys: pytest.CaptureFixture[str]
 def test_a_pipe_is_never_folded(capsys: pytest.CaptureFixture[str]) -> None:
     print_frame(pl.DataFrame({"x": ["w" * 500]}))
     assert "w" * 500 in capsys.readouterr().out
+
+
+class Narrow:
+    """A terminal of 80 columns that remembers what was printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.screen = io.StringIO()
+        self.screen.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("TERM", "dumb")
+        monkeypatch.setattr("sys.stdout", self.screen)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.screen.getvalue().splitlines()
+
+
+def test_a_narrow_terminal_gets_the_first_frame_that_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Narrow(monkeypatch)
+    wide = pl.DataFrame({f"column_{i}": [1000.5] for i in range(12)})
+    print_frame(wide, wide.select("column_0", "column_1"), title="t" * 100)
+    assert any(line.split() == ["column_0", "column_1"] for line in terminal.lines)
+    assert not any("column_2" in line for line in terminal.lines)
+
+
+def test_a_row_that_fits_no_line_becomes_lines_of_names_and_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Narrow(monkeypatch)
+    print_frame(pl.DataFrame({f"column_{i}": [i] for i in range(40)}))
+    assert all(f"column_{i}" in terminal.lines[i + 1] for i in range(40))
+    assert terminal.lines[40].split() == ["column_39", "39"]
+
+
+def test_a_sentence_folds_and_numbers_beside_it_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Narrow(monkeypatch)
+    print_frame(pl.DataFrame({"n": [1234567], "why": ["because of a reason " * 8]}))
+    assert any("1234567" in line for line in terminal.lines)
+    assert sum("reason" in line for line in terminal.lines) > 1
+    assert all(len(line) <= 80 for line in terminal.lines)

@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 # v0, kappa, theta, xi, rho
 _LOWER = np.array([1e-5, 0.01, 1e-5, 0.01, -0.999])
 _UPPER = np.array([4.0, 50.0, 4.0, 10.0, 0.999])
+_FINALISTS = 2
+# Root mean square error, in volatility, below which quotes are the model's own prices.
+_EXACT = 1e-8
 _NAMES = ("v0", "kappa", "theta", "xi", "rho")
 
 
@@ -123,13 +126,14 @@ def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float)
             errors[rows] = (prices - quotes.prices[rows]) / vegas[rows]
         return errors
 
-    def solve(start: Array, evaluations: int) -> Any:
+    def solve(start: Array, evaluations: int, differences: str) -> Any:
         return least_squares(
             residuals,
             np.clip(start, _LOWER, _UPPER),
             bounds=(_LOWER, _UPPER),
             x_scale=np.array([0.05, 2.0, 0.05, 0.5, 0.5]),
             method="trf",
+            jac=differences,
             xtol=1e-12,
             ftol=1e-12,
             gtol=1e-12,
@@ -138,10 +142,16 @@ def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float)
 
     near, far = (_at_the_money(quotes, volatility, rows) ** 2 for rows in (groups[0], groups[-1]))
     guesses = ((1.5, 0.5, -0.7), (4.0, 1.0, -0.5), (0.5, 0.3, -0.3), (2.0, 0.6, 0.3))
-    tries = [solve(np.array([near, kappa, far, xi, rho]), 20) for kappa, xi, rho in guesses]
-    best = min(tries, key=lambda found: float(found.cost))
-    final = solve(best.x, 200)
-    return _surface_calibration(quotes, left_out, final, tries, mu)
+    tries = [
+        solve(np.array([near, kappa, far, xi, rho]), 20, "2-point") for kappa, xi, rho in guesses
+    ]
+    # One-sided differences are too coarse for the long flat valley that kappa and theta lie in.
+    finalists = sorted(tries, key=lambda found: float(found.cost))[:_FINALISTS]
+    best = solve(finalists[0].x, 100, "3-point")
+    for other in finalists[1:]:
+        if best.cost > 0.5 * len(quotes) * _EXACT**2:
+            best = min(best, solve(other.x, 100, "3-point"), key=lambda found: float(found.cost))
+    return _surface_calibration(quotes, left_out, best, tries, mu)
 
 
 def _surface_calibration(

@@ -16,6 +16,8 @@ Objective = Callable[[Array], tuple[float, Array]]
 
 # Half the squared Newton step in the metric of the curvature: what a last step would still gain.
 _GAIN = 1e-7
+# Change of the log likelihood that is none.
+_NOTHING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,10 +307,16 @@ def _newton(
     hessian = np.eye(len(theta))
     gain, positive = np.inf, False
     for _ in range(30):
-        low = (theta <= lower) & (gradient > 0.0)
-        high = (theta >= upper) & (gradient < 0.0)
-        free = ~(low | high)
         hessian = _hessian(negative, theta, lower, upper)
+        settled = _settled(negative, theta, value, gradient, np.diag(hessian), lower, upper)
+        if np.any(settled != theta):
+            theta = settled
+            value, gradient = negative(theta)
+            hessian = _hessian(negative, theta, lower, upper)
+        # On a bound a slope of nothing does not lead away from it.
+        low = (theta <= lower) & (gradient > -_NOTHING)
+        high = (theta >= upper) & (gradient < _NOTHING)
+        free = ~(low | high)
         index = np.flatnonzero(free)
         if len(index) == 0:
             gain, positive = 0.0, True
@@ -344,6 +352,28 @@ def _newton(
         start_values=(),
         evaluations=0,
     )
+
+
+def _settled(
+    negative: Callable[[Array], tuple[float, Array]],
+    theta: Array,
+    value: float,
+    gradient: Array,
+    curvature: Array,
+    lower: Array,
+    upper: Array,
+) -> Array:
+    """Put on its nearer bound what may as well be there: a probability of nearly zero."""
+    bound = np.where(theta - lower < upper - theta, lower, upper)
+    way = np.where(np.isfinite(upper - lower), bound - theta, 0.0)
+    change = np.abs(gradient * way) + 0.5 * np.abs(curvature) * way**2
+    for i in np.flatnonzero((way != 0.0) & (change < _NOTHING)):
+        there, away = theta.copy(), theta.copy()
+        there[i], away[i] = bound[i], 0.5 * (lower[i] + upper[i])
+        # What changes nothing anywhere is not determined, and has to stay so.
+        if negative(away)[0] > value + 1e3 * _NOTHING and negative(there)[0] < value + _NOTHING:
+            theta = there
+    return theta
 
 
 def _hessian(

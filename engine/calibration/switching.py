@@ -229,7 +229,7 @@ class SwitchingLayout:
         chain = self.states * (self.states - 1)
         low = [-reach] * self.mean_count + [math.log(0.02 * spread)] * self.deviation_count
         high = [reach] * self.mean_count + [math.log(20.0 * spread)] * self.deviation_count
-        return np.array(low + [-14.0] * chain), np.array(high + [8.0] * chain)
+        return np.array(low + [-14.0] * chain), np.array(high + [14.0] * chain)
 
     def guesses(self, y: Array, length: Array, spread: float) -> list[tuple[Array, Array, Array]]:
         """Means, deviations and persistences: regimes by size of the moves, by level, by spikes."""

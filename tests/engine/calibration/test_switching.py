@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from engine.calibration.hamilton import hamilton_score
+from engine.calibration.optimise import Optimum
 from engine.calibration.switching import SwitchingLayout, fit_switching
 
 KINDS = [(True, True), (True, False), (False, True)]
@@ -70,6 +71,8 @@ def highest_of_many(y: np.ndarray, layout: SwitchingLayout, starts: int) -> floa
         (11, 2, 292.252),
         (11, 3, 374.443),
         (11, 4, 139.161),
+        # Regimes that alternate
+        (313, 3, -761.163),
     ],
 )
 def test_the_highest_hill_that_scipy_found_is_reached(seed, states, highest):
@@ -90,6 +93,48 @@ def test_regimes_of_single_spikes_are_found():
     found = fit_switching(y, switching_mean=False)
     assert found.deviations[1] > 4.0 * found.deviations[0]
     assert found.transition[1, 1] < 0.3
+
+
+@pytest.mark.parametrize(("seed", "states"), [(305, 3), (309, 3), (311, 4)])
+def test_no_regime_is_narrower_than_its_bound_and_every_parameter_has_an_error(seed, states):
+    y, layout = simulated(seed, states)
+    found = fit_switching(
+        y,
+        states=states,
+        switching_mean=layout.switching_mean,
+        switching_deviation=layout.switching_deviation,
+    )
+    assert found.deviations.min() >= 0.02 * y.std() * (1.0 - 1e-9)
+    assert np.all(np.diff(found.deviations) >= 0.0)
+    assert found.optimum.converged
+    assert np.all(np.isfinite(list(found.std_errors.values())))
+    value, *_ = hamilton_score(
+        y, np.ones(len(y)), np.ones(len(y)), found.means, found.deviations, found.transition
+    )
+    assert value == pytest.approx(found.log_likelihood, abs=1e-6)
+
+
+def test_relabelling_regimes_moves_everything_with_them():
+    y, layout = simulated(11, 3)
+    theta = layout.bounds(y, 1.0)[1] * np.random.default_rng(0).uniform(0.1, 0.9, 12)
+    theta[3:6] = [0.5, -0.2, 0.1]
+
+    def score(point: np.ndarray) -> tuple[float, np.ndarray]:
+        ones = np.ones(len(y))
+        means, deviations, chain = layout.unpack(point)
+        value, gradient, _, _ = hamilton_score(y, ones, ones, means, deviations, chain)
+        return value, layout.pull(deviations, chain, *gradient)
+
+    value, gradient = score(theta)
+    hessian = np.outer(np.arange(12.0), np.arange(12.0))
+    free = np.arange(12) % 2 == 0
+    plain = Optimum(theta, value, gradient, hessian, free, 0.0, True, (value,), 1)
+    found = layout.ordered(plain)
+    np.testing.assert_array_equal(found.theta[3:6], [-0.2, 0.1, 0.5])
+    again, by_theta = score(found.theta)
+    assert again == pytest.approx(value)
+    np.testing.assert_allclose(found.gradient, by_theta, rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(found.free, np.diag(found.hessian) ** 0.5 % 2 == 0)
 
 
 @pytest.mark.slow

@@ -80,6 +80,8 @@ class CurveData:
         ValueError
             If fewer than `minimum` rows or `contracts` distinct maturities are left.
         """
+        if len(panel) == 0:
+            raise ValueError(f"{panel.symbol} panel: found no rows, allowed at least one")
         if as_of is not None:
             panel = panel.up_to(as_of)
         span = Window.parse(window)
@@ -94,7 +96,7 @@ class CurveData:
             raise ValueError(
                 f"{panel.symbol} panel: found {filled} rows with prices, allowed >= {minimum}"
             )
-        several = int((seen.sum(axis=1) >= contracts).sum()) if y.size else 0
+        several = int((_distinct(panel.maturities, seen) >= contracts).sum()) if y.size else 0
         if 2 * several < filled:
             raise ValueError(
                 f"{panel.symbol} panel: found {several} of {filled} rows with at least {contracts} "
@@ -293,6 +295,14 @@ def _starts(model: FactorModel, data: CurveData) -> list[Array]:
         level = plain + rng.uniform(-2.5, 1.0, data.group_count)
         starts.append(np.concatenate((moved, level)))
     return starts
+
+
+def _distinct(maturities: Array, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count the different maturities of each row's prices."""
+    ordered = np.sort(np.where(seen, maturities, np.inf), axis=1)
+    with np.errstate(invalid="ignore"):
+        further = np.diff(ordered, axis=1) > 1e-6
+    return np.asarray(seen.any(axis=1) + np.sum(further & np.isfinite(ordered[:, 1:]), axis=1))
 
 
 def _groups(

@@ -205,7 +205,11 @@ def _by_moments(sample: SpotSample) -> list[list[Array]]:
     scaled = sample.returns / np.sqrt(sample.dt)
     drift = float(np.average(sample.returns / sample.dt, weights=sample.weights * sample.dt))
     size = np.sort(np.abs(scaled - np.median(scaled)))
-    variances = [float(np.mean(size[: math.ceil(share * len(size))] ** 2)) for share in (1.0, 0.98)]
+    least = 0.01 * _unit_deviation(sample) ** 2
+    variances = [
+        max(float(np.mean(size[: math.ceil(share * len(size))] ** 2)), least)
+        for share in (1.0, 0.98)
+    ]
     grids = []
     for jumps in (1.0, 0.3, 0.1, 0.03, 0.01, 3.0 / sample.n):
         intensity = jumps / sample.nominal_dt
@@ -229,6 +233,8 @@ def _by_levels(sample: SpotSample) -> list[list[Array]]:
     scale, step = _unit_deviation(sample), sample.nominal_dt
     levels = np.unique(np.quantile(scaled, _LEVELS))
     pairs = list(pairwise(levels))
+    if not pairs:
+        return []
     grids = [
         [
             np.array(

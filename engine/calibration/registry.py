@@ -137,4 +137,4 @@ def _timeframe_of(data: Any) -> str:
 def _last_date(data: Any) -> date:
     if hasattr(data, "calendar"):
         return bars_as_of(data, None)[1] if len(data) else date.min
-    return data.last_date
+    return data.last_date if len(data) else date.min

@@ -81,3 +81,26 @@ def test_the_unit_of_prices_changes_no_parameter_of_returns(model, unit, make_ba
         # The level that a price reverts to moves with the unit, by its log.
         moved = np.log(unit) if (model, name) == ("schwartz_1f", "mu") else 0.0
         assert found.parameters[name] == pytest.approx(value + moved, rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])
+def test_prices_of_one_maturity_in_several_columns_are_one_maturity(model):
+    rng = np.random.default_rng(0)
+    prices = 50.0 * np.exp(np.cumsum(0.02 * rng.standard_normal((100, 1)), axis=0))
+    prices = prices * np.exp(0.001 * rng.standard_normal((100, 3)))
+    found = try_calibrate(model, FuturesPanel.from_arrays(prices, [0.5, 0.5, 0.5], dt=1 / 52))
+    assert found.status == "failed"
+    assert "found 0 of 100 rows with at least 2 maturities" in found.reason
+
+
+@pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])
+def test_a_panel_without_rows_is_a_failure_with_a_reason(model):
+    found = try_calibrate(model, FuturesPanel.from_arrays(np.empty((0, 3)), [0.1, 0.5, 1], dt=0.1))
+    assert found.status == "failed"
+    assert found.reason == "futures panel: found no rows, allowed at least one"
+
+
+@pytest.mark.parametrize("model", SPOT_MODELS)
+def test_prices_that_change_once_end_in_an_estimate_or_in_a_reason(model, make_bars):
+    found = try_calibrate(model, make_bars(np.repeat([5.0, 6.0], 300)))
+    assert found.ok or "found no persistence" in found.reason

@@ -43,6 +43,7 @@ def quality(
                 "series": report.key,
                 "bars": report.bars,
                 "quarantined": report.quarantined,
+                "left_out": report.left_out,
                 "first": report.first.isoformat(),
                 "last": report.last.isoformat(),
                 "passed": report.passed,
@@ -53,8 +54,10 @@ def quality(
         typer.echo(json.dumps(document))
     else:
         for report in reports:
+            outside = f"{report.left_out:,} rows outside start and end left out, "
             title = (
                 f"{report.key}: {report.bars:,} bars, {report.quarantined:,} rows in quarantine, "
+                f"{outside if report.left_out else ''}"
                 f"{report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}"
             )
             print_frame(report.table(), title=title)

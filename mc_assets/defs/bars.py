@@ -70,6 +70,7 @@ def raw_bars(
                 "dagster/partition_row_count": result.rows,
                 "new": result.new,
                 "restated": result.restated,
+                "left_out": result.left_out,
                 "path": result.path,
             },
             asset_key="raw_bars",

@@ -12,6 +12,7 @@ from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.quality import QualityFinding, check_bars, compare_bars
 from mc_assets.market_data.quality.year import HISTORY_CHECKS, expected_range
+from mc_assets.market_data.raw_store import RawStore
 
 __all__ = ["QualityReport", "quality_report"]
 
@@ -26,6 +27,8 @@ class QualityReport:
         ``SYMBOL@TIMEFRAME``.
     bars, quarantined : int
         Rows stored.
+    left_out : int
+        Rows of files before the series' start or after its end.
     first, last : datetime
         Open instants of the first and last bar.
     findings : list of QualityFinding
@@ -35,6 +38,7 @@ class QualityReport:
     key: str
     bars: int
     quarantined: int
+    left_out: int
     first: datetime
     last: datetime
     findings: list[QualityFinding]
@@ -117,4 +121,7 @@ def quality_report(
         findings.append(compare_bars(bars, other, series.quality, against.key))
     stamps = bars["timestamp"]
     first, last = (stamps[0], stamps[-1]) if len(stamps) else (start, start)
-    return QualityReport(series.key, bars.height, quarantine.height, first, last, findings)
+    left_out = RawStore(root).left_out(series.symbol, series.timeframe)
+    return QualityReport(
+        series.key, bars.height, quarantine.height, left_out, first, last, findings
+    )

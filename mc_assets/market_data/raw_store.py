@@ -45,6 +45,8 @@ class RawResult:
         Rows that came with other values than before.
     absent : int
         Rows that were there, and should have come again but did not.
+    left_out : int
+        Rows of a file that are not stored: before the series' start, or after its end.
     path : str
         The file.
     changed : bool
@@ -58,6 +60,7 @@ class RawResult:
     new: int
     restated: int
     absent: int
+    left_out: int
     path: str
     changed: bool
 
@@ -98,6 +101,12 @@ class RawStore:
         broken = json.loads(footer).get("broken")
         return None if broken is None else int(broken["reached"])
 
+    def left_out(self, symbol: str, timeframe: str) -> int:
+        """Rows of files that no stored year holds: before the series' start, or after its end."""
+        paths = [self.path(symbol, timeframe, year) for year in self.years(symbol, timeframe)]
+        footers = [json.loads(read_footer(path, _FOOTER) or "{}") for path in paths]
+        return sum(footer.get("left_out", 0) for footer in footers)
+
     def last(self, symbol: str, timeframe: str, before: int) -> int | None:
         """Open instant of the newest stored row that is not later, microseconds, or None."""
         for year in reversed(self.years(symbol, timeframe)):
@@ -117,6 +126,7 @@ class RawStore:
         *,
         complete: bool,
         reached: int | None = None,
+        left_out: int = 0,
     ) -> RawResult:
         """Add one fetch.
 
@@ -137,6 +147,8 @@ class RawStore:
             valid. Otherwise (a network, which may have a bad night) they stay valid.
         reached : int, optional
             Newest open instant that came, microseconds, where the fetch broke off after it.
+        left_out : int
+            Rows that came and belong to no year of the series.
         """
         path = self.path(raw.symbol, raw.timeframe, year)
         stored, described = self._stored(path)
@@ -152,11 +164,12 @@ class RawStore:
         if reached is not None:
             broken = before or {"fetch": fetch, "reached": reached}
             broken = {**broken, "reached": max(broken["reached"], reached)}
-        known = stored is not None and layout in layouts and broken == before
+        described_alike = broken == before and left_out == described.get("left_out", 0)
+        known = described_alike and layout in layouts
         if stored is not None and known and _same(stored, raw.frame, keys):
             live = int(stored["_until"].null_count())
             return RawResult(
-                raw.symbol, raw.timeframe, year, live, 0, 0, 0, str(path), changed=False
+                raw.symbol, raw.timeframe, year, live, 0, 0, 0, left_out, str(path), changed=False
             )
         if layout not in layouts:
             layouts = [*layouts, layout]
@@ -175,14 +188,15 @@ class RawStore:
             merged, new, restated, absent = fresh, fresh.height, 0, 0
         else:
             merged, new, restated, absent = _merge(stored, fresh, number, covered, complete)
-        described = {"year": year, "layouts": layouts} | ({"broken": broken} if broken else {})
-        footer = json.dumps(described, sort_keys=True)
+        described = {"year": year, "layouts": layouts, "broken": broken, "left_out": left_out}
+        footer = json.dumps({k: v for k, v in described.items() if v}, sort_keys=True)
         # In one piece, for the bytes written tell how many pieces a table was made of.
         changed = write_parquet(merged.rechunk(), path, {_FOOTER: footer})
         live = int(merged["_until"].null_count())
         return RawResult(
-            raw.symbol, raw.timeframe, year, live, new, restated, absent, str(path), changed
-        )
+            raw.symbol, raw.timeframe, year, live, new, restated, absent, left_out, str(path),
+            changed,
+        )  # fmt: skip
 
     def read(self, symbol: str, timeframe: str, year: int) -> list[RawTable]:
         """Read the stored rows of a year, one table per layout in order of arrival.

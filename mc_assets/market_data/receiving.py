@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import polars as pl
 from engine.calendar import TIMEFRAMES
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.normalise import resolve_layout, row_keys
+from mc_assets.market_data.quality.year import expected_range
 from mc_assets.market_data.raw_store import RawResult, RawStore
 from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import RawTable
@@ -101,6 +103,7 @@ def store_years(
     table, keys, opens, future, complete = rows
     start, end = (microseconds(at) for at in span)
     store = RawStore(root)
+    left_out = _left_out(series, rows, moment)
     results = []
     for year in years:
         first = max(start, microseconds(datetime(year, 1, 1, tzinfo=UTC)))
@@ -118,11 +121,32 @@ def store_years(
         asked = (first, _NEVER if complete else came)
         whole = came == last
         stored = store.append(
-            part, year, cut, asked, complete=complete, reached=None if whole else reached
+            part,
+            year,
+            cut,
+            asked,
+            complete=complete,
+            reached=None if whole else reached,
+            left_out=left_out.get(year, 0),
         )
         if whole:
             results.append(stored)
     return results
+
+
+def _left_out(series: SeriesConfig, rows: Received, moment: datetime) -> dict[int, int]:
+    """Count a file's rows before the series' start and after its end, with the year next to them.
+
+    What a network sends around the range that it was asked for is nothing that a user gave.
+    """
+    if not rows.complete:
+        return {}
+    start, _ = expected_range(series, series.start.year, moment)
+    counts = Counter({series.start.year: int((rows.opens < microseconds(start)).sum())})
+    if series.end is not None:
+        _, end = expected_range(series, series.end.year, moment)
+        counts[series.end.year] += int(((rows.opens >= microseconds(end)) & ~rows.future).sum())
+    return counts
 
 
 def _bar_ends(opens: pl.Series, series: SeriesConfig) -> pl.Series:

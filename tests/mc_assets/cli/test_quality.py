@@ -66,6 +66,28 @@ def test_an_unknown_symbol_lists_the_known_ones() -> None:
     assert str(result.exception) == "symbol: found 'Z', allowed X@1d, Y@1d"
 
 
+def test_rows_before_the_start_and_after_the_end_are_counted(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (stored / "series.yaml").read_text()
+    narrow = text.replace("2020-01-02, end: 2020-01-08", "2020-01-06, end: 2020-01-07")
+    (stored / "series.yaml").write_text(narrow)
+    config, root = load_series(), stored / "narrow"
+    monkeypatch.setenv("MC_DATA", str(root))
+    assert ingest_raw(config, "Y@1d", 2020, root).left_out == 3
+    normalise_year(config, "Y@1d", 2020, root)
+    result = CliRunner().invoke(app, ["quality", "Y"])
+    assert result.exit_code == 0
+    assert "rows outside start and end left out" in " ".join(result.output.split())
+    report = json.loads(CliRunner().invoke(app, ["quality", "Y", "--json"]).output)[0]
+    assert (report["bars"], report["left_out"]) == (2, 3)
+    # Widened again, nothing is left out, and the count goes.
+    (stored / "series.yaml").write_text(text)
+    assert ingest_raw(load_series(), "Y@1d", 2020, root).left_out == 0
+    report = json.loads(CliRunner().invoke(app, ["quality", "Y", "--json"]).output)[0]
+    assert report["left_out"] == 0
+
+
 def test_a_repair_is_reported_and_nothing_is_left_to_find(stored: Path) -> None:
     text = (stored / "series.yaml").read_text().replace("{symbols", "{repair: true, symbols")
     (stored / "series.yaml").write_text(text)

@@ -20,7 +20,6 @@ import io
 import json
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -119,11 +118,15 @@ class ParquetStore:
             write_json(folder.parent / "current.json", {"fingerprint": job.fingerprint})
 
     def discard(self, job: Job) -> None:
-        """Delete every part of this fingerprint."""
-        for table in TABLES:
-            folder = self.folder(table, job.study, job.fingerprint)
-            with _clear_errors(folder):
-                shutil.rmtree(folder, ignore_errors=not folder.exists())
+        """Forget that any part of this fingerprint is finished.
+
+        Its tables stay until they are written again, to the same bytes: another process may be
+        reading them.
+        """
+        folder = self.folder("results", job.study, job.fingerprint)
+        with _clear_errors(folder):
+            for manifest in folder.glob("block=*/part-*.json"):
+                manifest.unlink(missing_ok=True)
 
     def discard_parts(self, parts: Sequence[PartSpec]) -> None:
         """Forget that these parts are finished."""

@@ -17,10 +17,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from polars.testing import assert_frame_equal
 
+import engine.studies.execute as execute_module
 import engine.studies.store as store_module
 from engine.sources import load_user_sources, make_source
 from engine.strategies import load_user_strategies
@@ -290,3 +292,24 @@ def test_a_damaged_summary_is_named_and_written_again(
         load_results(tmp_path, "small")
     assert study.run(root=tmp_path).frame.equals(before)
     assert load_results(tmp_path, "small").frame.equals(before)
+
+
+def test_computing_everything_again_takes_nothing_from_who_reads_it(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study()
+    reader = study.run(root=tmp_path)
+    before = reader.frame
+    met = []
+
+    def looking(*arguments: Any, **settings: Any) -> Any:
+        # Between forgetting the old parts and finishing the new ones.
+        met.append(reader.frame.equals(before))
+        return run_parts(*arguments, **settings)
+
+    run_parts = execute_module.run_parts
+    monkeypatch.setattr(execute_module, "run_parts", looking)
+    again = study.run(root=tmp_path, fresh=True)
+    assert met == [True]
+    assert again.frame.equals(before)
+    assert again.manifests == reader.manifests

@@ -42,7 +42,7 @@ class SwitchingFit:
     filtered, smoothed : ndarray, shape (n, states)
         Probability of each regime given the past, and given everything.
     optimum : Optimum
-        The optimiser's report.
+        The optimiser's report, of the observations divided by their standard deviation.
     """
 
     means: Array
@@ -118,15 +118,18 @@ def fit_switching(
     spread = float(np.std(y / np.sqrt(length)))
     if not spread > 0.0:
         raise ValueError("observations: found a constant series, allowed values that vary")
+    # In units of their own spread, so that no step of the optimiser depends on the user's.
+    y = y / spread
+    shift = -float(weight.sum()) * math.log(spread)
 
     def objective(theta: Array) -> tuple[float, Array]:
         means, deviations, chain = layout.unpack(theta)
         value, gradient, _, _ = hamilton_score(y, length, weight, means, deviations, chain)
         return value, layout.pull(deviations, chain, *gradient)
 
-    lower, upper = layout.bounds(y, spread)
-    guesses = layout.guesses(y, length, spread)
-    starts = layout.starts(y, length, spread)
+    lower, upper = layout.bounds(y, 1.0)
+    guesses = layout.guesses(y, length, 1.0)
+    starts = layout.starts(y, length, 1.0)
     # A few steps from every start, then all the way from the best places reached.
     phases = ((10, 24), (30, 10)) if len(starts) > len(guesses) else ((6, 2),)
     for steps, keep in phases:
@@ -136,13 +139,15 @@ def fit_switching(
     means, deviations, chain = layout.unpack(optimum.theta)
     plain = np.ones(len(y))
     _, _, filtered, smoothed = hamilton_score(y, length, plain, means, deviations, chain)
+    jacobian = layout.jacobian(optimum.theta)
+    jacobian[: layout.mean_count + layout.deviation_count] *= spread
     return SwitchingFit(
-        means=means,
-        deviations=deviations,
+        means=spread * means,
+        deviations=spread * deviations,
         transition=chain,
-        log_likelihood=optimum.value,
+        log_likelihood=optimum.value + shift,
         names=layout.names,
-        covariance=covariance_of(optimum, layout.jacobian(optimum.theta)),
+        covariance=covariance_of(optimum, jacobian),
         filtered=filtered,
         smoothed=smoothed,
         optimum=optimum,
@@ -261,6 +266,14 @@ class SwitchingLayout:
             spikes[0] = max(float(np.quantile(sizes, 0.5)), 0.05 * spread)
             alone = np.concatenate(([0.95], np.full(self.states - 1, 0.3)))
             guesses += [(centre, spikes, alone), (centre, spreads, np.full(self.states, 0.2))]
+            # Observations that repeat, as where no trade moves a price: a narrow regime of its own.
+            usual = float(np.median(rates))
+            near = float(np.quantile(np.abs(y - usual * length) / np.sqrt(length), 0.2))
+            if near < 0.1 * spread:
+                narrow = np.maximum(spreads, 0.5 * spread)
+                narrow[0] = max(near, 0.03 * spread)
+                middle = np.full(self.states, usual)
+                guesses += [(middle, narrow, np.full(self.states, p)) for p in (0.5, 0.95)]
         return guesses
 
     def starts(self, y: Array, length: Array, spread: float) -> list[Array]:

@@ -114,6 +114,30 @@ def test_no_regime_is_narrower_than_its_bound_and_every_parameter_has_an_error(s
     assert value == pytest.approx(found.log_likelihood, abs=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_the_unit_of_the_observations_changes_nothing_but_the_scale(unit):
+    y, layout = simulated(9, 2)
+    assert layout.switching_deviation
+    plain, found = fit_switching(y), fit_switching(unit * y)
+    shift = len(y) * np.log(unit)
+    assert found.log_likelihood + shift == pytest.approx(plain.log_likelihood, abs=1e-6)
+    np.testing.assert_allclose(found.deviations, unit * plain.deviations, rtol=1e-4)
+    for name, error in plain.std_errors.items():
+        scale = 1.0 if name.startswith("p_") else unit
+        assert found.std_errors[name] == pytest.approx(scale * error, rel=1e-3, abs=1e-9 * scale)
+
+
+def test_observations_that_repeat_are_a_narrow_regime():
+    rng = np.random.default_rng(3)
+    y = np.where(rng.random(2500) < 0.4, 0.0, 1e-4 * rng.standard_normal(2500))
+    found = fit_switching(y)
+    assert found.deviations[0] == pytest.approx(0.02 * y.std())
+    assert found.deviations[1] == pytest.approx(1e-4, rel=0.1)
+    assert found.optimum.converged
+    alone = np.sum(-0.5 * (y / y.std()) ** 2 - np.log(y.std() * np.sqrt(2.0 * np.pi)))
+    assert found.log_likelihood > alone + 1000.0
+
+
 def test_relabelling_regimes_moves_everything_with_them():
     y, layout = simulated(11, 3)
     theta = layout.bounds(y, 1.0)[1] * np.random.default_rng(0).uniform(0.1, 0.9, 12)

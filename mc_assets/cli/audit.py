@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from mc_assets.cli.given_study import load_code_of_studies
+
 _SHOWN = 8  # reasons of a failure
 
 
@@ -23,9 +25,13 @@ def audit(
 
     from engine.strategies import load_user_strategies, strategy_names
     from engine.strategies.audit import audit_strategy
+    from mc_assets.project import Project
 
     if file is not None:
         load_user_strategies(file)
+    elif strategy not in strategy_names():
+        for sentence in load_code_of_studies(Project.from_environment()):
+            typer.secho(f"mc: {sentence}", fg="red", err=True)
     names = strategy_names() if strategy == "all" else [strategy]
     failed = False
     for name in names:

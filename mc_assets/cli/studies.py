@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mc_assets.cli.given_study import load_code_of_studies
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,10 +20,16 @@ def studies(
     """List the study files with their state, or the strategies and price sources they may name."""
     import json
 
+    from mc_assets.project import Project
+
+    wrong: list[str] = []
     if strategies or sources:
+        wrong = load_code_of_studies(Project.from_environment())
         rows = (_strategies() if strategies else []) + (_sources() if sources else [])
     else:
         rows = _studies()
+    for sentence in wrong:
+        typer.secho(f"mc: {sentence}", fg="red", err=True)
     if as_json:
         typer.echo(json.dumps(rows))
         return

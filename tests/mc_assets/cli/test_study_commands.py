@@ -298,6 +298,31 @@ def test_a_filter_that_leaves_nothing_says_so(mc: Run) -> None:
     assert "no simulation failed" in mc("show", "quick", "--failures")
 
 
+OWN = '''
+from engine.strategies import Float, Strategy
+
+
+class HoldSome(Strategy):
+    """Hold a share of equity."""
+
+    share = Float(0.5, low=0.0, high=1.0)
+
+    def on_bar(self, bar, order):
+        order.target_percent(self.share)
+'''
+
+
+def test_strategies_that_studies_name_are_listed_and_audited(mc: Run, folder: Path) -> None:
+    (folder / "hold_some.py").write_text(OWN)
+    study = STUDY.replace("name: sma_crossover", "name: hold_some, file: ../hold_some.py")
+    (folder / "studies" / "own.yaml").write_text(study.replace("quick", "own"))
+    (folder / "studies" / "lost.yaml").write_text(study.replace("hold_some.py", "nowhere.py"))
+    text = mc("studies", "--strategies")
+    assert "Hold a share of equity." in text
+    assert "share = 0.5" in text
+    assert "hold_some: passed" in mc("audit", "hold_some")
+
+
 BROKEN = '''
 import numpy as np
 from engine.sources import Generator, Source

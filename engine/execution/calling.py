@@ -9,7 +9,7 @@ import numba
 
 from engine.compiled.cache import SourceHashCache
 
-__all__ = ["called", "hook", "part", "users_hook", "view"]
+__all__ = ["called", "hook", "part", "users_hook"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,11 +34,6 @@ def part(function: F) -> F:
 def called(function: F) -> F:
     """Compile a larger piece that runs once per order or fill; LLVM decides about merging."""
     return _cached(numba.njit(**_BORROWING)(function), function)
-
-
-def view(function: F) -> F:
-    """Compile a small shared piece that returns arrays, to be merged into its callers."""
-    return _cached(numba.njit(forceinline=True, **_FROM_KERNELS)(function), function)
 
 
 def hook(function: F) -> F:

@@ -6,15 +6,14 @@ Definitions and sources are in `engine.strategies.indicators`.
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled.lanes import each, four, four_times
 from engine.execution.calling import called, part
-from engine.execution.state import address_of, floats_at
 from engine.strategies.indicators import KINDS
+from engine.strategies.simple_means import blank, four_smas, sma, twelve_smas
 
 __all__ = ["PLAN_WIDTH", "UNDEFINED", "WORK_ROWS", "fill_row", "fill_rows"]
 
@@ -59,7 +58,10 @@ def fill_rows(
         if averages > 1:
             values = path[int(plans[row, 1]), int(plans[row, 2])]
             end = row + averages
-            twelve_smas(values, plans[row:end], rows[row:end], work)
+            if averages > 4:
+                twelve_smas(values, plans[row:end], rows[row:end], work)
+            else:
+                four_smas(values, plans[row:end], rows[row:end], work)
             row = end
         else:
             fill_row(path, plans[row], rows[row], work)
@@ -130,126 +132,11 @@ def fill_row(
             spread = out[bar]
             out[bar] = (values[bar] - work[0, bar]) / spread if spread > 0.0 else math.nan
     elif kind == _MOMENTUM:
-        _blank(out, period)
+        blank(out, period)
         for bar in range(period, out.shape[0]):
             out[bar] = values[bar] / values[bar - period] - 1.0
     else:
-        _blank(out, out.shape[0])
-
-
-@called
-def _blank(out: NDArray[np.float64], end: int) -> None:
-    for bar in range(min(end, out.shape[0])):
-        out[bar] = math.nan
-
-
-@part
-def _slide(
-    total: Any, added: Any, removed: Any, entering: Any, leaving: Any
-) -> tuple[Any, Any, Any]:
-    """Move a compensated sum (Kahan, 1965) on by one value, as pandas' rolling mean does.
-
-    Its very operations, in its order: where two averages tie, rounding decides which is above,
-    and a strategy would trade otherwise here than on averages of pandas.
-    """
-    change = -leaving - removed
-    reached = total + change
-    removed = reached - total - change
-    change = entering - added
-    total = reached + change
-    added = total - reached - change
-    return total, added, removed
-
-
-@called
-def sma(values: NDArray[np.float64], period: int, start: int, out: NDArray[np.float64]) -> None:
-    """Mean of the last `period` values from `start` on."""
-    first = start + period - 1
-    _blank(out, first)
-    total = added = removed = 0.0
-    equal = 0
-    for bar in range(start, out.shape[0]):
-        value = values[bar]
-        leaving = values[bar - period] if bar > first else 0.0
-        total, added, removed = _slide(total, added, removed, value, leaving)
-        equal = equal + 1 if bar > start and value == values[bar - 1] else 1
-        if bar >= first:
-            # pandas too: a window of one value has that value for a mean, free of rounding.
-            out[bar] = value if equal >= period else total / period
-
-
-@called
-def twelve_smas(
-    values: NDArray[np.float64],
-    plans: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    work: NDArray[np.float64],
-) -> None:
-    """Up to twelve averages of one series at once: each alone would wait for its own additions."""
-    last = rows.shape[0] - 1
-    # Those that are missing to twelve are the last one again.
-    r = (0, 1, min(2, last), min(3, last), min(4, last), min(5, last), min(6, last), min(7, last),
-         min(8, last), min(9, last), min(10, last), min(11, last))  # fmt: skip
-    p = (_period(plans, r[0]), _period(plans, r[1]), _period(plans, r[2]), _period(plans, r[3]),
-         _period(plans, r[4]), _period(plans, r[5]), _period(plans, r[6]), _period(plans, r[7]),
-         _period(plans, r[8]), _period(plans, r[9]), _period(plans, r[10]), _period(plans, r[11])
-         )  # fmt: skip
-    a, b, c, d = rows[r[0]], rows[r[1]], rows[r[2]], rows[r[3]]
-    e, f, g, h = rows[r[4]], rows[r[5]], rows[r[6]], rows[r[7]]
-    i, j, k, m = rows[r[8]], rows[r[9]], rows[r[10]], rows[r[11]]
-    first_periods = four(p[0], p[1], p[2], p[3])
-    second_periods = four(p[4], p[5], p[6], p[7])
-    third_periods = four(p[8], p[9], p[10], p[11])
-    shortest = min(p)
-    # With zeros in front, what leaves a window that is not yet full is no special case.
-    bars = rows.shape[1]
-    behind = floats_at(address_of(work), 2 * bars)
-    for bar in range(bars):
-        behind[bar] = 0.0
-        behind[bars + bar] = values[bar]
-    first = second = third = in_1 = in_2 = in_3 = out_1 = out_2 = out_3 = four_times(0.0)
-    equal = 0
-    for bar in range(bars):
-        value = values[bar]
-        entering = four_times(value)
-        at = bars + bar
-        first, in_1, out_1 = _slide(
-            first, in_1, out_1, entering, _leaving(behind, at, p[0], p[1], p[2], p[3])
-        )
-        second, in_2, out_2 = _slide(
-            second, in_2, out_2, entering, _leaving(behind, at, p[4], p[5], p[6], p[7])
-        )
-        third, in_3, out_3 = _slide(
-            third, in_3, out_3, entering, _leaving(behind, at, p[8], p[9], p[10], p[11])
-        )
-        a[bar], b[bar], c[bar], d[bar] = each(first / first_periods)
-        e[bar], f[bar], g[bar], h[bar] = each(second / second_periods)
-        i[bar], j[bar], k[bar], m[bar] = each(third / third_periods)
-        equal = equal + 1 if bar > 0 and value == values[bar - 1] else 1
-        if equal >= shortest:
-            # A window of one value has that value for a mean, as in `sma`.
-            for row in range(rows.shape[0]):
-                if equal >= _period(plans, row):
-                    rows[row, bar] = value
-    for row in range(rows.shape[0]):
-        _blank(rows[row], _period(plans, row) - 1)
-
-
-@part
-def _period(plans: NDArray[np.float64], row: int) -> int:
-    return int(plans[row, 3])
-
-
-@part
-def _leaving(behind: NDArray[np.float64], at: int, a: int, b: int, c: int, d: int) -> Any:
-    """Values that four windows leave behind; one longer than the path leaves none."""
-    most = behind.shape[0] // 2
-    return four(
-        behind[np.uint64(at - min(a, most))],
-        behind[np.uint64(at - min(b, most))],
-        behind[np.uint64(at - min(c, most))],
-        behind[np.uint64(at - min(d, most))],
-    )
+        blank(out, out.shape[0])
 
 
 @called
@@ -258,7 +145,7 @@ def ema(
 ) -> None:
     """Exponential average from `start` on, begun by the mean of `period` values."""
     first = start + period - 1
-    _blank(out, first)
+    blank(out, first)
     if first >= out.shape[0]:
         return
     total = 0.0
@@ -275,7 +162,7 @@ def ema(
 def wma(values: NDArray[np.float64], period: int, start: int, out: NDArray[np.float64]) -> None:
     """Linearly weighted mean of the last `period` values from `start` on."""
     first = start + period - 1
-    _blank(out, first)
+    blank(out, first)
     weights = 0.5 * period * (period + 1)
     total = weighted = 0.0
     for bar in range(first, out.shape[0]):
@@ -317,7 +204,7 @@ def deviation(
     values: NDArray[np.float64], period: int, lost: float, out: NDArray[np.float64]
 ) -> None:
     """Fill `out` with standard deviations of `period` values, over ``period - lost``."""
-    _blank(out, period - 1)
+    blank(out, period - 1)
     origin = total = squares = 0.0
     for bar in range(period - 1, out.shape[0]):
         if bar == period - 1 or bar % _FRESH == 0:
@@ -340,7 +227,7 @@ def deviation(
 @called
 def rsi(values: NDArray[np.float64], period: int, out: NDArray[np.float64]) -> None:
     """Wilder's relative strength index."""
-    _blank(out, period)
+    blank(out, period)
     gain = loss = 0.0
     for bar in range(1, out.shape[0]):
         change = values[bar] - values[bar - 1]
@@ -385,7 +272,7 @@ def extreme(
     values: NDArray[np.float64], period: int, side: float, out: NDArray[np.float64]
 ) -> None:
     """Highest (`side` 1) or lowest (-1) of the last `period` values."""
-    _blank(out, period - 1)
+    blank(out, period - 1)
     at = -1
     for bar in range(min(period - 1, out.shape[0]), out.shape[0]):
         if at <= bar - period:

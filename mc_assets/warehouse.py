@@ -6,6 +6,7 @@ Readers keep the file they opened, so they never block the nightly run, nor it t
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from contextlib import suppress
@@ -21,6 +22,8 @@ from mc_assets.project import Project
 from mc_assets.study_tables import statistics_written, write_statistics
 
 __all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_warehouse"]
+
+log = logging.getLogger(__name__)
 
 _INPUT = re.compile(r"\{(\w+)\}")
 
@@ -183,7 +186,12 @@ def _current_results(data: Path, table: str) -> list[Path]:
     """Folder of every study's current fingerprint: older ones are history, not results."""
     folders = []
     for marker in sorted(data.glob("results/*/current.json")):
-        fingerprint = json.loads(marker.read_text(encoding="utf-8"))["fingerprint"]
+        try:
+            fingerprint = str(json.loads(marker.read_text(encoding="utf-8"))["fingerprint"])
+        except (ValueError, KeyError, TypeError):
+            # One study's damage must not hide the others.
+            log.warning("%s is damaged; its study is left out, run it again", marker)
+            continue
         folders.append(data / table / marker.parent.name / fingerprint)
     return folders
 

@@ -278,6 +278,8 @@ def test_damaged_results_of_one_study_do_not_hide_the_others(mc: Run, folder: Pa
     (folder / "data" / "results" / "quick" / "current.json").write_text("{")
     states = {row["name"]: row["state"] for row in json.loads(mc("studies", "--json"))}
     assert states == {"quick": "its results are damaged: run it again", "other": "90 simulations"}
+    rows = json.loads(mc("sql", "--json", "SELECT DISTINCT study FROM simulations"))
+    assert rows == [{"study": "other"}]
 
 
 def test_a_dry_run_says_how_many_seeds_until_may_add(mc: Run) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile, ZipFile
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from mc_assets.market_data.numbers import parse_number
 from mc_assets.market_data.quotes import (
     BAD_TICKS_SCHEMA,
     Kind,
@@ -24,6 +27,7 @@ from mc_assets.market_data.quotes import (
 )
 from mc_assets.providers import MarketDataError
 from mc_assets.providers.csv_text import delimiter_of
+from mc_assets.providers.text_bytes import only_member
 
 __all__ = ["TickReport", "iterate_ticks", "stream_ticks"]
 
@@ -60,7 +64,7 @@ def stream_ticks(
     Parameters
     ----------
     source : Path or str
-        CSV (gzipped or not) or Parquet of any size.
+        CSV (gzipped, zipped or not) or Parquet of any size, of one instrument.
     target : Path or str
         Parquet file to write, atomically; rows that are no ticks go to
         ``<name>.quarantine.parquet`` beside it.
@@ -123,9 +127,15 @@ def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts)
     layout: TickLayout | None = None
     row = 1 if parquet else 2
     ragged: list[pa.csv.InvalidRow] = []
-    for raw in _parquet_batches(path) if parquet else _csv_batches(path, ragged):
+    delimiter = None
+    if parquet:
+        batches = _parquet_batches(path)
+    else:
+        names, delimiter = _header(path)
+        batches = _csv_batches(path, names, delimiter, ragged) if names else iter(())
+    for raw in batches:
         if layout is None:
-            layout = TickLayout.of(raw, kind, given, path.name)
+            layout = TickLayout.of(raw, kind, given, path.name, delimiter)
         batch = normalise_ticks(raw, layout, counts, row)
         row += raw.height + len(ragged)
         if ragged:
@@ -137,21 +147,57 @@ def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts)
         raise MarketDataError(f"{path.name}: found no rows, allowed a header and rows")
 
 
-def _csv_batches(path: Path, ragged: list[pa.csv.InvalidRow]) -> Iterator[pl.DataFrame]:
-    """Blocks of a CSV file as strings; pyarrow decompresses by the file's ending."""
+def _header(path: Path) -> tuple[list[str], str]:
+    """Names of a CSV file's columns, and what separates them; no names in an empty file."""
+    try:
+        with _opened(path) as head:
+            first = head.read(65536).decode("utf-8-sig", errors="replace").splitlines()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _broken(path, error, "CSV") from None
+    if not first:
+        return [], ","
+    delimiter = delimiter_of(first[:20])
+    names = [name.strip() for name in next(csv.reader(first[:1], delimiter=delimiter))]
+    numbers = [name for name in names if isinstance(parse_number(name), float)]
+    if 2 * len(numbers) > len(names) or len(set(names)) < len(names):
+        raise MarketDataError(
+            f"{path.name} line 1: found {first[0][:80]!r}, allowed the names of the columns"
+        )
+    return names, delimiter
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pa.NativeFile]:
+    """Open a file's bytes, unpacked; pyarrow unpacks by the file's ending all but zip."""
+    if path.suffix.lower() != ".zip":
+        with pa.input_stream(str(path)) as stream:
+            yield stream
+        return
+    try:
+        with ZipFile(path) as archive:
+            member = only_member(archive, path.name)
+            with archive.open(member) as unpacked, pa.PythonFile(unpacked) as stream:
+                yield stream
+    except BadZipFile as error:
+        raise _broken(path, error, "CSV") from None
+
+
+def _broken(path: Path, error: Exception, allowed: str) -> MarketDataError:
+    reason = str(error).splitlines()[0]
+    return MarketDataError(f"{path.name}: found a broken file ({reason}), allowed {allowed}")
+
+
+def _csv_batches(
+    path: Path, names: list[str], delimiter: str, ragged: list[pa.csv.InvalidRow]
+) -> Iterator[pl.DataFrame]:
+    """Blocks of a CSV file as strings."""
 
     def pass_over(row: pa.csv.InvalidRow) -> str:
         ragged.append(row)
         return "skip"
 
     try:
-        with pa.input_stream(str(path)) as head:
-            first = head.read(65536).decode("utf-8-sig", errors="replace").splitlines()
-        if not first:
-            return
-        delimiter = delimiter_of(first[:20])
-        names = [name.strip() for name in first[0].split(delimiter)]
-        with pa.input_stream(str(path)) as stream:
+        with _opened(path) as stream:
             reader = pa.csv.open_csv(
                 stream,
                 read_options=pa.csv.ReadOptions(
@@ -167,8 +213,7 @@ def _csv_batches(path: Path, ragged: list[pa.csv.InvalidRow]) -> Iterator[pl.Dat
             for batch in reader:
                 yield _frame(batch)
     except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise MarketDataError(f"{path.name}: found a broken file ({reason}), allowed CSV") from None
+        raise _broken(path, error, "CSV") from None
 
 
 def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
@@ -177,10 +222,7 @@ def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
             for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
                 yield _frame(batch)
     except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise MarketDataError(
-            f"{path.name}: found a broken file ({reason}), allowed Parquet"
-        ) from None
+        raise _broken(path, error, "Parquet") from None
 
 
 def _ragged_rows(ragged: list[pa.csv.InvalidRow]) -> pl.DataFrame:
@@ -200,4 +242,5 @@ def _ragged_rows(ragged: list[pa.csv.InvalidRow]) -> pl.DataFrame:
 def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
     frame = pl.from_arrow(batch)
     assert isinstance(frame, pl.DataFrame)
-    return frame
+    # Text by another name, as data frames keep it.
+    return frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 import polars as pl
 from polars._typing import PolarsDataType
 
-from mc_assets.market_data.numbers import parse_numbers
+from mc_assets.market_data.numbers import decimal_mark, parse_numbers
 from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
 
@@ -43,17 +43,26 @@ BAD_TICKS_SCHEMA: Final[MappingProxyType[str, PolarsDataType]] = MappingProxyTyp
 _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "ts": (
         "ts", "timestamp", "localtsns", "localts", "localtimestamp", "exchtsms", "exchts", "tsns",
-        "tsevent", "time", "datetime", "t", "transacttime", "eventtime", "asof", "date",
+        "tsevent", "siptimestamp", "participanttimestamp", "time", "datetime", "gmttime",
+        "utctime", "t", "transacttime", "eventtime", "asof", "date",
     ),
     "bid_px": ("bidpx", "bid", "bidprice", "bp", "bestbid", "bestbidprice", "bidpx00", "b"),
     "ask_px": ("askpx", "ask", "askprice", "ap", "bestask", "bestaskprice", "askpx00", "a"),
-    "bid_sz": ("bidsz", "bidsize", "bs", "bidqty", "bestbidqty", "bidamount", "bidsz00"),
-    "ask_sz": ("asksz", "asksize", "as", "askqty", "bestaskqty", "askamount", "asksz00"),
+    "bid_sz": (
+        "bidsz", "bidsize", "bs", "bidqty", "bestbidqty", "bidamount", "bidsz00", "bidvolume",
+    ),
+    "ask_sz": (
+        "asksz", "asksize", "as", "askqty", "bestaskqty", "askamount", "asksz00", "askvolume",
+    ),
     "price": ("price", "px", "p", "last", "tradeprice"),
     "size": ("size", "sz", "qty", "quantity", "amount", "s", "volume"),
     "aggressor": ("aggressor", "side", "takerside", "aggressorside"),
 }  # fmt: skip
-_NANOSECONDS: Final = {"epoch_s": 10**9, "epoch_ms": 10**6, "epoch_us": 10**3, "epoch_ns": 1}
+# Binance's book ticker: prices in small letters, their sizes in capitals.
+_CAPITALS: Final = {"bid_sz": ("b", "B"), "ask_sz": ("a", "A")}
+_SYMBOLS: Final = ("symbol", "ticker", "sym", "instrument")
+# Digits of a fraction that are whole nanoseconds.
+_DIGITS: Final = {"epoch_s": 9, "epoch_ms": 6, "epoch_us": 3, "epoch_ns": 0}
 Kind = Literal["quotes", "trades"]
 
 
@@ -69,14 +78,33 @@ class TickLayout:
         Canonical name to the file's column.
     date_format : str, optional
         Format of the stamps (`timestamps.detect_format`).
+    decimal : {".", ","}
+        Decimal mark.
+    clock : str, optional
+        Column of the time of day, where the stamps' column holds the day alone.
+    symbol : tuple of str, optional
+        Column that names the instrument, and the first name in it.
+    where : str
+        The file, the start of an error's sentence.
     """
 
     kind: Kind
     columns: dict[str, str]
     date_format: str | None
+    decimal: Literal[".", ","] = "."
+    clock: str | None = None
+    symbol: tuple[str, str] | None = None
+    where: str = ""
 
     @classmethod
-    def of(cls, first: pl.DataFrame, kind: Kind, given: dict[str, str], where: str) -> TickLayout:
+    def of(
+        cls,
+        first: pl.DataFrame,
+        kind: Kind,
+        given: dict[str, str],
+        where: str,
+        delimiter: str | None = None,
+    ) -> TickLayout:
         """Find the columns of a first batch.
 
         Raises
@@ -87,6 +115,10 @@ class TickLayout:
         plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(first.columns)}
         schema = QUOTES_SCHEMA if kind == "quotes" else TRADES_SCHEMA
         columns = dict(given)
+        if kind == "quotes":
+            for name, pair in _CAPITALS.items():
+                if set(pair) <= set(first.columns):
+                    columns.setdefault(name, pair[1])
         for name in schema:
             if name not in columns:
                 match = next((plain[item] for item in _SPELLINGS[name] if item in plain), None)
@@ -98,7 +130,21 @@ class TickLayout:
                     f"{where}: found columns {', '.join(first.columns)}, allowed {kind} with a "
                     f"{name} column"
                 )
-        return cls(kind, columns, detect_format(first[columns["ts"]]))
+        clock = None
+        if "ts" not in given and "date" in plain and _is_clock(first[columns["ts"]]):
+            clock, columns["ts"] = columns["ts"], plain["date"]
+        numbers = [first[columns[name]] for name in list(schema)[1:] if name in columns]
+        named = next((plain[item] for item in _SYMBOLS if item in plain), None)
+        names = first[named].cast(pl.String).drop_nulls().to_list() if named else []
+        return cls(
+            kind,
+            columns,
+            detect_format(_stamp_cells(first, columns["ts"], clock)),
+            decimal_mark(numbers, delimiter),
+            clock,
+            (named, names[0]) if named and names else None,
+            where,
+        )
 
 
 @dataclass
@@ -157,9 +203,19 @@ def normalise_ticks(
         crossed, locked and one-sided quotes are kept and counted. ``quarantine`` holds rows
         with an unreadable stamp or number, a negative size, or a stamp earlier than one
         before it.
+
+    Raises
+    ------
+    MarketDataError
+        If the rows are of several instruments: their quotes are no one book.
     """
+    _check_symbol(raw, layout)
     schema = QUOTES_SCHEMA if layout.kind == "quotes" else TRADES_SCHEMA
-    columns = {"ts": _nanoseconds(raw[layout.columns["ts"]], layout.date_format)}
+    columns = {
+        "ts": _nanoseconds(
+            _stamp_cells(raw, layout.columns["ts"], layout.clock), layout.date_format
+        )
+    }
     text_in = pl.repeat(None, raw.height, dtype=pl.String, eager=True)
     for name in list(schema)[1:]:
         column = layout.columns.get(name)
@@ -168,7 +224,7 @@ def normalise_ticks(
         elif schema[name] == pl.String:
             columns[name] = raw[column].cast(pl.String)
         else:
-            columns[name], is_text = parse_numbers(raw[column])
+            columns[name], is_text = parse_numbers(raw[column], layout.decimal)
             if is_text.any():
                 found = pl.when(is_text).then(pl.lit(column))
                 text_in = pl.select(pl.coalesce(text_in, found)).to_series()
@@ -193,9 +249,9 @@ def normalise_ticks(
 
 
 def _nanoseconds(column: pl.Series, date_format: str | None) -> pl.Series:
-    factor = _NANOSECONDS.get(date_format or "")
-    if factor is not None:
-        return column.cast(pl.Int64, strict=False) * factor
+    digits = _DIGITS.get(date_format or "")
+    if digits is not None:
+        return _epochs(column, digits)
     if isinstance(column.dtype, pl.Datetime):
         return column.dt.epoch("ns")
     parsed = parse_stamps(column, date_format).with_columns(cell=column.cast(pl.String))
@@ -204,6 +260,51 @@ def _nanoseconds(column: pl.Series, date_format: str | None) -> pl.Series:
     return parsed.select(
         pl.coalesce("utc", "wall") * 1000 + rest.cast(pl.Int64).fill_null(0)
     ).to_series()
+
+
+def _epochs(column: pl.Series, digits: int) -> pl.Series:
+    """Nanoseconds of a count of units that are ``10**digits`` of them; its fraction counts."""
+    if column.dtype.is_integer():
+        return column.cast(pl.Int64, strict=False) * 10**digits
+    if column.dtype == pl.String:
+        whole = column.cast(pl.Int64, strict=False) * 10**digits
+        if whole.null_count() == column.null_count():
+            return whole
+        parts = column.str.extract_groups(r"^\s*(\d+)\.(\d+)\s*$").struct.unnest()
+        fraction = parts["2"].str.pad_end(digits, "0").str.slice(0, digits)
+        written = parts["1"].cast(pl.Int64) * 10**digits + fraction.cast(pl.Int64, strict=False)
+    else:
+        whole = written = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(column))
+    # A float64 holds an instant of today to the microsecond.
+    rounded = (column.cast(pl.Float64, strict=False) * 10.0 ** (digits - 3)).round()
+    return pl.select(
+        pl.coalesce(whole, written, rounded.cast(pl.Int64, strict=False) * 1000)
+    ).to_series()
+
+
+def _stamp_cells(frame: pl.DataFrame, column: str, clock: str | None) -> pl.Series:
+    if clock is None:
+        return frame[column]
+    return frame[column].cast(pl.String) + " " + frame[clock].cast(pl.String)
+
+
+def _is_clock(column: pl.Series) -> bool:
+    """Whether cells are times of a day, without the day."""
+    cells = column.drop_nulls().head(20)
+    return cells.dtype == pl.String and bool(cells.str.contains(r"^\s*\d{1,2}:\d{2}").all())
+
+
+def _check_symbol(raw: pl.DataFrame, layout: TickLayout) -> None:
+    if layout.symbol is None:
+        return
+    column, name = layout.symbol
+    others = raw[column].cast(pl.String).drop_nulls()
+    others = others.filter(others != name)
+    if len(others):
+        raise MarketDataError(
+            f"{layout.where}: column {column}: found {name} and {others[0]}, allowed one "
+            "instrument in a file"
+        )
 
 
 def _without_empty_sides(frame: pl.DataFrame) -> pl.DataFrame:

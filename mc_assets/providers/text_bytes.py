@@ -18,7 +18,7 @@ import numpy as np
 
 from mc_assets.providers.errors import MarketDataError
 
-__all__ = ["PACKED", "text_bytes"]
+__all__ = ["PACKED", "only_member", "text_bytes"]
 
 #: Endings of compressed files, after their own ending.
 PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".zst")
@@ -81,7 +81,8 @@ def _unpacked(data: bytes, kind: str, name: str) -> bytes:
         if kind == "xz":
             return lzma.decompress(data)
         if kind == "zip":
-            return _only_member(data, name)
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                return archive.read(only_member(archive, name))
         import pyarrow as pa
 
         with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
@@ -95,20 +96,26 @@ def _unpacked(data: bytes, kind: str, name: str) -> bytes:
         ) from None
 
 
-def _only_member(data: bytes, name: str) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        # Resource forks that macOS adds are no files of the user's.
-        members = [
-            member
-            for member in archive.infolist()
-            if not member.is_dir() and not member.filename.startswith("__MACOSX/")
-        ]
-        if len(members) != 1:
-            shown = ", ".join(member.filename for member in members[:5]) or "none"
-            raise MarketDataError(f"{name}: found the files {shown} in it, allowed one file")
-        if members[0].flag_bits & 1:
-            raise MarketDataError(f"{name}: found a file with a password, allowed one without")
-        return archive.read(members[0])
+def only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """Entry of the one file in an archive.
+
+    Raises
+    ------
+    MarketDataError
+        If there are several, or none, or it needs a password.
+    """
+    # Resource forks that macOS adds are no files of the user's.
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        shown = ", ".join(member.filename for member in members[:5]) or "none"
+        raise MarketDataError(f"{name}: found the files {shown} in it, allowed one file")
+    if members[0].flag_bits & 1:
+        raise MarketDataError(f"{name}: found a file with a password, allowed one without")
+    return members[0]
 
 
 def _decoded(data: bytes) -> bytes:

@@ -6,6 +6,8 @@ import gzip
 import json
 import subprocess
 import sys
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -98,6 +100,69 @@ def test_written_nanoseconds_are_kept(tmp_path: Path) -> None:
     text = "timestamp,bid,ask\n2024-08-08T23:54:14.087891268Z,1,2\n"
     report = stream(tmp_path, text)
     assert report.counts.first == 1723161254087891268
+
+
+LAYOUTS = {
+    "seconds with a fraction": "ts,bid,ask,bidsize,asksize\n{s}.{ns},100.5,101.25,1,2\n",
+    "milliseconds with a fraction": "ts,bid,ask,bidsize,asksize\n{s}123.456789,100.5,101.25,1,2\n",
+    "a date and a clock": "Date,Time,Bid,Ask,BidSize,AskSize\n"
+    "2024-08-08,23:54:14.{ns},100.5,101.25,1,2\n",
+    "decimal commas": "ts;bid_px;ask_px;bid_sz;ask_sz\n{s}{ns};100,5;101,25;1;2\n",
+    "Polygon": "ticker,ask_price,ask_size,bid_price,bid_size,participant_timestamp,sip_timestamp\n"
+    "X,101.25,2,100.5,1,{s}000000000,{s}{ns}\n",
+    "Binance's book ticker": "u,s,b,B,a,A,T\n1,X,100.5,1,101.25,2,{s}{ns}\n",
+    "volumes of a side": "Gmt time,Ask,Bid,AskVolume,BidVolume\n"
+    "08.08.2024 23:54:14.{ns},101.25,100.5,2,1\n",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_layout_gives_the_same_tick(tmp_path: Path, layout: str) -> None:
+    report = stream(tmp_path, LAYOUTS[layout].format(s=1723161254, ns=123456789))
+    assert (report.counts.rows, report.counts.quarantined) == (1, 0)
+    tick = pl.read_parquet(report.path)
+    assert tick["ts"].dt.epoch("ns").to_list() == [1723161254123456789]
+    assert tick.row(0)[1:] == (100.5, 101.25, 1.0, 2.0)
+
+
+def test_a_price_of_three_decimals_behind_a_semicolon_is_no_thousand(tmp_path: Path) -> None:
+    report = stream(tmp_path, "ts;bid;ask\n1723161254123456789;151,234;151,236\n")
+    assert pl.read_parquet(report.path).row(0)[1:3] == (151.234, 151.236)
+
+
+def test_seconds_of_a_data_frame_keep_their_fraction_and_categories_are_text(
+    tmp_path: Path,
+) -> None:
+    frame = pl.DataFrame({"ts": [1723161254.123457], "bid": ["100"], "ask": [101.0]})
+    frame.with_columns(pl.col("bid").cast(pl.Categorical)).write_parquet(tmp_path / "q.parquet")
+    tick = pl.read_parquet(stream_ticks(tmp_path / "q.parquet", tmp_path / "out.parquet").path)
+    assert tick["ts"].dt.epoch("ns").to_list() == [1723161254123457000]
+    assert tick["bid_px"].to_list() == [100.0]
+
+
+def test_a_zip_of_one_file_is_read_and_one_of_two_is_one_sentence(tmp_path: Path) -> None:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("quotes.csv", QUOTES)
+    assert stream(tmp_path, packed.getvalue(), "q.zip").counts.rows == 6
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("more.csv", QUOTES)
+    with pytest.raises(MarketDataError, match=r"found the files quotes\.csv, more\.csv in it"):
+        stream(tmp_path, packed.getvalue(), "q.zip")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,100,3,5,1723075200123,true,true\n", r"q.csv line 1: found '1,100,3,.*names of the"),
+        ("symbol,ts,bid,ask\nX,1,1,2\nY,2,5,6\n", "column symbol: found X and Y, allowed one"),
+    ],
+    ids=["no header", "two instruments"],
+)
+def test_a_file_of_no_single_book_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(MarketDataError, match=message):
+        stream(tmp_path, text)
+    assert not (tmp_path / "out.parquet").exists()
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,14 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
             continue
         for word, globs in inputs.items():
             text = text.replace("{" + word + "}", _as_list(globs))
-        connection.execute(text)
+        try:
+            connection.execute(text)
+        except duckdb.InvalidInputException as error:
+            found = str(error).splitlines()[0]
+            raise ValueError(
+                f"table {name}: found a damaged file ({found}), allowed whole ones: `mc run STUDY` "
+                "writes a damaged part of a study again"
+            ) from None
         ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
         published.append(PublishedTable(name, int(count)))
     return published

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,7 +119,7 @@ class Results:
         tables = {"results": self.lazy, "equity": self.equity_lazy, "trades": self.trades_lazy}
         present = {name: lazy for name, lazy in tables.items() if lazy is not None}
         try:
-            return pl.SQLContext(present).execute(query, eager=True)
+            return pl.SQLContext(present).execute(self._quoted(query), eager=True)
         except pl.exceptions.PolarsError as error:
             text = str(error).splitlines()[0]
             raise ConfigurationError(
@@ -293,7 +294,7 @@ class Results:
     def _expression(self, given: str | pl.Expr, field: str) -> tuple[pl.Expr, pl.DataType]:
         """Return an expression over the columns, and of what type its values are."""
         try:
-            expression = given if isinstance(given, pl.Expr) else pl.sql_expr(given)
+            expression = given if isinstance(given, pl.Expr) else pl.sql_expr(self._quoted(given))
             (kind,) = self.lazy.select(expression).collect_schema().dtypes()
         except pl.exceptions.PolarsError as error:
             text = str(error).splitlines()[0].split("; valid columns")[0]
@@ -303,6 +304,13 @@ class Results:
                 "an SQL expression over " + ", ".join(self.columns),
             ) from None
         return expression, kind
+
+    def _quoted(self, text: str) -> str:
+        """Quote source parameters, so that SQL takes ``model.kappa`` for a column."""
+        names = [re.escape(name) for name in self.parameters if "." in name]
+        return (
+            re.sub(rf"(?<![\w.\"])({'|'.join(names)})(?![\w\"])", r'"\1"', text) if names else text
+        )
 
     def _known(self, name: str) -> None:
         if name not in self.columns:

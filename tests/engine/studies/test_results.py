@@ -302,3 +302,12 @@ def test_a_full_disk_during_an_export_to_sqlite_is_a_clear_error(
     monkeypatch.setattr("engine.studies.results.write_sqlite", full)
     with pytest.raises(StorageError, match=r"cannot write .*out\.sqlite: .*disk is full"):
         results.to_sqlite(tmp_path / "out.sqlite")
+
+
+def test_source_parameters_are_columns_as_they_are_written_in_a_study(make_study: Make) -> None:
+    results = make_study(parameters={"model.sigma": [0.1, 0.2], "fast": [3]}).run()
+    assert len(results.filter("model.sigma > 0.15")) == len(results) / 2
+    assert len(results.filter('"model.sigma" > 0.15 and fast = 3')) == len(results) / 2
+    assert results.with_metric("doubled", "model.sigma * 2").frame["doubled"].max() == 0.4
+    found = results.sql("SELECT model.sigma, count(*) AS n FROM results GROUP BY model.sigma")
+    assert found["n"].to_list() == [40, 40]

@@ -300,6 +300,19 @@ def test_a_filter_that_leaves_nothing_says_so(mc: Run) -> None:
     assert "no simulation failed" in mc("show", "quick", "--failures")
 
 
+def test_a_truncated_part_is_named_by_the_tables_and_written_again_by_a_run(
+    mc: Run, folder: Path
+) -> None:
+    mc("run", "quick")
+    part = next((folder / "data" / "results").rglob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(ValueError, match=f"found a damaged file .*{part.name}"):
+        CliRunner().invoke(app, ["sql", "SELECT 1"], catch_exceptions=False)
+    mc("run", "quick")
+    (row,) = json.loads(mc("sql", "--json", "SELECT count(*) AS n FROM simulations"))
+    assert row == {"n": 90}
+
+
 OWN = '''
 from engine.strategies import Float, Strategy
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["SPELLINGS", "decorated_prices", "named_volume", "plain_name"]
+__all__ = ["SPELLINGS", "decorated_prices", "named_volume", "plain_name", "sole_owner"]
 
 _SEEN: Final[dict[str, tuple[str, ...]]] = {
     "timestamp": (
@@ -74,6 +74,13 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+# Fields of yfinance's tables.
+_FIELDS: Final = frozenset(
+    ("open", "high", "low", "close", "adj close", "volume", "dividends", "stock splits",
+     "capital gains", "repaired?")
+)  # fmt: skip
+
+
 def plain_name(name: str, symbol: str) -> str:
     """Letters and digits of a column name in lower case; its symbol, number and unit dropped.
 
@@ -83,18 +90,31 @@ def plain_name(name: str, symbol: str) -> str:
         name, _, owner = name.partition("|")
         if owner != symbol:
             return f"other symbol {owner} {name}"
-    # A pair of field and ticker as Python prints it, and the names flattened from one.
-    pair = re.fullmatch(r"\('(.+?)', '(.*?)'\)", name.strip())
+    pair = _pair(name)
     if pair is not None:
-        field, owner = pair.groups()
-        return plain_name(
-            field if owner in ("", symbol) else f"other symbol {owner} {field}", symbol
-        )
+        name, owner = pair
+        if owner not in ("", symbol):
+            return f"other symbol {owner} {name}"
     own = re.escape(symbol)
     name = re.sub(rf"(?i)^{own}[_. ](?=.)|(?<=.)[_. ]{own}$", "", name.strip())
     name = re.sub(r"^\d+[a-z]?\.\s*(?=\w)", "", _folded(name))
     name = re.sub(r"\(.*?\)|\[.*?\]", "", name)
     return re.sub(r"[\W_]", "", name)
+
+
+def sole_owner(names: list[str]) -> str | None:
+    """Ticker of a table whose columns are pairs of field and ticker, if there is but one."""
+    owners = {pair[1] for name in names if (pair := _pair(name)) is not None} - {""}
+    return owners.pop() if len(owners) == 1 else None
+
+
+def _pair(name: str) -> tuple[str, str] | None:
+    """Field and ticker of ``('Close', 'SPY')`` as Python prints it, in either order."""
+    match = re.fullmatch(r"\('(.*?)', '(.*?)'\)", name.strip())
+    if match is None:
+        return None
+    first, second = match.groups()
+    return (second, first) if second.lower() in _FIELDS or not first else (first, second)
 
 
 def decorated_prices(candidates: dict[str, str]) -> dict[str, str]:
@@ -129,12 +149,17 @@ def decorated_prices(candidates: dict[str, str]) -> dict[str, str]:
     }
 
 
-def named_volume(candidates: dict[str, str]) -> str | None:
-    """Column whose name holds the word: ``Volume BTC``, ``total_volume``, ``Traded Quantity``."""
+def named_volume(candidates: dict[str, str], close: str | None) -> str | None:
+    """Column whose name holds the word: ``Volume BTC``, ``total_volume``, ``Traded Quantity``.
+
+    The volume of another symbol has a close of its own beside it, which is not `close`.
+    """
     keys = [
         key
         for key in candidates
-        if " " not in key and not any(other in key for other in _OTHER_VOLUMES)
+        if " " not in key
+        and not any(other in key for other in _OTHER_VOLUMES)
+        and candidates.get(key.replace("volume", "close"), close) in (close, candidates[key])
     ]
     ranked = [key for key in keys if key.startswith("volume")]
     ranked += [key for key in keys if "volume" in key or "quantity" in key or key.endswith("qty")]

@@ -10,6 +10,7 @@ from mc_assets.market_data.column_spellings import (
     decorated_prices,
     named_volume,
     plain_name,
+    sole_owner,
 )
 from mc_assets.providers import MarketDataError
 
@@ -69,6 +70,7 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
                 f"{where}: columns.{canonical}: found {column!r}, allowed {shown}"
             )
     data = [name for name in names if not name.startswith("_")]
+    symbol = sole_owner(data) or symbol
     candidates = {plain_name(name, symbol): name for name in reversed(data)}
     found = {key: column for key, column in given.items() if key != "price"}
     if "price" in given:
@@ -87,7 +89,7 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
         found |= decorated_prices(ordered)
     if "volume" not in found:
         # CryptoDataDownload names the unit: "Volume BTC", then "Volume USDT".
-        volume = named_volume(ordered)
+        volume = named_volume(ordered, found.get("close"))
         if volume is not None:
             found["volume"] = volume
     dated = candidates.get("day") == found.get("timestamp") and {"year", "month"} <= found.keys()

@@ -38,13 +38,18 @@ class ParquetProvider(FileProvider):
 
 
 def _plain_names(names: list[str]) -> dict[str, str]:
-    """Names without pandas' decorations: its index and yfinance's ``('Close', 'SPY')``."""
-    pairs = {name: re.fullmatch(r"\('(.+?)', '(.*?)'\)", name) for name in names}
-    tickers = {match[2] for match in pairs.values() if match and match[2]}
-    renamed = {}
-    for name, match in pairs.items():
-        if match is None:
-            renamed[name] = name.lstrip("_") or name
-        else:
-            renamed[name] = f"{match[1]}|{match[2]}" if len(tickers) > 1 else match[1]
+    """Names without pandas' decorations: its index and yfinance's ``('Close', 'SPY')``.
+
+    Grouped by ticker yfinance writes ``('SPY', 'Close')``.
+    """
+    matches = {name: re.fullmatch(r"\('(.*?)', '(.*?)'\)", name) for name in names}
+    pairs = {name: match.groups() for name, match in matches.items() if match}
+    if "Close" in {second for _, second in pairs.values()}:
+        pairs = {name: (field, ticker) for name, (ticker, field) in pairs.items()}
+    tickers = {ticker for _, ticker in pairs.values() if ticker}
+    renamed = {name: name.lstrip("_") or name for name in names}
+    for name, (field, ticker) in pairs.items():
+        # Of an index that was put back among the columns one level is empty.
+        named = field and ticker and len(tickers) > 1
+        renamed[name] = f"{field}|{ticker}" if named else field or ticker
     return renamed

@@ -617,3 +617,41 @@ def test_a_column_of_another_type_is_one_sentence(
     frame = pl.DataFrame({"date": [OPENS[0].date()], "price": [1.0]} | {column: values})
     with pytest.raises(MarketDataError, match=message):
         bars_of_frame(tmp_path, frame)
+
+
+@pytest.mark.parametrize("layout", ["parquet", "reset", "csv"])
+def test_a_frame_grouped_by_ticker_gives_each_its_own_bars(tmp_path: Path, layout: str) -> None:
+    import pandas as pd
+
+    fields, prices = ["Close", "High", "Low", "Open", "Volume"], [1.5, 2.0, 0.5, 1.0, 10.0]
+    names = pd.MultiIndex.from_product([["QQQ", "SPY"], fields])
+    days = pd.DatetimeIndex(["2020-01-02"], name="Date")
+    frame = pd.DataFrame([[7 * price for price in prices] + prices], index=days, columns=names)
+    for symbol, size in (("SPY", 1.0), ("QQQ", 7.0)):
+        if layout == "csv":
+            flat = frame.set_axis([str(pair) for pair in frame.columns], axis=1)
+            flat.to_csv(tmp_path / "both.csv")
+            found, quarantine = bars_from_file(tmp_path / "both.csv", symbol)
+        else:
+            written = frame.reset_index() if layout == "reset" else frame
+            written.to_parquet(tmp_path / "both.parquet")
+            found, quarantine = bars_from_file(
+                tmp_path / "both.parquet", symbol, provider="parquet"
+            )
+        assert quarantine.is_empty()
+        assert found.select("close", "high", "low", "open", "volume").row(0) == tuple(
+            size * price for price in prices
+        )
+    with pytest.raises(MarketDataError, match="allowed a table with a close column"):
+        bars_from_file(tmp_path / "both.csv", "IWM") if layout == "csv" else bars_from_file(
+            tmp_path / "both.parquet", "IWM", provider="parquet"
+        )
+
+
+def test_the_volume_of_another_symbol_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "both.csv").write_text(
+        "Date,Open QQQ,High QQQ,Low QQQ,Close QQQ,Volume QQQ,Open SPY,High SPY,Low SPY,Close SPY\n"
+        "2020-01-02,7,14,3.5,10.5,70,1,2,0.5,1.5\n"
+    )
+    found, _ = bars_from_file(tmp_path / "both.csv", "SPY")
+    assert found.select("close", "volume").row(0) == (1.5, 0.0)

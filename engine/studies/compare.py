@@ -157,7 +157,7 @@ def _matching(
             raise ConfigurationError(
                 "baseline",
                 f"no parameter set {dict(own)} among its {len(theirs)}",
-                "the same parameter sets, or a single one: baseline.filter(...)",
+                "the same parameter sets, or a single one: baseline.filter(...), --baseline-where",
             )
         match[index] = known[own]
     return match

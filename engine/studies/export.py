@@ -58,6 +58,8 @@ def write_sqlite(rows: pl.LazyFrame, path: Path) -> None:
     ]
     connection = sqlite3.connect(path)
     try:
+        # The file is new and is thrown away if something fails: there is nothing to roll back to.
+        connection.execute("PRAGMA journal_mode = OFF")
         with connection:
             connection.execute(f"CREATE TABLE results ({', '.join(names)})")
             for batch in rows.select(casts).collect_batches(chunk_size=_BATCH):

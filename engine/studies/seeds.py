@@ -198,7 +198,8 @@ def _read(path: Path) -> NDArray[np.uint64]:
 
 def _lines(path: Path) -> Sequence[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        # Some editors begin a file with a mark of its encoding.
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ConfigurationError(
             "seeds", "bytes that are not text", "one whole number per line", path

@@ -119,3 +119,11 @@ def test_a_seed_of_thousands_of_digits_is_named_by_its_line(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError, match="line 2: found") as error:
         load_seeds(file)
     assert len(str(error.value)) < 300
+
+
+def test_a_seed_file_from_an_editor_that_marks_its_encoding_is_read(tmp_path: Path) -> None:
+    from engine.studies import load_seeds
+
+    file = tmp_path / "seeds.txt"
+    file.write_bytes(b"\xef\xbb\xbf1\r\n2\r\n")
+    assert load_seeds(file).tolist() == [1, 2]

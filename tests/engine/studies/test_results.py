@@ -293,15 +293,20 @@ def test_an_export_that_cannot_be_written_names_the_file(
     assert [path.name for path in tmp_path.iterdir()] == [f"out.{form}"]
 
 
-def test_a_full_disk_during_an_export_to_sqlite_is_a_clear_error(
+def test_a_full_disk_during_an_export_to_sqlite_is_a_clear_error_and_leaves_nothing(
     results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+    connect = sqlite3.connect
 
-    monkeypatch.setattr("engine.studies.results.write_sqlite", full)
+    def small(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.execute("PRAGMA max_page_count = 3")
+        return connection
+
+    monkeypatch.setattr("engine.studies.export.sqlite3.connect", small)
     with pytest.raises(StorageError, match=r"cannot write .*out\.sqlite: .*disk is full"):
         results.to_sqlite(tmp_path / "out.sqlite")
+    assert not list(tmp_path.iterdir())
 
 
 def test_source_parameters_are_columns_as_they_are_written_in_a_study(make_study: Make) -> None:

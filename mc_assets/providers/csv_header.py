@@ -128,7 +128,8 @@ def _stacked(first: list[str], rows: list[list[str]]) -> tuple[list[str], int] |
     the two upper rows are exchanged; older versions leave their first cells empty.
     """
     corner = first[0].strip().lower()
-    if corner == "" and first[1:2] and first[1].strip().lower() in ("date", "datetime"):
+    numbered = corner in ("", "price", "ticker")
+    if numbered and first[1:2] and first[1].strip().lower() in ("date", "datetime"):
         # The number of the row in front.
         inner = _stacked(first[1:], [row[1:] for row in rows])
         return None if inner is None else (["column_1", *inner[0]], inner[1])

@@ -30,7 +30,8 @@ _PRICE: Final = ("settle", "settlement", "price", "close", "settlementprice", "l
 _DATE: Final = ("date", "day", "timestamp", "tradedate", "tradingday", "asof", "settlementdate",
                 "observationdate", "time", "datetime")  # fmt: skip
 _CONTRACT: Final = ("contract", "symbol", "ticker", "contractcode", "instrument", "maturity",
-                    "contractmonth", "expirymonth")  # fmt: skip
+                    "contractmonth", "expirymonth", "expiry", "expirydate", "expiration",
+                    "expirationdate", "lasttradedate", "lasttrade")  # fmt: skip
 
 
 class Curve(NamedTuple):
@@ -81,7 +82,9 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
     date_column = next((plain[name] for name in _DATE if name in plain), data[0])
     walls = parse_stamps(table[date_column], detect_format(table[date_column]))["wall"]
     dates = walls.cast(pl.Datetime("us")).dt.date()
-    rest = [name for name in data if name != date_column]
+    # A first column without a name holds the numbers that a program gave the rows.
+    numbers = data[0] if data[0] == "column_1" else date_column
+    rest = [name for name in data if name not in (date_column, numbers)]
     cells = _long(table, rest, root, expiries) or _wide(table, rest, root, path.name)
     if cells is None:
         raise MarketDataError(
@@ -157,11 +160,14 @@ def _wide(
                 f"as {root}G07"
             )
         # CL01 is the first nearby contract, CLG07 names one.
-        nearby = re.fullmatch(rf"{own}[_ ]?(\d{{1,2}})", text)
+        nearby = re.fullmatch(rf"{own}[_ ]?(?P<rank>\d{{1,2}})", text)
         contract = parse_contract(text, root) if re.match(own, text) else None
         if nearby is None and contract is None:
-            nearby = re.fullmatch(r"[A-Za-z]*[_ ]?(\d{1,2})", text)
-        label = f"#{int(nearby[1])}" if nearby else contract
+            # Vendors write CL1 Comdty, CL c1, CL #1 and NYMEX.CL1.
+            nearby = re.fullmatch(
+                r"([A-Za-z]+\.)?[A-Za-z]*[_ .]?[cC#]?(?P<rank>\d{1,2})( Comdty)?", text
+            )
+        label = f"#{int(nearby['rank'])}" if nearby else contract
         if label is not None:
             column = pl.Series("contract", [label]).new_from_index(0, table.height)
             cells.append((column, table[name], None))

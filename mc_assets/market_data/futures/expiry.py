@@ -95,10 +95,11 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
     product = _find(plain, _ROOT)
     if product is not None:
         roots = table[product].str.strip_chars()
-        if not (roots == root).any():
+        own = roots.str.to_uppercase() == root.upper()
+        if not own.any():
             known = ", ".join(sorted(roots.unique().drop_nulls().to_list()))
             raise MarketDataError(f"{path.name}: root: found {root!r}, allowed {known}")
-        table = table.filter(roots == root)
+        table = table.filter(own)
     walls = parse_stamps(table[last_trade], detect_format(table[last_trade]))["wall"]
     if walls.has_nulls():
         row = int(walls.is_null().arg_max() or 0)
@@ -106,12 +107,16 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
             f"{path.name} line {table['_line'][row]}, column {last_trade}: found "
             f"{table[last_trade][row]!r}, allowed a date"
         )
-    expiries = pl.DataFrame(
-        {
-            "contract": _contracts(table, plain, root, path.name),
-            "expiry": walls.cast(pl.Datetime("us")).dt.date(),
-        }
-    ).sort("expiry")
+    expiries = (
+        pl.DataFrame(
+            {
+                "contract": _contracts(table, plain, root, path.name),
+                "expiry": walls.cast(pl.Datetime("us")).dt.date(),
+            }
+        )
+        .unique()
+        .sort("expiry", "contract")
+    )
     twice = expiries["contract"].is_duplicated()
     if twice.any():
         name = expiries.filter(twice)["contract"][0]
@@ -121,8 +126,11 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
 
 def _contracts(table: pl.DataFrame, plain: dict[str, str], root: str, file: str) -> list[str]:
     if "year" in plain and "month" in plain:
-        years = table[plain["year"]].cast(pl.Int64, strict=False)
-        months = table[plain["month"]].cast(pl.Int64, strict=False)
+        # Data frames write 2007.0 where another row has no year.
+        years, months = (
+            table[plain[name]].str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
+            for name in ("year", "month")
+        )
         wrong = years.is_null() | ~months.is_between(1, 12).fill_null(value=False)
         if wrong.any():
             row = int(wrong.arg_max() or 0)

@@ -655,3 +655,13 @@ def test_the_volume_of_another_symbol_is_not_taken(tmp_path: Path) -> None:
     )
     found, _ = bars_from_file(tmp_path / "both.csv", "SPY")
     assert found.select("close", "volume").row(0) == (1.5, 0.0)
+
+
+def test_rows_numbered_before_stacked_headers_are_read(tmp_path: Path) -> None:
+    (tmp_path / "both.csv").write_text(
+        "Price,Date,Close,High,Low,Open,Volume\nTicker,,SPY,SPY,SPY,SPY,SPY\n"
+        "0,2020-01-02,1.5,2,0.5,1,10\n"
+    )
+    found, quarantine = bars_from_file(tmp_path / "both.csv", "SPY")
+    assert quarantine.is_empty()
+    assert found.select("open", "high", "low", "close").row(0) == (1.0, 2.0, 0.5, 1.5)

@@ -82,6 +82,12 @@ def test_every_layout_gives_the_same_curve(
         "2020-01-06,,113,120\n2020-01-07,,115,121\n2020-01-08,,114,123\n2020-01-09,,,125\n",
         "nearby.csv": "Date,X01,X02\n2020-01-02,100,110\n2020-01-03,101,112\n2020-01-06,113,120\n"
         "2020-01-07,115,121\n2020-01-08,114,123\n2020-01-09,125,\n",
+        "numbered.csv": ",date,X c1,X c2\n1,2020-01-02,100,110\n2,2020-01-03,101,112\n"
+        "3,2020-01-06,113,120\n4,2020-01-07,115,121\n5,2020-01-08,114,123\n6,2020-01-09,125,\n",
+        "bloomberg.csv": "Date,X1 Comdty,X2 Comdty\n2020-01-02,100,110\n2020-01-03,101,112\n"
+        "2020-01-06,113,120\n2020-01-07,115,121\n2020-01-08,114,123\n2020-01-09,125,\n",
+        "expiry.csv": LONG.replace("contract", "Expiry").replace("XF20", "2020-01-03").replace(
+            "XG20", "2020-01-08").replace("XH20", "2020-02-10"),
         "months.csv": LONG.replace("XF20", "202001").replace("XG20", "202002").replace(
             "XH20", "202003"
         ),
@@ -186,6 +192,14 @@ def test_a_contract_without_expiry_is_quarantined(tmp_path: Path, expiries: pl.D
     found = read_curve(tmp_path / "curve.csv", expiries, "X")
     assert found.rows["contract"].to_list() == ["XF2020"]
     assert found.quarantine["reason"].to_list() == ["bad_contract"]
+
+
+def test_an_expiry_table_of_a_data_frame_is_read(tmp_path: Path, expiries: pl.DataFrame) -> None:
+    (tmp_path / "frame.csv").write_text(
+        "root,Year,Month,Last.Trade\nx,2020.0,1.0,2020-01-03\nx,2020.0,2.0,2020-01-08\n"
+        "x,2020.0,3.0,2020-02-10\nx,2020.0,3.0,2020-02-10\nY,,,\n"
+    )
+    assert read_expiries(tmp_path / "frame.csv", "X").equals(expiries)
 
 
 @pytest.mark.parametrize(

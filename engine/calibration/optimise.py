@@ -306,7 +306,7 @@ def _newton(
     free = np.ones(len(theta), dtype=np.bool_)
     hessian = np.eye(len(theta))
     gain, positive = np.inf, False
-    for _ in range(30):
+    for _ in range(60):
         hessian = _hessian(negative, theta, lower, upper)
         settled = _settled(negative, theta, value, gradient, np.diag(hessian), lower, upper)
         if np.any(settled != theta):

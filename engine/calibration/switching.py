@@ -122,19 +122,7 @@ def fit_switching(
     y = y / spread
     shift = -float(weight.sum()) * math.log(spread)
 
-    def objective(theta: Array) -> tuple[float, Array]:
-        means, deviations, chain = layout.unpack(theta)
-        value, gradient, _, _ = hamilton_score(y, length, weight, means, deviations, chain)
-        return value, layout.pull(deviations, chain, *gradient)
-
-    lower, upper = layout.bounds(y, 1.0)
-    guesses = layout.guesses(y, length, 1.0)
-    starts = layout.starts(y, length, 1.0)
-    # A few steps from every start, then all the way from the best places reached.
-    phases = ((10, 24), (30, 10)) if len(starts) > len(guesses) else ((6, 2),)
-    for steps, keep in phases:
-        starts = climb_all(objective, starts, lower, upper, iterations=steps, keep=keep)
-    optimum = maximise(objective, starts, lower, upper, iterations=100, finalists=2)
+    optimum = _highest(layout, y, length, weight)
     optimum = layout.ordered(optimum)
     means, deviations, chain = layout.unpack(optimum.theta)
     plain = np.ones(len(y))
@@ -152,6 +140,39 @@ def fit_switching(
         smoothed=smoothed,
         optimum=optimum,
     )
+
+
+def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array) -> Optimum:
+    """Highest likelihood of observations with a standard deviation of one."""
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        means, deviations, chain = layout.unpack(theta)
+        value, gradient, _, _ = hamilton_score(y, length, weight, means, deviations, chain)
+        return value, layout.pull(deviations, chain, *gradient)
+
+    lower, upper = layout.bounds(y, 1.0)
+    starts = layout.starts(y, length, 1.0)
+    few = len(starts) <= len(layout.guesses(y, length, 1.0))
+    if not few:
+        inner = _one_regime_less(layout, y, length, weight)
+        starts += layout.extended(*inner)
+    # A few steps from every start, then all the way from the best places reached.
+    phases = ((6, 2),) if few else ((10, 24), (30, 10))
+    if len(y) <= _SHORT:
+        phases = ((20, 60), (60, 15))
+    for steps, keep in phases:
+        starts = climb_all(objective, starts, lower, upper, iterations=steps, keep=keep)
+    return maximise(objective, starts, lower, upper, iterations=100, finalists=2)
+
+
+def _one_regime_less(
+    layout: SwitchingLayout, y: Array, length: Array, weight: Array
+) -> tuple[Array, Array, Array]:
+    """Means, deviations and chain that fit best with one regime less."""
+    if layout.states == 2:
+        return np.array([np.average(y, weights=weight)]), np.ones(1), np.ones((1, 1))
+    inner = replace(layout, states=layout.states - 1)
+    return inner.unpack(_highest(inner, y, length, weight).theta)
 
 
 @cache
@@ -234,7 +255,7 @@ class SwitchingLayout:
         chain = self.states * (self.states - 1)
         low = [-reach] * self.mean_count + [math.log(0.02 * spread)] * self.deviation_count
         high = [reach] * self.mean_count + [math.log(20.0 * spread)] * self.deviation_count
-        return np.array(low + [-14.0] * chain), np.array(high + [14.0] * chain)
+        return np.array(low + [-14.0] * chain), np.array(high + [10.0] * chain)
 
     def guesses(self, y: Array, length: Array, spread: float) -> list[tuple[Array, Array, Array]]:
         """Means, deviations and persistences: regimes by size of the moves, by level, by spikes."""
@@ -302,6 +323,31 @@ class SwitchingLayout:
             chain /= chain.sum(axis=1, keepdims=True)
             chosen.append(self.pack(means, deviations, chain))
         return chosen
+
+    def extended(self, means: Array, deviations: Array, chain: Array) -> list[Array]:
+        """Start from a fit of one regime less, each of its regimes split in two."""
+        added: list[tuple[int, float, float]] = []
+        for i, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
+            added += [(i, mean, factor * deviation) for factor in (0.5, 2.0)]
+            added += [(i, mean + side * deviation, deviation) for side in (-1.0, 1.0)]
+        starts = []
+        for i, mean, deviation in added:
+            # From regime i a part goes to the new one, which leaves the way that i does.
+            wide = np.zeros((self.states, self.states))
+            wide[:-1, :-1] = chain
+            wide[:-1, -1] = 0.5 * chain[:, i]
+            wide[:-1, i] -= wide[:-1, -1]
+            wide[-1, :-1] = 0.5 * chain[i]
+            wide[-1, -1] = 0.5
+            wide = np.maximum(wide, 1e-5)
+            starts.append(
+                self.pack(
+                    np.append(means, mean),
+                    np.append(deviations, deviation),
+                    wide / wide.sum(axis=1, keepdims=True),
+                )
+            )
+        return starts
 
     def ordered(self, optimum: Optimum) -> Optimum:
         """Relabel regimes by deviation (mean where it is common) and carry everything along."""

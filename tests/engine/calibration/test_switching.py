@@ -138,6 +138,13 @@ def test_observations_that_repeat_are_a_narrow_regime():
     assert found.log_likelihood > alone + 1000.0
 
 
+@pytest.mark.parametrize("seed", [11, 305])
+def test_a_further_regime_is_never_less_likely(seed):
+    y, _ = simulated(seed, 3)
+    found = [fit_switching(y, states=states).log_likelihood for states in (2, 3, 4)]
+    assert found == sorted(found)
+
+
 def test_relabelling_regimes_moves_everything_with_them():
     y, layout = simulated(11, 3)
     theta = layout.bounds(y, 1.0)[1] * np.random.default_rng(0).uniform(0.1, 0.9, 12)

@@ -209,7 +209,7 @@ def _events(
     engine.run(values, parameters, metrics, status, scratch)
     state = scratch.simulation
     if status[0, 0] not in (OK, FUTURE_READ, NOT_FINITE):
-        text = engine.status_text(status[0, 0])
+        text = engine.failure(int(status[0, 0]), values, parameters, scratch)
         raise ValueError(f"{engine.strategy.name}: {text} during the audit")
     events = state.events[: state.counts[ORDER_ROWS]].copy()
     if state.counts[STATUS] != FUTURE_READ:

@@ -101,9 +101,11 @@ def backtest(
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
     scratch = engine.scratch(record_orders=True)
-    engine.run(values, engine.encode(parameters or {})[None], metrics, status, scratch)
+    encoded = engine.encode(parameters or {})[None]
+    engine.run(values, encoded, metrics, status, scratch)
     if status[0, 0] != 0:
-        raise ValueError(f"{engine.strategy.name}: {engine.status_text(int(status[0, 0]))}")
+        reason = engine.failure(int(status[0, 0]), values, encoded, scratch)
+        raise ValueError(f"{engine.strategy.name}: {reason}")
     simulation = scratch.simulation
     counts = simulation.counts
     return Backtest(

@@ -6,7 +6,6 @@ import builtins
 import hashlib
 import inspect
 import types
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -19,7 +18,7 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
-from engine.strategies.kernel import Hooks, make_kernel
+from engine.strategies.kernel import EventLoop, Hooks, make_event_loop
 from engine.strategies.parameters import Int
 from engine.strategies.rewriting import rewrite_hook
 from engine.strategies.series import crossed_above, crossed_below
@@ -30,9 +29,7 @@ from engine.strategies.vector_form import fill_targets, rewrite_signals
 __all__ = ["compile_strategy", "fingerprint_of"]
 
 
-def compile_strategy(
-    cls: type[Strategy], fields: tuple[str, ...], symbols: int
-) -> Callable[..., int]:
+def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> EventLoop:
     """Return the event loop of a strategy, to be compiled for `SIMULATE_ARGUMENTS`.
 
     Raises
@@ -42,11 +39,11 @@ def compile_strategy(
     """
     key = (cls, fields, symbols)
     if key not in _COMPILED:
-        _COMPILED[key] = make_kernel(_hooks(cls, fields, symbols), broker_calls())
+        _COMPILED[key] = make_event_loop(_hooks(cls, fields, symbols), broker_calls())
     return _COMPILED[key]
 
 
-_COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], Callable[..., int]] = {}
+_COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
 
 
 def fingerprint_of(cls: type[Strategy]) -> str:

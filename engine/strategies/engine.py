@@ -12,7 +12,7 @@ from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
-from engine.execution.layout import FIRST_SUB_BAR, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
+from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
 from engine.execution.linked import address_of_compiled
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.settings import Execution
@@ -88,7 +88,7 @@ class StrategyEngine:
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
         # What lies inside a bar is for the order engine: strategies see whole bars.
-        self._simulate = compile_strategy(cls, whole, len(self.symbols))
+        self._event_loop = compile_strategy(cls, whole, len(self.symbols))
         self._plans: dict[bytes, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -180,6 +180,45 @@ class StrategyEngine:
         """Return what a status code means."""
         return STATUS_TEXTS[int(code)]
 
+    def failure(
+        self,
+        code: int,
+        values: NDArray[np.float64],
+        parameters: NDArray[np.float64],
+        scratch: Scratch,
+    ) -> str:
+        """Return why a simulation failed; one whose strategy raised is run again to tell what.
+
+        Parameters
+        ----------
+        code : int
+            Its status.
+        values : ndarray of float64, shape (1, symbols, fields, steps)
+            Its path.
+        parameters : ndarray of float64, shape (1, parameters)
+            Its encoded parameters.
+        scratch : Scratch
+            The worker's own.
+        """
+        text = self.status_text(code)
+        if code != RAISED:
+            return text
+        metrics = np.empty((1, 1, len(self.metric_names)))
+        status = np.empty((1, 1), dtype=np.int8)
+        self.run(values, parameters, metrics, status, scratch)
+        # That has filled the indicator rows, which the form that raises reads again.
+        parameters = np.ascontiguousarray(parameters)
+        row_of, plans = self._planned(parameters)
+        rows = self._rows(plans, scratch)[0]
+        arrays = (scratch.frame, rows, parameters, row_of, metrics)
+        frame, row_values, encoded, read, out = (array.ctypes.data for array in arrays)
+        try:
+            self._event_loop.simulate_raising(frame, row_values, rows.size, encoded, read, out)
+        except Exception as error:
+            text = f"the strategy raised {type(error).__name__}"
+            return f"{text}: {error}" if str(error) else text
+        return text
+
     def _call(
         self,
         values: NDArray[np.float64],
@@ -191,17 +230,15 @@ class StrategyEngine:
         equity: NDArray[np.float64],
     ) -> None:
         row_of, plans = self._planned(parameters)
-        # The vector form fills a row of targets for each symbol, behind the indicators.
-        own = len(plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
-        rows = scratch.rows_for(own + WORK_ROWS, self.steps)
+        rows, work = self._rows(plans, scratch)
         path_loop()(
             self._address,
             values,
             parameters,
             row_of,
             plans,
-            rows[:own],
-            rows[own:],
+            rows,
+            work,
             scratch.frame,
             metrics,
             status,
@@ -221,10 +258,19 @@ class StrategyEngine:
             planned = self._plans[key] = plan_rows(self.strategy, self.fields, parameters)
         return planned
 
+    def _rows(
+        self, plans: NDArray[np.float64], scratch: Scratch
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return room for the rows of values, and to work in."""
+        # The vector form fills a row of targets for each symbol, behind the indicators.
+        own = len(plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
+        rows = scratch.rows_for(own + WORK_ROWS, self.steps)
+        return rows[:own], rows[own:]
+
     @cached_property
     def _address(self) -> int:
         try:
-            return address_of_compiled(self._simulate, SIMULATE_ARGUMENTS)
+            return address_of_compiled(self._event_loop.simulate, SIMULATE_ARGUMENTS)
         except NumbaError as error:
             raise explain(error, self.strategy) from error
 

@@ -15,7 +15,7 @@ from engine.execution.layout import ACTIVE, BEFORE_START, PENDING, RAISED, SAME_
 from engine.execution.linked import BrokerCalls
 from engine.execution.state import floats_at, integers_at, simulation_at
 
-__all__ = ["SIMULATE_ARGUMENTS", "Hooks", "make_kernel"]
+__all__ = ["SIMULATE_ARGUMENTS", "EventLoop", "Hooks", "make_event_loop"]
 
 SIMULATE_ARGUMENTS = (types.int64,) * 6
 
@@ -34,14 +34,23 @@ class Hooks(NamedTuple):
     on_finish: Callable[..., Any]
 
 
-def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., int]:
-    """Return the compiled event loop of one strategy on one path with one parameter set.
+class EventLoop(NamedTuple):
+    """The compiled event loop of one strategy on one path with one parameter set.
 
-    Its arguments are integers, so that `engine.strategies.loop`, which is the same for every
-    strategy and compiled once, can call it through its address: that of the worker's frame, of
-    the values of the indicator rows and their number, of the encoded parameters, of the numbers
-    of the rows that these read, and of the row of metrics to fill. It returns a status.
+    Both forms take integers: the address of the worker's frame, that of the values of the
+    indicator rows and their number, of the encoded parameters, of the numbers of the rows that
+    these read, and of the row of metrics to fill.
     """
+
+    # Returns a status, so that `engine.strategies.loop`, which is the same for every strategy and
+    # compiled once, can call it through its address.
+    simulate: Callable[..., int]
+    # Raises what a hook raises; compiled when a simulation has failed.
+    simulate_raising: Callable[..., int]
+
+
+def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
+    """Return the event loop of a strategy, to be compiled for `SIMULATE_ARGUMENTS`."""
     decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
     on_start, on_bar, on_finish, signals = (
         hooks.on_start,
@@ -85,4 +94,11 @@ def make_kernel(hooks: Hooks, broker: BrokerCalls) -> Callable[..., int]:
             status = RAISED
         return status
 
-    return simulate
+    @kernel
+    def simulate_raising(
+        frame: int, values: int, size: int, parameters: int, row_of: int, metrics: int
+    ) -> int:
+        trade(frame, floats_at(values, size), parameters, row_of, metrics)
+        return 0
+
+    return EventLoop(simulate, simulate_raising)

@@ -119,7 +119,8 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)
     scratch = engine.scratch(record_orders=True)
-    engine.run(values, prepared.parameters[index : index + 1], metrics, status, scratch)
+    encoded = prepared.parameters[index : index + 1]
+    engine.run(values, encoded, metrics, status, scratch)
     happened = scratch.simulation
     found = metrics[0, 0].tolist()
     if prepared.path_metrics is not None:
@@ -142,7 +143,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
             trade_columns(happened.trades[: happened.counts[TRADE_ROWS]], generator.symbols)
         ),
         metrics={name: None if np.isnan(value) else value for name, value in named},
-        status="ok" if code == 0 else engine.status_text(code),
+        status="ok" if code == 0 else engine.failure(code, values, encoded, engine.scratch()),
     )
 
 

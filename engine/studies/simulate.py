@@ -10,6 +10,7 @@ import numpy as np
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
+from engine.execution.layout import RAISED as STRATEGY_RAISED
 from engine.sources import Generator
 from engine.strategies import StrategyError
 from engine.studies.job import Job, PartSpec
@@ -273,9 +274,10 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     values = worker.fill(job, chunk.source, spec.paths[0] + low, high - low)
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
     trades: list[Any] | None = [] if job.record_trades else None
+    parameters = prepared.parameters[chunk.sets + spec.sets[0]]
     prepared.engine.run(
         values,
-        prepared.parameters[chunk.sets + spec.sets[0]],
+        parameters,
         metrics,
         status,
         worker.engine_scratch,
@@ -297,6 +299,11 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     else:
         arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
     arrays.status[low:high, own] = status
+    for path, index in np.argwhere(status == STRATEGY_RAISED):
+        one, each = slice(path, path + 1), slice(index, index + 1)
+        arrays.errors[low + int(path), int(chunk.sets[index])] = prepared.engine.failure(
+            STRATEGY_RAISED, values[one], parameters[each], worker.engine_scratch
+        )
     if arrays.equity is not None and equity is not None:
         whole = prepared.path_metrics is not None
         arrays.equity[low:high, own] = equity[:, :, prepared.sample_bars] if whole else equity

@@ -149,7 +149,7 @@ def test_strategies_do_not_see_sub_bars() -> None:
     none = prepare_strategy(
         Bracket, symbols=("X",), fields=BAR_FIELDS, steps=9, bars_per_year=252.0
     )
-    assert few._simulate is none._simulate
+    assert few._event_loop is none._event_loop
 
 
 @pytest.mark.parametrize("first", ["high", "low"])

@@ -282,9 +282,9 @@ class Fails(Strategy):
     ("how", "message"),
     [
         (1, "read a bar after the current one"),
-        (2, "raised an exception"),
+        (2, "the strategy raised ValueError: no"),
         (3, "more than 512"),
-        (4, "raised an exception"),  # an index beyond the table
+        (4, "the strategy raised IndexError: index is out of bounds"),
     ],
 )
 def test_a_simulation_fails_alone(bars, how, message) -> None:
@@ -297,9 +297,10 @@ def test_a_simulation_fails_alone(bars, how, message) -> None:
     sets = np.array([engine.encode({"how": item}) for item in (0, how)])
     metrics = np.empty((1, 2, len(engine.metric_names)))
     status = np.empty((1, 2), dtype=np.int8)
-    engine.run(long, sets, metrics, status, engine.scratch())
+    scratch = engine.scratch()
+    engine.run(long, sets, metrics, status, scratch)
     assert status[0, 0] == 0
-    assert message in engine.status_text(status[0, 1])
+    assert message in engine.failure(int(status[0, 1]), long, sets[1:], scratch)
     assert np.isnan(metrics[0, 1]).all()
     assert metrics[0, 0, 0] == 0.0
 
@@ -477,11 +478,11 @@ def test_the_hot_loop_counts_no_references() -> None:
 
     shape = {"symbols": ("X",), "fields": BAR_FIELDS, "steps": 50, "bars_per_year": 252.0}
     engine = prepare_strategy(Fresh, None, **shape)
-    engine._simulate._cache.disable()  # code that comes from the cache cannot be read
+    engine._event_loop.simulate._cache.disable()  # code that comes from the cache cannot be read
     metrics, status = np.empty((1, 1, len(engine.metric_names))), np.empty((1, 1), dtype=np.int8)
     scratch = engine.scratch()
     engine.run(np.ones((1, 1, 5, 50)), engine.encode({})[None], metrics, status, scratch)
-    (text,) = engine._simulate.inspect_asm().values()
+    (text,) = engine._event_loop.simulate.inspect_asm().values()
     lines = text.splitlines()
     calls = [i for i, line in enumerate(lines) if "mc__trade_bar" in line and "mov" in line]
     # The first bar may stand before the loop; once per simulation references may be counted.

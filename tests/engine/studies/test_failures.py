@@ -176,3 +176,25 @@ def test_a_path_with_any_price_that_is_not_finite_fails_alone(make_study: Make, 
     failures = study.run().failures
     assert failures["seed"].unique().to_list() == [7]
     assert "not finite" in failures["error"][0]
+
+
+def test_a_hook_that_raises_says_what_it_raised(make_study: Make, tmp_path: Path) -> None:
+    file = tmp_path / "dear.py"
+    file.write_text(
+        "from engine.strategies import Int, Strategy\n\n\n"
+        "class Dear(Strategy):\n"
+        "    most = Int(200)\n\n"
+        "    def on_bar(self, bar, order):\n"
+        "        if bar.close > self.most:\n"
+        "            raise ValueError('too dear')\n"
+        "        order.long()\n"
+    )
+    load_user_strategies(file)
+    made: Any = {"strategy": "dear", "seeds": 3, "steps": 10}
+    results = make_study(parameters={"most": [1, 1_000_000]}, failure_allowance=1.0, **made).run()
+    expected = "the strategy raised ValueError: too dear"
+    assert results.failures["error"].to_list() == [expected] * 3
+    assert results.failures["parameter_set"].to_list() == [0] * 3
+    with pytest.raises(StudyFailed, match=f"first error: {expected}"):
+        make_study(parameters={"most": [1]}, **made).run()
+    assert results.simulation(0).status == expected

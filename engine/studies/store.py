@@ -276,9 +276,11 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> dict[str, Any]:
     frame.write_parquet(
         buffer, compression="zstd", compression_level=1, statistics=False, row_group_size=131_072
     )
-    content = buffer.getbuffer()
-    _write_atomically(path, content)
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    # Released here: left to the garbage collector in an error's traceback, some versions of
+    # Python 3.12 crash on it.
+    with buffer.getbuffer() as content:
+        _write_atomically(path, content)
+        return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

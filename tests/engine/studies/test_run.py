@@ -159,7 +159,7 @@ def test_the_shipped_studies_run(name: str, project: Path, market: Any, tmp_path
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("model: gbm", "model: gmb", "source.model: found 'gmb', allowed bootstrap"),
+        ("model: gbm", "model: gmb", "source.model: found 'gmb', allowed "),
         ("SP500", "DAX", "source.symbol: found 'DAX'"),
         ("name: sma_crossover\n", "name: sma\n", "strategy.name: found 'sma', allowed b"),
         ("slow:", "slov:", "strategy.parameters.slov: found an unknown parameter, allowed fast"),

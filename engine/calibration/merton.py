@@ -162,7 +162,7 @@ def _starts(sample: SpotSample, mixture: PoissonMixture, lower: Array, upper: Ar
     grids = [*_by_moments(sample), *_by_levels(sample)]
     points = np.array([_TRANSFORMS.to_theta(point) for grid in grids for point in grid])
     points = np.clip(points, lower, upper)
-    values = mixture.values(np.array([_TRANSFORMS.to_natural(point) for point in points]))
+    values = mixture.rank(np.array([_TRANSFORMS.to_natural(point) for point in points]))
     end = 0
     starts = [_TRANSFORMS.to_theta(point) for point in found]
     for grid in grids:

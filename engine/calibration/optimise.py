@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.compiled import kernel
 
 __all__ = ["Optimum", "climb_all", "covariance_of", "maximise"]
 
@@ -243,17 +246,12 @@ def _climb(
     """
     value, gradient = negative(theta)
     inverse = np.diag(_inverse_scale(negative, theta, gradient, lower, upper))
+    step = np.empty(len(theta))
     quiet = 0
     for _ in range(iterations):
-        free = ~(((theta <= lower) & (gradient > 0.0)) | ((theta >= upper) & (gradient < 0.0)))
-        slope = np.where(free, gradient, 0.0)
-        step = np.where(free, -(inverse @ slope), 0.0)
-        descent = float(slope @ step)
+        descent = _downhill(theta, gradient, inverse, lower, upper, step)
         if not descent < 0.0:
             break
-        # Far steps leave the region that the curvature was seen in.
-        step *= min(1.0, 1.5 / float(np.max(np.abs(step))))
-        descent = float(slope @ step)
         factor = 1.0
         for _ in range(20):
             trial = np.clip(theta + factor * step, lower, upper)
@@ -265,19 +263,63 @@ def _climb(
             factor = min(max(ideal, 0.1 * factor), 0.5 * factor)
         else:
             break
-        moved, change = trial - theta, trial_gradient - gradient
-        curvature = float(moved @ change)
-        if curvature > 1e-12 * float(np.sqrt((moved @ moved) * (change @ change))):
-            along = inverse @ change
-            inverse += (1.0 + float(change @ along) / curvature) / curvature * np.outer(
-                moved, moved
-            ) - (np.outer(along, moved) + np.outer(moved, along)) / curvature
+        _bend(inverse, trial - theta, trial_gradient - gradient)
         gained = value - trial_value
         theta, value, gradient = trial, trial_value, trial_gradient
         quiet = quiet + 1 if gained < 1e-5 else 0
         if quiet == 2:
             break
     return value, theta
+
+
+@kernel
+def _downhill(
+    theta: Array, gradient: Array, inverse: Array, lower: Array, upper: Array, step: Array
+) -> float:
+    """Write the quasi-Newton step of what its bound does not hold; return the slope along it."""
+    k = len(theta)
+    for i in range(k):
+        step[i] = 0.0
+    for j in range(k):
+        held = theta[j] <= lower[j] and gradient[j] > 0.0
+        if not held and not (theta[j] >= upper[j] and gradient[j] < 0.0):
+            for i in range(k):
+                step[i] -= inverse[i, j] * gradient[j]
+    descent = longest = 0.0
+    for i in range(k):
+        held = theta[i] <= lower[i] and gradient[i] > 0.0
+        if held or (theta[i] >= upper[i] and gradient[i] < 0.0):
+            step[i] = 0.0
+        descent += gradient[i] * step[i]
+        longest = max(longest, abs(step[i]))
+    # Far steps leave the region that the curvature was seen in.
+    if longest > 1.5:
+        for i in range(k):
+            step[i] *= 1.5 / longest
+        descent *= 1.5 / longest
+    return descent
+
+
+@kernel
+def _bend(inverse: Array, moved: Array, change: Array) -> None:
+    """Let the inverse Hessian agree with how the gradient changed along a step (BFGS)."""
+    k = len(moved)
+    along = np.zeros(k)
+    curvature = reach = turn = bent = 0.0
+    for i in range(k):
+        for j in range(k):
+            along[i] += inverse[i, j] * change[j]
+        curvature += moved[i] * change[i]
+        reach += moved[i] * moved[i]
+        turn += change[i] * change[i]
+        bent += change[i] * along[i]
+    if not curvature > 1e-12 * math.sqrt(reach * turn):
+        return
+    weight = (1.0 + bent / curvature) / curvature
+    for i in range(k):
+        for j in range(k):
+            crossed = along[i] * moved[j] + moved[i] * along[j]
+            inverse[i, j] += weight * moved[i] * moved[j] - crossed / curvature
 
 
 def _inverse_scale(

@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 # exp(-_BELOW) to the density of a return; at most _MORE of them.
 _LEAST = 1e-13
 _BELOW = 18.0
+# The same where likelihoods are only ranked.
+_LEAST_TO_RANK = 1e-6
+_BELOW_TO_RANK = 4.0
 _MORE = 30
 _BLOCK = 128
 # Exponent up to which a density is a normal number.
@@ -56,11 +59,12 @@ class PoissonMixture:
     def score(self, natural: Array) -> tuple[float, Array]:
         """Log likelihood of (a, sigma, lambda, m, s), and its derivative by each."""
         gradient = np.zeros(5)
-        value = _score(self.returns, self.weights, self.steps, self.ends, natural, gradient)
+        data = (self.returns, self.weights, self.steps, self.ends)
+        value = _score(*data, natural, gradient, _LEAST, _BELOW, True)
         return value, gradient
 
-    def values(self, points: Array) -> Array:
-        """Log likelihood at many points, shape (points, 5)."""
+    def rank(self, points: Array) -> Array:
+        """Log likelihood at many points, shape (points, 5), to a few digits."""
         return _values(self.returns, self.weights, self.steps, self.ends, points)
 
     def binned(self, bins: int, tail: int) -> PoissonMixture:
@@ -95,15 +99,17 @@ def _values(
     values = np.empty(len(points))
     unused = np.empty(5)
     for i in range(len(points)):
-        values[i] = _score(returns, weights, steps, ends, points[i], unused)
+        values[i] = _score(
+            returns, weights, steps, ends, points[i], unused, _LEAST_TO_RANK, _BELOW_TO_RANK, False
+        )
     return values
 
 
 @kernel
-def _jump_numbers(expected: float) -> tuple[int, int]:
+def _jump_numbers(expected: float, least_likely: float) -> tuple[int, int]:
     """Fewest and most jumps that are likely enough to count."""
     level = log(expected)
-    least = log(_LEAST)
+    least = log(least_likely)
     weight = -expected
     fewest, k = 0, 0
     while weight < least or k < expected:
@@ -146,8 +152,11 @@ def _score(
     ends: NDArray[np.int64],
     natural: Array,
     gradient: Array,
+    least_likely: float,
+    below: float,
+    slopes: bool,
 ) -> float:
-    """Weighted log likelihood; its derivative is written to `gradient`."""
+    """Weighted log likelihood; its derivative is written to `gradient` if `slopes` are asked."""
     drift, sigma, intensity, mean, deviation = natural
     work = np.empty((8, _BLOCK))
     density, top = work[1], work[2]
@@ -158,7 +167,7 @@ def _score(
         h = steps[u]
         expected = intensity * h
         diffusion, jump = sigma * sigma * h, deviation * deviation
-        fewest, most = _jump_numbers(expected)
+        fewest, most = _jump_numbers(expected, least_likely)
         # One more than are summed: a bound of what is left out.
         level, inverse = _levels(expected, diffusion, jump, fewest, most + 1)
         while begin < ends[u]:
@@ -167,21 +176,23 @@ def _score(
                 work[0, i] = returns[begin + i] - drift * h
             low, high = work[0, 0] - fewest * mean, work[0, size - 1] - fewest * mean
             far = 0.5 * max(low * low, high * high) * inverse[0] > _FAR
-            _sum_terms(work, size, level[:-1], inverse[:-1], fewest, mean, far)
+            _sum_terms(work, size, level[:-1], inverse[:-1], fewest, mean, far, slopes)
             least = 1e300
             for i in range(size):
                 least = min(least, log(density[i]) + top[i])
-            if level[-1] > least - _BELOW:
+            if level[-1] > least - below:
                 # Returns so far out that more jumps than are likely explain them best
                 longer, narrower = _levels(expected, diffusion, jump, fewest, most + _MORE)
                 count = most - fewest + 1
-                while count < len(longer) and longer[count] > least - _BELOW:
+                while count < len(longer) and longer[count] > least - below:
                     count += 1
-                _sum_terms(work, size, longer[:count], narrower[:count], fewest, mean, True)
+                _sum_terms(work, size, longer[:count], narrower[:count], fewest, mean, True, slopes)
             for i in range(size):
                 w = weights[begin + i]
                 scaled = w / density[i]
                 value += w * (log(density[i]) + top[i])
+                if not slopes:
+                    continue
                 gradient[0] += scaled * work[3, i] * h
                 gradient[1] += scaled * work[4, i] * h * 2.0 * sigma
                 gradient[2] += scaled * work[5, i] / intensity - w * h
@@ -193,9 +204,16 @@ def _score(
 
 @kernel
 def _sum_terms(
-    work: Array, size: int, level: Array, inverse: Array, fewest: int, mean: float, far: bool
+    work: Array,
+    size: int,
+    level: Array,
+    inverse: Array,
+    fewest: int,
+    mean: float,
+    far: bool,
+    slopes: bool,
 ) -> None:
-    """Sum a block's density, as a multiple of exp(top), and its derivatives.
+    """Sum a block's density, as a multiple of exp(top), and its derivatives if asked.
 
     Rows of `work`: error, density, top, derivatives by drift, variance rate, intensity, jump
     mean and jump variance. Loops run term by term, element by element, so that they vectorise.
@@ -218,6 +236,11 @@ def _sum_terms(
         k = 1.0 * (fewest + j)
         shift = k * mean
         peak, narrow = level[j], inverse[j]
+        if not slopes:
+            for i in range(size):
+                e = error[i] - shift
+                density[i] += exp(peak - 0.5 * e * (e * narrow) - top[i])
+            continue
         for i in range(size):
             e = error[i] - shift
             slope = e * narrow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,14 +76,20 @@ def print_summary(project: Project, studies: list[str]) -> None:
             ]
             view.add_row(_parameters(row["parameters"]), *cells)
         console.print(view)
-    console.print(f"tables   {project.warehouse}", soft_wrap=True)
+    console.print(f"tables   {_from_here(project.warehouse)}", soft_wrap=True)
     for study in studies:
-        console.print(f"report   {project.reports / study}.html", soft_wrap=True)
+        console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)
     console.print(
         "\nNext: [bold]make ui[/] opens these assets in Dagster; "
         '[bold].venv/bin/mc sql "SELECT * FROM parameter_sets"[/] asks the tables.',
         soft_wrap=True,
     )
+
+
+def _from_here(path: Path) -> Path:
+    """Return the path as one would type it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _parameters(text: str) -> str:

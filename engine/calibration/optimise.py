@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -136,14 +136,8 @@ def maximise(
         if best is None or found.value > best.value:
             best = found
     assert best is not None
-    return Optimum(
-        theta=best.theta,
-        value=best.value,
-        gradient=best.gradient,
-        hessian=best.hessian,
-        free=best.free,
-        gain=best.gain,
-        converged=best.converged,
+    return replace(
+        best,
         start_values=tuple(-value if value < 1e299 else -np.inf for value, _ in reached),
         evaluations=count,
     )

@@ -99,4 +99,4 @@ def test_progress_counts_the_rounds_before(make_study: Make) -> None:
     until = {"half_width": max(half_widths(make_study())) / 3, "max_seeds": 5000}
     results = make_study(until=until).run(progress=seen.append)
     assert (seen[-1].done, seen[-1].total) == (len(results), len(results))
-    assert all(a.done <= b.done and a.seconds <= b.seconds for a, b in pairwise(seen))
+    assert all(a.done <= b.done for a, b in pairwise(seen))

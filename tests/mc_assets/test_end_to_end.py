@@ -86,8 +86,14 @@ def test_the_run_ends_with_a_table_the_places_and_the_next_step(home: Home) -> N
     output = (home.root / "output.txt").read_text()
     for words in ("mean net P&L", "win rate", "Sharpe", "95 % VaR", "max drawdown", "±"):
         assert words in output
-    assert str(home.data / "warehouse" / "mc.duckdb") in output
-    assert str(home.data / "reports" / "on_gbm.html") in output
+    (tables,) = re.findall(r"^tables +(.+)$", output, re.MULTILINE)
+    reports = re.findall(r"^report +(.+)$", output, re.MULTILINE)
+    assert home.root / tables == home.data / "warehouse" / "mc.duckdb"
+    assert [home.root / report for report in reports] == [
+        home.data / "reports" / f"{study}.html" for study in ("on_bootstrap", "on_gbm")
+    ]
+    assert all((home.root / place).is_file() for place in (tables, *reports))
+    assert not any(Path(place).is_absolute() for place in (tables, *reports))
     assert "make ui" in output
 
 

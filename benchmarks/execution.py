@@ -1,8 +1,8 @@
 """Strategies and fills: simulations per second, against NumPy and backtesting.py.
 
 ``python -m benchmarks execution`` prints the table. Times are processor time of the thread, the
-median of several repetitions; the peers run in the same process on the same bars, so their ratios
-hold on a noisy machine. backtesting.py's row needs the dependency group ``peers``.
+least of many rounds; the peers run in the same process on the same bars, in the same rounds.
+backtesting.py's row needs the dependency group ``peers``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import warnings
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.timing import least, two_thread_scaling
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution
 from engine.strategies import (
@@ -36,7 +35,7 @@ SETS = [{"fast": fast, "slow": slow} for fast in (5, 10, 15, 20) for slow in (30
 COSTS = Execution(cash=1e6, commission={"rate": 0.001}, slippage={"bps": 1.0})
 # ENGINE_NOTES section 7: the serial chain of additions of one bar, at 3.13 GHz.
 BOUND_NS = 1.9
-REPETITIONS = 9
+ROUNDS = 100
 
 COLUMNS = ("what", "value", "unit", "target", "ns per bar", "share of bound")
 Row = dict[str, Any]
@@ -82,14 +81,22 @@ class Flip(Strategy):
             order.close()
 
 
-def run(repetitions: int = REPETITIONS) -> list[Row]:
+def run(rounds: int = ROUNDS) -> list[Row]:
     """Measure everything; one row per use."""
     walks = random_walks(PATHS, DAILY)
-    rows = [_study(walks, repetitions), _two_threads(walks, repetitions)]
-    rows += _peers(walks, rows[0]["value"])
-    for cls, what in ((Pending, "resting bracket"), (Busy, "limit entries"), (Flip, "fill")):
-        rows.append(_order_engine(cls, what, walks, repetitions))
-    rows.append(_minute_path(repetitions))
+    study = Work("sma_crossover", walks, SETS)
+    engines = {
+        what: Work(cls, walks, [{}] * 4)
+        for cls, what in ((Pending, "resting bracket"), (Busy, "limit entries"), (Flip, "fill"))
+    }
+    minutes = Work("sma_crossover", random_walks(1, MINUTES), [{}])
+    works = [study, *engines.values(), minutes, lambda: _numpy_sma(walks[0, 0])]
+    seconds = least(works, rounds)
+    rows = [_study(study, seconds[0]), _two_threads(walks, rounds)]
+    rows += _peers(walks, rows[0]["value"], seconds[-1])
+    for (what, work), spent in zip(engines.items(), seconds[1:-2], strict=True):
+        rows.append(_order_engine(what, spent / work.simulations / DAILY * 1e9))
+    rows.append(_minute_path(seconds[-2] * 1e3))
     rows += _compilation()
     return rows
 
@@ -147,18 +154,7 @@ class Work:
         self.engine.run(self.walks, self.parameters, self.metrics, self.status, self.scratch)
 
 
-def _median(call: Callable[[], Any], repetitions: int) -> float:
-    times = []
-    for _ in range(repetitions):
-        begin = time.thread_time()
-        call()
-        times.append(time.thread_time() - begin)
-    return float(np.median(times))
-
-
-def _study(walks: NDArray[np.float64], repetitions: int) -> Row:
-    work = Work("sma_crossover", walks, SETS)
-    seconds = _median(work, repetitions)
+def _study(work: Work, seconds: float) -> Row:
     rate = work.simulations / seconds
     per_bar = seconds / work.simulations / DAILY * 1e9
     return {
@@ -172,21 +168,9 @@ def _study(walks: NDArray[np.float64], repetitions: int) -> Row:
     }
 
 
-def _two_threads(walks: NDArray[np.float64], repetitions: int) -> Row:
-    """Processor time per simulation with one thread over that with two, times two."""
-    work = [Work("sma_crossover", walks, SETS) for _ in range(2)]
-    spent = [0.0, 0.0]
-
-    def loop(index: int) -> None:
-        spent[index] = _median(work[index], 3 * repetitions)
-
-    alone = _median(work[0], repetitions)
-    threads = [threading.Thread(target=loop, args=(index,)) for index in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    scaling = 2.0 * alone / float(np.mean(spent))
+def _two_threads(walks: NDArray[np.float64], rounds: int) -> Row:
+    first, second = (Work("sma_crossover", walks, SETS) for _ in range(2))
+    scaling = two_thread_scaling((first, second), rounds)
     return {
         "what": "the same on two threads, by processor time",
         "value": scaling,
@@ -196,11 +180,10 @@ def _two_threads(walks: NDArray[np.float64], repetitions: int) -> Row:
     }
 
 
-def _peers(walks: NDArray[np.float64], ours: float) -> list[Row]:
-    seconds = _median(lambda: _numpy_sma(walks[0, 0]), 3)
-    rows = [_peer_row("NumPy, vectorised over one path, five metrics", seconds, ours)]
+def _peers(walks: NDArray[np.float64], ours: float, numpy_seconds: float) -> list[Row]:
+    rows = [_peer_row("NumPy, vectorised over one path, five metrics", numpy_seconds, ours)]
     if find_spec("backtesting") is not None:
-        seconds = _median(lambda: _backtesting_py(walks[0, 0]), 2)
+        (seconds,) = least([lambda: _backtesting_py(walks[0, 0])], 2)
         rows.append(_peer_row("backtesting.py, one simulation", seconds, ours))
     return rows
 
@@ -262,25 +245,19 @@ def _backtesting_py(bars: NDArray[np.float64]) -> None:
         Backtest(frame, Sma, cash=1_000_000, commission=0.001).run()
 
 
-def _order_engine(
-    cls: type[Strategy], what: str, walks: NDArray[np.float64], repetitions: int
-) -> Row:
-    work = Work(cls, walks, [{}] * 4)
-    per_bar = _median(work, repetitions) / work.simulations / DAILY * 1e9
+def _order_engine(what: str, per_bar: float) -> Row:
     row = {
         "what": f"a bar through the full order engine: {what}",
         "value": per_bar,
         "unit": "ns",
         "ns per bar": per_bar,
     }
-    if cls is not Flip:
+    if what != "fill":  # a fill at every bar, which no target is meant for
         row |= {"target": "≤ 25", "ok": per_bar <= 25.0}
     return row
 
 
-def _minute_path(repetitions: int) -> Row:
-    work = Work("sma_crossover", random_walks(1, MINUTES), [{}])
-    milliseconds = _median(work, repetitions) * 1e3
+def _minute_path(milliseconds: float) -> Row:
     return {
         "what": "SMA crossover, one path of 982,800 minute bars",
         "value": milliseconds,

@@ -14,13 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from benchmarks.timing import paired_ratio
 from engine.sources import GBM
 from engine.strategies import Strategy
 from engine.studies import Study
@@ -75,16 +75,12 @@ def million_daily(seeds: int) -> list[Row]:
 def overhead(seeds: int) -> list[Row]:
     """CPU time of a run whose tables are dropped over that of the bare kernels on the same work."""
     rows = []
-    for steps in (252, 2520):
-        study = _study(seeds * 252 // steps, steps)
-        job = study.resolve()
-        _warm(study)
-        bare, whole = [], []
-        for _ in range(5):
-            bare.append(_cpu(lambda job=job: _bare(job)))
-            whole.append(_cpu(lambda job=job: _run_and_drop(job)))
+    for steps, count in ((252, seeds), (2520, seeds // 4)):
+        job = _study(count, steps).resolve()
+        _warm(_study(count, steps))
+        ratio = paired_ratio(lambda job=job: _run_and_drop(job), lambda job=job: _bare(job), 15)
         name = f"runner overhead over bare kernels, {steps} bars, tables made, nothing written"
-        rows.append(_row(name, min(whole) / min(bare) - 1, 0.10))
+        rows.append(_row(name, ratio - 1.0, 0.10))
     return rows
 
 
@@ -94,16 +90,10 @@ def writing(seeds: int) -> list[Row]:
     # A part must be of a usual size: the smaller, the more its forty columns cost by themselves.
     for steps, count in ((252, seeds), (2520, seeds // 4)):
         job = _study(count, steps).resolve()
-        dropped, disk = [], []
-        for _ in range(4):
-            with tempfile.TemporaryDirectory() as root:
-                dropped.append(_cpu(lambda job=job: _run_and_drop(job)))
-                store = ParquetStore(Path(root))
-                disk.append(_cpu(lambda job=job, s=store: run_parts(job_parts(job), s, workers=1)))
-        # The least of several: what else the machine does only ever adds.
-        extra = min(disk) - min(dropped)
-        rows.append(_row(f"writing, share of the run, {steps} bars", extra / min(disk), 0.05))
-        rows.append(_row("same, CPU microseconds per row", extra / job.simulations * 1e6, None))
+        ratio = paired_ratio(
+            lambda job=job: _run_and_drop(job), lambda job=job: _run_and_keep(job), 15
+        )
+        rows.append(_row(f"writing, share of the run, {steps} bars", 1.0 - ratio, 0.05))
     return rows
 
 
@@ -257,10 +247,9 @@ def _run_and_drop(job: Job) -> None:
         run_parts(job_parts(job), _Dropped(Path(root)), workers=1)
 
 
-def _cpu(function: Callable[[], None]) -> float:
-    begin = time.process_time()
-    function()
-    return time.process_time() - begin
+def _run_and_keep(job: Job) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        run_parts(job_parts(job), ParquetStore(Path(root)), workers=1)
 
 
 def _row(what: str, value: float, target: float | None) -> Row:

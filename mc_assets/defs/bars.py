@@ -7,7 +7,7 @@ import dagster as dg
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.partitions import grouped, series_years
 from mc_assets.market_data.canonical import BARS_SCHEMA, canonical_schema
-from mc_assets.market_data.severities import DEFAULT_SEVERITIES
+from mc_assets.market_data.severities import CHECK_DESCRIPTIONS, DEFAULT_SEVERITIES
 from mc_assets.resources import Laboratory
 
 __all__ = ["bars", "raw_bars"]
@@ -113,8 +113,8 @@ def raw_bars(
             ),
         ),
         *(
-            dg.AssetCheckSpec(name, asset="bars", description=f"Quality check `{name}`.")
-            for name in DEFAULT_SEVERITIES
+            dg.AssetCheckSpec(name, asset="bars", description=f"Finds: {text[0].lower()}{text[1:]}")
+            for name, text in CHECK_DESCRIPTIONS.items()
         ),
     ],
     description=(

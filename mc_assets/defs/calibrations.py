@@ -19,6 +19,16 @@ __all__ = ["calibrations"]
 _PANEL_MODELS = ("schwartz_2f",)
 
 _DESCRIPTIONS = {
+    "symbol": "what was traded",
+    "timeframe": "of the bars",
+    "model": "the price model; its source has the same name",
+    "parameter": "one row each",
+    "log_likelihood": "at the estimate; null where there is no likelihood",
+    "aic": "Akaike's criterion: lower is better among models of one series",
+    "bic": "Schwarz's criterion: lower is better among models of one series",
+    "n": "observations behind the estimate",
+    "window": "which of the bars were used",
+    "diagnostics": "how the optimisation ended and what it warns of, JSON",
     "as_of": "last date whose bars were used",
     "estimate": "in the model's own annual units",
     "std_error": "sampling error of the history",

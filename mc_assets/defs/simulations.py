@@ -3,13 +3,29 @@
 import time
 
 import dagster as dg
+import polars as pl
 
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.partitions import grouped, study_seed_blocks
 from mc_assets.resources import Laboratory
+from mc_assets.result_columns import KEY_DESCRIPTIONS, METRIC_DESCRIPTIONS
 
 __all__ = ["simulations"]
+
+# Without the parameters, which differ from study to study.
+_COLUMNS = {
+    "study": pl.String(),
+    "fingerprint": pl.String(),
+    "block": pl.UInt8(),
+    "simulation": pl.Int64(),
+    "parameter_set": pl.Int32(),
+    "seed": pl.UInt64(),
+    "path": pl.Int32(),
+    "status": pl.String(),
+    "error": pl.String(),
+} | dict.fromkeys(METRIC_DESCRIPTIONS, pl.Float64())
 
 _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
 
@@ -25,6 +41,7 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
         dg.AssetDep(bars, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(calibrations, partition_mapping=dg.AllPartitionMapping()),
     ],
+    metadata=column_schema(_COLUMNS, KEY_DESCRIPTIONS | METRIC_DESCRIPTIONS),
     description=(
         "One row per simulation (one parameter set on one path): parameters, seed, status and "
         "every metric, in `data/results/STUDY/FINGERPRINT`. Parts that are finished under the "
@@ -65,7 +82,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg
                     "dagster/partition_row_count": result.rows,
                     "failed": result.failed,
                     "reused": result.reused,
-                    "seconds": result.seconds,
+                    "seconds": round(result.seconds, 3),
                     "fingerprint": result.fingerprint,
                 },
                 asset_key="simulations",

@@ -37,6 +37,15 @@ REALISM_SCHEMA = pl.Schema(
 )
 
 _DESCRIPTIONS = {
+    "symbol": "what was traded",
+    "timeframe": "of the bars",
+    "as_of": "last date whose bars were used",
+    "model": "the price model as calibrated on that date",
+    "statistic": "what is compared",
+    "percentile": "share of the paths below history",
+    "z_score": "history less simulated, over simulated_sd",
+    "bars": "length of the history and of every path",
+    "paths": "simulated paths",
     "history": "the statistic in the bars",
     "simulated": "its mean over simulated paths",
     "simulated_sd": "its standard deviation over paths: the sampling error that one history has",

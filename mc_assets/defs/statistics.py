@@ -24,8 +24,12 @@ _COLUMNS = {
 }
 
 _DESCRIPTIONS = {
+    "study": "name of the study",
     "fingerprint": "hash of everything that decides the numbers",
+    "parameter_set": "number of the parameter set",
     "parameters": "the parameter set as JSON",
+    "statistic": "what is estimated over the simulations of the parameter set",
+    "estimate": "its value over them",
     "std_error": "Monte Carlo standard error: more seeds shrink it",
     "ci_low": "lower end of the 95 % interval",
     "ci_high": "upper end of the 95 % interval",

@@ -7,41 +7,47 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-__all__ = ["DEFAULT_SEVERITIES", "QualityConfig", "Severity"]
+__all__ = ["CHECK_DESCRIPTIONS", "DEFAULT_SEVERITIES", "QualityConfig", "Severity"]
 
 Severity = Literal["ignore", "warn", "error"]
 
-# An error stops what is computed from the bars; a warning is shown. What real data holds every
-# day (holidays without a price, quiet minutes, provider roundings) must not stop a nightly run.
+# What a check looks for, and its severity. An error stops what is computed from the bars; a
+# warning is shown. What real data holds every day (holidays without a price, quiet minutes,
+# provider roundings) must not stop a nightly run.
+_CHECKS: Final[dict[str, tuple[Severity, str]]] = {
+    # Rows that cannot be bars: always quarantined, whatever the severity.
+    "text_cell": ("error", "A cell that should hold a number holds something else."),
+    "bad_timestamp": ("error", "A row's date or time cannot be read."),
+    "bad_row": ("error", "A row has more cells than the table has columns."),
+    "note": ("warn", "A remark above or below the table, without a date or a number."),
+    "non_finite": ("error", "A price or volume is NaN or infinite."),
+    "missing_price": ("warn", "A row lacks one of its four prices."),
+    "ohlc_order": ("warn", "The open or close lies outside the range from low to high."),
+    "negative_volume": ("warn", "A volume is below zero."),
+    "repeated_timestamp": ("warn", "A second row for the same bar; the first is kept."),
+    "future": ("error", "A bar opens after the moment it was fetched."),
+    "bad_contract": ("warn", "A futures price of a contract without expiry, or past it."),
+    # Bars that are kept and reported.
+    "no_bars": ("warn", "Not one bar in a range in which the exchange was open."),
+    "non_positive_price": ("warn", "A price of zero or less."),
+    "gap": ("warn", "Bars are missing in sessions of the exchange's calendar."),
+    "stale": ("warn", "Several bars in a row with one price and no range."),
+    "outlier": ("warn", "A move far beyond the moves before it."),
+    "unit_error": ("error", "Prices a hundred times too large or small beside their neighbours."),
+    "unadjusted_split": ("warn", "The price opens at a usual split ratio of the close before."),
+    "zero_volume": ("warn", "A bar without volume in a series that has volumes."),
+    "off_session": ("warn", "A bar opens outside the sessions of the exchange."),
+    "restated": ("warn", "A provider sent another value for a bar that was stored."),
+    "withdrawn": ("warn", "A provider no longer sends a bar that was stored."),
+    "repaired": ("warn", "A price was put into its neighbours' unit, as the configuration asks."),
+    "provider_disagreement": ("warn", "Two series of one symbol disagree on a close."),
+}
+
 DEFAULT_SEVERITIES: Final[MappingProxyType[str, Severity]] = MappingProxyType(
-    {
-        # Rows that cannot be bars: always quarantined, whatever the severity.
-        "text_cell": "error",
-        "bad_timestamp": "error",
-        "bad_row": "error",
-        "note": "warn",
-        "non_finite": "error",
-        "missing_price": "warn",
-        "ohlc_order": "warn",
-        "negative_volume": "warn",
-        "repeated_timestamp": "warn",
-        "future": "error",
-        "bad_contract": "warn",
-        # Bars that are kept and reported.
-        "no_bars": "warn",
-        "non_positive_price": "warn",
-        "gap": "warn",
-        "stale": "warn",
-        "outlier": "warn",
-        "unit_error": "error",
-        "unadjusted_split": "warn",
-        "zero_volume": "warn",
-        "off_session": "warn",
-        "restated": "warn",
-        "withdrawn": "warn",
-        "repaired": "warn",
-        "provider_disagreement": "warn",
-    }
+    {name: severity for name, (severity, _) in _CHECKS.items()}
+)
+CHECK_DESCRIPTIONS: Final[MappingProxyType[str, str]] = MappingProxyType(
+    {name: description for name, (_, description) in _CHECKS.items()}
 )
 
 

@@ -8,6 +8,8 @@ import sys
 import dagster as dg
 import pytest
 
+from engine.sources import GBM
+from engine.studies import Study
 from mc_assets.definitions import defs
 from mc_assets.defs.partitions import SEED_BLOCKS, seed_blocks, study_seed_blocks
 
@@ -35,11 +37,32 @@ def test_every_asset_says_what_it_is(graph: dg.AssetGraph) -> None:
         assert node.owners, key
 
 
-def test_tables_declare_typed_columns(graph: dg.AssetGraph) -> None:
-    for name in ("bars", "calibrations", "statistics"):
-        schema = graph.get(dg.AssetKey(name)).metadata["dagster/column_schema"]
-        assert isinstance(schema, dg.TableSchema)
-        assert all(column.type for column in schema.columns)
+def test_tables_declare_typed_columns_and_say_what_they_hold(graph: dg.AssetGraph) -> None:
+    for name in ("bars", "calibrations", "source_realism", "simulations", "statistics"):
+        for column in _columns(graph, name):
+            assert column.type, column
+            assert column.description, column
+
+
+def test_simulations_have_the_columns_that_are_declared(graph: dg.AssetGraph) -> None:
+    frame = Study("declared", GBM(), "sma_crossover", {"fast": 5}, seeds=1, steps=20).run().frame
+    declared = {column.name: column.type for column in _columns(graph, "simulations")}
+    found = {name: str(dtype) for name, dtype in frame.schema.items() if name != "fast"}
+    assert found == declared
+    assert list(found) == list(declared)
+
+
+def test_every_quality_check_says_what_it_finds(graph: dg.AssetGraph) -> None:
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    texts = [spec.description or "" for spec in specs]
+    assert all(len(text) > 20 for text in texts)
+    assert len(set(texts)) == len(texts)
+
+
+def _columns(graph: dg.AssetGraph, name: str) -> list[dg.TableColumn]:
+    schema = graph.get(dg.AssetKey(name)).metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    return list(schema.columns)
 
 
 def test_bad_bars_block_what_is_computed_from_them(graph: dg.AssetGraph) -> None:

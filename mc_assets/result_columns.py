@@ -1,0 +1,56 @@
+"""The columns of the table of simulations, with what they hold."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["KEY_DESCRIPTIONS", "METRIC_DESCRIPTIONS"]
+
+#: Columns of every study before and after its parameters, each a column of its own.
+KEY_DESCRIPTIONS: Final = MappingProxyType(
+    {
+        "study": "name of the study",
+        "fingerprint": "hash of everything that decides the numbers",
+        "block": "seed block: one of 16 equal shares of the seeds",
+        "simulation": "number of the simulation; `mc replay STUDY NUMBER` runs it again",
+        "parameter_set": "number of the parameter set; its values stand in columns of their own",
+        "seed": "seed of the path: all parameter sets see the same paths",
+        "path": "number of the path within its seed",
+        "status": "ok or failed",
+        "error": "why it failed",
+    }
+)
+
+#: Metrics of every simulation; null where one is not defined, or the simulation failed.
+METRIC_DESCRIPTIONS: Final = MappingProxyType(
+    {
+        "net_pnl": "final equity less starting cash, after all costs",
+        "total_return": "final equity over starting cash, less 1",
+        "cagr": "compound annual growth rate",
+        "volatility": "annual standard deviation of the returns from bar to bar",
+        "sharpe": "annual mean over standard deviation of returns, risk-free rate of zero",
+        "sortino": "annual mean over downside deviation of returns, target zero",
+        "calmar": "cagr over the depth of the largest drawdown",
+        "max_drawdown": "deepest fall of equity below its peak, a fraction of the peak, at most 0",
+        "max_drawdown_duration": "most bars in a row below the peak",
+        "trades": "closed trades",
+        "win_rate": "share of closed trades with a profit after costs",
+        "average_win": "mean profit of the trades that won",
+        "average_loss": "mean loss of the trades that lost, below 0",
+        "profit_factor": "sum of profits over sum of losses of closed trades",
+        "expectancy": "mean profit of a closed trade after costs",
+        "average_trade_duration": "mean bars from entry to exit",
+        "longest_trade_duration": "most bars from entry to exit",
+        "exposure": "share of bars that closed with a position",
+        "turnover": "value bought and sold over mean equity, per year",
+        "commission": "commissions paid",
+        "slippage": "paid for fills worse than the price they were asked at",
+        "max_consecutive_losses": "most losing trades in a row",
+        "average_mfe": "mean of the largest unrealised profit of each trade",
+        "average_mae": "mean of the largest unrealised loss of each trade",
+        "rejected_orders": "orders that were refused, each with a reason",
+        "margin_calls": "forced liquidations",
+        "final_equity": "equity at the last close",
+    }
+)

@@ -1,10 +1,10 @@
 """Monte Carlo error where outcomes share paths: clusters of dependent outcomes.
 
 Pooling several parameter sets that ran on the same paths gives more rows but no more paths. Here
-the paths are the independent units: every estimator is linearised, its influences are summed per
+the paths are the independent units: an estimator is linearised, its influences are summed per
 path, and the spread of these sums is its error (Cameron and Miller 2015, "A practitioner's guide
-to cluster-robust inference"). With one outcome per path the errors are those of
-`engine.statistics.monte_carlo`.
+to cluster-robust inference"); of a standard deviation whole paths are left out in turn. With one
+outcome per path the errors are those of `engine.statistics.monte_carlo`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.statistics.distributions import normal_quantile, student_quantile
-from engine.statistics.monte_carlo import Estimate
+from engine.statistics.monte_carlo import Estimate, estimate_above, scale_estimate
 
 __all__ = [
     "clustered_expected_shortfall",
     "clustered_mean",
+    "clustered_proportion",
     "clustered_quantile",
     "clustered_ratio",
     "clustered_standard_deviation",
@@ -44,32 +45,73 @@ def clustered_mean(outcomes: ArrayLike, clusters: ArrayLike, confidence: float =
     return _estimate(outcomes, clusters, confidence, lambda x: (float(x.mean()), x - x.mean()))
 
 
+def clustered_proportion(
+    successes: ArrayLike, clusters: ArrayLike, confidence: float = 0.95
+) -> Estimate:
+    """Share of successes (ones among zeros), with Wilson's interval.
+
+    Notes
+    -----
+    The share p is as uncertain as one of p (1 - p) / se^2 independent trials, se its clustered
+    standard error; of none or all it is one of as many trials as there are clusters. The interval
+    is that of `monte_carlo.proportion`, with Student's quantile.
+    """
+    found = clustered_mean(successes, clusters, confidence)
+    if not math.isfinite(found.std_error):
+        return found
+    p = found.value
+    _, groups = _defined(successes, clusters)
+    count = len(np.unique(groups))
+    trials = p * (1 - p) / found.std_error**2 if found.std_error > 0 else float(count)
+    t = student_quantile(0.5 + confidence / 2, count - 1)
+    centre = (p + t * t / (2 * trials)) / (1 + t * t / trials)
+    reach = t / (1 + t * t / trials) * math.sqrt(p * (1 - p) / trials + (t / (2 * trials)) ** 2)
+    low, high = max(0.0, centre - reach), min(1.0, centre + reach)
+    return Estimate(p, found.std_error, low, high, found.n)
+
+
 def clustered_standard_deviation(
     outcomes: ArrayLike, clusters: ArrayLike, confidence: float = 0.95
 ) -> Estimate:
-    """Estimate a standard deviation; influence ((x - m)^2 - s^2) / (2 s)."""
-
-    def linearised(x: Array) -> tuple[float, Array]:
-        value = float(x.std(ddof=1)) if len(x) > 1 else math.nan
-        if not value > 0:
-            return value, np.zeros(len(x))
-        return value, ((x - x.mean()) ** 2 - value**2) / (2 * value)
-
-    return _estimate(outcomes, clusters, confidence, linearised)
+    """Estimate a standard deviation, with the error of leaving out a path (`scale_estimate`)."""
+    x, groups = _defined(outcomes, clusters)
+    n = len(x)
+    value = float(x.std(ddof=1)) if n > 1 else math.nan
+    if not value > 0:
+        return Estimate(value, value, value, value, n)
+    _, place = np.unique(groups, return_inverse=True)
+    centred = x - x.mean()
+    squares = centred**2
+    rest = n - np.bincount(place)
+    if len(rest) < 2 or rest.min() < 2:
+        return Estimate(value, math.nan, math.nan, math.nan, n)
+    sums, own = np.bincount(place, weights=centred), np.bincount(place, weights=squares)
+    left = float(squares.sum()) - own - sums**2 / rest
+    return scale_estimate(value, np.sqrt(np.maximum(left, 0.0) / (rest - 1)), n, confidence)
 
 
 def clustered_expected_shortfall(
     losses: ArrayLike, clusters: ArrayLike, level: float = 0.95, confidence: float = 0.95
 ) -> Estimate:
-    """Mean of the losses beyond their quantile q; influence q - ES + (x - q)+ / (1 - level)."""
+    """Mean of the losses beyond their quantile q; influence q - ES + (x - q)+ / (1 - level).
 
-    def linearised(x: Array) -> tuple[float, Array]:
-        q = float(np.quantile(x, level))
-        excess = np.maximum(x - q, 0.0) / (1 - level)
-        value = q + float(excess.mean())
-        return value, q + excess - value
-
-    return _estimate(losses, clusters, confidence, linearised)
+    The interval is that of `monte_carlo.expected_shortfall`, where the paths of the tail, each
+    weighted by its number of outcomes there, take the place of its outcomes.
+    """
+    x, groups = _defined(losses, clusters)
+    if len(x) == 0:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
+    q = float(np.quantile(x, level))
+    excess = np.maximum(x - q, 0.0) / (1 - level)
+    value = q + float(excess.mean())
+    found = _estimate(x, groups, confidence, lambda _: (value, q + excess - value))
+    if not math.isfinite(found.std_error):
+        return found
+    _, place = np.unique(groups, return_inverse=True)
+    tail = np.bincount(place, weights=x > q)
+    paths = float(tail.sum() ** 2 / (tail**2).sum()) if tail.any() else 0.0
+    freedom = max(paths - 1.0, 1.0)
+    return estimate_above(float(x.mean()), value, found.std_error, freedom, len(x), confidence)
 
 
 def clustered_ratio(

@@ -16,11 +16,13 @@ from engine.statistics.distributions import normal_quantile, student_quantile
 
 __all__ = [
     "Estimate",
+    "estimate_above",
     "expected_shortfall",
     "mean",
     "proportion",
     "quantile",
     "ratio",
+    "scale_estimate",
     "standard_deviation",
 ]
 
@@ -77,25 +79,77 @@ def mean(outcomes: ArrayLike, confidence: float = 0.95) -> Estimate:
 
 
 def standard_deviation(outcomes: ArrayLike, confidence: float = 0.95) -> Estimate:
-    """Sample standard deviation s, with the error of the delta method.
-
-    Notes
-    -----
-    Var(s^2) is about (m4 - s^4) / n with m4 the fourth central moment, so that
-    se(s) = sqrt((m4 - s^4) / n) / (2 s), valid for any distribution with a fourth moment.
-    """
+    """Sample standard deviation, with its jackknife error (`scale_estimate`)."""
     x = _defined(outcomes)
     n = len(x)
     if n < 2:
         return Estimate(math.nan, math.nan, math.nan, math.nan, n)
-    centred = x - x.mean()
-    value = float(np.sqrt((centred**2).sum() / (n - 1)))
+    squares = (x - x.mean()) ** 2
+    total = float(squares.sum())
+    value = math.sqrt(total / (n - 1))
     if value == 0.0:
         return Estimate(0.0, 0.0, 0.0, 0.0, n)
-    fourth = float((centred**4).mean())
-    error = math.sqrt(max(fourth - value**4, 0.0) / n) / (2 * value)
-    reach = _normal(confidence) * error
-    return Estimate(value, error, max(value - reach, 0.0), value + reach, n)
+    if n == 2:
+        return Estimate(value, math.nan, math.nan, math.nan, n)
+    without = np.sqrt(np.maximum(total - squares * (n / (n - 1)), 0.0) / (n - 2))
+    return scale_estimate(value, without, n, confidence)
+
+
+def scale_estimate(
+    value: float, without: NDArray[np.float64], n: int, confidence: float
+) -> Estimate:
+    """Estimate of a scale such as a standard deviation, from its values without each unit.
+
+    Parameters
+    ----------
+    value : float
+        The scale, above zero.
+    without : ndarray of float64, shape (units,)
+        The scale of all outcomes but those of one independent unit, unit by unit.
+    n : int
+        Outcomes used.
+    confidence : float
+        Level of the interval.
+
+    Notes
+    -----
+    The standard error is the jackknife's [1]_: with d the deviations of `without` from their mean
+    and m units, se^2 = (m - 1) / m sum d^2. Few outcomes of a skewed law leave this variance
+    itself uncertain, by a share of (k - 1) / m of its square, k the kurtosis of d; Student's
+    quantile has the degrees of freedom [2]_ that belong to it, 2 m / (k - 1), at most m - 1. The
+    interval is symmetric in the logarithm, where a scale is nearly so.
+
+    References
+    ----------
+    .. [1] Miller (1968), "Jackknifing variances".
+    .. [2] Satterthwaite (1946), "An approximate distribution of estimates of variance components".
+    """
+    count = len(without)
+    squares = (without - without.mean()) ** 2
+    total = float(squares.sum())
+    if total == 0.0:
+        return Estimate(value, 0.0, value, value, n)
+    error = math.sqrt((count - 1) / count * total)
+    kurtosis = count * float((squares**2).sum()) / total**2
+    freedom = count - 1.0
+    if kurtosis > 1.0:
+        freedom = min(max(2 * count / (kurtosis - 1.0), 1.0), freedom)
+    return estimate_above(0.0, value, error, freedom, n, confidence)
+
+
+def estimate_above(
+    anchor: float, value: float, error: float, freedom: float, n: int, confidence: float
+) -> Estimate:
+    """Estimate of what lies above `anchor`, with an interval symmetric in the logarithm of the gap.
+
+    `freedom` are the degrees of freedom of the standard error `error`.
+    """
+    reach = _student(freedom, confidence) * error
+    gap = value - anchor
+    if not gap > 0.0:
+        return Estimate(value, error, value - reach, value + reach, n)
+    factor = math.exp(min(reach / gap, 700.0))  # short of overflow
+    return Estimate(value, error, anchor + gap / factor, anchor + gap * factor, n)
 
 
 def proportion(successes: int, n: int, confidence: float = 0.95) -> Estimate:
@@ -184,7 +238,10 @@ def expected_shortfall(
     -----
     The tail holds (1 - level) n outcomes; a fractional one is weighted by its fraction [1]_. With
     q the quantile and ES the estimate, the asymptotic variance [2]_ is
-    (Var(L | L > q) + level (ES - q)^2) / (n (1 - level)).
+    (Var(L | L > q) + level (ES - q)^2) / (n (1 - level)). It is estimated from the (1 - level) n
+    outcomes of the tail alone, and Student's quantile has one degree of freedom less than these.
+    The interval is symmetric in the logarithm of the distance to the mean of all losses, since
+    the tail's next outcome may lie far out.
 
     References
     ----------
@@ -209,9 +266,8 @@ def expected_shortfall(
     spread = float((weights * (tail - value) ** 2).sum() / weights.sum())
     error = math.sqrt((spread + level * (value - boundary) ** 2) / (n * (1.0 - level)))
     if size < 2:
-        error = math.nan
-    reach = _normal(confidence) * error
-    return Estimate(value, error, value - reach, value + reach, n)
+        return Estimate(value, math.nan, math.nan, math.nan, n)
+    return estimate_above(float(x.mean()), value, error, size - 1.0, n, confidence)
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike, confidence: float = 0.95) -> Estimate:
@@ -256,7 +312,7 @@ def _normal(confidence: float) -> float:
     return normal_quantile(0.5 + confidence / 2)
 
 
-def _student(freedom: int, confidence: float) -> float:
+def _student(freedom: float, confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence: found {confidence}, allowed above 0 and below 1")
     return student_quantile(0.5 + confidence / 2, freedom)

@@ -81,7 +81,7 @@ class Sample:
         if self.units is None:
             n = int((~np.isnan(x)).sum())
             return monte_carlo.proportion(int(np.nansum(above)), n, self.confidence)
-        return clustered.clustered_mean(above, self.units, self.confidence)
+        return clustered.clustered_proportion(above, self.units, self.confidence)
 
     def gain_to_loss(self, metric: str) -> Estimate:
         """Mean of the positive part over the mean of the negative part."""

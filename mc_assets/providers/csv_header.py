@@ -26,6 +26,9 @@ _DATE_AND_CLOCK: Final[dict[int, tuple[str, ...]]] = {
     7: ("date", "time", "open", "high", "low", "close", "volume"),
 }
 
+# Over a curve the other names may be numbers: Date,1,2,3 or Date,202001,202002.
+_DATE_WORD: Final = re.compile(r"\W*(trad(e|ing) ?)?(date|day|timestamp)s?\W*", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Header:
@@ -57,7 +60,8 @@ def find_header(rows: list[tuple[int, list[str]]]) -> Header:
     Notes
     -----
     The header is the first row as wide as most rows are, so that a title or a link above the
-    table is passed over. A first row with a number after its first cell is data already.
+    table is passed over. A first row with a number after its first cell is data already, unless
+    that cell says that it is above dates.
     """
     widths = _widths([cells for _, cells in rows])
     width = max(set(widths), key=lambda found: (widths.count(found), found))
@@ -67,7 +71,7 @@ def find_header(rows: list[tuple[int, list[str]]]) -> Header:
     place = _below_title([cells for _, cells in rows], place)
     line, cells = rows[place]
     following = rows[place + 1 :]
-    if any(_is_number(cell) for cell in cells[1:]):
+    if any(_is_number(cell) for cell in cells[1:]) and not _DATE_WORD.fullmatch(cells[0]):
         return Header(_names_for_data(cells), line, line)
     stacked = _stacked(cells, [row for _, row in following[:2]])
     if stacked is not None:

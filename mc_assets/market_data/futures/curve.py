@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from mc_assets.market_data.futures.expiry import MONTH_LETTERS, parse_contract
+from mc_assets.market_data.futures.contracts import contract_labels, contract_name, names_month
 from mc_assets.market_data.numbers import decimal_mark, parse_numbers
 from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
@@ -28,10 +29,15 @@ CURVE_SCHEMA: Final = {
 }
 _PRICE: Final = ("settle", "settlement", "price", "close", "settlementprice", "last", "value")
 _DATE: Final = ("date", "day", "timestamp", "tradedate", "tradingday", "asof", "settlementdate",
-                "observationdate", "time", "datetime")  # fmt: skip
+                "observationdate", "time", "datetime", "tsevent")  # fmt: skip
 _CONTRACT: Final = ("contract", "symbol", "ticker", "contractcode", "instrument", "maturity",
                     "contractmonth", "expirymonth", "expiry", "expirydate", "expiration",
-                    "expirationdate", "lasttradedate", "lasttrade")  # fmt: skip
+                    "expirationdate", "lasttradedate", "lasttrade", "strip", "delivery",
+                    "deliverymonth", "maturitydate", "maturitymonth", "futures",
+                    "product")  # fmt: skip
+_MONTH: Final = (("contractyear", "contractmonth"), ("year", "month"),
+                 ("deliveryyear", "deliverymonth"), ("expiryyear", "expirymonth"))  # fmt: skip
+_PLACE: Final = ("nearby", "rank", "series", "position", "tenor", "contractnumber", "generic")
 
 
 class Curve(NamedTuple):
@@ -59,8 +65,9 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
     ----------
     path : Path or str
         *Wide*: a date and one column per nearby contract (``CL01``, ``CL02``, ...) or per
-        contract (``CLG07``). *Long*: a date, a contract (code or ``YYYYMM``), a settlement
-        and, if published, a volume.
+        contract (``CLG07``, ``Feb-07``). *Long*: a date, a contract (code, month or last trade
+        date), a settlement and, if published, a volume. `contract_labels` says how contracts
+        may be called.
     expiries : polars.DataFrame
         What `read_expiries` returned.
     root : str
@@ -73,7 +80,8 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
 
     Notes
     -----
-    The nth nearby contract of a day is the nth whose last trade date is that day or later.
+    The nth nearby contract of a day is the nth whose last trade date is that day or later; of
+    contracts whose year is written with one digit (``CLG7``) the nearest such is meant.
     """
     path = Path(path)
     table, delimiter = read_text_table(path)
@@ -85,7 +93,7 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
     # A first column without a name holds the numbers that a program gave the rows.
     numbers = data[0] if data[0] == "column_1" else date_column
     rest = [name for name in data if name not in (date_column, numbers)]
-    cells = _long(table, rest, root, expiries) or _wide(table, rest, root, path.name)
+    cells = _long(table, rest, root, expiries) or _wide(table, rest, root, expiries, path.name)
     if cells is None:
         raise MarketDataError(
             f"{path.name}: found columns {', '.join(data[:6])}, allowed nearby contracts "
@@ -129,48 +137,99 @@ def _long(
     table: pl.DataFrame, names: list[str], root: str, expiries: pl.DataFrame
 ) -> list[tuple[pl.Series, pl.Series, pl.Series | None]] | None:
     plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in names}
-    contract = next((plain[name] for name in _CONTRACT if name in plain), None)
     price = next((plain[name] for name in _PRICE if name in plain), None)
+    contract = _contract_column(table, plain, root, expiries)
     if contract is None or price is None:
         return None
-    codes = table[contract].unique().drop_nulls().to_list()
-    named = {code: parse_contract(code, root) or code for code in codes}
-    # A maturity may be written as the last trade date itself.
-    days = pl.Series(codes, dtype=pl.String)
-    walls = parse_stamps(days, detect_format(days))["wall"].cast(pl.Datetime("us")).dt.date()
-    ends = dict(zip(expiries["expiry"], expiries["contract"], strict=True))
-    for code, day in zip(codes, walls, strict=True):
-        if named[code] == code and day in ends:
-            named[code] = ends[day]
     volume = next((plain[name] for name in ("volume", "vol") if name in plain), None)
-    column = table[contract].replace_strict(named, default=None, return_dtype=pl.String)
-    return [(column.alias("contract"), table[price], table[volume] if volume else None)]
+    return [(contract.alias("contract"), table[price], table[volume] if volume else None)]
+
+
+def _contract_column(
+    table: pl.DataFrame, plain: dict[str, str], root: str, expiries: pl.DataFrame
+) -> pl.Series | None:
+    """Labels of a long file's contracts; None where no column is about them.
+
+    Codes with a whole year come first, then a year and a month, a code whose year has one digit,
+    the date of maturity, and the place among the nearby contracts.
+    """
+    columns = [table[plain[name]] for name in _CONTRACT if name in plain]
+    columns += [
+        table.select(
+            pl.concat_str(
+                pl.col(plain[year]).str.strip_chars(),
+                pl.col(plain[month]).str.strip_chars().str.zfill(2),
+                separator="-",
+            )
+        ).to_series()
+        for year, month in _MONTH
+        if year in plain and month in plain
+    ]
+    places = [table[plain[name]] for name in _PLACE if name in plain]
+    found = [(_labels(column, root, counting=False), column) for column in columns]
+    found += [(_labels(column, root, counting=True), column) for column in places]
+    for kind in ("", "?", "#"):
+        for labels, column in found:
+            if kind in {label[0] if label[0] in "?#" else "" for label in labels.values()}:
+                return _labelled(column, labels)
+    for column in columns:
+        labels = _maturities(column, root, expiries)
+        if labels:
+            return _labelled(column, labels)
+    return _labelled(columns[0], {}) if columns else None
+
+
+def _labels(column: pl.Series, root: str, *, counting: bool) -> dict[str, str]:
+    return contract_labels(column.unique().drop_nulls().to_list(), root, places=counting)
+
+
+def _labelled(column: pl.Series, labels: dict[str, str]) -> pl.Series:
+    """Cells by their labels; a cell without one stays as it is, and is no contract."""
+    codes = column.unique().drop_nulls().to_list()
+    named = {code: labels.get(code, code) for code in codes}
+    return column.replace_strict(named, default=None, return_dtype=pl.String)
+
+
+def _maturities(column: pl.Series, root: str, expiries: pl.DataFrame) -> dict[str, str]:
+    """Labels of contracts named by a date: the last trade date, or the first of the month."""
+    codes = column.unique().drop_nulls()
+    read: dict[str, date] = {}
+    for form in (detect_format(codes), "%m/%d/%Y", "%d/%m/%Y"):
+        walls = parse_stamps(codes, form, strictly=True)["wall"].cast(pl.Datetime("us")).dt.date()
+        days = {code: day for code, day in zip(codes, walls, strict=True) if day is not None}
+        if days and all(day.day == 1 for day in days.values()):
+            return {code: contract_name(root, day.year, day.month) for code, day in days.items()}
+        read = read or days
+    ends = dict(zip(expiries["expiry"], expiries["contract"], strict=True))
+    return {code: ends[day] for code, day in read.items() if day in ends}
 
 
 def _wide(
-    table: pl.DataFrame, names: list[str], root: str, file: str
+    table: pl.DataFrame, names: list[str], root: str, expiries: pl.DataFrame, file: str
 ) -> list[tuple[pl.Series, pl.Series, pl.Series | None]] | None:
-    cells: list[tuple[pl.Series, pl.Series, pl.Series | None]] = []
-    own = re.escape(root)
-    for name in names:
-        text = name.strip()
-        if re.fullmatch(rf"{own}[_ ]?[{MONTH_LETTERS}]\d", text):
-            raise MarketDataError(
-                f"{file}: found the column {text}, a year of one digit, allowed two or four such "
-                f"as {root}G07"
-            )
-        # CL01 is the first nearby contract, CLG07 names one.
-        nearby = re.fullmatch(rf"{own}[_ ]?(?P<rank>\d{{1,2}})", text)
-        contract = parse_contract(text, root) if re.match(own, text) else None
-        if nearby is None and contract is None:
-            # Vendors write CL1 Comdty, CL c1, CL #1 and NYMEX.CL1.
-            nearby = re.fullmatch(
-                r"([A-Za-z]+\.)?[A-Za-z]*[_ .]?[cC#]?(?P<rank>\d{1,2})( Comdty)?", text
-            )
-        label = f"#{int(nearby['rank'])}" if nearby else contract
-        if label is not None:
-            column = pl.Series("contract", [label]).new_from_index(0, table.height)
-            cells.append((column, table[name], None))
+    labels = contract_labels(names, root)
+    if not labels:
+        labels = _maturities(pl.Series("contract", names), root, expiries)
+    unnamed = [name for name in names if name not in labels and names_month(name)]
+    if unnamed and any(names_month(name) for name in labels):
+        raise MarketDataError(
+            f"{file}: found the column {unnamed[0]} beside {next(iter(labels))}, allowed English "
+            f"names of months, or contracts such as {root}G07"
+        )
+    columns: dict[str, str] = {}
+    for name, label in labels.items():
+        other = columns.setdefault(label, name)
+        if other != name:
+            settled = [text for text in (other, name) if "settle" in text.lower()]
+            if len(settled) != 1:
+                raise MarketDataError(
+                    f"{file}: found the columns {other} and {name} of one contract, allowed one"
+                )
+            columns[label] = settled[0]
+    cells: list[tuple[pl.Series, pl.Series, pl.Series | None]] = [
+        (pl.Series("contract", [label]).new_from_index(0, table.height), table[name], None)
+        for label, name in columns.items()
+    ]
     return cells or None
 
 
@@ -185,6 +244,7 @@ def _with_expiry(long: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     known = {name: place for place, name in enumerate(names)}
     own = long["contract"].replace_strict(known, default=None, return_dtype=pl.Int64)
     place = pl.select(pl.when(is_nearby).then(front + nearby - 1).otherwise(own)).to_series()
+    place = _nearest_year(long["contract"], day, place, names, ends)
     inside = (place < len(names)).fill_null(value=False)
     place = pl.select(pl.when(inside).then(place)).to_series()
     calendar = pl.DataFrame(
@@ -195,10 +255,25 @@ def _with_expiry(long: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
         calendar, on="place", how="left", maintain_order="left"
     )
     return joined.with_columns(
-        contract=pl.coalesce("name", "contract"),
+        contract=pl.coalesce("name", pl.col("contract").str.strip_prefix("?")),
         days=(pl.col("expiry") - pl.col("date")).dt.total_days().cast(pl.Int32),
         rank=(pl.col("place") - pl.col("front") + 1).cast(pl.Int32),
     )
+
+
+def _nearest_year(
+    contracts: pl.Series, days: pl.Series, places: pl.Series, names: list[str], ends: np.ndarray
+) -> pl.Series:
+    """Places of contracts whose year has one digit: of those that still trade, the nearest."""
+    short = [label for label in contracts.unique().drop_nulls() if label[0] == "?"]
+    numbers = days.fill_null(0).to_numpy()
+    for label in short:
+        alike = [at for at, name in enumerate(names) if (name[-5], name[-1]) == tuple(label[1:])]
+        # Beyond the table there is none.
+        after = np.array([*alike, len(names)])[np.searchsorted(ends[alike], numbers)]
+        own = (contracts == label).fill_null(value=False)
+        places = pl.select(pl.when(own).then(pl.Series(after)).otherwise(places)).to_series()
+    return places
 
 
 def _split(long: pl.DataFrame, file: str) -> Curve:

@@ -9,59 +9,19 @@ from typing import Final
 
 import polars as pl
 
+from mc_assets.market_data.futures.contracts import contract_name, parse_contract
 from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
 from mc_assets.providers.csv_text import read_text_table
 
-__all__ = ["MONTH_LETTERS", "contract_name", "parse_contract", "read_expiries"]
+__all__ = ["read_expiries"]
 
-MONTH_LETTERS: Final = "FGHJKMNQUVXZ"
 _LAST_TRADE: Final = (
     "lasttrade", "lasttradedate", "lasttradingday", "lasttradingdate", "expiry", "expirydate",
     "expiration", "expirationdate", "ltd",
 )  # fmt: skip
 _ROOT: Final = ("tickprefix", "root", "prefix", "product", "productcode", "rootsymbol")
 _CONTRACT: Final = ("contract", "symbol", "ticker", "contractcode", "instrument")
-_CODE: Final = re.compile(
-    rf"^([A-Z0-9]*?)[_ ]?([{MONTH_LETTERS}])(\d{{4}}|\d{{2}})(?:[. ][A-Z]+)?$"
-)
-_MONTHS: Final = (
-    "JAN",
-    "FEB",
-    "MAR",
-    "APR",
-    "MAY",
-    "JUN",
-    "JUL",
-    "AUG",
-    "SEP",
-    "OCT",
-    "NOV",
-    "DEC",
-)
-
-
-def contract_name(root: str, year: int, month: int) -> str:
-    """Name of a contract: root, month letter and four digits of the year (``CLG2007``)."""
-    return f"{root}{MONTH_LETTERS[month - 1]}{year}"
-
-
-def parse_contract(code: str, root: str) -> str | None:
-    """Canonical name of a contract code: ``CLG07``, ``CLG2007.NYM``, ``200702`` or ``Feb-07``.
-
-    Two-digit years from 70 on are of the last century. None for anything else.
-    """
-    text = code.strip().upper()
-    month = re.fullmatch(r"(\d{4})[-/ ]?(\d{2})", text)
-    if month and 1 <= int(month[2]) <= 12:
-        return contract_name(root, int(month[1]), int(month[2]))
-    named = re.fullmatch(rf"({'|'.join(_MONTHS)})[A-Z]*[-/ ]?(\d{{4}}|\d{{2}})", text)
-    if named:
-        return contract_name(root, _year(named[2]), _MONTHS.index(named[1]) + 1)
-    match = _CODE.match(text)
-    if match is None or match[1] not in ("", root.upper()):
-        return None
-    return contract_name(root, _year(match[3]), MONTH_LETTERS.index(match[2]) + 1)
 
 
 def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
@@ -153,11 +113,6 @@ def _contracts(table: pl.DataFrame, plain: dict[str, str], root: str, file: str)
             )
         names.append(name)
     return names
-
-
-def _year(digits: str) -> int:
-    year = int(digits)
-    return year if len(digits) == 4 else year + (1900 if year >= 70 else 2000)
 
 
 def _find(plain: dict[str, str], spellings: Sequence[str]) -> str | None:

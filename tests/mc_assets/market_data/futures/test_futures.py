@@ -21,8 +21,8 @@ from mc_assets.market_data.futures import (
     read_curve,
     read_expiries,
 )
+from mc_assets.market_data.futures.contracts import parse_contract
 from mc_assets.market_data.futures.curve_store import load_curve, store_curve
-from mc_assets.market_data.futures.expiry import parse_contract
 
 EXPIRIES = """contract,last_trade_date
 XF20,2020-01-03

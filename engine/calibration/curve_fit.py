@@ -246,7 +246,8 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
     jacobian = np.zeros((k, len(optimum.theta)))
     jacobian[:, :k] = np.diag(model.transforms.slope(natural))
     filtered = filter_curve(data.y, model.build(natural, sd**2, data))
-    diagnostics = optimum.report() | {
+    errors = [f"measurement_sd_{group + 1}" for group in range(data.group_count)]
+    diagnostics = optimum.report([*model.names, *errors]) | {
         "measurement_sd": sd.tolist(),
         "fit": _fit_errors(model.build(natural, sd**2, data), filtered, data),
         "state_variances": filtered.covariances[-1, [0, 2]].tolist(),

@@ -23,6 +23,7 @@ __all__ = ["estimate_merton"]
 
 Array = NDArray[np.float64]
 
+_NAMES = ("mu", "sigma", "jump_intensity", "mean_log_jump", "jump_vol")
 # log drift of the diffusion, volatility, jumps per year, mean and deviation of a log jump
 _TRANSFORMS = Transforms(("linear", "log", "log", "linear", "log"))
 # Hills are sought on so many groups of returns, with so many of the outermost ones alone.
@@ -62,8 +63,8 @@ def estimate_merton(
     N(a h + k m, \sigma^2 h + k s^2)` [1]_, summed until what is left changes no density.
     The likelihood of a mixture is unbounded where one component shrinks onto single observations
     [2]_: the diffusion's and the jumps' deviation are kept above 5 % of the returns' own, and
-    no more than one jump per step is allowed. A parameter that ends on such a bound is counted
-    in the diagnostics (``at_bound``). ``lr_statistic`` is twice the gain over a geometric
+    no more than one jump per step is allowed. A parameter that ends on such a bound is named
+    in the diagnostics (``held_by_bound``). ``lr_statistic`` is twice the gain over a geometric
     Brownian motion. The likelihood has many hills: hundreds of starts are compared, and the best
     climbed, on a few hundred groups of returns, then the highest on all returns.
 
@@ -109,17 +110,11 @@ def estimate_merton(
     total = sigma**2 + intensity * (mean**2 + deviation**2)
     return Calibration.of(
         "merton",
-        parameters={
-            "mu": mu,
-            "sigma": sigma,
-            "jump_intensity": intensity,
-            "mean_log_jump": mean,
-            "jump_vol": deviation,
-        },
+        parameters=dict(zip(_NAMES, (mu, sigma, intensity, mean, deviation), strict=True)),
         covariance=covariance_of(optimum, jacobian),
         log_likelihood=optimum.value,
         diagnostics=sample.diagnostics
-        | optimum.report()
+        | optimum.report(_NAMES)
         | {
             "lr_statistic": 2.0 * (optimum.value - diffusion),
             "total_volatility": math.sqrt(total),

@@ -59,8 +59,8 @@ class Optimum:
     start_values: tuple[float, ...]
     evaluations: int
 
-    def report(self) -> dict[str, Any]:
-        """Convergence report for a calibration's diagnostics."""
+    def report(self, names: Sequence[str]) -> dict[str, Any]:
+        """Convergence report for a calibration's diagnostics; `names` are those of `theta`."""
         reached = [value for value in self.start_values if np.isfinite(value)]
         return {
             "converged": self.converged,
@@ -69,6 +69,7 @@ class Optimum:
             "starts": len(self.start_values),
             "starts_at_optimum": sum(value > self.value - 0.01 for value in reached),
             "at_bound": int((~self.free).sum()),
+            "held_by_bound": [n for n, free in zip(names, self.free, strict=True) if not free],
         }
 
 

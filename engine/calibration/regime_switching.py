@@ -85,8 +85,9 @@ def estimate_regime_switching(
     for k in range(states):
         jacobian[k, k % means] = 1.0 / dt
         jacobian[states + k, means + k % spreads] = 1.0 / math.sqrt(dt)
-    chain = states * (states - 1)
-    jacobian[-chain:, -chain:] = np.eye(chain)
+    moves = [f"p_{i}{j}" for i in numbers for j in numbers if i != j]
+    jacobian[-len(moves) :, -len(moves) :] = np.eye(len(moves))
+    variables = [f"mu_{k}" for k in numbers[:means]] + [f"sigma_{k}" for k in numbers[:spreads]]
     ahead = fit.filtered[-1] @ fit.transition
     stay = np.diag(fit.transition)
     return Calibration.of(
@@ -96,7 +97,7 @@ def estimate_regime_switching(
         log_likelihood=fit.log_likelihood,
         free_parameters=len(fit.names),
         diagnostics=sample.diagnostics
-        | fit.optimum.report()
+        | fit.optimum.report(variables + moves)
         | {
             "expected_bars_in_regime": (1.0 / np.maximum(1.0 - stay, 1e-12)).tolist(),
             "share_of_time": fit.smoothed.mean(axis=0).tolist(),

@@ -25,6 +25,8 @@ __all__ = ["Schwartz1F", "estimate_schwartz_1f", "kappa_bias"]
 
 Array = NDArray[np.float64]
 
+_NAMES = ("kappa", "mu", "sigma", "lambda_")
+
 
 def estimate_schwartz_1f(
     data: Bars | FuturesPanel,
@@ -63,6 +65,10 @@ def estimate_schwartz_1f(
     :math:`X = \ln S` reverts to :math:`\alpha = \mu - \sigma^2 / 2\kappa`. On spot prices the
     estimate of kappa is biased upwards by about 4 / T (T in years) [2]_: the bias is reported,
     and subtracted when asked.
+
+    A panel that reverts too slowly to show a speed has only :math:`\kappa\mu` and
+    :math:`\kappa\lambda`: kappa then ends on its lower bound, is named in the diagnostics
+    (``held_by_bound``), and the errors of the others are those at this speed.
 
     References
     ----------
@@ -242,15 +248,16 @@ def _from_panel(
         minimum=minimum,
         contracts=2,
     )
-    model = Schwartz1F()
+    model = Schwartz1F(level=float(np.nanmean(data.y)))
     fit = fit_curve(model, data)
+    values, jacobian = model.reported(fit.parameters)
     return Calibration.of(
         "schwartz_1f",
         symbol=panel.symbol,
         timeframe=panel.timeframe,
         as_of=as_of or panel.last_date,
-        parameters=dict(zip(model.names, fit.parameters.tolist(), strict=True)),
-        covariance=fit.covariance,
+        parameters=dict(zip(_NAMES, values.tolist(), strict=True)),
+        covariance=jacobian @ fit.covariance @ jacobian.T,
         log_likelihood=fit.filtered.log_likelihood,
         free_parameters=len(model.names) + data.group_count,
         n=len(data.panel),
@@ -263,19 +270,48 @@ def _from_panel(
 class Schwartz1F:
     r"""The model on a futures curve, as the optimiser needs it (see `FactorModel`).
 
-    :math:`\ln F = e^{-\kappa T} X + (1 - e^{-\kappa T})(\alpha - \lambda)
-    + (1 - e^{-2\kappa T}) \sigma^2 / 4\kappa`.
+    :math:`\ln F = e^{-\kappa T} X + (1 - e^{-\kappa T}) \alpha^*
+    + (1 - e^{-2\kappa T}) \sigma^2 / 4\kappa` with :math:`\alpha^* = \alpha - \lambda`.
+
+    Parameters
+    ----------
+    level : float
+        A log price L inside the panel's range.
+
+    Notes
+    -----
+    Its parameters are kappa, the drift :math:`\kappa(\alpha - L)` of a log price at the level,
+    sigma, and the slope :math:`\kappa(\alpha^* - L) + \sigma^2/2` of the curve there: where
+    nothing reverts these stay finite, while :math:`\mu` and :math:`\lambda` grow without end.
     """
 
-    names: tuple[str, ...] = ("kappa", "mu", "sigma", "lambda_")
+    names: tuple[str, ...] = ("kappa", "drift", "sigma", "slope")
     transforms = Transforms(("log", "linear", "log", "linear"))
-    lower = np.array([math.log(1e-3), -50.0, math.log(1e-4), -50.0])
-    upper = np.array([math.log(50.0), 50.0, math.log(10.0), 50.0])
+    lower = np.array([math.log(1e-4), -100.0, math.log(1e-4), -100.0])
+    upper = np.array([math.log(50.0), 100.0, math.log(10.0), 100.0])
+
+    def __init__(self, level: float) -> None:
+        self.level = level
+
+    def reported(self, natural: Array) -> tuple[Array, Array]:
+        """Values of kappa, mu, sigma and lambda_, and their derivative by `names`."""
+        kappa, drift, sigma, slope = natural
+        mu = self.level + (drift + 0.5 * sigma**2) / kappa
+        lambda_ = (drift - slope + 0.5 * sigma**2) / kappa
+        jacobian = np.array(
+            [
+                [1.0, 0.0, 0.0, 0.0],
+                [(self.level - mu) / kappa, 1.0 / kappa, sigma / kappa, 0.0],
+                [0.0, 0.0, 1.0, 0.0],
+                [-lambda_ / kappa, 1.0 / kappa, sigma / kappa, -1.0 / kappa],
+            ]
+        )
+        return np.array([kappa, mu, sigma, lambda_]), jacobian
 
     def build(self, natural: Array, h: Array, data: CurveData) -> CurveModel:
         """State space at these parameters."""
-        kappa, mu, sigma, lambda_ = natural
-        alpha = mu - sigma**2 / (2.0 * kappa)
+        kappa, sigma = natural[0], natural[2]
+        alpha, alpha_star = self._means(natural)
         decay = np.exp(-kappa * data.years)
         phi = np.exp(-kappa * data.steps)
         stationary = sigma**2 / (2.0 * kappa)
@@ -286,7 +322,7 @@ class Schwartz1F:
             mean = mean[::-1].copy()
         return CurveModel(
             z=decay,
-            d=(1.0 - decay) * (alpha - lambda_) + 0.5 * stationary * (1.0 - decay**2),
+            d=(1.0 - decay) * alpha_star + 0.5 * stationary * (1.0 - decay**2),
             second=0.0,
             groups=data.groups,
             h=h,
@@ -302,14 +338,14 @@ class Schwartz1F:
 
     def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
         """Turn the derivative by the state space into that by `names`."""
-        kappa, mu, sigma, lambda_ = natural
-        alpha = mu - sigma**2 / (2.0 * kappa)
+        kappa, drift, sigma, _ = natural
+        alpha, alpha_star = self._means(natural)
         phi = np.exp(-kappa * data.steps)
         stationary = sigma**2 / (2.0 * kappa)
-        fall, fall_twice, _, slope, slope_twice, loading = curve_sums(
+        by_alpha_star, fall_twice, _, slope, slope_twice, loading = curve_sums(
             gradient.d, gradient.z, data.years, kappa
         )
-        by_alpha = fall + float(np.sum(gradient.c1 * (1.0 - phi)))
+        by_alpha = float(np.sum(gradient.c1 * (1.0 - phi)))
         noise = gradient.q11.copy()
         by_stationary = 0.5 * fall_twice
         if data.initial == "diffuse":
@@ -319,25 +355,33 @@ class Schwartz1F:
             noise[0] += gradient.covariance[0]
         by_stationary += float(np.sum(noise * (1.0 - phi**2)))
         by_kappa = float(
-            slope * (alpha - lambda_)
+            slope * alpha_star
             + slope_twice * stationary
             - loading
             - np.sum(gradient.phi * data.steps * phi)
             + np.sum(gradient.c1 * data.steps * phi) * alpha
             + np.sum(noise * 2.0 * data.steps * phi**2) * stationary
         )
-        # alpha and the stationary variance depend on kappa and sigma themselves
-        by_kappa += (by_alpha - by_stationary) * stationary / kappa
-        by_sigma = (by_stationary - by_alpha) * sigma / kappa
-        return np.array([by_kappa, by_alpha, by_sigma, -fall])
+        # Both means and the stationary variance depend on kappa themselves.
+        by_kappa -= by_alpha * drift / kappa**2 + by_stationary * stationary / kappa
+        by_kappa -= by_alpha_star * (alpha_star - self.level) / kappa
+        by_sigma = (by_stationary - by_alpha_star) * sigma / kappa
+        return np.array([by_kappa, by_alpha / kappa, by_sigma, by_alpha_star / kappa])
 
     def starts(self, data: CurveData) -> list[Array]:
-        """Speeds on a grid, the volatility of the nearest column, the mean log price."""
+        """Speeds on a grid, the volatility of the nearest column, no drift at the level."""
         near, _, _, _ = curve_moments(data)
-        level = float(np.nanmean(data.y))
         sigma = max(near, 0.02)
         return [
-            np.array([kappa, level + sigma**2 / (2.0 * kappa), sigma, lambda_])
+            np.array([kappa, 0.0, sigma, 0.5 * sigma**2 - kappa * lambda_])
             for kappa in (0.4, 0.1, 1.0, 2.5)
             for lambda_ in (0.0, -0.3)
         ]
+
+    def _means(self, natural: Array) -> tuple[float, float]:
+        """Log price that the model reverts to, really and under the pricing measure."""
+        kappa, drift, sigma, slope = natural
+        return (
+            float(self.level + drift / kappa),
+            float(self.level + (slope - 0.5 * sigma**2) / kappa),
+        )

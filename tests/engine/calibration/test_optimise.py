@@ -49,7 +49,7 @@ def test_the_higher_of_two_hills_is_returned_whatever_the_order_of_the_starts():
     for starts in ([-4.0, 4.0], [4.0, -4.0]):
         found = maximise(two_hills, [np.array([s]) for s in starts], -wide, wide)
         assert found.theta[0] == pytest.approx(3.0, abs=1e-3)
-        assert found.report()["starts_at_optimum"] == 1
+        assert found.report(["x"])["starts_at_optimum"] == 1
 
 
 def test_a_parameter_on_its_bound_counts_as_known():
@@ -60,7 +60,9 @@ def test_a_parameter_on_its_bound_counts_as_known():
     covariance = covariance_of(found)
     assert covariance[0, 0] == 0.0
     assert covariance[1, 1] == pytest.approx(0.5)
-    assert found.report()["at_bound"] == 1
+    report = found.report(["first", "second"])
+    assert report["at_bound"] == 1
+    assert report["held_by_bound"] == ["first"]
 
 
 def test_a_flat_direction_has_no_error_and_leaves_the_others_theirs():

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from engine.calibration import calibrate, try_calibrate
+from engine.calibration.curve_fit import CurveData
 from engine.calibration.futures_panel import FuturesPanel
+from engine.calibration.kalman import filter_curve
+from engine.calibration.schwartz_1f import Schwartz1F
 
 KAPPA, ALPHA, SIGMA = 1.5, 3.0, 0.35
 
@@ -81,3 +84,48 @@ def test_the_oil_panel_gives_the_known_optimum(reference):
     assert found.parameters["sigma"] == pytest.approx(0.298, abs=0.001)
     gap = found.parameters["mu"] - found.parameters["lambda_"]
     assert gap == pytest.approx(2.988 + 0.013, abs=0.002)
+
+
+def carry_panel(error, carry, rows=150):
+    """Prices that never revert: every curve is a straight line of one slope."""
+    rng = np.random.default_rng(0)
+    logs = math.log(50.0) + np.cumsum(0.3 / math.sqrt(52.0) * rng.standard_normal(rows))
+    years = np.array([1.0, 2.0, 3.0])
+    logs = logs[:, None] + carry * years + error * rng.standard_normal((rows, 3))
+    return FuturesPanel.from_arrays(np.exp(logs), years, dt=1 / 52)
+
+
+@pytest.mark.parametrize("carry", [-0.6, -0.3, 0.0, 0.5])
+def test_a_steep_curve_that_does_not_revert_reaches_its_maximum(carry):
+    panel = carry_panel(0.02, carry)
+    found = calibrate("schwartz_1f", panel)
+    p = found.parameters
+    data = CurveData.of(panel)
+
+    def log_likelihood(kappa, drift, slope, sigma):
+        model = Schwartz1F(level=math.log(50.0))
+        h = np.array(found.diagnostics["measurement_sd"]) ** 2
+        return filter_curve(
+            data.y, model.build(np.array([kappa, drift, sigma, slope]), h, data)
+        ).log_likelihood
+
+    drift = p["kappa"] * (p["mu"] - math.log(50.0)) - 0.5 * p["sigma"] ** 2
+    slope = drift - p["kappa"] * p["lambda_"] + 0.5 * p["sigma"] ** 2
+    assert log_likelihood(p["kappa"], drift, slope, p["sigma"]) == pytest.approx(
+        found.log_likelihood, abs=1e-6
+    )
+    for kappa in (2e-4, 1e-3, 3e-3, 0.01, 0.05):
+        for drawn in (drift, 0.0, 0.1):
+            for line in (slope, carry, carry + 0.01):
+                assert found.log_likelihood > log_likelihood(kappa, drawn, line, p["sigma"]) - 1e-6
+
+
+@pytest.mark.parametrize("carry", [-0.3, -0.05, 0.0, 0.5])
+def test_a_curve_without_error_or_reversion_converges_and_names_the_speed(carry):
+    found = try_calibrate("schwartz_1f", carry_panel(1e-9, carry))
+    assert found.ok
+    assert "kappa" in found.diagnostics["held_by_bound"]
+    p = found.parameters
+    assert p["sigma"] == pytest.approx(0.3, abs=0.05)
+    pull = p["kappa"] * (p["mu"] - p["lambda_"] - math.log(50.0))
+    assert pull == pytest.approx(carry, abs=0.01)

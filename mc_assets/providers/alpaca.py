@@ -88,7 +88,10 @@ class AlpacaProvider(Provider):
         *,
         adjustment: str = "raw",
     ) -> FetchResult:
-        """Fetch many symbols in one request; when it is refused, one by one."""
+        """Fetch many symbols in one request; when it is refused, one by one.
+
+        Where a page fails for good, the symbols before and behind it are fetched all the same.
+        """
         keys = (environment_key(self.name, _KEY), environment_key(self.name, _SECRET))
         end = min(end, datetime.now(UTC) - timedelta(minutes=self.options.delay))
         result = FetchResult()
@@ -117,7 +120,8 @@ class AlpacaProvider(Provider):
     ) -> None:
         received: dict[str, list[Any]] = defaultdict(list)
         try:
-            bars = self._ask(batch, timeframe, start, end, adjustment, keys, received)
+            received.update(self._ask(batch, timeframe, start, end, adjustment, keys, received))
+            whole, left = sorted(batch), []
         except Failure as error:
             # One symbol the server does not know refuses the whole request.
             if error.status in (400, 404, 422) and len(batch) > 1:
@@ -125,7 +129,11 @@ class AlpacaProvider(Provider):
                     self._fetch_batch([symbol], timeframe, start, end, adjustment, keys, result)
                 return
             hint = f", check {_KEY[0]} and {_SECRET[0]}" if error.status in (401, 403) else ""
-            for symbol in batch:
+            whole, left = _told_apart(batch, [name for name in received if name in batch])
+            # A page that holds one symbol's bars says nothing of the symbols behind it: they
+            # are asked for by themselves, as long as there are answers.
+            broken = left[:1] if received else left
+            for symbol in broken:
                 result.failures[symbol] = fetch_error(
                     self.name, symbol, timeframe, start, end, error.reason + hint
                 )
@@ -133,15 +141,17 @@ class AlpacaProvider(Provider):
                 with suppress(Failure):
                     rows = {symbol: received[symbol]}
                     result.partial.update(bar_tables({"bars": rows}, timeframe, adjustment))
-            return
-        for symbol in batch:
-            rows = {symbol: bars.get(symbol) or []}
+            left = left[len(broken) :]
+        for symbol in whole:
+            rows = {symbol: received.get(symbol) or []}
             try:
                 result.tables.update(bar_tables({"bars": rows}, timeframe, adjustment))
             except Failure as error:
                 result.failures[symbol] = fetch_error(
                     self.name, symbol, timeframe, start, end, error.reason
                 )
+        if left:
+            self._fetch_batch(left, timeframe, start, end, adjustment, keys, result)
 
     def _ask(
         self,
@@ -192,6 +202,16 @@ class AlpacaProvider(Provider):
         if not isinstance(answer, dict):
             raise Failure("found an answer without bars, allowed Alpaca's bars by symbol")
         return answer
+
+
+def _told_apart(batch: list[str], came: list[str]) -> tuple[list[str], list[str]]:
+    """Symbols that came whole before a page failed, and those that did not, sorted.
+
+    Alpaca sends symbol after symbol in order; where it did not, none is known to be whole.
+    """
+    ordered = sorted(batch)
+    whole = ordered.index(came[-1]) if came and came == sorted(came) else 0
+    return ordered[:whole], ordered[whole:]
 
 
 class _StockClient(StockHistoricalDataClient):

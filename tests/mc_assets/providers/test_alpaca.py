@@ -147,6 +147,42 @@ def test_one_unknown_symbol_does_not_lose_the_others(server: LocalServer) -> Non
     assert "status 400, 'invalid symbol: BAD'" in str(result.failures["BAD"])
 
 
+def test_a_page_that_fails_for_good_loses_its_own_symbol_alone(server: LocalServer) -> None:
+    def answer(request: Request) -> Reply:
+        asked = sorted(request.query["symbols"].split(","))
+        symbol, _, second = (request.query.get("page_token") or f"{asked[0]}/").partition("/")
+        if symbol == "C" and second:
+            return Reply("", status=500)
+        behind = next((name for name in asked if name > symbol), None)
+        token = f"{symbol}/2" if not second else f"{behind}/" if behind else None
+        rows = [] if symbol == "B" else [bar(3 if second else 2)]
+        return Reply(page({symbol: rows} if rows else {}, token))
+
+    server.answer = answer
+    result = fetch(server, "D", "B", "C", "A")
+    assert {name: table.frame.height for name, table in result.tables.items()} == {
+        "A": 2, "B": 0, "D": 2
+    }  # fmt: skip
+    assert list(result.failures) == ["C"]
+    assert result.partial["C"].frame.height == 1
+
+
+def test_a_server_that_stays_down_is_not_asked_symbol_by_symbol(server: LocalServer) -> None:
+    replies = [Reply(page({"A": [bar(2)]}, "2")), Reply("", status=500)]
+    server.in_turn(*replies)
+    assert sorted(fetch(server, *"ABCDEFGH").failures) == list("ABCDEFGH")
+    # One page, the next one three times, and what is behind it three times.
+    assert len(server.requests) == 7
+
+
+def test_symbols_out_of_order_are_not_taken_for_whole(server: LocalServer) -> None:
+    first = Reply(page({"B": [bar(2)], "A": [bar(2)]}, "2"))
+    server.in_turn(first, Reply("", status=500))
+    result = fetch(server, "A", "B")
+    assert result.tables == {}
+    assert sorted(result.failures) == ["A", "B"]
+
+
 @pytest.mark.parametrize("nothing", [{}, None])
 def test_an_empty_range_is_an_empty_table(server: LocalServer, nothing: object) -> None:
     server.in_turn(Reply(page(nothing)))

@@ -24,6 +24,7 @@ from numba.core import config as numba_config
 from numba.core import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from engine.compiled.source_hash import modules_of, source_hash
@@ -90,11 +91,13 @@ class SourceHashCache(_Cache):
         """Read a compiled overload, or return None where there is none."""
         if not self._enabled or _has_nan_default(sig):
             return None
-        target_context.refresh()
         try:
             data = self._path(sig, target_context).read_bytes()
         except OSError:
             return None  # never compiled here, or the folder cannot be read: compile
+        # All that machine code needs of `target_context.refresh()`, which would also import the
+        # implementations of every function that Numba can compile: a fifth of a second.
+        rtsys.initialize(target_context)
         try:
             payload = pickle.loads(data)
         except (ImportError, AttributeError):

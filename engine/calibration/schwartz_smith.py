@@ -162,8 +162,9 @@ class SchwartzSmith:
 
     names: tuple[str, ...] = PARAMETERS
     transforms = Transforms(("log", "log", "linear", "linear", "log", "linear", "atanh"))
-    lower = np.array([math.log(1e-3), math.log(1e-4), -5.0, -5.0, math.log(1e-4), -2.0, -6.0])
-    upper = np.array([math.log(50.0), math.log(10.0), 5.0, 5.0, math.log(10.0), 2.0, 6.0])
+    # Drifts have room for a month in which a price triples.
+    lower = np.array([math.log(1e-3), math.log(1e-4), -99.0, -99.0, math.log(1e-4), -99.0, -6.0])
+    upper = np.array([math.log(50.0), math.log(10.0), 99.0, 99.0, math.log(10.0), 99.0, 6.0])
 
     def build(self, natural: Array, h: Array, data: CurveData) -> CurveModel:
         """State space at these parameters."""

@@ -192,3 +192,21 @@ def test_climbing_a_long_panel_on_some_dates_first_ends_as_high(monkeypatch):
     assert stepped.diagnostics["converged"]
     for name, value in PUBLISHED.items():
         assert abs(stepped.parameters[name] - value) < 4.0 * stepped.std_errors[name]
+
+
+def test_a_month_in_which_the_price_triples_has_the_drift_that_it_shows():
+    rng = np.random.default_rng(3)
+    rows, dt, years = 30, 1 / 252, np.array([0.1, 0.3, 0.6, 1.0])
+    xi = np.log(100.0) + np.linspace(0.0, np.log(3.0), rows)
+    xi += np.cumsum(0.01 * rng.standard_normal(rows))
+    chi = 0.05 * rng.standard_normal(rows)
+    # A curve that falls by more than two log units a year.
+    logs = xi[:, None] + chi[:, None] * np.exp(-3.0 * years) - 2.5 * years
+    logs += 0.002 * rng.standard_normal((rows, 4))
+    panel = FuturesPanel.from_arrays(np.exp(logs), years, dt=dt)
+    found = calibrate("schwartz_smith", panel)
+    assert not {"mu_xi", "mu_xi_star"} & set(found.diagnostics["held_by_bound"])
+    assert found.parameters["mu_xi"] == pytest.approx(
+        np.log(3.0) / (29 * dt), abs=4.0 * found.std_errors["mu_xi"]
+    )
+    assert found.parameters["mu_xi_star"] == pytest.approx(-2.5, abs=0.1)

@@ -50,6 +50,19 @@ ParameterValues = Annotated[
 class _Definition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, given: Any) -> Any:
+        """Take a key with nothing behind it for one that is not there, and true for no number."""
+        if not isinstance(given, dict):
+            return given
+        for name, field in cls.model_fields.items():
+            if isinstance(given.get(name), bool) and field.annotation is not bool:
+                raise ValueError(
+                    f"{name}: found {given[name]!r}, allowed a setting that is not true or false"
+                )
+        return {key: value for key, value in given.items() if value is not None}
+
 
 class SourceDefinition(_Definition):
     """Where the price paths come from."""
@@ -126,7 +139,7 @@ class SearchDefinition(_Definition):
 
     method: Literal["random", "sobol"] = Field("random", description="Random points, or Sobol's.")
     count: int = Field(gt=0, description="Points to draw, before the constraint.")
-    seed: int = Field(0, ge=0, description="Of the search; paths do not depend on it.")
+    seed: int = Field(0, ge=0, lt=2**64, description="Of the search; paths do not depend on it.")
 
 
 class SeedRange(_Definition):

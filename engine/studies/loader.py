@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,9 @@ from pydantic import BaseModel, ValidationError
 from engine.studies.definition import StudyDefinition
 from engine.studies.errors import ConfigurationError
 
-__all__ = ["configuration_error", "load_definition", "parse_definition"]
+__all__ = ["StudyYaml", "configuration_error", "load_definition", "parse_definition"]
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 def load_definition(path: str | Path) -> StudyDefinition:
@@ -41,13 +44,18 @@ def load_definition(path: str | Path) -> StudyDefinition:
 def parse_definition(text: str, file: Path | None = None) -> StudyDefinition:
     """Read a study from YAML text; `file` is named in errors."""
     try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)
+        content = yaml.load(text, Loader=StudyYaml)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "text that is not YAML"
+        problem = problem.removeprefix("but ").removeprefix("found ")
         where = f"line {mark.line + 1}" if mark is not None else "study"
         raise ConfigurationError(
             where, str(problem), "valid YAML with each key once", file
+        ) from None
+    except RecursionError:
+        raise ConfigurationError(
+            "study", "lists within lists without end", "less deeply nested ones", file
         ) from None
     if not isinstance(content, dict):
         raise ConfigurationError(
@@ -129,14 +137,39 @@ def _field_names(model: type[BaseModel], location: Sequence[int | str]) -> list[
     return sorted(model.model_fields)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a repeated key is an error rather than a silent override."""
+class StudyYaml(yaml.SafeLoader):
+    """YAML with the numbers of its version 1.2, in which a repeated key is an error.
+
+    PyYAML takes ``1e-3`` for text, ``010`` for eight and ``1:30`` for ninety, as version 1.1 did.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, form) for tag, form in forms if not tag.endswith((":int", ":float"))]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
-def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+StudyYaml.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"(?:[-+]?(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+|0b[01_]+)$"),
+    list("-+0123456789"),
+)
+StudyYaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def _mapping(loader: StudyYaml, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
+        # A merged mapping (`<<: *name`) gives way to the keys beside it.
+        merge = key_node.tag == _MERGE
+        key = key_node.value if merge else loader.construct_object(key_node, deep=True)
         if isinstance(key, list | dict):
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key!r}", key_node.start_mark
@@ -149,4 +182,4 @@ def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]
     return loader.construct_mapping(node, deep=True)
 
 
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+StudyYaml.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from engine.studies.definition import StudyDefinition
 from engine.studies.errors import ConfigurationError
-from engine.studies.loader import configuration_error
+from engine.studies.loader import StudyYaml, configuration_error
 
 __all__ = ["override"]
 
@@ -84,6 +84,6 @@ def _values(text: str, key: str) -> Any:
 
 def _parsed(text: str, key: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=StudyYaml)
     except yaml.YAMLError:
         raise ConfigurationError(key, repr(text), "a YAML value") from None

@@ -33,6 +33,9 @@ from engine.studies.values import Distribution, Scalar
 
 __all__ = ["resolve_execution", "resolve_job", "resolve_strategy"]
 
+# More are weeks of every core: a slip of the pen.
+_SIMULATION_LIMIT = 10**11
+
 Values = Mapping[str, list[Scalar] | Distribution]
 
 
@@ -103,7 +106,7 @@ def resolve_job(
     """Expand the parameter space and take the fingerprint."""
     _check_columns(strategy, metrics)
     _check_until(until, metrics)
-    space = _space(source, swept, strategy, parameters, constraints, search)
+    space = _space(source, _swept(source, swept), strategy, parameters, constraints, search)
     sources, source_of_set = _sources(source, space)
     if equity_samples > steps:
         equity_samples = steps
@@ -132,6 +135,10 @@ def resolve_job(
         definition=definition,
         file=None if file is None else str(file.resolve()),
     )
+    if job.simulations > _SIMULATION_LIMIT:
+        raise ConfigurationError(
+            "study", f"{job.simulations:,} simulations", f"at most {_SIMULATION_LIMIT:,}"
+        )
     return replace(job, fingerprint=fingerprint(_deciding(job)))
 
 
@@ -200,6 +207,37 @@ def _deciding_paths(job: Job) -> dict[str, Any]:
     }
 
 
+def _swept(source: Source, swept: Values) -> dict[str, list[Scalar] | Distribution]:
+    """Check the values of swept source parameters; texts of numbers become numbers."""
+
+    def number(name: str, value: Scalar) -> Scalar:
+        try:
+            checked = source.parameters[name].check(value)
+        except KeyError:
+            return value  # no parameter: making the source says so
+        except ValueError as error:
+            raise source_error(error, source.parameters) from None
+        return checked if isinstance(value, str) else value
+
+    found: dict[str, list[Scalar] | Distribution] = {}
+    for name, values in swept.items():
+        if isinstance(values, Distribution):
+            arguments = values.arguments
+            if values.kind == "choice":
+                arguments = tuple(number(name, value) for value in arguments)
+            found[name] = replace(values, arguments=arguments)
+        else:
+            found[name] = [number(name, value) for value in values]
+            _check_once(f"source.parameters.{name}", found[name])
+    return found
+
+
+def _check_once(field: str, grid: Any) -> None:
+    for value, times in Counter(grid).items():
+        if times > 1:
+            raise ConfigurationError(field, f"{value!r} twice", "each value once")
+
+
 def _space(
     source: Source,
     swept: Values,
@@ -220,11 +258,7 @@ def _space(
             checked[name] = values
         else:
             grid = [_checked(strategy, name, value) for value in values]
-            for value, times in Counter(grid).items():
-                if times > 1:
-                    raise ConfigurationError(
-                        f"strategy.parameters.{name}", f"{value!r} twice", "each value once"
-                    )
+            _check_once(f"strategy.parameters.{name}", grid)
             checked[name] = grid
     known: dict[str, Any] = {n: p.default for n, p in declared.items() if n not in parameters}
     known |= {MODEL_PREFIX + n: v for n, v in source.values.items() if n not in swept}
@@ -272,6 +306,6 @@ def _sources(source: Source, space: ParameterSpace) -> tuple[tuple[Source, ...],
             try:
                 sources.append(source.with_parameters(**plain))
             except (TypeError, ValueError) as error:
-                raise source_error(error) from None
+                raise source_error(error, source.parameters) from None
         of_set[index] = positions[own]
     return tuple(sources), of_set

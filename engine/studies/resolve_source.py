@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,13 +121,15 @@ def load_file(field: str, file: Path, load: Callable[[Path], object]) -> None:
         raise ConfigurationError(field, f"a file that fails: {text}", "one that loads") from error
 
 
-def source_error(error: Exception) -> ConfigurationError:
-    """Return a source's complaint as one about the study's `source`."""
+def source_error(error: Exception, parameters: Container[str] = ()) -> ConfigurationError:
+    """Return a source's complaint as one about the study's `source`, or a parameter of it."""
     head, separator, allowed = str(error).partition(", allowed ")
     field, found_word, found = head.partition(": found ")
     if separator and field.startswith("parameter of "):
         name = found.strip("'")
         return ConfigurationError(f"source.parameters.{name}", "an unknown parameter", allowed)
+    if separator and found_word and field in parameters:
+        return ConfigurationError(f"source.parameters.{field}", found, allowed)
     if separator and found_word:
         return ConfigurationError(f"source.{field}", found, allowed)
     return ConfigurationError("source", str(error), "settings that the source takes")
@@ -147,7 +149,7 @@ def _make(
         options = ({"start_state": dict(state)} if state else {}) | definition.options
         return make_source(definition.model, parameters, bars=one, options=options)
     except (TypeError, ValueError) as error:
-        raise source_error(error) from None
+        raise source_error(error, parameters) from None
 
 
 def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple[Bars, ...]:

@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 
 from engine.studies.constraint import Constraint, ConstraintLike
 from engine.studies.errors import ConfigurationError
-from engine.studies.values import Distribution, Scalar
+from engine.studies.values import SET_LIMIT, Distribution, Scalar
 
-__all__ = ["MODEL_PREFIX", "SET_LIMIT", "ParameterSpace", "expand"]
+__all__ = ["MODEL_PREFIX", "ParameterSpace", "expand"]
 
 #: Marks a parameter of the source, as in ``model.kappa``.
 MODEL_PREFIX = "model."
-
-#: More parameter sets than this are a slip of the pen.
-SET_LIMIT = 10_000_000
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "SET_LIMIT",
     "VALUES_SCHEMA",
     "Distribution",
     "Scalar",
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 Scalar = int | float | str | bool | None
+
+#: More values of a parameter, or more parameter sets, than this are a slip of the pen.
+SET_LIMIT = 10_000_000
 
 _FORMS = (
     "a value, a list of values, {linspace: [start, stop, count]}, "
@@ -90,7 +94,8 @@ class Distribution:
 
 def linspace(start: float, stop: float, count: int) -> list[Scalar]:
     """Return `count` evenly spaced values, both ends included."""
-    _require(count >= 1, f"count {count}", "a count of at least 1")
+    _require_count(count)
+    _require_finite(start, stop)
     if count == 1:
         return [start]
     return [_tidy(start + (stop - start) * i / (count - 1)) for i in range(count)]
@@ -98,7 +103,8 @@ def linspace(start: float, stop: float, count: int) -> list[Scalar]:
 
 def logspace(start: float, stop: float, count: int) -> list[Scalar]:
     """Return `count` values evenly spaced in the logarithm, both ends (above 0) included."""
-    _require(count >= 1, f"count {count}", "a count of at least 1")
+    _require_count(count)
+    _require_finite(start, stop)
     _require(start > 0 and stop > 0, f"[{start}, {stop}]", "a start and a stop above 0")
     if count == 1:
         return [start]
@@ -108,12 +114,15 @@ def logspace(start: float, stop: float, count: int) -> list[Scalar]:
 
 def steps(start: float, stop: float, step: float) -> list[Scalar]:
     """Return ``start, start + step, ...`` up to and, where it is met, including `stop`."""
+    _require_finite(start, stop, step)
     _require(
         step != 0 and (stop - start) * step >= 0,
         f"step {step} from {start} to {stop}",
         "a step that leads from start to stop",
     )
-    count = math.floor((stop - start) / step * (1 + 1e-12) + 1e-9) + 1
+    last = (stop - start) / step * (1 + 1e-12) + 1e-9
+    _require(last < SET_LIMIT, f"{last:.3g} steps", f"at most {SET_LIMIT:,}")
+    count = math.floor(last) + 1
     if all(float(number).is_integer() for number in (start, step)):
         return [int(start) + int(step) * i for i in range(count)]
     return [_tidy(start + step * i) for i in range(count)]
@@ -121,12 +130,14 @@ def steps(start: float, stop: float, step: float) -> list[Scalar]:
 
 def uniform(low: float, high: float) -> Distribution:
     """Search uniformly between two numbers."""
+    _require_finite(low, high)
     _require(low < high, f"[{low}, {high}]", "a low below the high")
     return Distribution("uniform", (low, high))
 
 
 def log_uniform(low: float, high: float) -> Distribution:
     """Search uniformly in the logarithm between two numbers above zero."""
+    _require_finite(low, high)
     _require(0 < low < high, f"[{low}, {high}]", "0 < low < high")
     return Distribution("log_uniform", (low, high))
 
@@ -178,7 +189,9 @@ def parse_values(found: Any) -> list[Scalar] | Distribution:
         return [found]
     if isinstance(found, dict):
         return _parse_kind(found)
-    if isinstance(found, Sequence | range) or hasattr(found, "tolist"):
+    if isinstance(found, Sequence) or hasattr(found, "tolist"):
+        many = len(found) if hasattr(found, "__len__") else 0
+        _require(many <= SET_LIMIT, f"{many:,} values", f"at most {SET_LIMIT:,}")
         values = found.tolist() if hasattr(found, "tolist") else list(found)
         _require(isinstance(values, list) and bool(values), "an empty list", "at least one value")
         for value in values:
@@ -222,6 +235,15 @@ def _is_scalar(value: Any) -> bool:
 def _tidy(value: float) -> float:
     """Round to 12 significant digits: 0.3, not 0.30000000000000004, on every machine."""
     return float(f"{value:.12g}")
+
+
+def _require_count(count: int) -> None:
+    _require(1 <= count <= SET_LIMIT, f"count {count}", f"a count from 1 to {SET_LIMIT:,}")
+
+
+def _require_finite(*numbers: float) -> None:
+    for number in numbers:
+        _require(math.isfinite(number), str(number), "finite numbers")
 
 
 def _require(condition: bool, found: str, allowed: str) -> None:

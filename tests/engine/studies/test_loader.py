@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from engine.studies.errors import ConfigurationError
 from engine.studies.loader import load_definition, parse_definition
+from engine.studies.values import uniform
 
 STUDY = """
 name: sma
@@ -86,3 +88,49 @@ def test_the_example_of_the_readme_is_a_study(project: Path) -> None:
     study = parse_definition(example)
     assert study.strategy.parameters["slow"] == [20, 40, 60, 80, 100]
     assert study.until is not None
+
+
+def test_numbers_are_those_of_yaml_1_2() -> None:
+    text = STUDY.replace("{mu: 0.1}", "{mu: [1e-2, 2E-2, 1.5e-1], sigma: {uniform: [1e-1, .5]}}")
+    study = parse_definition(text.replace("stage_1", "1_000") + "search: {count: 1e1}\n")
+    assert study.source.parameters["mu"] == [0.01, 0.02, 0.15]
+    assert study.source.parameters["sigma"] == uniform(0.1, 0.5)
+    assert (study.seeds, study.search.count) == (1000, 10)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("number", ["010", "1:30", "0o17", "1e", "e5", "--1", "1.2.3"])
+def test_text_that_only_looks_like_a_number_is_none(number: str) -> None:
+    study = parse_definition(STUDY.replace("[5, 10]", f"[5, {number}]"))
+    assert study.strategy.parameters["fast"] == [5, number]
+
+
+def test_anchors_merge_and_the_keys_beside_them_win() -> None:
+    text = STUDY.replace("{mu: 0.1}", "&of {mu: 0.1, sigma: 0.3}")
+    text = text.replace("[5, 10]", "&both [5, 10]") + "execution: {<<: {cash: 5, slippage: *both}}"
+    assert parse_definition(text).execution == {"cash": 5, "slippage": [5, 10]}
+    text = STUDY.replace("{mu: 0.1}", "{<<: {mu: 0.1, sigma: 0.3}, mu: 0.2}")
+    assert parse_definition(text).source.parameters == {"mu": [0.2], "sigma": [0.3]}
+    with pytest.raises(ConfigurationError, match="the key 'mu' twice"):
+        parse_definition(STUDY.replace("{mu: 0.1}", "{<<: {sigma: 0.3}, mu: 0.2, mu: 0.3}"))
+
+
+def test_a_section_with_nothing_in_it_is_as_if_it_were_not_there() -> None:
+    empty = "record:\nexecution:\nuntil:\nsearch:\nconstraint:\n"
+    text = STUDY.replace("constraint: fast < slow\n", "")
+    assert parse_definition(text + empty) == parse_definition(text)
+    with pytest.raises(ConfigurationError, match="seeds: found nothing"):
+        parse_definition(STUDY.replace("seeds: stage_1", "seeds:"))
+
+
+@pytest.mark.parametrize("setting", ["seeds", "workers", "paths_per_seed", "source.steps", "name"])
+def test_yes_and_no_are_no_numbers(setting: str) -> None:
+    key = setting.rpartition(".")[2]
+    text = re.sub(rf"\b{key}: \w+", f"{key}: yes", STUDY)
+    text += "" if f"{key}: yes" in text else f"{key}: yes\n"
+    with pytest.raises(ConfigurationError, match=f"^{setting}: found True, allowed"):
+        parse_definition(text)
+
+
+def test_lists_nested_without_end_are_one_sentence() -> None:
+    with pytest.raises(ConfigurationError, match="less deeply nested"):
+        parse_definition(STUDY.replace("stage_1", "[" * 5000 + "]" * 5000))

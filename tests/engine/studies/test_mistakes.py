@@ -127,3 +127,33 @@ def test_a_seed_file_from_an_editor_that_marks_its_encoding_is_read(tmp_path: Pa
     file = tmp_path / "seeds.txt"
     file.write_bytes(b"\xef\xbb\xbf1\r\n2\r\n")
     assert load_seeds(file).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"model.mu": [0.1, 0.1]}, r"model\.mu: found 0\.1 twice"),
+        ({"model.mu": [1, 1.0]}, r"source\.parameters\.mu: found 1 twice"),
+        ({"model.mu": ["0.1", 0.1]}, r"source\.parameters\.mu: found 0\.1 twice"),
+        ({"model.mu": {"linspace": [1, 1, 3]}}, r"source\.parameters\.mu: found 1\.0 twice"),
+        ({"model.mu": [0.1, "high"]}, r"source\.parameters\.mu: found 'high', allowed any finite"),
+        ({"model.mu": [0.1, None]}, r"source\.parameters\.mu: found None, allowed any finite"),
+        ({"model.sigma": [0.1, -2]}, r"source\.parameters\.sigma: found -2, allowed"),
+        ({"model.sigma": {"choice": [0.1, True]}}, r"source\.parameters\.sigma: found True"),
+    ],
+)
+def test_values_of_a_swept_source_parameter_are_numbers_once_each(
+    make_study: Make, parameters: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        make_study(parameters=parameters, search={"count": 3}).resolve()
+
+
+def test_texts_of_numbers_sweep_as_numbers(make_study: Make) -> None:
+    space = make_study(parameters={"model.mu": ["0.1", "2e-1"]}).resolve().space
+    assert space.column("model.mu") == [0.1, 0.2]
+
+
+def test_more_simulations_than_anybody_waits_for_are_refused(make_study: Make) -> None:
+    with pytest.raises(ConfigurationError, match=r"study: found .* simulations, allowed at most"):
+        make_study(paths_per_seed=10**12).resolve()

@@ -205,3 +205,27 @@ def test_a_constraint_can_do_nothing_but_arithmetic(text: str) -> None:
 def test_a_constraint_that_cannot_be_computed_says_where(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"fails with .* at a=0, b=1"):
         Constraint(text, {"a", "b"}, "constraint").holds({"a": 0, "b": 1})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"linspace": [0, 1, 10**12]},
+        {"logspace": [1, 2, 10**9]},
+        {"steps": [0, 1e12, 1]},
+        {"steps": [0, 1, 1e-15]},
+        range(10**12),
+    ],
+)
+def test_more_values_than_a_space_may_have_are_refused_before_they_are_made(given: object) -> None:
+    with pytest.raises(ValueError, match=r"allowed (at most|a count from 1 to) 10,000,000"):
+        parse_values(given)
+
+
+@pytest.mark.parametrize("kind", ["linspace", "logspace", "steps", "uniform", "log_uniform"])
+@pytest.mark.parametrize("bad", [float("inf"), float("-inf"), float("nan")])
+def test_ranges_and_distributions_have_finite_ends(kind: str, bad: float) -> None:
+    rest = [3] if kind in ("linspace", "logspace", "steps") else []
+    for ends in ([1, bad], [bad, 1]):
+        with pytest.raises(ValueError, match="finite"):
+            parse_values({kind: ends + rest})

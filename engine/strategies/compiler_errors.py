@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import numba
-from numba.core.errors import NumbaError
 
 from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
@@ -18,12 +17,14 @@ __all__ = ["explain"]
 _PLACE = re.compile(r'^File "(.+?)", line (\d+):', re.MULTILINE)
 _SIGNATURE = re.compile(r"^ >>> (.+)$", re.MULTILINE)
 _SPECIFIC = re.compile(r"^ +(?:TypingError|NumbaTypeError|ValueError): (.+)$", re.MULTILINE)
+_OPCODE = re.compile(r"unsupported opcode \((\w+)\) found\. Raised from (.+) \((\d+)\)")
 _ENGINE = Path(__file__).resolve().parents[1]
 _OURS = (_ENGINE / "strategies", _ENGINE / "execution", _ENGINE / "compiled")
 _NUMBA = Path(numba.__file__).resolve().parent
 
 # What the compiler calls it, and what the user should read.
 _PLAIN_WORDS = (
+    (_OPCODE, r"not supported by the compiler, which calls it \1"),
     (
         re.compile(r"Cannot modify readonly array"),
         "an array from outside is shared by all simulations, not changed; keep state on self",
@@ -51,9 +52,13 @@ _PLAIN_WORDS = (
 )
 
 
-def explain(error: NumbaError, cls: type[Strategy]) -> StrategyError:
+def explain(error: Exception, cls: type[Strategy]) -> StrategyError:
     """Return an error that names the first of the user's lines the compiler complains about."""
     text = str(error)
+    opcode = _OPCODE.search(text)
+    if opcode:
+        # Numba's one error that says where it is at its end.
+        text = f'File "{opcode[2]}", line {opcode[3]}:\n{text}'
     place = next((found for found in _PLACE.findall(text) if not _is_ours(found[0])), None)
     reason = _reason(text)
     if place is None:

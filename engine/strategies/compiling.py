@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-import inspect
 import types
 from functools import cache
 from typing import Any
@@ -18,8 +17,9 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
+from engine.strategies.captured import captured_values
 from engine.strategies.kernel import EventLoop, Hooks, make_event_loop
-from engine.strategies.parameters import Int
+from engine.strategies.parameters import Choice, Int, Parameter
 from engine.strategies.rewriting import rewrite_hook
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import StrategyError
@@ -71,6 +71,7 @@ def fingerprint_of(cls: type[Strategy]) -> str:
 
 
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
+    cls.check_hooks()
     found = cls.hooks()
     compiled: dict[str, Any] = {}
     for name in ("on_start", "on_bar", "on_finish"):
@@ -95,8 +96,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
         compiled["signals"] = fill_targets(users_hook(signals), symbols)
         compiled["on_bar"] = follow_signals
     casts = [
-        f"int(row[{i}])" if isinstance(p, Int) and not p.optional else f"row[{i}]"
-        for i, p in enumerate(cls.parameters.values())
+        _cast_of(parameter, f"row[{i}]") for i, parameter in enumerate(cls.parameters.values())
     ]
     count = sum(len(indicator.outputs) for indicator in cls.indicators.values())
     return Hooks(
@@ -107,6 +107,14 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
         state=_tuple_function("", state),
         **compiled,
     )
+
+
+def _cast_of(parameter: Parameter, value: str) -> str:
+    """Return how a parameter is read from its code, so that it is the kind that was declared."""
+    kinds = {type(choice) for choice in parameter.choices} if isinstance(parameter, Choice) else {}
+    if (isinstance(parameter, Int) and not parameter.optional) or kinds == {int}:
+        return f"int({value})"
+    return f"{value} != 0.0" if kinds == {bool} else value
 
 
 @part
@@ -129,11 +137,7 @@ def _tuple_function(argument: str, items: list[str]) -> Any:
 
 def _namespace(function: types.FunctionType) -> dict[str, Any]:
     """Return what the global and captured names of a function mean, helpers compiled."""
-    names: dict[str, Any] = {}
-    unbound = inspect.getclosurevars(function)
-    for name, value in {**unbound.globals, **unbound.nonlocals}.items():
-        names[name] = _compiled_helper(value)
-    return names
+    return {name: _compiled_helper(value) for name, value in captured_values(function).items()}
 
 
 @cache

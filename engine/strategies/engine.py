@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
@@ -271,7 +271,7 @@ class StrategyEngine:
     def _address(self) -> int:
         try:
             return address_of_compiled(self._event_loop.simulate, SIMULATE_ARGUMENTS)
-        except NumbaError as error:
+        except (NumbaError, UnsupportedBytecodeError) as error:
             raise explain(error, self.strategy) from error
 
     def _check(self, values: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from engine.strategies.source_text import StrategyError, declaration_error
 
 __all__ = ["Choice", "Float", "Int", "Parameter"]
@@ -135,7 +137,10 @@ class Int(Parameter):
     kind = "int"
 
     def _accepts(self, value: Any) -> bool:
-        return super()._accepts(value) and float(value).is_integer()
+        # Beyond that a float64 skips whole numbers.
+        return (
+            super()._accepts(value) and float(value).is_integer() and abs(float(value)) <= 2.0**53
+        )
 
     def decode(self, code: float) -> Any:
         """Return the value that `encode` made into `code`."""
@@ -164,7 +169,7 @@ class Choice(Parameter):
     kind = "choice"
 
     def __init__(self, default: Any, choices: list[Any], *, doc: str = "") -> None:
-        self.choices = list(choices)
+        self.choices = [c.item() if isinstance(c, np.generic) else c for c in choices]
         self.words = all(isinstance(choice, str) for choice in self.choices)
         numbers = all(isinstance(choice, int | float) for choice in self.choices)
         if not self.choices or not (self.words or numbers):

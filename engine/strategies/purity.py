@@ -20,6 +20,7 @@ import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
+from engine.strategies.captured import captured_values, parts_of
 from engine.strategies.source_text import SourceText, StrategyError
 
 __all__ = ["check_purity", "pieces_of"]
@@ -115,8 +116,7 @@ def pieces_of(hook: types.FunctionType) -> Iterator[types.FunctionType]:
     while waiting:
         function = waiting.pop()
         yield function
-        found = inspect.getclosurevars(function)
-        for value in {**found.globals, **found.nonlocals}.values():
+        for value in captured_values(function).values():
             helper = value.py_func if isinstance(value, Dispatcher) else value
             if not isinstance(helper, types.FunctionType) or helper in known:
                 continue
@@ -205,13 +205,14 @@ class _Scope:
     """What the names of a function mean."""
 
     def __init__(self, function: types.FunctionType) -> None:
-        code = function.__code__
-        self.local = set(code.co_varnames) | set(code.co_cellvars)
-        for inner in code.co_consts:
-            if isinstance(inner, types.CodeType):  # comprehensions
-                self.local |= set(inner.co_varnames)
-        found = inspect.getclosurevars(function)
-        self.names = {**vars(builtins), **function.__globals__, **found.nonlocals}
+        self.local = set(function.__code__.co_cellvars)
+        for code in parts_of(function.__code__):
+            self.local |= set(code.co_varnames)
+        self.names = {
+            **vars(builtins),
+            **function.__globals__,
+            **captured_values(function),
+        }
 
     def is_local(self, name: str) -> bool:
         return name in self.local or name not in self.names

@@ -9,7 +9,6 @@ error of the compiler names the line the user wrote.
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import types
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import numpy as np
 from engine.execution import handles
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import typed_values
-from engine.strategies.parameters import Choice
+from engine.strategies.declared_reads import DeclaredReads
 from engine.strategies.purity import check_purity
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import SourceText, StrategyError
@@ -91,7 +90,7 @@ _RUNTIME: dict[str, Any] = {
 }
 
 
-class _Rewriter(ast.NodeTransformer):
+class _Rewriter(DeclaredReads):
     def __init__(
         self,
         cls: type[Strategy],
@@ -102,27 +101,15 @@ class _Rewriter(ast.NodeTransformer):
         symbols: int,
         namespace: dict[str, Any],
     ) -> None:
-        self.cls = cls
+        super().__init__(cls, source, definition, namespace)
         self.name = name
-        self.source = source
-        self.definition = definition
         self.fields = fields
         self.symbols = symbols
-        self.namespace = namespace
         self.last_store: dict[str, ast.AST] = {}
-        arguments = definition.args
-        self.known = {item.arg for item in ast.walk(definition) if isinstance(item, ast.arg)} | {
-            item.id
-            for item in ast.walk(definition)
-            if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
-        }
-        names = [argument.arg for argument in arguments.args]
-        if not names:
-            raise source.error(definition, f"{name} takes no `self`")
-        self.self_name = names[0]
-        self.handles = set(names[1:])
+        arguments = definition.args.args[1:]
+        self.handles = {argument.arg for argument in arguments}
         allowed = {"on_start": ("order", "account"), "on_finish": ("bar", "account")}
-        for argument in arguments.args[1:]:
+        for argument in arguments:
             if argument.arg not in allowed.get(name, HANDLES):
                 raise source.error(
                     argument,
@@ -170,7 +157,7 @@ class _Rewriter(ast.NodeTransformer):
         return call(f"mc_keep_{kind}", value)
 
     def _state_name(self, node: ast.AST) -> str | None:
-        if isinstance(node, ast.Attribute) and self._is_self(node.value):
+        if isinstance(node, ast.Attribute) and self.is_self(node.value):
             return node.attr if node.attr in self.cls.state else None
         return None
 
@@ -201,9 +188,6 @@ class _Rewriter(ast.NodeTransformer):
             raise self.source.error(node, f"{self.name} returns a value, allowed a bare return")
         return ast.copy_location(self._return_state(), node)
 
-    def visit_Yield(self, node: ast.Yield) -> ast.AST:
-        raise self.source.error(node, f"{self.name} is a plain function; `yield` is not supported")
-
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         raise self.source.error(node, "a hook defines no function; write it outside the class")
 
@@ -219,11 +203,6 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Try(self, node: ast.Try) -> ast.AST:
         raise self.source.error(node, "`try` is not supported in a hook; test with `if` instead")
 
-    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> ast.AST:
-        raise self.source.error(node, "a hook imports nothing; import at the top of the file")
-
-    visit_ImportFrom = visit_Import
-
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
         raise self.source.error(node, "`:=` is not supported; assign on a line of its own")
 
@@ -237,7 +216,7 @@ class _Rewriter(ast.NodeTransformer):
             series = self._series(node)
             if series is not None:
                 return ast.copy_location(series(None), node)
-        if self._is_self(node.value):
+        if self.is_self(node.value):
             return self._self_attribute(node)
         handle = self._handle(node.value)
         if handle is not None:
@@ -282,38 +261,17 @@ class _Rewriter(ast.NodeTransformer):
             target = self.namespace.get(node.func.id)
             if target is crossed_above or target is crossed_below:
                 return ast.copy_location(self._crossing(node, target is crossed_above), node)
-        return self.generic_visit(node)
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """Compare a Choice of words, or an optional parameter with None, by its code."""
-        parameter = self._parameter(node.left)
-        if parameter is not None and len(node.ops) == 1:
-            other = node.comparators[0]
-            if isinstance(parameter, Choice) and parameter.words:
-                return ast.copy_location(self._word_comparison(node, parameter, other), node)
-            if is_none(other) and isinstance(node.ops[0], ast.Is | ast.IsNot):
-                left = self.visit(node.left)
-                operator = ast.NotEq() if isinstance(node.ops[0], ast.Is) else ast.Eq()
-                # None travels as NaN, the one number that differs from itself.
-                return ast.copy_location(ast.Compare(left, [operator], [left]), node)
-        return self.generic_visit(node)
+        return super().visit_Call(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id == self.self_name or node.id in self.handles:
             raise self.source.error(
                 node, f"`{node.id}` can only be used with a dot, as in `{node.id}.name`"
             )
-        if node.id.startswith("mc_"):
-            raise self.source.error(node, f"found name {node.id!r}, allowed any without `mc_`")
-        known = node.id in self.known or node.id in self.namespace
-        if not known and not hasattr(builtins, node.id):
-            raise self.source.error(node, f"name {node.id!r} is not defined")
+        self.check_name(node)
         return node
 
     # --- pieces ---------------------------------------------------------------------------
-
-    def _is_self(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and node.id == self.self_name
 
     def _handle(self, node: ast.AST) -> tuple[str, ast.expr] | None:
         """Return (handle, symbol) of ``order`` or ``order[1]``."""
@@ -364,11 +322,6 @@ class _Rewriter(ast.NodeTransformer):
     def _is_symbol(self, value: Any) -> bool:
         return isinstance(value, int) and 0 <= value < self.symbols
 
-    def _parameter(self, node: ast.AST) -> Any:
-        if isinstance(node, ast.Attribute) and self._is_self(node.value):
-            return self.cls.parameters.get(node.attr)
-        return None
-
     def _series(self, node: ast.AST) -> Callable[[ast.expr | None], ast.expr] | None:
         """Return what makes a read of an indicator or bar field, so many bars back."""
         if not isinstance(node, ast.Attribute):
@@ -382,12 +335,12 @@ class _Rewriter(ast.NodeTransformer):
                 call("mc_field", *common) if back is None else call("mc_past_field", *common, back)
             )
         row = None
-        if self._is_self(node.value):
+        if self.is_self(node.value):
             row = self.outputs.get((node.attr, "value"))
             if row is None and node.attr in self.cls.indicators:
                 names = ", ".join(self.cls.indicators[node.attr].outputs)
                 raise self.source.error(node, f"self.{node.attr} has several rows: name {names}")
-        elif isinstance(node.value, ast.Attribute) and self._is_self(node.value.value):
+        elif isinstance(node.value, ast.Attribute) and self.is_self(node.value.value):
             row = self.outputs.get((node.value.attr, node.attr))
         if row is None:
             return None
@@ -404,12 +357,9 @@ class _Rewriter(ast.NodeTransformer):
                 self.last_store[name] = node
             return ast.copy_location(ast.Name(f"mc_state_{name}", node.ctx), node)
         if isinstance(node.ctx, ast.Load):
-            if name in cls.parameters:
-                index = ast.Constant(list(cls.parameters).index(name))
-                return ast.copy_location(ast.Subscript(load("mc_p"), index, ast.Load()), node)
-            value = getattr(cls, name, None)
-            if name.isupper() and isinstance(value, bool | int | float):
-                return ast.copy_location(ast.Constant(value), node)
+            declared = self.declared_value(node)
+            if declared is not None:
+                return declared
         elif name in cls.parameters:
             raise self.source.error(node, f"parameter self.{name} cannot be assigned")
         elif not isinstance(getattr(cls, name, None), str | list | tuple | dict | set):
@@ -424,6 +374,9 @@ class _Rewriter(ast.NodeTransformer):
         raise self._unknown(node, "self", known)
 
     def _unknown(self, node: ast.Attribute, owner: str, allowed: Any) -> StrategyError:
+        if owner == "order" and f"order_{node.attr}" in _ORDERS:
+            name = f"order.{node.attr}"
+            return self.source.error(node, f"{name} is called, as in {name}(...)")
         message = f"found {owner}.{node.attr}, allowed {', '.join(allowed) or 'nothing'}"
         homes = {
             "bar": (*self.fields, "index"),
@@ -476,6 +429,12 @@ class _Rewriter(ast.NodeTransformer):
                     node, f"tif: found {node.value!r}, allowed {', '.join(TIMES_IN_FORCE)} or bars"
                 )
             return ast.Constant(TIMES_IN_FORCE[node.value])
+        if is_negative(node) or (isinstance(node, ast.Constant) and node.value == 0):
+            raise self.source.error(
+                node,
+                f"tif: found {ast.unparse(node)}, allowed {', '.join(TIMES_IN_FORCE)} or bars, "
+                "at least 1",
+            )
         return node
 
     def _crossing(self, node: ast.Call, above: bool) -> ast.expr:
@@ -485,6 +444,12 @@ class _Rewriter(ast.NodeTransformer):
         for argument in node.args:
             series = self._series(argument)
             if series is None:
+                if any(self._series(part) is not None for part in ast.walk(argument)):
+                    raise self.source.error(
+                        node,
+                        f"a crossing: found {ast.unparse(argument)}, allowed indicators, bar "
+                        "fields and numbers",
+                    )
                 value = self.visit(argument)
                 before.append(value)
                 now.append(value)
@@ -499,14 +464,3 @@ class _Rewriter(ast.NodeTransformer):
                 ast.Compare(now[0], [high], [now[1]]),
             ],
         )
-
-    def _word_comparison(
-        self, node: ast.Compare, parameter: Choice, other: ast.expr
-    ) -> ast.Compare:
-        if not (isinstance(other, ast.Constant) and other.value in parameter.choices):
-            raise self.source.error(
-                node,
-                f"self.{parameter.name} is compared with something else than {parameter.allowed}",
-            )
-        code = ast.Constant(parameter.encode(other.value))
-        return ast.Compare(self.visit(node.left), node.ops, [code])

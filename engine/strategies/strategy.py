@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+import numpy as np
 
 from engine.strategies.indicators import Indicator
 from engine.strategies.parameters import Parameter
-from engine.strategies.source_text import StrategyError
+from engine.strategies.source_text import SourceText, StrategyError, declaration_error
 
 __all__ = ["Strategy"]
 
@@ -64,12 +66,20 @@ class Strategy:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        for name, value in vars(cls).items():
+            if name in _OWN_NAMES and isinstance(value, Parameter | Indicator | int | float):
+                raise declaration_error(
+                    f"{name} is a name of Strategy's own; found {value!r}, allowed another name"
+                )
         if "name" not in vars(cls):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         cls.parameters = dict(cls.parameters)
         cls.indicators = dict(cls.indicators)
         cls.state = dict(cls.state)
-        for name, value in vars(cls).items():
+        for name, value in list(vars(cls).items()):
+            if isinstance(value, np.number | np.bool):
+                value = value.item()
+                setattr(cls, name, value)
             if isinstance(value, Parameter):
                 cls.parameters[name] = value
             elif isinstance(value, Indicator):
@@ -86,6 +96,32 @@ class Strategy:
                 continue
             found |= {name: f for name, f in vars(base).items() if inspect.isfunction(f)}
         return found
+
+    @classmethod
+    def check_hooks(cls) -> None:
+        """Refuse a class without hooks, or with what looks like one and would never run.
+
+        Raises
+        ------
+        StrategyError
+            If there is none, or one that is not a plain function or has an unknown name.
+        """
+        found = cls.hooks()
+        for base in cls.__mro__:
+            for name in (*_HOOKS, "signals"):
+                if name in vars(base) and not inspect.isfunction(vars(base)[name]):
+                    kind = type(vars(base)[name]).__name__
+                    raise StrategyError(f"{cls.__name__}.{name} is a plain function, found {kind}")
+        for name, function in found.items():
+            if name.startswith("on_") and name not in _HOOKS:
+                raise SourceText(function).error_at(
+                    function.__code__.co_firstlineno,
+                    f"found {name}, allowed {', '.join(_HOOKS)} or signals",
+                )
+        if not {"on_start", "on_bar", "signals"} & set(found):
+            raise StrategyError(
+                f"{cls.__name__}: found no hook, allowed on_bar, on_start or signals"
+            )
 
     @classmethod
     def check_symbols(cls, symbols: int) -> None:
@@ -111,6 +147,9 @@ class Strategy:
 
 
 def _is_state(name: str, value: Any) -> bool:
-    if name.startswith("_") or name.isupper() or name in _HOOKS:
+    if name.startswith("__") or name.isupper() or name in _HOOKS:
         return False
     return isinstance(value, bool | int | float)
+
+
+_OWN_NAMES: Final = frozenset(name for name in vars(Strategy) if not name.startswith("__"))

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.execution.calling import hook
+from engine.strategies.declared_reads import DeclaredReads
 from engine.strategies.purity import check_purity
 from engine.strategies.source_text import SourceText
 from engine.strategies.strategy import Strategy
+from engine.strategies.syntax import is_none, load
 from engine.strategies.typed_values import read_only
 
 __all__ = ["fill_targets", "rewrite_signals"]
@@ -36,10 +38,7 @@ def rewrite_signals(
     check_purity(cls.hooks()["signals"])
     source = SourceText(cls.hooks()["signals"])
     definition = source.definition()
-    names = [argument.arg for argument in definition.args.args]
-    if len(names) != 3:
-        raise source.error(definition, f"signals: found {names}, allowed self, bars and target")
-    rewriter = _Rewriter(cls, source, names, fields, symbols)
+    rewriter = _Rewriter(cls, source, definition, fields, symbols, namespace)
     body = [rewriter.visit(statement) for statement in definition.body]
     function = ast.parse(f"def signals({', '.join(_ARGUMENTS)}): pass").body[0]
     assert isinstance(function, ast.FunctionDef)
@@ -90,18 +89,21 @@ def _keep_last(target: Any, symbols: int) -> None:
                 target[bar] = last
 
 
-class _Rewriter(ast.NodeTransformer):
+class _Rewriter(DeclaredReads):
     def __init__(
         self,
         cls: type[Strategy],
         source: SourceText,
-        names: list[str],
+        definition: ast.FunctionDef,
         fields: tuple[str, ...],
         symbols: int,
+        namespace: dict[str, Any],
     ) -> None:
-        self.cls = cls
-        self.source = source
-        self.self_name, self.bars_name, self.target_name = names
+        super().__init__(cls, source, definition, namespace)
+        names = [argument.arg for argument in definition.args.args]
+        if len(names) != 3:
+            raise source.error(definition, f"signals: found {names}, allowed self, bars and target")
+        _, self.bars_name, self.target_name = names
         self.fields = fields
         self.symbols = symbols
         self.rows = [
@@ -112,7 +114,18 @@ class _Rewriter(ast.NodeTransformer):
         if node.id in (self.self_name, self.bars_name):
             raise self.source.error(node, f"`{node.id}` can only be used with a dot")
         if node.id == self.target_name:
-            return ast.copy_location(ast.Name("mc_target", node.ctx), node)
+            if not isinstance(node.ctx, ast.Load):
+                name = node.id
+                raise self.source.error(
+                    node, f"signals fills {name}, as in {name}[:] = ...; found a new {name}"
+                )
+            return ast.copy_location(load("mc_target"), node)
+        self.check_name(node)
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        if node.value is not None and not is_none(node.value):
+            raise self.source.error(node, "signals fills its target, allowed a bare return")
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
@@ -125,12 +138,13 @@ class _Rewriter(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        replaced = self._bars(node) or self._own(node)
+        text = self._bars(node) or self._row(node)
+        replaced = ast.parse(text, mode="eval").body if text else self._own(node)
         if replaced is None:
             return self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load):
             raise self.source.error(node, "signals fills its target; nothing else can be assigned")
-        return ast.copy_location(ast.parse(replaced, mode="eval").body, node)
+        return ast.copy_location(replaced, node)
 
     def _bars(self, node: ast.Attribute) -> str | None:
         owner, symbol = node.value, 0
@@ -148,22 +162,21 @@ class _Rewriter(ast.NodeTransformer):
             )
         return f"mc_read_only(mc_s.path[{symbol}, {self.fields.index(node.attr)}])"
 
-    def _own(self, node: ast.Attribute) -> str | None:
+    def _row(self, node: ast.Attribute) -> str | None:
         output, owner = "value", node.value
         name = node.attr
         if isinstance(owner, ast.Attribute) and owner.attr in self.cls.indicators:
             name, output, owner = owner.attr, node.attr, owner.value
-        if not (isinstance(owner, ast.Name) and owner.id == self.self_name):
+        if not self.is_self(owner) or (name, output) not in self.rows:
             return None
-        if (name, output) in self.rows:
-            start = f"mc_r[{self.rows.index((name, output))}]"
-            return f"mc_read_only(mc_rows[{start}:{start} + mc_s.path.shape[2]])"
-        if name in self.cls.parameters:
-            return f"mc_p[{list(self.cls.parameters).index(name)}]"
-        value = getattr(self.cls, name, None)
-        if name.isupper() and isinstance(value, bool | int | float):
-            return repr(value)
-        if name in self.cls.indicators:
+        start = f"mc_r[{self.rows.index((name, output))}]"
+        return f"mc_read_only(mc_rows[{start}:{start} + mc_s.path.shape[2]])"
+
+    def _own(self, node: ast.Attribute) -> ast.expr | None:
+        if not self.is_self(node.value):
             return None
+        declared = self.declared_value(node)
+        if declared is not None or node.attr in self.cls.indicators:
+            return declared
         known = ", ".join([*self.cls.parameters, *self.cls.indicators])
-        raise self.source.error(node, f"found self.{name}, allowed {known or 'nothing'}")
+        raise self.source.error(node, f"found self.{node.attr}, allowed {known or 'nothing'}")

@@ -14,7 +14,7 @@ _SEEN: Final[dict[str, tuple[str, ...]]] = {
         "datetimeutc", "utc", "t", "ts", "opentime", "opentimestamp", "timeutc", "gmttime",
         "localtime", "day", "dt", "tradingday", "tradedate", "index", "bartime",
         "observationdate", "time", "column1", "indexlevel0", "datum", "data", "fecha", "дата",
-        "日期", "日付", "날짜",
+        "日期", "日付", "日付け", "날짜", "tarih", "windowstart", "tsevent", "dates",
     ),
     "clock": ("time", "timeutc", "hour", "barclock"),
     "year": ("year", "yyyy"),
@@ -22,33 +22,37 @@ _SEEN: Final[dict[str, tuple[str, ...]]] = {
     "open": (
         "open", "o", "openprice", "opening", "pxopen", "first", "erster", "eröffnung", "eröffn",
         "eroeffnung", "ouverture", "ouv", "apertura", "abertura", "openen", "otwarcie",
-        "открытие", "откр", "开盘", "开盘价", "始値", "시가",
+        "открытие", "откр", "开盘", "开盘价", "始値", "시가", "açılış", "öppen", "openprc",
     ),
     "high": (
         "high", "h", "highprice", "hi", "pxhigh", "max", "hoch", "haut", "plushaut", "máximo",
         "massimo", "máxima", "hoog", "najwyższy", "максимум", "макс", "最高", "最高价", "高値",
-        "고가",
+        "고가", "高", "yüksek", "högst", "high1", "tageshoch",
     ),
     "low": (
         "low", "l", "lowprice", "lo", "pxlow", "min", "tief", "bas", "plusbas", "mínimo", "minimo",
         "mínima", "laag", "najniższy", "минимум", "мин", "最低", "最低价", "安値", "저가",
+        "低", "düşük", "lägst", "low1", "tagestief",
     ),
     "close": (
         "close", "c", "closeprice", "closelast", "last", "pxlast", "settle", "price",
         "settlement", "lastprice", "adjclose", "adjustedclose", "value", "spot",
         "schlusskurs", "schluss", "zuletzt", "clôture", "dernier", "cierre", "último", "chiusura",
         "ultimo", "fechamento", "slot", "laatste", "zamknięcie", "ostatnio", "закрытие", "цена",
-        "收盘", "收盘价", "終値", "終わり値", "종가",
+        "收盘", "收盘价", "終値", "終わり値", "종가", "şimdi", "senaste", "trdprc1",
     ),
     "volume": (
         "volume", "v", "vol", "volumebtc", "basevolume", "tickvol", "tickvolume", "pxvolume",
         "qty", "tickqty", "quantity", "shares", "sharestraded", "stuecke", "stücke", "volumen",
-        "umsatz", "wolumen", "wol", "объём", "объем", "成交量", "出来高", "거래량",
+        "stück", "umsatz", "wolumen", "wol", "объём", "объем", "成交量", "交易量", "出来高",
+        "거래량", "hac", "acvoluns", "numberofshares",
     ),
     "vwap": ("vwap", "vw", "weightedaverage"),
-    "trade_count": ("tradecount", "n", "trades", "transactions", "numberoftrades", "count"),
+    "trade_count": (
+        "tradecount", "n", "trades", "transactions", "numberoftrades", "notrades", "count",
+    ),
     "adjusted_close": ("adjclose", "adjustedclose", "adjcloseprice"),
-    "symbol": ("symbol", "ticker", "contract", "instrument", "s"),
+    "symbol": ("symbol", "ticker", "contract", "instrument", "ric", "s"),
 }  # fmt: skip
 
 # Names of the four prices that may stand behind or before a common word: "Bid Open", "Close Rate".

@@ -84,6 +84,9 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
             if match is not None and match not in taken:
                 found[canonical] = match
                 break
+    _check_twins(
+        data, {name: found[name] for name in _PRICES if name in found}, given, symbol, where
+    )
     ordered = dict(reversed(candidates.items()))
     if not found.keys() & set(_PRICES):
         found |= decorated_prices(ordered)
@@ -119,6 +122,19 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
             )
         return ColumnMap(found, price_only=True)
     return ColumnMap(found, price_only=False)
+
+
+def _check_twins(
+    data: list[str], prices: dict[str, str], given: dict[str, str], symbol: str, where: str
+) -> None:
+    """Refuse to choose between ``open (CNY)`` and ``open (USD)``."""
+    for canonical, column in prices.items():
+        alike = [name for name in data if plain_name(name, symbol) == plain_name(column, symbol)]
+        if len(alike) > 1 and not {canonical, "price"} & given.keys():
+            raise MarketDataError(
+                f"{where}: found the columns {' and '.join(alike[:2])}, allowed one {canonical} "
+                "column (name it under options.columns)"
+            )
 
 
 def number_columns(names: list[str], given: dict[str, str], *, symbol: str) -> list[str]:

@@ -17,12 +17,15 @@ from mc_assets.market_data.repair import repair_unit_errors
 from mc_assets.market_data.sessions import Sessions, sessions_of
 from mc_assets.market_data.severities import QualityConfig
 from mc_assets.market_data.timestamps import detect_format, parse_stamps
+from mc_assets.market_data.zones import zone_named
 from mc_assets.providers import MarketDataError, RawTable
 
 __all__ = ["Normalised", "normalise", "read_rows", "resolve_layout", "row_keys"]
 
 # Prices that a provider adjusted miss their own high or low by the last digits of a float64.
 _ROUNDING: Final = 1e-9
+# A price of a tenth of a cent, counted in billionths.
+_BILLIONTHS: Final = 1e6
 # Rows that decide which end of the bar is stamped: some months of minutes.
 _DECIDING: Final = 50_000
 
@@ -106,6 +109,7 @@ def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
     layout = raw.layout
     mapped = _mapped(raw)
     _check_types(raw, mapped)
+    _check_units(raw, mapped)
     raw = _rows_of_symbol(raw, mapped)
     columns = dict(mapped.columns)
     if mapped.price_only:
@@ -118,10 +122,9 @@ def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
         [raw.frame[mapped.columns[name]] for name in NUMBERS if name in mapped.columns],
         layout.delimiter,
     )
-    stamp_column = columns["timestamp"].lower()
-    timezone = layout.timezone or (
-        "UTC" if "utc" in stamp_column or "gmt" in stamp_column else sessions.timezone
-    )
+    told = [columns[name] for name in ("timestamp", "clock") if name in columns]
+    zones = (zone_named(name, _where(raw)) for name in told)
+    timezone = layout.timezone or next(filter(None, zones), sessions.timezone)
     stamp = layout.stamp
     if stamp is None:
         instants = to_instants(parse_stamps(cells.head(_DECIDING), date_format), timezone)
@@ -247,6 +250,18 @@ def _check_types(raw: RawTable, mapped: ColumnMap) -> None:
                 f"{_where(raw)}: column {column}: found type {kind}, allowed {allowed}, or text of "
                 "them"
             )
+
+
+def _check_units(raw: RawTable, mapped: ColumnMap) -> None:
+    """Refuse Databento's whole numbers, which count billionths."""
+    if not {"rtype", "publisher_id"} <= set(raw.frame.columns):
+        return
+    closes = raw.frame[mapped.columns["close"]].cast(pl.Float64, strict=False).drop_nulls()
+    if len(closes) and (closes % 1 == 0).all() and (closes.abs() >= _BILLIONTHS).all():
+        raise MarketDataError(
+            f"{_where(raw)}: column {mapped.columns['close']}: found {closes[0]:.0f}, a price in "
+            "units of 1e-9, allowed decimal prices (Databento's pretty_px)"
+        )
 
 
 def _rows_of_symbol(raw: RawTable, mapped: ColumnMap) -> RawTable:

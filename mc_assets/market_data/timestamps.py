@@ -8,6 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from mc_assets.market_data.zones import ABBREVIATIONS
+
 __all__ = ["detect_format", "parse_stamps"]
 
 _EARLIEST: Final = -14_831_769_600_000_000  # 1500-01-01
@@ -16,21 +18,16 @@ _LATEST: Final = 253_370_764_800_000_000  # 9999-01-01
 _EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0}
 _EXCEL_ORIGIN: Final = -25_569 * 86_400_000_000  # 1899-12-30
 
-# Hours from UTC of the zones that exports write in letters.
-_ABBREVIATIONS: Final = {
-    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
-    "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "IST": 5.5, "HKT": 8, "SGT": 8, "JST": 9,
-}  # fmt: skip
 _ZONE: Final = re.compile(r" ?([A-Z][A-Za-z]+/[A-Z][A-Za-z_]+|[A-Z]{3,4})$")
-# Instants that a column of seconds can mean: 1985 to 2099.
+# Seconds of 1985 to 2099; in another unit these digits are of 1970, or far ahead.
 _SECONDS: Final = (500_000_000, 4_100_000_000)
-_MILLISECONDS: Final = 100_000_000_000
 
 _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _CELL: Final = re.compile(
     rf"""^\s*
     (?:(?P<weekday>(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*),?\s+)?
-    (?P<date>\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}
+    (?P<date>\d{{4}}[-/.]\s?\d{{1,2}}[-/.]\s?\d{{1,2}}
+            |\d{{4}}[年년]\s?\d{{1,2}}[月월]\s?\d{{1,2}}[日일]
             |\d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d{{2}})
             |\d{{8}}
             |\d{{1,2}}\.?[-\s/]{_MONTH}[-\s/,]+(?:\d{{4}}|\d{{2}})
@@ -39,7 +36,7 @@ _CELL: Final = re.compile(
             |{_MONTH}[-\s/]\d{{1,2}},?[-\s/]\d{{4}})
     (?:(?P<mark>T|,?\s+)(?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.]\d+)?)?|\d{{6}}|\d{{4}})
        (?P<half>\s?[ap]m)?)?
-    (?P<offset>\s?(?:(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|Z|UTC|GMT|{"|".join(_ABBREVIATIONS)})
+    (?P<offset>\s?(?:(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|Z|UTC|GMT|{"|".join(ABBREVIATIONS)})
               |\s[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+)?
     \s*$""",
     re.IGNORECASE | re.VERBOSE,
@@ -203,16 +200,29 @@ def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
     whole = column.cast(pl.Int64, strict=False)
     utc = whole // 1000 if factor == 0 else whole * factor
     if date_format in _EPOCHS:
-        # CryptoDataDownload changed from seconds to milliseconds within one column.
-        other = whole.is_between(*_SECONDS) if factor != 1_000_000 else whole > _MILLISECONDS
-        if other.any():
-            seconds = whole * (1_000 if factor == 1_000_000 else 1_000_000)
-            utc = pl.select(pl.when(other).then(seconds).otherwise(utc)).to_series()
+        utc = _other_epochs(whole, utc, date_format)
     if whole.null_count() > column.null_count():
         # A fraction of a second ("1475798400.25"); whole stamps stay exact.
         parts = column.cast(pl.Float64, strict=False) * (factor or 1e-3)
         utc = pl.select(pl.coalesce(utc, parts.round().cast(pl.Int64, strict=False))).to_series()
     return _stamps(utc, utc, dated=False)
+
+
+def _other_epochs(whole: pl.Series, utc: pl.Series, date_format: str) -> pl.Series:
+    """Read stamps that are plainly in another unit than most.
+
+    CryptoDataDownload changed from seconds to milliseconds within a column, Binance from
+    milliseconds to microseconds.
+    """
+    first, last = (number * 1_000_000 for number in _SECONDS)
+    if whole.is_empty() or (utc.is_between(first, last) | utc.is_null()).all():
+        return utc
+    for form, factor in _EPOCHS.items():
+        if form != date_format:
+            instants = whole // 1000 if factor == 0 else whole * factor
+            other = instants.is_between(first, last) & (whole.abs() < 2**62 // max(factor, 1))
+            utc = pl.select(pl.when(other).then(instants).otherwise(utc)).to_series()
+    return utc
 
 
 def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
@@ -246,7 +256,7 @@ def _named_zone(clocks: pl.Series, form: str) -> pl.DataFrame:
     if zone is None:
         return _stamps(None, wall, dated=False)
     if "/" not in zone[1]:
-        hours = _ABBREVIATIONS[zone[1]]
+        hours = ABBREVIATIONS[zone[1]]
         return _stamps(wall - int(hours * 3_600_000_000), wall, dated=False)
     try:
         utc = clocks.dt.replace_time_zone(zone[1], ambiguous="earliest", non_existent="null")
@@ -284,11 +294,13 @@ def _date_format(date: str, order: str) -> str:
     close = re.fullmatch(r"\d\d[A-Za-z]+?(\d\d|\d{4})", date)
     if close is not None:
         return "%d%b%Y" if len(close[1]) == 4 else "%d%b%y"
-    parts = re.split(r"([-\s/.,]+)", date)
+    parts = re.split(r"([-\s/.,年月日년월일]+)", date)
     names = []
     numbers = 0
     for part in parts[::2]:
-        if part.isalpha():
+        if not part:
+            names.append("")
+        elif part.isalpha():
             names.append("%B" if len(part) > 3 else "%b")
         elif len(part) == 4:
             names.append("%Y")

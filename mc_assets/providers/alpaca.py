@@ -121,7 +121,7 @@ class AlpacaProvider(Provider):
         received: dict[str, list[Any]] = defaultdict(list)
         try:
             received.update(self._ask(batch, timeframe, start, end, adjustment, keys, received))
-            whole, left = sorted(batch), []
+            whole, left = sorted(batch), list[str]()
         except Failure as error:
             # One symbol the server does not know refuses the whole request.
             if error.status in (400, 404, 422) and len(batch) > 1:

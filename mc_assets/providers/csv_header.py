@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Header", "find_header"]
+__all__ = ["Header", "commented_header", "find_header"]
 
 # Files without a header, by number of columns.
 _UNNAMED: Final[dict[int, tuple[str, ...]]] = {
@@ -82,6 +83,28 @@ def find_header(rows: list[tuple[int, list[str]]]) -> Header:
     return Header(names, line, following[0][0] if following else line + 1)
 
 
+def commented_header(above: list[str], delimiter: str, header: Header) -> Header:
+    """Take the names from a comment above data without a header: ``# time,low,high,...``.
+
+    Parameters
+    ----------
+    above : list of str
+        Lines above the first row.
+    delimiter : str
+        What separates the cells.
+    header : Header
+        What `find_header` made of the data alone; returned where no comment fits.
+    """
+    for at in reversed(range(len(above))):
+        names = [cell.strip() for cell in next(csv.reader([above[at]], delimiter=delimiter), [])]
+        if not names or not names[0].startswith("#"):
+            continue
+        names[0] = names[0].lstrip("# ")
+        if len(names) == len(header.names) and not any(_is_number(name) for name in names):
+            return Header(_unique(names), at + 1, header.first_row)
+    return header
+
+
 def _widths(rows: list[list[str]]) -> list[int]:
     """Cells of each row; an end of blank cells, if rows of data have one, does not count."""
     widths = [len(cells) for cells in rows]
@@ -95,7 +118,7 @@ def _below_title(rows: list[list[str]], place: int) -> int:
     blanks = sum(not cell.strip() for cell in rows[place])
     if blanks <= len(rows[place]) / 2:
         return place
-    for at in range(place + 1, min(place + 5, len(rows))):
+    for at in range(place + 1, len(rows)):
         if len(rows[at]) == len(rows[place]) and all(cell.strip() for cell in rows[at]):
             return place if any(_is_number(cell) for cell in rows[at][1:]) else at
     return place

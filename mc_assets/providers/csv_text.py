@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from mc_assets.providers.csv_header import Header, find_header
+from mc_assets.providers.csv_header import Header, commented_header, find_header
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.files import NumberColumns
 from mc_assets.providers.text_bytes import text_bytes
@@ -96,6 +96,8 @@ def _parsed(
     width = _Width.of(lines, separator)
     head = list(islice(_rows(lines, separator, width), _HEAD_ROWS))
     header = find_header(head)
+    if header.line == header.first_row:
+        header = commented_header(lines[: header.line - 1], separator, header)
     if len(header.names) < 2:
         raise MarketDataError(
             f"{path.name} line {header.line}: found one column {lines[0].strip()[:40]!r}, "
@@ -162,10 +164,9 @@ def _fast(
         return None
     first = frame.to_series(0)
     # A blank line comes as nulls, a comment as a first cell: neither is a row.
-    if frame.width != len(header.names) or first.has_nulls() or first.str.starts_with("#").any():
+    if frame.width != len(header.names) or first.has_nulls():
         return None
-    # Lengths are told before cells are looked at: few files have a short first cell.
-    if first.str.len_bytes().min() < _SHORT and (first.str.strip_chars() == "").any():  # type: ignore[operator]
+    if first.dtype == pl.String and _has_no_row(first):
         return None
     if numbers and any(frame[name].has_nulls() for name in numbers):
         return None
@@ -173,6 +174,16 @@ def _fast(
     return frame.with_columns(
         pl.int_range(pl.len(), dtype=pl.Int32).alias("_line") + header.first_row
     )
+
+
+def _has_no_row(first: pl.Series) -> bool:
+    """Whether a first cell says that its line is a comment, or blank."""
+    if first.str.starts_with("#").any():
+        return True
+    # Lengths are told before cells are looked at: few files have a short first cell.
+    if first.str.len_bytes().min() >= _SHORT:  # type: ignore[operator]
+        return False
+    return bool((first.str.strip_chars() == "").any())
 
 
 def _careful(data: bytes, delimiter: str, header: Header, usual: _Width) -> pl.DataFrame:

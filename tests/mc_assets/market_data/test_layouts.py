@@ -9,6 +9,7 @@ import lzma
 import zipfile
 from datetime import UTC, datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
@@ -19,6 +20,7 @@ from mc_assets.market_data import MarketDataError, Normalised, bars_from_file
 # Two New York sessions: 2020-01-02 and 2020-01-03, both open at 14:30Z.
 OPENS = [datetime(2020, 1, 2, 14, 30, tzinfo=UTC), datetime(2020, 1, 3, 14, 30, tzinfo=UTC)]
 CLOSES = [1234.5, 1240.25]
+FIELDS = ("open", "high", "low", "close")
 
 DAILY = {
     "yahoo": """Date,Open,High,Low,Close,Adj Close,Volume
@@ -208,6 +210,55 @@ X,2020-01-03,1234.5,1241,1233,1240.25,1600
 ,,X,X,X,X,X
 0,2020-01-02,1234.5,1236,1229,1230,1500
 1,2020-01-03,1240.25,1241,1233,1234.5,1600
+""",
+    "japanese": """"日付け","終値","始値","高値","安値","出来高","変化率 %"
+"2020年01月03日","1,240.25","1,234.50","1,241.00","1,233.00","1.60K","0.47%"
+"2020年01月02日","1,234.50","1,230.00","1,236.00","1,229.00","1.50K","-1.20%"
+""",
+    "korean": """"날짜","종가","시가","고가","저가","거래량","변동 %"
+"2020- 01- 03","1,240.25","1,234.50","1,241.00","1,233.00","1.60K","0.47%"
+"2020- 01- 02","1,234.50","1,230.00","1,236.00","1,229.00","1.50K","-1.20%"
+""",
+    "turkish": """"Tarih","Şimdi","Açılış","Yüksek","Düşük","Hac.","Fark %"
+"03.01.2020","1.240,25","1.234,50","1.241,00","1.233,00","1,60K","0,47%"
+"02.01.2020","1.234,50","1.230,00","1.236,00","1.229,00","1,50K","-1,20%"
+""",
+    "bloomberg": """Security,X US Equity,,,,
+Start Date,1/2/2020,,,,
+End Date,1/3/2020,,,,
+Period,D,,,,
+Currency,USD,,,,
+,,,,,
+Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME
+1/3/2020,1234.5,1241,1233,1240.25,1600
+1/2/2020,1230,1236,1229,1234.5,1500
+""",
+    "refinitiv fields": """Date,TRDPRC_1,OPEN_PRC,HIGH_1,LOW_1,ACVOL_UNS
+2020-01-02,1234.5,1230,1236,1229,1500
+2020-01-03,1240.25,1234.5,1241,1233,1600
+""",
+    "refinitiv tick history": """#RIC,Domain,Date-Time,Type,Open,High,Low,Last,Volume,No. Trades
+X,Market Price,2020-01-02T00:00:00.000000000Z,Intraday 1Day,1230,1236,1229,1234.5,1500,9
+X,Market Price,2020-01-03T00:00:00.000000000Z,Intraday 1Day,1234.5,1241,1233,1240.25,1600,9
+""",
+    "names in a comment": """# by hand
+# time,low,high,open,close,volume
+1577941200,1229,1236,1230,1234.5,1500
+1578027600,1233,1241,1234.5,1240.25,1600
+""",
+    "euronext": """"Historical Data"
+Date;Open;High;Low;Last;Close;"Number of Shares";"Number of Trades";Turnover
+03/01/2020;1234.5;1241;1233;1240.25;1240.25;1600;9;99
+02/01/2020;1230;1236;1229;1234.5;1234.5;1500;9;99
+31/12/2019;x;x;x;x;x;x;x;x
+""",
+    "polygon's files": """ticker,volume,open,close,high,low,window_start,transactions
+X,1500,1230,1234.5,1236,1229,1577941200000000000,9
+X,1600,1234.5,1240.25,1241,1233,1578027600000000000,9
+""",
+    "prices first, stamps last": """c,h,l,o,s,t,v
+1234.5,1236,1229,1230,ok,1577941200,1500
+1240.25,1241,1233,1234.5,ok,1578027600,1600
 """,
     "several symbols in rows": """symbol,date,open,high,low,close,volume
 OTHER,2020-01-02,1,1,1,1,1
@@ -665,3 +716,77 @@ def test_rows_numbered_before_stacked_headers_are_read(tmp_path: Path) -> None:
     found, quarantine = bars_from_file(tmp_path / "both.csv", "SPY")
     assert quarantine.is_empty()
     assert found.select("open", "high", "low", "close").row(0) == (1.0, 2.0, 0.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("column", "zone"),
+    [
+        ("Time (EET)", "Europe/Athens"),
+        ("Time (UTC)", "UTC"),
+        ("Date (UTC+02:00)", "Etc/GMT-2"),
+        ("Datetime [GMT-5]", "Etc/GMT+5"),
+        ("Date (Europe/London)", "Europe/London"),
+        ("Timestamp (ET)", "America/New_York"),
+        ("Date (CT)", "America/Chicago"),
+        ("Date (EDT)", "Etc/GMT+4"),
+        ("Date (JST)", "Asia/Tokyo"),
+        ("Date", "America/New_York"),
+    ],
+)
+def test_a_zone_in_the_name_of_the_stamps_is_that_of_the_stamps(
+    tmp_path: Path, column: str, zone: str
+) -> None:
+    # Winter, and the weeks in which only America has summer time.
+    instants = [datetime(2024, 1, 5, 15, tzinfo=UTC), datetime(2024, 3, 12, 15, tzinfo=UTC)]
+    rows = [f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M},1,2,0.5,1,7\n" for at in instants]
+    text = f"{column},Open,High,Low,Close,Volume\n{''.join(rows)}"
+    bars = read(tmp_path, text, timeframe="1m").bars
+    assert bars["timestamp"].to_list() == instants
+    # The day and the clock apart: the zone stands beside the clock.
+    text = f"Date,Time {column.partition(' ')[2]},Open,High,Low,Close,Volume\n"
+    text += "".join(row.replace(" ", ",") for row in rows)
+    assert read(tmp_path, text, timeframe="1m").bars["timestamp"].to_list() == instants
+
+
+def test_an_offset_of_half_an_hour_asks_for_the_zone(tmp_path: Path) -> None:
+    text = "Date (UTC+05:30),Close\n2024-01-05 20:30,1\n2024-01-05 20:31,1\n"
+    with pytest.raises(MarketDataError, match=r"column Date \(UTC\+05:30\): found an offset of no"):
+        read(tmp_path, text, timeframe="1m")
+
+
+@pytest.mark.parametrize("factors", [(10**3, 10**6), (10**6, 10**3), (1, 10**9), (10**9, 1)])
+def test_epochs_that_change_their_unit_within_a_column_are_read(
+    tmp_path: Path, factors: tuple[int, int]
+) -> None:
+    # Binance's public files are in milliseconds to 2024 and in microseconds from 2025.
+    seconds = [1_735_600_000 + 60 * minute for minute in range(8)]
+    rows = [
+        f"{second * factors[place > 4]},1,2,0.5,1,7,0,0,3,0,0,0\n"
+        for place, second in enumerate(seconds)
+    ]
+    bars, quarantine = read(tmp_path, "".join(rows), timeframe="1m", exchange="24/7")
+    assert quarantine.is_empty()
+    assert bars["timestamp"].dt.epoch("s").to_list() == seconds
+
+
+def test_prices_in_two_currencies_are_not_chosen_between(tmp_path: Path) -> None:
+    names = [f"{name} ({unit})" for unit in ("CNY", "USD") for name in FIELDS]
+    text = f"timestamp,{','.join(names)},volume\n2020-01-02,7,8,6,7,1,2,0.5,1,9\n"
+    with pytest.raises(
+        MarketDataError, match=r"columns open \(CNY\) and open \(USD\), allowed one"
+    ):
+        read(tmp_path, text)
+    columns = {name: f"{name} (USD)" for name in FIELDS}
+    assert read(tmp_path, text, columns=columns).bars["close"].to_list() == [1.0]
+
+
+@pytest.mark.parametrize("scale", [1, 10**9])
+def test_prices_in_billionths_are_one_sentence(tmp_path: Path, scale: int) -> None:
+    cells = ",".join(f"{price * scale}.000"[: None if scale == 1 else -4] for price in (8, 9, 7, 8))
+    text = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume\n"
+    text += f"2020-01-02T00:00:00.000000000Z,35,2,38,{cells},5\n"
+    if scale == 1:
+        assert read(tmp_path, text).bars["close"].to_list() == [8.0]
+    else:
+        with pytest.raises(MarketDataError, match="found 8000000000, a price in units of 1e-9"):
+            read(tmp_path, text)

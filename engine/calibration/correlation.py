@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
-from engine.calibration.sample import SpotSample
+from engine.calibration.sample import SpotSample, bars_as_of
 from engine.calibration.window import Window
 
 __all__ = ["CorrelationEstimate", "estimate_correlation", "nearest_correlation"]
@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 
 # Eigenvalues down to this are rounding, not contradiction.
 _TOLERANCE = 1e-10
+_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,15 +91,16 @@ def estimate_correlation(
     Parameters
     ----------
     histories : sequence of Bars
-        At least two symbols of one timeframe; returns are matched by the bar they end in (by date
-        for bars of a session or longer).
+        At least two symbols of one timeframe. Prices are matched by bar (by date for bars of a
+        session or longer), and returns taken between the bars that symbols share, so that a day
+        on which one of them rests is in the returns of all.
     as_of : datetime.date, optional
         Defaults to the earliest of the histories' last dates.
     shrinkage : "none", "auto" or float
         Weight of the identity: none, the one that minimises the expected squared error [1]_, or
         given, 0 to 1.
     missing : {"common", "pairwise"}
-        Use the returns that all symbols have, or for each pair all they share; the latter may
+        Use the bars that all symbols have, or for each pair all they share; the latter may
         contradict itself and is then repaired [2]_.
     window, non_positive, overnight, minimum
         See `SpotSample.from_bars`; `minimum` counts common returns.
@@ -106,7 +108,8 @@ def estimate_correlation(
     Raises
     ------
     ValueError
-        If there are fewer than two symbols, or too few common returns.
+        If there are fewer than two symbols, their timeframes differ, there are too few common
+        returns, or a symbol rests in all of them.
 
     References
     ----------
@@ -118,25 +121,29 @@ def estimate_correlation(
     symbols = tuple(bars.symbol for bars in histories)
     if len(symbols) < 2 or len(set(symbols)) != len(symbols):
         raise ValueError(f"symbols: found {list(symbols)}, allowed two or more different ones")
-    samples = [
-        SpotSample.from_bars(
-            bars,
-            as_of=as_of,
-            window=window,
-            non_positive=non_positive,
-            overnight=overnight,
-            minimum=minimum,
+    timeframes = {bars.calendar.timeframe for bars in histories}
+    if len(timeframes) > 1:
+        raise ValueError(f"timeframes: found {', '.join(sorted(timeframes))}, allowed one for all")
+    if missing not in ("common", "pairwise"):
+        raise ValueError(f"missing: found {missing!r}, allowed common, pairwise")
+    # One end for all: windows that end on different days would share no days.
+    as_of = as_of or min(bars_as_of(bars, None)[1] for bars in histories)
+    whole = histories[0].calendar.bars_per_session <= 1.0
+    prices = [
+        _Prices.of(
+            SpotSample.from_bars(
+                bars,
+                as_of=as_of,
+                window=window,
+                non_positive=non_positive,
+                overnight=overnight,
+                minimum=minimum,
+            ),
+            whole=whole,
         )
         for bars in histories
     ]
-    as_of = as_of or min(sample.as_of for sample in samples)
-    table, weights = _aligned(samples, whole=histories[0].calendar.bars_per_session <= 1.0)
-    if missing == "common":
-        complete = np.isfinite(table).all(axis=0)
-        table, weights = table[:, complete], weights[complete]
-    elif missing != "pairwise":
-        raise ValueError(f"missing: found {missing!r}, allowed common, pairwise")
-    matrix, errors, n = _sample_correlations(table, weights, symbols, minimum)
+    matrix, errors, n = _sample_correlations(prices, minimum, pairwise=missing == "pairwise")
     amount = _intensity(shrinkage, matrix, errors)
     matrix = (1.0 - amount) * matrix + amount * np.eye(len(symbols))
     smallest = float(np.linalg.eigvalsh(matrix)[0])
@@ -195,41 +202,91 @@ def nearest_correlation(matrix: Array, *, iterations: int = 500) -> Array:
     return np.asarray(0.5 * (y + y.T))
 
 
-def _aligned(samples: list[SpotSample], *, whole: bool) -> tuple[Array, Array]:
-    """Tabulate returns by symbol and instant, NaN where missing, and the instants' weights."""
-    day = 86_400_000_000
-    stamps = [s.stamps // day if whole else s.stamps for s in samples]
-    instants = np.unique(np.concatenate(stamps))
-    table = np.full((len(samples), len(instants)), np.nan)
-    weights = np.zeros(len(instants))
-    for row, (sample, own) in enumerate(zip(samples, stamps, strict=True)):
-        position = np.searchsorted(instants, own)
-        table[row, position] = sample.returns / np.sqrt(sample.dt)
-        weights[position] = np.maximum(weights[position], sample.weights)
-    return table, weights
+@dataclass(frozen=True, eq=False)
+class _Prices:
+    """Log prices of a symbol at its bars.
+
+    Neighbours in one chain have a return between them that the sample kept; `elapsed` counts the
+    time of the kept returns up to each bar. Returns per root year that differ by `rounding` are
+    the same.
+    """
+
+    symbol: str
+    instants: NDArray[np.int64]
+    logs: Array
+    elapsed: Array
+    chain: NDArray[np.int64]
+    weights: Array
+    rounding: float
+
+    @classmethod
+    def of(cls, sample: SpotSample, *, whole: bool) -> _Prices:
+        """Bars of a sample; those of whole sessions by date."""
+        unit = _DAY if whole else 1
+        begins, stamps = sample.begins // unit, sample.stamps // unit
+        first = np.append(True, begins[1:] != stamps[:-1])
+        # A chain's first bar ends no return: put it in front of the chain.
+        place = np.flatnonzero(first)
+        elapsed = np.cumsum(sample.dt)
+        return cls(
+            symbol=sample.symbol,
+            instants=np.insert(stamps, place, begins[place]),
+            logs=np.insert(sample.start + sample.returns, place, sample.start[place]),
+            elapsed=np.insert(elapsed, place, (elapsed - sample.dt)[place]),
+            chain=np.insert(np.cumsum(first), place, np.cumsum(first)[place]),
+            weights=np.insert(sample.weights, place, 0.0),
+            rounding=16.0
+            * np.finfo(np.float64).eps
+            * max(float(np.abs(sample.start).max()), 1.0)
+            / math.sqrt(float(sample.dt.min())),
+        )
+
+
+def _common_returns(prices: Sequence[_Prices]) -> tuple[Array, Array]:
+    """Take returns per root year of all symbols between the bars that they share, and weights."""
+    shared = prices[0].instants
+    for own in prices[1:]:
+        shared = np.intersect1d(shared, own.instants)
+    count = max(len(shared) - 1, 0)
+    table, weights, elapsed = np.empty((len(prices), count)), np.zeros(count), np.zeros(count)
+    unbroken = np.ones(count, dtype=np.bool_)
+    for row, own in enumerate(prices):
+        at = np.searchsorted(own.instants, shared)
+        unbroken &= np.diff(own.chain[at]) == 0
+        table[row] = np.diff(own.logs[at])
+        # Where one symbol trades and another rests, both are scaled by the same time.
+        elapsed += np.diff(own.elapsed[at]) / len(prices)
+        weights = np.maximum(weights, own.weights[at][1:])
+    return table[:, unbroken] / np.sqrt(elapsed[unbroken]), weights[unbroken]
 
 
 def _sample_correlations(
-    table: Array, weights: Array, symbols: tuple[str, ...], minimum: int
+    prices: Sequence[_Prices], minimum: int, *, pairwise: bool
 ) -> tuple[Array, Array, NDArray[np.int64]]:
-    k = len(symbols)
+    k = len(prices)
     matrix, errors = np.eye(k), np.zeros((k, k))
-    n = np.zeros((k, k), dtype=np.int64)
+    table, weights = _common_returns(prices)
+    own_counts = [int(np.sum(own.weights > 0.0)) for own in prices]
+    n = np.diag(own_counts if pairwise else [len(weights)] * k)
     for i in range(k):
-        n[i, i] = np.isfinite(table[i]).sum()
         for j in range(i + 1, k):
-            both = np.isfinite(table[i]) & np.isfinite(table[j])
-            count = int(both.sum())
+            pair = table[[i, j]]
+            if pairwise:
+                pair, weights = _common_returns((prices[i], prices[j]))
+            names = f"returns of {prices[i].symbol} and {prices[j].symbol}"
+            count = len(weights)
             if count < minimum:
-                raise ValueError(
-                    f"returns of {symbols[i]} and {symbols[j]}: found {count} in common, "
-                    f"allowed >= {minimum}"
-                )
-            w = weights[both]
-            x = table[i, both] - np.average(table[i, both], weights=w)
-            y = table[j, both] - np.average(table[j, both], weights=w)
-            r = float(np.sum(w * x * y) / math.sqrt(np.sum(w * x * x) * np.sum(w * y * y)))
-            effective = float(w.sum() ** 2 / np.sum(w * w))
+                raise ValueError(f"{names}: found {count} in common, allowed >= {minimum}")
+            for own, row in zip((prices[i], prices[j]), pair, strict=True):
+                if float(np.ptp(row)) <= own.rounding:
+                    raise ValueError(
+                        f"{names}: found the same return of {own.symbol} in all {count} that "
+                        "they have in common, allowed prices that vary"
+                    )
+            x, y = pair - np.average(pair, axis=1, weights=weights)[:, None]
+            scale = math.sqrt(np.sum(weights * x * x) * np.sum(weights * y * y))
+            r = min(max(float(np.sum(weights * x * y)) / scale, -1.0), 1.0)
+            effective = float(weights.sum() ** 2 / np.sum(weights * weights))
             matrix[i, j] = matrix[j, i] = r
             errors[i, j] = errors[j, i] = (1.0 - r * r) / math.sqrt(effective)
             n[i, j] = n[j, i] = count

@@ -39,8 +39,8 @@ class SpotSample:
     weights : ndarray of float64, shape (n,)
         Weight of each return's log density: ones, or in an exponential window weights that halve
         with age and sum to the effective number of returns, ``(sum w)^2 / sum w^2`` [1]_.
-    stamps : ndarray of int64, shape (n,)
-        Opening instant of the bar that each return ends in.
+    begins, stamps : ndarray of int64, shape (n,)
+        Opening instants of the bars that each return starts from and ends in.
     nominal_dt : float
         Length of one bar in years.
     last : float
@@ -68,6 +68,7 @@ class SpotSample:
     returns: NDArray[np.float64]
     dt: NDArray[np.float64]
     weights: NDArray[np.float64]
+    begins: NDArray[np.int64]
     stamps: NDArray[np.int64]
     nominal_dt: float
     last: float
@@ -159,6 +160,7 @@ class SpotSample:
             returns=used,
             dt=steps[keep] * cut.calendar.dt,
             weights=weights,
+            begins=cut.timestamps[:-1][keep],
             stamps=cut.timestamps[1:][keep],
             nominal_dt=cut.calendar.dt,
             last=float(logs[np.isfinite(logs)][-1]),

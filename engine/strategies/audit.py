@@ -27,7 +27,7 @@ from engine.execution.layout import (
     STATUS,
 )
 from engine.execution.settings import Execution
-from engine.strategies.captured import captured_values
+from engine.strategies.captured import captured_values, taken_from
 from engine.strategies.engine import StrategyEngine, prepare_strategy
 from engine.strategies.purity import pieces_of
 from engine.strategies.strategy import Strategy
@@ -239,7 +239,11 @@ def _long_tables(strategy: type[Strategy]) -> Iterator[str]:
 
 def _captured(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield the values that a function brings with it, by name."""
-    yield from captured_values(function).items()
+    for name, value in captured_values(function).items():
+        yield name, value
+        if isinstance(value, types.ModuleType):
+            for attribute, taken in taken_from(value, function).items():
+                yield f"{name}.{attribute}", taken
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.default is not parameter.empty:
             yield f"the default of {name}", parameter.default

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import types
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
-__all__ = ["captured_values", "parts_of"]
+__all__ = ["captured_values", "from_library", "parts_of", "taken_from"]
+
+_LIBRARIES: Final = frozenset(("engine", "llvmlite", "numba", "numpy", "scipy"))
+_STANDARD: Final = Path(os.__file__).parent
 
 
 def captured_values(function: types.FunctionType) -> dict[str, Any]:
@@ -26,6 +32,24 @@ def captured_values(function: types.FunctionType) -> dict[str, Any]:
         except ValueError:  # not yet bound
             continue
     return found
+
+
+def taken_from(module: types.ModuleType, function: types.FunctionType) -> dict[str, Any]:
+    """Return what a function may take from a module of the user's; nothing of a library's."""
+    if from_library(module.__name__):
+        return {}
+    names = {name for code in parts_of(function.__code__) for name in code.co_names}
+    return {name: value for name, value in vars(module).items() if name in names}
+
+
+def from_library(module: str | None) -> bool:
+    """Whether a module is part of the project, of a library it uses, or of Python itself."""
+    name = (module or "").split(".")[0]
+    if name not in sys.stdlib_module_names:
+        return name in _LIBRARIES
+    # A user's file may have such a name too.
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is None or Path(file).is_relative_to(_STANDARD)
 
 
 def parts_of(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -17,7 +17,7 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
-from engine.strategies.captured import captured_values
+from engine.strategies.captured import captured_values, taken_from
 from engine.strategies.kernel import EventLoop, Hooks, make_event_loop
 from engine.strategies.parameters import Choice, Int, Parameter
 from engine.strategies.rewriting import rewrite_hook
@@ -137,7 +137,9 @@ def _tuple_function(argument: str, items: list[str]) -> Any:
 
 def _namespace(function: types.FunctionType) -> dict[str, Any]:
     """Return what the global and captured names of a function mean, helpers compiled."""
-    return {name: _compiled_helper(value) for name, value in captured_values(function).items()}
+    return {
+        name: _compiled_helper(value, function) for name, value in captured_values(function).items()
+    }
 
 
 @cache
@@ -157,7 +159,14 @@ def _compiled_function(function: types.FunctionType) -> Any:
     return numba.njit(error_model="numpy", boundscheck=True)(named_by_content(copy))
 
 
-def _compiled_helper(value: Any) -> Any:
+def _compiled_helper(value: Any, user: types.FunctionType) -> Any:
     if isinstance(value, types.FunctionType) and value not in (crossed_above, crossed_below):
         return _compiled_function(value)
-    return value
+    taken = taken_from(value, user) if isinstance(value, types.ModuleType) else {}
+    if not taken:
+        return value
+    # A module as the compiler should see it: with its functions compiled.
+    module = types.ModuleType(value.__name__)
+    for name, item in taken.items():
+        setattr(module, name, _compiled_helper(item, user))
+    return module

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from engine.strategies.captured import captured_values, parts_of
+from engine.strategies.captured import captured_values, from_library, parts_of, taken_from
 from engine.strategies.source_text import SourceText, StrategyError
 
 __all__ = ["check_purity", "pieces_of"]
@@ -92,8 +92,6 @@ _CHANGES: Final = frozenset(
         "update",
     )
 )
-# Compiled or part of the project: not the user's text.
-_NOT_THE_USERS: Final = ("engine", "llvmlite", "math", "numba", "numpy", "operator", "scipy")
 _REASON: Final = "a decision follows from bars, parameters and state alone"
 _MISSING: Final = object()
 
@@ -116,13 +114,20 @@ def pieces_of(hook: types.FunctionType) -> Iterator[types.FunctionType]:
     while waiting:
         function = waiting.pop()
         yield function
-        for value in captured_values(function).values():
+        for value in _within_reach(function):
             helper = value.py_func if isinstance(value, Dispatcher) else value
             if not isinstance(helper, types.FunctionType) or helper in known:
                 continue
-            if (helper.__module__ or "").split(".")[0] not in _NOT_THE_USERS:
+            if not from_library(helper.__module__):
                 known.add(helper)
                 waiting.append(helper)
+
+
+def _within_reach(function: types.FunctionType) -> Iterator[Any]:
+    for value in captured_values(function).values():
+        yield value
+        if isinstance(value, types.ModuleType):
+            yield from taken_from(value, function).values()
 
 
 def _check(function: types.FunctionType) -> None:

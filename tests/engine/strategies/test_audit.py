@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from engine.strategies import Choice, Int, Strategy, StrategyError, strategy_names
+from engine.strategies import (
+    Choice,
+    Int,
+    Strategy,
+    StrategyError,
+    load_user_strategies,
+    strategy_names,
+)
 from engine.strategies.audit import audit_strategy
 
 CHEAT = """
@@ -130,6 +137,24 @@ def test_tables_that_may_hold_a_path_are_named() -> None:
         "Remembers.on_bar reads PRICES",
         "Remembers.on_bar reads SIGNS",
         "remembered reads the default of prices",
+    ]
+
+
+def test_tables_in_comprehensions_and_modules_beside_are_named_too(tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "tables_beside.py").write_text("import numpy as np\nROW = np.ones(500)\n")
+    path = tmp_path / "reads_beside.py"
+    path.write_text(
+        "import tables_beside\nfrom engine.strategies import Strategy\n"
+        "OWN = tables_beside.ROW * 2\n"
+        "class Reads(Strategy):\n    def on_bar(self, bar, order):\n"
+        "        order.market(tables_beside.ROW[bar.index] + sum([OWN[i] for i in range(2)]))\n"
+    )
+    (name,) = load_user_strategies(path)
+    tables = audit_strategy(name).tables
+    assert [text.split(",")[0] for text in sorted(tables)] == [
+        "Reads.on_bar reads OWN",
+        "Reads.on_bar reads tables_beside.ROW",
     ]
 
 

@@ -416,13 +416,17 @@ class UsersOwn(Strategy):
         if bar.index == 0:
             order.limit(1, level(bar.close))
 """
+BY_MODULE = BESIDE.replace("from levels_beside import level", "import levels_beside").replace(
+    "level(bar", "levels_beside.level(bar"
+)
 
 
-def test_a_helper_in_a_file_beside_the_strategy_is_never_stale(tmp_path, bars) -> None:
+@pytest.mark.parametrize("text", [BESIDE, BY_MODULE], ids=["by name", "by module"])
+def test_a_helper_in_a_file_beside_the_strategy_is_never_stale(tmp_path, bars, text) -> None:
     folders = [tmp_path / name for name in ("one", "two")]
     for folder, factor in zip(folders, ("2.0", "0.5"), strict=True):
         folder.mkdir()
-        (folder / "own.py").write_text(BESIDE)
+        (folder / "own.py").write_text(text)
         (folder / "levels_beside.py").write_text(f"def level(x):\n    return x * {factor}\n")
 
     def filled(folder: Path) -> bool:
@@ -442,11 +446,12 @@ def test_a_helper_in_a_file_beside_the_strategy_is_never_stale(tmp_path, bars) -
     assert not list(tmp_path.rglob("*.pyc"))
 
 
-def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(tmp_path) -> None:
+@pytest.mark.parametrize("text", [BESIDE, BY_MODULE], ids=["by name", "by module"])
+def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(tmp_path, text) -> None:
     file, helper, probe = (tmp_path / name for name in ("own.py", "levels_beside.py", "probe.py"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    file.write_text(BESIDE)
+    file.write_text(text)
     (elsewhere / probe.name).write_text(PROBE)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 

@@ -144,6 +144,26 @@ def test_both_forms_are_searched_before_they_compile(tmp_path, bars) -> None:
         backtest(module.Impure, bars)
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["order.market(beside.drawn(1.0))", "order.market(sum([beside.drawn(i) for i in range(2)]))"],
+)
+def test_a_helper_named_by_its_module_is_searched_too(tmp_path, monkeypatch, body) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "import numpy as np\ndef drawn(x):\n    return x + np.random.normal()\n"
+    for name, compiled in (("plain_beside", ""), ("compiled_beside", "import numba\n@numba.njit")):
+        (tmp_path / f"{name}.py").write_text(text.replace("\ndef", f"\n{compiled}\ndef"))
+        path, _ = load(tmp_path, body)
+        path.write_text(
+            path.read_text().replace("import numba\n", f"import numba, {name} as beside\n")
+        )
+        spec = importlib.util.spec_from_file_location(f"{path.stem}_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        with pytest.raises(StrategyError, match=r"beside.py, line \d+: `np.random.normal` is not"):
+            check_purity(module.Impure.hooks()["on_bar"])
+
+
 def test_an_alias_of_a_shared_array_cannot_be_changed_either(tmp_path, bars) -> None:
     path, strategy = load(tmp_path, "x = PAIR[0]\n        x[0] = bar.close")
     with pytest.raises(StrategyError) as caught:

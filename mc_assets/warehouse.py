@@ -25,6 +25,8 @@ __all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_wa
 
 log = logging.getLogger(__name__)
 
+_NO_FRAME_KIND = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
+_NESTED_KIND = re.compile(r"\[|\b(STRUCT|MAP)\b")
 _INPUT = re.compile(r"\{(\w+)\}")
 
 
@@ -88,8 +90,11 @@ def refresh_warehouse(project: Project) -> bool:
     return True
 
 
-def query_warehouse(project: Project, query: str) -> pl.DataFrame:
+def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
     """Answer a query from the published file.
+
+    Columns of kinds that frames do not know, such as intervals, come as text; with `flat` lists
+    and structures do, too.
 
     Raises
     ------
@@ -105,9 +110,21 @@ def query_warehouse(project: Project, query: str) -> pl.DataFrame:
             relation = connection.sql(query)
             if relation is None:
                 raise ValueError("query: found a statement without a result, allowed a SELECT")
-            return relation.pl()
+            return _readable(relation, flat).pl()
         except duckdb.Error as error:
             raise ValueError(f"query: {str(error).strip()}") from None
+
+
+def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyRelation:
+    columns = []
+    for number, (name, kind) in enumerate(zip(relation.columns, relation.types, strict=True), 1):
+        as_text = _NO_FRAME_KIND.search(str(kind)) or (flat and _NESTED_KIND.search(str(kind)))
+        value = f"CAST(#{number} AS VARCHAR)" if as_text else f"#{number}"
+        quoted = name.replace('"', '""')
+        columns.append(f'{value} AS "{quoted}"')
+    if not any(column.startswith("CAST") for column in columns):
+        return relation
+    return relation.project(", ".join(columns))
 
 
 def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[PublishedTable]:

@@ -7,7 +7,7 @@ import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -143,7 +143,7 @@ class StudyYaml(yaml.SafeLoader):
     PyYAML takes ``1e-3`` for text, ``010`` for eight and ``1:30`` for ninety, as version 1.1 did.
     """
 
-    yaml_implicit_resolvers: ClassVar = {
+    yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, form) for tag, form in forms if not tag.endswith((":int", ":float"))]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -27,6 +27,7 @@ def replay(
     from pathlib import Path
 
     from engine.studies import load_results
+    from mc_assets.cli.summary import json_rows
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
     from mc_assets.stored_market_data import StoredMarketData
@@ -48,8 +49,8 @@ def replay(
             "parameters": found.parameters,
             "status": found.status,
             "metrics": found.metrics,
-            "orders": found.orders.to_dicts(),
-            "trades": found.trades.to_dicts(),
+            "orders": json_rows(found.orders),
+            "trades": json_rows(found.trades),
             "picture": None if path is None else str(path),
         }
         typer.echo(json.dumps(content))

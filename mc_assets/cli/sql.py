@@ -19,7 +19,7 @@ def sql(
         raise ValueError("--json: found together with --csv, allowed one of the two")
     project = Project.from_environment()
     refresh_warehouse(project)
-    frame = query_warehouse(project, query)
+    frame = query_warehouse(project, query, flat=as_csv)
     if as_json:
         typer.echo(frame.write_json())
     elif as_csv:

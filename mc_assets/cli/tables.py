@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ __all__ = ["format_value", "print_frame"]
 _GAP = 2  # between columns
 # Text longer than this may go on in the next line of its cell, which is then at least so wide.
 _SENTENCE = 24
+_LONGEST_LIST = 6
 
 
 def print_frame(
@@ -51,7 +53,10 @@ def print_frame(
 
 
 def format_value(value: object) -> str:
-    """One cell: four significant digits for small numbers, thousands separated, null as –."""
+    """One cell: four significant digits for small numbers, thousands separated, null as –.
+
+    Of a long list the first values and the last.
+    """
     if value is None:
         return "–"
     if isinstance(value, float):
@@ -63,6 +68,11 @@ def format_value(value: object) -> str:
         if magnitude >= 100:
             return f"{value:,.1f}"
         return f"{value:.4g}"
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | dict):
+        cells = [format_value(item) for item in value]
+        if len(cells) > _LONGEST_LIST:
+            cells[_LONGEST_LIST - 2 : -1] = ["…"]
+        return f"[{', '.join(cells)}]"
     return str(value)
 
 

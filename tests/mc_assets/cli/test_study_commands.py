@@ -145,6 +145,40 @@ def test_a_simulation_is_replayed_with_a_picture(mc: Run, folder: Path) -> None:
     assert "picture" in mc("replay", "quick", "7")
 
 
+def test_a_replay_is_json_that_every_parser_reads(mc: Run) -> None:
+    mc("run", "quick")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    found = json.loads(mc("replay", "quick", "4", "--json", "--no-picture"), parse_constant=refuse)
+    # An order that is submitted has no price yet.
+    assert None in {order["price"] for order in found["orders"]}
+    assert found["trades"]
+    (row,) = json.loads(
+        mc("show", "quick", "--rows", "--where", "simulation = 4", "--json"), parse_constant=refuse
+    )
+    assert {name: row[name] for name in found["metrics"]} == found["metrics"]
+
+
+def test_every_kind_of_column_is_printed_as_table_json_and_csv(mc: Run, folder: Path) -> None:
+    study = folder / "studies" / "quick.yaml"
+    study.write_text(STUDY + "record: {equity: 3, trades: true}\n")
+    mc("run", "quick")
+    every = (
+        "SELECT e.*, [1, 2] AS list, {'a': 1} AS struct, interval 1 day AS gap, "
+        "'\\x00'::blob AS b, map {1: 2} AS map, '101'::bit AS bits, 'nan'::double AS nan, 1 AS twice, 2 AS twice "
+        "FROM equity e ORDER BY simulation LIMIT 1"
+    )
+    (row,) = json.loads(mc("sql", "--json", every))
+    assert len(row["equity"]) == 3
+    assert (row["list"], row["struct"], row["gap"], row["nan"]) == ([1, 2], {"a": 1}, "1 day", None)
+    header, line = mc("sql", "--csv", every).splitlines()
+    assert header.startswith("study,simulation,parameter_set,seed,equity,list,struct,gap,")
+    assert '"[1, 2]",' in line
+    assert "1 day" in mc("sql", every)
+
+
 def test_studies_strategies_and_sources_are_listed(mc: Run, folder: Path) -> None:
     assert "not run yet" in mc("studies")
     mc("run", "quick")

@@ -22,6 +22,9 @@ from mc_assets.cli.tables import format_value, print_frame
         (7, "7"),
         (True, "True"),
         ("text", "text"),
+        (pl.Series([1.0, None, 2500.0]), "[1, –, 2,500]"),
+        (list(range(100)), "[0, 1, 2, 3, …, 99]"),
+        ([], "[]"),
     ],
 )
 def test_a_cell_shows_what_matters_of_a_value(value: object, text: str) -> None:

@@ -280,7 +280,7 @@ def _one_answer(
     check_status(answer.status_code, answer.headers.get("Retry-After"), text, keys)
     try:
         document = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         kind = "an HTML page" if "<html" in text[:2000].lower() else "broken JSON"
         raise Transient(f"status {answer.status_code} with {kind}") from None
     bars = document.get("bars", ()) if isinstance(document, dict) else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import os
 import re
 import threading
@@ -211,8 +212,11 @@ def check_status(status: int, retry_after: str | None, text: str, keys: Sequence
     keys : sequence of str
         Secrets that a server might echo.
     """
-    if status < 400:
+    if status < 300:
         return
+    if status < 400:
+        # A key must not follow to wherever it points.
+        raise Failure(f"status {status}, a redirection, allowed an answer", status)
     reason = f"status {status}{_message_in(text, keys)}"
     if status in _RETRIED:
         raise Transient(reason, status, _seconds(retry_after))
@@ -266,7 +270,8 @@ def _seconds(header: str | None) -> float | None:
     if header is None:
         return None
     try:
-        return max(float(header), 0.0)
+        seconds = float(header)
+        return None if math.isnan(seconds) else max(seconds, 0.0)
     except ValueError:
         pass
     try:

@@ -150,7 +150,7 @@ def _next_path(link: object) -> str:
 def _document(answer: httpx.Response) -> dict[str, Any]:
     try:
         document = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         kind = "an HTML page" if b"<html" in answer.content[:2000].lower() else "broken JSON"
         raise Transient(f"status {answer.status_code} with {kind}") from None
     if not isinstance(document, dict) or not isinstance(document.get("results", []), list | None):

@@ -129,7 +129,14 @@ class YahooProvider(Provider):
             )
         except Failure:
             raise
-        except (yf.exceptions.YFException, ValueError, KeyError, TypeError, OSError) as error:
+        except (
+            yf.exceptions.YFException,
+            ValueError,
+            KeyError,
+            TypeError,
+            OSError,
+            OverflowError,
+        ) as error:
             raise session.failure or Failure(
                 f"yfinance cannot read the answer ({type(error).__name__})"
             ) from None
@@ -183,7 +190,7 @@ class _Session(curl.Session[curl.Response]):
         check_status(answer.status_code, answer.headers.get("Retry-After"), text, ())
         try:
             chart = dict(json.loads(text)["chart"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             kind = "an HTML page" if "<html" in text[:2000].lower() else "broken JSON"
             raise Transient(f"status {answer.status_code} with {kind}") from None
         if chart.get("error"):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mc_assets.project import Project
@@ -117,13 +117,24 @@ def bar_steps(project: Project, keys: Sequence[str], *, refetch: bool = False) -
 def calibration_steps(
     project: Project, keys: Sequence[str], *, as_of: date | None = None
 ) -> Iterator[Step]:
-    """Yield the steps that calibrate series as of a date, by default that of their newest bar."""
+    """Yield the steps that calibrate series as of a date, by default that of their newest bar.
+
+    Raises
+    ------
+    ValueError
+        If calibrations have no partition of the date.
+    """
     from mc_assets.market_data import load_series
 
+    if as_of is not None and not _is_calibrated_on(as_of):
+        earliest, latest = _dates_of_calibrations()
+        raise ValueError(
+            f"as_of: found {as_of} ({as_of:%A}), allowed a weekday from {earliest} to {latest}"
+        )
     order = load_series(project.series).keys
     dates: dict[date, list[str]] = {}
     for key in keys:
-        dates.setdefault(as_of or _newest_bar(project, key), []).append(key)
+        dates.setdefault(as_of or _newest_date(project, key), []).append(key)
     for day, together in dates.items():
         for first, last in _runs_of(order, together):
             names = " to ".join(dict.fromkeys((first, last)))
@@ -256,12 +267,39 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
     return f"run {result.run_id} failed; `mc ui` shows its log"
 
 
-def _newest_bar(project: Project, key: str) -> date:
-    from mc_assets.market_data import BarStore
+def _newest_date(project: Project, key: str) -> date:
+    """Date of the calibrations that the newest bar is complete on, or the nearest to it."""
+    import numpy as np
+
+    from engine.calibration.sample import bar_ends
+    from mc_assets.market_data import BarStore, load_series
 
     symbol, _, timeframe = key.rpartition("@")
-    newest: date = BarStore(project.data).read(symbol, timeframe)["timestamp"][-1].date()
-    return newest
+    stamps = BarStore(project.data).read(symbol, timeframe)["timestamp"].dt.epoch("us")
+    calendar = load_series(project.series)[key].calendar
+    # A bar that ends at midnight belongs to the day it fills.
+    end = int(bar_ends(np.array([stamps[-1]], dtype=np.int64), calendar)[0]) - 1
+    day = datetime.fromtimestamp(end // 1_000_000, UTC).date()
+    following = day + timedelta(days=7 - day.weekday() if day.weekday() > 4 else 0)
+    if _is_calibrated_on(following):
+        return following
+    # The week is not over, or the weekend not: what is known by the last date there is.
+    last = _dates_of_calibrations()[1]
+    return min(last, day - timedelta(days=max(day.weekday() - 4, 0)))
+
+
+def _is_calibrated_on(day: date) -> bool:
+    first, last = _dates_of_calibrations()
+    return first <= day <= last and day.weekday() < 5
+
+
+def _dates_of_calibrations() -> tuple[date, date]:
+    """First and last date that calibrations have a partition of."""
+    from mc_assets.defs.partitions import as_of_dates
+
+    ends = (as_of_dates.get_first_partition_key(), as_of_dates.get_last_partition_key())
+    first, last = (date.fromisoformat(key) for key in ends if key is not None)
+    return first, last
 
 
 def _runs_of(order: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str]]:

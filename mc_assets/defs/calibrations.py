@@ -1,8 +1,8 @@
 """Calibrations: every model's parameters as of a date, with their errors."""
 
 import datetime
-from itertools import product
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -12,6 +12,11 @@ from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
+
+if TYPE_CHECKING:
+    from engine.calibration import Calibration
+    from mc_assets.market_data.config import SeriesConfig
+    from mc_assets.stored_market_data import StoredMarketData
 
 __all__ = ["calibrations"]
 
@@ -81,10 +86,8 @@ _STEADY = dg.AssetCheckSpec(
 )
 def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Estimate every model for this run's series and dates."""
-    from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates, try_calibrate
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
-    from mc_assets.market_data.option_quotes import OptionQuotes
     from mc_assets.reports.calibration_picture import calibration_picture
     from mc_assets.reports.picture import as_markdown
     from mc_assets.stored_market_data import StoredMarketData
@@ -99,23 +102,7 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
         dates = [datetime.date.fromisoformat(key.keys_by_dimension["as_of"]) for key in keys]
-        made: dict[datetime.date, list[Calibration]] = {day: [] for day in dates}
-        estimates = calibrate_dates(
-            market_data.bars(symbol, timeframe),
-            dates,
-            config[series].models or SPOT_MODELS,
-            options=config[series].calibration,
-            workers=laboratory.threads,
-        )
-        quotes = OptionQuotes(config[series], config.folder)
-        for estimate in estimates:
-            by_options = estimate.model == "heston" and quotes.on(estimate.as_of)
-            made[estimate.as_of].append(quotes.heston(estimate.as_of) if by_options else estimate)
-        if config[series].provider == "futures":
-            panel = market_data.futures_panel(symbol, timeframe)
-            for day, model in product(dates, _PANEL_MODELS):
-                options = config[series].calibration.get(model, {})
-                made[day].append(try_calibrate(model, panel, as_of=day, **options))
+        made = _estimated(config[series], config.folder, market_data, dates, laboratory.threads)
         store.write([estimate for day in dates for estimate in made[day]])
         jumps += store.jumps(symbol, timeframe, dates)
         for key, day in zip(keys, dates, strict=True):
@@ -137,6 +124,66 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> d
     return dg.MaterializeResult(
         check_results=[_warning(_ANSWERED, failures), _warning(_STEADY, jumps)]
     )
+
+
+def _estimated(
+    series: "SeriesConfig",
+    folder: Path,
+    market_data: "StoredMarketData",
+    dates: list[datetime.date],
+    workers: int,
+) -> dict[datetime.date, list["Calibration"]]:
+    """Estimate every model of a series as of every date; what data are missing fails its models."""
+    from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates, try_calibrate
+    from mc_assets.market_data.option_quotes import OptionQuotes
+
+    made: dict[datetime.date, list[Calibration]] = {day: [] for day in dates}
+
+    def fail(model: str, error: ValueError) -> None:
+        for day in dates:
+            window = str(series.calibration.get(model, {}).get("window", "full"))
+            made[day].append(
+                Calibration.failed(
+                    model,
+                    symbol=series.symbol,
+                    timeframe=series.timeframe,
+                    as_of=day,
+                    window=window,
+                    reason=str(error),
+                )
+            )
+
+    models = series.models or SPOT_MODELS
+    quotes = None
+    # One series without its bars or quotes is no reason to leave the others without a night.
+    try:
+        quotes = OptionQuotes(series, folder)
+    except ValueError as error:
+        if "heston" in models:
+            fail("heston", error)
+        models = tuple(model for model in models if model != "heston")
+    try:
+        bars = market_data.bars(series.symbol, series.timeframe)
+    except ValueError as error:
+        for model in models:
+            fail(model, error)
+    else:
+        options = series.calibration
+        for found in calibrate_dates(bars, dates, models, options=options, workers=workers):
+            if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
+                found = quotes.heston(found.as_of)
+            made[found.as_of].append(found)
+    if series.provider == "futures":
+        for model in _PANEL_MODELS:
+            try:
+                panel = market_data.futures_panel(series.symbol, series.timeframe)
+            except ValueError as error:
+                fail(model, error)
+                continue
+            own = series.calibration.get(model, {})
+            for day in dates:
+                made[day].append(try_calibrate(model, panel, as_of=day, **own))
+    return made
 
 
 def _warning(spec: dg.AssetCheckSpec, found: list[str]) -> dg.AssetCheckResult:

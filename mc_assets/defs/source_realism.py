@@ -94,20 +94,38 @@ def source_realism(
     store = CalibrationStore(project.data)
     table = AsOfTable(project.data, "source_realism", REALISM_SCHEMA)
     reports: list[RealismReport] = []
+    refused: list[str] = []
     metadata: dict[str, dict[str, Any]] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
-        bars = market_data.bars(symbol, timeframe)
+        try:
+            bars = market_data.bars(symbol, timeframe)
+        except ValueError as error:
+            refused.append(f"{series}: {error}")
+            continue
         for key in keys:
             day = datetime.date.fromisoformat(key.keys_by_dimension["as_of"])
-            made = [compare_with_history(c, bars) for c in store.on(symbol, timeframe, day) if c.ok]
+            made = []
+            for calibration in store.on(symbol, timeframe, day):
+                if not calibration.ok:
+                    continue
+                try:
+                    made.append(compare_with_history(calibration, bars))
+                except ValueError as error:
+                    # A young symbol has parameters before it has enough bars to compare.
+                    refused.append(f"{series} {day} {calibration.model}: {error}")
             table.write([row for report in made for row in report.to_rows()])
             metadata[key] = {f"score/{report.model}": report.score for report in made} | {
                 "dagster/partition_row_count": sum(len(r.rows) for r in made)
             }
             reports += made
     add_partition_metadata(context, "source_realism", metadata)
-    return dg.MaterializeResult(check_results=list(_checks(reports)))
+    if refused:
+        context.log.warning("Not compared:\n" + "\n".join(refused))
+    return dg.MaterializeResult(
+        check_results=list(_checks(reports)),
+        metadata={"not_compared": "\n".join(refused[:20]) or "nothing"},
+    )
 
 
 def _checks(reports: list) -> Iterator[dg.AssetCheckResult]:

@@ -16,7 +16,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 DATES = ("2016-06-29", "2016-06-30")
-SERIES = ("CRASH", "FLAT", "GOOD", "NEGATIVE", "NEW")
+SERIES = ("ABSENT", "CRASH", "FLAT", "GOOD", "NEGATIVE", "NEW", "YOUNG")
 
 NIGHT = """
 import json, sys
@@ -28,9 +28,11 @@ from mc_assets.project import Project
 project = Project.from_environment()
 dates, series = sys.argv[1].split(","), sys.argv[2].split(",")
 keys = [f"{name}@1d" for name in series]
-run_pipeline(project, bar_steps(project, keys))
+run_pipeline(project, bar_steps(project, [key for key in keys if key != "ABSENT@1d"]))
 night = Step("night", ["calibrations"], (f"{dates[0]}|{keys[0]}", f"{dates[-1]}|{keys[-1]}"))
 run_pipeline(project, [night])
+looks = Step("looks", ["source_realism"], (f"{dates[0]}|{keys[0]}", f"{dates[-1]}|{keys[-1]}"))
+run_pipeline(project, [looks])
 with using_dagster_home(project), open_instance(project) as instance:
     asset = dg.AssetKey("calibrations")
     events = instance.fetch_materializations(asset, limit=1000).records
@@ -55,7 +57,10 @@ with using_dagster_home(project), open_instance(project) as instance:
         for run in instance.get_runs()
         if run.asset_selection and asset in run.asset_selection
     ]
-print(json.dumps({"metadata": metadata, "checks": checks, "runs": runs, "events": len(events)}))
+    realism = instance.fetch_materializations(dg.AssetKey("source_realism"), limit=1).records[0]
+    not_compared = realism.asset_materialization.metadata["not_compared"].value
+found = {"metadata": metadata, "checks": checks, "runs": runs, "events": len(events)}
+print(json.dumps(found | {"not_compared": not_compared}))
 """
 
 
@@ -77,6 +82,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "GOOD": steady,
         "NEGATIVE": negative,
         "NEW": steady[-20:],
+        "YOUNG": steady[-70:],
     }
     for name, close in closes.items():
         columns = dict.fromkeys(("open", "high", "low", "close"), close)
@@ -103,6 +109,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     tables = sorted((folder / "data/calibrations").rglob("*.parquet"))
     found["rows"] = pl.concat([pl.read_parquet(table) for table in tables])
+    looks = sorted((folder / "data/source_realism").rglob("*.parquet"))
+    found["realism"] = pl.concat([pl.read_parquet(table) for table in looks])
     return found
 
 
@@ -114,7 +122,7 @@ def test_one_run_materialises_every_partition_with_its_counts(night: dict[str, A
         assert counts["GOOD"]["failed"] == 0
         # mu and sigma; kappa, mu and sigma
         assert counts["GOOD"]["dagster/partition_row_count"] == 5
-        for name in ("FLAT", "NEGATIVE", "NEW"):
+        for name in ("ABSENT", "FLAT", "NEGATIVE", "NEW"):
             assert counts[name]["failed"] == 2
             assert counts[name]["dagster/partition_row_count"] == 2
 
@@ -122,7 +130,8 @@ def test_one_run_materialises_every_partition_with_its_counts(night: dict[str, A
 def test_what_cannot_be_estimated_is_a_row_with_its_reason(night: dict[str, Any]) -> None:
     rows = night["rows"].filter(pl.col("status") == "failed")
     reasons = {row["symbol"]: row["reason"] for row in rows.iter_rows(named=True)}
-    assert set(reasons) == {"FLAT", "NEGATIVE", "NEW"}
+    assert set(reasons) == {"ABSENT", "FLAT", "NEGATIVE", "NEW"}
+    assert reasons["ABSENT"].startswith("bars of ABSENT@1d: found none, allowed after `mc ingest")
     assert "FLAT close: found the same return in all" in reasons["FLAT"]
     assert "NEGATIVE close: found -3 on 2014-10-" in reasons["NEGATIVE"]
     assert 'choose non_positive="exclude" or a shift' in reasons["NEGATIVE"]
@@ -137,11 +146,19 @@ def test_failures_and_jumps_are_checks_that_warn_and_say_where(night: dict[str, 
         assert check["passed"] is False
         assert check["severity"] == "WARN"
         assert check["runs"] == 1
-    assert answered["count"] == len(DATES) * 3 * 2
+    assert answered["count"] == len(DATES) * 4 * 2
     assert f"NEW@1d {DATES[0]} gbm: NEW bars: found 18 returns" in answered["found"]
     assert f"CRASH@1d {DATES[1]} gbm sigma: " in steady["found"]
     assert f"since {DATES[0]}" in steady["found"]
     assert "GOOD" not in steady["found"] + answered["found"]
+
+
+def test_a_symbol_too_young_to_compare_does_not_keep_the_others_from_it(
+    night: dict[str, Any],
+) -> None:
+    assert set(night["realism"]["symbol"]) == {"CRASH", "GOOD"}
+    assert f"YOUNG@1d {DATES[1]} gbm: YOUNG bars: found 69 returns" in night["not_compared"]
+    assert "ABSENT@1d: bars of ABSENT@1d: found none" in night["not_compared"]
 
 
 def test_the_newest_date_shows_parameters_through_time(night: dict[str, Any]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 
-from mc_assets import pipeline
+from engine.calendar import BarCalendar
+from mc_assets import market_data, pipeline
 from mc_assets.pipeline import PipelineError, Step, run_pipeline
 from mc_assets.project import Project
 
@@ -64,3 +68,43 @@ def test_a_dependent_step_that_fails_ends_the_run(ran: list[str]) -> None:
 def test_a_finished_step_says_what_it_made() -> None:
     summary = Step("x", []).summary({"row_count": 1234.0, "quarantined": 2.0, "failed": 0.0})
     assert summary == "1,234 rows, 2 quarantined, "
+
+
+@pytest.mark.parametrize(
+    ("exchange", "timeframe", "newest", "expected"),
+    [
+        ("XNYS", "1d", datetime(2016, 6, 30, 13, 30), date(2016, 6, 30)),
+        # A session that began the evening before, and a week that began on Monday.
+        ("CMES", "1d", datetime(2016, 6, 29, 22, 0), date(2016, 6, 30)),
+        ("XNYS", "1w", datetime(2016, 6, 27, 13, 30), date(2016, 7, 1)),
+        # Weekends have no partition: the Monday after, or the Friday before while it is one.
+        ("24/7", "1d", datetime(2016, 6, 18), date(2016, 6, 20)),
+        ("24/7", "1d", datetime(2026, 11, 21), date(2026, 11, 20)),
+        ("24/7", "1w", datetime(2026, 11, 16), date(2026, 11, 20)),
+        ("XNYS", "1w", datetime(2026, 11, 23, 14, 30), date(2026, 11, 20)),
+    ],
+)
+def test_calibrations_are_as_of_the_day_the_newest_bar_is_complete(
+    exchange: str,
+    timeframe: str,
+    newest: datetime,
+    expected: date,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = f"A@{timeframe}"
+    series = SimpleNamespace(calendar=BarCalendar(exchange, timeframe))
+    config = type("Config", (dict,), {"keys": [key]})({key: series})
+    stamps = pl.DataFrame({"timestamp": [newest.replace(tzinfo=UTC)]})
+    store = SimpleNamespace(read=lambda *_: stamps)
+    monkeypatch.setattr(market_data, "load_series", lambda *_: config)
+    monkeypatch.setattr(market_data, "BarStore", lambda _: store)
+    ends = (date(1990, 1, 1), date(2026, 11, 20))
+    monkeypatch.setattr(pipeline, "_dates_of_calibrations", lambda: ends)
+    [step] = pipeline.calibration_steps(Project.from_environment(), [key])
+    assert step.partitions == (f"{expected}|{key}", f"{expected}|{key}")
+
+
+@pytest.mark.parametrize("day", [date(1980, 6, 18), date(2016, 6, 18), date(2335, 6, 18)])
+def test_a_date_without_calibrations_is_refused(day: date) -> None:
+    with pytest.raises(ValueError, match=f"as_of: found {day} .*, allowed a weekday from 1990-"):
+        list(pipeline.calibration_steps(Project.from_environment(), [], as_of=day))

@@ -95,17 +95,18 @@ def to_instants(stamps: pl.DataFrame, timezone: str) -> pl.Series:
 
 
 def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Literal["open", "end"]:
-    """Which end of an intraday bar is stamped, from the first and last bars of sessions.
+    """Which end of a bar is stamped, from the first and last bars of sessions.
 
     Bars stamped at their end never carry the session's open and do carry its close, or all
-    carry the last second of a minute.
+    carry the last second of a minute. Of daily bars this only matters where one session ends
+    as the next begins.
     """
-    if TIMEFRAMES[timeframe] is None:
-        return "open"
     values = instants.drop_nulls().to_numpy()
+    if TIMEFRAMES[timeframe] is None:
+        if not (sessions.opens[1:] == sessions.closes[:-1]).any():
+            return "open"
     # Binance ends a minute at 59.999 s, others at 59 s.
-    ending = values % _MINUTE >= _MINUTE - _SECOND
-    if len(values) and ending.all():
+    elif len(values) and (values % _MINUTE >= _MINUTE - _SECOND).all():
         return "end"
     if sessions.exchange in ("24/7", "24/5"):
         return "open"
@@ -143,7 +144,7 @@ def _session_days(
             .dt.epoch("us")
             .to_numpy()
         )
-        days[timed] = _timed_days(instants[timed], wall[timed], local, sessions)
+        days[timed] = _timed_days(instants[timed], wall[timed], local, sessions, stamp)
     if stamp == "end":
         # The end of a day written as the next midnight belongs to the session before it.
         midnight = known & (wall % _DAY == 0)
@@ -157,11 +158,15 @@ def _timed_days(
     wall: NDArray[np.int64],
     local: NDArray[np.int64],
     sessions: Sessions,
+    stamp: Literal["open", "end"] | None,
 ) -> NDArray[np.int64]:
     inside = sessions.index_at(instants)
     at_close = sessions.index_at(instants - 1)
-    place = np.where(inside >= 0, inside, at_close)
-    conditions = [local % _DAY == 0, wall % _DAY == 0, instants % _DAY == 0, place >= 0]
+    first, second = (at_close, inside) if stamp == "end" else (inside, at_close)
+    place = np.where(first >= 0, first, second)
+    # The first instant of a day, or its last second, is how a day is written.
+    written = [clock % _DAY for clock in (local, wall, instants)]
+    conditions = [(rest == 0) | (rest >= _DAY - _SECOND) for rest in written] + [place >= 0]
     choices = [local // _DAY, wall // _DAY, instants // _DAY, sessions.days[place]]
     return np.select(conditions, choices, default=local // _DAY)
 

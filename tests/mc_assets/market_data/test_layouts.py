@@ -790,3 +790,27 @@ def test_prices_in_billionths_are_one_sentence(tmp_path: Path, scale: int) -> No
     else:
         with pytest.raises(MarketDataError, match="found 8000000000, a price in units of 1e-9"):
             read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        # Sessions of Friday to Tuesday; each ends as the next one begins, at 17:00 in Chicago.
+        ["2024-03-08T23:00:00Z", "2024-03-11T22:00:00Z", "2024-03-12T22:00:00Z"],
+        ["2024-03-08 17:00:00", "2024-03-11 17:00:00", "2024-03-12 17:00:00"],
+        ["2024-03-08 23:59:59", "2024-03-11 23:59:59", "2024-03-12 23:59:59"],
+        ["2024-03-08T23:59:59Z", "2024-03-11T23:59:59Z", "2024-03-12T23:59:59Z"],
+        # And those that stamp its open, which is of the evening before.
+        ["2024-03-07T23:00:00Z", "2024-03-10T22:00:00Z", "2024-03-11T22:00:00Z"],
+    ],
+)
+def test_a_day_of_futures_is_its_session_whichever_end_is_stamped(
+    tmp_path: Path, stamps: list[str]
+) -> None:
+    rows = "".join(f"{stamp},1,2,0.5,1,7\n" for stamp in stamps)
+    text = f"time,open,high,low,close,volume\n{rows}"
+    bars, quarantine = read(tmp_path, text, exchange="CMES")
+    assert quarantine.is_empty()
+    assert bars["timestamp"].dt.strftime("%d %H:%M").to_list() == [
+        "07 23:00", "10 22:00", "11 22:00"
+    ]  # fmt: skip

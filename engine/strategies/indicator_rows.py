@@ -42,6 +42,9 @@ _MOMENTUM: Final = KINDS["momentum"]
 
 # A running sum collects rounding, so it starts anew at every multiple of this.
 _FRESH: Final = 1024
+# A sum of squared deviations below this share of the squares it is the difference of has lost
+# half its digits.
+_CANCELLED: Final = 1e-6
 
 
 @called
@@ -204,24 +207,39 @@ def deviation(
     values: NDArray[np.float64], period: int, lost: float, out: NDArray[np.float64]
 ) -> None:
     """Fill `out` with standard deviations of `period` values, over ``period - lost``."""
+    if period <= lost:
+        blank(out, out.shape[0])
+        return
     blank(out, period - 1)
-    origin = total = squares = 0.0
+    origin = total = squares = largest = 0.0
     for bar in range(period - 1, out.shape[0]):
-        if bar == period - 1 or bar % _FRESH == 0:
-            # Values are taken relative to one of them, or their squares drown the variance.
-            origin = values[bar]
-            total = squares = 0.0
-            for back in range(bar - period + 1, bar + 1):
-                change = values[back] - origin
-                total += change
-                squares += change * change
-        else:
+        fresh = bar == period - 1 or bar % _FRESH == 0
+        if not fresh:
             new, old = values[bar] - origin, values[bar - period] - origin
             total += new - old
             squares += new * new - old * old
-        variance = (squares - total * total / period) / (period - lost)
-        # What is left of a constant stretch is rounding.
-        out[bar] = math.sqrt(variance) if variance > 1e-13 * squares / period else 0.0
+            largest = max(largest, squares)
+            # Far from the origin, or after a spike, rounding is all that the squares leave.
+            fresh = squares - total * total / period <= _CANCELLED * largest
+        if fresh:
+            origin = values[bar]
+            total, squares = _sums_around(values, bar, period, origin)
+            largest = squares
+        spread = squares - total * total / period
+        out[bar] = math.sqrt(spread / (period - lost)) if spread > 0.0 else 0.0
+
+
+@part
+def _sums_around(
+    values: NDArray[np.float64], last: int, period: int, origin: float
+) -> tuple[float, float]:
+    """Return the sum of the `period` distances to `origin` up to `last`, and of their squares."""
+    total = squares = 0.0
+    for bar in range(last - period + 1, last + 1):
+        change = values[bar] - origin
+        total += change
+        squares += change * change
+    return total, squares
 
 
 @called

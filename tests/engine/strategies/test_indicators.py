@@ -43,7 +43,11 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def compute(frame):
-    """Compute an output through the same call the event loop makes."""
+    return computing(frame)
+
+
+def computing(frame: pd.DataFrame):
+    """Return what computes an output through the same call the event loop makes."""
     import ctypes
 
     from engine.execution.layout import RULES_WIDTH
@@ -58,7 +62,7 @@ def compute(frame):
     pointer = llvm.address_of_symbol(external.symbol)
     call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(pointer)
 
-    def run(*indicators, output="value"):
+    def run(*indicators, output="value", kept=simulation):  # its memory is read by address
         plans = np.zeros((len(indicators), PLAN_WIDTH))
         for plan, indicator in zip(plans, indicators, strict=True):
             kind, arguments = indicator.outputs[output]
@@ -139,6 +143,38 @@ def test_deviation_and_z_score(compute, frame) -> None:
     score = (frame.close - frame.close.rolling(20).mean()) / deviation
     same(compute(ZScore(20))[moving], score[moving], rtol=1e-6)
     assert np.isnan(compute(ZScore(20))[1540])
+
+
+def spread_of(values: np.ndarray, period: int) -> np.ndarray:
+    """Sample standard deviations of each window on its own, in extended precision."""
+    windows = np.lib.stride_tricks.sliding_window_view(values.astype(np.longdouble), period)
+    return np.concatenate([np.full(period - 1, np.nan), windows.std(axis=1, ddof=1).astype(float)])
+
+
+@pytest.mark.parametrize("period", [2, 3, 14, 20, 200])
+@pytest.mark.parametrize("how", ["bad ticks", "far from the origin", "nearly constant"])
+def test_deviations_do_not_drown_in_what_the_window_has_left(frame, how: str, period: int) -> None:
+    rng = np.random.default_rng(5)
+    close = 3000.0 + np.round(np.cumsum(rng.normal(0.0, 1.0, BARS)), 2)
+    if how == "bad ticks":
+        close[[700, 1500, 2200]] *= [100.0, 0.01, 1e4]
+    elif how == "far from the origin":
+        close = np.where(np.arange(BARS) % 1024 < 300, 60_000.0, 20_000.0)
+        close += np.round(rng.normal(0.0, 0.01, BARS), 2)
+    else:
+        close[600:1000], close[1300:1320] = close[600], close[1300]
+    compute, expected = computing(frame.assign(close=close)), spread_of(close, period)
+    same(compute(StandardDeviation(period)), expected, rtol=1e-6, atol=1e-12)
+    found = compute(ZScore(period))
+    np.testing.assert_array_equal(np.isnan(found), ~(expected > 0.0))
+    moving = expected > 0.005
+    distance = close - pd.Series(close).rolling(period).apply(np.mean, raw=True)
+    same(found[moving], distance[moving] / expected[moving], rtol=1e-5, atol=1e-5)
+
+
+def test_one_bar_has_no_sample_deviation(compute, frame) -> None:
+    assert np.isnan(compute(StandardDeviation(1), ZScore(1))).all()
+    same(compute(BollingerBands(1), output="upper"), frame.close, rtol=1e-15, atol=0.0)
 
 
 def test_the_relative_strength_index(compute, frame) -> None:

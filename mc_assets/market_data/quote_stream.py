@@ -77,6 +77,10 @@ def stream_ticks(
     ------
     MarketDataError
         If the file cannot be read as such a table; `target` is not touched then.
+
+    Notes
+    -----
+    Stamps without a zone are UTC.
     """
     target = Path(target)
     aside = target.with_name(f"{target.stem}.quarantine.parquet")
@@ -151,9 +155,12 @@ def _header(path: Path) -> tuple[list[str], str]:
     """Names of a CSV file's columns, and what separates them; no names in an empty file."""
     try:
         with _opened(path) as head:
-            first = head.read(65536).decode("utf-8-sig", errors="replace").splitlines()
+            data = head.read(65536)
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(path, error, "CSV") from None
+    if b"\0" in data[:4096]:
+        raise MarketDataError(f"{path.name}: found no text of UTF-8, allowed that")
+    first = data.decode("utf-8-sig", errors="replace").splitlines()
     if not first:
         return [], ","
     delimiter = delimiter_of(first[:20])

@@ -12,7 +12,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from mc_assets.market_data.numbers import decimal_mark, parse_numbers
-from mc_assets.market_data.timestamps import detect_format, parse_stamps
+from mc_assets.market_data.timestamps import SECONDS, detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
 
 __all__ = [
@@ -50,9 +50,11 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "ask_px": ("askpx", "ask", "askprice", "ap", "bestask", "bestaskprice", "askpx00", "a"),
     "bid_sz": (
         "bidsz", "bidsize", "bs", "bidqty", "bestbidqty", "bidamount", "bidsz00", "bidvolume",
+        "bidsiz",
     ),
     "ask_sz": (
         "asksz", "asksize", "as", "askqty", "bestaskqty", "askamount", "asksz00", "askvolume",
+        "asksiz",
     ),
     "price": ("price", "px", "p", "last", "tradeprice"),
     "size": ("size", "sz", "qty", "quantity", "amount", "s", "volume"),
@@ -60,6 +62,8 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 # Binance's book ticker: prices in small letters, their sizes in capitals.
 _CAPITALS: Final = {"bid_sz": ("b", "B"), "ask_sz": ("a", "A")}
+# The time of day in a column of its own, beside the day's.
+_CLOCKS: Final = ("time", "timem", "clock", "timeofday")
 _SYMBOLS: Final = ("symbol", "ticker", "sym", "instrument")
 # Digits of a fraction that are whole nanoseconds.
 _DIGITS: Final = {"epoch_s": 9, "epoch_ms": 6, "epoch_us": 3, "epoch_ns": 0}
@@ -131,15 +135,21 @@ class TickLayout:
                     f"{name} column"
                 )
         clock = None
-        if "ts" not in given and "date" in plain and _is_clock(first[columns["ts"]]):
-            clock, columns["ts"] = columns["ts"], plain["date"]
+        if "ts" not in given and "date" in plain:
+            clock = next((plain[name] for name in _CLOCKS if name in plain), None)
+            if clock is not None and _is_clock(first[clock]):
+                columns["ts"] = plain["date"]
+            else:
+                clock = None
         numbers = [first[columns[name]] for name in list(schema)[1:] if name in columns]
+        date_format = detect_format(_stamp_cells(first, columns["ts"], clock))
+        _check_instants(first, columns, date_format, clock, where)
         named = next((plain[item] for item in _SYMBOLS if item in plain), None)
         names = first[named].cast(pl.String).drop_nulls().to_list() if named else []
         return cls(
             kind,
             columns,
-            detect_format(_stamp_cells(first, columns["ts"], clock)),
+            date_format,
             decimal_mark(numbers, delimiter),
             clock,
             (named, names[0]) if named and names else None,
@@ -265,9 +275,9 @@ def _nanoseconds(column: pl.Series, date_format: str | None) -> pl.Series:
 def _epochs(column: pl.Series, digits: int) -> pl.Series:
     """Nanoseconds of a count of units that are ``10**digits`` of them; its fraction counts."""
     if column.dtype.is_integer():
-        return column.cast(pl.Int64, strict=False) * 10**digits
+        return _scaled(column.cast(pl.Int64, strict=False), digits)
     if column.dtype == pl.String:
-        whole = column.cast(pl.Int64, strict=False) * 10**digits
+        whole = _scaled(column.cast(pl.Int64, strict=False), digits)
         if whole.null_count() == column.null_count():
             return whole
         parts = column.str.extract_groups(r"^\s*(\d+)\.(\d+)\s*$").struct.unnest()
@@ -282,10 +292,46 @@ def _epochs(column: pl.Series, digits: int) -> pl.Series:
     ).to_series()
 
 
+def _scaled(counts: pl.Series, digits: int) -> pl.Series:
+    """Nanoseconds of whole counts; a count that is plainly of another unit is read in that."""
+    scaled = counts * 10**digits
+    first, last = SECONDS
+    if counts.is_between(first * 10 ** (9 - digits), last * 10 ** (9 - digits)).all():
+        return scaled
+    for other in set(_DIGITS.values()) - {digits}:
+        inside = counts.is_between(first * 10 ** (9 - other), last * 10 ** (9 - other))
+        scaled = pl.select(pl.when(inside).then(counts * 10**other).otherwise(scaled)).to_series()
+    return scaled
+
+
 def _stamp_cells(frame: pl.DataFrame, column: str, clock: str | None) -> pl.Series:
     if clock is None:
         return frame[column]
     return frame[column].cast(pl.String) + " " + frame[clock].cast(pl.String)
+
+
+def _check_instants(
+    first: pl.DataFrame,
+    columns: dict[str, str],
+    date_format: str | None,
+    clock: str | None,
+    where: str,
+) -> None:
+    """Refuse days without a time, and Databento's whole numbers, which count billionths."""
+    stamps = parse_stamps(_stamp_cells(first, columns["ts"], clock), date_format)
+    known = stamps.filter(pl.col("wall").is_not_null())
+    if known.height and known["dated"].all() and date_format != "excel":
+        raise MarketDataError(
+            f"{where}: column {columns['ts']}: found days without a time, allowed instants"
+        )
+    price = columns.get("bid_px") or columns["price"]
+    if {"rtype", "publisher_id"} <= set(first.columns):
+        prices = first[price].cast(pl.Float64, strict=False).drop_nulls()
+        if len(prices) and (prices % 1 == 0).all() and (prices.abs() >= 1e6).all():
+            raise MarketDataError(
+                f"{where}: column {price}: found {prices[0]:.0f}, a price in units of 1e-9, "
+                "allowed decimal prices (Databento's pretty_px)"
+            )
 
 
 def _is_clock(column: pl.Series) -> bool:

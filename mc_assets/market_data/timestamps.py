@@ -10,7 +10,7 @@ import polars as pl
 
 from mc_assets.market_data.zones import ABBREVIATIONS
 
-__all__ = ["detect_format", "parse_stamps"]
+__all__ = ["SECONDS", "detect_format", "parse_stamps"]
 
 _EARLIEST: Final = -14_831_769_600_000_000  # 1500-01-01
 _LATEST: Final = 253_370_764_800_000_000  # 9999-01-01
@@ -19,8 +19,8 @@ _EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch
 _EXCEL_ORIGIN: Final = -25_569 * 86_400_000_000  # 1899-12-30
 
 _ZONE: Final = re.compile(r" ?([A-Z][A-Za-z]+/[A-Z][A-Za-z_]+|[A-Z]{3,4})$")
-# Seconds of 1985 to 2099; in another unit these digits are of 1970, or far ahead.
-_SECONDS: Final = (500_000_000, 4_100_000_000)
+#: Seconds of 1985 to 2099; in another unit these digits are of 1970, or far ahead.
+SECONDS: Final = (500_000_000, 4_100_000_000)
 
 _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _CELL: Final = re.compile(
@@ -214,7 +214,7 @@ def _other_epochs(whole: pl.Series, utc: pl.Series, date_format: str) -> pl.Seri
     CryptoDataDownload changed from seconds to milliseconds within a column, Binance from
     milliseconds to microseconds.
     """
-    first, last = (number * 1_000_000 for number in _SECONDS)
+    first, last = (number * 1_000_000 for number in SECONDS)
     if whole.is_empty() or (utc.is_between(first, last) | utc.is_null()).all():
         return utc
     for form, factor in _EPOCHS.items():

@@ -230,3 +230,37 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     rows, _, peak = streamed_in_a_process(source, tmp_path / "out.parquet")
     assert rows == count * copies
     assert peak < 500.0
+
+
+def test_days_without_a_time_are_no_instants(tmp_path: Path) -> None:
+    text = "date,bid,ask\n2020-01-02,100,101\n2020-01-03,100,101\n"
+    with pytest.raises(MarketDataError, match="column date: found days without a time, allowed in"):
+        stream(tmp_path, text)
+    # As TAQ names the clock beside the day.
+    text = "DATE,TIME_M,BID,BIDSIZ,ASK,ASKSIZ\n20200102,14:30:00.138000000,100,3,101,4\n"
+    ticks = pl.read_parquet(stream(tmp_path, text).path)
+    assert ticks["ts"].dt.strftime("%d %H:%M:%S%.3f").to_list() == ["02 14:30:00.138"]
+    assert ticks.select("bid_sz", "ask_sz").row(0) == (3.0, 4.0)
+
+
+@pytest.mark.parametrize("units", [(10**6, 10**3), (10**3, 10**6), (10**9, 1), (1, 10**9)])
+def test_stamps_that_change_their_unit_within_a_file_are_read(
+    tmp_path: Path, units: tuple[int, int]
+) -> None:
+    instants = [1_735_600_000 * 10**9 + second * 10**9 for second in range(6)]
+    rows = [f"{at // units[place > 3]},100,101\n" for place, at in enumerate(instants)]
+    report = stream(tmp_path, "ts,bid,ask\n" + "".join(rows))
+    assert report.counts.quarantined == 0
+    assert pl.read_parquet(report.path)["ts"].dt.epoch("ns").to_list() == instants
+
+
+def test_ticks_in_billionths_are_one_sentence(tmp_path: Path) -> None:
+    text = "ts_event,rtype,publisher_id,bid_px_00,ask_px_00\n1704205800138000000,1,2,{},{}\n"
+    with pytest.raises(MarketDataError, match="found 100000000000, a price in units of 1e-9"):
+        stream(tmp_path, text.format(100 * 10**9, 101 * 10**9))
+    assert stream(tmp_path, text.format(100, 101)).counts.rows == 1
+
+
+def test_utf_16_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MarketDataError, match=r"q\.csv: found no text of UTF-8"):
+        stream(tmp_path, QUOTES.encode("utf-16"))

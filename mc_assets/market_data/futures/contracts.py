@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["contract_labels", "contract_name", "parse_contract"]
+__all__ = ["MONTH_LETTERS", "contract_labels", "contract_name", "names_month", "parse_contract"]
 
-_LETTERS: Final = "FGHJKMNQUVXZ"
+MONTH_LETTERS: Final = "FGHJKMNQUVXZ"
 _MONTHS: Final = (
     "JANUARY", "FEBRUARY", "MARCH", "APRIL", "MAY", "JUNE", "JULY", "AUGUST", "SEPTEMBER",
     "OCTOBER", "NOVEMBER", "DECEMBER",
@@ -32,7 +32,7 @@ _FROM_ZERO: Final = re.compile(r"[A-Z]+\.[cvn]\.(?P<rank>\d{1,2})", re.IGNORECAS
 
 def contract_name(root: str, year: int, month: int) -> str:
     """Name of a contract: root, month letter and four digits of the year (``CLG2007``)."""
-    return f"{root}{_LETTERS[month - 1]}{year}"
+    return f"{root}{MONTH_LETTERS[month - 1]}{year}"
 
 
 def parse_contract(code: str, root: str) -> str | None:
@@ -45,7 +45,7 @@ def parse_contract(code: str, root: str) -> str | None:
     own = re.escape(root.upper())
     year = r"(?P<year>\d{4}|\d{2})"
     for pattern in (
-        rf"(?:{own}[ _]?)?(?P<letter>[{_LETTERS}]){year}{_END}",
+        rf"(?:{own}[ _]?)?(?P<letter>[{MONTH_LETTERS}]){year}{_END}",
         rf"(?:{own}[ _-]?)?(?P<name>{_NAMED})[-/ '_]*{year}{_END}",
         r"[A-Z] (?P<name>[A-Z]{3}) (?P<year>\d{4})",
         rf"(?:{own}[ _-]?)?(?P<year>\d{{4}})[-/ _]?(?P<month>\d\d)",
@@ -91,7 +91,9 @@ def contract_labels(texts: Sequence[str], root: str, *, places: bool = True) -> 
             continue
         stem = "." if from_zero else match["stem"].upper()
         stems[stem][text] = int(match["rank"]) + bool(from_zero)
-        month = re.fullmatch(rf"({re.escape(own)}[ _]?)?([{_LETTERS}])(\d){_END}", short.upper())
+        month = re.fullmatch(
+            rf"({re.escape(own)}[ _]?)?([{MONTH_LETTERS}])(\d){_END}", short.upper()
+        )
         if month is not None:
             letters[text] = f"?{month[2]}{month[3]}"
             rooted = rooted or month[1] is not None
@@ -142,7 +144,7 @@ def _bare(text: str) -> str:
 
 def _month(found: dict[str, str | None]) -> int:
     if letter := found.get("letter"):
-        return _LETTERS.index(letter) + 1
+        return MONTH_LETTERS.index(letter) + 1
     if name := found.get("name"):
         starts = [month[:3] for month in _MONTHS]
         return starts.index(name[:3]) + 1 if name[:3] in starts else 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from mc_assets.market_data.futures.contracts import contract_name, parse_contract
+from mc_assets.market_data.futures.contracts import MONTH_LETTERS, contract_labels, contract_name
 from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
 from mc_assets.providers.csv_text import read_text_table
@@ -18,10 +19,13 @@ __all__ = ["read_expiries"]
 
 _LAST_TRADE: Final = (
     "lasttrade", "lasttradedate", "lasttradingday", "lasttradingdate", "expiry", "expirydate",
-    "expiration", "expirationdate", "ltd",
+    "expiration", "expirationdate", "ltd", "futlasttradedt",
 )  # fmt: skip
 _ROOT: Final = ("tickprefix", "root", "prefix", "product", "productcode", "rootsymbol")
-_CONTRACT: Final = ("contract", "symbol", "ticker", "contractcode", "instrument")
+_CONTRACT: Final = (
+    "contract", "contractcode", "contractsymbol", "symbol", "rawsymbol", "ticker", "productcode",
+    "instrument", "contractmonth", "deliverymonth", "month", "maturity", "strip",
+)  # fmt: skip
 
 
 def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
@@ -56,10 +60,11 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
     if product is not None:
         roots = table[product].str.strip_chars()
         own = roots.str.to_uppercase() == root.upper()
-        if not own.any():
+        # CME's calendar calls the contract's code the product's.
+        if not own.any() and not _labels(table[product], root):
             known = ", ".join(sorted(roots.unique().drop_nulls().to_list()))
             raise MarketDataError(f"{path.name}: root: found {root!r}, allowed {known}")
-        table = table.filter(own)
+        table = table.filter(own) if own.any() else table
     walls = parse_stamps(table[last_trade], detect_format(table[last_trade]))["wall"]
     if walls.has_nulls():
         row = int(walls.is_null().arg_max() or 0)
@@ -67,13 +72,10 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
             f"{path.name} line {table['_line'][row]}, column {last_trade}: found "
             f"{table[last_trade][row]!r}, allowed a date"
         )
+    ends = walls.cast(pl.Datetime("us")).dt.date()
+    names = _contracts(table, plain, ends.to_list(), root, path.name)
     expiries = (
-        pl.DataFrame(
-            {
-                "contract": _contracts(table, plain, root, path.name),
-                "expiry": walls.cast(pl.Datetime("us")).dt.date(),
-            }
-        )
+        pl.DataFrame({"contract": names, "expiry": ends}, schema_overrides={"contract": pl.String})
         .unique()
         .sort("expiry", "contract")
     )
@@ -84,35 +86,61 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
     return expiries
 
 
-def _contracts(table: pl.DataFrame, plain: dict[str, str], root: str, file: str) -> list[str]:
+def _contracts(
+    table: pl.DataFrame, plain: dict[str, str], ends: list[date], root: str, file: str
+) -> list[str]:
     if "year" in plain and "month" in plain:
         # Data frames write 2007.0 where another row has no year.
         years, months = (
-            table[plain[name]].str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
+            table[plain[name]].str.strip_chars().str.replace(r"\.0*$", "")
             for name in ("year", "month")
         )
-        wrong = years.is_null() | ~months.is_between(1, 12).fill_null(value=False)
-        if wrong.any():
-            row = int(wrong.arg_max() or 0)
-            raise MarketDataError(
-                f"{file} line {table['_line'][row]}: found year "
-                f"{table[plain['year']][row]!r}, month {table[plain['month']][row]!r}, "
-                "allowed a contract month"
+        codes = pl.select(
+            pl.concat_str(
+                pl.when(months.str.contains(r"^\d+$")).then(months.str.zfill(2) + "/").otherwise(
+                    months
+                ),
+                pl.when(years.str.len_chars() == 2).then("20" + years).otherwise(years),
             )
-        return [contract_name(root, y, m) for y, m in zip(years, months, strict=True)]
-    column = _find(plain, _CONTRACT)
-    if column is None:
-        raise MarketDataError(f"{file}: found no contract column, allowed a code or year and month")
+        ).to_series()  # fmt: skip
+        found = [
+            f": found year {year!r}, month {month!r}, allowed a contract month"
+            for year, month in zip(table[plain["year"]], table[plain["month"]], strict=True)
+        ]
+    else:
+        columns = [plain[name] for name in _CONTRACT if name in plain]
+        if not columns:
+            raise MarketDataError(
+                f"{file}: found no contract column, allowed a code or year and month"
+            )
+        column = next((name for name in columns if _labels(table[name], root)), columns[0])
+        codes = table[column]
+        found = [
+            f", column {column}: found {code!r}, allowed a contract such as {root}G07"
+            for code in codes
+        ]
+    labels = _labels(codes, root)
     names = []
-    for row, code in enumerate(table[column].to_list()):
-        name = parse_contract(code or "", root)
-        if name is None:
-            raise MarketDataError(
-                f"{file} line {table['_line'][row]}, column {column}: found {code!r}, allowed a "
-                f"contract such as {root}G07"
-            )
-        names.append(name)
+    for row, (code, end) in enumerate(zip(codes.to_list(), ends, strict=True)):
+        label = labels.get(code or "")
+        if label is None or label[0] == "#":
+            raise MarketDataError(f"{file} line {table['_line'][row]}{found[row]}")
+        names.append(_whole_year(label, root, end))
     return names
+
+
+def _labels(codes: pl.Series, root: str) -> dict[str, str]:
+    return contract_labels(codes.unique().drop_nulls().to_list(), root, places=False)
+
+
+def _whole_year(label: str, root: str, end: date) -> str:
+    """Name of a contract; of the years that its one digit may mean the nearest to `end`."""
+    if label[0] != "?":
+        return label
+    month = MONTH_LETTERS.index(label[1]) + 1
+    years = [year for year in range(end.year - 5, end.year + 6) if year % 10 == int(label[2])]
+    year = min(years, key=lambda year: abs((date(year, month, 1) - end).days))
+    return contract_name(root, year, month)
 
 
 def _find(plain: dict[str, str], spellings: Sequence[str]) -> str | None:

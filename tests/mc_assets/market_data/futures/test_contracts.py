@@ -161,3 +161,30 @@ def test_the_settlement_is_taken_where_several_fields_of_a_contract_stand_side_b
 def test_texts_are_judged_together(texts: list[str], labels: list[str | None]) -> None:
     found = contract_labels(texts, "CL")
     assert [found.get(text) for text in texts] == labels
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Symbol,Last Trade Date", "CL{letter}{digit},{end:%m/%d/%Y}"),
+        ("Contract Month,Product Code,First Trade,Last Trade",
+         "{first:%b %Y},CL{letter}{short},20 Nov 2013,{end:%d %b %Y}"),
+        ("CONTRACT SYMBOL,FTD,LTD", "{first:%b%y},2019-01-01,{end}"),
+        ("Delivery Month,Expiration Date", "{first:%B %Y},{end}"),
+        ("raw_symbol,expiration,asset", "CL{letter}{digit},{end}T19:30:00.000000000Z,CL"),
+        ("Ticker,FUT_LAST_TRADE_DT", "CL{letter}{short} Comdty,{end}"),
+        ("root,year,month,expiry", "CL,{first.year},{letter},{end}"),
+        ("Year,Month,Last Trade Date", "{short},{first:%b},{end}"),
+        ("Year,Month,Last Trade Date", "{short},{first.month},{end}"),
+    ],
+)  # fmt: skip
+def test_an_expiry_table_is_read_however_it_names_the_contract(
+    tmp_path: Path, expiries: pl.DataFrame, header: str, row: str
+) -> None:
+    lines = [header]
+    for (year, month), end in ENDS.items():
+        short, letter = f"{year % 100}", LETTERS[month - 1]
+        first = date(year, month, 1)
+        lines.append(row.format(first=first, end=end, short=short, letter=letter, digit=short[-1]))
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    assert read_expiries(tmp_path / "table.csv", "CL").equals(expiries)

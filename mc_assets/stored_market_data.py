@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator, Sequence
 from typing import Literal
+
+import polars as pl
 
 from engine.bars import Bars
 from engine.calibration import Calibration, FuturesPanel
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
+from mc_assets.market_data.adjustments import adjust, factors_at
+from mc_assets.market_data.config import SeriesConfig
 from mc_assets.project import Project
 
 __all__ = ["StoredMarketData"]
@@ -35,11 +40,56 @@ class StoredMarketData:
     def bars(self, symbol: str, timeframe: str) -> Bars:
         """Bars of a series, oldest first.
 
+        Where the series has a factor table, splits and dividends are taken out of the prices
+        before them; the last bar keeps its own.
+
         Raises
         ------
         ValueError
             If the series is unknown, or has not been ingested.
         """
+        series, frame, factors = self._stored(symbol, timeframe)
+        if factors is not None:
+            frame = adjust(frame, factors, exchange=series.exchange, unchanged=-1)
+        return Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar)
+
+    def bars_as_of(
+        self, symbol: str, timeframe: str, dates: Sequence[datetime.date]
+    ) -> Iterator[tuple[Bars, list[datetime.date]]]:
+        """Yield bars with the dates that may look at them up to themselves.
+
+        One history for all dates, or where splits and dividends lie between them one for each
+        stretch without any: in it the last bar of every date keeps its prices, so that no event
+        after a date reaches what is estimated as of it.
+
+        Raises
+        ------
+        ValueError
+            If the series is unknown, or has not been ingested.
+        """
+        series, frame, factors = self._stored(symbol, timeframe)
+        stretches: dict[tuple[float, float], tuple[int, list[datetime.date]]] = {}
+        if factors is not None:
+            split, price = factors_at(frame, factors, exchange=series.exchange)
+            days = frame["timestamp"].dt.date()
+            for day in dates:
+                last = max(int(days.search_sorted(day, side="right")) - 1, 0)
+                key = (float(split[last]), float(price[last]))
+                stretches.setdefault(key, (last, []))[1].append(day)
+        if factors is None or len(stretches) == 0:
+            yield Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar), [*dates]
+            return
+        for last, together in stretches.values():
+            known = adjust(frame, factors, exchange=series.exchange, unchanged=last)
+            yield (
+                Bars.from_frame(known, symbol=series.symbol, calendar=series.calendar),
+                together,
+            )
+
+    def _stored(
+        self, symbol: str, timeframe: str
+    ) -> tuple[SeriesConfig, pl.DataFrame, pl.DataFrame | None]:
+        """Read the configuration, bars and factor table of a series, as they are stored."""
         series = self._config.find(symbol, timeframe)[0]
         if not self._bars.years(series.symbol, timeframe):
             raise ValueError(
@@ -52,7 +102,9 @@ class StoredMarketData:
                 raise ValueError(
                     f"bars of {series.key}: found none up to {self._as_of}, allowed a later date"
                 )
-        return Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar)
+        # A table that the series no longer names belongs to bars that were fetched before.
+        factors = self._bars.factors(series.symbol, timeframe) if series.factors else None
+        return series, frame, factors
 
     def futures_panel(self, symbol: str, timeframe: str) -> FuturesPanel:
         """Settlements of every contract of a futures series.

@@ -163,13 +163,14 @@ def _estimated(
             fail("heston", error)
         models = tuple(model for model in models if model != "heston")
     try:
-        bars = market_data.bars(series.symbol, series.timeframe)
+        histories = list(market_data.bars_as_of(series.symbol, series.timeframe, dates))
     except ValueError as error:
         for model in models:
             fail(model, error)
-    else:
-        options = series.calibration
-        for found in calibrate_dates(bars, dates, models, options=options, workers=workers):
+        histories = []
+    options = series.calibration
+    for history, days in histories:
+        for found in calibrate_dates(history, days, models, options=options, workers=workers):
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
                 found = quotes.heston(found.as_of)
             made[found.as_of].append(found)

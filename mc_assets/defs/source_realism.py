@@ -98,13 +98,13 @@ def source_realism(
     metadata: dict[str, dict[str, Any]] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
+        at = {datetime.date.fromisoformat(key.keys_by_dimension["as_of"]): key for key in keys}
         try:
-            bars = market_data.bars(symbol, timeframe)
+            histories = list(market_data.bars_as_of(symbol, timeframe, list(at)))
         except ValueError as error:
             refused.append(f"{series}: {error}")
             continue
-        for key in keys:
-            day = datetime.date.fromisoformat(key.keys_by_dimension["as_of"])
+        for bars, day in ((bars, day) for bars, days in histories for day in days):
             made = []
             for calibration in store.on(symbol, timeframe, day):
                 if not calibration.ok:
@@ -115,7 +115,7 @@ def source_realism(
                     # A young symbol has parameters before it has enough bars to compare.
                     refused.append(f"{series} {day} {calibration.model}: {error}")
             table.write([row for report in made for row in report.to_rows()])
-            metadata[key] = {f"score/{report.model}": report.score for report in made} | {
+            metadata[at[day]] = {f"score/{report.model}": report.score for report in made} | {
                 "dagster/partition_row_count": sum(len(r.rows) for r in made)
             }
             reports += made

@@ -7,12 +7,13 @@ from typing import Final, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mc_assets.market_data.canonical import PRICES
 from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import MarketDataError
 
-__all__ = ["FACTOR_COLUMNS", "adjust", "factors_from_events", "read_factors"]
+__all__ = ["FACTOR_COLUMNS", "adjust", "factors_at", "factors_from_events", "read_factors"]
 
 FACTOR_COLUMNS: Final = ("date", "price_factor", "split_factor")
 
@@ -23,6 +24,7 @@ def adjust(
     *,
     adjustment: Literal["split", "dividend", "all"] = "all",
     exchange: str = "XNYS",
+    unchanged: int | None = None,
 ) -> pl.DataFrame:
     """Adjust raw bars by a factor table.
 
@@ -37,6 +39,9 @@ def adjust(
         Which factors to apply.
     exchange : str
         Name in `exchange_calendars`; decides which session a bar belongs to.
+    unchanged : int, optional
+        Row of a bar that keeps its prices, so that what happened after it changes none before
+        it. By default these are the bars after the last row of the table.
 
     Returns
     -------
@@ -55,25 +60,35 @@ def adjust(
     ``adjusted = raw × price_factor × split_factor``, the convention of QuantConnect's LEAN
     factor files.
     """
-    _check_factors(factors)
     found = bars["adjustment"].unique().to_list()
     if found not in ([], ["raw"]):
         raise MarketDataError(f"adjustment: found {found[0]!r} bars, allowed raw bars")
-    sessions = sessions_of(exchange)
-    opens = bars["timestamp"].dt.epoch("us").to_numpy()
-    place = np.searchsorted(sessions.opens, opens, side="right") - 1
-    days = sessions.days[np.maximum(place, 0)]
-    dates = factors["date"].cast(pl.Int32).to_numpy()
-    row = np.searchsorted(dates, days, side="left")
-    ones = np.ones(1)
-    split = np.concatenate([factors["split_factor"].to_numpy(), ones])[row]
-    price = np.concatenate([factors["price_factor"].to_numpy(), ones])[row]
+    split, price = factors_at(bars, factors, exchange=exchange)
+    if unchanged is not None:
+        split, price = split / split[unchanged], price / price[unchanged]
     factor = {"split": split, "dividend": price, "all": price * split}[adjustment]
     by = pl.Series(factor)
     changed = [pl.col(name) * by for name in (*PRICES, "vwap")]
     if adjustment != "dividend":
         changed.append(pl.col("volume") / pl.Series(split))
     return bars.with_columns(*changed, adjustment=pl.lit(adjustment))
+
+
+def factors_at(
+    bars: pl.DataFrame, factors: pl.DataFrame, *, exchange: str = "XNYS"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Split and price factor of each bar, as `adjust` applies them."""
+    _check_factors(factors)
+    sessions = sessions_of(exchange)
+    opens = bars["timestamp"].dt.epoch("us").to_numpy()
+    place = np.searchsorted(sessions.opens, opens, side="right") - 1
+    days = sessions.days[np.maximum(place, 0)]
+    dates = factors["date"].cast(pl.Int32).to_numpy()
+    row = np.searchsorted(dates, days, side="left")
+    split, price = (
+        np.append(factors[name].to_numpy(), 1.0)[row] for name in ("split_factor", "price_factor")
+    )
+    return split, price
 
 
 def read_factors(path: Path | str) -> pl.DataFrame:

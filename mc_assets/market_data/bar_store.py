@@ -170,6 +170,11 @@ class BarStore:
         folder = symbol_folder(self.root, FACTORS, symbol, timeframe)
         return write_parquet(table, folder / "factors.parquet")
 
+    def factors(self, symbol: str, timeframe: str) -> pl.DataFrame | None:
+        """Factor table of a series; None if it has none."""
+        path = symbol_folder(self.root, FACTORS, symbol, timeframe) / "factors.parquet"
+        return pl.read_parquet(path) if path.is_file() else None
+
     def adjusted(
         self,
         symbol: str,
@@ -184,14 +189,14 @@ class BarStore:
         MarketDataError
             If the series or its factors are not stored, or its bars are adjusted already.
         """
-        path = symbol_folder(self.root, FACTORS, symbol, timeframe) / "factors.parquet"
-        if not path.is_file():
+        factors = self.factors(symbol, timeframe)
+        if factors is None:
             raise MarketDataError(
                 f"{symbol}@{timeframe}: factors: found none stored, allowed after its series "
                 "names a factor file and is normalised"
             )
         bars = self.read(symbol, timeframe)
-        return adjust(bars, pl.read_parquet(path), adjustment=adjustment, exchange=exchange)
+        return adjust(bars, factors, adjustment=adjustment, exchange=exchange)
 
     def quarantine(self, symbol: str, timeframe: str) -> pl.DataFrame:
         """Quarantined rows of a series, all years."""

@@ -51,7 +51,8 @@ class SeriesConfig(BaseModel):
     repair : bool
         Repair 100× unit errors instead of only reporting them.
     factors : str, optional
-        File of split and dividend factors (`adjustments.read_factors`) for raw bars;
+        File of split and dividend factors (`adjustments.read_factors`) for raw bars, which
+        calibrations and studies then see adjusted;
         ``{symbol}`` is filled in, relative paths start at the folder of the series file.
     options : dict
         The provider's own options.

@@ -13,6 +13,8 @@ from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
     AT_OPEN,
+    BORN_OF_LIMIT,
+    BORN_OF_STOP,
     BORROW_RATE,
     CANCELLED,
     CASH,
@@ -26,7 +28,6 @@ from engine.execution.layout import (
     FORCED,
     FUTURES,
     HAS_SESSION,
-    IMMEDIATE,
     INITIAL_CASH,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
@@ -223,7 +224,7 @@ def _end_of_bar(s: Simulation, bar: int) -> None:
 def _settle_born(s: Simulation) -> None:
     """Make ordinary orders of brackets born inside the bar that has ended."""
     for slot in range(s.counts[PENDING]):
-        if s.orders[slot, ORDER_STATE] != IMMEDIATE:
+        if s.orders[slot, ORDER_STATE] in (BORN_OF_STOP, BORN_OF_LIMIT):
             s.orders[slot, ORDER_STATE] = RESTING
 
 
@@ -270,8 +271,11 @@ def _check_margin(s: Simulation, bar: int) -> None:
     """Call the margin where equity at the close is below maintenance, or not above zero.
 
     The liquidation is a market order for every position, before anything else; all other orders
-    are cancelled.
+    are cancelled. One that waits for a session to open is not called for again.
     """
+    for slot in range(s.counts[PENDING]):
+        if s.orders[slot, ORDER_STATE] == FORCED:
+            return
     needed = 0.0
     for symbol in range(s.positions.shape[0]):
         rules = s.rules[symbol]

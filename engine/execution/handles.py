@@ -17,11 +17,13 @@ from engine.execution.layout import (
     CLOSE,
     COST,
     ENTER,
+    FORCED,
     FUTURE_READ,
     LIMIT,
     MARKET,
     MULTIPLIER,
     NO_SYMBOL,
+    ORDER_STATE,
     ORDER_SYMBOL,
     PENDING,
     READ_AHEAD,
@@ -307,9 +309,12 @@ def order_close(s: Simulation, t: int, symbol: int) -> int:
 
 @part
 def order_cancel(s: Simulation, t: int, symbol: int, number: float) -> bool:
-    """Cancel the order with this number; false if it is no longer in the book."""
+    """Cancel the order with this number; false if it is no longer in the book.
+
+    A liquidation is the broker's order: it stays.
+    """
     slot = find_order(s, number)
-    if slot < 0:
+    if slot < 0 or s.orders[slot, ORDER_STATE] == FORCED:
         return False
     cancel_order(s, slot, t, CANCELLED)
     return True
@@ -321,7 +326,8 @@ def order_cancel_all(s: Simulation, t: int, symbol: int) -> int:
     count = 0
     slot = 0
     while slot < s.counts[PENDING]:
-        if s.orders[slot, ORDER_SYMBOL] == symbol:
+        order = s.orders[slot]
+        if order[ORDER_SYMBOL] == symbol and order[ORDER_STATE] != FORCED:
             cancel_order(s, slot, t, CANCELLED)
             count += 1
         else:

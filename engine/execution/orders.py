@@ -65,11 +65,14 @@ def submit(
 ) -> int:
     """Append an order to the book and return its number, from 1 on.
 
-    0 if the book is full, or if a price or quantity it needs is not a number: a rejection.
+    0 if the book is full, or if a price, quantity or time in force that it needs is not a number
+    or makes no sense: a rejection.
     """
     needs_limit = kind in (LIMIT, STOP_LIMIT)
     needs_stop = kind in (STOP, STOP_LIMIT)
-    if quantity != quantity or (needs_limit and limit != limit) or (needs_stop and stop != stop):
+    undefined = quantity != quantity or (needs_limit and limit != limit)
+    undefined = undefined or (needs_stop and stop != stop)
+    if undefined or not (tif >= 0.0 or tif == IMMEDIATE_OR_CANCEL):
         s.counts[REJECTED + INVALID] += 1
         return 0
     slot = s.counts[PENDING]

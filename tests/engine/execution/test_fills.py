@@ -18,7 +18,7 @@ class OneOrder(Strategy):
     second = Float(None)
     take = Float(None)
     loss = Float(None)
-    good_for = Float(100.0)
+    good_for = Float(100.0, optional=True)
 
     def on_bar(self, bar, order):
         if bar.index == 0:
@@ -118,6 +118,15 @@ def test_an_immediate_order_fills_at_the_open_or_not_at_all(fills) -> None:
     order = LIMIT | {"price": 97.0, "good_for": -1.0}
     assert fills([(100.0, 101.0, 96.0, 97.0)], order) == []
     assert fills([(96.0, 97.0, 95.0, 96.0)], order) == [(1, 10.0, 96.0)]
+
+
+@pytest.mark.parametrize("good_for", [-3.0, -0.5, None])
+def test_a_time_in_force_that_makes_no_sense_is_a_rejection(make_bars, good_for) -> None:
+    rows = [FLAT, (100.0, 101.0, 90.0, 100.0), FLAT]
+    found = backtest(OneOrder, make_bars(rows), LIMIT | {"price": 97.0, "good_for": good_for})
+    assert found.trades.height == 0
+    assert found.orders.height == 0
+    assert found.metrics["rejected_orders"] == 1.0
 
 
 def test_a_bar_that_touches_both_sides_of_a_bracket_takes_the_stop(fills) -> None:

@@ -254,7 +254,50 @@ def test_a_liquidation_waits_for_the_session() -> None:
     found = run(flat(100, 100, 60, 55, 54, 53), {0: 180}, instrument=terms, timestamps=stamps)
     # Called at the close of the bar of 21:00, when trading has ended; out at 23:00.
     assert found.fills[1][:3] == (4, -180.0, 54.0)
-    assert found.metrics["margin_calls"] >= 1.0
+    assert found.metrics["margin_calls"] == 1.0
+
+
+def test_a_liquidation_that_waits_in_one_symbol_stays_one_while_another_trades() -> None:
+    stamps = np.arange(7, dtype=np.int64) * HOUR + 19 * HOUR
+    terms = {"initial_margin": 0.3, "maintenance_margin": 0.25}
+    tapes = [flat(100, 100, 70, 70, 69, 68, 68), flat(*[10] * 7)]
+    found = run(
+        tapes,
+        [{0: 300, 3: 5}, {0: 10, 3: 2}],
+        instrument=terms,
+        instruments={"A": {**terms, "session": ("23:00", "21:00")}},
+        timestamps=stamps,
+    )
+    # B is out at the next open and is bought again; A waits for 23:00, before what A orders.
+    assert found.fills[2:] == [
+        (3, -10.0, 10.0, 0.0),
+        (4, -300.0, 69.0, 0.0),
+        (4, 5.0, 69.0, 0.0),
+        (4, 2.0, 10.0, 0.0),
+    ]
+    assert found.metrics["margin_calls"] == 1.0
+
+
+class Replaces(Strategy):
+    """Cancels everything at every bar, as one who trails a stop does."""
+
+    first = 0
+
+    def on_bar(self, bar, order):
+        order.cancel_all()
+        for number in range(self.first + 1):
+            order.cancel(number)
+        self.first = 9
+        if bar.units != 0.0:
+            order.market(bar.units)
+
+
+def test_a_strategy_cannot_cancel_its_liquidation(monkeypatch) -> None:
+    monkeypatch.setattr(f"{__name__}.Hand", Replaces)
+    terms = {"initial_margin": 0.5, "maintenance_margin": 0.5}
+    found = run(flat(100, 100, 74, 73, 73), {0: 160}, instrument=terms)
+    assert [fill[:3] for fill in found.fills] == [(1, 160.0, 100.0), (3, -160.0, 73.0)]
+    assert found.metrics["margin_calls"] == 1.0
 
 
 # --- one portfolio -------------------------------------------------------------------------

@@ -100,7 +100,9 @@ def _contracts(
                 pl.when(months.str.contains(r"^\d+$")).then(months.str.zfill(2) + "/").otherwise(
                     months
                 ),
-                pl.when(years.str.len_chars() == 2).then("20" + years).otherwise(years),
+                pl.when(years.str.len_chars() != 2).then(years).when(years >= "70").then(
+                    "19" + years
+                ).otherwise("20" + years),
             )
         ).to_series()  # fmt: skip
         found = [

@@ -20,6 +20,9 @@ _HOPELESS = 100
 
 _REPORT_SECONDS = 0.1
 
+# How long a stop waits for chunks to end.
+_STOP_SECONDS = 0.4
+
 
 @dataclass
 class RunReport:
@@ -153,14 +156,14 @@ def _drive(
             if count.done >= _HOPELESS and count.failed == count.done and allowance < 1:
                 hopeless = True
                 pool.stop.set()
-    except KeyboardInterrupt:
+    except BaseException as error:
         pool.stop.set()
-        pool.finished.wait()
+        # A kernel in the middle of a long path cannot be stopped: its thread ends after it.
+        pool.finished.wait(_STOP_SECONDS)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
         raise StudyInterrupted(
             f"stopped after {count.done:,} simulations; finished parts are kept, "
             "run the study again to go on from them"
         ) from None
-    finally:
-        pool.stop.set()
-        pool.finished.wait()
     return hopeless

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import suppress
+from types import FrameType
 
 import typer
 
@@ -37,14 +41,50 @@ for command in (
     app.command()(command)
 
 
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line.
 
     A `ValueError` or `OSError` is what the library says to its user: it becomes one line on
     standard error and exit code 2. Anything else is a fault of ours and keeps its traceback.
+    Ctrl-C ends the process with exit code 130.
     """
+    asked = _watch_ctrl_c()
     try:
         app()
-    except (ValueError, OSError) as error:
-        typer.secho(f"mc: {error}", fg="red", err=True)
-        sys.exit(2)
+    except SystemExit as end:
+        if end.code != _INTERRUPTED:
+            raise
+    except BaseException as error:
+        # Ctrl-C in the middle of an import surfaces as whatever the module makes of it.
+        if not asked:
+            if not isinstance(error, ValueError | OSError):
+                raise
+            typer.secho(f"mc: {error}", fg="red", err=True)
+            sys.exit(2)
+        typer.secho("mc: stopped", fg="yellow", err=True)
+    _leave()
+
+
+def _watch_ctrl_c() -> list[int]:
+    """Return a list that Ctrl-C puts its signal into, besides raising `KeyboardInterrupt`."""
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        signal.default_int_handler(number, frame)
+
+    # A shell's background jobs ignore Ctrl-C, and go on doing so.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    return asked
+
+
+def _leave() -> None:
+    """End the process without waiting for threads that are still inside a compiled kernel."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(_INTERRUPTED)

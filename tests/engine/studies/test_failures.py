@@ -13,10 +13,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from engine.sources import Generator, Source, option
 from engine.strategies import StrategyError, load_user_strategies
-from engine.studies import BLOCKS, Study, StudyFailed, StudyInterrupted, load_results, run_block
+from engine.studies import (
+    BLOCKS,
+    Study,
+    StudyFailed,
+    StudyInterrupted,
+    load_results,
+    pool,
+    run_block,
+    runner,
+)
+from engine.studies.progress import Progress
 
 Make = Callable[..., Study]
 
@@ -168,6 +179,32 @@ def test_ctrl_c_stops_within_a_chunk_and_keeps_finished_parts(
     study.run(root=tmp_path, progress=lambda p: seen.append(p.reused))
     assert seen[-1] >= kept
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("study-")]
+
+
+def test_ctrl_c_does_not_wait_for_a_kernel_in_the_middle_of_a_long_path(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, goes_on = threading.Event(), threading.Event()
+    simulate = pool.run_chunk
+
+    def long_kernel(*arguments: Any) -> None:
+        inside.set()
+        goes_on.wait(60)
+        simulate(*arguments)
+
+    def press(progress: Progress) -> None:
+        if inside.is_set():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool, "run_chunk", long_kernel)
+    monkeypatch.setattr(runner, "_STOP_SECONDS", 0.01)
+    with pytest.raises(StudyInterrupted):
+        make_study().run(root=tmp_path, workers=1, progress=press)
+    assert not goes_on.is_set()
+    # The thread ends with its chunk, and another run comes to the results of one undisturbed.
+    goes_on.set()
+    monkeypatch.undo()
+    assert_frame_equal(make_study().run(root=tmp_path).frame, make_study().run().frame)
 
 
 @pytest.mark.parametrize("field", [0, 1, 2, 3])

@@ -167,8 +167,8 @@ def test_every_kind_of_column_is_printed_as_table_json_and_csv(mc: Run, folder: 
     mc("run", "quick")
     every = (
         "SELECT e.*, [1, 2] AS list, {'a': 1} AS struct, interval 1 day AS gap, "
-        "'\\x00'::blob AS b, map {1: 2} AS map, '101'::bit AS bits, 'nan'::double AS nan, 1 AS twice, 2 AS twice "
-        "FROM equity e ORDER BY simulation LIMIT 1"
+        "'\\x00'::blob AS b, map {1: 2} AS map, '101'::bit AS bits, 'nan'::double AS nan, "
+        "1 AS twice, 2 AS twice FROM equity e ORDER BY simulation LIMIT 1"
     )
     (row,) = json.loads(mc("sql", "--json", every))
     assert len(row["equity"]) == 3
@@ -277,6 +277,24 @@ def test_ctrl_c_stops_the_command_and_says_how_to_go_on(folder: Path) -> None:
     assert "on from them: mc run quick" in error
     assert "Traceback" not in error
     assert not list(results.rglob("*.tmp"))
+
+
+def test_ctrl_c_before_a_study_runs_is_one_line_whatever_it_hits(folder: Path) -> None:
+    # Numba turns a Ctrl-C that hits its imports into another error.
+    start = """
+import os, signal
+import mc_assets.cli as cli
+def app():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        raise ImportError("numba failed to import")
+cli.app = app
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "mc: stopped\n"
 
 
 def test_the_way_to_go_on_repeats_the_changes_that_were_asked_for(

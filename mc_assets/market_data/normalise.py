@@ -256,7 +256,7 @@ def _check_units(raw: RawTable, mapped: ColumnMap) -> None:
     """Refuse Databento's whole numbers, which count billionths."""
     if not {"rtype", "publisher_id"} <= set(raw.frame.columns):
         return
-    closes = raw.frame[mapped.columns["close"]].cast(pl.Float64, strict=False).drop_nulls()
+    closes = parse_numbers(raw.frame[mapped.columns["close"]])[0].drop_nulls()
     if len(closes) and (closes % 1 == 0).all() and (closes.abs() >= _BILLIONTHS).all():
         raise MarketDataError(
             f"{_where(raw)}: column {mapped.columns['close']}: found {closes[0]:.0f}, a price in "

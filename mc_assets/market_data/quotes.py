@@ -277,7 +277,7 @@ def _epochs(column: pl.Series, digits: int) -> pl.Series:
     if column.dtype.is_integer():
         return _scaled(column.cast(pl.Int64, strict=False), digits)
     if column.dtype == pl.String:
-        whole = _scaled(column.cast(pl.Int64, strict=False), digits)
+        whole = _scaled(column.str.strip_chars().cast(pl.Int64, strict=False), digits)
         if whole.null_count() == column.null_count():
             return whole
         parts = column.str.extract_groups(r"^\s*(\d+)\.(\d+)\s*$").struct.unnest()
@@ -326,7 +326,7 @@ def _check_instants(
         )
     price = columns.get("bid_px") or columns["price"]
     if {"rtype", "publisher_id"} <= set(first.columns):
-        prices = first[price].cast(pl.Float64, strict=False).drop_nulls()
+        prices = parse_numbers(first[price])[0].drop_nulls()
         if len(prices) and (prices % 1 == 0).all() and (prices.abs() >= 1e6).all():
             raise MarketDataError(
                 f"{where}: column {price}: found {prices[0]:.0f}, a price in units of 1e-9, "

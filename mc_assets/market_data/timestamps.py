@@ -198,6 +198,9 @@ def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
         return _stamps(None, wall, dated=bool((days.drop_nulls() % 1 == 0).all()))
     factor = _EPOCHS.get(date_format or "", 1)
     whole = column.cast(pl.Int64, strict=False)
+    if column.dtype == pl.String and whole.null_count() > column.null_count():
+        column = column.str.strip_chars()
+        whole = column.cast(pl.Int64, strict=False)
     utc = whole // 1000 if factor == 0 else whole * factor
     if date_format in _EPOCHS:
         utc = _other_epochs(whole, utc, date_format)

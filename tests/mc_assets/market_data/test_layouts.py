@@ -256,6 +256,10 @@ Date;Open;High;Low;Last;Close;"Number of Shares";"Number of Trades";Turnover
 X,1500,1230,1234.5,1236,1229,1577941200000000000,9
 X,1600,1234.5,1240.25,1241,1233,1578027600000000000,9
 """,
+    "blanks behind delimiters": """volume, open, close, high, low, t
+1500, 1230, 1234.5, 1236, 1229, 1577941200
+1600, 1234.5, 1240.25, 1241, 1233, 1578027600
+""",
     "prices first, stamps last": """c,h,l,o,s,t,v
 1234.5,1236,1229,1230,ok,1577941200,1500
 1240.25,1241,1233,1234.5,ok,1578027600,1600

@@ -150,7 +150,7 @@ TRADE_COLUMNS: Final = (
 )
 
 # --- events: float64[capacity, EVENT_WIDTH], the life of every order -----------------------
-EVENT_WIDTH: Final = 8
+EVENT_WIDTH: Final = 9
 EVENT_COLUMNS: Final = (
     "bar",
     "order",
@@ -160,6 +160,7 @@ EVENT_COLUMNS: Final = (
     "units",
     "price",
     "commission",
+    "size",
 )
 SUBMITTED: Final = _typed(0)
 FILLED: Final = _typed(1)
@@ -186,6 +187,7 @@ TO_PERCENT: Final = _typed(2)
 BY_PERCENT: Final = _typed(3)
 ENTER: Final = _typed(4)
 CLOSE_LOT: Final = _typed(5)  # a bracket's child: closes its parent's lot
+SIZE_NAMES: Final = ("units", "target", "target_percent", "percent", "sizing", "bracket")
 
 # Sizing of ENTER.
 PERCENT: Final = 0

@@ -165,3 +165,4 @@ def log_event(
     log[5] = units
     log[6] = price
     log[7] = commission
+    log[8] = order[ORDER_MODE]

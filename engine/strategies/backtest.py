@@ -15,6 +15,7 @@ from engine.execution.layout import (
     EVENT_COLUMNS,
     EVENT_NAMES,
     ORDER_ROWS,
+    SIZE_NAMES,
     TRADE_COLUMNS,
     TRADE_ROWS,
 )
@@ -41,7 +42,9 @@ class Backtest:
         Equity at each close.
     orders : polars.DataFrame
         One row per event of an order: submitted, filled, cancelled, expired or rejected with its
-        reason. Units of a submitted order are as it was given, its price is its limit or stop.
+        reason. Units of a submitted order are as it was given: `size` says whether they are units,
+        a target, a share of equity or the side of a position that the sizing rule makes. Its price
+        is its limit or stop.
     """
 
     metrics: dict[str, float | None]
@@ -134,10 +137,11 @@ def _order_frame(rows: NDArray[np.float64], symbols: tuple[str, ...], bars: Bars
     columns["symbol"] = [symbols[int(index)] for index in columns["symbol"]]
     columns["kind"] = [_KINDS[int(index)] for index in columns["kind"]]
     columns["event"] = [EVENT_NAMES[int(index)] for index in columns["event"]]
+    columns["size"] = [SIZE_NAMES[int(index)] for index in columns["size"]]
     columns["bar"] = columns["bar"].astype(np.int64)
     columns["order"] = columns["order"].astype(np.int64)
     columns["time"] = _instants(bars, columns["bar"])
-    words = {"symbol": pl.String, "kind": pl.String, "event": pl.String}
+    words = dict.fromkeys(("symbol", "kind", "event", "size"), pl.String)
     return pl.DataFrame(columns, schema_overrides=words)
 
 

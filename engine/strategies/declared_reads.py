@@ -176,6 +176,13 @@ class DeclaredReads(ast.NodeTransformer):
             self._check_truth(node.operand)
         return self.generic_visit(node)
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Raise to a negative power in fractions: of whole numbers the compiler would make 0."""
+        minus = isinstance(node.right, ast.UnaryOp) and isinstance(node.right.op, ast.USub)
+        if isinstance(node.op, ast.Pow) and minus:
+            node.right = ast.BinOp(ast.Constant(1.0), ast.Mult(), node.right)
+        return self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Refuse to hand None to a helper that asks for it: it would see a number."""
         helper = self.namespace.get(node.func.id) if isinstance(node.func, ast.Name) else None

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.execution.layout import EVENT_COLUMNS, EVENT_NAMES, TRADE_COLUMNS
+from engine.execution.layout import EVENT_COLUMNS, EVENT_NAMES, SIZE_NAMES, TRADE_COLUMNS
 from engine.studies.prepared import Prepared
 from engine.studies.simulate import PartArrays
 
@@ -67,7 +67,12 @@ def order_columns(rows: NDArray[np.float64], symbols: tuple[str, ...]) -> dict[s
     columns: dict[str, Any] = {}
     for position, name in enumerate(EVENT_COLUMNS):
         values = np.ascontiguousarray(rows[:, position])
-        words = {"symbol": symbols, "kind": _ORDER_KINDS, "event": EVENT_NAMES}.get(name)
+        words = {
+            "symbol": symbols,
+            "kind": _ORDER_KINDS,
+            "event": EVENT_NAMES,
+            "size": SIZE_NAMES,
+        }.get(name)
         if words is not None:
             columns[name] = pl.Series([words[int(v)] for v in values], dtype=pl.String)
         else:

@@ -205,3 +205,33 @@ def test_two_symbols_share_one_portfolio(make_bars) -> None:
     assert result.equity.tolist() == [10_000.0, 10_000.0, 11_000.0, 11_000.0, 11_200.0]
     assert result.trades["symbol"].to_list() == ["A", "B"]
     assert result.trades["pnl"].to_list() == [600.0, 600.0]
+
+
+class EverySize(Strategy):
+    """An order of every way to say how large it is."""
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.market(3, stop_loss=90.0)
+            order.target(5)
+            order.target_percent(0.5)
+            order.percent(-0.25)
+            order.short()
+            order.close()
+
+
+def test_the_log_says_what_the_size_of_an_order_means(make_bars) -> None:
+    flat = (100.0, 101.0, 99.0, 100.0)
+    log = backtest(EverySize, make_bars([flat] * 3), {}, {"cash": 10_000.0}).orders
+    given = log.filter(event="submitted").select("units", "size").rows()
+    assert given == [
+        (3.0, "units"),
+        (5.0, "target"),
+        (0.5, "target_percent"),
+        (-0.25, "percent"),
+        (-1.0, "sizing"),
+        (0.0, "target"),
+        (-3.0, "bracket"),
+    ]
+    filled = log.filter(event="filled")["units"].to_list()
+    assert filled == [3.0, 2.0, 45.0, -25.0, -125.0, 100.0]

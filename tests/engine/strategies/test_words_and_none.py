@@ -75,6 +75,8 @@ MEANINGS = [
     ("not self.sure", {"sure": False}, True),
     ("bar.close[self.step] > 100.5", {"step": 1}, True),
     ("7 // self.step == 3", {}, True),
+    ("2 ** -self.step == 0.25", {}, True),
+    ("10 ** -2 == 0.01", {}, True),
 ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.bars import Bars
@@ -156,6 +157,111 @@ def test_random_orders_agree_at_the_same_close(
     theirs = backtesting_py(bars, peer_orders(seed, width, kinds=4), trade_on_close=True)
     run = ours(bars, seed, width, kinds=4, fill="same_close")
     assert_same_run(run, theirs, at_least=40, before=len(bars) - 1)
+
+
+class SeveralOrders(Strategy):
+    """Market, limit, stop and stop-limit orders beside each other, each for some bars."""
+
+    seed = Int(1, low=0)
+    width = Float(0.01, low=0)
+    draw = 0
+
+    def on_start(self):
+        self.draw = self.seed
+
+    def on_bar(self, bar, order, account):
+        if bar.index < 1:
+            return
+        self.draw = next_draw(self.draw)
+        action = chance(self.draw, 12)
+        self.draw = next_draw(self.draw)
+        side = 1.0 if chance(self.draw, 2) == 0 else -1.0
+        self.draw = next_draw(self.draw)
+        units = side * (1 + chance(self.draw, 50))
+        self.draw = next_draw(self.draw)
+        lasts = 1 + chance(self.draw, 6)
+        self.draw = next_draw(self.draw)
+        away = (1 + chance(self.draw, 4)) * self.width
+        self.draw = next_draw(self.draw)
+        # Never at the stop itself: see `test_agreement_where_conventions_differ`.
+        beyond = (chance(self.draw, 5) - 1.5) * self.width
+        close = bar.close
+        stop = close * (1.0 + side * away)
+        if action == 0:
+            order.market(units)
+        elif action <= 3:
+            order.limit(units, close * (1.0 - side * away), tif=lasts)
+        elif action <= 6:
+            order.stop(units, stop, tif=lasts)
+        elif action <= 8:
+            order.stop_limit(units, stop, stop + side * beyond * close, tif=lasts)
+        elif action == 9 and account.position != 0.0:
+            order.market(-account.position)
+        elif action == 10:
+            order.cancel_all()
+
+
+def peer_several(seed: int, width: float) -> Callable[[Any], None]:
+    """The same decisions; what has lasted is cancelled by hand."""
+    state: dict[str, Any] = {"draw": seed, "resting": []}
+
+    def roll(count: int) -> int:
+        state["draw"] = next_draw(state["draw"])
+        return chance(state["draw"], count)
+
+    def on_bar(self: Any) -> None:
+        bar = len(self.data) - 1
+        for placed, last in state["resting"]:
+            if last == bar and placed in self.orders:
+                placed.cancel()
+        action, side, size = roll(12), 1 if roll(2) == 0 else -1, 1 + roll(50)
+        lasts, away, beyond = 1 + roll(6), (1 + roll(4)) * width, (roll(5) - 1.5) * width
+        close = self.data.Close[-1]
+        stop = close * (1.0 + side * away)
+        trade = self.buy if side > 0 else self.sell
+        if action == 0:
+            trade(size=size)
+        elif action <= 3:
+            placed = trade(size=size, limit=close * (1.0 - side * away))
+            state["resting"].append((placed, bar + lasts))
+        elif action <= 6:
+            state["resting"].append((trade(size=size, stop=stop), bar + lasts))
+        elif action <= 8:
+            placed = trade(size=size, stop=stop, limit=stop + side * beyond * close)
+            state["resting"].append((placed, bar + lasts))
+        elif action == 9 and self.position.size != 0:
+            held = self.position.size
+            (self.sell if held > 0 else self.buy)(size=abs(held))
+        elif action == 10:
+            for placed in list(self.orders):
+                placed.cancel()
+
+    return on_bar
+
+
+@pytest.mark.parametrize("level", [0.003, 0.4, 300.0, 45_000.0])
+@pytest.mark.parametrize("seed", [3, 4])
+def test_several_orders_at_once_agree(backtesting_py: Any, level: float, seed: int) -> None:
+    """On bars that open at the close before, with long stretches of one price and no volume.
+
+    The equity at every close does not tell in which sequence a bar filled its orders.
+    """
+    rng = np.random.default_rng(seed)
+    moves = rng.normal(0.0, 0.01, 600) * (rng.random(600) < 0.7)
+    moves[200:300] = 0.0
+    close = level * np.exp(np.cumsum(moves))
+    opens = np.append(level, close[:-1])
+    wick = np.abs(rng.normal(0.0, 0.005, 600)) * (moves != 0.0)
+    high, low = np.maximum(opens, close) * (1.0 + wick), np.minimum(opens, close) * (1.0 - wick)
+    gaps = np.where(rng.random(600) < 0.05, rng.integers(2, 90, 600), 1)
+    stamps = np.cumsum(gaps).astype(np.int64) * 60_000_000
+    bars = Bars("X", stamps, opens, high, low, close, np.zeros(600))
+    theirs = backtesting_py(bars, peer_several(seed, 0.008), cash=1e9, commission=0.001)
+    settings = {"cash": 1e9, "commission": {"rate": 0.001}}
+    found = backtest(SeveralOrders, bars, {"seed": seed, "width": 0.008}, settings)
+    assert (found.orders["event"] == "filled").sum() > 100
+    assert found.metrics["rejected_orders"] == 0.0
+    np.testing.assert_allclose(found.equity, theirs.equity, rtol=0, atol=1e-5 * max(1.0, level))
 
 
 def test_figures_of_one_definition_agree(market: Market, backtesting_py: Any) -> None:

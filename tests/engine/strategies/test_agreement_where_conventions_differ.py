@@ -140,6 +140,34 @@ def test_a_stop_limit_through_a_gap(backtesting_py: Any) -> None:
     assert backtest(GappedStopLimit, bars).trades["entry_price"].to_list() == [105.0]
 
 
+class StopAtLimit(Strategy):
+    """A stop-limit order of one price."""
+
+    def on_bar(self, bar, order):
+        if bar.index == 1:
+            order.stop_limit(10, 102.0, 102.0)
+        elif bar.index == 4:
+            order.close()
+
+
+def test_a_stop_limit_whose_limit_is_its_stop(backtesting_py: Any) -> None:
+    """The bar trades at 102, which is both: we fill. backtesting.py waits for the next bar."""
+
+    def on_bar(self: Any) -> None:
+        if len(self.data) == 2:
+            self.buy(size=10, stop=102.0, limit=102.0)
+        elif len(self.data) == 5:
+            self.position.close()
+
+    bars = bars_of(
+        [FLAT, FLAT, (100.0, 104.0, 99.0, 103.0), (101.0, 103.0, 100.0, 102.0), *[FLAT] * 3]
+    )
+    entries = backtesting_py(bars, on_bar).trades.select("entry_bar", "entry_price").rows()
+    assert entries == [(3, 101.0)]
+    ours = backtest(StopAtLimit, bars).trades.select("entry_bar", "entry_price").rows()
+    assert ours == [(2, 102.0)]
+
+
 class TwoLots(Strategy):
     """Two entries, one exit of both."""
 

@@ -142,14 +142,18 @@ def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float)
 
     near, far = (_at_the_money(quotes, volatility, rows) ** 2 for rows in (groups[0], groups[-1]))
     guesses = ((1.5, 0.5, -0.7), (4.0, 1.0, -0.5), (0.5, 0.3, -0.3), (2.0, 0.6, 0.3))
-    tries = [
-        solve(np.array([near, kappa, far, xi, rho]), 20, "2-point") for kappa, xi, rho in guesses
-    ]
+    exact = 0.5 * len(quotes) * _EXACT**2
+    tries: list[Any] = []
+    for kappa, xi, rho in guesses:
+        tries.append(solve(np.array([near, kappa, far, xi, rho]), 20, "2-point"))
+        if tries[-1].cost <= exact:
+            # No other start can do better than quotes without any error.
+            break
     # One-sided differences are too coarse for the long flat valley that kappa and theta lie in.
     finalists = sorted(tries, key=lambda found: float(found.cost))[:_FINALISTS]
     best = solve(finalists[0].x, 100, "3-point")
     for other in finalists[1:]:
-        if best.cost > 0.5 * len(quotes) * _EXACT**2:
+        if best.cost > exact:
             best = min(best, solve(other.x, 100, "3-point"), key=lambda found: float(found.cost))
     return _surface_calibration(quotes, left_out, best, tries, mu)
 

@@ -74,8 +74,7 @@ def heston_price(
     u = _grid(years, model, tolerance)
     weight = heston_characteristic(u - 0.5j, years, **model) / (u**2 + 0.25) * _STEP
     weight[0] *= 0.5
-    phase = np.outer(log_ratio, u)
-    integral = np.cos(phase) @ weight.real - np.sin(phase) @ weight.imag
+    integral = _transform(weight, log_ratio)
     calls = discount * (forward - np.sqrt(forward * strikes) / math.pi * integral)
     puts = calls - discount * (forward - strikes)
     prices = np.where(np.broadcast_to(np.asarray(call, bool), strikes.shape), calls, puts)
@@ -106,6 +105,19 @@ def heston_characteristic(
         logarithm = np.asarray(np.log1p(shift) / (xi * xi), dtype=np.complex128)
     exponent = kappa * theta * (low * years - 2.0 * logarithm) + v0 * low * ratio
     return np.asarray(np.exp(exponent))
+
+
+def _transform(weight: Complex, log_ratio: Array) -> Array:
+    """Sum of ``weight[j] exp(i j step k)`` over j for each k: its real part.
+
+    With j = a B + b the exponential is a product of two, of which there are few.
+    """
+    block = math.isqrt(len(weight)) + 1
+    table = np.zeros(block * block, dtype=np.complex128)
+    table[: len(weight)] = weight
+    turn = np.exp(1j * _STEP * np.outer(np.arange(block), log_ratio))
+    leap = np.exp(1j * _STEP * block * np.outer(np.arange(block), log_ratio))
+    return np.asarray(np.einsum("ak,ak->k", leap, table.reshape(block, block) @ turn).real)
 
 
 def _grid(years: float, model: dict[str, float], tolerance: float) -> Array:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from engine.bars import Bars
-from engine.calibration import calibrate, try_calibrate
+from engine.calibration import calibrate, heston_prices, try_calibrate
 from engine.calibration.black_scholes import black_scholes_price
 from engine.calibration.heston_prices import heston_characteristic, heston_price
 from engine.calibration.option_surface import OptionSurface
@@ -133,3 +133,22 @@ def test_returns_without_persistent_variance_are_refused_or_flagged(make_bars):
     signs = np.random.default_rng(2).choice([-1.0, 1.0], 1200)
     found = try_calibrate("heston", make_bars(100.0 * np.exp(np.cumsum(sizes * signs))))
     assert found.status == "failed" or found.diagnostics["at_bound"] >= 1
+
+
+def test_quotes_without_any_error_need_no_other_start():
+    found = calibrate("heston", model_surface())
+    assert found.diagnostics["starts"] == 1
+    assert found.diagnostics["rmse_volatility"] < 1e-8
+    for name, value in MODEL.items():
+        assert found.parameters[name] == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 99, 100, 101, 20_000])
+def test_the_block_sum_of_a_transform_is_the_plain_one(count):
+    rng = np.random.default_rng(count)
+    weight = rng.standard_normal(count) + 1j * rng.standard_normal(count)
+    log_ratio = rng.normal(0.0, 0.5, 12)
+    phase = np.outer(log_ratio, 0.1 * np.arange(count))
+    plain = np.cos(phase) @ weight.real - np.sin(phase) @ weight.imag
+    found = heston_prices._transform(weight, log_ratio)
+    np.testing.assert_allclose(found, plain, atol=1e-11 * np.abs(weight).sum())

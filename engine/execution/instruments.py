@@ -43,7 +43,7 @@ class Instrument(BaseModel):
         The price is not paid on entry: cash moves by profit, loss and costs alone.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     multiplier: float = Field(default=1.0, gt=0)
     tick_size: float = Field(default=0.01, gt=0)

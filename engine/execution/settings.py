@@ -15,7 +15,7 @@ __all__ = ["Commission", "Execution", "Instrument", "Slippage"]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Commission(_Settings):

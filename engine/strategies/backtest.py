@@ -75,10 +75,15 @@ def backtest(
     Raises
     ------
     ValueError
-        If a parameter or setting is not allowed, the symbols' timestamps differ, or the
-        simulation fails.
+        If a parameter or setting is not allowed, a symbol is missing or there twice, the symbols'
+        timestamps differ, or the simulation fails.
     """
     series = (bars,) if isinstance(bars, Bars) else tuple(bars)
+    names = [item.symbol for item in series]
+    if not series or len(set(names)) < len(names):
+        raise ValueError(
+            f"bars: found symbols {', '.join(names) or 'none'}, allowed one or several different"
+        )
     first = series[0]
     for other in series[1:]:
         if not np.array_equal(other.timestamps, first.timestamps):

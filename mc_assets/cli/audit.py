@@ -16,6 +16,7 @@ def audit(
     file: Path | None = typer.Option(
         None, "--file", help="Python file or folder with your own strategies."
     ),
+    symbols: int = typer.Option(1, "--symbols", min=1, help="Symbols that the strategy trades."),
     cuts: int = typer.Option(12, "--cuts", min=1, help="Futures replaced per path."),
     seed: int = typer.Option(1, "--seed", help="Seed of the cuts and the paths."),
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
@@ -35,7 +36,8 @@ def audit(
     names = strategy_names() if strategy == "all" else [strategy]
     failed = False
     for name in names:
-        report = audit_strategy(name, cuts=cuts, seed=seed)
+        traded = tuple(f"S{number}" for number in range(symbols))
+        report = audit_strategy(name, symbols=traded, cuts=cuts, seed=seed)
         failed |= not report.passed
         if as_json:
             row = {

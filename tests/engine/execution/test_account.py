@@ -7,6 +7,7 @@ import pytest
 
 from engine.bars import Bars
 from engine.execution import Execution
+from engine.execution.instruments import Instrument
 from engine.strategies import Choice, Float, Strategy, backtest
 
 DAY = (100.0, 101.0, 99.0, 100.0)
@@ -205,6 +206,28 @@ def test_two_symbols_share_one_portfolio(make_bars) -> None:
     assert result.equity.tolist() == [10_000.0, 10_000.0, 11_000.0, 11_000.0, 11_200.0]
     assert result.trades["symbol"].to_list() == ["A", "B"]
     assert result.trades["pnl"].to_list() == [600.0, 600.0]
+
+
+def test_settings_are_finite_numbers() -> None:
+    for settings in (
+        {"cash": np.inf},
+        {"slippage": {"ticks": np.inf}},
+        {"margin_interest": np.inf},
+    ):
+        with pytest.raises(ValueError, match="finite number"):
+            Execution.model_validate(settings)
+    with pytest.raises(ValueError, match="finite number"):
+        Instrument(initial_margin=np.inf)
+
+
+def test_symbols_of_a_portfolio_are_there_and_different(make_bars) -> None:
+    one = make_bars([(100.0, 101.0, 99.0, 100.0)] * 3)
+    with pytest.raises(ValueError, match="bars: found symbols none, allowed one or several"):
+        backtest("buy_and_hold", [])
+    with pytest.raises(
+        ValueError, match=f"bars: found symbols {one.symbol}, {one.symbol}, allowed"
+    ):
+        backtest("buy_and_hold", [one, one])
 
 
 class EverySize(Strategy):

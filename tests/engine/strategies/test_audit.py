@@ -206,3 +206,37 @@ def test_the_command_fails_on_a_cheat_in_a_users_file(tmp_path: Path) -> None:
     assert "clairvoyant: FAILED" in result.output
     assert "order" in result.output
     assert CliRunner().invoke(app, ["buy_and_hold"]).exit_code == 0
+
+
+PAIR = """
+from engine.strategies import Strategy
+
+
+class PairOfTwo(Strategy):
+    def on_bar(self, bar, order):
+        side = 0.4 if bar[0].close > bar[1].close else -0.4
+        order[0].target_percent(-side)
+        order[1].target_percent(side)
+
+
+class PairAhead(Strategy):
+    def signals(self, bars, target):
+        target[1, :-1] = bars[0].close[1:] > bars[0].close[:-1]
+"""
+
+
+def test_the_command_audits_a_strategy_of_several_symbols(tmp_path: Path) -> None:
+    import typer
+
+    from mc_assets.cli.audit import audit
+
+    file = tmp_path / "pair.py"
+    file.write_text(PAIR)
+    app = typer.Typer()
+    app.command()(audit)
+    options = ["--file", str(file), "--symbols", "2"]
+    honest = CliRunner().invoke(app, ["pair_of_two", *options])
+    assert honest.exit_code == 0, honest.output
+    cheat = CliRunner().invoke(app, ["pair_ahead", *options])
+    assert cheat.exit_code == 1
+    assert "pair_ahead: FAILED" in cheat.output

@@ -52,6 +52,11 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for a
     list of file patterns. Tables whose files do not exist yet, and those that read such tables,
     are left out.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, as on a full disk; the one published before stays.
     """
     target = project.warehouse
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,9 +65,15 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     try:
         with duckdb.connect(str(fresh)) as connection:
             tables = _build(connection, project)
+            # Closing writes the file, too, but tells nobody if it cannot.
+            connection.execute("CHECKPOINT")
         os.replace(fresh, target)
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
+        found = str(error).splitlines()[0]
+        raise OSError(f"cannot write {target}: {found}; what was published stays") from None
     finally:
-        fresh.unlink(missing_ok=True)
+        for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+            left.unlink(missing_ok=True)
     return tables
 
 

@@ -179,6 +179,23 @@ def test_every_kind_of_column_is_printed_as_table_json_and_csv(mc: Run, folder: 
     assert "1 day" in mc("sql", every)
 
 
+def test_tables_that_the_disk_has_no_room_for_are_one_line(mc: Run, folder: Path) -> None:
+    mc("run", "quick")
+    start = """
+import resource
+from mc_assets.cli import main
+import mc_assets.warehouse
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+main()
+"""
+    command = [sys.executable, "-c", start, "sql", "SELECT count(*) FROM simulations"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list((folder / "data" / "warehouse").iterdir())
+
+
 def test_studies_strategies_and_sources_are_listed(mc: Run, folder: Path) -> None:
     assert "not run yet" in mc("studies")
     mc("run", "quick")

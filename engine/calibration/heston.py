@@ -27,7 +27,7 @@ _LOWER = np.array([1e-5, 0.01, 1e-5, 0.01, -0.999])
 _UPPER = np.array([4.0, 50.0, 4.0, 10.0, 0.999])
 _FINALISTS = 2
 # Root mean square error, in volatility, below which quotes are the model's own prices.
-_EXACT = 1e-8
+_EXACT = 1e-6
 _NAMES = ("v0", "kappa", "theta", "xi", "rho")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from engine.studies.errors import ConfigurationError, StudyFailed, failure_text
@@ -187,7 +188,7 @@ class Results:
             raise ConfigurationError("column", "no name to group by", ", ".join(self.columns))
         for name in names:
             self._known(name)
-        return Grouped(self, list(names))
+        return Grouped(self, list(dict.fromkeys(names)))
 
     def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
         """Statistics per parameter set with their Monte Carlo errors (`study_statistics`)."""
@@ -212,8 +213,8 @@ class Results:
         ConfigurationError
             If there is no such statistic, or `n` is below 1.
         """
-        if n < 1:
-            raise ConfigurationError("n", str(n), "at least 1")
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ConfigurationError("n", repr(n), "a whole number of at least 1")
         keys = ["study", "fingerprint", "parameter_set", *self.parameters]
         found = statistics_by(self, keys, names=[statistic])
         return found.sort(
@@ -293,9 +294,12 @@ class Results:
 
     def _expression(self, given: str | pl.Expr, field: str) -> tuple[pl.Expr, pl.DataType]:
         """Return an expression over the columns, and of what type its values are."""
+        if not isinstance(given, str | pl.Expr):
+            raise ConfigurationError(field, repr(given), "SQL text or a Polars expression")
         try:
             expression = given if isinstance(given, pl.Expr) else pl.sql_expr(self._quoted(given))
-            (kind,) = self.lazy.select(expression).collect_schema().dtypes()
+            # What cannot be computed shows on a row, not in the types.
+            (kind,) = self.lazy.head(1).select(expression).collect().dtypes
         except pl.exceptions.PolarsError as error:
             text = str(error).splitlines()[0].split("; valid columns")[0]
             raise ConfigurationError(

@@ -144,26 +144,38 @@ class ParquetStore:
         except ValueError as damage:
             log.warning("%s; its part is computed again", damage)
             return None
-        expected = (spec.job.fingerprint, spec.key, spec.rows, SCHEMA_VERSION)
-        found = (manifest.fingerprint, manifest.part, manifest.rows, manifest.schema_version)
-        return manifest if found == expected else None
+        expected = (spec.job.fingerprint, spec.block, spec.key, spec.rows, SCHEMA_VERSION)
+        found = (
+            *(manifest.fingerprint, manifest.block, manifest.part, manifest.rows),
+            manifest.schema_version,
+        )
+        paths = {table: entry["path"] for table, entry in manifest.files.items()}
+        if found != expected or paths != self._paths(spec):
+            log.warning("%s is of another part; its part is computed again", spec.key)
+            return None
+        return manifest
 
     def write(
         self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
     ) -> Manifest:
         """Write the tables of a part and then its manifest."""
         files = {}
-        for table, frame in frames.items():
-            folder = self.folder(table, spec.job.study, spec.job.fingerprint)
-            path = folder / f"block={spec.block:02d}" / f"{spec.key}.parquet"
+        for table, relative in self._paths(spec).items():
+            path = self.root / relative
             with _clear_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                files[table] = {"path": path.relative_to(self.root).as_posix()}
-                files[table] |= write_parquet(frame, path)
+                files[table] = {"path": relative} | write_parquet(frames[table], path)
         manifest = Manifest(**(asdict(manifest) | {"files": files}))
         with _clear_errors(self._manifest_path(spec)):
             write_json(self._manifest_path(spec), asdict(manifest))
         return manifest
+
+    def _paths(self, spec: PartSpec) -> dict[str, str]:
+        """Files of a part under the data root, by table."""
+        job = spec.job
+        recorded = {"results": True, "equity": job.equity_samples > 0, "trades": job.record_trades}
+        part = f"{job.study}/{job.fingerprint}/block={spec.block:02d}/{spec.key}.parquet"
+        return {table: f"{table}/{part}" for table in TABLES if recorded[table]}
 
     def _manifest_path(self, spec: PartSpec) -> Path:
         folder = self.folder("results", spec.job.study, spec.job.fingerprint)
@@ -232,6 +244,8 @@ def read_manifest(path: Path, root: Path, *, checksums: bool) -> Manifest:
     try:
         manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
         entries = [(root / e["path"], e["bytes"], e["sha256"]) for e in manifest.files.values()]
+        if "results" not in manifest.files or not 0 <= manifest.failed <= manifest.rows:
+            raise ValueError
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ValueError(f"{path} is damaged") from None
     for file, size, digest in entries:

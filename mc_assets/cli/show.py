@@ -36,7 +36,7 @@ def show(
     elif rows:
         frame = results.frame
     elif by is not None:
-        frame = results.group_by(*by.split(",")).statistics()
+        frame = results.group_by(*(name.strip() for name in by.split(","))).statistics()
     elif best is not None:
         frame = results.best(best, n)
         title += f"  largest {best}"

@@ -316,3 +316,27 @@ def test_source_parameters_are_columns_as_they_are_written_in_a_study(make_study
     assert results.with_metric("doubled", "model.sigma * 2").frame["doubled"].max() == 0.4
     found = results.sql("SELECT model.sigma, count(*) AS n FROM results GROUP BY model.sigma")
     assert found["n"].to_list() == [40, 40]
+
+
+@pytest.mark.parametrize("condition", ["fast > 'a'", "fast = 'five'", 5, None, b"fast = 5", []])
+def test_a_condition_that_cannot_be_computed_is_named_at_once(
+    make_study: Make, condition: Any
+) -> None:
+    results = make_study().run()
+    with pytest.raises(ConfigurationError, match="filter: found"):
+        results.filter(condition)
+    with pytest.raises(ConfigurationError, match="metric: found"):
+        results.with_metric("own", condition)
+
+
+def test_a_column_named_twice_groups_once(make_study: Make) -> None:
+    results = make_study().run()
+    assert_frame_equal(
+        results.group_by("fast", "fast").win_rate(), results.group_by("fast").win_rate()
+    )
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "3", None])
+def test_the_best_are_a_whole_number(make_study: Make, n: Any) -> None:
+    with pytest.raises(ConfigurationError, match="n: found"):
+        make_study().run().best("sharpe", n)

@@ -184,6 +184,37 @@ def test_a_damaged_part_is_found_and_computed_again(
     assert content(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": {}},
+        {"files": "equity"},
+        {"failed": "none"},
+        {"failed": 10**6},
+        {"block": 9},
+        {"rows": 1},
+        "another",
+    ],
+)
+def test_a_manifest_that_does_not_describe_its_part_is_not_believed(
+    make_study: Make, tmp_path: Path, change: Any
+) -> None:
+    study = make_study(record={"equity": 5})
+    whole = study.run(root=tmp_path)
+    before = content(tmp_path)
+    first, second, *_ = sorted(tmp_path.rglob("part-*.json"))
+    manifest = json.loads(first.read_text())
+    if change == "another":
+        manifest = json.loads(second.read_text())
+    elif change == {"files": "equity"}:
+        manifest["files"] = {"equity": manifest["files"]["equity"]}
+    else:
+        manifest |= change
+    first.write_text(json.dumps(manifest))
+    assert_frame_equal(study.run(root=tmp_path).frame, whole.frame)
+    assert content(tmp_path) == before
+
+
 def test_a_finished_study_is_not_computed_again_unless_fresh(
     make_study: Make, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ _CLOCKS: Final = ("time", "timem", "clock", "timeofday")
 _SYMBOLS: Final = ("symbol", "ticker", "sym", "instrument")
 # Digits of a fraction that are whole nanoseconds.
 _DIGITS: Final = {"epoch_s": 9, "epoch_ms": 6, "epoch_us": 3, "epoch_ns": 0}
+_ROWS_AT_ONCE: Final = 5_000
 Kind = Literal["quotes", "trades"]
 
 
@@ -401,9 +402,22 @@ def _count(good: pl.DataFrame, frame: pl.DataFrame, kind: Kind, counts: QuoteCou
 def _quarantine(
     raw: pl.DataFrame, frame: pl.DataFrame, layout: TickLayout, first_row: int
 ) -> pl.DataFrame:
+    bad = frame.filter(pl.col("reason").is_not_null())
+    # Python's objects of a whole batch would take more memory than everything else.
+    parts = [
+        _faults(raw[part["number"]], part, layout, first_row)
+        for part in bad.iter_slices(_ROWS_AT_ONCE)
+    ]
+    return pl.concat([pl.DataFrame(schema=dict(BAD_TICKS_SCHEMA)), *parts])
+
+
+def _faults(
+    sources: pl.DataFrame, bad: pl.DataFrame, layout: TickLayout, first_row: int
+) -> pl.DataFrame:
+    """Say what is wrong with each row, and how it stands in the file."""
     records = []
-    for row in frame.filter(pl.col("reason").is_not_null()).iter_rows(named=True):
-        source = raw.row(row["number"], named=True)
+    rows = zip(sources.iter_rows(named=True), bad.iter_rows(named=True), strict=True)
+    for source, row in rows:
         reason = row["reason"]
         stamp = source[layout.columns["ts"]]
         said = {

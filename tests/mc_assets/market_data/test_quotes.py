@@ -232,6 +232,22 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert peak < 500.0
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("wrong", [0, 300_000])
+def test_short_rows_and_wrong_ones_stay_within_the_limit(tmp_path: Path, wrong: int) -> None:
+    # A block holds the more rows the shorter they are; of wrong ones every cell is kept.
+    source = tmp_path / "short.csv"
+    stamps = 1_704_205_800_000_000_000 + pl.int_range(0, wrong or 3_000_000, eager=True)
+    bid = pl.lit("x") if wrong else pl.lit(100.25)
+    rows = pl.DataFrame({"ts": stamps}).with_columns(
+        b=bid, a=pl.lit(100.5), bs=pl.lit(5), s=pl.lit(6)
+    )
+    source.write_text("ts,bid_px,ask_px,bid_sz,ask_sz\n" + rows.write_csv(include_header=False))
+    kept, _, peak = streamed_in_a_process(source, tmp_path / "out.parquet")
+    assert kept == len(stamps) - wrong
+    assert peak < 340.0
+
+
 def test_days_without_a_time_are_no_instants(tmp_path: Path) -> None:
     text = "date,bid,ask\n2020-01-02,100,101\n2020-01-03,100,101\n"
     with pytest.raises(MarketDataError, match="column date: found days without a time, allowed in"):

@@ -149,13 +149,23 @@ def _code_tokens(code: types.CodeType, namespace: dict[str, Any], seen: _Walk) -
     for name in code.co_names:
         if name in namespace:
             yield f"global:{name}"
-            value = namespace[name]
+            yield from _tokens(namespace[name], seen)
+            yield from _attribute_tokens((name,), (namespace[name],), code.co_names, seen)
+
+
+def _attribute_tokens(
+    path: tuple[str, ...], owners: tuple[Any, ...], names: tuple[str, ...], seen: _Walk
+) -> Iterator[str]:
+    """Describe what code with these names may take from a module, and from modules in it."""
+    module = owners[-1]
+    if not isinstance(module, types.ModuleType) or _is_foreign(module.__name__):
+        return
+    for attribute in names:
+        value = getattr(module, attribute, None)
+        if hasattr(module, attribute) and not any(value is owner for owner in owners):
+            yield f"attribute:{'.'.join((*path, attribute))}"
             yield from _tokens(value, seen)
-            if isinstance(value, types.ModuleType) and not _is_foreign(value.__name__):
-                for attribute in code.co_names:
-                    if hasattr(value, attribute):
-                        yield f"attribute:{name}.{attribute}"
-                        yield from _tokens(getattr(value, attribute), seen)
+            yield from _attribute_tokens((*path, attribute), (*owners, value), names, seen)
 
 
 def _without_docstring(code: types.CodeType) -> tuple[Any, ...]:

@@ -48,8 +48,10 @@ class Strategy:
     audit it.
 
     Numbers assigned to ``self`` must be declared in the class body; they start anew with every
-    simulation. Names in capitals are constants. Hooks and their helpers are refused where they
-    draw at random, read a clock or a file, print, or change what simulations share.
+    simulation. Names in capitals are constants. A word is compared with ``==``, ``!=`` or ``in``; a
+    parameter that may be None is asked with ``is None`` and is no condition by itself. Hooks and
+    their helpers are refused where they draw at random, read a clock or a file, print, or change
+    what simulations share.
 
     Attributes
     ----------

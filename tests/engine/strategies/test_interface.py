@@ -446,6 +446,21 @@ def test_a_helper_in_a_file_beside_the_strategy_is_never_stale(tmp_path, bars, t
     assert not list(tmp_path.rglob("*.pyc"))
 
 
+def test_a_helper_in_a_module_of_a_module_beside_is_never_stale(tmp_path, bars) -> None:
+    strategy, helper = tmp_path / "own.py", tmp_path / "deeper_beside.py"
+    strategy.write_text(BY_MODULE.replace("levels_beside.level", "levels_beside.deeper.level"))
+    (tmp_path / "levels_beside.py").write_text("import deeper_beside as deeper\n")
+    filled = []
+    for factor in ("2.0", "0.5"):
+        helper.write_text(f"def level(x):\n    return x * {factor}\n")
+        load_user_strategies(strategy)
+        filled.append("filled" in backtest("users_own", bars).orders["event"].to_list())
+        filled.append(get_strategy("users_own").source_hash())
+    assert filled[0]
+    assert not filled[2]
+    assert filled[1] != filled[3]
+
+
 @pytest.mark.parametrize("text", [BESIDE, BY_MODULE], ids=["by name", "by module"])
 def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(tmp_path, text) -> None:
     file, helper, probe = (tmp_path / name for name in ("own.py", "levels_beside.py", "probe.py"))

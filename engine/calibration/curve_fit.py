@@ -89,6 +89,7 @@ class CurveData:
         if span.kind == "rolling" and len(panel):
             age = np.array([(panel.last_date - day).days for day in panel.dates])
             panel = panel.rows(slice(int(np.sum(age >= span.years * 365.25)), None))
+        panel = _priced(panel, non_positive, leading=isinstance(initial, str))
         y = panel.log_prices(non_positive)
         seen = ~np.isnan(y)
         filled = int(seen.any(axis=1).sum()) if y.size else 0
@@ -108,6 +109,11 @@ class CurveData:
         if len(steps):
             steps[0] = steps[1] if len(steps) > 1 else 0.0
         return cls(panel, y, years, steps, groups, count, initial)
+
+    @property
+    def filled(self) -> int:
+        """Number of rows with prices."""
+        return int((~np.isnan(self.y)).any(axis=1).sum())
 
     def packed(self) -> CurveData:
         """Push each row's prices to the left, where most cells hold none: the same likelihood."""
@@ -304,6 +310,27 @@ def _distinct(maturities: Array, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
     with np.errstate(invalid="ignore"):
         further = np.diff(ordered, axis=1) > 1e-6
     return np.asarray(seen.any(axis=1) + np.sum(further & np.isfinite(ordered[:, 1:]), axis=1))
+
+
+def _priced(
+    panel: FuturesPanel, non_positive: Literal["error", "exclude"], *, leading: bool
+) -> FuturesPanel:
+    """Leave out columns without any price, and rows before the first one.
+
+    A contract that is listed later has no measurement error yet, and nothing starts before there
+    are prices.
+    """
+    seen = ~np.isnan(panel.log_prices(non_positive))
+    if not seen.any():
+        return panel
+    columns = np.flatnonzero(seen.any(axis=0))
+    panel = replace(
+        panel,
+        prices=panel.prices[:, columns],
+        maturities=panel.maturities[:, columns],
+        labels=tuple(panel.labels[j] for j in columns),
+    )
+    return panel.rows(slice(int(seen.any(axis=1).argmax()) if leading else 0, None))
 
 
 def _groups(

@@ -105,7 +105,8 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
 def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
     """Like `calibrate`, but what the data cannot carry becomes a record with status "failed".
 
-    So does an estimate whose optimiser did not converge; it keeps what was reached.
+    So do an estimator that breaks, and an estimate whose optimiser did not converge; the latter
+    keeps what was reached.
 
     Raises
     ------
@@ -119,14 +120,15 @@ def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
             reason = "likelihood: found no convergence, allowed a maximum that the data determine"
             return replace(found, status="failed", reason=reason)
         return found
-    except ValueError as error:
+    except Exception as error:  # One estimator must not cost a night of the others.
+        own = isinstance(error, ValueError)
         return Calibration.failed(
             model,
             symbol=data.symbol,
             timeframe=_timeframe_of(data),
             as_of=options.get("as_of") or _last_date(data),
             window=str(options.get("window", "full")),
-            reason=str(error),
+            reason=str(error) if own else f"{type(error).__name__}: {error}",
         )
 
 

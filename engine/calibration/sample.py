@@ -18,6 +18,8 @@ __all__ = ["SpotSample", "bar_ends", "bars_as_of", "log_prices"]
 
 _MINUTE = 60_000_000
 _DAY = 1440 * _MINUTE
+# A drift and a volatility leave nothing of fewer returns.
+_FEWEST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,8 @@ class SpotSample:
             If a price is not positive and the policy is "error", there are too few returns, or
             the price never changes.
         """
+        if minimum < _FEWEST:
+            raise ValueError(f"minimum: found {minimum}, allowed >= {_FEWEST}")
         cut, as_of = bars_as_of(bars, as_of)
         span = Window.parse(window)
         diagnostics: dict[str, Any] = {}
@@ -227,6 +231,10 @@ def log_prices(
     """Log closes under the stated policy for prices at or below zero (NaN where excluded)."""
     close = bars.close
     if not isinstance(non_positive, str):
+        if not math.isfinite(non_positive):
+            raise ValueError(
+                f"non_positive: found {non_positive}, allowed error, exclude or an amount to add"
+            )
         close = close + float(non_positive)
         diagnostics["price_shift"] = float(non_positive)
     elif non_positive not in ("error", "exclude"):

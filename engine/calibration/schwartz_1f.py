@@ -260,7 +260,7 @@ def _from_panel(
         covariance=jacobian @ fit.covariance @ jacobian.T,
         log_likelihood=fit.filtered.log_likelihood,
         free_parameters=len(model.names) + data.group_count,
-        n=len(data.panel),
+        n=data.filled,
         window=str(Window.parse(window)),
         diagnostics=fit.diagnostics,
         start_state={"spot": math.exp(float(fit.filtered.states[-1, 0]))},

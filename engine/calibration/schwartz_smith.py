@@ -106,7 +106,7 @@ def estimate_schwartz_smith(
         covariance=fit.covariance,
         log_likelihood=fit.filtered.log_likelihood,
         free_parameters=len(PARAMETERS) + data.group_count,
-        n=len(data.panel),
+        n=data.filled,
         window=str(Window.parse(window)),
         diagnostics=fit.diagnostics,
         start_state={"chi": chi, "xi": xi, "spot": math.exp(chi + xi)},

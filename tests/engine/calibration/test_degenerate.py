@@ -105,3 +105,58 @@ def test_a_panel_without_rows_is_a_failure_with_a_reason(model):
 def test_prices_that_change_once_end_in_an_estimate_or_in_a_reason(model, make_bars):
     found = try_calibrate(model, make_bars(np.repeat([5.0, 6.0], 300)))
     assert found.ok or "found no persistence" in found.reason
+
+
+@pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])
+def test_a_contract_that_is_listed_later_changes_nothing_before(model):
+    rng = np.random.default_rng(0)
+    logs = 4.0 + np.cumsum(0.03 * rng.standard_normal((120, 1)), axis=0)
+    prices = np.exp(logs * np.ones(4) + 0.004 * rng.standard_normal((120, 4)))
+    prices[:100, 3] = np.nan
+    years = [0.1, 0.5, 1.0, 1.5]
+    whole = FuturesPanel.from_arrays(prices, years, dt=1 / 52)
+    day = whole.dates[99]
+    known = FuturesPanel.from_arrays(prices[:100, :3], years[:3], dt=1 / 52)
+    found, expected = try_calibrate(model, whole, as_of=day), try_calibrate(model, known)
+    assert found.ok
+    assert found.to_rows() == expected.to_rows()
+
+
+@pytest.mark.parametrize("initial", ["diffuse", "first_price"])
+@pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])
+def test_rows_before_the_first_price_are_not_there(model, initial):
+    rng = np.random.default_rng(1)
+    logs = 4.0 + np.cumsum(0.03 * rng.standard_normal((90, 1)), axis=0)
+    prices = np.exp(logs * np.ones(3) + 0.004 * rng.standard_normal((90, 3)))
+    prices[:5] = np.nan
+    prices[40] = np.nan
+    panel = FuturesPanel.from_arrays(prices, [0.1, 0.5, 1.0], dt=1 / 52)
+    found = try_calibrate(model, panel, initial=initial)
+    assert found.ok
+    assert found.n == 84
+    assert (
+        found.to_rows()
+        == try_calibrate(model, panel.rows(slice(5, None)), initial=initial).to_rows()
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_shift_that_is_no_amount_is_refused(value, make_bars):
+    closes = 100.0 + np.sin(np.arange(100.0))
+    found = try_calibrate("gbm", make_bars(closes), non_positive=value)
+    assert (
+        found.reason == f"non_positive: found {value}, allowed error, exclude or an amount to add"
+    )
+
+
+@pytest.mark.parametrize("model", SPOT_MODELS)
+def test_fewer_than_three_returns_cannot_be_asked_for(model, make_bars):
+    found = try_calibrate(model, make_bars(np.array([5.0, 6.0, 5.5])), minimum=0)
+    assert found.reason == "minimum: found 0, allowed >= 3"
+
+
+def test_an_estimator_that_breaks_is_a_failed_row_with_what_it_raised(make_bars):
+    closes = 100.0 + np.sin(np.arange(300.0))
+    found = try_calibrate("regime_switching", make_bars(closes), states="three")
+    assert found.status == "failed"
+    assert found.reason.startswith("TypeError: ")

@@ -42,7 +42,11 @@ def summary_frame(results: Results, *, errors: bool = True) -> pl.DataFrame:
     """
     import polars as pl
 
-    table = results.statistics()
+    from engine.studies.statistics import statistics_by
+
+    # The headlines alone: a study of many parameter sets waits for each statistic of each.
+    keys = ["parameter_set", *results.parameters]
+    table = statistics_by(results, keys, names=[name for _, name, _ in HEADLINES])
     columns = []
     for heading, name, form in HEADLINES:
         own = table.filter(pl.col("statistic") == name)

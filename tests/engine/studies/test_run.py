@@ -168,7 +168,7 @@ def test_the_shipped_studies_run(name: str, project: Path, market: Any, tmp_path
         ("stage_2", "stage_9", "seeds: found 'stage_9', allowed a file, or one of the seed sets"),
         ("fast < slow", "fast < slov", "constraint: found unknown name 'slov', allowed fast"),
         ("fast < slow", "fast > slow * 9", "constraint: found that it drops all 9 parameter sets"),
-        ("calibration: latest", "parameters: {sigma: -1}", "source.sigma: found -1, allowed >"),
+        ("calibration: latest", "parameters: {sigma: -1}", "source.parameters.sigma: found -1"),
         ("calibration: latest", "parameters: {vol: 1}", "source.parameters.vol: found an unknown"),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -327,7 +328,16 @@ def _interpolated(ordered: NDArray[np.float64], probability: float) -> float:
 
 
 def _maritz_jarrett(ordered: NDArray[np.float64], probability: float) -> float:
-    n = len(ordered)
+    low, weights = _order_weights(len(ordered), probability)
+    window = ordered[low : low + len(weights)]
+    centre = float((weights * window).sum() / weights.sum())
+    return math.sqrt(float((weights * (window - centre) ** 2).sum() / weights.sum()))
+
+
+# A study asks for the same few of thousands of parameter sets.
+@lru_cache(maxsize=64)
+def _order_weights(n: int, probability: float) -> tuple[int, NDArray[np.float64]]:
+    """Return the first cell, counted from 0, that weighs anything, and the weights from it on."""
     k = min(int(n * probability) + 1, n)
     # Outside eight standard deviations of Beta(k, n - k + 1) the weights vanish.
     spread = 8.0 * math.sqrt(probability * (1 - probability) * n) + 8.0
@@ -336,12 +346,10 @@ def _maritz_jarrett(ordered: NDArray[np.float64], probability: float) -> float:
     points = (np.arange(low, high)[:, None] + _NODES) / n
     log_scale = math.lgamma(n + 1) - math.lgamma(k) - math.lgamma(n - k + 1)
     density = np.exp(log_scale + (k - 1) * np.log(points) + (n - k) * np.log1p(-points))
-    weights = density @ _NODE_WEIGHTS
-    window = ordered[low:high]
-    centre = float((weights * window).sum() / weights.sum())
-    return math.sqrt(float((weights * (window - centre) ** 2).sum() / weights.sum()))
+    return low, density @ _NODE_WEIGHTS
 
 
+@lru_cache(maxsize=64)
 def _order_interval(n: int, probability: float, confidence: float) -> tuple[int, int]:
     """Ranks l, h (from 1; 0 and n + 1 mean infinite) with P(X_(l) <= q < X_(h)) >= confidence."""
     tail = (1.0 - confidence) / 2

@@ -1,7 +1,7 @@
 """The look-ahead audit: whether the past of a strategy depends on its future.
 
-Every order up to a random bar must stay the same when the bars after it are replaced, when the
-path is run again, and whatever is run beside it. What a strategy carries with it, such as a table
+Every order up to a bar must stay the same when the bars after it are replaced, when the path is
+run again, and whatever is run beside it. What a strategy carries with it, such as a table
 of prices, cannot be replaced, so the audit names it.
 """
 
@@ -28,7 +28,7 @@ from engine.execution.layout import (
 )
 from engine.execution.settings import Execution
 from engine.strategies.captured import captured_values, taken_from
-from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.engine import Scratch, StrategyEngine, prepare_strategy
 from engine.strategies.purity import pieces_of
 from engine.strategies.strategy import Strategy
 
@@ -79,7 +79,7 @@ class AuditReport:
     strategy : str
         Name of the strategy.
     paths, cuts : int
-        Paths audited and futures replaced on each.
+        Paths audited, and bars on each after which the future was replaced.
     orders : int
         Orders submitted on the untouched paths; 0 means that the audit has seen nothing.
     findings : tuple of Finding
@@ -130,10 +130,10 @@ def audit_strategy(
     fields: tuple[str, ...] = BAR_FIELDS,
     parameters: Mapping[str, Any] | None = None,
     execution: Execution | None = None,
-    cuts: int = 12,
+    cuts: int = 500,
     seed: int = 1,
 ) -> AuditReport:
-    """Rerun a strategy on paths whose future was replaced after a random bar.
+    """Rerun a strategy on paths whose future was replaced after a bar, for many bars.
 
     Every order submitted up to that bar, and everything that happened to orders up to it, must
     stay the same. The results of a path must not depend on the paths run beside it either.
@@ -151,7 +151,8 @@ def audit_strategy(
     execution : Execution, optional
         Execution settings.
     cuts : int
-        Futures replaced per path.
+        Futures replaced per path, each after another bar: all of them where a path has no more,
+        else random ones.
     seed : int
         Seed of the cuts and of the random walks.
     """
@@ -169,28 +170,32 @@ def audit_strategy(
         record_trades=True,
     )
     encoded = engine.encode(parameters or {})[None]
+    scratch = engine.scratch(record_orders=True)
     findings: list[Finding] = []
     reads_ahead: list[str] = []
     orders = 0
     repeat_differs = False
     for path in range(paths):
         one = np.ascontiguousarray(values[path : path + 1])
-        before, ahead = _events(engine, one, encoded)
-        again, _ = _events(engine, one, encoded)
+        before, ahead = _events(engine, one, encoded, scratch)
+        again, _ = _events(engine, one, encoded, scratch)
         repeat_differs |= not np.array_equal(before, again, equal_nan=True)
         if ahead is not None:
             reads_ahead.append(f"path {path}: {ahead}")
         orders += int((before[:, 4] == 0).sum())
-        for number, cut in enumerate(np.sort(rng.integers(1, bars - 1, cuts))):
-            other = _with_other_future(one, int(cut), rng, widened=number % 2 == 1)
-            after, _ = _events(engine, other, encoded)
-            found = _first_difference(before, after, path, int(cut))
-            if found is not None:
-                findings.append(found)
+        changed: dict[tuple[int, int], Finding] = {}
+        for cut in np.sort(rng.permutation(bars - 1)[:cuts]):
+            for widened in (False, True):
+                other = _with_other_future(one, int(cut), rng, widened=widened)
+                after, _ = _events(engine, other, encoded, scratch)
+                found = _first_difference(before, after, path, int(cut))
+                if found is not None:
+                    changed.setdefault((found.bar, found.order), found)
+        findings += changed.values()
     return AuditReport(
         strategy=engine.strategy.name,
         paths=paths,
-        cuts=cuts,
+        cuts=min(cuts, bars - 1),
         orders=orders,
         findings=tuple(findings),
         alone_differs=_depends_on_company(engine, values, encoded),
@@ -201,10 +206,12 @@ def audit_strategy(
 
 
 def _events(
-    engine: StrategyEngine, values: NDArray[np.float64], parameters: NDArray[np.float64]
+    engine: StrategyEngine,
+    values: NDArray[np.float64],
+    parameters: NDArray[np.float64],
+    scratch: Scratch,
 ) -> tuple[NDArray[np.float64], str | None]:
     """Return the log of orders of one path, and where a hook asked for a later bar."""
-    scratch = engine.scratch(record_orders=True)
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
     engine.run(values, parameters, metrics, status, scratch)
@@ -288,15 +295,17 @@ def _first_difference(
     before: NDArray[np.float64], after: NDArray[np.float64], path: int, cut: int
 ) -> Finding | None:
     one, two = before[before[:, 0] <= cut], after[after[:, 0] <= cut]
-    for index in range(max(len(one), len(two))):
-        was = one[index] if index < len(one) else None
-        became = two[index] if index < len(two) else None
-        if was is not None and became is not None and np.array_equal(was, became, equal_nan=True):
-            continue
-        known = min((item for item in (was, became) if item is not None), key=lambda row: row[0])
-        bar, order = int(known[0]), int(known[1])
-        return Finding(path, cut, bar, order, _in_words(was), _in_words(became))
-    return None
+    common = min(len(one), len(two))
+    same = (one[:common] == two[:common]) | (np.isnan(one[:common]) & np.isnan(two[:common]))
+    different = np.flatnonzero(~same.all(axis=1))
+    if len(different) == 0 and len(one) == len(two):
+        return None
+    index = int(different[0]) if len(different) else common
+    was = one[index] if index < len(one) else None
+    became = two[index] if index < len(two) else None
+    known = min((item for item in (was, became) if item is not None), key=lambda row: row[0])
+    bar, order = int(known[0]), int(known[1])
+    return Finding(path, cut, bar, order, _in_words(was), _in_words(became))
 
 
 def _in_words(event: NDArray[np.float64] | None) -> str:

@@ -17,7 +17,9 @@ def audit(
         None, "--file", help="Python file or folder with your own strategies."
     ),
     symbols: int = typer.Option(1, "--symbols", min=1, help="Symbols that the strategy trades."),
-    cuts: int = typer.Option(12, "--cuts", min=1, help="Futures replaced per path."),
+    cuts: int = typer.Option(
+        500, "--cuts", min=1, help="Bars of a path after which the future is replaced."
+    ),
     seed: int = typer.Option(1, "--seed", help="Seed of the cuts and the paths."),
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
@@ -53,8 +55,8 @@ def audit(
             continue
         word = "passed" if report.passed else "FAILED"
         typer.echo(
-            f"{name}: {word}; {report.paths} paths, {report.cuts} other futures on each, "
-            f"{report.orders} orders"
+            f"{name}: {word}; {report.paths} paths, other futures after {report.cuts} bars of "
+            f"each, {report.orders} orders"
         )
         for reason in report.reasons[:_SHOWN]:
             typer.echo(f"  {reason}")

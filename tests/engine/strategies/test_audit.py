@@ -95,6 +95,25 @@ def test_signals_that_use_the_future_are_caught_with_bar_and_order(how: str) -> 
         assert f"at bar {finding.bar}, order {finding.order}" in str(finding)
 
 
+class CheatsOnce(Strategy):
+    """Knows the future at a single bar."""
+
+    at = Int(100)
+
+    def signals(self, bars, target):
+        close = bars.close
+        for t in range(1, len(close)):
+            target[t] = 1.0 if close[t] > close[t - 1] else 0.0
+        target[self.at] = 1.0 if close[self.at + 1] > close[self.at] else 0.0
+
+
+@pytest.mark.parametrize("at", [1, 100, 333, 498])
+def test_a_single_look_ahead_is_caught_at_its_bar(at: int) -> None:
+    findings = audit_strategy(CheatsOnce, parameters={"at": at}).findings
+    assert findings
+    assert {finding.bar for finding in findings} == {at}
+
+
 PRICES = np.linspace(100.0, 120.0, 500)
 SIGNS = "ud" * 250
 SHORT_TABLE = np.array([0.5, 1.0, 0.5])

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 # Its names load the simulation engine when first used, which reading tables does not.
-from engine import studies
+import engine
 
 __all__ = [
     "read_statistics",
@@ -28,27 +28,27 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If the study has no results.
     StudyFailed
         If more of its simulations failed than it allows.
     """
-    results = studies.load_results(data, study)
+    results = engine.load_results(data, study)
     results.check_failures()
     return _write(statistics_table(results), _path(data, study))
 
 
 def write_nightly_statistics(
-    data: Path, study: str, as_of: datetime.date, results: studies.Results
+    data: Path, study: str, as_of: datetime.date, results: engine.Results
 ) -> pl.DataFrame:
     """Write the statistics of a study run as of a date; return the table."""
     table = statistics_table(results).select(pl.lit(as_of).alias("as_of"), pl.all())
     return _write(table, data / "nightly_statistics" / study / f"{as_of}.parquet")
 
 
-def statistics_table(results: studies.Results) -> pl.DataFrame:
+def statistics_table(results: engine.Results) -> pl.DataFrame:
     """Estimate a study's statistics, its parameters as one JSON text."""
-    table = studies.study_statistics(results)
+    table = engine.study_statistics(results)
     names = results.parameters
     parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
     return table.select(

@@ -17,7 +17,8 @@ import duckdb
 import polars as pl
 
 from engine import studies
-from engine.studies.errors import ConfigurationError, StudyFailed
+from engine.errors import Refusal
+from engine.jobs.errors import StudyFailed
 from mc_assets.project import Project
 from mc_assets.study_tables import statistics_written, write_statistics
 
@@ -94,7 +95,7 @@ def refresh_warehouse(project: Project) -> bool:
         study = marker.parent.name
         if marker.stat().st_mtime_ns > statistics_written(project.data, study):
             # A study that is unfinished, or failed, keeps the statistics it had.
-            with suppress(ConfigurationError, StudyFailed):
+            with suppress(Refusal, StudyFailed):
                 if not studies.load_results(project.data, study).missing:
                     write_statistics(project.data, study)
     publish_warehouse(project)

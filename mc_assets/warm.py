@@ -17,7 +17,7 @@ from mc_assets.project import Project
 if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
-    from engine.studies.job import Job
+    from engine.jobs.job import Job
 
 __all__ = ["Warming", "warm_paths", "warm_strategies"]
 
@@ -55,12 +55,9 @@ def warm_paths() -> None:
     for job in _jobs():
         job.sources[0].paths(
             seeds=[1],
-            steps=job.steps,
-            s0=job.s0,
             calendar=job.calendar,
-            bars=job.bars,
             paths_per_seed=job.paths_per_seed,
-            sub_bars=job.sub_bars,
+            **job.path.model_dump(),
         )
 
 
@@ -68,7 +65,7 @@ def warm_strategies() -> None:
     """Run the strategy of every study on a flat path: this compiles it and the order engine."""
     import numpy as np
 
-    from engine.studies.prepared import Prepared
+    from engine.jobs.prepared import Prepared
 
     for job in _jobs():
         prepared = Prepared(job)

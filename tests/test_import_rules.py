@@ -14,6 +14,8 @@ import pytest
 ALLOWED = {
     "compiled": set(),
     "calendar": set(),
+    "errors": set(),
+    "market_data": {"bars", "calibration"},
     "user_code": set(),
     "bars": {"calendar"},
     "price_block": {"bars", "calendar"},
@@ -27,9 +29,15 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "statistics"),
         *("bars", "calendar", "price_block"),
     },
+    "jobs": {
+        *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
+    },
+    "results": {"compiled", "jobs", "statistics", "execution", "errors"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
+        *("jobs", "results"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from engine.compiled.version import ENGINE_VERSION
-from engine.studies.errors import StudyFailed, failure_text
-from engine.studies.frames import SCHEMA_VERSION
-from engine.studies.job import BLOCKS, Job, block_parts, job_parts
-from engine.studies.load import from_manifests
-from engine.studies.market_data import MarketData
-from engine.studies.prepared import prepare_job
-from engine.studies.progress import Progress, ProgressCallback
-from engine.studies.results import Results
-from engine.studies.runner import RunReport, run_parts
-from engine.studies.store import TABLES, MemoryStore, ParquetStore
+from engine.jobs.errors import StudyFailed, failure_text
+from engine.jobs.job import Job, block_parts, job_parts
+from engine.jobs.progress import Progress, ProgressCallback
+from engine.jobs.runner import RunReport, run_parts
+from engine.jobs.store import TABLES, MemoryStore, ParquetStore
+from engine.jobs.summary import JobSummary
+from engine.results.load import from_manifests
+from engine.results.results import Results
 from engine.studies.until import decide, extend
-
-if TYPE_CHECKING:
-    from engine.studies.study import Study
 
 __all__ = ["execute", "execute_block"]
 
@@ -29,11 +23,10 @@ Store = ParquetStore | MemoryStore
 
 
 def execute(
-    study: Study,
     job: Job,
     *,
+    remake: Callable[[], Job],
     root: Path | None,
-    market_data: MarketData | None,
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
@@ -41,7 +34,7 @@ def execute(
     """Run a job and return its results; `Study.run` documents the arguments."""
     store: Store = MemoryStore() if root is None else ParquetStore(root)
     job, report, stopped = _run_rounds(job, store, workers, progress, fresh)
-    results = _results(job, store, report, stopped, study=study, market_data=market_data)
+    results = _results(job, store, report, stopped, _extended(remake, job.rounds))
     check_failures(job, report)
     return results
 
@@ -63,48 +56,13 @@ def execute_block(
         own = [m for m in whole.manifests if m.block == block]
         report = RunReport(own, whole.reused, whole.seconds)
     else:
-        store.begin(job, summary(job))
+        store.begin(job, JobSummary.of(job))
         if fresh:
             store.discard_parts(parts)
         report = run_parts(parts, store, workers=workers, progress=progress)
     # One failure weighs much in a small block; the study is judged as a whole.
     check_failures(job, report, of=job.simulations)
     return report, job.fingerprint
-
-
-def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
-    """Return what readers of the results want to know of a job, as plain JSON."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "engine_version": ENGINE_VERSION,
-        "study": job.study,
-        "fingerprint": job.fingerprint,
-        "description": job.definition.get("description", ""),
-        "source": job.sources[0].name,
-        "strategy": job.strategy.name,
-        "parameters": list(job.space.names),
-        "metrics": list(prepare_job(job).metric_names),
-        "own_metrics": list(job.metrics),
-        "parameter_sets": len(job.space),
-        "dropped_sets": job.space.dropped,
-        "repeated_sets": job.space.repeated,
-        "seeds": len(job.seeds),
-        "paths_per_seed": job.paths_per_seed,
-        "paths_per_unit": _paths_per_unit(job),
-        "simulations": job.simulations,
-        "rounds": list(job.rounds),
-        "steps": job.steps,
-        "exchange": job.calendar.exchange,
-        "timeframe": job.calendar.timeframe,
-        "failure_allowance": job.failure_allowance,
-        "equity_samples": job.equity_samples,
-        "record_trades": job.record_trades,
-        "until": job.until,
-        "stopped": stopped,
-        "blocks": BLOCKS,
-        "file": job.file,
-        "definition": job.definition,
-    }
 
 
 def check_failures(job: Job, report: RunReport, *, of: int | None = None) -> None:
@@ -121,15 +79,6 @@ def check_failures(job: Job, report: RunReport, *, of: int | None = None) -> Non
         )
 
 
-def _paths_per_unit(job: Job) -> int:
-    """Return how many paths in a row are one independent observation."""
-    sampling = getattr(job.sources[0], "sampling", "random")
-    if job.draw is not None or sampling in ("moment_matching", "sobol"):
-        # The paths of a seed share its drawn parameters, or balance one another.
-        return job.paths_per_seed
-    return 2 if sampling == "antithetic" else 1
-
-
 def _run_rounds(
     job: Job,
     store: Store,
@@ -139,7 +88,7 @@ def _run_rounds(
 ) -> tuple[Job, RunReport, str | None]:
     if fresh:
         store.discard(job)
-    store.begin(job, summary(job), keep_longer=True)
+    store.begin(job, JobSummary.of(job), keep_longer=True)
     report = run_parts(job_parts(job), store, workers=workers, progress=progress)
     if job.until is None:
         return job, report, None
@@ -148,7 +97,7 @@ def _run_rounds(
         if count == len(job.seeds):
             break
         job = extend(job, count)
-        store.begin(job, summary(job), keep_longer=True)
+        store.begin(job, JobSummary.of(job), keep_longer=True)
         more = run_parts(
             job_parts(job, len(job.rounds) - 1),
             store,
@@ -160,7 +109,7 @@ def _run_rounds(
             report.reused + more.reused,
             report.seconds + more.seconds,
         )
-    store.begin(job, summary(job, stopped))
+    store.begin(job, JobSummary.of(job, stopped))
     return job, report, stopped
 
 
@@ -184,19 +133,32 @@ def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressC
 
 
 def _results(
-    job: Job, store: Store, report: RunReport, stopped: str | None, **more: Any
+    job: Job,
+    store: Store,
+    report: RunReport,
+    stopped: str | None,
+    remake: Callable[[], Job] | None = None,
 ) -> Results:
+    summary = JobSummary.of(job, stopped)
     if isinstance(store, ParquetStore):
-        return from_manifests(store.root, report.manifests, summary(job, stopped), **more)
+        return from_manifests(store.root, report.manifests, summary, remake)
     tables: dict[str, pl.LazyFrame] = {}
     for table in TABLES:
         frame = store.frame(table)
         if frame.width:
             tables[table] = frame.lazy()
     return Results(
-        tables["results"],
-        summary(job, stopped),
-        tables.get("equity"),
-        tables.get("trades"),
-        **more,
+        tables["results"], summary, tables.get("equity"), tables.get("trades"), remake=remake
     )
+
+
+def _extended(remake: Callable[[], Job], rounds: tuple[int, ...]) -> Callable[[], Job]:
+    """Return a maker of the job with the seeds that ``until`` has added."""
+
+    def job() -> Job:
+        made = remake()
+        for count in rounds[1:]:
+            made = extend(made, count)
+        return made
+
+    return job

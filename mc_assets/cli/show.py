@@ -61,7 +61,7 @@ def show(
 
 
 def _incomplete(results: object) -> str | None:
-    from engine.studies import Results
+    from engine.results import Results
 
     assert isinstance(results, Results)
     missing = results.missing

@@ -50,7 +50,8 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
 )
 def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
     """Run the seed blocks of this run's partitions."""
-    from engine.studies import Progress, load_study, run_block
+    from engine.jobs import Progress
+    from engine.studies import load_study, run_block
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project

@@ -11,7 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from engine.errors import Refusal
 from engine.execution import Execution
+from engine.jobs import pool as pool_module
+from engine.jobs.job import block_parts, job_parts
+from engine.jobs.pool import PartPool
+from engine.jobs.store import MemoryStore
 from engine.sources import (
     GBM,
     Bootstrap,
@@ -24,12 +29,8 @@ from engine.sources import (
 )
 from engine.statistics.monte_carlo import mean
 from engine.strategies import backtest, get_strategy
-from engine.studies import ConfigurationError, Study, linspace, load_seeds
-from engine.studies import pool as pool_module
-from engine.studies.job import block_parts, job_parts
+from engine.studies import Study, linspace, load_seeds
 from engine.studies.loader import parse_definition
-from engine.studies.pool import PartPool
-from engine.studies.store import MemoryStore
 
 Make = Callable[..., Study]
 
@@ -47,11 +48,11 @@ def test_the_study_of_the_design_page_runs(market: Any) -> None:
     )
     results = study.run(workers="auto")
     assert len(results) == 29 * 25
-    assert results.summary["dropped_sets"] == 1
+    assert results.summary.dropped_sets == 1
     assert set(results.statistics().columns) >= {"estimate", "std_error", "ci_low", "ci_high", "n"}
     assert len(results.filter("net_pnl > 0")) > 0
     assert len(results.best("sharpe")) == 10
-    assert results.group_by("fast").win_rate()["fast"].to_list() == [5, 10, 20]
+    assert results.group_by("fast").profit_probability()["fast"].to_list() == [5, 10, 20]
     assert results.compare(results.filter("parameter_set = 0")).paired
 
 
@@ -60,7 +61,7 @@ def test_history_has_its_own_horizon_and_is_a_backtest(market: Any) -> None:
     results = Study("history", Historical(bars), "sma_crossover", seeds=1).run()
     alone = backtest("sma_crossover", bars)
     row = results.frame.row(0, named=True)
-    assert results.summary["steps"] == len(bars)
+    assert results.summary.steps == len(bars)
     assert row["net_pnl"] == pytest.approx(alone.metrics["net_pnl"], rel=1e-12)
     assert row["trades"] == alone.metrics["trades"]
 
@@ -92,7 +93,7 @@ def test_a_study_file_may_correlate_symbols_and_switch_regimes() -> None:
     assert results.parameters == ["model.B.sigma"]
     assert len(results.failures) == 0
     wrong = parse_definition(PAIR.replace("B.sigma", "B.vol"))
-    with pytest.raises(ConfigurationError, match=r"source\.parameters\.B\.vol: found an unknown"):
+    with pytest.raises(Refusal, match=r"source\.parameters\.B\.vol: found an unknown"):
         Study.from_definition(wrong).run()
 
 
@@ -150,7 +151,7 @@ def test_a_long_path_is_split_over_its_parameter_sets(
 def test_the_division_into_parts_changes_no_row(
     rows: int, samples: int, make_study: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import engine.studies.job as job_module
+    import engine.jobs.job as job_module
 
     study = make_study(record={"equity": 4, "trades": True}, seeds=20)
     whole = study.run()

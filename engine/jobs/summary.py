@@ -1,0 +1,160 @@
+"""What a job tells the readers of its results, beside the rows themselves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from engine.compiled.version import ENGINE_VERSION
+from engine.errors import Refusal
+from engine.jobs.frames import SCHEMA_VERSION
+from engine.jobs.job import Job
+from engine.jobs.prepared import prepare_job
+
+__all__ = ["JobSummary"]
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """A job as plain values, written beside its parts.
+
+    Parameters
+    ----------
+    study, fingerprint, description : str
+        Names of the study and of the job, and what the study asks.
+    source, strategy : str
+        Registered names.
+    parameters, metrics, own_metrics : tuple of str
+        Columns of parameters, of all metrics, and of those that the study defines itself.
+    parameter_sets, dropped_sets, repeated_sets : int
+        Kept, dropped by the constraint, drawn again by the search.
+    seeds, paths_per_seed : int
+        Seeds, and paths of each.
+    paths_per_unit : int
+        Paths in a row that are one independent observation.
+    simulations : int
+        Rows when all of it has run.
+    rounds : tuple of int
+        Seeds at the end of each batch that ``until`` added.
+    steps : int
+        Bars of a path.
+    exchange, timeframe : str
+        Of the calendar.
+    failure_allowance : float
+        Share of simulations that may fail.
+    equity_samples : int
+        Points of each recorded equity curve.
+    record_trades : bool
+        Whether trades are recorded.
+    until : dict, optional
+        When seeds stop being added.
+    stopped : str, optional
+        Why no more were added.
+    file : str, optional
+        The study file.
+    definition : dict, optional
+        The study as written; None where Python objects are part of it.
+    engine_version : str
+        Numerical version of the engine.
+    schema_version : int
+        Of the rows.
+    """
+
+    study: str
+    fingerprint: str
+    description: str
+    source: str
+    strategy: str
+    parameters: tuple[str, ...]
+    metrics: tuple[str, ...]
+    own_metrics: tuple[str, ...]
+    parameter_sets: int
+    dropped_sets: int
+    repeated_sets: int
+    seeds: int
+    paths_per_seed: int
+    paths_per_unit: int
+    simulations: int
+    rounds: tuple[int, ...]
+    steps: int
+    exchange: str
+    timeframe: str
+    failure_allowance: float
+    equity_samples: int
+    record_trades: bool
+    until: dict[str, Any] | None = None
+    stopped: str | None = None
+    file: str | None = None
+    definition: dict[str, Any] | None = None
+    engine_version: str = ENGINE_VERSION
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def of(cls, job: Job, stopped: str | None = None) -> JobSummary:
+        """Summarise a job; `stopped` says why no more seeds were added."""
+        return cls(
+            study=job.study,
+            fingerprint=job.fingerprint,
+            description=(job.definition or {}).get("description", ""),
+            source=job.sources[0].name,
+            strategy=job.strategy.name,
+            parameters=job.space.names,
+            metrics=prepare_job(job).metric_names,
+            own_metrics=tuple(job.metrics),
+            parameter_sets=len(job.space),
+            dropped_sets=job.space.dropped,
+            repeated_sets=job.space.repeated,
+            seeds=len(job.seeds),
+            paths_per_seed=job.paths_per_seed,
+            paths_per_unit=_paths_per_unit(job),
+            simulations=job.simulations,
+            rounds=job.rounds,
+            steps=job.steps,
+            exchange=job.calendar.exchange,
+            timeframe=job.calendar.timeframe,
+            failure_allowance=job.failure_allowance,
+            equity_samples=job.record.equity,
+            record_trades=job.record.trades,
+            until=job.until.model_dump() if job.until is not None else None,
+            stopped=stopped,
+            file=job.file,
+            definition=job.definition,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], where: str) -> JobSummary:
+        """Read a summary back.
+
+        Parameters
+        ----------
+        content : dict
+            As `to_json` made it.
+        where : str
+            The file, for the error.
+
+        Raises
+        ------
+        Refusal
+            If fields are missing or unknown: another version of the engine wrote it.
+        """
+        if set(content) != {item.name for item in fields(cls)}:
+            raise Refusal(
+                "results",
+                f"{where} was written by another version of the engine",
+                hint="run the study again",
+            )
+        listed = ("parameters", "metrics", "own_metrics", "rounds")
+        return cls(**(content | {name: tuple(content[name]) for name in listed}))
+
+
+def _paths_per_unit(job: Job) -> int:
+    """Return how many paths in a row are one independent observation."""
+    sampling = getattr(job.sources[0], "sampling", "random")
+    if job.draw is not None or sampling in ("moment_matching", "sobol"):
+        # The paths of a seed share its drawn parameters, or balance one another.
+        return job.paths_per_seed
+    return 2 if sampling == "antithetic" else 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,6 +154,8 @@ def _special_cases() -> dict[str, Backtested]:
     equal = {"margin_interest": 0.04, "sizing": {"kind": "equal_weight"}}
     short = {"instrument": {"borrow_rate": 0.03, "lot_size": 0.0}}
     night = {"cash": 20_000.0, "instrument": LEVERED | by_night}
+    # Prices on a grid meet one another exactly, so that "at" and "beyond" differ.
+    whole = bars(5, grid=0.5)
     return {
         "every order, liquidated": _orders(MARGIN, 3, bars(scale=0.25), units=400.0, width=0.05),
         "every order, ruined": _orders(
@@ -168,6 +170,10 @@ def _special_cases() -> dict[str, Backtested]:
         ),
         "every order, through midnight": _orders(
             night | COSTS, 9, bars(3, hours=True, scale=0.1), units=300.0
+        ),
+        "every order, on a grid": _orders(COSTS, 12, whole, grid=2.0),
+        "every order, on a grid, peer's brackets": _orders(
+            {"bracket_rule": "backtesting_py"} | COSTS, 13, whole, grid=2.0
         ),
         "every order, two symbols": _orders({"instruments": {"B": FUTURE}} | COSTS, 10, *pair),
         "every order, two symbols on margin": _orders(equal | MARGIN, 11, *pair, units=300.0),
@@ -247,12 +253,18 @@ def bars(
     scale: float = 0.04,
     drift: float = 0.0,
     shift: float = 0.0,
+    grid: float = 0.0,
     hours: bool = False,
 ) -> Bars:
-    """Bars that are the same everywhere, their prices less `shift`; days, or hours of days."""
+    """Bars that are the same everywhere: of days, or of hours.
+
+    Prices are less by `shift`, and multiples of `grid` where it is not 0.
+    """
     columns = np.empty((5, count))
     _fill_bars(seed, scale, drift, columns)
     columns[:4] -= shift
+    if grid > 0.0:
+        columns[:4] = np.rint(columns[:4] / grid) * grid
     step = 3_600_000_000 if hours else 86_400_000_000
     calendar = BarCalendar(timeframe="1h") if hours else BarCalendar()
     return Bars(symbol, np.arange(count, dtype=np.int64) * step, *columns, calendar=calendar)
@@ -322,32 +334,28 @@ def _study(item: Simulated) -> Tables:
 
 
 def hashes(made: Mapping[str, Tables]) -> dict[str, dict[str, str]]:
-    """Hash of each scenario's tables, and of each metric over all scenarios.
+    """Hash of each scenario's tables and, so that a new one leaves the others alone, each metric.
 
-    A metric has a hash of its own, so that a new one leaves the others as they are.
+    Short ones: a change in what is held goes unnoticed once in 2^32.
     """
-    rows = {
-        f"{name}: {table}": digest(frame)
-        for name, tables in made.items()
-        for table, frame in tables.items()
-        if table != "metrics"
-    }
-    return {"tables": rows, "metrics": dict(_metric_hashes(made))}
-
-
-def _metric_hashes(made: Mapping[str, Tables]) -> Iterator[tuple[str, str]]:
-    tables = [item["metrics"] for item in made.values() if "metrics" in item]
-    for name in METRIC_NAMES:
-        yield name, digest(pl.DataFrame([pl.concat([table[name] for table in tables])]))
+    found: dict[str, dict[str, str]] = {}
+    for name, tables in made.items():
+        own = found[name] = {}
+        for table, frame in tables.items():
+            if table == "metrics":
+                own |= {metric: digest(pl.DataFrame([frame[metric]])) for metric in METRIC_NAMES}
+            else:
+                own[f"{table} table"] = digest(frame)
+    return found
 
 
 def digest(frame: pl.DataFrame) -> str:
-    """SHA-256 of a table: names, which values are missing, and the bits of all others."""
+    """First digits of the SHA-256 of a table: names, what is missing, the bits of the rest."""
     whole = hashlib.sha256(str(len(frame)).encode())
     for column in frame:
         whole.update(f"\0{column.name}\0".encode())
         whole.update(_content(column))
-    return whole.hexdigest()
+    return whole.hexdigest()[:8]
 
 
 def _content(column: pl.Series) -> bytes:
@@ -369,13 +377,19 @@ def _content(column: pl.Series) -> bytes:
 
 
 def changes(before: Mapping[str, Any], found: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Names whose hash is another than before; a new name has changed nothing."""
+    """Names of what has another hash than before; a new scenario or metric changes nothing."""
     return [
-        name
-        for group, content in found.items()
+        f"{scenario}: {name}"
+        for scenario, content in found.items()
         for name, value in content.items()
-        if before.get(group, {}).get(name, value) != value
+        if before.get(scenario, {}).get(name, value) != value
     ]
+
+
+def shortened(names: list[str]) -> str:
+    """The first few of many names."""
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return "; ".join(names[:6]) + more
 
 
 def renew() -> str:
@@ -385,17 +399,30 @@ def renew() -> str:
     those of the engine that is here now.
     """
     found = hashes(run())
-    before = json.loads(FILE.read_text()) if FILE.exists() else {"engine_version": ""}
-    changed = changes(before, found)
+    before = golden()
+    changed = changes(before["rows"], found)
     if changed and before["engine_version"] == ENGINE_VERSION:
         raise SystemExit(
-            f"{FILE.name}: changed are {', '.join(changed)}; first raise ENGINE_VERSION "
+            f"{FILE.name}: changed are {shortened(changed)}. First raise ENGINE_VERSION "
             f"({ENGINE_VERSION!r}) in engine/compiled/version.py, or remove the file if it was "
             "the scenarios that changed"
         )
-    FILE.write_text(json.dumps({"engine_version": ENGINE_VERSION} | found, indent=1) + "\n")
+    lines = [f"  {json.dumps(name)}: {json.dumps(content)}" for name, content in found.items()]
+    head = f'{{\n "engine_version": {json.dumps(ENGINE_VERSION)},\n "rows": {{\n'
+    FILE.write_text(head + ",\n".join(lines) + "\n }\n}\n")
     return f"{FILE.name}: {len(changed)} values changed"
 
 
+def golden() -> dict[str, Any]:
+    """Return the values that are held."""
+    if not FILE.exists():
+        return {"engine_version": "", "rows": {}}
+    held: dict[str, Any] = json.loads(FILE.read_text())
+    return held
+
+
 if __name__ == "__main__":
-    print(json.dumps(hashes(run())) if "--print" in sys.argv else renew())
+    if "--print" in sys.argv:
+        print(json.dumps({"rows": hashes(run())}))
+    else:
+        print(renew())

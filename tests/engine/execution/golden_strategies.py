@@ -63,6 +63,7 @@ class EveryOrder(Strategy):
     symbols = Int(1, low=1)
     width = Float(0.01, low=0)
     units = Float(100.0, low=0)
+    grid = Float(0.0, low=0, doc="distance of prices, where width is not to decide")
     draw = 0
     latest = 0.0
 
@@ -83,7 +84,7 @@ class EveryOrder(Strategy):
             self.draw = next_draw(self.draw)
             tif = time_in_force(one_of(self.draw, 4))
             close = bar[k].close
-            step = self.width * max(abs(close), 1.0)
+            step = self.grid if self.grid > 0.0 else self.width * max(abs(close), 1.0)
             take = close + side * 3.0 * step
             loss = close - side * 2.0 * step
             if exits == 0 or exits == 2:

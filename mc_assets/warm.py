@@ -79,9 +79,10 @@ def warm_strategies() -> None:
 def _jobs() -> Iterator[Job]:
     """Yield the project's studies, resolved with made-up bars."""
     from engine.studies import Study, load_definition
+    from engine.studies.overrides import override
 
     for path in Project.from_environment().study_files.values():
-        definition = load_definition(path).model_copy(update={"seeds": [1], "until": None})
+        definition = override(load_definition(path), ["until=null"], seeds="1")
         yield Study.from_definition(definition, path).resolve(_MadeUpMarketData())
 
 

@@ -50,8 +50,10 @@ def override(
         _assign(content, key.strip(), text.strip())
     more = {"seeds": seeds, "storage": storage, "workers": workers}
     content |= {name: value for name, value in more.items() if value is not None}
-    if isinstance(workers, str) and workers.isdigit():
-        content["workers"] = int(workers)
+    for name in ("seeds", "workers"):
+        # A number is a count, not the name of a seed set.
+        if isinstance(content.get(name), str) and content[name].isdecimal():
+            content[name] = int(content[name])
     try:
         return StudyDefinition.model_validate(content)
     except ValidationError as error:

@@ -220,7 +220,7 @@ def test_the_schema_names_every_key_and_what_it_means(mc: Run, tmp_path: Path) -
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["name", "source", "strategy", "seeds"]
     documented = [schema, *schema["$defs"].values()]
-    for name in ("SourceDefinition", "StrategyDefinition", "SearchDefinition", "UntilDefinition"):
+    for name in ("SourceDefinition", "StrategyDefinition", "SearchDefinition", "Until", "Record"):
         fields = schema["$defs"][name]["properties"]
         assert all(field.get("description") for field in fields.values()), name
     assert all(part.get("additionalProperties") is False for part in documented)

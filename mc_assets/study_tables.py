@@ -14,10 +14,13 @@ import engine
 __all__ = [
     "read_statistics",
     "statistics_table",
-    "statistics_written",
+    "statistics_version",
     "write_nightly_statistics",
     "write_statistics",
 ]
+
+# Key of the Parquet metadata that says which rows a table was made from.
+_VERSION = "data_version"
 
 
 def write_statistics(data: Path, study: str) -> pl.DataFrame:
@@ -35,7 +38,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """
     results = engine.load_results(data, study)
     results.check_failures()
-    return _write(statistics_table(results), _path(data, study))
+    return _write(statistics_table(results), _path(data, study), results.data_version)
 
 
 def write_nightly_statistics(
@@ -43,7 +46,9 @@ def write_nightly_statistics(
 ) -> pl.DataFrame:
     """Write the statistics of a study run as of a date; return the table."""
     table = statistics_table(results).select(pl.lit(as_of).alias("as_of"), pl.all())
-    return _write(table, data / "nightly_statistics" / study / f"{as_of}.parquet")
+    return _write(
+        table, data / "nightly_statistics" / study / f"{as_of}.parquet", results.data_version
+    )
 
 
 def statistics_table(results: engine.Results) -> pl.DataFrame:
@@ -52,7 +57,7 @@ def statistics_table(results: engine.Results) -> pl.DataFrame:
     names = results.parameters
     parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
     return table.select(
-        *("study", "fingerprint", "parameter_set"),
+        *("study", "world", "parameter_set", "set_id"),
         parameters.alias("parameters"),
         *("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"),
     )
@@ -72,16 +77,18 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 
-def statistics_written(data: Path, study: str) -> int:
-    """Return when a study's statistics were written, in nanoseconds since 1970; 0 if never."""
-    path = _path(data, study)
-    return path.stat().st_mtime_ns if path.exists() else 0
+def statistics_version(data: Path, study: str) -> str | None:
+    """Return the `Results.data_version` that a study's statistics were made from."""
+    try:
+        return pl.read_parquet_metadata(_path(data, study)).get(_VERSION)
+    except (OSError, pl.exceptions.PolarsError):
+        return None
 
 
-def _write(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+def _write(table: pl.DataFrame, path: Path, version: str) -> pl.DataFrame:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    table.write_parquet(temporary, compression="zstd")
+    table.write_parquet(temporary, compression="zstd", metadata={_VERSION: version})
     os.replace(temporary, path)
     return table
 

@@ -106,7 +106,7 @@ def _outcomes(results: Rows, metric: str) -> dict[int, pl.DataFrame]:
     kept = results.lazy.filter(pl.col("status") == "ok")
     unit = results.unit.alias("_unit")
     value = pl.col(metric).cast(pl.Float64).fill_null(np.nan)
-    frame = kept.select(*columns, unit, value).collect()
+    frame = kept.sort("simulation").select(*columns, unit, value).collect()
     if frame.is_empty():
         raise Refusal("results", f"no successful simulation in {results.name}", "at least one")
     groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)

@@ -189,7 +189,7 @@ def _export(results: Results, storage: str, data: Any) -> dict[str, str]:
     if storage == "csv":
         return {"csv": str(results.to_csv(folder / f"{results.fingerprint}.csv"))}
     if storage == "parquet":
-        return {"parquet": str(folder / results.fingerprint)}
+        return {"parquet": str(data / "simulations" / results.summary.world)}
     return {}
 
 
@@ -204,7 +204,7 @@ def _outcome(results: Results, outputs: dict[str, str]) -> dict[str, Any]:
         "failed": len(results.failures),
         "stopped": results.stopped,
         "outputs": outputs,
-        "statistics": json_rows(table.drop("study", "fingerprint")),
+        "statistics": json_rows(table.drop("study", "world")),
     }
 
 

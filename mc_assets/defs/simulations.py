@@ -17,10 +17,10 @@ __all__ = ["simulations"]
 # Without the parameters, which differ from study to study.
 _COLUMNS = {
     "study": pl.String(),
-    "fingerprint": pl.String(),
-    "block": pl.UInt8(),
     "simulation": pl.Int64(),
     "parameter_set": pl.Int32(),
+    "world": pl.String(),
+    "set_id": pl.String(),
     "seed": pl.UInt64(),
     "path": pl.Int32(),
     "status": pl.String(),
@@ -44,8 +44,8 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
     metadata=column_schema(_COLUMNS, KEY_DESCRIPTIONS | METRIC_DESCRIPTIONS),
     description=(
         "One row per simulation (one parameter set on one path): parameters, seed, status and "
-        "every metric, in `data/results/STUDY/FINGERPRINT`. Parts that are finished under the "
-        "same fingerprint are kept; the others are computed."
+        "every metric, in `data/simulations/WORLD`. Cells (parameter set × seed) that any study "
+        "has computed in the same world are kept; the others are computed."
     ),
 )
 def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
@@ -85,6 +85,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg
                     "reused": result.reused,
                     "seconds": round(result.seconds, 3),
                     "fingerprint": result.fingerprint,
+                    "data_version": result.data_version,
                 },
                 asset_key="simulations",
                 partition_key=key,

@@ -32,8 +32,9 @@ def test_every_simulation_is_a_row_in_order(make_study: Make, tmp_path: Path) ->
     assert frame["status"].unique().to_list() == ["ok"]
     assert frame["error"].null_count() == 160
     assert frame["study"].unique().to_list() == ["small"]
-    assert frame["fingerprint"].unique().to_list() == [results.fingerprint]
-    assert frame["block"].is_sorted()
+    assert frame["world"].unique().to_list() == [results.summary.world]
+    assert frame["set_id"].to_list() == frame["set_id"][:4].to_list() * 40
+    assert frame["set_id"].n_unique() == 4
     assert results.metrics[0] == "net_pnl"
 
 
@@ -184,7 +185,8 @@ def test_what_a_study_names_must_exist(
 
 def test_the_fingerprint_follows_what_decides_the_numbers(make_study: Make) -> None:
     base = make_study().resolve().fingerprint
-    assert make_study(failure_allowance=0.5, workers=1).resolve().fingerprint == base
+    same = make_study(failure_allowance=0.5, workers=1, name="other")
+    assert same.resolve().fingerprint == base
     for change in (
         {"seeds": 41},
         {"steps": 61},
@@ -196,7 +198,6 @@ def test_the_fingerprint_follows_what_decides_the_numbers(make_study: Make) -> N
         {"record": {"equity": 5}},
         {"bars": "close"},
         {"paths_per_seed": 2},
-        {"name": "other"},
     ):
         assert make_study(**change).resolve().fingerprint != base, change
 

@@ -15,7 +15,7 @@ import llvmlite.binding
 from numba.core import types
 
 from engine.compiled.kernel import kernel
-from engine.compiled.source_hash import source_hash
+from engine.compiled.source_hash import code_hash
 from engine.execution.broker import finish, open_path, start, trade_bar, trade_close
 from engine.execution.metrics import METRIC_NAMES
 from engine.execution.state import floats_at, simulation_at
@@ -89,7 +89,7 @@ def external(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         To be captured by the closure of a kernel.
     """
     dispatcher: Any = kernel(function)
-    symbol = f"mc_{function.__name__}_{source_hash(function)[:24]}"
+    symbol = f"mc_{function.__name__}_{code_hash(function).digest[:24]}"
     llvmlite.binding.add_symbol(symbol, address_of_compiled(dispatcher, arguments))
     _KEPT_ALIVE.append(dispatcher)
     return types.ExternalFunction(symbol, types.int64(*arguments))

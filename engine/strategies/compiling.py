@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import hashlib
 import types
 from functools import cache
 from typing import Any
@@ -47,27 +46,42 @@ _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
 
 
 def fingerprint_of(cls: type[Strategy]) -> str:
-    """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version."""
-    digest = hashlib.sha256(ENGINE_VERSION.encode())
+    """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version.
+
+    What a declaration is documented with does not count.
+    """
+    parameters = {}
     for name, parameter in cls.parameters.items():
-        digest.update(f"{name}:{parameter.describe()}".encode())
-    for name, indicator in cls.indicators.items():
-        outputs = [
-            (key, output.kind, [getattr(a, "name", a) for a in output.arguments])
-            for key, output in indicator.outputs.items()
-        ]
-        digest.update(f"{name}:{indicator.field}:{indicator.symbol}:{outputs}".encode())
-    digest.update(repr(sorted(cls.state.items())).encode())
+        described = parameter.describe()
+        del described["doc"]
+        parameters[name] = described
+    indicators = {
+        name: (
+            indicator.field,
+            indicator.symbol,
+            {
+                key: (output.kind, [getattr(a, "name", a) for a in output.arguments])
+                for key, output in indicator.outputs.items()
+            },
+        )
+        for name, indicator in cls.indicators.items()
+    }
     constants = {
         name: value
         for base in reversed(cls.__mro__)
         for name, value in vars(base).items()
         if name.isupper() and isinstance(value, bool | int | float)
     }
-    digest.update(repr(sorted(constants.items())).encode())
-    for name, function in sorted(cls.hooks().items()):
-        digest.update(f"{name}:{source_hash(function)}".encode())
-    return digest.hexdigest()
+    return source_hash(
+        {
+            "engine": ENGINE_VERSION,
+            "parameters": parameters,
+            "indicators": indicators,
+            "state": sorted(cls.state.items()),
+            "constants": sorted(constants.items()),
+            "hooks": sorted(cls.hooks().items()),
+        }
+    )
 
 
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:

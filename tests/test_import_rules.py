@@ -98,3 +98,20 @@ def test_nothing_heavy_loads_before_it_is_used(statement: str, heavy: set[str]) 
     code = f"{statement}; import sys; print(*sorted(m for m in sys.modules if '.' not in m))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(done.stdout.split())
+
+
+# Being split into rooms of their own: they follow these two rules once that is done.
+BEING_SPLIT = ("studies", "jobs", "results")
+COMPILER_INTERNALS = ("llvmlite", "numba.core", "numba.extending", "numba.np", "numba.experimental")
+
+
+def test_what_lies_inside_the_compiler_is_known_to_one_room(project: Path) -> None:
+    below = {project / "engine" / room for room in ("compiled", *BEING_SPLIT)}
+    files = [*_modules(project / "engine"), *_modules(project / "mc_assets")]
+    for path in files:
+        inside = [
+            name
+            for name in _imports(path, project)
+            if any(name == item or name.startswith(f"{item}.") for item in COMPILER_INTERNALS)
+        ]
+        assert not inside or below & set(path.parents), f"{path.relative_to(project)}: {inside}"

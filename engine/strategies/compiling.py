@@ -29,7 +29,7 @@ __all__ = ["compile_strategy", "fingerprint_of"]
 
 
 def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> EventLoop:
-    """Return the event loop of a strategy, to be compiled for `SIMULATE_ARGUMENTS`.
+    """Return the event loop of a strategy, of `SIMULATE_ARGUMENTS` integers.
 
     Raises
     ------

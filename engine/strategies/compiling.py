@@ -11,8 +11,6 @@ import numba
 import numpy as np
 
 from engine.compiled.kernel import named_by_content
-from engine.compiled.source_hash import source_hash
-from engine.compiled.version import ENGINE_VERSION
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
@@ -25,7 +23,7 @@ from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
 from engine.strategies.vector_form import fill_targets, rewrite_signals
 
-__all__ = ["compile_strategy", "fingerprint_of"]
+__all__ = ["compile_strategy"]
 
 
 def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> EventLoop:
@@ -43,45 +41,6 @@ def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int)
 
 
 _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
-
-
-def fingerprint_of(cls: type[Strategy]) -> str:
-    """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version.
-
-    What a declaration is documented with does not count.
-    """
-    parameters = {}
-    for name, parameter in cls.parameters.items():
-        described = parameter.describe()
-        del described["doc"]
-        parameters[name] = described
-    indicators = {
-        name: (
-            indicator.field,
-            indicator.symbol,
-            {
-                key: (output.kind, [getattr(a, "name", a) for a in output.arguments])
-                for key, output in indicator.outputs.items()
-            },
-        )
-        for name, indicator in cls.indicators.items()
-    }
-    constants = {
-        name: value
-        for base in reversed(cls.__mro__)
-        for name, value in vars(base).items()
-        if name.isupper() and isinstance(value, bool | int | float)
-    }
-    return source_hash(
-        {
-            "engine": ENGINE_VERSION,
-            "parameters": parameters,
-            "indicators": indicators,
-            "state": sorted(cls.state.items()),
-            "constants": sorted(constants.items()),
-            "hooks": sorted(cls.hooks().items()),
-        }
-    )
 
 
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:

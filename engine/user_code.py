@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import linecache
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,10 +93,21 @@ def import_user_file(file: Path, content: str | None = None) -> ModuleType:
 
 
 class _Source(SourceFileLoader):
-    """Compiles the text as it is now: without a modification time there is no bytecode cache."""
+    """Compiles the text as it is now: without a modification time there is no bytecode cache.
+
+    The text is kept beside the code, so that an edit of the file leaves errors and hashes to the
+    code that runs.
+    """
 
     def path_stats(self, path: Any) -> Any:
         raise OSError(f"{path} is always compiled anew")
+
+    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
+        code = super().source_to_code(data, path, _optimize=_optimize)
+        text = importlib.util.decode_source(data)
+        # An entry without a modification time is never compared with the file.
+        linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+        return code
 
 
 class _FolderFinder:

@@ -14,7 +14,6 @@ from engine.randomness import GROUP, SEGMENT
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import ModelGenerator
 from engine.sources.parameter import parameter
-from engine.sources.schwartz_smith import SchwartzSmith
 from engine.sources.seasonality import SeasonalModel
 from engine.sources.shocks import (
     antithetic_sign,
@@ -162,37 +161,6 @@ class Schwartz2F(SeasonalModel):
             - self.rho * s1 * s2 * first
         )
         return log_forward, slope
-
-    def to_schwartz_smith(self) -> SchwartzSmith:
-        """Convert to the short-term/long-term parameters of Schwartz and Smith (2000), Table 1.
-
-        Raises
-        ------
-        ValueError
-            If `kappa` is zero: the conversion divides by it.
-        """
-        if self.kappa == 0.0:
-            raise ValueError("kappa: found 0.0, allowed > 0 for the Schwartz-Smith form")
-        k, s1, s2 = self.kappa, self.sigma_spot, self.sigma_yield
-        ratio = s2 / k
-        sigma_xi = math.sqrt(max(s1 * s1 + ratio * ratio - 2.0 * self.rho * s1 * ratio, 0.0))
-        mu_xi = self.mu - self.alpha - 0.5 * s1 * s1
-        lambda_chi = self.lambda_ / k
-        return SchwartzSmith(
-            kappa=k,
-            sigma_chi=ratio,
-            lambda_chi=lambda_chi,
-            mu_xi=mu_xi,
-            sigma_xi=sigma_xi,
-            mu_xi_star=mu_xi - (self.mu - self.r - lambda_chi),
-            rho=min(max((self.rho * s1 - ratio) / sigma_xi, -1.0), 1.0) if sigma_xi > 0.0 else 0.0,
-            chi0=(self.delta0 - self.alpha) / k,
-            steps=self.steps,
-            volume=self.volume,
-            sampling=self.sampling,
-            seasonality=self.seasonality,
-            year_fraction=self.year_fraction,
-        )
 
 
 @kernel

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from engine.strategies.fingerprint import fingerprint_of
 from engine.strategies.indicators import Indicator
 from engine.strategies.parameters import Parameter
 from engine.strategies.source_text import SourceText, StrategyError, declaration_error
@@ -143,8 +144,6 @@ class Strategy:
     @classmethod
     def source_hash(cls) -> str:
         """SHA-256 of everything that decides what the strategy does."""
-        from engine.strategies.compiling import fingerprint_of
-
         return fingerprint_of(cls)
 
 

@@ -91,7 +91,7 @@ def test_the_conversion_to_schwartz_smith_is_table_1_and_comes_back(reference: P
         table["two_factor_estimates"], table["mapped_to_schwartz_smith"], strict=True
     ):
         source = _source(estimate)
-        short = source.to_schwartz_smith()
+        short = SchwartzSmith.from_schwartz_2f(source)
         assert short.sigma_chi == pytest.approx(mapped["sigma_chi"], rel=1e-12)
         assert short.sigma_xi == pytest.approx(mapped["sigma_xi"], rel=1e-12)
         assert short.rho == pytest.approx(mapped["rho_xi_chi"], rel=1e-10)
@@ -103,7 +103,7 @@ def test_the_conversion_to_schwartz_smith_is_table_1_and_comes_back(reference: P
 
 def test_both_forms_price_the_same_futures():
     source = Schwartz2F(kappa=1.5, alpha=0.08, delta0=0.15, lambda_=0.2, r=0.05)
-    short = source.to_schwartz_smith()
+    short = SchwartzSmith.from_schwartz_2f(source)
     chi = short.chi0
     maturity = np.array([0.0, 0.1, 1.0, 4.0])
     assert short.futures(chi, math.log(70.0) - chi, maturity) == pytest.approx(
@@ -132,7 +132,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="maturity: found -1, allowed >= 0"):
         Schwartz2F().futures(10.0, 0.0, -1.0)
     with pytest.raises(ValueError, match=r"kappa: found 0.0, allowed > 0"):
-        Schwartz2F(kappa=0.0).to_schwartz_smith()
+        SchwartzSmith.from_schwartz_2f(Schwartz2F(kappa=0.0))
     with pytest.raises(ValueError, match="sigma_xi: found -1, allowed >= 0"):
         SchwartzSmith(sigma_xi=-1)
     with pytest.raises(ValueError, match=r"kappa: found 0.0, allowed > 0"):

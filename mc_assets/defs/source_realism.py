@@ -22,6 +22,7 @@ REALISM_SCHEMA = pl.Schema(
         "timeframe": pl.String,
         "as_of": pl.Date,
         "model": pl.String,
+        "estimator_version": pl.String,
         "statistic": pl.String,
         "history": pl.Float64,
         "simulated": pl.Float64,
@@ -41,6 +42,7 @@ _DESCRIPTIONS = {
     "timeframe": "of the bars",
     "as_of": "last date whose bars were used",
     "model": "the price model as calibrated on that date",
+    "estimator_version": "version of the estimator that made the parameters",
     "statistic": "what is compared",
     "percentile": "share of the paths below history",
     "z_score": "history less simulated, over simulated_sd",
@@ -86,10 +88,12 @@ def source_realism(
     """Compare every calibrated model with the bars, for this run's series and dates."""
     from engine.realism import RealismReport, compare_with_history
     from mc_assets.as_of_table import AsOfTable
-    from mc_assets.calibration_store import CalibrationStore
+    from mc_assets.calibration_store import CalibrationStore, calibrated_models
+    from mc_assets.market_data import load_series
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
+    config = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)
     table = AsOfTable(project.data, "source_realism", REALISM_SCHEMA)
@@ -104,6 +108,13 @@ def source_realism(
         except ValueError as error:
             refused.append(f"{series}: {error}")
             continue
+        outdated = store.outdated(symbol, timeframe, calibrated_models(config[series]))
+        refused += [
+            f"{series} {day}: found estimates of an earlier estimator version, allowed after "
+            f"`mc calibrate {series} --outdated`"
+            for day in at
+            if day in outdated
+        ]
         for bars, day in ((bars, day) for bars, days in histories for day in days):
             made = []
             for calibration in store.on(symbol, timeframe, day):

@@ -56,7 +56,8 @@ def estimator(model: str) -> Estimator:
     if model not in _BUILT_IN:
         raise ValueError(f"model: found {model!r}, allowed {', '.join(model_names())}")
     module, _, function = _BUILT_IN[model].partition(":")
-    return getattr(import_module(module), function)
+    found: Estimator = getattr(import_module(module), function)
+    return found
 
 
 def register_estimator(model: str, function: Estimator, version: str | None = None) -> None:

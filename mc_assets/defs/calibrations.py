@@ -10,6 +10,7 @@ from engine.calibration.versions import ESTIMATOR_VERSIONS
 from mc_assets.calibration_store import CALIBRATION_SCHEMA, PANEL_MODELS
 from mc_assets.defs.bars import bars
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
@@ -85,7 +86,7 @@ _STEADY = dg.AssetCheckSpec(
         "`failed` and the reason."
     ),
 )
-def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Estimate every model for this run's series and dates."""
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
@@ -10,9 +10,13 @@ import polars as pl
 from engine.calibration import SPOT_MODELS
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
+
+if TYPE_CHECKING:
+    from engine.realism import RealismReport
 
 __all__ = ["source_realism"]
 
@@ -82,11 +86,9 @@ _ENOUGH = 0.75
         "paths beside those of the bars, each with its Monte Carlo error: what a model misses."
     ),
 )
-def source_realism(
-    context: dg.AssetExecutionContext, laboratory: Laboratory
-) -> dg.MaterializeResult:
+def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Compare every calibrated model with the bars, for this run's series and dates."""
-    from engine.realism import RealismReport, compare_with_history
+    from engine.realism import compare_with_history
     from mc_assets.as_of_table import AsOfTable
     from mc_assets.calibration_store import CalibrationStore, calibrated_models
     from mc_assets.market_data import load_series
@@ -139,7 +141,7 @@ def source_realism(
     )
 
 
-def _checks(reports: list) -> Iterator[dg.AssetCheckResult]:
+def _checks(reports: list["RealismReport"]) -> Iterator[dg.AssetCheckResult]:
     for model in SPOT_MODELS:
         own = [report for report in reports if report.model == model]
         poor = [report for report in own if report.score < _ENOUGH]

@@ -59,7 +59,7 @@ from engine.execution.orders import GOOD_TILL_CANCELLED, log_event, remove_order
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 
-__all__ = ["fill_order"]
+__all__ = ["equity_with", "fill_order"]
 
 
 @called
@@ -78,7 +78,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     symbol = int(order[ORDER_SYMBOL])
     mode = int(order[ORDER_MODE])
     field = CLOSE if moment == AT_CLOSE else OPEN
-    equity = _equity_with(s, symbol, reference, field, bar)
+    equity = equity_with(s, symbol, reference, field, bar)
     volume = s.path[symbol, 4, bar]
     kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, volume, bar - (moment != AT_CLOSE))
@@ -166,7 +166,7 @@ def _add_child(
 
 
 @part
-def _equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) -> float:
+def equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) -> float:
     """Equity with `symbol` at `price` and the others at the open or close of `bar`."""
     equity = s.account[CASH]
     for other in range(s.positions.shape[0]):

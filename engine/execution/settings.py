@@ -239,7 +239,7 @@ class Execution(_Settings):
     def _fill_terms(row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:
         row[layout.MULTIPLIER] = terms.multiplier
         row[layout.TICK] = terms.tick_size
-        row[layout.LOT] = terms.lot_size
+        row[[layout.LOT_NUMERATOR, layout.LOT_DENOMINATOR]] = terms.lot_size_as_fraction
         row[layout.INITIAL_RATE] = terms.initial_margin
         row[layout.INITIAL_FIXED] = terms.initial_margin_per_unit
         row[layout.MAINTENANCE_RATE] = terms.maintenance_margin

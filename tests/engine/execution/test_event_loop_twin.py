@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ class Twin:
 
     @property
     def held(self) -> float:
-        return sum((lot.units for lot in self.lots), 0.0)
+        return self.whole_lots(sum((lot.units for lot in self.lots), 0.0))
 
     def equity(self, price: float) -> float:
         held = self.held
@@ -110,6 +111,12 @@ class Twin:
         slip = self.settings.slippage
         moved = price + side * abs(price) * (slip.bps * 1e-4)
         return moved + side * slip.ticks * self.settings.instrument.tick_size
+
+    def whole_lots(self, units: float) -> float:
+        lot = Fraction(str(self.settings.instrument.lot_size))
+        count = abs(units) / float(lot)
+        whole = round(count) if abs(round(count) - count) < 1e-9 else math.floor(count)
+        return math.copysign(float(whole * lot), units)
 
     # --- a bar -----------------------------------------------------------------------------
 
@@ -248,12 +255,7 @@ class Twin:
 
     def fill(self, order: Order, reference: float, t: int, moment: str) -> None:
         wanted = order.units - self.held if order.target else order.units
-        if order.target and order.units == 0.0:
-            wanted = -self.held
-        lot = self.settings.instrument.lot_size
-        units = wanted
-        if lot and not order.parent:
-            units = math.copysign(math.floor(abs(wanted) / lot) * lot, wanted)
+        units = self.whole_lots(wanted)
         price = reference
         if order.kind != "limit":
             price = self.slipped(units, reference)
@@ -281,7 +283,7 @@ class Twin:
         self, order: Order, units: float, price: float, reference: float, fee: float
     ) -> str:
         held, terms = self.held, self.settings.instrument
-        after = held + units
+        after = self.whole_lots(held + units)
         equity = self.equity(reference)
         if order.forced:
             return ""
@@ -312,8 +314,8 @@ class Twin:
             paid = abs(closed) * (lot.fee + each)
             pnl = closed * multiplier * (price - lot.price) - paid
             self.trades.append((closed, lot.bar, lot.price, t, price, pnl, paid))
-            left += closed
-            lot.units -= closed
+            left = self.whole_lots(left + closed)
+            lot.units = self.whole_lots(lot.units - closed)
             children = [item for item in self.book if item.parent == lot.order]
             for child in children:
                 child.units = -lot.units
@@ -325,7 +327,6 @@ class Twin:
         return left
 
 
-# Whole numbers of units: sums of them are exact in any order, so the twin may sum its lots.
 SETTINGS = (
     Execution(cash=50_000.0, commission={"rate": 0.001}, slippage={"bps": 2.0}),
     Execution(
@@ -340,6 +341,13 @@ SETTINGS = (
         commission={"rate": 0.002, "maker_rate": -0.0005},
         instrument={"shortable": False, "lot_size": 5.0, "multiplier": 2.0},
         position_limit=80.0,
+    ),
+    Execution(
+        cash=40_000.0,
+        commission={"rate": 0.0005},
+        slippage={"bps": 1.0},
+        instrument={"lot_size": 0.3, "initial_margin": 0.5, "maintenance_margin": 0.1},
+        position_limit=99.9,
     ),
 )
 

@@ -20,7 +20,14 @@ from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.market_data.zones import zone_named
 from mc_assets.providers import MarketDataError, RawTable
 
-__all__ = ["Normalised", "normalise", "read_rows", "resolve_layout", "row_keys"]
+__all__ = [
+    "Normalised",
+    "normalise",
+    "read_rows",
+    "readable_bars",
+    "resolve_layout",
+    "row_keys",
+]
 
 # Prices that a provider adjusted miss their own high or low by the last digits of a float64.
 _ROUNDING: Final = 1e-9
@@ -80,10 +87,7 @@ def normalise(
     """
     sessions = sessions_of(exchange)
     raw = resolve_layout(raw, sessions)
-    rows = read_rows(raw, sessions)
-    if repair:
-        rows = repair_unit_errors(rows)
-    rows = _judge(rows, now or datetime.now(UTC))
+    rows = _judged(raw, sessions, repair, now or datetime.now(UTC))
     faultless = rows["reason"].null_count() == rows.height
     good = rows if faultless else rows.filter(pl.col("reason").is_null())
     bars = good.with_columns(
@@ -99,6 +103,30 @@ def normalise(
         bars = bars.sort("timestamp")
     bad = rows.clear() if faultless else rows.filter(pl.col("reason").is_not_null())
     return Normalised(bars, quarantine_rows(raw, bad, quality or QualityConfig()))
+
+
+def readable_bars(
+    raw: RawTable, sessions: Sessions, *, repair: bool, now: datetime
+) -> pl.DataFrame:
+    """Which rows of a raw table whose layout is settled are bars.
+
+    Parameters
+    ----------
+    raw, repair, now
+        As of `normalise`.
+    sessions : Sessions
+        Of the series' exchange.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``row`` (position in the table), ``instant`` (Int64, microseconds since 1970-01-01 UTC)
+        and ``stamp`` (String, as it stands in the table) of each bar.
+    """
+    rows = _judged(raw, sessions, repair, now)
+    stamps = _stamp_cells(raw.frame, _mapped(raw)).cast(pl.String)
+    bars = rows.select("row", "instant", "reason", stamp=stamps)
+    return bars.filter(pl.col("reason").is_null()).drop("reason")
 
 
 def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
@@ -306,6 +334,14 @@ def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
     time = frame[clock].cast(pl.String).str.replace(r"^\s*(\d{3}|\d{5})\s*$", "0$1")
     joined = stamp.cast(pl.String) + " " + time
     return joined.alias(stamp.name)
+
+
+def _judged(raw: RawTable, sessions: Sessions, repair: bool, now: datetime) -> pl.DataFrame:
+    """Rows of a table whose layout is settled, each with the reason why it is no bar, or null."""
+    rows = read_rows(raw, sessions)
+    if repair:
+        rows = repair_unit_errors(rows)
+    return _judge(rows, now)
 
 
 def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:

@@ -69,6 +69,9 @@ class QualityConfig(BaseModel):
         Bars of the rolling window.
     overlap_tolerance : float
         Relative difference between two providers' closes that is still agreement.
+    withdrawn_bars : int
+        Stored bars that one fetch may withdraw. A fetch that would withdraw more, or most of a
+        finished year, fails and leaves the stored years as they are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,6 +82,7 @@ class QualityConfig(BaseModel):
     outlier_minimum: float = Field(default=0.15, gt=0)
     outlier_window: int = Field(default=63, ge=5)
     overlap_tolerance: float = Field(default=1e-6, ge=0)
+    withdrawn_bars: int = Field(default=5, ge=0)
 
     @field_validator("severities")
     @classmethod

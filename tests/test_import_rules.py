@@ -13,14 +13,19 @@ import pytest
 # floor under all of them; the single files are the plain containers that cross boundaries.
 ALLOWED = {
     "compiled": set(),
-    "calendar": set(),
+    "timeframes": set(),
+    "calendar": {"timeframes"},
     "user_code": set(),
     "bars": {"calendar"},
     "price_block": {"bars", "calendar"},
     "randomness": {"compiled"},
     "statistics": {"compiled"},
-    "sources": {"compiled", "randomness", "bars", "calendar", "price_block", "user_code"},
-    "calibration": {"compiled", "randomness", "sources", "bars", "calendar", "price_block"},
+    "sources": {
+        *("compiled", "randomness", "bars", "calendar", "timeframes", "price_block", "user_code"),
+    },
+    "calibration": {
+        *("compiled", "randomness", "sources", "bars", "calendar", "timeframes", "price_block"),
+    },
     "execution": {"compiled", "bars", "calendar"},
     "strategies": {"compiled", "execution", "bars", "calendar", "user_code"},
     "realism": {

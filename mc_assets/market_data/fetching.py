@@ -296,7 +296,7 @@ def _overlapping(series: SeriesConfig, instant: int) -> datetime:
 def _provider(config: MarketDataConfig, series: SeriesConfig) -> Provider:
     provider = make_provider(series.provider, series.options, config.folder, where=series.key)
     can = provider.capabilities
-    if series.timeframe not in can.timeframes:
+    if not can.serves(series.timeframe):
         raise MarketDataError(
             f"{series.key}: timeframe: found {series.timeframe!r}, allowed with "
             f"{series.provider} {', '.join(can.timeframes)}"

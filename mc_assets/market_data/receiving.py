@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
 import polars as pl
 
-from engine.calendar import TIMEFRAMES
 from mc_assets.market_data.config import SeriesConfig
+from mc_assets.market_data.ends import bar_ends
 from mc_assets.market_data.normalise import resolve_layout, row_keys
 from mc_assets.market_data.quality.year import expected_range
 from mc_assets.market_data.raw_store import RawResult, RawStore
@@ -67,7 +66,7 @@ def received(
     present = microseconds(moment)
     future = opens > present + (0 if complete else _AHEAD)
     if not complete:
-        ended = (_bar_ends(opens, series) <= present) | future
+        ended = (bar_ends(opens, series.timeframe, sessions) <= present) | future
         table = replace(table, frame=table.frame.filter(ended))
         keys, opens, future = keys.filter(ended), opens.filter(ended), future.filter(ended)
     return Received(table, keys, opens, future, complete)
@@ -220,19 +219,6 @@ def _left_out(series: SeriesConfig, rows: Received, moment: datetime) -> dict[in
         _, end = expected_range(series, series.end.year, moment)
         counts[series.end.year] += int(((rows.opens >= microseconds(end)) & ~rows.future).sum())
     return counts
-
-
-def _bar_ends(opens: pl.Series, series: SeriesConfig) -> pl.Series:
-    """Instants at which bars end, microseconds; of a day, its session's close."""
-    minutes = TIMEFRAMES[series.timeframe]
-    if minutes is not None:
-        return opens + int(minutes * _MINUTE)
-    sessions = sessions_of(series.exchange)
-    values = opens.fill_null(0).to_numpy()
-    place = np.maximum(np.searchsorted(sessions.opens, values, side="right") - 1, 0)
-    length = 7 * 24 * 60 * _MINUTE if series.timeframe == "1w" else 0
-    closes = np.maximum(sessions.closes[place], values)
-    return pl.Series(values + length if length else closes)
 
 
 def microseconds(moment: datetime) -> int:

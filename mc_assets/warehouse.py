@@ -64,7 +64,7 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     try:
         # Before the files are read: what changes meanwhile is published next time.
         signature = _signature(project)
-        with duckdb.connect(str(fresh)) as connection:
+        with _connected(fresh) as connection:
             # What only views and this module read stands apart from the tables people ask.
             connection.execute("CREATE SCHEMA internal")
             connection.execute(
@@ -122,7 +122,7 @@ def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.D
         raise ValueError(
             f"warehouse: found no {project.warehouse}, allowed after `mc run` or `mc run STUDY`"
         )
-    with duckdb.connect(str(project.warehouse), read_only=True) as connection:
+    with _connected(project.warehouse, read_only=True) as connection:
         try:
             relation = connection.sql(query)
             if relation is None:
@@ -130,6 +130,13 @@ def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.D
             return _readable(relation, flat).pl()
         except duckdb.Error as error:
             raise ValueError(f"query: {str(error).strip()}") from None
+
+
+def _connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a database in which instants are read and written in UTC, not in the machine's zone."""
+    connection = duckdb.connect(str(path), read_only=read_only)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyRelation:

@@ -1,4 +1,4 @@
-"""The house as DESIGN draws it: imports run downward only."""
+"""The rooms of docs/architecture.md: imports run downward only."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
     },
+    "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),

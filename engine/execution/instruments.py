@@ -59,7 +59,18 @@ class Instrument(BaseModel):
     futures: bool = False
 
     def closed(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return 1 for the bars (opening instants in microseconds) outside the session."""
+        """Return which bars lie outside the session.
+
+        Parameters
+        ----------
+        timestamps : ndarray of int64, shape (bars,)
+            Opening instants, microseconds since 1970-01-01 UTC.
+
+        Returns
+        -------
+        ndarray of int64, shape (bars,)
+            1 for a bar outside the session, else 0.
+        """
         if self.session is None:
             return np.zeros(len(timestamps), dtype=np.int64)
         start, end = (int(time[:2]) * 60 + int(time[3:]) for time in self.session)

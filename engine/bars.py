@@ -92,7 +92,7 @@ class Bars:
     def from_frame(
         cls, frame: pl.DataFrame, *, symbol: str | None = None, calendar: BarCalendar | None = None
     ) -> Bars:
-        """Make bars from a frame in the canonical columns (README, "Canonical bars").
+        """Make bars from a frame in the canonical columns (`docs/architecture.md`, "Bars").
 
         Parameters
         ----------

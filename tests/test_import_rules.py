@@ -1,4 +1,4 @@
-"""The house as DESIGN draws it: imports run downward only."""
+"""The rooms of docs/architecture.md: imports run downward only."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
     },
+    "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),

@@ -54,7 +54,7 @@ class Calibration:
         Estimates under the source's own parameter names, in annual units.
     std_errors : dict
         Asymptotic standard errors under the same names; NaN where the estimator has none.
-    covariance : ndarray, shape (k, k)
+    covariance : ndarray of float64, shape (k, k)
         Covariance of the estimates, in the order of `parameters`; NaN where there is none.
     log_likelihood, aic, bic : float
         At the optimum, with all constants; NaN for estimators that are not likelihoods.

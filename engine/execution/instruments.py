@@ -72,7 +72,18 @@ class Instrument(BaseModel):
         return float(fraction.numerator), float(fraction.denominator)
 
     def closed(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return 1 for the bars (opening instants in microseconds) outside the session."""
+        """Return which bars lie outside the session.
+
+        Parameters
+        ----------
+        timestamps : ndarray of int64, shape (bars,)
+            Opening instants, microseconds since 1970-01-01 UTC.
+
+        Returns
+        -------
+        ndarray of int64, shape (bars,)
+            1 for a bar outside the session, else 0.
+        """
         if self.session is None:
             return np.zeros(len(timestamps), dtype=np.int64)
         return (~self.session.holds(timestamps)).astype(np.int64)

@@ -34,14 +34,17 @@ class Replay:
     parameters : dict
         Its parameter set.
     bars : polars.DataFrame
-        Per bar: ``bar``, ``timestamp`` where the source has one, ``symbol``, prices, volume, the
-        model's states.
+        Per bar and symbol: ``bar``, ``symbol``, ``open``, ``high``, ``low``, ``close``,
+        ``volume``, the model's states, and timestamps where the source has them.
     equity : ndarray of float64, shape (bars,)
         Equity at the close of every bar, in account currency.
     orders : polars.DataFrame
-        One row per event of an order: submitted, filled, cancelled, expired, rejected and why.
+        One row per event of an order (submitted, filled, cancelled, expired, rejected and why):
+        ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``, ``commission``,
+        ``size``.
     trades : polars.DataFrame
-        Closed trades.
+        One row per closed lot: ``symbol``, ``units``, ``entry_bar``, ``entry_price``,
+        ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
     metrics : dict
         The metrics of its row.
     status : str

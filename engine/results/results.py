@@ -57,7 +57,15 @@ class Results(Rows):
 
     @property
     def frame(self) -> pl.DataFrame:
-        """All rows, in memory, in the order of their simulation numbers."""
+        """All rows, in memory, in the order of their simulation numbers.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``world``,
+            ``set_id``, ``seed``, ``path``, a column per parameter, ``status``, ``error``, a
+            column per metric.
+        """
         return self.lazy.sort("simulation").collect()
 
     @property
@@ -97,7 +105,12 @@ class Results(Rows):
             raise StudyFailed(failure_text(self.name, len(failures), rows, allowance, error))
 
     def sql(self, query: str) -> pl.DataFrame:
-        """Answer an SQL query over the tables ``simulations``, ``equity`` and ``trades``.
+        """Answer an SQL query over the tables `simulations`, `equity` and `trades`.
+
+        Returns
+        -------
+        polars.DataFrame
+            The answer's columns.
 
         Raises
         ------
@@ -122,14 +135,27 @@ class Results(Rows):
 
     @property
     def failures(self) -> pl.DataFrame:
-        """Failed simulations with their errors."""
+        """Failed simulations with their errors.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``simulation``, ``parameter_set``, ``seed``, ``path``, a column per parameter,
+            ``error``.
+        """
         keys = ["simulation", "parameter_set", "seed", "path", *self.parameters, "error"]
         return (
             self.lazy.filter(pl.col("status") == "failed").select(keys).sort("simulation").collect()
         )
 
     def equity(self) -> pl.DataFrame:
-        """Return sampled equity curves: ``simulation``, ``parameter_set``, ``seed``, ``equity``.
+        """Return sampled equity curves.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``seed``,
+            ``equity`` (an array of 32-bit floats, one per sample, in account currency).
 
         Raises
         ------
@@ -142,6 +168,13 @@ class Results(Rows):
 
     def trades(self) -> pl.DataFrame:
         """Every trade of every simulation.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per closed lot: ``study``, ``simulation``, ``parameter_set``, ``seed``,
+            ``trade``, ``symbol``, ``units``, ``entry_bar``, ``entry_price``, ``exit_bar``,
+            ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
 
         Raises
         ------
@@ -162,7 +195,12 @@ class Results(Rows):
 
         Examples
         --------
-        >>> results.filter("net_pnl > 0 and fast = 5")  # doctest: +SKIP
+        >>> import engine as mc
+        >>> parameters = {"fast": [5, 10], "slow": 30}
+        >>> study = mc.Study("up", mc.GBM(), "sma_crossover", parameters, seeds=50, steps=100)
+        >>> results = study.run()
+        >>> len(results), 0 < len(results.filter("net_pnl > 0 and fast = 5")) < 50
+        (100, True)
         """
         expression, kind = self._expression(condition, "filter")
         if kind != pl.Boolean:
@@ -180,7 +218,19 @@ class Results(Rows):
         return Grouped(self, list(dict.fromkeys(names)))
 
     def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
-        """Statistics per parameter set with their Monte Carlo errors (`study_statistics`)."""
+        """Statistics per parameter set with their Monte Carlo errors.
+
+        Parameters
+        ----------
+        confidence : float
+            Level of the intervals.
+
+        Returns
+        -------
+        polars.DataFrame
+            As `study_statistics` returns: ``parameter_set``, ``statistic``, ``estimate``,
+            ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+        """
         return study_statistics(self, confidence=confidence)
 
     def best(
@@ -197,6 +247,13 @@ class Results(Rows):
         ascending : bool
             The smallest estimates instead.
 
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set, best first: ``study``, ``fingerprint``, ``parameter_set``,
+            the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``, ``ci_high``,
+            ``n``.
+
         Raises
         ------
         Refusal
@@ -211,7 +268,13 @@ class Results(Rows):
         ).head(n)
 
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
-        """Parameter sets with the largest mean net P&L."""
+        """Parameter sets with the largest mean net P&L.
+
+        Returns
+        -------
+        polars.DataFrame
+            As `best` returns.
+        """
         return self.best("mean_net_pnl", n)
 
     def with_metric(

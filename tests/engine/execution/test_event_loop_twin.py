@@ -18,37 +18,12 @@ from hypothesis import strategies as st
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution
 from engine.execution.layout import EVENT_NAMES, MARGIN_CALLS, ORDER_ROWS, TRADE_ROWS
-from engine.strategies import Strategy, prepare_strategy
+from engine.strategies import prepare_strategy
+from engine.testing import SCRIPT_FIELDS, Scripted, order_scripts
 
-SCRIPT_FIELDS = ("action", "units", "limit", "stop", "take", "loss", "tif")
 FIELDS = BAR_FIELDS + SCRIPT_FIELDS
 BARS = 60
 NAN = math.nan
-
-
-class Script(Strategy):
-    """Does at each bar what the bar says."""
-
-    name = "script"
-
-    def on_bar(self, bar, order):
-        units, take, loss = bar.units, bar.take, bar.loss
-        if bar.action == 1.0:
-            order.market(units, take_profit=take, stop_loss=loss)
-        elif bar.action == 2.0:
-            order.limit(units, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif)
-        elif bar.action == 3.0:
-            order.stop(units, bar.stop, take_profit=take, stop_loss=loss, tif=bar.tif)
-        elif bar.action == 4.0:
-            order.stop_limit(
-                units, bar.stop, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif
-            )
-        elif bar.action == 5.0:
-            order.close()
-        elif bar.action == 6.0:
-            order.cancel_all()
-        elif bar.action == 7.0:
-            order.target(units)
 
 
 @dataclass
@@ -352,44 +327,15 @@ SETTINGS = (
 )
 
 
-def random_script(seed: int) -> np.ndarray:
-    """Bars around 100 with gaps, and what to do at each."""
-    rng = np.random.default_rng(seed)
-    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, BARS)))
-    opens = np.concatenate([[100.0], close[:-1]]) * np.exp(rng.normal(0.0, 0.01, BARS))
-    high = np.maximum(opens, close) * np.exp(np.abs(rng.normal(0.0, 0.01, BARS)))
-    low = np.minimum(opens, close) * np.exp(-np.abs(rng.normal(0.0, 0.01, BARS)))
-    side = rng.choice([-1.0, 1.0], BARS)
-    near = lambda scale: close * np.exp(rng.normal(0.0, scale, BARS))  # noqa: E731
-    exits = np.where(rng.random(BARS) < 0.5, 1.0, NAN)
-    return np.array(
-        [
-            opens,
-            high,
-            low,
-            close,
-            np.full(BARS, 1e6),
-            rng.choice(8, BARS, p=[0.3, 0.15, 0.2, 0.13, 0.1, 0.04, 0.03, 0.05]),
-            side * rng.integers(1, 60, BARS) * 5.0,
-            near(0.02),
-            near(0.02),
-            np.where(rng.random(BARS) < 0.7, exits, NAN) * close * (1.0 + side * 0.03),
-            np.where(rng.random(BARS) < 0.7, exits, NAN) * close * (1.0 - side * 0.02),
-            rng.choice([-1.0, 0.0, 1.0, 3.0, math.inf], BARS),
-        ]
-    )
-
-
 @pytest.fixture(scope="module")
 def engines():
     shape = {"symbols": ("X",), "fields": FIELDS, "steps": BARS, "bars_per_year": 252.0}
-    return [prepare_strategy(Script, item, record_trades=True, **shape) for item in SETTINGS]
+    return [prepare_strategy(Scripted, item, record_trades=True, **shape) for item in SETTINGS]
 
 
-@settings(max_examples=300, deadline=None)
-@given(seed=st.integers(0, 2**31), choice=st.integers(0, len(SETTINGS) - 1))
-def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, seed: int, choice: int) -> None:
-    script = random_script(seed)
+@settings(max_examples=400, deadline=None)
+@given(script=order_scripts(BARS), choice=st.integers(0, len(SETTINGS) - 1))
+def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, script, choice: int) -> None:
     engine = engines[choice]
     scratch = engine.scratch(record_orders=True)
     metrics = np.empty((1, 1, len(engine.metric_names)))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
+from engine.compiled.compiler import COMPILER_ERRORS
 from engine.execution.layout import RAISED as STRATEGY_RAISED
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
@@ -250,7 +250,7 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     """
     try:
         _run(chunk, worker)
-    except (StrategyError, NumbaError):
+    except (StrategyError, *COMPILER_ERRORS):
         # It cannot be compiled: no simulation of the study can run.
         raise
     except Exception as error:

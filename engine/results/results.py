@@ -212,7 +212,9 @@ class Results(Rows):
     def group_by(self, *names: str) -> Grouped:
         """Group by parameters or any other column."""
         if not names:
-            raise Refusal("column", "no name to group by", ", ".join(self.columns))
+            raise Refusal(
+                "column", "a name to group by is needed", hint=f"columns: {', '.join(self.columns)}"
+            )
         for name in names:
             self._known(name)
         return Grouped(self, list(dict.fromkeys(names)))

@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 # Where this is set, every process compiles the source of every package anew: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run ui test test-slow lint peers bench clean
+.PHONY: run ui test test-slow lint peers bench docs clean
 .DEFAULT_GOAL := run
 
 run: $(SYNCED)
@@ -37,6 +37,10 @@ peers: $(SYNCED)
 
 bench: peers
 	@$(PYTHON) -m benchmarks
+
+# The tables of docs/architecture.md that follow from the code.
+docs: $(SYNCED)
+	@$(PYTHON) docs/generate.py
 
 clean:
 	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,14 +21,14 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import paired_ratio
+from engine.jobs.job import Job, PartSpec, job_parts
+from engine.jobs.prepared import prepare_job
+from engine.jobs.runner import run_parts
+from engine.jobs.simulate import Worker
+from engine.jobs.store import Manifest, ParquetStore
 from engine.sources import GBM
 from engine.strategies import Strategy
 from engine.studies import Study
-from engine.studies.job import Job, PartSpec, job_parts
-from engine.studies.prepared import prepare_job
-from engine.studies.runner import run_parts
-from engine.studies.simulate import Worker
-from engine.studies.store import Manifest, ParquetStore
 
 __all__ = ["main", "run"]
 
@@ -214,7 +214,9 @@ def _study(seeds: int, steps: int, **more: Any) -> Study:
 
 def _warm(study: Study) -> None:
     """Compile, and let the processor's clock rise."""
-    Study("warm-up", study.source, study.strategy, SETS, seeds=200, steps=study.steps).run(
+    steps = study.definition.source.steps
+    assert study.live.source is not None
+    Study("warm-up", study.live.source, "sma_crossover", SETS, seeds=200, steps=steps).run(
         workers=WORKERS
     )
 

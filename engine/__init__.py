@@ -61,14 +61,12 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "strategy_names",
     ),
     "realism": ("compare_with_history",),
+    "errors": ("Refusal",),
+    "market_data": ("MarketData",),
+    "jobs": ("Replay", "StorageError", "StudyFailed", "StudyInterrupted"),
+    "results": ("Results", "study_statistics"),
     "studies": (
-        "ConfigurationError",
-        "MarketData",
-        "Results",
-        "StorageError",
         "Study",
-        "StudyFailed",
-        "StudyInterrupted",
         "choice",
         "integer",
         "linspace",
@@ -78,8 +76,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "log_uniform",
         "logspace",
         "run_block",
-        "steps",
-        "study_statistics",
+        "step_range",
         "uniform",
     ),
     "statistics.overfitting": (
@@ -97,6 +94,8 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "testing":  # for those who write tests; needs Hypothesis
+        return import_module("engine.testing")
     if name not in _HOMES:
         raise AttributeError(f"module 'engine' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

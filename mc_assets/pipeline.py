@@ -25,6 +25,7 @@ __all__ = [
     "all_steps",
     "bar_steps",
     "calibration_steps",
+    "outdated_steps",
     "run_pipeline",
     "run_step",
     "study_steps",
@@ -93,14 +94,25 @@ def all_steps(project: Project, *, kernels: Callable[[], object] | None = None) 
     yield from study_steps(project, list(project.study_files))
 
 
-def bar_steps(project: Project, keys: Sequence[str], *, refetch: bool = False) -> Iterator[Step]:
+def bar_steps(
+    project: Project,
+    keys: Sequence[str],
+    *,
+    refetch: bool = False,
+    accept_withdrawn: bool = False,
+) -> Iterator[Step]:
     """Yield the steps that bring series up to date: raw and canonical bars of the years due.
 
-    `refetch` asks for every year again, whatever is stored.
+    `refetch` asks for every year again, whatever is stored; `accept_withdrawn` withdraws stored
+    bars that an answer lacks, however many they are.
     """
     from mc_assets.market_data import due_years, load_series, series_years
 
     config = load_series(project.series)
+    asked: dict[str, dict[str, object]] = {
+        "raw_bars": {"refetch": refetch, "accept_withdrawn": accept_withdrawn},
+        "bars": {"accept_withdrawn": accept_withdrawn},
+    }
     for key in keys:
         order = [str(year) for year in series_years(config, key)]
         due = order if refetch else [str(year) for year in due_years(config, key, project.data)]
@@ -110,7 +122,7 @@ def bar_steps(project: Project, keys: Sequence[str], *, refetch: bool = False) -
                 ["raw_bars", "bars"],
                 (f"{key}|{first}", f"{key}|{last}"),
                 independent=True,
-                config={"raw_bars": {"refetch": True}} if refetch else None,
+                config=asked if refetch or accept_withdrawn else None,
             )
 
 
@@ -142,6 +154,27 @@ def calibration_steps(
                 f"calibrations of {names} as of {day}",
                 ["calibrations"],
                 (f"{day}|{first}", f"{day}|{last}"),
+            )
+
+
+def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps that make anew the calibrations of estimators that have moved on since."""
+    from mc_assets.calibration_store import CalibrationStore, calibrated_models
+    from mc_assets.defs.partitions import as_of_dates
+    from mc_assets.market_data import load_series
+
+    config = load_series(project.series)
+    store = CalibrationStore(project.data)
+    for key in keys:
+        symbol, _, timeframe = key.rpartition("@")
+        found = store.outdated(symbol, timeframe, calibrated_models(config[key]))
+        days = [day.isoformat() for day in found]
+        for first, last in _runs_of(as_of_dates.get_partition_keys() if days else [], days):
+            between = " to ".join(dict.fromkeys((first, last)))
+            yield Step(
+                f"calibrations of {key} as of {between} by the estimators of today",
+                ["calibrations"],
+                (f"{first}|{key}", f"{last}|{key}"),
             )
 
 

@@ -11,10 +11,10 @@ __all__ = ["KEY_DESCRIPTIONS", "METRIC_DESCRIPTIONS"]
 KEY_DESCRIPTIONS: Final = MappingProxyType(
     {
         "study": "name of the study",
-        "fingerprint": "hash of everything that decides the numbers",
-        "block": "seed block: one of 16 equal shares of the seeds",
         "simulation": "number of the simulation; `mc replay STUDY NUMBER` runs it again",
         "parameter_set": "number of the parameter set; its values stand in columns of their own",
+        "world": "hash of what decides a path and what happens on it, but the parameter set",
+        "set_id": "hash of the parameter set, the same in every study",
         "seed": "seed of the path: all parameter sets see the same paths",
         "path": "number of the path within its seed",
         "status": "ok or failed",

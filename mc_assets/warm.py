@@ -17,7 +17,7 @@ from mc_assets.project import Project
 if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
-    from engine.studies.job import Job
+    from engine.jobs.job import Job
 
 __all__ = ["Warming", "warm_paths", "warm_strategies"]
 
@@ -53,14 +53,12 @@ class Warming:
 def warm_paths() -> None:
     """Draw a path of every study of the project: this compiles its source."""
     for job in _jobs():
-        job.sources[0].paths(
+        world = job.world
+        world.source.paths(
             seeds=[1],
-            steps=job.steps,
-            s0=job.s0,
-            calendar=job.calendar,
-            bars=job.bars,
-            paths_per_seed=job.paths_per_seed,
-            sub_bars=job.sub_bars,
+            calendar=world.calendar,
+            paths_per_seed=world.paths_per_seed,
+            **world.path.model_dump(),
         )
 
 
@@ -68,23 +66,25 @@ def warm_strategies() -> None:
     """Run the strategy of every study on a flat path: this compiles it and the order engine."""
     import numpy as np
 
-    from engine.studies.prepared import Prepared
+    from engine.jobs.prepared import prepare
 
     for job in _jobs():
-        prepared = Prepared(job)
+        some_source = tuple(job.sets.of_source[0].tolist())
+        prepared = prepare(job.world, job.holds, job.metrics, some_source, 1)
         engine = prepared.engine
-        path = np.full((1, len(prepared.symbols), len(prepared.fields), job.steps), 100.0)
+        path = np.full((1, len(prepared.symbols), len(prepared.fields), job.world.steps), 100.0)
         metrics = np.empty((1, 1, len(engine.metric_names)))
         status = np.empty((1, 1), dtype=np.int8)
-        engine.run(path, prepared.parameters[:1], metrics, status, engine.scratch())
+        engine.run(path, job.sets.of_strategy[:1], metrics, status, engine.scratch())
 
 
 def _jobs() -> Iterator[Job]:
     """Yield the project's studies, resolved with made-up bars."""
     from engine.studies import Study, load_definition
+    from engine.studies.overrides import override
 
     for path in Project.from_environment().study_files.values():
-        definition = load_definition(path).model_copy(update={"seeds": [1], "until": None})
+        definition = override(load_definition(path), ["until=null"], seeds="1")
         yield Study.from_definition(definition, path).resolve(_MadeUpMarketData())
 
 

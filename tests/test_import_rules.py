@@ -1,4 +1,4 @@
-"""The house as DESIGN draws it: imports run downward only."""
+"""The rooms of docs/architecture.md: imports run downward only."""
 
 from __future__ import annotations
 
@@ -14,23 +14,37 @@ import pytest
 # floor under all of them; the single files are the plain containers that cross boundaries.
 ALLOWED = {
     "compiled": set(),
-    "calendar": set(),
+    "timeframes": set(),
+    "calendar": {"timeframes"},
+    "errors": set(),
+    "market_data": {"bars", "calibration"},
     "user_code": set(),
     "bars": {"calendar"},
     "price_block": {"bars", "calendar"},
     "randomness": {"compiled"},
     "statistics": {"compiled"},
-    "sources": {"compiled", "randomness", "bars", "calendar", "price_block", "user_code"},
-    "calibration": {"compiled", "randomness", "sources", "bars", "calendar", "price_block"},
+    "sources": {
+        *("compiled", "randomness", "bars", "calendar", "timeframes", "price_block", "user_code"),
+    },
+    "calibration": {
+        *("compiled", "randomness", "sources", "bars", "calendar", "timeframes", "price_block"),
+    },
     "execution": {"compiled", "bars", "calendar"},
     "strategies": {"compiled", "execution", "bars", "calendar", "user_code"},
     "realism": {
         *("compiled", "randomness", "sources", "calibration", "statistics"),
         *("bars", "calendar", "price_block"),
     },
+    "jobs": {
+        *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
+    },
+    "testing": {"bars", "execution", "sources", "strategies"},
+    "results": {"compiled", "jobs", "statistics", "execution", "errors"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
+        *("jobs", "results"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

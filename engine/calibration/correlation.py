@@ -34,9 +34,9 @@ class CorrelationEstimate:
         Order of rows and columns.
     as_of : datetime.date
         Last date whose bars were allowed in.
-    matrix : ndarray, shape (k, k)
+    matrix : ndarray of float64, shape (k, k)
         Positive semi-definite, ones on the diagonal.
-    std_errors : ndarray, shape (k, k)
+    std_errors : ndarray of float64, shape (k, k)
         ``(1 - r^2) / sqrt(n)`` of the sample correlations; 0 on the diagonal.
     n : ndarray of int64, shape (k, k)
         Common returns of each pair.

@@ -286,6 +286,11 @@ class FuturesPanel:
     def log_prices(self, non_positive: Literal["error", "exclude"] = "error") -> Array:
         """Logarithms of the prices, NaN where missing.
 
+        Returns
+        -------
+        ndarray of float64, shape (rows, contracts)
+            The logarithms.
+
         Raises
         ------
         ValueError

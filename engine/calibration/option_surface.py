@@ -232,13 +232,25 @@ class OptionSurface:
         )
 
     def implied_volatilities(self) -> Array:
-        """Black-Scholes volatility of each quote; NaN outside the no-arbitrage bounds."""
+        """Black-Scholes volatility of each quote; NaN outside the no-arbitrage bounds.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Annual volatilities.
+        """
         return implied_volatility(
             self.prices / self.discounts, self.forwards, self.strikes, self.years, call=self.calls
         )
 
     def vegas(self) -> Array:
-        """Black-Scholes vega of each quote at its implied volatility."""
+        """Black-Scholes vega of each quote at its implied volatility.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Change of the price per unit of annual volatility.
+        """
         forward_vega = black_scholes_vega(
             self.forwards, self.strikes, self.years, self.implied_volatilities()
         )
@@ -250,7 +262,13 @@ class OptionSurface:
         return replace(self, **{name: getattr(self, name)[keep] for name in names})
 
     def expiries(self) -> list[NDArray[np.int64]]:
-        """Row numbers of each expiry, nearest first."""
+        """Row numbers of each expiry, nearest first.
+
+        Returns
+        -------
+        list of ndarray of int64, shape (quotes,)
+            One array per expiry.
+        """
         return [np.flatnonzero(self.years == value) for value in np.unique(self.years)]
 
 

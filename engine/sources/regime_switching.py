@@ -149,6 +149,11 @@ class RegimeSwitching(Model):
         Their elimination subtracts nothing, so it is exact to rounding, and it uses no library
         whose last bits differ between machines. Where the chain has several closed classes, the
         one that holds the first regime wins.
+
+        Returns
+        -------
+        ndarray of float64, shape (regimes,)
+            They sum to 1.
         """
         p = [list(row) for row in self.transition]
         count = len(p)
@@ -172,7 +177,13 @@ class RegimeSwitching(Model):
         return result / math.fsum(weights)
 
     def start_probabilities(self) -> NDArray[np.float64]:
-        """Probabilities of the first bar's regime."""
+        """Probabilities of the first bar's regime.
+
+        Returns
+        -------
+        ndarray of float64, shape (regimes,)
+            They sum to 1.
+        """
         count = len(self.mu)
         if isinstance(self.start, str):
             if self.start != "stationary":

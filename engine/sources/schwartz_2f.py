@@ -136,6 +136,11 @@ class Schwartz2F(SeasonalModel):
         maturity : array_like
             Time to delivery in years; broadcast against the state.
 
+        Returns
+        -------
+        ndarray of float64, shape (...)
+            The price of each future, of the shape to which the arguments broadcast.
+
         Notes
         -----
         ``ln F = ln S - delta (1 - exp(-kT)) / k + A(T)`` with Schwartz's (1997) A(T).
@@ -146,7 +151,25 @@ class Schwartz2F(SeasonalModel):
         return prices
 
     def futures_terms(self, maturity: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return A(T) and the loading of the convenience yield, ``(1 - exp(-kT)) / k``."""
+        """Return the terms of the futures price that the state does not change.
+
+        Parameters
+        ----------
+        maturity : array_like
+            Time to delivery in years.
+
+        Returns
+        -------
+        log_forward : ndarray of float64, shape (...)
+            A(T), of the shape of `maturity`.
+        slope : ndarray of float64, shape (...)
+            Loading of the convenience yield, ``(1 - exp(-kT)) / k``.
+
+        Raises
+        ------
+        ValueError
+            If a maturity is negative.
+        """
         time = np.asarray(maturity, dtype=np.float64)
         if (time < 0).any():
             raise ValueError(f"maturity: found {time.min():g}, allowed >= 0 (years)")

@@ -152,7 +152,12 @@ class SchwartzSmith(SeasonalModel):
         chi, xi : array_like
             Short-term deviation and equilibrium level.
         maturity : array_like
-            Time to delivery in years.
+            Time to delivery in years; broadcast against the state.
+
+        Returns
+        -------
+        ndarray of float64, shape (...)
+            The price of each future, of the shape to which the arguments broadcast.
         """
         k, time = self.kappa, np.asarray(maturity, dtype=np.float64)
         decay = -np.expm1(-k * time)

@@ -92,7 +92,12 @@ class StrategyEngine:
         self._plans: dict[bytes, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
-        """Return a parameter set as numbers, shape (parameters,); defaults fill the gaps.
+        """Return a parameter set as numbers; defaults fill the gaps.
+
+        Returns
+        -------
+        ndarray of float64, shape (parameters,)
+            In the order of `parameter_names`.
 
         Raises
         ------

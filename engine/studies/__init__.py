@@ -1,4 +1,4 @@
-"""Studies: a strategy over a parameter space, a seed set and a source of price paths."""
+"""What is asked: study files and studies made in Python, from their names to a job."""
 
 from __future__ import annotations
 
@@ -6,70 +6,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.studies.definition import StudyDefinition
-    from engine.studies.errors import (
-        ConfigurationError,
-        StorageError,
-        StudyFailed,
-        StudyInterrupted,
-    )
-    from engine.studies.job import BLOCKS
-    from engine.studies.load import load_results
+    from engine.studies.definition import SearchDefinition, StudyDefinition
     from engine.studies.loader import load_definition
-    from engine.studies.market_data import MarketData
-    from engine.studies.progress import Progress
-    from engine.studies.results import Results
-    from engine.studies.seeds import draw_seeds, list_seed_sets, load_seeds
-    from engine.studies.statistics import STATISTICS, study_statistics
-    from engine.studies.study import BlockResult, Study, load_study, run_block
+    from engine.studies.reopen import load_results
+    from engine.studies.seed_block import BlockResult, run_block
+    from engine.studies.seeds import SeedRange, draw_seeds, list_seed_sets, load_seeds
+    from engine.studies.study import Study, load_study
     from engine.studies.values import (
         choice,
         integer,
         linspace,
         log_uniform,
         logspace,
-        steps,
+        step_range,
         uniform,
     )
 
 # Names are imported at first use: reading study files must not load the simulation engine.
 _MODULES = {
-    "definition": ["StudyDefinition"],
-    "errors": ["ConfigurationError", "StorageError", "StudyFailed", "StudyInterrupted"],
-    "job": ["BLOCKS"],
-    "load": ["load_results"],
-    "loader": ["load_definition"],
-    "market_data": ["MarketData"],
-    "progress": ["Progress"],
-    "results": ["Results"],
-    "seeds": ["draw_seeds", "list_seed_sets", "load_seeds"],
-    "statistics": ["STATISTICS", "study_statistics"],
-    "study": ["BlockResult", "Study", "load_study", "run_block"],
-    "values": [
+    "engine.studies.definition": ["SearchDefinition", "StudyDefinition"],
+    "engine.studies.loader": ["load_definition"],
+    "engine.studies.reopen": ["load_results"],
+    "engine.studies.seed_block": ["BlockResult", "run_block"],
+    "engine.studies.seeds": ["SeedRange", "draw_seeds", "list_seed_sets", "load_seeds"],
+    "engine.studies.study": ["Study", "load_study"],
+    "engine.studies.values": [
         "choice",
         "integer",
         "linspace",
         "log_uniform",
         "logspace",
-        "steps",
+        "step_range",
         "uniform",
     ],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
-    "BLOCKS",
-    "STATISTICS",
     "BlockResult",
-    "ConfigurationError",
-    "MarketData",
-    "Progress",
-    "Results",
-    "StorageError",
+    "SearchDefinition",
+    "SeedRange",
     "Study",
     "StudyDefinition",
-    "StudyFailed",
-    "StudyInterrupted",
     "choice",
     "draw_seeds",
     "integer",
@@ -82,8 +60,7 @@ __all__ = [
     "log_uniform",
     "logspace",
     "run_block",
-    "steps",
-    "study_statistics",
+    "step_range",
     "uniform",
 ]
 
@@ -91,4 +68,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(_HOME[name]), name)

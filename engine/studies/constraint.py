@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.studies.errors import ConfigurationError
+from engine.errors import Refusal
 
 __all__ = ["Constraint", "ConstraintLike"]
 
@@ -61,7 +61,7 @@ class Constraint:
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If the expression cannot be read, or uses an unknown name or an operation other than
         arithmetic, comparison, logic and a few functions.
     """
@@ -72,25 +72,25 @@ class Constraint:
         try:
             self._tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise ConfigurationError(field, _short(text), "an expression of " + _ALLOWED) from None
+            raise Refusal(field, _short(text), "an expression of " + _ALLOWED) from None
         try:
             self._check(self._tree, set(names))
         except RecursionError:
-            raise ConfigurationError(field, _short(text), "a less deeply nested one") from None
+            raise Refusal(field, _short(text), "a less deeply nested one") from None
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the expression is true for these parameter values.
 
         Raises
         ------
-        ConfigurationError
+        Refusal
             If it cannot be computed, for example a division by zero.
         """
         try:
             return bool(self._value(self._tree, values))
         except (ArithmeticError, TypeError, ValueError) as error:
             found = ", ".join(f"{name}={value!r}" for name, value in values.items())
-            raise ConfigurationError(
+            raise Refusal(
                 self._field,
                 f"{_short(self.text)}, which fails with {error} at {found}",
                 "an expression that is true or false for every parameter set",
@@ -105,9 +105,7 @@ class Constraint:
             case ast.Name() | ast.Attribute():
                 name = ast.unparse(node)
                 if name not in names:
-                    raise ConfigurationError(
-                        self._field, f"unknown name {name!r}", ", ".join(sorted(names))
-                    )
+                    raise Refusal(self._field, f"unknown name {name!r}", ", ".join(sorted(names)))
                 return
             case ast.BoolOp(values=parts):
                 children = parts
@@ -129,7 +127,7 @@ class Constraint:
             ):
                 children = arguments
             case _:
-                raise ConfigurationError(self._field, repr(ast.unparse(node)), _ALLOWED)
+                raise Refusal(self._field, repr(ast.unparse(node)), _ALLOWED)
         for child in children:
             self._check(child, names)
 

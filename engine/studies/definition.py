@@ -7,8 +7,6 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -17,19 +15,16 @@ from pydantic import (
     model_validator,
 )
 
-from engine.studies.values import VALUES_SCHEMA, Distribution, Scalar, parse_values
+from engine.errors import Refusal
+from engine.jobs.settings import PathSettings, Record, Settings, Until
+from engine.jobs.space import Scalar
+from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
+from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
 
-__all__ = [
-    "RecordDefinition",
-    "SearchDefinition",
-    "SeedRange",
-    "SourceDefinition",
-    "StrategyDefinition",
-    "StudyDefinition",
-    "UntilDefinition",
-]
+__all__ = ["SearchDefinition", "SourceDefinition", "StrategyDefinition", "StudyDefinition"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# The name becomes a folder, whose files are read by patterns.
+_NAME = re.compile(r"[^\s./\\*?\[\]][^/\\*?\[\]\x00-\x1f]*")
 
 
 def _dump_values(values: list[Scalar] | Distribution) -> Any:
@@ -46,25 +41,15 @@ ParameterValues = Annotated[
     WithJsonSchema(VALUES_SCHEMA),
 ]
 
-
-class _Definition(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_meant(cls, given: Any) -> Any:
-        """Take a key with nothing behind it for one that is not there, and true for no number."""
-        if not isinstance(given, dict):
-            return given
-        for name, field in cls.model_fields.items():
-            if isinstance(given.get(name), bool) and field.annotation is not bool:
-                raise ValueError(
-                    f"{name}: found {given[name]!r}, allowed a setting that is not true or false"
-                )
-        return {key: value for key, value in given.items() if value is not None}
+Seeds = Annotated[
+    Any,
+    PlainValidator(parse_seeds),
+    PlainSerializer(dump_seeds),
+    WithJsonSchema(SEEDS_SCHEMA),
+]
 
 
-class SourceDefinition(_Definition):
+class SourceDefinition(PathSettings):
     """Where the price paths come from."""
 
     model: str = Field(description="Name of a price source, as `mc studies --sources` lists them.")
@@ -93,32 +78,13 @@ class SourceDefinition(_Definition):
         description="Settings of the source that are not numbers of the model, such as the "
         "bootstrap's `method` and `block_length`.",
     )
-    steps: int | None = Field(None, gt=0, description="Bars of each path: the horizon.")
-    s0: float | None = Field(
-        None,
-        description="Price at which paths start; by default the source's own choice: the "
-        "last close where it has bars.",
-    )
-    bars: Literal["ohlc", "close"] = Field(
-        "ohlc",
-        description="`ohlc` simulates each bar's range; `close` is cheaper: high and low "
-        "are the larger and smaller of open and close.",
-    )
-    sub_bars: int = Field(
-        1,
-        ge=1,
-        le=10_000,
-        description="Finer bars that a model simulates inside each bar. Resting orders are worked "
-        "on them, so a bar that touches both sides of a bracket is decided by the path and not by "
-        "the pessimistic rule; the strategy still decides at the close of whole bars.",
-    )
     file: str | None = Field(
         None,
         description="Python file or folder with the user's own source, relative to the study file.",
     )
 
 
-class StrategyDefinition(_Definition):
+class StrategyDefinition(Settings):
     """What trades on the paths."""
 
     name: str = Field(description="Registered name, as `mc studies --strategies` lists them.")
@@ -134,7 +100,7 @@ class StrategyDefinition(_Definition):
     )
 
 
-class SearchDefinition(_Definition):
+class SearchDefinition(Settings):
     """How parameters with distributions are searched."""
 
     method: Literal["random", "sobol"] = Field("random", description="Random points, or Sobol's.")
@@ -142,44 +108,10 @@ class SearchDefinition(_Definition):
     seed: int = Field(0, ge=0, lt=2**64, description="Of the search; paths do not depend on it.")
 
 
-class SeedRange(_Definition):
-    """Consecutive seeds."""
-
-    count: int = Field(gt=0, le=100_000_000, description="How many seeds.")
-    start: int = Field(0, ge=0, description="The first one.")
-
-
-class RecordDefinition(_Definition):
-    """What is kept besides the metrics of every simulation."""
-
-    equity: int = Field(
-        0,
-        ge=0,
-        le=100_000,
-        description="Points at which equity is sampled, evenly over the path; 0 keeps none.",
-    )
-    trades: bool = Field(False, description="Keep every trade of every simulation.")
-
-
-class UntilDefinition(_Definition):
-    """Add seeds until a statistic is known precisely enough."""
-
-    statistic: str = Field("mean_net_pnl", description="A row of the study's statistics.")
-    half_width: float = Field(gt=0, description="Wanted half-width of its confidence interval.")
-    confidence: float = Field(0.95, gt=0, lt=1, description="Level of that interval.")
-    max_seeds: int = Field(gt=0, description="Never use more seeds than this.")
-    leaders: int | None = Field(
-        None,
-        gt=0,
-        description="Ask it of this many parameter sets with the largest estimate "
-        "only; by default of all.",
-    )
-
-
-class StudyDefinition(_Definition):
+class StudyDefinition(Settings):
     """A study: a strategy over a parameter space, on paths of a source, one path per seed."""
 
-    name: str = Field(description="Name of the study: letters, digits, `_`, `-` and `.`.")
+    name: str = Field(description="Name of the study; it names folders.")
     description: str = Field("", description="What the study asks, in a sentence.")
     source: SourceDefinition
     strategy: StrategyDefinition
@@ -194,12 +126,12 @@ class StudyDefinition(_Definition):
     execution: dict[str, Any] = Field(
         default_factory=dict, description="Cash, costs, fills, instrument and sizing."
     )
-    seeds: str | Annotated[int, Field(gt=0, le=100_000_000)] | list[Any] | SeedRange = Field(
+    seeds: Seeds = Field(
         description="A file of `seeds/`, a list of numbers, a count (from 0), or {count, start}."
     )
     paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
-    record: RecordDefinition = Field(default_factory=lambda: RecordDefinition.model_validate({}))
-    until: UntilDefinition | None = Field(
+    record: Record = Field(default_factory=lambda: Record.model_validate({}))
+    until: Until | None = Field(
         None, description="Add seeds, after those given, until a statistic is precise enough."
     )
     storage: Literal["parquet", "memory", "sqlite", "csv"] = Field(
@@ -216,9 +148,8 @@ class StudyDefinition(_Definition):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, name: str) -> str:
-        # The name becomes a folder.
         if not _NAME.fullmatch(name):
-            raise ValueError(f"found {name!r}, allowed letters, digits, '_', '-' and '.'")
+            raise Refusal("", repr(name), "text without / \\ * ? [ ] or a dot in front")
         return name
 
     @field_validator("constraint", mode="before")
@@ -229,8 +160,9 @@ class StudyDefinition(_Definition):
     @model_validator(mode="after")
     def _draw_needs_calibration(self) -> StudyDefinition:
         if self.source.parameters == "draw" and self.source.calibration is None:
-            raise ValueError(
-                "source.parameters: found 'draw' without a calibration, "
-                "allowed with `calibration: latest` or a date"
+            raise Refusal(
+                "source.parameters",
+                "'draw' without a calibration",
+                "with `calibration: latest` or a date",
             )
         return self

@@ -1,48 +1,41 @@
-"""Executing a job: all of it or one seed block, with rounds of seeds where it asks for them."""
+"""Executing a job: all of it or one seed block, with more seeds where it asks for them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from engine.compiled.version import ENGINE_VERSION
-from engine.studies.errors import StudyFailed, failure_text
-from engine.studies.frames import SCHEMA_VERSION
-from engine.studies.job import BLOCKS, Job, block_parts, job_parts
-from engine.studies.load import from_manifests
-from engine.studies.market_data import MarketData
-from engine.studies.prepared import prepare_job
-from engine.studies.progress import Progress, ProgressCallback
-from engine.studies.results import Results
-from engine.studies.runner import RunReport, run_parts
-from engine.studies.store import TABLES, MemoryStore, ParquetStore
+from engine.jobs.errors import StudyFailed, failure_text
+from engine.jobs.job import BLOCKS, Job
+from engine.jobs.manifest import Manifest
+from engine.jobs.plan import Piece, Plan, make_plan
+from engine.jobs.progress import Progress, ProgressCallback
+from engine.jobs.runner import RunReport, run_parts
+from engine.jobs.store import MemoryStore, ParquetStore, Store
+from engine.jobs.summary import JobSummary
+from engine.results.load import open_results
+from engine.results.results import Results
 from engine.studies.until import decide, extend
-
-if TYPE_CHECKING:
-    from engine.studies.study import Study
 
 __all__ = ["execute", "execute_block"]
 
-Store = ParquetStore | MemoryStore
-
 
 def execute(
-    study: Study,
     job: Job,
     *,
+    remake: Callable[[], Job],
     root: Path | None,
-    market_data: MarketData | None,
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> Results:
     """Run a job and return its results; `Study.run` documents the arguments."""
     store: Store = MemoryStore() if root is None else ParquetStore(root)
-    job, report, stopped = _run_rounds(job, store, workers, progress, fresh)
-    results = _results(job, store, report, stopped, study=study, market_data=market_data)
-    check_failures(job, report)
+    job, stopped, _ = _run(job, store, workers, progress, fresh)
+    seeds = len(job.seeds)
+    results = _results(job, store, stopped, lambda: extend(remake(), seeds))
+    check_failures(results.summary, results.pieces)
     return results
 
 
@@ -54,149 +47,115 @@ def execute_block(
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
-) -> tuple[RunReport, str]:
-    """Run one seed block; `run_block` documents the arguments."""
-    parts = block_parts(job, block)
+) -> tuple[Plan, RunReport, Job]:
+    """Run one seed block; `run_block` documents the arguments.
+
+    Returns
+    -------
+    plan : Plan
+        The block as it stands afterwards: nothing in it is missing.
+    report : RunReport
+        What was computed.
+    job : Job
+        With the seeds that ``until`` added.
+    """
+    if not 0 <= block < BLOCKS:
+        raise ValueError(f"block: found {block}, allowed 0 to {BLOCKS - 1}")
     store = ParquetStore(root)
     if job.until is not None:
-        job, whole, _ = _run_rounds(job, store, workers, progress, fresh and block == 0)
-        own = [m for m in whole.manifests if m.block == block]
-        report = RunReport(own, whole.reused, whole.seconds)
+        job, _, report = _run(job, store, workers, progress, fresh and block == 0)
     else:
-        store.begin(job, summary(job))
+        store.begin(job, JobSummary.of(job))
         if fresh:
-            store.discard_parts(parts)
-        report = run_parts(parts, store, workers=workers, progress=progress)
+            _discard(job, store, block)
+        report = _compute(job, store, workers, progress, block)
+    plan = make_plan(job, store.manifests(job.world.id), block)
     # One failure weighs much in a small block; the study is judged as a whole.
-    check_failures(job, report, of=job.simulations)
-    return report, job.fingerprint
+    check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
+    return plan, report, job
 
 
-def summary(job: Job, stopped: str | None = None) -> dict[str, Any]:
-    """Return what readers of the results want to know of a job, as plain JSON."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "engine_version": ENGINE_VERSION,
-        "study": job.study,
-        "fingerprint": job.fingerprint,
-        "description": job.definition.get("description", ""),
-        "source": job.sources[0].name,
-        "strategy": job.strategy.name,
-        "parameters": list(job.space.names),
-        "metrics": list(prepare_job(job).metric_names),
-        "own_metrics": list(job.metrics),
-        "parameter_sets": len(job.space),
-        "dropped_sets": job.space.dropped,
-        "repeated_sets": job.space.repeated,
-        "seeds": len(job.seeds),
-        "paths_per_seed": job.paths_per_seed,
-        "paths_per_unit": _paths_per_unit(job),
-        "simulations": job.simulations,
-        "rounds": list(job.rounds),
-        "steps": job.steps,
-        "exchange": job.calendar.exchange,
-        "timeframe": job.calendar.timeframe,
-        "failure_allowance": job.failure_allowance,
-        "equity_samples": job.equity_samples,
-        "record_trades": job.record_trades,
-        "until": job.until,
-        "stopped": stopped,
-        "blocks": BLOCKS,
-        "file": job.file,
-        "definition": job.definition,
-    }
-
-
-def check_failures(job: Job, report: RunReport, *, of: int | None = None) -> None:
+def check_failures(
+    summary: JobSummary, pieces: list[Piece] | tuple[Piece, ...], *, of: int | None = None
+) -> None:
     """Raise if more simulations failed than the study allows of its rows, or of `of` rows."""
-    if report.failed > job.failure_allowance * (of or report.rows):
+    parts: dict[str, Manifest] = {piece.manifest.part: piece.manifest for piece in pieces}
+    failed = sum(part.failed for part in parts.values())
+    rows = sum(part.rows for part in parts.values())
+    if failed > summary.failure_allowance * (of or rows):
+        error = next((p.first_error for p in parts.values() if p.first_error is not None), None)
         raise StudyFailed(
-            failure_text(
-                job.study,
-                report.failed,
-                report.rows,
-                job.failure_allowance,
-                report.first_error,
-            )
+            failure_text(summary.study, failed, rows, summary.failure_allowance, error)
         )
 
 
-def _paths_per_unit(job: Job) -> int:
-    """Return how many paths in a row are one independent observation."""
-    sampling = getattr(job.sources[0], "sampling", "random")
-    if job.draw is not None or sampling in ("moment_matching", "sobol"):
-        # The paths of a seed share its drawn parameters, or balance one another.
-        return job.paths_per_seed
-    return 2 if sampling == "antithetic" else 1
-
-
-def _run_rounds(
+def _run(
     job: Job,
     store: Store,
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
-) -> tuple[Job, RunReport, str | None]:
+) -> tuple[Job, str | None, RunReport]:
+    """Run a job, with rounds of more seeds until its statistic is precise enough."""
+    store.begin(job, JobSummary.of(job), keep_longer=job.until is not None)
     if fresh:
-        store.discard(job)
-    store.begin(job, summary(job), keep_longer=True)
-    report = run_parts(job_parts(job), store, workers=workers, progress=progress)
+        _discard(job, store)
+    report = _compute(job, store, workers, progress)
     if job.until is None:
-        return job, report, None
+        return job, None, report
     while True:
-        count, stopped = decide(job, _results(job, store, report, None))
+        count, stopped = decide(job, _results(job, store, None))
         if count == len(job.seeds):
             break
         job = extend(job, count)
-        store.begin(job, summary(job), keep_longer=True)
-        more = run_parts(
-            job_parts(job, len(job.rounds) - 1),
-            store,
-            workers=workers,
-            progress=_going_on(progress, report),
-        )
+        store.begin(job, JobSummary.of(job), keep_longer=True)
+        more = _compute(job, store, workers, _going_on(progress, report))
         report = RunReport(
-            report.manifests + more.manifests,
-            report.reused + more.reused,
-            report.seconds + more.seconds,
+            report.manifests + more.manifests, report.reused, report.seconds + more.seconds
         )
-    store.begin(job, summary(job, stopped))
-    return job, report, stopped
+    store.begin(job, JobSummary.of(job, stopped))
+    return job, stopped, report
 
 
 def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressCallback | None:
-    """Return a callback that counts the rounds before as well."""
+    """Return a callback that does not take what this run computed before for found finished."""
     if progress is None:
         return None
+    computed = sum(manifest.rows for manifest in before.manifests)
 
     def going_on(now: Progress) -> None:
-        progress(
-            Progress(
-                done=before.rows + now.done,
-                total=before.rows + now.total,
-                reused=before.reused + now.reused,
-                failed=before.failed + now.failed,
-                seconds=before.seconds + now.seconds,
-            )
-        )
+        progress(replace(now, reused=now.reused - computed, seconds=before.seconds + now.seconds))
 
     return going_on
 
 
-def _results(
-    job: Job, store: Store, report: RunReport, stopped: str | None, **more: Any
-) -> Results:
-    if isinstance(store, ParquetStore):
-        return from_manifests(store.root, report.manifests, summary(job, stopped), **more)
-    tables: dict[str, pl.LazyFrame] = {}
-    for table in TABLES:
-        frame = store.frame(table)
-        if frame.width:
-            tables[table] = frame.lazy()
-    return Results(
-        tables["results"],
-        summary(job, stopped),
-        tables.get("equity"),
-        tables.get("trades"),
-        **more,
+def _compute(
+    job: Job,
+    store: Store,
+    workers: str | int,
+    progress: ProgressCallback | None,
+    block: int | None = None,
+) -> RunReport:
+    """Compute what is missing of a job, or of one block of it."""
+    plan = make_plan(job, store.manifests(job.world.id, checksums=True), block)
+    return run_parts(
+        plan,
+        store,
+        study=job.study,
+        failure_allowance=job.failure_allowance,
+        workers=workers,
+        progress=progress,
     )
+
+
+def _discard(job: Job, store: Store, block: int | None = None) -> None:
+    """Forget every part that serves a job, with all seeds that it may come to."""
+    whole = job if job.until is None else extend(job, max(len(job.seeds), job.until.max_seeds))
+    pieces = make_plan(whole, store.manifests(job.world.id), block).pieces
+    store.discard([piece.manifest for piece in pieces])
+
+
+def _results(
+    job: Job, store: Store, stopped: str | None, remake: Callable[[], Job] | None = None
+) -> Results:
+    return open_results(store, JobSummary.of(job, stopped), job.sets.ids, job.seeds, remake)

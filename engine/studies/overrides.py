@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from engine.errors import Refusal
+from engine.jobs.settings import settings_refusal
 from engine.studies.definition import StudyDefinition
-from engine.studies.errors import ConfigurationError
-from engine.studies.loader import StudyYaml, configuration_error
+from engine.studies.loader import StudyYaml
 
 __all__ = ["override"]
 
@@ -38,23 +39,25 @@ def override(
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If a setting has no ``=``, or the study cannot mean it.
     """
     content = definition.model_dump(mode="json", exclude_unset=True)
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key.strip():
-            raise ConfigurationError("--set", repr(setting), "KEY=VALUE, as in strategy.fast=5,10")
+            raise Refusal("--set", repr(setting), "KEY=VALUE, as in strategy.fast=5,10")
         _assign(content, key.strip(), text.strip())
     more = {"seeds": seeds, "storage": storage, "workers": workers}
     content |= {name: value for name, value in more.items() if value is not None}
-    if isinstance(workers, str) and workers.isdigit():
-        content["workers"] = int(workers)
+    for name in ("seeds", "workers"):
+        # A number is a count, not the name of a seed set.
+        if isinstance(content.get(name), str) and content[name].isdecimal():
+            content[name] = int(content[name])
     try:
         return StudyDefinition.model_validate(content)
     except ValidationError as error:
-        raise configuration_error(error, StudyDefinition) from None
+        raise settings_refusal(error, StudyDefinition) from None
 
 
 def _assign(content: dict[str, Any], key: str, text: str) -> None:
@@ -71,7 +74,7 @@ def _assign(content: dict[str, Any], key: str, text: str) -> None:
     for part in parts[:-1]:
         inner = target.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise ConfigurationError(key, repr(inner), "a field with settings in it")
+            raise Refusal(key, repr(inner), "a field with settings in it")
         target = inner
     target[parts[-1]] = value
 
@@ -86,4 +89,4 @@ def _parsed(text: str, key: str) -> Any:
     try:
         return yaml.load(text, Loader=StudyYaml)
     except yaml.YAMLError:
-        raise ConfigurationError(key, repr(text), "a YAML value") from None
+        raise Refusal(key, repr(text), "a YAML value") from None

@@ -2,144 +2,181 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
 from pydantic import ValidationError
 
 from engine.calendar import BarCalendar
-from engine.compiled import source_hash
-from engine.compiled.version import ENGINE_VERSION
+from engine.errors import Refusal
 from engine.execution import Execution
 from engine.execution.metrics import METRIC_NAMES
-from engine.sources import Source
+from engine.jobs.frames import KEY_COLUMNS
+from engine.jobs.job import Job
+from engine.jobs.path_metrics import PathMetric
+from engine.jobs.settings import PathSettings, Until, settings_refusal
+from engine.jobs.space import MODEL_PREFIX
+from engine.jobs.world import World
+from engine.market_data import MarketData
+from engine.results.statistics import STATISTICS
+from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
-from engine.studies.constraint import ConstraintLike
-from engine.studies.draw import ParameterDraw
-from engine.studies.errors import ConfigurationError
-from engine.studies.fingerprint import fingerprint
-from engine.studies.frames import KEY_COLUMNS, SCHEMA_VERSION
-from engine.studies.job import PART_LIMITS, Job
-from engine.studies.loader import configuration_error
-from engine.studies.path_metrics import PathMetric
-from engine.studies.resolve_source import load_file, source_error
-from engine.studies.space import MODEL_PREFIX, ParameterSpace, expand
-from engine.studies.statistics import STATISTICS
-from engine.studies.values import Distribution, Scalar
+from engine.studies.definition import StudyDefinition
+from engine.studies.live import Live
+from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
+from engine.studies.resolve_space import check_sources, resolve_space
+from engine.studies.seeds import resolve_seeds
 
-__all__ = ["resolve_execution", "resolve_job", "resolve_strategy"]
+__all__ = ["resolve", "resolve_strategy"]
 
-# More are weeks of every core: a slip of the pen.
+# More are weeks of every core: a mistake.
 _SIMULATION_LIMIT = 10**11
 
-Values = Mapping[str, list[Scalar] | Distribution]
+
+def resolve(
+    definition: StudyDefinition,
+    live: Live,
+    file: Path | None,
+    market_data: MarketData | None,
+) -> Job:
+    """Resolve every name of a study.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        The study as written.
+    live : Live
+        Python objects that stand for names of the definition.
+    file : Path, optional
+        The study file; it anchors relative paths.
+    market_data : MarketData, optional
+        Where symbols are looked up.
+
+    Raises
+    ------
+    Refusal
+        If one cannot be.
+    """
+    origin = _source(definition, live, file, market_data)
+    source = origin.source
+    strategy = _strategy(definition, live, file)
+    execution = _execution(definition, live, source)
+    path = _path(definition.source, origin)
+    _check_columns(strategy, live.metrics)
+    _check_until(definition.until, live.metrics)
+    space = resolve_space(
+        source,
+        origin.swept,
+        strategy,
+        definition.strategy.parameters,
+        [*definition.constraint, *live.constraint],
+        definition.search.model_dump() if definition.search is not None else {},
+    )
+    check_sources(source, space)
+    seeds = resolve_seeds(definition.seeds, file)
+    assert path.steps is not None
+    job = Job(
+        study=definition.name,
+        world=World(
+            source=source,
+            swept=tuple(
+                name.removeprefix(MODEL_PREFIX)
+                for name in space.names
+                if name.startswith(MODEL_PREFIX)
+            ),
+            draw=origin.draw,
+            strategy=strategy,
+            execution=execution,
+            path=path,
+            paths_per_seed=definition.paths_per_seed,
+            calendar=origin.calendar,
+        ),
+        space=space,
+        seeds=seeds,
+        first_seeds=len(seeds),
+        record=definition.record.model_copy(
+            update={"equity": min(definition.record.equity, path.steps)}
+        ),
+        failure_allowance=definition.failure_allowance,
+        until=definition.until,
+        metrics=live.metrics,
+        definition=None if live.source is not None else definition.model_dump(mode="json"),
+        file=None if file is None else str(file.resolve()),
+    )
+    if job.simulations > _SIMULATION_LIMIT:
+        raise Refusal("study", f"{job.simulations:,} simulations", f"at most {_SIMULATION_LIMIT:,}")
+    return job
 
 
-def resolve_strategy(strategy: str | type[Strategy], file: Path | None = None) -> type[Strategy]:
+def resolve_strategy(strategy: str, file: Path | None = None) -> type[Strategy]:
     """Find a strategy by name, after loading the user's file if one is given.
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If there is no strategy of that name.
     """
-    if isinstance(strategy, type) and issubclass(strategy, Strategy):
-        return strategy
-    if not isinstance(strategy, str):
-        raise ConfigurationError(
-            "strategy", repr(strategy), "a registered name or a subclass of Strategy"
-        )
     if file is not None:
         load_file("strategy.file", file, load_user_strategies)
     if strategy not in strategy_names():
-        raise ConfigurationError("strategy.name", repr(strategy), ", ".join(strategy_names()))
+        raise Refusal("strategy.name", repr(strategy), ", ".join(strategy_names()))
     found: type[Strategy] = get_strategy(strategy)
     return found
 
 
-def resolve_execution(execution: Execution | Mapping[str, Any]) -> Execution:
-    """Check execution settings.
-
-    Raises
-    ------
-    ConfigurationError
-        If one is unknown or out of bounds.
-    """
-    if isinstance(execution, Execution):
-        return execution
-    try:
-        return Execution.model_validate(dict(execution))
-    except ValidationError as error:
-        raise configuration_error(error, Execution, prefix="execution") from None
+def _source(
+    definition: StudyDefinition, live: Live, file: Path | None, market_data: MarketData | None
+) -> ResolvedSource:
+    if live.source is None:
+        folder = file.parent if file is not None else None
+        return resolve_source(definition.source, market_data, folder)
+    calendar = live.calendar or getattr(live.source, "calendar", None) or BarCalendar()
+    assert not isinstance(definition.source.parameters, str)
+    return ResolvedSource(live.source, definition.source.parameters, calendar, None, None)
 
 
-def resolve_job(
-    *,
-    name: str,
-    source: Source,
-    swept: Values,
-    calendar: BarCalendar,
-    draw: ParameterDraw | None,
-    steps: int,
-    s0: float | tuple[float, ...] | None,
-    bars: Literal["ohlc", "close"],
-    sub_bars: int,
-    strategy: type[Strategy],
-    parameters: Values,
-    constraints: list[ConstraintLike],
-    search: Mapping[str, Any],
-    execution: Execution,
-    seeds: np.ndarray,
-    paths_per_seed: int,
-    equity_samples: int,
-    record_trades: bool,
-    failure_allowance: float,
-    until: dict[str, Any] | None,
-    metrics: Mapping[str, PathMetric],
-    definition: dict[str, Any],
-    file: Path | None,
-) -> Job:
-    """Expand the parameter space and take the fingerprint."""
-    _check_columns(strategy, metrics)
-    _check_until(until, metrics)
-    space = _space(source, _swept(source, swept), strategy, parameters, constraints, search)
-    sources, source_of_set = _sources(source, space)
-    if equity_samples > steps:
-        equity_samples = steps
-    job = Job(
-        study=name,
-        fingerprint="",
-        sources=sources,
-        source_of_set=source_of_set,
-        draw=draw,
-        strategy=strategy,
-        execution=execution,
-        space=space,
-        seeds=seeds,
-        rounds=(len(seeds),),
-        paths_per_seed=paths_per_seed,
-        steps=steps,
-        s0=s0,
-        bars=bars,
-        sub_bars=sub_bars,
-        calendar=calendar,
-        equity_samples=equity_samples,
-        record_trades=record_trades,
-        failure_allowance=failure_allowance,
-        until=until,
-        metrics=dict(metrics),
-        definition=definition,
-        file=None if file is None else str(file.resolve()),
-    )
-    if job.simulations > _SIMULATION_LIMIT:
-        raise ConfigurationError(
-            "study", f"{job.simulations:,} simulations", f"at most {_SIMULATION_LIMIT:,}"
+def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:
+    if live.strategy is not None:
+        if not (isinstance(live.strategy, type) and issubclass(live.strategy, Strategy)):
+            raise Refusal(
+                "strategy", repr(live.strategy), "a registered name or a subclass of Strategy"
+            )
+        return live.strategy
+    own = definition.strategy.file
+    folder = file.parent if file is not None else Path()
+    return resolve_strategy(definition.strategy.name, None if own is None else folder / own)
+
+
+def _path(settings: PathSettings, origin: ResolvedSource) -> PathSettings:
+    """Return the path's settings with the horizon and the start price known."""
+    source = origin.source
+    if settings.sub_bars > 1 and not source.has_sub_bars:
+        raise Refusal(
+            "source.sub_bars",
+            f"{settings.sub_bars} for {source.name}",
+            "1: only models know the path inside a bar",
         )
-    return replace(job, fingerprint=fingerprint(_deciding(job)))
+    steps = settings.steps if settings.steps is not None else default_steps(source)
+    known = {name: getattr(settings, name) for name in PathSettings.model_fields}
+    s0 = settings.s0 if settings.s0 is not None else origin.last_close
+    return PathSettings.model_validate(known | {"steps": int(steps), "s0": s0})
+
+
+def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execution:
+    execution = live.execution
+    if execution is None:
+        try:
+            execution = Execution.model_validate(dict(definition.execution))
+        except ValidationError as error:
+            raise settings_refusal(error, Execution).within("execution") from None
+    for terms in (execution.instrument, *execution.instruments.values()):
+        if terms.session is not None and not isinstance(source, Historical):
+            raise Refusal(
+                "execution.instrument.session",
+                f"bars of {source.name}, which have no times of day",
+                "history; a simulated path is of trading hours only",
+            )
+    return execution
 
 
 def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) -> None:
@@ -148,164 +185,16 @@ def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) 
     allowed = f"a name other than the results' columns {', '.join(sorted(taken))}"
     for name in strategy.parameters:
         if name in taken:
-            raise ConfigurationError(
+            raise Refusal(
                 f"strategy.parameters.{name}", f"a parameter of {strategy.name} so named", allowed
             )
     for name in metrics:
         if name in taken or name in strategy.parameters:
-            raise ConfigurationError("metrics", repr(name), allowed)
+            raise Refusal("metrics", repr(name), allowed)
 
 
-def _check_until(until: Mapping[str, Any] | None, metrics: Mapping[str, PathMetric]) -> None:
+def _check_until(until: Until | None, metrics: Mapping[str, PathMetric]) -> None:
     """Check the statistic before anything is simulated."""
     known = list(dict.fromkeys([*STATISTICS, *METRIC_NAMES, *metrics]))
-    if until is not None and until["statistic"] not in known:
-        raise ConfigurationError("until.statistic", repr(until["statistic"]), ", ".join(known))
-
-
-def _deciding(job: Job) -> dict[str, Any]:
-    """Return everything that decides the numbers, and nothing else."""
-    return {
-        "engine_version": ENGINE_VERSION,
-        "schema_version": SCHEMA_VERSION,
-        "part_limits": PART_LIMITS,
-        "study": job.study,
-        "paths": _deciding_paths(job),
-        "strategy": job.strategy.name,
-        "strategy_source": job.strategy.source_hash(),
-        "execution": job.execution.model_dump(mode="json"),
-        "names": job.space.names,
-        "sets": job.space.sets,
-        "seeds": job.seeds,
-        "paths_per_seed": job.paths_per_seed,
-        "equity_samples": job.equity_samples,
-        "record_trades": job.record_trades,
-        "until": job.until,
-        "metrics": {name: source_hash(function) for name, function in job.metrics.items()},
-    }
-
-
-def _deciding_paths(job: Job) -> dict[str, Any]:
-    """Return everything that decides which path a seed and a source's parameters make."""
-    source = job.sources[0].fingerprint()
-    kind = type(job.sources[0])
-    if not kind.__module__.startswith("engine."):
-        # Our own sources state their version; a user's is what its code says today.
-        source["code"] = source_hash(kind)
-    for name in job.space.names:
-        # The first set's value of a swept parameter says nothing about the others.
-        if name.startswith(MODEL_PREFIX):
-            source.pop(name.removeprefix(MODEL_PREFIX), None)
-    return {
-        "source": source,
-        "draw": job.draw.fingerprint() if job.draw is not None else None,
-        "steps": job.steps,
-        "s0": job.s0,
-        "bars": job.bars,
-        "sub_bars": job.sub_bars,
-        "calendar": [job.calendar.exchange, job.calendar.timeframe],
-    }
-
-
-def _swept(source: Source, swept: Values) -> dict[str, list[Scalar] | Distribution]:
-    """Check the values of swept source parameters; texts of numbers become numbers."""
-
-    def number(name: str, value: Scalar) -> Scalar:
-        try:
-            checked = source.parameters[name].check(value)
-        except KeyError:
-            return value  # no parameter: making the source says so
-        except ValueError as error:
-            raise source_error(error, source.parameters) from None
-        return checked if isinstance(value, str) else value
-
-    found: dict[str, list[Scalar] | Distribution] = {}
-    for name, values in swept.items():
-        if isinstance(values, Distribution):
-            arguments = values.arguments
-            if values.kind == "choice":
-                arguments = tuple(number(name, value) for value in arguments)
-            found[name] = replace(values, arguments=arguments)
-        else:
-            found[name] = [number(name, value) for value in values]
-            _check_once(f"source.parameters.{name}", found[name])
-    return found
-
-
-def _check_once(field: str, grid: Any) -> None:
-    for value, times in Counter(grid).items():
-        if times > 1:
-            raise ConfigurationError(field, f"{value!r} twice", "each value once")
-
-
-def _space(
-    source: Source,
-    swept: Values,
-    strategy: type[Strategy],
-    parameters: Values,
-    constraints: list[ConstraintLike],
-    search: Mapping[str, Any],
-) -> ParameterSpace:
-    declared = strategy.parameters
-    for name in parameters:
-        if name not in declared:
-            raise ConfigurationError(
-                f"strategy.parameters.{name}", "an unknown parameter", ", ".join(declared) or "none"
-            )
-    checked: dict[str, list[Scalar] | Distribution] = {}
-    for name, values in parameters.items():
-        if isinstance(values, Distribution):
-            checked[name] = values
-        else:
-            grid = [_checked(strategy, name, value) for value in values]
-            _check_once(f"strategy.parameters.{name}", grid)
-            checked[name] = grid
-    known: dict[str, Any] = {n: p.default for n, p in declared.items() if n not in parameters}
-    known |= {MODEL_PREFIX + n: v for n, v in source.values.items() if n not in swept}
-    space = expand(
-        {MODEL_PREFIX + n: v for n, v in swept.items()} | checked,
-        constraints=constraints,
-        known=known,
-        **search,
-    )
-    for name, values in parameters.items():
-        if isinstance(values, Distribution):
-            for value in space.column(name):
-                _checked(strategy, name, value)
-    return space
-
-
-def _checked(strategy: type[Strategy], name: str, value: Scalar) -> Scalar:
-    """One value as its parameter takes it: 20.0 from a linspace is 20 for an integer."""
-    try:
-        parameter = strategy.parameters[name]
-        result: Scalar = parameter.decode(parameter.encode(value))
-    except ValueError as error:
-        head, separator, allowed = str(error).partition(", allowed ")
-        found = head.rpartition("found ")[2] if separator else repr(value)
-        raise ConfigurationError(
-            f"strategy.parameters.{name}", found, allowed if separator else str(error)
-        ) from None
-    return result
-
-
-def _sources(source: Source, space: ParameterSpace) -> tuple[tuple[Source, ...], np.ndarray]:
-    names = [name for name in space.names if name.startswith(MODEL_PREFIX)]
-    if not names:
-        return (source,), np.zeros(len(space), dtype=np.int64)
-    positions: dict[tuple[Scalar, ...], int] = {}
-    sources: list[Source] = []
-    of_set = np.empty(len(space), dtype=np.int64)
-    for index, values in enumerate(space.sets):
-        own = values[: len(names)]
-        if own not in positions:
-            positions[own] = len(sources)
-            plain: dict[str, Any] = {
-                n.removeprefix(MODEL_PREFIX): v for n, v in zip(names, own, strict=True)
-            }
-            try:
-                sources.append(source.with_parameters(**plain))
-            except (TypeError, ValueError) as error:
-                raise source_error(error, source.parameters) from None
-        of_set[index] = positions[own]
-    return tuple(sources), of_set
+    if until is not None and until.statistic not in known:
+        raise Refusal("until.statistic", repr(until.statistic), ", ".join(known))

@@ -11,11 +11,11 @@ from typing import Any
 from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.calibration import Calibration
+from engine.errors import Refusal
+from engine.jobs.draw import ParameterDraw
+from engine.market_data import MarketData
 from engine.sources import Source, load_user_sources, make_source, source_names
 from engine.studies.definition import SourceDefinition
-from engine.studies.draw import ParameterDraw
-from engine.studies.errors import ConfigurationError
-from engine.studies.market_data import MarketData
 from engine.studies.values import Distribution, Scalar
 
 __all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
@@ -55,14 +55,14 @@ def resolve_source(
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If the model is unknown, or its bars, calibration or parameters do not fit.
     """
     if definition.file is not None:
         file = (folder or Path()) / definition.file
         load_file("source.file", file, load_user_sources)
     if definition.model not in source_names():
-        raise ConfigurationError("source.model", repr(definition.model), ", ".join(source_names()))
+        raise Refusal("source.model", repr(definition.model), ", ".join(source_names()))
     bars = _bars(definition, market_data)
     calibration = _calibration(definition, market_data)
     parameters: dict[str, Any] = {}
@@ -99,7 +99,7 @@ def default_steps(source: Source) -> int:
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If it has none.
     """
     try:
@@ -111,28 +111,28 @@ def default_steps(source: Source) -> int:
 def load_file(field: str, file: Path, load: Callable[[Path], object]) -> None:
     """Import a user's file, whatever is wrong with it."""
     if not file.exists():
-        raise ConfigurationError(field, f"no file {file}", "a Python file or folder")
+        raise Refusal(field, f"no file {file}", "a Python file or folder")
     try:
         load(file)
     except Exception as error:
         # The loaders' own errors name the file and the line.
         known = isinstance(error, ValueError)
         text = str(error) if known else f"{file}: {type(error).__name__}: {error}"
-        raise ConfigurationError(field, f"a file that fails: {text}", "one that loads") from error
+        raise Refusal(field, f"a file that fails: {text}", "one that loads") from error
 
 
-def source_error(error: Exception, parameters: Container[str] = ()) -> ConfigurationError:
+def source_error(error: Exception, parameters: Container[str] = ()) -> Refusal:
     """Return a source's complaint as one about the study's `source`, or a parameter of it."""
     head, separator, allowed = str(error).partition(", allowed ")
     field, found_word, found = head.partition(": found ")
     if separator and field.startswith("parameter of "):
         name = found.strip("'")
-        return ConfigurationError(f"source.parameters.{name}", "an unknown parameter", allowed)
+        return Refusal(f"source.parameters.{name}", "an unknown parameter", allowed)
     if separator and found_word and field in parameters:
-        return ConfigurationError(f"source.parameters.{field}", found, allowed)
+        return Refusal(f"source.parameters.{field}", found, allowed)
     if separator and found_word:
-        return ConfigurationError(f"source.{field}", found, allowed)
-    return ConfigurationError("source", str(error), "settings that the source takes")
+        return Refusal(f"source.{field}", found, allowed)
+    return Refusal("source", str(error), "settings that the source takes")
 
 
 def _make(
@@ -157,16 +157,14 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
     if symbols is None:
         return ()
     if market_data is None:
-        raise ConfigurationError(
+        raise Refusal(
             "source.symbol", repr(symbols), "with market data: study.run(market_data=...)"
         )
     names = [symbols] if isinstance(symbols, str) else symbols
     try:
         return tuple(market_data.bars(name, definition.timeframe) for name in names)
     except (LookupError, ValueError, FileNotFoundError) as error:
-        raise ConfigurationError(
-            "source.symbol", repr(symbols), f"a series with bars ({error})"
-        ) from None
+        raise Refusal("source.symbol", repr(symbols), f"a series with bars ({error})") from None
 
 
 def _calibration(
@@ -175,20 +173,18 @@ def _calibration(
     if definition.calibration is None:
         return None
     if not isinstance(definition.symbol, str):
-        raise ConfigurationError(
-            "source.calibration", repr(definition.calibration), "with one `symbol`"
-        )
+        raise Refusal("source.calibration", repr(definition.calibration), "with one `symbol`")
     assert market_data is not None
     try:
         calibration = market_data.calibration(
             definition.symbol, definition.timeframe, definition.model, definition.calibration
         )
     except (LookupError, ValueError, FileNotFoundError) as error:
-        raise ConfigurationError(
+        raise Refusal(
             "source.calibration", str(definition.calibration), f"an existing calibration ({error})"
         ) from None
     if calibration.status != "ok":
-        raise ConfigurationError(
+        raise Refusal(
             "source.calibration",
             f"a failed calibration of {calibration.model} ({calibration.reason})",
             "one that succeeded",

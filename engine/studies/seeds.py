@@ -15,15 +15,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, ValidationError, model_validator
 
-from engine.studies.errors import ConfigurationError
+from engine.errors import Refusal
+from engine.jobs.settings import Settings, settings_refusal
 
 __all__ = [
+    "SEEDS_SCHEMA",
     "SEED_LIMIT",
+    "SeedRange",
     "check_seeds",
     "draw_seeds",
+    "dump_seeds",
     "list_seed_sets",
     "load_seeds",
+    "parse_seeds",
+    "resolve_seeds",
     "seed_folder",
     "write_seed_set",
 ]
@@ -32,6 +39,99 @@ __all__ = [
 SEED_LIMIT = 2**64
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+# More are weeks of every core: a mistake.
+_COUNT_LIMIT = 100_000_000
+
+
+class SeedRange(Settings):
+    """Consecutive seeds."""
+
+    count: int = Field(gt=0, le=_COUNT_LIMIT, description="How many seeds.")
+    start: int = Field(0, ge=0, lt=SEED_LIMIT, description="The first one.")
+
+    @model_validator(mode="after")
+    def _within_64_bits(self) -> SeedRange:
+        if self.start + self.count > SEED_LIMIT:
+            raise Refusal("", f"{self.count} seeds from {self.start}", "seeds up to 2**64 - 1")
+        return self
+
+
+#: JSON Schema of everything `parse_seeds` takes from a study file.
+SEEDS_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "description": "a seed set of `seeds/`, or a file"},
+        {"type": "integer", "minimum": 1, "maximum": _COUNT_LIMIT, "description": "how many"},
+        {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}},
+        SeedRange.model_json_schema(),
+    ]
+}
+
+
+def parse_seeds(given: Any) -> str | SeedRange | NDArray[np.uint64]:
+    """Read what a study gives for its seeds.
+
+    Parameters
+    ----------
+    given : str, path, int, mapping, SeedRange, range or iterable of int
+        A seed set or file, a count from 0, ``{count, start}``, or the seeds themselves.
+
+    Returns
+    -------
+    str, SeedRange or ndarray of uint64, shape (seeds,)
+        A name to be looked up by `resolve_seeds`, or seeds.
+
+    Raises
+    ------
+    Refusal
+        If it is none of them; the field is for the caller to add.
+    """
+    if isinstance(given, str | Path):
+        return str(given)
+    if isinstance(given, SeedRange):
+        return given
+    if isinstance(given, dict):
+        try:
+            return SeedRange.model_validate(given)
+        except ValidationError as error:
+            raise settings_refusal(error, SeedRange) from None
+    if isinstance(given, bool):
+        raise Refusal("", repr(given), "a seed set, a count or whole numbers")
+    if isinstance(given, int | np.integer):
+        if not 1 <= given <= _COUNT_LIMIT:
+            raise Refusal("", str(given), f"a count from 1 to {_COUNT_LIMIT:,}")
+        return SeedRange(count=int(given), start=0)
+    if isinstance(given, range) and given.step == 1 and given.start >= 0 and len(given):
+        return SeedRange.model_validate({"count": len(given), "start": given.start})
+    if not isinstance(given, Iterable):
+        raise Refusal("", repr(given), "a seed set, a count or whole numbers")
+    return check_seeds(given)
+
+
+def dump_seeds(seeds: str | SeedRange | NDArray[np.uint64]) -> Any:
+    """Return parsed seeds as plain JSON values."""
+    if isinstance(seeds, SeedRange):
+        return {"count": seeds.count, "start": seeds.start}
+    return seeds if isinstance(seeds, str) else seeds.tolist()
+
+
+def resolve_seeds(
+    seeds: str | SeedRange | NDArray[np.uint64], file: Path | None = None
+) -> NDArray[np.uint64]:
+    """Return the seeds themselves; names of files may be relative to the study `file`.
+
+    Raises
+    ------
+    Refusal
+        If there is no such seed set.
+    """
+    if isinstance(seeds, str):
+        beside = file.parent / seeds if file is not None else None
+        return load_seeds(beside if beside is not None and beside.is_file() else seeds)
+    if isinstance(seeds, SeedRange):
+        first = np.uint64(seeds.start)
+        return (np.arange(seeds.count, dtype=np.uint64) + first).astype(np.uint64)
+    return seeds
 
 
 def seed_folder() -> Path:
@@ -62,7 +162,7 @@ def load_seeds(name: str | Path, *, folder: Path | None = None) -> NDArray[np.ui
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If there is no such file, or a line holds no whole number in [0, 2**64), or a seed that
         an earlier line holds; names the line.
     """
@@ -72,39 +172,39 @@ def load_seeds(name: str | Path, *, folder: Path | None = None) -> NDArray[np.ui
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         known = ", ".join(list_seed_sets(folder)) or f"none in {folder}"
-        raise ConfigurationError(
-            "seeds", repr(str(name)), f"a file, or one of the seed sets {known}"
-        )
+        raise Refusal("seeds", repr(str(name)), f"a file, or one of the seed sets {known}")
     return _read(found)
 
 
-def check_seeds(seeds: Iterable[Any], field: str = "seeds") -> NDArray[np.uint64]:
+def check_seeds(seeds: Iterable[Any]) -> NDArray[np.uint64]:
     """Check seeds given in Python or inline in a study file.
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If there is none, or one is not a whole number in [0, 2**64), or one repeats.
     """
+    if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64 and seeds.ndim == 1:
+        if len(seeds) and len(np.unique(seeds)) == len(seeds):
+            return seeds.copy()
+        seeds = seeds.tolist()
     values: list[int] = []
     first: dict[int, int] = {}
     for position, seed in enumerate(seeds):
         whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool | np.bool_)
         if not whole or not 0 <= int(seed) < SEED_LIMIT:
-            raise ConfigurationError(
-                f"{field}[{position}]", repr(seed), "a whole number from 0 to 2**64 - 1"
-            )
+            raise Refusal(f"[{position}]", repr(seed), "a whole number from 0 to 2**64 - 1")
         value = int(seed)
         if value in first:
-            raise ConfigurationError(
-                f"{field}[{position}]",
+            raise Refusal(
+                f"[{position}]",
                 f"{value}, which stands at [{first[value]}] already",
                 "each seed once",
             )
         first[value] = position
         values.append(value)
     if not values:
-        raise ConfigurationError(field, "no seed", "at least one")
+        raise Refusal("", "no seed", "at least one")
     return np.array(values, dtype=np.uint64)
 
 
@@ -130,7 +230,7 @@ def draw_seeds(name: str, count: int, *, limit: int = 1_000_000_000) -> NDArray[
     .. [1] Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
     """
     if not 0 < count <= limit <= SEED_LIMIT:
-        raise ConfigurationError("count", str(count), f"1 to {limit}")
+        raise Refusal("count", str(count), f"1 to {limit}")
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little")
     stream = np.random.Philox(key=key)
     drawn: dict[int, None] = {}
@@ -146,12 +246,12 @@ def write_seed_set(
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         If the name is not a lower-case identifier or the set exists.
     """
     folder = folder or seed_folder()
     if not _NAME.fullmatch(name):
-        raise ConfigurationError("name", repr(name), "lower-case letters, digits and _")
+        raise Refusal("name", repr(name), "lower-case letters, digits and _")
     path = folder / f"{name}.txt"
     seeds = draw_seeds(name, count, limit=limit)
     header = [
@@ -164,9 +264,7 @@ def write_seed_set(
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write("\n".join([*header, *(str(seed) for seed in seeds.tolist())]) + "\n")
     except FileExistsError:
-        raise ConfigurationError(
-            "name", f"{name!r}, which exists as {path}", "a new name"
-        ) from None
+        raise Refusal("name", f"{name!r}, which exists as {path}", "a new name") from None
     return path
 
 
@@ -181,18 +279,18 @@ def _read(path: Path) -> NDArray[np.uint64]:
         whole = value.isascii() and value.isdigit() and len(value.lstrip("0")) <= 20
         if not whole or int(value) >= SEED_LIMIT:
             found = value if len(value) <= 40 else f"{value[:40]}..."
-            raise ConfigurationError(
-                f"line {number}", repr(found), "a whole number from 0 to 2**64 - 1", path
+            raise Refusal(
+                f"line {number}", repr(found), "a whole number from 0 to 2**64 - 1", file=path
             )
         seed = int(value)
         if seed in lines:
-            raise ConfigurationError(
-                f"line {number}", f"{seed}, as on line {lines[seed]}", "each seed once", path
+            raise Refusal(
+                f"line {number}", f"{seed}, as on line {lines[seed]}", "each seed once", file=path
             )
         lines[seed] = number
         seeds.append(seed)
     if not seeds:
-        raise ConfigurationError("seeds", "no seed", "at least one line with a whole number", path)
+        raise Refusal("seeds", "no seed", "at least one line with a whole number", file=path)
     return np.array(seeds, dtype=np.uint64)
 
 
@@ -201,6 +299,6 @@ def _lines(path: Path) -> Sequence[str]:
         # Some editors begin a file with a mark of its encoding.
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ConfigurationError(
-            "seeds", "bytes that are not text", "one whole number per line", path
+        raise Refusal(
+            "seeds", "bytes that are not text", "one whole number per line", file=path
         ) from None

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from engine.calendar import BarCalendar
-from engine.studies.definition import (
-    RecordDefinition,
-    SearchDefinition,
-    StudyDefinition,
-    UntilDefinition,
-)
-from engine.studies.errors import ConfigurationError
-from engine.studies.loader import configuration_error, load_definition
-from engine.studies.market_data import MarketData
-from engine.studies.progress import ProgressCallback
-from engine.studies.values import parse_values
+from engine.errors import Refusal
+from engine.jobs.progress import ProgressCallback
+from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
+from engine.jobs.space import MODEL_PREFIX
+from engine.market_data import MarketData
+from engine.studies.definition import SearchDefinition, StudyDefinition
+from engine.studies.live import Live
+from engine.studies.loader import load_definition
 
 if TYPE_CHECKING:
     from engine.execution import Execution
+    from engine.jobs.job import Job
+    from engine.jobs.path_metrics import PathMetric
+    from engine.results.results import Results
     from engine.sources import Source
     from engine.strategies import Strategy
-    from engine.studies.job import Job
-    from engine.studies.path_metrics import PathMetric
-    from engine.studies.results import Results
-    from engine.studies.store import Manifest
 
-__all__ = ["BlockResult", "Study", "load_study", "run_block"]
-
-M = TypeVar("M", bound=BaseModel)
-
-# It becomes a folder, whose files are read by patterns.
-_NAME = re.compile(r"[^\s./\\*?\[\]][^/\\*?\[\]\x00-\x1f]*")
+__all__ = ["Study", "load_study"]
 
 
 class Study:
@@ -53,8 +41,8 @@ class Study:
     strategy : str or type of Strategy
         A registered name or a class.
     parameters : mapping, optional
-        Per strategy parameter a value, a list, or a range (`linspace`, `logspace`, `steps`) or
-        distribution (`uniform`, `log_uniform`, `integer`, `choice`). A name ``model.x`` sweeps
+        Per strategy parameter a value, a list, or a range (`linspace`, `logspace`, `step_range`)
+        or distribution (`uniform`, `log_uniform`, `integer`, `choice`). A name ``model.x`` sweeps
         the source's parameter ``x``.
     constraint : str, callable or sequence of these, optional
         Expressions such as ``"fast < slow"``, or functions of the mapping of parameter values.
@@ -62,17 +50,17 @@ class Study:
         Seeds, how many from 0, or a seed set of ``seeds/``.
     steps : int, optional
         Bars of each path; by default the source's own ``steps``.
-    s0 : float, optional
-        Start price; by default the source's choice.
+    s0 : float or sequence of float, optional
+        Start price, or one per symbol; by default the source's choice.
     calendar : BarCalendar, optional
         Length of a bar; by default the source's, or daily bars of the New York Stock Exchange.
     execution : Execution or mapping, optional
         Cash, costs, fills, sizing.
     search : SearchDefinition or mapping, optional
         ``{"method", "count", "seed"}`` for distributions.
-    record : mapping, optional
+    record : Record or mapping, optional
         ``{"equity": points, "trades": bool}``.
-    until : UntilDefinition or mapping, optional
+    until : Until or mapping, optional
         Add seeds until a statistic is precise.
     metrics : mapping of str to callable, optional
         Own metrics: functions of a path's bars, shape (symbols, fields, bars), and of equity at
@@ -88,11 +76,24 @@ class Study:
     workers : "auto" or int
         Threads.
 
+    Attributes
+    ----------
+    definition : StudyDefinition
+        All of it that a study file could say.
+    live : Live
+        The rest.
+    file : Path, optional
+        The study file; it anchors relative paths.
+
     Raises
     ------
-    ConfigurationError
+    Refusal
         If something does not fit; names the field, what was found and what is allowed.
     """
+
+    definition: StudyDefinition
+    live: Live
+    file: Path | None
 
     def __init__(
         self,
@@ -104,12 +105,12 @@ class Study:
         constraint: str | Callable[[Any], bool] | Sequence[str | Callable[[Any], bool]] = (),
         seeds: Iterable[int] | int | str = 100,
         steps: int | None = None,
-        s0: float | None = None,
+        s0: float | Sequence[float] | None = None,
         calendar: BarCalendar | None = None,
         execution: Execution | Mapping[str, Any] | None = None,
         search: SearchDefinition | Mapping[str, Any] | None = None,
-        record: RecordDefinition | Mapping[str, Any] | None = None,
-        until: UntilDefinition | Mapping[str, Any] | None = None,
+        record: Record | Mapping[str, Any] | None = None,
+        until: Until | Mapping[str, Any] | None = None,
         metrics: Mapping[str, PathMetric] | None = None,
         bars: Literal["ohlc", "close"] = "ohlc",
         sub_bars: int = 1,
@@ -117,86 +118,86 @@ class Study:
         failure_allowance: float = 0.05,
         workers: str | int = "auto",
     ) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ConfigurationError(
-                "name", repr(name), "text without / \\ * ? [ ] or a dot in front"
-            )
-        if bars not in ("ohlc", "close"):
-            raise ConfigurationError("bars", repr(bars), "'ohlc' or 'close'")
-        if not 0 <= failure_allowance <= 1:
-            raise ConfigurationError("failure_allowance", repr(failure_allowance), "0 to 1")
-        self.name = name
-        self.source = source
-        self.strategy = strategy
-        self.parameters = {}
-        for key, values in (parameters or {}).items():
-            try:
-                self.parameters[key] = parse_values(values)
-            except ValueError as error:
-                raise ConfigurationError(f"parameters.{key}", *_split(error)) from None
+        if not isinstance(strategy, str | type):
+            raise Refusal("strategy", repr(strategy), "a registered name or a subclass of Strategy")
         several = isinstance(constraint, Sequence) and not isinstance(constraint, str)
-        self.constraints: list[Any] = list(constraint) if several else [constraint]  # type: ignore[arg-type]
-        for given in self.constraints:
+        constraints: list[Any] = list(constraint) if several else [constraint]  # type: ignore[arg-type]
+        for given in constraints:
             if not (isinstance(given, str) or callable(given)):
-                raise ConfigurationError("constraint", repr(given), "an expression or a function")
-        # A generator would be used up by the first run.
-        self.seeds: Any = list(seeds) if isinstance(seeds, Iterator) else seeds
-        self.steps = None if steps is None else _whole("steps", steps)
-        self.s0 = s0
-        self.calendar = calendar
-        self.execution = execution if execution is not None else {}
-        self.search = None if search is None else _model(SearchDefinition, search, "search")
-        self.record = _model(RecordDefinition, record or {}, "record")
-        self.until = None if until is None else _model(UntilDefinition, until, "until")
-        self.metrics = dict(metrics or {})
-        self.bars = bars
-        self.sub_bars = _whole("sub_bars", sub_bars)
-        self.paths_per_seed = _whole("paths_per_seed", paths_per_seed)
-        self.failure_allowance = failure_allowance
-        self.workers = workers if workers == "auto" else _whole("workers", workers)
-        self.definition: StudyDefinition | None = None
-        self.file: Path | None = None
+                raise Refusal("constraint", repr(given), "an expression or a function")
+        named = dict(parameters or {})
+        of_model = {
+            key.removeprefix(MODEL_PREFIX): values
+            for key, values in named.items()
+            if key.startswith(MODEL_PREFIX)
+        }
+        plain_execution = (
+            {} if execution is None or not isinstance(execution, Mapping) else execution
+        )
+        content = {
+            "name": name,
+            "source": {
+                **{"model": getattr(source, "name", "") or type(source).__name__},
+                **{"parameters": of_model, "steps": steps, "s0": s0},
+                **{"bars": bars, "sub_bars": sub_bars},
+            },
+            "strategy": {
+                "name": strategy if isinstance(strategy, str) else getattr(strategy, "name", ""),
+                "parameters": {k: v for k, v in named.items() if not k.startswith(MODEL_PREFIX)},
+            },
+            "constraint": [given for given in constraints if isinstance(given, str)],
+            "search": search,
+            "execution": dict(plain_execution),
+            # A generator would be used up by the first run.
+            "seeds": list(seeds) if isinstance(seeds, Iterator) else seeds,
+            "record": record,
+            "until": until,
+            "paths_per_seed": paths_per_seed,
+            "failure_allowance": failure_allowance,
+            "workers": workers,
+        }
+        try:
+            self.definition = StudyDefinition.model_validate(content)
+        except ValidationError as error:
+            raise _as_in_python(settings_refusal(error, StudyDefinition)) from None
+        self.live = Live(
+            source=source,
+            strategy=None if isinstance(strategy, str) else strategy,
+            calendar=calendar,
+            execution=None if isinstance(execution, Mapping) else execution,
+            constraint=tuple(given for given in constraints if not isinstance(given, str)),
+            metrics=dict(metrics or {}),
+        )
+        self.file = None
 
     @classmethod
     def from_definition(cls, definition: StudyDefinition, file: Path | None = None) -> Study:
         """Make a study of a checked definition; `file` anchors its relative paths."""
         study = cls.__new__(cls)
-        study.name = definition.name
-        study.strategy = definition.strategy.name
-        study.parameters = dict(definition.strategy.parameters)
-        study.constraints = list(definition.constraint)
-        study.seeds = definition.seeds
-        study.steps = definition.source.steps
-        study.s0 = definition.source.s0
-        study.calendar = None
-        study.execution = definition.execution
-        study.search = definition.search
-        study.record = definition.record
-        study.until = definition.until
-        study.metrics = {}
-        study.bars = definition.source.bars
-        study.sub_bars = definition.source.sub_bars
-        study.paths_per_seed = definition.paths_per_seed
-        study.failure_allowance = definition.failure_allowance
-        study.workers = definition.workers
         study.definition = definition
+        study.live = Live()
         study.file = file
         return study
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return self.definition.name
 
     def resolve(self, market_data: MarketData | None = None) -> Job:
         """Turn every name into a thing: bars, calibrations, parameter sets, seeds, fingerprint.
 
         Raises
         ------
-        ConfigurationError
+        Refusal
             If one cannot be; names the file too where the study has one.
         """
-        from engine.studies.resolve_study import resolve_study
+        from engine.studies.resolve import resolve
 
         try:
-            return resolve_study(self, market_data)
-        except ConfigurationError as error:
-            raise (error.in_file(self.file) if self.file else error) from None
+            return resolve(self.definition, self.live, self.file, market_data)
+        except Refusal as refusal:
+            raise (refusal.in_file(self.file) if self.file else refusal) from None
 
     def run(
         self,
@@ -232,11 +233,10 @@ class Study:
         from engine.studies.execute import execute
 
         return execute(
-            self,
             self.resolve(market_data),
+            remake=lambda: self.resolve(market_data),
             root=None if root is None else Path(root),
-            market_data=market_data,
-            workers=self.workers if workers is None else workers,
+            workers=self.definition.workers if workers is None else workers,
             progress=progress,
             fresh=fresh,
         )
@@ -245,104 +245,27 @@ class Study:
         return f"Study({self.name!r})"
 
 
-@dataclass(frozen=True)
-class BlockResult:
-    """What running one seed block of a study left.
-
-    Parameters
-    ----------
-    manifests : list of Manifest
-        Its parts.
-    rows, failed : int
-        Simulations, and those that failed.
-    reused : int
-        Simulations found finished.
-    seconds : float
-        Wall-clock time.
-    fingerprint : str
-        Of the study.
-    first_error : str or None
-        Error of the first failed simulation.
-    """
-
-    manifests: list[Manifest]
-    rows: int
-    failed: int
-    reused: int
-    seconds: float
-    fingerprint: str
-    first_error: str | None = None
-
-
 def load_study(path: str | Path) -> Study:
     """Read a study file.
 
     Raises
     ------
-    ConfigurationError
+    Refusal
         Names the file, the field, what was found and what is allowed.
     """
     path = Path(path)
     return Study.from_definition(load_definition(path), path)
 
 
-def run_block(
-    study: Study,
-    block: int,
-    *,
-    root: str | Path,
-    market_data: MarketData | None = None,
-    workers: str | int | None = None,
-    progress: ProgressCallback | None = None,
-    fresh: bool = False,
-) -> BlockResult:
-    """Run one of the 16 seed blocks of a study, or what is missing of it.
-
-    A study with ``until`` needs all its blocks to know how many seeds it takes: the first block
-    to run then runs them all, and the others find their parts finished.
-
-    Raises
-    ------
-    StudyFailed
-        If more of the block's simulations fail than the study allows.
-    """
-    from engine.studies.execute import execute_block
-
-    begin = time.perf_counter()
-    report, fingerprint = execute_block(
-        study.resolve(market_data),
-        block,
-        root=Path(root),
-        workers=study.workers if workers is None else workers,
-        progress=progress,
-        fresh=fresh,
-    )
-    return BlockResult(
-        manifests=report.manifests,
-        rows=report.rows,
-        failed=report.failed,
-        reused=report.reused,
-        seconds=time.perf_counter() - begin,
-        fingerprint=fingerprint,
-        first_error=report.first_error,
-    )
-
-
-def _whole(field: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ConfigurationError(field, repr(value), "a whole number >= 1")
-    return int(value)
-
-
-def _model(model: type[M], given: M | Mapping[str, Any], field: str) -> M:
-    if isinstance(given, model):
-        return given
-    try:
-        return model.model_validate(dict(given))
-    except ValidationError as error:
-        raise configuration_error(error, model, prefix=field) from None
-
-
-def _split(error: ValueError) -> tuple[str, str]:
-    head, _, allowed = str(error).partition(", allowed ")
-    return head.removeprefix("found "), allowed
+def _as_in_python(refusal: Refusal) -> Refusal:
+    """Name the field as the argument of `Study`, not as the key of a study file."""
+    first, _, rest = refusal.field.partition(".")
+    field = refusal.field
+    if first == "source":
+        inner, _, name = rest.partition(".")
+        field = f"parameters.{MODEL_PREFIX}{name}" if inner == "parameters" else rest
+        if inner not in ("parameters", *PathSettings.model_fields):
+            field = "source"
+    elif first == "strategy":
+        field = rest if rest.startswith("parameters") else "strategy"
+    return Refusal(field, refusal.found, refusal.allowed, hint=refusal.hint)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from engine.jobs.job import Job
+from engine.results.results import Results
+from engine.results.statistics import estimate_statistic
 from engine.statistics.monte_carlo import Estimate
-from engine.studies.job import Job
-from engine.studies.results import Results
-from engine.studies.statistics import estimate_statistic
 
 __all__ = ["decide", "extend"]
 
@@ -39,14 +38,14 @@ def decide(job: Job, results: Results) -> tuple[int, str]:
     """
     assert job.until is not None
     until = job.until
-    goal, name = float(until["half_width"]), str(until["statistic"])
-    estimates = estimate_statistic(results, name, float(until["confidence"]))
-    asked = _asked(estimates, until["leaders"])
+    goal, name = until.half_width, until.statistic
+    estimates = estimate_statistic(results, name, until.confidence)
+    asked = _asked(estimates, until.leaders)
     widths = [estimate.half_width for estimate in asked.values()]
     # An undefined or infinite width (too few outcomes) counts as not reached.
     widest = max((w if np.isfinite(w) else np.inf for w in widths), default=np.inf)
     of = "the leader" if len(asked) == 1 else f"the {len(asked)} leaders"
-    if until["leaders"] is None:
+    if until.leaders is None:
         of = "every parameter set"
         if len(estimates) < len(job.space):
             widest = np.inf  # a set of which every simulation failed
@@ -55,7 +54,7 @@ def decide(job: Job, results: Results) -> tuple[int, str]:
         return have, (
             f"{name} is within ±{widest:.4g} (asked ±{goal:.4g}) for {of} after {have:,} seeds"
         )
-    most = int(until["max_seeds"])
+    most = until.max_seeds
     if have >= most:
         return have, (
             f"stopped at max_seeds = {most:,} with {name} within ±{widest:.4g} for {of}, "
@@ -70,6 +69,8 @@ def extend(job: Job, count: int) -> Job:
 
     They follow the study's largest seed, so the same study always adds the same seeds.
     """
+    if count == len(job.seeds):
+        return job
     start = int(job.seeds.max()) + 1
     more = (np.arange(count - len(job.seeds), dtype=np.uint64) + np.uint64(start % 2**64)).astype(
         np.uint64
@@ -77,12 +78,12 @@ def extend(job: Job, count: int) -> Job:
     taken = set(job.seeds.tolist())
     if not taken.isdisjoint(more.tolist()):
         raise ValueError(f"until.max_seeds: found {count} seeds, allowed as many as are left")
-    return replace(job, seeds=np.concatenate([job.seeds, more]), rounds=(*job.rounds, count))
+    return replace(job, seeds=np.concatenate([job.seeds, more]))
 
 
-def _asked(estimates: dict[int, Estimate], leaders: Any) -> dict[int, Estimate]:
+def _asked(estimates: dict[int, Estimate], leaders: int | None) -> dict[int, Estimate]:
     if leaders is None:
         return estimates
     # NaN compares with nothing: undefined estimates come last.
     ranked = sorted(estimates, key=lambda i: (np.isnan(estimates[i].value), -estimates[i].value))
-    return {index: estimates[index] for index in ranked[: int(leaders)]}
+    return {index: estimates[index] for index in ranked[:leaders]}

@@ -8,29 +8,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import Refusal
+from engine.jobs.space import Scalar
+
 __all__ = [
     "SET_LIMIT",
     "VALUES_SCHEMA",
     "Distribution",
-    "Scalar",
     "choice",
     "integer",
     "linspace",
     "log_uniform",
     "logspace",
     "parse_values",
-    "steps",
+    "step_range",
     "uniform",
 ]
 
-Scalar = int | float | str | bool | None
 
-#: More values of a parameter, or more parameter sets, than this are a slip of the pen.
+#: More values of a parameter, or more parameter sets, than this are a mistake.
 SET_LIMIT = 10_000_000
 
 _FORMS = (
     "a value, a list of values, {linspace: [start, stop, count]}, "
-    "{logspace: [start, stop, count]}, {steps: [start, stop, step]}, {uniform: [low, high]}, "
+    "{logspace: [start, stop, count]}, {step_range: [start, stop, step]}, {uniform: [low, high]}, "
     "{log_uniform: [low, high]}, {integer: [low, high]} or {choice: [values]}"
 )
 
@@ -54,7 +55,7 @@ VALUES_SCHEMA: dict[str, Any] = {
             for name, low, high, text in (
                 ("linspace", 3, 3, "start, stop, count: evenly spaced, both ends included"),
                 ("logspace", 3, 3, "start, stop, count: evenly spaced in the logarithm"),
-                ("steps", 3, 3, "start, stop, step: start, start + step, ... up to stop"),
+                ("step_range", 3, 3, "start, stop, step: start, start + step, ... up to stop"),
                 ("uniform", 2, 2, "low, high: searched uniformly"),
                 ("log_uniform", 2, 2, "low, high: searched uniformly in the logarithm"),
                 ("integer", 2, 2, "low, high: whole numbers, both ends included"),
@@ -112,7 +113,7 @@ def logspace(start: float, stop: float, count: int) -> list[Scalar]:
     return [_tidy(start * math.exp(ratio * i / (count - 1))) for i in range(count)]
 
 
-def steps(start: float, stop: float, step: float) -> list[Scalar]:
+def step_range(start: float, stop: float, step: float) -> list[Scalar]:
     """Return ``start, start + step, ...`` up to and, where it is met, including `stop`."""
     _require_finite(start, stop, step)
     _require(
@@ -158,7 +159,7 @@ def choice(values: Sequence[Scalar]) -> Distribution:
 _KINDS: dict[str, tuple[Callable[..., Any], int]] = {
     "linspace": (linspace, 3),
     "logspace": (logspace, 3),
-    "steps": (steps, 3),
+    "step_range": (step_range, 3),
     "uniform": (uniform, 2),
     "log_uniform": (log_uniform, 2),
     "integer": (integer, 2),
@@ -180,8 +181,8 @@ def parse_values(found: Any) -> list[Scalar] | Distribution:
 
     Raises
     ------
-    ValueError
-        If it is none of them; the text is ``found ..., allowed ...``.
+    Refusal
+        If it is none of them; the field is for the caller to add.
     """
     if isinstance(found, Distribution):
         return found
@@ -199,7 +200,7 @@ def parse_values(found: Any) -> list[Scalar] | Distribution:
         for (_, value), times in Counter((type(value), value) for value in values).items():
             _require(times == 1, f"{value!r} twice", "each value once")
         return values
-    raise ValueError(f"found {found!r}, allowed {_FORMS}")
+    raise Refusal("", repr(found), _FORMS)
 
 
 def _parse_kind(found: dict[Any, Any]) -> list[Scalar] | Distribution:
@@ -248,4 +249,4 @@ def _require_finite(*numbers: float) -> None:
 
 def _require(condition: bool, found: str, allowed: str) -> None:
     if not condition:
-        raise ValueError(f"found {found}, allowed {allowed}")
+        raise Refusal("", found, allowed)

@@ -34,11 +34,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    *(run, studies, show, compare, replay, report, sql, ui),
-    *(ingest, quality, calibrate, audit, seeds, schema),
-):
-    app.command()(command)
+# Every command has its place in one of these groups: in `mc --help` and in docs/architecture.md.
+_GROUPS = {
+    "Studies and their results": (run, studies, show, compare, replay, report),
+    "Market data": (ingest, quality, calibrate),
+    "Writing studies and strategies": (audit, seeds, schema),
+    "Tables and UI": (sql, ui),
+}
+for group, commands in _GROUPS.items():
+    for command in commands:
+        app.command(rich_help_panel=group)(command)
 
 
 _INTERRUPTED = 130

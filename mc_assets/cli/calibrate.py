@@ -8,10 +8,14 @@ import typer
 def calibrate(
     series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
     as_of: str = typer.Option("", help="Date, YYYY-MM-DD; default: the series' newest bar."),
+    outdated: bool = typer.Option(
+        False, "--outdated", help="Every stored date whose estimators have another version by now."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the calibrations as JSON."),
 ) -> None:
     """Calibrate through Dagster and print the estimates with their standard errors."""
     import datetime
+    from functools import partial
 
     import polars as pl
 
@@ -19,7 +23,7 @@ def calibrate(
     from mc_assets.cli.steps import run_steps
     from mc_assets.cli.tables import print_frame
     from mc_assets.market_data import load_series
-    from mc_assets.pipeline import calibration_steps
+    from mc_assets.pipeline import calibration_steps, outdated_steps
     from mc_assets.project import Project
 
     project = Project.from_environment()
@@ -29,7 +33,10 @@ def calibrate(
         day = datetime.date.fromisoformat(as_of) if as_of else None
     except ValueError:
         raise ValueError(f"--as-of: found {as_of!r}, allowed a date YYYY-MM-DD") from None
-    run_steps(project, calibration_steps(project, keys, as_of=day), quiet=as_json)
+    if outdated and day:
+        raise ValueError(f"--outdated: found with --as-of {day}, allowed without: it has its dates")
+    steps = outdated_steps if outdated else partial(calibration_steps, as_of=day)
+    run_steps(project, steps(project, keys), quiet=as_json)
     store = CalibrationStore(project.data)
     frames = []
     for key in keys:

@@ -11,7 +11,7 @@ from mc_assets.cli.given_study import study_name
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.studies.replay import Replay
+    from engine.jobs.replay import Replay
 
 
 def replay(
@@ -23,7 +23,6 @@ def replay(
 ) -> None:
     """Run one simulation again from its seed; print its trades and draw what happened."""
     import json
-    from dataclasses import replace
     from pathlib import Path
 
     from engine.studies import load_results
@@ -34,8 +33,8 @@ def replay(
 
     study = study_name(study)
     project = Project.from_environment()
-    results = load_results(project.data, study)
-    found = replace(results, market_data=StoredMarketData(project)).simulation(simulation)
+    results = load_results(project.data, study, market_data=StoredMarketData(project))
+    found = results.simulation(simulation)
     path = None
     if picture:
         path = Path(output) if output else project.data / "replays" / f"{study}-{simulation}.png"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from engine.studies import Results, Study
+    from engine.results import Results
+    from engine.studies import Study
 
 __all__ = ["run", "run_study_command"]
 
@@ -73,7 +74,7 @@ def run_study_command(
     """Run one study file and print its statistics; the options are those of `mc run`."""
     import json
 
-    from engine.studies.errors import StudyFailed, StudyInterrupted
+    from engine.jobs.errors import StudyFailed, StudyInterrupted
     from engine.studies.loader import load_definition
     from engine.studies.overrides import override
     from engine.studies.study import Study
@@ -172,9 +173,9 @@ class _ProgressLine:
 def _print_estimate(study: Study, market_data: Any, as_json: bool) -> None:
     import json
 
-    from engine.studies.dry_run import estimate
+    from engine.jobs.dry_run import estimate
 
-    found = estimate(study.resolve(market_data), workers=study.workers)
+    found = estimate(study.resolve(market_data), workers=study.definition.workers)
     if as_json:
         typer.echo(json.dumps(found.as_dict()))
     else:
@@ -188,7 +189,7 @@ def _export(results: Results, storage: str, data: Any) -> dict[str, str]:
     if storage == "csv":
         return {"csv": str(results.to_csv(folder / f"{results.fingerprint}.csv"))}
     if storage == "parquet":
-        return {"parquet": str(folder / results.fingerprint)}
+        return {"parquet": str(data / "simulations" / results.summary.world)}
     return {}
 
 
@@ -203,7 +204,7 @@ def _outcome(results: Results, outputs: dict[str, str]) -> dict[str, Any]:
         "failed": len(results.failures),
         "stopped": results.stopped,
         "outputs": outputs,
-        "statistics": json_rows(table.drop("study", "fingerprint")),
+        "statistics": json_rows(table.drop("study", "world")),
     }
 
 
@@ -211,14 +212,14 @@ def _print_results(results: Results, line: _ProgressLine, outputs: dict[str, str
     from mc_assets.cli.summary import print_summary_table
 
     progress = line.last
-    dropped, repeated = results.summary["dropped_sets"], results.summary["repeated_sets"]
+    dropped, repeated = results.summary.dropped_sets, results.summary.repeated_sets
     left_out = [f"{dropped:,} dropped by the constraint"] if dropped else []
     left_out += [f"{repeated:,} drawn again"] if repeated else []
     drop = f" ({', '.join(left_out)})" if left_out else ""
-    sets = results.summary["parameter_sets"]
+    sets = results.summary.parameter_sets
     typer.echo(
         f"{results.name}: {progress.total:,} simulations, {sets:,} parameter sets{drop} "
-        f"x {results.summary['seeds']:,} seeds, in {progress.seconds:.2f} s"
+        f"x {results.summary.seeds:,} seeds, in {progress.seconds:.2f} s"
         + (f", {progress.reused:,} found finished" if progress.reused else "")
         + (f", {progress.failed:,} failed" if progress.failed else "")
     )

@@ -50,7 +50,7 @@ def show(
         print_summary_table(results, title=title, limit=limit)
     else:
         # What the title says already, or is the same in every row.
-        said = {"study", "fingerprint"} | ({"statistic"} if by is None else set())
+        said = {"study", "world", "set_id"} | ({"statistic"} if by is None else set())
         kept = frame.drop(name for name in frame.columns if name in said)
         print_frame(kept.rename({"parameter_set": "set"}, strict=False), title=title, limit=limit)
         if frame.is_empty():
@@ -61,7 +61,7 @@ def show(
 
 
 def _incomplete(results: object) -> str | None:
-    from engine.studies import Results
+    from engine.results import Results
 
     assert isinstance(results, Results)
     missing = results.missing

@@ -56,7 +56,7 @@ def _studies() -> list[dict[str, object]]:
             row |= {"state": "cannot be read", "description": str(error)}
         else:
             try:
-                state = _state(project.data / "results" / definition.name)
+                state = _state(project.data, definition.name)
             except (ValueError, KeyError, OSError):
                 state = "its results are damaged: run it again"
             row |= {"state": state, "description": definition.description}
@@ -64,19 +64,14 @@ def _studies() -> list[dict[str, object]]:
     return rows
 
 
-def _state(folder: Path) -> str:
-    import json
+def _state(data: Path, study: str) -> str:
+    from engine.studies import load_results
 
-    current = folder / "current.json"
-    if not current.is_file():
+    if not (data / "results" / study / "current.json").is_file():
         return "not run yet"
-    fingerprint = json.loads(current.read_text(encoding="utf-8"))["fingerprint"]
-    summary = json.loads((folder / fingerprint / "study.json").read_text(encoding="utf-8"))
-    manifests = (folder / fingerprint).glob("block=*/part-*.json")
-    rows = sum(json.loads(path.read_text(encoding="utf-8"))["rows"] for path in manifests)
-    if rows < summary["simulations"]:
-        return f"{rows:,} of {summary['simulations']:,} simulations"
-    return f"{rows:,} simulations"
+    results = load_results(data, study)
+    asked, missing = results.summary.simulations, results.missing
+    return f"{asked - missing:,} of {asked:,} simulations" if missing else f"{asked:,} simulations"
 
 
 def _strategies() -> list[dict[str, object]]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
-    from engine.studies import Results
+    from engine.results import Results
 
 __all__ = ["HEADLINES", "json_rows", "print_summary_table", "summary_frame", "with_error"]
 
 #: Columns of the short tables: heading, statistic, format.
 HEADLINES = (
     ("mean net P&L", "mean_net_pnl", ",.0f"),
-    ("win rate", "win_rate", ".1%"),
+    ("profit probability", "profit_probability", ".1%"),
     ("Sharpe", "sharpe", ".2f"),
     ("95 % VaR", "value_at_risk_95", ",.0f"),
     ("max drawdown", "max_drawdown", ".1%"),
@@ -42,7 +42,7 @@ def summary_frame(results: Results, *, errors: bool = True) -> pl.DataFrame:
     """
     import polars as pl
 
-    from engine.studies.statistics import statistics_by
+    from engine.results.statistics import statistics_by
 
     # The headlines alone: a study of many parameter sets waits for each statistic of each.
     keys = ["parameter_set", *results.parameters]

@@ -29,7 +29,7 @@ __all__ = [
     "years",
 ]
 
-#: Every study's seeds are split evenly over this many blocks (DESIGN: fixed, project-wide).
+#: Every study's seeds are split evenly over this many blocks (fixed, project-wide).
 SEED_BLOCKS: Final = 16
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_seed_blocks
 from mc_assets.resources import Laboratory
 from mc_assets.result_columns import KEY_DESCRIPTIONS, METRIC_DESCRIPTIONS
@@ -17,10 +18,10 @@ __all__ = ["simulations"]
 # Without the parameters, which differ from study to study.
 _COLUMNS = {
     "study": pl.String(),
-    "fingerprint": pl.String(),
-    "block": pl.UInt8(),
     "simulation": pl.Int64(),
     "parameter_set": pl.Int32(),
+    "world": pl.String(),
+    "set_id": pl.String(),
     "seed": pl.UInt64(),
     "path": pl.Int32(),
     "status": pl.String(),
@@ -44,13 +45,14 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
     metadata=column_schema(_COLUMNS, KEY_DESCRIPTIONS | METRIC_DESCRIPTIONS),
     description=(
         "One row per simulation (one parameter set on one path): parameters, seed, status and "
-        "every metric, in `data/results/STUDY/FINGERPRINT`. Parts that are finished under the "
-        "same fingerprint are kept; the others are computed."
+        "every metric, in `data/simulations/WORLD`. Cells (parameter set × seed) that any study "
+        "has computed in the same world are kept; the others are computed."
     ),
 )
-def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Run the seed blocks of this run's partitions."""
-    from engine.studies import Progress, load_study, run_block
+    from engine.jobs import Progress
+    from engine.studies import load_study, run_block
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
@@ -84,6 +86,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg
                     "reused": result.reused,
                     "seconds": round(result.seconds, 3),
                     "fingerprint": result.fingerprint,
+                    "data_version": result.data_version,
                 },
                 asset_key="simulations",
                 partition_key=key,

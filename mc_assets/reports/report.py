@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from engine.studies import Results, load_results
+from engine.results import Results
+from engine.studies import load_results
 from mc_assets.project import Project
 from mc_assets.study_tables import read_statistics
 
@@ -25,7 +26,7 @@ _TEMPLATE = Path(__file__).with_name("page.html")
 # Shown in the summary table: column heading, statistic, format.
 _SUMMARY = (
     ("mean net P&L", "mean_net_pnl", ",.0f"),
-    ("win rate", "win_rate", ".1%"),
+    ("profit probability", "profit_probability", ".1%"),
     ("Sharpe", "sharpe", ".3f"),
     ("95 % VaR", "value_at_risk_95", ",.0f"),
     ("max drawdown", "max_drawdown", ".1%"),
@@ -171,7 +172,7 @@ class _Material:
 
     @property
     def description(self) -> str:
-        return str(self.results.summary.get("definition", {}).get("description", ""))
+        return self.results.summary.description
 
     def metric(self, parameter_set: int, name: str) -> pl.Series:
         chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
@@ -193,7 +194,7 @@ class _Material:
             .to_numpy()
         )
         samples = curves.shape[1]
-        steps = int(self.results.summary["steps"])
+        steps = self.results.summary.steps
         bars = np.floor((np.arange(samples) + 1) * steps / samples).astype(np.int64)
         return pl.DataFrame({"bar": np.tile(bars, len(curves)), "equity": curves.ravel()})
 
@@ -241,18 +242,18 @@ def _note(material: _Material) -> str:
 
 def _lineage(material: _Material) -> str:
     summary = material.results.summary
-    written = summary.get("definition", {})
+    written = summary.definition or {}
     rows = {
         "study": material.results.name,
         "fingerprint": material.results.fingerprint,
-        "source": _words(written.get("source") or summary["source"]),
-        "strategy": _words(written.get("strategy") or summary["strategy"]),
+        "source": _words(written.get("source") or summary.source),
+        "strategy": _words(written.get("strategy") or summary.strategy),
         "constraint": "; ".join(map(str, written.get("constraint") or [])),
         "execution": _words(written.get("execution")),
-        "seeds": f"{summary['seeds']:,} ({_words(written.get('seeds'))})",
-        "horizon": f"{summary['steps']:,} bars of {summary['timeframe']} on {summary['exchange']}",
-        "parameter sets": f"{summary['parameter_sets']:,}",
-        "engine version": summary["engine_version"],
+        "seeds": f"{summary.seeds:,} ({_words(written.get('seeds'))})",
+        "horizon": f"{summary.steps:,} bars of {summary.timeframe} on {summary.exchange}",
+        "parameter sets": f"{summary.parameter_sets:,}",
+        "engine version": summary.engine_version,
     }
     return "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"

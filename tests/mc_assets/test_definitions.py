@@ -72,7 +72,7 @@ def test_bad_bars_block_what_is_computed_from_them(graph: dg.AssetGraph) -> None
 
 
 def test_every_study_is_split_over_the_same_seed_blocks() -> None:
-    from engine.studies import BLOCKS
+    from engine.jobs import BLOCKS
 
     assert len(seed_blocks.get_partition_keys()) == SEED_BLOCKS == BLOCKS
     dimensions = {d.name: d.partitions_def for d in study_seed_blocks.partitions_defs}

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.errors import Refusal
+from engine.jobs.draw import ParameterDraw
 from engine.sources import GBM
-from engine.studies import ConfigurationError
-from engine.studies.draw import ParameterDraw
 from engine.studies.loader import parse_definition
 from engine.studies.study import Study
 
@@ -67,10 +67,10 @@ def test_a_study_with_drawn_parameters_gives_each_path_its_own(market: Any, tmp_
 
 def test_a_calibration_without_covariance_cannot_be_drawn_from(market: Any) -> None:
     calibration = market.calibration("SP500", "1d", "gbm", "latest")
-    with pytest.raises(ConfigurationError, match="has no covariance"):
+    with pytest.raises(Refusal, match="has no covariance"):
         ParameterDraw.from_calibration(replace(calibration, covariance=np.full((2, 2), np.nan)))
     bad = np.array([[0.01, 0.01], [0.01, 0.0001]])
-    with pytest.raises(ConfigurationError, match="not positive semi-definite"):
+    with pytest.raises(Refusal, match="not positive semi-definite"):
         ParameterDraw.from_calibration(replace(calibration, covariance=bad))
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from engine.errors import Refusal
 from engine.strategies import Int, Strategy
-from engine.studies import ConfigurationError, Study, integer
-from engine.studies.definition import SeedRange
+from engine.studies import Study, integer
 
 Make = Callable[..., Study]
 
 
 @pytest.mark.parametrize("name", ["", "../elsewhere", "a/b", ".hidden", "a\\b", "a*"])
 def test_a_name_that_is_no_folder_of_its_own_is_refused(make_study: Make, name: str) -> None:
-    with pytest.raises(ConfigurationError, match="name: found"):
+    with pytest.raises(Refusal, match="name: found"):
         make_study(name=name)
 
 
@@ -37,19 +37,19 @@ def test_a_name_that_is_no_folder_of_its_own_is_refused(make_study: Make, name: 
 def test_a_setting_that_cannot_be_is_named(
     make_study: Make, change: dict[str, Any], text: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=text):
+    with pytest.raises(Refusal, match=text):
         make_study(**change)
 
 
 @pytest.mark.parametrize("seeds", [None, 10.0, True])
 def test_seeds_that_are_none_are_named(make_study: Make, seeds: Any) -> None:
-    with pytest.raises(ConfigurationError, match="seeds: found"):
+    with pytest.raises(Refusal, match="seeds: found"):
         make_study(seeds=seeds).resolve()
 
 
 def test_a_range_of_seeds_does_not_wrap_around(make_study: Make) -> None:
-    with pytest.raises(ConfigurationError, match="seeds up to"):
-        make_study(seeds=SeedRange(count=5, start=2**64 - 2)).resolve()
+    with pytest.raises(Refusal, match="seeds up to"):
+        make_study(seeds={"count": 5, "start": 2**64 - 2}).resolve()
 
 
 def test_seeds_from_a_generator_serve_every_run(make_study: Make) -> None:
@@ -58,23 +58,23 @@ def test_seeds_from_a_generator_serve_every_run(make_study: Make) -> None:
 
 
 def test_a_strategy_that_is_none_is_named(make_study: Make) -> None:
-    with pytest.raises(ConfigurationError, match="strategy: found None"):
+    with pytest.raises(Refusal, match="strategy: found None"):
         make_study(strategy=None).resolve()
 
 
 def test_a_constraint_function_that_raises_is_named_with_the_values(make_study: Make) -> None:
-    with pytest.raises(ConfigurationError, match=r"constraint: .*KeyError.*fast=3"):
+    with pytest.raises(Refusal, match=r"constraint: .*KeyError.*fast=3"):
         make_study(constraint=lambda values: values["nope"] > 1).resolve()
 
 
 def test_a_constraint_nested_too_deeply_is_no_crash(make_study: Make) -> None:
-    with pytest.raises(ConfigurationError, match="constraint: found") as error:
+    with pytest.raises(Refusal, match="constraint: found") as error:
         make_study(constraint="+".join(["fast"] * 5000) + " > 0").resolve()
     assert len(str(error.value)) < 400
 
 
 def test_a_value_written_in_two_ways_is_one_value_twice(make_study: Make) -> None:
-    with pytest.raises(ConfigurationError, match="found 5 twice"):
+    with pytest.raises(Refusal, match="found 5 twice"):
         make_study(parameters={"fast": [5, 5.0]}).resolve()
 
 
@@ -95,19 +95,19 @@ def test_a_parameter_with_the_name_of_a_column_is_refused(make_study: Make) -> N
         def on_bar(self, bar: Any, order: Any) -> None:
             order.target_percent(1.0)
 
-    with pytest.raises(ConfigurationError, match=r"strategy\.parameters\.seed: found"):
+    with pytest.raises(Refusal, match=r"strategy\.parameters\.seed: found"):
         make_study(strategy=Clash, parameters={}).resolve()
 
 
 def test_an_own_metric_with_the_name_of_a_column_is_refused(make_study: Make) -> None:
     for name in ("net_pnl", "seed", "fast"):
-        with pytest.raises(ConfigurationError, match=f"metrics: found '{name}'"):
+        with pytest.raises(Refusal, match=f"metrics: found '{name}'"):
             make_study(metrics={name: lambda bars, equity: 1.0}).resolve()
 
 
 def test_an_unknown_statistic_is_found_before_anything_runs(make_study: Make) -> None:
     until = {"statistic": "shrape", "half_width": 1, "max_seeds": 100}
-    with pytest.raises(ConfigurationError, match=r"until\.statistic: found 'shrape'"):
+    with pytest.raises(Refusal, match=r"until\.statistic: found 'shrape'"):
         make_study(until=until).resolve()
 
 
@@ -116,7 +116,7 @@ def test_a_seed_of_thousands_of_digits_is_named_by_its_line(tmp_path: Path) -> N
 
     file = tmp_path / "seeds.txt"
     file.write_text("1\n" + "9" * 5000 + "\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="line 2: found") as error:
+    with pytest.raises(Refusal, match="line 2: found") as error:
         load_seeds(file)
     assert len(str(error.value)) < 300
 
@@ -145,7 +145,7 @@ def test_a_seed_file_from_an_editor_that_marks_its_encoding_is_read(tmp_path: Pa
 def test_values_of_a_swept_source_parameter_are_numbers_once_each(
     make_study: Make, parameters: dict[str, Any], text: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=text):
+    with pytest.raises(Refusal, match=text):
         make_study(parameters=parameters, search={"count": 3}).resolve()
 
 
@@ -155,5 +155,5 @@ def test_texts_of_numbers_sweep_as_numbers(make_study: Make) -> None:
 
 
 def test_more_simulations_than_anybody_waits_for_are_refused(make_study: Make) -> None:
-    with pytest.raises(ConfigurationError, match=r"study: found .* simulations, allowed at most"):
+    with pytest.raises(Refusal, match=r"study: found .* simulations, allowed at most"):
         make_study(paths_per_seed=10**12).resolve()

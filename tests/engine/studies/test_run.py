@@ -11,18 +11,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from engine.errors import Refusal
 from engine.execution import Execution
+from engine.jobs import BLOCKS, Progress
 from engine.sources import GBM, get_source, load_user_sources
 from engine.strategies import prepare_strategy
-from engine.studies import (
-    BLOCKS,
-    ConfigurationError,
-    Progress,
-    Study,
-    load_results,
-    load_study,
-    run_block,
-)
+from engine.studies import Study, load_results, load_study, run_block
 
 Make = Callable[..., Study]
 
@@ -38,8 +32,9 @@ def test_every_simulation_is_a_row_in_order(make_study: Make, tmp_path: Path) ->
     assert frame["status"].unique().to_list() == ["ok"]
     assert frame["error"].null_count() == 160
     assert frame["study"].unique().to_list() == ["small"]
-    assert frame["fingerprint"].unique().to_list() == [results.fingerprint]
-    assert frame["block"].is_sorted()
+    assert frame["world"].unique().to_list() == [results.summary.world]
+    assert frame["set_id"].to_list() == frame["set_id"][:4].to_list() * 40
+    assert frame["set_id"].n_unique() == 4
     assert results.metrics[0] == "net_pnl"
 
 
@@ -150,9 +145,13 @@ def test_the_shipped_studies_run(name: str, project: Path, market: Any, tmp_path
     results = study.run(root=tmp_path, market_data=market)
     assert len(results.failures) == 0
     table = results.statistics()
-    assert {"mean_net_pnl", "win_rate", "sharpe", "value_at_risk_95", "max_drawdown"} <= set(
-        table["statistic"]
-    )
+    assert {
+        "mean_net_pnl",
+        "profit_probability",
+        "sharpe",
+        "value_at_risk_95",
+        "max_drawdown",
+    } <= set(table["statistic"])
     assert results.equity()["equity"].dtype == pl.Array(pl.Float32, 100)
 
 
@@ -178,7 +177,7 @@ def test_what_a_study_names_must_exist(
     text = (project / "studies" / "sma_crossover_gbm.yaml").read_text().replace(old, new)
     path = tmp_path / "wrong.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(Refusal) as caught:
         load_study(path).resolve(market)
     assert str(caught.value).startswith(f"{path}: ")
     assert expected in str(caught.value)
@@ -186,7 +185,8 @@ def test_what_a_study_names_must_exist(
 
 def test_the_fingerprint_follows_what_decides_the_numbers(make_study: Make) -> None:
     base = make_study().resolve().fingerprint
-    assert make_study(failure_allowance=0.5, workers=1).resolve().fingerprint == base
+    same = make_study(failure_allowance=0.5, workers=1, name="other")
+    assert same.resolve().fingerprint == base
     for change in (
         {"seeds": 41},
         {"steps": 61},
@@ -198,7 +198,6 @@ def test_the_fingerprint_follows_what_decides_the_numbers(make_study: Make) -> N
         {"record": {"equity": 5}},
         {"bars": "close"},
         {"paths_per_seed": 2},
-        {"name": "other"},
     ):
         assert make_study(**change).resolve().fingerprint != base, change
 
@@ -207,10 +206,10 @@ def test_a_users_file_must_load(project: Path, market: Any, tmp_path: Path) -> N
     text = (project / "studies" / "sma_crossover_gbm.yaml").read_text()
     path = tmp_path / "own.yaml"
     path.write_text(text.replace("name: sma_crossover\n", "name: mine\n  file: mine.py\n"))
-    with pytest.raises(ConfigurationError, match=r"strategy\.file: found no file"):
+    with pytest.raises(Refusal, match=r"strategy\.file: found no file"):
         load_study(path).resolve(market)
     (tmp_path / "mine.py").write_text("def broken(:\n")
-    with pytest.raises(ConfigurationError, match=r"strategy\.file: .*mine\.py.*[Ss]yntax"):
+    with pytest.raises(Refusal, match=r"strategy\.file: .*mine\.py.*[Ss]yntax"):
         load_study(path).resolve(market)
 
 

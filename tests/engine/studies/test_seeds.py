@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.studies.errors import ConfigurationError
+from engine.errors import Refusal
 from engine.studies.seeds import check_seeds, draw_seeds, list_seed_sets, load_seeds, write_seed_set
 
 # SHA-256 of the seeds, one per line. A change here breaks every result that names a set.
@@ -68,26 +69,27 @@ def test_comments_and_blank_lines_are_skipped(tmp_path: Path) -> None:
 def test_a_bad_seed_file_is_named_with_its_line(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "bad.txt"
     path.write_text(text)
-    with pytest.raises(ConfigurationError, match=expected) as caught:
+    with pytest.raises(Refusal, match=expected) as caught:
         load_seeds(path)
     assert str(path) in str(caught.value)
 
 
 def test_an_unknown_seed_set_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"'stage_9'.*stage_1, stage_2, stage_3"):
+    with pytest.raises(Refusal, match=r"'stage_9'.*stage_1, stage_2, stage_3"):
         load_seeds("stage_9")
 
 
 @pytest.mark.parametrize("bad", [[1, 1], [1.5], ["7"], [True], [-1], [2**64], []])
 def test_inline_seeds_are_checked(bad: list[object]) -> None:
-    with pytest.raises(ConfigurationError, match="seeds"):
+    with pytest.raises(Refusal) as caught:
         check_seeds(bad)
+    assert re.match(r"seeds(\[\d\])?: found", str(caught.value.within("seeds")))
 
 
 def test_a_new_set_is_written_once_and_never_overwritten(tmp_path: Path) -> None:
     path = write_seed_set("mine", 10, folder=tmp_path)
     before = path.read_bytes()
-    with pytest.raises(ConfigurationError, match="exists"):
+    with pytest.raises(Refusal, match="exists"):
         write_seed_set("mine", 20, folder=tmp_path)
     assert path.read_bytes() == before
     assert list(list_seed_sets(tmp_path)) == ["mine"]
@@ -95,5 +97,5 @@ def test_a_new_set_is_written_once_and_never_overwritten(tmp_path: Path) -> None
 
 
 def test_a_name_that_is_no_identifier_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="name"):
+    with pytest.raises(Refusal, match="name"):
         write_seed_set("../mine", 10, folder=tmp_path)

@@ -1,0 +1,48 @@
+"""What can end a run, and what of it is kept."""
+
+from __future__ import annotations
+
+import errno
+
+__all__ = [
+    "StorageError",
+    "StudyFailed",
+    "StudyInterrupted",
+    "failure_text",
+    "storage_reason",
+]
+
+
+class StorageError(OSError):
+    """Results could not be written; the parts finished before are intact."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)  # without the number of the error
+
+
+def storage_reason(error: OSError) -> str:
+    """Say in words why a file could not be written."""
+    reasons = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "permission denied",
+        errno.EPERM: "permission denied",
+    }
+    return reasons.get(error.errno or 0) or error.strerror or str(error)
+
+
+class StudyFailed(RuntimeError):
+    """More simulations failed than the study allows; everything that succeeded is kept."""
+
+
+def failure_text(study: str, failed: int, rows: int, allowance: float, error: str | None) -> str:
+    """Say how many simulations of a study failed, and the first error."""
+    return (
+        f"study {study}: {failed:,} of {rows:,} simulations failed, allowed {allowance:.1%}; "
+        f"the first error: {error}; what succeeded is kept"
+    )
+
+
+class StudyInterrupted(KeyboardInterrupt):
+    """The study was stopped from the keyboard; finished parts are kept."""

@@ -1,0 +1,145 @@
+"""A job: a named list of cells, each one parameter set on one seed of one world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled import source_hash
+from engine.execution.metrics import METRIC_NAMES
+from engine.jobs.canonical import short_hash
+from engine.jobs.settings import Record, Until
+from engine.jobs.space import ParameterSets, ParameterSpace
+from engine.jobs.world import World
+
+if TYPE_CHECKING:
+    from engine.jobs.path_metrics import PathMetric
+
+__all__ = ["BLOCKS", "Holds", "Job", "block_of"]
+
+#: Seed blocks of every study, project-wide: the partitions of its simulations.
+BLOCKS = 16
+
+
+def block_of(seeds: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the block of each seed, 0 to 15: its remainder, so that no other seed matters."""
+    return seeds % np.uint64(BLOCKS)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What a part holds of its cells: what is recorded and measured, which decides no number.
+
+    Parameters
+    ----------
+    equity : int
+        Points of each equity curve; 0: none.
+    trades : bool
+        Whether every trade is kept.
+    metrics : tuple of str
+        Metrics of the engine.
+    own_metrics : dict of str to str
+        The study's own metrics and the hashes of their code.
+    """
+
+    equity: int
+    trades: bool
+    metrics: tuple[str, ...]
+    own_metrics: Mapping[str, str]
+
+    def satisfies(self, wanted: Holds) -> bool:
+        """Whether a part that holds this has everything that is wanted."""
+        return (
+            wanted.equity in (0, self.equity)
+            and self.trades >= wanted.trades
+            and set(wanted.metrics) <= set(self.metrics)
+            and wanted.own_metrics.items() <= self.own_metrics.items()
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A study in which every name has become a thing.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study.
+    world : World
+        What decides a path and what happens on it.
+    space : ParameterSpace
+        Parameter sets as the study names them.
+    seeds : ndarray of uint64, shape (seeds,)
+        In the study's order.
+    first_seeds : int
+        How many of the seeds are the study's own; ``until`` adds the others.
+    record : Record
+        What is kept besides the metrics.
+    failure_allowance : float
+        Share of simulations that may fail.
+    until : Until, optional
+        When to stop adding seeds.
+    metrics : dict of str to callable
+        Own metrics (`PathMetric`).
+    definition : dict, optional
+        The study as written; None where Python objects are part of it, which no file holds.
+    file : str, optional
+        The study file.
+    """
+
+    study: str
+    world: World
+    space: ParameterSpace
+    seeds: NDArray[np.uint64]
+    first_seeds: int
+    record: Record
+    failure_allowance: float
+    until: Until | None = None
+    metrics: Mapping[str, PathMetric] = field(default_factory=dict)
+    definition: dict[str, Any] | None = None
+    file: str | None = None
+
+    @cached_property
+    def sets(self) -> ParameterSets:
+        """Parameter sets as numbers, with their ids."""
+        return ParameterSets.of(self.space, self.world.strategy)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """What its parts have to hold."""
+        own = {name: source_hash(function) for name, function in self.metrics.items()}
+        return Holds(self.record.equity, self.record.trades, METRIC_NAMES, own)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what is asked: the cells, and what is recorded of them.
+
+        Seeds that ``until`` adds follow from the rest.
+        """
+        return short_hash(
+            {
+                "world": self.world.id,
+                "sets": self.sets.ids.tolist(),
+                "seeds": self.seeds[: self.first_seeds],
+                "until": None if self.until is None else self.until.model_dump(),
+                "holds": [
+                    *(self.holds.equity, self.holds.trades),
+                    *(self.holds.metrics, self.holds.own_metrics),
+                ],
+            }
+        )
+
+    @property
+    def paths(self) -> int:
+        """Paths of the whole job."""
+        return len(self.seeds) * self.world.paths_per_seed
+
+    @property
+    def simulations(self) -> int:
+        """Rows of the whole job."""
+        return self.paths * len(self.space)

@@ -1,0 +1,262 @@
+"""A thread pool over chunks: kernels release the GIL, so threads are all a study needs.
+
+Work is handed out in chunks of about ten milliseconds; between chunks a worker looks whether it
+should stop. The thread that finishes a part's last chunk writes the part, so no more parts are
+in memory than there are workers, plus one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import Refusal
+from engine.jobs.frames import equity_frame, simulations_frame, status_text
+from engine.jobs.manifest import Manifest
+from engine.jobs.part import Part
+from engine.jobs.prepared import Prepared, prepare
+from engine.jobs.simulate import Buffers, Chunk, PartArrays, Worker, chunk_limit, run_chunk
+from engine.jobs.store import MemoryStore, ParquetStore
+from engine.jobs.trades import trades_frame
+
+__all__ = ["PartPool", "run_part", "worker_count"]
+
+#: Wanted duration of a chunk, and the duration above which a path's parameter sets are split.
+_CHUNK_NS = 10e6
+_LONGEST_NS = 100e6
+
+# First guesses, replaced by measurement: nanoseconds per bar of a path and of a simulation.
+_PATH_NS = 30.0
+_SIMULATION_NS = 10.0
+
+
+def worker_count(workers: str | int) -> int:
+    """Return the number of threads that ``workers`` means on this machine."""
+    if workers == "auto":
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else (os.cpu_count() or 1)
+        )
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise Refusal("workers", repr(workers), "'auto' or a whole number >= 1")
+    return workers
+
+
+def run_part(part: Part, root: str) -> Manifest:
+    """Simulate and write one part, in this thread.
+
+    A module-level function of plain picklable arguments: any `concurrent.futures` executor can
+    run it, here or on another machine that sees `root`.
+    """
+    store = ParquetStore(Path(root))
+    done = store.finished(part)
+    if done is not None:
+        return done
+    manifests: list[Manifest] = []
+    pool = PartPool([part], store, on_part=manifests.append)
+    pool.work()
+    pool.raise_first()
+    return manifests[0]
+
+
+@dataclass
+class _Open:
+    """A part of which chunks are still out."""
+
+    arrays: PartArrays
+    waiting: int = 0
+    handed_out: bool = False
+
+
+class PartPool:
+    """Parts being simulated by any number of threads.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Of one job.
+    store : ParquetStore or MemoryStore
+        Where finished parts go.
+    on_chunk : callable, optional
+        Called with simulations done, simulations failed and the first error text after each chunk.
+    on_part : callable, optional
+        Called with the manifest of each finished part.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        store: ParquetStore | MemoryStore,
+        *,
+        on_chunk: Callable[[int, int, Callable[[], str]], None] | None = None,
+        on_part: Callable[[Manifest], Any] | None = None,
+    ) -> None:
+        first = parts[0]
+        some_source = tuple(first.sets.of_source[0].tolist())
+        self.prepared: Prepared = prepare(
+            first.world, first.holds, first.metrics, some_source, int(first.seeds[0])
+        )
+        self.stop = threading.Event()
+        self.finished = threading.Event()
+        self._running = 0
+        self._store = store
+        self._on_chunk = on_chunk
+        self._on_part = on_part
+        self._lock = threading.Lock()
+        self._buffers = Buffers(reuse=isinstance(store, ParquetStore))
+        self._open: dict[int, _Open] = {}
+        self._chunks = self._cut(parts)
+        self._path_ns = _PATH_NS * first.world.path.sub_bars
+        self._simulation_ns = _SIMULATION_NS
+        self._error: BaseException | None = None
+
+    def start(self, workers: int) -> None:
+        """Start worker threads; `finished` is set when the last of them ends."""
+        self._running = workers
+        for number in range(workers):
+            threading.Thread(target=self._thread, name=f"study-{number}", daemon=True).start()
+
+    def work(self) -> None:
+        """Simulate chunks until there are none left or `stop` is set."""
+        try:
+            worker = Worker(self.prepared)
+            while not self.stop.is_set():
+                with self._lock:
+                    chunk = next(self._chunks, None)
+                if chunk is None:
+                    return
+                self._run(chunk, worker)
+        except BaseException as error:
+            with self._lock:
+                self._error = self._error or error
+            self.stop.set()
+
+    def _thread(self) -> None:
+        try:
+            self.work()
+        finally:
+            with self._lock:
+                self._running -= 1
+                last = self._running == 0
+            if last:
+                self.finished.set()
+
+    def raise_first(self) -> None:
+        """Raise the first error that stopped a worker, if any."""
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, chunk: Chunk, worker: Worker) -> None:
+        begin = time.perf_counter_ns()
+        run_chunk(chunk, worker)
+        self._learn(chunk, time.perf_counter_ns() - begin)
+        arrays = chunk.arrays
+        if self._on_chunk is not None:
+            status = arrays.status[chunk.paths[0] : chunk.paths[1], chunk.sets]
+            failed = np.argwhere(status)
+            place = (0, 0)
+            if len(failed):
+                place = (chunk.paths[0] + int(failed[0][0]), int(chunk.sets[failed[0][1]]))
+            self._on_chunk(
+                chunk.simulations, len(failed), lambda: _error_at(arrays, place, self.prepared)
+            )
+        with self._lock:
+            opened = self._open[id(arrays)]
+            opened.waiting -= 1
+            finished = opened.handed_out and opened.waiting == 0
+            if finished:
+                del self._open[id(arrays)]
+        if finished:
+            self._finish(arrays)
+
+    def _finish(self, arrays: PartArrays) -> None:
+        part, prepared = arrays.part, self.prepared
+        failed = np.argwhere(arrays.status)
+        first = (int(failed[0][0]), int(failed[0][1])) if len(failed) else None
+        error = None if first is None else _error_at(arrays, first, prepared)
+        frames = {"simulations": simulations_frame(arrays, prepared)}
+        if arrays.equity is not None:
+            frames["equity"] = equity_frame(arrays)
+        if part.holds.trades:
+            frames["trades"] = trades_frame(arrays, prepared)
+        manifest = self._store.write(part, frames, len(failed), error)
+        with self._lock:
+            arrays.release()
+        if self._on_part is not None:
+            self._on_part(manifest)
+
+    def _learn(self, chunk: Chunk, elapsed_ns: float) -> None:
+        """Correct the guessed cost of a bar by what this chunk took."""
+        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.steps
+        guess = paths * bars * (self._path_ns + len(chunk.sets) * self._simulation_ns)
+        # Half-way steps, so that one chunk delayed by another process does not decide.
+        factor = min(max((elapsed_ns / guess) ** 0.5, 0.25), 4.0)
+        with self._lock:
+            self._path_ns *= factor
+            self._simulation_ns *= factor
+
+    def _cut(self, parts: Sequence[Part]) -> Iterator[Chunk]:
+        """Cut parts into chunks; runs under the lock, one chunk at a time."""
+        for part in parts:
+            arrays = PartArrays(part, self.prepared, self._buffers)
+            opened = _Open(arrays)
+            self._open[id(arrays)] = opened
+            pending: Chunk | None = None
+            for chunk in self._cut_part(part, arrays):
+                if pending is not None:
+                    opened.waiting += 1
+                    yield pending
+                pending = chunk
+            assert pending is not None
+            opened.waiting += 1
+            opened.handed_out = True
+            yield pending
+
+    def _cut_part(self, part: Part, arrays: PartArrays) -> Iterator[Chunk]:
+        world, paths, each = part.world, part.paths, part.world.paths_per_seed
+        first = self.prepared.generator(arrays.sources[0], int(part.seeds[0]))
+        lanes = max(1, int(getattr(first, "lanes", 1)))
+        limit = chunk_limit(self.prepared, len(part.sets))
+        for source in range(len(arrays.sources)):
+            sets = np.flatnonzero(arrays.source_of_set == source)
+            low = 0
+            while low < paths:
+                bar_ns = self._path_ns + len(sets) * self._simulation_ns
+                count = int(_CHUNK_NS / (world.steps * bar_ns))
+                count = min(max(count, 1), limit, paths - low)
+                if lanes < count < paths - low:
+                    count -= count % lanes
+                if world.draw is not None:
+                    count = min(count, each - low % each)
+                yield from self._cut_sets(arrays, source, (low, low + count), sets)
+                low += count
+
+    def _cut_sets(
+        self, arrays: PartArrays, source: int, paths: tuple[int, int], sets: np.ndarray
+    ) -> Iterator[Chunk]:
+        """Cut the parameter sets of a path that is too long for all of them in one chunk."""
+        steps = self.prepared.world.steps
+        cost = steps * len(sets) * self._simulation_ns
+        if paths[1] - paths[0] > 1 or cost < _LONGEST_NS:
+            yield Chunk(arrays, source, paths, sets)
+            return
+        # The worker that takes the next piece generates the path again unless it has it, so a
+        # piece outweighs the generation.
+        fewest = int(np.ceil(8 * self._path_ns / self._simulation_ns))
+        # But never so long that Ctrl-C has to wait for it.
+        most = int(_LONGEST_NS / (steps * self._simulation_ns))
+        piece = max(min(fewest, most), int(_CHUNK_NS * 2 / (steps * self._simulation_ns)), 1)
+        for low in range(0, len(sets), piece):
+            yield Chunk(arrays, source, paths, sets[low : low + piece])
+
+
+def _error_at(arrays: PartArrays, place: tuple[int, int], prepared: Prepared) -> str:
+    return arrays.errors.get(place) or status_text(prepared, int(arrays.status[place]))

@@ -1,0 +1,156 @@
+"""Running exactly one simulation again, from its seed, to look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.bars import split_fields
+from engine.errors import Refusal
+from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
+from engine.jobs.job import Job
+from engine.jobs.prepared import prepare
+from engine.jobs.space import MODEL_PREFIX
+from engine.jobs.trades import order_columns, trade_columns
+from engine.strategies import prepare_strategy
+
+__all__ = ["Replay", "simulate_one"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One simulation, with everything that happened in it.
+
+    Parameters
+    ----------
+    simulation : int
+        Its id.
+    seed, path : int
+        What made its prices: the seed, and the path's number within the seed.
+    parameters : dict
+        Its parameter set.
+    bars : polars.DataFrame
+        Per bar and symbol: ``bar``, ``symbol``, ``open``, ``high``, ``low``, ``close``,
+        ``volume``, the model's states, and timestamps where the source has them.
+    equity : ndarray of float64, shape (bars,)
+        Equity at the close of every bar, in account currency.
+    orders : polars.DataFrame
+        One row per event of an order (submitted, filled, cancelled, expired, rejected and why):
+        ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``, ``commission``,
+        ``size``.
+    trades : polars.DataFrame
+        One row per closed lot: ``symbol``, ``units``, ``entry_bar``, ``entry_price``,
+        ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
+    metrics : dict
+        The metrics of its row.
+    status : str
+        ``ok``, or what went wrong.
+    """
+
+    simulation: int
+    seed: int
+    path: int
+    parameters: dict[str, Any]
+    bars: pl.DataFrame
+    equity: NDArray[np.float64]
+    orders: pl.DataFrame
+    trades: pl.DataFrame
+    metrics: dict[str, float | None]
+    status: str
+
+
+def simulate_one(job: Job, simulation: int) -> Replay:
+    """Run one simulation of a job, keeping equity at every bar and every trade."""
+    if isinstance(simulation, bool) or not hasattr(simulation, "__index__"):
+        raise Refusal("simulation", repr(simulation), "a whole number")
+    simulation = int(simulation)
+    if not 0 <= simulation < job.simulations:
+        raise Refusal(
+            "simulation", str(simulation), f"0 to {job.simulations - 1:,} in study {job.study}"
+        )
+    world = job.world
+    path, index = divmod(simulation, len(job.space))
+    seed = int(job.seeds[path // world.paths_per_seed])
+    number = path % world.paths_per_seed
+    of_source = tuple(job.sets.of_source[index].tolist())
+    prepared = prepare(world, job.holds, job.metrics, of_source, seed)
+    generator = prepared.generator(of_source, seed)
+    values = np.empty((1, len(generator.symbols), len(generator.fields), world.steps))
+    generator.fill(
+        np.array([seed], dtype=np.uint64),
+        np.array([number], dtype=np.uint64),
+        values,
+        generator.scratch(1),
+    )
+    engine = prepare_strategy(
+        world.strategy,
+        world.execution,
+        symbols=generator.symbols,
+        fields=generator.fields,
+        steps=world.steps,
+        bars_per_year=world.calendar.bars_per_year,
+        bars_per_session=world.calendar.bars_per_session,
+        record_trades=True,
+        timestamps=generator.timestamps,
+    )
+    metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
+    status = np.zeros((1, 1), dtype=np.int8)
+    scratch = engine.scratch(record_orders=True)
+    encoded = job.sets.of_strategy[index : index + 1]
+    engine.run(values, encoded, metrics, status, scratch)
+    happened = scratch.simulation
+    found = metrics[0, 0].tolist()
+    if prepared.path_metrics is not None:
+        own = np.empty((1, 1, len(prepared.path_metrics.names)))
+        prepared.path_metrics.run(values, happened.curve.reshape(1, 1, -1), own)
+        found += own[0, 0].tolist()
+    named = zip(prepared.metric_names, found, strict=True)
+    code = int(status[0, 0])
+    return Replay(
+        simulation=simulation,
+        seed=seed,
+        path=number,
+        parameters={**_model_parameters(job, index, seed), **job.space[index]},
+        bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps),
+        equity=happened.curve.copy(),
+        orders=pl.DataFrame(
+            order_columns(happened.events[: happened.counts[ORDER_ROWS]], generator.symbols)
+        ),
+        trades=pl.DataFrame(
+            trade_columns(happened.trades[: happened.counts[TRADE_ROWS]], generator.symbols)
+        ),
+        metrics={name: None if np.isnan(value) else value for name, value in named},
+        status="ok" if code == 0 else engine.failure(code, values, encoded, engine.scratch()),
+    )
+
+
+def _model_parameters(job: Job, index: int, seed: int) -> dict[str, Any]:
+    world = job.world
+    source = world.source
+    if world.swept:
+        values = job.sets.of_source[index].tolist()
+        source = source.with_parameters(**dict(zip(world.swept, values, strict=True)))
+    values = source.values if world.draw is None else world.draw.apply(source, seed).values
+    return {MODEL_PREFIX + name: value for name, value in values.items()}
+
+
+def _bars(
+    values: NDArray[np.float64],
+    symbols: tuple[str, ...],
+    fields: tuple[str, ...],
+    timestamps: NDArray[np.int64] | None,
+) -> pl.DataFrame:
+    frames = []
+    whole, _ = split_fields(fields)
+    for position, symbol in enumerate(symbols):
+        columns: dict[str, Any] = {"bar": np.arange(values.shape[2], dtype=np.int32)}
+        if timestamps is not None:
+            columns["timestamp"] = pl.Series(timestamps).cast(pl.Datetime("us", "UTC"))
+        columns["symbol"] = pl.Series([symbol] * values.shape[2], dtype=pl.String)
+        columns |= {name: values[position, i] for i, name in enumerate(whole)}
+        frames.append(pl.DataFrame(columns))
+    return pl.concat(frames)

@@ -1,0 +1,152 @@
+"""Running a job: resume, progress, failures, and a stop that loses nothing finished."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.jobs.errors import StudyFailed, StudyInterrupted
+from engine.jobs.manifest import Manifest
+from engine.jobs.plan import Plan
+from engine.jobs.pool import PartPool, worker_count
+from engine.jobs.progress import Progress, ProgressCallback
+from engine.jobs.store import Store
+
+__all__ = ["RunReport", "run_parts"]
+
+# A study whose first simulations all fail is stopped: its strategy or its settings are wrong.
+_HOPELESS = 100
+
+_REPORT_SECONDS = 0.1
+
+# How long a stop waits for chunks to end.
+_STOP_SECONDS = 0.4
+
+
+@dataclass
+class RunReport:
+    """What a run did.
+
+    Parameters
+    ----------
+    manifests : list of Manifest
+        One per part that was computed.
+    reused : int
+        Simulations found finished.
+    seconds : float
+        Wall-clock time.
+    """
+
+    manifests: list[Manifest] = field(default_factory=list)
+    reused: int = 0
+    seconds: float = 0.0
+
+
+class _Count:
+    """Counters that workers add to."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.failed = 0
+        self.error: str | None = None
+        self._lock = threading.Lock()
+
+    def add(self, done: int, failed: int, error: Callable[[], str]) -> None:
+        with self._lock:
+            self.done += done
+            self.failed += failed
+            if failed and self.error is None:
+                self.error = error()
+
+
+def run_parts(
+    plan: Plan,
+    store: Store,
+    *,
+    study: str,
+    failure_allowance: float,
+    workers: str | int = "auto",
+    progress: ProgressCallback | None = None,
+) -> RunReport:
+    """Simulate what a plan misses.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is there, and the parts to compute.
+    store : ParquetStore or MemoryStore
+        Where parts are kept.
+    study : str
+        Who asks, for messages.
+    failure_allowance : float
+        Share of simulations that may fail; below 1, a run whose first simulations all fail stops.
+    workers : "auto" or int
+        Threads.
+    progress : callable, optional
+        Called with a `Progress` about ten times a second, and at the end.
+
+    Raises
+    ------
+    StudyFailed
+        If every one of the first simulations fails.
+    StudyInterrupted
+        On Ctrl-C, after finished parts are safe.
+    StorageError
+        If a part cannot be written.
+    """
+    begin = time.perf_counter()
+    reused = sum(piece.cells * piece.manifest.paths_per_seed for piece in plan.pieces)
+    total = reused + sum(part.rows for part in plan.parts)
+    count = _Count()
+    already_failed = sum(piece.manifest.failed for piece in plan.pieces if piece.whole)
+    made: dict[str, Manifest] = {}
+
+    def report() -> None:
+        if progress is not None:
+            seconds = time.perf_counter() - begin
+            failed = already_failed + count.failed
+            progress(Progress(reused + count.done, total, reused, failed, seconds))
+
+    if plan.parts:
+
+        def keep(manifest: Manifest) -> None:
+            made[manifest.part] = manifest
+
+        pool = PartPool(plan.parts, store, on_chunk=count.add, on_part=keep)
+        hopeless = _drive(pool, worker_count(workers), count, report, failure_allowance)
+        pool.raise_first()
+        if hopeless:
+            raise StudyFailed(
+                f"study {study}: stopped after {count.done} simulations, "
+                f"which all failed; the first error: {count.error}"
+            )
+    report()
+    return RunReport([made[part.name] for part in plan.parts], reused, time.perf_counter() - begin)
+
+
+def _drive(
+    pool: PartPool, workers: int, count: _Count, report: Callable[[], None], allowance: float
+) -> bool:
+    """Run the pool to its end; True if it was stopped because everything fails."""
+    hopeless = False
+    pool.start(workers)
+    try:
+        # An event, not Thread.join: a join that Ctrl-C interrupts takes the thread for ended.
+        while not pool.finished.wait(_REPORT_SECONDS):
+            report()
+            if count.done >= _HOPELESS and count.failed == count.done and allowance < 1:
+                hopeless = True
+                pool.stop.set()
+    except BaseException as error:
+        pool.stop.set()
+        # A kernel in the middle of a long path cannot be stopped: its thread ends after it.
+        pool.finished.wait(_STOP_SECONDS)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+        raise StudyInterrupted(
+            f"stopped after {count.done:,} simulations; finished parts are kept, "
+            "run the study again to go on from them"
+        ) from None
+    return hopeless

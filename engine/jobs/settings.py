@@ -1,0 +1,138 @@
+"""Settings that a study file states and a job carries, each with its bounds, once."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.errors import Refusal
+
+__all__ = ["PathSettings", "Record", "Settings", "Until", "settings_refusal"]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, given: Any) -> Any:
+        """Take a key with nothing behind it for one that is not there, and true for no number."""
+        if not isinstance(given, dict):
+            return given
+        for name, field in cls.model_fields.items():
+            if isinstance(given.get(name), bool) and field.annotation is not bool:
+                raise Refusal(name, repr(given[name]), "a setting that is not true or false")
+        return {key: value for key, value in given.items() if value is not None}
+
+
+class PathSettings(Settings):
+    """How the paths of a source are made. All of it decides the numbers."""
+
+    steps: int | None = Field(None, gt=0, description="Bars of each path: the horizon.")
+    s0: float | tuple[float, ...] | None = Field(
+        None,
+        description="Price at which paths start, or one per symbol; by default the source's own "
+        "choice: the last close where it has bars.",
+    )
+    bars: Literal["ohlc", "close"] = Field(
+        "ohlc",
+        description="`ohlc` simulates each bar's range; `close` is cheaper: high and low "
+        "are the larger and smaller of open and close.",
+    )
+    sub_bars: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        description="Finer bars that a model simulates inside each bar. Resting orders are worked "
+        "on them, so a bar that touches both sides of a bracket is decided by the path and not by "
+        "the pessimistic rule; the strategy still decides at the close of whole bars.",
+    )
+
+
+class Record(Settings):
+    """What is kept besides the metrics of every simulation."""
+
+    equity: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Points at which equity is sampled, evenly over the path; 0 keeps none.",
+    )
+    trades: bool = Field(False, description="Keep every trade of every simulation.")
+
+
+class Until(Settings):
+    """Add seeds until a statistic is known precisely enough."""
+
+    statistic: str = Field("mean_net_pnl", description="A row of the study's statistics.")
+    half_width: float = Field(gt=0, description="Wanted half-width of its confidence interval.")
+    confidence: float = Field(0.95, gt=0, lt=1, description="Level of that interval.")
+    max_seeds: int = Field(gt=0, description="Never use more seeds than this.")
+    leaders: int | None = Field(
+        None,
+        gt=0,
+        description="Ask it of this many parameter sets with the largest estimate "
+        "only; by default of all.",
+    )
+
+
+def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
+    """Turn Pydantic's report into one sentence about its most telling entry.
+
+    Of a union Pydantic reports every branch; a misspelt key explains more than the rest, and the
+    deepest entry belongs to the branch that was meant.
+    """
+    located = [
+        ([part for part in entry["loc"] if not _is_branch(part)], entry) for entry in error.errors()
+    ]
+    location, entry = max(
+        located, key=lambda item: (item[1]["type"] == "extra_forbidden", len(item[0]))
+    )
+    field = ".".join(str(part) for part in location)
+    found = repr(entry["input"])
+    if len(found) > 80:
+        found = found[:77] + "..."
+    kind, cause = entry["type"], entry.get("ctx", {}).get("error")
+    if kind == "extra_forbidden":
+        names = _field_names(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), names, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return Refusal(field, f"unknown key{hint}", ", ".join(names))
+    if kind == "missing":
+        return Refusal(field, "nothing", "a value: this field is required")
+    if isinstance(cause, Refusal):
+        return cause.within(field)
+    messages = [other["msg"] for place, other in located if place == location]
+    allowed = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in messages))
+    return Refusal(field or "study", found, allowed)
+
+
+def _is_branch(part: int | str) -> bool:
+    """Whether Pydantic named a branch of a union rather than a field."""
+    text = str(part)
+    return any(mark in text for mark in ("[", "(", "-")) or text in (
+        "str",
+        "int",
+        "date",
+        "SeedRange",
+        "constrained",
+    )
+
+
+def _field_names(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            return sorted(model.model_fields)
+        options = [field.annotation, *typing.get_args(field.annotation)]
+        inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        if not inner:
+            break
+        model = inner[0]
+    return sorted(model.model_fields)

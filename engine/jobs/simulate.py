@@ -1,0 +1,329 @@
+"""Simulating a chunk: fill paths, run the strategy on them, keep one failure from the next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numba.core.errors import NumbaError
+from numpy.typing import NDArray
+
+from engine.execution.layout import RAISED as STRATEGY_RAISED
+from engine.jobs.part import Part
+from engine.jobs.prepared import Prepared
+from engine.sources import Generator
+from engine.strategies import StrategyError
+
+__all__ = [
+    "BUFFER_BYTES",
+    "PATH_NOT_FINITE",
+    "RAISED",
+    "Buffers",
+    "Chunk",
+    "PartArrays",
+    "Worker",
+    "chunk_limit",
+    "run_chunk",
+]
+
+#: Status codes of the runner, beside the strategy engine's own (0 and up, below these).
+RAISED = 126
+PATH_NOT_FINITE = 127
+
+#: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
+BUFFER_BYTES = 8 * 2**20
+
+
+class Buffers:
+    """Large arrays handed from one part to the next.
+
+    Fresh memory costs a page fault per 4 KB, which is as much as simulating; used memory does not.
+
+    Parameters
+    ----------
+    reuse : bool
+        Whether arrays may be used again after `give`; not if somebody keeps looking at them.
+    """
+
+    def __init__(self, *, reuse: bool) -> None:
+        self._reuse = reuse
+        self._free: dict[str, list[NDArray[Any]]] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+        """Return an array with any content."""
+        size = math.prod(shape)
+        free = self._free.get(name, [])
+        for index, array in enumerate(free):
+            if array.size >= size:
+                return free.pop(index)[:size].reshape(shape)
+        return np.empty(size, dtype=dtype).reshape(shape)
+
+    def give(self, name: str, array: NDArray[Any]) -> None:
+        """Return an array for others to take."""
+        if self._reuse:
+            whole = array.base if array.base is not None else array
+            self._free.setdefault(name, []).append(np.asarray(whole).reshape(-1))
+
+
+class PartArrays:
+    """Where the chunks of a part put what they computed.
+
+    Parameters
+    ----------
+    part : Part
+        The part.
+    prepared : Prepared
+        Its world.
+    buffers : Buffers
+        Where its large arrays come from.
+
+    Attributes
+    ----------
+    metrics : ndarray of float64, shape (metrics, paths, sets)
+        A column per metric, as the table wants them.
+    status : ndarray of int8, shape (paths, sets)
+        0 is ok.
+    equity : ndarray of float32, shape (paths, sets, samples), optional
+        Sampled equity curves.
+    errors : dict
+        Error texts by path and set, of simulations that raised.
+    trades : list
+        Chunks with the trades of each of their simulations.
+    """
+
+    def __init__(self, part: Part, prepared: Prepared, buffers: Buffers) -> None:
+        samples = part.holds.equity
+        shape = (part.paths, len(part.sets))
+        self.part = part
+        sources, self.source_of_set = part.sets.distinct_sources
+        self.sources: list[tuple[float, ...]] = [tuple(row) for row in sources.tolist()]
+        self._buffers = buffers
+        columns = len(prepared.metric_names)
+        self.metrics = buffers.take("metrics", (columns, *shape), np.float64)
+        self.status = np.zeros(shape, dtype=np.int8)
+        self.equity: NDArray[np.float32] | None = None
+        if samples:
+            self.equity = buffers.take("equity", (*shape, samples), np.float32)
+        self.errors: dict[tuple[int, int], str] = {}
+        self.trades: list[Any] = []
+
+    def release(self) -> None:
+        """Give the large arrays back."""
+        self._buffers.give("metrics", self.metrics)
+        if self.equity is not None:
+            self._buffers.give("equity", self.equity)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some paths of a part, with the parameter sets that share their source.
+
+    Parameters
+    ----------
+    arrays : PartArrays
+        The part.
+    source : int
+        Source of the paths, counted within the part.
+    paths : tuple of int
+        First path and the one after the last, counted within the part.
+    sets : ndarray of int64
+        Parameter sets, counted within the part, ascending.
+    """
+
+    arrays: PartArrays
+    source: int
+    paths: tuple[int, int]
+    sets: NDArray[np.int64]
+
+    @property
+    def simulations(self) -> int:
+        """Rows of the chunk."""
+        return (self.paths[1] - self.paths[0]) * len(self.sets)
+
+
+@dataclass(frozen=True)
+class _Scratch:
+    owner: Generator
+    paths: int
+    content: Any
+
+
+@dataclass
+class Worker:
+    """Buffers that one thread reuses from chunk to chunk.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The world.
+    not_finite : ndarray of int64
+        Paths of the latest fill in which a price is not finite.
+    """
+
+    prepared: Prepared
+    not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _metrics: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _status: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
+    _equity: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _filled: tuple[Any, ...] | None = None
+    _scratch: _Scratch | None = None
+    _engine_scratch: Any = None
+
+    def values(self, paths: int) -> NDArray[np.float64]:
+        """Return a buffer of shape (paths, symbols, fields, bars)."""
+        prepared = self.prepared
+        shape = (paths, len(prepared.symbols), len(prepared.fields), prepared.world.steps)
+        size = int(np.prod(shape))
+        if self._values.size < size:
+            self._values = np.empty(size)
+        return self._values[:size].reshape(shape)
+
+    def fill(self, arrays: PartArrays, source: int, first: int, count: int) -> NDArray[np.float64]:
+        """Generate paths ``first`` to ``first + count`` of a part, unless they are there."""
+        part = arrays.part
+        each = part.world.paths_per_seed
+        seed = int(part.seeds[first // each])
+        key = (part.name, source, first, count)
+        values = self.values(count)
+        if self._filled == key:
+            return values
+        self._filled = None
+        generator = self.prepared.generator(arrays.sources[source], seed)
+        # Scratch belongs to a generator; one at a time keeps memory flat in a sweep.
+        own = self._scratch
+        if own is None or own.owner is not generator or own.paths < count:
+            own = self._scratch = _Scratch(generator, count, generator.scratch(count))
+        index = np.arange(first, first + count)
+        seeds = part.seeds[index // each]
+        paths = (index % each).astype(np.uint64)
+        generator.fill(seeds, paths, values, own.content)
+        self._filled = key
+        # A sum is finite only if every price is: one pass, no temporary. Models of ours cannot
+        # lose another price than all with the close, so that one of them will do.
+        prices = values[:, :, :4, :] if part.world.foreign else values[:, :, 3:4, :]
+        self.not_finite = np.flatnonzero(~np.isfinite(prices.sum(axis=(1, 2, 3))))
+        return values
+
+    def outputs(
+        self, paths: int, sets: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64] | None]:
+        """Return arrays for the engine's metrics, statuses and equity curves of a chunk."""
+        rows = paths * sets
+        columns = len(self.prepared.engine.metric_names)
+        samples = len(self.prepared.engine.sample_bars)
+        if self._metrics.size < rows * columns:
+            self._metrics = np.empty(rows * columns)
+            self._status = np.empty(rows, dtype=np.int8)
+        if self._equity.size < rows * samples:
+            self._equity = np.empty(rows * samples)
+        return (
+            self._metrics[: rows * columns].reshape(paths, sets, columns),
+            self._status[:rows].reshape(paths, sets),
+            self._equity[: rows * samples].reshape(paths, sets, samples) if samples else None,
+        )
+
+    @property
+    def engine_scratch(self) -> Any:
+        """Scratch memory of the strategy engine."""
+        if self._engine_scratch is None:
+            self._engine_scratch = self.prepared.engine.scratch()
+        return self._engine_scratch
+
+
+def chunk_limit(prepared: Prepared, sets: int) -> int:
+    """Most paths a chunk of a part with this many sets may hold for its buffer to stay small."""
+    steps = prepared.world.steps
+    path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * steps
+    if prepared.path_metrics is not None:
+        path_bytes += 8 * sets * steps
+    return max(1, BUFFER_BYTES // path_bytes)
+
+
+def run_chunk(chunk: Chunk, worker: Worker) -> None:
+    """Simulate a chunk into its part's arrays.
+
+    A path or a simulation that raises fails alone: the chunk is run again path by path, and
+    then set by set.
+    """
+    try:
+        _run(chunk, worker)
+    except (StrategyError, NumbaError):
+        # It cannot be compiled: no simulation of the study can run.
+        raise
+    except Exception as error:
+        if chunk.paths[1] - chunk.paths[0] > 1:
+            for path in range(*chunk.paths):
+                run_chunk(Chunk(chunk.arrays, chunk.source, (path, path + 1), chunk.sets), worker)
+        elif len(chunk.sets) > 1:
+            for index in chunk.sets:
+                only = np.array([index], dtype=np.int64)
+                run_chunk(Chunk(chunk.arrays, chunk.source, chunk.paths, only), worker)
+        else:
+            place = (chunk.paths[0], int(chunk.sets[0]))
+            chunk.arrays.metrics[:, place[0], place[1]] = np.nan
+            if chunk.arrays.equity is not None:
+                chunk.arrays.equity[place] = np.nan
+            chunk.arrays.status[place] = RAISED
+            chunk.arrays.errors[place] = f"{type(error).__name__}: {error}"
+
+
+def _run(chunk: Chunk, worker: Worker) -> None:
+    arrays, prepared = chunk.arrays, worker.prepared
+    part = arrays.part
+    low, high = chunk.paths
+    values = worker.fill(arrays, chunk.source, low, high - low)
+    metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
+    trades: list[Any] | None = [] if part.holds.trades else None
+    parameters = part.sets.of_strategy[chunk.sets]
+    prepared.engine.run(
+        values,
+        parameters,
+        metrics,
+        status,
+        worker.engine_scratch,
+        equity,
+        trades,
+    )
+    metrics = _with_path_metrics(values, metrics, equity, prepared)
+    bad = worker.not_finite
+    metrics[bad] = np.nan
+    status[bad] = PATH_NOT_FINITE
+    # Into columns while the chunk is still in the cache.
+    first, last = int(chunk.sets[0]), int(chunk.sets[-1]) + 1
+    own: Any = slice(first, last) if last - first == len(chunk.sets) else chunk.sets
+    if len(chunk.sets) == arrays.status.shape[1]:
+        # The same as below, in one flat pass that is twice as fast.
+        rows = slice(low * len(chunk.sets), high * len(chunk.sets))
+        columns = arrays.metrics.reshape(len(arrays.metrics), -1)
+        columns[:, rows] = metrics.reshape(-1, len(columns)).T
+    else:
+        arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
+    arrays.status[low:high, own] = status
+    for path, index in np.argwhere(status == STRATEGY_RAISED):
+        one, each = slice(path, path + 1), slice(index, index + 1)
+        arrays.errors[low + int(path), int(chunk.sets[index])] = prepared.engine.failure(
+            STRATEGY_RAISED, values[one], parameters[each], worker.engine_scratch
+        )
+    if arrays.equity is not None and equity is not None:
+        whole = prepared.path_metrics is not None
+        arrays.equity[low:high, own] = equity[:, :, prepared.sample_bars] if whole else equity
+    if trades:
+        arrays.trades.append((chunk, trades))
+
+
+def _with_path_metrics(
+    values: NDArray[np.float64],
+    metrics: NDArray[np.float64],
+    equity: NDArray[np.float64] | None,
+    prepared: Prepared,
+) -> NDArray[np.float64]:
+    if prepared.path_metrics is None:
+        return metrics
+    assert equity is not None
+    count = len(prepared.path_metrics.names)
+    own = np.empty((*metrics.shape[:2], count))
+    prepared.path_metrics.run(values, equity, own)
+    return np.concatenate([metrics, own], axis=2)

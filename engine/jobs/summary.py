@@ -1,0 +1,160 @@
+"""What a job tells the readers of its results, beside the rows themselves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from engine.compiled.version import ENGINE_VERSION
+from engine.errors import Refusal
+from engine.jobs.job import Holds, Job
+from engine.jobs.manifest import SCHEMA_VERSION
+
+__all__ = ["JobSummary"]
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """A job as plain values, written beside its parts.
+
+    Parameters
+    ----------
+    study, fingerprint, world, description : str
+        Name of the study, hash of what it asks, id of its world, and what it asks in words.
+    source, strategy : str
+        Registered names.
+    parameters, metrics : tuple of str
+        Columns of parameters and of metrics.
+    own_metrics : dict of str to str
+        Metrics that the study defines itself, with the hashes of their code.
+    parameter_sets, dropped_sets, repeated_sets : int
+        Kept, dropped by the constraint, drawn again by the search.
+    seeds, paths_per_seed : int
+        Seeds, and paths of each.
+    paths_per_unit : int
+        Paths in a row that are one independent observation.
+    simulations : int
+        Rows when all of it has run.
+    first_seeds : int
+        Seeds of the study's own; ``until`` added the others.
+    steps : int
+        Bars of a path.
+    exchange, timeframe : str
+        Of the calendar.
+    failure_allowance : float
+        Share of simulations that may fail.
+    equity_samples : int
+        Points of each recorded equity curve.
+    record_trades : bool
+        Whether trades are recorded.
+    until : dict, optional
+        When seeds stop being added.
+    stopped : str, optional
+        Why no more were added.
+    file : str, optional
+        The study file.
+    definition : dict, optional
+        The study as written; None where Python objects are part of it.
+    engine_version : str
+        Numerical version of the engine.
+    schema_version : int
+        Of the rows.
+    """
+
+    study: str
+    fingerprint: str
+    world: str
+    description: str
+    source: str
+    strategy: str
+    parameters: tuple[str, ...]
+    metrics: tuple[str, ...]
+    own_metrics: dict[str, str]
+    parameter_sets: int
+    dropped_sets: int
+    repeated_sets: int
+    seeds: int
+    paths_per_seed: int
+    paths_per_unit: int
+    simulations: int
+    first_seeds: int
+    steps: int
+    exchange: str
+    timeframe: str
+    failure_allowance: float
+    equity_samples: int
+    record_trades: bool
+    until: dict[str, Any] | None = None
+    stopped: str | None = None
+    file: str | None = None
+    definition: dict[str, Any] | None = None
+    engine_version: str = ENGINE_VERSION
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def of(cls, job: Job, stopped: str | None = None) -> JobSummary:
+        """Summarise a job; `stopped` says why no more seeds were added."""
+        return cls(
+            study=job.study,
+            fingerprint=job.fingerprint,
+            world=job.world.id,
+            description=(job.definition or {}).get("description", ""),
+            source=job.world.source.name,
+            strategy=job.world.strategy.name,
+            parameters=job.space.names,
+            metrics=(*job.holds.metrics, *job.metrics),
+            own_metrics=dict(job.holds.own_metrics),
+            parameter_sets=len(job.space),
+            dropped_sets=job.space.dropped,
+            repeated_sets=job.space.repeated,
+            seeds=len(job.seeds),
+            paths_per_seed=job.world.paths_per_seed,
+            paths_per_unit=job.world.paths_per_unit,
+            simulations=job.simulations,
+            first_seeds=job.first_seeds,
+            steps=job.world.steps,
+            exchange=job.world.calendar.exchange,
+            timeframe=job.world.calendar.timeframe,
+            failure_allowance=job.failure_allowance,
+            equity_samples=job.record.equity,
+            record_trades=job.record.trades,
+            until=job.until.model_dump() if job.until is not None else None,
+            stopped=stopped,
+            file=job.file,
+            definition=job.definition,
+        )
+
+    @property
+    def holds(self) -> Holds:
+        """What the parts of the study have to hold."""
+        metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
+        return Holds(self.equity_samples, self.record_trades, metrics, self.own_metrics)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], where: str) -> JobSummary:
+        """Read a summary back.
+
+        Parameters
+        ----------
+        content : dict
+            As `to_json` made it.
+        where : str
+            The file, for the error.
+
+        Raises
+        ------
+        Refusal
+            If fields are missing or unknown: another version of the engine wrote it.
+        """
+        if set(content) != {item.name for item in fields(cls)}:
+            raise Refusal(
+                "results",
+                f"{where} was written by another version of the engine",
+                hint="run the study again",
+            )
+        listed = ("parameters", "metrics")
+        return cls(**(content | {name: tuple(content[name]) for name in listed}))

@@ -1,0 +1,39 @@
+"""What came out: rows of simulations, their statistics, comparisons and exports."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.results.comparison import Comparison, compare
+    from engine.results.load import read_results
+    from engine.results.results import Results
+    from engine.results.rows import Rows
+    from engine.results.statistics import STATISTICS, study_statistics
+
+# Names are imported at first use: reading study files must not load the simulation engine.
+_MODULES = {
+    "engine.results.comparison": ["Comparison", "compare"],
+    "engine.results.load": ["read_results"],
+    "engine.results.results": ["Results"],
+    "engine.results.rows": ["Rows"],
+    "engine.results.statistics": ["STATISTICS", "study_statistics"],
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "STATISTICS",
+    "Comparison",
+    "Results",
+    "Rows",
+    "compare",
+    "read_results",
+    "study_statistics",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

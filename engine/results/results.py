@@ -1,0 +1,445 @@
+"""Results of a study: rows to filter, group, rank and export."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.jobs.canonical import short_hash
+from engine.jobs.errors import StudyFailed, failure_text
+from engine.jobs.job import Job
+from engine.jobs.plan import Piece
+from engine.jobs.replay import Replay, simulate_one
+from engine.results.comparison import Comparison, compare
+from engine.results.export import write_sqlite, write_whole
+from engine.results.rows import Rows
+from engine.results.statistics import statistics_by, study_statistics
+
+__all__ = ["Grouped", "Results"]
+
+
+@dataclass(frozen=True)
+class Results(Rows):
+    """Rows of a study, one per simulation.
+
+    Parameters
+    ----------
+    lazy : polars.LazyFrame
+        The rows (`engine.jobs.frames` documents the columns).
+    summary : JobSummary
+        The job that made them.
+    equity_lazy, trades_lazy : polars.LazyFrame, optional
+        Recorded equity curves and trades.
+    pieces : tuple of Piece
+        Stored cells that they were read from.
+    set_ids : ndarray of str, shape (sets,)
+        Ids of the study's parameter sets, in its order.
+    seeds : ndarray of uint64, shape (seeds,)
+        Its seeds, in its order.
+    remake : callable, optional
+        Returns the job that makes them as its study stands now: needed to simulate one again.
+    """
+
+    equity_lazy: pl.LazyFrame | None = None
+    trades_lazy: pl.LazyFrame | None = None
+    pieces: tuple[Piece, ...] = ()
+    set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
+    seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
+    remake: Callable[[], Job] | None = field(default=None, repr=False)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All rows, in memory, in the order of their simulation numbers.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``world``,
+            ``set_id``, ``seed``, ``path``, a column per parameter, ``status``, ``error``, a
+            column per metric.
+        """
+        return self.lazy.sort("simulation").collect()
+
+    @property
+    def stopped(self) -> str | None:
+        """Why a study with ``until`` stopped adding seeds."""
+        return self.summary.stopped
+
+    @property
+    def missing(self) -> int:
+        """Simulations of the study that have not run yet."""
+        there = sum(piece.cells for piece in self.pieces) * self.summary.paths_per_seed
+        return self.summary.simulations - there
+
+    @property
+    def data_version(self) -> str:
+        """Hash of the rows: equal exactly when the same cells have the same numbers."""
+        parts = {piece.manifest.part: piece.manifest.files for piece in self.pieces}
+        checksums = [
+            [part, table, entry.get("sha256")]
+            for part, files in sorted(parts.items())
+            for table, entry in sorted(files.items())
+        ]
+        return short_hash([self.fingerprint, checksums])
+
+    def check_failures(self) -> None:
+        """Raise if more simulations failed than the study allows.
+
+        Raises
+        ------
+        StudyFailed
+            With the first error; rows stay as they are.
+        """
+        failures = self.failures
+        rows, allowance = len(self), self.summary.failure_allowance
+        if len(failures) > allowance * rows:
+            error = str(failures["error"][0])
+            raise StudyFailed(failure_text(self.name, len(failures), rows, allowance, error))
+
+    def sql(self, query: str) -> pl.DataFrame:
+        """Answer an SQL query over the tables `simulations`, `equity` and `trades`.
+
+        Returns
+        -------
+        polars.DataFrame
+            The answer's columns.
+
+        Raises
+        ------
+        Refusal
+            If the query cannot be read.
+        """
+        tables = {"simulations": self.lazy, "equity": self.equity_lazy, "trades": self.trades_lazy}
+        present = {name: lazy for name, lazy in tables.items() if lazy is not None}
+        try:
+            return pl.SQLContext(present).execute(self._quoted(query), eager=True)
+        except pl.exceptions.PolarsError as error:
+            text = str(error).splitlines()[0]
+            raise Refusal(
+                "query", f"{query!r} ({text})", f"SQL over {', '.join(present)}"
+            ) from None
+
+    def __len__(self) -> int:
+        return int(self.lazy.select(pl.len()).collect().item())
+
+    def __repr__(self) -> str:
+        return f"Results({self.name!r}, {len(self):,} simulations, {self.fingerprint})"
+
+    @property
+    def failures(self) -> pl.DataFrame:
+        """Failed simulations with their errors.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``simulation``, ``parameter_set``, ``seed``, ``path``, a column per parameter,
+            ``error``.
+        """
+        keys = ["simulation", "parameter_set", "seed", "path", *self.parameters, "error"]
+        return (
+            self.lazy.filter(pl.col("status") == "failed").select(keys).sort("simulation").collect()
+        )
+
+    def equity(self) -> pl.DataFrame:
+        """Return sampled equity curves.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``seed``,
+            ``equity`` (an array of 32-bit floats, one per sample, in account currency).
+
+        Raises
+        ------
+        Refusal
+            If the study did not record them.
+        """
+        if self.equity_lazy is None:
+            raise Refusal("record.equity", "0", "a number of points to record")
+        return self.equity_lazy.sort("simulation").collect()
+
+    def trades(self) -> pl.DataFrame:
+        """Every trade of every simulation.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per closed lot: ``study``, ``simulation``, ``parameter_set``, ``seed``,
+            ``trade``, ``symbol``, ``units``, ``entry_bar``, ``entry_price``, ``exit_bar``,
+            ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
+
+        Raises
+        ------
+        Refusal
+            If the study did not record them.
+        """
+        if self.trades_lazy is None:
+            raise Refusal("record.trades", "false", "true")
+        return self.trades_lazy.sort("simulation", "trade").collect()
+
+    def filter(self, condition: str | pl.Expr) -> Results:
+        """Keep the rows for which an SQL condition or a Polars expression holds.
+
+        Raises
+        ------
+        Refusal
+            If it cannot be read, names a column that is not there, or is not true or false.
+
+        Examples
+        --------
+        >>> import engine as mc
+        >>> parameters = {"fast": [5, 10], "slow": 30}
+        >>> study = mc.Study("up", mc.GBM(), "sma_crossover", parameters, seeds=50, steps=100)
+        >>> results = study.run()
+        >>> len(results), 0 < len(results.filter("net_pnl > 0 and fast = 5")) < 50
+        (100, True)
+        """
+        expression, kind = self._expression(condition, "filter")
+        if kind != pl.Boolean:
+            raise Refusal(
+                "filter", f"{str(condition)!r}, a {kind}", "a condition that is true or false"
+            )
+        return replace(self, lazy=self.lazy.filter(expression))
+
+    def group_by(self, *names: str) -> Grouped:
+        """Group by parameters or any other column."""
+        if not names:
+            raise Refusal("column", "no name to group by", ", ".join(self.columns))
+        for name in names:
+            self._known(name)
+        return Grouped(self, list(dict.fromkeys(names)))
+
+    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
+        """Statistics per parameter set with their Monte Carlo errors.
+
+        Parameters
+        ----------
+        confidence : float
+            Level of the intervals.
+
+        Returns
+        -------
+        polars.DataFrame
+            As `study_statistics` returns: ``parameter_set``, ``statistic``, ``estimate``,
+            ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+        """
+        return study_statistics(self, confidence=confidence)
+
+    def best(
+        self, statistic: str = "sharpe", n: int = 10, *, ascending: bool = False
+    ) -> pl.DataFrame:
+        """Parameter sets with the largest estimate of a statistic, with errors.
+
+        Parameters
+        ----------
+        statistic : str
+            One of `STATISTICS`, or a metric: its mean.
+        n : int
+            How many sets; of equal ones the first come first, undefined ones last.
+        ascending : bool
+            The smallest estimates instead.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set, best first: ``study``, ``fingerprint``, ``parameter_set``,
+            the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``, ``ci_high``,
+            ``n``.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, or `n` is below 1.
+        """
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise Refusal("n", repr(n), "a whole number of at least 1")
+        keys = ["study", "world", "parameter_set", "set_id", *self.parameters]
+        found = statistics_by(self, keys, names=[statistic])
+        return found.sort(
+            "estimate", descending=not ascending, nulls_last=True, maintain_order=True
+        ).head(n)
+
+    def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
+        """Parameter sets with the largest mean net P&L.
+
+        Returns
+        -------
+        polars.DataFrame
+            As `best` returns.
+        """
+        return self.best("mean_net_pnl", n)
+
+    def with_metric(
+        self, name: str, metric: str | pl.Expr | Callable[[dict[str, Any]], float]
+    ) -> Results:
+        """Add a metric of one's own: an SQL or Polars expression, or a function of a row.
+
+        Parameters
+        ----------
+        name : str
+            Column to add.
+        metric : str, polars.Expr or callable
+            A callable takes a row as a dictionary and returns a number, or None where undefined;
+            it runs in Python, row by row.
+
+        Raises
+        ------
+        Refusal
+            If the name is taken or the values are not numbers.
+        """
+        if name in self.columns:
+            raise Refusal("metric", f"{name!r}, which exists", "a new name")
+        if callable(metric) and not isinstance(metric, pl.Expr):
+            rows = self.frame
+            values = [metric(row) for row in rows.iter_rows(named=True)]
+            try:
+                column = pl.Series(name, values, dtype=pl.Float64)
+            except TypeError as error:
+                raise Refusal(name, str(error).splitlines()[0], "numbers") from None
+            lazy = rows.with_columns(column).lazy()
+        else:
+            expression, kind = self._expression(metric, "metric")
+            if not (kind.is_numeric() or kind == pl.Boolean):
+                raise Refusal(name, f"{str(metric)!r}, a {kind}", "numbers")
+            lazy = self.lazy.with_columns(expression.alias(name))
+        summary = replace(
+            self.summary,
+            metrics=(*self.summary.metrics, name),
+            own_metrics={**self.summary.own_metrics, name: ""},
+        )
+        return replace(self, lazy=lazy, summary=summary)
+
+    def compare(self, baseline: Results, metric: str = "net_pnl") -> Comparison:
+        """Compare with another study, paired by seed where both ran on the same paths."""
+        return compare(self, baseline, metric)
+
+    def simulation(self, simulation: int) -> Replay:
+        """Run exactly one simulation again and return its bars, trades and equity.
+
+        Raises
+        ------
+        Refusal
+            If there is no such simulation, or the study no longer is what made these results.
+        """
+        if self.remake is None:
+            raise Refusal(
+                "study",
+                f"{self.name} was made from Python objects, so no file says how to run it again",
+                hint="simulate from the results of `study.run()` in the same process",
+            )
+        job = self.remake()
+        if job.fingerprint != self.fingerprint:
+            raise Refusal(
+                "study",
+                f"the bars, calibration, code or definition of {self.name} have changed since "
+                f"these results were made ({self.fingerprint}; now {job.fingerprint})",
+                hint=f"`mc run {self.name}` makes them anew",
+            )
+        return simulate_one(job, simulation)
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write all rows to one Parquet file."""
+        return write_whole(path, lambda to: self._ordered.sink_parquet(to, compression="zstd"))
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write all rows to a CSV file."""
+        return write_whole(path, self._ordered.sink_csv)
+
+    def to_sqlite(self, path: str | Path) -> Path:
+        """Write all rows to the table ``simulations`` of a new SQLite file."""
+        return write_whole(path, lambda to: write_sqlite(self._ordered, to))
+
+    @property
+    def _ordered(self) -> pl.LazyFrame:
+        return self.lazy.sort("simulation")
+
+    def _expression(self, given: str | pl.Expr, field: str) -> tuple[pl.Expr, pl.DataType]:
+        """Return an expression over the columns, and of what type its values are."""
+        if not isinstance(given, str | pl.Expr):
+            raise Refusal(field, repr(given), "SQL text or a Polars expression")
+        try:
+            expression = given if isinstance(given, pl.Expr) else pl.sql_expr(self._quoted(given))
+            # What cannot be computed shows on a row, not in the types.
+            (kind,) = self.lazy.head(1).select(expression).collect().dtypes
+        except pl.exceptions.PolarsError as error:
+            text = str(error).splitlines()[0].split("; valid columns")[0]
+            raise Refusal(
+                field,
+                f"{str(given)!r} ({text})",
+                "an SQL expression over " + ", ".join(self.columns),
+            ) from None
+        return expression, kind
+
+    def _quoted(self, text: str) -> str:
+        """Quote source parameters, so that SQL takes ``model.kappa`` for a column."""
+        names = [re.escape(name) for name in self.parameters if "." in name]
+        return (
+            re.sub(rf"(?<![\w.\"])({'|'.join(names)})(?![\w\"])", r'"\1"', text) if names else text
+        )
+
+    def _known(self, name: str) -> None:
+        if name not in self.columns:
+            raise Refusal("column", repr(name), ", ".join(self.columns))
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Rows of a study grouped by columns.
+
+    Parameters
+    ----------
+    results : Results
+        The rows.
+    names : list of str
+        The columns.
+    """
+
+    results: Results
+    names: list[str]
+
+    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
+        """Every statistic of every group."""
+        return self._table(confidence=confidence)
+
+    def statistic(self, name: str) -> pl.DataFrame:
+        """One statistic of every group, or the mean of a metric: estimate, error, interval, n.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic.
+        """
+        return self._table(names=[name]).drop("statistic").sort(self.names)
+
+    def _table(self, **settings: Any) -> pl.DataFrame:
+        for name in self.names:
+            if name in ("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"):
+                raise Refusal(
+                    "column", repr(name), "a name that the table of statistics does not use"
+                )
+        return statistics_by(self.results, self.names, **settings)
+
+    def profit_probability(self) -> pl.DataFrame:
+        """Share of simulations with ``net_pnl > 0``."""
+        return self.statistic("profit_probability")
+
+    def mean_pnl(self) -> pl.DataFrame:
+        """Mean net P&L."""
+        return self.statistic("mean_net_pnl")
+
+    def sharpe(self) -> pl.DataFrame:
+        """Mean Sharpe ratio."""
+        return self.statistic("sharpe")
+
+    def agg(self, *expressions: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
+        """Any Polars aggregation."""
+        grouped = self.results.lazy.group_by(self.names, maintain_order=True)
+        return grouped.agg(*expressions, **named).collect()

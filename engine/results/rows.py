@@ -1,0 +1,58 @@
+"""Rows of a study, one per simulation, with what is known of the job that made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from engine.jobs.summary import JobSummary
+
+__all__ = ["Rows"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What statistics and comparisons read.
+
+    Parameters
+    ----------
+    lazy : polars.LazyFrame
+        The rows (`engine.jobs.frames` documents the columns).
+    summary : JobSummary
+        The job that made them.
+    """
+
+    lazy: pl.LazyFrame
+    summary: JobSummary
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return self.summary.study
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the job."""
+        return self.summary.fingerprint
+
+    @property
+    def parameters(self) -> list[str]:
+        """Columns that hold parameters."""
+        return list(self.summary.parameters)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Columns that hold metrics."""
+        return list(self.summary.metrics)
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns."""
+        return self.lazy.collect_schema().names()
+
+    @property
+    def unit(self) -> pl.Expr:
+        """Independent unit of each simulation: its path, or several paths that depend."""
+        per_unit = self.summary.parameter_sets * self.summary.paths_per_unit
+        return pl.col("simulation") // per_unit

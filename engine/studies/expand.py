@@ -1,0 +1,150 @@
+"""From grids, searches and constraints to the parameter sets of a study."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.jobs.space import MODEL_PREFIX, ParameterSpace, Scalar
+from engine.studies.constraint import Constraint, ConstraintLike
+from engine.studies.values import SET_LIMIT, Distribution
+
+__all__ = ["expand"]
+
+
+def expand(
+    values: Mapping[str, list[Scalar] | Distribution],
+    *,
+    constraints: Sequence[ConstraintLike] = (),
+    known: Mapping[str, Scalar] | None = None,
+    method: str = "random",
+    count: int | None = None,
+    seed: int = 0,
+) -> ParameterSpace:
+    """Make the parameter sets of a study.
+
+    Parameters
+    ----------
+    values : mapping
+        Grid values or a distribution per parameter name.
+    constraints : sequence of str or callable
+        A set is kept if all hold. A callable takes the mapping of parameter values.
+    known : mapping, optional
+        Values of parameters that the study leaves at their defaults: constraints may name them.
+    method : {"random", "sobol"}
+        How the dimensions with distributions are searched.
+    count : int, optional
+        How many points to search per point of the grid; required with distributions.
+    seed : int
+        Of the search.
+
+    Raises
+    ------
+    Refusal
+        If nothing is left, or a constraint cannot be read or computed.
+    """
+    names = tuple(sorted(values, key=lambda name: not name.startswith(MODEL_PREFIX)))
+    searched = [name for name in names if isinstance(values[name], Distribution)]
+    if searched and count is None:
+        raise Refusal(
+            "search", "nothing", f"{{method, count, seed}}, because {searched[0]} is searched"
+        )
+    if count is not None and not searched:
+        raise Refusal("search", f"count {count}", "a parameter with a distribution")
+    total = math.prod(
+        len(grid) for grid in values.values() if not isinstance(grid, Distribution)
+    ) * (count or 1)
+    if total > SET_LIMIT:
+        raise Refusal("parameters", f"{total:,} parameter sets", f"at most {SET_LIMIT:,}")
+    tests = _constraints(constraints, {**(known or {}), **values})
+    fixed = dict(known or {})
+    kept: list[tuple[Scalar, ...]] = []
+    met: set[tuple[Scalar, ...]] = set()  # of the search: grids have each value once
+    repeated = 0
+    for candidate in _candidates(names, values, searched, method, count or 0, seed):
+        if searched:
+            if candidate in met:
+                repeated += 1
+                continue
+            met.add(candidate)
+        named = fixed | dict(zip(names, candidate, strict=True))
+        if all(test(named) for test in tests):
+            kept.append(candidate)
+    if not kept:
+        raise Refusal(
+            "constraint",
+            f"that it drops all {total:,} parameter sets",
+            "a space with at least one set",
+        )
+    return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)
+
+
+def _constraints(
+    constraints: Sequence[ConstraintLike], names: Mapping[str, Any]
+) -> list[Callable[[Mapping[str, Any]], bool]]:
+    tests: list[Callable[[Mapping[str, Any]], bool]] = []
+    for index, constraint in enumerate(constraints):
+        field = "constraint" if len(constraints) == 1 else f"constraint[{index}]"
+        if isinstance(constraint, str):
+            tests.append(Constraint(constraint, set(names), field).holds)
+        else:
+            tests.append(_guarded(constraint, field))
+    return tests
+
+
+def _guarded(
+    constraint: Callable[[Mapping[str, Any]], bool], field: str
+) -> Callable[[Mapping[str, Any]], bool]:
+    """Let an error of the user's function say where it came from."""
+
+    def holds(values: Mapping[str, Any]) -> bool:
+        try:
+            return bool(constraint(values))
+        except Exception as error:
+            found = ", ".join(f"{name}={value!r}" for name, value in values.items())
+            raise Refusal(
+                field,
+                f"a function that raises {type(error).__name__}: {error} at {found}",
+                "one that is true or false for every parameter set",
+            ) from error
+
+    return holds
+
+
+def _candidates(
+    names: tuple[str, ...],
+    values: Mapping[str, list[Scalar] | Distribution],
+    searched: list[str],
+    method: str,
+    count: int,
+    seed: int,
+) -> Iterator[tuple[Scalar, ...]]:
+    grids = [name for name in names if name not in searched]
+    points = _points(method, len(searched), count, seed) if searched else np.empty((1, 0))
+    for combination in itertools.product(*(values[name] for name in grids)):  # type: ignore[arg-type]
+        chosen: dict[str, Scalar] = dict(zip(grids, combination, strict=True))
+        for point in points:
+            for name, u in zip(searched, point, strict=True):
+                distribution = values[name]
+                assert isinstance(distribution, Distribution)
+                chosen[name] = distribution.value(float(u))
+            yield tuple(chosen[name] for name in names)
+
+
+def _points(method: str, dimensions: int, count: int, seed: int) -> NDArray[np.float64]:
+    """Points in the unit cube, shape (count, dimensions)."""
+    if method == "sobol":
+        from scipy.stats import qmc
+
+        rng = np.random.Generator(np.random.Philox(seed))
+        sobol = qmc.Sobol(dimensions, scramble=True, rng=rng)
+        # Sobol' points balance in powers of two; drawing the next power keeps them so.
+        drawn: NDArray[np.float64] = sobol.random_base2(max(count - 1, 1).bit_length())[:count]
+        return drawn
+    return np.random.Generator(np.random.Philox(key=seed)).random((count, dimensions))

@@ -1,0 +1,74 @@
+"""Holds every kind of Monte Carlo estimate on fixed outcomes, to ten digits.
+
+``python -m tests.engine.statistics.golden_statistics`` renews the golden values. Not to the bit:
+NumPy's sums differ in their last bits from processor to processor.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.statistics import clustered, monte_carlo
+from engine.statistics.monte_carlo import Estimate
+
+FILE = Path(__file__).with_suffix(".json")
+COMMAND = "python -m tests.engine.statistics.golden_statistics"
+TOLERANCE = 1e-10
+
+
+def outcomes(count: int = 400) -> np.ndarray:
+    """Skewed outcomes with a heavy left tail, of whole numbers; some are undefined."""
+    draw, values = 3, []
+    for _ in range(count):
+        draw = (draw * 1103515245 + 12345) % 2147483648
+        share = (draw // 65536) / 32768.0
+        values.append(100.0 * share - 30.0 / (share + 0.05) + 40.0)
+    values[17] = values[200] = math.nan
+    return np.array(values)
+
+
+def run() -> dict[str, dict[str, Any]]:
+    """Estimate of every kind, of independent outcomes and of those that share paths."""
+    x, paths = outcomes(), np.repeat(np.arange(100), 4)
+    above = np.where(np.isnan(x), np.nan, (x > 0).astype(np.float64))
+    gain, loss = np.maximum(x, 0.0), np.maximum(-x, 0.0)
+    found: dict[str, Estimate] = {
+        "mean": monte_carlo.mean(x),
+        "standard_deviation": monte_carlo.standard_deviation(x),
+        "proportion": monte_carlo.proportion(int(np.nansum(above)), 398),
+        "quantile": monte_carlo.quantile(x, 0.05, 0.9),
+        "expected_shortfall": monte_carlo.expected_shortfall(-x, 0.95),
+        "ratio": monte_carlo.ratio(gain, loss),
+        "clustered_mean": clustered.clustered_mean(x, paths),
+        "clustered_standard_deviation": clustered.clustered_standard_deviation(x, paths),
+        "clustered_proportion": clustered.clustered_proportion(above, paths),
+        "clustered_quantile": clustered.clustered_quantile(x, paths, 0.05, 0.9),
+        "clustered_expected_shortfall": clustered.clustered_expected_shortfall(-x, paths, 0.95),
+        "clustered_ratio": clustered.clustered_ratio(gain, loss, paths),
+    }
+    return {name: asdict(estimate) for name, estimate in found.items()}
+
+
+def changed(before: dict[str, dict[str, Any]], found: dict[str, dict[str, Any]]) -> list[str]:
+    """Names of the numbers that differ from those before by more than rounding."""
+    return [
+        f"{name} {part}: {before[name][part]!r} -> {value!r}"
+        for name, estimate in found.items()
+        for part, value in estimate.items()
+        if not math.isclose(before[name][part], value, rel_tol=TOLERANCE)
+    ]
+
+
+if __name__ == "__main__":
+    made = json.dumps(run(), indent=1) + "\n"
+    if "--print" in sys.argv:
+        print(made)
+    else:
+        FILE.write_text(made)

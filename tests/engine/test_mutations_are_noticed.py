@@ -1,0 +1,237 @@
+"""Lines that decide numbers, changed one at a time in a copy: golden values must notice each.
+
+A change that nothing notices is a hole in the golden values, to be filled there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.engine.calibration import golden_estimates
+from tests.engine.execution import golden_rows
+from tests.engine.statistics import golden_statistics
+
+ROWS = "tests.engine.execution.golden_rows"
+PATHS = "tests.engine.sources.golden_paths"
+ESTIMATES = "tests.engine.calibration.golden_estimates"
+STATISTICS = "tests.engine.statistics.golden_statistics"
+
+
+class Mutation(NamedTuple):
+    """A line of `engine` and what stands there instead; the line occurs once, wherever it is."""
+
+    line: str
+    instead: str
+    noticed_by: str = ROWS
+
+
+MUTATIONS = {
+    # Fills.
+    "price of a market order": Mutation(
+        "    if kind == MARKET:\n        return at\n",
+        "    if kind == MARKET:\n        return at * 1.01\n",
+    ),
+    "a limit that is just touched": Mutation(
+        "return limit if s.path[symbol, view + 2, bar] <= limit else math.nan",
+        "return limit if s.path[symbol, view + 2, bar] < limit else math.nan",
+    ),
+    "a stop that is just touched": Mutation(
+        "if (s.path[symbol, view + 1, bar] < stop) if buys",
+        "if (s.path[symbol, view + 1, bar] <= stop) if buys",
+    ),
+    "a stop that the open has passed": Mutation(
+        "        if kind == STOP:\n            return at\n",
+        "        if kind == STOP:\n            return stop\n",
+    ),
+    "a take-profit in the bar of its entry": Mutation(
+        "if state == BORN_OF_STOP and _sibling_stop_touched(s, slot, bar):",
+        "if state == BORN_OF_STOP:",
+    ),
+    "last bar of an order": Mutation(
+        "        order[ORDER_EXPIRY] = bar + tif\n",
+        "        order[ORDER_EXPIRY] = bar + tif + 1\n",
+    ),
+    "sequence of sub-bars": Mutation(
+        "s.counts[VIEW] = first + number * SUB_BAR_WIDTH",
+        "s.counts[VIEW] = first + (int(s.rules[0, SUB_BARS]) - 1 - number) * SUB_BAR_WIDTH",
+    ),
+    "hours of a session": Mutation(
+        "inside = (minute >= start) | (minute < end)", "inside = (minute > start) | (minute < end)"
+    ),
+    # Costs.
+    "slippage in basis points": Mutation(
+        "price = reference + side * size * rules[symbol, SLIPPAGE_BPS]",
+        "price = reference + side * reference * rules[symbol, SLIPPAGE_BPS]",
+    ),
+    "slippage by volume": Mutation(
+        "price += side * size * share_cost * share * share",
+        "price += side * size * share_cost * share",
+    ),
+    "least commission": Mutation(
+        "return least if least > 0.0 and cost < least else cost", "return cost"
+    ),
+    "commission of an order that rested": Mutation(
+        "maker = kind == LIMIT and moment == INSIDE_BY_LIMIT", "maker = kind == LIMIT"
+    ),
+    "commission in the settings": Mutation(
+        "row[layout.COMMISSION_PER_UNIT] = commission.per_unit",
+        "row[layout.COMMISSION_PER_UNIT] = commission.rate",
+    ),
+    "borrow fee": Mutation(
+        "charge += abs(value) * s.rules[symbol, BORROW_RATE]",
+        "charge += value * s.rules[symbol, BORROW_RATE]",
+    ),
+    "interest": Mutation(
+        "charge -= cash * s.rules[0, CASH_RATE]", "charge -= cash * s.rules[0, CASH_RATE] * 1.01"
+    ),
+    # Sizes and margin.
+    "rounding to lots": Mutation("math.copysign(np.floor(", "math.copysign(np.rint("),
+    "sizing by Kelly's bet": Mutation(
+        "return max(0.0, fraction * (won - (1.0 - won) / ratio))",
+        "return max(0.0, fraction * (won - (1.0 - won) * ratio))",
+    ),
+    "sizing by volatility": Mutation(
+        "variance = (squares - total * total / window) / (window - 1)",
+        "variance = (squares - total * total / window) / window",
+    ),
+    "margin call": Mutation(
+        "if equity >= needed and equity > 0.0:", "if equity >= 0.5 * needed and equity > 0.0:"
+    ),
+    "liquidation": Mutation(
+        "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = FORCED",
+        "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = RESTING",
+    ),
+    "lots in the order of their entry": Mutation(
+        "slot = int(position[FIRST_LOT])\n        if parent",
+        "slot = int(position[FIRST_LOT] + position[OPEN_LOTS]) - 1\n        if parent",
+    ),
+    # Metrics and tables.
+    "Sharpe ratio": Mutation(
+        "out[4] = mean / deviation * annual", "out[4] = mean / deviation * annual * 1.0000001"
+    ),
+    "duration of the last drawdown": Mutation(
+        "longest = max(longest, bars - 1 - peak_bar)", "longest = max(longest, bars - peak_bar)"
+    ),
+    "profit factor": Mutation(
+        "out[13] = account[WON] / -account[LOST]", "out[13] = account[LOST] / -account[WON]"
+    ),
+    "turnover": Mutation("(equities / bars) / years", "(equities / bars)"),
+    "favourable excursion": Mutation(
+        "int(lot[LOT_FULL_BAR]), full_bar)", "int(lot[LOT_FULL_BAR]) + 1, full_bar)"
+    ),
+    "bars at which equity is sampled": Mutation(
+        "(k + 1) * steps // count - 1", "k * steps // count"
+    ),
+    "trades of a study": Mutation(
+        "simulations.append(path * sets + own)", "simulations.append(own * len(chunk.sets) + path)"
+    ),
+    # Indicators.
+    "exponential average": Mutation(
+        "ema(values, 2.0 / (period + 1.0), period, 0, out)",
+        "ema(values, 2.0 / period, period, 0, out)",
+    ),
+    "four simple averages at once": Mutation(
+        "r = (0, min(1, last), min(2, last), min(3, last))",
+        "r = (0, min(1, last), min(2, last), min(2, last))",
+    ),
+    "relative strength": Mutation(
+        "loss += (down - loss) / period", "loss += (down - loss) / (period + 1)"
+    ),
+    # Paths.
+    "a constant of Philox": Mutation("0x9E3779B9", "0x9E3779B8", PATHS),
+    "angle of a normal pair": Mutation(
+        "sincos_fast((steps * _TWO_M30 - 0.5) * _HALF_PI)",
+        "sincos_fast(steps * _TWO_M30 * _HALF_PI)",
+        PATHS,
+    ),
+    "bar that the bootstrap draws": Mutation(
+        "block[i + 64] = ((w1 & _LOW) * many) >> _32",
+        "block[i + 64] = ((w0 & _LOW) * many) >> _32",
+        PATHS,
+    ),
+    "drift of geometric Brownian motion": Mutation(
+        "drift = (self.mu - 0.5 * self.sigma * self.sigma) * dt", "drift = self.mu * dt", PATHS
+    ),
+    # Estimates.
+    "drift of an estimate": Mutation(
+        "mu = log_drift + 0.5 * sigma**2\n    log_likelihood",
+        "mu = log_drift\n    log_likelihood",
+        ESTIMATES,
+    ),
+    "weights of a rolling window": Mutation(
+        "(age < self.years)", "(age < 1.1 * self.years)", ESTIMATES
+    ),
+    "curve of a factor model": Mutation(
+        "(1.0 - decay**2) * sigma_chi**2 / (4.0 * kappa)",
+        "(1.0 - decay**2) * sigma_chi**2 / (2.0 * kappa)",
+        ESTIMATES,
+    ),
+    "error of a mean": Mutation(
+        "float(x.std(ddof=1)) / math.sqrt(n)", "float(x.std()) / math.sqrt(n)", STATISTICS
+    ),
+    "tail of an expected shortfall": Mutation(
+        "weights[whole] = size - whole", "weights[whole] = 0.0", STATISTICS
+    ),
+}
+
+# Those of the everyday run compile little: two parts of Python, and a metric.
+QUICK = {"commission in the settings", "bars at which equity is sampled", "Sharpe ratio"}
+
+
+def changed_values(project: Path, module: str, found: dict[str, Any]) -> list[str]:
+    """Names of the golden values that a module's values differ from."""
+    file = project / module.replace(".", "/")
+    before = json.loads(file.with_suffix(".json").read_text())
+    if module == ROWS:
+        return golden_rows.changes(before["rows"], found["rows"])
+    if module == ESTIMATES:
+        return list(golden_estimates.changed_cases(before, found))
+    if module == STATISTICS:
+        return golden_statistics.changed(before, found)
+    return [name for name in before if before[name] != found[name]]
+
+
+def values_of_copy(folder: Path, module: str) -> dict[str, Any]:
+    """What a golden module prints in a process that finds `engine` in `folder`."""
+    command = [sys.executable, "-m", module, "--print"]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def changed_copy(project: Path, folder: Path, mutation: Mutation) -> None:
+    """Copy the project's code with one line changed."""
+    without_cache = shutil.ignore_patterns("__pycache__")
+    for part in ("engine", "tests/engine", "data/sample"):
+        shutil.copytree(project / part, folder / part, ignore=without_cache)
+    files = [
+        file for file in (folder / "engine").rglob("*.py") if mutation.line in file.read_text()
+    ]
+    assert len(files) == 1, f"{mutation.line!r} is in {[file.name for file in files]}"
+    text = files[0].read_text()
+    assert text.count(mutation.line) == 1
+    files[0].write_text(text.replace(mutation.line, mutation.instead))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MUTATIONS],
+)
+def test_a_changed_line_changes_golden_values(name, project, tmp_path):
+    mutation = MUTATIONS[name]
+    changed_copy(project, tmp_path, mutation)
+    found = values_of_copy(tmp_path, mutation.noticed_by)
+    assert changed_values(project, mutation.noticed_by, found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [ROWS, PATHS, ESTIMATES, STATISTICS])
+def test_an_unchanged_copy_has_the_golden_values(module, project, tmp_path):
+    changed_copy(project, tmp_path, Mutation("0x9E3779B9", "0x9E3779B9"))
+    assert changed_values(project, module, values_of_copy(tmp_path, module)) == []

@@ -69,7 +69,8 @@ class PriceBlock:
     @property
     def bars(self) -> int:
         """Number of bars of each path."""
-        return self.values.shape[3]
+        bars: int = self.values.shape[3]
+        return bars
 
     def field(self, name: str) -> NDArray[np.float64]:
         """Return one field, without a copy.

@@ -12,7 +12,7 @@ import inspect
 import linecache
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -102,12 +102,13 @@ class _Source(SourceFileLoader):
     def path_stats(self, path: Any) -> Any:
         raise OSError(f"{path} is always compiled anew")
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
-        code = super().source_to_code(data, path, _optimize=_optimize)
-        text = importlib.util.decode_source(data)
-        # An entry without a modification time is never compared with the file.
-        linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-        return code
+    def get_data(self, path: str) -> bytes:
+        data = super().get_data(path)
+        with suppress(SyntaxError, UnicodeError):  # of which compiling it tells more
+            text = importlib.util.decode_source(data)
+            # An entry without a modification time is never compared with the file.
+            linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+        return data
 
 
 class _FolderFinder:

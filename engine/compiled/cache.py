@@ -24,7 +24,7 @@ from numba.core import config as numba_config
 from numba.core import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from engine.compiled.source_hash import code_hash

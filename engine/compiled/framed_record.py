@@ -72,19 +72,18 @@ class _FramedRecord(types.Type):
 @register_model(_FramedRecord)
 class _FrameAddress(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ir.IntType(64))
+        models.PrimitiveModel.__init__(self, manager, kind, ir.IntType(64))
 
 
 @infer_getattr
 class _FramedArrays(AttributeTemplate):
     key = _FramedRecord
 
-    def generic_resolve(self, kind: Any, name: str) -> Any:
+    def generic_resolve(self, kind: Any, name: str) -> Any:  # type: ignore[override]
         dtype, shape = kind.arrays[name]
         return types.Array(dtype, len(shape), "C")
 
 
-@lower_getattr_generic(_FramedRecord)
 def _array_of_frame(context: Any, builder: Any, kind: Any, frame: Any, name: str) -> Any:
     def entry(place: int) -> Any:
         pointer = builder.inttoptr(frame, ir.IntType(64).as_pointer())
@@ -100,3 +99,6 @@ def _array_of_frame(context: Any, builder: Any, kind: Any, frame: Any, name: str
     ]
     address = entry([*kind.arrays].index(name))
     return array_at(context, builder, types.Array(dtype, len(shape), "C"), address, sizes)
+
+
+lower_getattr_generic(_FramedRecord)(_array_of_frame)

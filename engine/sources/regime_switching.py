@@ -196,7 +196,8 @@ class RegimeSwitching(Model):
             if not 0 <= self.start < count:
                 raise ValueError(f"start: found {self.start}, allowed 0 to {count - 1}")
             object.__setattr__(self, "start", int(self.start))
-            return np.eye(count)[self.start]
+            certain: NDArray[np.float64] = np.eye(count)[self.start]
+            return certain
         given = np.asarray(self.start, dtype=np.float64)
         if given.shape != (count,) or not (given >= 0).all() or abs(given.sum() - 1.0) > 1e-9:
             raise ValueError(

@@ -146,7 +146,9 @@ class Schwartz2F(SeasonalModel):
         ``ln F = ln S - delta (1 - exp(-kT)) / k + A(T)`` with Schwartz's (1997) A(T).
         """
         log_forward, slope = self.futures_terms(maturity)
-        return np.asarray(spot) * np.exp(log_forward - slope * np.asarray(convenience_yield))
+        held = np.exp(log_forward - slope * np.asarray(convenience_yield))
+        prices: NDArray[np.float64] = np.asarray(spot) * held
+        return prices
 
     def futures_terms(self, maturity: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the terms of the futures price that the state does not change.

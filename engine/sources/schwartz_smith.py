@@ -171,4 +171,5 @@ class SchwartzSmith(SeasonalModel):
                 + 2.0 * decay * self.rho * self.sigma_chi * self.sigma_xi / k
             )
         )
-        return np.exp((1.0 - decay) * np.asarray(chi) + np.asarray(xi) + a)
+        prices: NDArray[np.float64] = np.exp((1.0 - decay) * np.asarray(chi) + np.asarray(xi) + a)
+        return prices

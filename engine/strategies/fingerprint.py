@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from engine.compiled.source_hash import source_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.strategies.indicators import Indicator
 from engine.strategies.parameters import Parameter
 
-__all__ = ["Declared", "fingerprint_of"]
+__all__ = ["fingerprint_of"]
 
 
-class Declared(Protocol):
-    """What a strategy class declares."""
-
-    __mro__: tuple[type, ...]
-    parameters: Mapping[str, Parameter]
-    indicators: Mapping[str, Indicator]
-    state: Mapping[str, float]
-
-    def hooks(self) -> dict[str, Any]:
-        """Return its hooks by name."""
-
-
-def fingerprint_of(cls: Declared) -> str:
+def fingerprint_of(
+    *,
+    parameters: Mapping[str, Parameter],
+    indicators: Mapping[str, Indicator],
+    state: Mapping[str, float],
+    constants: Mapping[str, float],
+    hooks: Mapping[str, Any],
+) -> str:
     """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version.
 
     What a declaration is documented with does not count.
+
+    Parameters
+    ----------
+    parameters, indicators, state, constants : mapping
+        What the class declares, by name.
+    hooks : mapping of str to callable
+        Its functions.
     """
-    constants = {
-        name: value
-        for base in reversed(cls.__mro__)
-        for name, value in vars(base).items()
-        if name.isupper() and isinstance(value, bool | int | float)
-    }
     return source_hash(
         {
             "engine": ENGINE_VERSION,
-            "parameters": {name: _without_doc(item) for name, item in cls.parameters.items()},
-            "indicators": {name: _told(item) for name, item in cls.indicators.items()},
-            "state": sorted(cls.state.items()),
+            "parameters": {name: _without_doc(item) for name, item in parameters.items()},
+            "indicators": {name: _told(item) for name, item in indicators.items()},
+            "state": sorted(state.items()),
             "constants": sorted(constants.items()),
-            "hooks": sorted(cls.hooks().items()),
+            "hooks": sorted(hooks.items()),
         }
     )
 

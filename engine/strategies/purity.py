@@ -67,7 +67,7 @@ _IMPURE_BUILTINS: Final = frozenset(
         "vars",
     )
 )
-_BACK_DOORS: Final = (numba.objmode, numba.carray, numba.farray)
+_BACK_DOORS: Final = tuple(getattr(numba, name) for name in ("objmode", "carray", "farray"))
 _CHANCE: Final = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _MUTABLE: Final = (list, dict, set, bytearray, np.ndarray)
 _CHANGES: Final = frozenset(

@@ -144,7 +144,19 @@ class Strategy:
     @classmethod
     def source_hash(cls) -> str:
         """SHA-256 of everything that decides what the strategy does."""
-        return fingerprint_of(cls)
+        constants = {
+            name: value
+            for base in reversed(cls.__mro__)
+            for name, value in vars(base).items()
+            if name.isupper() and isinstance(value, bool | int | float)
+        }
+        return fingerprint_of(
+            parameters=cls.parameters,
+            indicators=cls.indicators,
+            state=cls.state,
+            constants=constants,
+            hooks=cls.hooks(),
+        )
 
 
 def _is_state(name: str, value: Any) -> bool:

@@ -17,7 +17,7 @@ from numba.core import types
 from engine.compiled.kernel import kernel
 from engine.compiled.source_hash import source_hash
 from engine.execution.broker import finish, open_path, start, trade_bar, trade_close
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.state import floats_at, simulation_at
 
 __all__ = ["BrokerCalls", "address_of_compiled", "broker_calls", "external"]

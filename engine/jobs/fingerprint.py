@@ -10,8 +10,8 @@ import numpy as np
 
 from engine.compiled import source_hash
 from engine.compiled.version import ENGINE_VERSION
-from engine.execution.metrics import METRIC_NAMES
-from engine.jobs.frames import KEY_COLUMNS, SCHEMA_VERSION
+from engine.execution.metric_names import METRIC_NAMES
+from engine.jobs.columns import KEY_COLUMNS, SCHEMA_VERSION
 from engine.jobs.job import PART_LIMITS, Job
 from engine.jobs.space import MODEL_PREFIX
 

@@ -1,10 +1,4 @@
-"""The tables of results: one row per simulation, and equity curves beside them.
-
-Schema version 1 of a row: ``study``, ``fingerprint`` (text), ``block`` (uint8), ``simulation``,
-``parameter_set``, ``seed`` (whole numbers), ``path`` (its number within the seed), one column per
-parameter (source parameters as ``model.NAME``), ``status`` (``ok`` or ``failed``), ``error``
-(text or null), one float column per metric (null where undefined or failed).
-"""
+"""The tables of results: one row per simulation (`engine.jobs.columns`), and equity curves."""
 
 from __future__ import annotations
 
@@ -13,19 +7,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.jobs.columns import KEYS, OUTCOME, Column
 from engine.jobs.job import Job
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PATH_NOT_FINITE, RAISED, PartArrays
 
-__all__ = ["KEY_COLUMNS", "SCHEMA_VERSION", "equity_frame", "result_frame"]
-
-SCHEMA_VERSION = 1
-
-#: Columns of a row besides parameters and metrics.
-KEY_COLUMNS = (
-    *("study", "fingerprint", "block", "simulation", "parameter_set", "seed", "path"),
-    *("status", "error"),
-)
+__all__ = ["equity_frame", "result_frame"]
 
 
 def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
@@ -39,13 +26,15 @@ def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     failed = np.flatnonzero(status)
     if len(failed):
         metrics[:, failed] = np.nan
+    fixed: dict[str, Any] = {
+        **{"study": job.study, "fingerprint": job.fingerprint, "block": spec.block},
+        **keys.to_dict(),
+        **_outcome(arrays, prepared, status, failed),
+    }
     columns = [
-        pl.Series("study", [job.study], dtype=pl.String).new_from_index(0, len(status)),
-        pl.Series("fingerprint", [job.fingerprint], dtype=pl.String).new_from_index(0, len(status)),
-        pl.Series("block", [spec.block], dtype=pl.UInt8).new_from_index(0, len(status)),
-        *keys,
+        *(_series(column, fixed[column.name], len(status)) for column in KEYS),
         *parameters,
-        *_outcome(arrays, prepared, status, failed),
+        *(_series(column, fixed[column.name], len(status)) for column in OUTCOME),
     ]
     # Undefined values are NaN inside the kernels and null outside.
     for name, values in zip(prepared.metric_names, metrics, strict=True):
@@ -67,6 +56,13 @@ def equity_frame(arrays: PartArrays) -> pl.DataFrame:
     curves = flat.reshape((-1, samples))
     study = pl.Series("study", [job.study]).new_from_index(0, len(keys))
     return pl.DataFrame([study, *keys.select("simulation", "parameter_set", "seed"), curves])
+
+
+def _series(column: Column, values: Any, rows: int) -> pl.Series:
+    """Make a declared column of its values, or of one value for all rows."""
+    if isinstance(values, pl.Series):
+        return values.alias(column.name).cast(column.dtype)
+    return pl.Series(column.name, [values], dtype=column.dtype).new_from_index(0, rows)
 
 
 def _keys(arrays: PartArrays, job: Job) -> pl.DataFrame:
@@ -98,7 +94,7 @@ def _parameter(job: Job, name: str) -> pl.Series:
 
 def _outcome(
     arrays: PartArrays, prepared: Prepared, status: np.ndarray, failed: np.ndarray
-) -> list[pl.Series]:
+) -> dict[str, pl.Series]:
     sets = arrays.status.shape[1]
     words = pl.Series("status", ["ok"]).new_from_index(0, len(status))
     error = pl.Series("error", [None], dtype=pl.String).new_from_index(0, len(status))
@@ -110,7 +106,7 @@ def _outcome(
         ]
         words = words.scatter(failed, ["failed"] * len(failed))
         error = error.scatter(failed, texts)
-    return [words, error]
+    return {"status": words, "error": error}
 
 
 def status_text(prepared: Prepared, code: int) -> str:

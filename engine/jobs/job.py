@@ -144,7 +144,7 @@ class PartSpec:
     job : Job
         The resolved study.
     block : int
-        Seed block, 0 to 15.
+        Seed block, counted from 0.
     round : int
         Batch of seeds it belongs to.
     number : int

@@ -31,8 +31,8 @@ from typing import Any
 import polars as pl
 
 from engine.errors import Refusal
+from engine.jobs.columns import SCHEMA_VERSION
 from engine.jobs.errors import StorageError, storage_reason
-from engine.jobs.frames import SCHEMA_VERSION
 from engine.jobs.job import Job, PartSpec
 from engine.jobs.summary import JobSummary
 

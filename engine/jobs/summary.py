@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
-from engine.jobs.frames import SCHEMA_VERSION
+from engine.jobs.columns import SCHEMA_VERSION
 from engine.jobs.job import Job
 from engine.jobs.prepared import prepare_job
 

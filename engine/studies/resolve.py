@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Execution
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
+from engine.jobs.columns import KEY_COLUMNS
 from engine.jobs.fingerprint import job_fingerprint
-from engine.jobs.frames import KEY_COLUMNS
 from engine.jobs.job import Job
 from engine.jobs.path_metrics import PathMetric
 from engine.jobs.settings import PathSettings, Until, settings_refusal

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.execution.metric_names import METRICS
 from engine.results.rows import Rows
 from engine.statistics import clustered, monte_carlo
 from engine.statistics.monte_carlo import Estimate
@@ -210,12 +211,19 @@ def estimate_statistic(rows: Rows, statistic: str, confidence: float = 0.95) -> 
 
 def _entry(rows: Rows, name: str, field: str) -> tuple[str, Callable[[Sample], Estimate]]:
     """Return what a statistic needs and how it is estimated; a metric stands for its mean."""
-    if name in STATISTICS:
-        return STATISTICS[name]
-    if name in rows.metrics:
-        return _mean(name)
-    known = [*STATISTICS, *(metric for metric in rows.metrics if metric not in STATISTICS)]
-    raise Refusal(field, repr(name), ", ".join(known))
+    stored = set(rows.columns)
+    entry = STATISTICS.get(name) or (_mean(name) if name in {*rows.metrics, *METRICS} else None)
+    if entry is not None and entry[0] in stored:
+        return entry
+    if entry is not None:
+        raise Refusal(
+            field,
+            f"the stored results of {rows.name} have no column {entry[0]!r}",
+            hint=f"`mc run {rows.name}` computes it",
+        )
+    statistics = [known for known, (metric, _) in STATISTICS.items() if metric in stored]
+    means = [metric for metric in rows.metrics if metric in stored and metric not in STATISTICS]
+    raise Refusal(field, repr(name), ", ".join(statistics + means))
 
 
 def _successful(rows: Rows, keys: list[str], metrics: list[str]) -> pl.DataFrame:

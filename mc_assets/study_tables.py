@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-# Its names load the simulation engine when first used, which reading tables does not.
-import engine
+if TYPE_CHECKING:
+    from engine.results import Results
 
 __all__ = [
     "read_statistics",
@@ -33,22 +34,24 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     StudyFailed
         If more of its simulations failed than it allows.
     """
-    results = engine.load_results(data, study)
+    from engine.results import read_results
+
+    results = read_results(data, study)
     results.check_failures()
     return _write(statistics_table(results), _path(data, study))
 
 
 def write_nightly_statistics(
-    data: Path, study: str, as_of: datetime.date, results: engine.Results
+    data: Path, study: str, as_of: datetime.date, results: Results
 ) -> pl.DataFrame:
     """Write the statistics of a study run as of a date; return the table."""
     table = statistics_table(results).select(pl.lit(as_of).alias("as_of"), pl.all())
     return _write(table, data / "nightly_statistics" / study / f"{as_of}.parquet")
 
 
-def statistics_table(results: engine.Results) -> pl.DataFrame:
+def statistics_table(results: Results) -> pl.DataFrame:
     """Estimate a study's statistics, its parameters as one JSON text."""
-    table = engine.study_statistics(results)
+    table = results.statistics()
     names = results.parameters
     parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
     return table.select(

@@ -126,9 +126,10 @@ def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.D
             relation = connection.sql(query)
             if relation is None:
                 raise ValueError("query: found a statement without a result, allowed a SELECT")
-            return _readable(relation, flat).pl()
+            frame: pl.DataFrame = _readable(relation, flat).pl()
         except duckdb.Error as error:
             raise _refusal(error) from None
+    return frame
 
 
 def _refusal(error: duckdb.Error) -> Refusal:

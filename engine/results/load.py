@@ -14,7 +14,7 @@ from engine.jobs.store import TABLES, Manifest, read_json, read_manifest
 from engine.jobs.summary import JobSummary
 from engine.results.results import Results
 
-__all__ = ["from_manifests", "read_results"]
+__all__ = ["from_manifests", "read_results", "stored_rows"]
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,30 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
     if not manifests:
         raise Refusal("study", f"no finished part of {study!r}", "a study that has run")
     return from_manifests(root, manifests, summary)
+
+
+def stored_rows(root: str | Path, study: str) -> tuple[int, int] | None:
+    """Count the rows of a study's latest run that are stored, and all that it has.
+
+    Returns
+    -------
+    tuple of int or None
+        None if it has never run.
+
+    Raises
+    ------
+    Refusal
+        If a file of its results is damaged, or another version of the engine wrote it.
+    """
+    folder = Path(root) / "results" / study
+    try:
+        folder = folder / str(read_json(folder / "current.json").get("fingerprint"))
+    except FileNotFoundError:
+        return None
+    file = folder / "study.json"
+    summary = JobSummary.from_json(read_json(file), str(file))
+    manifests = [read_json(path) for path in folder.glob("block=*/part-*.json")]
+    return sum(int(manifest.get("rows", 0)) for manifest in manifests), summary.simulations
 
 
 def from_manifests(

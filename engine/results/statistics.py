@@ -126,7 +126,9 @@ STATISTICS: dict[str, tuple[str, Callable[[Sample], Estimate]]] = {
 }
 
 
-def study_statistics(rows: Rows, *, confidence: float = 0.95) -> pl.DataFrame:
+def study_statistics(
+    rows: Rows, *, names: Sequence[str] | None = None, confidence: float = 0.95
+) -> pl.DataFrame:
     """Estimate every statistic, and the mean of every own metric, for every parameter set.
 
     Failed simulations are left out; undefined metrics (null) are left out of their statistic, and
@@ -136,6 +138,8 @@ def study_statistics(rows: Rows, *, confidence: float = 0.95) -> pl.DataFrame:
     ----------
     rows : Rows
         Of one study.
+    names : sequence of str, optional
+        Only these statistics, or means of these metrics.
     confidence : float
         Level of the intervals.
 
@@ -147,7 +151,7 @@ def study_statistics(rows: Rows, *, confidence: float = 0.95) -> pl.DataFrame:
         An end of an interval is infinite where a quantile has too few outcomes beyond it.
     """
     keys = ["study", "fingerprint", "parameter_set", *rows.parameters]
-    return statistics_by(rows, keys, confidence=confidence)
+    return statistics_by(rows, keys, names=names, confidence=confidence)
 
 
 def statistics_by(

@@ -10,22 +10,9 @@ from types import FrameType
 
 import typer
 
-from mc_assets.cli.audit import audit
-from mc_assets.cli.calibrate import calibrate
-from mc_assets.cli.compare import compare
-from mc_assets.cli.ingest import ingest
-from mc_assets.cli.quality import quality
-from mc_assets.cli.replay import replay
-from mc_assets.cli.report import report
-from mc_assets.cli.run import run
-from mc_assets.cli.schema import schema
-from mc_assets.cli.seeds import seeds
-from mc_assets.cli.show import show
-from mc_assets.cli.sql import sql
-from mc_assets.cli.studies import studies
-from mc_assets.cli.ui import ui
+from mc_assets.cli.command_groups import command_groups
 
-__all__ = ["app", "main"]
+__all__ = ["app", "command_groups", "main"]
 
 app = typer.Typer(
     name="mc",
@@ -34,11 +21,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    *(run, studies, show, compare, replay, report, sql, ui),
-    *(ingest, quality, calibrate, audit, seeds, schema),
-):
-    app.command()(command)
+for group, commands in command_groups().items():
+    for command in commands:
+        app.command(rich_help_panel=group)(command.function)
 
 
 _INTERRUPTED = 130

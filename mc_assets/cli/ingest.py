@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.json_output import print_json
+
 
 def ingest(
     series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
@@ -17,16 +19,13 @@ def ingest(
     With --refetch whole years are, and what has changed since is in bars_quality as `restated`
     or `withdrawn`.
     """
-    import json
-
-    from mc_assets.cli.steps import run_steps
-    from mc_assets.market_data import load_series
-    from mc_assets.pipeline import bar_steps
+    from mc_assets.answers.bars import ingest_bars
+    from mc_assets.cli.steps import StepLines
     from mc_assets.project import Project
 
-    project = Project.from_environment()
-    config = load_series(project.series)
-    keys = [entry.key for name in series or config.keys for entry in config.find(name)]
-    made = run_steps(project, bar_steps(project, keys, refetch=refetch), quiet=as_json)
+    with StepLines(quiet=as_json) as lines:
+        made = ingest_bars(
+            Project.from_environment(), series or (), refetch=refetch, progress=lines
+        )
     if as_json:
-        typer.echo(json.dumps(made))
+        print_json(made)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from mc_assets.cli.given_study import study_name
-
 
 def show(
     study: str = typer.Argument(..., help="Name of a study that has run."),
@@ -19,50 +17,44 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
 ) -> None:
     """Show a study's statistics, its best parameter sets, its failures or its simulations."""
-    import json
-
-    from engine.studies import load_results
-    from mc_assets.cli.summary import json_rows, print_summary_table
+    from mc_assets.answers import results
+    from mc_assets.cli.json_output import print_json
+    from mc_assets.cli.summary import print_headlines
     from mc_assets.cli.tables import print_frame
+    from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
 
     project = Project.from_environment()
-    results = load_results(project.data, study_name(study))
-    title = f"{results.name}  {results.fingerprint}"
-    if where is not None:
-        results = results.filter(where)
+    short = not (failures or rows or as_json) and by is None and best is None
     if failures:
-        frame = results.failures
+        answer = results.failures(project, study, where=where)
     elif rows:
-        frame = results.frame
+        answer = results.simulations(project, study, where=where)
     elif by is not None:
-        frame = results.group_by(*(name.strip() for name in by.split(","))).statistics()
+        names = [name.strip() for name in by.split(",")]
+        answer = results.group_statistics(project, study, names, where=where)
     elif best is not None:
-        frame = results.best(best, n)
-        title += f"  largest {best}"
+        answer = results.best_sets(project, study, best, n, where=where)
     else:
-        frame = results.statistics() if as_json else None
+        # The headlines alone: of many parameter sets, each statistic takes its time.
+        wanted = HEADLINE_NAMES if short else None
+        answer = results.statistics(project, study, names=wanted, where=where)
     if as_json:
-        assert frame is not None
-        typer.echo(json.dumps(json_rows(frame)))
+        print_json(answer.table)
         return
-    if frame is None:
-        print_summary_table(results, title=title, limit=limit)
+    title = f"{answer.study}  {answer.fingerprint}"
+    if short:
+        print_headlines(answer.table, title=title, limit=limit)
     else:
+        if best is not None and by is None and not (failures or rows):
+            title += f"  largest {best}"
         # What the title says already, or is the same in every row.
         said = {"study", "fingerprint"} | ({"statistic"} if by is None else set())
-        kept = frame.drop(name for name in frame.columns if name in said)
+        kept = answer.table.drop(name for name in answer.table.columns if name in said)
         print_frame(kept.rename({"parameter_set": "set"}, strict=False), title=title, limit=limit)
-        if frame.is_empty():
-            typer.echo("none" if not failures else "no simulation failed")
-    for note in (_incomplete(results), results.stopped):
-        if note:
-            typer.echo(note)
-
-
-def _incomplete(results: object) -> str | None:
-    from engine.results import Results
-
-    assert isinstance(results, Results)
-    missing = results.missing
-    return f"{missing:,} simulations have not run yet: mc run {results.name}" if missing else None
+        if kept.is_empty():
+            typer.echo("no simulation failed" if failures else "none")
+    if answer.missing:
+        typer.echo(f"{answer.missing:,} simulations have not run yet: mc run {answer.study}")
+    if answer.stopped:
+        typer.echo(answer.stopped)

@@ -10,6 +10,7 @@ from types import FrameType
 
 import typer
 
+from engine.jobs.errors import StudyFailed
 from mc_assets.cli.command_groups import command_groups
 
 __all__ = ["app", "command_groups", "main"]
@@ -32,9 +33,10 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line.
 
-    A `ValueError` or `OSError` is what the library says to its user: it becomes one line on
-    standard error and exit code 2. Anything else is a fault of ours and keeps its traceback.
-    Ctrl-C ends the process with exit code 130.
+    What the library says to its user becomes one line on standard error: a `ValueError` or
+    `OSError` with exit code 2, a study in which too many simulations failed with exit code 1.
+    Anything else is a fault of ours and keeps its traceback. Ctrl-C ends the process with exit
+    code 130.
     """
     asked = _watch_ctrl_c()
     try:
@@ -45,10 +47,11 @@ def main() -> None:
     except BaseException as error:
         # Ctrl-C in the middle of an import surfaces as whatever the module makes of it.
         if not asked:
-            if not isinstance(error, ValueError | OSError):
+            failed = isinstance(error, StudyFailed)
+            if not (failed or isinstance(error, ValueError | OSError)):
                 raise
             typer.secho(f"mc: {error}", fg="red", err=True)
-            sys.exit(2)
+            sys.exit(1 if failed else 2)
         typer.secho("mc: stopped", fg="yellow", err=True)
     _leave()
 

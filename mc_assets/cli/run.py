@@ -68,7 +68,6 @@ def run_study_command(
     as_json: bool = False,
 ) -> None:
     """Run one study file and print its statistics; the options are those of `mc run`."""
-    from engine.jobs.errors import StudyFailed
     from mc_assets.answers.runs import RunStopped, estimate_study, run_study
     from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
@@ -101,9 +100,6 @@ def run_study_command(
         again = _command(study, workers, seeds, settings, storage)
         typer.secho(f"{stop}: {again}" if stop.kept else str(stop), fg="yellow", err=True)
         raise typer.Exit(130) from None
-    except StudyFailed as failure:
-        typer.secho(f"mc: {failure}", fg="red", err=True)
-        raise typer.Exit(1) from None
     if as_json:
         print_json(answer)
     else:

@@ -122,8 +122,9 @@ def test_the_parameter_sets_have_every_headline_with_its_error(project: Path) ->
     connection = duckdb.connect()
     connection.execute(
         "CREATE TABLE statistics AS SELECT 's' AS study, 0 AS parameter_set, '{}' AS parameters, "
-        "unnest(['sharpe', 'mean_net_pnl']) AS statistic, unnest([0.5, 7.0]::DOUBLE[]) AS estimate, "
-        "unnest([0.1, 2.0]::DOUBLE[]) AS std_error, 30 AS n"
+        "unnest(['sharpe', 'mean_net_pnl']) AS statistic, "
+        "unnest([0.5, 7.0]::DOUBLE[]) AS estimate, unnest([0.1, 2.0]::DOUBLE[]) AS std_error, "
+        "30 AS n"
     )
     text = (project / "sql" / "parameter_sets.sql").read_text()
     connection.execute(text.replace("{headlines}", headline_sql()))

@@ -42,8 +42,7 @@ class AsOfTable:
         ):
             path = self._folder(str(symbol), str(timeframe)) / f"{year}.parquet"
             if path.exists():
-                kept = pl.read_parquet(path).join(part, on=_KEY, how="anti")
-                part = pl.concat([kept.select(part.columns), part])
+                part = pl.concat([self._read(path).join(part, on=_KEY, how="anti"), part])
             part = part.sort("as_of", "model", maintain_order=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -56,7 +55,11 @@ class AsOfTable:
         files = sorted(self._folder(symbol, timeframe).glob("*.parquet"))
         if not files:
             return self.schema.to_frame()
-        return pl.concat([pl.read_parquet(file) for file in files])
+        return pl.concat([self._read(file) for file in files])
+
+    def _read(self, file: Path) -> pl.DataFrame:
+        """Read a file; a column that the table did not have when it was written is null."""
+        return pl.read_parquet(file, schema=self.schema, missing_columns="insert")
 
     def _folder(self, symbol: str, timeframe: str) -> Path:
         return self.root / quote(f"{symbol}@{timeframe}", safe="@")

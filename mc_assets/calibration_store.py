@@ -7,14 +7,21 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from engine.calibration import Calibration, parameter_jumps
+from engine.calibration import SPOT_MODELS, Calibration, parameter_jumps
+from engine.calibration.versions import ESTIMATOR_VERSIONS, estimator_version
 from mc_assets.as_of_table import AsOfTable
 
-__all__ = ["CALIBRATION_SCHEMA", "CalibrationStore"]
+if TYPE_CHECKING:
+    from mc_assets.market_data.config import SeriesConfig
+
+__all__ = ["CALIBRATION_SCHEMA", "PANEL_MODELS", "CalibrationStore", "calibrated_models"]
+
+#: Estimated on the curve of a futures series, beside the models of its continuous bars.
+PANEL_MODELS = ("schwartz_2f",)
 
 CALIBRATION_SCHEMA = pl.Schema(
     {
@@ -22,6 +29,7 @@ CALIBRATION_SCHEMA = pl.Schema(
         "timeframe": pl.String,
         "as_of": pl.Date,
         "model": pl.String,
+        "estimator_version": pl.String,
         "parameter": pl.String,
         "estimate": pl.Float64,
         "std_error": pl.Float64,
@@ -39,8 +47,16 @@ CALIBRATION_SCHEMA = pl.Schema(
 )
 
 
+def calibrated_models(series: SeriesConfig) -> tuple[str, ...]:
+    """Return the models that are calibrated for a series on every as-of date."""
+    panel = PANEL_MODELS if series.provider == "futures" else ()
+    return (*(series.models or SPOT_MODELS), *panel)
+
+
 class CalibrationStore:
     """Calibrations under ``<data>/calibrations``.
+
+    One whose estimator has another version by now counts as missing until it is made anew.
 
     Parameters
     ----------
@@ -56,8 +72,14 @@ class CalibrationStore:
         return self.table.write([row for c in calibrations for row in c.to_rows()])
 
     def read(self, symbol: str, timeframe: str) -> pl.DataFrame:
-        """All calibrations of a series in `CALIBRATION_SCHEMA`, oldest first."""
-        return self.table.read(symbol, timeframe)
+        """Return the calibrations of a series in `CALIBRATION_SCHEMA`, oldest first."""
+        return self.table.read(symbol, timeframe).filter(_is_current())
+
+    def outdated(self, symbol: str, timeframe: str, models: Iterable[str]) -> list[datetime.date]:
+        """Return the dates on which the estimates of any of `models` are of an earlier version."""
+        table = self.table.read(symbol, timeframe).filter(~_is_current())
+        table = table.filter(pl.col("model").is_in(list(models)))
+        return table["as_of"].unique().sort().to_list()
 
     def find(
         self, symbol: str, timeframe: str, model: str, as_of: Literal["latest"] | datetime.date
@@ -69,14 +91,14 @@ class CalibrationStore:
         ValueError
             If there is none, or the one of the date failed.
         """
-        table = self.read(symbol, timeframe).filter(pl.col("model") == model)
+        table = self.table.read(symbol, timeframe).filter(pl.col("model") == model)
         series = f"{symbol}@{timeframe}"
         if as_of == "latest":
             table = table.filter(pl.col("status") == "ok")
             if table.is_empty():
                 raise ValueError(
                     f"calibration of {model} on {series}: found none, allowed after "
-                    f"`mc calibrate {series} --model {model}`"
+                    f"`mc calibrate {series}`"
                 )
             table = table.filter(pl.col("as_of") == pl.col("as_of").max())
         else:
@@ -88,6 +110,14 @@ class CalibrationStore:
                     f"calibration of {model} on {series}: found none as of {as_of}, "
                     f"allowed one of {len(available)} dates ({span})"
                 )
+        if table.filter(_is_current()).is_empty():
+            found = table["estimator_version"][0]
+            raise ValueError(
+                f"calibration of {model} on {series} as of {table['as_of'][0]}: found "
+                f"{f'estimator version {found}' if found else 'no estimator version'}, allowed "
+                f"{estimator_version(model)}; `mc calibrate {series} --as-of {table['as_of'][0]}` "
+                "makes it anew"
+            )
         calibration = Calibration.from_rows(table.to_dicts())
         if not calibration.ok:
             raise ValueError(
@@ -97,7 +127,7 @@ class CalibrationStore:
         return calibration
 
     def on(self, symbol: str, timeframe: str, day: datetime.date) -> list[Calibration]:
-        """Every calibration of a series as of a date, failed ones too."""
+        """Return every calibration of a series as of a date, failed ones too."""
         table = self.read(symbol, timeframe).filter(pl.col("as_of") == day)
         models = table.partition_by("model", maintain_order=True)
         return [Calibration.from_rows(rows.to_dicts()) for rows in models]
@@ -125,3 +155,10 @@ class CalibrationStore:
                     for jump in parameter_jumps(now, before)
                 ]
         return found
+
+
+def _is_current() -> pl.Expr:
+    """Whether a row's estimator still has the version that made it."""
+    made_with = pl.col("estimator_version").fill_null("")
+    # A user's estimator that is not registered here cannot be judged.
+    return made_with == pl.col("model").replace_strict(ESTIMATOR_VERSIONS, default=made_with)

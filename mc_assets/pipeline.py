@@ -25,6 +25,7 @@ __all__ = [
     "all_steps",
     "bar_steps",
     "calibration_steps",
+    "outdated_steps",
     "run_pipeline",
     "run_step",
     "study_steps",
@@ -142,6 +143,27 @@ def calibration_steps(
                 f"calibrations of {names} as of {day}",
                 ["calibrations"],
                 (f"{day}|{first}", f"{day}|{last}"),
+            )
+
+
+def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps that make anew the calibrations of estimators that have moved on since."""
+    from mc_assets.calibration_store import CalibrationStore, calibrated_models
+    from mc_assets.defs.partitions import as_of_dates
+    from mc_assets.market_data import load_series
+
+    config = load_series(project.series)
+    store = CalibrationStore(project.data)
+    for key in keys:
+        symbol, _, timeframe = key.rpartition("@")
+        found = store.outdated(symbol, timeframe, calibrated_models(config[key]))
+        days = [day.isoformat() for day in found]
+        for first, last in _runs_of(as_of_dates.get_partition_keys() if days else [], days):
+            between = " to ".join(dict.fromkeys((first, last)))
+            yield Step(
+                f"calibrations of {key} as of {between} by the estimators of today",
+                ["calibrations"],
+                (f"{first}|{key}", f"{last}|{key}"),
             )
 
 

@@ -1,5 +1,5 @@
 -- Every estimate beside the one of the previous as-of date, and the step between them in
--- standard errors of the newer one.
+-- standard errors of the newer one. Estimates of another version of the estimator are no step.
 CREATE VIEW calibration_history AS
 SELECT
     symbol,
@@ -14,4 +14,4 @@ SELECT
     (estimate - lag(estimate) OVER parameter_history) / nullif(std_error, 0) AS change_in_std_errors
 FROM calibrations
 WHERE status = 'ok'
-WINDOW parameter_history AS (PARTITION BY symbol, timeframe, model, "window", parameter ORDER BY as_of);
+WINDOW parameter_history AS (PARTITION BY symbol, timeframe, model, estimator_version, "window", parameter ORDER BY as_of);

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.calibration.versions import estimator_version
+
 __all__ = ["CALIBRATION_COLUMNS", "Calibration"]
 
 CALIBRATION_COLUMNS = (
@@ -19,6 +21,7 @@ CALIBRATION_COLUMNS = (
     "timeframe",
     "as_of",
     "model",
+    "estimator_version",
     "parameter",
     "estimate",
     "std_error",
@@ -68,6 +71,9 @@ class Calibration:
         JSON-able extras: convergence, bias, fit errors, excluded observations.
     start_state : dict
         Filtered model states at `as_of`, from which a simulation may start.
+    estimator_version : str
+        Version of the estimator that made it (`engine.calibration.versions`); empty for one that
+        was stored before estimators had versions, or whose model has no estimator.
     """
 
     model: str
@@ -86,6 +92,7 @@ class Calibration:
     reason: str = ""
     diagnostics: dict[str, Any] = field(default_factory=dict)
     start_state: dict[str, float] = field(default_factory=dict)
+    estimator_version: str = ""
 
     @classmethod
     def of(
@@ -128,6 +135,7 @@ class Calibration:
             window=window,
             diagnostics=diagnostics or {},
             start_state=start_state or {},
+            estimator_version=estimator_version(model),
         )
 
     @classmethod
@@ -151,6 +159,7 @@ class Calibration:
             window=window,
             status="failed",
             reason=reason,
+            estimator_version=estimator_version(model),
         )
 
     @property
@@ -169,6 +178,7 @@ class Calibration:
             "timeframe": self.timeframe,
             "as_of": self.as_of,
             "model": self.model,
+            "estimator_version": self.estimator_version,
             "log_likelihood": _defined(self.log_likelihood),
             "aic": _defined(self.aic),
             "bic": _defined(self.bic),
@@ -233,6 +243,7 @@ class Calibration:
             reason=first["reason"],
             diagnostics=_from_json(first["diagnostics"]),
             start_state=_from_json(first["start_state"]),
+            estimator_version=first["estimator_version"] or "",
         )
 
 

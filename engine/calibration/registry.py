@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import bars_as_of
+from engine.calibration.versions import ESTIMATOR_VERSIONS
 
 __all__ = ["calibrate", "estimator", "model_names", "register_estimator", "try_calibrate"]
 
@@ -55,11 +56,22 @@ def estimator(model: str) -> Estimator:
     if model not in _BUILT_IN:
         raise ValueError(f"model: found {model!r}, allowed {', '.join(model_names())}")
     module, _, function = _BUILT_IN[model].partition(":")
-    return getattr(import_module(module), function)
+    found: Estimator = getattr(import_module(module), function)
+    return found
 
 
-def register_estimator(model: str, function: Estimator) -> None:
+def register_estimator(model: str, function: Estimator, version: str | None = None) -> None:
     """Add a user's estimator ``function(data, **options) -> Calibration`` under a model name.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    function : callable
+        The estimator.
+    version : str, optional
+        What stored calibrations are marked with: those of another version count as missing. By
+        default a hash of the function's code and of all that it calls.
 
     Raises
     ------
@@ -68,7 +80,12 @@ def register_estimator(model: str, function: Estimator) -> None:
     """
     if model in _BUILT_IN or model in _ADDED:
         raise ValueError(f"model: found {model!r}, allowed a name that is not taken")
+    if version is None:
+        from engine.compiled.source_hash import source_hash
+
+        version = source_hash(function)[:16]
     _ADDED[model] = function
+    ESTIMATOR_VERSIONS[model] = version
 
 
 def calibrate(model: str, data: Any, **options: Any) -> Calibration:

@@ -246,7 +246,7 @@ class SchwartzSmith:
                 np.sum(two * (1.0 - phi)) * sigma_chi * sigma_xi / kappa,
             ]
         )
-        total = constant + transition
+        total: Array = constant + transition
         if data.initial == "diffuse":
             total[0] -= gradient.covariance[0] * sigma_chi**2 / (2.0 * kappa**2)
             total[1] += gradient.covariance[0] * sigma_chi / kappa

@@ -20,5 +20,5 @@ ESTIMATOR_VERSIONS: dict[str, str] = {
 
 
 def estimator_version(model: str) -> str:
-    """Return the version of a model's estimator; empty for a model that has none."""
+    """Return the version of a model's estimator; empty for a model that has no estimator."""
     return ESTIMATOR_VERSIONS.get(model, "")

@@ -27,6 +27,7 @@ REALISM_COLUMNS = (
     "timeframe",
     "as_of",
     "model",
+    "estimator_version",
     "statistic",
     "history",
     "simulated",
@@ -65,6 +66,8 @@ class RealismReport:
         Length and number of the simulated paths.
     score : float
         Share of the statistics that lie inside, 0 to 1.
+    estimator_version : str
+        Version of the estimator that made the parameters.
     """
 
     symbol: str
@@ -75,6 +78,7 @@ class RealismReport:
     bars: int
     paths: int
     score: float
+    estimator_version: str = ""
 
     @property
     def missed(self) -> tuple[str, ...]:
@@ -88,6 +92,7 @@ class RealismReport:
             "timeframe": self.timeframe,
             "as_of": self.as_of,
             "model": self.model,
+            "estimator_version": self.estimator_version,
             "bars": self.bars,
             "paths": self.paths,
             "score": self.score,
@@ -194,6 +199,7 @@ def compare_with_history(
         bars=len(history),
         paths=len(seeds),
         score=sum(row["inside"] for row in rows) / len(rows),
+        estimator_version=calibration.estimator_version,
     )
 
 

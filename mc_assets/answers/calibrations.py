@@ -11,7 +11,7 @@ from mc_assets.answers.bars import series_keys
 from mc_assets.answers.steps import StepCallback, run_steps
 from mc_assets.project import Project
 
-__all__ = ["calibrate_series", "stored_calibrations"]
+__all__ = ["calibrate_series", "recalibrate_outdated", "stored_calibrations"]
 
 
 def calibrate_series(
@@ -46,6 +46,26 @@ def calibrate_series(
     keys = series_keys(project, series)
     run_steps(project, calibration_steps(project, keys, as_of=as_of), progress)
     return stored_calibrations(project, series, as_of=as_of)
+
+
+def recalibrate_outdated(
+    project: Project, series: Sequence[str] = (), *, progress: StepCallback | None = None
+) -> pl.DataFrame:
+    """Make anew what estimators of another version made; return the newest calibrations.
+
+    The arguments are those of `calibrate_series`.
+
+    Raises
+    ------
+    ValueError
+        If a series is unknown.
+    PipelineError
+        If a run fails.
+    """
+    from mc_assets.pipeline import outdated_steps
+
+    run_steps(project, outdated_steps(project, series_keys(project, series)), progress)
+    return stored_calibrations(project, series)
 
 
 def stored_calibrations(

@@ -10,12 +10,15 @@ from mc_assets.cli.json_output import print_json
 def calibrate(
     series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
     as_of: str = typer.Option("", help="Date, YYYY-MM-DD; default: the series' newest bar."),
+    outdated: bool = typer.Option(
+        False, "--outdated", help="Every stored date whose estimators have another version by now."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the calibrations as JSON."),
 ) -> None:
     """Calibrate through Dagster and print the estimates with their standard errors."""
     import datetime
 
-    from mc_assets.answers.calibrations import calibrate_series
+    from mc_assets.answers.calibrations import calibrate_series, recalibrate_outdated
     from mc_assets.cli.steps import StepLines
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
@@ -24,10 +27,14 @@ def calibrate(
         day = datetime.date.fromisoformat(as_of) if as_of else None
     except ValueError:
         raise ValueError(f"--as-of: found {as_of!r}, allowed a date YYYY-MM-DD") from None
+    if outdated and day:
+        raise ValueError(f"--outdated: found with --as-of {day}, allowed without: it has its dates")
+    project = Project.from_environment()
     with StepLines(quiet=as_json) as lines:
-        table = calibrate_series(
-            Project.from_environment(), series or (), as_of=day, progress=lines
-        )
+        if outdated:
+            table = recalibrate_outdated(project, series or (), progress=lines)
+        else:
+            table = calibrate_series(project, series or (), as_of=day, progress=lines)
     if as_json:
         print_json(table)
         return

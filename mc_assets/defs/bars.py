@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, series_years
 from mc_assets.market_data.canonical import BARS_SCHEMA, canonical_schema
 from mc_assets.market_data.severities import CHECK_DESCRIPTIONS, DEFAULT_SEVERITIES
@@ -51,7 +52,7 @@ class FetchConfig(dg.Config):
 )
 def raw_bars(
     context: dg.AssetExecutionContext, config: FetchConfig, laboratory: Laboratory
-) -> dg.MaterializeResult:
+) -> Materialized:
     """Fetch this run's series and years, with as few requests as the providers allow."""
     from mc_assets.market_data import ingest_many, load_series
 
@@ -122,7 +123,7 @@ def raw_bars(
         "A bad row is never dropped in silence: it goes to the quarantine with its reason."
     ),
 )
-def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Normalise this run's series and years."""
     from mc_assets.market_data import (
         MarketDataError,

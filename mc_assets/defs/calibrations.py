@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from mc_assets.calibration_store import CALIBRATION_SCHEMA
+from engine.calibration.versions import ESTIMATOR_VERSIONS
+from mc_assets.calibration_store import CALIBRATION_SCHEMA, PANEL_MODELS
 from mc_assets.defs.bars import bars
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
@@ -20,13 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrations"]
 
-# Estimated on the curve of a futures series, beside the models of its continuous bars.
-_PANEL_MODELS = ("schwartz_2f",)
-
 _DESCRIPTIONS = {
     "symbol": "what was traded",
     "timeframe": "of the bars",
     "model": "the price model; its source has the same name",
+    "estimator_version": "version of the estimator; an estimate of an earlier one is made anew",
     "parameter": "one row each",
     "log_likelihood": "at the estimate; null where there is no likelihood",
     "aic": "Akaike's criterion: lower is better among models of one series",
@@ -76,6 +76,8 @@ _STEADY = dg.AssetCheckSpec(
     ],
     # Two runs must not write the same file.
     pool="calibrations",
+    # Where an estimator moves on, Dagster shows what it made before as stale.
+    code_version=", ".join(f"{model} {version}" for model, version in ESTIMATOR_VERSIONS.items()),
     metadata=column_schema(CALIBRATION_SCHEMA, _DESCRIPTIONS),
     check_specs=[_ANSWERED, _STEADY],
     description=(
@@ -84,7 +86,7 @@ _STEADY = dg.AssetCheckSpec(
         "`failed` and the reason."
     ),
 )
-def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Estimate every model for this run's series and dates."""
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
@@ -175,7 +177,7 @@ def _estimated(
                 found = quotes.heston(found.as_of)
             made[found.as_of].append(found)
     if series.provider == "futures":
-        for model in _PANEL_MODELS:
+        for model in PANEL_MODELS:
             try:
                 panel = market_data.futures_panel(series.symbol, series.timeframe)
             except ValueError as error:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import study_as_of
 from mc_assets.resources import Laboratory
 
@@ -33,9 +34,7 @@ __all__ = ["nightly_simulations", "nightly_studies"]
         "materialised by hand. Rows are not kept: seeds make them again."
     ),
 )
-def nightly_simulations(
-    context: dg.AssetExecutionContext, laboratory: Laboratory
-) -> dg.MaterializeResult:
+def nightly_simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Run this run's studies as of its dates."""
     import polars as pl
 

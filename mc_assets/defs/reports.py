@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
 from mc_assets.defs.statistics import statistics
 from mc_assets.resources import Laboratory
@@ -21,7 +22,7 @@ __all__ = ["reports"]
         "parameter sensitivity in one page that needs no network."
     ),
 )
-def reports(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def reports(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Write the reports of this run's studies."""
     from mc_assets.reports import report_picture, write_report
     from mc_assets.reports.picture import as_markdown

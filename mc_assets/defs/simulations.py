@@ -9,6 +9,7 @@ from engine.jobs.job import BLOCKS
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_seed_blocks
 from mc_assets.resources import Laboratory
 
@@ -39,7 +40,7 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
         "same fingerprint are kept; the others are computed."
     ),
 )
-def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Run the seed blocks of this run's partitions."""
     from engine.jobs import Progress
     from engine.studies import load_study, run_block

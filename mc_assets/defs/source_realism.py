@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
@@ -10,9 +10,13 @@ import polars as pl
 from engine.calibration import SPOT_MODELS
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_as_of
 from mc_assets.resources import Laboratory
+
+if TYPE_CHECKING:
+    from engine.realism import RealismReport
 
 __all__ = ["source_realism"]
 
@@ -22,6 +26,7 @@ REALISM_SCHEMA = pl.Schema(
         "timeframe": pl.String,
         "as_of": pl.Date,
         "model": pl.String,
+        "estimator_version": pl.String,
         "statistic": pl.String,
         "history": pl.Float64,
         "simulated": pl.Float64,
@@ -41,6 +46,7 @@ _DESCRIPTIONS = {
     "timeframe": "of the bars",
     "as_of": "last date whose bars were used",
     "model": "the price model as calibrated on that date",
+    "estimator_version": "version of the estimator that made the parameters",
     "statistic": "what is compared",
     "percentile": "share of the paths below history",
     "z_score": "history less simulated, over simulated_sd",
@@ -80,16 +86,16 @@ _ENOUGH = 0.75
         "paths beside those of the bars, each with its Monte Carlo error: what a model misses."
     ),
 )
-def source_realism(
-    context: dg.AssetExecutionContext, laboratory: Laboratory
-) -> dg.MaterializeResult:
+def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Compare every calibrated model with the bars, for this run's series and dates."""
-    from engine.realism import RealismReport, compare_with_history
+    from engine.realism import compare_with_history
     from mc_assets.as_of_table import AsOfTable
-    from mc_assets.calibration_store import CalibrationStore
+    from mc_assets.calibration_store import CalibrationStore, calibrated_models
+    from mc_assets.market_data import load_series
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
+    config = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)
     table = AsOfTable(project.data, "source_realism", REALISM_SCHEMA)
@@ -104,6 +110,13 @@ def source_realism(
         except ValueError as error:
             refused.append(f"{series}: {error}")
             continue
+        outdated = store.outdated(symbol, timeframe, calibrated_models(config[series]))
+        refused += [
+            f"{series} {day}: found estimates of an earlier estimator version, allowed after "
+            f"`mc calibrate {series} --outdated`"
+            for day in at
+            if day in outdated
+        ]
         for bars, day in ((bars, day) for bars, days in histories for day in days):
             made = []
             for calibration in store.on(symbol, timeframe, day):
@@ -128,7 +141,7 @@ def source_realism(
     )
 
 
-def _checks(reports: list) -> Iterator[dg.AssetCheckResult]:
+def _checks(reports: list["RealismReport"]) -> Iterator[dg.AssetCheckResult]:
     for model in SPOT_MODELS:
         own = [report for report in reports if report.model == model]
         poor = [report for report in own if report.score < _ENOUGH]

@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
 from mc_assets.defs.simulations import simulations
 from mc_assets.resources import Laboratory
@@ -50,7 +51,7 @@ _DESCRIPTIONS = {
         "interval and the number of simulations behind it."
     ),
 )
-def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> dg.MaterializeResult:
+def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Estimate the statistics of this run's studies."""
     from mc_assets.study_tables import write_statistics
 

@@ -4,6 +4,7 @@ import dagster as dg
 
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.nightly_simulations import nightly_simulations
 from mc_assets.defs.source_realism import source_realism
 from mc_assets.defs.statistics import statistics
@@ -25,7 +26,7 @@ __all__ = ["warehouse"]
         'and swapped in whole, so readers are never blocked. Ask it with `mc sql "SELECT …"`.'
     ),
 )
-def warehouse(laboratory: Laboratory) -> dg.MaterializeResult:
+def warehouse(laboratory: Laboratory) -> Materialized:
     """Publish the DuckDB file."""
     project = laboratory.project
     tables = publish_warehouse(project)

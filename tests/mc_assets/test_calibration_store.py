@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
-from engine.calibration import Calibration
+from engine.calibration import Calibration, versions
 from mc_assets.calibration_store import CalibrationStore
 
 
@@ -80,3 +83,62 @@ def test_an_absent_date_names_those_that_exist(store: CalibrationStore) -> None:
 def test_an_absent_series_says_what_to_type(store: CalibrationStore) -> None:
     with pytest.raises(ValueError, match="mc calibrate"):
         store.find("SPY", "1d", "gbm", "latest")
+
+
+@pytest.fixture
+def moved_on(store: CalibrationStore, monkeypatch: pytest.MonkeyPatch) -> CalibrationStore:
+    """A store with two dates of an estimator that has another version since."""
+    store.write([_gbm("2020-01-02"), _gbm("2020-01-03")])
+    monkeypatch.setitem(versions.ESTIMATOR_VERSIONS, "gbm", "next")
+    return store
+
+
+@pytest.mark.parametrize("as_of", ["latest", datetime.date(2020, 1, 3)])
+def test_an_estimate_of_an_earlier_version_is_not_handed_out(
+    moved_on: CalibrationStore, as_of: Any
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"as of 2020-01-03: found estimator version 1, allowed"
+    ) as e:
+        moved_on.find("BRK/B", "1d", "gbm", as_of)
+    assert "next; `mc calibrate BRK/B@1d --as-of 2020-01-03` makes it anew" in str(e.value)
+    moved_on.write([_gbm("2020-01-03", mu=0.3)])
+    assert moved_on.find("BRK/B", "1d", "gbm", as_of).parameters["mu"] == 0.3
+
+
+def test_the_newest_estimate_is_not_passed_over_for_an_older_one_of_this_version(
+    moved_on: CalibrationStore,
+) -> None:
+    moved_on.write([_gbm("2020-01-02")])
+    with pytest.raises(ValueError, match="as of 2020-01-03: found estimator version 1"):
+        moved_on.find("BRK/B", "1d", "gbm", "latest")
+
+
+def test_estimates_of_an_earlier_version_count_as_missing(moved_on: CalibrationStore) -> None:
+    days = [datetime.date(2020, 1, 2), datetime.date(2020, 1, 3)]
+    assert moved_on.outdated("BRK/B", "1d", ["gbm"]) == days
+    assert moved_on.outdated("BRK/B", "1d", ["merton"]) == []
+    assert moved_on.read("BRK/B", "1d").is_empty()
+    assert moved_on.on("BRK/B", "1d", days[0]) == []
+    moved_on.write([_gbm("2020-01-03", mu=90.0)])
+    assert moved_on.outdated("BRK/B", "1d", ["gbm"]) == days[:1]
+    assert [c.as_of for c in moved_on.on("BRK/B", "1d", days[1])] == days[1:]
+    # Another version is no jump of the parameters.
+    assert moved_on.jumps("BRK/B", "1d", days) == []
+
+
+def test_a_file_written_before_estimators_had_versions_is_outdated(store: CalibrationStore) -> None:
+    store.write([_gbm("2020-01-02")])
+    (file,) = store.table.root.rglob("*.parquet")
+    pl.read_parquet(file).drop("estimator_version").write_parquet(file)
+    with pytest.raises(ValueError, match="found no estimator version, allowed 1; `mc calibrate"):
+        store.find("BRK/B", "1d", "gbm", "latest")
+    store.write([_gbm("2020-01-03")])
+    assert store.outdated("BRK/B", "1d", ["gbm"]) == [datetime.date(2020, 1, 2)]
+    assert store.read("BRK/B", "1d")["as_of"].unique().to_list() == [datetime.date(2020, 1, 3)]
+
+
+def test_estimates_of_a_model_without_an_estimator_here_are_kept(store: CalibrationStore) -> None:
+    theirs = replace(_gbm("2020-01-02"), model="theirs", estimator_version="abc")
+    store.write([theirs])
+    assert store.find("BRK/B", "1d", "theirs", "latest").estimator_version == "abc"

@@ -10,9 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+
+from engine.calibration.versions import ESTIMATOR_VERSIONS
+from mc_assets.definitions import defs
 
 CHECKOUT = Path(__file__).parents[2]
 DATES = ("2016-06-29", "2016-06-30")
@@ -22,7 +26,7 @@ NIGHT = """
 import json, sys
 import dagster as dg
 from mc_assets.instance import open_instance, using_dagster_home
-from mc_assets.pipeline import Step, bar_steps, run_pipeline
+from mc_assets.pipeline import Step, bar_steps, outdated_steps, run_pipeline
 from mc_assets.project import Project
 
 project = Project.from_environment()
@@ -59,8 +63,27 @@ with using_dagster_home(project), open_instance(project) as instance:
     ]
     realism = instance.fetch_materializations(dg.AssetKey("source_realism"), limit=1).records[0]
     not_compared = realism.asset_materialization.metadata["not_compared"].value
+# One estimator moves on: its estimates are outdated, not compared, and made anew.
+from engine.calibration.versions import ESTIMATOR_VERSIONS
+from mc_assets.calibration_store import CalibrationStore
+
+ESTIMATOR_VERSIONS["gbm"] = "next"
+store = CalibrationStore(project.data)
+again = Step("again", ["source_realism"], (f"{dates[0]}|GOOD@1d", f"{dates[-1]}|GOOD@1d"))
+run_pipeline(project, [again])
+with using_dagster_home(project), open_instance(project) as instance:
+    realism = instance.fetch_materializations(dg.AssetKey("source_realism"), limit=1).records[0]
+    outdated = realism.asset_materialization.metadata["not_compared"].value
+steps = list(outdated_steps(project, keys))
+run_pipeline(project, [step for step in steps if "GOOD" in step.title])
+moved = {
+    "steps": [step.title for step in steps],
+    "not_compared": outdated,
+    "versions": store.read("GOOD", "1d").select("model", "estimator_version").unique().rows(),
+    "left": [step.title for step in outdated_steps(project, ["GOOD@1d"])],
+}
 found = {"metadata": metadata, "checks": checks, "runs": runs, "events": len(events)}
-print(json.dumps(found | {"not_compared": not_compared}))
+print(json.dumps(found | {"not_compared": not_compared, "moved": moved}))
 """
 
 
@@ -164,3 +187,20 @@ def test_a_symbol_too_young_to_compare_does_not_keep_the_others_from_it(
 def test_the_newest_date_shows_parameters_through_time(night: dict[str, Any]) -> None:
     pictured = {k for k, v in night["metadata"].items() if "parameters_through_time" in v}
     assert pictured == {f"{DATES[-1]}|{name}@1d" for name in SERIES}
+
+
+def test_estimates_are_made_anew_where_an_estimator_has_moved_on(night: dict[str, Any]) -> None:
+    moved = night["moved"]
+    assert len(moved["steps"]) == len(SERIES)
+    assert f"calibrations of GOOD@1d as of {DATES[0]} to {DATES[1]} by" in moved["steps"][3]
+    assert f"GOOD@1d {DATES[1]}: found estimates of an earlier" in moved["not_compared"]
+    assert "`mc calibrate GOOD@1d --outdated`" in moved["not_compared"]
+    assert sorted(moved["versions"]) == [["gbm", "next"], ["schwartz_1f", "1"]]
+    assert moved["left"] == []
+
+
+def test_an_estimator_that_moves_on_makes_the_asset_stale() -> None:
+    node = defs.resolve_asset_graph().get(dg.AssetKey("calibrations"))
+    assert node.code_version is not None
+    for model, version in ESTIMATOR_VERSIONS.items():
+        assert f"{model} {version}" in node.code_version

@@ -15,6 +15,7 @@ from engine.calibration import (
     registry,
     try_calibrate,
 )
+from engine.calibration.versions import ESTIMATOR_VERSIONS
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def test_rows_read_back_as_the_same_calibration(bars):
     assert again.as_of == found.as_of
     assert again.log_likelihood == found.log_likelihood
     assert again.diagnostics == found.diagnostics
+    assert again.estimator_version == found.estimator_version == ESTIMATOR_VERSIONS["gbm"]
 
 
 def test_undefined_numbers_become_null_and_come_back_as_nan(bars):
@@ -54,6 +56,7 @@ def test_a_failed_estimate_is_one_row_with_its_reason(bars):
     again = Calibration.from_rows([row])
     assert again.parameters == {}
     assert not again.ok
+    assert again.estimator_version == ESTIMATOR_VERSIONS["gbm"]
 
 
 def test_an_unknown_model_and_an_unknown_option_are_named(bars):
@@ -71,6 +74,7 @@ def test_data_of_the_wrong_kind_are_named(bars):
 
 def test_a_users_estimator_is_found_by_its_name(bars, monkeypatch):
     monkeypatch.setattr(registry, "_ADDED", {})
+    monkeypatch.setattr(registry, "ESTIMATOR_VERSIONS", versions := {})
 
     def estimate_last(data, *, as_of=None):
         return Calibration.of(
@@ -88,6 +92,9 @@ def test_a_users_estimator_is_found_by_its_name(bars, monkeypatch):
     found = calibrate("last_test", bars, as_of=date(2001, 1, 1))
     assert found.parameters["level"] == bars.close[-1]
     assert "last_test" in model_names()
+    assert len(versions["last_test"]) == 16
+    register_estimator("other_test", estimate_last, version="2026-11")
+    assert versions["other_test"] == "2026-11"
     with pytest.raises(ValueError, match="model: found 'gbm', allowed a name that is not taken"):
         register_estimator("gbm", estimate_last)
 

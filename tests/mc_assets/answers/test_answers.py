@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from engine.calibration.versions import estimator_version
 from engine.errors import Refusal
 from engine.jobs.progress import Progress
 from mc_assets.answers.audits import audit_strategies
@@ -221,6 +222,7 @@ def test_calibrations_are_those_that_are_stored(home: Project, no_dagster: list[
     row: dict[str, Any] = dict.fromkeys(CALIBRATION_SCHEMA) | {
         **{"symbol": "X", "timeframe": "1d", "model": "gbm", "parameter": "sigma"},
         **{"estimate": 0.2, "std_error": float("nan"), "n": 4, "status": "ok"},
+        "estimator_version": estimator_version("gbm"),
     }
     days = [datetime.date(2020, 1, day) for day in (7, 8)]
     CalibrationStore(home.data).table.write([row | {"as_of": day} for day in days])

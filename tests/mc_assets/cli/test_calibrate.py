@@ -1,0 +1,98 @@
+"""``mc calibrate --outdated``: which dates it asks for, and what a study says before it ran."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from engine.bars import Bars
+from engine.calibration import Calibration, versions
+from engine.errors import Refusal
+from engine.studies import load_study
+from mc_assets.answers import steps
+from mc_assets.calibration_store import CalibrationStore
+from mc_assets.cli import app
+from mc_assets.project import Project
+from mc_assets.stored_market_data import StoredMarketData
+
+SERIES = "series: [{symbol: X, provider: csv, start: 2020-01-02, options: {path: x.csv}}]\n"
+STUDY = """
+name: calibrated
+source: {model: gbm, symbol: X, calibration: latest, steps: 20}
+strategy: {name: buy_and_hold}
+seeds: 2
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose estimator of one model has moved on since two of three dates."""
+    (tmp_path / "series.yaml").write_text(SERIES)
+    monkeypatch.setenv("MC_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MC_SERIES", str(tmp_path / "series.yaml"))
+    made = Project.from_environment()
+    for day in ("2020-01-02", "2020-01-03", "2020-01-07"):
+        CalibrationStore(made.data).write([calibration(day)])
+    monkeypatch.setitem(versions.ESTIMATOR_VERSIONS, "gbm", "next")
+    CalibrationStore(made.data).write([calibration("2020-01-03")])
+    return made
+
+
+def calibration(day: str) -> Calibration:
+    return Calibration.of(
+        "gbm",
+        symbol="X",
+        timeframe="1d",
+        as_of=datetime.date.fromisoformat(day),
+        parameters={"mu": 0.05, "sigma": 0.2},
+        covariance=np.diag([0.01, 0.0001]),
+        n=100,
+        window="full",
+    )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Partitions of the steps that would run."""
+    found: list[Any] = []
+
+    def run_pipeline(project: Project, wanted: Any, **callbacks: Any) -> None:
+        found.extend(step.partitions for step in wanted)
+
+    monkeypatch.setattr(steps, "run_pipeline", run_pipeline)
+    return found
+
+
+@pytest.mark.usefixtures("project")
+def test_every_outdated_date_is_calibrated_and_no_other(asked: list[Any]) -> None:
+    done = CliRunner().invoke(app, ["calibrate", "X@1d", "--outdated"])
+    assert done.exit_code == 0, done.exception
+    dates = ("2020-01-02", "2020-01-07")
+    assert asked == [(f"{day}|X@1d", f"{day}|X@1d") for day in dates]
+    assert "2020-01-03" in done.stdout  # what there is of this version
+
+
+@pytest.mark.usefixtures("project")
+def test_outdated_dates_and_a_date_exclude_one_another(asked: list[Any]) -> None:
+    done = CliRunner().invoke(app, ["calibrate", "--outdated", "--as-of", "2020-01-02"])
+    assert "--outdated: found with --as-of 2020-01-02" in str(done.exception)
+    assert asked == []
+
+
+def test_a_study_on_an_outdated_calibration_says_what_to_type(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = np.full(5, 100.0)
+    stamps = np.arange(5, dtype=np.int64) * 86_400_000_000
+    market_data = StoredMarketData(project)
+    monkeypatch.setattr(market_data, "bars", lambda *_: Bars("X", stamps, *([close] * 5)))
+    (tmp_path / "calibrated.yaml").write_text(STUDY)
+    with pytest.raises(Refusal) as caught:
+        load_study(tmp_path / "calibrated.yaml").resolve(market_data)
+    assert "as of 2020-01-07: found estimator version 1, allowed next" in str(caught.value)
+    assert "`mc calibrate X@1d --as-of 2020-01-07` makes it anew" in str(caught.value)

@@ -98,7 +98,8 @@ class Bars:
         ----------
         frame : polars.DataFrame
             Columns ``timestamp`` (UTC, microseconds), ``open high low close volume`` and,
-            unless `symbol` is given, ``symbol`` with a single value.
+            unless `symbol` is given, ``symbol`` with a single value. A volume that is null (not
+            given) becomes 0.
         symbol : str, optional
             Keep only this symbol's rows.
         calendar : BarCalendar, optional
@@ -121,8 +122,10 @@ class Bars:
         stamps = frame["timestamp"].dt.epoch("us").to_numpy().astype(np.int64)
         columns = {
             name: np.ascontiguousarray(frame[name].to_numpy(), dtype=np.float64)
-            for name in BAR_FIELDS
+            for name in BAR_FIELDS[:-1]
         }
+        volume = frame["volume"].fill_null(0.0).to_numpy()
+        columns["volume"] = np.ascontiguousarray(volume, dtype=np.float64)
         return cls(symbol, stamps, calendar=calendar or BarCalendar(), **columns)
 
     @cached_property

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["EXCHANGES", "TIMEFRAMES", "BarCalendar", "Exchange"]
+from engine.timeframes import intraday_minutes
+
+__all__ = ["EXCHANGES", "BarCalendar", "Exchange"]
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,7 @@ EXCHANGES: Final[dict[str, Exchange]] = {
     "24/7": Exchange(365.0, 1440.0),
 }
 
-# Minutes of one bar; None marks a bar of one or more whole sessions.
-TIMEFRAMES: Final[dict[str, float | None]] = {
-    "1m": 1.0,
-    "5m": 5.0,
-    "15m": 15.0,
-    "30m": 30.0,
-    "1h": 60.0,
-    "1d": None,
-    "1w": None,
-}
-
-_SESSIONS_PER_BAR: Final[dict[str, float]] = {"1d": 1.0, "1w": 5.0}
+_MONTHS_PER_YEAR: Final = 12.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ class BarCalendar:
     exchange : str
         A key of `EXCHANGES`.
     timeframe : str
-        A key of `TIMEFRAMES`.
+        As of `engine.timeframes.canonical_timeframe`.
 
     Raises
     ------
@@ -82,10 +73,7 @@ class BarCalendar:
             raise ValueError(
                 f"exchange: found {self.exchange!r}, allowed {', '.join(sorted(EXCHANGES))}"
             )
-        if self.timeframe not in TIMEFRAMES:
-            raise ValueError(
-                f"timeframe: found {self.timeframe!r}, allowed {', '.join(TIMEFRAMES)}"
-            )
+        intraday_minutes(self.timeframe)
 
     @property
     def sessions_per_year(self) -> float:
@@ -95,12 +83,14 @@ class BarCalendar:
     @property
     def bars_per_session(self) -> float:
         """Bars in a full session (below one for bars longer than a session)."""
-        minutes = TIMEFRAMES[self.timeframe]
-        if minutes is None:
+        minutes = intraday_minutes(self.timeframe)
+        if self.timeframe == "1w":
             # A week of a seven-day market has seven sessions, of any other five.
-            if self.timeframe == "1w" and self.exchange == "24/7":
-                return 1.0 / 7.0
-            return 1.0 / _SESSIONS_PER_BAR[self.timeframe]
+            return 1.0 / (7.0 if self.exchange == "24/7" else 5.0)
+        if self.timeframe == "1mo":
+            return _MONTHS_PER_YEAR / self.sessions_per_year
+        if minutes is None:
+            return 1.0
         return EXCHANGES[self.exchange].minutes_per_session / minutes
 
     @property

@@ -94,14 +94,25 @@ def all_steps(project: Project, *, kernels: Callable[[], object] | None = None) 
     yield from study_steps(project, list(project.study_files))
 
 
-def bar_steps(project: Project, keys: Sequence[str], *, refetch: bool = False) -> Iterator[Step]:
+def bar_steps(
+    project: Project,
+    keys: Sequence[str],
+    *,
+    refetch: bool = False,
+    accept_withdrawn: bool = False,
+) -> Iterator[Step]:
     """Yield the steps that bring series up to date: raw and canonical bars of the years due.
 
-    `refetch` asks for every year again, whatever is stored.
+    `refetch` asks for every year again, whatever is stored; `accept_withdrawn` withdraws stored
+    bars that an answer lacks, however many they are.
     """
     from mc_assets.market_data import due_years, load_series, series_years
 
     config = load_series(project.series)
+    asked: dict[str, dict[str, object]] = {
+        "raw_bars": {"refetch": refetch, "accept_withdrawn": accept_withdrawn},
+        "bars": {"accept_withdrawn": accept_withdrawn},
+    }
     for key in keys:
         order = [str(year) for year in series_years(config, key)]
         due = order if refetch else [str(year) for year in due_years(config, key, project.data)]
@@ -111,7 +122,7 @@ def bar_steps(project: Project, keys: Sequence[str], *, refetch: bool = False) -
                 ["raw_bars", "bars"],
                 (f"{key}|{first}", f"{key}|{last}"),
                 independent=True,
-                config={"raw_bars": {"refetch": True}} if refetch else None,
+                config=asked if refetch or accept_withdrawn else None,
             )
 
 

@@ -67,7 +67,7 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     fresh = target.with_name(f".{target.name}.{os.getpid()}.next")
     fresh.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(fresh)) as connection:
+        with _connected(fresh) as connection:
             tables = _build(connection, project)
             # Closing writes the file, too, but tells nobody if it cannot.
             connection.execute("CHECKPOINT")
@@ -121,7 +121,7 @@ def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.D
         raise ValueError(
             f"warehouse: found no {project.warehouse}, allowed after `mc run` or `mc run STUDY`"
         )
-    with duckdb.connect(str(project.warehouse), read_only=True) as connection:
+    with _connected(project.warehouse, read_only=True) as connection:
         try:
             relation = connection.sql(query)
             if relation is None:
@@ -146,6 +146,13 @@ def _refusal(error: duckdb.Error) -> Refusal:
     elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):
         hint = '`mc sql "SHOW TABLES"` lists the tables'
     return Refusal("query", sentence, hint=hint)
+
+
+def _connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a database in which instants are read and written in UTC, not in the machine's zone."""
+    connection = duckdb.connect(str(path), read_only=read_only)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyRelation:

@@ -13,7 +13,8 @@ import pytest
 # floor under all of them; the single files are the plain containers that cross boundaries.
 ALLOWED = {
     "compiled": set(),
-    "calendar": set(),
+    "timeframes": set(),
+    "calendar": {"timeframes"},
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "user_code": set(),
@@ -21,8 +22,12 @@ ALLOWED = {
     "price_block": {"bars", "calendar"},
     "randomness": {"compiled"},
     "statistics": {"compiled"},
-    "sources": {"compiled", "randomness", "bars", "calendar", "price_block", "user_code"},
-    "calibration": {"compiled", "randomness", "sources", "bars", "calendar", "price_block"},
+    "sources": {
+        *("compiled", "randomness", "bars", "calendar", "timeframes", "price_block", "user_code"),
+    },
+    "calibration": {
+        *("compiled", "randomness", "sources", "bars", "calendar", "timeframes", "price_block"),
+    },
     "execution": {"compiled", "bars", "calendar"},
     "strategies": {"compiled", "execution", "bars", "calendar", "user_code"},
     "realism": {

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
-from engine.calendar import EXCHANGES, TIMEFRAMES, BarCalendar
+from engine.calendar import EXCHANGES, BarCalendar
 from engine.calibration.window import Window
+from engine.timeframes import intraday_minutes
 
 __all__ = ["SpotSample", "bar_ends", "bars_as_of", "log_prices"]
 
@@ -217,9 +218,13 @@ def bars_as_of(bars: Bars, as_of: date | None) -> tuple[Bars, date]:
 
 def bar_ends(timestamps: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np.int64]:
     """Instant each bar is complete, in microseconds: what no estimate may look beyond."""
-    minutes = TIMEFRAMES[calendar.timeframe]
+    minutes = intraday_minutes(calendar.timeframe)
     if minutes is not None:
-        return timestamps + int(minutes * _MINUTE)
+        return timestamps + minutes * _MINUTE
+    if calendar.timeframe == "1mo":
+        # A month may open on the evening before its first day, and its sessions end with it.
+        inside = (timestamps + 3 * _DAY).astype("datetime64[us]").astype("datetime64[M]")
+        return np.asarray((inside + 1).astype("datetime64[us]").astype(np.int64))
     sessions = round(1.0 / calendar.bars_per_session)
     session = int(_session_minutes(calendar) * _MINUTE)
     return timestamps + (sessions - 1) * _DAY + session
@@ -265,7 +270,7 @@ def _elapsed_bars(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Bars between neighbours, and whether no session break lies between them."""
     gaps = np.diff(timestamps)
-    minutes = TIMEFRAMES[calendar.timeframe]
+    minutes = intraday_minutes(calendar.timeframe)
     if minutes is None:
         # Sessions follow one another: a weekend or a holiday is no trading time.
         return np.ones(len(gaps)), np.ones(len(gaps), dtype=np.bool_)

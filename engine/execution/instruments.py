@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["INSTRUMENTS", "Instrument"]
+from engine.execution.session import Session
 
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+__all__ = ["INSTRUMENTS", "Instrument"]
 
 
 class Instrument(BaseModel):
@@ -35,10 +35,10 @@ class Instrument(BaseModel):
         Whether the position may be negative.
     borrow_rate : float
         Annual cost of holding a short position, share of its value.
-    session : tuple of str, optional
-        Opening and closing time of day, UTC, as ``("14:30", "21:00")``: orders fill only in bars
-        that open between them, and wait otherwise. A session may pass midnight. Needs bars with
-        timestamps.
+    session : Session, optional
+        Trading hours: orders fill only in bars that open inside them, and wait otherwise.
+        ``{zone: America/New_York, open: "09:30", close: "16:00"}``, ``{exchange: XNYS}`` with its
+        holidays and early closes, or a pair of times in UTC. Needs bars with timestamps.
     futures : bool
         The price is not paid on entry: cash moves by profit, loss and costs alone.
     """
@@ -55,19 +55,14 @@ class Instrument(BaseModel):
     maintenance_margin_per_unit: float = Field(default=0.0, ge=0)
     shortable: bool = True
     borrow_rate: float = Field(default=0.0, ge=0)
-    session: tuple[TimeOfDay, TimeOfDay] | None = None
+    session: Session | None = None
     futures: bool = False
 
     def closed(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return 1 for the bars (opening instants in microseconds) outside the session."""
         if self.session is None:
             return np.zeros(len(timestamps), dtype=np.int64)
-        start, end = (int(time[:2]) * 60 + int(time[3:]) for time in self.session)
-        minute = (timestamps // 60_000_000) % 1440
-        inside = (minute >= start) & (minute < end)
-        if end <= start:
-            inside = (minute >= start) | (minute < end)
-        return np.asarray(~inside, dtype=np.int64)
+        return (~self.session.holds(timestamps)).astype(np.int64)
 
 
 def _future(multiplier: float, tick: float, initial: float, maintenance: float) -> Instrument:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
-from engine.calendar import TIMEFRAMES
+from engine.timeframes import intraday_minutes
 
 __all__ = ["SessionClock", "session_clock"]
 
@@ -56,12 +56,12 @@ def session_clock(bars: Bars) -> SessionClock:
     ValueError
         If the bars are not intraday.
     """
-    minutes = TIMEFRAMES[bars.calendar.timeframe]
+    minutes = intraday_minutes(bars.calendar.timeframe)
     if minutes is None:
         raise ValueError(
             f"session_clock: found bars of {bars.calendar.timeframe}, allowed intraday bars"
         )
-    width = int(minutes * _MICROSECONDS_PER_MINUTE)
+    width = minutes * _MICROSECONDS_PER_MINUTE
     stamps = bars.timestamps
     if bars.calendar.exchange == "24/7":
         slot = stamps % (24 * 60 * _MICROSECONDS_PER_MINUTE) // width

@@ -84,6 +84,7 @@ def ingest_bars(
     series: Sequence[str] = (),
     *,
     refetch: bool = False,
+    accept_withdrawn: bool = False,
     progress: StepCallback | None = None,
 ) -> dict[str, dict[str, float]]:
     """Fetch, normalise and check bars; only what is new is fetched.
@@ -96,6 +97,8 @@ def ingest_bars(
         Symbols or series such as ``SP500@1d``; by default all.
     refetch : bool
         Ask for every year again.
+    accept_withdrawn : bool
+        Withdraw stored bars that an answer lacks, however many they are.
     progress : callable, optional
         Called before and after each step.
 
@@ -113,9 +116,9 @@ def ingest_bars(
     """
     from mc_assets.pipeline import bar_steps
 
-    return run_steps(
-        project, bar_steps(project, series_keys(project, series), refetch=refetch), progress
-    )
+    keys = series_keys(project, series)
+    steps = bar_steps(project, keys, refetch=refetch, accept_withdrawn=accept_withdrawn)
+    return run_steps(project, steps, progress)
 
 
 def check_quality(

@@ -12,12 +12,18 @@ def ingest(
     refetch: bool = typer.Option(
         False, "--refetch", help="Ask for every year again: finds bars restated long ago."
     ),
+    accept_withdrawn: bool = typer.Option(
+        False,
+        "--accept-withdrawn",
+        help="Withdraw stored bars that an answer lacks, however many they are.",
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print what was stored as JSON."),
 ) -> None:
     """Fetch, normalise and check bars through Dagster; only what is new is fetched.
 
     With --refetch whole years are, and what has changed since is in bars_quality as `restated`
-    or `withdrawn`.
+    or `withdrawn`. An answer that lacks more than a few stored bars, or most of a finished year,
+    fails and changes nothing, unless --accept-withdrawn is given.
     """
     from mc_assets.answers.bars import ingest_bars
     from mc_assets.cli.steps import StepLines
@@ -25,7 +31,11 @@ def ingest(
 
     with StepLines(quiet=as_json) as lines:
         made = ingest_bars(
-            Project.from_environment(), series or (), refetch=refetch, progress=lines
+            Project.from_environment(),
+            series or (),
+            refetch=refetch,
+            accept_withdrawn=accept_withdrawn,
+            progress=lines,
         )
     if as_json:
         print_json(made)

@@ -25,9 +25,26 @@ class FetchConfig(dg.Config):
     refetch : bool
         Ask providers for whole years, even where most of them is stored: bars restated before
         the overlap window are noticed then.
+    accept_withdrawn : bool
+        Withdraw stored bars that an answer lacks, however many they are. By default an answer
+        that lacks more than a few, or most of a finished year, fails the check and changes
+        nothing.
     """
 
     refetch: bool = False
+    accept_withdrawn: bool = False
+
+
+class NormaliseConfig(dg.Config):
+    """How this run normalises.
+
+    Attributes
+    ----------
+    accept_withdrawn : bool
+        Replace stored factor tables and futures curves by ones that lack many of their rows.
+    """
+
+    accept_withdrawn: bool = False
 
 
 @dg.asset(
@@ -63,7 +80,11 @@ def raw_bars(
         for key in series_keys
     }
     done = ingest_many(
-        load_series(project.series), list(keys), project.data, refetch=config.refetch
+        load_series(project.series),
+        list(keys),
+        project.data,
+        refetch=config.refetch,
+        accept_withdrawn=config.accept_withdrawn,
     )
     for place, result in done.results.items():
         context.add_asset_metadata(
@@ -123,7 +144,9 @@ def raw_bars(
         "A bad row is never dropped in silence: it goes to the quarantine with its reason."
     ),
 )
-def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
+def bars(
+    context: dg.AssetExecutionContext, config: NormaliseConfig, laboratory: Laboratory
+) -> Materialized:
     """Normalise this run's series and years."""
     from mc_assets.market_data import (
         MarketDataError,
@@ -135,20 +158,29 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materiali
     from mc_assets.market_data.futures.curve_store import store_curve
 
     project = laboratory.project
-    config = load_series(project.series)
+    known = load_series(project.series)
     quarantined = 0
     errors: list[str] = []
     found: dict[str, dict[tuple[str, int], QualityFinding]] = {n: {} for n in DEFAULT_SEVERITIES}
     # Years that are to be compared with one that this run makes anew.
     outdated: dict[tuple[str, int], None] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
-        if config[series].provider == "futures":
+        if known[series].provider == "futures":
             # The whole curve lies beside the continuous series: calibration reads it.
-            store_curve(config, series, project.data)
+            try:
+                store_curve(known, series, project.data, accept_withdrawn=config.accept_withdrawn)
+            except MarketDataError as error:
+                errors.append(str(error))
         for key in keys:
             year = int(key.keys_by_dimension["year"])
             try:
-                result = normalise_year(config, series, year, root=project.data)
+                result = normalise_year(
+                    known,
+                    series,
+                    year,
+                    project.data,
+                    accept_withdrawn=config.accept_withdrawn,
+                )
             except MarketDataError as error:
                 errors.append(f"{series} {year}: {error}")
                 continue
@@ -165,11 +197,11 @@ def bars(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materiali
                 partition_key=key,
             )
             quarantined += result.quarantined
-            outdated |= dict.fromkeys((other.key, year) for other in config.comparing_with(series))
+            outdated |= dict.fromkeys((other.key, year) for other in known.comparing_with(series))
             for finding in result.checks:
                 found[finding.check][series, year] = finding
     for series, year in outdated:
-        compared = compare_year(config, series, year, project.data)
+        compared = compare_year(known, series, year, project.data)
         if compared is not None:
             found[compared.check][series, year] = compared
     shown = {

@@ -51,7 +51,7 @@ _MEANING: Final[MappingProxyType[str, str]] = MappingProxyType(
         "high": "Highest price of the bar, quote currency",
         "low": "Lowest price of the bar, quote currency",
         "close": "Last price of the bar, quote currency",
-        "volume": "Traded volume, units of the instrument; 0 where none is published",
+        "volume": "Traded volume, units of the instrument; null where it is not given",
         "vwap": "Volume-weighted average price, where the provider sends one",
         "trade_count": "Number of trades, where the provider sends one",
         "source": "Provider of the bar",

@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from engine.calendar import EXCHANGES, TIMEFRAMES, BarCalendar
+from engine.calendar import EXCHANGES, BarCalendar
+from engine.timeframes import canonical_timeframe
 from mc_assets.market_data.severities import QualityConfig
 from mc_assets.providers import MarketDataError, provider_names
 from mc_assets.providers.errors import first_error
@@ -34,7 +35,8 @@ class SeriesConfig(BaseModel):
     symbol : str
         Name of the instrument.
     timeframe : str
-        A key of `engine.calendar.TIMEFRAMES`.
+        Whole minutes or hours below a day (``2m``, ``10m``, ``4h``), ``1d``, ``1w`` or ``1mo``;
+        whole hours are called so (``60m`` is ``1h``).
     provider : str
         Name of a registered provider.
     provider_symbol : str, optional
@@ -124,9 +126,10 @@ class SeriesConfig(BaseModel):
     @field_validator("timeframe")
     @classmethod
     def _timeframe_is_known(cls, value: str) -> str:
-        if value not in TIMEFRAMES:
-            raise ValueError(f"found {value!r}, allowed {', '.join(TIMEFRAMES)}")
-        return value
+        try:
+            return canonical_timeframe(value)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix("timeframe: ")) from None
 
     @field_validator("exchange")
     @classmethod

@@ -80,6 +80,7 @@ def ingest_raw(
     now: datetime | None = None,
     *,
     refetch: bool = False,
+    accept_withdrawn: bool = False,
 ) -> RawResult:
     """Fetch one year of one series and keep what the provider sent.
 
@@ -97,15 +98,20 @@ def ingest_raw(
         Nothing later is asked for.
     refetch : bool
         Ask a network provider for the whole year even where most of it is stored.
+    accept_withdrawn : bool
+        As of `ingest_many`.
 
     Raises
     ------
     FetchError
-        If the provider could not deliver; what is stored stays.
+        If the provider could not deliver, or its answer would withdraw too many stored bars;
+        what is stored stays.
     MarketDataError
         If the provider is misconfigured, or the table's columns cannot be understood.
     """
-    done = ingest_many(config, [(key, year)], root, now, refetch=refetch)
+    done = ingest_many(
+        config, [(key, year)], root, now, refetch=refetch, accept_withdrawn=accept_withdrawn
+    )
     for error in done.failures.values():
         raise error
     return done.results[key, year]
@@ -118,6 +124,7 @@ def ingest_many(
     now: datetime | None = None,
     *,
     refetch: bool = False,
+    accept_withdrawn: bool = False,
 ) -> Ingested:
     """Fetch several years of several series with as few requests as the providers allow.
 
@@ -133,6 +140,10 @@ def ingest_many(
         Nothing later is asked for.
     refetch : bool
         Ask network providers for whole years even where most of them is stored.
+    accept_withdrawn : bool
+        Withdraw stored bars that an answer lacks, however many they are. By default a fetch that
+        lacks more than the series' ``quality.withdrawn_bars``, or most of a finished year, fails
+        and leaves those years as they are.
 
     Returns
     -------
@@ -167,7 +178,7 @@ def ingest_many(
             )  # fmt: skip
             groups[name].append((series, together, span))
     for members in groups.values():
-        _fetch_group(config, members, root, moment, done)
+        _fetch_group(config, members, root, moment, done, accept_withdrawn)
     return done
 
 
@@ -177,6 +188,7 @@ def _fetch_group(
     root: Path,
     moment: datetime,
     done: Ingested,
+    accept_withdrawn: bool,
 ) -> None:
     """Ask once for all series of a group, and store each by itself."""
     first, _, (start, end) = members[0]
@@ -203,8 +215,12 @@ def _fetch_group(
             reached = reached_in(rows) if broken else None
             if broken and (reached is None or reached < microseconds(start)):
                 raise broken
-            stored = store_years(series, rows, (start, end), years, root, moment, reached)
-            done.results.update({(series.key, result.year): result for result in stored})
+            stored = store_years(
+                series, rows, (start, end), years, root, moment, reached,
+                accept_withdrawn=accept_withdrawn,
+            )  # fmt: skip
+            done.results.update({(series.key, item.year): item for item in stored.results})
+            done.failures.update({(series.key, y): error for y, error in stored.refused.items()})
             if broken and reached is not None:
                 raise FetchError(
                     f"{broken}; bars up to {_instant(reached):%Y-%m-%d %H:%MZ} are kept, the next "
@@ -212,7 +228,8 @@ def _fetch_group(
                 )
         except Exception as error:
             failed = _failure(error, series, provider)
-            left = [(series.key, year) for year in years if (series.key, year) not in done.results]
+            told = done.results.keys() | done.failures.keys()
+            left = [(series.key, year) for year in years if (series.key, year) not in told]
             done.failures.update(dict.fromkeys(left, failed))
 
 
@@ -279,7 +296,7 @@ def _overlapping(series: SeriesConfig, instant: int) -> datetime:
 def _provider(config: MarketDataConfig, series: SeriesConfig) -> Provider:
     provider = make_provider(series.provider, series.options, config.folder, where=series.key)
     can = provider.capabilities
-    if series.timeframe not in can.timeframes:
+    if not can.serves(series.timeframe):
         raise MarketDataError(
             f"{series.key}: timeframe: found {series.timeframe!r}, allowed with "
             f"{series.provider} {', '.join(can.timeframes)}"

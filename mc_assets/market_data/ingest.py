@@ -20,6 +20,7 @@ from mc_assets.market_data.raw_store import RawStore
 from mc_assets.market_data.repair import repairs
 from mc_assets.market_data.revisions import live_rows, revisions
 from mc_assets.market_data.sessions import sessions_of
+from mc_assets.market_data.short_answers import check_table
 from mc_assets.providers import MarketDataError
 
 __all__ = ["NormalisedResult", "compare_year", "normalise_year"]
@@ -70,7 +71,13 @@ class NormalisedResult:
 
 
 def normalise_year(
-    config: MarketDataConfig, key: str, year: int, root: Path, now: datetime | None = None
+    config: MarketDataConfig,
+    key: str,
+    year: int,
+    root: Path,
+    now: datetime | None = None,
+    *,
+    accept_withdrawn: bool = False,
 ) -> NormalisedResult:
     """Make canonical bars of a series' year from its raw copy, check and store them.
 
@@ -86,6 +93,8 @@ def normalise_year(
         The data root.
     now : datetime, optional
         A bar that opens later is from the future; no bar is missing after it.
+    accept_withdrawn : bool
+        Replace the stored factor table by one that lacks many of its rows.
 
     Returns
     -------
@@ -96,7 +105,8 @@ def normalise_year(
     Raises
     ------
     MarketDataError
-        If the year has no raw copy, or its factor table cannot be read.
+        If the year has no raw copy, or its factor table cannot be read or lacks too many of the
+        stored rows; what is stored stays.
     """
     series = config[key]
     moment = now or datetime.now(UTC)
@@ -132,6 +142,9 @@ def normalise_year(
     if series.factors is not None:
         path = config.folder / Path(series.factors.replace("{symbol}", series.symbol)).expanduser()
         factors = read_factors(path)
+        known = store.factors(series.symbol, series.timeframe)
+        if known is not None and not accept_withdrawn:
+            check_table(series, "factors", known, factors, ["date"])
         store.write_factors(series.symbol, series.timeframe, factors)
         adjusted = adjust(bars, factors, adjustment="split", exchange=series.exchange)
     checks = check_bars(

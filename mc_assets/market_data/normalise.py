@@ -6,11 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES
 from mc_assets.market_data.columns import NUMBERS, ColumnMap, map_columns
-from mc_assets.market_data.numbers import decimal_mark, parse_numbers
+from mc_assets.market_data.numbers import (
+    decimal_mark,
+    groups_thousands_by_apostrophe,
+    parse_numbers,
+)
 from mc_assets.market_data.opens import guess_stamp, open_instants, to_instants
 from mc_assets.market_data.quarantine import quarantine_rows
 from mc_assets.market_data.repair import repair_unit_errors
@@ -20,12 +25,21 @@ from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.market_data.zones import zone_named
 from mc_assets.providers import MarketDataError, RawTable
 
-__all__ = ["Normalised", "normalise", "read_rows", "resolve_layout", "row_keys"]
+__all__ = [
+    "Normalised",
+    "normalise",
+    "read_rows",
+    "readable_bars",
+    "resolve_layout",
+    "row_keys",
+]
 
 # Prices that a provider adjusted miss their own high or low by the last digits of a float64.
 _ROUNDING: Final = 1e-9
 # A price of a tenth of a cent, counted in billionths.
 _BILLIONTHS: Final = 1e6
+# From how many usual steps away a price may fall to zero within one bar.
+_REACH: Final = 10.0
 # Rows that decide which end of the bar is stamped: some months of minutes.
 _DECIDING: Final = 50_000
 
@@ -76,14 +90,13 @@ def normalise(
     -----
     Of rows with one open instant the first that can be a bar stays, the others go to the
     quarantine. A high below an open or close (or a low above) by less than 1e-9 of the price
-    is rounding of an adjusted price: it is set to that price.
+    is rounding of an adjusted price: it is set to that price. A volume that is not given is null,
+    which is not a volume of zero. A row that holds zeros for all prices and no volume is an
+    export's mark of a day without data (`_blank`).
     """
     sessions = sessions_of(exchange)
     raw = resolve_layout(raw, sessions)
-    rows = read_rows(raw, sessions)
-    if repair:
-        rows = repair_unit_errors(rows)
-    rows = _judge(rows, now or datetime.now(UTC))
+    rows = _judged(raw, sessions, repair, now or datetime.now(UTC))
     faultless = rows["reason"].null_count() == rows.height
     good = rows if faultless else rows.filter(pl.col("reason").is_null())
     bars = good.with_columns(
@@ -91,7 +104,6 @@ def normalise(
         timestamp=pl.col("instant").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         high=pl.max_horizontal(PRICES),
         low=pl.min_horizontal(PRICES),
-        volume=pl.col("volume").fill_null(0.0),
         source=pl.lit(raw.provider),
         adjustment=pl.lit(raw.adjustment),
     ).select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
@@ -99,6 +111,30 @@ def normalise(
         bars = bars.sort("timestamp")
     bad = rows.clear() if faultless else rows.filter(pl.col("reason").is_not_null())
     return Normalised(bars, quarantine_rows(raw, bad, quality or QualityConfig()))
+
+
+def readable_bars(
+    raw: RawTable, sessions: Sessions, *, repair: bool, now: datetime
+) -> pl.DataFrame:
+    """Which rows of a raw table whose layout is settled are bars.
+
+    Parameters
+    ----------
+    raw, repair, now
+        As of `normalise`.
+    sessions : Sessions
+        Of the series' exchange.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``row`` (position in the table), ``instant`` (Int64, microseconds since 1970-01-01 UTC)
+        and ``stamp`` (String, as it stands in the table) of each bar.
+    """
+    rows = _judged(raw, sessions, repair, now)
+    stamps = _stamp_cells(raw.frame, _mapped(raw)).cast(pl.String)
+    bars = rows.select("row", "instant", "reason", stamp=stamps)
+    return bars.filter(pl.col("reason").is_null()).drop("reason")
 
 
 def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
@@ -122,6 +158,10 @@ def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
         [raw.frame[mapped.columns[name]] for name in NUMBERS if name in mapped.columns],
         layout.delimiter,
     )
+    ticks = layout.ticks
+    if ticks is None:
+        prices = [raw.frame[mapped.columns[name]] for name in PRICES if name in mapped.columns]
+        ticks = not groups_thousands_by_apostrophe(prices)
     told = [columns[name] for name in ("timestamp", "clock") if name in columns]
     zones = (zone_named(name, _where(raw)) for name in told)
     timezone = layout.timezone or next(filter(None, zones), sessions.timezone)
@@ -134,6 +174,7 @@ def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
             "columns": columns,
             "date_format": date_format,
             "decimal": decimal,
+            "ticks": ticks,
             "timezone": timezone,
             "stamp": stamp,
         }
@@ -165,7 +206,11 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
         if column is None:
             parsed[name] = pl.repeat(None, len(instants), dtype=pl.Float64, eager=True)
             continue
-        values, is_text = parse_numbers(raw.frame[column], layout.decimal or ".", plain[column])
+        # Points and 32nds are a way to write prices; volumes have thousands.
+        ticks = layout.ticks is not False and name in (*PRICES, "vwap")
+        values, is_text = parse_numbers(
+            raw.frame[column], layout.decimal or ".", plain[column], ticks=ticks
+        )
         parsed[name] = values
         if is_text.any():
             text_in = pl.select(
@@ -308,6 +353,14 @@ def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
     return joined.alias(stamp.name)
 
 
+def _judged(raw: RawTable, sessions: Sessions, repair: bool, now: datetime) -> pl.DataFrame:
+    """Rows of a table whose layout is settled, each with the reason why it is no bar, or null."""
+    rows = read_rows(raw, sessions)
+    if repair:
+        rows = repair_unit_errors(rows)
+    return _judge(rows, now)
+
+
 def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Add ``reason``: why a row is no bar, or null; the first reason that holds."""
     latest = int(now.timestamp() * 1e6)
@@ -339,7 +392,7 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
         .when("surplus").then(pl.lit("bad_row"))
         .when(pl.col("instant").is_null()).then(pl.lit("bad_timestamp"))
         .when(pl.col("text_in").is_not_null()).then(pl.lit("text_cell"))
-        .when(missing).then(pl.lit("missing_price"))
+        .when(missing | _blank(rows)).then(pl.lit("missing_price"))
         .when(infinite).then(pl.lit("non_finite"))
         .when(crossed).then(pl.lit("ohlc_order"))
         .when(pl.col("volume") < 0).then(pl.lit("negative_volume"))
@@ -354,6 +407,32 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
             reason=pl.when(twin).then(pl.lit("repeated_timestamp")).otherwise("reason")
         )
     return judged
+
+
+def _blank(rows: pl.DataFrame) -> pl.Series:
+    """Rows whose prices are all zero because there is no data, not because that is the price.
+
+    Nothing was traded at a price of zero: a row with zeros and a volume of zero is blank. Where
+    no volume is given, zero may be a price (a spread, an interest rate): it is one where the
+    table holds negative prices, or the nearest other closes are within `_REACH` usual steps of
+    the price from zero.
+    """
+    zero = pl.all_horizontal(pl.col(name) == 0 for name in PRICES)
+    zeros = rows.select(
+        traded=(zero & (pl.col("volume") > 0)).fill_null(value=False),
+        silent=(zero & (pl.col("volume") == 0)).fill_null(value=False),
+        unknown=(zero & pl.col("volume").is_null()).fill_null(value=False),
+    )
+    if not zeros["unknown"].any():
+        return zeros["silent"]
+    closes = rows["close"].to_numpy()
+    usable = np.isfinite(closes) & (closes != 0.0)
+    steps = np.abs(np.diff(closes[usable]))
+    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    size = pl.Series(np.where(usable, np.abs(closes), np.nan)).fill_nan(None)
+    nearest = pl.select(pl.min_horizontal(size.forward_fill(), size.backward_fill())).to_series()
+    far = (nearest > _REACH * step).fill_null(value=True) & (not (closes < 0).any())
+    return zeros["silent"] | (zeros["unknown"] & far)
 
 
 def _faultless(rows: pl.DataFrame, latest: int) -> bool:
@@ -371,6 +450,7 @@ def _faultless(rows: pl.DataFrame, latest: int) -> bool:
         pl.all_horizontal(
             (low <= price).all(),
             (high >= price).all(),
+            ~((low == 0) & (high == 0)).any(),
             pl.col(*PRICES).is_finite().all(),
             pl.col(*PRICES).null_count() == 0,
             (pl.col("volume").fill_null(0.0) >= 0).all(),

@@ -7,7 +7,13 @@ from typing import Final, Literal
 
 import polars as pl
 
-__all__ = ["MISSING", "decimal_mark", "parse_number", "parse_numbers"]
+__all__ = [
+    "MISSING",
+    "decimal_mark",
+    "groups_thousands_by_apostrophe",
+    "parse_number",
+    "parse_numbers",
+]
 
 # What stands in a cell that has no value; compared in lower case.
 MISSING: Final = frozenset(
@@ -29,6 +35,17 @@ _CURRENCY: Final = re.compile(
     kr|zł|Kč|R)(?![A-Za-z]))""",
     re.VERBOSE,
 )
+# Points and 32nds of bond futures: 110'165, 110'16, 110'16+, 110-16.5; points and eighths of
+# grains: 365'4. The third digit of 32nds counts eighths of one, cut to one decimal.
+_TICKS: Final = re.compile(
+    r"""([+-]?)(\d+)(?:['’′´-](?P<parts>\d\d)(?P<more>[0-35-8]|\+|\.\d+)?
+    |['’′´](?P<eighths>[0-7]))""",
+    re.VERBOSE,
+)
+_TICK_MARK: Final = re.compile(r"\d(['’′´-])\d")
+_EIGHTHS: Final = {"1": 1, "2": 2, "3": 3, "5": 4, "6": 5, "7": 6, "8": 7, "+": 4, "0": 0, None: 0}
+# What only a thousands separator can be: 1'234.50, 1'234'567.
+_APOSTROPHES: Final = r"^\s*[+-]?\d{1,3}(['’]\d{3})+([.,]\d|['’]\d{3})"
 _NOT_FINITE: Final = {"inf": float("inf"), "+inf": float("inf"), "-inf": float("-inf"),
                       "infinity": float("inf"), "-infinity": float("-inf")}  # fmt: skip
 
@@ -59,8 +76,22 @@ def decimal_mark(columns: list[pl.Series], delimiter: str | None) -> Literal["."
     return "."
 
 
+def groups_thousands_by_apostrophe(columns: list[pl.Series]) -> bool:
+    """Whether apostrophes in prices separate thousands, as in Switzerland: ``1'234.50``.
+
+    A cell such as ``110'165`` could also be points and 32nds; only a cell that can be nothing
+    else decides, in any of the columns.
+    """
+    return any(
+        column.dtype == pl.String
+        and bool(column.str.contains("['’]").any())
+        and bool(column.str.contains(_APOSTROPHES).any())
+        for column in columns
+    )
+
+
 def parse_numbers(
-    column: pl.Series, decimal: str = ".", plain: pl.Series | None = None
+    column: pl.Series, decimal: str = ".", plain: pl.Series | None = None, *, ticks: bool = False
 ) -> tuple[pl.Series, pl.Series]:
     """Parse a column of cells.
 
@@ -72,6 +103,10 @@ def parse_numbers(
         Decimal mark.
     plain : polars.Series, optional
         The column cast to Float64 already: many columns are cast faster together.
+    ticks : bool
+        The column holds prices that may be written in points and 32nds, as of `parse_number`; a
+        dash only counts where no price in the column has decimals, for ``100-105`` among them
+        is a range.
 
     Returns
     -------
@@ -92,7 +127,10 @@ def parse_numbers(
     if not doubtful.any():
         return values, text
     cells = column.filter(doubtful).unique()
-    parsed = [parse_number(cell, decimal) for cell in cells.to_list()]
+    marks: Literal["", "'", "'-"] = (
+        "" if not ticks else "'" if bool((values % 1 != 0).any()) else "'-"
+    )
+    parsed = [parse_number(cell, decimal, ticks=marks) for cell in cells.to_list()]
     known = pl.DataFrame(
         {
             "cell": cells,
@@ -110,8 +148,20 @@ def parse_numbers(
     return values, joined["text"].fill_null(value=False)
 
 
-def parse_number(cell: str | None, decimal: str = ".") -> float | Literal["missing", "text"]:
+def parse_number(
+    cell: str | None, decimal: str = ".", *, ticks: Literal["", "'", "'-"] = ""
+) -> float | Literal["missing", "text"]:
     """Parse one cell: thousands separators, currency signs, ``1.2M``, ``(37.63)``, ``−5``.
+
+    Parameters
+    ----------
+    cell : str or None
+        As it came.
+    decimal : {".", ","}
+        Decimal mark.
+    ticks : {"", "'", "'-"}
+        Marks that stand between points and fractions of a price: ``110'165`` is 110 and 16.5
+        thirty-seconds, ``365'4`` is 365 and 4 eighths. What is no such fraction is text.
 
     Returns
     -------
@@ -126,6 +176,9 @@ def parse_number(cell: str | None, decimal: str = ".") -> float | Literal["missi
         return "missing"
     if text.lower() in _NOT_FINITE:
         return _NOT_FINITE[text.lower()]
+    mark = _TICK_MARK.search(text) if ticks else None
+    if mark is not None and (mark[1] != "-" or "-" in ticks):
+        return _points_and_ticks(text)
     text, scale = _bare(text)
     if _THOUSANDS[decimal].fullmatch(text):
         text = text.replace("," if decimal == "." else ".", "")
@@ -134,6 +187,23 @@ def parse_number(cell: str | None, decimal: str = ".") -> float | Literal["missi
     if not _NUMBER.fullmatch(text):
         return "text"
     return float(text) * scale
+
+
+def _points_and_ticks(text: str) -> float | Literal["text"]:
+    """Read points with 32nds or eighths; the fractions of either are exact in binary."""
+    found = _TICKS.fullmatch(text)
+    if found is None:
+        return "text"
+    if found["eighths"] is not None:
+        fraction = int(found["eighths"]) / 8
+    else:
+        more = found["more"]
+        part = float(more) if more and more[0] == "." else _EIGHTHS[more] / 8
+        if int(found["parts"]) > 31:
+            return "text"
+        fraction = (int(found["parts"]) + part) / 32
+    value = int(found[2]) + fraction
+    return -value if found[1] == "-" else value
 
 
 def _bare(cell: str) -> tuple[str, float]:

@@ -35,7 +35,7 @@ def bars_from_file(
     symbol : str
         Name the bars get; chooses the rows of a file of several symbols.
     timeframe : str
-        A key of `engine.calendar.TIMEFRAMES`.
+        As of `engine.timeframes.canonical_timeframe`.
     exchange : str
         Name in `exchange_calendars`.
     adjustment : {"raw", "split", "dividend", "all"}

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.calendar import TIMEFRAMES
+from engine.timeframes import intraday_minutes
 from mc_assets.market_data.sessions import Sessions
 
 __all__ = ["guess_stamp", "open_instants", "to_instants"]
@@ -34,7 +34,7 @@ def open_instants(
     stamps : polars.DataFrame
         Columns of `timestamps.parse_stamps`.
     timeframe : str
-        A key of `engine.calendar.TIMEFRAMES`.
+        As of `engine.timeframes.canonical_timeframe`.
     sessions : Sessions
         Of the series' exchange.
     timezone : str, optional
@@ -51,23 +51,27 @@ def open_instants(
     -----
     A daily bar opens when its session opens, whatever the provider stamps: a plain day, that
     day's midnight in the exchange's zone (Alpaca's 04:00Z or 05:00Z), in the written offset
-    (Yahoo) or in UTC, or an instant inside the session. A weekly bar opens with the first
-    session of its week.
+    (Yahoo) or in UTC, or an instant inside the session. A bar of a week or month opens with its
+    first session.
+
+    Where trading goes around the clock there is no bell to go by, and a bar opens at the instant
+    that is stamped: crypto days that begin at 06:00Z, or at midnight in Singapore. Of currencies
+    a plain day is the session called after it, from 17:00 to 17:00 in New York.
     """
-    minutes = TIMEFRAMES[timeframe]
+    zone = timezone or sessions.timezone
+    minutes = intraday_minutes(timeframe)
     if minutes is None:
-        days = _session_days(stamps, sessions, timezone or sessions.timezone, stamp)
-        known = days != _MISSING
-        if timeframe == "1w":
-            days[known] = _first_session_of_week(days[known], sessions)
-        opens = np.full(len(days), _MISSING, dtype=np.int64)
-        opens[known] = sessions.open_of(days[known])
+        opens = _opens_of_long_bars(stamps, timeframe, sessions, zone, stamp)
         return _series(opens)
-    instants = to_instants(stamps, timezone or sessions.timezone)
+    instants = to_instants(stamps, zone)
     if stamp == "end":
         # Binance ends a minute at 59.999 s: up to the whole minute first.
         whole = -((-instants) // _MINUTE) * _MINUTE
-        instants = whole - int(minutes * _MINUTE)
+        instants = whole - minutes * _MINUTE
+    else:
+        # A leap second is part of the minute that it makes longer.
+        leap = instants % _MINUTE == _MINUTE - 1
+        instants = instants - leap.cast(pl.Int64) * (_MINUTE - 1)
     return instants.alias("open_instant")
 
 
@@ -102,13 +106,13 @@ def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Lite
     as the next begins.
     """
     values = instants.drop_nulls().to_numpy()
-    if TIMEFRAMES[timeframe] is None:
+    if intraday_minutes(timeframe) is None:
         if not (sessions.opens[1:] == sessions.closes[:-1]).any():
             return "open"
     # Binance ends a minute at 59.999 s, others at 59 s.
     elif len(values) and (values % _MINUTE >= _MINUTE - _SECOND).all():
         return "end"
-    if sessions.exchange in ("24/7", "24/5"):
+    if sessions.around_the_clock:
         return "open"
     at_open, at_close = _among(values, sessions.opens), _among(values, sessions.closes)
     # Where one session ends as the next begins, the instant says nothing.
@@ -119,6 +123,100 @@ def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Lite
 def _among(values: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
     place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
     return np.asarray(ordered[place] == values)
+
+
+def _opens_of_long_bars(
+    stamps: pl.DataFrame,
+    timeframe: str,
+    sessions: Sessions,
+    timezone: str,
+    stamp: Literal["open", "end"] | None,
+) -> NDArray[np.int64]:
+    """Open instants of bars of one or more sessions, `_MISSING` where there is none."""
+    if sessions.exchange == "24/7":
+        return _around_the_clock(stamps, timeframe, sessions, timezone, stamp)
+    days = _session_days(stamps, sessions, timezone, stamp)
+    known = days != _MISSING
+    opens = np.full(len(days), _MISSING, dtype=np.int64)
+    opens[known] = sessions.open_of(_FIRST_SESSION[timeframe](days[known], sessions))
+    if sessions.exchange == "24/5":
+        return _currencies(opens, stamps, timeframe, sessions, timezone, stamp)
+    return opens
+
+
+def _around_the_clock(
+    stamps: pl.DataFrame,
+    timeframe: str,
+    sessions: Sessions,
+    timezone: str,
+    stamp: Literal["open", "end"] | None,
+) -> NDArray[np.int64]:
+    """Open instants where every day has 24 hours: as they are stamped.
+
+    A day, a midnight in UTC and an end name the week or month that they lie in.
+    """
+    ends = _ends(stamps, stamp)
+    stamps = _a_day_earlier(stamps, ends)
+    instants = to_instants(stamps, timezone).fill_null(_MISSING).to_numpy().copy()
+    if timeframe == "1d":
+        return instants
+    known = instants != _MISSING
+    dated = stamps["dated"].fill_null(value=True).to_numpy()
+    named = known & (dated | ends.to_numpy() | (instants % _DAY == 0))
+    days = stamps["wall"].to_numpy()[named].astype(np.int64) // _DAY
+    first = _FIRST_SESSION[timeframe](days, sessions)
+    begins = pl.DataFrame({"wall": first * _DAY}).with_columns(utc=pl.lit(None, dtype=pl.Int64))
+    instants[named] = to_instants(begins, timezone).fill_null(_MISSING).to_numpy()
+    return instants
+
+
+def _currencies(
+    opens: NDArray[np.int64],
+    stamps: pl.DataFrame,
+    timeframe: str,
+    sessions: Sessions,
+    timezone: str,
+    stamp: Literal["open", "end"] | None,
+) -> NDArray[np.int64]:
+    """Open instants of currencies: of a plain day its session's, of a time the time itself.
+
+    Midnight without a zone, and the last second of a day, are ways to write the day.
+    """
+    naive_midnight = stamps["utc"].is_null() & (stamps["wall"] % _DAY == 0)
+    ends = _ends(stamps, stamp)
+    last_second = _ends(stamps, None)
+    day = stamps["dated"].fill_null(value=True) | naive_midnight | last_second
+    instants = to_instants(stamps, timezone).fill_null(_MISSING).to_numpy()
+    timed = (~day.fill_null(value=True)).to_numpy() & (instants != _MISSING)
+    at, ended = instants[timed], ends.to_numpy()[timed]
+    # The session that an instant lies in, or the next; an end lies in the session before it.
+    place = np.searchsorted(sessions.closes, np.where(ended, at - 1, at), side="right")
+    place = np.minimum(place, len(sessions.days) - 1)
+    if timeframe == "1d":
+        closes = at == sessions.closes[place]
+        found = np.where(ended, np.where(closes, sessions.opens[place], at - _DAY), at)
+    else:
+        found = sessions.open_of(_FIRST_SESSION[timeframe](sessions.days[place], sessions))
+    opens[timed] = found
+    return opens
+
+
+def _ends(stamps: pl.DataFrame, stamp: Literal["open", "end"] | None) -> pl.Series:
+    """Stamps of the end of a bar: all of them, or those of the last second of a day."""
+    if stamp == "end":
+        return pl.repeat(value=True, n=stamps.height, dtype=pl.Boolean, eager=True)
+    last = [(pl.col(name) % _DAY >= _DAY - _SECOND).fill_null(value=False)
+            for name in ("utc", "wall")]  # fmt: skip
+    return stamps.select(last[0] | last[1]).to_series()
+
+
+def _a_day_earlier(stamps: pl.DataFrame, ends: pl.Series) -> pl.DataFrame:
+    """Put ends, which may be written as the last second, one day back."""
+    moved = [
+        pl.when(ends).then(-((-pl.col(name)) // _MINUTE) * _MINUTE - _DAY).otherwise(name)
+        for name in ("utc", "wall")
+    ]
+    return stamps.with_columns(moved[0].alias("utc"), moved[1].alias("wall"))
 
 
 def _session_days(
@@ -171,6 +269,10 @@ def _timed_days(
     return np.select(conditions, choices, default=local // _DAY)
 
 
+def _same(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
+    return days
+
+
 def _first_session_of_week(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
     # 1970-01-01 was a Thursday. A weekend label starts the week after it, except where the
     # weekend trades.
@@ -178,9 +280,28 @@ def _first_session_of_week(days: NDArray[np.int64], sessions: Sessions) -> NDArr
     monday = days - weekday
     if sessions.exchange != "24/7":
         monday = np.where(weekday >= 5, monday + 7, monday)
-    place = np.minimum(np.searchsorted(sessions.days, monday), len(sessions.days) - 1)
-    first = sessions.days[place]
+    first = _session_from(monday, sessions)
     return np.where(first - monday < 7, np.maximum(first, monday), monday)
+
+
+def _first_session_of_month(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
+    months = days.astype("datetime64[D]").astype("datetime64[M]")
+    begins, ends = ((months + k).astype("datetime64[D]").astype(np.int64) for k in (0, 1))
+    first = _session_from(begins, sessions)
+    return np.where(first < ends, np.maximum(first, begins), begins)
+
+
+def _session_from(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
+    """First session on or after each day; the last there is where none follows."""
+    place = np.minimum(np.searchsorted(sessions.days, days), len(sessions.days) - 1)
+    return np.asarray(sessions.days[place])
+
+
+_FIRST_SESSION: Final = {
+    "1d": _same,
+    "1w": _first_session_of_week,
+    "1mo": _first_session_of_month,
+}
 
 
 def _series(values: NDArray[np.int64]) -> pl.Series:

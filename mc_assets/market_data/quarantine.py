@@ -81,7 +81,10 @@ def _sentence(reason: str, row: dict[str, Any], source: dict[str, Any], raw: Raw
     if reason == "bad_row":
         return f"found surplus cells {source['_surplus']!r}, allowed one cell per column"
     if reason == "missing_price":
-        name = next(name for name in ("open", "high", "low", "close") if row[name] is None)
+        names = ("open", "high", "low", "close")
+        if all(row[name] == 0 for name in names):
+            return "found zeros in place of prices, allowed prices (or no row for a day without)"
+        name = next(name for name in names if row[name] is None)
         column = columns.get(name) or columns["price"]
         return f"column {column}: found no price, allowed a number"
     if reason == "non_finite":

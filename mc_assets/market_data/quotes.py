@@ -11,7 +11,11 @@ from typing import Final, Literal, NamedTuple
 import polars as pl
 from polars._typing import PolarsDataType
 
-from mc_assets.market_data.numbers import decimal_mark, parse_numbers
+from mc_assets.market_data.numbers import (
+    decimal_mark,
+    groups_thousands_by_apostrophe,
+    parse_numbers,
+)
 from mc_assets.market_data.timestamps import SECONDS, detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
 
@@ -91,6 +95,8 @@ class TickLayout:
         Column that names the instrument, and the first name in it.
     where : str
         The file, the start of an error's sentence.
+    ticks : bool
+        Prices such as ``110'165`` are points and 32nds, and not thousands.
     """
 
     kind: Kind
@@ -100,6 +106,7 @@ class TickLayout:
     clock: str | None = None
     symbol: tuple[str, str] | None = None
     where: str = ""
+    ticks: bool = True
 
     @classmethod
     def of(
@@ -155,6 +162,7 @@ class TickLayout:
             clock,
             (named, names[0]) if named and names else None,
             where,
+            not groups_thousands_by_apostrophe(numbers),
         )
 
 
@@ -235,7 +243,8 @@ def normalise_ticks(
         elif schema[name] == pl.String:
             columns[name] = raw[column].cast(pl.String)
         else:
-            columns[name], is_text = parse_numbers(raw[column], layout.decimal)
+            ticks = layout.ticks and not name.endswith(("sz", "size"))
+            columns[name], is_text = parse_numbers(raw[column], layout.decimal, ticks=ticks)
             if is_text.any():
                 found = pl.when(is_text).then(pl.lit(column))
                 text_in = pl.select(pl.coalesce(text_in, found)).to_series()
@@ -295,7 +304,7 @@ def _epochs(column: pl.Series, digits: int) -> pl.Series:
 
 def _scaled(counts: pl.Series, digits: int) -> pl.Series:
     """Nanoseconds of whole counts; a count that is plainly of another unit is read in that."""
-    scaled = counts * 10**digits
+    scaled: pl.Series = counts * 10**digits
     first, last = SECONDS
     if counts.is_between(first * 10 ** (9 - digits), last * 10 ** (9 - digits)).all():
         return scaled

@@ -117,6 +117,11 @@ class RawStore:
                 return int(newest)  # type: ignore[arg-type]
         return None
 
+    def holds(self, year: int, raw: RawTable, keys: pl.Series) -> bool:
+        """Whether a stored year is just these rows: the common case, told cheaply."""
+        stored, _ = self._stored(self.path(raw.symbol, raw.timeframe, year))
+        return stored is not None and _same(stored, raw.frame, keys)
+
     def append(
         self,
         raw: RawTable,
@@ -144,7 +149,8 @@ class RawStore:
             are marked absent.
         complete : bool
             The fetch is the whole truth of its range (a file): absent rows are no longer
-            valid. Otherwise (a network, which may have a bad night) they stay valid.
+            valid. Otherwise (a network, which may have a bad night) they stay valid, unless
+            the user has accepted that they are withdrawn.
         reached : int, optional
             Newest open instant that came, microseconds, where the fetch broke off after it.
         left_out : int
@@ -257,6 +263,7 @@ def _merge(
     )
     live = stored.filter(pl.col("_until").is_null())
     before, after = _signatures(live, data, extra), _signatures(fresh, data, extra)
+    stored, before = _redated(stored, before, after)
     both = before.join(after, on="_key", how="full", suffix="_after", coalesce=True)
     same = both.filter(pl.col("signature") == pl.col("signature_after"))["_key"]
     differ = both.filter(
@@ -287,6 +294,31 @@ def _merge(
     # A column that came late stands where it would have stood at once.
     merged = merged.select(pl.exclude(list(_BOOKKEEPING)), *_BOOKKEEPING)
     return merged, new, added.height - new, len(gone)
+
+
+def _redated(
+    stored: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give stored rows that came again unchanged the keys by which they are known today.
+
+    A key is an instant, and a series whose exchange or time zone was changed reads the same
+    stamp as another one.
+    """
+    moved = (
+        before.join(after, on="_key", how="anti")
+        .join(after.rename({"_key": "new"}), on="signature")
+        .unique("_key", keep="none")
+        .unique("new", keep="none")
+    )
+    moved = moved.join(before, left_on="new", right_on="_key", how="anti")
+    if moved.is_empty():
+        return stored, before
+    live = pl.col("_until").is_null()
+    key = pl.col("_key").replace(moved["_key"], moved["new"])
+    return (
+        stored.with_columns(_key=pl.when(live).then(key).otherwise("_key")),
+        before.with_columns(_key=key),
+    )
 
 
 def _last_fetch(stored: pl.DataFrame | None) -> int:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
 import polars as pl
 
-from engine.calendar import TIMEFRAMES
 from mc_assets.market_data.config import SeriesConfig
+from mc_assets.market_data.ends import bar_ends
 from mc_assets.market_data.normalise import resolve_layout, row_keys
 from mc_assets.market_data.quality.year import expected_range
 from mc_assets.market_data.raw_store import RawResult, RawStore
 from mc_assets.market_data.sessions import sessions_of
-from mc_assets.providers import RawTable
+from mc_assets.market_data.short_answers import AnswerCheck, refusal, refused_years
+from mc_assets.providers import FetchError, RawTable
 
-__all__ = ["Range", "Received", "microseconds", "reached_in", "received", "store_years"]
+__all__ = ["Range", "Received", "Stored", "microseconds", "reached_in", "received", "store_years"]
 
 _MINUTE: Final = 60_000_000
 # A network's bar of the coming session is no mistake.
@@ -65,7 +66,7 @@ def received(
     present = microseconds(moment)
     future = opens > present + (0 if complete else _AHEAD)
     if not complete:
-        ended = (_bar_ends(opens, series) <= present) | future
+        ended = (bar_ends(opens, series.timeframe, sessions) <= present) | future
         table = replace(table, frame=table.frame.filter(ended))
         keys, opens, future = keys.filter(ended), opens.filter(ended), future.filter(ended)
     return Received(table, keys, opens, future, complete)
@@ -81,6 +82,22 @@ def reached_in(rows: Received) -> int | None:
     return int(rows.opens[-1]) if rows.opens.is_sorted() else None
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What became of the years of one answer.
+
+    Parameters
+    ----------
+    results : list of RawResult
+        The years that came to their end.
+    refused : dict
+        Year to why it stays as it was: the answer would withdraw too many of its bars.
+    """
+
+    results: list[RawResult] = field(default_factory=list)
+    refused: dict[int, FetchError] = field(default_factory=dict)
+
+
 def store_years(
     series: SeriesConfig,
     rows: Received,
@@ -89,49 +106,104 @@ def store_years(
     root: Path,
     moment: datetime,
     reached: int | None,
-) -> list[RawResult]:
+    *,
+    accept_withdrawn: bool = False,
+) -> Stored:
     """Cut what was fetched to its range and keep it, year by year.
 
     A row whose stamp cannot be read stays with the row before it, so that it reaches the
     quarantine of that year, and so does one from the future with the last year.
 
-    Returns
-    -------
-    list of RawResult
-        The years that came to their end: all of them, unless the fetch broke off at `reached`.
+    Parameters
+    ----------
+    series : SeriesConfig
+        The series.
+    rows : Received
+        What came.
+    span : tuple of datetime
+        Range that was asked for, UTC, half open.
+    years : list of int
+        Years that the range touches, in order.
+    root : Path
+        The data root.
+    moment : datetime
+        Present time.
+    reached : int or None
+        Instant up to which the rows are whole, microseconds, where the fetch broke off.
+    accept_withdrawn : bool
+        Withdraw whatever did not come, however much it is.
     """
-    table, keys, opens, future, complete = rows
-    start, end = (microseconds(at) for at in span)
     store = RawStore(root)
+    slices = list(_slices(span, years, reached))
+    refused = []
+    if not accept_withdrawn:
+        check = AnswerCheck(series, rows.table, store, moment)
+        held = set(store.years(series.symbol, series.timeframe))
+        found = [
+            check.withdrawal(part.year, (part.first, part.came))
+            for part in slices
+            if part.year in held
+            and not store.holds(part.year, *_rows_of(series, rows, part, moment))
+        ]
+        refused = refused_years(series, found, moment)
+    kept = {item.year for item in refused}
     left_out = _left_out(series, rows, moment)
     results = []
+    for part in slices:
+        if part.year in kept:
+            continue
+        table, keys = _rows_of(series, rows, part, moment)
+        # A file is read to its end: of what is later, a row from the future may be gone.
+        asked = (part.first, _NEVER if rows.complete else part.came)
+        stored = store.append(
+            table,
+            part.year,
+            keys,
+            asked,
+            complete=rows.complete or accept_withdrawn,
+            reached=None if part.whole else reached,
+            left_out=left_out.get(part.year, 0),
+        )
+        if part.whole:
+            results.append(stored)
+    return Stored(results, dict.fromkeys(sorted(kept), refusal(series, refused)) if kept else {})
+
+
+class _Slice(NamedTuple):
+    """One year of a range, microseconds, half open; `came` is where a broken fetch ended."""
+
+    year: int
+    first: int
+    last: int
+    came: int
+
+    @property
+    def whole(self) -> bool:
+        return self.came == self.last
+
+
+def _slices(span: Range, years: list[int], reached: int | None) -> Iterator[_Slice]:
+    """Cut a range into years, up to the one in which a broken fetch ended."""
+    start, end = (microseconds(at) for at in span)
     for year in years:
         first = max(start, microseconds(datetime(year, 1, 1, tzinfo=UTC)))
         last = min(end, microseconds(datetime(year + 1, 1, 1, tzinfo=UTC)))
         came = last if reached is None else min(last, reached + 1)
         if came <= first:
-            break
-        inside = (opens >= first) & (opens < last)
-        if year == min(series.end or moment.date(), moment.date()).year:
-            inside |= future
-        inside = inside.fill_null(value=False)
-        part = replace(table, frame=table.frame.filter(inside))
-        cut = keys.filter(inside)
-        # A file is read to its end: of what is later, a row from the future may be gone.
-        asked = (first, _NEVER if complete else came)
-        whole = came == last
-        stored = store.append(
-            part,
-            year,
-            cut,
-            asked,
-            complete=complete,
-            reached=None if whole else reached,
-            left_out=left_out.get(year, 0),
-        )
-        if whole:
-            results.append(stored)
-    return results
+            return
+        yield _Slice(year, first, last, came)
+
+
+def _rows_of(
+    series: SeriesConfig, rows: Received, part: _Slice, moment: datetime
+) -> tuple[RawTable, pl.Series]:
+    """Rows that belong to one year, and their keys."""
+    inside = (rows.opens >= part.first) & (rows.opens < part.last)
+    if part.year == min(series.end or moment.date(), moment.date()).year:
+        inside |= rows.future
+    inside = inside.fill_null(value=False)
+    table = replace(rows.table, frame=rows.table.frame.filter(inside))
+    return table, rows.keys.filter(inside)
 
 
 def _left_out(series: SeriesConfig, rows: Received, moment: datetime) -> dict[int, int]:
@@ -147,19 +219,6 @@ def _left_out(series: SeriesConfig, rows: Received, moment: datetime) -> dict[in
         _, end = expected_range(series, series.end.year, moment)
         counts[series.end.year] += int(((rows.opens >= microseconds(end)) & ~rows.future).sum())
     return counts
-
-
-def _bar_ends(opens: pl.Series, series: SeriesConfig) -> pl.Series:
-    """Instants at which bars end, microseconds; of a day, its session's close."""
-    minutes = TIMEFRAMES[series.timeframe]
-    if minutes is not None:
-        return opens + int(minutes * _MINUTE)
-    sessions = sessions_of(series.exchange)
-    values = opens.fill_null(0).to_numpy()
-    place = np.maximum(np.searchsorted(sessions.opens, values, side="right") - 1, 0)
-    length = 7 * 24 * 60 * _MINUTE if series.timeframe == "1w" else 0
-    closes = np.maximum(sessions.closes[place], values)
-    return pl.Series(values + length if length else closes)
 
 
 def microseconds(moment: datetime) -> int:

@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from engine.calendar import TIMEFRAMES
+from engine.timeframes import LONG_TIMEFRAMES, canonical_timeframe, intraday_minutes
 from mc_assets.market_data.canonical import BARS_SCHEMA
 from mc_assets.market_data.sessions import Sessions, sessions_of
 from mc_assets.providers import MarketDataError
@@ -15,7 +16,7 @@ from mc_assets.providers import MarketDataError
 __all__ = ["resample"]
 
 _MINUTE: Final = 60_000_000
-_ORDER: Final = list(TIMEFRAMES)
+_DAY: Final = 1440 * _MINUTE
 
 
 def resample(
@@ -28,7 +29,7 @@ def resample(
     bars : polars.DataFrame
         Canonical bars of one or more symbols.
     timeframe, to : str
-        Keys of `engine.calendar.TIMEFRAMES`; `to` is the longer.
+        As of `engine.timeframes.canonical_timeframe`; `to` is the longer.
     exchange : str
         Name in `exchange_calendars`.
 
@@ -36,8 +37,8 @@ def resample(
     -------
     polars.DataFrame
         Canonical bars. Intraday bars start at the session's open (the last one may be
-        shorter), a daily bar is one session and opens with it, a weekly bar opens with its
-        first session. Bars outside sessions are not part of a longer bar. Open is the first
+        shorter), a daily bar is one session and opens with it, a bar of a week or month opens with
+        its first session. Bars outside sessions are not part of a longer bar. Open is the first
         bar's, high and low the extremes, close the last bar's, volume and trade count the
         sums, vwap weighted by volume.
 
@@ -46,15 +47,22 @@ def resample(
     MarketDataError
         If `to` is not longer, or its bars would cut shorter ones in two.
     """
+    lengths = []
     for field, value in (("timeframe", timeframe), ("to", to)):
-        if value not in TIMEFRAMES:
-            raise MarketDataError(f"{field}: found {value!r}, allowed {', '.join(TIMEFRAMES)}")
-    short, long = TIMEFRAMES[timeframe], TIMEFRAMES[to]
-    if _ORDER.index(to) <= _ORDER.index(timeframe) or (short and long and long % short):
+        try:
+            lengths.append(intraday_minutes(canonical_timeframe(value)))
+        except ValueError as error:
+            raise MarketDataError(str(error).replace("timeframe", field, 1)) from None
+    short, long = lengths
+    longer = long > short if short and long else _rank(to) > _rank(timeframe)
+    # Weeks do not make up months.
+    if not longer or (short and long and long % short) or (timeframe, to) == ("1w", "1mo"):
         raise MarketDataError(f"to: found {to!r}, allowed a multiple of {timeframe}")
     sessions = sessions_of(exchange)
     opens = bars["timestamp"].dt.epoch("us").to_numpy()
-    place = sessions.index_at(opens)
+    stamped = sessions.around_the_clock and timeframe == "1d"
+    # A day that begins at an hour of its own belongs to the day that most of it lies in.
+    place = sessions.index_at(opens + _DAY // 2 if stamped else opens)
     inside = place >= 0
     starts = _bar_opens(opens, np.maximum(place, 0), to, sessions)
     stamp = pl.from_epoch(pl.Series(starts), "us").dt.replace_time_zone("UTC")
@@ -65,11 +73,12 @@ def resample(
         .sort("symbol", "timestamp")
         .group_by("symbol", "start", maintain_order=True)
         .agg(
-            pl.first("open"),
-            pl.max("high"),
-            pl.min("low"),
-            pl.last("close"),
-            pl.sum("volume"),
+            first=pl.first("timestamp"),
+            open=pl.first("open"),
+            high=pl.max("high"),
+            low=pl.min("low"),
+            close=pl.last("close"),
+            volume=pl.when(pl.col("volume").count() > 0).then(pl.col("volume").sum()),
             vwap=pl.when((pl.sum("volume") > 0) & ~pl.col("vwap").has_nulls()).then(
                 weight.sum() / pl.sum("volume")
             ),
@@ -79,20 +88,30 @@ def resample(
             source=pl.first("source"),
             adjustment=pl.first("adjustment"),
         )
-        .rename({"start": "timestamp"})
+        .with_columns(timestamp="first" if stamped else "start")
         .select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
     )
 
 
-def _bar_opens(opens: np.ndarray, place: np.ndarray, to: str, sessions: Sessions) -> np.ndarray:
-    minutes = TIMEFRAMES[to]
+def _rank(timeframe: str) -> int:
+    return LONG_TIMEFRAMES.index(timeframe) + 1 if timeframe in LONG_TIMEFRAMES else 0
+
+
+def _bar_opens(
+    opens: NDArray[np.int64], place: NDArray[np.int64], to: str, sessions: Sessions
+) -> NDArray[np.int64]:
+    minutes = intraday_minutes(to)
     session_open = sessions.opens[place]
     if minutes is not None:
-        step = int(minutes * _MINUTE)
-        starts: np.ndarray = session_open + (opens - session_open) // step * step
-        return starts
+        step = minutes * _MINUTE
+        return np.asarray(session_open + (opens - session_open) // step * step)
     if to == "1d":
         return session_open
-    # 1970-01-01 was a Thursday: weeks start on Monday.
-    monday = sessions.days[place] - (sessions.days[place] + 3) % 7
-    return sessions.opens[np.searchsorted(sessions.days, monday)]
+    days = sessions.days[place]
+    if to == "1mo":
+        months = days.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]")
+        begins = months.astype(np.int64)
+    else:
+        # 1970-01-01 was a Thursday: weeks start on Monday.
+        begins = days - (days + 3) % 7
+    return np.asarray(sessions.opens[np.searchsorted(sessions.days, begins)])

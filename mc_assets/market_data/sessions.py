@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 __all__ = ["Sessions", "sessions_of"]
@@ -16,6 +17,9 @@ __all__ = ["Sessions", "sessions_of"]
 _DAY: Final = 86_400_000_000
 # Far enough back for the oldest daily series; a calendar of a century builds in 0.2 s.
 _FIRST_DAY: Final = "1960-01-01"
+_NEW_YORK: Final = "America/New_York"
+# When the day of currencies ends and the next begins.
+_CURRENCY_HOUR: Final = 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +31,18 @@ class Sessions:
     exchange : str
         Name in `exchange_calendars`.
     timezone : str
-        IANA zone of the exchange.
+        IANA zone of the exchange: of stamps that name none.
     days : ndarray of int64, shape (sessions,)
         Session labels, days since 1970-01-01.
     opens, closes : ndarray of int64, shape (sessions,)
         First and last instant, microseconds since 1970-01-01 UTC.
     break_starts, break_ends : ndarray of int64, shape (sessions,)
         Lunch breaks; equal to `closes` where there is none.
+    clock : str
+        IANA zone in which sessions open at the same time of day in summer and winter.
+    around_the_clock : bool
+        There is no opening bell: providers begin a day at an hour of their own, and what they
+        stamp is when their bar opens.
     """
 
     exchange: str
@@ -43,6 +52,8 @@ class Sessions:
     closes: NDArray[np.int64]
     break_starts: NDArray[np.int64]
     break_ends: NDArray[np.int64]
+    clock: str
+    around_the_clock: bool = False
 
     def open_of(self, days: NDArray[np.int64]) -> NDArray[np.int64]:
         """Open instants of `days`; a day without a session opens as the session before it.
@@ -64,11 +75,6 @@ class Sessions:
             opens[row] = self._usual_open(int(days[row]))
         return opens
 
-    def is_session(self, days: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the exchange has a session on each of `days`."""
-        place = np.minimum(np.searchsorted(self.days, days), len(self.days) - 1)
-        return np.asarray(self.days[place] == days)
-
     def index_at(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
         """Index of the session whose ``[open, close)`` holds each instant, else -1."""
         place = np.searchsorted(self.opens, instants, side="right") - 1
@@ -78,7 +84,7 @@ class Sessions:
     def _usual_open(self, day: int) -> int:
         """Open of a day the calendar does not have, at the wall-clock time of a neighbour."""
         near = int(np.clip(np.searchsorted(self.days, day) - 1, 0, len(self.days) - 1))
-        zone = ZoneInfo(self.timezone)
+        zone = ZoneInfo(self.clock)
         neighbour = datetime.fromtimestamp(self.opens[near] / 1e6, UTC).astimezone(zone)
         label = datetime(1970, 1, 1) + timedelta(days=int(self.days[near]))
         offset = neighbour.replace(tzinfo=None) - label
@@ -88,10 +94,16 @@ class Sessions:
 
 @lru_cache(maxsize=16)
 def sessions_of(exchange: str) -> Sessions:
-    """Sessions of `exchange`, a name of `exchange_calendars`, to the end of next year."""
+    """Sessions of `exchange`, a name of `exchange_calendars`, to the end of next year.
+
+    Those of currencies, ``24/5``, run from 17:00 to 17:00 in New York and are called after the
+    day on which they end: Monday's opens on Sunday.
+    """
     import exchange_calendars as xc
 
-    last_day = f"{datetime.now(UTC).year + 1}-12-31"
+    if exchange == "24/5":
+        return _currency_sessions()
+    last_day = _last_day()
     probe = xc.get_calendar(exchange)
     first, last = probe.bound_min(), probe.bound_max()
     start = _FIRST_DAY if first is None else max(first.strftime("%Y-%m-%d"), _FIRST_DAY)
@@ -107,7 +119,38 @@ def sessions_of(exchange: str) -> Sessions:
         closes=closes,
         break_starts=_microseconds(schedule["break_start"], closes),
         break_ends=_microseconds(schedule["break_end"], closes),
+        clock=str(calendar.tz),
+        around_the_clock=exchange == "24/7",
     )
+
+
+def _currency_sessions() -> Sessions:
+    first, last = (np.datetime64(day, "D").astype(np.int64) for day in (_FIRST_DAY, _last_day()))
+    days = np.arange(first, last + 1)
+    # 1970-01-01 was a Thursday.
+    days = days[(days + 3) % 7 < 5]
+    closes = _in_new_york(days, _CURRENCY_HOUR)
+    return Sessions(
+        exchange="24/5",
+        timezone="UTC",
+        days=days,
+        opens=_in_new_york(days - 1, _CURRENCY_HOUR),
+        closes=closes,
+        break_starts=closes,
+        break_ends=closes,
+        clock=_NEW_YORK,
+        around_the_clock=True,
+    )
+
+
+def _in_new_york(days: NDArray[np.int64], hour: int) -> NDArray[np.int64]:
+    wall = pl.Series(days * _DAY + hour * 3_600_000_000).cast(pl.Datetime("us"))
+    # No clock in New York changes in the afternoon.
+    return wall.dt.replace_time_zone(_NEW_YORK).dt.epoch("us").to_numpy()
+
+
+def _last_day() -> str:
+    return f"{datetime.now(UTC).year + 1}-12-31"
 
 
 def _microseconds(stamps: Any, missing: NDArray[np.int64] | None = None) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ _CHECKS: Final[dict[str, tuple[Severity, str]]] = {
     "bad_row": ("error", "A row has more cells than the table has columns."),
     "note": ("warn", "A remark above or below the table, without a date or a number."),
     "non_finite": ("error", "A price or volume is NaN or infinite."),
-    "missing_price": ("warn", "A row lacks one of its four prices."),
+    "missing_price": ("warn", "A row lacks one of its four prices, or holds zeros for them all."),
     "ohlc_order": ("warn", "The open or close lies outside the range from low to high."),
     "negative_volume": ("warn", "A volume is below zero."),
     "repeated_timestamp": ("warn", "A second row for the same bar; the first is kept."),
@@ -35,7 +35,8 @@ _CHECKS: Final[dict[str, tuple[Severity, str]]] = {
     "outlier": ("warn", "A move far beyond the moves before it."),
     "unit_error": ("error", "Prices a hundred times too large or small beside their neighbours."),
     "unadjusted_split": ("warn", "The price opens at a usual split ratio of the close before."),
-    "zero_volume": ("warn", "A bar without volume in a series that has volumes."),
+    "zero_volume": ("warn", "A bar with a volume of zero in a series that has volumes."),
+    "missing_volume": ("warn", "A bar whose volume is not given in a series that has volumes."),
     "off_session": ("warn", "A bar opens outside the sessions of the exchange."),
     "restated": ("warn", "A provider sent another value for a bar that was stored."),
     "withdrawn": ("warn", "A provider no longer sends a bar that was stored."),
@@ -69,6 +70,9 @@ class QualityConfig(BaseModel):
         Bars of the rolling window.
     overlap_tolerance : float
         Relative difference between two providers' closes that is still agreement.
+    withdrawn_bars : int
+        Stored bars that one fetch may withdraw. A fetch that would withdraw more, or most of a
+        finished year, fails and leaves the stored years as they are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,6 +83,7 @@ class QualityConfig(BaseModel):
     outlier_minimum: float = Field(default=0.15, gt=0)
     outlier_window: int = Field(default=63, ge=5)
     overlap_tolerance: float = Field(default=1e-6, ge=0)
+    withdrawn_bars: int = Field(default=5, ge=0)
 
     @field_validator("severities")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
@@ -21,6 +22,10 @@ _EXCEL_ORIGIN: Final = -25_569 * 86_400_000_000  # 1899-12-30
 _ZONE: Final = re.compile(r" ?([A-Z][A-Za-z]+/[A-Z][A-Za-z_]+|[A-Z]{3,4})$")
 #: Seconds of 1985 to 2099; in another unit these digits are of 1970, or far ahead.
 SECONDS: Final = (500_000_000, 4_100_000_000)
+
+# The second that clocks insert where the earth lags behind: 23:59:60 in UTC.
+_LEAP_SECOND: Final = r"(:[0-5]\d:)60"
+_COMPACT_LEAP_SECOND: Final = r"((?:19|20)\d{6}[T ]?[0-2]\d[0-5]\d)60"
 
 _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _CELL: Final = re.compile(
@@ -107,6 +112,11 @@ def parse_stamps(
         ``utc`` (Int64): the instant, where the cell says its zone; ``wall`` (Int64): the
         wall clock as written; both microseconds since 1970-01-01, null where the cell is not
         a stamp; ``dated`` (Boolean): the cell is a day without a time.
+
+    Notes
+    -----
+    A leap second (``23:59:60``) is the last microsecond of its minute, for these counts have no
+    room for it.
     """
     if column.dtype == pl.Date:
         wall = column.cast(pl.Datetime("us")).dt.epoch("us")
@@ -247,7 +257,17 @@ def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
 
 def _clocks(cells: pl.Series, form: str) -> pl.Series:
     # Stamps hardly ever come again, so that Polars' cache of them only costs.
-    return cells.str.to_datetime(form, time_unit="us", strict=False, cache=False)
+    clocks = cells.str.to_datetime(form, time_unit="us", strict=False, cache=False)
+    if "%S" not in form:
+        return clocks
+    leap = cells.str.contains(_LEAP_SECOND if ":%S" in form else _COMPACT_LEAP_SECOND)
+    if not leap.any():
+        return clocks
+    # Polars reads 23:59:60 as the midnight after it, which is the stamp of the next bar.
+    last = cells.str.replace(_LEAP_SECOND, "${1}59").str.replace(_COMPACT_LEAP_SECOND, "${1}59")
+    before = last.str.to_datetime(form, time_unit="us", strict=False, cache=False)
+    before = before.dt.truncate("1s") + timedelta(microseconds=999_999)
+    return clocks.zip_with(~leap.fill_null(value=False), before)
 
 
 def _named_zone(clocks: pl.Series, form: str) -> pl.DataFrame:

@@ -36,6 +36,8 @@ class Layout(BaseModel):
         Decimal mark of the numbers.
     delimiter : str, optional
         What separated the cells; a ``;`` hints at decimal commas.
+    ticks : bool, optional
+        Whether prices such as ``110'165`` are points and 32nds, and not thousands.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +48,7 @@ class Layout(BaseModel):
     date_format: str | None = None
     decimal: Literal[".", ","] | None = None
     delimiter: str | None = None
+    ticks: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Capabilities:
     Parameters
     ----------
     timeframes : tuple of str
-        Timeframes it serves.
+        Timeframes it serves; ``Nm`` and ``Nh`` stand for every whole number of minutes and hours.
     adjustments : tuple of str
         Adjustments it can apply.
     network : bool
@@ -102,6 +105,12 @@ class Capabilities:
     requests_per_minute: float | None = None
     symbols_per_request: int = 1
     environment: tuple[str, ...] = ()
+
+    def serves(self, timeframe: str) -> bool:
+        """Whether bars of a timeframe can be had."""
+        return timeframe in self.timeframes or f"N{timeframe.lstrip('0123456789')}" in (
+            self.timeframes
+        )
 
 
 class FetchError(MarketDataError):

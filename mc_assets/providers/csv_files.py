@@ -24,10 +24,14 @@ class CsvOptions(FileOptions):
         Guessed by default.
     decimal : {".", ","}, optional
         Guessed by default.
+    ticks : bool, optional
+        Whether prices such as ``110'165`` are points and 32nds (110.515625), and not thousands;
+        they are by default, unless a price such as ``1'234.50`` says otherwise.
     """
 
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     decimal: Literal[".", ","] | None = None
+    ticks: bool | None = None
 
 
 class CsvProvider(FileProvider):
@@ -44,4 +48,5 @@ class CsvProvider(FileProvider):
         return read_text_table(path, self.options.delimiter, numbers)
 
     def _layout(self) -> Layout:
-        return super()._layout().model_copy(update={"decimal": self.options.decimal})
+        told = {"decimal": self.options.decimal, "ticks": self.options.ticks}
+        return super()._layout().model_copy(update=told)

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from engine.calendar import TIMEFRAMES
 from mc_assets.providers.base import (
     Capabilities,
     FetchError,
@@ -74,7 +73,7 @@ class FileProvider(Provider):
     """Base of the providers that read files; a subclass says how one file is read."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
-        timeframes=tuple(TIMEFRAMES), adjustments=("raw", "split", "dividend", "all")
+        timeframes=("Nm", "Nh", "1d", "1w", "1mo"), adjustments=("raw", "split", "dividend", "all")
     )
     #: File name endings looked for in a folder, without dot; that of a compression may follow.
     endings: ClassVar[tuple[str, ...]]

@@ -144,7 +144,7 @@ class YahooProvider(Provider):
             raise session.failure
         if history.empty:
             return pl.DataFrame()
-        frame = pl.from_pandas(history.reset_index())
+        frame: pl.DataFrame = pl.from_pandas(history.reset_index())
         return frame.with_columns(pl.col(pl.Datetime).dt.cast_time_unit("us"))
 
 

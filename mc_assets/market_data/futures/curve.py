@@ -11,7 +11,11 @@ import numpy as np
 import polars as pl
 
 from mc_assets.market_data.futures.contracts import contract_labels, contract_name, names_month
-from mc_assets.market_data.numbers import decimal_mark, parse_numbers
+from mc_assets.market_data.numbers import (
+    decimal_mark,
+    groups_thousands_by_apostrophe,
+    parse_numbers,
+)
 from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
 from mc_assets.providers.csv_text import read_text_table
@@ -108,10 +112,12 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
         },
         schema_overrides={"surplus": pl.String},
     ).with_columns(stamp_column=pl.lit(date_column))
-    decimal = decimal_mark([column for _, column, _ in cells], delimiter)
+    prices = [column for _, column, _ in cells]
+    decimal = decimal_mark(prices, delimiter)
+    ticks = not groups_thousands_by_apostrophe(prices)
     parts = []
     for contract, column, volume in cells:
-        price, text = parse_numbers(column, decimal)
+        price, text = parse_numbers(column, decimal, ticks=ticks)
         part = base.with_columns(
             contract=contract, cell=column, price=price, text=text, column=pl.lit(column.name)
         )

@@ -11,6 +11,7 @@ from mc_assets.market_data.config import MarketDataConfig
 from mc_assets.market_data.files import symbol_folder, write_parquet
 from mc_assets.market_data.futures.curve import Curve
 from mc_assets.market_data.futures.provider import FuturesProvider
+from mc_assets.market_data.short_answers import check_table
 from mc_assets.providers import MarketDataError, make_provider
 
 __all__ = ["load_curve", "store_curve"]
@@ -18,7 +19,9 @@ __all__ = ["load_curve", "store_curve"]
 _TABLE: Final = "futures_curves"
 
 
-def store_curve(config: MarketDataConfig, key: str, root: Path) -> Curve:
+def store_curve(
+    config: MarketDataConfig, key: str, root: Path, *, accept_withdrawn: bool = False
+) -> Curve:
     """Read the curve of a futures series and store it under ``root/futures_curves``.
 
     Parameters
@@ -29,19 +32,24 @@ def store_curve(config: MarketDataConfig, key: str, root: Path) -> Curve:
         A series whose provider is ``futures``.
     root : Path
         The data root.
+    accept_withdrawn : bool
+        Replace the stored curve by one that lacks many of its settlements.
 
     Raises
     ------
     MarketDataError
-        If the series has no curve, or its files cannot be read.
+        If the series has no curve, or its files cannot be read or lack too many of the stored
+        settlements; what is stored stays.
     """
     series = config[key]
     provider = make_provider(series.provider, series.options, config.folder, where=key)
     if not isinstance(provider, FuturesProvider):
         raise MarketDataError(f"{key}: provider: found {series.provider!r}, allowed futures")
     curve = provider.curve(series.asked)
-    folder = symbol_folder(root, _TABLE, series.symbol, series.timeframe)
-    write_parquet(curve.rows, folder / "curve.parquet")
+    path = symbol_folder(root, _TABLE, series.symbol, series.timeframe) / "curve.parquet"
+    if path.is_file() and not accept_withdrawn:
+        check_table(series, _TABLE, pl.read_parquet(path), curve.rows, ["date", "contract"])
+    write_parquet(curve.rows, path)
     return curve
 
 

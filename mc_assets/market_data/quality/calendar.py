@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.calendar import TIMEFRAMES
+from engine.timeframes import intraday_minutes
 from mc_assets.market_data.quality.findings import QualityFinding, finding
 from mc_assets.market_data.sessions import Sessions
 from mc_assets.market_data.severities import QualityConfig
@@ -16,6 +17,8 @@ from mc_assets.market_data.severities import QualityConfig
 __all__ = ["bar_ordinals", "calendar_findings"]
 
 _DAY: Final = 86_400_000_000
+# How far summer time moves the hour at which a day opens, and some more.
+_CLOCK_CHANGES: Final = 2 * 3_600_000_000
 _MINUTE: Final = 60_000_000
 
 
@@ -35,7 +38,7 @@ def calendar_findings(
     bars : polars.DataFrame
         Canonical bars of one series, oldest first.
     timeframe : str
-        A key of `engine.calendar.TIMEFRAMES`.
+        As of `engine.timeframes.canonical_timeframe`.
     sessions : Sessions
         Of the series' exchange.
     quality : QualityConfig
@@ -51,6 +54,8 @@ def calendar_findings(
     """
     opens = bars["timestamp"].dt.epoch("us").to_numpy()
     opens = opens[(opens >= start) & (opens < end)]
+    if sessions.exchange == "24/7" and timeframe == "1d":
+        sessions = _days_as_stamped(opens, sessions)
     expected = sessions.opens[(sessions.opens >= start) & (sessions.closes <= end)]
     if len(opens) == 0:
         missing = None
@@ -83,7 +88,7 @@ def bar_ordinals(
     opens : ndarray of int64, shape (n,)
         Open instants, microseconds since 1970-01-01 UTC.
     timeframe : str
-        A key of `engine.calendar.TIMEFRAMES`.
+        As of `engine.timeframes.canonical_timeframe`.
     sessions : Sessions
         Of the exchange.
 
@@ -94,24 +99,43 @@ def bar_ordinals(
     inside : ndarray of bool, shape (n,)
         Whether the bar opens when the exchange is open.
     """
-    minutes = TIMEFRAMES[timeframe]
+    minutes = intraday_minutes(timeframe)
     session = sessions.index_at(opens)
+    place = np.maximum(session, 0)
     if minutes is None:
-        inside = (session >= 0) & (opens == sessions.opens[np.maximum(session, 0)])
+        inside = session >= 0
+        if not sessions.around_the_clock:
+            inside &= opens == sessions.opens[place]
+        elif timeframe == "1d" and sessions.exchange == "24/7":
+            inside &= opens - sessions.opens[place] <= 2 * _CLOCK_CHANGES
+        days = sessions.days[place]
         if timeframe == "1w":
             # 1970-01-01 was a Thursday.
-            return (sessions.days[np.maximum(session, 0)] + 3) // 7, inside
+            return (days + 3) // 7, inside
+        if timeframe == "1mo":
+            return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64), inside
         return session, inside
-    step = int(minutes * _MINUTE)
+    step = minutes * _MINUTE
     pause = sessions.break_ends - sessions.break_starts
     bars_in = -(-(sessions.closes - sessions.opens - pause) // step)
     before = np.concatenate([[0], np.cumsum(bars_in)])
-    place = np.maximum(session, 0)
     since = opens - sessions.opens[place]
     after_break = opens >= sessions.break_ends[place]
     since = since - np.where(after_break, pause[place], 0)
     in_break = (opens >= sessions.break_starts[place]) & ~after_break
     return before[place] + since // step, (session >= 0) & ~in_break
+
+
+def _days_as_stamped(opens: NDArray[np.int64], sessions: Sessions) -> Sessions:
+    """Days that begin at the hour at which most of the bars open, give or take summer time."""
+    if len(opens) == 0:
+        return sessions
+    hours, counts = np.unique(opens % _DAY, return_counts=True)
+    begin = int(hours[counts.argmax()]) - _CLOCK_CHANGES
+    moved = sessions.opens + begin % _DAY - (_DAY if begin % _DAY > _DAY // 2 else 0)
+    # A day is complete when the bar that opened last in it is.
+    ends = moved + _DAY + 2 * _CLOCK_CHANGES
+    return replace(sessions, opens=moved, closes=ends, break_starts=ends, break_ends=ends)
 
 
 def _gaps(
@@ -132,7 +156,7 @@ def _gaps(
         for hole, count in zip(holes, counts, strict=True)
     ]
     # Before the first bar and after the last, whole sessions count.
-    if len(opens) and timeframe != "1w":
+    if len(opens) and timeframe not in ("1w", "1mo"):
         for edge, side in (
             (expected[expected < _session_open(opens[0], sessions)], "before the first bar"),
             (expected[expected > opens[-1]], "after the last bar"),
@@ -162,7 +186,7 @@ def _off_session(
 
 def _session_open(instant: np.int64, sessions: Sessions) -> np.int64:
     place = max(int(np.searchsorted(sessions.opens, instant, side="right")) - 1, 0)
-    return sessions.opens[place]
+    return np.int64(sessions.opens[place])
 
 
 def _table(

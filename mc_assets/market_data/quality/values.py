@@ -39,12 +39,19 @@ def value_findings(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFi
     Returns
     -------
     list of QualityFinding
-        ``non_positive_price``, ``zero_volume``, ``stale``, ``unit_error``,
+        ``non_positive_price``, ``zero_volume``, ``missing_volume``, ``stale``, ``unit_error``,
         ``unadjusted_split`` and ``outlier``, in this order.
     """
     return [
         _non_positive(bars, quality),
-        _zero_volume(bars, quality),
+        _volume(bars, pl.col("volume") == 0, "zero_volume", "no volume, allowed > 0", quality),
+        _volume(
+            bars,
+            pl.col("volume").is_null(),
+            "missing_volume",
+            "no figure of the volume, allowed one",
+            quality,
+        ),
         _stale(bars, quality),
         *_jumps(bars, quality),
     ]
@@ -60,15 +67,14 @@ def _non_positive(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
     return finding("non_positive_price", quality, rows)
 
 
-def _zero_volume(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
+def _volume(
+    bars: pl.DataFrame, mask: pl.Expr, check: str, found: str, quality: QualityConfig
+) -> QualityFinding:
     # A series without any volume (a spot price, an index) publishes none: nothing is wrong.
-    silent = pl.col("volume") == 0
-    rows = bars.filter(silent & (pl.col("volume").max() > 0)).select(
-        "timestamp",
-        value="volume",
-        message=pl.format("{}: found no volume, allowed > 0", _day()),
+    rows = bars.filter(mask & (pl.col("volume").max() > 0)).select(
+        "timestamp", value="volume", message=pl.format("{}: found " + found, _day())
     )
-    return finding("zero_volume", quality, rows)
+    return finding(check, quality, rows)
 
 
 def _stale(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:

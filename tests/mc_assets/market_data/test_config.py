@@ -68,7 +68,10 @@ def test_a_comparison_that_cannot_be_is_one_sentence(
         (("start:", "begin:"), r"series\[0\]"),
         (("start: 2020-01-01", "start: soon"), r"series\[0\]\.start: found 'soon', allowed .*date"),
         (("symbol: X", "symbol: X, exchange: NYSE"), r"exchange: found 'NYSE', allowed .*XNYS"),
-        (("symbol: X", "symbol: X, timeframe: 2d"), r"timeframe: found '2d', allowed 1m"),
+        (
+            ("symbol: X", "symbol: X, timeframe: 2d"),
+            r"timeframe: found '2d', allowed whole minutes",
+        ),
         (("symbol: X", "symbol: X, overlp: 3"), r"overlp: found an unknown key, allowed .*overlap"),
         (
             ("symbol: X", "symbol: X, end: 2019-01-01"),

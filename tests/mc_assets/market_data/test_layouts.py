@@ -709,7 +709,7 @@ def test_the_volume_of_another_symbol_is_not_taken(tmp_path: Path) -> None:
         "2020-01-02,7,14,3.5,10.5,70,1,2,0.5,1.5\n"
     )
     found, _ = bars_from_file(tmp_path / "both.csv", "SPY")
-    assert found.select("close", "volume").row(0) == (1.5, 0.0)
+    assert found.select("close", "volume").row(0) == (1.5, None)
 
 
 def test_rows_numbered_before_stacked_headers_are_read(tmp_path: Path) -> None:

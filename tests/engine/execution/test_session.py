@@ -1,0 +1,86 @@
+"""Trading hours follow the clocks of their zone and the holidays of their exchange."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.execution.instruments import Instrument
+from engine.execution.session import Session
+
+
+def at(*stamps: str) -> NDArray[np.int64]:
+    return np.array(stamps, dtype="datetime64[us]").astype(np.int64)
+
+
+def held(session: object, *stamps: str) -> list[bool]:
+    return Session.model_validate(session).holds(at(*stamps)).tolist()
+
+
+NEW_YORK = {"zone": "America/New_York", "open": "09:30", "close": "16:00"}
+
+
+@pytest.mark.parametrize("session", [NEW_YORK, {"exchange": "XNYS"}])
+def test_hours_move_with_summer_time(session: object) -> None:
+    winter = ("2024-01-16T14:29", "2024-01-16T14:30", "2024-01-16T20:59", "2024-01-16T21:00")
+    summer = ("2024-07-16T13:29", "2024-07-16T13:30", "2024-07-16T19:59", "2024-07-16T20:00")
+    assert held(session, *winter) == held(session, *summer) == [False, True, True, False]
+
+
+def test_a_pair_of_times_is_in_utc_and_may_pass_midnight() -> None:
+    assert held(("22:00", "12:30"), "2024-07-16T21:59", "2024-07-16T22:00") == [False, True]
+    assert held(("22:00", "12:30"), "2024-07-16T12:29", "2024-07-16T12:30") == [True, False]
+
+
+def test_a_session_of_a_zone_may_pass_midnight() -> None:
+    chicago = {"zone": "America/Chicago", "open": "17:00", "close": "16:00"}
+    stamps = ("2024-07-15T20:59", "2024-07-15T21:00", "2024-07-15T21:59", "2024-07-15T22:00")
+    assert held(chicago, *stamps) == [True, False, False, True]
+
+
+def test_an_exchange_knows_holidays_early_closes_and_lunch() -> None:
+    # The day after Thanksgiving closes at 13:00; Thanksgiving has no session.
+    stamps = ("2024-11-28T15:00", "2024-11-29T17:59", "2024-11-29T18:00")
+    assert held({"exchange": "XNYS"}, *stamps) == [False, True, False]
+    # Hong Kong rests from 12:00 to 13:00.
+    stamps = ("2024-07-16T03:59", "2024-07-16T04:00", "2024-07-16T04:59", "2024-07-16T05:00")
+    assert held({"exchange": "XHKG"}, *stamps) == [True, False, False, True]
+
+
+def test_currencies_rest_from_friday_to_sunday_evening_in_new_york() -> None:
+    stamps = ("2024-01-05T21:59", "2024-01-05T22:00", "2024-01-07T21:59", "2024-01-07T22:00")
+    assert held({"exchange": "24/5"}, *stamps) == [True, False, False, True]
+    stamps = ("2024-07-05T20:59", "2024-07-05T21:00", "2024-07-07T20:59", "2024-07-07T21:00")
+    assert held({"exchange": "24/5"}, *stamps) == [True, False, False, True]
+    assert held({"exchange": "24/7"}, *stamps) == [True] * 4
+
+
+@pytest.mark.parametrize("exchange", ["XNYS", "XLON", "XHKG", "XTKS", "CMES", "XETR"])
+def test_every_minute_of_two_years_agrees_with_the_calendar(exchange: str) -> None:
+    import exchange_calendars as xc
+
+    calendar = xc.get_calendar(exchange, start="2022-12-01", end="2025-02-01")
+    expected = calendar.minutes[(calendar.minutes >= "2023") & (calendar.minutes < "2025")]
+    stamps = np.arange(at("2023")[0], at("2025")[0], 60_000_000)
+    found = stamps[Session(exchange=exchange).holds(stamps)]
+    wanted = np.asarray(expected.tz_convert(None), dtype="datetime64[us]").astype(np.int64)
+    assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        ("9:30", "16:00"),
+        {"open": "09:30"},
+        {"zone": "America/New_York"},
+        {"exchange": "NYSE"},
+        {"exchange": "XNYS", "open": "09:30", "close": "16:00"},
+        {"zone": "Mars/Olympus", "open": "09:30", "close": "16:00"},
+        {"zone": "../../etc/passwd", "open": "09:30", "close": "16:00"},
+        {},
+    ],
+)
+def test_what_is_no_session_is_refused(session: object) -> None:
+    with pytest.raises(ValueError, match="session"):
+        Instrument.model_validate({"session": session})

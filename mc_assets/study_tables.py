@@ -1,18 +1,21 @@
-"""Statistics of studies as Parquet tables, one file per study."""
+"""Statistics and lineage of studies as Parquet tables, one file per study."""
 
 from __future__ import annotations
 
 import datetime
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 if TYPE_CHECKING:
+    from engine.jobs import JobSummary
     from engine.results import Results
 
 __all__ = [
+    "lineage_table",
     "read_statistics",
     "statistics_table",
     "statistics_written",
@@ -21,11 +24,26 @@ __all__ = [
 ]
 
 
+_LINEAGE_SCHEMA: Final = {
+    "study": pl.String,
+    "fingerprint": pl.String,
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "last_bar": pl.String,
+    "history_hash": pl.String,
+    "data_hash": pl.String,
+    "model": pl.String,
+    "as_of": pl.Date,
+    "calibration_hash": pl.String,
+    "calibration_history_hash": pl.String,
+}
+
+
 def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``.
+    text beside ``parameter_set``. The study's lineage is written beside them.
 
     Raises
     ------
@@ -38,6 +56,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 
     results = read_results(data, study)
     results.check_failures()
+    _write(lineage_table(results.summary), data / "lineage" / f"{study}.parquet")
     return _write(statistics_table(results), _path(data, study))
 
 
@@ -59,6 +78,26 @@ def statistics_table(results: Results) -> pl.DataFrame:
         parameters.alias("parameters"),
         *("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"),
     )
+
+
+def lineage_table(summary: JobSummary) -> pl.DataFrame:
+    """Name the bars and the calibration that a study's results were made of, by their hashes.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per symbol, or a single one without a symbol where no bars were needed.
+    """
+    calibration = summary.lineage.calibration
+    made_of = {
+        "model": calibration and calibration.model,
+        "as_of": calibration and datetime.date.fromisoformat(calibration.as_of),
+        "calibration_hash": calibration and calibration.calibration_hash,
+        "calibration_history_hash": calibration and calibration.history_hash,
+    }
+    study = {"study": summary.study, "fingerprint": summary.fingerprint}
+    bars = [asdict(entry) for entry in summary.lineage.bars] or [{}]
+    return pl.DataFrame([study | entry | made_of for entry in bars], schema=_LINEAGE_SCHEMA)
 
 
 def read_statistics(data: Path, study: str) -> pl.DataFrame:

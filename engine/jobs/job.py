@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
+from engine.jobs.lineage import Lineage
 from engine.jobs.settings import PathSettings, Record, Until
 from engine.jobs.space import ParameterSpace
 from engine.user_code import files_of, import_user_file
@@ -90,6 +91,8 @@ class Job:
         The study as written; None where Python objects are part of it, which no file holds.
     file : str, optional
         The study file.
+    lineage : Lineage
+        The bars and the calibration it was made of.
     """
 
     study: str
@@ -111,6 +114,7 @@ class Job:
     metrics: Mapping[str, PathMetric] = field(default_factory=dict)
     definition: dict[str, Any] | None = None
     file: str | None = None
+    lineage: Lineage = field(default_factory=Lineage)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the job with the places of the user's files that its classes come from."""

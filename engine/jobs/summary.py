@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
 from engine.jobs.columns import SCHEMA_VERSION
 from engine.jobs.job import Job
+from engine.jobs.lineage import Lineage
 from engine.jobs.prepared import prepare_job
 
 __all__ = ["JobSummary"]
@@ -54,6 +55,8 @@ class JobSummary:
         The study file.
     definition : dict, optional
         The study as written; None where Python objects are part of it.
+    lineage : Lineage
+        The bars and the calibration it was made of.
     engine_version : str
         Numerical version of the engine.
     schema_version : int
@@ -86,6 +89,7 @@ class JobSummary:
     stopped: str | None = None
     file: str | None = None
     definition: dict[str, Any] | None = None
+    lineage: Lineage = field(default_factory=Lineage)
     engine_version: str = ENGINE_VERSION
     schema_version: int = SCHEMA_VERSION
 
@@ -119,6 +123,7 @@ class JobSummary:
             stopped=stopped,
             file=job.file,
             definition=job.definition,
+            lineage=job.lineage,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -148,7 +153,9 @@ class JobSummary:
                 hint="run the study again",
             )
         listed = ("parameters", "metrics", "own_metrics", "rounds")
-        return cls(**(content | {name: tuple(content[name]) for name in listed}))
+        typed: dict[str, Any] = {name: tuple(content[name]) for name in listed}
+        typed["lineage"] = Lineage.from_json(content["lineage"])
+        return cls(**(content | typed))
 
 
 def _paths_per_unit(job: Job) -> int:

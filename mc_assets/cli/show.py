@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
+
+from mc_assets.cli.json_output import print_json
+
+if TYPE_CHECKING:
+    from mc_assets.answers.lineage import StudyLineage
 
 
 def show(
@@ -13,18 +20,24 @@ def show(
     by: str = typer.Option(None, help="Group by these columns instead, e.g. fast,slow."),
     failures: bool = typer.Option(False, "--failures", help="Show failed simulations."),
     rows: bool = typer.Option(False, "--rows", help="Show simulations."),
+    lineage: bool = typer.Option(
+        False, "--lineage", help="Show which bars and which calibration made the results."
+    ),
     limit: int = typer.Option(100, min=1, help="Rows shown in the table form."),
     as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
 ) -> None:
     """Show a study's statistics, its best parameter sets, its failures or its simulations."""
     from mc_assets.answers import results
-    from mc_assets.cli.json_output import print_json
+    from mc_assets.answers.lineage import study_lineage
     from mc_assets.cli.summary import print_headlines
     from mc_assets.cli.tables import print_frame
     from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
 
     project = Project.from_environment()
+    if lineage:
+        _show_lineage(study_lineage(project, study), as_json)
+        return
     short = not (failures or rows or as_json) and by is None and best is None
     if failures:
         answer = results.failures(project, study, where=where)
@@ -58,3 +71,31 @@ def show(
         typer.echo(f"{answer.missing:,} simulations have not run yet: mc run {answer.study}")
     if answer.stopped:
         typer.echo(answer.stopped)
+
+
+def _show_lineage(answer: StudyLineage, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    typer.echo(f"study        {answer.study}  {answer.fingerprint}")
+    typer.echo(f"file         {answer.file or 'none: made in Python'}")
+    typer.echo(f"engine       version {answer.engine_version}")
+    typer.echo(f"source       {answer.source}")
+    typer.echo(f"strategy     {answer.strategy}")
+    for used in answer.bars:
+        bars = used.made_of
+        now = f"stored through {used.stored_through}" if used.stored_through else "changed since"
+        typer.echo(
+            f"bars         {bars.symbol}@{bars.timeframe} to {bars.last_bar}, history "
+            f"{bars.history_hash} ({now})"
+        )
+    if answer.calibration is not None:
+        calibration = answer.calibration.made_of
+        now = "stored" if answer.calibration.stored else "changed since"
+        typer.echo(
+            f"calibration  {calibration.model} of {calibration.symbol}@{calibration.timeframe} as "
+            f"of {calibration.as_of}, {calibration.calibration_hash} ({now}), of history "
+            f"{calibration.history_hash or 'none'}"
+        )
+    if not (answer.bars or answer.calibration):
+        typer.echo("bars         none: every parameter stands in the study")

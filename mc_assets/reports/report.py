@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.jobs.lineage import CalibrationLineage
 from engine.results import Results
 from engine.studies import load_results
 from mc_assets.estimate_text import rounded_pair
@@ -249,6 +250,11 @@ def _lineage(material: _Material) -> str:
         "seeds": f"{summary.seeds:,} ({_words(written.get('seeds'))})",
         "horizon": f"{summary.steps:,} bars of {summary.timeframe} on {summary.exchange}",
         "parameter sets": f"{summary.parameter_sets:,}",
+        "bars": ", ".join(
+            f"{bars.symbol}@{bars.timeframe} to {bars.last_bar}, history {bars.history_hash}"
+            for bars in summary.lineage.bars
+        ),
+        "calibration": _calibration(summary.lineage.calibration),
         "engine version": summary.engine_version,
     }
     return "".join(
@@ -256,6 +262,12 @@ def _lineage(material: _Material) -> str:
         for name, value in rows.items()
         if value
     )
+
+
+def _calibration(made_of: CalibrationLineage | None) -> str:
+    if made_of is None:
+        return ""
+    return f"{made_of.model} as of {made_of.as_of}, {made_of.calibration_hash}"
 
 
 def _words(value: Any) -> str:

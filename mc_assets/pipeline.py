@@ -180,10 +180,10 @@ def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
 
 def study_steps(project: Project, names: Sequence[str]) -> Iterator[Step]:
     """Yield the steps from simulations to the warehouse for studies of the studies folder."""
-    from mc_assets.defs.partitions import SEED_BLOCKS
+    from engine.jobs.job import BLOCKS
 
     for name in names:
-        last = f"{SEED_BLOCKS - 1:02d}"
+        last = f"{BLOCKS - 1:02d}"
         yield Step(f"study {name}", ["simulations"], (f"00|{name}", f"{last}|{name}"))
     order = list(project.study_files)
     for first, end in _runs_of(order, names):

@@ -14,6 +14,7 @@ from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
 from mc_assets.market_data.adjustments import adjust, factors_at
 from mc_assets.market_data.config import SeriesConfig
+from mc_assets.market_data.history import history_hashes
 from mc_assets.project import Project
 
 __all__ = ["StoredMarketData"]
@@ -51,7 +52,7 @@ class StoredMarketData:
         series, frame, factors = self._stored(symbol, timeframe)
         if factors is not None:
             frame = adjust(frame, factors, exchange=series.exchange, unchanged=-1)
-        return Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar)
+        return self._bars_of(series, frame)
 
     def bars_as_of(
         self, symbol: str, timeframe: str, dates: Sequence[datetime.date]
@@ -77,14 +78,11 @@ class StoredMarketData:
                 key = (float(split[last]), float(price[last]))
                 stretches.setdefault(key, (last, []))[1].append(day)
         if factors is None or len(stretches) == 0:
-            yield Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar), [*dates]
+            yield self._bars_of(series, frame), [*dates]
             return
         for last, together in stretches.values():
             known = adjust(frame, factors, exchange=series.exchange, unchanged=last)
-            yield (
-                Bars.from_frame(known, symbol=series.symbol, calendar=series.calendar),
-                together,
-            )
+            yield self._bars_of(series, known), together
 
     def _stored(
         self, symbol: str, timeframe: str
@@ -105,6 +103,14 @@ class StoredMarketData:
         # A table that the series no longer names belongs to bars that were fetched before.
         factors = self._bars.factors(series.symbol, timeframe) if series.factors else None
         return series, frame, factors
+
+    def _bars_of(self, series: SeriesConfig, frame: pl.DataFrame) -> Bars:
+        return Bars.from_frame(
+            frame,
+            symbol=series.symbol,
+            calendar=series.calendar,
+            history_hashes=history_hashes(self._bars, series.symbol, series.timeframe),
+        )
 
     def futures_panel(self, symbol: str, timeframe: str) -> FuturesPanel:
         """Settlements of every contract of a futures series.

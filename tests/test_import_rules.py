@@ -102,6 +102,36 @@ def test_market_data_rooms_know_no_dagster(room: str, project: Path) -> None:
         assert "dagster" not in {name.split(".")[0] for name in _imports(path, project)}, path
 
 
+def test_answers_know_no_terminal_and_no_picture(project: Path) -> None:
+    presentation = {"typer", "click", "rich", "matplotlib", "plotly", "sys"}
+    for path in _modules(project / "mc_assets" / "answers"):
+        names = _imports(path, project)
+        assert not {name.split(".")[0] for name in names} & presentation, path
+        assert not {name for name in names if name.startswith("mc_assets.cli")}, path
+        calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        used = {node.id for node in calls if isinstance(node, ast.Name)}
+        assert not used & {"print", "exit", "input"}, path
+
+
+def test_commands_ask_answers_and_present_them(project: Path) -> None:
+    # What a run may end with, and the type of what it reports on the way.
+    ends = ("engine.jobs.errors", "engine.jobs.progress")
+    rooms = {
+        *("answers", "cli", "project", "headlines", "estimate_text", "reports.replay_picture"),
+        # The UI is a process, not an answer.
+        "instance",
+    }
+    for path in _modules(project / "mc_assets" / "cli"):
+        for name in _imports(path, project):
+            if name.startswith("engine"):
+                assert name.startswith(ends), f"{path} imports {name}"
+            elif name.startswith("mc_assets."):
+                inner = name.removeprefix("mc_assets.")
+                assert any(f"{inner}.".startswith(f"{room}.") for room in rooms), (
+                    f"{path} imports {name}"
+                )
+
+
 @pytest.mark.parametrize(
     ("statement", "heavy"),
     [

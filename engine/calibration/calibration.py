@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -35,6 +36,8 @@ CALIBRATION_COLUMNS = (
     "covariance",
     "start_state",
     "diagnostics",
+    "calibration_hash",
+    "history_hash",
 )
 
 
@@ -74,6 +77,9 @@ class Calibration:
     estimator_version : str
         Version of the estimator that made it (`engine.calibration.versions`); empty for one that
         was stored before estimators had versions, or whose model has no estimator.
+    history_hash : str
+        `Bars.history_hash` of the bars it was estimated from; empty where they were a futures
+        curve or option quotes, or where it failed.
     """
 
     model: str
@@ -93,6 +99,7 @@ class Calibration:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     start_state: dict[str, float] = field(default_factory=dict)
     estimator_version: str = ""
+    history_hash: str = ""
 
     @classmethod
     def of(
@@ -167,12 +174,29 @@ class Calibration:
         """Whether the parameters may be used."""
         return self.status == "ok"
 
+    @property
+    def calibration_hash(self) -> str:
+        """SHA-256 of everything the calibration says, its first 16 hexadecimal digits.
+
+        It follows a calibration into the studies that use it. The same estimates made again from
+        a longer stored history have the same hash.
+        """
+        text = json.dumps(self._rows(), default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
     def to_rows(self) -> list[dict[str, Any]]:
         """Rows of the long table, one per parameter; one row with no parameter when failed.
 
         Columns are `CALIBRATION_COLUMNS`. ``covariance`` (this parameter's row of the matrix),
         ``start_state`` and ``diagnostics`` are JSON texts; undefined numbers are None.
         """
+        hashes = {"calibration_hash": self.calibration_hash, "history_hash": self.history_hash}
+        return [
+            {name: (row | hashes)[name] for name in CALIBRATION_COLUMNS} for row in self._rows()
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Rows without the hashes."""
         shared = {
             "symbol": self.symbol,
             "timeframe": self.timeframe,
@@ -191,7 +215,7 @@ class Calibration:
         }
         if not self.parameters:
             only = {"parameter": None, "estimate": None, "std_error": None, "covariance": "[]"}
-            return [{name: (shared | only)[name] for name in CALIBRATION_COLUMNS}]
+            return [shared | only]
         rows = []
         for index, (name, value) in enumerate(self.parameters.items()):
             own = {
@@ -200,7 +224,7 @@ class Calibration:
                 "std_error": _defined(self.std_errors[name]),
                 "covariance": _to_json(self.covariance[index].tolist()),
             }
-            rows.append({name: (shared | own)[name] for name in CALIBRATION_COLUMNS})
+            rows.append(shared | own)
         return rows
 
     @classmethod
@@ -244,6 +268,7 @@ class Calibration:
             diagnostics=_from_json(first["diagnostics"]),
             start_state=_from_json(first["start_state"]),
             estimator_version=first["estimator_version"] or "",
+            history_hash=first["history_hash"] or "",
         )
 
 

@@ -9,6 +9,7 @@ from datetime import date
 from importlib import import_module
 from typing import Any
 
+from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import bars_as_of
 from engine.calibration.versions import ESTIMATOR_VERSIONS
@@ -116,7 +117,11 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
         raise ValueError(
             f"data of {model}: found {type(data).__name__}, allowed {' or '.join(taken)}"
         )
-    return function(data, **options)
+    found = function(data, **options)
+    if not isinstance(data, Bars):
+        return found
+    used, _ = bars_as_of(data, found.as_of)
+    return replace(found, history_hash=used.history_hash)
 
 
 def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:

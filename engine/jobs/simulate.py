@@ -35,6 +35,8 @@ PATH_NOT_FINITE = 127
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
 
+_NO_SIMULATION_CAN_RUN: tuple[type[Exception], ...] = (StrategyError, *COMPILER_ERRORS)
+
 
 class Buffers:
     """Large arrays handed from one part to the next.
@@ -250,7 +252,7 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     """
     try:
         _run(chunk, worker)
-    except (StrategyError, *COMPILER_ERRORS):
+    except _NO_SIMULATION_CAN_RUN:
         # It cannot be compiled: no simulation of the study can run.
         raise
     except Exception as error:

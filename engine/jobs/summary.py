@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
 from engine.jobs.job import Holds, Job
+from engine.jobs.lineage import Lineage
 from engine.jobs.manifest import SCHEMA_VERSION
 
 __all__ = ["JobSummary"]
@@ -55,6 +56,8 @@ class JobSummary:
         The study file.
     definition : dict, optional
         The study as written; None where Python objects are part of it.
+    lineage : Lineage
+        The bars and the calibration it was made of.
     engine_version : str
         Numerical version of the engine.
     schema_version : int
@@ -88,6 +91,7 @@ class JobSummary:
     stopped: str | None = None
     file: str | None = None
     definition: dict[str, Any] | None = None
+    lineage: Lineage = field(default_factory=Lineage)
     engine_version: str = ENGINE_VERSION
     schema_version: int = SCHEMA_VERSION
 
@@ -122,6 +126,7 @@ class JobSummary:
             stopped=stopped,
             file=job.file,
             definition=job.definition,
+            lineage=job.lineage,
         )
 
     @property
@@ -156,5 +161,6 @@ class JobSummary:
                 f"{where} was written by another version of the engine",
                 hint="run the study again",
             )
-        listed = ("parameters", "metrics")
-        return cls(**(content | {name: tuple(content[name]) for name in listed}))
+        typed: dict[str, Any] = {name: tuple(content[name]) for name in ("parameters", "metrics")}
+        typed["lineage"] = Lineage.from_json(content["lineage"])
+        return cls(**(content | typed))

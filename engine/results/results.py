@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -219,21 +219,24 @@ class Results(Rows):
             self._known(name)
         return Grouped(self, list(dict.fromkeys(names)))
 
-    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
-        """Statistics per parameter set with their Monte Carlo errors.
+    def statistics(
+        self, *, names: Sequence[str] | None = None, confidence: float = 0.95
+    ) -> pl.DataFrame:
+        """Statistics per parameter set with their Monte Carlo errors (`study_statistics`).
 
         Parameters
         ----------
+        names : sequence of str, optional
+            Of `STATISTICS`, or metrics, which stand for their means; by default all statistics.
         confidence : float
             Level of the intervals.
 
-        Returns
-        -------
-        polars.DataFrame
-            As `study_statistics` returns: ``parameter_set``, ``statistic``, ``estimate``,
-            ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, or the rows lack the column it needs.
         """
-        return study_statistics(self, confidence=confidence)
+        return study_statistics(self, names=names, confidence=confidence)
 
     def best(
         self, statistic: str = "sharpe", n: int = 10, *, ascending: bool = False

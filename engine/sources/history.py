@@ -53,4 +53,10 @@ def aligned(bars: Any) -> tuple[Bars, ...]:
 
 def _at(bars: Bars, keep: Any) -> Bars:
     columns = {name: getattr(bars, name)[keep] for name in BAR_FIELDS}
-    return Bars(bars.symbol, bars.timestamps[keep], calendar=bars.calendar, **columns)
+    return Bars(
+        bars.symbol,
+        bars.timestamps[keep],
+        calendar=bars.calendar,
+        history_hashes=bars.history_hashes,
+        **columns,
+    )

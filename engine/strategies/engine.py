@@ -14,7 +14,7 @@ from engine.bars import split_fields
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.strategies.compiler_errors import explain

@@ -13,10 +13,12 @@ from engine.calendar import BarCalendar
 from engine.calibration import Calibration
 from engine.errors import Refusal
 from engine.jobs.draw import ParameterDraw
+from engine.jobs.lineage import Lineage
+from engine.jobs.space import Scalar
 from engine.market_data import MarketData
 from engine.sources import Source, load_user_sources, make_source, source_names
 from engine.studies.definition import SourceDefinition
-from engine.studies.values import Distribution, Scalar
+from engine.studies.values import Distribution
 
 __all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
 
@@ -39,6 +41,8 @@ class ResolvedSource:
         For ``parameters: draw``.
     last_close : tuple of float, optional
         Last close of each symbol that the source was allowed to know.
+    lineage : Lineage
+        The bars and the calibration behind it.
     """
 
     source: Source
@@ -46,6 +50,7 @@ class ResolvedSource:
     calendar: BarCalendar
     draw: ParameterDraw | None
     last_close: tuple[float, ...] | None
+    lineage: Lineage
 
 
 def resolve_source(
@@ -91,7 +96,8 @@ def resolve_source(
         source = source.with_parameters(**(fixed | start))
     calendar = bars[0].calendar if bars else _calendar(definition)
     last_close = tuple(float(series.close[-1]) for series in bars) or None
-    return ResolvedSource(source, swept, calendar, draw, last_close)
+    lineage = Lineage.of(bars, calibration)
+    return ResolvedSource(source, swept, calendar, draw, last_close, lineage)
 
 
 def default_steps(source: Source) -> int:

@@ -23,7 +23,7 @@ from engine.compiled import kernel
 from engine.compiled.elementary import exp
 from engine.compiled.version import ENGINE_VERSION
 from engine.execution.layout import TRADE_COLUMNS
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform

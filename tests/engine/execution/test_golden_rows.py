@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from engine.compiled.version import ENGINE_VERSION
 from engine.execution import handles, layout
 from engine.execution.instruments import INSTRUMENTS
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.execution.settings import Execution
 from engine.strategies import Strategy, registry

@@ -241,8 +241,8 @@ def test_the_schema_names_every_key_and_what_it_means(mc: Run, tmp_path: Path) -
         (["run", "quick", "--seeds", "stage_9"], "seeds: found 'stage_9'"),
         (["run", "quick", "--workers", "0"], "workers: found 0"),
         (["run", "quick", "--storage", "mongo"], "storage: found 'mongo'"),
-        (["show", "quick"], "no results of 'quick'"),
-        (["replay", "quick", "0"], "no results of 'quick'"),
+        (["show", "quick"], "'quick' has no results"),
+        (["replay", "quick", "0"], "'quick' has no results"),
         (["seeds", "stage_1", "5"], "exists"),
         (["seeds", "stage_8"], "count: found nothing"),
     ],
@@ -264,7 +264,9 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert "Traceback" not in error
 
 
-def test_a_study_with_too_many_failures_exits_with_1(mc: Run, folder: Path) -> None:
+def test_a_study_with_too_many_failures_exits_with_1(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = folder / "studies" / "broken_source.py"
     source.write_text(BROKEN)
     text = STUDY.replace(
@@ -272,10 +274,15 @@ def test_a_study_with_too_many_failures_exits_with_1(mc: Run, folder: Path) -> N
         "{model: always_nan, file: broken_source.py, steps: 60}",
     )
     (folder / "studies" / "quick.yaml").write_text(text)
-    result = CliRunner().invoke(app, ["run", "quick"])
-    assert result.exit_code == 1
-    assert "a price that is not finite" in result.stderr
-    assert "what succeeded is kept" in result.stderr
+    for command in ("run", "report"):
+        monkeypatch.setattr("sys.argv", ["mc", command, "quick"])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 1
+        error = capsys.readouterr().err
+        assert "a price that is not finite" in error
+        assert "what succeeded is kept" in error
+        assert "Traceback" not in error
 
 
 def test_ctrl_c_stops_the_command_and_says_how_to_go_on(folder: Path) -> None:

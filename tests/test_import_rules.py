@@ -48,7 +48,17 @@ ALLOWED = {
     },
 }
 FORBIDDEN_IN_ENGINE = {
-    *("dagster", "duckdb", "mc_assets", "httpx", "requests", "urllib", "yfinance", "alpaca"),
+    *(
+        "dagster",
+        "duckdb",
+        "mc_assets",
+        "httpx",
+        "httpcore",
+        "requests",
+        "urllib",
+        "yfinance",
+        "alpaca",
+    ),
 }
 
 

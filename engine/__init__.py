@@ -52,10 +52,12 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "strategies": (
         "Choice",
         "Float",
+        "Indicator",
         "Int",
         "Strategy",
         "backtest",
         "get_strategy",
+        "indicator_values",
         "load_user_strategies",
         "prepare_strategy",
         "strategy_names",

@@ -2,6 +2,8 @@
 
 from engine.strategies.backtest import Backtest, backtest
 from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.indicator import Indicator
+from engine.strategies.indicator_values import indicator_values
 from engine.strategies.indicators import (
     ATR,
     EMA,
@@ -13,7 +15,6 @@ from engine.strategies.indicators import (
     BollingerBands,
     Donchian,
     Highest,
-    Indicator,
     Lowest,
     Momentum,
     StandardDeviation,
@@ -61,6 +62,7 @@ __all__ = [
     "crossed_below",
     "describe_strategy",
     "get_strategy",
+    "indicator_values",
     "load_user_strategies",
     "prepare_strategy",
     "strategy_names",

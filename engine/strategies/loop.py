@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from engine.compiled.calls import call_at
 from engine.compiled.kernel import kernel
-from engine.execution.layout import NOT_FINITE, OK
+from engine.execution.calling import part
+from engine.execution.layout import NOT_FINITE, OK, RAISED
 from engine.execution.linked import broker_calls
 from engine.execution.state import address_of, simulation_at
-from engine.strategies.kernel import SIMULATE_ARGUMENTS
 from engine.strategies.rows import row_filler
 
 __all__ = ["path_loop"]
@@ -27,8 +25,8 @@ def path_loop() -> Callable[..., None]:
     """Return the compiled loop over paths and parameter sets; Numba compiles it when first called.
 
     Its arguments are the address of a strategy's event loop, the price block, the encoded
-    parameter sets, which indicator rows each set reads, the plans of these rows, their values and
-    work space, the worker's frame, and the outputs.
+    parameter sets, which indicator rows each set reads, the plans of these rows, their values, work
+    space and flags, the worker's frame, and the outputs.
     """
     open_path, fill_rows = broker_calls().open_path, row_filler()
 
@@ -41,6 +39,7 @@ def path_loop() -> Callable[..., None]:
         plans: NDArray[np.float64],
         rows: NDArray[np.float64],
         work: NDArray[np.float64],
+        failed: NDArray[np.int64],
         frame: NDArray[np.int64],
         metrics: NDArray[np.float64],
         status: NDArray[np.int8],
@@ -51,13 +50,19 @@ def path_loop() -> Callable[..., None]:
         for path in range(values.shape[0]):
             frame[0] = address_of(values[path])
             open_path(address)
-            fill_rows(
-                address, address_of(plans), plans.shape[0], address_of(rows), address_of(work)
+            failures = fill_rows(
+                address,
+                address_of(plans),
+                plans.shape[0],
+                plans.shape[1],
+                address_of(rows),
+                address_of(work),
+                address_of(failed),
             )
             curve = simulation_at(address).curve
             for m in range(parameters.shape[0]):
                 out = metrics[path, m]
-                code = call_simulate(
+                code = call_at(
                     simulate,
                     address,
                     address_of(rows),
@@ -66,6 +71,8 @@ def path_loop() -> Callable[..., None]:
                     address_of(row_of[m]),
                     address_of(out),
                 )
+                if failures > 0 and _reads_failed(failed, row_of[m]):
+                    code = RAISED
                 if code == OK and not np.isfinite(out[0]):
                     code = NOT_FINITE
                 if code != OK:
@@ -77,25 +84,10 @@ def path_loop() -> Callable[..., None]:
     return cast("Callable[..., None]", run)
 
 
-def _call_simulate(
-    typing_context: Any,
-    address: Any,
-    frame: Any,
-    values: Any,
-    size: Any,
-    parameters: Any,
-    row_of: Any,
-    metrics: Any,
-) -> Any:
-    """Call the machine code at an address with the arguments of a strategy's event loop."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        integer = ir.IntType(64)
-        kind = ir.FunctionType(integer, [integer] * len(SIMULATE_ARGUMENTS))
-        function = builder.inttoptr(arguments[0], kind.as_pointer())
-        return builder.call(function, arguments[1:])
-
-    return types.int64(types.int64, *SIMULATE_ARGUMENTS), code
-
-
-call_simulate: Any = intrinsic(_call_simulate)
+@part
+def _reads_failed(failed: NDArray[np.int64], rows: NDArray[np.int64]) -> bool:
+    """Whether a parameter set reads a row that could not be filled."""
+    found = False
+    for index in range(rows.shape[0]):
+        found |= failed[rows[index]] != 0
+    return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from engine.strategies.indicators import Indicator
+from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Parameter
 from engine.strategies.source_text import SourceText, StrategyError, declaration_error
 
@@ -88,6 +90,13 @@ class Strategy:
                 cls.indicators[name] = value
             elif _is_state(name, value):
                 cls.state[name] = value
+        for name, indicator in cls.indicators.items():
+            for item in indicator.arguments:
+                if isinstance(item, Parameter) and item.name not in cls.parameters:
+                    raise declaration_error(
+                        f"{cls.__name__}.{name}: found a parameter that the class does not "
+                        "declare, allowed a number or one declared above it"
+                    )
 
     @classmethod
     def hooks(cls) -> dict[str, Any]:
@@ -135,10 +144,42 @@ class Strategy:
             If there is one.
         """
         for name, declared in cls.indicators.items():
-            if not 0 <= declared.symbol < symbols:
-                raise StrategyError(
-                    f"{cls.name}.{name}: found symbol {declared.symbol}, allowed 0 to {symbols - 1}"
-                )
+            for symbol in declared.symbols:
+                if not 0 <= symbol < symbols:
+                    raise StrategyError(
+                        f"{cls.name}.{name}: found symbol {symbol}, allowed 0 to {symbols - 1}"
+                    )
+
+    @classmethod
+    def warm_up(cls, parameters: Mapping[str, Any] | None = None) -> int:
+        """Return the number of bars before every indicator has a value.
+
+        Parameters
+        ----------
+        parameters : mapping, optional
+            Parameter values by name; defaults fill the gaps.
+
+        Returns
+        -------
+        int
+            The largest `Indicator.warm_up`; 0 without indicators. One whose period is None never
+            has a value and does not count.
+
+        Raises
+        ------
+        ValueError
+            If a value is not allowed.
+        """
+        given = dict(parameters or {})
+        encoded = {
+            name: declared.encode(given.get(name, declared.default))
+            for name, declared in cls.parameters.items()
+        }
+        values = ((item, item.values_of(encoded)) for item in cls.indicators.values())
+        return max(
+            (item.bars_before(found) for item, found in values if not any(map(math.isnan, found))),
+            default=0,
+        )
 
     @classmethod
     def source_hash(cls) -> str:

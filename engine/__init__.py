@@ -50,10 +50,13 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
+        "Account",
+        "Bar",
         "Choice",
         "Float",
         "Indicator",
         "Int",
+        "Order",
         "Strategy",
         "backtest",
         "get_strategy",

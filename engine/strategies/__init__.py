@@ -2,6 +2,7 @@
 
 from engine.strategies.backtest import Backtest, backtest
 from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.hook_arguments import Account, Bar, Order
 from engine.strategies.indicator import Indicator
 from engine.strategies.indicator_values import indicator_values
 from engine.strategies.indicators import (
@@ -40,7 +41,9 @@ __all__ = [
     "RSI",
     "SMA",
     "WMA",
+    "Account",
     "Backtest",
+    "Bar",
     "BollingerBands",
     "Choice",
     "Donchian",
@@ -50,6 +53,7 @@ __all__ = [
     "Int",
     "Lowest",
     "Momentum",
+    "Order",
     "Parameter",
     "StandardDeviation",
     "Strategy",

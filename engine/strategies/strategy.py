@@ -31,7 +31,7 @@ class Strategy:
             fast_mean = SMA(fast)
             slow_mean = SMA(slow)
 
-            def on_bar(self, bar, order):
+            def on_bar(self, bar: Bar, order: Order) -> None:
                 if crossed_above(self.fast_mean, self.slow_mean):
                     order.target_percent(1.0)
                 elif crossed_below(self.fast_mean, self.slow_mean):
@@ -40,8 +40,10 @@ class Strategy:
     Hooks are plain Python, compiled by Numba on first use. ``on_start(self, order, account)``
     runs before the first bar, ``on_bar(self, bar, order, account)`` at the close of each,
     ``on_finish(self, bar, account)`` after the last; a hook names the arguments it needs, in any
-    order. ``bar.close`` is the current close, ``bar.close[1]`` the one before;
-    ``self.fast_mean[1]`` likewise. A later bar cannot be read.
+    order. `Bar`, `Order` and `Account` say what they offer; annotated with these, an editor
+    completes them. ``bar.close`` is the current close, ``bar.close[1]`` the one before;
+    ``self.fast_mean[1]`` likewise. A later bar cannot be read. An `Indicator` may be the user's
+    own.
 
     Instead of ``on_bar`` a strategy may have ``signals(self, bars, target)``, which fills the array
     ``target`` with the share of equity to hold from each bar on (NaN: no change), reading whole

@@ -60,7 +60,7 @@ class Parameter:
             raise self._misdeclared(f"low = {low!r}, allowed at most high = {high!r}")
         if log and (low is None or low <= 0):
             raise self._misdeclared(f"low = {low!r}, allowed > 0 on a logarithmic scale")
-        if not (default is None and self.optional) and not self._accepts(default):
+        if not (default is None and self.optional) and not self.accepts(default):
             raise self._misdeclared(f"default {default!r}, allowed {self.allowed}")
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -90,7 +90,7 @@ class Parameter:
         """
         if value is None and self.optional:
             return math.nan
-        if not self._accepts(value):
+        if not self.accepts(value):
             raise ValueError(f"{self.name}: found {value!r}, allowed {self.allowed}")
         return float(value)
 
@@ -113,7 +113,8 @@ class Parameter:
     def _misdeclared(self, found: str) -> StrategyError:
         return declaration_error(f"{type(self).__name__}: found {found}")
 
-    def _accepts(self, value: Any) -> bool:
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is of the declared kind and within the bounds."""
         if not _is_number(value):
             return False
         number = float(value)
@@ -136,11 +137,10 @@ class Int(Parameter):
 
     kind = "int"
 
-    def _accepts(self, value: Any) -> bool:
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is a whole number within the bounds."""
         # Beyond that a float64 skips whole numbers.
-        return (
-            super()._accepts(value) and float(value).is_integer() and abs(float(value)) <= 2.0**53
-        )
+        return super().accepts(value) and float(value).is_integer() and abs(float(value)) <= 2.0**53
 
     def decode(self, code: float) -> Any:
         """Return the value that `encode` made into `code`."""
@@ -181,7 +181,8 @@ class Choice(Parameter):
         """What a value may be, in words."""
         return "one of " + ", ".join(map(repr, self.choices))
 
-    def _accepts(self, value: Any) -> bool:
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is one of the choices."""
         return value in self.choices
 
     def encode(self, value: Any) -> float:

@@ -1,6 +1,6 @@
 """The DuckDB file: rebuilt from Parquet, swapped in whole, opened read-only by everyone.
 
-Readers keep the file they opened, so they never block the nightly run, nor it them.
+Readers keep the file they opened, so readers and the nightly run never block each other.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     try:
         with _connected(fresh) as connection:
             tables = _build(connection, project)
-            # Closing writes the file, too, but tells nobody if it cannot.
+            # Closing writes the file as well, but does not report a failure.
             connection.execute("CHECKPOINT")
         os.replace(fresh, target)
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
@@ -97,7 +97,7 @@ def refresh_warehouse(project: Project) -> bool:
     for marker in project.data.glob("results/*/current.json"):
         study = marker.parent.name
         if marker.stat().st_mtime_ns > statistics_written(project.data, study):
-            # A study that is unfinished, or failed, keeps the statistics it had.
+            # An unfinished or failed study keeps the statistics it had.
             with suppress(Refusal, StudyFailed):
                 if not studies.load_results(project.data, study).missing:
                     write_statistics(project.data, study)
@@ -108,8 +108,8 @@ def refresh_warehouse(project: Project) -> bool:
 def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
     """Answer a query from the published file.
 
-    Columns of kinds that frames do not know, such as intervals, come as text; with `flat` lists
-    and structures do, too.
+    Columns of types that Polars does not know, such as intervals, are returned as text; with
+    `flat`, lists and structures are, too.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.D
     """
     if not project.warehouse.exists():
         raise ValueError(
-            f"warehouse: found no {project.warehouse}, allowed after `mc run` or `mc run STUDY`"
+            "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
         )
     with _connected(project.warehouse, read_only=True) as connection:
         try:
@@ -184,7 +184,7 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
         except duckdb.InvalidInputException as error:
             found = str(error).splitlines()[0]
             raise ValueError(
-                f"table {name}: found a damaged file ({found}), allowed whole ones: `mc run STUDY` "
+                f"table {name}: found a damaged file ({found}); `mc run STUDY` "
                 "writes a damaged part of a study again"
             ) from None
         ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
@@ -195,7 +195,7 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
 def _newest_change(project: Project) -> int:
     """Return when a file of any table was last written, in nanoseconds; 0 if there is none."""
     words = {word for text in _sql_texts(project).values() for word in _INPUT.findall(text)}
-    # Files are renamed into place, which their folder's time shows.
+    # Files are renamed into place, which updates their folder's time.
     folders = [
         folder
         for word in words - {"results", "equity", "trades"}
@@ -221,7 +221,7 @@ def _in_order(texts: dict[str, str]) -> dict[str, str]:
     while waiting:
         ready = [name for name, needs in waiting.items() if not needs & set(waiting)]
         if not ready:
-            raise ValueError(f"sql: found a circle among {sorted(waiting)}, allowed none")
+            raise ValueError(f"sql: the tables {sorted(waiting)} read one another in a circle")
         for name in ready:
             ordered[name] = texts[name]
             del waiting[name]
@@ -253,7 +253,7 @@ def _current_results(data: Path, table: str) -> list[Path]:
         try:
             fingerprint = str(json.loads(marker.read_text(encoding="utf-8"))["fingerprint"])
         except (ValueError, KeyError, TypeError):
-            # One study's damage must not hide the others.
+            # Damage in one study must not hide the others.
             log.warning("%s is damaged; its study is left out, run it again", marker)
             continue
         folders.append(data / table / marker.parent.name / fingerprint)

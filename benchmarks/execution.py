@@ -33,7 +33,7 @@ from engine.strategies import (
 DAILY, PATHS, MINUTES = 2_520, 24, 982_800
 SETS = [{"fast": fast, "slow": slow} for fast in (5, 10, 15, 20) for slow in (30, 50, 75, 100, 150)]
 COSTS = Execution(cash=1e6, commission={"rate": 0.001}, slippage={"bps": 1.0})
-# ENGINE_NOTES section 7: the serial chain of additions of one bar, at 3.13 GHz.
+# The serial chain of additions of one bar, at 3.13 GHz.
 BOUND_NS = 1.9
 ROUNDS = 100
 

@@ -102,7 +102,7 @@ class Bars:
         calendar: BarCalendar | None = None,
         history_hashes: Mapping[int, str] | None = None,
     ) -> Bars:
-        """Make bars from a frame in the canonical columns (README, "Canonical bars").
+        """Make bars from a frame in the canonical columns (`docs/architecture.md`, "Bars").
 
         Parameters
         ----------

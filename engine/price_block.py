@@ -69,10 +69,27 @@ class PriceBlock:
     @property
     def bars(self) -> int:
         """Number of bars of each path."""
-        return self.values.shape[3]
+        bars: int = self.values.shape[3]
+        return bars
 
     def field(self, name: str) -> NDArray[np.float64]:
-        """One field: shape (paths, bars) for one symbol, else (paths, symbols, bars)."""
+        """Return one field, without a copy.
+
+        Parameters
+        ----------
+        name : str
+            One of `fields`.
+
+        Returns
+        -------
+        ndarray of float64, shape (paths, bars)
+            For one symbol; for several, of shape (paths, symbols, bars).
+
+        Raises
+        ------
+        ValueError
+            If there is no such field.
+        """
         if name not in self.fields:
             raise ValueError(f"field: found {name!r}, allowed {', '.join(self.fields)}")
         column = self.values[:, :, self.fields.index(name), :]
@@ -80,25 +97,55 @@ class PriceBlock:
 
     @property
     def open(self) -> NDArray[np.float64]:
-        """Opening prices."""
+        """Opening prices: the field ``open``.
+
+        Returns
+        -------
+        ndarray of float64, shape (paths, bars)
+            For one symbol; for several, of shape (paths, symbols, bars).
+        """
         return self.field("open")
 
     @property
     def high(self) -> NDArray[np.float64]:
-        """Highest prices."""
+        """Highest prices: the field ``high``.
+
+        Returns
+        -------
+        ndarray of float64, shape (paths, bars)
+            For one symbol; for several, of shape (paths, symbols, bars).
+        """
         return self.field("high")
 
     @property
     def low(self) -> NDArray[np.float64]:
-        """Lowest prices."""
+        """Lowest prices: the field ``low``.
+
+        Returns
+        -------
+        ndarray of float64, shape (paths, bars)
+            For one symbol; for several, of shape (paths, symbols, bars).
+        """
         return self.field("low")
 
     @property
     def close(self) -> NDArray[np.float64]:
-        """Closing prices."""
+        """Closing prices: the field ``close``.
+
+        Returns
+        -------
+        ndarray of float64, shape (paths, bars)
+            For one symbol; for several, of shape (paths, symbols, bars).
+        """
         return self.field("close")
 
     @property
     def volume(self) -> NDArray[np.float64]:
-        """Traded volume."""
+        """Traded volume: the field ``volume``.
+
+        Returns
+        -------
+        ndarray of float64, shape (paths, bars)
+            For one symbol; for several, of shape (paths, symbols, bars).
+        """
         return self.field("volume")

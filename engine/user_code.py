@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import linecache
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -92,10 +93,22 @@ def import_user_file(file: Path, content: str | None = None) -> ModuleType:
 
 
 class _Source(SourceFileLoader):
-    """Compiles the text as it is now: without a modification time there is no bytecode cache."""
+    """Compiles the text as it is now: without a modification time there is no bytecode cache.
+
+    The text is kept beside the code, so that an edit of the file leaves errors and hashes to the
+    code that runs.
+    """
 
     def path_stats(self, path: Any) -> Any:
         raise OSError(f"{path} is always compiled anew")
+
+    def get_data(self, path: str) -> bytes:
+        data = super().get_data(path)
+        with suppress(SyntaxError, UnicodeError):  # of which compiling it tells more
+            text = importlib.util.decode_source(data)
+            # An entry without a modification time is never compared with the file.
+            linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+        return data
 
 
 class _FolderFinder:

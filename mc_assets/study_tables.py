@@ -18,15 +18,18 @@ __all__ = [
     "lineage_table",
     "read_statistics",
     "statistics_table",
-    "statistics_written",
+    "statistics_version",
     "write_nightly_statistics",
     "write_statistics",
 ]
 
+# Key of the Parquet metadata that says which rows a table was made from.
+_VERSION = "data_version"
+
 
 _LINEAGE_SCHEMA: Final = {
     "study": pl.String,
-    "fingerprint": pl.String,
+    "world": pl.String,
     "symbol": pl.String,
     "timeframe": pl.String,
     "last_bar": pl.String,
@@ -56,8 +59,10 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 
     results = read_results(data, study)
     results.check_failures()
-    _write(lineage_table(results.summary), data / "lineage" / f"{study}.parquet")
-    return _write(statistics_table(results), _path(data, study))
+    _write(
+        lineage_table(results.summary), data / "lineage" / f"{study}.parquet", results.data_version
+    )
+    return _write(statistics_table(results), _path(data, study), results.data_version)
 
 
 def write_nightly_statistics(
@@ -65,7 +70,9 @@ def write_nightly_statistics(
 ) -> pl.DataFrame:
     """Write the statistics of a study run as of a date; return the table."""
     table = statistics_table(results).select(pl.lit(as_of).alias("as_of"), pl.all())
-    return _write(table, data / "nightly_statistics" / study / f"{as_of}.parquet")
+    return _write(
+        table, data / "nightly_statistics" / study / f"{as_of}.parquet", results.data_version
+    )
 
 
 def statistics_table(results: Results) -> pl.DataFrame:
@@ -74,7 +81,7 @@ def statistics_table(results: Results) -> pl.DataFrame:
     names = results.parameters
     parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
     return table.select(
-        *("study", "fingerprint", "parameter_set"),
+        *("study", "world", "parameter_set", "set_id"),
         parameters.alias("parameters"),
         *("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"),
     )
@@ -95,7 +102,7 @@ def lineage_table(summary: JobSummary) -> pl.DataFrame:
         "calibration_hash": calibration and calibration.calibration_hash,
         "calibration_history_hash": calibration and calibration.history_hash,
     }
-    study = {"study": summary.study, "fingerprint": summary.fingerprint}
+    study = {"study": summary.study, "world": summary.world}
     bars = [asdict(entry) for entry in summary.lineage.bars] or [{}]
     return pl.DataFrame([study | entry | made_of for entry in bars], schema=_LINEAGE_SCHEMA)
 
@@ -114,16 +121,18 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 
-def statistics_written(data: Path, study: str) -> int:
-    """Return when a study's statistics were written, in nanoseconds since 1970; 0 if never."""
-    path = _path(data, study)
-    return path.stat().st_mtime_ns if path.exists() else 0
+def statistics_version(data: Path, study: str) -> str | None:
+    """Return the `Results.data_version` that a study's statistics were made from."""
+    try:
+        return pl.read_parquet_metadata(_path(data, study)).get(_VERSION)
+    except (OSError, pl.exceptions.PolarsError):
+        return None
 
 
-def _write(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+def _write(table: pl.DataFrame, path: Path, version: str) -> pl.DataFrame:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    table.write_parquet(temporary, compression="zstd")
+    table.write_parquet(temporary, compression="zstd", metadata={_VERSION: version})
     os.replace(temporary, path)
     return table
 

@@ -5,8 +5,7 @@ Readers keep the file they opened, so readers and the nightly run never block ea
 
 from __future__ import annotations
 
-import json
-import logging
+import hashlib
 import os
 import re
 from contextlib import suppress
@@ -16,17 +15,16 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from engine import studies
+import engine
 from engine.errors import Refusal
 from engine.execution.metric_names import METRICS
 from engine.jobs.errors import StudyFailed
 from mc_assets.headlines import headline_sql
 from mc_assets.project import Project
-from mc_assets.study_tables import statistics_written, write_statistics
+from mc_assets.study_cells import StudyCells, study_cells
+from mc_assets.study_tables import statistics_version, write_statistics
 
 __all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_warehouse"]
-
-log = logging.getLogger(__name__)
 
 _NO_FRAME_KIND = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
 _NESTED_KIND = re.compile(r"\[|\b(STRUCT|MAP)\b")
@@ -67,7 +65,14 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     fresh = target.with_name(f".{target.name}.{os.getpid()}.next")
     fresh.unlink(missing_ok=True)
     try:
+        # Before the files are read: what changes meanwhile is published next time.
+        signature = _signature(project)
         with _connected(fresh) as connection:
+            # What only views and this module read stands apart from the tables people ask.
+            connection.execute("CREATE SCHEMA internal")
+            connection.execute(
+                "CREATE TABLE internal.published AS SELECT ? AS signature", [signature]
+            )
             tables = _build(connection, project)
             # Closing writes the file as well, but does not report a failure.
             connection.execute("CHECKPOINT")
@@ -82,25 +87,25 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
 
 
 def refresh_warehouse(project: Project) -> bool:
-    """Publish anew if something was written since: a study run from the command line, say.
+    """Publish anew if the files behind the tables have changed: a study was run, say.
 
-    Studies whose statistics are older than their results, or absent, are given them first.
+    Studies whose statistics were made from other rows than they have now are given new ones
+    first; a study that is unfinished, or failed, keeps those it had.
 
     Returns
     -------
     bool
         Whether a file was published.
     """
-    published = project.warehouse.stat().st_mtime_ns if project.warehouse.exists() else 0
-    if _newest_change(project) <= published:
+    if _published_signature(project) == _signature(project):
         return False
-    for marker in project.data.glob("results/*/current.json"):
+    for marker in sorted(project.data.glob("results/*/current.json")):
         study = marker.parent.name
-        if marker.stat().st_mtime_ns > statistics_written(project.data, study):
-            # An unfinished or failed study keeps the statistics it had.
-            with suppress(Refusal, StudyFailed):
-                if not studies.load_results(project.data, study).missing:
-                    write_statistics(project.data, study)
+        with suppress(Refusal, StudyFailed):
+            results = engine.load_results(project.data, study)
+            if results.missing or results.data_version == statistics_version(project.data, study):
+                continue
+            write_statistics(project.data, study)
     publish_warehouse(project)
     return True
 
@@ -168,10 +173,15 @@ def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyR
 
 
 def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[PublishedTable]:
+    cells = study_cells(project.data)
+    for name, frame in (("study_sets", cells.sets), ("study_seeds", cells.seeds)):
+        connection.register("frame", frame.to_arrow())
+        connection.execute(f"CREATE TABLE internal.{name} AS SELECT * FROM frame")
+        connection.unregister("frame")
     published: list[PublishedTable] = []
     absent: set[str] = set()
     for name, text in _in_order(_sql_texts(project)).items():
-        inputs = {word: _parquet_globs(project, word) for word in set(_INPUT.findall(text))}
+        inputs = {word: _inputs(project, word, cells) for word in set(_INPUT.findall(text))}
         needs = _tables_read(text)
         if not all(inputs.values()) or needs & absent:
             absent.add(name)
@@ -192,18 +202,33 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
     return published
 
 
-def _newest_change(project: Project) -> int:
-    """Return when a file of any table was last written, in nanoseconds; 0 if there is none."""
-    words = {word for text in _sql_texts(project).values() for word in _INPUT.findall(text)}
-    # Files are renamed into place, which updates their folder's time.
-    folders = [
-        folder
-        for word in words - {"results", "equity", "trades"}
-        for folder, _, files in os.walk(project.data / word)
-        if files
-    ]
-    markers = [str(path) for path in project.data.glob("results/*/current.json")]
-    return max((os.stat(path).st_mtime_ns for path in folders + markers), default=0)
+def _published_signature(project: Project) -> str | None:
+    """Return the signature of the files that the published tables were made from."""
+    if not project.warehouse.exists():
+        return None
+    try:
+        with duckdb.connect(str(project.warehouse), read_only=True) as connection:
+            ((signature,),) = connection.sql("SELECT signature FROM internal.published").fetchall()
+    except duckdb.Error:
+        return None
+    return str(signature)
+
+
+def _signature(project: Project) -> str:
+    """Hash the names, sizes and times of every file behind the tables, and their SQL."""
+    texts = list(_sql_texts(project).values())
+    words = {word for text in texts for word in _INPUT.findall(text)}
+    folders = (words - {"simulations", "equity", "trades"}) | {"results", "manifests"}
+    digest = hashlib.sha256("\0".join(texts).encode())
+    for name in sorted(folders):
+        for folder, inner, files in os.walk(project.data / name):
+            inner.sort()
+            for file in sorted(files):
+                if not file.startswith("."):
+                    status = os.stat(os.path.join(folder, file))
+                    place = os.path.relpath(os.path.join(folder, file), project.data)
+                    digest.update(f"{place}|{status.st_size}|{status.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 def _sql_texts(project: Project) -> dict[str, str]:
@@ -233,31 +258,14 @@ def _tables_read(text: str) -> set[str]:
     return set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)\b(?!\s*\()", code, flags=re.IGNORECASE))
 
 
-def _parquet_globs(project: Project, dataset: str) -> list[str]:
-    """Patterns behind a placeholder, each of which matches a file."""
-    if dataset in {"results", "equity", "trades"}:
-        folders = _current_results(project.data, dataset)
-    else:
-        folders = [project.data / dataset]
-    return [
-        str(folder / "**" / "*.parquet")
-        for folder in folders
-        if next(folder.rglob("*.parquet"), None) is not None
-    ]
-
-
-def _current_results(data: Path, table: str) -> list[Path]:
-    """Folder of every study's current fingerprint: older ones are history, not results."""
-    folders = []
-    for marker in sorted(data.glob("results/*/current.json")):
-        try:
-            fingerprint = str(json.loads(marker.read_text(encoding="utf-8"))["fingerprint"])
-        except (ValueError, KeyError, TypeError):
-            # Damage in one study must not hide the others.
-            log.warning("%s is damaged; its study is left out, run it again", marker)
-            continue
-        folders.append(data / table / marker.parent.name / fingerprint)
-    return folders
+def _inputs(project: Project, dataset: str, cells: StudyCells) -> list[str]:
+    """Files or patterns behind a placeholder; each matches a file."""
+    if dataset in cells.files:
+        return [str(path) for path in cells.files[dataset]]
+    folder = project.data / dataset
+    if next(folder.rglob("*.parquet"), None) is None:
+        return []
+    return [str(folder / "**" / "*.parquet")]
 
 
 def _as_list(globs: list[str]) -> str:

@@ -53,11 +53,12 @@ class Warming:
 def warm_paths() -> None:
     """Draw a path of every study of the project: this compiles its source."""
     for job in _jobs():
-        job.sources[0].paths(
+        world = job.world
+        world.source.paths(
             seeds=[1],
-            calendar=job.calendar,
-            paths_per_seed=job.paths_per_seed,
-            **job.path.model_dump(),
+            calendar=world.calendar,
+            paths_per_seed=world.paths_per_seed,
+            **world.path.model_dump(),
         )
 
 
@@ -65,15 +66,16 @@ def warm_strategies() -> None:
     """Run the strategy of every study on a flat path: this compiles it and the order engine."""
     import numpy as np
 
-    from engine.jobs.prepared import Prepared
+    from engine.jobs.prepared import prepare
 
     for job in _jobs():
-        prepared = Prepared(job)
+        some_source = tuple(job.sets.of_source[0].tolist())
+        prepared = prepare(job.world, job.holds, job.metrics, some_source, 1)
         engine = prepared.engine
-        path = np.full((1, len(prepared.symbols), len(prepared.fields), job.steps), 100.0)
+        path = np.full((1, len(prepared.symbols), len(prepared.fields), job.world.steps), 100.0)
         metrics = np.empty((1, 1, len(engine.metric_names)))
         status = np.empty((1, 1), dtype=np.int8)
-        engine.run(path, prepared.parameters[:1], metrics, status, engine.scratch())
+        engine.run(path, job.sets.of_strategy[:1], metrics, status, engine.scratch())
 
 
 def _jobs() -> Iterator[Job]:

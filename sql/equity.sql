@@ -1,4 +1,18 @@
 -- Sampled equity curves, one list of points per simulation, for studies that record them.
 CREATE VIEW equity AS
-SELECT study, simulation, parameter_set, seed, equity::FLOAT[] AS equity
-FROM read_parquet({equity}, union_by_name = true, hive_partitioning = false);
+SELECT
+    cells.study,
+    (seeds.position * cells.paths_per_seed + rows.path) * cells.parameter_sets
+        + cells.parameter_set AS simulation,
+    cells.parameter_set,
+    rows.seed,
+    rows.path,
+    rows.equity::FLOAT[] AS equity
+FROM read_parquet(
+    {equity}, union_by_name = true, hive_partitioning = false, filename = true
+) AS rows
+JOIN internal.study_sets AS cells
+    ON cells.world = rows.world AND cells.file = parse_filename(rows.filename)
+    AND cells.set_id = rows.set_id AND cells.equity
+JOIN internal.study_seeds AS seeds
+    ON seeds.study = cells.study AND seeds.piece = cells.piece AND seeds.seed = rows.seed;

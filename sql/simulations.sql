@@ -1,5 +1,17 @@
 -- One row per simulation of every study's current results: key columns, the parameters of all
 -- studies (null where a study has no such parameter), status, error and every metric.
 CREATE VIEW simulations AS
-SELECT *
-FROM read_parquet({results}, union_by_name = true, hive_partitioning = false);
+SELECT
+    cells.study,
+    (seeds.position * cells.paths_per_seed + rows.path) * cells.parameter_sets
+        + cells.parameter_set AS simulation,
+    cells.parameter_set,
+    rows.* EXCLUDE (filename)
+FROM read_parquet(
+    {simulations}, union_by_name = true, hive_partitioning = false, filename = true
+) AS rows
+JOIN internal.study_sets AS cells
+    ON cells.world = rows.world AND cells.file = parse_filename(rows.filename)
+    AND cells.set_id = rows.set_id
+JOIN internal.study_seeds AS seeds
+    ON seeds.study = cells.study AND seeds.piece = cells.piece AND seeds.seed = rows.seed;

@@ -1,8 +1,8 @@
--- One row per study: how much was simulated under its current fingerprint.
+-- One row per study: its world, and how much of what it asks is simulated.
 CREATE TABLE studies AS
 SELECT
     study,
-    any_value(fingerprint) AS fingerprint,
+    any_value(world) AS world,
     count(*) AS simulations,
     count(*) FILTER (status = 'failed') AS failed,
     count(DISTINCT parameter_set) AS parameter_sets,

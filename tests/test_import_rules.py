@@ -1,10 +1,11 @@
-"""The house as DESIGN draws it: imports run downward only."""
+"""The rooms of docs/architecture.md: imports run downward only."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
     },
+    "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
@@ -46,7 +48,17 @@ ALLOWED = {
     },
 }
 FORBIDDEN_IN_ENGINE = {
-    *("dagster", "duckdb", "mc_assets", "httpx", "requests", "urllib", "yfinance", "alpaca"),
+    *(
+        "dagster",
+        "duckdb",
+        "mc_assets",
+        "httpx",
+        "httpcore",
+        "requests",
+        "urllib",
+        "yfinance",
+        "alpaca",
+    ),
 }
 
 
@@ -141,3 +153,39 @@ def test_nothing_heavy_loads_before_it_is_used(statement: str, heavy: set[str]) 
     code = f"{statement}; import sys; print(*sorted(m for m in sys.modules if '.' not in m))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(done.stdout.split())
+
+
+COMPILER_INTERNALS = ("llvmlite", "numba.core", "numba.extending", "numba.np", "numba.experimental")
+
+
+def test_what_lies_inside_the_compiler_is_known_to_one_room(project: Path) -> None:
+    below = project / "engine" / "compiled"
+    files = [*_modules(project / "engine"), *_modules(project / "mc_assets")]
+    for path in files:
+        inside = [
+            name
+            for name in _imports(path, project)
+            if any(name == item or name.startswith(f"{item}.") for item in COMPILER_INTERNALS)
+        ]
+        assert not inside or below in path.parents, f"{path.relative_to(project)}: {inside}"
+
+
+def test_no_file_imports_in_a_circle(project: Path) -> None:
+    """Imports inside functions and those for type checkers count too."""
+    named = {_module_name(path, project): path for path in _modules(project / "engine")}
+    graph: dict[str, set[str]] = {}
+    for name, path in named.items():
+        found = _imports(path, project)
+        modules = found & named.keys()
+        # `from package import module` names the package too, whose own file is not meant.
+        packages = {item for item in modules if any(m.startswith(f"{item}.") for m in modules)}
+        graph[name] = modules - packages - {name}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
+
+
+def _module_name(path: Path, project: Path) -> str:
+    parts = path.relative_to(project).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

@@ -1,4 +1,4 @@
-"""Bootstrap of bars: how long its blocks must be to keep the dependence of returns."""
+"""Block length of the bootstrap of bars: long enough to keep the dependence of returns."""
 
 from __future__ import annotations
 

@@ -52,12 +52,12 @@ class Calibration:
     symbol, timeframe : str
         The series.
     as_of : datetime.date
-        Last date whose data were allowed in.
+        Last date whose data were used.
     parameters : dict
         Estimates under the source's own parameter names, in annual units.
     std_errors : dict
         Asymptotic standard errors under the same names; NaN where the estimator has none.
-    covariance : ndarray, shape (k, k)
+    covariance : ndarray of float64, shape (k, k)
         Covariance of the estimates, in the order of `parameters`; NaN where there is none.
     log_likelihood, aic, bic : float
         At the optimum, with all constants; NaN for estimators that are not likelihoods.
@@ -71,7 +71,7 @@ class Calibration:
     reason : str
         Why it failed; empty when ok.
     diagnostics : dict
-        JSON-able extras: convergence, bias, fit errors, excluded observations.
+        Further results as JSON values: convergence, bias, fit errors, excluded observations.
     start_state : dict
         Filtered model states at `as_of`, from which a simulation may start.
     estimator_version : str
@@ -149,7 +149,7 @@ class Calibration:
     def failed(
         cls, model: str, *, symbol: str, timeframe: str, as_of: date, window: str, reason: str
     ) -> Calibration:
-        """Make the record of an estimator that could not answer."""
+        """Make the record of a failed estimate."""
         nan = math.nan
         return cls(
             model=model,
@@ -295,7 +295,7 @@ def _from_json(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Turn NumPy values into JSON ones, undefined numbers into null."""
+    """Convert NumPy values to JSON values, undefined numbers to null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

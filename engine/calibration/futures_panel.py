@@ -1,4 +1,4 @@
-"""A panel of futures prices: many maturities through time, with holes."""
+"""A panel of futures prices: several maturities through time, some prices missing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FuturesPanel:
     dates : tuple of datetime.date
         Date of each row, strictly increasing.
     prices : ndarray of float64, shape (rows, contracts)
-        Settlement prices, NaN where there is none.
+        Settlement prices, NaN where missing.
     maturities : ndarray of float64, shape (rows, contracts)
         Years to expiry; NaN allowed where the price is missing.
     steps : ndarray of float64, shape (rows,)
@@ -127,7 +127,7 @@ class FuturesPanel:
             raise ValueError(f"prices: found {prices.ndim} dimensions, allowed (rows, contracts)")
         rows, contracts = prices.shape
         if dt is None and dates is None:
-            raise ValueError("dt: found none and no dates, allowed one of the two")
+            raise ValueError("dt: found neither dt nor dates, allowed one of the two")
         if dates is None:
             dates = [date(2000, 1, 3) + timedelta(days=7 * i) for i in range(rows)]
         if dt is None:
@@ -285,6 +285,11 @@ class FuturesPanel:
 
     def log_prices(self, non_positive: Literal["error", "exclude"] = "error") -> Array:
         """Logarithms of the prices, NaN where missing.
+
+        Returns
+        -------
+        ndarray of float64, shape (rows, contracts)
+            The logarithms.
 
         Raises
         ------

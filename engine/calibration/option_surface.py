@@ -153,8 +153,8 @@ class OptionSurface:
             or volatilities that are not positive.
         spot : float, optional
             Price of the underlying. Without it, forward and discount of each expiry come from
-            put-call parity over the strikes that have both, and expiries without any are left
-            out.
+            put-call parity over the strikes that have both, and expiries without such a strike
+            are left out.
         rate, dividend : float
             With `spot`: continuously compounded; `rate` defaults to 0.
 
@@ -232,13 +232,25 @@ class OptionSurface:
         )
 
     def implied_volatilities(self) -> Array:
-        """Black-Scholes volatility of each quote; NaN outside the no-arbitrage bounds."""
+        """Black-Scholes volatility of each quote; NaN outside the no-arbitrage bounds.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Annual volatilities.
+        """
         return implied_volatility(
             self.prices / self.discounts, self.forwards, self.strikes, self.years, call=self.calls
         )
 
     def vegas(self) -> Array:
-        """Black-Scholes vega of each quote at its implied volatility."""
+        """Black-Scholes vega of each quote at its implied volatility.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Change of the price per unit of annual volatility.
+        """
         forward_vega = black_scholes_vega(
             self.forwards, self.strikes, self.years, self.implied_volatilities()
         )
@@ -250,12 +262,18 @@ class OptionSurface:
         return replace(self, **{name: getattr(self, name)[keep] for name in names})
 
     def expiries(self) -> list[NDArray[np.int64]]:
-        """Row numbers of each expiry, nearest first."""
+        """Row numbers of each expiry, nearest first.
+
+        Returns
+        -------
+        list of ndarray of int64, shape (quotes,)
+            One array per expiry.
+        """
         return [np.flatnonzero(self.years == value) for value in np.unique(self.years)]
 
 
 def left_out_text(left_out: Mapping[str, int]) -> str:
-    """Say in parentheses how many quotes were left out and why; nothing if none was."""
+    """Say in parentheses how many quotes were left out and why; empty if all were used."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
     return f" (left out: {reasons})" if reasons else ""
 
@@ -266,7 +284,7 @@ def _leave_out(left_out: dict[str, int], reason: str, bad: NDArray[np.bool_]) ->
 
 
 def _numbers(frame: pl.DataFrame, name: str) -> Array:
-    """Read a column as numbers, NaN where it holds none."""
+    """Read a column as numbers, NaN where a value is not a number."""
     column = frame[name].cast(float, strict=False).fill_null(float("nan"))
     return np.asarray(column.to_numpy(), dtype=np.float64)
 
@@ -319,7 +337,7 @@ def _parity(
                 for i in range(len(k))
                 for j in range(i + 1, len(k))
             ]
-            # Steeper than a discount factor between 0.5 and 1.05 is noise of stale quotes.
+            # A discount factor outside 0.5 to 1.05 comes from stale quotes.
             discount = float(np.clip(-np.median(slopes), 0.5, 1.05))
         forwards[rows] = float(np.median(gap / discount + k))
         discounts[rows] = discount

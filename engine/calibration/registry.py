@@ -1,4 +1,4 @@
-"""The estimators by model name, and the one door to them."""
+"""The estimators by model name, and the functions that call them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["calibrate", "estimator", "model_names", "register_estimator", "try_c
 
 Estimator = Callable[..., Calibration]
 
-# Module and function, loaded at first use: no estimator costs an import that is not used.
+# Module and function, imported at first use, so that unused estimators cost no import.
 _BUILT_IN: dict[str, str] = {
     "gbm": "engine.calibration.gbm:estimate_gbm",
     "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
@@ -30,7 +30,7 @@ _BUILT_IN: dict[str, str] = {
     "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",
 }
 _ADDED: dict[str, Estimator] = {}
-# What each built-in takes, by class name: naming the classes here would import them all.
+# Data that each built-in takes, by class name: importing the classes would load every module.
 _TAKES: dict[str, tuple[str, ...]] = {
     "heston": ("Bars", "OptionSurface"),
     "schwartz_1f": ("Bars", "FuturesPanel"),
@@ -104,7 +104,7 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     Raises
     ------
     ValueError
-        If the model or an option is unknown, or the data cannot carry the estimate.
+        If the model or an option is unknown, or the data do not suffice for the estimate.
     """
     function = estimator(model)
     allowed = inspect.signature(function).parameters
@@ -125,10 +125,10 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
 
 
 def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
-    """Like `calibrate`, but what the data cannot carry becomes a record with status "failed".
+    """Like `calibrate`, but a failure becomes a record with status "failed" and the reason.
 
-    So do an estimator that breaks, and an estimate whose optimiser did not converge; the latter
-    keeps what was reached.
+    It fails if the data do not suffice, the estimator raises, or its optimiser does not converge;
+    the record then keeps the point that was reached.
 
     Raises
     ------
@@ -139,10 +139,10 @@ def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
     try:
         found = calibrate(model, data, **options)
         if found.diagnostics.get("converged") is False:
-            reason = "likelihood: found no convergence, allowed a maximum that the data determine"
+            reason = "the optimiser did not converge to a maximum that the data determine"
             return replace(found, status="failed", reason=reason)
         return found
-    except Exception as error:  # One estimator must not cost a night of the others.
+    except Exception as error:  # One failing estimator must not stop the others.
         own = isinstance(error, ValueError)
         return Calibration.failed(
             model,

@@ -19,7 +19,7 @@ __all__ = ["SpotSample", "bar_ends", "bars_as_of", "log_prices"]
 
 _MINUTE = 60_000_000
 _DAY = 1440 * _MINUTE
-# A drift and a volatility leave nothing of fewer returns.
+# Fewer returns leave no degrees of freedom beside a drift and a volatility.
 _FEWEST = 3
 
 
@@ -32,7 +32,7 @@ class SpotSample:
     symbol, timeframe, window : str
         The series and the window the observations come from.
     as_of : datetime.date
-        Last date whose bars were allowed in.
+        Last date whose bars were used.
     start : ndarray of float64, shape (n,)
         Log price before each return.
     returns : ndarray of float64, shape (n,)
@@ -93,7 +93,7 @@ class SpotSample:
         Parameters
         ----------
         bars : Bars
-            The history; bars that end after `as_of` are not looked at.
+            The history; bars that end after `as_of` are ignored.
         as_of : datetime.date, optional
             Defaults to the date of the last bar.
         window : str or Window
@@ -143,7 +143,7 @@ class SpotSample:
                 f"in the window {span}, allowed >= {minimum}"
             )
         used = returns[keep]
-        # Returns that differ by the rounding of log prices alone are the same return.
+        # Returns that differ by no more than the rounding of log prices count as equal.
         rounding = 8.0 * np.finfo(np.float64).eps * max(float(np.nanmax(np.abs(logs))), 1.0)
         if float(np.ptp(used)) <= rounding:
             raise ValueError(
@@ -205,7 +205,7 @@ def bars_as_of(bars: Bars, as_of: date | None) -> tuple[Bars, date]:
         raise ValueError(f"{bars.symbol} bars: found none, allowed at least one")
     ends = bar_ends(bars.timestamps, bars.calendar)
     if as_of is None:
-        # A bar that ends at midnight belongs to the day it fills.
+        # A bar that ends at midnight belongs to the day before it.
         as_of = _date_of(int(ends[-1]) - 1)
     count = int(np.searchsorted(ends, _end_of_day(as_of), side="right"))
     if count == 0:
@@ -217,7 +217,7 @@ def bars_as_of(bars: Bars, as_of: date | None) -> tuple[Bars, date]:
 
 
 def bar_ends(timestamps: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np.int64]:
-    """Instant each bar is complete, in microseconds: what no estimate may look beyond."""
+    """Instant at which each bar is complete, in microseconds: until then no estimate may use it."""
     minutes = intraday_minutes(calendar.timeframe)
     if minutes is not None:
         return timestamps + minutes * _MINUTE
@@ -268,11 +268,11 @@ def _shift_text(non_positive: object) -> str:
 def _elapsed_bars(
     timestamps: NDArray[np.int64], calendar: BarCalendar
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Bars between neighbours, and whether no session break lies between them."""
+    """Count the bars from each bar to the next, and say whether both lie in one session."""
     gaps = np.diff(timestamps)
     minutes = intraday_minutes(calendar.timeframe)
     if minutes is None:
-        # Sessions follow one another: a weekend or a holiday is no trading time.
+        # Consecutive sessions are one step apart: weekends and holidays are no trading time.
         return np.ones(len(gaps)), np.ones(len(gaps), dtype=np.bool_)
     closed = 1440.0 - _session_minutes(calendar)
     if closed == 0.0:

@@ -80,7 +80,7 @@ def range_volatility(
     w = w / w.mean()
     variances = _ESTIMATORS[estimator](bars, w)
     mean = float(np.mean(w * variances))
-    # Weights are given: only the bars' own variances are random.
+    # Weights are not random; only the bars' variances are.
     spread = math.sqrt(float(np.sum((w * (variances - mean)) ** 2))) / count
     per_year = bars.calendar.bars_per_year
     sigma = math.sqrt(max(mean * per_year, 0.0))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Window"]
 
-# The estimators that weight observations.
+# Estimators that accept weighted observations.
 _WEIGHTED = "gbm, heston, merton, regime_switching and schwartz_1f on bars"
 
 
@@ -44,7 +44,7 @@ class Window:
         if self.kind in ("rolling", "exponential") and not self.years > 0.0:
             raise ValueError(f"window {self.kind} years: found {self.years}, allowed > 0")
         if self.kind in ("full", "expanding") and self.years != 0.0:
-            raise ValueError(f"window {self.kind} years: found {self.years}, allowed none")
+            raise ValueError(f"window {self.kind} years: found {self.years}, allowed 0")
 
     @classmethod
     def parse(cls, text: str | Window) -> Window:
@@ -66,7 +66,7 @@ class Window:
         return self.kind if self.years == 0.0 else f"{self.kind}:{self.years:g}y"
 
     def require_equal_weights(self, what: str) -> None:
-        """Refuse exponential weights where an estimator has no place for them.
+        """Refuse exponential weights where an estimator does not accept them.
 
         Raises
         ------

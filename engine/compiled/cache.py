@@ -24,10 +24,10 @@ from numba.core import config as numba_config
 from numba.core import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
-from engine.compiled.source_hash import modules_of, source_hash
+from engine.compiled.source_hash import code_hash
 
 __all__ = ["SourceHashCache", "cache_folder"]
 
@@ -78,8 +78,8 @@ class SourceHashCache(_Cache):
     def _base_key(self) -> str:
         versions = (sys.version_info[:2], numba.__version__, llvmlite.__version__)
         flags = (config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.BOUNDSCHECK)
-        modules = modules_of(self._function)
-        return f"{source_hash(self._function)}|{modules}|{self._options}|{versions}|{flags}"
+        digest, modules = code_hash(self._function)
+        return f"{digest}|{modules}|{self._options}|{versions}|{flags}"
 
     def _path(self, signature: Any, target_context: Any) -> Path:
         target = target_context.codegen().magic_tuple()
@@ -143,7 +143,7 @@ def _has_nan_default(signature: Any) -> bool:
 def _type_key(item: Any) -> str:
     """Text of an argument type without the addresses that some Numba types print."""
     if isinstance(item, types.Dispatcher):
-        return f"dispatcher:{source_hash(item.dispatcher)}"
+        return f"dispatcher:{code_hash(item.dispatcher).digest}"
     if isinstance(item, types.NamedTuple | types.NamedUniTuple):
         fields = item.instance_class._fields
         inner = ",".join(_type_key(member) for member in item.types)

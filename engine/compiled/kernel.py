@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast, overload
 import numba
 
 from engine.compiled.cache import SourceHashCache
-from engine.compiled.source_hash import source_hash
+from engine.compiled.source_hash import code_hash
 
 __all__ = ["inlined", "kernel", "named_by_content"]
 
@@ -83,5 +83,5 @@ def named_by_content(function: F) -> F:
     copy.__annotations__ = function.__annotations__
     copy.__module__ = function.__module__
     copy.__doc__ = function.__doc__
-    copy.__qualname__ = f"{function.__qualname__}.{source_hash(function)[:16]}"
+    copy.__qualname__ = f"{function.__qualname__}.{code_hash(function).digest[:16]}"
     return cast("F", copy)

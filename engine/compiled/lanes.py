@@ -40,7 +40,7 @@ class _Lanes(types.Type):
 @register_model(_Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        models.PrimitiveModel.__init__(self, manager, kind, _VECTOR)
 
 
 _LANES: Final = _Lanes()
@@ -51,9 +51,10 @@ def _operator(function: Any, instruction: str) -> None:
     class _Typing(ConcreteTemplate):
         cases = (signature(_LANES, _LANES, _LANES),)
 
-    @lower_builtin(function, _Lanes, _Lanes)
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return getattr(builder, instruction)(*arguments)
+
+    lower_builtin(function, _Lanes, _Lanes)(code)
 
 
 _operator(operator.add, "fadd")
@@ -67,9 +68,11 @@ class _Negation(ConcreteTemplate):
     cases = (signature(_LANES, _LANES),)
 
 
-@lower_builtin(operator.neg, _Lanes)
 def _negated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return builder.fneg(arguments[0])
+
+
+lower_builtin(operator.neg, _Lanes)(_negated)
 
 
 def _four_at(typing_context: Any, array: Any, start: Any) -> Any:

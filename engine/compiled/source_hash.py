@@ -1,191 +1,157 @@
-"""A hash of everything that decides what a function computes."""
+"""Hashes of everything that decides what a function computes.
+
+`source_hash` says what code *means*: it names stored results, so it is equal on every machine.
+`code_hash` says what this interpreter *runs*: it names compiled kernels, which belong to one
+version of Python anyway; nothing is parsed for it, and a process hashes hundreds of functions
+before its first simulation.
+"""
 
 from __future__ import annotations
 
-import enum
-import hashlib
-import inspect
-import sys
+import importlib
 import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-import numpy as np
-from numba.core.dispatcher import Dispatcher
-from numba.core.types import Type
-from numba.extending import _Intrinsic
+from engine.compiled.libraries import library_of
+from engine.compiled.outer_names import Import
+from engine.compiled.running_code import code_form, syntax_form_of
+from engine.compiled.value_hash import ValueWalk
 
-__all__ = ["modules_of", "source_hash"]
-
-# Their behaviour is named by their version, which the kernel cache adds to its key.
-_FOREIGN = ("numba", "numpy", "llvmlite", "scipy", "math", "builtins", "typing", "operator")
-
-_CODE = types.FunctionType | Dispatcher | staticmethod | classmethod
+__all__ = ["CodeHash", "code_hash", "source_hash"]
 
 
-def source_hash(function: Callable[..., Any]) -> str:
-    """SHA-256 of a function, everything it calls and every constant it captures.
-
-    The code object is hashed, not the text of the file, so comments and line numbers do not
-    count and the hash is that of the code which runs, even when the file was edited since its
-    import. Globals and closure cells are followed by name, compiled functions through their
-    Python originals, recursively. Functions of NumPy, Numba and the standard library count by
-    name only.
+def source_hash(value: Any) -> str:
+    """SHA-256 of what a function or class means, of all it calls and of every value it captures.
 
     Parameters
     ----------
-    function : callable
-        A Python function, a compiled function or a class.
+    value : object
+        A function, a class or a compiled function; also plain values, containers, arrays and
+        objects, with the functions in them.
 
     Returns
     -------
     str
-        64 hexadecimal digits. They depend on the Python minor version, whose bytecode they hash.
+        64 hexadecimal digits: equal in every process and folder, on every machine and version of
+        Python, and whatever the hash seed.
+
+    Notes
+    -----
+    A function counts by the canonical form of its syntax tree (`engine.compiled.syntax_form`):
+    comments, docstrings, places, formatting and annotations do not. Names from outside are
+    followed by value, recursively: globals, enclosing names, and the attributes of modules that
+    the function names. NumPy, Numba, SciPy and Python's own functions count by name, those of
+    other installed packages by name and version; classes of the engine by name, as
+    `ENGINE_VERSION` stands for what they do. Of a class counts what was written in it: not what
+    `dataclass` generates, nor values of fields with ``compare=False``. An object that has no
+    value, such as a lock, counts by its class.
+
+    The code that runs is meant, even when its file was edited since the import: a text is trusted
+    if it compiles to the function's code. Without such a text (code made by `exec`, or edited)
+    the bytecode is hashed: equal in every process, but of one version of Python only.
+
+    Examples
+    --------
+    >>> source_hash({"fee": 0.1}) == source_hash({"fee": 1e-1})
+    True
     """
-    return _walk(function)[0]
+    return _Meaning(engine_by_name=True).hash_of(value)
 
 
-def modules_of(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Modules of a function and all it calls: machine code refers to them by name."""
-    return tuple(sorted(_walk(function)[1].modules))
+class CodeHash(NamedTuple):
+    """What this interpreter runs when it calls a function."""
+
+    digest: str
+    """64 hexadecimal digits; they depend on the version of Python."""
+    modules: tuple[str, ...]
+    """Modules of the function and of all it calls: machine code refers to them by name."""
 
 
-@dataclass
-class _Walk:
-    """What was met, by identity, and the modules it came from."""
+def code_hash(function: Any) -> CodeHash:
+    """SHA-256 of a function's bytecode, of all it calls and of every value it captures.
 
-    order: dict[int, int] = field(default_factory=dict)
-    modules: set[str] = field(default_factory=set)
-
-
-def _walk(function: Callable[..., Any]) -> tuple[str, _Walk]:
-    digest = hashlib.sha256()
-    seen = _Walk()
-    for token in _tokens(function, seen):
-        digest.update(token.encode())
-        digest.update(b"\0")
-    return digest.hexdigest(), seen
+    Parameters
+    ----------
+    function : callable
+        A Python function or a compiled function.
+    """
+    walk = _Bytecode(engine_by_name=False)
+    digest = walk.hash_of(function)
+    return CodeHash(digest, tuple(sorted(walk.modules)))
 
 
-def _tokens(value: Any, seen: _Walk) -> Iterator[str]:
-    """Describe `value` without addresses; what was met before is named by its order."""
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
-        yield f"{type(value).__name__}:{value!r}"
-    elif isinstance(value, np.generic | np.dtype | Type | range | type(Ellipsis)):
-        yield f"{type(value).__name__}:{value!s}"
-    elif id(value) in seen.order:
-        yield f"seen:{seen.order[id(value)]}"
-    else:
-        seen.order[id(value)] = len(seen.order)
-        yield from _compound_tokens(value, seen)
+class _FunctionWalk(ValueWalk):
+    """What both hashes say of a function besides its code."""
+
+    def _add_outside(
+        self, function: types.FunctionType, names: Iterable[str], attributes: Iterable[str]
+    ) -> None:
+        """Add the defaults of a function and what its names from outside mean."""
+        self._add(function.__defaults__)
+        self._add(function.__kwdefaults__)
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        for name in names:
+            self._say(name)
+            if name in cells:
+                self._add_cell(cells[name])
+            # A module's own names, such as __file__, would tell a folder.
+            elif name in function.__globals__ and not name.startswith("__"):
+                value = function.__globals__[name]
+                self._add(value)
+                self._add_attributes((value,), attributes)
+
+    def _add_attributes(self, owners: tuple[Any, ...], attributes: Iterable[str]) -> None:
+        """Add what code with these attributes may take from a module, and from modules in it."""
+        module = owners[-1]
+        if not isinstance(module, types.ModuleType) or library_of(module.__name__) is not None:
+            return
+        for name in attributes:
+            value = getattr(module, name, None)
+            if hasattr(module, name) and not any(value is owner for owner in owners):
+                self._say(name)
+                self._add(value)
+                self._add_attributes((*owners, value), attributes)
 
 
-def _compound_tokens(value: Any, seen: _Walk) -> Iterator[str]:
-    if isinstance(value, Dispatcher):
-        yield f"compiled:{sorted((k, str(v)) for k, v in value.targetoptions.items())}"
-        yield from _tokens(value.py_func, seen)
-    elif isinstance(value, _Intrinsic):
-        yield "intrinsic"
-        yield from _tokens(value._defn, seen)
-    elif isinstance(value, types.FunctionType):
-        yield from _function_tokens(value, seen)
-    elif isinstance(value, types.MethodType | staticmethod | classmethod):
-        yield from _tokens(value.__func__, seen)
-    elif isinstance(value, types.BuiltinFunctionType):
-        yield f"builtin:{value.__qualname__}"  # its text form holds an address
-    elif isinstance(value, types.ModuleType):
-        yield f"module:{value.__name__}"
-    elif isinstance(value, np.ndarray):
-        yield f"array:{value.dtype}:{value.shape}"
-        yield hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-    elif isinstance(value, enum.Enum):
-        yield f"enum:{value!s}:{value.value!r}"
-    elif isinstance(value, tuple | list):
-        yield f"{type(value).__name__}:{len(value)}:{getattr(value, '_fields', '')}"
-        for item in value:
-            yield from _tokens(item, seen)
-    elif isinstance(value, dict):
-        yield f"dict:{len(value)}"
-        for key, item in value.items():
-            yield from _tokens(key, seen)
-            yield from _tokens(item, seen)
-    elif isinstance(value, set | frozenset):
-        yield f"{type(value).__name__}:{sorted(map(repr, value))}"
-    elif inspect.isclass(value):
-        yield from _class_tokens(value, seen)
-    else:
-        yield f"object:{type(value).__module__}.{type(value).__qualname__}"
-        if type(value).__repr__ is not object.__repr__:
-            yield repr(value)
-
-
-def _function_tokens(function: types.FunctionType, seen: _Walk) -> Iterator[str]:
-    yield f"function:{function.__qualname__}"
-    if _is_foreign(function.__module__):
-        return
-    seen.modules.add(str(function.__module__))
-    yield from _tokens(function.__defaults__, seen)
-    yield from _tokens(function.__kwdefaults__, seen)
-    yield from _code_tokens(function.__code__, function.__globals__, seen)
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield f"cell:{name}"
-        try:
-            content = cell.cell_contents
-        except ValueError:  # an empty cell: the name is not yet bound
-            yield "empty"
+class _Meaning(_FunctionWalk):
+    def _describe_function(self, function: types.FunctionType) -> None:
+        form = syntax_form_of(function)
+        if form is None:
+            code = code_form(function.__code__)
+            self._say("bytecode", code.digest)
+            self._add_outside(function, (*code.names, *code.free), code.names)
         else:
-            yield from _tokens(content, seen)
+            self._say("function", form.digest)
+            self._add_outside(function, form.names, form.attributes)
+            for item in form.imports:
+                value = _imported(item, function)
+                self._say("import")
+                self._add(value)
+                self._add_attributes((value,), form.attributes)
+        for name, value in sorted(vars(function).items()):
+            if not name.startswith("__"):
+                self._say(name)
+                self._add(value)
 
 
-def _code_tokens(code: types.CodeType, namespace: dict[str, Any], seen: _Walk) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield repr((code.co_names, code.co_varnames, code.co_argcount, code.co_kwonlyargcount))
-    for constant in _without_docstring(code):
-        if isinstance(constant, types.CodeType):
-            yield from _code_tokens(constant, namespace, seen)
-        else:
-            yield f"constant:{constant!r}"
-    for name in code.co_names:
-        if name in namespace:
-            yield f"global:{name}"
-            yield from _tokens(namespace[name], seen)
-            yield from _attribute_tokens((name,), (namespace[name],), code.co_names, seen)
+class _Bytecode(_FunctionWalk):
+    def _describe_function(self, function: types.FunctionType) -> None:
+        code = code_form(function.__code__)
+        # Machine code is named by the name of the function.
+        self._say("function", function.__qualname__, code.digest)
+        self._add_outside(function, (*code.names, *code.free), code.names)
 
 
-def _attribute_tokens(
-    path: tuple[str, ...], owners: tuple[Any, ...], names: tuple[str, ...], seen: _Walk
-) -> Iterator[str]:
-    """Describe what code with these names may take from a module, and from modules in it."""
-    module = owners[-1]
-    if not isinstance(module, types.ModuleType) or _is_foreign(module.__name__):
-        return
-    for attribute in names:
-        value = getattr(module, attribute, None)
-        if hasattr(module, attribute) and not any(value is owner for owner in owners):
-            yield f"attribute:{'.'.join((*path, attribute))}"
-            yield from _tokens(value, seen)
-            yield from _attribute_tokens((*path, attribute), (*owners, value), names, seen)
-
-
-def _without_docstring(code: types.CodeType) -> tuple[Any, ...]:
-    constants = code.co_consts
-    documented = bool(constants) and isinstance(constants[0], str)
-    if sys.version_info >= (3, 13):  # before, a function without one had None in its place
-        documented = bool(code.co_flags & 0x4000000)
-    return constants[1:] if documented else constants
-
-
-def _class_tokens(cls: type, seen: _Walk) -> Iterator[str]:
-    yield f"class:{cls.__qualname__}:{getattr(cls, '_fields', '')}"
-    if _is_foreign(cls.__module__):
-        return
-    for name, member in vars(cls).items():
-        constant = isinstance(member, bool | int | float | str | tuple)
-        if isinstance(member, _CODE) or (constant and not name.startswith("__")):
-            yield f"member:{name}"
-            yield from _tokens(member, seen)
-
-
-def _is_foreign(module: str | None) -> bool:
-    return module is not None and module.split(".")[0] in _FOREIGN
+def _imported(item: Import, function: types.FunctionType) -> Any:
+    """Return what an import inside a function binds; None where there is no such thing."""
+    package = function.__globals__.get("__package__")
+    try:
+        module = importlib.import_module("." * item.level + item.module, package)
+        if item.name is None:
+            return module
+        if not hasattr(module, item.name):
+            return importlib.import_module(f"{module.__name__}.{item.name}")
+    except Exception:  # whatever a module does when it is imported
+        return None
+    return getattr(module, item.name)

@@ -27,7 +27,6 @@ from engine.execution.layout import (
     FIRST_SUB_BAR,
     FORCED,
     FUTURES,
-    HAS_SESSION,
     INITIAL_CASH,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
@@ -38,9 +37,7 @@ from engine.execution.layout import (
     MULTIPLIER,
     ORDER_EXPIRY,
     ORDER_ID,
-    ORDER_KIND,
     ORDER_STATE,
-    ORDER_SYMBOL,
     PENDING,
     RESTING,
     START_CASH,
@@ -60,10 +57,14 @@ from engine.execution.matching import (
     stop_price,
 )
 from engine.execution.metrics import summarise
-from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
+from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, first_after, submit
+from engine.execution.rotation import due_price, reducing_price
+from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
 
 __all__ = ["finish", "open_path", "settled_cash", "start", "trade_bar", "trade_close"]
+
+_REDUCING = -1  # the phase before all others, where orders of several symbols may meet
 
 
 @part
@@ -116,15 +117,19 @@ def trade_bar(s: Simulation, bar: int) -> None:
 def trade_close(s: Simulation, bar: int) -> None:
     """Fill market orders at the close of `bar`, where the settings ask for it."""
     mark_until(s, bar)
-    slot = _first_after(s, 0.0)
-    while slot < s.counts[PENDING]:
-        order = s.orders[slot]
-        if order[ORDER_KIND] == MARKET and not _is_closed(s, slot, bar):
-            last = order[ORDER_ID]
-            fill_order(s, slot, s.path[int(order[ORDER_SYMBOL]), 3, bar], bar, AT_CLOSE)
-            slot = _first_after(s, last)
-        else:
-            slot += 1
+    for phase in range(_first_phase(s), 1):
+        slot = 0
+        while slot < s.counts[PENDING]:
+            if phase == _REDUCING:
+                price = reducing_price(s, slot, bar, AT_CLOSE)
+            else:
+                price = due_price(s, slot, bar, AT_CLOSE)
+            if price == price:
+                last = s.orders[slot, ORDER_ID] if phase != _REDUCING else 0.0
+                fill_order(s, slot, price, bar, AT_CLOSE)
+                slot = first_after(s, last)
+            else:
+                slot += 1
     _watch(s)
 
 
@@ -164,16 +169,19 @@ def _fill_along_sub_bars(s: Simulation, bar: int) -> None:
 def _fill_in_sequence(s: Simulation, bar: int) -> None:
     """Fill what the open fills, then stops, then limits, then stops of lots new in this bar.
 
-    A fill may add orders and cancel others, but numbers only grow along the book.
+    A fill may add orders and cancel others, but numbers only grow along the book. One that has
+    made a position smaller may have made room for one that was passed over.
     """
-    for phase in range(4):
-        slot = _first_after(s, 0.0)
+    for phase in range(_first_phase(s), 4):
+        slot = 0
         while slot < s.counts[PENDING]:
-            if _is_closed(s, slot, bar):
+            if is_closed(s, slot, bar):
                 slot += 1
                 continue
             moment = AT_OPEN
-            if phase == 0:
+            if phase == _REDUCING:
+                price = reducing_price(s, slot, bar, AT_OPEN)
+            elif phase == 0:
                 price = opening_price(s, slot, bar)
             elif phase == 1:
                 price = stop_price(s, slot, bar)
@@ -185,32 +193,22 @@ def _fill_in_sequence(s: Simulation, bar: int) -> None:
                 price = born_stop_price(s, slot, bar)
                 moment = INSIDE_BY_STOP
             if price == price:
-                last = s.orders[slot, ORDER_ID]
+                last = s.orders[slot, ORDER_ID] if phase != _REDUCING else 0.0
                 fill_order(s, slot, price, bar, moment)
-                slot = _first_after(s, last)
+                slot = first_after(s, last)
             else:
                 slot += 1
 
 
 @part
-def _is_closed(s: Simulation, slot: int, bar: int) -> bool:
-    """Whether the order's symbol does not trade at `bar`: the order waits."""
-    symbol = int(s.orders[slot, ORDER_SYMBOL])
-    return s.rules[symbol, HAS_SESSION] != 0.0 and s.closed[symbol, bar] != 0
-
-
-@called
-def _first_after(s: Simulation, number: float) -> int:
-    slot = 0
-    while slot < s.counts[PENDING] and s.orders[slot, ORDER_ID] <= number:
-        slot += 1
-    return slot
+def _first_phase(s: Simulation) -> int:
+    return _REDUCING if s.positions.shape[0] > 1 else 0
 
 
 @called
 def _end_of_bar(s: Simulation, bar: int) -> None:
     """Let orders expire, and brackets born inside the bar become ordinary ones."""
-    slot = _first_after(s, 0.0)
+    slot = 0
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
         if order[ORDER_EXPIRY] <= bar:

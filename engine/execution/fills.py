@@ -53,12 +53,13 @@ from engine.execution.layout import (
     VIEW,
 )
 from engine.execution.ledger import book_fill
+from engine.execution.lots import dust, position_after
 from engine.execution.margin import margin_covers, units_within_margin
 from engine.execution.orders import GOOD_TILL_CANCELLED, log_event, remove_order, submit
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 
-__all__ = ["fill_order"]
+__all__ = ["equity_with", "fill_order"]
 
 
 @called
@@ -77,7 +78,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     symbol = int(order[ORDER_SYMBOL])
     mode = int(order[ORDER_MODE])
     field = CLOSE if moment == AT_CLOSE else OPEN
-    equity = _equity_with(s, symbol, reference, field, bar)
+    equity = equity_with(s, symbol, reference, field, bar)
     volume = s.path[symbol, 4, bar]
     kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, volume, bar - (moment != AT_CLOSE))
@@ -165,7 +166,7 @@ def _add_child(
 
 
 @part
-def _equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) -> float:
+def equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) -> float:
     """Equity with `symbol` at `price` and the others at the open or close of `bar`."""
     equity = s.account[CASH]
     for other in range(s.positions.shape[0]):
@@ -209,7 +210,7 @@ def _objection(
     if units == 0.0:
         return SIZE_BELOW_LOT if order[ORDER_QUANTITY] != 0.0 else INVALID
     held = s.positions[symbol, UNITS]
-    after = held + units
+    after = position_after(s, symbol, units)
     if abs(after) <= abs(held) and after * held >= 0.0:
         return -1
     if equity <= 0.0:
@@ -217,7 +218,8 @@ def _objection(
     terms = s.rules[symbol]
     if after < 0.0 and terms[SHORTABLE] == 0.0:
         return NOT_SHORTABLE
-    if abs(after) > terms[POSITION_CAP]:
+    over = abs(after) - terms[POSITION_CAP]
+    if over > 0.0 and over > dust(s, symbol, after):
         return POSITION_LIMIT
     if not margin_covers(s, symbol, units, price, reference, commission, equity, field, bar):
         return BUYING_POWER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -58,8 +59,31 @@ class Instrument(BaseModel):
     session: Session | None = None
     futures: bool = False
 
+    @property
+    def lot_size_as_fraction(self) -> tuple[float, float]:
+        """Numerator and denominator of the lot as it is written: 0.05 is 1 / 20.
+
+        A number of lots times the one over the other is the decimal that a person would write.
+        Both are 0 where any fraction trades.
+        """
+        if self.lot_size == 0.0:
+            return 0.0, 0.0
+        fraction = Fraction(repr(self.lot_size))
+        return float(fraction.numerator), float(fraction.denominator)
+
     def closed(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return 1 for the bars (opening instants in microseconds) outside the session."""
+        """Return which bars lie outside the session.
+
+        Parameters
+        ----------
+        timestamps : ndarray of int64, shape (bars,)
+            Opening instants, microseconds since 1970-01-01 UTC.
+
+        Returns
+        -------
+        ndarray of int64, shape (bars,)
+            1 for a bar outside the session, else 0.
+        """
         if self.session is None:
             return np.zeros(len(timestamps), dtype=np.int64)
         return (~self.session.holds(timestamps)).astype(np.int64)

@@ -83,7 +83,8 @@ UNITS: Final = 0
 COST: Final = 1  # sum of units times entry price over the open lots
 OPEN_LOTS: Final = 2
 FIRST_LOT: Final = 3  # slot of the oldest open lot
-POSITION_WIDTH: Final = 4
+LARGEST_FILL: Final = 4  # in units, since the position was last zero: what rounding is beside
+POSITION_WIDTH: Final = 5
 
 # --- lots: float64[symbols, capacity, LOT_WIDTH], oldest first ----------------------
 LOT_UNITS: Final = 0
@@ -204,7 +205,7 @@ BACKTESTING_PY: Final = 1
 # --- rules: float64[symbols, RULES_WIDTH], an `Execution` as numbers ---------------------
 MULTIPLIER: Final = 0
 TICK: Final = 1
-LOT: Final = 2  # smallest tradable step of units; 0: any fraction
+LOT_NUMERATOR: Final = 2  # smallest tradable step of units, a decimal fraction; 0 / 0: none
 INITIAL_RATE: Final = 3  # initial margin as a share of notional
 INITIAL_FIXED: Final = 4  # initial margin per unit
 MAINTENANCE_RATE: Final = 5
@@ -237,7 +238,8 @@ INITIAL_CASH: Final = 31
 HAS_SESSION: Final = 32
 SUB_BARS: Final = 33  # finer bars inside each bar; 1: none
 FIRST_SUB_BAR: Final = 34  # field of the path at which they start
-RULES_WIDTH: Final = 35
+LOT_DENOMINATOR: Final = 35
+RULES_WIDTH: Final = 36
 
 # --- statuses ----------------------------------------------------------------------------
 OK: Final = 0

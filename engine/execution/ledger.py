@@ -25,10 +25,12 @@ from engine.execution.layout import (
     DURATION_SUM,
     EXPOSED,
     FIRST_LOT,
+    LARGEST_FILL,
     LOSSES,
     LOST,
     LOT_BAR,
     LOT_COMMISSION,
+    LOT_DENOMINATOR,
     LOT_FULL_BAR,
     LOT_ORDER,
     LOT_PRICE,
@@ -66,6 +68,7 @@ from engine.execution.layout import (
     WINS,
     WON,
 )
+from engine.execution.lots import position_after, settled
 from engine.execution.orders import cancel_children
 from engine.execution.state import Simulation
 
@@ -162,28 +165,30 @@ def book_fill(
     account[SLIPPAGE_PAID] += abs(units) * multiplier * abs(price - reference)
     account[TRADED_VALUE] += abs(units) * multiplier * abs(price)
     per_unit = commission / abs(units)
+    after = position_after(s, symbol, units)
+    position[LARGEST_FILL] = max(position[LARGEST_FILL], abs(units))
     left = units
     while position[OPEN_LOTS] > 0.0 and left != 0.0:
         slot = int(position[FIRST_LOT])
         if parent != 0.0:
             slot = _lot_of(s, symbol, parent)
         lot = s.lots[symbol, slot]
-        if lot[LOT_UNITS] * left > 0.0:
+        held = lot[LOT_UNITS]
+        if held * left > 0.0:
             break
-        closed = lot[LOT_UNITS]
-        if abs(left) < abs(closed):
-            closed = -left
+        rest = settled(s, symbol, held + left, units)
+        closed = -left if rest * held > 0.0 else held
         _close_lot(s, symbol, lot, closed, price, per_unit, bar, closes_before)
-        left += closed
-        position[UNITS] -= closed
         position[COST] -= closed * lot[LOT_PRICE]
-        if closed == lot[LOT_UNITS]:
+        if rest * held > 0.0:
+            lot[LOT_UNITS] = rest
+            _resize_children(s, lot[LOT_ORDER], -rest)
+            left = 0.0
+        else:
             cancel_children(s, lot[LOT_ORDER], bar)
             _remove_lot(s, symbol, slot)
-        else:
-            lot[LOT_UNITS] -= closed
-            _resize_children(s, lot[LOT_ORDER], -lot[LOT_UNITS])
-    opened = left
+            left = rest
+    position[UNITS] = after
     if left != 0.0:
         _open_lot(s, symbol, left, price, per_unit, bar, opens_from, order)
     if position[OPEN_LOTS] == 0.0:
@@ -191,7 +196,22 @@ def book_fill(
         position[UNITS] = 0.0
         position[COST] = 0.0
         position[FIRST_LOT] = 0.0
-    return opened
+        position[LARGEST_FILL] = 0.0
+    elif s.rules[symbol, LOT_DENOMINATOR] == 0.0 and left != units:
+        _add_up(s, symbol)
+    return left
+
+
+@called
+def _add_up(s: Simulation, symbol: int) -> None:
+    """Take the sums over the open lots anew: those of larger positions before were coarser."""
+    position = s.positions[symbol]
+    first = int(position[FIRST_LOT])
+    position[UNITS] = position[COST] = 0.0
+    for slot in range(first, first + int(position[OPEN_LOTS])):
+        lot = s.lots[symbol, slot]
+        position[UNITS] += lot[LOT_UNITS]
+        position[COST] += lot[LOT_UNITS] * lot[LOT_PRICE]
 
 
 @part
@@ -264,7 +284,6 @@ def _open_lot(
     lot[LOT_FULL_BAR] = full_bar
     lot[LOT_ORDER] = order
     position[OPEN_LOTS] += 1.0
-    position[UNITS] += units
     position[COST] += units * price
 
 

@@ -16,7 +16,7 @@ from engine.execution.layout import (
     TO_PERCENT,
     UNITS,
 )
-from engine.execution.sizing import round_to_lot
+from engine.execution.lots import position_after, round_to_lot, settled
 from engine.execution.state import Simulation
 
 __all__ = ["margin_covers", "units_within_margin"]
@@ -38,7 +38,7 @@ def margin_covers(
     bar: int,
 ) -> bool:
     """Whether equity, less the costs of the fill, covers the initial margin after it."""
-    after = s.positions[symbol, UNITS] + units
+    after = position_after(s, symbol, units)
     margin = 0.0
     for other in range(s.positions.shape[0]):
         rules = s.rules[other]
@@ -105,4 +105,4 @@ def units_within_margin(
         else:
             most = opened
     opened = round_to_lot(s, symbol, least)
-    return side * (closed + opened) if opened > 0.0 else units
+    return settled(s, symbol, side * (closed + opened), units) if opened > 0.0 else units

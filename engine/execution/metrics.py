@@ -52,6 +52,8 @@ from engine.execution.state import Simulation
 __all__ = ["summarise"]
 
 _LARGEST_RATE: Final = 690.0
+# Share of prices, equity and values traded below which a movement is rounding.
+_ROUNDING: Final = 16.0 * 2.0**-52
 
 
 @part
@@ -61,7 +63,7 @@ def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
         out[index] = np.nan
     returns, equities = _fill_returns(s)
     _growth(s, out)
-    _returns(s, returns, out)
+    _returns(s, returns, equities, out)
     _drawdown(s, out)
     _trades(s, out)
     bars = s.curve.shape[0]
@@ -120,7 +122,7 @@ def _growth(s: Simulation, out: NDArray[np.float64]) -> None:
 
 
 @part
-def _returns(s: Simulation, added_up: float, out: NDArray[np.float64]) -> None:
+def _returns(s: Simulation, added_up: float, equities: float, out: NDArray[np.float64]) -> None:
     returns = s.returns
     bars = returns.shape[0]
     even = bars - bars % 4
@@ -137,15 +139,25 @@ def _returns(s: Simulation, added_up: float, out: NDArray[np.float64]) -> None:
         squares = squares + four(apart_one * apart_one, 0.0, 0.0, 0.0)
         falls = falls + four(fall_one * fall_one, 0.0, 0.0, 0.0)
     annual = math.sqrt(s.rules[0, BARS_PER_YEAR])
+    # A return is a quotient less 1: up to this its spread is rounding, not variance.
+    rounding = _ROUNDING
+    if equities > 0.0:
+        rounding += _noise(s) / (equities / bars)
     if bars > 1:
         deviation = math.sqrt(total(squares) / (bars - 1))
-        out[3] = deviation * annual
-        # Below this the spread of the returns is rounding, not variance.
-        if deviation > 1e-14 * abs(mean) and deviation > 0.0:
+        out[3] = 0.0
+        if deviation > rounding:
+            out[3] = deviation * annual
             out[4] = mean / deviation * annual
-    downside = total(falls)
-    if downside > 0.0:
-        out[5] = mean / math.sqrt(downside / bars) * annual
+    downside = math.sqrt(total(falls) / bars)
+    if downside > rounding:
+        out[5] = mean / downside * annual
+
+
+@part
+def _noise(s: Simulation) -> float:
+    """Account currency by which equity may move through the rounding of what was traded."""
+    return _ROUNDING * s.account[TRADED_VALUE]
 
 
 @part
@@ -153,7 +165,9 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     curve = s.curve
     bars = curve.shape[0]
     whole = bars - bars % 8
+    noise = _noise(s)
     peak = s.account[START_CASH]
+    floor = peak * (1.0 - _ROUNDING) - noise  # as high as the peak, but for rounding
     lowest_since = peak
     worst = 0.0
     longest = 0
@@ -162,20 +176,21 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     while first < bars:
         if first < whole:
             a, b = four_at(curve, first), four_at(curve, first + 4)
-            if highest(higher(a, b)) < peak:
+            if highest(higher(a, b)) < floor:
                 # No new peak among eight bars, as among most: only their lowest counts.
                 lowest_since = min(lowest_since, lowest(lower(a, b)))
                 first += 8
                 continue
         for bar in range(first, min(first + 8, bars)):
             equity = curve[bar]
-            if equity >= peak:
+            if equity >= floor:
                 # Of one peak the lowest equity falls furthest: one division per peak will do.
                 if lowest_since < peak:
                     worst = min(worst, lowest_since / peak - 1.0)
                     longest = max(longest, bar - 1 - peak_bar)
-                peak = equity
-                lowest_since = equity
+                peak = max(peak, equity)
+                floor = peak * (1.0 - _ROUNDING) - noise
+                lowest_since = peak
                 peak_bar = bar
             else:
                 lowest_since = min(lowest_since, equity)

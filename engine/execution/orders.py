@@ -40,7 +40,15 @@ from engine.execution.layout import (
 )
 from engine.execution.state import Simulation
 
-__all__ = ["cancel_children", "cancel_order", "find_order", "log_event", "remove_order", "submit"]
+__all__ = [
+    "cancel_children",
+    "cancel_order",
+    "find_order",
+    "first_after",
+    "log_event",
+    "remove_order",
+    "submit",
+]
 
 # Time in force: bars an order stays in the book, or one of these.
 GOOD_TILL_CANCELLED = math.inf
@@ -117,6 +125,15 @@ def find_order(s: Simulation, number: float) -> int:
         if s.orders[slot, ORDER_ID] == number:
             return slot
     return -1
+
+
+@called
+def first_after(s: Simulation, number: float) -> int:
+    """Return the slot of the first order in the book that was placed after this number."""
+    slot = 0
+    while slot < s.counts[PENDING] and s.orders[slot, ORDER_ID] <= number:
+        slot += 1
+    return slot
 
 
 @called

@@ -187,7 +187,12 @@ class Execution(_Settings):
     def rules(
         self, symbols: tuple[str, ...], bars_per_year: float, bars_per_session: float = 1.0
     ) -> NDArray[np.float64]:
-        """Return the settings as numbers, shape (symbols, RULES_WIDTH).
+        """Return the settings as the order engine reads them (`engine.execution.layout`).
+
+        Returns
+        -------
+        ndarray of float64, shape (symbols, RULES_WIDTH)
+            One row per symbol.
 
         Raises
         ------
@@ -218,7 +223,12 @@ class Execution(_Settings):
     def closed(
         self, symbols: tuple[str, ...], timestamps: NDArray[np.int64] | None
     ) -> NDArray[np.int64] | None:
-        """Return 1 where a symbol does not trade, shape (symbols, bars); None if all always do.
+        """Return where symbols do not trade, by the hours of their instruments.
+
+        Returns
+        -------
+        ndarray of int64, shape (symbols, bars), optional
+            1 where a symbol does not trade; None if all always do.
 
         Raises
         ------
@@ -239,7 +249,7 @@ class Execution(_Settings):
     def _fill_terms(row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:
         row[layout.MULTIPLIER] = terms.multiplier
         row[layout.TICK] = terms.tick_size
-        row[layout.LOT] = terms.lot_size
+        row[[layout.LOT_NUMERATOR, layout.LOT_DENOMINATOR]] = terms.lot_size_as_fraction
         row[layout.INITIAL_RATE] = terms.initial_margin
         row[layout.INITIAL_FIXED] = terms.initial_margin_per_unit
         row[layout.MAINTENANCE_RATE] = terms.maintenance_margin

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from engine.compiled.elementary import log
 from engine.execution.calling import called, part
 from engine.execution.costs import slipped_price
@@ -25,7 +23,6 @@ from engine.execution.layout import (
     KELLY,
     LOSSES,
     LOST,
-    LOT,
     MULTIPLIER,
     ORDER_MODE,
     ORDER_QUANTITY,
@@ -44,9 +41,10 @@ from engine.execution.layout import (
     WINS,
     WON,
 )
+from engine.execution.lots import dust, round_to_lot, settled
 from engine.execution.state import Simulation
 
-__all__ = ["round_to_lot", "units_of"]
+__all__ = ["units_of"]
 
 
 @called
@@ -67,7 +65,10 @@ def units_of(
     if mode == BY_UNITS:
         return round_to_lot(s, symbol, quantity)
     if mode == TO_UNITS:
-        return round_to_lot(s, symbol, quantity - held) if quantity != 0.0 else -held
+        if quantity == 0.0:
+            return -held
+        change = quantity - held
+        return round_to_lot(s, symbol, change) if abs(change) > dust(s, symbol, held) else 0.0
     if mode == CLOSE_LOT:
         return quantity
     if mode == BY_PERCENT:
@@ -79,18 +80,8 @@ def units_of(
         stop = order[ORDER_STOP_LOSS]
         left = equity - _closing_cost(s, symbol, reference, volume)
         units = _sized(s, symbol, quantity, stop, left, reference, volume, decided)
-        return units - held
+        return settled(s, symbol, units - held, units)
     return _to_percent(s, symbol, quantity, equity, reference, volume)
-
-
-@part
-def round_to_lot(s: Simulation, symbol: int, units: float) -> float:
-    """Round towards zero to a whole number of lots; NaN and infinity stay what they are."""
-    lot = s.rules[symbol, LOT]
-    if lot == 0.0:
-        return units
-    # Not math.floor, which makes an integer of it: an undefined size must not become a number.
-    return math.copysign(np.floor(abs(units) / lot) * lot, units)
 
 
 @called
@@ -102,6 +93,8 @@ def _to_percent(
         return -held
     each = reference * s.rules[symbol, MULTIPLIER]
     change = fraction * equity - held * each
+    if abs(change) <= dust(s, symbol, held) * abs(each):
+        return 0.0
     side = 1.0 if change > 0.0 else -1.0
     if held * side >= 0.0:
         return side * _affordable(s, symbol, side, abs(change), reference, volume)
@@ -111,7 +104,7 @@ def _to_percent(
     # Through zero: close what is held, then open the target on the other side.
     left = equity - _closing_cost(s, symbol, reference, volume)
     opened = _affordable(s, symbol, side, abs(fraction) * left, reference, volume)
-    return -held + side * opened
+    return settled(s, symbol, side * opened - held, held)
 
 
 @called

@@ -1,18 +1,13 @@
-"""The state of one running simulation, and how it crosses into separately compiled code."""
+"""The state of one running simulation, and the frame by which compiled code reads it."""
 
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.core.imputils import lower_getattr_generic
-from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import intrinsic, models, register_model
-from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
+from engine.compiled.framed_record import Entry, Layout, framed_record
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
     COUNTS_WIDTH,
@@ -26,15 +21,7 @@ from engine.execution.layout import (
     TRADE_WIDTH,
 )
 
-__all__ = [
-    "Simulation",
-    "address_of",
-    "floats_at",
-    "frame_of",
-    "integers_at",
-    "new_simulation",
-    "simulation_at",
-]
+__all__ = ["Simulation", "frame_of", "new_simulation", "simulation_at"]
 
 
 class Simulation(NamedTuple):
@@ -65,26 +52,20 @@ _LOT_ROWS: Final = _ARRAYS + 5
 _SESSION_BARS: Final = _ARRAYS + 6
 _FRAME_WIDTH: Final = _ARRAYS + 7
 
-
-class _Entry(NamedTuple):
-    """A size that stands in the frame."""
-
-    place: int
-
-
-_LAYOUT: Final[dict[str, tuple[Any, tuple[int | _Entry, ...]]]] = {
-    "path": (types.float64, (_Entry(_SYMBOLS), _Entry(_FIELDS), _Entry(_BARS))),
-    "account": (types.float64, (ACCOUNT_WIDTH,)),
-    "counts": (types.int64, (COUNTS_WIDTH,)),
-    "positions": (types.float64, (_Entry(_SYMBOLS), POSITION_WIDTH)),
-    "lots": (types.float64, (_Entry(_SYMBOLS), _Entry(_LOT_ROWS), LOT_WIDTH)),
-    "orders": (types.float64, (ORDER_CAPACITY, ORDER_WIDTH)),
-    "rules": (types.float64, (_Entry(_SYMBOLS), RULES_WIDTH)),
-    "curve": (types.float64, (_Entry(_BARS),)),
-    "returns": (types.float64, (_Entry(_BARS),)),
-    "trades": (types.float64, (_Entry(_TRADE_ROWS), TRADE_WIDTH)),
-    "events": (types.float64, (_Entry(_EVENT_ROWS), EVENT_WIDTH)),
-    "closed": (types.int64, (_Entry(_SYMBOLS), _Entry(_SESSION_BARS))),
+# In the order of the fields of `Simulation`.
+_LAYOUT: Final[Layout] = {
+    "path": ("float64", (Entry(_SYMBOLS), Entry(_FIELDS), Entry(_BARS))),
+    "account": ("float64", (ACCOUNT_WIDTH,)),
+    "counts": ("int64", (COUNTS_WIDTH,)),
+    "positions": ("float64", (Entry(_SYMBOLS), POSITION_WIDTH)),
+    "lots": ("float64", (Entry(_SYMBOLS), Entry(_LOT_ROWS), LOT_WIDTH)),
+    "orders": ("float64", (ORDER_CAPACITY, ORDER_WIDTH)),
+    "rules": ("float64", (Entry(_SYMBOLS), RULES_WIDTH)),
+    "curve": ("float64", (Entry(_BARS),)),
+    "returns": ("float64", (Entry(_BARS),)),
+    "trades": ("float64", (Entry(_TRADE_ROWS), TRADE_WIDTH)),
+    "events": ("float64", (Entry(_EVENT_ROWS), EVENT_WIDTH)),
+    "closed": ("int64", (Entry(_SYMBOLS), Entry(_SESSION_BARS))),
 }
 
 
@@ -127,104 +108,5 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     return frame
 
 
-class _FramedSimulation(types.Type):
-    """A `Simulation` in compiled code: the address of its frame, whose arrays are read when named.
-
-    Passed as its twelve arrays, a simulation would be a hundred arguments of every call.
-    """
-
-    def __init__(self) -> None:
-        # What lies where decides the machine code, so it is part of the type's name, by which
-        # compiled code is found again on disk.
-        arrays = ((name, str(dtype), shape) for name, (dtype, shape) in _LAYOUT.items())
-        super().__init__(name=f"Simulation({', '.join(map(repr, arrays))})")
-
-
-@register_model(_FramedSimulation)
-class _FrameAddress(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ir.IntType(64))
-
-
-@infer_getattr
-class _FramedArrays(AttributeTemplate):
-    key = _FramedSimulation
-
-    def generic_resolve(self, kind: Any, name: str) -> Any:  # type: ignore[override]
-        dtype, shape = _LAYOUT[name]
-        return types.Array(dtype, len(shape), "C")
-
-
-@lower_getattr_generic(_FramedSimulation)
-def _array_of_frame(context: Any, builder: Any, kind: Any, frame: Any, name: str) -> Any:
-    def entry(place: int) -> Any:
-        pointer = builder.inttoptr(frame, ir.IntType(64).as_pointer())
-        loaded = builder.load(builder.gep(pointer, [ir.Constant(ir.IntType(64), place)]))
-        # No simulation moves its arrays while it runs: read once, kept in a register.
-        loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
-        return loaded
-
-    dtype, shape = _LAYOUT[name]
-    sizes = [
-        entry(size.place) if isinstance(size, _Entry) else context.get_constant(types.intp, size)
-        for size in shape
-    ]
-    address = entry(Simulation._fields.index(name))
-    return _array(context, builder, types.Array(dtype, len(shape), "C"), address, sizes)
-
-
-def _array(context: Any, builder: Any, kind: Any, address: Any, sizes: list[Any]) -> Any:
-    """Make a C-ordered array of 8-byte elements that owns nothing."""
-    array = context.make_array(kind)(context, builder)
-    step = context.get_constant(types.intp, 8)
-    steps = [step]
-    for size in reversed(sizes[1:]):
-        steps.insert(0, builder.mul(steps[0], size))
-    populate_array(
-        array,
-        data=builder.inttoptr(address, array.data.type),
-        shape=sizes,
-        strides=steps,
-        itemsize=step,
-        meminfo=None,
-    )
-    return array._getvalue()
-
-
-def _view_code(dtype: Any) -> Any:
-    """Return the code of ``view(address, count)``: an array that owns nothing."""
-
-    def typed(typing_context: Any, address: Any, count: Any) -> Any:
-        result = types.Array(dtype, 1, "C")
-
-        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _array(context, builder, result, arguments[0], [arguments[1]])
-
-        return result(types.int64, types.int64), code
-
-    return typed
-
-
-def _address_code(typing_context: Any, array: Any) -> Any:
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        view = context.make_array(signature.args[0])(context, builder, arguments[0])
-        return builder.ptrtoint(view.data, ir.IntType(64))
-
-    return types.int64(array), code
-
-
-def _simulation_code(typing_context: Any, address: Any) -> Any:
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return arguments[0]
-
-    return _SIMULATION(types.int64), code
-
-
-_SIMULATION: Final = _FramedSimulation()
-
-# Called inside compiled code: the array of `count` elements at an address, the address of an
-# array, and the simulation whose frame is at an address.
-floats_at: Any = intrinsic(_view_code(types.float64))
-integers_at: Any = intrinsic(_view_code(types.int64))
-address_of: Any = intrinsic(_address_code)
-simulation_at: Any = intrinsic(_simulation_code)
+# Called inside compiled code: the simulation whose frame is at an address.
+simulation_at: Any = framed_record("Simulation", _LAYOUT)

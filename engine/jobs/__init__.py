@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.jobs.errors import StorageError, StudyFailed, StudyInterrupted
-    from engine.jobs.job import BLOCKS, Job, PartSpec
+    from engine.jobs.job import BLOCKS, Holds, Job
     from engine.jobs.progress import Progress
     from engine.jobs.replay import Replay
     from engine.jobs.settings import PathSettings, Record, Until
@@ -28,12 +28,12 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "BLOCKS",
+    "Holds",
     "Job",
     "JobSummary",
     "Manifest",
     "MemoryStore",
     "ParquetStore",
-    "PartSpec",
     "PathSettings",
     "Progress",
     "Record",

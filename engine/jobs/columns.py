@@ -12,12 +12,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from engine.execution.metric_names import METRICS
-from engine.jobs.job import BLOCKS
 
-__all__ = ["KEYS", "KEY_COLUMNS", "OUTCOME", "SCHEMA_VERSION", "Column", "fixed_columns"]
-
-#: Version of the row; part of every fingerprint.
-SCHEMA_VERSION = 1
+__all__ = ["KEYS", "KEY_COLUMNS", "OUTCOME", "Column", "fixed_columns"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +38,10 @@ class Column:
 #: Columns before the parameters.
 KEYS = (
     Column("study", pl.String(), "name of the study"),
-    Column("fingerprint", pl.String(), "hash of everything that decides the numbers"),
-    Column("block", pl.UInt8(), f"seed block: one of {BLOCKS} equal shares of the seeds"),
     Column("simulation", pl.Int64(), "its number; `mc replay STUDY NUMBER` runs it again"),
     Column("parameter_set", pl.Int32(), "number of the parameter set, whose values follow"),
+    Column("world", pl.String(), "hash of what decides a path and what happens on it"),
+    Column("set_id", pl.String(), "hash of the parameter set, the same in every study"),
     Column("seed", pl.UInt64(), "seed of the path: all parameter sets see the same paths"),
     Column("path", pl.Int32(), "number of the path within its seed"),
 )

@@ -6,9 +6,11 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from engine.jobs.job import Job, job_parts
+import polars as pl
+
+from engine.jobs.job import Job
+from engine.jobs.plan import make_plan
 from engine.jobs.pool import PartPool, worker_count
-from engine.jobs.prepared import prepare_job
 from engine.jobs.simulate import BUFFER_BYTES
 from engine.jobs.store import MemoryStore
 
@@ -82,7 +84,6 @@ class Estimate:
 def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     """Size a job by simulating a few of its seeds in memory."""
     begin = time.perf_counter()
-    prepared = prepare_job(job)
     threads = worker_count(workers)
     _trial(job, 1)
     compile_seconds = time.perf_counter() - begin
@@ -92,10 +93,10 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
         seconds, trades = _trial(job, seeds)
     if seconds == 0.0:
         seconds, trades = _trial(job, seeds)
-    metrics = len(prepared.metric_names)
+    metrics = len(job.holds.metrics) + len(job.metrics)
     row = 8 * metrics + 4 * job.record.equity + _ROW_OVERHEAD
     row += round(_TRADE_BYTES * trades)
-    part = max(spec.rows for spec in job_parts(job))
+    part = max(part.rows for part in make_plan(job, ()).parts)
     working = part * (16 * metrics + 12 * job.record.equity + 200)
     return Estimate(
         study=job.study,
@@ -114,13 +115,18 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
 
 def _trial(job: Job, seeds: int) -> tuple[float, float]:
     """Seconds that one thread takes for the first seeds, and recorded trades per simulation."""
-    few = replace(job, seeds=job.seeds[:seeds], rounds=(seeds,), failure_allowance=1.0)
+    few = replace(job, seeds=job.seeds[:seeds], first_seeds=seeds, failure_allowance=1.0)
     store = MemoryStore()
-    pool = PartPool(job_parts(few), store)
+    parts = make_plan(few, ()).parts
+    pool = PartPool(parts, store)
     begin = time.perf_counter()
     pool.work()
     pool.raise_first()
-    return time.perf_counter() - begin, store.frame("trades").height / few.simulations
+    seconds = time.perf_counter() - begin
+    if not few.record.trades:
+        return seconds, 0.0
+    trades = store.scan("trades", store.manifests(few.world.id)).select(pl.len()).collect().item()
+    return seconds, trades / few.simulations
 
 
 def _seconds(seconds: float) -> str:

@@ -1,40 +1,46 @@
-"""The tables of results: one row per simulation (`engine.jobs.columns`), and equity curves."""
+"""The tables that a part writes: one row per simulation, and equity curves beside them.
+
+A row is identified by ``world``, ``set_id``, ``seed`` and ``path`` (its number within the seed).
+It holds every parameter of the strategy and the swept ones of the source (``model.NAME``) as a
+column each, ``status`` (``ok`` or ``failed``), ``error`` (text or null), and one float column per
+metric (null where undefined or failed). What a study calls it, its ``parameter_set`` and
+``simulation`` number, is added when the study's results are opened.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from engine.jobs.columns import KEYS, OUTCOME, Column
-from engine.jobs.job import Job
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PATH_NOT_FINITE, RAISED, PartArrays
+from engine.jobs.space import MODEL_PREFIX, ParameterSets
+from engine.strategies.parameters import Choice, Int, Parameter
 
-__all__ = ["equity_frame", "result_frame"]
+__all__ = [
+    "cell_keys",
+    "equity_frame",
+    "simulations_frame",
+    "status_text",
+]
 
 
-def result_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
-    """Rows of a part, in the order of their simulation ids."""
-    spec, job = arrays.spec, arrays.spec.job
-    keys = _keys(arrays, job)
-    sets = keys["parameter_set"].to_numpy()
-    parameters = [_parameter(job, name).gather(sets) for name in job.space.names]
+def simulations_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
+    """Rows of a part: all its sets on a path before the next path."""
     status = arrays.status.ravel()
     metrics = arrays.metrics.reshape(-1, len(status))
     failed = np.flatnonzero(status)
     if len(failed):
         metrics[:, failed] = np.nan
-    fixed: dict[str, Any] = {
-        **{"study": job.study, "fingerprint": job.fingerprint, "block": spec.block},
-        **keys.to_dict(),
-        **_outcome(arrays, prepared, status, failed),
-    }
+    paths, sets = arrays.status.shape
+    of_row = pl.Series(np.tile(np.arange(sets, dtype=np.uint32), paths))
     columns = [
-        *(_series(column, fixed[column.name], len(status)) for column in KEYS),
-        *parameters,
-        *(_series(column, fixed[column.name], len(status)) for column in OUTCOME),
+        *cell_keys(arrays, of_row),
+        *(column.gather(of_row) for column in _parameters(arrays.part.sets)),
+        *_outcome(arrays, prepared, status, failed),
     ]
     # Undefined values are NaN inside the kernels and null outside.
     for name, values in zip(prepared.metric_names, metrics, strict=True):
@@ -49,52 +55,49 @@ def equity_frame(arrays: PartArrays) -> pl.DataFrame:
     look at, at half the size; metrics come from the full precision.
     """
     assert arrays.equity is not None
-    job = arrays.spec.job
-    keys = _keys(arrays, job)
-    samples = job.record.equity
+    paths, sets = arrays.status.shape
+    of_row = pl.Series(np.tile(np.arange(sets, dtype=np.uint32), paths))
     flat = pl.Series("equity", arrays.equity.reshape(-1))
-    curves = flat.reshape((-1, samples))
-    study = pl.Series("study", [job.study]).new_from_index(0, len(keys))
-    return pl.DataFrame([study, *keys.select("simulation", "parameter_set", "seed"), curves])
+    curves = flat.reshape((-1, arrays.part.holds.equity))
+    return pl.DataFrame([*cell_keys(arrays, of_row), curves])
 
 
-def _series(column: Column, values: Any, rows: int) -> pl.Series:
-    """Make a declared column of its values, or of one value for all rows."""
-    if isinstance(values, pl.Series):
-        return values.alias(column.name).cast(column.dtype)
-    return pl.Series(column.name, [values], dtype=column.dtype).new_from_index(0, rows)
+def cell_keys(arrays: PartArrays, of_row: pl.Series) -> list[pl.Series]:
+    """Columns that identify the rows of a part; `of_row` is the set of each row."""
+    part = arrays.part
+    paths, sets = arrays.status.shape
+    path = np.arange(paths)
+    each = part.world.paths_per_seed
+    return [
+        pl.Series("world", [part.world.id], dtype=pl.String).new_from_index(0, paths * sets),
+        pl.Series("set_id", part.sets.ids.tolist(), dtype=pl.String).gather(of_row),
+        pl.Series("seed", np.repeat(part.seeds[path // each], sets)),
+        pl.Series("path", np.repeat((path % each).astype(np.int32), sets)),
+    ]
 
 
-def _keys(arrays: PartArrays, job: Job) -> pl.DataFrame:
-    spec = arrays.spec
-    paths = np.arange(*spec.paths)
-    sets = np.arange(*spec.sets, dtype=np.int32)
-    path = np.repeat(paths, len(sets))
-    parameter_set = np.tile(sets, len(paths))
-    return pl.DataFrame(
-        {
-            "simulation": path * len(job.space) + parameter_set,
-            "parameter_set": parameter_set,
-            "seed": job.seeds[path // job.paths_per_seed],
-            "path": (path % job.paths_per_seed).astype(np.int32),
-        }
-    )
+def _parameters(sets: ParameterSets) -> list[pl.Series]:
+    """Make a column per parameter, a value per set; the declaration decides its type."""
+    columns = [
+        pl.Series(MODEL_PREFIX + name, sets.of_source[:, position])
+        for position, name in enumerate(sets.swept)
+    ]
+    for position, (name, declared) in enumerate(sets.strategy.parameters.items()):
+        columns.append(_parameter(name, declared, sets.of_strategy[:, position]))
+    return columns
 
 
-def _parameter(job: Job, name: str) -> pl.Series:
-    values: list[Any] = job.space.column(name)
-    kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} and len(kinds) == 2:
-        values = [None if value is None else float(value) for value in values]
-    elif len(kinds) > 1:
-        values = [None if value is None else str(value) for value in values]
-    dtype = pl.Float64 if not kinds else None
-    return pl.Series(name, values, dtype=dtype)
+def _parameter(name: str, declared: Parameter, values: NDArray[np.float64]) -> pl.Series:
+    if isinstance(declared, Choice) and declared.words:
+        words: Sequence[object] = [declared.decode(value) for value in values]
+        return pl.Series(name, words, dtype=pl.String)
+    column = pl.Series(name, values, nan_to_null=True)
+    return column.cast(pl.Int64) if isinstance(declared, Int) else column
 
 
 def _outcome(
-    arrays: PartArrays, prepared: Prepared, status: np.ndarray, failed: np.ndarray
-) -> dict[str, pl.Series]:
+    arrays: PartArrays, prepared: Prepared, status: NDArray[np.int8], failed: NDArray[np.int64]
+) -> list[pl.Series]:
     sets = arrays.status.shape[1]
     words = pl.Series("status", ["ok"]).new_from_index(0, len(status))
     error = pl.Series("error", [None], dtype=pl.String).new_from_index(0, len(status))
@@ -106,7 +109,7 @@ def _outcome(
         ]
         words = words.scatter(failed, ["failed"] * len(failed))
         error = error.scatter(failed, texts)
-    return {"status": words, "error": error}
+    return [words, error]
 
 
 def status_text(prepared: Prepared, code: int) -> str:

@@ -12,16 +12,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.errors import Refusal
-from engine.jobs.frames import equity_frame, result_frame, status_text
-from engine.jobs.job import PartSpec
-from engine.jobs.prepared import Prepared, prepare_job
+from engine.jobs.frames import equity_frame, simulations_frame, status_text
+from engine.jobs.manifest import Manifest
+from engine.jobs.part import Part
+from engine.jobs.prepared import Prepared, prepare
 from engine.jobs.simulate import Buffers, Chunk, PartArrays, Worker, chunk_limit, run_chunk
-from engine.jobs.store import Manifest, MemoryStore, ParquetStore
+from engine.jobs.store import MemoryStore, ParquetStore
 from engine.jobs.trades import trades_frame
 
 __all__ = ["PartPool", "run_part", "worker_count"]
@@ -48,18 +50,18 @@ def worker_count(workers: str | int) -> int:
     return workers
 
 
-def run_part(spec: PartSpec, root: str) -> Manifest:
+def run_part(part: Part, root: str) -> Manifest:
     """Simulate and write one part, in this thread.
 
     A module-level function of plain picklable arguments: any `concurrent.futures` executor can
     run it, here or on another machine that sees `root`.
     """
-    store = ParquetStore(root)  # type: ignore[arg-type]
-    done = store.finished(spec)
+    store = ParquetStore(Path(root))
+    done = store.finished(part)
     if done is not None:
         return done
     manifests: list[Manifest] = []
-    pool = PartPool([spec], store, on_part=manifests.append)
+    pool = PartPool([part], store, on_part=manifests.append)
     pool.work()
     pool.raise_first()
     return manifests[0]
@@ -79,7 +81,7 @@ class PartPool:
 
     Parameters
     ----------
-    parts : sequence of PartSpec
+    parts : sequence of Part
         Of one job.
     store : ParquetStore or MemoryStore
         Where finished parts go.
@@ -91,13 +93,17 @@ class PartPool:
 
     def __init__(
         self,
-        parts: Sequence[PartSpec],
+        parts: Sequence[Part],
         store: ParquetStore | MemoryStore,
         *,
         on_chunk: Callable[[int, int, Callable[[], str]], None] | None = None,
         on_part: Callable[[Manifest], Any] | None = None,
     ) -> None:
-        self.prepared: Prepared = prepare_job(parts[0].job)
+        first = parts[0]
+        some_source = tuple(first.sets.of_source[0].tolist())
+        self.prepared: Prepared = prepare(
+            first.world, first.holds, first.metrics, some_source, int(first.seeds[0])
+        )
         self.stop = threading.Event()
         self.finished = threading.Event()
         self._running = 0
@@ -108,7 +114,7 @@ class PartPool:
         self._buffers = Buffers(reuse=isinstance(store, ParquetStore))
         self._open: dict[int, _Open] = {}
         self._chunks = self._cut(parts)
-        self._path_ns = _PATH_NS * parts[0].job.path.sub_bars
+        self._path_ns = _PATH_NS * first.world.path.sub_bars
         self._simulation_ns = _SIMULATION_NS
         self._error: BaseException | None = None
 
@@ -163,33 +169,25 @@ class PartPool:
                 chunk.simulations, len(failed), lambda: _error_at(arrays, place, self.prepared)
             )
         with self._lock:
-            part = self._open[id(arrays)]
-            part.waiting -= 1
-            finished = part.handed_out and part.waiting == 0
+            opened = self._open[id(arrays)]
+            opened.waiting -= 1
+            finished = opened.handed_out and opened.waiting == 0
             if finished:
                 del self._open[id(arrays)]
         if finished:
             self._finish(arrays)
 
     def _finish(self, arrays: PartArrays) -> None:
-        spec, prepared = arrays.spec, self.prepared
+        part, prepared = arrays.part, self.prepared
         failed = np.argwhere(arrays.status)
         first = (int(failed[0][0]), int(failed[0][1])) if len(failed) else None
-        manifest = Manifest(
-            study=spec.job.study,
-            fingerprint=spec.job.fingerprint,
-            block=spec.block,
-            part=spec.key,
-            rows=spec.rows,
-            failed=len(failed),
-            first_error=None if first is None else _error_at(arrays, first, prepared),
-        )
-        frames = {"results": result_frame(arrays, prepared)}
+        error = None if first is None else _error_at(arrays, first, prepared)
+        frames = {"simulations": simulations_frame(arrays, prepared)}
         if arrays.equity is not None:
             frames["equity"] = equity_frame(arrays)
-        if spec.job.record.trades:
+        if part.holds.trades:
             frames["trades"] = trades_frame(arrays, prepared)
-        manifest = self._store.write(spec, frames, manifest)
+        manifest = self._store.write(part, frames, len(failed), error)
         with self._lock:
             arrays.release()
         if self._on_part is not None:
@@ -197,7 +195,7 @@ class PartPool:
 
     def _learn(self, chunk: Chunk, elapsed_ns: float) -> None:
         """Correct the guessed cost of a bar by what this chunk took."""
-        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.job.steps
+        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.steps
         guess = paths * bars * (self._path_ns + len(chunk.sets) * self._simulation_ns)
         # Half-way steps, so that one chunk delayed by another process does not decide.
         factor = min(max((elapsed_ns / guess) ** 0.5, 0.25), 4.0)
@@ -205,50 +203,47 @@ class PartPool:
             self._path_ns *= factor
             self._simulation_ns *= factor
 
-    def _cut(self, parts: Sequence[PartSpec]) -> Iterator[Chunk]:
+    def _cut(self, parts: Sequence[Part]) -> Iterator[Chunk]:
         """Cut parts into chunks; runs under the lock, one chunk at a time."""
-        for spec in parts:
-            arrays = PartArrays(spec, self.prepared, self._buffers)
-            part = _Open(arrays)
-            self._open[id(arrays)] = part
+        for part in parts:
+            arrays = PartArrays(part, self.prepared, self._buffers)
+            opened = _Open(arrays)
+            self._open[id(arrays)] = opened
             pending: Chunk | None = None
-            for chunk in self._cut_part(spec, arrays):
+            for chunk in self._cut_part(part, arrays):
                 if pending is not None:
-                    part.waiting += 1
+                    opened.waiting += 1
                     yield pending
                 pending = chunk
             assert pending is not None
-            part.waiting += 1
-            part.handed_out = True
+            opened.waiting += 1
+            opened.handed_out = True
             yield pending
 
-    def _cut_part(self, spec: PartSpec, arrays: PartArrays) -> Iterator[Chunk]:
-        job = spec.job
-        sources = job.source_of_set[spec.sets[0] : spec.sets[1]]
-        paths = spec.paths[1] - spec.paths[0]
-        lanes = max(1, int(getattr(self.prepared.generator(0, int(job.seeds[0])), "lanes", 1)))
-        limit = chunk_limit(self.prepared)
-        for source in np.unique(sources):
-            sets = np.flatnonzero(sources == source)
+    def _cut_part(self, part: Part, arrays: PartArrays) -> Iterator[Chunk]:
+        world, paths, each = part.world, part.paths, part.world.paths_per_seed
+        first = self.prepared.generator(arrays.sources[0], int(part.seeds[0]))
+        lanes = max(1, int(getattr(first, "lanes", 1)))
+        limit = chunk_limit(self.prepared, len(part.sets))
+        for source in range(len(arrays.sources)):
+            sets = np.flatnonzero(arrays.source_of_set == source)
             low = 0
             while low < paths:
                 bar_ns = self._path_ns + len(sets) * self._simulation_ns
-                count = int(_CHUNK_NS / (job.steps * bar_ns))
+                count = int(_CHUNK_NS / (world.steps * bar_ns))
                 count = min(max(count, 1), limit, paths - low)
                 if lanes < count < paths - low:
                     count -= count % lanes
-                if job.draw is not None:
-                    count = min(
-                        count, job.paths_per_seed - (spec.paths[0] + low) % job.paths_per_seed
-                    )
-                yield from self._cut_sets(arrays, int(source), (low, low + count), sets)
+                if world.draw is not None:
+                    count = min(count, each - low % each)
+                yield from self._cut_sets(arrays, source, (low, low + count), sets)
                 low += count
 
     def _cut_sets(
         self, arrays: PartArrays, source: int, paths: tuple[int, int], sets: np.ndarray
     ) -> Iterator[Chunk]:
         """Cut the parameter sets of a path that is too long for all of them in one chunk."""
-        steps = self.prepared.job.steps
+        steps = self.prepared.world.steps
         cost = steps * len(sets) * self._simulation_ns
         if paths[1] - paths[0] > 1 or cost < _LONGEST_NS:
             yield Chunk(arrays, source, paths, sets)

@@ -1,94 +1,102 @@
-"""A job made ready to run: compiled engines and prepared generators, shared by threads."""
+"""A world made ready to run: compiled engine and prepared generators, shared by threads."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.jobs.job import Job
-from engine.jobs.path_metrics import PathMetrics
-from engine.jobs.space import MODEL_PREFIX
+from engine.jobs.job import Holds
+from engine.jobs.path_metrics import PathMetric, PathMetrics
+from engine.jobs.world import World
 from engine.sources import Generator
 from engine.strategies import StrategyEngine, prepare_strategy
 
-__all__ = ["Prepared", "prepare_job"]
+__all__ = ["Prepared", "prepare"]
 
 # Generators kept ready: enough for every worker's neighbourhood in a sweep of source parameters.
 _GENERATORS = 256
 
 
 class Prepared:
-    """Generators and strategy engine of a job.
+    """Generators and strategy engine of a world. Parameter sets and seeds come with each part.
 
     Parameters
     ----------
-    job : Job
-        The resolved study.
+    world : World
+        What is simulated.
+    holds : Holds
+        What is recorded and measured.
+    metrics : dict of str to callable
+        Own metrics.
+    some_source : tuple of float
+        Values of the swept source parameters of any set: they give the shape of a path.
+    seed : int
+        Any seed.
     """
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(
+        self,
+        world: World,
+        holds: Holds,
+        metrics: Mapping[str, PathMetric],
+        some_source: tuple[float, ...],
+        seed: int,
+    ) -> None:
+        self.world = world
         self._lock = threading.Lock()
-        self._generators: OrderedDict[tuple[int, int], Generator] = OrderedDict()
-        first = self.generator(0, int(job.seeds[0]))
+        self._generators: OrderedDict[tuple[tuple[float, ...], int], Generator] = OrderedDict()
+        first = self.generator(some_source, seed)
         self.fields = first.fields
         self.symbols = first.symbols
-        #: Whether paths come from code that is not ours.
-        self.foreign = not type(job.sources[0]).__module__.startswith("engine.")
         self.engine: StrategyEngine = prepare_strategy(
-            job.strategy,
-            job.execution,
+            world.strategy,
+            world.execution,
             symbols=first.symbols,
             fields=first.fields,
-            steps=job.steps,
-            bars_per_year=job.calendar.bars_per_year,
-            bars_per_session=job.calendar.bars_per_session,
+            steps=world.steps,
+            bars_per_year=world.calendar.bars_per_year,
+            bars_per_session=world.calendar.bars_per_session,
             # Own metrics see equity at every bar; fewer points are then picked from it.
-            equity_samples=job.steps if job.metrics else job.record.equity,
-            record_trades=job.record.trades,
+            equity_samples=world.steps if metrics else holds.equity,
+            record_trades=holds.trades,
             timestamps=first.timestamps,
         )
-        self.path_metrics = PathMetrics(job.metrics) if job.metrics else None
-        self.metric_names = (*self.engine.metric_names, *job.metrics)
-        count = job.record.equity
+        self.path_metrics = PathMetrics(metrics) if metrics else None
+        self.metric_names = (*self.engine.metric_names, *metrics)
+        count = holds.equity
         self.sample_bars = np.array(
-            [(k + 1) * job.steps // count - 1 for k in range(count)], dtype=np.int64
+            [(k + 1) * world.steps // count - 1 for k in range(count)], dtype=np.int64
         )
-        own = [name for name in job.space.names if not name.startswith(MODEL_PREFIX)]
-        columns = {name: job.space.column(name) for name in own}
-        self.parameters: NDArray[np.float64] = np.array(
-            [
-                self.engine.encode({name: columns[name][index] for name in own})
-                for index in range(len(job.space))
-            ],
-            dtype=np.float64,
-        ).reshape(len(job.space), len(self.engine.parameter_names))
 
-    def generator(self, source: int, seed: int) -> Generator:
+    def generator(self, source: tuple[float, ...], seed: int) -> Generator:
         """Return the generator of a source; with drawn parameters, that of the seed.
 
         Parameters
         ----------
-        source : int
-            Position in ``job.sources``.
+        source : tuple of float
+            Values of the swept source parameters.
         seed : int
-            Used where parameters are drawn per path.
+            Used where parameters are drawn per seed.
         """
-        key = (source, seed if self.job.draw is not None else 0)
+        world = self.world
+        key = (source, seed if world.draw is not None else 0)
         with self._lock:
             if key in self._generators:
                 self._generators.move_to_end(key)
                 return self._generators[key]
-        job = self.job
-        model = job.sources[source]
-        if job.draw is not None:
-            model = job.draw.apply(model, seed)
+        model = world.source
+        if world.swept:
+            model = model.with_parameters(**dict(zip(world.swept, source, strict=True)))
+        if world.draw is not None:
+            model = world.draw.apply(model, seed)
         generator = model.prepare(
-            calendar=job.calendar, paths_per_seed=job.paths_per_seed, **job.path.model_dump()
+            calendar=world.calendar,
+            paths_per_seed=world.paths_per_seed,
+            **world.path.model_dump(),
         )
         with self._lock:
             self._generators[key] = generator
@@ -97,24 +105,39 @@ class Prepared:
         return generator
 
 
-def prepare_job(job: Job) -> Prepared:
-    """Prepare a job; once per process and fingerprint."""
-    return _prepare(_Key(job))
+def prepare(
+    world: World,
+    holds: Holds,
+    metrics: Mapping[str, PathMetric],
+    some_source: tuple[float, ...],
+    seed: int,
+) -> Prepared:
+    """Prepare a world; once per process for the same numbers and the same record of them."""
+    return _prepare(_Key(world, holds, metrics, some_source, seed))
 
 
 class _Key:
-    """Makes jobs with the same numbers the same to the cache."""
+    """Makes requests that are prepared alike the same to the cache."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(
+        self,
+        world: World,
+        holds: Holds,
+        metrics: Mapping[str, PathMetric],
+        some_source: tuple[float, ...],
+        seed: int,
+    ) -> None:
+        self.arguments = (world, holds, metrics, some_source, seed)
+        own = tuple(holds.own_metrics.items())
+        self._same = (world.id, holds.equity, holds.trades, holds.metrics, own)
 
     def __hash__(self) -> int:
-        return hash(self.job.fingerprint)
+        return hash(self._same)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.job.fingerprint == other.job.fingerprint
+        return isinstance(other, _Key) and self._same == other._same
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _prepare(key: _Key) -> Prepared:
-    return Prepared(key.job)
+    return Prepared(*key.arguments)

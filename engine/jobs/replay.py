@@ -13,7 +13,7 @@ from engine.bars import split_fields
 from engine.errors import Refusal
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
 from engine.jobs.job import Job
-from engine.jobs.prepared import prepare_job
+from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
 from engine.jobs.trades import order_columns, trade_columns
 from engine.strategies import prepare_strategy
@@ -34,14 +34,17 @@ class Replay:
     parameters : dict
         Its parameter set.
     bars : polars.DataFrame
-        Per bar: ``bar``, ``timestamp`` where the source has one, ``symbol``, prices, volume, the
-        model's states.
+        Per bar and symbol: ``bar``, ``symbol``, ``open``, ``high``, ``low``, ``close``,
+        ``volume``, the model's states, and timestamps where the source has them.
     equity : ndarray of float64, shape (bars,)
         Equity at the close of every bar, in account currency.
     orders : polars.DataFrame
-        One row per event of an order: submitted, filled, cancelled, expired, rejected and why.
+        One row per event of an order (submitted, filled, cancelled, expired, rejected and why):
+        ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``, ``commission``,
+        ``size``.
     trades : polars.DataFrame
-        Closed trades.
+        One row per closed lot: ``symbol``, ``units``, ``entry_bar``, ``entry_price``,
+        ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
     metrics : dict
         The metrics of its row.
     status : str
@@ -69,12 +72,14 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         raise Refusal(
             "simulation", str(simulation), f"0 to {job.simulations - 1:,} in study {job.study}"
         )
+    world = job.world
     path, index = divmod(simulation, len(job.space))
-    seed = int(job.seeds[path // job.paths_per_seed])
-    number = path % job.paths_per_seed
-    prepared = prepare_job(job)
-    generator = prepared.generator(int(job.source_of_set[index]), seed)
-    values = np.empty((1, len(generator.symbols), len(generator.fields), job.steps))
+    seed = int(job.seeds[path // world.paths_per_seed])
+    number = path % world.paths_per_seed
+    of_source = tuple(job.sets.of_source[index].tolist())
+    prepared = prepare(world, job.holds, job.metrics, of_source, seed)
+    generator = prepared.generator(of_source, seed)
+    values = np.empty((1, len(generator.symbols), len(generator.fields), world.steps))
     generator.fill(
         np.array([seed], dtype=np.uint64),
         np.array([number], dtype=np.uint64),
@@ -82,20 +87,20 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         generator.scratch(1),
     )
     engine = prepare_strategy(
-        job.strategy,
-        job.execution,
+        world.strategy,
+        world.execution,
         symbols=generator.symbols,
         fields=generator.fields,
-        steps=job.steps,
-        bars_per_year=job.calendar.bars_per_year,
-        bars_per_session=job.calendar.bars_per_session,
+        steps=world.steps,
+        bars_per_year=world.calendar.bars_per_year,
+        bars_per_session=world.calendar.bars_per_session,
         record_trades=True,
         timestamps=generator.timestamps,
     )
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)
     scratch = engine.scratch(record_orders=True)
-    encoded = prepared.parameters[index : index + 1]
+    encoded = job.sets.of_strategy[index : index + 1]
     engine.run(values, encoded, metrics, status, scratch)
     happened = scratch.simulation
     found = metrics[0, 0].tolist()
@@ -124,8 +129,12 @@ def simulate_one(job: Job, simulation: int) -> Replay:
 
 
 def _model_parameters(job: Job, index: int, seed: int) -> dict[str, Any]:
-    source = job.sources[int(job.source_of_set[index])]
-    values = source.values if job.draw is None else job.draw.apply(source, seed).values
+    world = job.world
+    source = world.source
+    if world.swept:
+        values = job.sets.of_source[index].tolist()
+        source = source.with_parameters(**dict(zip(world.swept, values, strict=True)))
+    values = source.values if world.draw is None else world.draw.apply(source, seed).values
     return {MODEL_PREFIX + name: value for name, value in values.items()}
 
 

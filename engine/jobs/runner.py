@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.jobs.errors import StudyFailed, StudyInterrupted
-from engine.jobs.job import PartSpec
+from engine.jobs.manifest import Manifest
+from engine.jobs.plan import Plan
 from engine.jobs.pool import PartPool, worker_count
 from engine.jobs.progress import Progress, ProgressCallback
-from engine.jobs.store import Manifest, MemoryStore, ParquetStore
+from engine.jobs.store import Store
 
 __all__ = ["RunReport", "run_parts"]
 
@@ -31,7 +32,7 @@ class RunReport:
     Parameters
     ----------
     manifests : list of Manifest
-        One per part, in the order of the parts.
+        One per part that was computed.
     reused : int
         Simulations found finished.
     seconds : float
@@ -41,21 +42,6 @@ class RunReport:
     manifests: list[Manifest] = field(default_factory=list)
     reused: int = 0
     seconds: float = 0.0
-
-    @property
-    def rows(self) -> int:
-        """Simulations, reused ones included."""
-        return sum(manifest.rows for manifest in self.manifests)
-
-    @property
-    def failed(self) -> int:
-        """Simulations that failed."""
-        return sum(manifest.failed for manifest in self.manifests)
-
-    @property
-    def first_error(self) -> str | None:
-        """Error of the first failed simulation."""
-        return next((m.first_error for m in self.manifests if m.first_error is not None), None)
 
 
 class _Count:
@@ -76,20 +62,26 @@ class _Count:
 
 
 def run_parts(
-    parts: Sequence[PartSpec],
-    store: ParquetStore | MemoryStore,
+    plan: Plan,
+    store: Store,
     *,
+    study: str,
+    failure_allowance: float,
     workers: str | int = "auto",
     progress: ProgressCallback | None = None,
 ) -> RunReport:
-    """Simulate the parts that are not finished yet.
+    """Simulate what a plan misses.
 
     Parameters
     ----------
-    parts : sequence of PartSpec
-        Parts of one job.
+    plan : Plan
+        What is there, and the parts to compute.
     store : ParquetStore or MemoryStore
         Where parts are kept.
+    study : str
+        Who asks, for messages.
+    failure_allowance : float
+        Share of simulations that may fail; below 1, a run whose first simulations all fail stops.
     workers : "auto" or int
         Threads.
     progress : callable, optional
@@ -105,18 +97,11 @@ def run_parts(
         If a part cannot be written.
     """
     begin = time.perf_counter()
-    manifests: dict[tuple[int, str], Manifest] = {}
-    missing = []
-    for part in parts:
-        manifest = store.finished(part)
-        if manifest is None:
-            missing.append(part)
-        else:
-            manifests[part.block, part.key] = manifest
-    reused = sum(manifest.rows for manifest in manifests.values())
-    total = sum(part.rows for part in parts)
+    reused = sum(piece.cells * piece.manifest.paths_per_seed for piece in plan.pieces)
+    total = reused + sum(part.rows for part in plan.parts)
     count = _Count()
-    already_failed = sum(manifest.failed for manifest in manifests.values())
+    already_failed = sum(piece.manifest.failed for piece in plan.pieces if piece.whole)
+    made: dict[str, Manifest] = {}
 
     def report() -> None:
         if progress is not None:
@@ -124,23 +109,21 @@ def run_parts(
             failed = already_failed + count.failed
             progress(Progress(reused + count.done, total, reused, failed, seconds))
 
-    if missing:
+    if plan.parts:
 
         def keep(manifest: Manifest) -> None:
-            manifests[manifest.block, manifest.part] = manifest
+            made[manifest.part] = manifest
 
-        pool = PartPool(missing, store, on_chunk=count.add, on_part=keep)
-        allowance = missing[0].job.failure_allowance
-        hopeless = _drive(pool, worker_count(workers), count, report, allowance)
+        pool = PartPool(plan.parts, store, on_chunk=count.add, on_part=keep)
+        hopeless = _drive(pool, worker_count(workers), count, report, failure_allowance)
         pool.raise_first()
         if hopeless:
             raise StudyFailed(
-                f"study {missing[0].job.study}: stopped after {count.done} simulations, "
+                f"study {study}: stopped after {count.done} simulations, "
                 f"which all failed; the first error: {count.error}"
             )
     report()
-    ordered = [manifests[part.block, part.key] for part in parts]
-    return RunReport(ordered, reused, time.perf_counter() - begin)
+    return RunReport([made[part.name] for part in plan.parts], reused, time.perf_counter() - begin)
 
 
 def _drive(

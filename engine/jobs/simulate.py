@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
+from engine.compiled.compiler import COMPILER_ERRORS
 from engine.execution.layout import RAISED as STRATEGY_RAISED
-from engine.jobs.job import Job, PartSpec
+from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
 from engine.sources import Generator
 from engine.strategies import StrategyError
@@ -34,6 +34,8 @@ PATH_NOT_FINITE = 127
 
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
+
+_NO_SIMULATION_CAN_RUN: tuple[type[Exception], ...] = (StrategyError, *COMPILER_ERRORS)
 
 
 class Buffers:
@@ -72,10 +74,10 @@ class PartArrays:
 
     Parameters
     ----------
-    spec : PartSpec
+    part : Part
         The part.
     prepared : Prepared
-        Its job.
+        Its world.
     buffers : Buffers
         Where its large arrays come from.
 
@@ -93,10 +95,12 @@ class PartArrays:
         Chunks with the trades of each of their simulations.
     """
 
-    def __init__(self, spec: PartSpec, prepared: Prepared, buffers: Buffers) -> None:
-        samples = spec.job.record.equity
-        shape = (spec.paths[1] - spec.paths[0], spec.sets[1] - spec.sets[0])
-        self.spec = spec
+    def __init__(self, part: Part, prepared: Prepared, buffers: Buffers) -> None:
+        samples = part.holds.equity
+        shape = (part.paths, len(part.sets))
+        self.part = part
+        sources, self.source_of_set = part.sets.distinct_sources
+        self.sources: list[tuple[float, ...]] = [tuple(row) for row in sources.tolist()]
         self._buffers = buffers
         columns = len(prepared.metric_names)
         self.metrics = buffers.take("metrics", (columns, *shape), np.float64)
@@ -123,7 +127,7 @@ class Chunk:
     arrays : PartArrays
         The part.
     source : int
-        Source of the paths.
+        Source of the paths, counted within the part.
     paths : tuple of int
         First path and the one after the last, counted within the part.
     sets : ndarray of int64
@@ -155,7 +159,7 @@ class Worker:
     Parameters
     ----------
     prepared : Prepared
-        The job.
+        The world.
     not_finite : ndarray of int64
         Paths of the latest fill in which a price is not finite.
     """
@@ -173,34 +177,35 @@ class Worker:
     def values(self, paths: int) -> NDArray[np.float64]:
         """Return a buffer of shape (paths, symbols, fields, bars)."""
         prepared = self.prepared
-        shape = (paths, len(prepared.symbols), len(prepared.fields), prepared.job.steps)
+        shape = (paths, len(prepared.symbols), len(prepared.fields), prepared.world.steps)
         size = int(np.prod(shape))
         if self._values.size < size:
             self._values = np.empty(size)
         return self._values[:size].reshape(shape)
 
-    def fill(self, job: Job, source: int, first: int, count: int) -> NDArray[np.float64]:
-        """Generate paths ``first`` to ``first + count`` of a job, unless they are there."""
-        # Jobs that share a preparation may differ in how many seeds they have by now.
-        seed = int(job.seeds[first // job.paths_per_seed])
-        key = (source, seed if job.draw is not None else None, first, count)
+    def fill(self, arrays: PartArrays, source: int, first: int, count: int) -> NDArray[np.float64]:
+        """Generate paths ``first`` to ``first + count`` of a part, unless they are there."""
+        part = arrays.part
+        each = part.world.paths_per_seed
+        seed = int(part.seeds[first // each])
+        key = (part.name, source, first, count)
         values = self.values(count)
         if self._filled == key:
             return values
         self._filled = None
-        generator = self.prepared.generator(source, seed)
+        generator = self.prepared.generator(arrays.sources[source], seed)
         # Scratch belongs to a generator; one at a time keeps memory flat in a sweep.
         own = self._scratch
         if own is None or own.owner is not generator or own.paths < count:
             own = self._scratch = _Scratch(generator, count, generator.scratch(count))
         index = np.arange(first, first + count)
-        seeds = job.seeds[index // job.paths_per_seed]
-        paths = (index % job.paths_per_seed).astype(np.uint64)
+        seeds = part.seeds[index // each]
+        paths = (index % each).astype(np.uint64)
         generator.fill(seeds, paths, values, own.content)
         self._filled = key
         # A sum is finite only if every price is: one pass, no temporary. Models of ours cannot
         # lose another price than all with the close, so that one of them will do.
-        prices = values[:, :, :4, :] if self.prepared.foreign else values[:, :, 3:4, :]
+        prices = values[:, :, :4, :] if part.world.foreign else values[:, :, 3:4, :]
         self.not_finite = np.flatnonzero(~np.isfinite(prices.sum(axis=(1, 2, 3))))
         return values
 
@@ -230,12 +235,12 @@ class Worker:
         return self._engine_scratch
 
 
-def chunk_limit(prepared: Prepared) -> int:
-    """Most paths a chunk may hold for its buffer to stay small."""
-    job = prepared.job
-    path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * job.steps
+def chunk_limit(prepared: Prepared, sets: int) -> int:
+    """Most paths a chunk of a part with this many sets may hold for its buffer to stay small."""
+    steps = prepared.world.steps
+    path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * steps
     if prepared.path_metrics is not None:
-        path_bytes += 8 * len(job.space) * job.steps
+        path_bytes += 8 * sets * steps
     return max(1, BUFFER_BYTES // path_bytes)
 
 
@@ -247,7 +252,7 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     """
     try:
         _run(chunk, worker)
-    except (StrategyError, NumbaError):
+    except _NO_SIMULATION_CAN_RUN:
         # It cannot be compiled: no simulation of the study can run.
         raise
     except Exception as error:
@@ -269,12 +274,12 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
 
 def _run(chunk: Chunk, worker: Worker) -> None:
     arrays, prepared = chunk.arrays, worker.prepared
-    spec, job = arrays.spec, arrays.spec.job
+    part = arrays.part
     low, high = chunk.paths
-    values = worker.fill(job, chunk.source, spec.paths[0] + low, high - low)
+    values = worker.fill(arrays, chunk.source, low, high - low)
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
-    trades: list[Any] | None = [] if job.record.trades else None
-    parameters = prepared.parameters[chunk.sets + spec.sets[0]]
+    trades: list[Any] | None = [] if part.holds.trades else None
+    parameters = part.sets.of_strategy[chunk.sets]
     prepared.engine.run(
         values,
         parameters,

@@ -2,15 +2,14 @@
 
 Layout under a data root::
 
-    results/STUDY/current.json                     which fingerprint the study has now
-    results/STUDY/FINGERPRINT/study.json           the resolved study
-    results/STUDY/FINGERPRINT/block=NN/PART.parquet and PART.json
-    equity/STUDY/FINGERPRINT/block=NN/PART.parquet
-    trades/STUDY/FINGERPRINT/block=NN/PART.parquet
+    simulations/WORLD/PART.parquet     rows of a part; equity/ and trades/ likewise
+    manifests/WORLD/PART.json          what the part holds, with checksums
+    results/STUDY/FINGERPRINT/         what a study asks: study.json, sets.parquet, seeds.parquet
+    results/STUDY/current.json         which request is the study's latest
 
-A part counts as finished once its manifest ``PART.json`` stands and the files it names have the
-bytes it names. Every file is written under a temporary name and renamed, and two processes that
-compute the same part write the same bytes, so neither a kill nor a race leaves half a part.
+A part counts as finished once its manifest stands and the files it names have the bytes it
+names. Every file is written under a temporary name and renamed, and two processes that compute
+the same part write the same bytes, so neither a kill nor a race leaves half a part.
 """
 
 from __future__ import annotations
@@ -22,25 +21,26 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from engine.errors import Refusal
-from engine.jobs.columns import SCHEMA_VERSION
 from engine.jobs.errors import StorageError, storage_reason
-from engine.jobs.job import Job, PartSpec
+from engine.jobs.job import Job
+from engine.jobs.manifest import Manifest
+from engine.jobs.part import Part
 from engine.jobs.summary import JobSummary
 
 __all__ = [
     "TABLES",
-    "Manifest",
     "MemoryStore",
     "ParquetStore",
+    "Store",
     "read_json",
     "read_manifest",
     "write_json",
@@ -53,40 +53,7 @@ log = logging.getLogger(__name__)
 _STALE_SECONDS = 3600.0
 
 #: Tables of a study.
-TABLES = ("results", "equity", "trades")
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a finished part holds.
-
-    Parameters
-    ----------
-    study, fingerprint : str
-        The job.
-    block : int
-        Seed block.
-    part : str
-        Name of the part within the block.
-    rows, failed : int
-        Simulations, and those of them that failed.
-    first_error : str or None
-        Error of the first failed simulation.
-    files : dict
-        Per table: relative path, bytes and SHA-256.
-    schema_version : int
-        Of the tables.
-    """
-
-    study: str
-    fingerprint: str
-    block: int
-    part: str
-    rows: int
-    failed: int
-    first_error: str | None
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
+TABLES = ("simulations", "equity", "trades")
 
 
 class ParquetStore:
@@ -101,124 +68,127 @@ class ParquetStore:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
-    def folder(self, table: str, study: str, fingerprint: str) -> Path:
-        """Folder of a table of a study."""
-        return self.root / table / study / fingerprint
-
     def begin(self, job: Job, summary: JobSummary, *, keep_longer: bool = False) -> None:
-        """Write down the resolved study and make it the current one of its name.
+        """Write down what the study asks and make it the current request of its name.
 
-        With `keep_longer` a summary of more simulations stays: an earlier run with ``until`` added
-        seeds, whose parts stand beside it, and this run will come to the same ones.
+        With `keep_longer` a request with more seeds stays: an earlier run with ``until`` added
+        them, and this run will come to the same ones.
         """
-        folder = self.folder("results", job.study, job.fingerprint)
-        with _clear_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _sweep(folder)
-            if not (keep_longer and _longer(folder / "study.json", summary)):
-                write_json(folder / "study.json", summary.to_json())
-            write_json(folder.parent / "current.json", {"fingerprint": job.fingerprint})
+        folder = self.root / "results" / job.study
+        own = folder / job.fingerprint
+        with _clear_errors(own):
+            own.mkdir(parents=True, exist_ok=True)
+            for table in ("manifests", *TABLES):
+                _sweep(self.root / table / job.world.id)
+            if not (keep_longer and _longer(own / "study.json", summary)):
+                write_parquet(_set_table(job), own / "sets.parquet")
+                write_parquet(pl.DataFrame({"seed": job.seeds}), own / "seeds.parquet")
+                write_json(own / "study.json", summary.to_json())
+            write_json(folder / "current.json", {"fingerprint": job.fingerprint})
 
-    def discard(self, job: Job) -> None:
-        """Forget that any part of this fingerprint is finished.
+    def manifests(self, world: str, *, checksums: bool = False) -> list[Manifest]:
+        """Manifests of a world's finished parts; damaged parts are left out with a warning.
 
-        Its tables stay until they are written again, to the same bytes: another process may be
+        Parameters
+        ----------
+        world : str
+            Id of the world.
+        checksums : bool
+            Whether to read the files; otherwise their size must do.
+        """
+        found = []
+        for path in sorted((self.root / "manifests" / world).glob("part-*.json")):
+            try:
+                found.append(read_manifest(path, self.root, checksums=checksums))
+            except FileNotFoundError:
+                continue  # another process took it away
+            except ValueError as damage:
+                log.warning("%s; its part is left out, run the study again", damage)
+        return found
+
+    def discard(self, parts: Iterable[Manifest]) -> None:
+        """Forget that parts are finished.
+
+        Their tables stay until they are written again, to the same bytes: another process may be
         reading them.
         """
-        folder = self.folder("results", job.study, job.fingerprint)
-        with _clear_errors(folder):
-            for manifest in folder.glob("block=*/part-*.json"):
-                manifest.unlink(missing_ok=True)
-
-    def discard_parts(self, parts: Sequence[PartSpec]) -> None:
-        """Forget that these parts are finished."""
-        for spec in parts:
-            path = self._manifest_path(spec)
+        for part in parts:
+            path = self._manifest_path(part.world, part.part)
             with _clear_errors(path):
                 path.unlink(missing_ok=True)
 
-    def finished(self, spec: PartSpec) -> Manifest | None:
+    def finished(self, part: Part) -> Manifest | None:
         """Return the manifest of a part if it is finished and intact."""
+        path = self._manifest_path(part.world.id, part.name)
         try:
-            manifest = read_manifest(self._manifest_path(spec), self.root, checksums=True)
-        except FileNotFoundError:
+            manifest = read_manifest(path, self.root, checksums=True)
+        except (FileNotFoundError, ValueError):
             return None
-        except ValueError as damage:
-            log.warning("%s; its part is computed again", damage)
-            return None
-        expected = (spec.job.fingerprint, spec.block, spec.key, spec.rows, SCHEMA_VERSION)
-        found = (
-            *(manifest.fingerprint, manifest.block, manifest.part, manifest.rows),
-            manifest.schema_version,
-        )
-        paths = {table: entry["path"] for table, entry in manifest.files.items()}
-        if found != expected or paths != self._paths(spec):
-            log.warning("%s is of another part; its part is computed again", spec.key)
-            return None
-        return manifest
+        return manifest if manifest.holds.satisfies(part.holds) else None
 
     def write(
-        self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
+        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
     ) -> Manifest:
         """Write the tables of a part and then its manifest."""
         files = {}
-        for table, relative in self._paths(spec).items():
+        for table, frame in frames.items():
+            relative = f"{table}/{part.world.id}/{part.name}.parquet"
             path = self.root / relative
             with _clear_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                files[table] = {"path": relative} | write_parquet(frames[table], path)
-        manifest = Manifest(**(asdict(manifest) | {"files": files}))
-        with _clear_errors(self._manifest_path(spec)):
-            write_json(self._manifest_path(spec), asdict(manifest))
+                files[table] = {"path": relative} | write_parquet(frame, path)
+        manifest = Manifest.of(part, failed, first_error, files)
+        path = self._manifest_path(part.world.id, part.name)
+        with _clear_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, manifest.to_json())
         return manifest
 
-    def _paths(self, spec: PartSpec) -> dict[str, str]:
-        """Files of a part under the data root, by table."""
-        job = spec.job
-        recorded = {"results": True, "equity": job.record.equity > 0, "trades": job.record.trades}
-        part = f"{job.study}/{job.fingerprint}/block={spec.block:02d}/{spec.key}.parquet"
-        return {table: f"{table}/{part}" for table in TABLES if recorded[table]}
+    def scan(self, table: str, manifests: Sequence[Manifest]) -> pl.LazyFrame:
+        """Rows of a table of several parts."""
+        files = [self.root / manifest.files[table]["path"] for manifest in manifests]
+        return pl.scan_parquet(files, hive_partitioning=False)
 
-    def _manifest_path(self, spec: PartSpec) -> Path:
-        folder = self.folder("results", spec.job.study, spec.job.fingerprint)
-        return folder / f"block={spec.block:02d}" / f"{spec.key}.json"
+    def _manifest_path(self, world: str, part: str) -> Path:
+        return self.root / "manifests" / world / f"{part}.json"
 
 
 class MemoryStore:
     """Parts kept in memory, for studies that need no files."""
 
     def __init__(self) -> None:
-        self._frames: dict[str, dict[tuple[int, int, int], pl.DataFrame]] = {}
-        self._manifests: dict[tuple[int, int, int], Manifest] = {}
+        self._frames: dict[str, dict[str, pl.DataFrame]] = {}
+        self._manifests: dict[str, Manifest] = {}
         self._lock = threading.Lock()
 
     def begin(self, job: Job, summary: JobSummary, *, keep_longer: bool = False) -> None:
         """Nothing has to be written down."""
 
-    def discard(self, job: Job) -> None:
-        """Forget every part."""
-        with self._lock:
-            self._frames.clear()
-            self._manifests.clear()
+    def manifests(self, world: str, *, checksums: bool = False) -> list[Manifest]:
+        """Manifests of the parts so far."""
+        return list(self._manifests.values())
 
-    def finished(self, spec: PartSpec) -> Manifest | None:
-        """Return the manifest of a part if it is finished."""
-        return self._manifests.get(_order(spec))
+    def discard(self, parts: Iterable[Manifest]) -> None:
+        """Forget parts."""
+        with self._lock:
+            for part in parts:
+                self._manifests.pop(part.part, None)
 
     def write(
-        self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
+        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
     ) -> Manifest:
         """Keep the tables of a part."""
+        files: dict[str, dict[str, Any]] = {table: {} for table in frames}
+        manifest = Manifest.of(part, failed, first_error, files)
         with self._lock:
             for table, frame in frames.items():
-                self._frames.setdefault(table, {})[_order(spec)] = frame
-            self._manifests[_order(spec)] = manifest
+                self._frames.setdefault(table, {})[part.name] = frame
+            self._manifests[part.name] = manifest
         return manifest
 
-    def frame(self, table: str) -> pl.DataFrame:
-        """All parts of a table, in order."""
-        parts = self._frames.get(table, {})
-        return pl.concat([parts[key] for key in sorted(parts)]) if parts else pl.DataFrame()
+    def scan(self, table: str, manifests: Sequence[Manifest]) -> pl.LazyFrame:
+        """Rows of a table of several parts."""
+        return pl.concat([self._frames[table][m.part] for m in manifests]).lazy()
 
 
 Store = ParquetStore | MemoryStore
@@ -244,10 +214,16 @@ def read_manifest(path: Path, root: Path, *, checksums: bool) -> Manifest:
         If it, or a file it names, is damaged; says how.
     """
     try:
-        manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
-        entries = [(root / e["path"], e["bytes"], e["sha256"]) for e in manifest.files.values()]
-        if "results" not in manifest.files or not 0 <= manifest.failed <= manifest.rows:
+        manifest = Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
+        world, part = path.parent.name, path.stem
+        paths = {t: f"{t}/{world}/{part}.parquet" for t in manifest.files}
+        if (manifest.world, manifest.part) != (world, part) or paths != {
+            table: entry["path"] for table, entry in manifest.files.items()
+        }:
             raise ValueError
+        entries = [(root / e["path"], e["bytes"], e["sha256"]) for e in manifest.files.values()]
+    except FileNotFoundError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ValueError(f"{path} is damaged") from None
     for file, size, digest in entries:
@@ -323,6 +299,12 @@ def _longer(path: Path, summary: JobSummary) -> bool:
         return False
 
 
+def _set_table(job: Job) -> pl.DataFrame:
+    """Return the job's parameter sets: ``parameter_set`` and ``set_id``."""
+    ids = job.sets.ids.tolist()
+    return pl.DataFrame({"parameter_set": np.arange(len(ids), dtype=np.int32), "set_id": ids})
+
+
 def _sweep(folder: Path) -> None:
     """Delete temporary files that a killed process left behind long ago."""
     for path in folder.rglob(".*.tmp"):
@@ -331,10 +313,6 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
         except FileNotFoundError:
             continue  # another process swept it
-
-
-def _order(spec: PartSpec) -> tuple[int, int, int]:
-    return spec.round, spec.block, spec.number
 
 
 @contextmanager

@@ -7,10 +7,9 @@ from typing import Any
 
 from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
-from engine.jobs.columns import SCHEMA_VERSION
-from engine.jobs.job import Job
+from engine.jobs.job import Holds, Job
 from engine.jobs.lineage import Lineage
-from engine.jobs.prepared import prepare_job
+from engine.jobs.manifest import SCHEMA_VERSION
 
 __all__ = ["JobSummary"]
 
@@ -21,12 +20,14 @@ class JobSummary:
 
     Parameters
     ----------
-    study, fingerprint, description : str
-        Names of the study and of the job, and what the study asks.
+    study, fingerprint, world, description : str
+        Name of the study, hash of what it asks, id of its world, and what it asks in words.
     source, strategy : str
         Registered names.
-    parameters, metrics, own_metrics : tuple of str
-        Columns of parameters, of all metrics, and of those that the study defines itself.
+    parameters, metrics : tuple of str
+        Columns of parameters and of metrics.
+    own_metrics : dict of str to str
+        Metrics that the study defines itself, with the hashes of their code.
     parameter_sets, dropped_sets, repeated_sets : int
         Kept, dropped by the constraint, drawn again by the search.
     seeds, paths_per_seed : int
@@ -35,8 +36,8 @@ class JobSummary:
         Paths in a row that are one independent observation.
     simulations : int
         Rows when all of it has run.
-    rounds : tuple of int
-        Seeds at the end of each batch that ``until`` added.
+    first_seeds : int
+        Seeds of the study's own; ``until`` added the others.
     steps : int
         Bars of a path.
     exchange, timeframe : str
@@ -65,12 +66,13 @@ class JobSummary:
 
     study: str
     fingerprint: str
+    world: str
     description: str
     source: str
     strategy: str
     parameters: tuple[str, ...]
     metrics: tuple[str, ...]
-    own_metrics: tuple[str, ...]
+    own_metrics: dict[str, str]
     parameter_sets: int
     dropped_sets: int
     repeated_sets: int
@@ -78,7 +80,7 @@ class JobSummary:
     paths_per_seed: int
     paths_per_unit: int
     simulations: int
-    rounds: tuple[int, ...]
+    first_seeds: int
     steps: int
     exchange: str
     timeframe: str
@@ -99,23 +101,24 @@ class JobSummary:
         return cls(
             study=job.study,
             fingerprint=job.fingerprint,
+            world=job.world.id,
             description=(job.definition or {}).get("description", ""),
-            source=job.sources[0].name,
-            strategy=job.strategy.name,
+            source=job.world.source.name,
+            strategy=job.world.strategy.name,
             parameters=job.space.names,
-            metrics=prepare_job(job).metric_names,
-            own_metrics=tuple(job.metrics),
+            metrics=(*job.holds.metrics, *job.metrics),
+            own_metrics=dict(job.holds.own_metrics),
             parameter_sets=len(job.space),
             dropped_sets=job.space.dropped,
             repeated_sets=job.space.repeated,
             seeds=len(job.seeds),
-            paths_per_seed=job.paths_per_seed,
-            paths_per_unit=_paths_per_unit(job),
+            paths_per_seed=job.world.paths_per_seed,
+            paths_per_unit=job.world.paths_per_unit,
             simulations=job.simulations,
-            rounds=job.rounds,
-            steps=job.steps,
-            exchange=job.calendar.exchange,
-            timeframe=job.calendar.timeframe,
+            first_seeds=job.first_seeds,
+            steps=job.world.steps,
+            exchange=job.world.calendar.exchange,
+            timeframe=job.world.calendar.timeframe,
             failure_allowance=job.failure_allowance,
             equity_samples=job.record.equity,
             record_trades=job.record.trades,
@@ -125,6 +128,12 @@ class JobSummary:
             definition=job.definition,
             lineage=job.lineage,
         )
+
+    @property
+    def holds(self) -> Holds:
+        """What the parts of the study have to hold."""
+        metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
+        return Holds(self.equity_samples, self.record_trades, metrics, self.own_metrics)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""
@@ -152,16 +161,6 @@ class JobSummary:
                 f"{where} was written by another version of the engine",
                 hint="run the study again",
             )
-        listed = ("parameters", "metrics", "own_metrics", "rounds")
-        typed: dict[str, Any] = {name: tuple(content[name]) for name in listed}
+        typed: dict[str, Any] = {name: tuple(content[name]) for name in ("parameters", "metrics")}
         typed["lineage"] = Lineage.from_json(content["lineage"])
         return cls(**(content | typed))
-
-
-def _paths_per_unit(job: Job) -> int:
-    """Return how many paths in a row are one independent observation."""
-    sampling = getattr(job.sources[0], "sampling", "random")
-    if job.draw is not None or sampling in ("moment_matching", "sobol"):
-        # The paths of a seed share its drawn parameters, or balance one another.
-        return job.paths_per_seed
-    return 2 if sampling == "antithetic" else 1

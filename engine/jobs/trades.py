@@ -20,19 +20,18 @@ _ORDER_KINDS = ("market", "limit", "stop", "stop_limit")
 
 
 def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
-    """Trades of a part: ``study simulation parameter_set seed trade``, then the engine's columns.
+    """Trades of a part: ``world set_id seed path trade``, then the engine's columns.
 
     A trade is one lot, or part of one, closed; ``trade`` counts them within the simulation.
     """
-    spec, job = arrays.spec, arrays.spec.job
-    sets = len(job.space)
+    part = arrays.part
+    sets, each = len(part.sets), part.world.paths_per_seed
     simulations: list[int] = []
     tables: list[NDArray[np.float64]] = []
     for chunk, recorded in arrays.trades:
         for index, table in enumerate(recorded):
-            path = spec.paths[0] + chunk.paths[0] + index // len(chunk.sets)
-            own = spec.sets[0] + int(chunk.sets[index % len(chunk.sets)])
-            simulations.append(path * sets + own)
+            path = chunk.paths[0] + index // len(chunk.sets)
+            simulations.append(path * sets + int(chunk.sets[index % len(chunk.sets)]))
             tables.append(table)
     order = np.argsort(np.array(simulations, dtype=np.int64), kind="stable")
     tables = [tables[index] for index in order]
@@ -40,11 +39,13 @@ def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     simulation = np.repeat(np.array(simulations, dtype=np.int64)[order], lengths)
     number = np.concatenate([np.arange(0), *(np.arange(length) for length in lengths)])
     rows = np.concatenate(tables) if tables else np.empty((0, len(TRADE_COLUMNS)))
+    path = simulation // sets
+    ids = pl.Series("set_id", part.sets.ids.tolist(), dtype=pl.String)
     keys = {
-        "study": pl.Series([job.study], dtype=pl.String).new_from_index(0, len(rows)),
-        "simulation": simulation,
-        "parameter_set": (simulation % sets).astype(np.int32),
-        "seed": job.seeds[simulation // sets // job.paths_per_seed],
+        "world": pl.Series([part.world.id], dtype=pl.String).new_from_index(0, len(rows)),
+        "set_id": ids.gather(pl.Series(simulation % sets, dtype=pl.UInt32)),
+        "seed": part.seeds[path // each],
+        "path": (path % each).astype(np.int32),
         "trade": number.astype(np.int32),
     }
     return pl.DataFrame(keys | trade_columns(rows, prepared.symbols))

@@ -1,4 +1,4 @@
-"""How far two samples lie apart."""
+"""Distances between two samples."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def two_sample_distances(first: Array, second: Array) -> tuple[float, float]:
     jump = np.where(order < len(first), 1.0 / len(first), -1.0 / len(second))
     gap = np.cumsum(jump)
     width = np.diff(values)
-    # Between equal values the distribution functions have not finished jumping.
+    # At ties the distribution functions are compared after the last of the equal values.
     largest = float(np.max(np.abs(np.where(np.append(width, 1.0) > 0.0, gap, 0.0))))
     return largest, float(2.0 * np.sum(gap[:-1] ** 2 * width))

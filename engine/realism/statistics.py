@@ -24,9 +24,9 @@ STATISTICS = (
     "worst_return",
 )
 
-# Share of the returns that the tail index looks at on each side.
+# Share of the returns on each side that the tail index uses.
 _TAIL = 0.025
-# The longest lag must leave some pairs.
+# Fewest bars: the longest lag must leave some pairs.
 _SHORTEST = 50
 
 

@@ -1,22 +1,22 @@
-"""Opening the results of a study from disk."""
+"""Opening the results of a study: the cells it asks for, out of the parts of its world."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.jobs.job import Job
-from engine.jobs.store import TABLES, Manifest, read_json, read_manifest
+from engine.jobs.plan import Piece, Request, find_pieces
+from engine.jobs.store import TABLES, ParquetStore, Store, read_json
 from engine.jobs.summary import JobSummary
 from engine.results.results import Results
 
-__all__ = ["from_manifests", "read_results", "stored_rows"]
-
-log = logging.getLogger(__name__)
+__all__ = ["open_results", "read_results"]
 
 
 def read_results(root: str | Path, study: str, *, fingerprint: str | None = None) -> Results:
@@ -47,67 +47,124 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
             current = read_json(folder / "current.json")
         except FileNotFoundError:
             have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
-            allowed = ", ".join(have) or f"a study that has run; none has under {root}"
-            raise Refusal("study", f"no results of {study!r}", allowed) from None
+            known = f"there are results of {', '.join(have)}" if have else f"none under {root}"
+            raise Refusal(
+                "study", f"{study!r} has no results", hint=f"{known}; `mc run {study}` makes them"
+            ) from None
         fingerprint = str(current.get("fingerprint"))
     folder = folder / fingerprint
-    if not (folder / "study.json").is_file():
+    file = folder / "study.json"
+    if not file.is_file():
         raise Refusal("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
-    file = folder / "study.json"
     summary = JobSummary.from_json(read_json(file), str(file))
-    manifests = []
-    for path in folder.glob("block=*/part-*.json"):
-        try:
-            manifests.append(read_manifest(path, root, checksums=False))
-        except ValueError as damage:
-            log.warning("%s; its part is left out, run the study again", damage)
-    if not manifests:
-        raise Refusal("study", f"no finished part of {study!r}", "a study that has run")
-    return from_manifests(root, manifests, summary)
-
-
-def stored_rows(root: str | Path, study: str) -> tuple[int, int] | None:
-    """Count the rows of a study's latest run that are stored, and all that it has.
-
-    Returns
-    -------
-    tuple of int or None
-        None if it has never run.
-
-    Raises
-    ------
-    Refusal
-        If a file of its results is damaged, or another version of the engine wrote it.
-    """
-    folder = Path(root) / "results" / study
     try:
-        folder = folder / str(read_json(folder / "current.json").get("fingerprint"))
-    except FileNotFoundError:
-        return None
-    file = folder / "study.json"
-    summary = JobSummary.from_json(read_json(file), str(file))
-    manifests = [read_json(path) for path in folder.glob("block=*/part-*.json")]
-    return sum(int(manifest.get("rows", 0)) for manifest in manifests), summary.simulations
+        set_ids = pl.read_parquet(folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
+        seeds = pl.read_parquet(folder / "seeds.parquet")["seed"].to_numpy()
+    except (OSError, pl.exceptions.PolarsError):
+        raise Refusal(
+            "results",
+            f"{folder} has lost the list of its parameter sets or seeds",
+            hint=f"`mc run {study}` writes it anew",
+        ) from None
+    results = open_results(ParquetStore(root), summary, set_ids, seeds)
+    if not results.pieces:
+        raise Refusal(
+            "study", f"no part of {study!r} is finished", hint=f"`mc run {study}` goes on"
+        )
+    return results
 
 
-def from_manifests(
-    root: Path,
-    manifests: list[Manifest],
+def open_results(
+    store: Store,
     summary: JobSummary,
+    set_ids: NDArray[np.str_],
+    seeds: NDArray[np.uint64],
     remake: Callable[[], Job] | None = None,
 ) -> Results:
-    """Results of these parts, in the order of their simulations."""
-    ordered = sorted(manifests, key=lambda m: (m.part.split("-")[1], m.block, m.part))
+    """Open the cells of a study that are there.
+
+    Parameters
+    ----------
+    store : ParquetStore or MemoryStore
+        Where the parts are.
+    summary : JobSummary
+        The study as it was asked.
+    set_ids : ndarray of str, shape (sets,)
+        Its parameter sets, in its order.
+    seeds : ndarray of uint64, shape (seeds,)
+        Its seeds, in its order.
+    remake : callable, optional
+        Returns the job as its study stands now.
+    """
+    asked = Request(set_ids, seeds, summary.holds)
+    pieces, _ = find_pieces(asked, store.manifests(summary.world))
+    numbers = _numbers(set_ids, seeds)
     tables: dict[str, pl.LazyFrame] = {}
+    recorded = {
+        "simulations": True,
+        "equity": summary.equity_samples > 0,
+        "trades": summary.record_trades,
+    }
     for table in TABLES:
-        files = [root / m.files[table]["path"] for m in ordered if table in m.files]
-        if files:
-            tables[table] = pl.scan_parquet(files, hive_partitioning=False)
+        if recorded[table]:
+            rows = _rows(store, table, pieces, set_ids)
+            if rows is not None:
+                tables[table] = _numbered(rows, summary, numbers)
+    if "simulations" in tables:
+        columns = [*summary.parameters, "status", "error", *summary.metrics]
+        keys = ["study", "simulation", "parameter_set", "world", "set_id", "seed", "path"]
+        tables["simulations"] = tables["simulations"].select(*keys, *columns)
+    empty = pl.LazyFrame(schema=dict.fromkeys(("simulation", "status"), pl.Int64()))
     return Results(
-        tables["results"],
+        tables.get("simulations", empty),
         summary,
         tables.get("equity"),
         tables.get("trades"),
-        tuple(ordered),
+        tuple(pieces),
+        set_ids,
+        seeds,
         remake,
+    )
+
+
+def _rows(
+    store: Store, table: str, pieces: list[Piece], set_ids: NDArray[np.str_]
+) -> pl.LazyFrame | None:
+    """Rows of a table that the pieces serve, without the other cells of their parts."""
+    whole = [piece.manifest for piece in pieces if piece.whole]
+    frames = [store.scan(table, whole)] if whole else []
+    for piece in pieces:
+        if not piece.whole:
+            chosen = pl.Series(set_ids[piece.sets].tolist(), dtype=pl.String)
+            own = pl.col("set_id").is_in(chosen.implode())
+            some = pl.col("seed").is_in(pl.Series(piece.seeds).implode())
+            frames.append(store.scan(table, [piece.manifest]).filter(own & some))
+    if not frames:
+        return None
+    return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
+
+
+def _numbers(
+    set_ids: NDArray[np.str_], seeds: NDArray[np.uint64]
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Tables of the study's own numbers: of its parameter sets, and of its seeds."""
+    sets = {"set_id": set_ids.tolist(), "parameter_set": np.arange(len(set_ids), dtype=np.int32)}
+    order = {"seed": seeds, "_position": np.arange(len(seeds), dtype=np.int64)}
+    return pl.LazyFrame(sets), pl.LazyFrame(order)
+
+
+def _numbered(
+    rows: pl.LazyFrame, summary: JobSummary, numbers: tuple[pl.LazyFrame, pl.LazyFrame]
+) -> pl.LazyFrame:
+    """Add the study's name and its numbers of parameter sets and simulations."""
+    sets, order = numbers
+    path = pl.col("_position") * summary.paths_per_seed + pl.col("path")
+    return (
+        rows.join(sets, on="set_id", how="inner", maintain_order="left")
+        .join(order, on="seed", how="inner", maintain_order="left")
+        .with_columns(
+            pl.lit(summary.study).alias("study"),
+            (path * summary.parameter_sets + pl.col("parameter_set")).alias("simulation"),
+        )
+        .drop("_position")
     )

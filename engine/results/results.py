@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.jobs.canonical import short_hash
 from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.job import Job
+from engine.jobs.plan import Piece
 from engine.jobs.replay import Replay, simulate_one
-from engine.jobs.store import Manifest
 from engine.results.comparison import Comparison, compare
 from engine.results.export import write_sqlite, write_whole
 from engine.results.rows import Rows
@@ -36,21 +38,35 @@ class Results(Rows):
         The job that made them.
     equity_lazy, trades_lazy : polars.LazyFrame, optional
         Recorded equity curves and trades.
-    manifests : tuple of Manifest, optional
-        Parts they were read from.
+    pieces : tuple of Piece
+        Stored cells that they were read from.
+    set_ids : ndarray of str, shape (sets,)
+        Ids of the study's parameter sets, in its order.
+    seeds : ndarray of uint64, shape (seeds,)
+        Its seeds, in its order.
     remake : callable, optional
         Returns the job that makes them as its study stands now: needed to simulate one again.
     """
 
     equity_lazy: pl.LazyFrame | None = None
     trades_lazy: pl.LazyFrame | None = None
-    manifests: tuple[Manifest, ...] | None = None
+    pieces: tuple[Piece, ...] = ()
+    set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
+    seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     remake: Callable[[], Job] | None = field(default=None, repr=False)
 
     @property
     def frame(self) -> pl.DataFrame:
-        """All rows, in memory."""
-        return self.lazy.collect()
+        """All rows, in memory, in the order of their simulation numbers.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``world``,
+            ``set_id``, ``seed``, ``path``, a column per parameter, ``status``, ``error``, a
+            column per metric.
+        """
+        return self.lazy.sort("simulation").collect()
 
     @property
     def stopped(self) -> str | None:
@@ -59,10 +75,20 @@ class Results(Rows):
 
     @property
     def missing(self) -> int:
-        """Simulations of the study that have not run yet, for results opened from disk."""
-        if self.manifests is None:
-            return 0
-        return self.summary.simulations - sum(m.rows for m in self.manifests)
+        """Simulations of the study that have not run yet."""
+        there = sum(piece.cells for piece in self.pieces) * self.summary.paths_per_seed
+        return self.summary.simulations - there
+
+    @property
+    def data_version(self) -> str:
+        """Hash of the rows: equal exactly when the same cells have the same numbers."""
+        parts = {piece.manifest.part: piece.manifest.files for piece in self.pieces}
+        checksums = [
+            [part, table, entry.get("sha256")]
+            for part, files in sorted(parts.items())
+            for table, entry in sorted(files.items())
+        ]
+        return short_hash([self.fingerprint, checksums])
 
     def check_failures(self) -> None:
         """Raise if more simulations failed than the study allows.
@@ -79,7 +105,12 @@ class Results(Rows):
             raise StudyFailed(failure_text(self.name, len(failures), rows, allowance, error))
 
     def sql(self, query: str) -> pl.DataFrame:
-        """Answer an SQL query over the tables ``simulations``, ``equity`` and ``trades``.
+        """Answer an SQL query over the tables `simulations`, `equity` and `trades`.
+
+        Returns
+        -------
+        polars.DataFrame
+            The answer's columns.
 
         Raises
         ------
@@ -104,12 +135,27 @@ class Results(Rows):
 
     @property
     def failures(self) -> pl.DataFrame:
-        """Failed simulations with their errors."""
+        """Failed simulations with their errors.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``simulation``, ``parameter_set``, ``seed``, ``path``, a column per parameter,
+            ``error``.
+        """
         keys = ["simulation", "parameter_set", "seed", "path", *self.parameters, "error"]
-        return self.lazy.filter(pl.col("status") == "failed").select(keys).collect()
+        return (
+            self.lazy.filter(pl.col("status") == "failed").select(keys).sort("simulation").collect()
+        )
 
     def equity(self) -> pl.DataFrame:
-        """Return sampled equity curves: ``simulation``, ``parameter_set``, ``seed``, ``equity``.
+        """Return sampled equity curves.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``seed``,
+            ``equity`` (an array of 32-bit floats, one per sample, in account currency).
 
         Raises
         ------
@@ -118,10 +164,17 @@ class Results(Rows):
         """
         if self.equity_lazy is None:
             raise Refusal("record.equity", "0", "a number of points to record")
-        return self.equity_lazy.collect()
+        return self.equity_lazy.sort("simulation").collect()
 
     def trades(self) -> pl.DataFrame:
         """Every trade of every simulation.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per closed lot: ``study``, ``simulation``, ``parameter_set``, ``seed``,
+            ``trade``, ``symbol``, ``units``, ``entry_bar``, ``entry_price``, ``exit_bar``,
+            ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
 
         Raises
         ------
@@ -130,7 +183,7 @@ class Results(Rows):
         """
         if self.trades_lazy is None:
             raise Refusal("record.trades", "false", "true")
-        return self.trades_lazy.collect()
+        return self.trades_lazy.sort("simulation", "trade").collect()
 
     def filter(self, condition: str | pl.Expr) -> Results:
         """Keep the rows for which an SQL condition or a Polars expression holds.
@@ -142,7 +195,12 @@ class Results(Rows):
 
         Examples
         --------
-        >>> results.filter("net_pnl > 0 and fast = 5")  # doctest: +SKIP
+        >>> import engine as mc
+        >>> parameters = {"fast": [5, 10], "slow": 30}
+        >>> study = mc.Study("up", mc.GBM(), "sma_crossover", parameters, seeds=50, steps=100)
+        >>> results = study.run()
+        >>> len(results), 0 < len(results.filter("net_pnl > 0 and fast = 5")) < 50
+        (100, True)
         """
         expression, kind = self._expression(condition, "filter")
         if kind != pl.Boolean:
@@ -154,7 +212,9 @@ class Results(Rows):
     def group_by(self, *names: str) -> Grouped:
         """Group by parameters or any other column."""
         if not names:
-            raise Refusal("column", "no name to group by", ", ".join(self.columns))
+            raise Refusal(
+                "column", "a name to group by is needed", hint=f"columns: {', '.join(self.columns)}"
+            )
         for name in names:
             self._known(name)
         return Grouped(self, list(dict.fromkeys(names)))
@@ -192,6 +252,13 @@ class Results(Rows):
         ascending : bool
             The smallest estimates instead.
 
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set, best first: ``study``, ``fingerprint``, ``parameter_set``,
+            the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``, ``ci_high``,
+            ``n``.
+
         Raises
         ------
         Refusal
@@ -199,14 +266,20 @@ class Results(Rows):
         """
         if not isinstance(n, int | np.integer) or n < 1:
             raise Refusal("n", repr(n), "a whole number of at least 1")
-        keys = ["study", "fingerprint", "parameter_set", *self.parameters]
+        keys = ["study", "world", "parameter_set", "set_id", *self.parameters]
         found = statistics_by(self, keys, names=[statistic])
         return found.sort(
             "estimate", descending=not ascending, nulls_last=True, maintain_order=True
         ).head(n)
 
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
-        """Parameter sets with the largest mean net P&L."""
+        """Parameter sets with the largest mean net P&L.
+
+        Returns
+        -------
+        polars.DataFrame
+            As `best` returns.
+        """
         return self.best("mean_net_pnl", n)
 
     def with_metric(
@@ -245,7 +318,7 @@ class Results(Rows):
         summary = replace(
             self.summary,
             metrics=(*self.summary.metrics, name),
-            own_metrics=(*self.summary.own_metrics, name),
+            own_metrics={**self.summary.own_metrics, name: ""},
         )
         return replace(self, lazy=lazy, summary=summary)
 
@@ -279,15 +352,19 @@ class Results(Rows):
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write all rows to one Parquet file."""
-        return write_whole(path, lambda to: self.lazy.sink_parquet(to, compression="zstd"))
+        return write_whole(path, lambda to: self._ordered.sink_parquet(to, compression="zstd"))
 
     def to_csv(self, path: str | Path) -> Path:
         """Write all rows to a CSV file."""
-        return write_whole(path, self.lazy.sink_csv)
+        return write_whole(path, self._ordered.sink_csv)
 
     def to_sqlite(self, path: str | Path) -> Path:
         """Write all rows to the table ``simulations`` of a new SQLite file."""
-        return write_whole(path, lambda to: write_sqlite(self.lazy, to))
+        return write_whole(path, lambda to: write_sqlite(self._ordered, to))
+
+    @property
+    def _ordered(self) -> pl.LazyFrame:
+        return self.lazy.sort("simulation")
 
     def _expression(self, given: str | pl.Expr, field: str) -> tuple[pl.Expr, pl.DataType]:
         """Return an expression over the columns, and of what type its values are."""

@@ -146,11 +146,12 @@ def study_statistics(
     Returns
     -------
     polars.DataFrame
-        One row per parameter set and statistic: ``study``, ``fingerprint``, ``parameter_set``,
-        the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``, ``ci_high``, ``n``.
-        An end of an interval is infinite where a quantile has too few outcomes beyond it.
+        One row per parameter set and statistic: ``study``, ``world``, ``parameter_set``,
+        ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
+        ``ci_high``, ``n``. An end of an interval is infinite where a quantile has too few
+        outcomes beyond it.
     """
-    keys = ["study", "fingerprint", "parameter_set", *rows.parameters]
+    keys = ["study", "world", "parameter_set", "set_id", *rows.parameters]
     return statistics_by(rows, keys, names=names, confidence=confidence)
 
 
@@ -236,7 +237,8 @@ def _successful(rows: Rows, keys: list[str], metrics: list[str]) -> pl.DataFrame
     # Renamed, since a key may be a metric as well.
     values = [pl.col(m).cast(pl.Float64).fill_null(np.nan).alias(f"_{m}") for m in metrics]
     kept = rows.lazy.filter(pl.col("status") == "ok")
-    return kept.select(*keys, unit, *values).collect()
+    # Sums depend on their order: by number of the simulation, however the parts were cut.
+    return kept.sort("simulation").select(*keys, unit, *values).collect()
 
 
 def _sample(group: pl.DataFrame, metrics: list[str], confidence: float) -> Sample:

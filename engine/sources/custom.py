@@ -101,7 +101,20 @@ class PathModel(Model):
     has_sub_bars = False
 
     def generate(self, seed: int, steps: int) -> NDArray[np.float64]:
-        """Return the closes of one path over its start price, shape (steps,)."""
+        """Return one path.
+
+        Parameters
+        ----------
+        seed : int
+            What the path follows from.
+        steps : int
+            Bars of the path.
+
+        Returns
+        -------
+        ndarray of float64, shape (steps,)
+            The closes over the start price.
+        """
         raise TypeError("a PathModel needs a method generate(seed, steps)")
 
     def fingerprint(self) -> dict[str, Any]:

@@ -38,8 +38,8 @@ class Parameter:
     high: float = math.inf
     open_low: bool = False
     open_high: bool = False
-    unit: str = ""
-    doc: str = ""
+    unit: str = dataclasses.field(default="", compare=False)
+    doc: str = dataclasses.field(default="", compare=False)
 
     @property
     def allowed(self) -> str:

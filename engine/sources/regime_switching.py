@@ -149,6 +149,11 @@ class RegimeSwitching(Model):
         Their elimination subtracts nothing, so it is exact to rounding, and it uses no library
         whose last bits differ between machines. Where the chain has several closed classes, the
         one that holds the first regime wins.
+
+        Returns
+        -------
+        ndarray of float64, shape (regimes,)
+            They sum to 1.
         """
         p = [list(row) for row in self.transition]
         count = len(p)
@@ -172,7 +177,13 @@ class RegimeSwitching(Model):
         return result / math.fsum(weights)
 
     def start_probabilities(self) -> NDArray[np.float64]:
-        """Probabilities of the first bar's regime."""
+        """Probabilities of the first bar's regime.
+
+        Returns
+        -------
+        ndarray of float64, shape (regimes,)
+            They sum to 1.
+        """
         count = len(self.mu)
         if isinstance(self.start, str):
             if self.start != "stationary":
@@ -185,7 +196,8 @@ class RegimeSwitching(Model):
             if not 0 <= self.start < count:
                 raise ValueError(f"start: found {self.start}, allowed 0 to {count - 1}")
             object.__setattr__(self, "start", int(self.start))
-            return np.eye(count)[self.start]
+            certain: NDArray[np.float64] = np.eye(count)[self.start]
+            return certain
         given = np.asarray(self.start, dtype=np.float64)
         if given.shape != (count,) or not (given >= 0).all() or abs(given.sum() - 1.0) > 1e-9:
             raise ValueError(

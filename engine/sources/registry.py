@@ -8,31 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from engine.bars import Bars
+from engine.sources.registered import BUILT_IN, SOURCES
 from engine.sources.source import Source
 from engine.user_code import import_user_file, user_files
 
-__all__ = ["get_source", "load_user_sources", "make_source", "register", "source_names"]
-
-# Module of each built-in source; imported at first use.
-_BUILT_IN: dict[str, str] = {
-    "bootstrap": "engine.sources.bootstrap",
-    "correlated": "engine.sources.correlated",
-    "gbm": "engine.sources.gbm",
-    "heston": "engine.sources.heston",
-    "historical": "engine.sources.historical",
-    "merton": "engine.sources.merton",
-    "regime_switching": "engine.sources.regime_switching",
-    "rolling_futures": "engine.sources.rolling_futures",
-    "schwartz_1f": "engine.sources.schwartz_1f",
-    "schwartz_2f": "engine.sources.schwartz_2f",
-    "schwartz_smith": "engine.sources.schwartz_smith",
-}
-_SOURCES: dict[str, type[Source]] = {}
+__all__ = ["get_source", "load_user_sources", "make_source", "source_names"]
 
 
 def source_names() -> tuple[str, ...]:
     """Names of all sources that can be made."""
-    return tuple(sorted(_BUILT_IN.keys() | _SOURCES.keys()))
+    return tuple(sorted(BUILT_IN.keys() | SOURCES.keys()))
 
 
 def get_source(name: str) -> type[Source]:
@@ -43,11 +28,12 @@ def get_source(name: str) -> type[Source]:
     ValueError
         If no source has this name.
     """
-    if name in _BUILT_IN and name not in _SOURCES:
-        import_module(_BUILT_IN[name])
-    if name not in _SOURCES:
+    if name in BUILT_IN and name not in SOURCES:
+        import_module(BUILT_IN[name])
+    if name not in SOURCES:
         raise ValueError(f"source: found {name!r}, allowed {', '.join(source_names())}")
-    return _SOURCES[name]
+    found: type[Source] = SOURCES[name]
+    return found
 
 
 def make_source(
@@ -81,21 +67,6 @@ def make_source(
     history = () if bars is None else (bars,) if isinstance(bars, Bars) else tuple(bars)
     source = get_source(name).from_values(dict(parameters or {}), history, **given)
     return source if start is None else source.with_start_state(start)
-
-
-def register(cls: type[Source]) -> None:
-    """Enter a source class under its ``name``; defining the class does it.
-
-    Raises
-    ------
-    ValueError
-        If another class holds the name.
-    """
-    holder = _SOURCES.get(cls.name)
-    known = _BUILT_IN.get(cls.name, cls.__module__)
-    if known != cls.__module__ or (holder and holder.__module__ != cls.__module__):
-        raise ValueError(f"source name: found {cls.name!r}, allowed a name that is not taken")
-    _SOURCES[cls.name] = cls
 
 
 def load_user_sources(path: str | Path) -> tuple[str, ...]:

@@ -128,7 +128,18 @@ class RollingFutures(Source):
         return _RollingGenerator(self, model, request)
 
     def expiries(self, steps: int) -> NDArray[np.int64]:
-        """Expiry, in bars from the start, of the contract held over each bar, by contract."""
+        """Return the expiry of the contract held over each bar.
+
+        Parameters
+        ----------
+        steps : int
+            Bars of a path.
+
+        Returns
+        -------
+        ndarray of int64, shape (symbols, steps)
+            In bars from the start.
+        """
         opens = np.arange(steps, dtype=np.int64)
         # The first expiry more than roll_bars after the open.
         nearest = (opens + self.roll_bars) // self.bars_per_contract + 1

@@ -74,6 +74,11 @@ class Schwartz1F(SeasonalModel):
         maturity : array_like
             Time to delivery in years; broadcast against `spot`.
 
+        Returns
+        -------
+        ndarray of float64, shape (...)
+            The price of each future, of the shape to which the arguments broadcast.
+
         Notes
         -----
         ``ln F = exp(-kT) ln S + (1 - exp(-kT)) (alpha - lambda) + sigma^2 (1 - exp(-2kT)) / (4k)``

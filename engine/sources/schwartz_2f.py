@@ -14,7 +14,6 @@ from engine.randomness import GROUP, SEGMENT
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import ModelGenerator
 from engine.sources.parameter import parameter
-from engine.sources.schwartz_smith import SchwartzSmith
 from engine.sources.seasonality import SeasonalModel
 from engine.sources.shocks import (
     antithetic_sign,
@@ -137,15 +136,40 @@ class Schwartz2F(SeasonalModel):
         maturity : array_like
             Time to delivery in years; broadcast against the state.
 
+        Returns
+        -------
+        ndarray of float64, shape (...)
+            The price of each future, of the shape to which the arguments broadcast.
+
         Notes
         -----
         ``ln F = ln S - delta (1 - exp(-kT)) / k + A(T)`` with Schwartz's (1997) A(T).
         """
         log_forward, slope = self.futures_terms(maturity)
-        return np.asarray(spot) * np.exp(log_forward - slope * np.asarray(convenience_yield))
+        held = np.exp(log_forward - slope * np.asarray(convenience_yield))
+        prices: NDArray[np.float64] = np.asarray(spot) * held
+        return prices
 
     def futures_terms(self, maturity: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return A(T) and the loading of the convenience yield, ``(1 - exp(-kT)) / k``."""
+        """Return the terms of the futures price that the state does not change.
+
+        Parameters
+        ----------
+        maturity : array_like
+            Time to delivery in years.
+
+        Returns
+        -------
+        log_forward : ndarray of float64, shape (...)
+            A(T), of the shape of `maturity`.
+        slope : ndarray of float64, shape (...)
+            Loading of the convenience yield, ``(1 - exp(-kT)) / k``.
+
+        Raises
+        ------
+        ValueError
+            If a maturity is negative.
+        """
         time = np.asarray(maturity, dtype=np.float64)
         if (time < 0).any():
             raise ValueError(f"maturity: found {time.min():g}, allowed >= 0 (years)")
@@ -162,37 +186,6 @@ class Schwartz2F(SeasonalModel):
             - self.rho * s1 * s2 * first
         )
         return log_forward, slope
-
-    def to_schwartz_smith(self) -> SchwartzSmith:
-        """Convert to the short-term/long-term parameters of Schwartz and Smith (2000), Table 1.
-
-        Raises
-        ------
-        ValueError
-            If `kappa` is zero: the conversion divides by it.
-        """
-        if self.kappa == 0.0:
-            raise ValueError("kappa: found 0.0, allowed > 0 for the Schwartz-Smith form")
-        k, s1, s2 = self.kappa, self.sigma_spot, self.sigma_yield
-        ratio = s2 / k
-        sigma_xi = math.sqrt(max(s1 * s1 + ratio * ratio - 2.0 * self.rho * s1 * ratio, 0.0))
-        mu_xi = self.mu - self.alpha - 0.5 * s1 * s1
-        lambda_chi = self.lambda_ / k
-        return SchwartzSmith(
-            kappa=k,
-            sigma_chi=ratio,
-            lambda_chi=lambda_chi,
-            mu_xi=mu_xi,
-            sigma_xi=sigma_xi,
-            mu_xi_star=mu_xi - (self.mu - self.r - lambda_chi),
-            rho=min(max((self.rho * s1 - ratio) / sigma_xi, -1.0), 1.0) if sigma_xi > 0.0 else 0.0,
-            chi0=(self.delta0 - self.alpha) / k,
-            steps=self.steps,
-            volume=self.volume,
-            sampling=self.sampling,
-            seasonality=self.seasonality,
-            year_fraction=self.year_fraction,
-        )
 
 
 @kernel

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import parameter
+from engine.sources.schwartz_2f import Schwartz2F
 from engine.sources.seasonality import SeasonalModel
-
-if TYPE_CHECKING:
-    from engine.sources.schwartz_2f import Schwartz2F
 
 __all__ = ["SchwartzSmith"]
 
@@ -73,6 +71,44 @@ class SchwartzSmith(SeasonalModel):
         )
         return moved.with_parameters(chi0=state["chi"]) if "chi" in state else moved
 
+    @classmethod
+    def from_schwartz_2f(cls, model: Schwartz2F) -> Self:
+        """Convert Schwartz's two-factor model (Table 1 of the paper).
+
+        Parameters
+        ----------
+        model : Schwartz2F
+            The model; its options are kept.
+
+        Raises
+        ------
+        ValueError
+            If its `kappa` is zero: the conversion divides by it.
+        """
+        if model.kappa == 0.0:
+            raise ValueError("kappa: found 0.0, allowed > 0 for the Schwartz-Smith form")
+        k, s1, s2 = model.kappa, model.sigma_spot, model.sigma_yield
+        ratio = s2 / k
+        sigma_xi = math.sqrt(max(s1 * s1 + ratio * ratio - 2.0 * model.rho * s1 * ratio, 0.0))
+        mu_xi = model.mu - model.alpha - 0.5 * s1 * s1
+        lambda_chi = model.lambda_ / k
+        rho = (model.rho * s1 - ratio) / sigma_xi if sigma_xi > 0.0 else 0.0
+        return cls(
+            kappa=k,
+            sigma_chi=ratio,
+            lambda_chi=lambda_chi,
+            mu_xi=mu_xi,
+            sigma_xi=sigma_xi,
+            mu_xi_star=mu_xi - (model.mu - model.r - lambda_chi),
+            rho=min(max(rho, -1.0), 1.0),
+            chi0=(model.delta0 - model.alpha) / k,
+            steps=model.steps,
+            volume=model.volume,
+            sampling=model.sampling,
+            seasonality=model.seasonality,
+            year_fraction=model.year_fraction,
+        )
+
     def to_schwartz_2f(self, r: float = 0.0) -> Schwartz2F:
         """Convert to Schwartz's two-factor model (Table 1 of the paper).
 
@@ -82,8 +118,6 @@ class SchwartzSmith(SeasonalModel):
             Riskless rate; it fixes the split of drift and yield level, which the spot's own
             dynamics do not identify.
         """
-        from engine.sources.schwartz_2f import Schwartz2F
-
         squared = self.sigma_chi**2 + self.sigma_xi**2
         squared += 2.0 * self.rho * self.sigma_chi * self.sigma_xi
         sigma = math.sqrt(max(squared, 0.0))
@@ -118,7 +152,12 @@ class SchwartzSmith(SeasonalModel):
         chi, xi : array_like
             Short-term deviation and equilibrium level.
         maturity : array_like
-            Time to delivery in years.
+            Time to delivery in years; broadcast against the state.
+
+        Returns
+        -------
+        ndarray of float64, shape (...)
+            The price of each future, of the shape to which the arguments broadcast.
         """
         k, time = self.kappa, np.asarray(maturity, dtype=np.float64)
         decay = -np.expm1(-k * time)
@@ -132,4 +171,5 @@ class SchwartzSmith(SeasonalModel):
                 + 2.0 * decay * self.rho * self.sigma_chi * self.sigma_xi / k
             )
         )
-        return np.exp((1.0 - decay) * np.asarray(chi) + np.asarray(xi) + a)
+        prices: NDArray[np.float64] = np.exp((1.0 - decay) * np.asarray(chi) + np.asarray(xi) + a)
+        return prices

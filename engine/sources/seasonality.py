@@ -58,7 +58,8 @@ class SeasonalModel(Model):
         if not self.seasonality:
             return np.empty(0)
         levels = season(self._amplitudes(), self.year_fraction, dt, steps)
-        return levels[1:] - levels[0]
+        above: NDArray[np.float64] = levels[1:] - levels[0]
+        return above
 
     def _amplitudes(self) -> NDArray[np.float64]:
         return np.array(self.seasonality, dtype=np.float64).reshape(-1, 2)

@@ -21,6 +21,7 @@ from engine.price_block import PriceBlock
 from engine.randomness import PATH_VERSION
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import Parameter, declared_parameters, option, parameter
+from engine.sources.registered import register
 from engine.sources.sub_bars import SubBarGenerator
 
 __all__ = ["Source"]
@@ -59,8 +60,6 @@ class Source(ABC):
         dataclass(frozen=True, kw_only=True, eq=False)(cls)
         cls.parameters = declared_parameters(cls)
         if "name" in vars(cls):
-            from engine.sources.registry import register
-
             register(cls)
 
     def __post_init__(self) -> None:

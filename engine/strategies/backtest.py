@@ -37,14 +37,16 @@ class Backtest:
     metrics : dict of str to float or None
         The metrics of `engine.statistics.performance`; None where undefined.
     trades : polars.DataFrame
-        One row per closed lot, oldest exit first.
+        One row per closed lot, oldest exit first: ``symbol``, ``units``, ``entry_bar``,
+        ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
     equity : ndarray of float64, shape (bars,)
         Equity at each close.
     orders : polars.DataFrame
-        One row per event of an order: submitted, filled, cancelled, expired or rejected with its
-        reason. Units of a submitted order are as it was given: `size` says whether they are units,
-        a target, a share of equity or the side of a position that the sizing rule makes. Its price
-        is its limit or stop.
+        One row per event of an order (submitted, filled, cancelled, expired or rejected with its
+        reason): ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``,
+        ``commission``, ``size``. Units of a submitted order are as it was given: `size` says
+        whether they are units, a target, a share of equity or the side of a position that the
+        sizing rule makes. Its price is its limit or stop.
     """
 
     metrics: dict[str, float | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import hashlib
 import types
 from functools import cache
 from typing import Any
@@ -12,8 +11,6 @@ import numba
 import numpy as np
 
 from engine.compiled.kernel import named_by_content
-from engine.compiled.source_hash import source_hash
-from engine.compiled.version import ENGINE_VERSION
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
@@ -26,11 +23,11 @@ from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
 from engine.strategies.vector_form import fill_targets, rewrite_signals
 
-__all__ = ["compile_strategy", "fingerprint_of"]
+__all__ = ["compile_strategy"]
 
 
 def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> EventLoop:
-    """Return the event loop of a strategy, to be compiled for `SIMULATE_ARGUMENTS`.
+    """Return the event loop of a strategy, of `SIMULATE_ARGUMENTS` integers.
 
     Raises
     ------
@@ -44,30 +41,6 @@ def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int)
 
 
 _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
-
-
-def fingerprint_of(cls: type[Strategy]) -> str:
-    """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version."""
-    digest = hashlib.sha256(ENGINE_VERSION.encode())
-    for name, parameter in cls.parameters.items():
-        digest.update(f"{name}:{parameter.describe()}".encode())
-    for name, indicator in cls.indicators.items():
-        outputs = [
-            (key, output.kind, [getattr(a, "name", a) for a in output.arguments])
-            for key, output in indicator.outputs.items()
-        ]
-        digest.update(f"{name}:{indicator.field}:{indicator.symbol}:{outputs}".encode())
-    digest.update(repr(sorted(cls.state.items())).encode())
-    constants = {
-        name: value
-        for base in reversed(cls.__mro__)
-        for name, value in vars(base).items()
-        if name.isupper() and isinstance(value, bool | int | float)
-    }
-    digest.update(repr(sorted(constants.items())).encode())
-    for name, function in sorted(cls.hooks().items()):
-        digest.update(f"{name}:{source_hash(function)}".encode())
-    return digest.hexdigest()
 
 
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
+from engine.compiled.compiler import COMPILER_ERRORS
+from engine.compiled.linking import address_of_compiled
 from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
-from engine.execution.linked import address_of_compiled
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
@@ -92,7 +92,12 @@ class StrategyEngine:
         self._plans: dict[bytes, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
-        """Return a parameter set as numbers, shape (parameters,); defaults fill the gaps.
+        """Return a parameter set as numbers; defaults fill the gaps.
+
+        Returns
+        -------
+        ndarray of float64, shape (parameters,)
+            In the order of `parameter_names`.
 
         Raises
         ------
@@ -271,7 +276,7 @@ class StrategyEngine:
     def _address(self) -> int:
         try:
             return address_of_compiled(self._event_loop.simulate, SIMULATE_ARGUMENTS)
-        except (NumbaError, UnsupportedBytecodeError) as error:
+        except COMPILER_ERRORS as error:
             raise explain(error, self.strategy) from error
 
     def _check(self, values: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.core import types
 from numpy.typing import NDArray
 
 from engine.compiled.kernel import kernel
+from engine.compiled.views import floats_at, integers_at
 from engine.execution.calling import hook
 from engine.execution.layout import ACTIVE, BEFORE_START, PENDING, RAISED, SAME_CLOSE, STATUS
 from engine.execution.linked import BrokerCalls
-from engine.execution.state import floats_at, integers_at, simulation_at
+from engine.execution.state import simulation_at
 
 __all__ = ["SIMULATE_ARGUMENTS", "EventLoop", "Hooks", "make_event_loop"]
 
-SIMULATE_ARGUMENTS = (types.int64,) * 6
+SIMULATE_ARGUMENTS = 6
 
 
 class Hooks(NamedTuple):
@@ -50,7 +50,7 @@ class EventLoop(NamedTuple):
 
 
 def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
-    """Return the event loop of a strategy, to be compiled for `SIMULATE_ARGUMENTS`."""
+    """Return the event loop of a strategy, of `SIMULATE_ARGUMENTS` integers."""
     decode, rows_of, initial = hooks.parameters, hooks.rows, hooks.state
     on_start, on_bar, on_finish, signals = (
         hooks.on_start,

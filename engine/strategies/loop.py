@@ -7,15 +7,14 @@ from functools import cache
 from typing import Any, cast
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from engine.compiled.kernel import kernel
+from engine.compiled.linking import call_at
+from engine.compiled.views import address_of
 from engine.execution.layout import NOT_FINITE, OK
 from engine.execution.linked import broker_calls
-from engine.execution.state import address_of, simulation_at
+from engine.execution.state import simulation_at
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
 from engine.strategies.rows import row_filler
 
@@ -77,25 +76,5 @@ def path_loop() -> Callable[..., None]:
     return cast("Callable[..., None]", run)
 
 
-def _call_simulate(
-    typing_context: Any,
-    address: Any,
-    frame: Any,
-    values: Any,
-    size: Any,
-    parameters: Any,
-    row_of: Any,
-    metrics: Any,
-) -> Any:
-    """Call the machine code at an address with the arguments of a strategy's event loop."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        integer = ir.IntType(64)
-        kind = ir.FunctionType(integer, [integer] * len(SIMULATE_ARGUMENTS))
-        function = builder.inttoptr(arguments[0], kind.as_pointer())
-        return builder.call(function, arguments[1:])
-
-    return types.int64(types.int64, *SIMULATE_ARGUMENTS), code
-
-
-call_simulate: Any = intrinsic(_call_simulate)
+# The event loop of a strategy, by its address.
+call_simulate: Any = call_at(SIMULATE_ARGUMENTS)

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import numba
 import numpy as np
-from numba.core.dispatcher import Dispatcher
 
+from engine.compiled.compiler import original_of
 from engine.strategies.captured import captured_values, from_library, parts_of, taken_from
 from engine.strategies.source_text import SourceText, StrategyError
 
@@ -67,7 +67,7 @@ _IMPURE_BUILTINS: Final = frozenset(
         "vars",
     )
 )
-_BACK_DOORS: Final = (numba.objmode, numba.carray, numba.farray)
+_BACK_DOORS: Final = tuple(getattr(numba, name) for name in ("objmode", "carray", "farray"))
 _CHANCE: Final = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _MUTABLE: Final = (list, dict, set, bytearray, np.ndarray)
 _CHANGES: Final = frozenset(
@@ -115,7 +115,7 @@ def pieces_of(hook: types.FunctionType) -> Iterator[types.FunctionType]:
         function = waiting.pop()
         yield function
         for value in _within_reach(function):
-            helper = value.py_func if isinstance(value, Dispatcher) else value
+            helper = original_of(value)
             if not isinstance(helper, types.FunctionType) or helper in known:
                 continue
             if not from_library(helper.__module__):

@@ -172,7 +172,9 @@ class _Rewriter(DeclaredReads):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is None:
             return ast.copy_location(ast.Pass(), node)
-        return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
+        plain = ast.Assign([node.target], node.value)
+        made: ast.AST = self.visit(ast.copy_location(plain, node))
+        return made
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         name = self._state_name(node.target)
@@ -295,9 +297,10 @@ class _Rewriter(DeclaredReads):
 
     def _whole(self, node: ast.expr) -> ast.expr:
         """Return an index that is a whole number, or an error of compilation."""
+        made: ast.expr = self.visit(node)
         if isinstance(node, ast.Constant) and type(node.value) is int:
-            return self.visit(node)
-        return ast.copy_location(call("mc_as_whole", self.visit(node)), node)
+            return made
+        return ast.copy_location(call("mc_as_whole", made), node)
 
     def _with_numbers(self, made: ast.expr, node: ast.Call) -> ast.expr:
         """Return the call of an order function with every argument a float."""

@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba.core import types
 from numpy.typing import NDArray
 
-from engine.execution.linked import external
-from engine.execution.state import floats_at, simulation_at
+from engine.compiled.linking import external
+from engine.compiled.views import floats_at
+from engine.execution.state import simulation_at
 from engine.strategies.indicator_rows import PLAN_WIDTH, UNDEFINED, WORK_ROWS, fill_rows
 from engine.strategies.indicators import KINDS, periods_of
 from engine.strategies.parameters import Parameter
@@ -100,7 +100,7 @@ def plan_rows(
 @cache
 def row_filler() -> Any:
     """Compile or load what fills the indicator rows of a path, once per process."""
-    return external(_fill_rows, (types.int64,) * 5)
+    return external(_fill_rows, 5)
 
 
 def _fill_rows(frame: int, plans: int, count: int, rows: int, work: int) -> int:

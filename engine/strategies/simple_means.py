@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.lanes import each, four, four_times
+from engine.compiled.views import address_of, floats_at
 from engine.execution.calling import called, part
-from engine.execution.state import address_of, floats_at
 
 __all__ = ["blank", "four_smas", "sma", "twelve_smas"]
 

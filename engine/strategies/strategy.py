@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from engine.strategies.fingerprint import fingerprint_of
 from engine.strategies.indicators import Indicator
 from engine.strategies.parameters import Parameter
 from engine.strategies.source_text import SourceText, StrategyError, declaration_error
@@ -143,9 +144,19 @@ class Strategy:
     @classmethod
     def source_hash(cls) -> str:
         """SHA-256 of everything that decides what the strategy does."""
-        from engine.strategies.compiling import fingerprint_of
-
-        return fingerprint_of(cls)
+        constants = {
+            name: value
+            for base in reversed(cls.__mro__)
+            for name, value in vars(base).items()
+            if name.isupper() and isinstance(value, bool | int | float)
+        }
+        return fingerprint_of(
+            parameters=cls.parameters,
+            indicators=cls.indicators,
+            state=cls.state,
+            constants=constants,
+            hooks=cls.hooks(),
+        )
 
 
 def _is_state(name: str, value: Any) -> bool:

@@ -7,13 +7,13 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from engine.compiled.views import read_only
 from engine.execution.calling import hook
 from engine.strategies.declared_reads import DeclaredReads
 from engine.strategies.purity import check_purity
 from engine.strategies.source_text import SourceText
 from engine.strategies.strategy import Strategy
 from engine.strategies.syntax import is_none, load
-from engine.strategies.typed_values import read_only
 
 __all__ = ["fill_targets", "rewrite_signals"]
 

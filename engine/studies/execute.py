@@ -1,25 +1,24 @@
-"""Executing a job: all of it or one seed block, with rounds of seeds where it asks for them."""
+"""Executing a job: all of it or one seed block, with more seeds where it asks for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
-
 from engine.jobs.errors import StudyFailed, failure_text
-from engine.jobs.job import Job, block_parts, job_parts
+from engine.jobs.job import BLOCKS, Job
+from engine.jobs.manifest import Manifest
+from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback
 from engine.jobs.runner import RunReport, run_parts
-from engine.jobs.store import TABLES, MemoryStore, ParquetStore
+from engine.jobs.store import MemoryStore, ParquetStore, Store
 from engine.jobs.summary import JobSummary
-from engine.results.load import from_manifests
+from engine.results.load import open_results
 from engine.results.results import Results
 from engine.studies.until import decide, extend
 
 __all__ = ["execute", "execute_block"]
-
-Store = ParquetStore | MemoryStore
 
 
 def execute(
@@ -33,9 +32,10 @@ def execute(
 ) -> Results:
     """Run a job and return its results; `Study.run` documents the arguments."""
     store: Store = MemoryStore() if root is None else ParquetStore(root)
-    job, report, stopped = _run_rounds(job, store, workers, progress, fresh)
-    results = _results(job, store, report, stopped, _extended(remake, job.rounds))
-    check_failures(job, report)
+    job, stopped, _ = _run(job, store, workers, progress, fresh)
+    seeds = len(job.seeds)
+    results = _results(job, store, stopped, lambda: extend(remake(), seeds))
+    check_failures(results.summary, results.pieces)
     return results
 
 
@@ -47,118 +47,115 @@ def execute_block(
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
-) -> tuple[RunReport, str]:
-    """Run one seed block; `run_block` documents the arguments."""
-    parts = block_parts(job, block)
+) -> tuple[Plan, RunReport, Job]:
+    """Run one seed block; `run_block` documents the arguments.
+
+    Returns
+    -------
+    plan : Plan
+        The block as it stands afterwards: nothing in it is missing.
+    report : RunReport
+        What was computed.
+    job : Job
+        With the seeds that ``until`` added.
+    """
+    if not 0 <= block < BLOCKS:
+        raise ValueError(f"block: found {block}, allowed 0 to {BLOCKS - 1}")
     store = ParquetStore(root)
     if job.until is not None:
-        job, whole, _ = _run_rounds(job, store, workers, progress, fresh and block == 0)
-        own = [m for m in whole.manifests if m.block == block]
-        report = RunReport(own, whole.reused, whole.seconds)
+        job, _, report = _run(job, store, workers, progress, fresh and block == 0)
     else:
         store.begin(job, JobSummary.of(job))
         if fresh:
-            store.discard_parts(parts)
-        report = run_parts(parts, store, workers=workers, progress=progress)
+            _discard(job, store, block)
+        report = _compute(job, store, workers, progress, block)
+    plan = make_plan(job, store.manifests(job.world.id), block)
     # One failure weighs much in a small block; the study is judged as a whole.
-    check_failures(job, report, of=job.simulations)
-    return report, job.fingerprint
+    check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
+    return plan, report, job
 
 
-def check_failures(job: Job, report: RunReport, *, of: int | None = None) -> None:
+def check_failures(
+    summary: JobSummary, pieces: list[Piece] | tuple[Piece, ...], *, of: int | None = None
+) -> None:
     """Raise if more simulations failed than the study allows of its rows, or of `of` rows."""
-    if report.failed > job.failure_allowance * (of or report.rows):
+    parts: dict[str, Manifest] = {piece.manifest.part: piece.manifest for piece in pieces}
+    failed = sum(part.failed for part in parts.values())
+    rows = sum(part.rows for part in parts.values())
+    if failed > summary.failure_allowance * (of or rows):
+        error = next((p.first_error for p in parts.values() if p.first_error is not None), None)
         raise StudyFailed(
-            failure_text(
-                job.study,
-                report.failed,
-                report.rows,
-                job.failure_allowance,
-                report.first_error,
-            )
+            failure_text(summary.study, failed, rows, summary.failure_allowance, error)
         )
 
 
-def _run_rounds(
+def _run(
     job: Job,
     store: Store,
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
-) -> tuple[Job, RunReport, str | None]:
+) -> tuple[Job, str | None, RunReport]:
+    """Run a job, with rounds of more seeds until its statistic is precise enough."""
+    store.begin(job, JobSummary.of(job), keep_longer=job.until is not None)
     if fresh:
-        store.discard(job)
-    store.begin(job, JobSummary.of(job), keep_longer=True)
-    report = run_parts(job_parts(job), store, workers=workers, progress=progress)
+        _discard(job, store)
+    report = _compute(job, store, workers, progress)
     if job.until is None:
-        return job, report, None
+        return job, None, report
     while True:
-        count, stopped = decide(job, _results(job, store, report, None))
+        count, stopped = decide(job, _results(job, store, None))
         if count == len(job.seeds):
             break
         job = extend(job, count)
         store.begin(job, JobSummary.of(job), keep_longer=True)
-        more = run_parts(
-            job_parts(job, len(job.rounds) - 1),
-            store,
-            workers=workers,
-            progress=_going_on(progress, report),
-        )
+        more = _compute(job, store, workers, _going_on(progress, report))
         report = RunReport(
-            report.manifests + more.manifests,
-            report.reused + more.reused,
-            report.seconds + more.seconds,
+            report.manifests + more.manifests, report.reused, report.seconds + more.seconds
         )
     store.begin(job, JobSummary.of(job, stopped))
-    return job, report, stopped
+    return job, stopped, report
 
 
 def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressCallback | None:
-    """Return a callback that counts the rounds before as well."""
+    """Return a callback that does not take what this run computed before for found finished."""
     if progress is None:
         return None
+    computed = sum(manifest.rows for manifest in before.manifests)
 
     def going_on(now: Progress) -> None:
-        progress(
-            Progress(
-                done=before.rows + now.done,
-                total=before.rows + now.total,
-                reused=before.reused + now.reused,
-                failed=before.failed + now.failed,
-                seconds=before.seconds + now.seconds,
-            )
-        )
+        progress(replace(now, reused=now.reused - computed, seconds=before.seconds + now.seconds))
 
     return going_on
 
 
-def _results(
+def _compute(
     job: Job,
     store: Store,
-    report: RunReport,
-    stopped: str | None,
-    remake: Callable[[], Job] | None = None,
-) -> Results:
-    summary = JobSummary.of(job, stopped)
-    if isinstance(store, ParquetStore):
-        return from_manifests(store.root, report.manifests, summary, remake)
-    tables: dict[str, pl.LazyFrame] = {}
-    for table in TABLES:
-        frame = store.frame(table)
-        if frame.width:
-            tables[table] = frame.lazy()
-    return Results(
-        tables["results"], summary, tables.get("equity"), tables.get("trades"), remake=remake
+    workers: str | int,
+    progress: ProgressCallback | None,
+    block: int | None = None,
+) -> RunReport:
+    """Compute what is missing of a job, or of one block of it."""
+    plan = make_plan(job, store.manifests(job.world.id, checksums=True), block)
+    return run_parts(
+        plan,
+        store,
+        study=job.study,
+        failure_allowance=job.failure_allowance,
+        workers=workers,
+        progress=progress,
     )
 
 
-def _extended(remake: Callable[[], Job], rounds: tuple[int, ...]) -> Callable[[], Job]:
-    """Return a maker of the job with the seeds that ``until`` has added."""
+def _discard(job: Job, store: Store, block: int | None = None) -> None:
+    """Forget every part that serves a job, with all seeds that it may come to."""
+    whole = job if job.until is None else extend(job, max(len(job.seeds), job.until.max_seeds))
+    pieces = make_plan(whole, store.manifests(job.world.id), block).pieces
+    store.discard([piece.manifest for piece in pieces])
 
-    def job() -> Job:
-        made = remake()
-        for count in rounds[1:]:
-            made = extend(made, count)
-        return made
 
-    return job
+def _results(
+    job: Job, store: Store, stopped: str | None, remake: Callable[[], Job] | None = None
+) -> Results:
+    return open_results(store, JobSummary.of(job, stopped), job.sets.ids, job.seeds, remake)

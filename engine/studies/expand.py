@@ -53,10 +53,16 @@ def expand(
     searched = [name for name in names if isinstance(values[name], Distribution)]
     if searched and count is None:
         raise Refusal(
-            "search", "nothing", f"{{method, count, seed}}, because {searched[0]} is searched"
+            "search",
+            f"{searched[0]} has a distribution, so the study must say how it is searched",
+            hint="add `search: {method: random, count: 100, seed: 1}`",
         )
     if count is not None and not searched:
-        raise Refusal("search", f"count {count}", "a parameter with a distribution")
+        raise Refusal(
+            "search",
+            "no parameter has a distribution to search",
+            hint="leave `search` out, or give a parameter {uniform: [low, high]}",
+        )
     total = math.prod(
         len(grid) for grid in values.values() if not isinstance(grid, Distribution)
     ) * (count or 1)
@@ -79,8 +85,8 @@ def expand(
     if not kept:
         raise Refusal(
             "constraint",
-            f"that it drops all {total:,} parameter sets",
-            "a space with at least one set",
+            f"it drops all {total:,} parameter sets",
+            hint="loosen it, or widen the parameters' values",
         )
     return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)
 
@@ -110,8 +116,7 @@ def _guarded(
             found = ", ".join(f"{name}={value!r}" for name, value in values.items())
             raise Refusal(
                 field,
-                f"a function that raises {type(error).__name__}: {error} at {found}",
-                "one that is true or false for every parameter set",
+                f"the function raised {type(error).__name__}: {error} at {found}",
             ) from error
 
     return holds

@@ -52,7 +52,4 @@ def load_results(
 def _job(summary: JobSummary, definition: dict[str, object], market_data: MarketData | None) -> Job:
     file = None if summary.file is None else Path(summary.file)
     study = Study.from_definition(StudyDefinition.model_validate(definition), file)
-    job = study.resolve(market_data)
-    for count in summary.rounds[1:]:
-        job = extend(job, count)
-    return job
+    return extend(study.resolve(market_data), summary.seeds)

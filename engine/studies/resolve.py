@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,11 +13,12 @@ from engine.errors import Refusal
 from engine.execution import Execution
 from engine.execution.metric_names import METRIC_NAMES
 from engine.jobs.columns import KEY_COLUMNS
-from engine.jobs.fingerprint import job_fingerprint
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
 from engine.jobs.settings import PathSettings, Until, settings_refusal
+from engine.jobs.space import MODEL_PREFIX
+from engine.jobs.world import World
 from engine.market_data import MarketData
 from engine.results.statistics import STATISTICS
 from engine.sources import Historical, Source
@@ -26,7 +26,7 @@ from engine.strategies import Strategy, get_strategy, load_user_strategies, stra
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
-from engine.studies.resolve_space import resolve_space, sources_of_sets
+from engine.studies.resolve_space import check_sources, resolve_space
 from engine.studies.seeds import resolve_seeds
 
 __all__ = ["resolve", "resolve_strategy"]
@@ -74,23 +74,28 @@ def resolve(
         [*definition.constraint, *live.constraint],
         definition.search.model_dump() if definition.search is not None else {},
     )
-    sources, source_of_set = sources_of_sets(source, space)
+    check_sources(source, space)
     seeds = resolve_seeds(definition.seeds, file)
     assert path.steps is not None
     job = Job(
         study=definition.name,
-        fingerprint="",
-        sources=sources,
-        source_of_set=source_of_set,
-        draw=origin.draw,
-        strategy=strategy,
-        execution=execution,
+        world=World(
+            source=source,
+            swept=tuple(
+                name.removeprefix(MODEL_PREFIX)
+                for name in space.names
+                if name.startswith(MODEL_PREFIX)
+            ),
+            draw=origin.draw,
+            strategy=strategy,
+            execution=execution,
+            path=path,
+            paths_per_seed=definition.paths_per_seed,
+            calendar=origin.calendar,
+        ),
         space=space,
         seeds=seeds,
-        rounds=(len(seeds),),
-        paths_per_seed=definition.paths_per_seed,
-        path=path,
-        calendar=origin.calendar,
+        first_seeds=len(seeds),
         record=definition.record.model_copy(
             update={"equity": min(definition.record.equity, path.steps)}
         ),
@@ -103,7 +108,7 @@ def resolve(
     )
     if job.simulations > _SIMULATION_LIMIT:
         raise Refusal("study", f"{job.simulations:,} simulations", f"at most {_SIMULATION_LIMIT:,}")
-    return replace(job, fingerprint=job_fingerprint(job))
+    return job
 
 
 def resolve_strategy(strategy: str, file: Path | None = None) -> type[Strategy]:

@@ -117,14 +117,14 @@ def default_steps(source: Source) -> int:
 def load_file(field: str, file: Path, load: Callable[[Path], object]) -> None:
     """Import a user's file, whatever is wrong with it."""
     if not file.exists():
-        raise Refusal(field, f"no file {file}", "a Python file or folder")
+        raise Refusal(field, f"there is no file or folder {file}")
     try:
         load(file)
     except Exception as error:
         # The loaders' own errors name the file and the line.
         known = isinstance(error, ValueError)
         text = str(error) if known else f"{file}: {type(error).__name__}: {error}"
-        raise Refusal(field, f"a file that fails: {text}", "one that loads") from error
+        raise Refusal(field, f"the file cannot be loaded: {text}") from error
 
 
 def source_error(error: Exception, parameters: Container[str] = ()) -> Refusal:

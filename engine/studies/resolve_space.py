@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.errors import Refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSpace, Scalar
 from engine.sources import Source
@@ -19,7 +16,7 @@ from engine.studies.expand import expand
 from engine.studies.resolve_source import source_error
 from engine.studies.values import Distribution
 
-__all__ = ["resolve_space", "sources_of_sets"]
+__all__ = ["check_sources", "resolve_space"]
 
 Values = Mapping[str, list[Scalar] | Distribution]
 
@@ -84,29 +81,23 @@ def resolve_space(
     return space
 
 
-def sources_of_sets(
-    source: Source, space: ParameterSpace
-) -> tuple[tuple[Source, ...], NDArray[np.int64]]:
-    """Return one source per distinct set of source parameters, and which one each set runs on."""
+def check_sources(source: Source, space: ParameterSpace) -> None:
+    """Make the source of every set once, so that values that do not fit together are named.
+
+    Raises
+    ------
+    Refusal
+        If a set asks for a source that cannot be.
+    """
     names = [name for name in space.names if name.startswith(MODEL_PREFIX)]
-    if not names:
-        return (source,), np.zeros(len(space), dtype=np.int64)
-    positions: dict[tuple[Scalar, ...], int] = {}
-    sources: list[Source] = []
-    of_set = np.empty(len(space), dtype=np.int64)
-    for index, values in enumerate(space.sets):
-        own = values[: len(names)]
-        if own not in positions:
-            positions[own] = len(sources)
-            plain: dict[str, Any] = {
-                n.removeprefix(MODEL_PREFIX): v for n, v in zip(names, own, strict=True)
-            }
-            try:
-                sources.append(source.with_parameters(**plain))
-            except (TypeError, ValueError) as error:
-                raise source_error(error, source.parameters) from None
-        of_set[index] = positions[own]
-    return tuple(sources), of_set
+    for own in dict.fromkeys(values[: len(names)] for values in space.sets) if names else ():
+        plain: dict[str, Any] = {
+            name.removeprefix(MODEL_PREFIX): value for name, value in zip(names, own, strict=True)
+        }
+        try:
+            source.with_parameters(**plain)
+        except (TypeError, ValueError) as error:
+            raise source_error(error, source.parameters) from None
 
 
 def _swept(source: Source, swept: Values) -> dict[str, list[Scalar] | Distribution]:

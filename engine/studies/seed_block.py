@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.jobs.canonical import short_hash
+from engine.jobs.plan import Piece
 from engine.jobs.progress import ProgressCallback
-from engine.jobs.store import Manifest
 from engine.market_data import MarketData
 from engine.studies.execute import execute_block
 from engine.studies.study import Study
@@ -21,26 +22,29 @@ class BlockResult:
 
     Parameters
     ----------
-    manifests : list of Manifest
-        Its parts.
+    pieces : list of Piece
+        Its cells, by the parts that hold them.
     rows, failed : int
-        Simulations, and those that failed.
+        Simulations, and those of its parts that failed.
     reused : int
         Simulations found finished.
     seconds : float
         Wall-clock time.
     fingerprint : str
-        Of the job.
+        Of what the study asks.
+    data_version : str
+        Hash of the manifests of its parts: equal exactly when their rows are.
     first_error : str or None
         Error of the first failed simulation.
     """
 
-    manifests: list[Manifest]
+    pieces: list[Piece]
     rows: int
     failed: int
     reused: int
     seconds: float
     fingerprint: str
+    data_version: str
     first_error: str | None = None
 
 
@@ -65,7 +69,7 @@ def run_block(
         If more of the block's simulations fail than the study allows.
     """
     begin = time.perf_counter()
-    report, fingerprint = execute_block(
+    plan, report, job = execute_block(
         study.resolve(market_data),
         block,
         root=Path(root),
@@ -73,12 +77,16 @@ def run_block(
         progress=progress,
         fresh=fresh,
     )
+    computed = {manifest.part for manifest in report.manifests}
+    parts = {piece.manifest.part: piece.manifest for piece in plan.pieces}
     return BlockResult(
-        manifests=report.manifests,
-        rows=report.rows,
-        failed=report.failed,
-        reused=report.reused,
+        pieces=plan.pieces,
+        rows=sum(piece.cells for piece in plan.pieces) * job.world.paths_per_seed,
+        failed=sum(part.failed for part in parts.values()),
+        reused=sum(piece.cells for piece in plan.pieces if piece.manifest.part not in computed)
+        * job.world.paths_per_seed,
         seconds=time.perf_counter() - begin,
-        fingerprint=fingerprint,
-        first_error=report.first_error,
+        fingerprint=job.fingerprint,
+        data_version=short_hash([[n, part.files] for n, part in sorted(parts.items())]),
+        first_error=next((p.first_error for p in parts.values() if p.first_error), None),
     )

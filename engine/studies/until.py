@@ -69,6 +69,8 @@ def extend(job: Job, count: int) -> Job:
 
     They follow the study's largest seed, so the same study always adds the same seeds.
     """
+    if count == len(job.seeds):
+        return job
     start = int(job.seeds.max()) + 1
     more = (np.arange(count - len(job.seeds), dtype=np.uint64) + np.uint64(start % 2**64)).astype(
         np.uint64
@@ -76,7 +78,7 @@ def extend(job: Job, count: int) -> Job:
     taken = set(job.seeds.tolist())
     if not taken.isdisjoint(more.tolist()):
         raise ValueError(f"until.max_seeds: found {count} seeds, allowed as many as are left")
-    return replace(job, seeds=np.concatenate([job.seeds, more]), rounds=(*job.rounds, count))
+    return replace(job, seeds=np.concatenate([job.seeds, more]))
 
 
 def _asked(estimates: dict[int, Estimate], leaders: int | None) -> dict[int, Estimate]:

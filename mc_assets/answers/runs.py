@@ -83,7 +83,7 @@ class StudyRun:
             "failed": self.failed,
             "stopped": self.stopped,
             "outputs": self.outputs,
-            "statistics": self.statistics.drop("study", "fingerprint"),
+            "statistics": self.statistics.drop("study", "world"),
         }
 
 
@@ -220,5 +220,5 @@ def _export(results: Results, storage: str, data: Path) -> dict[str, Path]:
     if storage == "csv":
         return {"csv": results.to_csv(folder / f"{results.fingerprint}.csv")}
     if storage == "parquet":
-        return {"parquet": folder / results.fingerprint}
+        return {"parquet": data / "simulations" / results.summary.world}
     return {}

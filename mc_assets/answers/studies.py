@@ -85,15 +85,16 @@ def list_studies(project: Project) -> list[StudyEntry]:
 
 def study_state(project: Project, study: str) -> StudyState:
     """How far the latest run of a study is, by the name in its file."""
-    from engine.results.load import stored_rows
+    from engine.results import read_results
 
+    if not (project.data / "results" / study / "current.json").is_file():
+        return StudyState("new")
     try:
-        stored = stored_rows(project.data, study)
+        results = read_results(project.data, study)
     except (ValueError, OSError):
         return StudyState("damaged")
-    if stored is None:
-        return StudyState("new")
-    done, total = stored
+    total = results.summary.simulations
+    done = total - results.missing
     return StudyState("partial" if done < total else "finished", done, total)
 
 

@@ -62,7 +62,7 @@ def show(
         if best is not None and by is None and not (failures or rows):
             title += f"  largest {best}"
         # Leave out what the title says, or what is the same in every row.
-        said = {"study", "fingerprint"} | ({"statistic"} if by is None else set())
+        said = {"study", "world", "set_id"} | ({"statistic"} if by is None else set())
         kept = answer.table.drop(name for name in answer.table.columns if name in said)
         print_frame(kept.rename({"parameter_set": "set"}, strict=False), title=title, limit=limit)
         if kept.is_empty():

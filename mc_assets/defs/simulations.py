@@ -36,8 +36,8 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
     ),
     description=(
         "One row per simulation (one parameter set on one path): parameters, seed, status and "
-        "every metric, in `data/results/STUDY/FINGERPRINT`. Parts that are finished under the "
-        "same fingerprint are kept; the others are computed."
+        "every metric, in `data/simulations/WORLD`. Cells (parameter set × seed) that any study "
+        "has computed in the same world are kept; the others are computed."
     ),
 )
 def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
@@ -77,6 +77,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
                     "reused": result.reused,
                     "seconds": round(result.seconds, 3),
                     "fingerprint": result.fingerprint,
+                    "data_version": result.data_version,
                 },
                 asset_key="simulations",
                 partition_key=key,

@@ -13,8 +13,9 @@ __all__ = ["statistics"]
 
 _COLUMNS = {
     "study": pl.String(),
-    "fingerprint": pl.String(),
+    "world": pl.String(),
     "parameter_set": pl.Int32(),
+    "set_id": pl.String(),
     "parameters": pl.String(),
     "statistic": pl.String(),
     "estimate": pl.Float64(),
@@ -26,8 +27,9 @@ _COLUMNS = {
 
 _DESCRIPTIONS = {
     "study": "name of the study",
-    "fingerprint": "hash of everything that decides the numbers",
-    "parameter_set": "number of the parameter set",
+    "world": "hash of what decides a path and what happens on it, but the parameter set",
+    "parameter_set": "number of the parameter set in the study",
+    "set_id": "hash of the parameter set, the same in every study",
     "parameters": "the parameter set as JSON",
     "statistic": "what is estimated over the simulations of the parameter set",
     "estimate": "its value over them",

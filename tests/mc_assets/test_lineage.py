@@ -94,7 +94,7 @@ def test_a_row_leads_to_its_calibration_and_its_bars_in_sql(home: Project) -> No
     query = """
         SELECT DISTINCT s.study, l.model, c.parameter, b.year, b.rows
         FROM simulations s
-        JOIN lineage l USING (study, fingerprint)
+        JOIN lineage l USING (study, world)
         JOIN calibrations c ON c.calibration_hash = l.calibration_hash
         JOIN bars_history b ON b.history_hash = c.history_hash AND b.history_hash = l.history_hash
         ORDER BY c.parameter

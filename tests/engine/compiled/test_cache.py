@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from numba.core import types
 from numba.core.bytecode import FunctionIdentity
 
 from engine.compiled.kernel import kernel
-from engine.execution.linked import address_of_compiled
+from engine.compiled.linking import address_of_compiled
 
 USER_FILE = """
 from engine.compiled import inlined, kernel
@@ -116,13 +115,13 @@ def test_kernels_of_one_name_from_two_processes_keep_their_own_code(monkeypatch)
         def closure(x: int) -> int:
             return weight * x
 
-        return closure, address_of_compiled(closure, (types.int64,))
+        return closure, address_of_compiled(closure, 1)
 
     def run(address: int) -> int:
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(7)
 
     (first, before), (second, other) = bind(2), bind(3)
     assert (run(before), run(other)) == (14, 21)
-    again = address_of_compiled(first, (types.int64,))  # looked up by name, after the second came
+    again = address_of_compiled(first, 1)  # looked up by name, after the second came
     assert run(again) == 14
-    assert run(address_of_compiled(second, (types.int64,))) == 21
+    assert run(address_of_compiled(second, 1)) == 21

@@ -22,6 +22,7 @@ from engine.calendar import BarCalendar
 from engine.compiled import kernel
 from engine.compiled.elementary import exp
 from engine.compiled.version import ENGINE_VERSION
+from engine.execution.layout import TRADE_COLUMNS
 from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
@@ -319,14 +320,15 @@ def _study(item: Simulated) -> Tables:
     settings = {"seeds": [3, 5, 2**63 + 7], "steps": 130, "workers": 1} | item.settings
     settings |= {"execution": item.execution, "record": {"equity": 17, "trades": True}}
     results = Study("golden", item.source, item.strategy, item.parameters, **settings).run()
+    keys = ("study", "simulation", "parameter_set", "seed")
     metrics = [name for name in results.metrics if name in METRIC_NAMES]
-    # The fingerprint holds the engine's version, which these values decide.
-    rows = results.frame.drop("fingerprint")
+    # The world holds the engine's version, which these values decide.
+    rows = results.frame.drop("study", "world", "set_id")
     return {
         "rows": rows.drop(metrics),
         "metrics": rows.select(metrics),
-        "trades": results.trades(),
-        "equity": results.equity(),
+        "trades": results.trades().select(*keys, "trade", *TRADE_COLUMNS),
+        "equity": results.equity().select(*keys, "equity"),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -17,37 +18,12 @@ from hypothesis import strategies as st
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution
 from engine.execution.layout import EVENT_NAMES, MARGIN_CALLS, ORDER_ROWS, TRADE_ROWS
-from engine.strategies import Strategy, prepare_strategy
+from engine.strategies import prepare_strategy
+from engine.testing import SCRIPT_FIELDS, Scripted, order_scripts
 
-SCRIPT_FIELDS = ("action", "units", "limit", "stop", "take", "loss", "tif")
 FIELDS = BAR_FIELDS + SCRIPT_FIELDS
 BARS = 60
 NAN = math.nan
-
-
-class Script(Strategy):
-    """Does at each bar what the bar says."""
-
-    name = "script"
-
-    def on_bar(self, bar, order):
-        units, take, loss = bar.units, bar.take, bar.loss
-        if bar.action == 1.0:
-            order.market(units, take_profit=take, stop_loss=loss)
-        elif bar.action == 2.0:
-            order.limit(units, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif)
-        elif bar.action == 3.0:
-            order.stop(units, bar.stop, take_profit=take, stop_loss=loss, tif=bar.tif)
-        elif bar.action == 4.0:
-            order.stop_limit(
-                units, bar.stop, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif
-            )
-        elif bar.action == 5.0:
-            order.close()
-        elif bar.action == 6.0:
-            order.cancel_all()
-        elif bar.action == 7.0:
-            order.target(units)
 
 
 @dataclass
@@ -92,7 +68,7 @@ class Twin:
 
     @property
     def held(self) -> float:
-        return sum((lot.units for lot in self.lots), 0.0)
+        return self.whole_lots(sum((lot.units for lot in self.lots), 0.0))
 
     def equity(self, price: float) -> float:
         held = self.held
@@ -110,6 +86,12 @@ class Twin:
         slip = self.settings.slippage
         moved = price + side * abs(price) * (slip.bps * 1e-4)
         return moved + side * slip.ticks * self.settings.instrument.tick_size
+
+    def whole_lots(self, units: float) -> float:
+        lot = Fraction(str(self.settings.instrument.lot_size))
+        count = abs(units) / float(lot)
+        whole = round(count) if abs(round(count) - count) < 1e-9 else math.floor(count)
+        return math.copysign(float(whole * lot), units)
 
     # --- a bar -----------------------------------------------------------------------------
 
@@ -248,12 +230,7 @@ class Twin:
 
     def fill(self, order: Order, reference: float, t: int, moment: str) -> None:
         wanted = order.units - self.held if order.target else order.units
-        if order.target and order.units == 0.0:
-            wanted = -self.held
-        lot = self.settings.instrument.lot_size
-        units = wanted
-        if lot and not order.parent:
-            units = math.copysign(math.floor(abs(wanted) / lot) * lot, wanted)
+        units = self.whole_lots(wanted)
         price = reference
         if order.kind != "limit":
             price = self.slipped(units, reference)
@@ -281,7 +258,7 @@ class Twin:
         self, order: Order, units: float, price: float, reference: float, fee: float
     ) -> str:
         held, terms = self.held, self.settings.instrument
-        after = held + units
+        after = self.whole_lots(held + units)
         equity = self.equity(reference)
         if order.forced:
             return ""
@@ -312,8 +289,8 @@ class Twin:
             paid = abs(closed) * (lot.fee + each)
             pnl = closed * multiplier * (price - lot.price) - paid
             self.trades.append((closed, lot.bar, lot.price, t, price, pnl, paid))
-            left += closed
-            lot.units -= closed
+            left = self.whole_lots(left + closed)
+            lot.units = self.whole_lots(lot.units - closed)
             children = [item for item in self.book if item.parent == lot.order]
             for child in children:
                 child.units = -lot.units
@@ -325,7 +302,6 @@ class Twin:
         return left
 
 
-# Whole numbers of units: sums of them are exact in any order, so the twin may sum its lots.
 SETTINGS = (
     Execution(cash=50_000.0, commission={"rate": 0.001}, slippage={"bps": 2.0}),
     Execution(
@@ -341,47 +317,25 @@ SETTINGS = (
         instrument={"shortable": False, "lot_size": 5.0, "multiplier": 2.0},
         position_limit=80.0,
     ),
+    Execution(
+        cash=40_000.0,
+        commission={"rate": 0.0005},
+        slippage={"bps": 1.0},
+        instrument={"lot_size": 0.3, "initial_margin": 0.5, "maintenance_margin": 0.1},
+        position_limit=99.9,
+    ),
 )
-
-
-def random_script(seed: int) -> np.ndarray:
-    """Bars around 100 with gaps, and what to do at each."""
-    rng = np.random.default_rng(seed)
-    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, BARS)))
-    opens = np.concatenate([[100.0], close[:-1]]) * np.exp(rng.normal(0.0, 0.01, BARS))
-    high = np.maximum(opens, close) * np.exp(np.abs(rng.normal(0.0, 0.01, BARS)))
-    low = np.minimum(opens, close) * np.exp(-np.abs(rng.normal(0.0, 0.01, BARS)))
-    side = rng.choice([-1.0, 1.0], BARS)
-    near = lambda scale: close * np.exp(rng.normal(0.0, scale, BARS))  # noqa: E731
-    exits = np.where(rng.random(BARS) < 0.5, 1.0, NAN)
-    return np.array(
-        [
-            opens,
-            high,
-            low,
-            close,
-            np.full(BARS, 1e6),
-            rng.choice(8, BARS, p=[0.3, 0.15, 0.2, 0.13, 0.1, 0.04, 0.03, 0.05]),
-            side * rng.integers(1, 60, BARS) * 5.0,
-            near(0.02),
-            near(0.02),
-            np.where(rng.random(BARS) < 0.7, exits, NAN) * close * (1.0 + side * 0.03),
-            np.where(rng.random(BARS) < 0.7, exits, NAN) * close * (1.0 - side * 0.02),
-            rng.choice([-1.0, 0.0, 1.0, 3.0, math.inf], BARS),
-        ]
-    )
 
 
 @pytest.fixture(scope="module")
 def engines():
     shape = {"symbols": ("X",), "fields": FIELDS, "steps": BARS, "bars_per_year": 252.0}
-    return [prepare_strategy(Script, item, record_trades=True, **shape) for item in SETTINGS]
+    return [prepare_strategy(Scripted, item, record_trades=True, **shape) for item in SETTINGS]
 
 
-@settings(max_examples=300, deadline=None)
-@given(seed=st.integers(0, 2**31), choice=st.integers(0, len(SETTINGS) - 1))
-def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, seed: int, choice: int) -> None:
-    script = random_script(seed)
+@settings(max_examples=400, deadline=None)
+@given(script=order_scripts(BARS), choice=st.integers(0, len(SETTINGS) - 1))
+def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, script, choice: int) -> None:
     engine = engines[choice]
     scratch = engine.scratch(record_orders=True)
     metrics = np.empty((1, 1, len(engine.metric_names)))

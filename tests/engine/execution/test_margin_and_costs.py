@@ -240,6 +240,31 @@ def test_units_round_towards_zero_to_lots() -> None:
     assert part.fills == [(1, 0.125, 100.0, 0.0)]
 
 
+@pytest.mark.parametrize("lot", [0.0, 0.1])
+def test_a_sale_of_what_three_buys_add_up_to_leaves_nothing_and_no_trade(lot: float) -> None:
+    found = run(
+        flat(100, 100, 100, 100, 101, 101, 100, 102, 103),
+        {0: 0.1, 1: 0.1, 2: 0.1, 3: -0.3, 6: 0.1, 7: -0.1},
+        instrument={"lot_size": lot},
+    )
+    assert found.trades[:, 1] == pytest.approx([0.1] * 4, rel=1e-12)
+    assert found.metrics["win_rate"] == 1.0
+    assert found.metrics["exposure"] == pytest.approx(4 / 9)
+
+
+@pytest.mark.parametrize(("limit", "rejected"), [(0.3, 0), (0.29, 1)])
+def test_sums_of_fractions_reach_the_position_limit_exactly(limit: float, rejected: int) -> None:
+    found = run(flat(*[100] * 4), {0: 0.1, 1: 0.2}, instrument="crypto", position_limit=limit)
+    assert len(found.rejected) == rejected
+
+
+def test_a_close_of_summed_fractions_sells_nothing_short() -> None:
+    terms = {"lot_size": 0.0, "shortable": False}
+    found = run(flat(*[100] * 5), {0: 0.1, 1: 0.2, 2: -(0.1 + 0.1 + 0.1)}, instrument=terms)
+    assert found.rejected == []
+    assert found.metrics["exposure"] == pytest.approx(2 / 5)
+
+
 def test_a_limit_does_not_fill_outside_the_session() -> None:
     stamps = np.arange(5, dtype=np.int64) * HOUR + 12 * HOUR
     rows = [(100, 100, 100, 100), (100, 100, 90, 100), (100, 100, 94, 100), *flat(100, 100)]

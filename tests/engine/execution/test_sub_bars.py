@@ -14,38 +14,14 @@ from engine.execution import Execution
 from engine.execution.layout import TRADE_COLUMNS, TRADE_ROWS
 from engine.sources import GBM, Heston, Merton
 from engine.strategies import Float, Strategy, prepare_strategy
+from engine.testing import SCRIPT_FIELDS, Scripted, orders_around
 
-SCRIPT = ("action", "units", "limit", "stop", "take", "loss", "tif")
 COUNT, BARS = 6, 50
-NAN = math.nan
 COSTS = Execution(
     cash=1e7,
     commission={"rate": 0.001, "maker_rate": 0.0002, "minimum": 1.0},
     slippage={"bps": 2.0},
 )
-
-
-class Follow(Strategy):
-    """Does at each bar what the bar says."""
-
-    name = "follow_sub_bar_script"
-
-    def on_bar(self, bar, order):
-        units, take, loss = bar.units, bar.take, bar.loss
-        if bar.action == 1.0:
-            order.market(units, take_profit=take, stop_loss=loss)
-        elif bar.action == 2.0:
-            order.limit(units, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif)
-        elif bar.action == 3.0:
-            order.stop(units, bar.stop, take_profit=take, stop_loss=loss, tif=bar.tif)
-        elif bar.action == 4.0:
-            order.stop_limit(
-                units, bar.stop, bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif
-            )
-        elif bar.action == 5.0:
-            order.close()
-        elif bar.action == 6.0:
-            order.cancel_all()
 
 
 class Bracket(Strategy):
@@ -66,7 +42,7 @@ def trades_of(values: np.ndarray, fields: tuple[str, ...], tif_unit: int) -> np.
     tif = fields.index("tif")
     values[:, tif] = np.where(values[:, tif] > 0, values[:, tif] * tif_unit, values[:, tif])
     engine = prepare_strategy(
-        Follow,
+        Scripted,
         COSTS,
         symbols=("X",),
         fields=fields,
@@ -93,27 +69,15 @@ def test_orders_fill_as_they_would_on_the_fine_bars_alone(seed: int) -> None:
     fine = source.paths(seeds=seed, steps=BARS * COUNT, dt=1 / 252 / COUNT).values[0, :, :5]
     joined = source.paths(seeds=seed, steps=BARS, dt=1 / 252, sub_bars=COUNT)
     sub = joined.values[0, :, [joined.fields.index(name) for name in sub_bar_fields(COUNT)]]
-    close = joined.close[0]
-    side = rng.choice([-1.0, 1.0], BARS)
-    exits = np.where(rng.random(BARS) < 0.8, 1.0, NAN) * close
-    script = np.array(
-        [
-            rng.choice(7, BARS, p=[0.25, 0.2, 0.2, 0.15, 0.1, 0.06, 0.04]),
-            side * rng.integers(1, 60, BARS) * 5.0,
-            close * np.exp(rng.normal(0.0, 0.012, BARS)),
-            close * np.exp(rng.normal(0.0, 0.012, BARS)),
-            exits * (1.0 + side * 0.012),
-            exits * (1.0 - side * 0.008),
-            rng.choice([-1.0, 1.0, 3.0, math.inf], BARS),
-        ]
-    )
+    script = orders_around(joined.close[0], rng, spread=0.012, tifs=(-1.0, 1.0, 3.0, math.inf))
     # On the fine bars the strategy acts at the close of every COUNT-th and sees no other.
-    on_fine = np.zeros((len(SCRIPT), BARS * COUNT))
+    on_fine = np.zeros((len(SCRIPT_FIELDS), BARS * COUNT))
     on_fine[:, COUNT - 1 :: COUNT] = script
-    expected = trades_of(np.concatenate([fine[0], on_fine])[None], (*BAR_FIELDS, *SCRIPT), COUNT)
+    fields = BAR_FIELDS + SCRIPT_FIELDS
+    expected = trades_of(np.concatenate([fine[0], on_fine])[None], fields, COUNT)
     whole = np.concatenate([joined.values[0, 0, :5], script])
     values = np.concatenate([whole, sub.reshape(-1, BARS)])[None]
-    found = trades_of(values, (*BAR_FIELDS, *SCRIPT, *sub_bar_fields(COUNT)), 1)
+    found = trades_of(values, fields + sub_bar_fields(COUNT), 1)
     np.testing.assert_array_equal(found, expected)
 
 

@@ -26,9 +26,8 @@ import engine.jobs.store as store_module
 import engine.studies.execute as execute_module
 from engine.errors import Refusal
 from engine.jobs import StorageError
-from engine.jobs.job import job_parts
+from engine.jobs.plan import make_plan
 from engine.jobs.pool import run_part
-from engine.jobs.summary import JobSummary
 from engine.sources import load_user_sources, make_source
 from engine.strategies import load_user_strategies
 from engine.studies import Study, load_results
@@ -62,11 +61,16 @@ def content(root: Path) -> dict[str, str]:
 
 
 def parts(root: Path) -> list[Path]:
-    return sorted(root.glob("results/*/*/block=*/part-*.parquet"))
+    return sorted(root.glob("simulations/*/part-*.parquet"))
+
+
+def _manifest(part: Path) -> Path:
+    folder = part.parents[2] / "manifests" / part.parent.name
+    return folder / part.with_suffix(".json").name
 
 
 def manifests(root: Path) -> list[Path]:
-    return sorted(root.glob("results/*/*/block=*/part-*.json"))
+    return sorted(root.glob("manifests/*/part-*.json"))
 
 
 def test_a_killed_study_resumes_to_the_same_bytes(tmp_path: Path) -> None:
@@ -96,14 +100,13 @@ def test_two_processes_on_one_study_leave_it_whole(tmp_path: Path) -> None:
 
 def test_a_part_runs_in_another_process_to_the_same_bytes(make_study: Make, tmp_path: Path) -> None:
     make_study().run(root=tmp_path / "here")
-    parts = job_parts(make_study().resolve())
-    store_module.ParquetStore(tmp_path / "there").begin(parts[0].job, JobSummary.of(parts[0].job))
+    parts = make_plan(make_study().resolve(), ()).parts
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         list(pool.map(run_part, parts, [str(tmp_path / "there")] * len(parts)))
     here, there = content(tmp_path / "here"), content(tmp_path / "there")
-    assert {k: v for k, v in here.items() if "block=" in k} == {
-        k: v for k, v in there.items() if "block=" in k
+    assert {k: v for k, v in here.items() if "part-" in k} == {
+        k: v for k, v in there.items() if "part-" in k
     }
 
 
@@ -133,11 +136,11 @@ def test_a_part_of_a_users_own_strategy_and_source_runs_in_another_process(
     job = make_study(
         source=make_source("wobbly", {"sigma": 0.3}), strategy="every_other", parameters={}
     ).resolve()
-    part = job_parts(job)[0]
+    part = make_plan(job, ()).parts[0]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         there = pool.submit(run_part, part, str(tmp_path / "there")).result()
-        assert there == run_part(part, str(tmp_path / "here"))
+        assert there.to_json() == run_part(part, str(tmp_path / "here")).to_json()
     sent = pickle.dumps(part)
     file.write_text(USERS_FILE.replace("1.0 if", "2.0 if"))
     with pytest.raises(ValueError, match=r"own\.py: found other code than the study was resolved"):
@@ -146,7 +149,7 @@ def test_a_part_of_a_users_own_strategy_and_source_runs_in_another_process(
 
 def test_what_a_killed_process_left_is_swept_away(make_study: Make, tmp_path: Path) -> None:
     make_study().run(root=tmp_path)
-    folder = manifests(tmp_path)[0].parent
+    folder = parts(tmp_path)[0].parent
     old, young = folder / ".part-1.parquet.1.1.tmp", folder / ".part-2.parquet.2.2.tmp"
     for path in (old, young):
         path.write_text("half a part")
@@ -162,8 +165,8 @@ def test_what_a_killed_process_left_is_swept_away(make_study: Make, tmp_path: Pa
         (lambda file: file.write_bytes(file.read_bytes()[:-10]), "is truncated"),
         (lambda file: file.write_bytes(b"x" + file.read_bytes()[1:]), "does not match its check"),
         (lambda file: file.unlink(), "is missing"),
-        (lambda file: file.with_suffix(".json").write_text("{"), "is damaged"),
-        (lambda file: file.with_suffix(".json").write_text("{}"), "is damaged"),
+        (lambda file: _manifest(file).write_text("{"), "is damaged"),
+        (lambda file: _manifest(file).write_text("{}"), "is damaged"),
     ],
 )
 def test_a_damaged_part_is_found_and_computed_again(
@@ -183,7 +186,7 @@ def test_a_damaged_part_is_found_and_computed_again(
             assert "left out" in caplog.text
         make_study().run(root=tmp_path)
     assert expected in caplog.text
-    assert "computed again" in caplog.text
+    assert "run the study again" in caplog.text
     assert content(tmp_path) == before
 
 
@@ -253,7 +256,7 @@ def test_parts_are_zstd_without_a_dictionary_on_floats(make_study: Make, tmp_pat
 def test_a_manifest_names_its_files_and_their_checksums(make_study: Make, tmp_path: Path) -> None:
     make_study(record={"equity": 5}).run(root=tmp_path)
     manifest = json.loads(manifests(tmp_path)[0].read_text())
-    assert manifest["rows"] == 8
+    assert manifest["rows"] == 12
     for entry in manifest["files"].values():
         file = tmp_path / entry["path"]
         assert hashlib.sha256(file.read_bytes()).hexdigest() == entry["sha256"]
@@ -280,7 +283,7 @@ def test_a_full_disk_is_a_clear_error_and_finished_parts_stay(
     monkeypatch.undo()
     seen: list[int] = []
     make_study().run(root=tmp_path, progress=lambda p: seen.append(p.reused))
-    assert seen[-1] == 5 * 8 + 2 * 4
+    assert seen[-1] == 3 * 12
 
 
 @pytest.mark.parametrize(
@@ -346,4 +349,4 @@ def test_computing_everything_again_takes_nothing_from_who_reads_it(
     again = study.run(root=tmp_path, fresh=True)
     assert met == [True]
     assert again.frame.equals(before)
-    assert again.manifests == reader.manifests
+    assert [p.manifest.files for p in again.pieces] == [p.manifest.files for p in reader.pieces]

@@ -63,7 +63,7 @@ def test_a_study_file_asks_for_sub_bars(tmp_path: Path) -> None:
         "seeds": 3,
     }
     file.write_text(yaml.safe_dump(definition))
-    assert load_study(file).resolve().path.sub_bars == 4
+    assert load_study(file).resolve().world.path.sub_bars == 4
 
 
 def test_a_bootstrap_with_sub_bars_is_refused_before_it_runs() -> None:

@@ -123,6 +123,16 @@ def test_the_code_of_a_model_is_part_of_its_fingerprint(user_file, tmp_path):
     assert make_source("own_gbm").fingerprint() == before
 
 
+def test_what_a_model_is_documented_with_is_no_part_of_its_fingerprint(user_file):
+    before = make_source("own_gbm").fingerprint()
+    text = USER_FILE.replace("Geometric Brownian motion written by", "A model of")
+    text = text.replace('unit="1/sqrt(year)", doc="Volatility."', 'doc="Its volatility."')
+    assert text.count("A model of") == text.count("Its volatility.") == 1
+    user_file.write_text("# A comment.\n" + text)
+    load_user_sources(user_file)
+    assert make_source("own_gbm").fingerprint() == before
+
+
 def test_a_users_kernel_is_warm_in_the_second_process(user_file, tmp_path, project):
     script = f"""
 import engine.sources as s

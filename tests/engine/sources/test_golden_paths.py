@@ -67,9 +67,9 @@ def test_paths_have_the_golden_hash(name, golden):
 
 
 def test_every_source_has_a_golden_hash(golden):
-    from engine.sources import registry
+    from engine.sources import registered
 
-    assert registry._BUILT_IN.keys() <= {source.name for source in golden.sources().values()}
+    assert registered.BUILT_IN.keys() <= {source.name for source in golden.sources().values()}
     assert golden.sources().keys() == GOLDEN.keys()
 
 

@@ -86,7 +86,7 @@ def test_the_fingerprint_names_everything_that_decides_the_numbers():
 
 
 def test_the_folder_of_sources_names_every_module_once(project: Path):
-    from engine.sources import registry
+    from engine.sources import registered
 
-    for module in registry._BUILT_IN.values():
+    for module in registered.BUILT_IN.values():
         assert (project / (module.replace(".", "/") + ".py")).is_file()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,28 +22,17 @@ from engine.sources import (
     Source,
     make_source,
 )
+from engine.testing import source_parameters
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-# Values at and near the edges of the declared bounds, where formulas divide by zero.
-UNUSUAL = (0.0, 1e-300, 1e-12, 1e-6, 0.01, 0.3, 1.0, 7.0, 50.0)
 MODELS: tuple[type[Source], ...] = (GBM, Heston, Merton, Schwartz1F, Schwartz2F, SchwartzSmith)
-
-
-def _value(declared: Any) -> st.SearchStrategy[float]:
-    low, high = max(declared.low, -7.0), min(declared.high, 50.0)
-    edges = [v for u in UNUSUAL for v in (u, -u) if low <= v <= high]
-    edges = [v for v in edges if not (declared.open_low and v == declared.low)]
-    return st.one_of(
-        st.sampled_from(edges),
-        st.floats(low, high, exclude_min=declared.open_low, allow_subnormal=False),
-    )
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 @QUICK
 @given(data=st.data())
 def test_any_parameters_within_bounds_give_finite_consistent_bars_or_a_clear_error(model, data):
-    values = {name: data.draw(_value(p), label=name) for name, p in model.parameters.items()}
+    values = data.draw(source_parameters(model))
     steps = data.draw(st.sampled_from([1, 2, 63, 257]))
     dt = data.draw(st.sampled_from([1e-6, 1 / 252, 1.0]))
     try:

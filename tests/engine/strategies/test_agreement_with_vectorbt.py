@@ -343,3 +343,45 @@ def test_an_order_beyond_the_cash_is_rejected_here_and_cut_in_vectorbt(flat: Bar
     ours = backtest(TooMuchOnce, flat, {}, {"cash": 1e4})
     assert ours.metrics["rejected_orders"] == 1
     assert ours.metrics["net_pnl"] == 0.0
+
+
+class Rotation(Strategy):
+    """Everything in one of three symbols, or split between two, by whole-path targets."""
+
+    def signals(self, bars, target):
+        for t in range(target.shape[1]):
+            first, second = (t // 4) % 3, (t // 7) % 3
+            target[0, t] = 0.0
+            target[1, t] = 0.0
+            target[2, t] = 0.0
+            target[first, t] += 0.5
+            target[second, t] += 0.5
+
+
+def test_rotations_agree_with_the_call_sequence_that_sells_first(market: Market) -> None:
+    """`call_seq="auto"`: of the orders of a bar the sales come before the purchases."""
+    bars = market("SP500 days")[:600]
+    count, columns = len(bars), []
+    for shift in range(3):
+        rows = (np.roll(getattr(bars, name), 200 * shift) for name in ("open", "high", "low"))
+        close = np.roll(bars.close, 200 * shift)
+        columns.append(Bars("ABC"[shift], bars.timestamps, *rows, close, np.full(count, 1e9)))
+    index = np.arange(count)
+    wanted = np.zeros((count, 3))
+    for share in (index // 4 % 3, index // 7 % 3):
+        wanted[index, share] += 0.5
+    change = np.vstack([wanted[:1] != 0.0, wanted[1:] != wanted[:-1]])
+    size = np.where(change, wanted, np.nan)
+    theirs = vbt.Portfolio.from_orders(
+        pd.DataFrame({bar.symbol: bar.close for bar in columns}),
+        size=np.vstack([np.full((1, 3), np.nan), size[:-1]]),
+        size_type="targetpercent",
+        price=pd.DataFrame({bar.symbol: bar.open for bar in columns}),
+        init_cash=1e5,
+        cash_sharing=True,
+        group_by=True,
+        call_seq="auto",
+    )
+    ours = backtest(Rotation, columns, {}, {"cash": 1e5, "instrument": {"lot_size": 0.0}})
+    assert ours.metrics["rejected_orders"] == 0.0
+    np.testing.assert_allclose(ours.equity, theirs.value().to_numpy(), rtol=0, atol=0.005)

@@ -306,10 +306,10 @@ def test_a_simulation_fails_alone(bars, how, message) -> None:
 
 
 def test_the_fingerprint_follows_parameters_constants_state_and_helpers() -> None:
-    def make(factor=1.0, start=0.0, high=9, function=scaled):
+    def make(factor=1.0, start=0.0, high=9, function=scaled, doc=""):
         class Made(Strategy):
             FACTOR = factor
-            units = Int(2, high=high)
+            units = Int(2, high=high, doc=doc)
             level = start
 
             def on_bar(self, bar, order):
@@ -317,7 +317,7 @@ def test_the_fingerprint_follows_parameters_constants_state_and_helpers() -> Non
 
         return Made.source_hash()
 
-    assert make() == make()
+    assert make() == make() == make(doc="Units to hold.")
     hashes = {make(), make(factor=2.0), make(start=1.0), make(high=8), make(function=np.sqrt)}
     assert len(hashes) == 5
 

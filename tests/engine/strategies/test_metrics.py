@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.bars import BAR_FIELDS
+from engine.bars import BAR_FIELDS, Bars
 from engine.execution import Execution
 from engine.statistics import performance
-from engine.strategies import prepare_strategy
+from engine.strategies import Float, Strategy, backtest, prepare_strategy
 from engine.strategies.audit import _random_walks
 
 SETTINGS = Execution(cash=50_000.0, commission={"rate": 0.001}, slippage={"bps": 3.0})
@@ -105,3 +105,98 @@ def test_one_engine_serves_two_threads(walks) -> None:
     with ThreadPoolExecutor(2) as pool:
         for found in pool.map(work, range(8)):
             np.testing.assert_array_equal(found, expected)
+
+
+class Hold(Strategy):
+    """As many units as asked, from the first bar on."""
+
+    units = Float(1000.0)
+
+    def on_start(self, order):
+        order.market(self.units)
+
+
+class HoldPair(Strategy):
+    """Long one symbol and short another."""
+
+    units = Float(1000.0)
+    against = Float(1000.0)
+
+    def on_start(self, order):
+        order[0].market(self.units)
+        order[1].market(-self.against)
+
+
+def bars_at(close: np.ndarray, symbol: str = "A") -> Bars:
+    opens = np.concatenate([close[:1], close[:-1]])
+    stamps = np.arange(len(close), dtype=np.int64) * 86_400_000_000
+    high, low = np.maximum(opens, close), np.minimum(opens, close)
+    return Bars(symbol, stamps, opens, high, low, close, np.full(len(close), 1e9))
+
+
+LEVERED = {"initial_margin": 0.01, "lot_size": 0.0}
+STILL = {"volatility": 0.0, "sharpe": None, "sortino": None, "calmar": None}
+STILL |= {"max_drawdown": 0.0, "max_drawdown_duration": 0.0}
+
+
+@pytest.mark.parametrize("growth", [1.0002, 1.001, 1.01, 0.999])
+@pytest.mark.parametrize("made", ["powers", "products", "logarithms"])
+def test_equal_returns_have_no_sharpe_ratio_and_no_volatility(growth: float, made: str) -> None:
+    """However the prices were computed: each way leaves other last bits."""
+    count = 504
+    close = {
+        "powers": 100.0 * growth ** np.arange(count),
+        "products": 100.0 * np.cumprod(np.full(count, growth)),
+        "logarithms": 100.0 * np.exp(np.cumsum(np.full(count, np.log(growth)))),
+    }[made]
+    cash = 1000.0 * close[0]
+    equal = performance.returns_of(close[1:], close[0])
+    assert np.isnan(performance.sharpe_ratio(equal, 252.0))
+    assert performance.volatility(equal, 252.0) == 0.0
+    grown = close * growth
+    opens = bars_at(grown)
+    whole = Bars(
+        "A",
+        opens.timestamps,
+        close,
+        np.maximum(close, grown),
+        np.minimum(close, grown),
+        grown,
+        opens.volume,
+    )
+    found = backtest(Hold, whole, {}, {"cash": cash}).metrics
+    assert found["sharpe"] is None
+    assert found["volatility"] == 0.0
+    if growth > 1.0:
+        assert {name: found[name] for name in STILL} == STILL
+    else:
+        assert found["sortino"] == pytest.approx(-np.sqrt(252.0))
+        assert found["max_drawdown_duration"] == count
+
+
+@pytest.mark.parametrize("gross", [0.3, 1.0, 9.0])
+@pytest.mark.parametrize("ratio", [1.0, 1.0 / 3.0, 7.0])
+def test_two_legs_that_cancel_do_not_move_the_account(gross: float, ratio: float) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, 900)))
+        pair = [bars_at(close), bars_at(close / ratio, "B")]
+        units = gross * 1000.0
+        found = backtest(
+            HoldPair,
+            pair,
+            {"units": units, "against": units * ratio},
+            {"cash": 100_000.0, "instrument": LEVERED},
+        ).metrics
+        assert {name: found[name] for name in STILL} == STILL
+
+
+def test_a_movement_beyond_rounding_is_one_however_small() -> None:
+    rng = np.random.default_rng(4)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, 900)))
+    found = backtest(Hold, bars_at(close), {"units": 1e-7}, {"cash": 1e5, "instrument": LEVERED})
+    moved = np.diff(found.equity)[1:]
+    assert np.abs(moved).max() < 1e-5
+    assert found.metrics["volatility"] == pytest.approx(moved.std() / 1e5 * np.sqrt(252), rel=0.01)
+    assert found.metrics["sharpe"] is not None
+    assert found.metrics["max_drawdown"] < 0.0

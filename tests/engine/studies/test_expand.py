@@ -203,7 +203,7 @@ def test_a_constraint_can_do_nothing_but_arithmetic(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1 / a > 1", "log(a) > 0", "10 ** 999 > b", "'x' * 3 == b"])
 def test_a_constraint_that_cannot_be_computed_says_where(text: str) -> None:
-    with pytest.raises(Refusal, match=r"fails with .* at a=0, b=1"):
+    with pytest.raises(Refusal, match=r"cannot be computed at a=0, b=1: "):
         Constraint(text, {"a", "b"}, "constraint").holds({"a": 0, "b": 1})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import pytest
 from engine.errors import Refusal
 from engine.execution import Execution
 from engine.jobs import pool as pool_module
-from engine.jobs.job import block_parts, job_parts
+from engine.jobs.job import block_of
+from engine.jobs.plan import make_plan
 from engine.jobs.pool import PartPool
 from engine.jobs.store import MemoryStore
 from engine.sources import (
@@ -115,15 +115,13 @@ seeds: 10
 
 def test_parts_divide_a_job_and_do_not_depend_on_how_it_is_asked(make_study: Make) -> None:
     job = make_study(seeds=101, paths_per_seed=3).resolve()
-    parts = job_parts(job)
+    parts = make_plan(job, ()).parts
     assert sum(part.rows for part in parts) == job.simulations
-    assert parts == [part for block in range(16) for part in block_parts(job, block)]
-    ends = [part.paths for part in parts]
-    assert all(first[1] == second[0] for first, second in pairwise(ends))
-    # A seed's paths stay together.
-    assert all(part.paths[0] % 3 == 0 for part in parts)
-    with pytest.raises(ValueError, match="block: found 16, allowed 0 to 15"):
-        block_parts(job, 16)
+    by_block = [part for block in range(16) for part in make_plan(job, (), block).parts]
+    assert [part.name for part in parts] == [part.name for part in by_block]
+    assert all((block_of(part.seeds) == part.block).all() for part in parts)
+    cells = {(seed, name) for part in parts for seed in part.seeds for name in part.sets.ids}
+    assert len(cells) == 101 * 4
 
 
 def test_a_long_path_is_split_over_its_parameter_sets(
@@ -136,7 +134,7 @@ def test_a_long_path_is_split_over_its_parameter_sets(
     job = study.resolve()
     chunks: list[int] = []
     pool = PartPool(
-        job_parts(job),
+        make_plan(job, ()).parts,
         store := MemoryStore(),
         on_chunk=lambda done, failed, error: chunks.append(done),
     )
@@ -144,19 +142,23 @@ def test_a_long_path_is_split_over_its_parameter_sets(
     pool.raise_first()
     assert len(chunks) > 4
     assert sum(chunks) == len(whole)
-    assert store.frame("results").equals(whole.frame, null_equal=True)
+    rows = store.scan("simulations", store.manifests(job.world.id)).collect()
+    expected = whole.frame.sort("seed", "parameter_set", maintain_order=True)
+    found = rows.join(whole.frame.select("set_id", "parameter_set").unique(), on="set_id")
+    found = found.sort("seed", "parameter_set").select(whole.columns[3:])
+    assert found.equals(expected.select(whole.columns[3:]), null_equal=True)
 
 
 @pytest.mark.parametrize(("rows", "samples"), [(7, 2**22), (131_072, 3)])
 def test_the_division_into_parts_changes_no_row(
     rows: int, samples: int, make_study: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import engine.jobs.job as job_module
+    import engine.jobs.part as part_module
 
     study = make_study(record={"equity": 4, "trades": True}, seeds=20)
     whole = study.run()
-    monkeypatch.setattr(job_module, "_PART_ROWS", rows)
-    monkeypatch.setattr(job_module, "_PART_SAMPLES", samples)
+    monkeypatch.setattr(part_module, "_ROWS", rows)
+    monkeypatch.setattr(part_module, "_SAMPLES", samples)
     again = study.run()
     for left, right in (
         (again.frame, whole.frame),

@@ -1,0 +1,108 @@
+"""Writes the tables of docs/architecture.md that follow from the code: `make docs`.
+
+A block lies between ``<!-- name -->`` and ``<!-- /name -->``; everything between is replaced.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = PROJECT / "docs" / "architecture.md"
+
+
+def written_anew(text: str) -> str:
+    """Return a page with every generated block as it should be."""
+    for name, table in _TABLES.items():
+        first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        assert text.count(first) == text.count(last) == 1, f"{name}: the page has no such block"
+        before, rest = text.split(first)
+        text = before + first + "\n".join(table()) + "\n" + last + rest.split(last)[1]
+    return text
+
+
+def rooms_table() -> Iterator[str]:
+    """Yield one row per room of the engine, lower rooms first, with what it may import."""
+    yield "| room | is | may import |"
+    yield "|---|---|---|"
+    allowed = _allowed_imports()
+    for room in _floors(allowed):
+        names = ", ".join(f"`{name}`" for name in sorted(allowed[room])) or "nothing"
+        yield f"| `{room}` | {_purpose(room)} | {names} |"
+
+
+def commands_table() -> Iterator[str]:
+    """Yield the commands of `mc` under the headings of their groups, as `mc --help` does."""
+    import typer.main
+
+    from mc_assets.cli import app
+
+    rows: dict[str, list[str]] = {}
+    for prefix, command in _commands(typer.main.get_command(app), "mc"):
+        group = getattr(command, "rich_help_panel", None) or "Other"
+        assert isinstance(group, str)
+        does = (command.help or "").split("\n\n")[0].replace("\n", " ")
+        rows.setdefault(group, []).append(f"| `{prefix}` | {does} |")
+    for group, lines in rows.items():
+        yield f"\n**{group}**\n"
+        yield "| command | does |"
+        yield "|---|---|"
+        yield from lines
+    yield ""
+
+
+_TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
+    "rooms": rooms_table,
+    "commands": commands_table,
+}
+
+
+def _allowed_imports() -> dict[str, set[str]]:
+    path = PROJECT / "tests" / "test_import_rules.py"
+    spec = importlib.util.spec_from_file_location("import_rules", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    allowed: dict[str, set[str]] = module.ALLOWED
+    return allowed
+
+
+def _floors(allowed: dict[str, set[str]]) -> list[str]:
+    """Rooms with every room after those that it imports; by name where the rules leave it open."""
+    order: list[str] = []
+    while len(order) < len(allowed):
+        free = sorted(room for room in set(allowed) - set(order) if allowed[room] <= set(order))
+        assert free, "the rules allow a circle of imports"
+        order += free
+    return order
+
+
+def _purpose(room: str) -> str:
+    """First sentence of a room's docstring, without the room's name in front."""
+    single = PROJECT / "engine" / f"{room}.py"
+    path = single if single.is_file() else PROJECT / "engine" / room / "__init__.py"
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    sentence = text.split("\n\n")[0].replace("\n", " ").removesuffix(".")
+    name = room.replace("_", " ")
+    sentence = re.sub(rf"^(The )?{name}: ", "", sentence, flags=re.IGNORECASE)
+    return sentence[0].upper() + sentence[1:]
+
+
+def _commands(command: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield every command below a group with the words that call it."""
+    for name, item in command.commands.items():
+        words = f"{prefix} {name}"
+        if hasattr(item, "commands"):
+            yield from _commands(item, words)
+        else:
+            yield words, item
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,180 @@
+"""Manifests: what a finished part holds, beside its tables and with their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.jobs.job import Holds
+from engine.jobs.part import Part
+
+__all__ = ["SCHEMA_VERSION", "Manifest", "pack_seeds", "unpack_seeds"]
+
+#: Of the tables and of the manifest itself.
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A finished part.
+
+    Parameters
+    ----------
+    world : str
+        Id of its world.
+    part : str
+        Name of the part.
+    block : int
+        Seed block.
+    sets : tuple of str
+        Ids of its parameter sets, in the order of its rows.
+    seeds : ndarray of uint64, shape (seeds,)
+        Its seeds, ascending.
+    paths_per_seed : int
+        Paths of each seed.
+    holds : Holds
+        What is kept of its cells.
+    rows, failed : int
+        Simulations, and those of them that failed.
+    first_error : str or None
+        Error of the first failed simulation.
+    files : dict
+        Per table: relative path, bytes and SHA-256.
+    schema_version : int
+        Of the tables.
+    """
+
+    world: str
+    part: str
+    block: int
+    sets: tuple[str, ...]
+    seeds: NDArray[np.uint64]
+    paths_per_seed: int
+    holds: Holds
+    rows: int
+    failed: int
+    first_error: str | None
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def of(
+        cls, part: Part, failed: int, first_error: str | None, files: dict[str, dict[str, Any]]
+    ) -> Manifest:
+        """Describe a part that has been computed."""
+        return cls(
+            world=part.world.id,
+            part=part.name,
+            block=part.block,
+            sets=tuple(part.sets.ids.tolist()),
+            seeds=part.seeds,
+            paths_per_seed=part.world.paths_per_seed,
+            holds=part.holds,
+            rows=part.rows,
+            failed=failed,
+            first_error=first_error,
+            files=files,
+        )
+
+    @property
+    def cells(self) -> int:
+        """Parameter sets × seeds."""
+        return len(self.sets) * len(self.seeds)
+
+    @cached_property
+    def sets_hash(self) -> str:
+        """Names the list of sets, which many parts of a world share."""
+        return hashlib.sha256("".join(self.sets).encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest as plain JSON values."""
+        holds = self.holds
+        return {
+            "schema_version": self.schema_version,
+            "world": self.world,
+            "part": self.part,
+            "block": self.block,
+            "rows": self.rows,
+            "failed": self.failed,
+            "first_error": self.first_error,
+            "paths_per_seed": self.paths_per_seed,
+            "holds": {
+                "equity": holds.equity,
+                "trades": holds.trades,
+                "metrics": list(holds.metrics),
+                "own_metrics": dict(holds.own_metrics),
+            },
+            "files": self.files,
+            "seeds": pack_seeds(self.seeds),
+            "sets": list(self.sets),
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Manifest:
+        """Read a manifest back.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged or contradicts itself.
+        """
+        try:
+            holds = content["holds"]
+            made = cls(
+                **{name: content[name] for name in ("world", "part", "block", "rows", "failed")},
+                sets=tuple(content["sets"]),
+                seeds=unpack_seeds(content["seeds"]),
+                paths_per_seed=content["paths_per_seed"],
+                holds=Holds(
+                    int(holds["equity"]),
+                    bool(holds["trades"]),
+                    tuple(holds["metrics"]),
+                    dict(holds["own_metrics"]),
+                ),
+                first_error=content["first_error"],
+                files=content["files"],
+                schema_version=content["schema_version"],
+            )
+            sound = (
+                made.schema_version == SCHEMA_VERSION
+                and made.rows == made.cells * made.paths_per_seed
+                and 0 <= made.failed <= made.rows
+                and "simulations" in made.files
+                and ("equity" in made.files) == (made.holds.equity > 0)
+                and ("trades" in made.files) == made.holds.trades
+            )
+        except (TypeError, KeyError, AttributeError, OverflowError):
+            raise ValueError("a manifest that is damaged") from None
+        if not sound:
+            raise ValueError("a manifest that contradicts itself")
+        return made
+
+
+def pack_seeds(seeds: NDArray[np.uint64]) -> list[list[int]]:
+    """Write ascending seeds as runs ``[first, step, count]``: consecutive seeds take one run."""
+    runs: list[list[int]] = []
+    low = 0
+    steps = np.diff(seeds)
+    # Where the step changes, a run ends.
+    ends = np.flatnonzero(np.diff(steps)) + 1 if len(steps) > 1 else np.empty(0, dtype=np.int64)
+    for end in [*ends.tolist(), len(seeds) - 1]:
+        if end < low:
+            continue
+        step = int(steps[low]) if end > low else 1
+        runs.append([int(seeds[low]), step, end - low + 1])
+        low = end + 1
+    return runs
+
+
+def unpack_seeds(runs: list[list[int]]) -> NDArray[np.uint64]:
+    """Return the seeds that `pack_seeds` wrote, shape (seeds,)."""
+    pieces = [
+        np.uint64(first) + np.uint64(step) * np.arange(count, dtype=np.uint64)
+        for first, step, count in runs
+    ]
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.uint64)

@@ -1,0 +1,134 @@
+"""Parts: rectangles of cells, parameter sets × seeds of one world, run and written as one.
+
+The cutting depends on what is missing alone, never on the machine: the same missing cells are
+always cut the same way, and since all parts of a block but its last have the same number of
+seeds, what a killed run left is cut as an undisturbed run would have cut it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.jobs.job import Holds, Job
+from engine.jobs.space import ParameterSets
+from engine.jobs.world import World
+from engine.user_code import files_of, import_user_file
+
+if TYPE_CHECKING:
+    from engine.jobs.path_metrics import PathMetric
+
+__all__ = ["Part", "cut"]
+
+# A part holds at most this many rows, bars simulated and sampled equity values: a few seconds of
+# one thread and some tens of megabytes.
+_ROWS = 131_072
+_BARS = 2**30
+_SAMPLES = 2**22
+_TRADE_BARS = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A rectangle of cells: the unit of writing, resuming and dispatching.
+
+    Parameters
+    ----------
+    world : World
+        What decides the numbers.
+    sets : ParameterSets
+        Its parameter sets.
+    seeds : ndarray of uint64, shape (seeds,)
+        Its seeds, ascending, all of one block.
+    block : int
+        Seed block, 0 to 15.
+    holds : Holds
+        What is kept of its cells.
+    study : str
+        Who asks, for messages.
+    metrics : dict of str to callable
+        Own metrics.
+    """
+
+    world: World
+    sets: ParameterSets
+    seeds: NDArray[np.uint64]
+    block: int
+    holds: Holds
+    study: str
+    metrics: Mapping[str, PathMetric] = field(default_factory=dict)
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the part within its world: its block and a hash of its cells, in order."""
+        digest = hashlib.sha256("".join(self.sets.ids.tolist()).encode())
+        digest.update(self.seeds.astype("<u8").tobytes())
+        return f"part-{self.block:02d}-{digest.hexdigest()[:16]}"
+
+    @property
+    def paths(self) -> int:
+        """Paths of the part."""
+        return len(self.seeds) * self.world.paths_per_seed
+
+    @property
+    def rows(self) -> int:
+        """Simulations of the part."""
+        return self.paths * len(self.sets)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the part with the places of the user's files that its classes come from."""
+        kinds = [self.world.strategy, type(self.world.source), *self.metrics.values()]
+        values = pickle.dumps({item.name: getattr(self, item.name) for item in fields(self)})
+        return _part_from, (files_of(*kinds), values)
+
+
+def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int) -> list[Part]:
+    """Cut a rectangle of missing cells of one block into parts.
+
+    Parameters
+    ----------
+    job : Job
+        Whose cells they are.
+    sets : ndarray of int64
+        Positions of the parameter sets in the job.
+    seeds : ndarray of uint64
+        Seeds, ascending.
+    block : int
+        Their block.
+    """
+    world, holds = job.world, job.holds
+    rows = min(_ROWS, _BARS // world.steps)
+    if holds.equity:
+        rows = min(rows, _SAMPLES // holds.equity)
+    if holds.trades:
+        rows = min(rows, _TRADE_BARS // world.steps)
+    rows = max(1, rows // world.paths_per_seed)
+    set_step = min(len(sets), rows)
+    seed_step = max(1, rows // len(sets))
+    return [
+        Part(
+            world,
+            job.sets[sets[low : low + set_step]],
+            seeds[first : first + seed_step],
+            block,
+            holds,
+            job.study,
+            job.metrics,
+        )
+        for first in range(0, len(seeds), seed_step)
+        for low in range(0, len(sets), set_step)
+    ]
+
+
+def _part_from(files: list[tuple[str, str]], values: bytes) -> Part:
+    for file, content in files:
+        import_user_file(Path(file), content)
+    return Part(**pickle.loads(values))

@@ -1,0 +1,191 @@
+"""Which stored parts serve a job, and which cells are still missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.jobs.job import BLOCKS, Holds, Job, block_of
+from engine.jobs.manifest import Manifest
+from engine.jobs.part import Part, cut
+
+__all__ = ["Piece", "Plan", "Request", "find_pieces", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Cells of one world, and what is wanted of them.
+
+    Parameters
+    ----------
+    set_ids : ndarray of str, shape (sets,)
+        Parameter sets.
+    seeds : ndarray of uint64, shape (seeds,)
+        Seeds.
+    holds : Holds
+        What the parts have to hold.
+    """
+
+    set_ids: NDArray[np.str_]
+    seeds: NDArray[np.uint64]
+    holds: Holds
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The cells of a job that one stored part serves.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The part.
+    sets : ndarray of int64, shape (sets,)
+        Positions of the parameter sets in the job.
+    seeds : ndarray of uint64, shape (seeds,)
+        The seeds.
+    """
+
+    manifest: Manifest
+    sets: NDArray[np.int64]
+    seeds: NDArray[np.uint64]
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all cells of the part."""
+        return len(self.sets) * len(self.seeds) == self.manifest.cells
+
+    @property
+    def cells(self) -> int:
+        """Cells served."""
+        return len(self.sets) * len(self.seeds)
+
+
+@dataclass
+class Plan:
+    """What is there of a job, and what has to be computed.
+
+    Parameters
+    ----------
+    pieces : list of Piece
+        Stored cells; no cell twice.
+    parts : list of Part
+        Parts to compute, in the order of blocks.
+    """
+
+    pieces: list[Piece] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Rectangle:
+    sets: NDArray[np.int64]  # ascending positions in the job
+    seeds: NDArray[np.bool_]  # of the block's seeds
+
+
+def make_plan(job: Job, manifests: Iterable[Manifest], block: int | None = None) -> Plan:
+    """Find the stored parts that serve a job and cut what is missing into new ones.
+
+    Parameters
+    ----------
+    job : Job
+        What is asked.
+    manifests : iterable of Manifest
+        Stored parts of its world.
+    block : int, optional
+        Only this seed block.
+    """
+    asked = Request(job.sets.ids, job.seeds, job.holds)
+    pieces, missing = find_pieces(asked, manifests, block)
+    parts = [part for number, sets, seeds in missing for part in cut(job, sets, seeds, number)]
+    return Plan(pieces, parts)
+
+
+def find_pieces(
+    asked: Request, manifests: Iterable[Manifest], block: int | None = None
+) -> tuple[list[Piece], list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]]]:
+    """Find the stored parts that serve a request, and the rectangles that none serves.
+
+    Parameters
+    ----------
+    asked : Request
+        Cells, and what to hold of them.
+    manifests : iterable of Manifest
+        Stored parts of the world.
+    block : int, optional
+        Only this seed block.
+
+    Returns
+    -------
+    pieces : list of Piece
+        Stored cells; no cell twice.
+    missing : list of (block, sets, seeds)
+        The other cells: positions of sets, and seeds in ascending order.
+    """
+    pieces: list[Piece] = []
+    unserved: list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]] = []
+    position = {name: index for index, name in enumerate(asked.set_ids.tolist())}
+    known: dict[str, NDArray[np.int64]] = {}
+    of_block: dict[int, list[Manifest]] = {}
+    for manifest in sorted(manifests, key=lambda manifest: manifest.part):
+        if manifest.holds.satisfies(asked.holds):
+            of_block.setdefault(manifest.block, []).append(manifest)
+    blocks = block_of(asked.seeds)
+    for number in range(BLOCKS) if block is None else [block]:
+        seeds = np.sort(asked.seeds[blocks == number])
+        if not len(seeds):
+            continue
+        missing = [_Rectangle(np.arange(len(position)), np.ones(len(seeds), dtype=np.bool_))]
+        for manifest in of_block.get(number, []):
+            if not missing:
+                break
+            if manifest.sets_hash not in known:
+                found = [position[name] for name in manifest.sets if name in position]
+                known[manifest.sets_hash] = np.sort(np.array(found, dtype=np.int64))
+            sets = known[manifest.sets_hash]
+            there = _among(seeds, manifest.seeds)
+            if len(sets) and there.any():
+                missing = _serve(pieces, manifest, sets, there, seeds, missing)
+        unserved += [(number, left.sets, seeds[left.seeds]) for left in missing]
+    return pieces, unserved
+
+
+def _serve(
+    pieces: list[Piece],
+    manifest: Manifest,
+    sets: NDArray[np.int64],
+    there: NDArray[np.bool_],
+    seeds: NDArray[np.uint64],
+    missing: list[_Rectangle],
+) -> list[_Rectangle]:
+    """Take from the missing cells those that a part holds; return what is missing then."""
+    left: list[_Rectangle] = []
+    for rectangle in missing:
+        common_seeds = rectangle.seeds & there
+        if len(rectangle.sets) == len(sets) and np.array_equal(rectangle.sets, sets):
+            common_sets, other_sets = sets, sets[:0]
+        else:
+            inside = np.isin(rectangle.sets, sets, assume_unique=True)
+            common_sets, other_sets = rectangle.sets[inside], rectangle.sets[~inside]
+        if not len(common_sets) or not common_seeds.any():
+            left.append(rectangle)
+            continue
+        pieces.append(Piece(manifest, common_sets, seeds[common_seeds]))
+        other_seeds = rectangle.seeds & ~there
+        if other_seeds.any():
+            left.append(_Rectangle(rectangle.sets, other_seeds))
+        if len(other_sets):
+            left.append(_Rectangle(other_sets, common_seeds))
+    return left
+
+
+def _among(seeds: NDArray[np.uint64], some: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of ascending `seeds` are among `some`, ascending too."""
+    found = np.zeros(len(seeds), dtype=np.bool_)
+    where = np.searchsorted(seeds, some)
+    inside = where < len(seeds)
+    where = where[inside]
+    found[where[seeds[where] == some[inside]]] = True
+    return found

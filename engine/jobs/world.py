@@ -1,0 +1,101 @@
+"""Worlds: what decides a path and what happens on it, but for the choice made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from engine.calendar import BarCalendar
+from engine.compiled import source_hash
+from engine.compiled.version import ENGINE_VERSION
+from engine.jobs.canonical import short_hash
+from engine.jobs.settings import PathSettings
+
+if TYPE_CHECKING:
+    from engine.execution import Execution
+    from engine.jobs.draw import ParameterDraw
+    from engine.sources import Source
+    from engine.strategies import Strategy
+
+__all__ = ["World"]
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Source, calibration, path, execution and strategy code of a job.
+
+    Parameters
+    ----------
+    source : Source
+        Where paths come from; its swept parameters hold any value.
+    swept : tuple of str
+        Source parameters whose values are part of a parameter set.
+    draw : ParameterDraw, optional
+        Draws source parameters per seed.
+    strategy : type of Strategy
+        What trades.
+    execution : Execution
+        Costs, fills, sizing.
+    path : PathSettings
+        How paths are made; its ``steps`` are known here.
+    paths_per_seed : int
+        Paths generated from each seed.
+    calendar : BarCalendar
+        Gives the length of a bar and the annualisation.
+    """
+
+    source: Source
+    swept: tuple[str, ...]
+    draw: ParameterDraw | None
+    strategy: type[Strategy]
+    execution: Execution
+    path: PathSettings
+    paths_per_seed: int
+    calendar: BarCalendar
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of everything above, 16 hexadecimal digits."""
+        return short_hash(
+            {
+                "engine_version": ENGINE_VERSION,
+                "source": self._source(),
+                "swept": self.swept,
+                "draw": self.draw.fingerprint() if self.draw is not None else None,
+                "strategy": [self.strategy.name, self.strategy.source_hash()],
+                "execution": self.execution.model_dump(mode="json"),
+                "path": self.path.model_dump(),
+                "paths_per_seed": self.paths_per_seed,
+                "calendar": [self.calendar.exchange, self.calendar.timeframe],
+            }
+        )
+
+    @property
+    def steps(self) -> int:
+        """Bars of a path."""
+        assert self.path.steps is not None
+        return self.path.steps
+
+    @cached_property
+    def paths_per_unit(self) -> int:
+        """Paths in a row of one seed that are one independent observation."""
+        sampling = getattr(self.source, "sampling", "random")
+        if self.draw is not None or sampling in ("moment_matching", "sobol"):
+            # The paths of a seed share its drawn parameters, or balance one another.
+            return self.paths_per_seed
+        return 2 if sampling == "antithetic" else 1
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether paths come from code that is not ours."""
+        return not type(self.source).__module__.startswith("engine.")
+
+    def _source(self) -> dict[str, Any]:
+        """Return everything that decides which path a seed and the swept parameters make."""
+        content = self.source.fingerprint()
+        if self.foreign:
+            # Our own sources state their version; a user's is what its code says today.
+            content["code"] = source_hash(type(self.source))
+        # The value that a swept parameter happens to have says nothing about the sets.
+        return {name: value for name, value in content.items() if name not in self.swept}

@@ -1,0 +1,56 @@
+"""The fingerprint of a strategy: a hash of everything that decides what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.compiled.source_hash import source_hash
+from engine.compiled.version import ENGINE_VERSION
+from engine.strategies.indicators import Indicator
+from engine.strategies.parameters import Parameter
+
+__all__ = ["fingerprint_of"]
+
+
+def fingerprint_of(
+    *,
+    parameters: Mapping[str, Parameter],
+    indicators: Mapping[str, Indicator],
+    state: Mapping[str, float],
+    constants: Mapping[str, float],
+    hooks: Mapping[str, Any],
+) -> str:
+    """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version.
+
+    What a declaration is documented with does not count.
+
+    Parameters
+    ----------
+    parameters, indicators, state, constants : mapping
+        What the class declares, by name.
+    hooks : mapping of str to callable
+        Its functions.
+    """
+    return source_hash(
+        {
+            "engine": ENGINE_VERSION,
+            "parameters": {name: _without_doc(item) for name, item in parameters.items()},
+            "indicators": {name: _told(item) for name, item in indicators.items()},
+            "state": sorted(state.items()),
+            "constants": sorted(constants.items()),
+            "hooks": sorted(hooks.items()),
+        }
+    )
+
+
+def _without_doc(parameter: Parameter) -> dict[str, Any]:
+    return {name: value for name, value in parameter.describe().items() if name != "doc"}
+
+
+def _told(indicator: Indicator) -> tuple[Any, ...]:
+    outputs = {
+        name: (output.kind, [getattr(item, "name", item) for item in output.arguments])
+        for name, output in indicator.outputs.items()
+    }
+    return indicator.field, indicator.symbol, outputs

@@ -1,0 +1,109 @@
+"""Which rows of which Parquet files belong to which study, as tables to join with."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+import engine
+from engine.errors import Refusal
+
+__all__ = ["StudyCells", "study_cells"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StudyCells:
+    """The current results of every study.
+
+    Parameters
+    ----------
+    sets : polars.DataFrame
+        A row per study, stored part and parameter set: ``study``, ``piece`` (number of the part
+        within the study), ``world``, ``file``, ``set_id``, ``parameter_set``,
+        ``parameter_sets``, ``paths_per_seed``, and whether the study records ``equity`` and
+        ``trades``.
+    seeds : polars.DataFrame
+        A row per study, stored part and seed: ``study``, ``piece``, ``seed``, ``position`` (of
+        the seed in the study).
+    files : dict of str to list of Path
+        Parquet files by table.
+    """
+
+    sets: pl.DataFrame
+    seeds: pl.DataFrame
+    files: dict[str, list[Path]]
+
+
+def study_cells(data: Path) -> StudyCells:
+    """Read what the studies under a data folder ask for, and which parts serve it."""
+    sets = [pl.DataFrame(schema=_SETS)]
+    seeds = [pl.DataFrame(schema=_SEEDS)]
+    files: dict[str, dict[Path, None]] = {"simulations": {}, "equity": {}, "trades": {}}
+    for marker in sorted(data.glob("results/*/current.json")):
+        study = marker.parent.name
+        try:
+            results = engine.load_results(data, study)
+        except (Refusal, OSError) as error:
+            # One study's damage must not hide the others.
+            log.warning("%s; study %s is left out, run it again", error, study)
+            continue
+        summary = results.summary
+        recorded = {
+            "simulations": True,
+            "equity": summary.equity_samples > 0,
+            "trades": summary.record_trades,
+        }
+        position = dict(zip(results.seeds.tolist(), range(len(results.seeds)), strict=True))
+        for number, piece in enumerate(results.pieces):
+            own = {
+                "set_id": results.set_ids[piece.sets].tolist(),
+                "parameter_set": piece.sets,
+            }
+            same = {
+                "study": study,
+                "piece": number,
+                "world": summary.world,
+                "file": f"{piece.manifest.part}.parquet",
+                "parameter_sets": summary.parameter_sets,
+                "paths_per_seed": summary.paths_per_seed,
+                "equity": recorded["equity"],
+                "trades": recorded["trades"],
+            }
+            table = pl.DataFrame(own).with_columns(pl.lit(v).alias(k) for k, v in same.items())
+            sets.append(table.select(pl.col(k).cast(v) for k, v in _SETS.items()))
+            places = [position[seed] for seed in piece.seeds.tolist()]
+            table = pl.DataFrame({"seed": piece.seeds, "position": places}).with_columns(
+                pl.lit(study).alias("study"), pl.lit(number).alias("piece")
+            )
+            seeds.append(table.select(pl.col(k).cast(v) for k, v in _SEEDS.items()))
+            for name, entry in piece.manifest.files.items():
+                if recorded[name]:
+                    files[name][data / entry["path"]] = None
+    return StudyCells(
+        pl.concat(sets), pl.concat(seeds), {name: list(found) for name, found in files.items()}
+    )
+
+
+_SETS = {
+    "study": pl.String(),
+    "piece": pl.Int32(),
+    "world": pl.String(),
+    "file": pl.String(),
+    "set_id": pl.String(),
+    "parameter_set": pl.Int32(),
+    "parameter_sets": pl.Int64(),
+    "paths_per_seed": pl.Int64(),
+    "equity": pl.Boolean(),
+    "trades": pl.Boolean(),
+}
+_SEEDS = {
+    "study": pl.String(),
+    "piece": pl.Int32(),
+    "seed": pl.UInt64(),
+    "position": pl.Int64(),
+}

@@ -1,0 +1,222 @@
+"""Cells: what was computed for any study is never computed again, and serves every study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from engine.jobs.manifest import Manifest, pack_seeds, unpack_seeds
+from engine.jobs.plan import find_pieces, make_plan
+from engine.jobs.progress import Progress
+from engine.jobs.store import ParquetStore
+from engine.sources import GBM
+from engine.studies import Study, load_results
+
+Make = Callable[..., Study]
+
+
+def reused(study: Study, root: Path) -> tuple[int, int]:
+    """Run a study; return how many simulations were found finished, of how many."""
+    seen: list[Progress] = []
+    study.run(root=root, progress=seen.append)
+    return seen[-1].reused, seen[-1].total
+
+
+def files(root: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in root.glob("simulations/*/*.parquet")}
+
+
+def test_more_seeds_then_more_sets_then_another_order_compute_only_what_is_new(
+    make_study: Make, tmp_path: Path
+) -> None:
+    two = {"fast": [5, 10], "slow": [50]}
+    assert reused(make_study(parameters=two, seeds=range(100)), tmp_path) == (0, 200)
+    first = files(tmp_path)
+    assert reused(make_study(parameters=two, seeds=range(200)), tmp_path) == (200, 400)
+    three = two | {"fast": [5, 10, 20]}
+    assert reused(make_study(parameters=three, seeds=range(200)), tmp_path) == (400, 600)
+    turned = two | {"fast": [10, 5]}
+    assert reused(make_study(parameters=turned, seeds=range(200)), tmp_path) == (400, 400)
+    # Nothing was written again, and all of it lies in one world.
+    assert all(files(tmp_path)[path] == written for path, written in first.items())
+    assert len(list(tmp_path.glob("simulations/*"))) == 1
+
+
+def test_a_name_a_description_and_a_record_of_less_decide_nothing(
+    make_study: Make, tmp_path: Path
+) -> None:
+    made = make_study(record={"equity": 5}).run(root=tmp_path)
+    assert reused(make_study(name="renamed"), tmp_path) == (160, 160)
+    assert load_results(tmp_path, "renamed").summary.world == made.summary.world
+
+
+def test_asking_for_more_computes_the_cells_again(make_study: Make, tmp_path: Path) -> None:
+    plain = make_study().run(root=tmp_path).frame
+    assert reused(make_study(record={"equity": 5}), tmp_path) == (0, 160)
+    found = load_results(tmp_path, "small")
+    assert found.equity().height == 160
+    assert_frame_equal(found.frame, plain)
+
+
+def test_a_study_over_parts_of_others_has_the_rows_of_its_own_run(
+    make_study: Make, tmp_path: Path
+) -> None:
+    for seeds, fast in ((range(30), [3, 5]), (range(20, 50), [5, 8]), (range(10, 15), [3, 5, 8])):
+        make_study(seeds=seeds, parameters={"fast": fast, "slow": [10]}).run(root=tmp_path)
+    # Some sets and seeds of each, in an order of its own, and some that nobody asked for.
+    wanted = make_study(seeds=[44, 7, 12, 60, 25], parameters={"fast": [9, 8, 3], "slow": [10]})
+    mixed = wanted.run(root=tmp_path)
+    alone = wanted.run()
+    assert_frame_equal(mixed.frame, alone.frame)
+    assert_frame_equal(mixed.statistics(), alone.statistics())
+    assert mixed.missing == 0
+
+
+def test_the_default_of_a_parameter_is_the_same_set_as_its_value_written_out(
+    make_study: Make, tmp_path: Path
+) -> None:
+    make_study(parameters={"fast": [3]}).run(root=tmp_path)
+    default = make_study().resolve().world.strategy.parameters["slow"].default
+    written = make_study(parameters={"fast": [3.0], "slow": [default]})
+    assert reused(written, tmp_path) == (40, 40)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": GBM(mu=0.06, sigma=0.2)},
+        {"steps": 61},
+        {"s0": 50.0},
+        {"bars": "close"},
+        {"execution": {"cash": 5000}},
+        {"strategy": "buy_and_hold", "parameters": {}},
+        {"paths_per_seed": 2},
+    ],
+)
+def test_what_decides_the_numbers_is_another_world(
+    change: dict[str, Any], make_study: Make, tmp_path: Path
+) -> None:
+    base = make_study().run(root=tmp_path)
+    other = make_study(**change)
+    assert other.resolve().world.id != base.summary.world
+    assert reused(other, tmp_path)[0] == 0
+
+
+def test_the_value_of_a_swept_source_parameter_is_part_of_the_set(
+    make_study: Make, tmp_path: Path
+) -> None:
+    swept = make_study(parameters={"fast": [3], "model.sigma": [0.2, 0.3]})
+    assert (
+        swept.resolve().world.id
+        == (
+            make_study(
+                source=GBM(mu=0.05, sigma=0.9), parameters={"fast": [3], "model.sigma": [0.3]}
+            ).resolve()
+        ).world.id
+    )
+    swept.run(root=tmp_path)
+    more = make_study(parameters={"fast": [3], "model.sigma": [0.3, 0.2, 0.4]})
+    assert reused(more, tmp_path) == (80, 120)
+
+
+def test_a_world_is_a_folder_that_pandas_reads(make_study: Make, tmp_path: Path) -> None:
+    made = make_study().run(root=tmp_path)
+    rows = pd.read_parquet(tmp_path / "simulations" / made.summary.world)
+    assert len(rows) == 160
+    assert rows["net_pnl"].sum() == pytest.approx(made.frame["net_pnl"].sum())
+    assert not rows.duplicated(["world", "set_id", "seed", "path"]).any()
+
+
+def test_a_seed_has_the_same_block_in_every_study(make_study: Make) -> None:
+    few, many = (make_study(seeds=n).resolve() for n in (20, 4000))
+    of_few = {int(s): p.block for p in make_plan(few, ()).parts for s in p.seeds}
+    of_many = {int(s): p.block for p in make_plan(many, ()).parts for s in p.seeds}
+    assert of_few.items() <= of_many.items()
+
+
+def test_what_is_left_of_a_killed_run_is_cut_as_the_whole_was(
+    make_study: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("engine.jobs.part._ROWS", 12)
+    study = make_study(seeds=200)
+    study.run(root=tmp_path)
+    store, job = ParquetStore(tmp_path), study.resolve()
+    there = store.manifests(job.world.id)
+    whole = {part.name for part in make_plan(job, ()).parts}
+    assert {part.part for part in there} == whole
+    for lost in (there[::2], there[1::3], there[:1], there):
+        gone = {part.part for part in lost}
+        kept = [part for part in there if part.part not in gone]
+        assert {part.name for part in make_plan(job, kept).parts} == gone
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=40))
+def test_seeds_are_packed_and_unpacked_unchanged(seeds: list[int]) -> None:
+    ascending = np.array(sorted(seeds), dtype=np.uint64)
+    assert np.array_equal(unpack_seeds(pack_seeds(ascending)), ascending)
+
+
+def test_many_consecutive_seeds_take_a_line_of_a_manifest() -> None:
+    block = np.arange(3, 1_000_000, 16, dtype=np.uint64)
+    assert pack_seeds(block) == [[3, 16, 62_500]]
+
+
+def test_a_manifest_comes_back_from_its_json(make_study: Make, tmp_path: Path) -> None:
+    study = make_study(record={"equity": 5, "trades": True})
+    study.run(root=tmp_path)
+    for manifest in ParquetStore(tmp_path).manifests(study.resolve().world.id):
+        again = Manifest.from_json(manifest.to_json())
+        assert again.to_json() == manifest.to_json()
+
+
+@given(st.data())
+def test_pieces_and_what_is_missing_are_all_cells_once(data: st.DataObject) -> None:
+    from engine.jobs.job import Holds, block_of
+    from engine.jobs.plan import Request
+
+    holds = Holds(0, False, ("net_pnl",), {})
+    names = [f"{n:016x}" for n in range(6)]
+    manifests = []
+    for number in range(data.draw(st.integers(0, 6))):
+        block = data.draw(st.integers(0, 1))
+        seeds = data.draw(st.sets(st.integers(0, 5), min_size=1))
+        sets = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=1))
+        own = np.array(sorted(16 * s + block for s in seeds), dtype=np.uint64)
+        shape = (len(sets) * len(seeds), 0, None)
+        manifests.append(
+            Manifest("w", f"part-{block:02d}-{number}", block, tuple(sets), own, 1, holds, *shape)
+        )
+    wanted = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=1))
+    some = data.draw(st.sets(st.integers(0, 100), min_size=1))
+    asked = Request(np.array(wanted), np.array(sorted(some), dtype=np.uint64), holds)
+    pieces, missing = find_pieces(asked, manifests)
+    found: list[tuple[int, int]] = []
+    for piece in pieces:
+        cells = [(int(s), int(q)) for s in piece.sets for q in piece.seeds]
+        assert all(wanted[s] in piece.manifest.sets for s, _ in cells)
+        assert set(piece.seeds.tolist()) <= set(piece.manifest.seeds.tolist())
+        found += cells
+    for block, sets_missing, seeds_missing in missing:
+        assert (block_of(seeds_missing) == block).all()
+        found += [(int(s), int(q)) for s in sets_missing for q in seeds_missing]
+    every = sorted((s, int(q)) for s in range(len(wanted)) for q in asked.seeds)
+    assert sorted(found) == every
+    stored = {(n, int(q)) for m in manifests for n in m.sets for q in m.seeds}
+    unserved = {(wanted[s], int(q)) for _, rows, cols in missing for s in rows for q in cols}
+    assert not unserved & stored
+
+
+def test_results_are_sorted_however_the_parts_were_cut(make_study: Make, tmp_path: Path) -> None:
+    frame = make_study(seeds=[5, 3, 40, 1]).run(root=tmp_path).frame
+    assert frame["simulation"].to_list() == list(range(16))
+    assert frame["seed"].unique(maintain_order=True).to_list() == [5, 3, 40, 1]
+    assert isinstance(frame, pl.DataFrame)

@@ -1,0 +1,291 @@
+"""Arrays and frames at the public face have the shape, dtype and columns that their pages state.
+
+What a page states is read from it: ``ndarray of DTYPE, shape (NAMES)`` and, for a frame, every
+name in double backticks. Everything public that is annotated as an array or a frame must be here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import pytest
+
+import engine as mc
+from engine.execution.layout import RULES_WIDTH
+from engine.testing.prices import random_path
+
+DAY = 86_400_000_000
+ARRAYS = re.compile(r"NDArray|\bArray\b|DataFrame")
+A_SHAPE = re.compile(r"ndarray of (\w+), shape \(([^)]*)\)")
+A_COLUMN = re.compile(r"``(\w+)``")
+# The user writes these.
+ABSTRACT = {"PathModel.generate"}
+
+
+class Entry(NamedTuple):
+    """One array or frame of the public face: where it stands, and its page."""
+
+    label: str
+    text: str  # what the page says of it
+    parts: int = 1
+
+
+# --- the public face, as its annotations tell it -----------------------------------------------
+
+
+def public_entries() -> Iterator[Entry]:
+    """Every field, property, method and function that is annotated as an array or a frame."""
+    for name in mc.__all__:
+        found = getattr(mc, name)
+        if inspect.isclass(found):
+            yield from entries_of(found, name)
+            continue
+        if _is_array(found):
+            yield _returned(name, found)
+        returned = typing.get_type_hints(found).get("return")
+        if inspect.isclass(returned) and returned.__name__ not in mc.__all__:
+            yield from entries_of(returned, returned.__name__)
+
+
+def entries_of(cls: type, name: str) -> Iterator[Entry]:
+    if not cls.__module__.startswith("engine."):
+        return
+    if dataclasses.is_dataclass(cls):
+        for field in dataclasses.fields(cls):
+            if ARRAYS.search(str(field.type)) and field.name in vars(cls).get(
+                "__annotations__", {}
+            ):
+                yield Entry(f"{name}.{field.name}", _said_of(field.name, cls.__doc__ or ""))
+    for key, value in vars(cls).items():
+        plain = {property: "fget", cached_property: "func", classmethod: "__func__"}
+        function = getattr(value, plain.get(type(value), "__call__"), None)
+        function = value if inspect.isfunction(value) else function
+        if not key.startswith("_") and _is_array(function):
+            yield _returned(f"{name}.{key}", function)
+
+
+def _is_array(function: Any) -> bool:
+    notes = getattr(function, "__annotations__", {})
+    return bool(ARRAYS.search(str(notes.get("return", ""))))
+
+
+def _returned(label: str, function: Any) -> Entry:
+    text = inspect.cleandoc(function.__doc__ or "")
+    section = re.search(r"Returns\n-------\n(.*?)(?=\n\n[A-Z]\w+\n---|\Z)", text, re.DOTALL)
+    said = section[1] if section else ""
+    return Entry(label, said, max(1, len(A_SHAPE.findall(said))))
+
+
+def _said_of(field: str, page: str) -> str:
+    """What the Parameters section says of one field."""
+    head = rf"^(?:\w+, )*{field}(?:, \w+)* : "
+    found = re.search(rf"{head}.*?(?=^\S|\Z)", inspect.cleandoc(page), re.DOTALL | re.MULTILINE)
+    return found[0] if found else ""
+
+
+# --- values, and how long each named axis is in them ------------------------------------------
+
+
+@cache
+def history(count: int = 400) -> mc.Bars:
+    path = random_path(np.random.default_rng(5), count, 0.01, 0.002)
+    return mc.Bars("X", np.arange(count, dtype=np.int64) * DAY, *path)
+
+
+@cache
+def block() -> mc.PriceBlock:
+    return mc.Historical(history(20)).paths(seeds=[0])
+
+
+@cache
+def results() -> mc.Results:
+    study = mc.Study(
+        name="shapes",
+        source=mc.GBM(),
+        steps=30,
+        strategy="sma_crossover",
+        parameters={"fast": [3, 5], "slow": 10},
+        seeds=6,
+        record={"equity": 4, "trades": True},
+    )
+    return study.run(workers=1)
+
+
+@cache
+def replay() -> mc.Replay:
+    return results().simulation(0)
+
+
+@cache
+def backtest() -> Any:
+    return mc.backtest("buy_and_hold", history(20))
+
+
+@cache
+def panel() -> mc.FuturesPanel:
+    prices = np.array([[50.0, 51.0, 52.0], [49.0, 50.5, 51.5]])
+    return mc.FuturesPanel.from_arrays(prices, [0.1, 0.3, 0.5], dt=1 / 52)
+
+
+@cache
+def surface() -> mc.OptionSurface:
+    strikes = np.array([90.0, 100.0, 110.0, 100.0])
+    years = np.array([0.25, 0.25, 0.25, 0.5])
+    return mc.OptionSurface.from_quotes(strikes, years, [11.0, 4.0, 1.0, 6.0], True, spot=100.0)
+
+
+@cache
+def overfitting() -> Any:
+    returns = np.random.default_rng(2).normal(size=(64, 5))
+    return mc.probability_of_backtest_overfitting(returns, splits=4)
+
+
+@cache
+def correlation() -> Any:
+    other = random_path(np.random.default_rng(6), 400, 0.01, 0.002)
+    return mc.estimate_correlation([history(), mc.Bars("Y", history().timestamps, *other)])
+
+
+def engine_of_shape() -> Any:
+    fields = ("open", "high", "low", "close", "volume")
+    return mc.prepare_strategy(
+        "sma_crossover", symbols=("X",), fields=fields, steps=9, bars_per_year=252.0
+    )
+
+
+REGIMES = mc.RegimeSwitching
+SESSION = mc.Instrument(session=("14:30", "21:00"))
+CURVE = mc.Schwartz2F()
+STATE = np.full((3, 1), 0.05)
+MATURITY = np.array([0.5, 1.0])
+BARS = {"bars": 20}
+QUOTES = {"n": 4, "quotes": None}
+PANEL = {"rows": 2, "contracts": 3}
+BLOCK = {"paths": 1, "symbols": 1, "fields": 5, "bars": 20}
+SYMBOLS = {"symbols": 2, "bars": 20, "RULES_WIDTH": RULES_WIDTH}
+
+
+def _fields(make: Callable[[], Any], names: str) -> dict[str, Callable[[], Any]]:
+    return {name: lambda name=name: getattr(make(), name) for name in names.split()}
+
+
+def _labelled(
+    owner: str, values: Mapping[str, Callable[[], Any]], sizes: Mapping[str, int | None]
+) -> dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]]:
+    return {f"{owner}.{name}": (value, sizes) for name, value in values.items()}
+
+
+PRICES = "open high low close volume"
+VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
+    **_labelled("Bars", _fields(lambda: history(20), f"timestamps {PRICES}"), BARS),
+    **_labelled("PriceBlock", _fields(block, f"values seeds timestamps {PRICES}"), BLOCK),
+    "PriceBlock.field": (lambda: block().field("close"), BLOCK),
+    "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
+    "Execution.rules": (lambda: mc.Execution().rules(("A", "B"), 252.0), SYMBOLS),
+    "Execution.closed": (
+        lambda: mc.Execution(instrument=SESSION).closed(("A", "B"), history(20).timestamps),
+        SYMBOLS,
+    ),
+    "Instrument.closed": (lambda: SESSION.closed(history(20).timestamps), BARS),
+    **_labelled("FuturesPanel", _fields(panel, "prices maturities steps"), PANEL),
+    "FuturesPanel.log_prices": (lambda: panel().log_prices(), PANEL),
+    **_labelled(
+        "OptionSurface",
+        {
+            **_fields(surface, "strikes years prices calls forwards discounts"),
+            "implied_volatilities": lambda: surface().implied_volatilities(),
+            "vegas": lambda: surface().vegas(),
+            "expiries": lambda: surface().expiries(),
+        },
+        QUOTES,
+    ),
+    "RegimeSwitching.start_probabilities": (
+        lambda: REGIMES().start_probabilities(),
+        {"regimes": 2},
+    ),
+    "RegimeSwitching.stationary": (lambda: REGIMES().stationary(), {"regimes": 2}),
+    "RollingFutures.expiries": (
+        lambda: mc.RollingFutures(CURVE, contracts=(1, 4)).expiries(9),
+        {"symbols": 2, "steps": 9},
+    ),
+    "Schwartz1F.futures": (lambda: mc.Schwartz1F().futures(STATE, MATURITY), {}),
+    "Schwartz2F.futures": (lambda: CURVE.futures(STATE, STATE, MATURITY), {}),
+    "Schwartz2F.futures_terms": (lambda: CURVE.futures_terms(MATURITY), {}),
+    "SchwartzSmith.futures": (lambda: mc.SchwartzSmith().futures(STATE, STATE, MATURITY), {}),
+    **_labelled("Replay", _fields(replay, "bars equity orders trades"), {"bars": 30}),
+    **_labelled("Backtest", _fields(backtest, "trades equity orders"), BARS),
+    **_labelled("CorrelationEstimate", _fields(correlation, "matrix std_errors n"), {"k": 2}),
+    **_labelled(
+        "BacktestOverfitting",
+        _fields(overfitting, "logits chosen in_sample out_of_sample"),
+        {"splits": 6},
+    ),
+    **_labelled("Results", _fields(results, "frame failures"), {}),
+    **_labelled(
+        "Results",
+        {
+            name: lambda name=name: getattr(results(), name)()
+            for name in ("statistics", "best", "best_by_pnl", "equity", "trades")
+        },
+        {},
+    ),
+    "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
+    "study_statistics": (lambda: mc.study_statistics(results()), {}),
+    "StrategyEngine.encode": (
+        lambda: engine_of_shape().encode({"fast": 3, "slow": 9}),
+        {"parameters": 2},
+    ),
+    "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
+}
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    return {entry.label: entry for entry in public_entries() if entry.label not in ABSTRACT}
+
+
+def test_every_array_and_frame_of_the_public_face_is_here() -> None:
+    assert set(VALUES) == set(entries())
+
+
+@pytest.mark.parametrize("label", sorted(VALUES))
+def test_shape_dtype_and_columns_are_as_the_page_states(label: str) -> None:
+    entry = entries()[label]
+    make, sizes = VALUES[label]
+    value = make()
+    if isinstance(value, pl.DataFrame):
+        assert "polars.DataFrame" in entry.text, f"{label}: its page states no frame"
+        assert set(A_COLUMN.findall(entry.text)) <= set(value.columns)
+        return
+    stated = A_SHAPE.findall(entry.text)
+    assert stated, f"{label}: its page states no shape"
+    arrays = value if isinstance(value, list | tuple) else [value]
+    stated = stated * len(arrays) if isinstance(value, list) else stated
+    assert len(stated) == len(arrays)
+    for array, (dtype, shape) in zip(arrays, stated, strict=True):
+        assert array.dtype == np.dtype(dtype)
+        if shape == "...":
+            continue
+        axes = [axis.strip() for axis in shape.split(",") if axis.strip()]
+        assert array.ndim == len(axes)
+        for length, axis in zip(array.shape, axes, strict=True):
+            assert sizes[axis] in (length, None), f"{label}: axis {axis} has length {length}"
+
+
+def test_prices_of_futures_have_the_shape_to_which_state_and_maturity_broadcast() -> None:
+    for label in ("Schwartz1F.futures", "Schwartz2F.futures", "SchwartzSmith.futures"):
+        assert VALUES[label][0]().shape == (3, 2)
+    assert [term.shape for term in VALUES["Schwartz2F.futures_terms"][0]()] == [(2,), (2,)]
+
+
+def test_a_field_of_several_symbols_has_an_axis_for_them() -> None:
+    pair = mc.RollingFutures(CURVE, contracts=(1, 4)).paths(seeds=range(3), steps=9)
+    assert pair.close.shape == (3, 2, 9)

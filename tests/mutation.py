@@ -1,0 +1,207 @@
+"""The mutation score of a room: how many small changes of its code the tests notice.
+
+``python -m tests.mutation statistics`` (`make mutation`) changes one place at a time in a copy of
+the checkout: an operator, a comparison, a number, a truth value. A change is *killed* if the room's
+tests then fail, or take far longer; those that survive are printed, with the line. Some survivors
+change nothing that can be seen. The sample is drawn with a fixed seed, so that two commits can be
+compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+COPIED: Final = ("engine", "mc_assets", "tests", "seeds", "studies", "sql", "data/sample")
+
+# The tests that should notice a change in a room of the engine.
+TESTS_OF: Final = {
+    "statistics": ("tests/engine/statistics",),
+    "jobs": ("tests/engine/jobs", "tests/engine/studies", "tests/engine/results"),
+    "results": ("tests/engine/results", "tests/engine/studies"),
+    "execution": ("tests/engine/execution", "tests/engine/strategies/test_metrics.py"),
+}
+_OPERATORS: Final[dict[type[ast.operator], type[ast.operator]]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+}
+_COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+
+
+class Mutant(NamedTuple):
+    """One change: the text between two offsets of a file, and what stands there instead."""
+
+    file: Path  # relative to the project
+    line: int
+    first: int
+    last: int
+    instead: str
+
+    def applied(self, text: str) -> str:
+        """Return the file's text with the change."""
+        data = text.encode()
+        return (data[: self.first] + self.instead.encode() + data[self.last :]).decode()
+
+    def described(self, text: str) -> str:
+        """Return the place and the change in one line."""
+        before = " ".join(text.encode()[self.first : self.last].decode().split())
+        return f"{self.file}:{self.line}: {before}  ->  {self.instead}"
+
+
+def mutants_of(file: Path, text: str) -> Iterator[Mutant]:
+    """Yield every change of a file; docstrings, annotations and messages are left alone."""
+    tree = ast.parse(text)
+    ignored = {id(inner) for node in ast.walk(tree) for inner in _ignored_parts(node)}
+    starts = [0]
+    for line in text.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for node in ast.walk(tree):
+        if id(node) in ignored or not isinstance(node, ast.expr):
+            continue
+        instead = _changed(node)
+        if instead is not None:
+            assert node.end_lineno is not None
+            assert node.end_col_offset is not None
+            first = starts[node.lineno - 1] + node.col_offset
+            last = starts[node.end_lineno - 1] + node.end_col_offset
+            yield Mutant(file, node.lineno, first, last, f"({instead})")
+
+
+def _changed(node: ast.expr) -> str | None:
+    """Return the text of a changed expression; None where it is not one that is changed."""
+    match node:
+        case ast.BinOp(left, operator, right) if type(operator) in _OPERATORS:
+            if isinstance(left, ast.Constant) and isinstance(left.value, str):
+                return None
+            return ast.unparse(ast.BinOp(left, _OPERATORS[type(operator)](), right))
+        case ast.Compare(left, [first, *more], others) if type(first) in _COMPARISONS:
+            return ast.unparse(ast.Compare(left, [_COMPARISONS[type(first)](), *more], others))
+        case ast.BoolOp(word, values):
+            other = ast.Or() if isinstance(word, ast.And) else ast.And()
+            return ast.unparse(ast.BoolOp(other, values))
+        case ast.UnaryOp(ast.USub() | ast.Not(), operand) if not isinstance(operand, ast.Constant):
+            return ast.unparse(operand)
+        case ast.Constant(bool() as value):
+            return repr(not value)
+        case ast.Constant(int() | float() as value):
+            return repr(value + 1)
+    return None
+
+
+def _ignored_parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield parts of a node that decide no number."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            roots: list[ast.AST | None] = [node.returns, *node.decorator_list]
+            arguments = [part for part in ast.walk(node.args) if isinstance(part, ast.arg)]
+            roots += [argument.annotation for argument in arguments]
+        case ast.AnnAssign():
+            roots = [node.annotation]
+        case ast.Raise() | ast.JoinedStr() | ast.Assert():
+            roots = [node]
+        case ast.Assign(targets=[ast.Name(id="__all__")]):
+            roots = [node]
+        case _:
+            return
+    for root in roots:
+        if root is not None:
+            yield from ast.walk(root)
+
+
+def sampled(room: str, count: int, seed: int) -> list[Mutant]:
+    """Draw changes of a room's files, in the order in which they stand."""
+    files = sorted((PROJECT / "engine" / room).rglob("*.py"))
+    every = [
+        mutant
+        for file in files
+        for mutant in mutants_of(file.relative_to(PROJECT), file.read_text(encoding="utf-8"))
+    ]
+    chosen = random.Random(seed).sample(range(len(every)), min(count, len(every)))
+    return [every[index] for index in sorted(chosen)]
+
+
+def outcome(folder: Path, tests: tuple[str, ...], limit: float | None) -> str:
+    """Run tests on the copy in `folder`: passed, failed or too long."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command += ["-p", "no:randomly", "-o", "addopts=--import-mode=importlib", "-m", "not slow"]
+    environment = {
+        "MC_REFERENCE": str(PROJECT.parent / "shared" / "reference"),
+        **os.environ,
+        # Kernels of changed code belong into no cache that others read.
+        "NUMBA_CACHE_DIR": str(folder / "kernels"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        done = subprocess.run(
+            [*command, *tests], cwd=folder, env=environment, capture_output=True, timeout=limit
+        )
+    except subprocess.TimeoutExpired:
+        return "too long"
+    return "passed" if done.returncode == 0 else "failed"
+
+
+def main() -> None:
+    """Print the mutation score of the rooms named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rooms", nargs="+", choices=sorted(TESTS_OF))
+    parser.add_argument("--mutants", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=7)
+    asked = parser.parse_args()
+    for room in asked.rooms:
+        with tempfile.TemporaryDirectory() as name:
+            score(room, asked.mutants, asked.seed, Path(name))
+
+
+def score(room: str, count: int, seed: int, folder: Path) -> None:
+    """Print what survives of a sample of changes, and how many were killed."""
+    without = shutil.ignore_patterns("__pycache__")
+    for part in COPIED:
+        shutil.copytree(PROJECT / part, folder / part, ignore=without)
+    shutil.copy(PROJECT / "pyproject.toml", folder)
+    tests = TESTS_OF[room]
+    assert outcome(folder, tests, None) == "passed", f"{room}: tests fail without any change"
+    began = time.monotonic()
+    assert outcome(folder, tests, None) == "passed"
+    limit = 60.0 + 10.0 * (time.monotonic() - began)
+    chosen = sampled(room, count, seed)
+    survived = 0
+    for mutant in chosen:
+        text = (PROJECT / mutant.file).read_text(encoding="utf-8")
+        (folder / mutant.file).write_text(mutant.applied(text), encoding="utf-8")
+        if outcome(folder, tests, limit) == "passed":
+            survived += 1
+            print(f"survived  {mutant.described(text)}", flush=True)
+        (folder / mutant.file).write_text(text, encoding="utf-8")
+    killed = len(chosen) - survived
+    print(f"engine/{room}: {killed} of {len(chosen)} changes killed (seed {seed})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

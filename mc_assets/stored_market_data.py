@@ -59,9 +59,9 @@ class StoredMarketData:
     ) -> Iterator[tuple[Bars, list[datetime.date]]]:
         """Yield bars with the dates that may look at them up to themselves.
 
-        One history for all dates, or where splits and dividends lie between them one for each
-        stretch without any: in it the last bar of every date keeps its prices, so that no event
-        after a date reaches what is estimated as of it.
+        Without splits and dividends between them, one history serves all dates. Otherwise each
+        stretch between two events has its own, in which the last bar of every date keeps its
+        prices, so that no event after a date affects what is estimated as of it.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class StoredMarketData:
         series = self._config.find(symbol, timeframe)[0]
         if not self._bars.years(series.symbol, timeframe):
             raise ValueError(
-                f"bars of {series.key}: found none, allowed after `mc ingest {series.key}`"
+                f"bars of {series.key}: none are stored; `mc ingest {series.key}` fetches them"
             )
         frame = self._bars.read(series.symbol, timeframe)
         if self._as_of is not None:
@@ -100,7 +100,7 @@ class StoredMarketData:
                 raise ValueError(
                     f"bars of {series.key}: found none up to {self._as_of}, allowed a later date"
                 )
-        # A table that the series no longer names belongs to bars that were fetched before.
+        # A factor table that the series no longer names belongs to bars fetched earlier.
         factors = self._bars.factors(series.symbol, timeframe) if series.factors else None
         return series, frame, factors
 

@@ -117,7 +117,7 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     """
     path = _path(data, study)
     if not path.exists():
-        raise ValueError(f"statistics of {study}: found no {path}, allowed after `mc run {study}`")
+        raise ValueError(f"statistics of {study}: none are written; `mc report {study}` does it")
     return pl.read_parquet(path)
 
 

@@ -1,6 +1,6 @@
 """The DuckDB file: rebuilt from Parquet, swapped in whole, opened read-only by everyone.
 
-Readers keep the file they opened, so they never block the nightly run, nor it them.
+Readers keep the file they opened, so readers and the nightly run never block each other.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
                 "CREATE TABLE internal.published AS SELECT ? AS signature", [signature]
             )
             tables = _build(connection, project)
-            # Closing writes the file, too, but tells nobody if it cannot.
+            # Closing writes the file as well, but does not report a failure.
             connection.execute("CHECKPOINT")
         os.replace(fresh, target)
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
@@ -113,8 +113,8 @@ def refresh_warehouse(project: Project) -> bool:
 def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
     """Answer a query from the published file.
 
-    Columns of kinds that frames do not know, such as intervals, come as text; with `flat` lists
-    and structures do, too.
+    Columns of types that Polars does not know, such as intervals, are returned as text; with
+    `flat`, lists and structures are, too.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.D
     """
     if not project.warehouse.exists():
         raise ValueError(
-            f"warehouse: found no {project.warehouse}, allowed after `mc run` or `mc run STUDY`"
+            "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
         )
     with _connected(project.warehouse, read_only=True) as connection:
         try:
@@ -194,7 +194,7 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
         except duckdb.InvalidInputException as error:
             found = str(error).splitlines()[0]
             raise ValueError(
-                f"table {name}: found a damaged file ({found}), allowed whole ones: `mc run STUDY` "
+                f"table {name}: found a damaged file ({found}); `mc run STUDY` "
                 "writes a damaged part of a study again"
             ) from None
         ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
@@ -246,7 +246,7 @@ def _in_order(texts: dict[str, str]) -> dict[str, str]:
     while waiting:
         ready = [name for name, needs in waiting.items() if not needs & set(waiting)]
         if not ready:
-            raise ValueError(f"sql: found a circle among {sorted(waiting)}, allowed none")
+            raise ValueError(f"sql: the tables {sorted(waiting)} read one another in a circle")
         for name in ready:
             ordered[name] = texts[name]
             del waiting[name]

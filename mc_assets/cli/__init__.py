@@ -35,7 +35,7 @@ def main() -> None:
 
     What the library says to its user becomes one line on standard error: a `ValueError` or
     `OSError` with exit code 2, a study in which too many simulations failed with exit code 1.
-    Anything else is a fault of ours and keeps its traceback. Ctrl-C ends the process with exit
+    Anything else is a bug and keeps its traceback. Ctrl-C ends the process with exit
     code 130.
     """
     asked = _watch_ctrl_c()
@@ -45,7 +45,7 @@ def main() -> None:
         if end.code != _INTERRUPTED:
             raise
     except BaseException as error:
-        # Ctrl-C in the middle of an import surfaces as whatever the module makes of it.
+        # Ctrl-C during an import may surface as any other error.
         if not asked:
             failed = isinstance(error, StudyFailed)
             if not (failed or isinstance(error, ValueError | OSError)):
@@ -64,7 +64,7 @@ def _watch_ctrl_c() -> list[int]:
         asked.append(number)
         signal.default_int_handler(number, frame)
 
-    # A shell's background jobs ignore Ctrl-C, and go on doing so.
+    # A shell makes its background jobs ignore Ctrl-C; leave that as it is.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, note)
     return asked

@@ -92,7 +92,7 @@ def run_study_command(
                 storage=storage,
                 workers=workers,
                 fresh=fresh,
-                # The headlines alone: of many parameter sets, each statistic takes its time.
+                # Only the headlines: with many parameter sets every statistic takes time.
                 statistics=None if as_json else HEADLINE_NAMES,
                 progress=line,
             )
@@ -145,7 +145,7 @@ class _ProgressLine:
             return
         text = str(progress)
         if not self._live and progress.seconds > self._next:
-            # A log file takes a new line now and then instead of one that is rewritten.
+            # In a log file, write a new line now and then instead of rewriting one.
             self._next += _SECONDS_BETWEEN_LINES
             self._stream.write(text + "\n")
             self._stream.flush()

@@ -49,7 +49,7 @@ def show(
     elif best is not None:
         answer = results.best_sets(project, study, best, n, where=where)
     else:
-        # The headlines alone: of many parameter sets, each statistic takes its time.
+        # Only the headlines: with many parameter sets every statistic takes time.
         wanted = HEADLINE_NAMES if short else None
         answer = results.statistics(project, study, names=wanted, where=where)
     if as_json:
@@ -61,7 +61,7 @@ def show(
     else:
         if best is not None and by is None and not (failures or rows):
             title += f"  largest {best}"
-        # What the title says already, or is the same in every row.
+        # Leave out what the title says, or what is the same in every row.
         said = {"study", "world", "set_id"} | ({"statistic"} if by is None else set())
         kept = answer.table.drop(name for name in answer.table.columns if name in said)
         print_frame(kept.rename({"parameter_set": "set"}, strict=False), title=title, limit=limit)

@@ -82,7 +82,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
                 full_html=False,
                 include_plotlyjs=False,
                 div_id=name,
-                # Without the tool bar, which lies over the choice of a parameter set.
+                # The tool bar would cover the menu of parameter sets.
                 config={"displayModeBar": False, "responsive": True},
             )
             for name, figure in figures.items()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -119,6 +120,38 @@ def test_results_are_shown_ranked_filtered_and_grouped(mc: Run) -> None:
     grouped = json.loads(mc("show", "quick", "--by", "fast", "--json"))
     assert {row["fast"] for row in grouped} == {3, 5}
     assert json.loads(mc("show", "quick", "--failures", "--json")) == []
+
+
+def test_a_statistic_that_cannot_be_shown_is_one_line(
+    mc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mc("run", "quick")
+    # Results of an engine that had no such metric yet.
+    for manifest in (folder / "data" / "results").rglob("part-*.json"):
+        content = json.loads(manifest.read_text())
+        entry = content["files"]["results"]
+        file = folder / "data" / entry["path"]
+        pl.read_parquet(file).drop("calmar").write_parquet(file)
+        entry["bytes"] = file.stat().st_size
+        manifest.write_text(json.dumps(content))
+    for arguments, expected in (
+        (
+            ["show", "quick", "--best", "calmar"],
+            "the stored results of quick have no column 'calmar'; `mc run quick` computes it",
+        ),
+        (["show", "quick", "--best", "ulcer_index"], "statistic: found 'ulcer_index', allowed "),
+        (["sql", "SELECT calmar FROM simulations"], "no stored result has the column 'calmar'; "),
+        (["sql", "SELECT nope FROM simulations"], '`mc sql "DESCRIBE simulations"` lists'),
+    ):
+        monkeypatch.setattr("sys.argv", ["mc", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        error = capsys.readouterr().err
+        assert expected in error
+        assert error.count("\n") == 1
+    assert "found finished" not in mc("run", "quick")
+    assert "calmar" in mc("show", "quick", "--best", "calmar")
 
 
 def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:

@@ -11,8 +11,20 @@ PYTHON := .venv/bin/python
 # Where this is set, every process compiles the source of every package anew: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-# What `make check` and `make test-lowest` run: seconds each, and nothing that compiles a model anew.
-QUICK := tests/test_*.py
+# What `make check` and `make test-lowest` run: some of every room, seconds each.
+QUICK := \
+	$(filter-out tests/test_readme.py tests/test_wheel.py,$(wildcard tests/test_*.py)) \
+	tests/engine/test_public_face.py tests/engine/test_shapes.py tests/engine/testing \
+	tests/engine/calibration/test_calibration.py tests/engine/calibration/test_gbm.py \
+	$(patsubst %,tests/engine/execution/test_%.py,account fills handles margin_and_costs properties) \
+	tests/engine/results/test_results.py \
+	tests/engine/sources/test_historical.py tests/engine/sources/test_registry.py \
+	$(patsubst %,tests/engine/statistics/test_%.py,overfitting performance risk) \
+	tests/engine/strategies/test_interface.py tests/engine/strategies/test_purity.py \
+	tests/engine/studies \
+	tests/mc_assets/market_data/test_config.py tests/mc_assets/market_data/test_normalise.py \
+	tests/mc_assets/providers/test_network.py tests/mc_assets/test_definitions.py \
+	tests/mc_assets/test_warehouse.py
 
 .PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench docs \
 	clean
@@ -36,12 +48,13 @@ test-slow: $(SYNCED)
 	@$(PYTHON) -m pytest -v -m hypothesis --hypothesis-profile=new
 
 # The quick tests with the lowest versions that pyproject.toml allows, in an environment of its own.
+# Old versions warn of what newer ones of their own dependencies will remove.
 test-lowest: | $(UV)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
 		&& $(UV) venv --quiet "$$folder/lowest" \
 		&& $(UV) pip install --quiet --python "$$folder/lowest/bin/python" \
 			--resolution lowest-direct --group dev --editable '.[testing]' \
-		&& "$$folder/lowest/bin/python" -m pytest -q $(QUICK)
+		&& "$$folder/lowest/bin/python" -m pytest -q -W default $(QUICK)
 
 wheel: $(SYNCED)
 	@$(UV) build --quiet --wheel --out-dir dist

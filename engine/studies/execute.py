@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import Refusal
+from engine.jobs.blocks import BLOCKS
 from engine.jobs.errors import StudyFailed, failure_text
-from engine.jobs.job import BLOCKS, Job
+from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback

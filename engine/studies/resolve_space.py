@@ -70,7 +70,7 @@ def resolve_space(
     known |= {MODEL_PREFIX + n: v for n, v in source.values.items() if n not in swept}
     space = expand(
         {MODEL_PREFIX + n: v for n, v in swept.items()} | checked,
-        constraints=constraint,
+        constraint=constraint,
         known=known,
         **search,
     )

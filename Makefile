@@ -1,4 +1,5 @@
 # Two commands: `make run` (clone to results) and `make test`. `make ui` opens Dagster.
+# CONTRIBUTING.md says what each of the others is for.
 # Only relative paths below, so a checkout in a folder with spaces works.
 
 SHELL := /bin/sh
@@ -10,7 +11,23 @@ PYTHON := .venv/bin/python
 # Where this is set, every process compiles the source of every package anew: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run ui test test-slow lint peers bench docs clean
+# What `make check` and `make test-lowest` run: some of every room, seconds each.
+QUICK := \
+	$(filter-out tests/test_readme.py tests/test_wheel.py,$(wildcard tests/test_*.py)) \
+	tests/engine/test_public_face.py tests/engine/test_shapes.py tests/engine/testing \
+	tests/engine/calibration/test_calibration.py tests/engine/calibration/test_gbm.py \
+	$(patsubst %,tests/engine/execution/test_%.py,account fills handles margin_and_costs properties) \
+	tests/engine/results/test_results.py \
+	tests/engine/sources/test_historical.py tests/engine/sources/test_registry.py \
+	$(patsubst %,tests/engine/statistics/test_%.py,overfitting performance risk) \
+	tests/engine/strategies/test_interface.py tests/engine/strategies/test_purity.py \
+	tests/engine/studies \
+	tests/mc_assets/market_data/test_config.py tests/mc_assets/market_data/test_normalise.py \
+	tests/mc_assets/providers/test_network.py tests/mc_assets/test_definitions.py \
+	tests/mc_assets/test_warehouse.py
+
+.PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench docs \
+	clean
 .DEFAULT_GOAL := run
 
 run: $(SYNCED)
@@ -19,17 +36,47 @@ run: $(SYNCED)
 ui: $(SYNCED)
 	@$(MC) ui
 
+check: $(SYNCED) lint
+	@$(PYTHON) -m pytest -q -n 2 --dist loadfile $(QUICK)
+
 test: $(SYNCED) lint
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
+# Names each of the tests that it runs: most take minutes.
 test-slow: $(SYNCED)
-	@$(PYTHON) -m pytest -m slow
-	@$(PYTHON) -m pytest -m hypothesis --hypothesis-profile=new
+	@$(PYTHON) -m pytest -v -m slow
+	@$(PYTHON) -m pytest -v -m hypothesis --hypothesis-profile=new
+
+# The quick tests with the lowest versions that pyproject.toml allows, in an environment of its own.
+# Old versions warn of what newer ones of their own dependencies will remove.
+test-lowest: | $(UV)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
+		&& $(UV) venv --quiet "$$folder/lowest" \
+		&& $(UV) pip install --quiet --python "$$folder/lowest/bin/python" \
+			--resolution lowest-direct --group dev --editable '.[testing]' \
+		&& "$$folder/lowest/bin/python" -m pytest -q -W default $(QUICK)
+
+wheel: $(SYNCED)
+	@$(UV) build --quiet --wheel --out-dir dist
+	@$(PYTHON) -m pytest -q tests/test_wheel.py
+
+coverage: $(SYNCED)
+	@$(PYTHON) -m coverage erase
+	@$(PYTHON) -m coverage run -m pytest -q -n 2 --dist loadfile
+	@$(PYTHON) -m coverage combine --quiet
+	@$(PYTHON) -m coverage report
+
+mutation: $(SYNCED)
+	@$(PYTHON) -m tests.mutation jobs execution statistics
 
 lint: $(SYNCED)
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+
+# Lint before each commit.
+hooks: $(SYNCED)
+	@$(UV) tool run pre-commit install
 
 # Other engines, for the tests and benchmarks that compare with them.
 peers: $(SYNCED)
@@ -43,7 +90,7 @@ docs: $(SYNCED)
 	@$(PYTHON) docs/generate.py
 
 clean:
-	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist
 
 # Synchronised only when the lock file changed, so later runs need no network.
 $(SYNCED): pyproject.toml uv.lock | $(UV)

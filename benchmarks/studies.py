@@ -21,11 +21,14 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import paired_ratio
-from engine.jobs.job import Job, PartSpec, job_parts
-from engine.jobs.prepared import prepare_job
-from engine.jobs.runner import run_parts
+from engine.jobs.job import Job
+from engine.jobs.manifest import Manifest
+from engine.jobs.part import Part
+from engine.jobs.plan import make_plan
+from engine.jobs.prepared import prepare
+from engine.jobs.runner import RunReport, run_parts
 from engine.jobs.simulate import Worker
-from engine.jobs.store import Manifest, ParquetStore
+from engine.jobs.store import ParquetStore
 from engine.sources import GBM
 from engine.strategies import Strategy
 from engine.studies import Study
@@ -59,10 +62,10 @@ def million_daily(seeds: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as root:
         job = study.resolve()
         begin, cpu = time.perf_counter(), time.process_time()
-        report = run_parts(job_parts(job), ParquetStore(Path(root)), workers=WORKERS)
+        report = _run(job, ParquetStore(Path(root)), WORKERS)
         wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
         size = sum(path.stat().st_size for path in Path(root).rglob("*.parquet"))
-    rows = report.rows
+    rows = sum(manifest.rows for manifest in report.manifests)
     limit = 8.0 * rows / 1e6
     return [
         _row(f"{rows:,} SMA simulations of 252 bars to Parquet, wall s", wall, limit),
@@ -95,7 +98,7 @@ def writing(seeds: int) -> list[Row]:
             with tempfile.TemporaryDirectory() as root:
                 store = _Timed(Path(root))
                 begin = time.process_time()
-                run_parts(job_parts(job), store, workers=1)
+                _run(job, store, 1)
                 shares.append(store.spent / (time.process_time() - begin))
         share = float(np.median(shares))
         rows.append(_row(f"writing, share of the run, {steps} bars", share, 0.05))
@@ -223,11 +226,12 @@ def _warm(study: Study) -> None:
 
 def _bare(job: Job) -> None:
     """Do what the kernels do of a run, in one thread: fill paths, run all sets, keep nothing."""
-    prepared = prepare_job(job)
+    source = tuple(job.sets.of_source[0].tolist())
+    prepared = prepare(job.world, job.holds, job.metrics, source, 0)
     worker = Worker(prepared)
     paths = 64
     values = worker.values(paths)
-    generator = prepared.generator(0, 0)
+    generator = prepared.generator(source, 0)
     scratch, own = generator.scratch(paths), worker.engine_scratch
     metrics = np.empty((paths, len(job.space), len(prepared.engine.metric_names)))
     status = np.zeros((paths, len(job.space)), dtype=np.int8)
@@ -236,22 +240,27 @@ def _bare(job: Job) -> None:
         seeds = job.seeds[low : low + paths]
         n = len(seeds)
         generator.fill(seeds, ids[:n], values[:n], scratch)
-        prepared.engine.run(values[:n], prepared.parameters, metrics[:n], status[:n], own)
+        prepared.engine.run(values[:n], job.sets.of_strategy, metrics[:n], status[:n], own)
 
 
 class _Dropped(ParquetStore):
     """Takes tables and keeps none; its runner reuses memory from part to part, as on disk."""
 
     def write(
-        self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
+        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
     ) -> Manifest:
         """Write nothing."""
-        return manifest
+        return Manifest.of(part, failed, first_error, {})
+
+
+def _run(job: Job, store: ParquetStore, workers: int) -> RunReport:
+    plan = make_plan(job, ())
+    return run_parts(plan, store, study=job.study, failure_allowance=1.0, workers=workers)
 
 
 def _run_and_drop(job: Job) -> None:
     with tempfile.TemporaryDirectory() as root:
-        run_parts(job_parts(job), _Dropped(Path(root)), workers=1)
+        _run(job, _Dropped(Path(root)), 1)
 
 
 class _Timed(ParquetStore):
@@ -260,12 +269,12 @@ class _Timed(ParquetStore):
     spent = 0.0
 
     def write(
-        self, spec: PartSpec, frames: dict[str, pl.DataFrame], manifest: Manifest
+        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
     ) -> Manifest:
         """Write, and count."""
         begin = time.process_time()
         try:
-            return super().write(spec, frames, manifest)
+            return super().write(part, frames, failed, first_error)
         finally:
             self.spent += time.process_time() - begin
 

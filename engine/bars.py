@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
+from engine.errors import Refusal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,6 +49,9 @@ class Bars:
         Prices in quote currency and traded volume.
     calendar : BarCalendar
         Exchange and timeframe; gives ``dt`` and every annualisation.
+    history_hashes : mapping of int to str, optional
+        For bars read from a store: hash of the stored history through each year, by which it is
+        found again.
 
     Raises
     ------
@@ -63,20 +68,19 @@ class Bars:
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
     calendar: BarCalendar = field(default_factory=BarCalendar)
+    history_hashes: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.timestamps)
         for name in BAR_FIELDS:
             column = getattr(self, name)
             if column.shape != (count,):
-                raise ValueError(
-                    f"{self.symbol} {name}: found shape {column.shape}, allowed ({count},)"
-                )
+                raise Refusal(f"{self.symbol} {name}", f"shape {column.shape}", f"({count},)")
             bad = ~np.isfinite(column)
             if bad.any():
                 row = int(bad.argmax())
-                raise ValueError(
-                    f"{self.symbol} {name}: found {column[row]} at bar {row}, allowed finite values"
+                raise Refusal(
+                    f"{self.symbol} {name}", f"{column[row]} at bar {row}", "finite values"
                 )
         if count > 1 and not (np.diff(self.timestamps) > 0).all():
             row = int((np.diff(self.timestamps) <= 0).argmax()) + 1
@@ -90,7 +94,12 @@ class Bars:
 
     @classmethod
     def from_frame(
-        cls, frame: pl.DataFrame, *, symbol: str | None = None, calendar: BarCalendar | None = None
+        cls,
+        frame: pl.DataFrame,
+        *,
+        symbol: str | None = None,
+        calendar: BarCalendar | None = None,
+        history_hashes: Mapping[int, str] | None = None,
     ) -> Bars:
         """Make bars from a frame in the canonical columns (`docs/architecture.md`, "Bars").
 
@@ -104,6 +113,8 @@ class Bars:
             Keep only this symbol's rows.
         calendar : BarCalendar, optional
             Defaults to daily bars of the New York Stock Exchange.
+        history_hashes : mapping of int to str, optional
+            Hash of the stored history through each year, where the frame comes from a store.
 
         Raises
         ------
@@ -115,7 +126,7 @@ class Bars:
         elif symbol is None:
             found = frame["symbol"].unique().sort().to_list()
             if len(found) != 1:
-                raise ValueError(f"symbol: found {found} in the frame, allowed exactly one")
+                raise Refusal("symbol", f"{found} in the frame", "exactly one")
             symbol = str(found[0])
         if frame.is_empty():
             raise ValueError(f"symbol: found no bars of {symbol!r} in the frame")
@@ -126,7 +137,13 @@ class Bars:
         }
         volume = frame["volume"].fill_null(0.0).to_numpy()
         columns["volume"] = np.ascontiguousarray(volume, dtype=np.float64)
-        return cls(symbol, stamps, calendar=calendar or BarCalendar(), **columns)
+        return cls(
+            symbol,
+            stamps,
+            calendar=calendar or BarCalendar(),
+            history_hashes=history_hashes or {},
+            **columns,
+        )
 
     @cached_property
     def data_hash(self) -> str:
@@ -138,10 +155,26 @@ class Bars:
             digest.update(np.ascontiguousarray(getattr(self, name), dtype="<f8").tobytes())
         return digest.hexdigest()
 
+    @property
+    def history_hash(self) -> str:
+        """Hash of the stored history through the year of the last bar.
+
+        Bars from elsewhere have none: it is their `data_hash` then.
+        """
+        last = self.timestamps[-1:].astype("datetime64[us]").astype("datetime64[Y]").astype(int)
+        through = [year for year in self.history_hashes if len(last) and year <= last[0] + 1970]
+        return self.history_hashes[max(through)] if through else self.data_hash
+
     def up_to(self, timestamp: int) -> Bars:
         """Bars that opened at or before `timestamp` (microseconds since 1970-01-01 UTC)."""
         return self[: int(np.searchsorted(self.timestamps, timestamp, side="right"))]
 
     def __getitem__(self, window: slice) -> Bars:
         columns = {name: getattr(self, name)[window] for name in BAR_FIELDS}
-        return Bars(self.symbol, self.timestamps[window], calendar=self.calendar, **columns)
+        return Bars(
+            self.symbol,
+            self.timestamps[window],
+            calendar=self.calendar,
+            history_hashes=self.history_hashes,
+            **columns,
+        )

@@ -43,6 +43,8 @@ CALIBRATION_SCHEMA = pl.Schema(
         "covariance": pl.String,
         "start_state": pl.String,
         "diagnostics": pl.String,
+        "calibration_hash": pl.String,
+        "history_hash": pl.String,
     }
 )
 

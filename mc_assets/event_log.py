@@ -24,7 +24,7 @@ class EventLog(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
-        """Nothing to configure: the place follows from DAGSTER_HOME."""
+        """Return an empty schema: DAGSTER_HOME decides where the log lies."""
         return {}
 
     @classmethod
@@ -38,7 +38,7 @@ class EventLog(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events: together in their run's file, those of assets also in the index.
 
-        The result is that of storing them one after the other.
+        The result is the same as storing them one by one.
         """
         of_assets = [event for event in events if _is_of_asset(event)]
         for event in events:

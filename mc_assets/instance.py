@@ -47,7 +47,7 @@ def using_dagster_home(project: Project) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Somebody else works here, so an unfinished run may well be alive.
+            # Another process uses this home: its unfinished runs may be alive.
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         else:
             with open_instance(project) as instance:
@@ -71,8 +71,8 @@ def open_instance(project: Project) -> Iterator[dg.DagsterInstance]:
 def reap_orphans(instance: dg.DagsterInstance) -> int:
     """Mark runs that a crash left unfinished as failed; return how many.
 
-    Dagster's default launcher has no worker health check, so such runs would stay STARTED for
-    ever and count against the limit of concurrent runs. Call it only while no other process
+    Dagster's default launcher has no worker health check, so such runs would stay STARTED
+    forever and count against the limit of concurrent runs. Call it only while no other process
     works on the same DAGSTER_HOME.
     """
     import dagster as dg
@@ -87,8 +87,8 @@ def reap_orphans(instance: dg.DagsterInstance) -> int:
     runs = instance.get_runs(filters=unfinished)
     for run in runs:
         instance.report_run_failed(run, "orphaned: the machine or Dagster went away")
-    # Nobody works here, so whoever still holds a place in a pool is dead; the next run would
-    # wait for it for ever.
+    # No process uses this home, so every held slot of a pool is an orphan; the next run would wait
+    # for it forever.
     slots = instance.event_log_storage
     if slots.supports_global_concurrency_limits:
         for run_id in slots.get_concurrency_run_ids():

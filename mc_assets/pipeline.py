@@ -43,7 +43,7 @@ class Step:
     Parameters
     ----------
     title : str
-        What a person reads while it runs.
+        Shown while it runs.
     assets : sequence of str
         Names of the assets to materialise.
     partitions : tuple of (str, str), optional
@@ -85,7 +85,7 @@ def all_steps(project: Project, *, kernels: Callable[[], object] | None = None) 
 
     keys = load_series(project.series).keys
     for path in project.study_files.values():
-        # A mistake in a study file is said before minutes are spent on the way to it.
+        # Report a mistake in a study file before spending minutes on what comes before it.
         load_definition(path)
     yield from bar_steps(project, keys)
     yield from calibration_steps(project, keys)
@@ -180,10 +180,10 @@ def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
 
 def study_steps(project: Project, names: Sequence[str]) -> Iterator[Step]:
     """Yield the steps from simulations to the warehouse for studies of the studies folder."""
-    from mc_assets.defs.partitions import SEED_BLOCKS
+    from engine.jobs.blocks import BLOCKS
 
     for name in names:
-        last = f"{SEED_BLOCKS - 1:02d}"
+        last = f"{BLOCKS - 1:02d}"
         yield Step(f"study {name}", ["simulations"], (f"00|{name}", f"{last}|{name}"))
     order = list(project.study_files)
     for first, end in _runs_of(order, names):
@@ -316,7 +316,7 @@ def _newest_date(project: Project, key: str) -> date:
     following = day + timedelta(days=7 - day.weekday() if day.weekday() > 4 else 0)
     if _is_calibrated_on(following):
         return following
-    # The week is not over, or the weekend not: what is known by the last date there is.
+    # The week, or the weekend, is not over yet: take the last date there is.
     last = _dates_of_calibrations()[1]
     return min(last, day - timedelta(days=max(day.weekday() - 4, 0)))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 __all__ = ["Project"]
@@ -72,7 +71,7 @@ class Project:
         """Folder of HTML reports."""
         return self.data / "reports"
 
-    @cached_property
+    @property
     def study_files(self) -> dict[str, Path]:
         """Study files by name (the file's stem), sorted by name."""
         found = [*self.studies.glob("*.yaml"), *self.studies.glob("*.yml")]

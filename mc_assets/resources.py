@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -12,7 +13,7 @@ from mc_assets.project import Project
 __all__ = ["Laboratory"]
 
 
-class Laboratory(dg.ConfigurableResource):
+class Laboratory(dg.ConfigurableResource[Any]):
     """Folders and threads that every asset works with.
 
     Attributes

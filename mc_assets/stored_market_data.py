@@ -14,6 +14,7 @@ from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
 from mc_assets.market_data.adjustments import adjust, factors_at
 from mc_assets.market_data.config import SeriesConfig
+from mc_assets.market_data.history import history_hashes
 from mc_assets.project import Project
 
 __all__ = ["StoredMarketData"]
@@ -51,16 +52,16 @@ class StoredMarketData:
         series, frame, factors = self._stored(symbol, timeframe)
         if factors is not None:
             frame = adjust(frame, factors, exchange=series.exchange, unchanged=-1)
-        return Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar)
+        return self._bars_of(series, frame)
 
     def bars_as_of(
         self, symbol: str, timeframe: str, dates: Sequence[datetime.date]
     ) -> Iterator[tuple[Bars, list[datetime.date]]]:
         """Yield bars with the dates that may look at them up to themselves.
 
-        One history for all dates, or where splits and dividends lie between them one for each
-        stretch without any: in it the last bar of every date keeps its prices, so that no event
-        after a date reaches what is estimated as of it.
+        Without splits and dividends between them, one history serves all dates. Otherwise each
+        stretch between two events has its own, in which the last bar of every date keeps its
+        prices, so that no event after a date affects what is estimated as of it.
 
         Raises
         ------
@@ -77,14 +78,11 @@ class StoredMarketData:
                 key = (float(split[last]), float(price[last]))
                 stretches.setdefault(key, (last, []))[1].append(day)
         if factors is None or len(stretches) == 0:
-            yield Bars.from_frame(frame, symbol=series.symbol, calendar=series.calendar), [*dates]
+            yield self._bars_of(series, frame), [*dates]
             return
         for last, together in stretches.values():
             known = adjust(frame, factors, exchange=series.exchange, unchanged=last)
-            yield (
-                Bars.from_frame(known, symbol=series.symbol, calendar=series.calendar),
-                together,
-            )
+            yield self._bars_of(series, known), together
 
     def _stored(
         self, symbol: str, timeframe: str
@@ -93,7 +91,7 @@ class StoredMarketData:
         series = self._config.find(symbol, timeframe)[0]
         if not self._bars.years(series.symbol, timeframe):
             raise ValueError(
-                f"bars of {series.key}: found none, allowed after `mc ingest {series.key}`"
+                f"bars of {series.key}: none are stored; `mc ingest {series.key}` fetches them"
             )
         frame = self._bars.read(series.symbol, timeframe)
         if self._as_of is not None:
@@ -102,9 +100,17 @@ class StoredMarketData:
                 raise ValueError(
                     f"bars of {series.key}: found none up to {self._as_of}, allowed a later date"
                 )
-        # A table that the series no longer names belongs to bars that were fetched before.
+        # A factor table that the series no longer names belongs to bars fetched earlier.
         factors = self._bars.factors(series.symbol, timeframe) if series.factors else None
         return series, frame, factors
+
+    def _bars_of(self, series: SeriesConfig, frame: pl.DataFrame) -> Bars:
+        return Bars.from_frame(
+            frame,
+            symbol=series.symbol,
+            calendar=series.calendar,
+            history_hashes=history_hashes(self._bars, series.symbol, series.timeframe),
+        )
 
     def futures_panel(self, symbol: str, timeframe: str) -> FuturesPanel:
         """Settlements of every contract of a futures series.

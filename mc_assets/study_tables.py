@@ -1,17 +1,21 @@
-"""Statistics of studies as Parquet tables, one file per study."""
+"""Statistics and lineage of studies as Parquet tables, one file per study."""
 
 from __future__ import annotations
 
 import datetime
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-# Its names load the simulation engine when first used, which reading tables does not.
-import engine
+if TYPE_CHECKING:
+    from engine.jobs import JobSummary
+    from engine.results import Results
 
 __all__ = [
+    "lineage_table",
     "read_statistics",
     "statistics_table",
     "statistics_version",
@@ -23,11 +27,26 @@ __all__ = [
 _VERSION = "data_version"
 
 
+_LINEAGE_SCHEMA: Final = {
+    "study": pl.String,
+    "world": pl.String,
+    "symbol": pl.String,
+    "timeframe": pl.String,
+    "last_bar": pl.String,
+    "history_hash": pl.String,
+    "data_hash": pl.String,
+    "model": pl.String,
+    "as_of": pl.Date,
+    "calibration_hash": pl.String,
+    "calibration_history_hash": pl.String,
+}
+
+
 def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``.
+    text beside ``parameter_set``. The study's lineage is written beside them.
 
     Raises
     ------
@@ -36,13 +55,18 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     StudyFailed
         If more of its simulations failed than it allows.
     """
-    results = engine.load_results(data, study)
+    from engine.results import read_results
+
+    results = read_results(data, study)
     results.check_failures()
+    _write(
+        lineage_table(results.summary), data / "lineage" / f"{study}.parquet", results.data_version
+    )
     return _write(statistics_table(results), _path(data, study), results.data_version)
 
 
 def write_nightly_statistics(
-    data: Path, study: str, as_of: datetime.date, results: engine.Results
+    data: Path, study: str, as_of: datetime.date, results: Results
 ) -> pl.DataFrame:
     """Write the statistics of a study run as of a date; return the table."""
     table = statistics_table(results).select(pl.lit(as_of).alias("as_of"), pl.all())
@@ -51,9 +75,9 @@ def write_nightly_statistics(
     )
 
 
-def statistics_table(results: engine.Results) -> pl.DataFrame:
+def statistics_table(results: Results) -> pl.DataFrame:
     """Estimate a study's statistics, its parameters as one JSON text."""
-    table = engine.study_statistics(results)
+    table = results.statistics()
     names = results.parameters
     parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
     return table.select(
@@ -61,6 +85,26 @@ def statistics_table(results: engine.Results) -> pl.DataFrame:
         parameters.alias("parameters"),
         *("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"),
     )
+
+
+def lineage_table(summary: JobSummary) -> pl.DataFrame:
+    """Name the bars and the calibration that a study's results were made of, by their hashes.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per symbol, or a single one without a symbol where no bars were needed.
+    """
+    calibration = summary.lineage.calibration
+    made_of = {
+        "model": calibration and calibration.model,
+        "as_of": calibration and datetime.date.fromisoformat(calibration.as_of),
+        "calibration_hash": calibration and calibration.calibration_hash,
+        "calibration_history_hash": calibration and calibration.history_hash,
+    }
+    study = {"study": summary.study, "world": summary.world}
+    bars = [asdict(entry) for entry in summary.lineage.bars] or [{}]
+    return pl.DataFrame([study | entry | made_of for entry in bars], schema=_LINEAGE_SCHEMA)
 
 
 def read_statistics(data: Path, study: str) -> pl.DataFrame:
@@ -73,7 +117,7 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     """
     path = _path(data, study)
     if not path.exists():
-        raise ValueError(f"statistics of {study}: found no {path}, allowed after `mc run {study}`")
+        raise ValueError(f"statistics of {study}: none are written; `mc report {study}` does it")
     return pl.read_parquet(path)
 
 

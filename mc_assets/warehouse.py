@@ -1,6 +1,6 @@
 """The DuckDB file: rebuilt from Parquet, swapped in whole, opened read-only by everyone.
 
-Readers keep the file they opened, so they never block the nightly run, nor it them.
+Readers keep the file they opened, so readers and the nightly run never block each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import polars as pl
 
 import engine
 from engine.errors import Refusal
+from engine.execution.metric_names import METRICS
 from engine.jobs.errors import StudyFailed
+from mc_assets.headlines import headline_sql
 from mc_assets.project import Project
 from mc_assets.study_cells import StudyCells, study_cells
 from mc_assets.study_tables import statistics_version, write_statistics
@@ -26,6 +28,7 @@ __all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_wa
 
 _NO_FRAME_KIND = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
 _NESTED_KIND = re.compile(r"\[|\b(STRUCT|MAP)\b")
+_MISSING_COLUMN = re.compile(r'column(?: named)? "([^"]+)"', re.IGNORECASE)
 _INPUT = re.compile(r"\{(\w+)\}")
 
 
@@ -49,8 +52,8 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     """Build every table of ``sql/`` in a new DuckDB file and swap it in.
 
     A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for a
-    list of file patterns. Tables whose files do not exist yet, and those that read such tables,
-    are left out.
+    list of file patterns; ``{headlines}`` stands for the columns of the headline statistics.
+    Tables whose files do not exist yet, and those that read such tables, are left out.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
                 "CREATE TABLE internal.published AS SELECT ? AS signature", [signature]
             )
             tables = _build(connection, project)
-            # Closing writes the file, too, but tells nobody if it cannot.
+            # Closing writes the file as well, but does not report a failure.
             connection.execute("CHECKPOINT")
         os.replace(fresh, target)
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
@@ -110,26 +113,44 @@ def refresh_warehouse(project: Project) -> bool:
 def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
     """Answer a query from the published file.
 
-    Columns of kinds that frames do not know, such as intervals, come as text; with `flat` lists
-    and structures do, too.
+    Columns of types that Polars does not know, such as intervals, are returned as text; with
+    `flat`, lists and structures are, too.
 
     Raises
     ------
     ValueError
-        If nothing was published yet, the query is wrong, or it returns no table.
+        If nothing was published yet, the query is wrong, or it returns no table; a `Refusal` that
+        names the command that helps where a table or column is missing.
     """
     if not project.warehouse.exists():
         raise ValueError(
-            f"warehouse: found no {project.warehouse}, allowed after `mc run` or `mc run STUDY`"
+            "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
         )
     with _connected(project.warehouse, read_only=True) as connection:
         try:
             relation = connection.sql(query)
             if relation is None:
                 raise ValueError("query: found a statement without a result, allowed a SELECT")
-            return _readable(relation, flat).pl()
+            frame: pl.DataFrame = _readable(relation, flat).pl()
         except duckdb.Error as error:
-            raise ValueError(f"query: {str(error).strip()}") from None
+            raise _refusal(error) from None
+    return frame
+
+
+def _refusal(error: duckdb.Error) -> Refusal:
+    """Say in one sentence what is wrong with a query, and which command helps."""
+    text = str(error).partition("\nLINE ")[0].partition(": ")[2] or str(error)
+    sentence = " ".join(text.split())
+    column = _MISSING_COLUMN.search(sentence)
+    hint = None
+    if column and column[1] in METRICS:
+        sentence = f"no stored result has the column {column[1]!r}"
+        hint = "`mc run STUDY` computes this metric, which is newer than the results"
+    elif column:
+        hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
+    elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):
+        hint = '`mc sql "SHOW TABLES"` lists the tables'
+    return Refusal("query", sentence, hint=hint)
 
 
 def _connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -159,9 +180,7 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
         connection.unregister("frame")
     published: list[PublishedTable] = []
     absent: set[str] = set()
-    for path in _in_order(project.sql):
-        name = path.stem
-        text = path.read_text(encoding="utf-8")
+    for name, text in _in_order(_sql_texts(project)).items():
         inputs = {word: _inputs(project, word, cells) for word in set(_INPUT.findall(text))}
         needs = _tables_read(text)
         if not all(inputs.values()) or needs & absent:
@@ -175,7 +194,7 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
         except duckdb.InvalidInputException as error:
             found = str(error).splitlines()[0]
             raise ValueError(
-                f"table {name}: found a damaged file ({found}), allowed whole ones: `mc run STUDY` "
+                f"table {name}: found a damaged file ({found}); `mc run STUDY` "
                 "writes a damaged part of a study again"
             ) from None
         ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
@@ -197,7 +216,7 @@ def _published_signature(project: Project) -> str | None:
 
 def _signature(project: Project) -> str:
     """Hash the names, sizes and times of every file behind the tables, and their SQL."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(project.sql.glob("*.sql"))]
+    texts = list(_sql_texts(project).values())
     words = {word for text in texts for word in _INPUT.findall(text)}
     folders = (words - {"simulations", "equity", "trades"}) | {"results", "manifests"}
     digest = hashlib.sha256("\0".join(texts).encode())
@@ -212,19 +231,25 @@ def _signature(project: Project) -> str:
     return digest.hexdigest()
 
 
-def _in_order(folder: Path) -> list[Path]:
-    """Order the SQL files so that each follows the tables that it reads."""
-    waiting = {path.stem: path for path in sorted(folder.glob("*.sql"))}
-    needs = {
-        name: (_tables_read(path.read_text(encoding="utf-8")) & set(waiting)) - {name}
-        for name, path in waiting.items()
+def _sql_texts(project: Project) -> dict[str, str]:
+    """Read the SQL of every table, and write out the columns of the headline statistics."""
+    return {
+        path.stem: path.read_text(encoding="utf-8").replace("{headlines}", headline_sql())
+        for path in sorted(project.sql.glob("*.sql"))
     }
-    ordered: list[Path] = []
+
+
+def _in_order(texts: dict[str, str]) -> dict[str, str]:
+    """Order tables so that each follows those that it reads."""
+    waiting = {name: (_tables_read(text) & set(texts)) - {name} for name, text in texts.items()}
+    ordered: dict[str, str] = {}
     while waiting:
-        ready = [name for name in waiting if not needs[name] & set(waiting)]
+        ready = [name for name, needs in waiting.items() if not needs & set(waiting)]
         if not ready:
-            raise ValueError(f"sql: found a circle among {sorted(waiting)}, allowed none")
-        ordered += [waiting.pop(name) for name in ready]
+            raise ValueError(f"sql: the tables {sorted(waiting)} read one another in a circle")
+        for name in ready:
+            ordered[name] = texts[name]
+            del waiting[name]
     return ordered
 
 

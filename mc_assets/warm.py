@@ -25,7 +25,7 @@ __all__ = ["Warming", "warm_paths", "warm_strategies"]
 class Warming:
     """`warm_paths` and `warm_strategies`, each in a process of its own.
 
-    What goes wrong in them goes wrong again, with a message, where the kernels are used.
+    Their errors are ignored: they recur, with a message, where the kernels are used.
     """
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ COPIED: Final = ("engine", "mc_assets", "tests", "seeds", "studies", "sql", "dat
 
 # The tests that should notice a change in a room of the engine.
 TESTS_OF: Final = {
-    "statistics": ("tests/engine/statistics", "tests/engine/results"),
+    "statistics": ("tests/engine/statistics",),
     "jobs": ("tests/engine/jobs", "tests/engine/studies", "tests/engine/results"),
     "results": ("tests/engine/results", "tests/engine/studies"),
     "execution": ("tests/engine/execution", "tests/engine/strategies/test_metrics.py"),

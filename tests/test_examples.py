@@ -5,12 +5,13 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
-A_BLOCK = re.compile(r"^```(?:python|pycon)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+A_BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 A_MODULE = re.compile(r"^\s*>>> ", re.MULTILINE)
 # Those of the README are files that its own test puts together.
 PAGES = sorted({*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")} - {PROJECT / "README.md"})
@@ -45,8 +46,8 @@ def test_the_python_of_a_page_runs_as_written(
     for number, block in enumerate(A_BLOCK.findall((PROJECT / page).read_text(encoding="utf-8"))):
         # A strategy's text is read from its file.
         file = tmp_path / f"block_{number}.py"
-        file.write_text(block, encoding="utf-8")
-        exec(compile(block, str(file), "exec"), names)
+        file.write_text(textwrap.dedent(block), encoding="utf-8")
+        exec(compile(textwrap.dedent(block), str(file), "exec"), names)
 
 
 def test_examples_are_found() -> None:

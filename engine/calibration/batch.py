@@ -1,4 +1,4 @@
-"""Many as-of dates and symbols in one go."""
+"""Calibration of many series as of many dates."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def calibrate_dates(
     options : mapping, optional
         Options by model, such as ``{"gbm": {"window": "rolling:5y"}}``.
     workers : int
-        Processes; 1 stays in this one, and so does a program that was read from standard input,
-        which no other process can load.
+        Processes; 1 works in the calling process. A program that was read from standard input
+        always does, because no other process can import it.
 
     Yields
     ------
@@ -54,8 +54,8 @@ def calibrate_dates(
     Notes
     -----
     Nothing is carried from one date to the next: starting points are functions of the data up to
-    the date, so a date's result does not depend on which dates ran before it, in which process,
-    or whether they ran at all.
+    the date, so the result of a date does not depend on whether, where or in which order other
+    dates ran.
     """
     series = (histories,) if isinstance(histories, Bars) else tuple(histories)
     days = list(dates)
@@ -85,6 +85,6 @@ def _calibrate(task: tuple[Bars, list[date], dict[str, dict[str, Any]]]) -> list
 
 
 def _main_can_be_imported() -> bool:
-    """Whether a spawned process can load this one's main module, as it must."""
+    """Whether a spawned process can import the main module of this one, which it must do."""
     path = getattr(sys.modules["__main__"], "__file__", None)
     return path is None or Path(path).exists()

@@ -98,7 +98,7 @@ def implied_volatility(
         np.asarray(call, dtype=bool),
     )
     common = {"rate": r, "dividend": q}
-    # The out-of-the-money side carries the same volatility and no intrinsic value to cancel.
+    # The out-of-the-money option has the same volatility and no intrinsic value to subtract.
     parity = s * np.exp(-q * t) - k * np.exp(-r * t)
     time_value = p - np.where(is_call, np.maximum(parity, 0.0), np.maximum(-parity, 0.0))
     ceiling = np.minimum(s * np.exp(-q * t), k * np.exp(-r * t))

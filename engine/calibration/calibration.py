@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.versions import estimator_version
+from engine.errors import Refusal
 
 __all__ = ["CALIBRATION_COLUMNS", "Calibration"]
 
@@ -35,6 +37,8 @@ CALIBRATION_COLUMNS = (
     "covariance",
     "start_state",
     "diagnostics",
+    "calibration_hash",
+    "history_hash",
 )
 
 
@@ -49,7 +53,7 @@ class Calibration:
     symbol, timeframe : str
         The series.
     as_of : datetime.date
-        Last date whose data were allowed in.
+        Last date whose data were used.
     parameters : dict
         Estimates under the source's own parameter names, in annual units.
     std_errors : dict
@@ -68,12 +72,15 @@ class Calibration:
     reason : str
         Why it failed; empty when ok.
     diagnostics : dict
-        JSON-able extras: convergence, bias, fit errors, excluded observations.
+        Further results as JSON values: convergence, bias, fit errors, excluded observations.
     start_state : dict
         Filtered model states at `as_of`, from which a simulation may start.
     estimator_version : str
         Version of the estimator that made it (`engine.calibration.versions`); empty for one that
         was stored before estimators had versions, or whose model has no estimator.
+    history_hash : str
+        `Bars.history_hash` of the bars it was estimated from; empty where they were a futures
+        curve or option quotes, or where it failed.
     """
 
     model: str
@@ -93,6 +100,7 @@ class Calibration:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     start_state: dict[str, float] = field(default_factory=dict)
     estimator_version: str = ""
+    history_hash: str = ""
 
     @classmethod
     def of(
@@ -142,7 +150,7 @@ class Calibration:
     def failed(
         cls, model: str, *, symbol: str, timeframe: str, as_of: date, window: str, reason: str
     ) -> Calibration:
-        """Make the record of an estimator that could not answer."""
+        """Make the record of a failed estimate."""
         nan = math.nan
         return cls(
             model=model,
@@ -167,12 +175,29 @@ class Calibration:
         """Whether the parameters may be used."""
         return self.status == "ok"
 
+    @property
+    def calibration_hash(self) -> str:
+        """SHA-256 of everything the calibration says, its first 16 hexadecimal digits.
+
+        It follows a calibration into the studies that use it. The same estimates made again from
+        a longer stored history have the same hash.
+        """
+        text = json.dumps(self._rows(), default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
     def to_rows(self) -> list[dict[str, Any]]:
         """Rows of the long table, one per parameter; one row with no parameter when failed.
 
         Columns are `CALIBRATION_COLUMNS`. ``covariance`` (this parameter's row of the matrix),
         ``start_state`` and ``diagnostics`` are JSON texts; undefined numbers are None.
         """
+        hashes = {"calibration_hash": self.calibration_hash, "history_hash": self.history_hash}
+        return [
+            {name: (row | hashes)[name] for name in CALIBRATION_COLUMNS} for row in self._rows()
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Rows without the hashes."""
         shared = {
             "symbol": self.symbol,
             "timeframe": self.timeframe,
@@ -191,7 +216,7 @@ class Calibration:
         }
         if not self.parameters:
             only = {"parameter": None, "estimate": None, "std_error": None, "covariance": "[]"}
-            return [{name: (shared | only)[name] for name in CALIBRATION_COLUMNS}]
+            return [shared | only]
         rows = []
         for index, (name, value) in enumerate(self.parameters.items()):
             own = {
@@ -200,7 +225,7 @@ class Calibration:
                 "std_error": _defined(self.std_errors[name]),
                 "covariance": _to_json(self.covariance[index].tolist()),
             }
-            rows.append({name: (shared | own)[name] for name in CALIBRATION_COLUMNS})
+            rows.append(shared | own)
         return rows
 
     @classmethod
@@ -214,12 +239,11 @@ class Calibration:
         """
         found = list(rows)
         if not found:
-            raise ValueError("rows: found none, allowed the rows of one calibration")
+            raise Refusal("rows", "none", "the rows of one calibration")
         keys = {(r["symbol"], r["timeframe"], r["as_of"], r["model"], r["window"]) for r in found}
         if len(keys) != 1:
-            raise ValueError(
-                f"rows: found {len(keys)} calibrations, allowed one "
-                "(symbol, timeframe, as_of, model, window)"
+            raise Refusal(
+                "rows", f"{len(keys)} calibrations", "one (symbol, timeframe, as_of, model, window)"
             )
         first = found[0]
         named = [row for row in found if row["parameter"] is not None]
@@ -244,6 +268,7 @@ class Calibration:
             diagnostics=_from_json(first["diagnostics"]),
             start_state=_from_json(first["start_state"]),
             estimator_version=first["estimator_version"] or "",
+            history_hash=first["history_hash"] or "",
         )
 
 
@@ -270,7 +295,7 @@ def _from_json(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Turn NumPy values into JSON ones, undefined numbers into null."""
+    """Convert NumPy values to JSON values, undefined numbers to null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

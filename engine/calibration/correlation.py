@@ -1,4 +1,4 @@
-"""Correlations of several symbols' returns: shrinkage, and repair where they contradict."""
+"""Correlations of several symbols' returns: shrinkage, and the nearest correlation matrix."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.calibration.sample import SpotSample, bars_as_of
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["CorrelationEstimate", "estimate_correlation", "nearest_correlation"]
 
 Array = NDArray[np.float64]
 
-# Eigenvalues down to this are rounding, not contradiction.
+# Eigenvalues between minus this and zero are rounding; the matrix counts as semi-definite.
 _TOLERANCE = 1e-10
 _DAY = 86_400_000_000
 
@@ -33,7 +34,7 @@ class CorrelationEstimate:
     symbols : tuple of str
         Order of rows and columns.
     as_of : datetime.date
-        Last date whose bars were allowed in.
+        Last date whose bars were used.
     matrix : ndarray of float64, shape (k, k)
         Positive semi-definite, ones on the diagonal.
     std_errors : ndarray of float64, shape (k, k)
@@ -92,16 +93,16 @@ def estimate_correlation(
     ----------
     histories : sequence of Bars
         At least two symbols of one timeframe. Prices are matched by bar (by date for bars of a
-        session or longer), and returns taken between the bars that symbols share, so that a day
-        on which one of them rests is in the returns of all.
+        session or longer), and returns are taken between bars that all symbols have, so that
+        the return after a day on which one of them did not trade covers two days for all.
     as_of : datetime.date, optional
         Defaults to the earliest of the histories' last dates.
     shrinkage : "none", "auto" or float
         Weight of the identity: none, the one that minimises the expected squared error [1]_, or
         given, 0 to 1.
     missing : {"common", "pairwise"}
-        Use the bars that all symbols have, or for each pair all they share; the latter may
-        contradict itself and is then repaired [2]_.
+        Use the bars that all symbols have, or for each pair the bars that both have; a matrix
+        of pairs need not be positive semi-definite and is then repaired [2]_.
     window, non_positive, overnight, minimum
         See `SpotSample.from_bars`; `minimum` counts common returns.
 
@@ -109,7 +110,7 @@ def estimate_correlation(
     ------
     ValueError
         If there are fewer than two symbols, their timeframes differ, there are too few common
-        returns, or a symbol rests in all of them.
+        returns, or a symbol's price never changes in them.
 
     References
     ----------
@@ -120,13 +121,13 @@ def estimate_correlation(
     """
     symbols = tuple(bars.symbol for bars in histories)
     if len(symbols) < 2 or len(set(symbols)) != len(symbols):
-        raise ValueError(f"symbols: found {list(symbols)}, allowed two or more different ones")
+        raise Refusal("symbols", str(list(symbols)), "two or more different ones")
     timeframes = {bars.calendar.timeframe for bars in histories}
     if len(timeframes) > 1:
-        raise ValueError(f"timeframes: found {', '.join(sorted(timeframes))}, allowed one for all")
+        raise Refusal("timeframes", ", ".join(sorted(timeframes)), "one for all")
     if missing not in ("common", "pairwise"):
-        raise ValueError(f"missing: found {missing!r}, allowed common, pairwise")
-    # One end for all: windows that end on different days would share no days.
+        raise Refusal("missing", repr(missing), "common, pairwise")
+    # One end date for all: windows with different ends might have no day in common.
     as_of = as_of or min(bars_as_of(bars, None)[1] for bars in histories)
     whole = histories[0].calendar.bars_per_session <= 1.0
     prices = [
@@ -178,9 +179,9 @@ def nearest_correlation(matrix: Array, *, iterations: int = 500) -> Array:
     """
     start = np.array(matrix, dtype=np.float64)
     if start.ndim != 2 or start.shape[0] != start.shape[1] or not np.isfinite(start).all():
-        raise ValueError(f"matrix: found shape {start.shape}, allowed a finite square matrix")
+        raise Refusal("matrix", f"shape {start.shape}", "a finite square matrix")
     if not np.allclose(start, start.T, atol=1e-12):
-        raise ValueError("matrix: found asymmetric entries, allowed a symmetric matrix")
+        raise Refusal("matrix", "asymmetric entries", "a symmetric matrix")
     y, correction = start.copy(), np.zeros_like(start)
     for _ in range(iterations):
         shifted = y - correction
@@ -193,7 +194,7 @@ def nearest_correlation(matrix: Array, *, iterations: int = 500) -> Array:
         y = following
         if moved < 1e-13:
             break
-    # The last projection left the diagonal at one; take away what rounding left below zero.
+    # The last projection set the diagonal to one; remove negative eigenvalues left by rounding.
     values, vectors = np.linalg.eigh(y)
     y = (vectors * np.maximum(values, 0.0)) @ vectors.T
     scale = 1.0 / np.sqrt(np.diag(y))
@@ -206,9 +207,9 @@ def nearest_correlation(matrix: Array, *, iterations: int = 500) -> Array:
 class _Prices:
     """Log prices of a symbol at its bars.
 
-    Neighbours in one chain have a return between them that the sample kept; `elapsed` counts the
-    time of the kept returns up to each bar. Returns per root year that differ by `rounding` are
-    the same.
+    A chain is a run of bars between which the sample kept every return; `elapsed` is the total
+    time of the kept returns up to each bar. Returns per root year that differ by at most `rounding`
+    count as equal.
     """
 
     symbol: str
@@ -221,11 +222,11 @@ class _Prices:
 
     @classmethod
     def of(cls, sample: SpotSample, *, whole: bool) -> _Prices:
-        """Bars of a sample; those of whole sessions by date."""
+        """Take the bars of a sample, identified by date if they span whole sessions."""
         unit = _DAY if whole else 1
         begins, stamps = sample.begins // unit, sample.stamps // unit
         first = np.append(True, begins[1:] != stamps[:-1])
-        # A chain's first bar ends no return: put it in front of the chain.
+        # The first bar of a chain ends no return, so it is inserted before the others.
         place = np.flatnonzero(first)
         elapsed = np.cumsum(sample.dt)
         return cls(
@@ -243,7 +244,7 @@ class _Prices:
 
 
 def _common_returns(prices: Sequence[_Prices]) -> tuple[Array, Array]:
-    """Take returns per root year of all symbols between the bars that they share, and weights."""
+    """Return returns per root year between the bars that all symbols have, and their weights."""
     shared = prices[0].instants
     for own in prices[1:]:
         shared = np.intersect1d(shared, own.instants)
@@ -254,7 +255,7 @@ def _common_returns(prices: Sequence[_Prices]) -> tuple[Array, Array]:
         at = np.searchsorted(own.instants, shared)
         unbroken &= np.diff(own.chain[at]) == 0
         table[row] = np.diff(own.logs[at])
-        # Where one symbol trades and another rests, both are scaled by the same time.
+        # All symbols' returns are scaled by the same time, also where one of them did not trade.
         elapsed += np.diff(own.elapsed[at]) / len(prices)
         weights = np.maximum(weights, own.weights[at][1:])
     return table[:, unbroken] / np.sqrt(elapsed[unbroken]), weights[unbroken]
@@ -276,12 +277,13 @@ def _sample_correlations(
             names = f"returns of {prices[i].symbol} and {prices[j].symbol}"
             count = len(weights)
             if count < minimum:
-                raise ValueError(f"{names}: found {count} in common, allowed >= {minimum}")
+                raise Refusal(str(names), f"{count} in common", f">= {minimum}")
             for own, row in zip((prices[i], prices[j]), pair, strict=True):
                 if float(np.ptp(row)) <= own.rounding:
-                    raise ValueError(
-                        f"{names}: found the same return of {own.symbol} in all {count} that "
-                        "they have in common, allowed prices that vary"
+                    raise Refusal(
+                        str(names),
+                        f"the same return of {own.symbol} in all {count} that they have in common",
+                        "prices that vary",
                     )
             x, y = pair - np.average(pair, axis=1, weights=weights)[:, None]
             scale = math.sqrt(np.sum(weights * x * x) * np.sum(weights * y * y))
@@ -298,9 +300,9 @@ def _intensity(shrinkage: str | float, matrix: Array, errors: Array) -> float:
         if shrinkage == "none":
             return 0.0
         if shrinkage != "auto":
-            raise ValueError(f"shrinkage: found {shrinkage!r}, allowed none, auto or 0 to 1")
+            raise Refusal("shrinkage", repr(shrinkage), "none, auto or 0 to 1")
         signal = float(np.sum(matrix**2) - np.sum(np.diag(matrix) ** 2))
         return min(1.0, float(np.sum(errors**2)) / signal) if signal > 0.0 else 1.0
     if not 0.0 <= shrinkage <= 1.0:
-        raise ValueError(f"shrinkage: found {shrinkage}, allowed none, auto or 0 to 1")
+        raise Refusal("shrinkage", str(shrinkage), "none, auto or 0 to 1")
     return float(shrinkage)

@@ -1,4 +1,4 @@
-"""Maximum likelihood of a factor model on a futures panel: what the models share."""
+"""Maximum likelihood of a factor model on a futures panel: the part common to all models."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, FilterResult, Gradient, filter_curve, score_curve
-from engine.calibration.optimise import Optimum, climb_all, covariance_of, maximise
+from engine.calibration.optimise import Optimum, covariance_of, maximise, search_all
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["CurveData", "CurveFit", "FactorModel", "Initial", "Measurement", "fit_curve"]
 
@@ -25,7 +26,7 @@ Initial = Literal["diffuse", "first_price"] | tuple[Sequence[float], Sequence[Se
 # Below this a measurement error no longer changes the likelihood of prices quoted to a cent.
 _SMALLEST_SD = 1e-6
 _LARGEST_SD = 2.0
-# Starts of longer panels are climbed on so many prices, and so many of the optima taken on.
+# Panel subsample size for the multi-start stage, and how many optima are refined on all prices.
 _COARSE_PRICES = 8_000
 _COARSE_KEPT = 4
 
@@ -73,7 +74,7 @@ class CurveData:
         minimum: int = 1,
         contracts: int = 1,
     ) -> CurveData:
-        """Cut a panel at `as_of`, to a window.
+        """Restrict a panel to the rows of a window that ends at `as_of`.
 
         Raises
         ------
@@ -81,7 +82,7 @@ class CurveData:
             If fewer than `minimum` rows or `contracts` distinct maturities are left.
         """
         if len(panel) == 0:
-            raise ValueError(f"{panel.symbol} panel: found no rows, allowed at least one")
+            raise Refusal(f"{panel.symbol} panel", "no rows", "at least one")
         if as_of is not None:
             panel = panel.up_to(as_of)
         span = Window.parse(window)
@@ -94,14 +95,13 @@ class CurveData:
         seen = ~np.isnan(y)
         filled = int(seen.any(axis=1).sum()) if y.size else 0
         if filled < minimum:
-            raise ValueError(
-                f"{panel.symbol} panel: found {filled} rows with prices, allowed >= {minimum}"
-            )
+            raise Refusal(f"{panel.symbol} panel", f"{filled} rows with prices", f">= {minimum}")
         several = int((_distinct(panel.maturities, seen) >= contracts).sum()) if y.size else 0
         if 2 * several < filled:
-            raise ValueError(
-                f"{panel.symbol} panel: found {several} of {filled} rows with at least {contracts} "
-                "maturities, allowed at least half"
+            raise Refusal(
+                f"{panel.symbol} panel",
+                f"{several} of {filled} rows with at least {contracts} maturities",
+                "at least half",
             )
         years = np.where(seen, panel.maturities, 0.0)
         groups, count = _groups(panel, years, measurement)
@@ -116,7 +116,7 @@ class CurveData:
         return int((~np.isnan(self.y)).any(axis=1).sum())
 
     def packed(self) -> CurveData:
-        """Push each row's prices to the left, where most cells hold none: the same likelihood."""
+        """Move each row's prices to the left and drop empty columns; the likelihood is the same."""
         seen = ~np.isnan(self.y)
         width = int(seen.sum(axis=1).max(initial=0))
         if width == self.y.shape[1]:
@@ -129,7 +129,7 @@ class CurveData:
         return replace(self, y=take(self.y), years=take(self.years), groups=take(self.groups))
 
     def thinned(self, most: int) -> CurveData:
-        """Every k-th row, so that about `most` prices are left: the same model, fewer dates."""
+        """Keep every k-th row, so that about `most` prices are left; the model is the same."""
         count = int((~np.isnan(self.y)).sum())
         stride = -(-count // most)
         if stride <= 1:
@@ -149,7 +149,8 @@ class CurveData:
     ) -> tuple[Array, Array, bool]:
         """Mean and covariance of the states at the first row, and whether the model decides them.
 
-        `mean` and `covariance` are the diffuse choice, `one_step` the noise of one step.
+        `mean` and `covariance` are those of a diffuse start; `one_step` is the covariance of one
+        step's noise, with which a start at the first price begins.
         """
         if isinstance(self.initial, str):
             if self.initial == "diffuse":
@@ -157,9 +158,8 @@ class CurveData:
             if self.initial == "first_price":
                 first = self.y[0][~np.isnan(self.y[0])]
                 return np.array([0.0, float(first[0])]), np.array(one_step), False
-            raise ValueError(
-                f"initial: found {self.initial!r}, allowed diffuse, first_price or "
-                "(mean, covariance)"
+            raise Refusal(
+                "initial", repr(self.initial), "diffuse, first_price or (mean, covariance)"
             )
         given = np.atleast_2d(np.asarray(self.initial[1], dtype=np.float64))
         centre = np.atleast_1d(np.asarray(self.initial[0], dtype=np.float64))
@@ -181,7 +181,7 @@ class FactorModel(Protocol):
         ...
 
     def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
-        """Turn the derivative by the state space into that by the parameters."""
+        """Carry the gradient over from the state space to the parameters."""
         ...
 
     def starts(self, data: CurveData) -> list[Array]:
@@ -220,8 +220,8 @@ class CurveFit:
 def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
     """Maximise the likelihood of a panel from fixed starts (see `_starts`).
 
-    A long panel is climbed on some of its dates first: from every start there, then from the best
-    of what they reached, and from the first start, on all dates.
+    A long panel is fitted on a subsample of its dates first, from every start; the best of the
+    optima found there and the first start are then refined on all dates.
 
     Raises
     ------
@@ -232,9 +232,10 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
     highest = np.where(seen, data.y, -np.inf).max(axis=0)
     lowest = np.where(seen, data.y, np.inf).min(axis=0)
     if not np.any(highest > lowest):
-        raise ValueError(
-            f"{data.panel.symbol} prices: found the same price on every date in each of "
-            f"{data.y.shape[1]} columns, allowed prices that vary"
+        raise Refusal(
+            f"{data.panel.symbol} prices",
+            f"the same price on every date in each of {data.y.shape[1]} columns",
+            "prices that vary",
         )
     k = len(model.names)
     lower = np.concatenate((model.lower, np.full(data.group_count, np.log(_SMALLEST_SD))))
@@ -244,7 +245,7 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
     few = packed.thinned(_COARSE_PRICES)
     if few is not packed:
         coarse = _objective(model, few)
-        reached = climb_all(coarse, starts, lower, upper, iterations=150, keep=_COARSE_KEPT)
+        reached = search_all(coarse, starts, lower, upper, iterations=150, keep=_COARSE_KEPT)
         starts = [*reached, starts[0]]
     optimum = maximise(_objective(model, packed), starts, lower, upper, iterations=150, finalists=3)
     natural = model.transforms.to_natural(optimum.theta[:k])
@@ -265,7 +266,7 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
 
 
 def _objective(model: FactorModel, data: CurveData) -> Callable[[Array], tuple[float, Array]]:
-    """Log likelihood and gradient by the optimiser's variables: the model's, log deviations."""
+    """Log likelihood and gradient as functions of the optimiser's variables."""
     k = len(model.names)
 
     def objective(theta: Array) -> tuple[float, Array]:
@@ -281,9 +282,9 @@ def _objective(model: FactorModel, data: CurveData) -> Callable[[Array], tuple[f
 def _starts(model: FactorModel, data: CurveData) -> list[Array]:
     """List the optimiser's starting points.
 
-    The model's own with equal measurement errors; then with one and with two columns nearly exact,
-    since which columns the factors pass through is what local optima differ in; then fixed
-    disturbances of all that.
+    First the model's own starts with equal measurement errors; then its first start with one and
+    with two columns nearly exact, since local optima differ in which columns the factors fit
+    exactly; then fixed random perturbations.
     """
     naturals = [model.transforms.to_theta(natural) for natural in model.starts(data)]
     plain = np.full(data.group_count, np.log(0.02))
@@ -315,10 +316,10 @@ def _distinct(maturities: Array, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _priced(
     panel: FuturesPanel, non_positive: Literal["error", "exclude"], *, leading: bool
 ) -> FuturesPanel:
-    """Leave out columns without any price, and rows before the first one.
+    """Leave out columns without any price, and with `leading` the rows before the first price.
 
-    A contract that is listed later has no measurement error yet, and nothing starts before there
-    are prices.
+    A contract that is not listed yet has no measurement error, and the filter cannot start before
+    there are prices.
     """
     seen = ~np.isnan(panel.log_prices(non_positive))
     if not seen.any():
@@ -343,15 +344,17 @@ def _groups(
             return np.ascontiguousarray(np.broadcast_to(columns, shape)), shape[1]
         if measurement == "common":
             return np.zeros(shape, dtype=np.int64), 1
-        raise ValueError(
-            f"measurement: found {measurement!r}, allowed per_contract, common or upper bounds of "
-            "maturity groups in years"
+        raise Refusal(
+            "measurement",
+            repr(measurement),
+            "per_contract, common or upper bounds of maturity groups in years",
         )
     bounds = np.asarray(measurement, dtype=np.float64)
     if len(bounds) == 0 or not np.all(np.diff(bounds) > 0.0) or years.max() >= bounds[-1]:
-        raise ValueError(
-            f"measurement: found bounds {bounds.tolist()}, allowed increasing, the last beyond "
-            f"the longest maturity {years.max():.4g}"
+        raise Refusal(
+            "measurement",
+            f"bounds {bounds.tolist()}",
+            f"increasing, the last beyond the longest maturity {years.max():.4g}",
         )
     return np.searchsorted(bounds, years, side="right").astype(np.int64), len(bounds)
 

@@ -1,4 +1,4 @@
-"""Sums over a panel that the gradients of all factor models are made of."""
+"""Sums over a panel from which the gradients of all factor models are computed."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def hamilton_score(
     by_chain = np.zeros((states, states))
     by_start = np.zeros(states)
     _reverse(weight, chain, start, density, predicted, filtered, share, by_chain, by_start)
-    # The start is the stationary law, itself a function of the chain.
+    # The filter starts from the stationary distribution, which depends on the chain.
     system = np.eye(states) - chain + 1.0
     by_chain += np.outer(start, _solve(system, by_start))
     by_mean, by_deviation = np.empty(states), np.empty(states)

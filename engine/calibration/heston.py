@@ -17,6 +17,7 @@ from engine.calibration.heston_prices import heston_price
 from engine.calibration.option_surface import OptionSurface, left_out_text
 from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["estimate_heston"]
 
@@ -26,7 +27,7 @@ Array = NDArray[np.float64]
 _LOWER = np.array([1e-5, 0.01, 1e-5, 0.01, -0.999])
 _UPPER = np.array([4.0, 50.0, 4.0, 10.0, 0.999])
 _FINALISTS = 2
-# Root mean square error, in volatility, below which quotes are the model's own prices.
+# Root mean square error, in volatility, below which quotes count as exact model prices.
 _EXACT = 1e-6
 _NAMES = ("v0", "kappa", "theta", "xi", "rho")
 
@@ -52,7 +53,7 @@ def estimate_heston(
     as_of, window, non_positive, overnight, minimum
         Bars only, see `SpotSample.from_bars`.
     mu : float, optional
-        Option surface only: real-world drift, which options say nothing about; by default the
+        Option surface only: real-world drift, which options do not determine; by default the
         carry that the forwards imply.
     narrowest : float
         Option surface only: quotes with less vega than this share of the spot are left out.
@@ -71,7 +72,7 @@ def estimate_heston(
     """
     if isinstance(data, OptionSurface):
         if as_of is not None and as_of < data.as_of:
-            raise ValueError(f"as_of: found {as_of}, allowed >= {data.as_of}, the quotes' date")
+            raise Refusal("as_of", str(as_of), f">= {data.as_of}, the quotes' date")
         return _from_surface(data, mu=mu, narrowest=narrowest)
     sample = SpotSample.from_bars(
         data,
@@ -101,9 +102,11 @@ def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float)
             left_out[reason] = int((keep & bad).sum())
         keep &= ~bad
     if keep.sum() < 8:
-        raise ValueError(
-            f"{surface.symbol} surface: found {int(keep.sum())} out-of-the-money quotes with a "
-            f"usable vega{left_out_text(left_out)}, allowed >= 8"
+        raise Refusal(
+            f"{surface.symbol} surface",
+            f"{int(keep.sum())} out-of-the-money quotes with a usable "
+            f"vega{left_out_text(left_out)}",
+            ">= 8",
         )
     quotes = surface.select(keep)
     vegas = vegas[keep]
@@ -147,9 +150,9 @@ def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float)
     for kappa, xi, rho in guesses:
         tries.append(solve(np.array([near, kappa, far, xi, rho]), 20, "2-point"))
         if tries[-1].cost <= exact:
-            # No other start can do better than quotes without any error.
+            # No other start can do better than a fit without error.
             break
-    # One-sided differences are too coarse for the long flat valley that kappa and theta lie in.
+    # One-sided differences are too coarse for the long flat valley in kappa and theta.
     finalists = sorted(tries, key=lambda found: float(found.cost))[:_FINALISTS]
     best = solve(finalists[0].x, 100, "3-point")
     for other in finalists[1:]:
@@ -175,7 +178,7 @@ def _surface_calibration(
     carry = math.log(quotes.forwards[longest] / quotes.spot) / float(quotes.years[longest])
     names = ("mu", "kappa", "theta", "xi", "rho", "v0")
     order = [1, 2, 3, 4, 0]
-    # Options do not estimate the real-world drift: it is given, without an error of its own.
+    # Options do not determine the real-world drift: it is given, so it has no error.
     covariance = np.zeros((6, 6))
     covariance[1:, 1:] = inverse[np.ix_(order, order)]
     values = (carry if mu is None else mu, kappa, theta, xi, rho, v0)

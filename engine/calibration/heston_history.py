@@ -11,6 +11,7 @@ from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import SpotSample
 from engine.compiled import kernel
+from engine.errors import Refusal
 
 __all__ = ["heston_from_history", "variance_proxy"]
 
@@ -65,11 +66,12 @@ def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
     speeds = np.exp(np.linspace(math.log(0.1), math.log(0.5 / h), 300))
     estimates = moments.solve(np.vstack([everything, without]), h, speeds)
     mu, kappa, theta, xi, rho = (float(value) for value in estimates[0])
-    # A volatility of volatility this small is the rounding of a proxy that never varies.
+    # A smaller volatility of volatility is rounding: the proxy does not vary.
     if not (math.isfinite(kappa) and xi > 1e-6):
-        raise ValueError(
-            f"{sample.symbol} variance: found no persistence over {lags} bars up to "
-            f"{sample.as_of}, allowed a positive autocovariance of the variance proxy"
+        raise Refusal(
+            f"{sample.symbol} variance",
+            f"no persistence over {lags} bars up to {sample.as_of}",
+            "a positive autocovariance of the variance proxy",
         )
     spread = estimates[1:][np.isfinite(estimates[1:]).all(axis=1)]
     count = len(spread)
@@ -125,7 +127,7 @@ def variance_proxy(bars: Bars, sample: SpotSample) -> tuple[Array, float]:
     if not np.all(low > 0.0):
         return squares, 2.0
     ranges = np.log(high / low) ** 2 / (4.0 * math.log(2.0)) / sample.dt
-    # A range no wider than the move itself is no range: closes only.
+    # Most bars have no range beyond open and close: they were made of closes only.
     body = np.abs(np.log(bars.close[position] / bars.open[position]))
     if float(np.mean(np.log(high / low) > body * (1.0 + 1e-12))) < 0.5:
         return squares, 2.0
@@ -159,7 +161,7 @@ class _Moments:
         return cls(sums, lagged, cross, weights)
 
     def solve(self, keep: Array, h: float, speeds: Array) -> Array:
-        """Estimates (mu, kappa, theta, xi, rho) for each row of block weights; NaN without any."""
+        """Estimate (mu, kappa, theta, xi, rho) for each row of block weights; NaN if undefined."""
         total = keep @ self.sums
         theta = total[:, 1] / total[:, 0]
         mu = total[:, 2] / total[:, 3] + 0.5 * theta
@@ -169,9 +171,9 @@ class _Moments:
         lag = np.arange(autocovariance.shape[1])
         shapes = np.exp(-speeds[:, None] * h * lag)
         energy = np.sum(shapes**2, axis=1)
-        # Not a matrix product: BLAS threads cost more than this sum on a busy machine.
+        # Not a matrix product: on a busy machine BLAS threads cost more than this sum.
         level = np.einsum("ij,kj->ik", autocovariance, shapes) / energy
-        # The sum of squares that a speed explains, with the best positive level at that speed.
+        # Sum of squares explained at each speed, with the best positive level at that speed.
         explained = np.where(level > 0.0, level**2 * energy, -1.0)
         best = np.argmax(explained, axis=1)
         rows = np.arange(len(keep))
@@ -189,9 +191,9 @@ class _Moments:
 
 
 def _block_edges(weights: Array) -> NDArray[np.int64]:
-    """Edges of blocks of equal weight: the jackknife takes each as one sixteenth of what is known.
+    """Edges of blocks of equal weight, one sixteenth of the total, for the jackknife.
 
-    Where a single bar weighs more than a block, it is a block.
+    A single bar that weighs more than that is a block of its own.
     """
     n = len(weights)
     total = np.concatenate(([0.0], np.cumsum(weights)))
@@ -202,7 +204,7 @@ def _block_edges(weights: Array) -> NDArray[np.int64]:
 
 
 def _refine(explained: Array, best: NDArray[np.int64], speeds: Array) -> Array:
-    """Top of the parabola through the best grid point and its neighbours."""
+    """Maximum of the parabola through the best grid point and its neighbours."""
     inner = np.clip(best, 1, len(speeds) - 2)
     rows = np.arange(len(best))
     left, middle, right = (explained[rows, inner + k] for k in (-1, 0, 1))

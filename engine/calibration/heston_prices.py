@@ -110,7 +110,7 @@ def heston_characteristic(
 def _transform(weight: Complex, log_ratio: Array) -> Array:
     """Sum of ``weight[j] exp(i j step k)`` over j for each k: its real part.
 
-    With j = a B + b the exponential is a product of two, of which there are few.
+    With j = a B + b the exponential is a product of two factors, each with few distinct values.
     """
     block = math.isqrt(len(weight)) + 1
     table = np.zeros(block * block, dtype=np.complex128)

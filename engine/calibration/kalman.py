@@ -63,7 +63,7 @@ class CurveModel:
 
 @dataclass(frozen=True, eq=False)
 class FilterResult:
-    """What the filter says about the states.
+    """The states as filtered from the prices.
 
     Parameters
     ----------
@@ -108,16 +108,16 @@ def filter_curve(y: Array, model: CurveModel) -> FilterResult:
     Parameters
     ----------
     y : ndarray, shape (rows, contracts)
-        Log prices, NaN where there is none.
+        Log prices, NaN where missing.
     model : CurveModel
         The state space.
 
     Notes
     -----
     Prices of a row enter one at a time, which is exact for independent measurement errors and
-    makes missing prices free [1]_. The determinant of the state covariance is carried along, so
-    that no update subtracts nearly equal numbers: vanishing measurement errors and a diffuse
-    start lose no digits.
+    costs nothing for missing prices [1]_. The determinant of the state covariance is carried
+    along, so that no update subtracts nearly equal numbers: vanishing measurement errors and a
+    diffuse start lose no digits.
 
     References
     ----------
@@ -147,7 +147,7 @@ def score_curve(y: Array, model: CurveModel) -> tuple[float, Gradient]:
 
 
 def _filter(y: Array, model: CurveModel) -> tuple[FilterResult, Array, Array]:
-    """Run the filter; also the states before every update and every step, for the way back."""
+    """Run the filter; also return the states before each update and step, for the reverse pass."""
     rows, contracts = y.shape
     states = np.empty((rows, 2))
     covariances = np.empty((rows, 3))

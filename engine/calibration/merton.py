@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
-from engine.calibration.optimise import climb_all, covariance_of, maximise
+from engine.calibration.optimise import covariance_of, maximise, search_all
 from engine.calibration.poisson_mixture import PoissonMixture
 from engine.calibration.sample import SpotSample
 from engine.calibration.transforms import Transforms
@@ -26,10 +26,10 @@ Array = NDArray[np.float64]
 _NAMES = ("mu", "sigma", "jump_intensity", "mean_log_jump", "jump_vol")
 # log drift of the diffusion, volatility, jumps per year, mean and deviation of a log jump
 _TRANSFORMS = Transforms(("linear", "log", "log", "linear", "log"))
-# Hills are sought on so many groups of returns, with so many of the outermost ones alone.
+# Number of return bins for the multi-start search; this many extreme returns keep a bin each.
 _BINS = 256
 _TAIL = 40
-# Shares of the returns below the levels that one jump may lead between.
+# Quantiles of the returns at which levels are placed; one jump leads from one to the next.
 _LEVELS = (0.005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.995)
 
 
@@ -60,13 +60,13 @@ def estimate_merton(
     Notes
     -----
     A return over a step h has density :math:`\sum_k e^{-\lambda h} (\lambda h)^k / k! \;
-    N(a h + k m, \sigma^2 h + k s^2)` [1]_, summed until what is left changes no density.
+    N(a h + k m, \sigma^2 h + k s^2)` [1]_, summed until further terms change no density.
     The likelihood of a mixture is unbounded where one component shrinks onto single observations
     [2]_: the diffusion's and the jumps' deviation are kept above 5 % of the returns' own, and
     no more than one jump per step is allowed. A parameter that ends on such a bound is named
     in the diagnostics (``held_by_bound``). ``lr_statistic`` is twice the gain over a geometric
-    Brownian motion. The likelihood has many hills: hundreds of starts are compared, and the best
-    climbed, on a few hundred groups of returns, then the highest on all returns.
+    Brownian motion. The likelihood has many local maxima: hundreds of starts are compared on a few
+    hundred bins of returns, the best of them refined there, and the best of these on all returns.
 
     References
     ----------
@@ -93,15 +93,15 @@ def estimate_merton(
     few = mixture.binned(_BINS, _TAIL)
     starts = _starts(sample, few, lower, upper)
     coarse = _objective(few)
-    # Nearer than this two points are on the way to the same hill.
+    # Two points closer than this in every variable lead to the same local maximum.
     apart = np.array([np.inf, 0.1, 0.5, 0.5 * scale * math.sqrt(sample.nominal_dt), 0.5])
-    starts = climb_all(coarse, starts, lower, upper, iterations=8, keep=8, apart=apart)
-    starts = climb_all(coarse, starts, lower, upper, iterations=60, keep=4, apart=0.5 * apart)
+    starts = search_all(coarse, starts, lower, upper, iterations=8, keep=8, apart=apart)
+    starts = search_all(coarse, starts, lower, upper, iterations=60, keep=4, apart=0.5 * apart)
     optimum = maximise(_objective(mixture), starts, lower, upper, iterations=80, finalists=1)
     log_drift, sigma, intensity, mean, deviation = _TRANSFORMS.to_natural(optimum.theta)
     growth = math.exp(mean + 0.5 * deviation**2)
     mu = log_drift + 0.5 * sigma**2 + intensity * (growth - 1.0)
-    # mu is a function of all five
+    # mu is a function of all five.
     jacobian = np.zeros((5, 5))
     jacobian[0] = [1.0, sigma, growth - 1.0, intensity * growth, intensity * growth * deviation]
     jacobian[1, 1] = jacobian[2, 2] = jacobian[3, 3] = jacobian[4, 4] = 1.0
@@ -125,7 +125,7 @@ def estimate_merton(
 
 
 def _unit_deviation(sample: SpotSample) -> float:
-    """Annual volatility that ignores jumps of a step's size less than the plain one does."""
+    """Root mean square of the returns per root year: the scale of the parameters."""
     scaled = sample.returns / np.sqrt(sample.dt)
     return float(np.sqrt(np.average(scaled**2, weights=sample.weights)))
 
@@ -141,7 +141,7 @@ def _gaussian_log_likelihood(sample: SpotSample) -> float:
 
 
 def _objective(mixture: PoissonMixture) -> Callable[[Array], tuple[float, Array]]:
-    """Log likelihood and gradient by the optimiser's variables."""
+    """Log likelihood and gradient as functions of the optimiser's variables."""
 
     def objective(theta: Array) -> tuple[float, Array]:
         natural = _TRANSFORMS.to_natural(theta)
@@ -152,7 +152,7 @@ def _objective(mixture: PoissonMixture) -> Callable[[Array], tuple[float, Array]
 
 
 def _starts(sample: SpotSample, mixture: PoissonMixture, lower: Array, upper: Array) -> list[Array]:
-    """Jumps by threshold, and at each frequency the likeliest of a grid of moments."""
+    """List starts by threshold, and the most likely point of each grid."""
     found = _by_threshold(sample)
     grids = [*_by_moments(sample), *_by_levels(sample)]
     points = np.array([_TRANSFORMS.to_theta(point) for grid in grids for point in grid])
@@ -167,7 +167,7 @@ def _starts(sample: SpotSample, mixture: PoissonMixture, lower: Array, upper: Ar
 
 
 def _by_threshold(sample: SpotSample) -> list[Array]:
-    """Call returns beyond a threshold jumps, on both sides or on one."""
+    """Take returns beyond a threshold for jumps, on both sides or on one."""
     scaled = sample.returns / np.sqrt(sample.dt)
     scale = _unit_deviation(sample)
     centre = float(np.median(scaled))
@@ -196,7 +196,7 @@ def _by_threshold(sample: SpotSample) -> list[Array]:
 
 
 def _by_moments(sample: SpotSample) -> list[list[Array]]:
-    """Mean and variance of the returns, shared out between diffusion and jumps in many ways."""
+    """Grids that divide mean and variance of the returns between diffusion and jumps."""
     scaled = sample.returns / np.sqrt(sample.dt)
     drift = float(np.average(sample.returns / sample.dt, weights=sample.weights * sample.dt))
     size = np.sort(np.abs(scaled - np.median(scaled)))
@@ -223,7 +223,7 @@ def _by_moments(sample: SpotSample) -> list[list[Array]]:
 
 
 def _by_levels(sample: SpotSample) -> list[list[Array]]:
-    """Place returns near a few levels, as ticks do: one jump leads from one to the next."""
+    """Grids for returns that lie near a few levels, as tick sizes cause, one jump apart."""
     scaled = sample.returns / np.sqrt(sample.dt)
     scale, step = _unit_deviation(sample), sample.nominal_dt
     levels = np.unique(np.quantile(scaled, _LEVELS))
@@ -246,7 +246,7 @@ def _by_levels(sample: SpotSample) -> list[list[Array]]:
         ]
         for a, b in [*pairs, *((b, a) for a, b in pairs)]
     ]
-    # Each pair is a hill of its own where most of the range between the levels is empty.
+    # Each pair has a local maximum of its own if most of the range between the levels is empty.
     inner = scaled[(scaled >= levels[0]) & (scaled <= levels[-1])]
     places = (inner - levels[0]) / (0.05 * scale)
     filled = len(np.unique(places.astype(np.int64)))

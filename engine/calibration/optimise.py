@@ -1,4 +1,4 @@
-"""Maximum likelihood from many starts, and the errors that its curvature gives."""
+"""Maximum likelihood from many starts, and standard errors from its curvature."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import kernel
+from engine.errors import Refusal
 
-__all__ = ["Optimum", "climb_all", "covariance_of", "maximise"]
+__all__ = ["Optimum", "covariance_of", "maximise", "search_all"]
 
 Array = NDArray[np.float64]
 Objective = Callable[[Array], tuple[float, Array]]
 
-# Half the squared Newton step in the metric of the curvature: what a last step would still gain.
+# Expected gain of the next Newton step in log likelihood below which the search stops.
 _GAIN = 1e-7
-# Change of the log likelihood that is none.
-_NOTHING = 1e-6
+# Log-likelihood changes below this are rounding.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +31,23 @@ class Optimum:
     Parameters
     ----------
     theta : ndarray, shape (k,)
-        Where.
+        The point.
     value : float
-        Log likelihood there.
+        Log likelihood at `theta`.
     gradient : ndarray, shape (k,)
-        Its derivative there.
+        Gradient of the log likelihood at `theta`.
     hessian : ndarray, shape (k, k)
         Second derivative of minus the log likelihood.
     free : ndarray of bool, shape (k,)
         False where a bound holds the parameter.
     gain : float
-        What one more Newton step would add to the log likelihood, to second order.
+        Expected gain of one more Newton step in log likelihood, to second order.
     converged : bool
-        Whether that is negligible and the curvature is positive.
+        Whether `gain` is negligible and the curvature positive definite.
     start_values : tuple of float
         Log likelihood reached from each start.
     evaluations : int
-        Likelihoods (with gradient) computed.
+        Number of evaluations of the likelihood and its gradient.
     """
 
     theta: Array
@@ -82,10 +83,10 @@ def maximise(
     iterations: int = 60,
     finalists: int = 2,
 ) -> Optimum:
-    """Climb from every start, take the best to convergence.
+    """Search from every start and refine the best points to convergence.
 
-    Quasi-Newton steps from each start, then Newton steps with the exact gradient's differences as
-    curvature, which do not mind how differently the parameters are scaled.
+    Quasi-Newton steps from each start, then Newton steps, whose Hessian is made of differences of
+    exact gradients and which do not depend on the parameters' scales.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def maximise(
     iterations : int
         Quasi-Newton iterations from each start.
     finalists : int
-        How many of the best are taken on by Newton's method.
+        How many of the best points are refined by Newton's method.
 
     Raises
     ------
@@ -117,16 +118,16 @@ def maximise(
 
     reached: list[tuple[float, Array]] = []
     for start in starts:
-        reached.append(_climb(negative, np.clip(start, lower, upper), lower, upper, iterations))
+        reached.append(_search(negative, np.clip(start, lower, upper), lower, upper, iterations))
     order = sorted(range(len(reached)), key=lambda i: reached[i][0])
     if reached[order[0]][0] >= 1e299:
-        raise ValueError("likelihood: found no start with a finite value, allowed at least one")
+        raise Refusal("likelihood", "no start with a finite value", "at least one")
     best: Optimum | None = None
     tried: list[Array] = []
     for i in order:
         if len(tried) == finalists:
             break
-        # Starts that have met are one finalist.
+        # Starts that reached the same point are one finalist.
         if any(np.allclose(reached[i][1], seen, rtol=1e-3, atol=1e-3) for seen in tried):
             continue
         if reached[i][0] >= 1e299:
@@ -144,7 +145,7 @@ def maximise(
     )
 
 
-def climb_all(
+def search_all(
     objective: Callable[[Array], tuple[float, Array]],
     starts: Sequence[Array],
     lower: Array,
@@ -154,17 +155,17 @@ def climb_all(
     keep: int,
     apart: Array | None = None,
 ) -> list[Array]:
-    """Climb from every start; return the `keep` best different places reached, best first.
+    """Search from every start; return the `keep` best distinct points reached, best first.
 
     Parameters
     ----------
     objective, starts, lower, upper, iterations
         See `maximise`.
     keep : int
-        How many places are returned at most.
+        Largest number of points returned.
     apart : ndarray, shape (k,), optional
-        Places nearer than this in every variable are one; by default those whose likelihoods
-        differ by less than 0.01, which is for climbs that have come to their end.
+        Points closer than this in every variable count as one; by default points whose log
+        likelihoods differ by less than 0.01, which suits searches that have converged.
     """
 
     def negative(theta: Array) -> tuple[float, Array]:
@@ -174,7 +175,8 @@ def climb_all(
         return -value, -gradient
 
     reached = [
-        _climb(negative, np.clip(start, lower, upper), lower, upper, iterations) for start in starts
+        _search(negative, np.clip(start, lower, upper), lower, upper, iterations)
+        for start in starts
     ]
     different: list[tuple[float, Array]] = []
     for value, theta in sorted(reached, key=lambda pair: pair[0]):
@@ -188,7 +190,7 @@ def climb_all(
 
 
 def covariance_of(optimum: Optimum, jacobian: Array | None = None) -> Array:
-    """Covariance of the estimates: the inverse curvature, carried through a change of variables.
+    """Covariance of the estimates: the inverse curvature, transformed to the reported parameters.
 
     Parameters
     ----------
@@ -217,7 +219,7 @@ def covariance_of(optimum: Optimum, jacobian: Array | None = None) -> Array:
         covariance[np.ix_(free, free)] = inside
     if jacobian is None:
         return covariance
-    # A zero in the Jacobian keeps an undetermined parameter from spoiling the others.
+    # Only parameters that depend on an undetermined one are undetermined themselves.
     touched = np.abs(jacobian) > 0.0
     clean = np.where(np.isfinite(covariance), covariance, 0.0)
     carried = jacobian @ clean @ jacobian.T
@@ -227,24 +229,24 @@ def covariance_of(optimum: Optimum, jacobian: Array | None = None) -> Array:
     return np.asarray(carried)
 
 
-def _climb(
+def _search(
     negative: Callable[[Array], tuple[float, Array]],
     theta: Array,
     lower: Array,
     upper: Array,
     iterations: int,
 ) -> tuple[float, Array]:
-    """Quasi-Newton (BFGS) descent inside the bounds; returns the value and where.
+    """Quasi-Newton (BFGS) descent inside the bounds; returns the value and the point reached.
 
-    Written here because SciPy's calls LAPACK for every tiny system, and its threads wait for one
-    another longer than the likelihoods take when other work shares the machine.
+    SciPy's calls LAPACK for every small system; on a busy machine its threads wait for one another
+    longer than the likelihoods take.
     """
     value, gradient = negative(theta)
     inverse = np.diag(_inverse_scale(negative, theta, gradient, lower, upper))
     step = np.empty(len(theta))
     quiet = 0
     for _ in range(iterations):
-        descent = _downhill(theta, gradient, inverse, lower, upper, step)
+        descent = _descent_step(theta, gradient, inverse, lower, upper, step)
         if not descent < 0.0:
             break
         factor = 1.0
@@ -258,7 +260,7 @@ def _climb(
             factor = min(max(ideal, 0.1 * factor), 0.5 * factor)
         else:
             break
-        _bend(inverse, trial - theta, trial_gradient - gradient)
+        _update_inverse(inverse, trial - theta, trial_gradient - gradient)
         gained = value - trial_value
         theta, value, gradient = trial, trial_value, trial_gradient
         quiet = quiet + 1 if gained < 1e-5 else 0
@@ -268,10 +270,10 @@ def _climb(
 
 
 @kernel
-def _downhill(
+def _descent_step(
     theta: Array, gradient: Array, inverse: Array, lower: Array, upper: Array, step: Array
 ) -> float:
-    """Write the quasi-Newton step of what its bound does not hold; return the slope along it."""
+    """Write the quasi-Newton step of all variables off their bounds; return the slope along it."""
     k = len(theta)
     for i in range(k):
         step[i] = 0.0
@@ -287,7 +289,7 @@ def _downhill(
             step[i] = 0.0
         descent += gradient[i] * step[i]
         longest = max(longest, abs(step[i]))
-    # Far steps leave the region that the curvature was seen in.
+    # Long steps leave the region in which the curvature was measured.
     if longest > 1.5:
         for i in range(k):
             step[i] *= 1.5 / longest
@@ -296,8 +298,8 @@ def _downhill(
 
 
 @kernel
-def _bend(inverse: Array, moved: Array, change: Array) -> None:
-    """Let the inverse Hessian agree with how the gradient changed along a step (BFGS)."""
+def _update_inverse(inverse: Array, moved: Array, change: Array) -> None:
+    """Update the inverse Hessian by the gradient's change along a step (BFGS)."""
     k = len(moved)
     along = np.zeros(k)
     curvature = reach = turn = bent = 0.0
@@ -324,14 +326,14 @@ def _inverse_scale(
     lower: Array,
     upper: Array,
 ) -> Array:
-    """One over the curvature along each parameter, as a first guess of the inverse Hessian."""
+    """Reciprocal curvature along each parameter: a first guess of the inverse Hessian."""
     scale = np.empty(len(theta))
     for i in range(len(theta)):
         beside = theta.copy()
         width = 1e-4 * max(1.0, abs(theta[i]))
         beside[i] += width if beside[i] + width <= upper[i] else -width
         bend = abs(float((negative(beside)[1][i] - gradient[i]) / (beside[i] - theta[i])))
-        # Where it is flat, a step of a tenth.
+        # Where the likelihood is flat, the first step is a tenth.
         scale[i] = 1.0 / max(bend, 10.0 * abs(float(gradient[i])), 1e-8)
     return scale
 
@@ -350,9 +352,9 @@ def _newton(
             theta = settled
             value, gradient = negative(theta)
             hessian = _hessian(negative, theta, lower, upper)
-        # On a bound a slope of nothing does not lead away from it.
-        low = (theta <= lower) & (gradient > -_NOTHING)
-        high = (theta >= upper) & (gradient < _NOTHING)
+        # A parameter on its bound is held there unless its slope exceeds rounding.
+        low = (theta <= lower) & (gradient > -_ROUNDING)
+        high = (theta >= upper) & (gradient < _ROUNDING)
         free = ~(low | high)
         index = np.flatnonzero(free)
         if len(index) == 0:
@@ -400,15 +402,15 @@ def _settled(
     lower: Array,
     upper: Array,
 ) -> Array:
-    """Put on its nearer bound what may as well be there: a probability of nearly zero."""
+    """Move a parameter to its nearer bound where that does not change the likelihood."""
     bound = np.where(theta - lower < upper - theta, lower, upper)
     way = np.where(np.isfinite(upper - lower), bound - theta, 0.0)
     change = np.abs(gradient * way) + 0.5 * np.abs(curvature) * way**2
-    for i in np.flatnonzero((way != 0.0) & (change < _NOTHING)):
+    for i in np.flatnonzero((way != 0.0) & (change < _ROUNDING)):
         there, away = theta.copy(), theta.copy()
         there[i], away[i] = bound[i], 0.5 * (lower[i] + upper[i])
-        # What changes nothing anywhere is not determined, and has to stay so.
-        if negative(away)[0] > value + 1e3 * _NOTHING and negative(there)[0] < value + _NOTHING:
+        # A parameter that changes the likelihood nowhere is undetermined, and must be reported so.
+        if negative(away)[0] > value + 1e3 * _ROUNDING and negative(there)[0] < value + _ROUNDING:
             theta = there
     return theta
 

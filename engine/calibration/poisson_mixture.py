@@ -14,16 +14,16 @@ __all__ = ["PoissonMixture"]
 
 Array = NDArray[np.float64]
 
-# Numbers of jumps that are less likely than this are left out, unless they could add more than
-# exp(-_BELOW) to the density of a return; at most _MORE of them.
+# Jump numbers less likely than this are left out, except (up to _MORE of them) those that could
+# add more than the share exp(-_BELOW) to the density of a return.
 _LEAST = 1e-13
 _BELOW = 18.0
-# The same where likelihoods are only ranked.
+# The same limits for likelihoods that are only ranked.
 _LEAST_TO_RANK = 1e-6
 _BELOW_TO_RANK = 4.0
 _MORE = 30
 _BLOCK = 128
-# Exponent up to which a density is a normal number.
+# Largest negative exponent at which a density does not underflow.
 _FAR = 600.0
 
 
@@ -68,14 +68,14 @@ class PoissonMixture:
         return _values(self.returns, self.weights, self.steps, self.ends, points)
 
     def binned(self, bins: int, tail: int) -> PoissonMixture:
-        """Put neighbouring returns of a step together: nearly the same likelihood, cheaper.
+        """Merge neighbouring returns of equal step: nearly the same likelihood at less cost.
 
         Parameters
         ----------
         bins : int
-            About how many groups there are, each of the same number of returns.
+            Approximate number of bins, each with the same number of returns.
         tail : int
-            How many of the lowest and of the highest returns of each step stay alone.
+            Number of lowest and of highest returns of each step that are not merged.
         """
         n = len(self.returns)
         if n <= 2 * bins:
@@ -107,7 +107,7 @@ def _values(
 
 @kernel
 def _jump_numbers(expected: float, least_likely: float) -> tuple[int, int]:
-    """Fewest and most jumps that are likely enough to count."""
+    """Smallest and largest number of jumps whose probability is not negligible."""
     level = log(expected)
     least = log(least_likely)
     weight = -expected
@@ -156,7 +156,7 @@ def _score(
     below: float,
     slopes: bool,
 ) -> float:
-    """Weighted log likelihood; its derivative is written to `gradient` if `slopes` are asked."""
+    """Weighted log likelihood; with `slopes` its derivative is written to `gradient`."""
     drift, sigma, intensity, mean, deviation = natural
     work = np.empty((8, _BLOCK))
     density, top = work[1], work[2]
@@ -168,7 +168,7 @@ def _score(
         expected = intensity * h
         diffusion, jump = sigma * sigma * h, deviation * deviation
         fewest, most = _jump_numbers(expected, least_likely)
-        # One more than are summed: a bound of what is left out.
+        # One term more than is summed: it bounds the terms that are left out.
         level, inverse = _levels(expected, diffusion, jump, fewest, most + 1)
         while begin < ends[u]:
             size = min(_BLOCK, ends[u] - begin)
@@ -181,7 +181,7 @@ def _score(
             for i in range(size):
                 least = min(least, log(density[i]) + top[i])
             if level[-1] > least - below:
-                # Returns so far out that more jumps than are likely explain them best
+                # Some returns are so extreme that improbably many jumps explain them best.
                 longer, narrower = _levels(expected, diffusion, jump, fewest, most + _MORE)
                 count = most - fewest + 1
                 while count < len(longer) and longer[count] > least - below:
@@ -213,7 +213,7 @@ def _sum_terms(
     far: bool,
     slopes: bool,
 ) -> None:
-    """Sum a block's density, as a multiple of exp(top), and its derivatives if asked.
+    """Sum a block's density, as a multiple of exp(top), and with `slopes` its derivatives.
 
     Rows of `work`: error, density, top, derivatives by drift, variance rate, intensity, jump
     mean and jump variance. Loops run term by term, element by element, so that they vectorise.

@@ -78,7 +78,7 @@ def estimate_regime_switching(
     parameters |= {
         f"p_{i}{j}": float(fit.transition[i - 1, j - 1]) for i in numbers for j in numbers[:-1]
     }
-    # Annual units, and a parameter common to all regimes stated once per regime
+    # Annual units; a parameter common to all regimes is repeated for each.
     means = states if switching_mean else 1
     spreads = states if switching_volatility else 1
     jacobian = np.zeros((len(parameters), len(fit.names)))

@@ -1,4 +1,4 @@
-"""The estimators by model name, and the one door to them."""
+"""The estimators by model name, and the functions that call them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from datetime import date
 from importlib import import_module
 from typing import Any
 
+from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import bars_as_of
 from engine.calibration.versions import ESTIMATOR_VERSIONS
+from engine.errors import Refusal
 
 __all__ = ["calibrate", "estimator", "model_names", "register_estimator", "try_calibrate"]
 
 Estimator = Callable[..., Calibration]
 
-# Module and function, loaded at first use: no estimator costs an import that is not used.
+# Module and function, imported at first use, so that unused estimators cost no import.
 _BUILT_IN: dict[str, str] = {
     "gbm": "engine.calibration.gbm:estimate_gbm",
     "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
@@ -29,7 +31,7 @@ _BUILT_IN: dict[str, str] = {
     "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",
 }
 _ADDED: dict[str, Estimator] = {}
-# What each built-in takes, by class name: naming the classes here would import them all.
+# Data that each built-in takes, by class name: importing the classes would load every module.
 _TAKES: dict[str, tuple[str, ...]] = {
     "heston": ("Bars", "OptionSurface"),
     "schwartz_1f": ("Bars", "FuturesPanel"),
@@ -54,7 +56,7 @@ def estimator(model: str) -> Estimator:
     if model in _ADDED:
         return _ADDED[model]
     if model not in _BUILT_IN:
-        raise ValueError(f"model: found {model!r}, allowed {', '.join(model_names())}")
+        raise Refusal("model", repr(model), ", ".join(model_names()))
     module, _, function = _BUILT_IN[model].partition(":")
     found: Estimator = getattr(import_module(module), function)
     return found
@@ -79,7 +81,7 @@ def register_estimator(model: str, function: Estimator, version: str | None = No
         If the name is taken.
     """
     if model in _BUILT_IN or model in _ADDED:
-        raise ValueError(f"model: found {model!r}, allowed a name that is not taken")
+        raise Refusal("model", repr(model), "a name that is not taken")
     if version is None:
         from engine.compiled.source_hash import source_hash
 
@@ -103,27 +105,29 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     Raises
     ------
     ValueError
-        If the model or an option is unknown, or the data cannot carry the estimate.
+        If the model or an option is unknown, or the data do not suffice for the estimate.
     """
     function = estimator(model)
     allowed = inspect.signature(function).parameters
     unknown = [name for name in options if name not in allowed]
     if unknown:
         names = ", ".join(list(allowed)[1:])
-        raise ValueError(f"option of {model}: found {unknown[0]!r}, allowed {names}")
+        raise Refusal(f"option of {model}", repr(unknown[0]), str(names))
     taken = _TAKES.get(model, ("Bars",))
     if model not in _ADDED and type(data).__name__ not in taken:
-        raise ValueError(
-            f"data of {model}: found {type(data).__name__}, allowed {' or '.join(taken)}"
-        )
-    return function(data, **options)
+        raise Refusal(f"data of {model}", str(type(data).__name__), " or ".join(taken))
+    found = function(data, **options)
+    if not isinstance(data, Bars):
+        return found
+    used, _ = bars_as_of(data, found.as_of)
+    return replace(found, history_hash=used.history_hash)
 
 
 def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
-    """Like `calibrate`, but what the data cannot carry becomes a record with status "failed".
+    """Like `calibrate`, but a failure becomes a record with status "failed" and the reason.
 
-    So do an estimator that breaks, and an estimate whose optimiser did not converge; the latter
-    keeps what was reached.
+    It fails if the data do not suffice, the estimator raises, or its optimiser does not converge;
+    the record then keeps the point that was reached.
 
     Raises
     ------
@@ -134,10 +138,10 @@ def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
     try:
         found = calibrate(model, data, **options)
         if found.diagnostics.get("converged") is False:
-            reason = "likelihood: found no convergence, allowed a maximum that the data determine"
+            reason = "the optimiser did not converge to a maximum that the data determine"
             return replace(found, status="failed", reason=reason)
         return found
-    except Exception as error:  # One estimator must not cost a night of the others.
+    except Exception as error:  # One failing estimator must not stop the others.
         own = isinstance(error, ValueError)
         return Calibration.failed(
             model,

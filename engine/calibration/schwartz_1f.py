@@ -20,6 +20,7 @@ from engine.calibration.sample import SpotSample
 from engine.calibration.schwartz_smith import curve_moments
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["Schwartz1F", "estimate_schwartz_1f", "kappa_bias"]
 
@@ -66,8 +67,8 @@ def estimate_schwartz_1f(
     estimate of kappa is biased upwards by about 4 / T (T in years) [2]_: the bias is reported,
     and subtracted when asked.
 
-    A panel that reverts too slowly to show a speed has only :math:`\kappa\mu` and
-    :math:`\kappa\lambda`: kappa then ends on its lower bound, is named in the diagnostics
+    A panel whose reversion is too slow to be measured determines :math:`\kappa\mu` and
+    :math:`\kappa\lambda` only: kappa then ends on its lower bound, is named in the diagnostics
     (``held_by_bound``), and the errors of the others are those at this speed.
 
     References
@@ -79,9 +80,7 @@ def estimate_schwartz_1f(
     """
     if isinstance(data, FuturesPanel):
         if non_positive not in ("error", "exclude"):
-            raise ValueError(
-                f"non_positive: found {non_positive!r}, allowed error, exclude for a panel"
-            )
+            raise Refusal("non_positive", repr(non_positive), "error, exclude for a panel")
         return _from_panel(
             data,
             as_of=as_of,
@@ -92,7 +91,7 @@ def estimate_schwartz_1f(
             minimum=minimum,
         )
     if bias_correction not in ("none", "analytic"):
-        raise ValueError(f"bias_correction: found {bias_correction!r}, allowed none, analytic")
+        raise Refusal("bias_correction", repr(bias_correction), "none, analytic")
     sample = SpotSample.from_bars(
         data,
         as_of=as_of,
@@ -130,16 +129,17 @@ def _from_spot(sample: SpotSample, *, corrected: bool) -> Calibration:
     bias = kappa_bias(kappa, dt, max(int(sample.effective_n), 1))
     if corrected:
         if kappa <= bias:
-            raise ValueError(
-                f"{sample.symbol} kappa: found {kappa:.4g} with bias {bias:.4g}, "
-                "allowed a speed of mean reversion that stays positive when corrected"
+            raise Refusal(
+                f"{sample.symbol} kappa",
+                f"{kappa:.4g} with bias {bias:.4g}",
+                "a speed of mean reversion that stays positive when corrected",
             )
         kappa -= bias
     alpha, variance, log_likelihood = _profile(kappa, sample)
     sigma = math.sqrt(variance)
     covariance = _spot_covariance(kappa, alpha, sigma, sample)
     mu = alpha + variance / (2.0 * kappa)
-    # mu is a function of alpha, sigma and kappa
+    # mu is a function of alpha, sigma and kappa.
     jacobian = np.array(
         [
             [1.0, 0.0, 0.0],
@@ -172,9 +172,10 @@ def _speed(sample: SpotSample) -> float:
     slope = float(np.sum(w * dx * y) / np.sum(w * dx * dx))
     equal = float(sample.dt.max()) <= 1.0000001 * float(sample.dt.min())
     if not 0.0 < slope < 1.0 and equal:
-        raise ValueError(
-            f"{sample.symbol} log price: found an autoregressive coefficient of {slope:.6g}, "
-            "allowed between 0 and 1 (mean reversion)"
+        raise Refusal(
+            f"{sample.symbol} log price",
+            f"an autoregressive coefficient of {slope:.6g}",
+            "between 0 and 1 (mean reversion)",
         )
     if equal:
         return -math.log(slope) / float(sample.dt[0])
@@ -188,9 +189,10 @@ def _speed(sample: SpotSample) -> float:
     )
     kappa = math.exp(float(result.x))
     if float(result.x) < low + 0.01 or float(result.x) > high - 0.01:
-        raise ValueError(
-            f"{sample.symbol} kappa: found the likelihood highest at its bound {kappa:.4g}, "
-            "allowed mean reversion between the bounds"
+        raise Refusal(
+            f"{sample.symbol} kappa",
+            f"the likelihood highest at its bound {kappa:.4g}",
+            "mean reversion between the bounds",
         )
     return kappa
 
@@ -217,7 +219,7 @@ def _spot_covariance(kappa: float, alpha: float, sigma: float, sample: SpotSampl
     h, w = sample.dt, sample.weights
     phi = np.exp(-kappa * h)
     unit = -np.expm1(-2.0 * kappa * h) / (2.0 * kappa)
-    # derivative of each step's mean and of the log of its variance
+    # Derivatives of each step's mean and of the logarithm of its variance.
     mean_kappa = -h * phi * (sample.start - alpha)
     mean_alpha = 1.0 - phi
     log_variance_kappa = h * phi**2 / (kappa * unit) - 1.0 / kappa
@@ -282,7 +284,7 @@ class Schwartz1F:
     -----
     Its parameters are kappa, the drift :math:`\kappa(\alpha - L)` of a log price at the level,
     sigma, and the slope :math:`\kappa(\alpha^* - L) + \sigma^2/2` of the curve there: where
-    nothing reverts these stay finite, while :math:`\mu` and :math:`\lambda` grow without end.
+    nothing reverts these stay finite, while :math:`\mu` and :math:`\lambda` grow without bound.
     """
 
     names: tuple[str, ...] = ("kappa", "drift", "sigma", "slope")
@@ -337,7 +339,7 @@ class Schwartz1F:
         )
 
     def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
-        """Turn the derivative by the state space into that by `names`."""
+        """Carry the gradient over from the state space to `names`."""
         kappa, drift, sigma, _ = natural
         alpha, alpha_star = self._means(natural)
         phi = np.exp(-kappa * data.steps)
@@ -362,14 +364,14 @@ class Schwartz1F:
             + np.sum(gradient.c1 * data.steps * phi) * alpha
             + np.sum(noise * 2.0 * data.steps * phi**2) * stationary
         )
-        # Both means and the stationary variance depend on kappa themselves.
+        # Both means and the stationary variance depend on kappa as well.
         by_kappa -= by_alpha * drift / kappa**2 + by_stationary * stationary / kappa
         by_kappa -= by_alpha_star * (alpha_star - self.level) / kappa
         by_sigma = (by_stationary - by_alpha_star) * sigma / kappa
         return np.array([by_kappa, by_alpha / kappa, by_sigma, by_alpha_star / kappa])
 
     def starts(self, data: CurveData) -> list[Array]:
-        """Speeds on a grid, the volatility of the nearest column, no drift at the level."""
+        """Speeds on a grid, the volatility of the nearest column, zero drift at the level."""
         near, _, _, _ = curve_moments(data)
         sigma = max(near, 0.02)
         return [
@@ -379,7 +381,7 @@ class Schwartz1F:
         ]
 
     def _means(self, natural: Array) -> tuple[float, float]:
-        """Log price that the model reverts to, really and under the pricing measure."""
+        """Long-run mean of the log price under the real-world and the pricing measure."""
         kappa, drift, sigma, slope = natural
         return (
             float(self.level + drift / kappa),

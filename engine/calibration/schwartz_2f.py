@@ -38,7 +38,7 @@ def estimate_schwartz_2f(
     Parameters
     ----------
     panel : FuturesPanel
-        Futures prices; missing prices and varying maturities are fine.
+        Futures prices; prices may be missing and maturities may vary.
     rate : float
         Riskless rate per year. Futures prices determine ``alpha - r`` and ``mu - r`` only, so it
         shifts those two.

@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 PARAMETERS = ("kappa", "sigma_chi", "lambda_chi", "mu_xi", "sigma_xi", "mu_xi_star", "rho")
 
-# Standard deviation of the unknown first equilibrium log price: wide beside any price history.
+# Standard deviation of the unknown first equilibrium log price: wider than any price history.
 _DIFFUSE_SD = 10.0
 
 
@@ -49,9 +49,9 @@ def estimate_schwartz_smith(
     Parameters
     ----------
     panel : FuturesPanel
-        Futures prices; missing prices and varying maturities are fine.
+        Futures prices; prices may be missing and maturities may vary.
     as_of : datetime.date, optional
-        Rows after it are not looked at; defaults to the last row.
+        Later rows are ignored; defaults to the last row.
     window : str or Window
         ``full``, ``expanding`` or ``rolling:Ny``.
     non_positive : {"error", "exclude"}
@@ -77,7 +77,7 @@ def estimate_schwartz_smith(
     :math:`\ln S = \chi + \xi`, :math:`d\chi = -\kappa \chi dt + \sigma_\chi dz_\chi`,
     :math:`d\xi = \mu_\xi dt + \sigma_\xi dz_\xi`; under the pricing measure the drifts are
     :math:`-\kappa\chi - \lambda_\chi` and :math:`\mu^*_\xi` [1]_. The gradient is exact; the
-    optimum is the best of many fixed starts, taken to convergence by Newton's method.
+    optimum is the best of many fixed starts, refined to convergence by Newton's method.
 
     References
     ----------
@@ -162,7 +162,7 @@ class SchwartzSmith:
 
     names: tuple[str, ...] = PARAMETERS
     transforms = Transforms(("log", "log", "linear", "linear", "log", "linear", "atanh"))
-    # Drifts have room for a month in which a price triples.
+    # The bounds of the drifts allow a price that triples within a month.
     lower = np.array([math.log(1e-3), math.log(1e-4), -99.0, -99.0, math.log(1e-4), -99.0, -6.0])
     upper = np.array([math.log(50.0), math.log(10.0), 99.0, 99.0, math.log(10.0), 99.0, 6.0])
 
@@ -197,7 +197,7 @@ class SchwartzSmith:
         )
 
     def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
-        """Turn the derivative by the state space into that by `PARAMETERS`."""
+        """Carry the gradient over from the state space to `PARAMETERS`."""
         kappa, sigma_chi, lambda_chi, _, sigma_xi, _, rho = natural
         steps = data.steps
         fall, fall_twice, length, slope, slope_twice, loading = curve_sums(

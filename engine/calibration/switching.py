@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.hamilton import hamilton_score
-from engine.calibration.optimise import Optimum, climb_all, covariance_of, maximise
+from engine.calibration.optimise import Optimum, covariance_of, maximise, search_all
+from engine.errors import Refusal
 
 __all__ = ["SwitchingFit", "SwitchingLayout", "fit_switching"]
 
 Array = NDArray[np.float64]
 
-# A series up to this long has optima that a few starts miss, and room in time for more of them.
+# In a series up to this length a handful of starts may miss the optimum; more are affordable.
 _SHORT = 1500
-# Starts drawn beside the guesses, by number of regimes.
+# Random starts beside the guesses, by number of regimes.
 _DRAWN = {2: 24, 3: 90, 4: 110}
 
 
@@ -107,18 +108,18 @@ def fit_switching(
     """
     y = np.ascontiguousarray(observations, dtype=np.float64)
     if not 2 <= states <= 4:
-        raise ValueError(f"states: found {states}, allowed 2 to 4")
+        raise Refusal("states", str(states), "2 to 4")
     if not (switching_mean or switching_deviation):
-        raise ValueError("switching: found neither mean nor deviation, allowed at least one")
+        raise Refusal("switching", "neither mean nor deviation", "at least one")
     if not np.all(np.isfinite(y)):
-        raise ValueError("observations: found a value that is not finite, allowed finite values")
+        raise Refusal("observations", "a value that is not finite", "finite values")
     length = np.ones(len(y)) if scale is None else np.ascontiguousarray(scale)
     weight = np.ones(len(y)) if weights is None else np.ascontiguousarray(weights)
     layout = SwitchingLayout(states, switching_mean, switching_deviation)
     spread = float(np.std(y / np.sqrt(length)))
     if not spread > 0.0:
-        raise ValueError("observations: found a constant series, allowed values that vary")
-    # In units of their own spread, so that no step of the optimiser depends on the user's.
+        raise Refusal("observations", "a constant series", "values that vary")
+    # In units of the series' deviation, so that the optimiser's steps do not depend on its units.
     y = y / spread
     shift = -float(weight.sum()) * math.log(spread)
 
@@ -143,7 +144,7 @@ def fit_switching(
 
 
 def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array) -> Optimum:
-    """Highest likelihood of observations with a standard deviation of one."""
+    """Maximise the likelihood of observations with a standard deviation of one."""
 
     def objective(theta: Array) -> tuple[float, Array]:
         means, deviations, chain = layout.unpack(theta)
@@ -156,19 +157,19 @@ def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array) ->
     if not few:
         inner = _one_regime_less(layout, y, length, weight)
         starts += layout.extended(*inner)
-    # A few steps from every start, then all the way from the best places reached.
+    # A few steps from every start, then convergence from the best points reached.
     phases = ((6, 2),) if few else ((10, 24), (30, 10))
     if len(y) <= _SHORT:
         phases = ((20, 60), (60, 15))
     for steps, keep in phases:
-        starts = climb_all(objective, starts, lower, upper, iterations=steps, keep=keep)
+        starts = search_all(objective, starts, lower, upper, iterations=steps, keep=keep)
     return maximise(objective, starts, lower, upper, iterations=100, finalists=2)
 
 
 def _one_regime_less(
     layout: SwitchingLayout, y: Array, length: Array, weight: Array
 ) -> tuple[Array, Array, Array]:
-    """Means, deviations and chain that fit best with one regime less."""
+    """Best-fitting means, deviations and chain with one regime fewer."""
     if layout.states == 2:
         return np.array([np.average(y, weights=weight)]), np.ones(1), np.ones((1, 1))
     inner = replace(layout, states=layout.states - 1)
@@ -182,7 +183,7 @@ def _off_diagonal(states: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class SwitchingLayout:
-    """How regimes' parameters lie in the optimiser's vector: means, log deviations, logits."""
+    """Layout of the optimiser's vector: means, log deviations and logits of the regimes."""
 
     states: int
     switching_mean: bool
@@ -238,7 +239,7 @@ class SwitchingLayout:
         by_deviation: Array,
         by_chain: Array,
     ) -> Array:
-        """Turn the derivative by the regimes into that by the vector, at what `unpack` gave."""
+        """Carry the gradient over from the regimes that `unpack` gave to the vector."""
         logs = by_deviation * deviations
         centred = by_chain - np.sum(by_chain * chain, axis=1, keepdims=True)
         return np.concatenate(
@@ -264,7 +265,7 @@ class SwitchingLayout:
         middle = part + 0.5 / self.states
         levels = np.quantile(rates, middle)
         sizes = np.abs(y - y.mean()) / np.sqrt(length)
-        # Clustered moves: average size over a month, then its quantiles.
+        # For clustered volatility: quantiles of the average size of moves over a month.
         window = min(21, max(len(y) // 4, 1))
         smooth = np.convolve(sizes, np.ones(window) / window, mode="same") * math.sqrt(math.pi / 2)
         spreads = np.maximum(np.quantile(smooth, middle), 0.05 * spread)
@@ -281,13 +282,13 @@ class SwitchingLayout:
             if not self.switching_deviation:
                 guesses += [(levels, 0.7 * equal, short)]
         if self.switching_deviation:
-            # Rare large moves that come alone, and regimes that alternate.
+            # Rare isolated large moves, and regimes that alternate.
             wide = np.quantile(sizes, 0.5 + 0.49 * (part + 1.0 / self.states)) / 1.2
             spikes = np.maximum(wide, 0.05 * spread)
             spikes[0] = max(float(np.quantile(sizes, 0.5)), 0.05 * spread)
             alone = np.concatenate(([0.95], np.full(self.states - 1, 0.3)))
             guesses += [(centre, spikes, alone), (centre, spreads, np.full(self.states, 0.2))]
-            # Observations that repeat, as where no trade moves a price: a narrow regime of its own.
+            # Repeated observations, as where no trade moves a price, get a narrow regime.
             usual = float(np.median(rates))
             near = float(np.quantile(np.abs(y - usual * length) / np.sqrt(length), 0.2))
             if near < 0.1 * spread:
@@ -298,7 +299,7 @@ class SwitchingLayout:
         return guesses
 
     def starts(self, y: Array, length: Array, spread: float) -> list[Array]:
-        """List the guesses and, where they may not do, regimes drawn widely from a fixed stream."""
+        """List the guesses and, where these may not suffice, random regimes from a fixed stream."""
         rates = y / length
         chosen = []
         for means, deviations, stay in self.guesses(y, length, spread):
@@ -306,18 +307,18 @@ class SwitchingLayout:
             chain = np.repeat(leave[:, None], self.states, axis=1)
             np.fill_diagonal(chain, stay)
             chosen.append(self.pack(means, deviations, chain))
-        # Two regimes of volatility are found from anywhere in a long series; more of them, or
-        # means alone, or those of a few hundred observations, are not.
+        # In a long series every start finds two regimes of volatility. More regimes, regimes of
+        # the mean alone and series of a few hundred observations need more starts.
         if self.states == 2 and self.switching_deviation and len(y) > _SHORT:
             return chosen
         rng = np.random.default_rng(20_240)
-        # The shorter the series, the more its likelihood has hills.
+        # The shorter the series, the more local maxima its likelihood has.
         times = min(max(1000 // len(y), 1), 4)
         for _ in range(_DRAWN[self.states] * times):
             means = np.quantile(rates, rng.uniform(0.02, 0.98, self.states))
             deviations = spread * np.exp(rng.normal(-0.3, 0.9, self.states))
             chain = rng.dirichlet(np.ones(self.states), self.states)
-            # Regimes that last, and regimes that alternate
+            # Persistent regimes, and regimes that alternate.
             stay = rng.uniform(0.0, 1.0, self.states) ** rng.choice([0.3, 1.0])
             chain = np.maximum((1.0 - stay)[:, None] * chain + np.diag(stay), 1e-4)
             chain /= chain.sum(axis=1, keepdims=True)
@@ -325,14 +326,14 @@ class SwitchingLayout:
         return chosen
 
     def extended(self, means: Array, deviations: Array, chain: Array) -> list[Array]:
-        """Start from a fit of one regime less, each of its regimes split in two."""
+        """List starts from a fit with one regime fewer, each of its regimes split in two."""
         added: list[tuple[int, float, float]] = []
         for i, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
             added += [(i, mean, factor * deviation) for factor in (0.5, 2.0)]
             added += [(i, mean + side * deviation, deviation) for side in (-1.0, 1.0)]
         starts = []
         for i, mean, deviation in added:
-            # From regime i a part goes to the new one, which leaves the way that i does.
+            # Half the moves into regime i go to the new regime, which is left as regime i is.
             wide = np.zeros((self.states, self.states))
             wide[:-1, :-1] = chain
             wide[:-1, -1] = 0.5 * chain[:, i]
@@ -350,11 +351,11 @@ class SwitchingLayout:
         return starts
 
     def ordered(self, optimum: Optimum) -> Optimum:
-        """Relabel regimes by deviation (mean where it is common) and carry everything along."""
+        """Relabel regimes by deviation (by mean where it is common) and permute the rest alike."""
         means, deviations, _ = self.unpack(optimum.theta)
         order = np.argsort(deviations if self.switching_deviation else means, kind="stable")
         first, second = self.mean_count, self.mean_count + self.deviation_count
-        # Logits are relative to their row's diagonal, so that relabelling only moves them about.
+        # Logits are relative to their row's diagonal, so relabelling only permutes them.
         place = np.zeros((self.states, self.states), dtype=np.int64)
         place[_off_diagonal(self.states)] = np.arange(second, len(optimum.theta))
         chain = place[np.ix_(order, order)][_off_diagonal(self.states)]

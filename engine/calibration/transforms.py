@@ -1,4 +1,4 @@
-"""From bounded parameters to the unbounded variables an optimiser moves in."""
+"""Maps between bounded parameters and the optimiser's unbounded variables."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Transforms:
         return natural
 
     def slope(self, natural: Array) -> Array:
-        """Differentiate each parameter by its variable."""
+        """Differentiate each parameter with respect to its variable."""
         slope = np.ones(len(natural))
         for i, kind in enumerate(self.kinds):
             if kind == "log":

@@ -8,9 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import Refusal
+
 __all__ = ["Window"]
 
-# The estimators that weight observations.
+# Estimators that accept weighted observations.
 _WEIGHTED = "gbm, heston, merton, regime_switching and schwartz_1f on bars"
 
 
@@ -38,13 +40,11 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.kind not in ("full", "expanding", "rolling", "exponential"):
-            raise ValueError(
-                f"window: found {self.kind!r}, allowed full, expanding, rolling:Ny, exponential:Ny"
-            )
+            raise Refusal("window", repr(self.kind), "full, expanding, rolling:Ny, exponential:Ny")
         if self.kind in ("rolling", "exponential") and not self.years > 0.0:
-            raise ValueError(f"window {self.kind} years: found {self.years}, allowed > 0")
+            raise Refusal(f"window {self.kind} years", str(self.years), "> 0")
         if self.kind in ("full", "expanding") and self.years != 0.0:
-            raise ValueError(f"window {self.kind} years: found {self.years}, allowed none")
+            raise Refusal(f"window {self.kind} years", str(self.years), "0")
 
     @classmethod
     def parse(cls, text: str | Window) -> Window:
@@ -57,8 +57,8 @@ class Window:
             try:
                 years = float(length.removesuffix("y"))
             except ValueError:
-                raise ValueError(
-                    f"window: found {text!r}, allowed full, expanding, rolling:Ny, exponential:Ny"
+                raise Refusal(
+                    "window", repr(text), "full, expanding, rolling:Ny, exponential:Ny"
                 ) from None
         return cls(kind, years)  # type: ignore[arg-type]
 
@@ -66,7 +66,7 @@ class Window:
         return self.kind if self.years == 0.0 else f"{self.kind}:{self.years:g}y"
 
     def require_equal_weights(self, what: str) -> None:
-        """Refuse exponential weights where an estimator has no place for them.
+        """Refuse exponential weights where an estimator does not accept them.
 
         Raises
         ------
@@ -74,9 +74,10 @@ class Window:
             If the window is exponential; `what` names what is estimated.
         """
         if self.kind == "exponential":
-            raise ValueError(
-                f"window of {what}: found {self}, allowed full, expanding, rolling:Ny "
-                f"(exponential weights are for {_WEIGHTED})"
+            raise Refusal(
+                f"window of {what}",
+                str(self),
+                f"full, expanding, rolling:Ny (exponential weights are for {_WEIGHTED})",
             )
 
     def weights(self, timestamps: NDArray[np.int64], end: int) -> NDArray[np.float64]:

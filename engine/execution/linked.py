@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from engine.compiled.linking import external
 from engine.compiled.views import floats_at
 from engine.execution.broker import finish, open_path, start, trade_bar, trade_close
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.state import simulation_at
 
 __all__ = ["BrokerCalls", "broker_calls"]

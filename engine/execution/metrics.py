@@ -46,39 +46,10 @@ from engine.execution.layout import (
     WINS,
     WON,
 )
+from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.state import Simulation
 
-__all__ = ["METRIC_NAMES", "summarise"]
-
-METRIC_NAMES: Final = (
-    "net_pnl",
-    "total_return",
-    "cagr",
-    "volatility",
-    "sharpe",
-    "sortino",
-    "calmar",
-    "max_drawdown",
-    "max_drawdown_duration",
-    "trades",
-    "win_rate",
-    "average_win",
-    "average_loss",
-    "profit_factor",
-    "expectancy",
-    "average_trade_duration",
-    "longest_trade_duration",
-    "exposure",
-    "turnover",
-    "commission",
-    "slippage",
-    "max_consecutive_losses",
-    "average_mfe",
-    "average_mae",
-    "rejected_orders",
-    "margin_calls",
-    "final_equity",
-)
+__all__ = ["summarise"]
 
 _LARGEST_RATE: Final = 690.0
 # Share of prices, equity and values traded below which a movement is rounding.

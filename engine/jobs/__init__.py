@@ -6,22 +6,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.jobs.blocks import BLOCKS
     from engine.jobs.errors import StorageError, StudyFailed, StudyInterrupted
-    from engine.jobs.job import BLOCKS, Holds, Job
+    from engine.jobs.job import Holds, Job
+    from engine.jobs.manifest import Manifest
+    from engine.jobs.part import Part
     from engine.jobs.progress import Progress
     from engine.jobs.replay import Replay
     from engine.jobs.settings import PathSettings, Record, Until
-    from engine.jobs.store import Manifest, MemoryStore, ParquetStore
+    from engine.jobs.store import MemoryStore, ParquetStore
     from engine.jobs.summary import JobSummary
 
 # Names are imported at first use: reading study files must not load the simulation engine.
 _MODULES = {
     "engine.jobs.errors": ["StorageError", "StudyFailed", "StudyInterrupted"],
-    "engine.jobs.job": ["BLOCKS", "Job", "PartSpec"],
+    "engine.jobs.blocks": ["BLOCKS"],
+    "engine.jobs.job": ["Holds", "Job"],
+    "engine.jobs.manifest": ["Manifest"],
+    "engine.jobs.part": ["Part"],
     "engine.jobs.progress": ["Progress"],
     "engine.jobs.replay": ["Replay"],
     "engine.jobs.settings": ["PathSettings", "Record", "Until"],
-    "engine.jobs.store": ["Manifest", "MemoryStore", "ParquetStore"],
+    "engine.jobs.store": ["MemoryStore", "ParquetStore"],
     "engine.jobs.summary": ["JobSummary"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
@@ -34,6 +40,7 @@ __all__ = [
     "Manifest",
     "MemoryStore",
     "ParquetStore",
+    "Part",
     "PathSettings",
     "Progress",
     "Record",

@@ -21,19 +21,11 @@ from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.strategies.parameters import Choice, Int, Parameter
 
 __all__ = [
-    "CELL_COLUMNS",
-    "KEY_COLUMNS",
     "cell_keys",
     "equity_frame",
     "simulations_frame",
     "status_text",
 ]
-
-#: Columns that identify a row.
-CELL_COLUMNS = ("world", "set_id", "seed", "path")
-
-#: Columns of a study's row besides parameters and metrics.
-KEY_COLUMNS = ("study", "simulation", "parameter_set", *CELL_COLUMNS, "status", "error")
 
 
 def simulations_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:

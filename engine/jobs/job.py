@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import source_hash
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
 from engine.jobs.canonical import short_hash
+from engine.jobs.lineage import Lineage
 from engine.jobs.settings import Record, Until
 from engine.jobs.space import ParameterSets, ParameterSpace
 from engine.jobs.world import World
@@ -20,15 +21,7 @@ from engine.jobs.world import World
 if TYPE_CHECKING:
     from engine.jobs.path_metrics import PathMetric
 
-__all__ = ["BLOCKS", "Holds", "Job", "block_of"]
-
-#: Seed blocks of every study, project-wide: the partitions of its simulations.
-BLOCKS = 16
-
-
-def block_of(seeds: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the block of each seed, 0 to 15: its remainder, so that no other seed matters."""
-    return seeds % np.uint64(BLOCKS)
+__all__ = ["Holds", "Job"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +83,8 @@ class Job:
         The study as written; None where Python objects are part of it, which no file holds.
     file : str, optional
         The study file.
+    lineage : Lineage
+        The bars and the calibration it was made of.
     """
 
     study: str
@@ -103,6 +98,7 @@ class Job:
     metrics: Mapping[str, PathMetric] = field(default_factory=dict)
     definition: dict[str, Any] | None = None
     file: str | None = None
+    lineage: Lineage = field(default_factory=Lineage)
 
     @cached_property
     def sets(self) -> ParameterSets:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from engine.compiled import kernel
+from engine.compiled.compiler import COMPILER_ERRORS
 from engine.errors import Refusal
 
 __all__ = ["PathMetric", "PathMetrics"]
@@ -50,10 +50,12 @@ class PathMetrics:
             try:
                 # No path: it compiles and computes nothing.
                 driver(np.empty((0, 1, 5, 1)), np.empty((0, 1, 1)), np.empty((0, 1)))
-            except NumbaError as error:
+            except COMPILER_ERRORS as error:
                 text = " ".join(str(error).split())[:300]
                 raise Refusal(
-                    f"metrics.{name}", f"a function that cannot be compiled: {text}", "plain loops"
+                    f"metrics.{name}",
+                    f"the function cannot be compiled: {text}",
+                    hint="write plain loops",
                 ) from None
             self._drivers.append(driver)
 

@@ -105,7 +105,7 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return Refusal(field, f"unknown key{hint}", ", ".join(names))
     if kind == "missing":
-        return Refusal(field, "nothing", "a value: this field is required")
+        return Refusal(field, "this field is required")
     if isinstance(cause, Refusal):
         return cause.within(field)
     messages = [other["msg"] for place, other in located if place == location]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
+from engine.compiled.compiler import COMPILER_ERRORS
 from engine.execution.layout import RAISED as STRATEGY_RAISED
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
@@ -34,6 +34,8 @@ PATH_NOT_FINITE = 127
 
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
+
+_NO_SIMULATION_CAN_RUN: tuple[type[Exception], ...] = (StrategyError, *COMPILER_ERRORS)
 
 
 class Buffers:
@@ -250,7 +252,7 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     """
     try:
         _run(chunk, worker)
-    except (StrategyError, NumbaError):
+    except _NO_SIMULATION_CAN_RUN:
         # It cannot be compiled: no simulation of the study can run.
         raise
     except Exception as error:

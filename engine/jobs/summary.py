@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
 from engine.jobs.job import Holds, Job
+from engine.jobs.lineage import Lineage
 from engine.jobs.manifest import SCHEMA_VERSION
+from engine.jobs.settings import Record
 
 __all__ = ["JobSummary"]
 
@@ -43,10 +45,8 @@ class JobSummary:
         Of the calendar.
     failure_allowance : float
         Share of simulations that may fail.
-    equity_samples : int
-        Points of each recorded equity curve.
-    record_trades : bool
-        Whether trades are recorded.
+    record : Record
+        What is kept besides the metrics.
     until : dict, optional
         When seeds stop being added.
     stopped : str, optional
@@ -55,6 +55,8 @@ class JobSummary:
         The study file.
     definition : dict, optional
         The study as written; None where Python objects are part of it.
+    lineage : Lineage
+        The bars and the calibration it was made of.
     engine_version : str
         Numerical version of the engine.
     schema_version : int
@@ -82,12 +84,12 @@ class JobSummary:
     exchange: str
     timeframe: str
     failure_allowance: float
-    equity_samples: int
-    record_trades: bool
+    record: Record
     until: dict[str, Any] | None = None
     stopped: str | None = None
     file: str | None = None
     definition: dict[str, Any] | None = None
+    lineage: Lineage = field(default_factory=Lineage)
     engine_version: str = ENGINE_VERSION
     schema_version: int = SCHEMA_VERSION
 
@@ -116,23 +118,23 @@ class JobSummary:
             exchange=job.world.calendar.exchange,
             timeframe=job.world.calendar.timeframe,
             failure_allowance=job.failure_allowance,
-            equity_samples=job.record.equity,
-            record_trades=job.record.trades,
+            record=job.record,
             until=job.until.model_dump() if job.until is not None else None,
             stopped=stopped,
             file=job.file,
             definition=job.definition,
+            lineage=job.lineage,
         )
 
     @property
     def holds(self) -> Holds:
         """What the parts of the study have to hold."""
         metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
-        return Holds(self.equity_samples, self.record_trades, metrics, self.own_metrics)
+        return Holds(self.record.equity, self.record.trades, metrics, self.own_metrics)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""
-        return asdict(self)
+        return asdict(self) | {"record": self.record.model_dump()}
 
     @classmethod
     def from_json(cls, content: dict[str, Any], where: str) -> JobSummary:
@@ -156,5 +158,7 @@ class JobSummary:
                 f"{where} was written by another version of the engine",
                 hint="run the study again",
             )
-        listed = ("parameters", "metrics")
-        return cls(**(content | {name: tuple(content[name]) for name in listed}))
+        typed: dict[str, Any] = {name: tuple(content[name]) for name in ("parameters", "metrics")}
+        typed["record"] = Record.model_validate(content["record"])
+        typed["lineage"] = Lineage.from_json(content["lineage"])
+        return cls(**(content | typed))

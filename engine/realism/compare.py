@@ -1,4 +1,4 @@
-"""A calibrated source against the bars it was calibrated on."""
+"""Comparison of a calibrated source with the bars it was calibrated on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.bars import BAR_FIELDS, Bars
 from engine.calibration import Calibration
 from engine.calibration.sample import SpotSample, bars_as_of
+from engine.errors import Refusal
 from engine.realism.distances import two_sample_distances
 from engine.realism.statistics import path_statistics
 from engine.sources import Source, make_source
@@ -115,18 +116,18 @@ def compare_with_history(
     Parameters
     ----------
     calibration : Calibration
-        Of the symbol; bars after its as-of date and before its window are not looked at.
+        Of the symbol; bars after its as-of date and before its window are ignored.
     bars : Bars
         The history.
     seeds : sequence of int
         One path each.
     source : Source, optional
-        Simulated instead of the one that the calibration makes.
+        Simulated in place of the calibration's own source.
     non_positive, overnight
-        See `SpotSample.from_bars`. By default as the calibration treated such prices, and session
-        breaks left out unless the source is a bootstrap, whose paths have them.
+        See `SpotSample.from_bars`. By default such prices are treated as by the calibration, and
+        session breaks are left out unless the source is a bootstrap, whose paths contain them.
     longest : int
-        Only this many of the latest returns are compared.
+        Number of latest returns that are compared at most.
 
     Returns
     -------
@@ -142,16 +143,15 @@ def compare_with_history(
     Notes
     -----
     The two distances are of returns over their deviation in the history. Their ``simulated`` value
-    is between neighbouring paths: what two histories of one and the same model differ by. Their
+    is between consecutive paths: the distance of two histories of the same model. Their
     ``history`` value is the mean distance between history and the paths.
     """
     if not calibration.ok:
-        raise ValueError(
-            f"calibration of {calibration.model}: found status failed ({calibration.reason}), "
-            "allowed ok"
+        raise Refusal(
+            f"calibration of {calibration.model}", f"status failed ({calibration.reason})", "ok"
         )
     if len(seeds) < 20:
-        raise ValueError(f"seeds: found {len(seeds)}, allowed >= 20")
+        raise Refusal("seeds", str(len(seeds)), ">= 20")
     if non_positive is None:
         excluded = "excluded_non_positive" in calibration.diagnostics
         shift = calibration.diagnostics.get("price_shift")
@@ -214,7 +214,7 @@ def _source(calibration: Calibration, bars: Bars) -> Source:
         return make_source("bootstrap", {}, bars=history, options=calibration.parameters)
     parameters = dict(calibration.parameters)
     if calibration.model == "heston":
-        # History started at no particular variance; today's is not its level.
+        # The history did not start at today's variance, so paths start at the long-run level.
         parameters["v0"] = parameters["theta"]
     return make_source(calibration.model, parameters)
 
@@ -222,7 +222,7 @@ def _source(calibration: Calibration, bars: Bars) -> Source:
 def _simulated(
     source: Source, seeds: Sequence[int], steps: int, start: float, bars: Bars
 ) -> Iterator[Array]:
-    """Log returns of some paths at a time: nobody needs them all at once."""
+    """Yield log returns of a few paths at a time, to limit memory."""
     for begin in range(0, len(seeds), _PATHS_AT_A_TIME):
         block = source.paths(
             steps=steps,
@@ -255,7 +255,7 @@ def _row(name: str, history: float, simulated: Array) -> dict[str, Any]:
 
 
 def _distance_row(name: str, own: Array, reference: Array) -> dict[str, Any]:
-    """History must lie no farther from the paths than the paths from one another."""
+    """Make a row in which history is inside if it is no farther from the paths than they are."""
     share = float(np.mean(reference < own.mean()))
     sd = float(reference.std(ddof=1))
     error = float(own.std(ddof=1)) / math.sqrt(len(own))

@@ -1,9 +1,11 @@
-"""How far two samples lie apart."""
+"""Distances between two samples."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.errors import Refusal
 
 __all__ = ["two_sample_distances"]
 
@@ -32,13 +34,13 @@ def two_sample_distances(first: Array, second: Array) -> tuple[float, float]:
         If a sample is empty.
     """
     if len(first) == 0 or len(second) == 0:
-        raise ValueError(f"samples: found {len(first)} and {len(second)} values, allowed >= 1 each")
+        raise Refusal("samples", f"{len(first)} and {len(second)} values", ">= 1 each")
     together = np.concatenate([first, second])
     order = np.argsort(together, kind="stable")
     values = together[order]
     jump = np.where(order < len(first), 1.0 / len(first), -1.0 / len(second))
     gap = np.cumsum(jump)
     width = np.diff(values)
-    # Between equal values the distribution functions have not finished jumping.
+    # At ties the distribution functions are compared after the last of the equal values.
     largest = float(np.max(np.abs(np.where(np.append(width, 1.0) > 0.0, gap, 0.0))))
     return largest, float(2.0 * np.sum(gap[:-1] ** 2 * width))

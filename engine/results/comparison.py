@@ -108,7 +108,11 @@ def _outcomes(results: Rows, metric: str) -> dict[int, pl.DataFrame]:
     value = pl.col(metric).cast(pl.Float64).fill_null(np.nan)
     frame = kept.sort("simulation").select(*columns, unit, value).collect()
     if frame.is_empty():
-        raise Refusal("results", f"no successful simulation in {results.name}", "at least one")
+        raise Refusal(
+            "results",
+            f"no simulation of {results.name} succeeded",
+            hint=f"`mc show {results.name} --failures` says why",
+        )
     groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)
     return {int(key[0]): group for key, group in sorted(groups.items())}
 

@@ -47,8 +47,10 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
             current = read_json(folder / "current.json")
         except FileNotFoundError:
             have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
-            allowed = ", ".join(have) or f"a study that has run; none has under {root}"
-            raise Refusal("study", f"no results of {study!r}", allowed) from None
+            known = f"there are results of {', '.join(have)}" if have else f"none under {root}"
+            raise Refusal(
+                "study", f"{study!r} has no results", hint=f"{known}; `mc run {study}` makes them"
+            ) from None
         fingerprint = str(current.get("fingerprint"))
     folder = folder / fingerprint
     file = folder / "study.json"
@@ -66,7 +68,9 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
         ) from None
     results = open_results(ParquetStore(root), summary, set_ids, seeds)
     if not results.pieces:
-        raise Refusal("study", f"no finished part of {study!r}", "a study that has run")
+        raise Refusal(
+            "study", f"no part of {study!r} is finished", hint=f"`mc run {study}` goes on"
+        )
     return results
 
 
@@ -98,8 +102,8 @@ def open_results(
     tables: dict[str, pl.LazyFrame] = {}
     recorded = {
         "simulations": True,
-        "equity": summary.equity_samples > 0,
-        "trades": summary.record_trades,
+        "equity": summary.record.equity > 0,
+        "trades": summary.record.trades,
     }
     for table in TABLES:
         if recorded[table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Results(Rows):
         Recorded equity curves and trades.
     pieces : tuple of Piece
         Stored cells that they were read from.
-    set_ids : ndarray of str, shape (sets,)
+    set_ids : ndarray of U16, shape (sets,)
         Ids of the study's parameter sets, in its order.
     seeds : ndarray of uint64, shape (seeds,)
         Its seeds, in its order.
@@ -212,16 +212,22 @@ class Results(Rows):
     def group_by(self, *names: str) -> Grouped:
         """Group by parameters or any other column."""
         if not names:
-            raise Refusal("column", "no name to group by", ", ".join(self.columns))
+            raise Refusal(
+                "column", "a name to group by is needed", hint=f"columns: {', '.join(self.columns)}"
+            )
         for name in names:
             self._known(name)
         return Grouped(self, list(dict.fromkeys(names)))
 
-    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
+    def statistics(
+        self, *, names: Sequence[str] | None = None, confidence: float = 0.95
+    ) -> pl.DataFrame:
         """Statistics per parameter set with their Monte Carlo errors.
 
         Parameters
         ----------
+        names : sequence of str, optional
+            Of `STATISTICS`, or metrics, which stand for their means; by default all statistics.
         confidence : float
             Level of the intervals.
 
@@ -230,8 +236,13 @@ class Results(Rows):
         polars.DataFrame
             As `study_statistics` returns: ``parameter_set``, ``statistic``, ``estimate``,
             ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, or the rows lack the column it needs.
         """
-        return study_statistics(self, confidence=confidence)
+        return study_statistics(self, names=names, confidence=confidence)
 
     def best(
         self, statistic: str = "sharpe", n: int = 10, *, ascending: bool = False
@@ -250,9 +261,9 @@ class Results(Rows):
         Returns
         -------
         polars.DataFrame
-            One row per parameter set, best first: ``study``, ``fingerprint``, ``parameter_set``,
-            the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``, ``ci_high``,
-            ``n``.
+            One row per parameter set, best first: ``study``, ``world``, ``parameter_set``,
+            ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
+            ``ci_high``, ``n``.
 
         Raises
         ------

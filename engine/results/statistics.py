@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.execution.metric_names import METRICS
 from engine.results.rows import Rows
 from engine.statistics import clustered, monte_carlo
 from engine.statistics.monte_carlo import Estimate
@@ -125,7 +126,9 @@ STATISTICS: dict[str, tuple[str, Callable[[Sample], Estimate]]] = {
 }
 
 
-def study_statistics(rows: Rows, *, confidence: float = 0.95) -> pl.DataFrame:
+def study_statistics(
+    rows: Rows, *, names: Sequence[str] | None = None, confidence: float = 0.95
+) -> pl.DataFrame:
     """Estimate every statistic, and the mean of every own metric, for every parameter set.
 
     Failed simulations are left out; undefined metrics (null) are left out of their statistic, and
@@ -135,6 +138,8 @@ def study_statistics(rows: Rows, *, confidence: float = 0.95) -> pl.DataFrame:
     ----------
     rows : Rows
         Of one study.
+    names : sequence of str, optional
+        Only these statistics, or means of these metrics.
     confidence : float
         Level of the intervals.
 
@@ -147,7 +152,7 @@ def study_statistics(rows: Rows, *, confidence: float = 0.95) -> pl.DataFrame:
         outcomes beyond it.
     """
     keys = ["study", "world", "parameter_set", "set_id", *rows.parameters]
-    return statistics_by(rows, keys, confidence=confidence)
+    return statistics_by(rows, keys, names=names, confidence=confidence)
 
 
 def statistics_by(
@@ -211,12 +216,19 @@ def estimate_statistic(rows: Rows, statistic: str, confidence: float = 0.95) -> 
 
 def _entry(rows: Rows, name: str, field: str) -> tuple[str, Callable[[Sample], Estimate]]:
     """Return what a statistic needs and how it is estimated; a metric stands for its mean."""
-    if name in STATISTICS:
-        return STATISTICS[name]
-    if name in rows.metrics:
-        return _mean(name)
-    known = [*STATISTICS, *(metric for metric in rows.metrics if metric not in STATISTICS)]
-    raise Refusal(field, repr(name), ", ".join(known))
+    stored = set(rows.columns)
+    entry = STATISTICS.get(name) or (_mean(name) if name in {*rows.metrics, *METRICS} else None)
+    if entry is not None and entry[0] in stored:
+        return entry
+    if entry is not None:
+        raise Refusal(
+            field,
+            f"the stored results of {rows.name} have no column {entry[0]!r}",
+            hint=f"`mc run {rows.name}` computes it",
+        )
+    statistics = [known for known, (metric, _) in STATISTICS.items() if metric in stored]
+    means = [metric for metric in rows.metrics if metric in stored and metric not in STATISTICS]
+    raise Refusal(field, repr(name), ", ".join(statistics + means))
 
 
 def _successful(rows: Rows, keys: list[str], metrics: list[str]) -> pl.DataFrame:

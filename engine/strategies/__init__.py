@@ -2,6 +2,9 @@
 
 from engine.strategies.backtest import Backtest, backtest
 from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.hook_arguments import Account, Bar, Order
+from engine.strategies.indicator import Indicator
+from engine.strategies.indicator_values import indicator_values
 from engine.strategies.indicators import (
     ATR,
     EMA,
@@ -13,7 +16,6 @@ from engine.strategies.indicators import (
     BollingerBands,
     Donchian,
     Highest,
-    Indicator,
     Lowest,
     Momentum,
     StandardDeviation,
@@ -39,7 +41,9 @@ __all__ = [
     "RSI",
     "SMA",
     "WMA",
+    "Account",
     "Backtest",
+    "Bar",
     "BollingerBands",
     "Choice",
     "Donchian",
@@ -49,6 +53,7 @@ __all__ = [
     "Int",
     "Lowest",
     "Momentum",
+    "Order",
     "Parameter",
     "StandardDeviation",
     "Strategy",
@@ -61,6 +66,7 @@ __all__ = [
     "crossed_below",
     "describe_strategy",
     "get_strategy",
+    "indicator_values",
     "load_user_strategies",
     "prepare_strategy",
     "strategy_names",

@@ -29,6 +29,7 @@ from engine.execution.layout import (
 from engine.execution.settings import Execution
 from engine.strategies.captured import captured_values, taken_from
 from engine.strategies.engine import Scratch, StrategyEngine, prepare_strategy
+from engine.strategies.indicator_code import users_fill
 from engine.strategies.purity import pieces_of
 from engine.strategies.strategy import Strategy
 
@@ -229,10 +230,12 @@ def _events(
 
 
 def _long_tables(strategy: type[Strategy]) -> Iterator[str]:
-    """Describe what hooks and helpers read that is long enough to hold a path."""
+    """Describe what hooks, indicators and helpers read that is long enough to hold a path."""
     known: set[int] = set()
-    for hook in strategy.hooks().values():
-        for function in pieces_of(hook):
+    kinds = dict.fromkeys(type(declared) for declared in strategy.indicators.values())
+    fills = [fill for fill in map(users_fill, kinds) if fill is not None]
+    for written in (*strategy.hooks().values(), *fills):
+        for function in pieces_of(written):
             for name, value in _captured(function):
                 count = _numbers_in(value)
                 if count > _LARGEST_TABLE and id(value) not in known:

@@ -1,7 +1,6 @@
 """Breakout of Donchian's channel."""
 
-from typing import Any
-
+from engine.strategies.hook_arguments import Account, Bar, Order
 from engine.strategies.indicators import Donchian
 from engine.strategies.parameters import Choice, Int
 from engine.strategies.strategy import Strategy
@@ -23,7 +22,7 @@ class Breakout(Strategy):
     outer = Donchian(entry)
     inner = Donchian(leave)
 
-    def on_bar(self, bar: Any, order: Any, account: Any) -> None:
+    def on_bar(self, bar: Bar, order: Order, account: Account) -> None:
         """Compare the close with the channels up to the bar before."""
         if account.position > 0.0:
             if bar.close < self.inner.lower[1]:

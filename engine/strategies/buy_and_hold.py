@@ -1,7 +1,6 @@
 """Buy and hold."""
 
-from typing import Any
-
+from engine.strategies.hook_arguments import Bar, Order
 from engine.strategies.parameters import Float
 from engine.strategies.strategy import Strategy
 
@@ -13,7 +12,7 @@ class BuyAndHold(Strategy):
 
     weight = Float(1.0, low=0.0, high=1.0, doc="share of equity invested")
 
-    def on_bar(self, bar: Any, order: Any) -> None:
+    def on_bar(self, bar: Bar, order: Order) -> None:
         """Buy after the first bar."""
         if bar.index == 0:
             order.target_percent(self.weight)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numba
 
 from engine.strategies.source_text import StrategyError
-from engine.strategies.strategy import Strategy
 
 __all__ = ["explain"]
 
@@ -52,8 +51,11 @@ _PLAIN_WORDS = (
 )
 
 
-def explain(error: Exception, cls: type[Strategy]) -> StrategyError:
-    """Return an error that names the first of the user's lines the compiler complains about."""
+def explain(error: Exception, cls: type) -> StrategyError:
+    """Return an error that names the first of the user's lines the compiler complains about.
+
+    `cls` is the strategy or the indicator that does not compile.
+    """
     text = str(error)
     opcode = _OPCODE.search(text)
     if opcode:

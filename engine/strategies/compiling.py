@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import builtins
-import types
-from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 
-from engine.compiled.kernel import named_by_content
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
-from engine.strategies.captured import captured_values, taken_from
+from engine.strategies.indicator_code import check_fill
 from engine.strategies.kernel import EventLoop, Hooks, make_event_loop
 from engine.strategies.parameters import Choice, Int, Parameter
 from engine.strategies.rewriting import rewrite_hook
-from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
+from engine.strategies.user_functions import namespace_of
 from engine.strategies.vector_form import fill_targets, rewrite_signals
 
 __all__ = ["compile_strategy"]
@@ -45,11 +40,13 @@ _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
 
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     cls.check_hooks()
+    for indicator in cls.indicators.values():
+        check_fill(type(indicator))
     found = cls.hooks()
     compiled: dict[str, Any] = {}
     for name in ("on_start", "on_bar", "on_finish"):
         if name in found:
-            namespace = _namespace(found[name])
+            namespace = namespace_of(found[name])
             function = rewrite_hook(cls, name, fields=fields, symbols=symbols, namespace=namespace)
             compiled[name] = users_hook(function)
         else:
@@ -64,7 +61,7 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
             raise StrategyError(
                 f"{cls.__name__}: found signals beside on_bar or state, allowed one form only"
             )
-        names = _namespace(found["signals"])
+        names = namespace_of(found["signals"])
         signals = rewrite_signals(cls, fields=fields, symbols=symbols, namespace=names)
         compiled["signals"] = fill_targets(users_hook(signals), symbols)
         compiled["on_bar"] = follow_signals
@@ -106,40 +103,3 @@ def _tuple_function(argument: str, items: list[str]) -> Any:
     text = f"def make({argument}): return ({''.join(item + ', ' for item in items)})"
     exec(text, scope)
     return hook(scope["make"])
-
-
-def _namespace(function: types.FunctionType) -> dict[str, Any]:
-    """Return what the global and captured names of a function mean, helpers compiled."""
-    return {
-        name: _compiled_helper(value, function) for name, value in captured_values(function).items()
-    }
-
-
-@cache
-def _compiled_function(function: types.FunctionType) -> Any:
-    scope = {"__builtins__": builtins, **_namespace(function)}
-    copy = types.FunctionType(
-        function.__code__.replace(co_freevars=())
-        if not function.__closure__
-        else function.__code__,
-        scope,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__module__ = function.__module__
-    return numba.njit(error_model="numpy", boundscheck=True)(named_by_content(copy))
-
-
-def _compiled_helper(value: Any, user: types.FunctionType) -> Any:
-    if isinstance(value, types.FunctionType) and value not in (crossed_above, crossed_below):
-        return _compiled_function(value)
-    taken = taken_from(value, user) if isinstance(value, types.ModuleType) else {}
-    if not taken:
-        return value
-    # A module as the compiler should see it: with its functions compiled.
-    module = types.ModuleType(value.__name__)
-    for name, item in taken.items():
-        setattr(module, name, _compiled_helper(item, user))
-    return module

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from engine.bars import split_fields
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
+from engine.errors import Refusal
 from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
-from engine.execution.metrics import METRIC_NAMES
+from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
-from engine.strategies.indicator_rows import WORK_ROWS
+from engine.strategies.indicator_code import WORK_ROWS, row_code
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
 from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
@@ -45,11 +46,14 @@ class Scratch:
     simulation: Simulation
     frame: NDArray[np.int64]
     rows: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    failed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def rows_for(self, count: int, bars: int) -> NDArray[np.float64]:
         """Return space for `count` indicator rows."""
         if self.rows.size < count * bars:
             self.rows = np.empty(count * bars)
+        if self.failed.size < count:
+            self.failed = np.zeros(count, dtype=np.int64)
         return self.rows[: count * bars].reshape(count, bars)
 
 
@@ -89,7 +93,7 @@ class StrategyEngine:
         self._closed = execution.closed(self.symbols, timestamps)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))
-        self._plans: dict[bytes, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        self._plans: dict[tuple[int, bytes], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a parameter set as numbers; defaults fill the gaps.
@@ -107,9 +111,8 @@ class StrategyEngine:
         declared = self.strategy.parameters
         unknown = sorted(set(parameters) - set(declared))
         if unknown:
-            raise ValueError(
-                f"{self.strategy.name}: found parameter {', '.join(unknown)}, "
-                f"allowed {', '.join(declared) or 'none'}"
+            raise Refusal(
+                self.strategy.name, f"parameter {', '.join(unknown)}", ", ".join(declared) or "none"
             )
         return np.array(
             [p.encode(parameters.get(name, p.default)) for name, p in declared.items()],
@@ -214,15 +217,43 @@ class StrategyEngine:
         # That has filled the indicator rows, which the form that raises reads again.
         parameters = np.ascontiguousarray(parameters)
         row_of, plans = self._planned(parameters)
-        rows = self._rows(plans, scratch)[0]
+        rows, work = self._rows(plans, scratch)
+        failed = self._indicator_failure(row_of[0], plans, rows, work, scratch)
+        if failed is not None:
+            return failed
         arrays = (scratch.frame, rows, parameters, row_of, metrics)
         frame, row_values, encoded, read, out = (array.ctypes.data for array in arrays)
         try:
             self._event_loop.simulate_raising(frame, row_values, rows.size, encoded, read, out)
         except Exception as error:
-            text = f"the strategy raised {type(error).__name__}"
-            return f"{text}: {error}" if str(error) else text
+            return _raised("the strategy", error)
         return text
+
+    def _indicator_failure(
+        self,
+        row_of: NDArray[np.int64],
+        plans: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        work: NDArray[np.float64],
+        scratch: Scratch,
+    ) -> str | None:
+        """Return what the first indicator that could not be computed raised, if any."""
+        column = 0
+        for name, declared in self.strategy.indicators.items():
+            row, count = int(row_of[column]), len(declared.outputs)
+            column += count
+            if scratch.failed[row]:
+                arrays = (rows[row:], work, scratch.failed)
+                values, space, flags = (array.ctypes.data for array in arrays)
+                plan, width = plans[row:].ctypes.data, plans.shape[1]
+                frame = scratch.frame.ctypes.data
+                try:
+                    row_code(type(declared)).raising(
+                        frame, plan, count, width, values, space, flags
+                    )
+                except Exception as error:
+                    return _raised(f"the indicator {name}", error)
+        return None
 
     def _call(
         self,
@@ -244,6 +275,7 @@ class StrategyEngine:
             plans,
             rows,
             work,
+            scratch.failed,
             scratch.frame,
             metrics,
             status,
@@ -255,12 +287,18 @@ class StrategyEngine:
         self, parameters: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return `plan_rows` of a group of parameter sets, which come again with every chunk."""
-        key = parameters.tobytes()
+        # Sets without parameters have no bytes: their number tells them apart.
+        key = (len(parameters), parameters.tobytes())
         planned = self._plans.get(key)
         if planned is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            planned = self._plans[key] = plan_rows(self.strategy, self.fields, parameters)
+            addresses = {
+                type(declared): row_code(type(declared)).address
+                for declared in self.strategy.indicators.values()
+            }
+            planned = plan_rows(self.strategy, self.fields, parameters, addresses)
+            self._plans[key] = planned
         return planned
 
     def _rows(
@@ -282,15 +320,20 @@ class StrategyEngine:
     def _check(self, values: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:
         expected = (len(self.symbols), len(self.fields), self.steps)
         if values.shape[1:] != expected or not values.flags.c_contiguous:
-            raise ValueError(
-                f"values: found shape {values.shape}, allowed (paths, {expected[0]}, "
-                f"{expected[1]}, {expected[2]}) in C order"
+            raise Refusal(
+                "values",
+                f"shape {values.shape}",
+                f"(paths, {expected[0]}, {expected[1]}, {expected[2]}) in C order",
             )
         if parameters.shape[1:] != (len(self.parameter_names),):
-            raise ValueError(
-                f"parameters: found shape {parameters.shape}, "
-                f"allowed (sets, {len(self.parameter_names)})"
+            raise Refusal(
+                "parameters", f"shape {parameters.shape}", f"(sets, {len(self.parameter_names)})"
             )
+
+
+def _raised(what: str, error: Exception) -> str:
+    text = f"{what} raised {type(error).__name__}"
+    return f"{text}: {error}" if str(error) else text
 
 
 def prepare_strategy(

@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.compiled.source_hash import source_hash
 from engine.compiled.version import ENGINE_VERSION
-from engine.strategies.indicators import Indicator
+from engine.strategies.captured import from_library
+from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Parameter
 
 __all__ = ["fingerprint_of"]
@@ -49,8 +50,11 @@ def _without_doc(parameter: Parameter) -> dict[str, Any]:
 
 
 def _told(indicator: Indicator) -> tuple[Any, ...]:
-    outputs = {
-        name: (output.kind, [getattr(item, "name", item) for item in output.arguments])
-        for name, output in indicator.outputs.items()
-    }
-    return indicator.field, indicator.symbol, outputs
+    """Say what an indicator computes: a built-in by its name, a user's by its code."""
+    kind = type(indicator)
+    arguments = [getattr(item, "name", item) for item in indicator.arguments]
+    told = (kind.__name__, indicator.reads, indicator.symbols, arguments)
+    if from_library(kind.__module__):
+        return told
+    parameters = [(name, item.kind) for name, item in kind.parameters.items()]
+    return *told, parameters, kind.outputs, kind.fill, kind.warm_up

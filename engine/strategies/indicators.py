@@ -1,18 +1,23 @@
-"""Indicators a strategy declares; each distinct one is computed once per path.
+"""The built-in indicators; each distinct one is computed once per path.
 
-A declaration names an indicator, its periods (numbers or declared parameters) and the bar field
-it is computed from. Parameter sets that share an indicator and its periods share its values.
-A value is NaN until there are bars enough for it.
+Parameter sets that share an indicator and its arguments share its values. A value is NaN until
+there are bars enough for it.
 """
 
 # The indicators are named as traders name them.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+import math
+from typing import TypeAlias
 
-from engine.strategies.parameters import Parameter
-from engine.strategies.source_text import declaration_error
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.strategies.indicator import Indicator
+from engine.strategies.indicator_formulas import deviation, ema, extreme, true_range, wma
+from engine.strategies.parameters import Float, Int
+from engine.strategies.simple_means import blank, fill_smas, sma
 
 __all__ = [
     "ATR",
@@ -25,225 +30,343 @@ __all__ = [
     "BollingerBands",
     "Donchian",
     "Highest",
-    "Indicator",
     "Lowest",
     "Momentum",
-    "Output",
     "StandardDeviation",
     "TrueRange",
     "ZScore",
-    "periods_of",
 ]
 
-# Numbers of the formulas in `engine.strategies.indicator_rows`.
-KINDS: Final = {
-    name: number
-    for number, name in enumerate(
-        (
-            "sma",
-            "ema",
-            "wma",
-            "hma",
-            "true_range",
-            "atr",
-            "deviation",
-            "rsi",
-            "macd_line",
-            "macd_signal",
-            "macd_histogram",
-            "bollinger",
-            "highest",
-            "lowest",
-            "middle",
-            "z_score",
-            "momentum",
-        )
-    )
-}
-
-Period = int | Parameter
-Number = float | Parameter
+_Series: TypeAlias = NDArray[np.float64]
 
 
-class Output(NamedTuple):
-    """One row of values of an indicator.
+class SMA(Indicator):
+    """Simple moving average: the mean of the last `period` bars, by default 20."""
 
-    Parameters
-    ----------
-    kind : int
-        A value of `KINDS`.
-    arguments : tuple
-        Numbers or declared parameters.
-    """
+    period = Int(20, low=1)
 
-    kind: int
-    arguments: tuple[Number, ...]
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
 
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill one row of averages."""
+        sma(values, period, 0, out)
 
-class Indicator:
-    """A declared indicator.
-
-    Parameters
-    ----------
-    field : str
-        Field of the bars it is computed from.
-    symbol : int
-        Position of the symbol.
-    **outputs : Output
-        Its rows by name; an indicator of one row calls it ``value``.
-    """
-
-    def __init__(self, field: str = "close", symbol: int = 0, **outputs: Output) -> None:
-        self.field = field
-        self.symbol = symbol
-        self.outputs = outputs
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        """Return the declaration; in a hook the name stands for the values."""
-        return self
+    @staticmethod
+    def fill_group(path: _Series, plans: _Series, rows: _Series, work: _Series) -> None:
+        """Fill many rows of averages, those of one series side by side."""
+        fill_smas(path, plans, rows, work)
 
 
-def periods_of(kind: str, arguments: tuple[Number, ...]) -> tuple[Number, ...]:
-    """Return the arguments of an output that are numbers of bars."""
-    return arguments if kind.startswith("macd") else arguments[:1]
-
-
-def _output(kind: str, *arguments: Number) -> Output:
-    for argument in arguments:
-        if isinstance(argument, Parameter):
-            continue
-        if isinstance(argument, bool) or not isinstance(argument, int | float):
-            raise declaration_error(
-                f"indicator: found {argument!r}, allowed a number or a parameter declared above"
-            )
-    for period in periods_of(kind, arguments):
-        if not isinstance(period, Parameter) and not (period >= 1 and period == int(period)):
-            raise declaration_error(
-                f"indicator: found period {period!r}, allowed a whole number >= 1"
-            )
-    return Output(KINDS[kind], arguments)
-
-
-def SMA(period: Period, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return the simple moving average: the mean of the last `period` bars."""
-    return Indicator(field, symbol, value=_output("sma", period))
-
-
-def EMA(period: Period, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return the exponential moving average with weight ``2 / (period + 1)``.
+class EMA(Indicator):
+    """Exponential moving average with weight ``2 / (period + 1)``, by default of 20 bars.
 
     It starts as the mean of the first `period` bars.
     """
-    return Indicator(field, symbol, value=_output("ema", period))
+
+    period = Int(20, low=1)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of the mean that it starts as, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the average."""
+        ema(values, 2.0 / (period + 1.0), period, 0, out)
 
 
-def WMA(period: Period, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return the linearly weighted moving average; the current bar weighs `period`."""
-    return Indicator(field, symbol, value=_output("wma", period))
+class WMA(Indicator):
+    """Linearly weighted moving average, by default of 20 bars; the current bar weighs `period`."""
+
+    period = Int(20, low=1)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the average."""
+        wma(values, period, 0, out)
 
 
-def HMA(period: Period, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return Hull's moving average, ``WMA(2 WMA(n / 2) - WMA(n), sqrt(n))`` (Hull, 2005).
+class HMA(Indicator):
+    """Hull's moving average, ``WMA(2 WMA(n / 2) - WMA(n), sqrt(n))`` (Hull, 2005), n by default 16.
 
     Half and root of the period are rounded down.
     """
-    return Indicator(field, symbol, value=_output("hma", period))
+
+    period = Int(16, low=1)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of the longer average and of the outer one, less the last of each."""
+        return period - 1 + math.isqrt(period) - 1
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the average."""
+        inner = np.empty(out.shape[0])
+        wma(values, max(period // 2, 1), 0, inner)
+        wma(values, period, 0, out)
+        for bar in range(out.shape[0]):
+            inner[bar] = 2.0 * inner[bar] - out[bar]
+        wma(inner, max(int(math.sqrt(period)), 1), period - 1, out)
 
 
-def TrueRange(symbol: int = 0) -> Indicator:
-    """Return Wilder's true range: the bar's range, extended to the previous close (1978)."""
-    return Indicator("close", symbol, value=_output("true_range"))
+class TrueRange(Indicator):
+    """Wilder's true range: the bar's range, extended to the previous close (1978)."""
+
+    reads = ("high", "low", "close")
+
+    @staticmethod
+    def fill(high: _Series, low: _Series, close: _Series, out: _Series) -> None:
+        """Fill the ranges."""
+        true_range(high, low, close, out)
 
 
-def ATR(period: Period = 14, symbol: int = 0) -> Indicator:
-    """Return Wilder's average true range: smoothed with weight ``1 / period`` (1978).
+class ATR(Indicator):
+    """Wilder's average true range: smoothed with weight ``1 / period``, by default 14 (1978).
 
     It starts as the mean of the first `period` true ranges.
     """
-    return Indicator("close", symbol, value=_output("atr", period))
+
+    period = Int(14, low=1)
+    reads = ("high", "low", "close")
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of the mean that it starts as, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(high: _Series, low: _Series, close: _Series, period: int, out: _Series) -> None:
+        """Fill the average of the ranges."""
+        ranges = np.empty(out.shape[0])
+        true_range(high, low, close, ranges)
+        ema(ranges, 1.0 / period, period, 0, out)
 
 
-def StandardDeviation(period: Period, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return the standard deviation of the last `period` bars (divided by ``period - 1``)."""
-    return Indicator(field, symbol, value=_output("deviation", period, 1.0))
+class StandardDeviation(Indicator):
+    """Standard deviation of the last `period` bars, by default 20 (divided by ``period - 1``)."""
+
+    period = Int(20, low=1)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the deviations."""
+        deviation(values, period, 1.0, out)
 
 
-def RSI(period: Period = 14, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return Wilder's relative strength index, 0 to 100 (1978).
+class RSI(Indicator):
+    """Wilder's relative strength index, 0 to 100, by default of 14 bars (1978).
 
     Mean gains and losses start as means of the first `period` changes and are smoothed with
     weight ``1 / period``; 50 where nothing has changed.
     """
-    return Indicator(field, symbol, value=_output("rsi", period))
+
+    period = Int(14, low=1)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of the first `period` changes, less the last."""
+        return period
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the index."""
+        blank(out, period)
+        gain = loss = 0.0
+        for bar in range(1, out.shape[0]):
+            change = values[bar] - values[bar - 1]
+            up, down = max(change, 0.0), max(-change, 0.0)
+            if bar <= period:
+                gain += up / period
+                loss += down / period
+            else:
+                gain += (up - gain) / period
+                loss += (down - loss) / period
+            if bar >= period:
+                total = gain + loss
+                out[bar] = 100.0 * gain / total if total > 0.0 else 50.0
 
 
-def MACD(
-    fast: Period = 12,
-    slow: Period = 26,
-    signal: Period = 9,
-    field: str = "close",
-    symbol: int = 0,
-) -> Indicator:
-    """Return Appel's MACD (1979), rows ``line``, ``signal`` and ``histogram``."""
-    return Indicator(
-        field,
-        symbol,
-        line=_output("macd_line", fast, slow, signal),
-        signal=_output("macd_signal", fast, slow, signal),
-        histogram=_output("macd_histogram", fast, slow, signal),
-    )
+class MACD(Indicator):
+    """Appel's MACD (1979), rows ``line``, ``signal`` and ``histogram``; by default 12, 26, 9."""
+
+    fast = Int(12, low=1)
+    slow = Int(26, low=1)
+    signal = Int(9, low=1)
+    outputs = ("line", "signal", "histogram")
+
+    @staticmethod
+    def warm_up(fast: int, slow: int, signal: int) -> int:
+        """Bars of the slower average and of the signal, less the last of each."""
+        return max(fast, slow) - 1 + signal - 1
+
+    @staticmethod
+    def fill(
+        values: _Series,
+        fast: int,
+        slow: int,
+        signal: int,
+        line: _Series,
+        average: _Series,
+        histogram: _Series,
+    ) -> None:
+        """Fill line, signal and their difference."""
+        ema(values, 2.0 / (fast + 1.0), fast, 0, line)
+        ema(values, 2.0 / (slow + 1.0), slow, 0, histogram)
+        for bar in range(line.shape[0]):
+            line[bar] -= histogram[bar]
+        ema(line, 2.0 / (signal + 1.0), signal, max(fast, slow) - 1, average)
+        for bar in range(line.shape[0]):
+            histogram[bar] = line[bar] - average[bar]
 
 
-def BollingerBands(
-    period: Period = 20, width: Any = 2.0, field: str = "close", symbol: int = 0
-) -> Indicator:
-    """Return Bollinger's bands (2001), rows ``upper``, ``middle`` and ``lower``.
+class BollingerBands(Indicator):
+    """Bollinger's bands (2001), rows ``upper``, ``middle`` and ``lower``; by default 20 and 2.
 
     The mean of the last `period` bars and `width` standard deviations (divided by ``period``)
     on either side.
     """
-    return Indicator(
-        field,
-        symbol,
-        upper=_output("bollinger", period, width, 1.0),
-        middle=_output("sma", period),
-        lower=_output("bollinger", period, width, -1.0),
-    )
+
+    period = Int(20, low=1)
+    width = Float(2.0)
+    outputs = ("upper", "middle", "lower")
+
+    @staticmethod
+    def warm_up(period: int, width: float) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(
+        values: _Series,
+        period: int,
+        width: float,
+        upper: _Series,
+        middle: _Series,
+        lower: _Series,
+    ) -> None:
+        """Fill the bands."""
+        sma(values, period, 0, middle)
+        deviation(values, period, 0.0, lower)
+        for bar in range(middle.shape[0]):
+            distance = width * lower[bar]
+            upper[bar] = middle[bar] + distance
+            lower[bar] = middle[bar] - distance
 
 
-def Highest(period: Period, field: str = "high", symbol: int = 0) -> Indicator:
-    """Return the highest value of the last `period` bars, the current one included."""
-    return Indicator(field, symbol, value=_output("highest", period))
+class Highest(Indicator):
+    """Highest value of the last `period` bars, by default 20, the current one included."""
+
+    period = Int(20, low=1)
+    reads = ("high",)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the highest values."""
+        extreme(values, period, 1.0, out)
 
 
-def Lowest(period: Period, field: str = "low", symbol: int = 0) -> Indicator:
-    """Return the lowest value of the last `period` bars, the current one included."""
-    return Indicator(field, symbol, value=_output("lowest", period))
+class Lowest(Indicator):
+    """Lowest value of the last `period` bars, by default 20, the current one included."""
+
+    period = Int(20, low=1)
+    reads = ("low",)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the lowest values."""
+        extreme(values, period, -1.0, out)
 
 
-def Donchian(period: Period = 20, symbol: int = 0) -> Indicator:
-    """Return Donchian's channel, rows ``upper``, ``middle`` and ``lower``.
+class Donchian(Indicator):
+    """Donchian's channel, rows ``upper``, ``middle`` and ``lower``, by default of 20 bars.
 
     Highest high, lowest low and their mean over the last `period` bars, the current one
     included: for a breakout compare with the channel one bar ago.
     """
-    return Indicator(
-        "high",
-        symbol,
-        upper=_output("highest", period),
-        middle=_output("middle", period),
-        lower=_output("lowest", period, 2.0),
-    )
+
+    period = Int(20, low=1)
+    reads = ("high", "low")
+    outputs = ("upper", "middle", "lower")
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(
+        high: _Series, low: _Series, period: int, upper: _Series, middle: _Series, lower: _Series
+    ) -> None:
+        """Fill the channel."""
+        extreme(high, period, 1.0, upper)
+        extreme(low, period, -1.0, lower)
+        for bar in range(middle.shape[0]):
+            middle[bar] = 0.5 * (upper[bar] + lower[bar])
 
 
-def ZScore(period: Period = 20, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return the distance to the mean of the last `period` bars in standard deviations.
+class ZScore(Indicator):
+    """Distance to the mean of the last `period` bars, by default 20, in standard deviations.
 
     The deviation is divided by ``period - 1``; NaN where it is zero.
     """
-    return Indicator(field, symbol, value=_output("z_score", period))
+
+    period = Int(20, low=1)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of a window, less the last."""
+        return period - 1
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the scores."""
+        mean = np.empty(out.shape[0])
+        sma(values, period, 0, mean)
+        deviation(values, period, 1.0, out)
+        for bar in range(out.shape[0]):
+            spread = out[bar]
+            out[bar] = (values[bar] - mean[bar]) / spread if spread > 0.0 else math.nan
 
 
-def Momentum(period: Period, field: str = "close", symbol: int = 0) -> Indicator:
-    """Return the relative change over `period` bars."""
-    return Indicator(field, symbol, value=_output("momentum", period))
+class Momentum(Indicator):
+    """Relative change over `period` bars, by default 10."""
+
+    period = Int(10, low=1)
+
+    @staticmethod
+    def warm_up(period: int) -> int:
+        """Bars of the change, less the last."""
+        return period
+
+    @staticmethod
+    def fill(values: _Series, period: int, out: _Series) -> None:
+        """Fill the changes."""
+        blank(out, period)
+        for bar in range(period, out.shape[0]):
+            out[bar] = values[bar] / values[bar - period] - 1.0

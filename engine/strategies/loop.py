@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from engine.compiled.kernel import kernel
 from engine.compiled.linking import call_at
 from engine.compiled.views import address_of
-from engine.execution.layout import NOT_FINITE, OK
+from engine.execution.calling import part
+from engine.execution.layout import NOT_FINITE, OK, RAISED
 from engine.execution.linked import broker_calls
 from engine.execution.state import simulation_at
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
@@ -26,8 +27,8 @@ def path_loop() -> Callable[..., None]:
     """Return the compiled loop over paths and parameter sets; Numba compiles it when first called.
 
     Its arguments are the address of a strategy's event loop, the price block, the encoded
-    parameter sets, which indicator rows each set reads, the plans of these rows, their values and
-    work space, the worker's frame, and the outputs.
+    parameter sets, which indicator rows each set reads, the plans of these rows, their values, work
+    space and flags, the worker's frame, and the outputs.
     """
     open_path, fill_rows = broker_calls().open_path, row_filler()
 
@@ -40,6 +41,7 @@ def path_loop() -> Callable[..., None]:
         plans: NDArray[np.float64],
         rows: NDArray[np.float64],
         work: NDArray[np.float64],
+        failed: NDArray[np.int64],
         frame: NDArray[np.int64],
         metrics: NDArray[np.float64],
         status: NDArray[np.int8],
@@ -50,8 +52,14 @@ def path_loop() -> Callable[..., None]:
         for path in range(values.shape[0]):
             frame[0] = address_of(values[path])
             open_path(address)
-            fill_rows(
-                address, address_of(plans), plans.shape[0], address_of(rows), address_of(work)
+            failures = fill_rows(
+                address,
+                address_of(plans),
+                plans.shape[0],
+                plans.shape[1],
+                address_of(rows),
+                address_of(work),
+                address_of(failed),
             )
             curve = simulation_at(address).curve
             for m in range(parameters.shape[0]):
@@ -65,6 +73,8 @@ def path_loop() -> Callable[..., None]:
                     address_of(row_of[m]),
                     address_of(out),
                 )
+                if failures > 0 and _reads_failed(failed, row_of[m]):
+                    code = RAISED
                 if code == OK and not np.isfinite(out[0]):
                     code = NOT_FINITE
                 if code != OK:
@@ -78,3 +88,12 @@ def path_loop() -> Callable[..., None]:
 
 # The event loop of a strategy, by its address.
 call_simulate: Any = call_at(SIMULATE_ARGUMENTS)
+
+
+@part
+def _reads_failed(failed: NDArray[np.int64], rows: NDArray[np.int64]) -> bool:
+    """Whether a parameter set reads a row that could not be filled."""
+    found = False
+    for index in range(rows.shape[0]):
+        found |= failed[rows[index]] != 0
+    return found

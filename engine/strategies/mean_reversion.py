@@ -1,7 +1,6 @@
 """Mean reversion by z-score."""
 
-from typing import Any
-
+from engine.strategies.hook_arguments import Account, Bar, Order
 from engine.strategies.indicators import ZScore
 from engine.strategies.parameters import Choice, Float, Int
 from engine.strategies.strategy import Strategy
@@ -25,7 +24,7 @@ class MeanReversion(Strategy):
     sides = Choice("long", ["long", "both"], doc="whether to sell short")
     score = ZScore(period)
 
-    def on_bar(self, bar: Any, order: Any, account: Any) -> None:
+    def on_bar(self, bar: Bar, order: Order, account: Account) -> None:
         """Enter beyond the band, leave at the mean."""
         if account.position == 0.0:
             if self.score < -self.entry:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import Refusal
 from engine.strategies.source_text import StrategyError, declaration_error
 
 __all__ = ["Choice", "Float", "Int", "Parameter"]
@@ -60,7 +61,7 @@ class Parameter:
             raise self._misdeclared(f"low = {low!r}, allowed at most high = {high!r}")
         if log and (low is None or low <= 0):
             raise self._misdeclared(f"low = {low!r}, allowed > 0 on a logarithmic scale")
-        if not (default is None and self.optional) and not self._accepts(default):
+        if not (default is None and self.optional) and not self.accepts(default):
             raise self._misdeclared(f"default {default!r}, allowed {self.allowed}")
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -90,8 +91,8 @@ class Parameter:
         """
         if value is None and self.optional:
             return math.nan
-        if not self._accepts(value):
-            raise ValueError(f"{self.name}: found {value!r}, allowed {self.allowed}")
+        if not self.accepts(value):
+            raise Refusal(self.name, repr(value), self.allowed)
         return float(value)
 
     def decode(self, code: float) -> Any:
@@ -113,7 +114,8 @@ class Parameter:
     def _misdeclared(self, found: str) -> StrategyError:
         return declaration_error(f"{type(self).__name__}: found {found}")
 
-    def _accepts(self, value: Any) -> bool:
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is of the declared kind and within the bounds."""
         if not _is_number(value):
             return False
         number = float(value)
@@ -136,11 +138,10 @@ class Int(Parameter):
 
     kind = "int"
 
-    def _accepts(self, value: Any) -> bool:
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is a whole number within the bounds."""
         # Beyond that a float64 skips whole numbers.
-        return (
-            super()._accepts(value) and float(value).is_integer() and abs(float(value)) <= 2.0**53
-        )
+        return super().accepts(value) and float(value).is_integer() and abs(float(value)) <= 2.0**53
 
     def decode(self, code: float) -> Any:
         """Return the value that `encode` made into `code`."""
@@ -181,13 +182,14 @@ class Choice(Parameter):
         """What a value may be, in words."""
         return "one of " + ", ".join(map(repr, self.choices))
 
-    def _accepts(self, value: Any) -> bool:
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is one of the choices."""
         return value in self.choices
 
     def encode(self, value: Any) -> float:
         """Return the number itself, or the position of the word."""
         if value not in self.choices:
-            raise ValueError(f"{self.name}: found {value!r}, allowed {self.allowed}")
+            raise Refusal(self.name, repr(value), self.allowed)
         return float(self.choices.index(value) if self.words else value)
 
     def decode(self, code: float) -> Any:

@@ -1,115 +1,163 @@
-"""Which indicator rows a group of parameter sets needs, and the call that fills one."""
+"""Which indicator rows a group of parameter sets needs, and the call that fills them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled.linking import external
-from engine.compiled.views import floats_at
+from engine.compiled.linking import call_at, external
+from engine.compiled.views import floats_at, integers_at
+from engine.errors import Refusal
 from engine.execution.state import simulation_at
-from engine.strategies.indicator_rows import PLAN_WIDTH, UNDEFINED, WORK_ROWS, fill_rows
-from engine.strategies.indicators import KINDS, periods_of
-from engine.strategies.parameters import Parameter
+from engine.strategies.indicator import Indicator
+from engine.strategies.indicator_code import FILLER_ARGUMENTS
+from engine.strategies.parameters import Int
 from engine.strategies.strategy import Strategy
 
-_NAMES = {number: name for name, number in KINDS.items()}
-
 __all__ = ["plan_rows", "row_filler"]
+
+_Plan: TypeAlias = tuple[float, ...]
+
+_UNDEFINED: Final = 0.0  # in place of an address: rows of NaN
+
+# The code of an indicator class, by its address.
+_call_filler: Any = call_at(FILLER_ARGUMENTS)
 
 
 def plan_rows(
     cls: type[Strategy],
     fields: tuple[str, ...],
     parameters: NDArray[np.float64],
+    addresses: Mapping[type[Indicator], int],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return which rows each parameter set reads, and the plans of the distinct rows.
 
     Parameters
     ----------
+    cls : type
+        The strategy.
+    fields : tuple of str
+        Fields of the bars.
     parameters : ndarray of float64, shape (sets, parameters)
         Encoded parameter sets.
+    addresses : mapping
+        Address of the code of each indicator class, see `indicator_code.row_code`.
 
     Returns
     -------
     row_of : ndarray of int64, shape (sets, outputs)
         Row number of each indicator output.
-    plans : ndarray of float64, shape (rows, PLAN_WIDTH)
-        Kind, symbol, field and arguments of each row.
+    plans : ndarray of float64, shape (rows, width)
+        What `indicator_code` says of each row. Rows of a class lie side by side, and among them
+        the outputs of an indicator.
 
     Raises
     ------
     ValueError
-        If a field is not simulated, or a period is not a whole number of at least 1. One that is
-        None makes a row of NaN.
+        If a field is not simulated, or an argument is out of range. A whole number that is None
+        makes rows of NaN.
     """
-    index = {name: column for column, name in enumerate(cls.parameters)}
-    for name, declared in cls.indicators.items():
-        if declared.field not in fields:
-            raise ValueError(
-                f"{cls.name}.{name}: found field {declared.field!r}, allowed {', '.join(fields)}"
-            )
-    outputs = [
-        (
-            float(output.kind),
-            float(declared.symbol),
-            float(fields.index(declared.field)),
-            output,
-            name,
-        )
-        for name, declared in cls.indicators.items()
-        for output in declared.outputs.values()
+    reads = {name: _reads(cls, name, fields) for name in cls.indicators}
+    plan_of: dict[tuple[str, _Plan], _Plan] = {}
+    outputs: dict[_Plan, int] = {}
+    wanted: list[_Plan] = []
+    for values in parameters.tolist():
+        # One NaN for all, so that they are found again as keys.
+        numbers = (value if value == value else math.nan for value in values)
+        by_name = dict(zip(cls.parameters, numbers, strict=True))
+        for name, declared in cls.indicators.items():
+            arguments = declared.values_of(by_name)
+            plan = plan_of.get((name, arguments))
+            if plan is None:
+                address = addresses[type(declared)]
+                plan = _plan(f"{cls.name}.{name}", declared, address, reads[name], arguments)
+                plan_of[name, arguments] = plan
+                outputs[plan] = max(outputs.get(plan, 0), len(declared.outputs))
+            wanted.append(plan)
+    plans = np.zeros((sum(outputs.values()), max(map(len, outputs), default=1)))
+    first_row: dict[_Plan, int] = {}
+    row = 0
+    for plan in sorted(outputs):
+        first_row[plan] = row
+        plans[row : row + outputs[plan], : len(plan)] = plan
+        row += outputs[plan]
+    firsts = np.array([first_row[plan] for plan in wanted], dtype=np.int64)
+    firsts = firsts.reshape(len(parameters), len(cls.indicators))
+    columns = [
+        firsts[:, [index]] + np.arange(len(declared.outputs))
+        for index, declared in enumerate(cls.indicators.values())
     ]
-    known: dict[tuple[float, ...], int] = {}
-    periods: list[tuple[str, int]] = []  # of each known row: its indicator, how many it has
-    row_of = np.zeros((len(parameters), len(outputs)), dtype=np.int64)
-    for m, values in enumerate(parameters.tolist()):
-        for column, (kind, symbol, field, output, name) in enumerate(outputs):
-            arguments = [
-                values[index[a.name]] if isinstance(a, Parameter) else float(a)
-                for a in output.arguments
-            ]
-            arguments += [0.0] * (PLAN_WIDTH - 3 - len(arguments))
-            plan = (kind, symbol, field, *arguments)
-            row = known.get(plan)
-            if row is None:
-                row = known[plan] = len(known)
-                periods.append((name, len(periods_of(_NAMES[output.kind], output.arguments))))
-            row_of[m, column] = row
-    # Rows of a kind side by side: averages of one series are computed together.
-    places = sorted(range(len(known)), key=list(known).__getitem__)
-    row_of = np.argsort(np.array(places, dtype=np.int64))[row_of]
-    plans = np.array(sorted(known), dtype=np.float64).reshape(len(known), PLAN_WIDTH)
-    for plan_row, place in zip(plans, places, strict=True):
-        name, count = periods[place]
-        given = plan_row[3 : 3 + count].tolist()
-        if any(math.isnan(period) for period in given):
-            plan_row[0] = UNDEFINED
-        elif not all(period >= 1.0 and period.is_integer() for period in given):
-            found = ", ".join(f"{period:g}" for period in given)
-            raise ValueError(
-                f"{cls.name}.{name}: found period {found}, allowed a whole number >= 1"
-            )
-    return row_of, plans
+    return np.hstack([firsts[:, :0], *columns]), plans
+
+
+def _reads(cls: type[Strategy], name: str, fields: tuple[str, ...]) -> _Plan:
+    """Return symbol and field of each array that an indicator reads."""
+    declared = cls.indicators[name]
+    for field in declared.reads:
+        if field not in fields:
+            raise Refusal(f"{cls.name}.{name}", f"field {field!r}", ", ".join(fields))
+    pairs = zip(declared.symbols, map(fields.index, declared.reads), strict=True)
+    return tuple(float(number) for pair in pairs for number in pair)
+
+
+def _plan(
+    where: str, declared: Indicator, address: int, reads: _Plan, arguments: tuple[float, ...]
+) -> _Plan:
+    for parameter, value in zip(declared.parameters.values(), arguments, strict=True):
+        if math.isnan(value):
+            if isinstance(parameter, Int):
+                return (_UNDEFINED,)
+        elif not parameter.accepts(value):
+            raise Refusal(str(where), f"{parameter.name} {value:g}", parameter.allowed)
+    return (float(address), *reads, *arguments, float(declared.bars_before(arguments)))
 
 
 @cache
 def row_filler() -> Any:
-    """Compile or load what fills the indicator rows of a path, once per process."""
-    return external(_fill_rows, 5)
+    """Compile or load what fills the indicator rows of a path, once per process.
+
+    It takes the address of the worker's frame, that of the plans of the rows, their number and
+    width, and the addresses of their values, of work space and of a flag for each row; it returns
+    the number of rows that could not be filled and flags these.
+    """
+    return external(_fill_rows, FILLER_ARGUMENTS)
 
 
-def _fill_rows(frame: int, plans: int, count: int, rows: int, work: int) -> int:
-    path = simulation_at(frame).path
-    bars = path.shape[2]
-    fill_rows(
-        path,
-        floats_at(plans, count * PLAN_WIDTH).reshape((count, PLAN_WIDTH)),
-        floats_at(rows, count * bars).reshape((count, bars)),
-        floats_at(work, WORK_ROWS * bars).reshape((WORK_ROWS, bars)),
-    )
-    return 0
+def _fill_rows(
+    frame: int, plans: int, count: int, width: int, rows: int, work: int, failed: int
+) -> int:
+    bars = simulation_at(frame).path.shape[2]
+    addresses = floats_at(plans, count * width)
+    flags = integers_at(failed, count)
+    failures = 0
+    row = 0
+    while row < count:
+        flags[row] = 0
+        address = addresses[row * width]
+        end = row + 1
+        while end < count and addresses[end * width] == address:
+            flags[end] = 0
+            end += 1
+        values = rows + 8 * row * bars
+        if address == _UNDEFINED:
+            undefined = floats_at(values, (end - row) * bars)
+            for index in range(undefined.shape[0]):
+                undefined[index] = math.nan
+        else:
+            failures += _call_filler(
+                int(address),
+                frame,
+                plans + 8 * row * width,
+                end - row,
+                width,
+                values,
+                work,
+                failed + 8 * row,
+            )
+        row = end
+    return failures

@@ -1,7 +1,6 @@
 """Reversal at extremes of the relative strength index."""
 
-from typing import Any
-
+from engine.strategies.hook_arguments import Account, Bar, Order
 from engine.strategies.indicators import RSI
 from engine.strategies.parameters import Choice, Float, Int
 from engine.strategies.series import crossed_above, crossed_below
@@ -26,7 +25,7 @@ class RsiReversal(Strategy):
     sides = Choice("long", ["long", "both"], doc="whether to sell short")
     index = RSI(period)
 
-    def on_bar(self, bar: Any, order: Any, account: Any) -> None:
+    def on_bar(self, bar: Bar, order: Order, account: Account) -> None:
         """Trade the returns from the extremes."""
         if crossed_above(self.index, self.oversold):
             order.long()

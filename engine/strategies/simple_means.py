@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,45 @@ from engine.compiled.lanes import each, four, four_times
 from engine.compiled.views import address_of, floats_at
 from engine.execution.calling import called, part
 
-__all__ = ["blank", "four_smas", "sma", "twelve_smas"]
+__all__ = ["blank", "fill_smas", "sma"]
+
+# Columns of a row's plan, those of an indicator that reads one field and has one parameter.
+_SYMBOL: Final = 1
+_FIELD: Final = 2
+_PERIOD: Final = 3
+
+
+@called
+def fill_smas(
+    path: NDArray[np.float64],
+    plans: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    work: NDArray[np.float64],
+) -> None:
+    """Fill rows of simple averages, those of one series side by side."""
+    row = 0
+    while row < plans.shape[0]:
+        values = path[int(plans[row, _SYMBOL]), int(plans[row, _FIELD])]
+        end = row + _of_one_series(plans, row)
+        if end - row > 4:
+            twelve_smas(values, plans[row:end], rows[row:end], work)
+        elif end - row > 1:
+            four_smas(values, plans[row:end], rows[row:end], work)
+        else:
+            sma(values, _period(plans, row), 0, rows[row])
+        row = end
+
+
+@part
+def _of_one_series(plans: NDArray[np.float64], first: int) -> int:
+    """How many rows from `first` on, up to twelve, are averages of one series."""
+    count = 1
+    for row in range(first + 1, min(first + 12, plans.shape[0])):
+        same_symbol = plans[row, _SYMBOL] == plans[first, _SYMBOL]
+        if not (same_symbol and plans[row, _FIELD] == plans[first, _FIELD]):
+            break
+        count += 1
+    return count
 
 
 @called
@@ -41,7 +79,7 @@ def four_smas(
 ) -> None:
     """Up to four averages of one series at once: each alone would wait for its own additions."""
     last = rows.shape[0] - 1
-    # Those that are missing to four are the last one again.
+    # Pad to four by repeating the last one.
     r = (0, min(1, last), min(2, last), min(3, last))
     p = (_period(plans, r[0]), _period(plans, r[1]), _period(plans, r[2]), _period(plans, r[3]))
     a, b, c, d = rows[r[0]], rows[r[1]], rows[r[2]], rows[r[3]]
@@ -150,7 +188,7 @@ def _finish_means(
 
 @part
 def _period(plans: NDArray[np.float64], row: int) -> int:
-    return int(plans[row, 3])
+    return int(plans[row, _PERIOD])
 
 
 @part

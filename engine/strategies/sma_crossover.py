@@ -1,7 +1,6 @@
 """Simple moving average crossover."""
 
-from typing import Any
-
+from engine.strategies.hook_arguments import Bar, Order
 from engine.strategies.indicators import SMA
 from engine.strategies.parameters import Int
 from engine.strategies.series import crossed_above, crossed_below
@@ -24,7 +23,7 @@ class SmaCrossover(Strategy):
     fast_mean = SMA(fast)
     slow_mean = SMA(slow)
 
-    def on_bar(self, bar: Any, order: Any) -> None:
+    def on_bar(self, bar: Bar, order: Order) -> None:
         """Trade the crossings."""
         if crossed_above(self.fast_mean, self.slow_mean):
             order.target_percent(1.0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from engine.strategies.fingerprint import fingerprint_of
-from engine.strategies.indicators import Indicator
+from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Parameter
 from engine.strategies.source_text import SourceText, StrategyError, declaration_error
 
@@ -30,7 +32,7 @@ class Strategy:
             fast_mean = SMA(fast)
             slow_mean = SMA(slow)
 
-            def on_bar(self, bar, order):
+            def on_bar(self, bar: Bar, order: Order) -> None:
                 if crossed_above(self.fast_mean, self.slow_mean):
                     order.target_percent(1.0)
                 elif crossed_below(self.fast_mean, self.slow_mean):
@@ -39,8 +41,10 @@ class Strategy:
     Hooks are plain Python, compiled by Numba on first use. ``on_start(self, order, account)``
     runs before the first bar, ``on_bar(self, bar, order, account)`` at the close of each,
     ``on_finish(self, bar, account)`` after the last; a hook names the arguments it needs, in any
-    order. ``bar.close`` is the current close, ``bar.close[1]`` the one before;
-    ``self.fast_mean[1]`` likewise. A later bar cannot be read.
+    order. `Bar`, `Order` and `Account` say what they offer; annotated with these, an editor
+    completes them. ``bar.close`` is the current close, ``bar.close[1]`` the one before;
+    ``self.fast_mean[1]`` likewise. A later bar cannot be read. An `Indicator` may be the user's
+    own.
 
     Instead of ``on_bar`` a strategy may have ``signals(self, bars, target)``, which fills the array
     ``target`` with the share of equity to hold from each bar on (NaN: no change), reading whole
@@ -89,6 +93,13 @@ class Strategy:
                 cls.indicators[name] = value
             elif _is_state(name, value):
                 cls.state[name] = value
+        for name, indicator in cls.indicators.items():
+            for item in indicator.arguments:
+                if isinstance(item, Parameter) and item.name not in cls.parameters:
+                    raise declaration_error(
+                        f"{cls.__name__}.{name}: found a parameter that the class does not "
+                        "declare, allowed a number or one declared above it"
+                    )
 
     @classmethod
     def hooks(cls) -> dict[str, Any]:
@@ -136,10 +147,42 @@ class Strategy:
             If there is one.
         """
         for name, declared in cls.indicators.items():
-            if not 0 <= declared.symbol < symbols:
-                raise StrategyError(
-                    f"{cls.name}.{name}: found symbol {declared.symbol}, allowed 0 to {symbols - 1}"
-                )
+            for symbol in declared.symbols:
+                if not 0 <= symbol < symbols:
+                    raise StrategyError(
+                        f"{cls.name}.{name}: found symbol {symbol}, allowed 0 to {symbols - 1}"
+                    )
+
+    @classmethod
+    def warm_up(cls, parameters: Mapping[str, Any] | None = None) -> int:
+        """Return the number of bars before every indicator has a value.
+
+        Parameters
+        ----------
+        parameters : mapping, optional
+            Parameter values by name; defaults fill the gaps.
+
+        Returns
+        -------
+        int
+            The largest `Indicator.warm_up`; 0 without indicators. One whose period is None never
+            has a value and does not count.
+
+        Raises
+        ------
+        ValueError
+            If a value is not allowed.
+        """
+        given = dict(parameters or {})
+        encoded = {
+            name: declared.encode(given.get(name, declared.default))
+            for name, declared in cls.parameters.items()
+        }
+        values = ((item, item.values_of(encoded)) for item in cls.indicators.values())
+        return max(
+            (item.bars_before(found) for item, found in values if not any(map(math.isnan, found))),
+            default=0,
+        )
 
     @classmethod
     def source_hash(cls) -> str:

@@ -92,8 +92,7 @@ class Constraint:
             found = ", ".join(f"{name}={value!r}" for name, value in values.items())
             raise Refusal(
                 self._field,
-                f"{_short(self.text)}, which fails with {error} at {found}",
-                "an expression that is true or false for every parameter set",
+                f"{_short(self.text)} cannot be computed at {found}: {error}",
             ) from None
 
     def _check(self, node: ast.expr, names: set[str]) -> None:

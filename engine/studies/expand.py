@@ -21,7 +21,7 @@ __all__ = ["expand"]
 def expand(
     values: Mapping[str, list[Scalar] | Distribution],
     *,
-    constraints: Sequence[ConstraintLike] = (),
+    constraint: Sequence[ConstraintLike] = (),
     known: Mapping[str, Scalar] | None = None,
     method: str = "random",
     count: int | None = None,
@@ -33,7 +33,7 @@ def expand(
     ----------
     values : mapping
         Grid values or a distribution per parameter name.
-    constraints : sequence of str or callable
+    constraint : sequence of str or callable
         A set is kept if all hold. A callable takes the mapping of parameter values.
     known : mapping, optional
         Values of parameters that the study leaves at their defaults: constraints may name them.
@@ -53,16 +53,22 @@ def expand(
     searched = [name for name in names if isinstance(values[name], Distribution)]
     if searched and count is None:
         raise Refusal(
-            "search", "nothing", f"{{method, count, seed}}, because {searched[0]} is searched"
+            "search",
+            f"{searched[0]} has a distribution, so the study must say how it is searched",
+            hint="add `search: {method: random, count: 100, seed: 1}`",
         )
     if count is not None and not searched:
-        raise Refusal("search", f"count {count}", "a parameter with a distribution")
+        raise Refusal(
+            "search",
+            "no parameter has a distribution to search",
+            hint="leave `search` out, or give a parameter {uniform: [low, high]}",
+        )
     total = math.prod(
         len(grid) for grid in values.values() if not isinstance(grid, Distribution)
     ) * (count or 1)
     if total > SET_LIMIT:
         raise Refusal("parameters", f"{total:,} parameter sets", f"at most {SET_LIMIT:,}")
-    tests = _constraints(constraints, {**(known or {}), **values})
+    tests = _tests(constraint, {**(known or {}), **values})
     fixed = dict(known or {})
     kept: list[tuple[Scalar, ...]] = []
     met: set[tuple[Scalar, ...]] = set()  # of the search: grids have each value once
@@ -79,22 +85,22 @@ def expand(
     if not kept:
         raise Refusal(
             "constraint",
-            f"that it drops all {total:,} parameter sets",
-            "a space with at least one set",
+            f"it drops all {total:,} parameter sets",
+            hint="loosen it, or widen the parameters' values",
         )
     return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)
 
 
-def _constraints(
-    constraints: Sequence[ConstraintLike], names: Mapping[str, Any]
+def _tests(
+    constraint: Sequence[ConstraintLike], names: Mapping[str, Any]
 ) -> list[Callable[[Mapping[str, Any]], bool]]:
     tests: list[Callable[[Mapping[str, Any]], bool]] = []
-    for index, constraint in enumerate(constraints):
-        field = "constraint" if len(constraints) == 1 else f"constraint[{index}]"
-        if isinstance(constraint, str):
-            tests.append(Constraint(constraint, set(names), field).holds)
+    for index, given in enumerate(constraint):
+        field = "constraint" if len(constraint) == 1 else f"constraint[{index}]"
+        if isinstance(given, str):
+            tests.append(Constraint(given, set(names), field).holds)
         else:
-            tests.append(_guarded(constraint, field))
+            tests.append(_guarded(given, field))
     return tests
 
 
@@ -110,8 +116,7 @@ def _guarded(
             found = ", ".join(f"{name}={value!r}" for name, value in values.items())
             raise Refusal(
                 field,
-                f"a function that raises {type(error).__name__}: {error} at {found}",
-                "one that is true or false for every parameter set",
+                f"the function raised {type(error).__name__}: {error} at {found}",
             ) from error
 
     return holds

@@ -32,7 +32,9 @@ def load_definition(path: str | Path) -> StudyDefinition:
     except FileNotFoundError:
         near = ", ".join(str(file) for file in sorted(path.parent.glob("*.yaml")))
         raise Refusal(
-            "study", f"no file {path}", f"a study file{f' such as {near}' if near else ''}"
+            "study",
+            f"there is no file {path}",
+            hint=f"there are {near}" if near else "`mc studies` lists the study files",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal("study", f"{path}: {error}", "a readable YAML file") from None
@@ -50,9 +52,7 @@ def parse_definition(text: str, file: Path | None = None) -> StudyDefinition:
         where = f"line {mark.line + 1}" if mark is not None else "study"
         raise Refusal(where, str(problem), "valid YAML with each key once", file=file) from None
     except RecursionError:
-        raise Refusal(
-            "study", "lists within lists without end", "less deeply nested ones", file=file
-        ) from None
+        raise Refusal("study", "its lists are nested too deeply to be read", file=file) from None
     if not isinstance(content, dict):
         raise Refusal(
             "study",

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Execution
-from engine.execution.metrics import METRIC_NAMES
-from engine.jobs.frames import KEY_COLUMNS
+from engine.execution.metric_names import METRIC_NAMES
+from engine.jobs.columns import KEY_COLUMNS
 from engine.jobs.job import Job
+from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
 from engine.jobs.settings import PathSettings, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
@@ -102,6 +104,7 @@ def resolve(
         metrics=live.metrics,
         definition=None if live.source is not None else definition.model_dump(mode="json"),
         file=None if file is None else str(file.resolve()),
+        lineage=origin.lineage,
     )
     if job.simulations > _SIMULATION_LIMIT:
         raise Refusal("study", f"{job.simulations:,} simulations", f"at most {_SIMULATION_LIMIT:,}")
@@ -132,7 +135,15 @@ def _source(
         return resolve_source(definition.source, market_data, folder)
     calendar = live.calendar or getattr(live.source, "calendar", None) or BarCalendar()
     assert not isinstance(definition.source.parameters, str)
-    return ResolvedSource(live.source, definition.source.parameters, calendar, None, None)
+    swept = definition.source.parameters
+    return ResolvedSource(live.source, swept, calendar, None, None, _lineage(live.source))
+
+
+def _lineage(source: Source) -> Lineage:
+    """Name the bars that a source made in Python holds."""
+    held = getattr(source, "bars", ())
+    bars = held if isinstance(held, tuple) else (held,)
+    return Lineage.of([series for series in bars if isinstance(series, Bars)])
 
 
 def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:

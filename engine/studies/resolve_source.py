@@ -13,10 +13,12 @@ from engine.calendar import BarCalendar
 from engine.calibration import Calibration
 from engine.errors import Refusal
 from engine.jobs.draw import ParameterDraw
+from engine.jobs.lineage import Lineage
+from engine.jobs.space import Scalar
 from engine.market_data import MarketData
 from engine.sources import Source, load_user_sources, make_source, source_names
 from engine.studies.definition import SourceDefinition
-from engine.studies.values import Distribution, Scalar
+from engine.studies.values import Distribution
 
 __all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
 
@@ -39,6 +41,8 @@ class ResolvedSource:
         For ``parameters: draw``.
     last_close : tuple of float, optional
         Last close of each symbol that the source was allowed to know.
+    lineage : Lineage
+        The bars and the calibration behind it.
     """
 
     source: Source
@@ -46,6 +50,7 @@ class ResolvedSource:
     calendar: BarCalendar
     draw: ParameterDraw | None
     last_close: tuple[float, ...] | None
+    lineage: Lineage
 
 
 def resolve_source(
@@ -91,7 +96,8 @@ def resolve_source(
         source = source.with_parameters(**(fixed | start))
     calendar = bars[0].calendar if bars else _calendar(definition)
     last_close = tuple(float(series.close[-1]) for series in bars) or None
-    return ResolvedSource(source, swept, calendar, draw, last_close)
+    lineage = Lineage.of(bars, calibration)
+    return ResolvedSource(source, swept, calendar, draw, last_close, lineage)
 
 
 def default_steps(source: Source) -> int:
@@ -111,28 +117,24 @@ def default_steps(source: Source) -> int:
 def load_file(field: str, file: Path, load: Callable[[Path], object]) -> None:
     """Import a user's file, whatever is wrong with it."""
     if not file.exists():
-        raise Refusal(field, f"no file {file}", "a Python file or folder")
+        raise Refusal(field, f"there is no file or folder {file}")
     try:
         load(file)
     except Exception as error:
         # The loaders' own errors name the file and the line.
         known = isinstance(error, ValueError)
         text = str(error) if known else f"{file}: {type(error).__name__}: {error}"
-        raise Refusal(field, f"a file that fails: {text}", "one that loads") from error
+        raise Refusal(field, f"the file cannot be loaded: {text}") from error
 
 
 def source_error(error: Exception, parameters: Container[str] = ()) -> Refusal:
     """Return a source's complaint as one about the study's `source`, or a parameter of it."""
-    head, separator, allowed = str(error).partition(", allowed ")
-    field, found_word, found = head.partition(": found ")
-    if separator and field.startswith("parameter of "):
-        name = found.strip("'")
-        return Refusal(f"source.parameters.{name}", "an unknown parameter", allowed)
-    if separator and found_word and field in parameters:
-        return Refusal(f"source.parameters.{field}", found, allowed)
-    if separator and found_word:
-        return Refusal(f"source.{field}", found, allowed)
-    return Refusal("source", str(error), "settings that the source takes")
+    if not isinstance(error, Refusal):
+        return Refusal("source", str(error))
+    if error.field.startswith("parameter of "):
+        name = error.found.strip("'")
+        return Refusal(f"source.parameters.{name}", "an unknown parameter", error.allowed)
+    return error.within("source.parameters" if error.field in parameters else "source")
 
 
 def _make(

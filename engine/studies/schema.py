@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from engine.execution import Execution
 from engine.studies.definition import StudyDefinition
 
-__all__ = ["study_schema", "study_schema_text"]
+__all__ = ["study_schema"]
 
 
 def study_schema() -> dict[str, Any]:
@@ -27,8 +26,3 @@ def study_schema() -> dict[str, Any]:
         "description": many.get("description", ""),
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def study_schema_text() -> str:
-    """Return the schema as indented JSON with a final newline."""
-    return json.dumps(study_schema(), indent=2) + "\n"

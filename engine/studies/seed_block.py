@@ -58,7 +58,7 @@ def run_block(
     progress: ProgressCallback | None = None,
     fresh: bool = False,
 ) -> BlockResult:
-    """Run one of the 16 seed blocks of a study, or what is missing of it.
+    """Run one of the seed blocks (`BLOCKS`) of a study, or what is missing of it.
 
     A study with ``until`` needs all its blocks to know how many seeds it takes: the first block
     to run then runs them all, and the others find their parts finished.

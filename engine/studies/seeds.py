@@ -204,7 +204,7 @@ def check_seeds(seeds: Iterable[Any]) -> NDArray[np.uint64]:
         first[value] = position
         values.append(value)
     if not values:
-        raise Refusal("", "no seed", "at least one")
+        raise Refusal("", "there is no seed; at least one is needed")
     return np.array(values, dtype=np.uint64)
 
 
@@ -290,7 +290,9 @@ def _read(path: Path) -> NDArray[np.uint64]:
         lines[seed] = number
         seeds.append(seed)
     if not seeds:
-        raise Refusal("seeds", "no seed", "at least one line with a whole number", file=path)
+        raise Refusal(
+            "seeds", "the file holds no seed", hint="write a whole number a line", file=path
+        )
     return np.array(seeds, dtype=np.uint64)
 
 
@@ -300,5 +302,5 @@ def _lines(path: Path) -> Sequence[str]:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise Refusal(
-            "seeds", "bytes that are not text", "one whole number per line", file=path
+            "seeds", "the file is not text", hint="write a whole number a line", file=path
         ) from None

@@ -10,22 +10,10 @@ from types import FrameType
 
 import typer
 
-from mc_assets.cli.audit import audit
-from mc_assets.cli.calibrate import calibrate
-from mc_assets.cli.compare import compare
-from mc_assets.cli.ingest import ingest
-from mc_assets.cli.quality import quality
-from mc_assets.cli.replay import replay
-from mc_assets.cli.report import report
-from mc_assets.cli.run import run
-from mc_assets.cli.schema import schema
-from mc_assets.cli.seeds import seeds
-from mc_assets.cli.show import show
-from mc_assets.cli.sql import sql
-from mc_assets.cli.studies import studies
-from mc_assets.cli.ui import ui
+from engine.jobs.errors import StudyFailed
+from mc_assets.cli.command_groups import command_groups
 
-__all__ = ["app", "main"]
+__all__ = ["app", "command_groups", "main"]
 
 app = typer.Typer(
     name="mc",
@@ -34,16 +22,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# Every command has its place in one of these groups: in `mc --help` and in docs/architecture.md.
-_GROUPS = {
-    "Studies and their results": (run, studies, show, compare, replay, report),
-    "Market data": (ingest, quality, calibrate),
-    "Writing studies and strategies": (audit, seeds, schema),
-    "Tables and UI": (sql, ui),
-}
-for group, commands in _GROUPS.items():
+for group, commands in command_groups().items():
     for command in commands:
-        app.command(rich_help_panel=group)(command)
+        app.command(rich_help_panel=group)(command.function)
 
 
 _INTERRUPTED = 130
@@ -52,9 +33,10 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line.
 
-    A `ValueError` or `OSError` is what the library says to its user: it becomes one line on
-    standard error and exit code 2. Anything else is a fault of ours and keeps its traceback.
-    Ctrl-C ends the process with exit code 130.
+    What the library says to its user becomes one line on standard error: a `ValueError` or
+    `OSError` with exit code 2, a study in which too many simulations failed with exit code 1.
+    Anything else is a bug and keeps its traceback. Ctrl-C ends the process with exit
+    code 130.
     """
     asked = _watch_ctrl_c()
     try:
@@ -63,12 +45,13 @@ def main() -> None:
         if end.code != _INTERRUPTED:
             raise
     except BaseException as error:
-        # Ctrl-C in the middle of an import surfaces as whatever the module makes of it.
+        # Ctrl-C during an import may surface as any other error.
         if not asked:
-            if not isinstance(error, ValueError | OSError):
+            failed = isinstance(error, StudyFailed)
+            if not (failed or isinstance(error, ValueError | OSError)):
                 raise
             typer.secho(f"mc: {error}", fg="red", err=True)
-            sys.exit(2)
+            sys.exit(1 if failed else 2)
         typer.secho("mc: stopped", fg="yellow", err=True)
     _leave()
 
@@ -81,7 +64,7 @@ def _watch_ctrl_c() -> list[int]:
         asked.append(number)
         signal.default_int_handler(number, frame)
 
-    # A shell's background jobs ignore Ctrl-C, and go on doing so.
+    # A shell makes its background jobs ignore Ctrl-C; leave that as it is.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, note)
     return asked

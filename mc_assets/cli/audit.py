@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from mc_assets.cli.given_study import load_code_of_studies
+from mc_assets.cli.json_output import print_json
+from mc_assets.cli.problems import print_problems
+
+if TYPE_CHECKING:
+    from mc_assets.answers.audits import StrategyAudit
 
 _SHOWN = 8  # reasons of a failure
 
@@ -21,46 +26,34 @@ def audit(
         500, "--cuts", min=1, help="Bars of a path after which the future is replaced."
     ),
     seed: int = typer.Option(1, "--seed", help="Seed of the cuts and the paths."),
-    as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
+    as_json: bool = typer.Option(False, "--json", help="Print as JSON, a line per strategy."),
 ) -> None:
     """Rerun a strategy with other futures: fails if any earlier decision changes."""
-    import json
-
-    from engine.strategies import load_user_strategies, strategy_names
-    from engine.strategies.audit import audit_strategy
+    from mc_assets.answers.audits import audit_strategies
     from mc_assets.project import Project
 
-    if file is not None:
-        load_user_strategies(file)
-    elif strategy not in strategy_names():
-        for sentence in load_code_of_studies(Project.from_environment()):
-            typer.secho(f"mc: {sentence}", fg="red", err=True)
-    names = strategy_names() if strategy == "all" else [strategy]
-    failed = False
-    for name in names:
-        traded = tuple(f"S{number}" for number in range(symbols))
-        report = audit_strategy(name, symbols=traded, cuts=cuts, seed=seed)
-        failed |= not report.passed
-        if as_json:
-            row = {
-                "strategy": name,
-                "passed": report.passed,
-                "orders": report.orders,
-                "reasons": report.reasons,
-                "alone_differs": report.alone_differs,
-                "repeat_differs": report.repeat_differs,
-                "findings": [vars(finding) for finding in report.findings],
-            }
-            typer.echo(json.dumps(row))
-            continue
-        word = "passed" if report.passed else "FAILED"
-        typer.echo(
-            f"{name}: {word}; {report.paths} paths, other futures after {report.cuts} bars of "
-            f"each, {report.orders} orders"
-        )
-        for reason in report.reasons[:_SHOWN]:
-            typer.echo(f"  {reason}")
-        if len(report.reasons) > _SHOWN:
-            typer.echo(f"  and {len(report.reasons) - _SHOWN} more; --json prints them all")
-    if failed:
+    answer = audit_strategies(
+        Project.from_environment(),
+        strategy,
+        file=file,
+        symbols=symbols,
+        cuts=cuts,
+        seed=seed,
+        progress=print_json if as_json else _print_audit,
+    )
+    print_problems(answer.problems)
+    if not answer.passed:
         raise typer.Exit(1)
+
+
+def _print_audit(audit: StrategyAudit) -> None:
+    found = audit.report
+    word = "passed" if found.passed else "FAILED"
+    typer.echo(
+        f"{found.strategy}: {word}; {found.paths} paths, other futures after {found.cuts} bars of "
+        f"each, {found.orders} orders"
+    )
+    for reason in found.reasons[:_SHOWN]:
+        typer.echo(f"  {reason}")
+    if len(found.reasons) > _SHOWN:
+        typer.echo(f"  and {len(found.reasons) - _SHOWN} more; --json prints them all")

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mc_assets.cli.given_study import study_name
+from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from mc_assets.answers.comparison import StudyComparison
 
 
 def compare(
@@ -21,50 +23,52 @@ def compare(
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
     """Compare two studies: differences with their errors, paired where they share seeds."""
-    import json
-
-    from engine.studies import load_results
-    from mc_assets.cli.summary import json_rows
+    from mc_assets.answers.comparison import compare_studies
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
 
-    data = Project.from_environment().data
-    study, baseline = study_name(study), study_name(baseline)
-    ours, theirs = load_results(data, study), load_results(data, baseline)
-    if where is not None:
-        ours = ours.filter(where)
-    if baseline_where is not None:
-        theirs = theirs.filter(baseline_where)
-    found = ours.compare(theirs, metric)
+    answer = compare_studies(
+        Project.from_environment(),
+        study,
+        baseline,
+        metric=metric,
+        where=where,
+        baseline_where=baseline_where,
+    )
     if as_json:
-        content = {"metric": metric, "paired": found.paired, "rows": json_rows(found.table)}
-        typer.echo(json.dumps({"study": study, "baseline": baseline, **content}))
+        print_json(answer)
         return
-    how = "path by path, on shared seeds" if found.paired else "as independent samples"
-    table = found.table.rename({"parameter_set": "set"})
+    how = "path by path, on shared seeds" if answer.paired else "as independent samples"
     print_frame(
-        table,
-        _short(table, ours.parameters),
-        title=f"{metric}: {study} against {baseline}, {how}",
+        answer.table.rename({"parameter_set": "set"}),
+        _short(answer),
+        title=f"{metric}: {answer.study} against {answer.baseline}, {how}",
     )
 
 
-def _short(table: pl.DataFrame, parameters: list[str]) -> pl.DataFrame:
+def _short(answer: StudyComparison) -> pl.DataFrame:
     """Return the differences for a narrow terminal."""
     import polars as pl
 
     from mc_assets.cli.tables import format_value
+    from mc_assets.estimate_text import estimate_text
 
-    def pair(first: str, between: str, second: str) -> pl.Series:
-        cells = zip(table[first], table[second], strict=True)
-        return pl.Series(
-            [f"{format_value(a)} {between} {format_value(b)}" for a, b in cells], dtype=pl.String
-        )
-
+    table = answer.table
+    differences = zip(table["difference"], table["std_error"], strict=True)
+    intervals = zip(table["ci_low"], table["ci_high"], strict=True)
     return table.select(
-        *("set", *parameters),
-        pair("difference", "±", "std_error").alias("difference"),
-        pair("ci_low", "to", "ci_high").alias("95 % interval"),
+        pl.col("parameter_set").alias("set"),
+        *answer.parameters,
+        pl.Series(
+            "difference",
+            [estimate_text(value, error, "ratio") for value, error in differences],
+            dtype=pl.String,
+        ),
+        pl.Series(
+            "95 % interval",
+            [f"{format_value(low)} to {format_value(high)}" for low, high in intervals],
+            dtype=pl.String,
+        ),
         pl.col("p_value").alias("p"),
         pl.col("n"),
     )

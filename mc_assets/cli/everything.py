@@ -5,56 +5,46 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mc_assets.cli.json_output import print_json
+from mc_assets.estimate_text import estimate_text
+from mc_assets.headlines import HEADLINES
+
 if TYPE_CHECKING:
     from mc_assets.project import Project
 
-__all__ = ["print_summary", "run_everything"]
+__all__ = ["run_everything_command"]
 
 
-def run_everything(project: Project, *, quiet: bool = False) -> dict[str, dict[str, float]]:
-    """Materialise every asset through Dagster and print the studies' statistics.
+def run_everything_command(*, as_json: bool) -> None:
+    """Materialise every asset through Dagster and print the studies' statistics."""
+    from mc_assets.answers.steps import run_everything
+    from mc_assets.cli.steps import StepLines
+    from mc_assets.project import Project
 
-    Parameters
-    ----------
-    project : Project
-        Where everything lies.
-    quiet : bool
-        Print nothing.
-
-    Returns
-    -------
-    dict
-        Numbers of each step by its title.
-    """
-    from mc_assets.cli.steps import run_steps
-    from mc_assets.pipeline import all_steps
-    from mc_assets.warm import Warming
-
-    compiling = Warming()
-    try:
-        made = run_steps(project, all_steps(project, kernels=compiling.wait), quiet=quiet)
-    finally:
-        compiling.kill()
-    if not quiet:
-        print_summary(project, list(project.study_files))
-    return made
+    project = Project.from_environment()
+    with StepLines(quiet=as_json) as lines:
+        made = run_everything(project, lines)
+    if as_json:
+        print_json(made)
+    else:
+        _print_summary(project)
 
 
-def print_summary(project: Project, studies: list[str]) -> None:
+def _print_summary(project: Project) -> None:
     """Print a table per study, where tables and reports lie, and what to type next."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    from mc_assets.cli.summary import HEADLINES, with_error
-    from mc_assets.warehouse import query_warehouse
+    from mc_assets.answers.tables import parameter_sets
 
     console = Console()
-    # Where a line is too short for every error, the one of the P&L stays.
+    # On a narrow terminal only the P&L keeps its error.
     wide = not console.is_terminal or console.width >= 104
     if not console.is_terminal:
         console = Console(width=160)
-    table = query_warehouse(project, "SELECT * FROM parameter_sets ORDER BY study, parameter_set")
+    table = parameter_sets(project)
+    studies = list(project.study_files)
     for study in studies:
         rows = table.filter(table["study"] == study)
         if rows.is_empty():
@@ -63,16 +53,17 @@ def print_summary(project: Project, studies: list[str]) -> None:
         console.print(f"\n[bold]{study}[/]  [dim]{seeds} seeds, ± Monte Carlo standard error[/]")
         view = Table(box=SIMPLE_HEAD, pad_edge=False)
         view.add_column("parameter set", no_wrap=True)
-        for heading, _, _ in HEADLINES:
-            view.add_column(heading, justify="right", no_wrap=True)
+        for headline in HEADLINES:
+            view.add_column(headline.title, justify="right", no_wrap=True)
         for row in rows.iter_rows(named=True):
             cells = [
-                with_error(
-                    row[name],
-                    row[f"{name}_std_error"] if wide or name == "mean_net_pnl" else None,
-                    form,
+                estimate_text(
+                    row[headline.statistic],
+                    row[f"{headline.statistic}_std_error"],
+                    headline.unit,
+                    show_error=wide or headline is HEADLINES[0],
                 )
-                for _, name, form in HEADLINES
+                for headline in HEADLINES
             ]
             view.add_row(_parameters(row["parameters"]), *cells)
         console.print(view)

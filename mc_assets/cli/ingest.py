@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.json_output import print_json
+
 
 def ingest(
     series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
@@ -23,17 +25,17 @@ def ingest(
     or `withdrawn`. An answer that lacks more than a few stored bars, or most of a finished year,
     fails and changes nothing, unless --accept-withdrawn is given.
     """
-    import json
-
-    from mc_assets.cli.steps import run_steps
-    from mc_assets.market_data import load_series
-    from mc_assets.pipeline import bar_steps
+    from mc_assets.answers.bars import ingest_bars
+    from mc_assets.cli.steps import StepLines
     from mc_assets.project import Project
 
-    project = Project.from_environment()
-    config = load_series(project.series)
-    keys = [entry.key for name in series or config.keys for entry in config.find(name)]
-    steps = bar_steps(project, keys, refetch=refetch, accept_withdrawn=accept_withdrawn)
-    made = run_steps(project, steps, quiet=as_json)
+    with StepLines(quiet=as_json) as lines:
+        made = ingest_bars(
+            Project.from_environment(),
+            series or (),
+            refetch=refetch,
+            accept_withdrawn=accept_withdrawn,
+            progress=lines,
+        )
     if as_json:
-        typer.echo(json.dumps(made))
+        print_json(made)

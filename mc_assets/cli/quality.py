@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.json_output import print_json
+
 
 def quality(
     symbol: str = typer.Argument(..., help="Symbol, or series such as SP500@1d."),
@@ -18,40 +20,14 @@ def quality(
 
     Exit code 1 when a check of severity error found something.
     """
-    import json
-
+    from mc_assets.answers.bars import check_quality
     from mc_assets.cli.tables import print_frame
-    from mc_assets.market_data import BarStore, load_series
-    from mc_assets.market_data.quality_report import quality_report
     from mc_assets.project import Project
 
-    project = Project.from_environment()
-    config = load_series(project.series)
-    store = BarStore(project.data)
-    reports = []
-    for series in config.find(symbol):
-        key = against or series.compared_key
-        other = config.find(key)[0] if key else None
-        # Only a comparison that was asked for must be possible already.
-        if against or (other and store.years(other.symbol, other.timeframe)):
-            reports.append(quality_report(series, project.data, against=other))
-        else:
-            reports.append(quality_report(series, project.data))
+    answer = check_quality(Project.from_environment(), symbol, against=against)
+    reports = [series.report for series in answer]
     if as_json:
-        document = [
-            {
-                "series": report.key,
-                "bars": report.bars,
-                "quarantined": report.quarantined,
-                "left_out": report.left_out,
-                "first": report.first.isoformat(),
-                "last": report.last.isoformat(),
-                "passed": report.passed,
-                "checks": report.table().to_dicts(),
-            }
-            for report in reports
-        ]
-        typer.echo(json.dumps(document))
+        print_json(answer)
     else:
         for report in reports:
             outside = f"{report.left_out:,} rows outside start and end left out, "

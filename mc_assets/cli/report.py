@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.json_output import print_json
+
 
 def report(
     study: str = typer.Argument(..., help="Name of a study, or its YAML file."),
@@ -11,17 +13,13 @@ def report(
     as_json: bool = typer.Option(False, "--json", help="Print the path as JSON."),
 ) -> None:
     """Bring a study's statistics, tables and report up to date with its results."""
-    import json
     from pathlib import Path
 
+    from mc_assets.answers.reports import make_report
     from mc_assets.project import Project
-    from mc_assets.reports import write_report
-    from mc_assets.study_tables import write_statistics
-    from mc_assets.warehouse import publish_warehouse
 
-    project = Project.from_environment()
-    name = Path(study).stem if study.endswith((".yaml", ".yml")) else study
-    write_statistics(project.data, name)
-    publish_warehouse(project)
-    path = write_report(project, name, output=Path(output) if output else None)
-    typer.echo(json.dumps({"report": str(path)}) if as_json else str(path))
+    answer = make_report(Project.from_environment(), study, output=Path(output) if output else None)
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(str(answer.report))

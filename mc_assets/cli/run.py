@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mc_assets.cli.json_output import print_json
+
 if TYPE_CHECKING:
-    from engine.results import Results
-    from engine.studies import Study
+    from engine.jobs.progress import Progress
+    from mc_assets.answers.runs import StudyRun
 
 __all__ = ["run", "run_study_command"]
 
@@ -34,14 +39,16 @@ def run(
     as_json: bool = typer.Option(False, "--json", help="Print the outcome as JSON."),
 ) -> None:
     """Run a study and print its statistics; without a study, run everything through Dagster."""
+    from mc_assets.cli.everything import run_everything_command
+
     if study is None:
-        _run_everything(as_json)
+        run_everything_command(as_json=as_json)
         return
     run_study_command(
         study,
         workers=workers,
         seeds=seeds,
-        settings=settings,
+        settings=settings or (),
         storage=storage,
         fresh=fresh,
         dry_run=dry_run,
@@ -49,84 +56,66 @@ def run(
     )
 
 
-def _run_everything(as_json: bool) -> None:
-    import json
-
-    from mc_assets.cli.everything import run_everything
-    from mc_assets.project import Project
-
-    made = run_everything(Project.from_environment(), quiet=as_json)
-    if as_json:
-        typer.echo(json.dumps(made))
-
-
 def run_study_command(
     study: str,
     *,
     workers: str | None = None,
     seeds: str | None = None,
-    settings: list[str] | None = None,
+    settings: Sequence[str] = (),
     storage: str | None = None,
     fresh: bool = False,
     dry_run: bool = False,
     as_json: bool = False,
 ) -> None:
     """Run one study file and print its statistics; the options are those of `mc run`."""
-    import json
-
-    from engine.jobs.errors import StudyFailed, StudyInterrupted
-    from engine.studies.loader import load_definition
-    from engine.studies.overrides import override
-    from engine.studies.study import Study
+    from mc_assets.answers.runs import RunStopped, estimate_study, run_study
+    from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
-    from mc_assets.stored_market_data import StoredMarketData
 
     project = Project.from_environment()
-    path = project.study_file(study)
-    definition = override(
-        load_definition(path), settings or [], seeds=seeds, storage=storage, workers=workers
-    )
-    made = Study.from_definition(definition, path)
-    market_data = StoredMarketData(project)
     if dry_run:
-        _print_estimate(made, market_data, as_json)
+        estimate = estimate_study(
+            project, study, settings=settings, seeds=seeds, storage=storage, workers=workers
+        )
+        if as_json:
+            print_json(estimate)
+        else:
+            typer.echo(str(estimate))
         return
-    root = None if definition.storage == "memory" else project.data
-    line = _ProgressLine(quiet=as_json)
-    again = _command(study, workers, seeds, settings, storage)
     try:
-        with line:
-            results = made.run(root=root, market_data=market_data, progress=line, fresh=fresh)
-        outputs = _export(results, definition.storage, project.data)
-    except KeyboardInterrupt as stop:
-        # Before the first simulation, too: while code compiles or finished parts are checked.
-        said = "stopped; finished parts are kept, run the study again to go on from them"
-        if isinstance(stop, StudyInterrupted):
-            said = str(stop)
-        text = "stopped; nothing is kept in memory" if root is None else f"{said}: {again}"
-        typer.secho(text, fg="yellow", err=True)
+        with _ProgressLine(quiet=as_json) as line:
+            answer = run_study(
+                project,
+                study,
+                settings=settings,
+                seeds=seeds,
+                storage=storage,
+                workers=workers,
+                fresh=fresh,
+                # Only the headlines: with many parameter sets every statistic takes time.
+                statistics=None if as_json else HEADLINE_NAMES,
+                progress=line,
+            )
+    except RunStopped as stop:
+        again = _command(study, workers, seeds, settings, storage)
+        typer.secho(f"{stop}: {again}" if stop.kept else str(stop), fg="yellow", err=True)
         raise typer.Exit(130) from None
-    except StudyFailed as failure:
-        typer.secho(f"mc: {failure}", fg="red", err=True)
-        raise typer.Exit(1) from None
     if as_json:
-        typer.echo(json.dumps(_outcome(results, outputs)))
-        return
-    _print_results(results, line, outputs)
+        print_json(answer)
+    else:
+        _print_run(answer)
 
 
 def _command(
     study: str,
     workers: str | None,
     seeds: str | None,
-    settings: list[str] | None,
+    settings: Sequence[str],
     storage: str | None,
 ) -> str:
     """Return the command that goes on with this run: the same changes make the same study."""
-    import shlex
-
     options = [("--workers", workers), ("--seeds", seeds), ("--storage", storage)]
-    options += [("--set", setting) for setting in settings or []]
+    options += [("--set", setting) for setting in settings]
     words = ["mc", "run", study]
     for option, value in options:
         words += [option, value] if value is not None else []
@@ -137,9 +126,6 @@ class _ProgressLine:
     """One line on standard error, rewritten as the study advances."""
 
     def __init__(self, quiet: bool) -> None:
-        import sys
-
-        self.last: Any = None
         self._stream = sys.stderr
         self._quiet = quiet
         self._live = self._stream.isatty()
@@ -154,13 +140,12 @@ class _ProgressLine:
             self._stream.write("\r" + " " * self._width + "\r")
             self._stream.flush()
 
-    def __call__(self, progress: Any) -> None:
-        self.last = progress
+    def __call__(self, progress: Progress) -> None:
         if self._quiet:
             return
         text = str(progress)
         if not self._live and progress.seconds > self._next:
-            # A log file takes a new line now and then instead of one that is rewritten.
+            # In a log file, write a new line now and then instead of rewriting one.
             self._next += _SECONDS_BETWEEN_LINES
             self._stream.write(text + "\n")
             self._stream.flush()
@@ -170,67 +155,26 @@ class _ProgressLine:
             self._width = max(self._width, len(text))
 
 
-def _print_estimate(study: Study, market_data: Any, as_json: bool) -> None:
-    import json
+def _print_run(answer: StudyRun) -> None:
+    from mc_assets.cli.summary import print_headlines
 
-    from engine.jobs.dry_run import estimate
-
-    found = estimate(study.resolve(market_data), workers=study.definition.workers)
-    if as_json:
-        typer.echo(json.dumps(found.as_dict()))
-    else:
-        typer.echo(str(found))
-
-
-def _export(results: Results, storage: str, data: Any) -> dict[str, str]:
-    folder = data / "results" / results.name
-    if storage == "sqlite":
-        return {"sqlite": str(results.to_sqlite(folder / f"{results.fingerprint}.sqlite"))}
-    if storage == "csv":
-        return {"csv": str(results.to_csv(folder / f"{results.fingerprint}.csv"))}
-    if storage == "parquet":
-        return {"parquet": str(data / "simulations" / results.summary.world)}
-    return {}
-
-
-def _outcome(results: Results, outputs: dict[str, str]) -> dict[str, Any]:
-    from mc_assets.cli.summary import json_rows
-
-    table = results.statistics()
-    return {
-        "study": results.name,
-        "fingerprint": results.fingerprint,
-        "simulations": len(results),
-        "failed": len(results.failures),
-        "stopped": results.stopped,
-        "outputs": outputs,
-        "statistics": json_rows(table.drop("study", "world")),
-    }
-
-
-def _print_results(results: Results, line: _ProgressLine, outputs: dict[str, str]) -> None:
-    from mc_assets.cli.summary import print_summary_table
-
-    progress = line.last
-    dropped, repeated = results.summary.dropped_sets, results.summary.repeated_sets
-    left_out = [f"{dropped:,} dropped by the constraint"] if dropped else []
-    left_out += [f"{repeated:,} drawn again"] if repeated else []
+    left_out = [f"{answer.dropped_sets:,} dropped by the constraint"] if answer.dropped_sets else []
+    left_out += [f"{answer.repeated_sets:,} drawn again"] if answer.repeated_sets else []
     drop = f" ({', '.join(left_out)})" if left_out else ""
-    sets = results.summary.parameter_sets
     typer.echo(
-        f"{results.name}: {progress.total:,} simulations, {sets:,} parameter sets{drop} "
-        f"x {results.summary.seeds:,} seeds, in {progress.seconds:.2f} s"
-        + (f", {progress.reused:,} found finished" if progress.reused else "")
-        + (f", {progress.failed:,} failed" if progress.failed else "")
+        f"{answer.study}: {answer.simulations:,} simulations, {answer.parameter_sets:,} parameter "
+        f"sets{drop} x {answer.seeds:,} seeds, in {answer.seconds:.2f} s"
+        + (f", {answer.reused:,} found finished" if answer.reused else "")
+        + (f", {answer.failed:,} failed" if answer.failed else "")
     )
-    if results.stopped:
-        typer.echo(results.stopped)
-    print_summary_table(results)
-    for kind, where in outputs.items():
+    if answer.stopped:
+        typer.echo(answer.stopped)
+    print_headlines(answer.statistics)
+    for kind, where in answer.outputs.items():
         typer.echo(f"{kind}: {where}")
-    if not outputs:
+    if not answer.outputs:
         typer.echo("nothing is kept: --storage parquet keeps results to show and to replay")
         return
     asked = "SELECT * FROM parameter_sets"
-    more = f'   or   mc sql "{asked}"' if "parquet" in outputs else ""
-    typer.echo(f"next: mc show {results.name}   or   mc replay {results.name} 0{more}")
+    more = f'   or   mc sql "{asked}"' if "parquet" in answer.outputs else ""
+    typer.echo(f"next: mc show {answer.study}   or   mc replay {answer.study} 0{more}")

@@ -13,11 +13,12 @@ def schema(
     With `# yaml-language-server: $schema=study.schema.json` as the first line of a study, editors
     complete its keys and mark mistakes.
     """
+    import json
     from pathlib import Path
 
-    from engine.studies.schema import study_schema_text
+    from mc_assets.answers.studies import study_schema
 
-    text = study_schema_text()
+    text = json.dumps(study_schema(), indent=2) + "\n"
     if output is None:
         typer.echo(text, nl=False)
     else:

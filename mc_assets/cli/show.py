@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from mc_assets.cli.given_study import study_name
+from mc_assets.cli.json_output import print_json
+
+if TYPE_CHECKING:
+    from mc_assets.answers.lineage import StudyLineage
 
 
 def show(
@@ -15,54 +20,82 @@ def show(
     by: str = typer.Option(None, help="Group by these columns instead, e.g. fast,slow."),
     failures: bool = typer.Option(False, "--failures", help="Show failed simulations."),
     rows: bool = typer.Option(False, "--rows", help="Show simulations."),
+    lineage: bool = typer.Option(
+        False, "--lineage", help="Show which bars and which calibration made the results."
+    ),
     limit: int = typer.Option(100, min=1, help="Rows shown in the table form."),
     as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
 ) -> None:
     """Show a study's statistics, its best parameter sets, its failures or its simulations."""
-    import json
-
-    from engine.studies import load_results
-    from mc_assets.cli.summary import json_rows, print_summary_table
+    from mc_assets.answers import results
+    from mc_assets.answers.lineage import study_lineage
+    from mc_assets.cli.summary import print_headlines
     from mc_assets.cli.tables import print_frame
+    from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
 
     project = Project.from_environment()
-    results = load_results(project.data, study_name(study))
-    title = f"{results.name}  {results.fingerprint}"
-    if where is not None:
-        results = results.filter(where)
-    if failures:
-        frame = results.failures
-    elif rows:
-        frame = results.frame
-    elif by is not None:
-        frame = results.group_by(*(name.strip() for name in by.split(","))).statistics()
-    elif best is not None:
-        frame = results.best(best, n)
-        title += f"  largest {best}"
-    else:
-        frame = results.statistics() if as_json else None
-    if as_json:
-        assert frame is not None
-        typer.echo(json.dumps(json_rows(frame)))
+    if lineage:
+        _show_lineage(study_lineage(project, study), as_json)
         return
-    if frame is None:
-        print_summary_table(results, title=title, limit=limit)
+    short = not (failures or rows or as_json) and by is None and best is None
+    if failures:
+        answer = results.failures(project, study, where=where)
+    elif rows:
+        answer = results.simulations(project, study, where=where)
+    elif by is not None:
+        names = [name.strip() for name in by.split(",")]
+        answer = results.group_statistics(project, study, names, where=where)
+    elif best is not None:
+        answer = results.best_sets(project, study, best, n, where=where)
     else:
-        # What the title says already, or is the same in every row.
+        # Only the headlines: with many parameter sets every statistic takes time.
+        wanted = HEADLINE_NAMES if short else None
+        answer = results.statistics(project, study, names=wanted, where=where)
+    if as_json:
+        print_json(answer.table)
+        return
+    title = f"{answer.study}  {answer.fingerprint}"
+    if short:
+        print_headlines(answer.table, title=title, limit=limit)
+    else:
+        if best is not None and by is None and not (failures or rows):
+            title += f"  largest {best}"
+        # Leave out what the title says, or what is the same in every row.
         said = {"study", "world", "set_id"} | ({"statistic"} if by is None else set())
-        kept = frame.drop(name for name in frame.columns if name in said)
+        kept = answer.table.drop(name for name in answer.table.columns if name in said)
         print_frame(kept.rename({"parameter_set": "set"}, strict=False), title=title, limit=limit)
-        if frame.is_empty():
-            typer.echo("none" if not failures else "no simulation failed")
-    for note in (_incomplete(results), results.stopped):
-        if note:
-            typer.echo(note)
+        if kept.is_empty():
+            typer.echo("no simulation failed" if failures else "none")
+    if answer.missing:
+        typer.echo(f"{answer.missing:,} simulations have not run yet: mc run {answer.study}")
+    if answer.stopped:
+        typer.echo(answer.stopped)
 
 
-def _incomplete(results: object) -> str | None:
-    from engine.results import Results
-
-    assert isinstance(results, Results)
-    missing = results.missing
-    return f"{missing:,} simulations have not run yet: mc run {results.name}" if missing else None
+def _show_lineage(answer: StudyLineage, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    typer.echo(f"study        {answer.study}  {answer.fingerprint}")
+    typer.echo(f"file         {answer.file or 'none: made in Python'}")
+    typer.echo(f"engine       version {answer.engine_version}")
+    typer.echo(f"source       {answer.source}")
+    typer.echo(f"strategy     {answer.strategy}")
+    for used in answer.bars:
+        bars = used.made_of
+        now = f"stored through {used.stored_through}" if used.stored_through else "changed since"
+        typer.echo(
+            f"bars         {bars.symbol}@{bars.timeframe} to {bars.last_bar}, history "
+            f"{bars.history_hash} ({now})"
+        )
+    if answer.calibration is not None:
+        calibration = answer.calibration.made_of
+        now = "stored" if answer.calibration.stored else "changed since"
+        typer.echo(
+            f"calibration  {calibration.model} of {calibration.symbol}@{calibration.timeframe} as "
+            f"of {calibration.as_of}, {calibration.calibration_hash} ({now}), of history "
+            f"{calibration.history_hash or 'none'}"
+        )
+    if not (answer.bars or answer.calibration):
+        typer.echo("bars         none: every parameter stands in the study")

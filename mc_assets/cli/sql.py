@@ -12,19 +12,17 @@ def sql(
     limit: int = typer.Option(100, min=1, help="Rows shown in the table form."),
 ) -> None:
     """Run a query on the warehouse, published anew if need be; `SHOW TABLES` lists its tables."""
+    from mc_assets.answers.tables import ask_tables
+    from mc_assets.cli.json_output import print_json
+    from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
-    from mc_assets.warehouse import query_warehouse, refresh_warehouse
 
     if as_json and as_csv:
         raise ValueError("--json: found together with --csv, allowed one of the two")
-    project = Project.from_environment()
-    refresh_warehouse(project)
-    frame = query_warehouse(project, query, flat=as_csv)
+    frame = ask_tables(Project.from_environment(), query, flat=as_csv)
     if as_json:
-        typer.echo(frame.write_json())
+        print_json(frame)
     elif as_csv:
         typer.echo(frame.write_csv(), nl=False)
     else:
-        from mc_assets.cli.tables import print_frame
-
         print_frame(frame, limit=limit)

@@ -1,55 +1,51 @@
-"""Pipeline steps in the terminal: one line each, with a spinner while it runs."""
+"""Steps of a pipeline in the terminal: one line each, with a spinner while it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mc_assets.pipeline import Step
-    from mc_assets.project import Project
+    from mc_assets.answers.steps import StepProgress
 
-__all__ = ["run_steps"]
+__all__ = ["StepLines"]
 
 
-def run_steps(
-    project: Project, steps: Iterable[Step], *, quiet: bool = False
-) -> dict[str, dict[str, float]]:
-    """Run steps and say how each went.
+class StepLines:
+    """A callback that prints each step when it has ended.
 
     Parameters
     ----------
-    project : Project
-        Where everything lies.
-    steps : iterable of Step
-        Run in order; the first that fails ends the run.
     quiet : bool
         Print nothing: standard output belongs to the JSON.
-
-    Returns
-    -------
-    dict
-        Numbers of each step by its title.
     """
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from mc_assets.pipeline import run_pipeline
+    def __init__(self, *, quiet: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(quiet=quiet)
-    made: dict[str, dict[str, float]] = {}
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("opening Dagster")
+        self._console = Console(quiet=quiet)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._spinner = Progress(*columns, console=self._console, transient=True)
+        self._task = self._spinner.add_task("opening Dagster")
 
-        def before(step: Step) -> None:
-            progress.update(task, description=step.title)
+    def __enter__(self) -> StepLines:
+        self._spinner.start()
+        return self
 
-        def after(step: Step, numbers: dict[str, float], seconds: float) -> None:
-            made[step.title] = numbers
-            console.print(
-                f"[green]✓[/] {step.title} [dim]{step.summary(numbers)}{seconds:.1f} s[/]"
-            )
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._spinner.stop()
 
-        run_pipeline(project, steps, before=before, after=after)
-    return made
+    def __call__(self, progress: StepProgress) -> None:
+        """Show what the step is, or print what it came to."""
+        step = progress.step
+        if progress.numbers is None:
+            self._spinner.update(self._task, description=step.title)
+            return
+        made = step.summary(progress.numbers)
+        self._console.print(f"[green]✓[/] {step.title} [dim]{made}{progress.seconds:.1f} s[/]")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["format_value", "print_frame"]
 
 _GAP = 2  # between columns
-# Text longer than this may go on in the next line of its cell, which is then at least so wide.
+# Text longer than this may wrap; its column is then at least this wide.
 _SENTENCE = 24
 _LONGEST_LIST = 6
 
@@ -24,10 +24,10 @@ def print_frame(
     Parameters
     ----------
     frame : polars.DataFrame
-        What is printed where there is room, and wherever it goes to a pipe.
+        Printed where it fits, and always into a pipe.
     *narrower : polars.DataFrame
-        The same with fewer columns: the first that fits the terminal is printed. If none does, no
-        number is cut in two: every row becomes lines of a name and a value.
+        The same rows with fewer columns: the first frame that fits the terminal is printed. If none
+        fits, every row is printed as lines of a name and a value.
     title : str, optional
         Printed above.
     limit : int
@@ -37,7 +37,7 @@ def print_frame(
 
     console = Console()
     if not console.is_terminal:
-        # A pipe has no width of its own: never fold a table that a program reads.
+        # A pipe has no width: a table that a program reads is never folded.
         console = Console(width=10_000)
     if title is not None:
         console.print(title, style="bold", soft_wrap=True, highlight=False, markup=False)
@@ -53,9 +53,9 @@ def print_frame(
 
 
 def format_value(value: object) -> str:
-    """One cell: four significant digits for small numbers, thousands separated, null as –.
+    """Format a cell: small numbers with four significant digits, thousands separated, null as –.
 
-    Of a long list the first values and the last.
+    A long list shows its first values and the last one.
     """
     if value is None:
         return "–"

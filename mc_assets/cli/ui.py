@@ -31,7 +31,7 @@ def ui(
             probe.bind((host, port))
         except OSError as error:
             raise ValueError(
-                f"port: found {port} on {host} ({error}), allowed a free one"
+                f"port: {port} on {host} is not free ({error}); --port takes another"
             ) from None
     with using_dagster_home(project) as lock:
         command = [
@@ -41,18 +41,18 @@ def ui(
             *("-h", host, "-p", str(port), "--log-level", "error"),
         ]
         typer.echo("Starting Dagster …")
-        # A shell that starts us in the background makes us ignore Ctrl-C; a child would inherit
-        # that and Dagster could not be stopped.
+        # A shell makes its background jobs ignore Ctrl-C; Dagster would inherit that and could not
+        # be stopped.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen(
             command,
-            # Not the checkout: Dagster would remark on the settings template that lies there.
+            # Not the checkout: Dagster warns about the settings template there.
             cwd=project.dagster_home,
-            # `dagster dev` advertises its successor on every start.
+            # `dagster dev` prints a notice about its successor on every start.
             env=os.environ | {"PYTHONWARNINGS": "ignore::FutureWarning"},
             pass_fds=(lock,),
         )
-        # Ctrl-C in a terminal reaches the child by itself: it stops its processes, we wait.
+        # Ctrl-C in a terminal reaches Dagster, which stops its own processes; wait for it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         if _answers(host, port, process):

@@ -149,13 +149,16 @@ def bars(
 ) -> Materialized:
     """Normalise this run's series and years."""
     from mc_assets.market_data import (
+        BarStore,
         MarketDataError,
+        NormalisedResult,
         QualityFinding,
         compare_year,
         load_series,
         normalise_year,
     )
     from mc_assets.market_data.futures.curve_store import store_curve
+    from mc_assets.market_data.history import history_hashes
 
     project = laboratory.project
     known = load_series(project.series)
@@ -171,6 +174,7 @@ def bars(
                 store_curve(known, series, project.data, accept_withdrawn=config.accept_withdrawn)
             except MarketDataError as error:
                 errors.append(str(error))
+        made: dict[dg.MultiPartitionKey, NormalisedResult] = {}
         for key in keys:
             year = int(key.keys_by_dimension["year"])
             try:
@@ -184,6 +188,16 @@ def bars(
             except MarketDataError as error:
                 errors.append(f"{series} {year}: {error}")
                 continue
+            made[key] = result
+            quarantined += result.quarantined
+            outdated |= dict.fromkeys((other.key, year) for other in known.comparing_with(series))
+            for finding in result.checks:
+                found[finding.check][series, year] = finding
+        # When every year is stored: a history reaches over the years before it.
+        hashes = history_hashes(
+            BarStore(project.data), known[series].symbol, known[series].timeframe
+        )
+        for key, result in made.items():
             context.add_asset_metadata(
                 {
                     "dagster/partition_row_count": result.rows,
@@ -191,15 +205,12 @@ def bars(
                     "first": result.first or "–",
                     "last": result.last or "–",
                     "data_hash": result.data_hash,
+                    "history_hash": hashes[result.year],
                     "path": result.path,
                 },
                 asset_key="bars",
                 partition_key=key,
             )
-            quarantined += result.quarantined
-            outdated |= dict.fromkeys((other.key, year) for other in known.comparing_with(series))
-            for finding in result.checks:
-                found[finding.check][series, year] = finding
     for series, year in outdated:
         compared = compare_year(known, series, year, project.data)
         if compared is not None:

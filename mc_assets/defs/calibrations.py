@@ -34,6 +34,8 @@ _DESCRIPTIONS = {
     "n": "observations behind the estimate",
     "window": "which of the bars were used",
     "diagnostics": "how the optimisation ended and what it warns of, JSON",
+    "calibration_hash": "hash of all this calibration says; `lineage` names it per study",
+    "history_hash": "hash of the stored bars it was estimated from, as in `bars_history`",
     "as_of": "last date whose bars were used",
     "estimate": "in the model's own annual units",
     "std_error": "sampling error of the history",

@@ -7,15 +7,14 @@ that grows with the data.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 import dagster as dg
 
+from engine.jobs.blocks import BLOCKS
 from mc_assets.market_data.config import load_series
 from mc_assets.project import Project
 
 __all__ = [
-    "SEED_BLOCKS",
     "as_of_dates",
     "batch_tags",
     "grouped",
@@ -29,15 +28,11 @@ __all__ = [
     "years",
 ]
 
-#: Every study's seeds are split evenly over this many blocks (fixed, project-wide).
-SEED_BLOCKS: Final = 16
-
-
 _project = Project.from_environment()
 
 series = dg.StaticPartitionsDefinition(load_series(_project.series).keys)
 studies = dg.StaticPartitionsDefinition(list(_project.study_files))
-seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(SEED_BLOCKS)])
+seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(BLOCKS)])
 years = dg.TimeWindowPartitionsDefinition(
     start="1970", cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1
 )

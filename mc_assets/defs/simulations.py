@@ -3,30 +3,17 @@
 import time
 
 import dagster as dg
-import polars as pl
 
+from engine.jobs.blocks import BLOCKS
+from engine.jobs.columns import fixed_columns
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_seed_blocks
 from mc_assets.resources import Laboratory
-from mc_assets.result_columns import KEY_DESCRIPTIONS, METRIC_DESCRIPTIONS
 
 __all__ = ["simulations"]
-
-# Without the parameters, which differ from study to study.
-_COLUMNS = {
-    "study": pl.String(),
-    "simulation": pl.Int64(),
-    "parameter_set": pl.Int32(),
-    "world": pl.String(),
-    "set_id": pl.String(),
-    "seed": pl.UInt64(),
-    "path": pl.Int32(),
-    "status": pl.String(),
-    "error": pl.String(),
-} | dict.fromkeys(METRIC_DESCRIPTIONS, pl.Float64())
 
 _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
 
@@ -37,12 +24,16 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
     owners=["team:quant"],
     partitions_def=study_seed_blocks,
     # A study's seed blocks make one run; two studies never share one.
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=16),
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=BLOCKS),
     deps=[
         dg.AssetDep(bars, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(calibrations, partition_mapping=dg.AllPartitionMapping()),
     ],
-    metadata=column_schema(_COLUMNS, KEY_DESCRIPTIONS | METRIC_DESCRIPTIONS),
+    # Without the parameters, which differ from study to study.
+    metadata=column_schema(
+        {column.name: column.dtype for column in fixed_columns()},
+        {column.name: column.description for column in fixed_columns()},
+    ),
     description=(
         "One row per simulation (one parameter set on one path): parameters, seed, status and "
         "every metric, in `data/simulations/WORLD`. Cells (parameter set × seed) that any study "

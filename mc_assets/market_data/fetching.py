@@ -21,6 +21,7 @@ from mc_assets.market_data.receiving import (
     store_years,
 )
 from mc_assets.providers import FetchError, MarketDataError, Provider, make_provider
+from mc_assets.providers.masking import masked
 
 __all__ = ["Ingested", "due_years", "ingest_many", "ingest_raw", "series_years"]
 
@@ -239,15 +240,18 @@ def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> Mark
     An unforeseen text may quote a request, so the values of the provider's keys are cut out.
     """
     if isinstance(error, MarketDataError):
-        return error
-    from mc_assets.providers.network import masked
-
-    keys = [os.environ.get(name, "").strip() for name in provider.capabilities.environment]
-    text = masked(" ".join(str(error).split()), keys)[:300]
+        said = masked(str(error), _keys(provider))
+        return error if said == str(error) else FetchError(said)
+    text = " ".join(masked(str(error), _keys(provider)).split())[:300]
     return FetchError(
         f"{series.provider} {series.key}: found an unforeseen failure "
         f"({type(error).__name__}: {text or 'no message'}), allowed a table"
     )
+
+
+def _keys(provider: Provider) -> list[str]:
+    """Values of the provider's keys, which no message may hold."""
+    return [os.environ.get(name, "").strip() for name in provider.capabilities.environment]
 
 
 def _ranges(

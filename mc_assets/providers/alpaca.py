@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 import polars as pl
-import requests
-from alpaca.data.enums import Adjustment, DataFeed
-from alpaca.data.historical.crypto import CryptoHistoricalDataClient
-from alpaca.data.historical.stock import StockHistoricalDataClient
-from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
-from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from pydantic import BaseModel, Field
 
 from mc_assets.providers.base import Capabilities, FetchResult, Layout, Provider, RawTable
 from mc_assets.providers.json_rows import json_frame
 from mc_assets.providers.network import (
     Failure,
+    FetchLimits,
     NetworkOptions,
-    Transient,
-    check_status,
+    check_address,
     environment_key,
     fetch_error,
     limiter_of,
     with_retries,
 )
+from mc_assets.providers.paging import PageCheck
+
+if TYPE_CHECKING:
+    from mc_assets.providers.http_client import HttpClient
 
 __all__ = ["AlpacaOptions", "AlpacaProvider", "bar_tables"]
 
-_TIMEFRAMES: Final = {
-    "1m": TimeFrame(1, TimeFrameUnit.Minute),
-    "5m": TimeFrame(5, TimeFrameUnit.Minute),
-    "15m": TimeFrame(15, TimeFrameUnit.Minute),
-    "30m": TimeFrame(30, TimeFrameUnit.Minute),
-    "1h": TimeFrame(1, TimeFrameUnit.Hour),
-    "1d": TimeFrame(1, TimeFrameUnit.Day),
-    "1w": TimeFrame(1, TimeFrameUnit.Week),
-}
+_HOSTS: Final = ("data.alpaca.markets", "data.sandbox.alpaca.markets")
 _KEY: Final = ("APCA_API_KEY_ID", "ALPACA_API_KEY")
 _SECRET: Final = ("APCA_API_SECRET_KEY", "ALPACA_SECRET_KEY")
 # Columns of Alpaca's bars: numbers as floats, as alpaca-py's own frames have them.
 _NUMBERS: Final = dict.fromkeys(("o", "h", "l", "c", "v", "n", "vw"), pl.Float64)
-
-Send = Callable[[requests.Session, str, str, dict[str, Any]], Any]
 
 
 class AlpacaOptions(NetworkOptions):
@@ -55,13 +43,14 @@ class AlpacaOptions(NetworkOptions):
     Parameters
     ----------
     feed : str, optional
-        Stock feed: ``iex``, ``sip``, ...; the account's default if left out.
+        Stock feed: ``iex``, ``sip``, ``delayed_sip``, ``otc``, ``boats`` or ``overnight``; the
+        account's default if left out.
     delay : float
         Minutes before now at which a request ends: plans without recent data refuse more.
     """
 
-    feed: DataFeed | None = None
-    delay: float = Field(default=16.0, ge=0)
+    feed: Literal["iex", "sip", "delayed_sip", "otc", "boats", "overnight"] | None = None
+    delay: float = Field(default=16.0, ge=0, le=100_000)
 
 
 class AlpacaProvider(Provider):
@@ -69,7 +58,7 @@ class AlpacaProvider(Provider):
 
     name: ClassVar[str] = "alpaca"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        timeframes=tuple(_TIMEFRAMES),
+        timeframes=("Nm", "Nh", "1d", "1w", "1mo"),
         adjustments=("raw", "split", "dividend", "all"),
         network=True,
         requests_per_minute=200.0,
@@ -92,6 +81,10 @@ class AlpacaProvider(Provider):
 
         Where a page fails for good, the symbols before and behind it are fetched all the same.
         """
+        # Its clients take a second to import, which most runs do not need.
+        from mc_assets.providers.http_client import HttpClient
+
+        check_address(self.name, self.options.base_url, _HOSTS)
         keys = (environment_key(self.name, _KEY), environment_key(self.name, _SECRET))
         end = min(end, datetime.now(UTC) - timedelta(minutes=self.options.delay))
         result = FetchResult()
@@ -102,10 +95,13 @@ class AlpacaProvider(Provider):
         crypto = [symbol for symbol in symbols if "/" in symbol]
         stocks = [symbol for symbol in symbols if "/" not in symbol]
         size = self.capabilities.symbols_per_request
-        for kind in (stocks, crypto):
-            for first in range(0, len(kind), size):
-                batch = kind[first : first + size]
-                self._fetch_batch(batch, timeframe, start, end, adjustment, keys, result)
+        limits = FetchLimits(self.options)
+        with HttpClient(self.options, limits) as client:
+            asking = _Asking(client, limits, keys)
+            for kind in (stocks, crypto):
+                for first in range(0, len(kind), size):
+                    batch = kind[first : first + size]
+                    self._fetch_batch(batch, timeframe, start, end, adjustment, asking, result)
         return result
 
     def _fetch_batch(
@@ -115,18 +111,19 @@ class AlpacaProvider(Provider):
         start: datetime,
         end: datetime,
         adjustment: str,
-        keys: tuple[str, str],
+        asking: _Asking,
         result: FetchResult,
     ) -> None:
         received: dict[str, list[Any]] = defaultdict(list)
         try:
-            received.update(self._ask(batch, timeframe, start, end, adjustment, keys, received))
+            self._ask(batch, timeframe, start, end, adjustment, asking, received)
+            asking.limits.succeeded()
             whole, left = sorted(batch), list[str]()
         except Failure as error:
             # One symbol the server does not know refuses the whole request.
             if error.status in (400, 404, 422) and len(batch) > 1:
                 for symbol in batch:
-                    self._fetch_batch([symbol], timeframe, start, end, adjustment, keys, result)
+                    self._fetch_batch([symbol], timeframe, start, end, adjustment, asking, result)
                 return
             hint = f", check {_KEY[0]} and {_SECRET[0]}" if error.status in (401, 403) else ""
             whole, left = _told_apart(batch, [name for name in received if name in batch])
@@ -151,7 +148,7 @@ class AlpacaProvider(Provider):
                     self.name, symbol, timeframe, start, end, error.reason
                 )
         if left:
-            self._fetch_batch(left, timeframe, start, end, adjustment, keys, result)
+            self._fetch_batch(left, timeframe, start, end, adjustment, asking, result)
 
     def _ask(
         self,
@@ -160,48 +157,53 @@ class AlpacaProvider(Provider):
         start: datetime,
         end: datetime,
         adjustment: str,
-        keys: tuple[str, str],
+        asking: _Asking,
         received: dict[str, list[Any]],
-    ) -> dict[str, list[dict[str, Any]]]:
+    ) -> None:
         """Ask for all pages; `received` holds the rows of those that came, also on failure."""
+        from mc_assets.providers.alpaca_client import ask_bars, one_page
+
         rate = self.options.requests_per_minute or self.capabilities.requests_per_minute
         limiter = limiter_of(self.name, rate)
-
+        asking.limits.begin(len(batch))
         pages: set[str | None] = set()
+        check = PageCheck("t")
 
-        def send(session: requests.Session, method: str, url: str, opts: dict[str, Any]) -> Any:
-            token = opts["params"].get("page_token")
+        def send(url: str, headers: dict[str, str], params: dict[str, Any]) -> dict[str, Any]:
+            token = params.get("page_token")
             if token in pages:
                 raise Failure("the server sends the same page for ever")
             pages.add(token)
+            asking.limits.page()
 
-            def ask() -> Any:
-                return _one_answer(session, method, url, opts, self.options.timeout, keys)
+            def ask() -> dict[str, Any]:
+                return one_page(asking.client, url, headers, params, asking.keys)
 
-            page = with_retries(ask, self.options, limiter)
+            page = with_retries(ask, self.options, limiter, asking.limits)
+            check.see(page["bars"])
             for symbol, rows in page["bars"].items():
                 received[symbol].extend(rows)
             return page
 
-        common: dict[str, Any] = {"timeframe": _TIMEFRAMES[timeframe], "start": start, "end": end}
-        if "/" in batch[0]:
-            crypto = _CryptoClient(*keys, raw_data=True, url_override=self.options.base_url)
-            crypto.send = send
-            answer = crypto.get_crypto_bars(CryptoBarsRequest(symbol_or_symbols=batch, **common))
-        else:
-            stock = _StockClient(*keys, raw_data=True, url_override=self.options.base_url)
-            stock.send = send
-            answer = stock.get_stock_bars(
-                StockBarsRequest(
-                    symbol_or_symbols=batch,
-                    adjustment=Adjustment(adjustment),
-                    feed=self.options.feed,
-                    **common,
-                )
-            )
-        if not isinstance(answer, dict):
-            raise Failure("found an answer without bars, allowed Alpaca's bars by symbol")
-        return answer
+        ask_bars(
+            batch,
+            timeframe,
+            start,
+            end,
+            adjustment=adjustment,
+            feed=self.options.feed,
+            keys=asking.keys,
+            base_url=self.options.base_url,
+            send=send,
+        )
+
+
+class _Asking(NamedTuple):
+    """What the requests of one fetch share."""
+
+    client: HttpClient
+    limits: FetchLimits
+    keys: tuple[str, str]
 
 
 def _told_apart(batch: list[str], came: list[str]) -> tuple[list[str], list[str]]:
@@ -212,27 +214,6 @@ def _told_apart(batch: list[str], came: list[str]) -> tuple[list[str], list[str]
     ordered = sorted(batch)
     whole = ordered.index(came[-1]) if came and came == sorted(came) else 0
     return ordered[:whole], ordered[whole:]
-
-
-class _StockClient(StockHistoricalDataClient):
-    """alpaca-py's client with our retries: its own know neither Retry-After nor a timeout.
-
-    Overriding the single request keeps the pages that came before one that fails.
-    """
-
-    send: Send
-
-    def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
-        return self.send(self._session, method, url, opts)
-
-
-class _CryptoClient(CryptoHistoricalDataClient):
-    """The same for crypto."""
-
-    send: Send
-
-    def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
-        return self.send(self._session, method, url, opts)
 
 
 def bar_tables(
@@ -260,38 +241,3 @@ def bar_tables(
         frame = json_frame(rows, _NUMBERS)
         tables[symbol] = RawTable(symbol, timeframe, frame, "alpaca", adjustment, layout)
     return tables
-
-
-def _one_answer(
-    session: requests.Session,
-    method: str,
-    url: str,
-    opts: dict[str, Any],
-    timeout: float,
-    keys: tuple[str, str],
-) -> Any:
-    try:
-        answer = session.request(method, url, timeout=timeout, **opts)
-        text = answer.text
-    except requests.Timeout:
-        raise Transient(f"no answer within {timeout:g} s") from None
-    except requests.RequestException as error:
-        raise Transient(f"connection failed ({type(error).__name__})") from None
-    check_status(answer.status_code, answer.headers.get("Retry-After"), text, keys)
-    try:
-        document = answer.json()
-    except (ValueError, RecursionError):
-        kind = "an HTML page" if "<html" in text[:2000].lower() else "broken JSON"
-        raise Transient(f"status {answer.status_code} with {kind}") from None
-    bars = document.get("bars", ()) if isinstance(document, dict) else ()
-    # A range without trading comes as null, which alpaca-py cannot read.
-    bars = {} if bars is None else bars
-    if not isinstance(bars, dict):
-        raise Failure("found an answer without bars, allowed Alpaca's bars by symbol")
-    # alpaca-py joins pages row by row: what is no list of rows is kept as one row, and refused.
-    joined = {
-        symbol: rows if isinstance(rows, list) else [rows]
-        for symbol, rows in bars.items()
-        if rows is not None
-    }
-    return {**document, "bars": joined}

@@ -1,8 +1,9 @@
-"""What every network provider needs: retries, a rate limiter, errors without secrets."""
+"""What every network provider needs: limits, retries, a rate limiter, errors without secrets."""
 
 from __future__ import annotations
 
 import email.utils
+import json
 import math
 import os
 import re
@@ -11,31 +12,44 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
 from mc_assets.providers.base import FetchError
 from mc_assets.providers.errors import MarketDataError
+from mc_assets.providers.masking import masked
 
 __all__ = [
+    "KEY_HOSTS",
     "Failure",
+    "FetchLimits",
+    "LimitReached",
     "NetworkOptions",
     "RateLimiter",
     "Transient",
+    "check_address",
     "check_status",
     "environment_key",
     "fetch_error",
     "limiter_of",
-    "masked",
+    "quoted",
     "rest",
     "with_retries",
 ]
 
 Answer = TypeVar("Answer")
 
+#: Environment variable that names further hosts which keys may be sent to.
+KEY_HOSTS: Final = "MC_KEY_HOSTS"
+# How much of an answer is looked at for its message, and shown of it.
+_LOOKED_AT: Final = 65_536
+_SHOWN: Final = 200
+# Answers in a row that went beyond a limit, or did not come, after which no more is asked for.
+_PATIENCE: Final = 3
+_MEGABYTE: Final = 1_000_000
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524})
 _LIMITERS: Final[dict[str, RateLimiter]] = {}
 _LIMITERS_LOCK: Final = threading.Lock()
@@ -47,9 +61,20 @@ class NetworkOptions(BaseModel):
     Parameters
     ----------
     base_url : str, optional
-        Address asked in place of the provider's own.
+        Address asked in place of the provider's own. A key is sent there only if the environment
+        variable ``MC_KEY_HOSTS`` names its host.
     timeout : float
-        Seconds without an answer after which a request has failed.
+        Seconds without a single byte after which a request has failed.
+    deadline : float
+        Seconds that a request may take in all, however steadily its answer trickles in.
+    megabytes : float
+        Size of one answer, unpacked.
+    fetch_deadline : float
+        Seconds that a fetch may take in all, pauses included; what came is kept.
+    fetch_megabytes : float
+        Size of all answers to a symbol in one fetch.
+    fetch_pages : int
+        Answers to a symbol in one fetch.
     attempts : int
         How often a request is tried in all.
     backoff : float
@@ -60,14 +85,34 @@ class NetworkOptions(BaseModel):
         Rate limit; the provider's usual one by default.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     base_url: str | None = None
-    timeout: float = Field(default=30.0, gt=0)
-    attempts: int = Field(default=5, ge=1)
-    backoff: float = Field(default=1.0, ge=0)
-    longest_wait: float = Field(default=60.0, ge=0)
-    requests_per_minute: float | None = Field(default=None, gt=0)
+    timeout: float = Field(default=30.0, gt=0, le=3600)
+    deadline: float = Field(default=120.0, gt=0, le=86_400)
+    megabytes: float = Field(default=16.0, gt=0, le=1_000)
+    fetch_deadline: float = Field(default=21_600.0, gt=0, le=604_800)
+    fetch_megabytes: float = Field(default=1_000.0, gt=0, le=100_000)
+    fetch_pages: int = Field(default=1_000, ge=1, le=1_000_000)
+    attempts: int = Field(default=5, ge=1, le=100)
+    backoff: float = Field(default=1.0, ge=0, le=600)
+    longest_wait: float = Field(default=60.0, ge=0, le=86_400)
+    requests_per_minute: float | None = Field(default=None, ge=0.01, le=1_000_000)
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url_is_an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            host, parts = None, urlsplit("")
+        plain = value.isascii() and value.isprintable() and " " not in value
+        if parts.scheme not in ("http", "https") or not host or not plain or "@" in parts.netloc:
+            raise ValueError(f"found {value!r}, allowed an address such as https://api.example.com")
+        return value
 
 
 class Failure(Exception):
@@ -105,6 +150,88 @@ class Transient(Failure):
         self.retry_after = retry_after
 
 
+class LimitReached(Failure):
+    """A server sent more, or took longer, than the options allow."""
+
+
+class FetchLimits:
+    """Counts what a fetch takes, and ends it where a limit of the options is reached.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+        The limits.
+
+    Notes
+    -----
+    Pages and bytes are counted per symbol, time over the whole fetch. A server that went beyond
+    a limit or did not answer three times in a row is not asked again in this fetch, so that it
+    cannot hold the other symbols up one by one.
+    """
+
+    def __init__(self, options: NetworkOptions) -> None:
+        self._options = options
+        self._ends = time.monotonic() + options.fetch_deadline
+        self._failures = 0
+        self.begin(1)
+
+    def begin(self, symbols: int) -> None:
+        """Count pages and bytes anew, for so many symbols together."""
+        self._pages = 0
+        self._bytes = 0
+        self._most_pages = self._options.fetch_pages * symbols
+        self._most_bytes = self._options.fetch_megabytes * symbols * _MEGABYTE
+
+    def page(self) -> None:
+        """Count an answer that is about to be asked for.
+
+        Raises
+        ------
+        LimitReached
+            If there were enough, or the fetch has taken too long.
+        """
+        self.check()
+        self._pages += 1
+        if self._pages > self._most_pages:
+            self.failed()
+            raise self._reached(f"more than {self._most_pages:,} pages", "fetch_pages")
+
+    def check(self) -> None:
+        """Raise `LimitReached` where the fetch has no time left, or has waited in vain enough."""
+        if self._failures >= _PATIENCE:
+            raise LimitReached(
+                f"not asked, since the server failed {_PATIENCE} times in a row before"
+            )
+        if time.monotonic() > self._ends:
+            allowed = f"{self._options.fetch_deadline:g} s in all"
+            raise self._reached(f"no end within {allowed}", "fetch_deadline")
+
+    def received(self, size: int) -> None:
+        """Count the bytes of an answer, unpacked.
+
+        Raises
+        ------
+        LimitReached
+            If all answers together are too large.
+        """
+        self._bytes += size
+        if self._bytes > self._most_bytes:
+            found = f"more than {self._most_bytes / _MEGABYTE:,.3g} MB in all"
+            raise self._reached(found, "fetch_megabytes")
+
+    def failed(self) -> None:
+        """Count an answer that did not come, or went beyond a limit."""
+        self._failures += 1
+
+    def succeeded(self) -> None:
+        """Note that a symbol came whole: the server is well."""
+        self._failures = 0
+
+    @staticmethod
+    def _reached(found: str, option: str) -> LimitReached:
+        return LimitReached(f"{found} (options.{option})")
+
+
 class RateLimiter:
     """Spaces requests evenly; one per provider and process, shared by its threads.
 
@@ -137,7 +264,10 @@ def limiter_of(name: str, per_minute: float | None) -> RateLimiter:
 
 
 def with_retries(
-    call: Callable[[], Answer], options: NetworkOptions, limiter: RateLimiter
+    call: Callable[[], Answer],
+    options: NetworkOptions,
+    limiter: RateLimiter,
+    limits: FetchLimits,
 ) -> Answer:
     """Call until it succeeds, fails for good, or the attempts are used up.
 
@@ -149,6 +279,8 @@ def with_retries(
         Attempts and pauses.
     limiter : RateLimiter
         Asked before each attempt.
+    limits : FetchLimits
+        Ends the attempts where the fetch has no time left.
 
     Raises
     ------
@@ -165,9 +297,13 @@ def with_retries(
         return growing(state) if asked is None else float(asked)
 
     def attempt() -> Answer:
+        limits.check()
         limiter.wait()
         try:
             return call()
+        except LimitReached:
+            limits.failed()
+            raise
         except Transient as error:
             asked = error.retry_after
             if asked is not None and asked > options.longest_wait:
@@ -188,6 +324,8 @@ def with_retries(
     try:
         return retrying(attempt)
     except Transient as error:
+        if error.status is None:
+            limits.failed()
         tries = "attempt" if options.attempts == 1 else "attempts"
         reason = f"{error.reason} after {options.attempts} {tries}"
         raise Failure(reason, error.status) from None
@@ -223,6 +361,36 @@ def check_status(status: int, retry_after: str | None, text: str, keys: Sequence
     raise Failure(reason, status)
 
 
+def check_address(provider: str, base_url: str | None, own: Sequence[str]) -> None:
+    """Refuse to send a key to a host that is neither the provider's nor named in the environment.
+
+    Parameters
+    ----------
+    provider : str
+        Its name.
+    base_url : str, optional
+        The address that the options give; the provider's own by default.
+    own : sequence of str
+        The provider's hosts; only over HTTPS.
+
+    Raises
+    ------
+    MarketDataError
+        Names the address and the environment variable that would allow it.
+    """
+    if base_url is None:
+        return
+    parts = urlsplit(base_url)
+    host = (parts.hostname or "").lower()
+    allowed = os.environ.get(KEY_HOSTS, "").replace(",", " ").lower().split()
+    if (host in own and parts.scheme == "https") or {host, f"{host}:{parts.port}"} & set(allowed):
+        return
+    raise MarketDataError(
+        f"{provider}: options.base_url: found {base_url}, allowed https://{own[0]}, or a host that "
+        f"the environment variable {KEY_HOSTS} names: a key is sent nowhere else"
+    )
+
+
 def environment_key(provider: str, names: Sequence[str]) -> str:
     """Value of the first of several environment variables that is set.
 
@@ -240,14 +408,6 @@ def environment_key(provider: str, names: Sequence[str]) -> str:
     )
 
 
-def masked(text: str, keys: Sequence[str]) -> str:
-    """Cut secrets out of a text, also as an address spells them."""
-    for key in filter(None, keys):
-        for spelled in (key, quote(key), quote(key, safe="")):
-            text = text.replace(spelled, "***")
-    return text
-
-
 def fetch_error(
     provider: str, symbol: str, timeframe: str, start: datetime, end: datetime, reason: str
 ) -> FetchError:
@@ -257,13 +417,24 @@ def fetch_error(
     )
 
 
+def quoted(text: object, keys: Sequence[str]) -> str:
+    """Quote what a server sent: without keys, without control characters, in short."""
+    shown = masked(str(text)[:_LOOKED_AT], keys)
+    return repr(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…")
+
+
 def _message_in(text: str, keys: Sequence[str]) -> str:
     """Quote the message of an error body: a JSON ``message`` or ``error``, never a page."""
-    found = re.search(r'"(?:message|error|description)"\s*:\s*"([^"]{1,200})"', text)
+    # Before anything is cut out of it, for a cut may go through a key.
+    text = masked(text[:_LOOKED_AT], keys)
+    found = re.search(r'"(?:message|error|description)"\s*:\s*"((?:[^"\\]|\\.)+)"', text)
     if found is None:
         return " (an HTML page)" if "<html" in text[:2000].lower() else ""
-    message = masked(found.group(1).replace("\\/", "/"), keys)
-    return f", {message!r}"
+    try:
+        message = json.loads(f'"{found[1]}"', strict=False)
+    except ValueError:
+        message = found[1]
+    return f", {quoted(message, keys)}"
 
 
 def _seconds(header: str | None) -> float | None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 
+import matplotlib.dates
 import numpy as np
 import polars as pl
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 __all__ = ["calibration_picture"]
 
 _COLUMNS = 4
+
+# Matplotlib declares no types for its dates.
+_DATES: Any = matplotlib.dates
 
 
 def calibration_picture(table: pl.DataFrame, title: str) -> bytes:
@@ -69,9 +73,9 @@ def calibration_picture(table: pl.DataFrame, title: str) -> bytes:
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
         if len(dates) > 1:
-            locator = AutoDateLocator(maxticks=4)
+            locator = _DATES.AutoDateLocator(maxticks=4)
             axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            axes.xaxis.set_major_formatter(_DATES.ConciseDateFormatter(locator))
     for axes in panels[len(names) :]:
         axes.set_axis_off()
     buffer = io.BytesIO()

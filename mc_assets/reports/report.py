@@ -14,23 +14,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.jobs.lineage import CalibrationLineage
 from engine.results import Results
 from engine.studies import load_results
+from mc_assets.estimate_text import rounded_pair
+from mc_assets.headlines import HEADLINES, Headline
 from mc_assets.project import Project
 from mc_assets.study_tables import read_statistics
 
 __all__ = ["report_picture", "write_report"]
 
 _TEMPLATE = Path(__file__).with_name("page.html")
-
-# Shown in the summary table: column heading, statistic, format.
-_SUMMARY = (
-    ("mean net P&L", "mean_net_pnl", ",.0f"),
-    ("profit probability", "profit_probability", ".1%"),
-    ("Sharpe", "sharpe", ".3f"),
-    ("95 % VaR", "value_at_risk_95", ",.0f"),
-    ("max drawdown", "max_drawdown", ".1%"),
-)
 
 
 def write_report(project: Project, study: str, *, output: Path | None = None) -> Path:
@@ -88,7 +82,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
                 full_html=False,
                 include_plotlyjs=False,
                 div_id=name,
-                # Without the tool bar, which lies over the choice of a parameter set.
+                # The tool bar would cover the menu of parameter sets.
                 config={"displayModeBar": False, "responsive": True},
             )
             for name, figure in figures.items()
@@ -213,21 +207,24 @@ def _figure(material: _Material, draw: Any, labels: dict[int, str]) -> Any:
 
 def _summary_table(material: _Material) -> str:
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in material.swept)
-    heads += "".join(f"<th>{html.escape(title)}</th><th>± SE</th>" for title, _, _ in _SUMMARY)
+    heads += "".join(f"<th>{html.escape(_title(known))}</th><th>± SE</th>" for known in HEADLINES)
     lines = []
     for number in material.sets:
         values = material.parameters[number]
         cells = "".join(f"<td>{html.escape(str(values[name]))}</td>" for name in material.swept)
-        for _, statistic, form in _SUMMARY:
-            estimate = _number(material.estimate(number, statistic), form)
-            error = _number(material.estimate(number, statistic, "std_error"), form)
+        for known in HEADLINES:
+            estimate, error = rounded_pair(
+                material.estimate(number, known.statistic),
+                material.estimate(number, known.statistic, "std_error"),
+                known.unit,
+            )
             cells += f'<td>{estimate}</td><td class="error">{error}</td>'
         lines.append(f"<tr>{cells}</tr>")
     return f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div>'
 
 
-def _number(value: float, form: str) -> str:
-    return "–" if value != value else format(value, form)
+def _title(headline: Headline) -> str:
+    return f"{headline.title}, %" if headline.unit == "share" else headline.title
 
 
 def _note(material: _Material) -> str:
@@ -253,6 +250,11 @@ def _lineage(material: _Material) -> str:
         "seeds": f"{summary.seeds:,} ({_words(written.get('seeds'))})",
         "horizon": f"{summary.steps:,} bars of {summary.timeframe} on {summary.exchange}",
         "parameter sets": f"{summary.parameter_sets:,}",
+        "bars": ", ".join(
+            f"{bars.symbol}@{bars.timeframe} to {bars.last_bar}, history {bars.history_hash}"
+            for bars in summary.lineage.bars
+        ),
+        "calibration": _calibration(summary.lineage.calibration),
         "engine version": summary.engine_version,
     }
     return "".join(
@@ -260,6 +262,12 @@ def _lineage(material: _Material) -> str:
         for name, value in rows.items()
         if value
     )
+
+
+def _calibration(made_of: CalibrationLineage | None) -> str:
+    if made_of is None:
+        return ""
+    return f"{made_of.model} as of {made_of.as_of}, {made_of.calibration_hash}"
 
 
 def _words(value: Any) -> str:

@@ -154,7 +154,7 @@ def test_what_cannot_be_estimated_is_a_row_with_its_reason(night: dict[str, Any]
     rows = night["rows"].filter(pl.col("status") == "failed")
     reasons = {row["symbol"]: row["reason"] for row in rows.iter_rows(named=True)}
     assert set(reasons) == {"ABSENT", "FLAT", "NEGATIVE", "NEW"}
-    assert reasons["ABSENT"].startswith("bars of ABSENT@1d: found none, allowed after `mc ingest")
+    assert reasons["ABSENT"].startswith("bars of ABSENT@1d: none are stored; `mc ingest")
     assert "FLAT close: found the same return in all" in reasons["FLAT"]
     assert "NEGATIVE close: found -3 on 2014-10-" in reasons["NEGATIVE"]
     assert 'choose non_positive="exclude" or a shift' in reasons["NEGATIVE"]

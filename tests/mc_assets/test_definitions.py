@@ -11,7 +11,7 @@ import pytest
 from engine.sources import GBM
 from engine.studies import Study
 from mc_assets.definitions import defs
-from mc_assets.defs.partitions import SEED_BLOCKS, seed_blocks, study_seed_blocks
+from mc_assets.defs.partitions import seed_blocks, study_seed_blocks
 
 ASSETS = {
     *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
@@ -74,7 +74,7 @@ def test_bad_bars_block_what_is_computed_from_them(graph: dg.AssetGraph) -> None
 def test_every_study_is_split_over_the_same_seed_blocks() -> None:
     from engine.jobs import BLOCKS
 
-    assert len(seed_blocks.get_partition_keys()) == SEED_BLOCKS == BLOCKS
+    assert len(seed_blocks.get_partition_keys()) == BLOCKS == 16
     dimensions = {d.name: d.partitions_def for d in study_seed_blocks.partitions_defs}
     assert dimensions["seed_block"] == seed_blocks
 

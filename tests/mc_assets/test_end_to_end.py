@@ -32,6 +32,8 @@ series:
     options: {{path: "{sample}/SP500.csv"}}
 """
 
+pytestmark = pytest.mark.in_order
+
 
 class Home:
     """A project of its own: data, studies and series file in a temporary folder."""
@@ -165,6 +167,33 @@ print(json.dumps([done, runs]))
     assert set(runs) == {"SUCCESS"}
 
 
+def test_a_study_names_the_hash_that_dagster_shows_of_its_bars(home: Home) -> None:
+    code = """
+import dagster as dg, json
+with dg.DagsterInstance.get() as instance:
+    wanted = dg.AssetRecordsFilter(dg.AssetKey("bars"), asset_partitions=["SP500@1d|2018"])
+    (record, *_) = instance.fetch_materializations(wanted, limit=1).records
+    metadata = record.asset_materialization.metadata
+print(json.dumps([metadata["data_hash"].value, metadata["history_hash"].value]))
+"""
+    environment = home.environment | {"DAGSTER_HOME": str(home.data / "dagster_home")}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    year, history = json.loads(found.stdout)
+    query = "SELECT data_hash, history_hash FROM bars_history WHERE year = 2018"
+    assert json.loads(home.mc("sql", "--json", query).stdout) == [
+        {"data_hash": year, "history_hash": history}
+    ]
+    for study in ("on_gbm", "on_bootstrap"):
+        lineage = json.loads(home.mc("show", study, "--lineage", "--json").stdout)
+        assert [used["made_of"]["history_hash"] for used in lineage["bars"]] == [history]
+        assert [used["stored_through"] for used in lineage["bars"]] == [2018]
+    lineage = json.loads(home.mc("show", "on_gbm", "--lineage", "--json").stdout)
+    assert lineage["calibration"]["made_of"]["history_hash"] == history
+    assert lineage["calibration"]["stored"] is True
+
+
 def test_the_report_is_one_page_that_needs_no_network(home: Home) -> None:
     page = (home.data / "reports" / "on_gbm.html").read_text()
     outside_plotly = re.sub(r"<script>.*?</script>", "", page, count=1, flags=re.DOTALL)
@@ -188,7 +217,8 @@ def test_the_report_draws_every_chart_in_a_browser(home: Home, page: Any) -> Non
 
 
 def test_a_second_run_reuses_every_part_and_changes_no_result(home: Home) -> None:
-    parts = sorted((home.data / "results").rglob("*.parquet"))
+    parts = sorted((home.data / "simulations").rglob("*.parquet"))
+    assert parts
     before = {part: (part.stat().st_mtime_ns, part.read_bytes()) for part in parts}
     done = home.mc("run", "--json")
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,8 @@ import duckdb
 import polars as pl
 import pytest
 
+from engine.errors import Refusal
+from mc_assets.headlines import HEADLINE_NAMES, headline_sql
 from mc_assets.project import Project
 from mc_assets.warehouse import publish_warehouse, query_warehouse
 
@@ -85,6 +87,59 @@ def test_a_query_cannot_change_the_warehouse(home: Project) -> None:
     publish_warehouse(home)
     with pytest.raises(ValueError, match="read-only"):
         query_warehouse(home, "DROP TABLE b_first")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (
+            "SELECT y FROM b_first",
+            'query: Referenced column "y" not found in FROM clause! Candidate bindings: "x"; '
+            '`mc sql "DESCRIBE simulations"` lists the columns of a table',
+        ),
+        (
+            "SELECT b.sortino FROM b_first b",
+            "query: no stored result has the column 'sortino'; "
+            "`mc run STUDY` computes this metric, which is newer than the results",
+        ),
+        (
+            "SELECT * FROM b_last",
+            'query: Table with name b_last does not exist! Did you mean "b_first"?; '
+            '`mc sql "SHOW TABLES"` lists the tables',
+        ),
+        ("SELEC 1", 'query: syntax error at or near "SELEC"'),
+    ],
+)
+def test_a_mistake_in_a_query_is_one_sentence(home: Project, query: str, said: str) -> None:
+    _write(home, [1])
+    publish_warehouse(home)
+    with pytest.raises(Refusal) as caught:
+        query_warehouse(home, query)
+    assert str(caught.value) == said
+
+
+def test_the_parameter_sets_have_every_headline_with_its_error(project: Path) -> None:
+    connection = duckdb.connect()
+    connection.execute(
+        "CREATE TABLE statistics AS SELECT 's' AS study, 0 AS parameter_set, '{}' AS parameters, "
+        "unnest(['sharpe', 'mean_net_pnl']) AS statistic, "
+        "unnest([0.5, 7.0]::DOUBLE[]) AS estimate, unnest([0.1, 2.0]::DOUBLE[]) AS std_error, "
+        "30 AS n"
+    )
+    text = (project / "sql" / "parameter_sets.sql").read_text()
+    connection.execute(text.replace("{headlines}", headline_sql()))
+    row = connection.sql("SELECT * FROM parameter_sets").pl().row(0, named=True)
+    names = [name for own in HEADLINE_NAMES for name in (own, f"{own}_std_error")]
+    assert list(row) == ["study", "parameter_set", "parameters", *names, "n"]
+    assert (row["sharpe"], row["sharpe_std_error"]) == (0.5, 0.1)
+    assert (row["mean_net_pnl"], row["mean_net_pnl_std_error"]) == (7.0, 2.0)
+    assert row["max_drawdown"] is None
+
+
+def test_every_headline_is_a_statistic() -> None:
+    from engine.results import STATISTICS
+
+    assert set(HEADLINE_NAMES) <= set(STATISTICS)
 
 
 def test_a_circle_of_tables_is_named(home: Project) -> None:

@@ -198,7 +198,8 @@ def _estimated(case: Case) -> Values:
 def _correlation() -> Values:
     pair = [sample("SP500")[-600:], sample("NASDAQ")[-600:]]
     found = estimate_correlation(pair, shrinkage="auto")
-    return _flat({"row": {k: v for k, v in found.to_rows()[0].items() if k != "as_of"}})
+    left_out = {"as_of", "calibration_hash", "history_hash"}
+    return _flat({"row": {k: v for k, v in found.to_rows()[0].items() if k not in left_out}})
 
 
 def _flat(value: Any, name: str = "") -> Values:

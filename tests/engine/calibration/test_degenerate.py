@@ -27,7 +27,7 @@ def test_a_likelihood_without_convergence_is_a_failure_with_a_reason(make_bars, 
     found = try_calibrate("merton", make_bars(100.0 * np.exp(np.cumsum(returns))))
     assert found.diagnostics["converged"] is False
     assert found.status == "failed"
-    assert "found no convergence" in found.reason
+    assert "did not converge" in found.reason
     again = Calibration.from_rows(found.to_rows())
     assert not again.ok
     assert again.parameters == found.parameters

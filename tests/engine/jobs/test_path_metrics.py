@@ -61,7 +61,7 @@ def test_a_metric_that_cannot_be_compiled_is_named(make_study: Make) -> None:
     def impossible(bars: Array, equity: Array) -> float:
         return {"a": object()}[open("x").name]  # type: ignore[return-value,index]
 
-    with pytest.raises(Refusal, match=r"metrics\.bad: found a function that cannot"):
+    with pytest.raises(Refusal, match=r"metrics\.bad: the function cannot"):
         make_study(metrics={"bad": impossible}).run()
     with pytest.raises(Refusal, match=r"metrics\.bad: found a function of equity"):
         make_study(metrics={"bad": lambda equity: 1.0}).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,10 +221,10 @@ def test_results_are_exported_to_parquet_csv_and_sqlite(results: Results, tmp_pa
 
 
 def test_results_that_do_not_exist_are_named(tmp_path: Path, make_study: Make) -> None:
-    with pytest.raises(Refusal, match=r"no results of .absent., allowed a study that"):
+    with pytest.raises(Refusal, match=r".absent. has no results; none under"):
         load_results(tmp_path, "absent")
     made = make_study().run(root=tmp_path)
-    with pytest.raises(Refusal, match="allowed small"):
+    with pytest.raises(Refusal, match="there are results of small"):
         load_results(tmp_path, "absent")
     with pytest.raises(Refusal, match=r"record\.equity"):
         made.equity()
@@ -246,6 +247,19 @@ def test_any_metric_stands_for_its_mean(results: Results) -> None:
     assert half["std_error"][0] == pytest.approx(whole["std_error"][0] / 2)
 
 
+def test_a_statistic_of_a_column_that_was_not_stored_names_the_command(results: Results) -> None:
+    older = replace(results, lazy=results.lazy.drop("sortino"))
+    said = "statistic: the stored results of api have no column 'sortino'; `mc run api` computes it"
+    for ask in (older.best, older.group_by("fast").statistic):
+        with pytest.raises(Refusal) as caught:
+            ask("sortino")
+        assert str(caught.value) == said
+    assert "sortino" not in older.statistics()["statistic"].to_list()
+    with pytest.raises(Refusal, match="found 'ulcer_index', allowed mean_net_pnl") as caught:
+        older.best("ulcer_index")
+    assert "sortino" not in str(caught.value)
+
+
 def test_equal_sets_keep_their_order(make_study: Make) -> None:
     # No path has so many bars: none of these ever trades.
     results = make_study(parameters={"fast": [3], "slow": [*range(150, 190)]}, seeds=5).run()
@@ -257,7 +271,7 @@ def test_equal_sets_keep_their_order(make_study: Make) -> None:
     [
         (lambda r: r.filter("net_pnl"), "filter: found 'net_pnl', a Float64"),
         (lambda r: r.filter(pl.col("nope") > 0), "filter: found .*nope"),
-        (lambda r: r.group_by(), "column: found no name"),
+        (lambda r: r.group_by(), "column: a name to group by"),
         (lambda r: r.group_by("fast").statistic("nope"), "statistic: found 'nope'"),
         (
             lambda r: r.with_metric("n", "fast").group_by("n").profit_probability(),

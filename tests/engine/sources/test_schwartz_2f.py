@@ -101,16 +101,6 @@ def test_the_conversion_to_schwartz_smith_is_table_1_and_comes_back(reference: P
         assert back.values == pytest.approx(source.values, rel=1e-9, abs=1e-12)
 
 
-def test_both_forms_price_the_same_futures():
-    source = Schwartz2F(kappa=1.5, alpha=0.08, delta0=0.15, lambda_=0.2, r=0.05)
-    short = SchwartzSmith.from_schwartz_2f(source)
-    chi = short.chi0
-    maturity = np.array([0.0, 0.1, 1.0, 4.0])
-    assert short.futures(chi, math.log(70.0) - chi, maturity) == pytest.approx(
-        source.futures(70.0, 0.15, maturity), rel=1e-12
-    )
-
-
 @pytest.mark.parametrize("rho", [-1.0, 1.0])
 @pytest.mark.parametrize("kappa", [0.0, 1e-14, 1e-6, 40.0])
 def test_extreme_parameters_stay_finite(rho, kappa):
@@ -133,21 +123,3 @@ def test_bad_input_is_named():
         Schwartz2F().futures(10.0, 0.0, -1.0)
     with pytest.raises(ValueError, match=r"kappa: found 0.0, allowed > 0"):
         SchwartzSmith.from_schwartz_2f(Schwartz2F(kappa=0.0))
-    with pytest.raises(ValueError, match="sigma_xi: found -1, allowed >= 0"):
-        SchwartzSmith(sigma_xi=-1)
-    with pytest.raises(ValueError, match=r"kappa: found 0.0, allowed > 0"):
-        SchwartzSmith(kappa=0.0)
-
-
-def test_schwartz_smith_paths_have_the_moments_of_their_factors():
-    source = SchwartzSmith(kappa=2.0, mu_xi=0.05, chi0=0.2, sigma_chi=0.3, sigma_xi=0.2, rho=-0.4)
-    block = source.paths(seeds=range(100_000), s0=50.0, steps=2, dt=0.5, bars="close")
-    chi = (block.field("convenience_yield")[:, -1] - source.to_schwartz_2f().alpha) / 2.0
-    xi = np.log(block.close[:, -1]) - chi
-    decay = math.exp(-2.0)
-    _check_moment(chi, 0.2 * decay)
-    _check_moment((chi - 0.2 * decay) ** 2, 0.09 * (1 - math.exp(-4.0)) / 4)
-    _check_moment(xi, math.log(50.0) - 0.2 + 0.05)
-    _check_moment((xi - xi.mean()) ** 2, 0.04)
-    covariance = (chi - chi.mean()) * (xi - xi.mean())
-    _check_moment(covariance, -0.4 * 0.3 * 0.2 * (1 - decay) / 2.0)

@@ -20,11 +20,13 @@ from engine.strategies import (
     Lowest,
     Momentum,
     StandardDeviation,
+    Strategy,
     TrueRange,
     ZScore,
+    prepare_strategy,
 )
-from engine.strategies.indicator_rows import PLAN_WIDTH, WORK_ROWS
-from engine.strategies.rows import row_filler
+from engine.strategies.indicator_code import row_code
+from engine.strategies.rows import plan_rows
 
 BARS = 3000
 
@@ -47,38 +49,32 @@ def compute(frame):
 
 
 def computing(frame: pd.DataFrame):
-    """Return what computes an output through the same call the event loop makes."""
-    import ctypes
+    """Return what computes outputs as a study does: all rows of a strategy in one call."""
+    path = np.ascontiguousarray(frame.to_numpy().T[None, None])
+    fields = tuple(map(str, frame.columns))
 
-    from engine.execution.layout import RULES_WIDTH
-    from engine.execution.state import frame_of, new_simulation
-
-    path = np.ascontiguousarray(frame.to_numpy().T[None])
-    simulation = new_simulation(path, np.zeros((1, RULES_WIDTH)))
-    addresses = frame_of(simulation)
-    import llvmlite.binding as llvm
-
-    external = row_filler()
-    pointer = llvm.address_of_symbol(external.symbol)
-    call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(pointer)
-
-    def run(*indicators, output="value", kept=simulation):  # its memory is read by address
-        plans = np.zeros((len(indicators), PLAN_WIDTH))
-        for plan, indicator in zip(plans, indicators, strict=True):
-            kind, arguments = indicator.outputs[output]
-            plan[:3] = kind, indicator.symbol, list(frame.columns).index(indicator.field)
-            plan[3 : 3 + len(arguments)] = arguments
-        rows, work = np.empty((len(plans), BARS)), np.empty((WORK_ROWS, BARS))
-        call(
-            addresses.ctypes.data,
-            plans.ctypes.data,
-            len(plans),
-            rows.ctypes.data,
-            work.ctypes.data,
+    def run(*indicators, output="value"):
+        declared = {f"i{number}": indicator for number, indicator in enumerate(indicators)}
+        strategy = type("Declared", (Idle,), declared)
+        engine = prepare_strategy(
+            strategy, symbols=("X",), fields=fields, steps=BARS, bars_per_year=252.0
         )
-        return rows[0] if len(rows) == 1 else rows
+        metrics, status = np.empty((1, 1, len(engine.metric_names))), np.empty((1, 1), np.int8)
+        scratch = engine.scratch()
+        engine.run(path, np.empty((1, 0)), metrics, status, scratch)
+        addresses = {type(item): row_code(type(item)).address for item in indicators}
+        row_of, plans = plan_rows(strategy, fields, np.empty((1, 0)), addresses)
+        names = [name for item in indicators for name in item.outputs]
+        rows = scratch.rows[: len(plans) * BARS].reshape(len(plans), BARS)
+        found = rows[row_of[0, [name == output for name in names]]]
+        return found[0] if len(found) == 1 else found
 
     return run
+
+
+class Idle(Strategy):
+    def on_bar(self, bar, order):
+        pass
 
 
 def wma(values: pd.Series, period: int) -> pd.Series:

@@ -194,9 +194,13 @@ DECLARATIONS = {
     "n = Float('x')": "Float: found default 'x', allowed a number",
     "n = Choice('a', ['b'])": "Choice: found default 'a', allowed one of 'b'",
     "n = Choice(1, [])": "Choice: found choices [], allowed all numbers or all strings",
-    "n = SMA('x')": "indicator: found 'x', allowed a number or a parameter declared above",
-    "n = SMA(0)": "indicator: found period 0, allowed a whole number >= 1",
-    "n = MACD(3, 6, 2.5)": "indicator: found period 2.5, allowed a whole number >= 1",
+    "n = SMA('x')": "SMA: found period 'x', allowed a whole number >= 1, or a parameter declared "
+    "above",
+    "n = SMA(0)": "SMA: found period 0, allowed a whole number >= 1",
+    "n = MACD(3, 6, 2.5)": "MACD: found signal 2.5, allowed a whole number >= 1",
+    "n = SMA(20, fields='low')": "SMA: got an unexpected keyword argument 'fields'; its arguments "
+    "are period, field, symbol",
+    "n = ATR(14, symbol='X')": "ATR: found symbol 'X', allowed a whole number or a tuple of 3",
 }
 
 

@@ -43,7 +43,7 @@ def test_a_setting_that_cannot_be_is_named(
 
 @pytest.mark.parametrize("seeds", [None, 10.0, True])
 def test_seeds_that_are_none_are_named(make_study: Make, seeds: Any) -> None:
-    with pytest.raises(Refusal, match="seeds: found"):
+    with pytest.raises(Refusal, match=r"seeds: (found|this field is required)"):
         make_study(seeds=seeds).resolve()
 
 

@@ -166,7 +166,7 @@ def test_the_shipped_studies_run(name: str, project: Path, market: Any, tmp_path
         ("cash:", "cahs:", "execution.cahs: found unknown key (did you mean 'cash'?)"),
         ("stage_2", "stage_9", "seeds: found 'stage_9', allowed a file, or one of the seed sets"),
         ("fast < slow", "fast < slov", "constraint: found unknown name 'slov', allowed fast"),
-        ("fast < slow", "fast > slow * 9", "constraint: found that it drops all 9 parameter sets"),
+        ("fast < slow", "fast > slow * 9", "constraint: it drops all 9 parameter sets"),
         ("calibration: latest", "parameters: {sigma: -1}", "source.parameters.sigma: found -1"),
         ("calibration: latest", "parameters: {vol: 1}", "source.parameters.vol: found an unknown"),
     ],
@@ -206,7 +206,7 @@ def test_a_users_file_must_load(project: Path, market: Any, tmp_path: Path) -> N
     text = (project / "studies" / "sma_crossover_gbm.yaml").read_text()
     path = tmp_path / "own.yaml"
     path.write_text(text.replace("name: sma_crossover\n", "name: mine\n  file: mine.py\n"))
-    with pytest.raises(Refusal, match=r"strategy\.file: found no file"):
+    with pytest.raises(Refusal, match=r"strategy\.file: there is no file"):
         load_study(path).resolve(market)
     (tmp_path / "mine.py").write_text("def broken(:\n")
     with pytest.raises(Refusal, match=r"strategy\.file: .*mine\.py.*[Ss]yntax"):

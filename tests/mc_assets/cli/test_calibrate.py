@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from engine.bars import Bars
 from engine.calibration import Calibration, versions
-from engine.studies import ConfigurationError, load_study
+from engine.errors import Refusal
+from engine.studies import load_study
+from mc_assets.answers import steps
 from mc_assets.calibration_store import CalibrationStore
-from mc_assets.cli import app, steps
+from mc_assets.cli import app
 from mc_assets.project import Project
 from mc_assets.stored_market_data import StoredMarketData
 
@@ -59,10 +61,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Partitions of the steps that would run."""
     found: list[Any] = []
 
-    def run_steps(project: Project, wanted: Any, quiet: bool) -> None:
+    def run_pipeline(project: Project, wanted: Any, **callbacks: Any) -> None:
         found.extend(step.partitions for step in wanted)
 
-    monkeypatch.setattr(steps, "run_steps", run_steps)
+    monkeypatch.setattr(steps, "run_pipeline", run_pipeline)
     return found
 
 
@@ -90,7 +92,7 @@ def test_a_study_on_an_outdated_calibration_says_what_to_type(
     market_data = StoredMarketData(project)
     monkeypatch.setattr(market_data, "bars", lambda *_: Bars("X", stamps, *([close] * 5)))
     (tmp_path / "calibrated.yaml").write_text(STUDY)
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(Refusal) as caught:
         load_study(tmp_path / "calibrated.yaml").resolve(market_data)
     assert "as of 2020-01-07: found estimator version 1, allowed next" in str(caught.value)
     assert "`mc calibrate X@1d --as-of 2020-01-07` makes it anew" in str(caught.value)

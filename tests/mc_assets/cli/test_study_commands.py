@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -119,6 +120,38 @@ def test_results_are_shown_ranked_filtered_and_grouped(mc: Run) -> None:
     grouped = json.loads(mc("show", "quick", "--by", "fast", "--json"))
     assert {row["fast"] for row in grouped} == {3, 5}
     assert json.loads(mc("show", "quick", "--failures", "--json")) == []
+
+
+def test_a_statistic_that_cannot_be_shown_is_one_line(
+    mc: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mc("run", "quick")
+    # Results of an engine that had no such metric yet.
+    for manifest in (folder / "data" / "results").rglob("part-*.json"):
+        content = json.loads(manifest.read_text())
+        entry = content["files"]["results"]
+        file = folder / "data" / entry["path"]
+        pl.read_parquet(file).drop("calmar").write_parquet(file)
+        entry["bytes"] = file.stat().st_size
+        manifest.write_text(json.dumps(content))
+    for arguments, expected in (
+        (
+            ["show", "quick", "--best", "calmar"],
+            "the stored results of quick have no column 'calmar'; `mc run quick` computes it",
+        ),
+        (["show", "quick", "--best", "ulcer_index"], "statistic: found 'ulcer_index', allowed "),
+        (["sql", "SELECT calmar FROM simulations"], "no stored result has the column 'calmar'; "),
+        (["sql", "SELECT nope FROM simulations"], '`mc sql "DESCRIBE simulations"` lists'),
+    ):
+        monkeypatch.setattr("sys.argv", ["mc", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        error = capsys.readouterr().err
+        assert expected in error
+        assert error.count("\n") == 1
+    assert "found finished" not in mc("run", "quick")
+    assert "calmar" in mc("show", "quick", "--best", "calmar")
 
 
 def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:
@@ -241,8 +274,8 @@ def test_the_schema_names_every_key_and_what_it_means(mc: Run, tmp_path: Path) -
         (["run", "quick", "--seeds", "stage_9"], "seeds: found 'stage_9'"),
         (["run", "quick", "--workers", "0"], "workers: found 0"),
         (["run", "quick", "--storage", "mongo"], "storage: found 'mongo'"),
-        (["show", "quick"], "no results of 'quick'"),
-        (["replay", "quick", "0"], "no results of 'quick'"),
+        (["show", "quick"], "'quick' has no results"),
+        (["replay", "quick", "0"], "'quick' has no results"),
         (["seeds", "stage_1", "5"], "exists"),
         (["seeds", "stage_8"], "count: found nothing"),
     ],
@@ -264,7 +297,9 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert "Traceback" not in error
 
 
-def test_a_study_with_too_many_failures_exits_with_1(mc: Run, folder: Path) -> None:
+def test_a_study_with_too_many_failures_exits_with_1(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = folder / "studies" / "broken_source.py"
     source.write_text(BROKEN)
     text = STUDY.replace(
@@ -272,10 +307,15 @@ def test_a_study_with_too_many_failures_exits_with_1(mc: Run, folder: Path) -> N
         "{model: always_nan, file: broken_source.py, steps: 60}",
     )
     (folder / "studies" / "quick.yaml").write_text(text)
-    result = CliRunner().invoke(app, ["run", "quick"])
-    assert result.exit_code == 1
-    assert "a price that is not finite" in result.stderr
-    assert "what succeeded is kept" in result.stderr
+    for command in ("run", "report"):
+        monkeypatch.setattr("sys.argv", ["mc", command, "quick"])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 1
+        error = capsys.readouterr().err
+        assert "a price that is not finite" in error
+        assert "what succeeded is kept" in error
+        assert "Traceback" not in error
 
 
 def test_ctrl_c_stops_the_command_and_says_how_to_go_on(folder: Path) -> None:

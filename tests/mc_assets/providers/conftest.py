@@ -114,6 +114,11 @@ class LocalServer:
         self._http.server_close()
 
 
+@pytest.fixture(autouse=True)
+def keys_may_go_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(network.KEY_HOSTS, "127.0.0.1")
+
+
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses the providers wanted to make, in seconds; none is made."""

@@ -242,7 +242,7 @@ def test_a_slow_answer_is_given_up(server: LocalServer) -> None:
 
 def test_pages_that_never_end_are_a_failure(server: LocalServer) -> None:
     server.in_turn(Reply(page({"X": [bar(2)]}, "again")))
-    assert "the same page for ever" in str(fetch(server).failures["X"])
+    assert "the same bars for ever" in str(fetch(server).failures["X"])
 
 
 def test_no_key_names_the_variables(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,6 @@ def test_a_key_in_the_link_to_the_next_page_is_left_out(
     with caplog.at_level(0):
         assert fetch(server).tables["X"].frame.height == 2
     assert server.requests[1].query == {"cursor": "a/b"}
-    assert "HTTP Request" in caplog.text
     assert KEY not in caplog.text
 
 
@@ -207,7 +206,7 @@ def test_an_empty_range_is_an_empty_table(server: LocalServer) -> None:
 
 def test_pages_that_never_end_are_a_failure(server: LocalServer) -> None:
     server.in_turn(Reply(page(0, next_url="https://api.polygon.io/v2/next?cursor=1")))
-    assert "the same page for ever" in str(fetch(server).failures["X"])
+    assert "the same bars for ever" in str(fetch(server).failures["X"])
 
 
 def test_requests_are_spaced_by_the_rate_limit(server: LocalServer, pauses: list[float]) -> None:

@@ -1,29 +1,14 @@
-"""The columns of the table of simulations, with what they hold."""
+"""The metrics of a simulation by name; importing this loads no compiler."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["KEY_DESCRIPTIONS", "METRIC_DESCRIPTIONS"]
+__all__ = ["METRICS", "METRIC_NAMES"]
 
-#: Columns of every study before and after its parameters, each a column of its own.
-KEY_DESCRIPTIONS: Final = MappingProxyType(
-    {
-        "study": "name of the study",
-        "simulation": "number of the simulation; `mc replay STUDY NUMBER` runs it again",
-        "parameter_set": "number of the parameter set; its values stand in columns of their own",
-        "world": "hash of what decides a path and what happens on it, but the parameter set",
-        "set_id": "hash of the parameter set, the same in every study",
-        "seed": "seed of the path: all parameter sets see the same paths",
-        "path": "number of the path within its seed",
-        "status": "ok or failed",
-        "error": "why it failed",
-    }
-)
-
-#: Metrics of every simulation; null where one is not defined, or the simulation failed.
-METRIC_DESCRIPTIONS: Final = MappingProxyType(
+#: What each metric is, in the order in which `engine.execution.metrics.summarise` writes them.
+METRICS: Final = MappingProxyType(
     {
         "net_pnl": "final equity less starting cash, after all costs",
         "total_return": "final equity over starting cash, less 1",
@@ -54,3 +39,5 @@ METRIC_DESCRIPTIONS: Final = MappingProxyType(
         "final_equity": "equity at the last close",
     }
 )
+
+METRIC_NAMES: Final = tuple(METRICS)

@@ -1,0 +1,212 @@
+"""What hooks are given, as editors and type checkers see it.
+
+The compiler replaces every use of these classes by a call of `engine.execution.handles`, whose
+signatures they repeat; none of their code ever runs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NoReturn, TypeAlias
+
+__all__ = ["Account", "Bar", "Order", "Series", "TimeInForce"]
+
+#: How long an order rests: ``"gtc"`` until it is cancelled, ``"day"`` to the end of the session in
+#: which it can first fill, ``"ioc"`` at the next bar alone, or a number of bars.
+TimeInForce: TypeAlias = Literal["gtc", "day", "ioc"] | float
+
+
+class _Given:
+    """Something that a hook is given."""
+
+    def __init__(self) -> None:
+        _not_here(type(self).__name__)
+
+
+class Series(float):
+    """A field of the bars: a number, the value at the current bar, that can be indexed.
+
+    ``bar.close`` is the current close and ``bar.close[1]`` the one before; before the first bar it
+    is NaN. An index below 0 asks for a later bar and fails the simulation.
+    """
+
+    def __getitem__(self, bars_back: int) -> float:
+        """Return the value so many bars ago."""
+        _not_here("a field of the bars")
+
+
+class Bar(_Given):
+    """The current bar: its fields and those of the bars before it.
+
+    With several symbols ``bar[1].close`` is the second's and ``bar.close`` the first's. States of a
+    price model are fields too, such as ``bar.variance`` on paths of `Heston`.
+
+    Examples
+    --------
+    ::
+
+        def on_bar(self, bar: Bar, order: Order) -> None:
+            if bar.close > bar.high[1]:
+                order.long()
+    """
+
+    open: Series
+    high: Series
+    low: Series
+    close: Series
+    volume: Series
+    #: Number of the bar on its path, from 0.
+    index: int
+
+    def __getitem__(self, symbol: int) -> Bar:
+        """Return the bar of a symbol by its position."""
+        _not_here("bar")
+
+    def __getattr__(self, state: str) -> Series:
+        """Return a state of the price model."""
+        _not_here("bar")
+
+
+class Account(_Given):
+    """Money and positions at the close of the current bar, in account currency.
+
+    With several symbols ``account[1].position`` is the second's and ``account.position`` the
+    first's; cash, equity, realised profit and the number of trades are those of the whole account.
+
+    Examples
+    --------
+    ::
+
+        def on_bar(self, bar: Bar, order: Order, account: Account) -> None:
+            if account.position > 0.0 and bar.close < 0.95 * account.average_price:
+                order.close()
+    """
+
+    #: Cash; buying futures does not spend it, buying anything else does.
+    cash: float
+    #: Cash and the value of all positions at the close.
+    equity: float
+    #: Units held, negative if short.
+    position: float
+    #: Mean entry price of the open lots; NaN without a position.
+    average_price: float
+    #: Profit of the open lots at the close, before commissions.
+    unrealised: float
+    #: Profit of all closed trades, net of their commissions, over all symbols.
+    realised: float
+    #: Orders of the symbol that rest in the book.
+    open_orders: int
+    #: Closed trades, over all symbols.
+    trades: int
+
+    def __getitem__(self, symbol: int) -> Account:
+        """Return the account as a symbol's position sees it."""
+        _not_here("account")
+
+
+class Order(_Given):
+    """Orders of the first symbol, or of another: ``order[1].market(10)``.
+
+    Every call that places an order returns its number, from 1 on, or 0 if it was rejected because
+    a price or quantity is not a number, or the book is full. Market orders fill at the next open
+    (or where ``execution`` says). Units are shares, contracts or coins; negative units sell.
+
+    `take_profit` and `stop_loss` make a bracket: prices at which the position that the order opens
+    is closed again; where one of the two fills, the other is cancelled.
+
+    `tif`, the time in force of an order that rests: ``"gtc"``, ``"day"``, ``"ioc"`` or a number of
+    bars, see `TimeInForce`.
+    """
+
+    def __getitem__(self, symbol: int) -> Order:
+        """Return the orders of a symbol by its position."""
+        _not_here("order")
+
+    def market(
+        self, units: float, take_profit: float = math.nan, stop_loss: float = math.nan
+    ) -> int:
+        """Trade `units` (negative: sell) at the next fill."""
+        _not_here("order")
+
+    def limit(
+        self,
+        units: float,
+        price: float,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        tif: TimeInForce = "gtc",
+    ) -> int:
+        """Trade `units` at `price` or better."""
+        _not_here("order")
+
+    def stop(
+        self,
+        units: float,
+        price: float,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        tif: TimeInForce = "gtc",
+    ) -> int:
+        """Trade `units` at the market once `price` is reached."""
+        _not_here("order")
+
+    def stop_limit(
+        self,
+        units: float,
+        stop: float,
+        limit: float,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        tif: TimeInForce = "gtc",
+    ) -> int:
+        """Place a limit order of `units` at `limit` once `stop` is reached."""
+        _not_here("order")
+
+    def bracket(self, units: float, take_profit: float, stop_loss: float) -> int:
+        """Trade `units` at the next fill with both exits in place."""
+        _not_here("order")
+
+    def target(
+        self, units: float, take_profit: float = math.nan, stop_loss: float = math.nan
+    ) -> int:
+        """Trade to a position of `units`."""
+        _not_here("order")
+
+    def target_percent(
+        self, fraction: float, take_profit: float = math.nan, stop_loss: float = math.nan
+    ) -> int:
+        """Trade to a position worth `fraction` of equity: 1.0 is all of it, -0.5 half, short."""
+        _not_here("order")
+
+    def percent(
+        self, fraction: float, take_profit: float = math.nan, stop_loss: float = math.nan
+    ) -> int:
+        """Buy for `fraction` of equity (negative: sell), whatever is held."""
+        _not_here("order")
+
+    def long(self, take_profit: float = math.nan, stop_loss: float = math.nan) -> int:
+        """Be long by the sizing rule of the settings; nothing happens if already long."""
+        _not_here("order")
+
+    def short(self, take_profit: float = math.nan, stop_loss: float = math.nan) -> int:
+        """Be short by the sizing rule of the settings; nothing happens if already short."""
+        _not_here("order")
+
+    def close(self) -> int:
+        """Close the position and cancel its bracket when that fills."""
+        _not_here("order")
+
+    def cancel(self, number: float) -> bool:
+        """Cancel the order with this number; false if it is no longer in the book.
+
+        A liquidation is the broker's order: it stays.
+        """
+        _not_here("order")
+
+    def cancel_all(self) -> int:
+        """Cancel every order of the symbol and return how many there were."""
+        _not_here("order")
+
+
+def _not_here(what: str) -> NoReturn:
+    raise TypeError(f"{what}: allowed in the hooks of a Strategy only, which are compiled")

@@ -1,0 +1,78 @@
+"""The values of an indicator over historical bars, to look at or to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bars import BAR_FIELDS, Bars
+from engine.errors import Refusal
+from engine.execution.layout import RULES_WIDTH
+from engine.execution.state import frame_of, new_simulation
+from engine.strategies.indicator import Indicator
+from engine.strategies.indicator_code import WORK_ROWS, check_fill, row_code
+from engine.strategies.parameters import Parameter
+from engine.strategies.rows import plan_rows
+from engine.strategies.strategy import Strategy
+
+__all__ = ["indicator_values"]
+
+
+def indicator_values(
+    indicator: Indicator, bars: Bars | Sequence[Bars]
+) -> dict[str, NDArray[np.float64]]:
+    """Compute an indicator over bars, by the very code that strategies read.
+
+    Parameters
+    ----------
+    indicator : Indicator
+        An indicator of numbers, such as ``SMA(20)`` or a user's own.
+    bars : Bars or sequence of Bars
+        One symbol, or several with the same timestamps.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (bars,)
+        Values of each output, NaN before the first; an indicator of one row calls it ``value``.
+
+    Raises
+    ------
+    StrategyError
+        If the indicator cannot be compiled, or reads a symbol that is not there.
+    ValueError
+        If it reads a field that bars do not have, or its arguments are a strategy's parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from engine.bars import Bars
+    >>> from engine.strategies import Momentum, indicator_values
+    >>> close = np.array([100.0, 102.0, 105.0])
+    >>> bars = Bars("X", np.arange(3) * 86_400_000_000, close, close, close, close, np.ones(3))
+    >>> indicator_values(Momentum(2), bars)["value"].round(4).tolist()
+    [nan, nan, 0.05]
+    """
+    for item in indicator.arguments:
+        if isinstance(item, Parameter):
+            raise Refusal("indicator", f"the parameter {item.name}", "a number")
+    kind = type(indicator)
+    check_fill(kind)
+    histories = (bars,) if isinstance(bars, Bars) else tuple(bars)
+    columns: list[list[Any]] = [[getattr(one, name) for name in BAR_FIELDS] for one in histories]
+    path = np.ascontiguousarray(columns, dtype=np.float64)
+    cls: type[Strategy] = type(kind.__name__, (Strategy,), {"value": indicator})
+    cls.check_symbols(len(histories))
+    code = row_code(kind)
+    _, plans = plan_rows(cls, BAR_FIELDS, np.empty((1, 0)), {kind: code.address})
+    simulation = new_simulation(path, np.zeros((len(histories), RULES_WIDTH)))
+    frame, count = frame_of(simulation), len(kind.outputs)
+    rows = np.full((count, path.shape[2]), np.nan)
+    work, failed = np.empty((WORK_ROWS, path.shape[2])), np.zeros(count, dtype=np.int64)
+    frame_at, plans_at, rows_at, work_at, failed_at = (
+        array.ctypes.data for array in (frame, plans, rows, work, failed)
+    )
+    code.raising(frame_at, plans_at, count, plans.shape[1], rows_at, work_at, failed_at)
+    return dict(zip(kind.outputs, rows, strict=True))

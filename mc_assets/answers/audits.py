@@ -1,0 +1,129 @@
+"""Whether strategies look ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import Refusal
+from mc_assets.answers.catalogue import load_code_of_studies
+from mc_assets.project import Project
+
+if TYPE_CHECKING:
+    from engine.strategies.audit import AuditReport
+
+__all__ = ["StrategyAudit", "StrategyAudits", "audit_strategies"]
+
+
+@dataclass(frozen=True)
+class StrategyAudit:
+    """The audit of one strategy.
+
+    Parameters
+    ----------
+    report : AuditReport
+        What was found.
+    """
+
+    report: AuditReport
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict and everything found."""
+        found = self.report
+        return {
+            "strategy": found.strategy,
+            "passed": found.passed,
+            "orders": found.orders,
+            "reasons": found.reasons,
+            "alone_differs": found.alone_differs,
+            "repeat_differs": found.repeat_differs,
+            "findings": found.findings,
+        }
+
+
+@dataclass(frozen=True)
+class StrategyAudits:
+    """Audits of several strategies.
+
+    Parameters
+    ----------
+    audits : tuple of StrategyAudit
+        In the order of their names.
+    problems : tuple of str
+        Why a file that a study names could not be loaded, a sentence each.
+    """
+
+    audits: tuple[StrategyAudit, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every strategy passed."""
+        return all(audit.report.passed for audit in self.audits)
+
+    def to_json(self) -> list[StrategyAudit]:
+        """Return the audits."""
+        return list(self.audits)
+
+
+def audit_strategies(
+    project: Project,
+    strategy: str = "all",
+    *,
+    file: Path | None = None,
+    symbols: int = 1,
+    cuts: int = 500,
+    seed: int = 1,
+    progress: Callable[[StrategyAudit], None] | None = None,
+) -> StrategyAudits:
+    """Rerun strategies with other futures and see whether any earlier decision changes.
+
+    Parameters
+    ----------
+    project : Project
+        Its studies name the files of strategies of one's own.
+    strategy : str
+        Name of a strategy, or ``all``.
+    file : Path, optional
+        Python file or folder to look for strategies in.
+    symbols : int
+        Symbols that each strategy trades.
+    cuts : int
+        Bars of a path after which the future is replaced.
+    seed : int
+        Seed of the cuts and the paths.
+    progress : callable, optional
+        Called with each audit when it is done.
+
+    Raises
+    ------
+    Refusal
+        If there is no such strategy.
+    ValueError
+        If it cannot be run.
+    """
+    from engine.strategies import load_user_strategies, strategy_names
+    from engine.strategies.audit import audit_strategy
+
+    problems: tuple[str, ...] = ()
+    if file is not None:
+        load_user_strategies(file)
+    elif strategy not in strategy_names():
+        problems = load_code_of_studies(project)
+    if strategy not in ("all", *strategy_names()):
+        raise Refusal(
+            "strategy",
+            repr(strategy),
+            ", ".join(["all", *strategy_names()]),
+            hint="; ".join(problems) or None,
+        )
+    audits = []
+    traded = tuple(f"S{number}" for number in range(symbols))
+    for name in strategy_names() if strategy == "all" else [strategy]:
+        audit = StrategyAudit(audit_strategy(name, symbols=traded, cuts=cuts, seed=seed))
+        if progress is not None:
+            progress(audit)
+        audits.append(audit)
+    return StrategyAudits(tuple(audits), problems)

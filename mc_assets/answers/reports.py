@@ -1,0 +1,53 @@
+"""The page of a study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mc_assets.answers.studies import study_name
+from mc_assets.project import Project
+
+__all__ = ["WrittenReport", "make_report"]
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report that was written.
+
+    Parameters
+    ----------
+    report : Path
+        The page.
+    """
+
+    report: Path
+
+
+def make_report(project: Project, study: str, *, output: Path | None = None) -> WrittenReport:
+    """Bring a study's statistics, tables and page up to date with its results.
+
+    Parameters
+    ----------
+    project : Project
+        Where the results lie.
+    study : str
+        Name of a study that has run, or its file.
+    output : Path, optional
+        The page; by default ``<data>/reports/STUDY.html``.
+
+    Raises
+    ------
+    Refusal
+        If the study has no results.
+    StudyFailed
+        If more of its simulations failed than it allows.
+    """
+    from mc_assets.reports import write_report
+    from mc_assets.study_tables import write_statistics
+    from mc_assets.warehouse import publish_warehouse
+
+    name = study_name(study)
+    write_statistics(project.data, name)
+    publish_warehouse(project)
+    return WrittenReport(write_report(project, name, output=output))

@@ -1,0 +1,119 @@
+"""Which studies there are, and how far each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mc_assets.project import Project
+
+__all__ = ["StudyEntry", "StudyState", "list_studies", "study_name", "study_schema", "study_state"]
+
+
+@dataclass(frozen=True)
+class StudyState:
+    """How far a study is.
+
+    Parameters
+    ----------
+    word : {"unreadable", "new", "damaged", "partial", "finished"}
+        ``unreadable``: the file has a mistake; ``damaged``: its results cannot be read.
+    done, total : int
+        Simulations of the latest run that are stored, and all that it has.
+    """
+
+    word: Literal["unreadable", "new", "damaged", "partial", "finished"]
+    done: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        if self.word == "partial":
+            return f"{self.done:,} of {self.total:,} simulations"
+        words = {
+            "unreadable": "cannot be read",
+            "new": "not run yet",
+            "damaged": "its results are damaged: run it again",
+        }
+        return words.get(self.word, f"{self.done:,} simulations")
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """A study file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file without its ending.
+    path : Path
+        The file.
+    state : StudyState
+        How far it is.
+    description : str
+        What it asks; of a file that cannot be read, what is wrong with it.
+    """
+
+    name: str
+    path: Path
+    state: StudyState
+    description: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry with its state in words."""
+        return {
+            **{"name": self.name, "path": self.path},
+            **{"state": str(self.state), "description": self.description},
+        }
+
+
+def list_studies(project: Project) -> list[StudyEntry]:
+    """List the study files by name; one that cannot be read hides no other."""
+    from engine.studies import load_definition
+
+    entries = []
+    for name, path in project.study_files.items():
+        try:
+            definition = load_definition(path)
+        except ValueError as error:
+            entries.append(StudyEntry(name, path, StudyState("unreadable"), str(error)))
+        else:
+            state = study_state(project, definition.name)
+            entries.append(StudyEntry(name, path, state, definition.description))
+    return entries
+
+
+def study_state(project: Project, study: str) -> StudyState:
+    """How far the latest run of a study is, by the name in its file."""
+    from engine.results import read_results
+
+    if not (project.data / "results" / study / "current.json").is_file():
+        return StudyState("new")
+    try:
+        results = read_results(project.data, study)
+    except (ValueError, OSError):
+        return StudyState("damaged")
+    total = results.summary.simulations
+    done = total - results.missing
+    return StudyState("partial" if done < total else "finished", done, total)
+
+
+def study_name(given: str) -> str:
+    """Return the name of a study that was given by name or by file.
+
+    Raises
+    ------
+    Refusal
+        If the file cannot be read.
+    """
+    from engine.studies import load_definition
+
+    path = Path(given)
+    return load_definition(path).name if path.suffix in (".yaml", ".yml") else given
+
+
+def study_schema() -> dict[str, Any]:
+    """Return the JSON Schema of study files."""
+    from engine.studies import schema
+
+    return schema.study_schema()

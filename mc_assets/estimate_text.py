@@ -1,0 +1,86 @@
+"""Estimates as text: two digits of the error, and the estimate rounded to match."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+__all__ = ["Unit", "estimate_text", "rounded_pair"]
+
+#: What a number counts: money in account currency, a ratio, or a share that is read in per cent.
+Unit = Literal["money", "ratio", "share"]
+
+# Decimals of an estimate whose error is undefined, or zero.
+_DECIMALS: Final = {"money": 0, "ratio": 2, "share": 1}
+# An error that needs more decimals than this is written as a power of ten.
+_MOST_DECIMALS = 6
+_NONE = "–"
+
+
+def estimate_text(
+    estimate: float | None, error: float | None, unit: Unit, *, show_error: bool = True
+) -> str:
+    """Write an estimate and its standard error, a share in per cent.
+
+    Parameters
+    ----------
+    estimate, error : float or None
+        None and NaN mean undefined.
+    unit : {"money", "ratio", "share"}
+        What they count.
+    show_error : bool
+        Whether the error is written, too; the estimate is rounded to it either way.
+
+    Examples
+    --------
+    >>> estimate_text(1159.3, 34.56, "money")
+    '1,159 ± 35'
+    >>> estimate_text(-0.00712, 0.0000312, "share")
+    '-0.7120 ± 0.0031 %'
+    >>> estimate_text(0.4, None, "ratio")
+    '0.40'
+    """
+    value, spread = rounded_pair(estimate, error, unit)
+    if value == _NONE:
+        return value
+    text = f"{value} ± {spread}" if show_error and spread != _NONE else value
+    return f"{text} %" if unit == "share" else text
+
+
+def rounded_pair(estimate: float | None, error: float | None, unit: Unit) -> tuple[str, str]:
+    """Round an estimate and its standard error to the same decimal.
+
+    The error keeps two significant digits, or all digits before the decimal point, so that it
+    never prints as zero unless it is zero.
+
+    Parameters
+    ----------
+    estimate, error : float or None
+        None and NaN mean undefined.
+    unit : {"money", "ratio", "share"}
+        What they count; shares come out in per cent, without the sign.
+
+    Returns
+    -------
+    tuple of str
+        Estimate and error; a dash for what is undefined.
+    """
+    scale = 100.0 if unit == "share" else 1.0
+    spread = math.nan if error is None else error * scale
+    decimals = _DECIMALS[unit]
+    if math.isfinite(spread) and spread > 0.0:
+        # The exponent of the rounded error: 0.0996 is 0.10 in two digits.
+        exponent = int(f"{spread:.1e}".partition("e")[2])
+        decimals = max(0, 1 - exponent)
+    if decimals > _MOST_DECIMALS:
+        return _number(estimate, scale, _MOST_DECIMALS), f"{spread:.1e}"
+    if spread == 0.0:
+        return _number(estimate, scale, decimals), "0"
+    return _number(estimate, scale, decimals), _number(error, scale, decimals)
+
+
+def _number(value: float | None, scale: float, decimals: int) -> str:
+    if value is None or math.isnan(value):
+        return _NONE
+    # Adding zero makes a zero of a minus zero.
+    return format(round(value * scale, decimals) + 0.0, f",.{decimals}f")

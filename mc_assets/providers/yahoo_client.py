@@ -1,0 +1,190 @@
+"""yfinance over a session of ours: its requests, our address, limits and retries."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import polars as pl
+import yfinance as yf
+from curl_cffi import CurlFollow
+from curl_cffi import requests as curl
+from yfinance.data import YfData
+
+from mc_assets.providers.http_client import too_large
+from mc_assets.providers.network import (
+    Failure,
+    FetchLimits,
+    LimitReached,
+    NetworkOptions,
+    RateLimiter,
+    Transient,
+    check_status,
+    quoted,
+    with_retries,
+)
+
+__all__ = ["YahooSession", "history"]
+
+_CHART: Final = "/v8/finance/chart/"
+_MEGABYTE: Final = 1_000_000
+# What a write callback returns to end a transfer.
+_STOP: Final = 0xFFFFFFFF
+
+
+class YahooSession(curl.Session[curl.Response]):
+    """curl_cffi's session with our address, retries and memory of what went wrong.
+
+    yfinance has no setting for its address and turns most failures into an empty frame; a
+    session is what it lets a caller give, so both are settled here.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+        Of the provider; ``timeout`` is for the whole of a request here.
+    limiter : RateLimiter
+        Asked before each request for bars.
+    limits : FetchLimits
+        Of the fetch.
+    """
+
+    def __init__(self, options: NetworkOptions, limiter: RateLimiter, limits: FetchLimits) -> None:
+        super().__init__(impersonate="chrome")
+        self.failure: Failure | None = None
+        self.answered = False
+        self._options = options
+        self._limiter = limiter
+        self._limits = limits
+
+    def request(  # type: ignore[override]
+        self, method: Any, url: str, **kwargs: Any
+    ) -> curl.Response:
+        """Send a request of yfinance's to the configured address."""
+        address = self._rerouted(url)
+        kwargs["timeout"] = min(self._options.timeout, self._options.deadline)
+        try:
+            if _CHART not in url:
+                # Cookies and crumbs: bars come without them, so they are never worth a retry.
+                return self._bounded(method, address, kwargs)
+            self._limits.page()
+            answer = with_retries(
+                lambda: self._chart(method, address, kwargs),
+                self._options,
+                self._limiter,
+                self._limits,
+            )
+        except Failure as error:
+            self.failure = error
+            raise
+        self.answered = True
+        return answer
+
+    def _chart(self, method: Any, address: str, kwargs: dict[str, Any]) -> curl.Response:
+        try:
+            answer = self._bounded(method, address, kwargs)
+        except curl.exceptions.Timeout:
+            raise Transient(f"no answer within {self._options.timeout:g} s") from None
+        except curl.exceptions.RequestException as error:
+            raise Transient(f"connection failed ({type(error).__name__})") from None
+        self._limits.received(len(answer.content))
+        text = answer.text
+        check_status(answer.status_code, answer.headers.get("Retry-After"), text, ())
+        try:
+            chart = dict(json.loads(text)["chart"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            kind = "an HTML page" if "<html" in text[:2000].lower() else "broken JSON"
+            raise Transient(
+                f"status {answer.status_code} with {kind}", answer.status_code
+            ) from None
+        if chart.get("error"):
+            told = chart["error"] if isinstance(chart["error"], dict) else {}
+            said = quoted(told.get("description") or told.get("code") or "an error", ())
+            raise Failure(f"status {answer.status_code}, {said}", answer.status_code)
+        return answer
+
+    def _bounded(self, method: Any, address: str, kwargs: dict[str, Any]) -> curl.Response:
+        """Read an answer, unpacked, up to the size that the options allow."""
+        body = bytearray()
+        limit = self._options.megabytes * _MEGABYTE
+
+        def keep(piece: bytes) -> int:
+            body.extend(piece)
+            return len(piece) if len(body) <= limit else _STOP
+
+        kwargs = {**kwargs, "content_callback": keep, "allow_redirects": CurlFollow.SAFE}
+        try:
+            answer = super().request(method, address, **kwargs)
+        except curl.exceptions.RequestException:
+            if len(body) > limit:
+                raise too_large(self._options) from None
+            raise
+        answer.content = bytes(body)
+        return answer
+
+    def _rerouted(self, url: str) -> str:
+        if self._options.base_url is None:
+            return url
+        parts = urlsplit(url)
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{self._options.base_url.rstrip('/')}{parts.path}{query}"
+
+
+def history(
+    session: YahooSession,
+    symbol: str,
+    interval: str,
+    start: datetime,
+    end: datetime,
+    *,
+    adjusted: bool,
+    timeout: float,
+) -> pl.DataFrame:
+    """Ask for the bars of a symbol.
+
+    Raises
+    ------
+    Failure
+        If they do not come, or are no bars.
+    """
+    # yfinance writes to a logger what is raised here in one sentence.
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+    # It also remembers answers about the past, which would hide restated bars.
+    YfData.cache_get.cache_clear()
+    session.failure, session.answered = None, False
+    try:
+        found = yf.Ticker(symbol, session=session).history(
+            start=start,
+            end=end,
+            interval=interval,
+            auto_adjust=adjusted,
+            actions=True,
+            keepna=True,
+            timeout=timeout,
+        )
+    except Failure:
+        raise
+    except (
+        yf.exceptions.YFException,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OSError,
+        OverflowError,
+    ) as error:
+        raise session.failure or Failure(
+            f"yfinance cannot read the answer ({type(error).__name__})"
+        ) from None
+    if session.failure is not None and (found.empty or isinstance(session.failure, LimitReached)):
+        raise session.failure
+    if found.empty and not session.answered:
+        # An empty table would say that there was no trading.
+        raise Failure("yfinance received no answer about bars")
+    if found.empty:
+        return pl.DataFrame()
+    frame: pl.DataFrame = pl.from_pandas(found.reset_index())
+    return frame.with_columns(pl.col(pl.Datetime).dt.cast_time_unit("us"))

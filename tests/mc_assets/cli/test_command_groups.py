@@ -1,0 +1,39 @@
+"""Every command has its place in one group, and the help shows the groups."""
+
+from __future__ import annotations
+
+from typer.testing import CliRunner
+
+from mc_assets.cli import app, command_groups
+
+
+def test_every_command_is_in_one_group_and_is_registered() -> None:
+    names = [command.name for group in command_groups().values() for command in group]
+    assert len(set(names)) == len(names)
+    registered = {
+        entry.callback.__name__: entry.rich_help_panel
+        for entry in app.registered_commands
+        if entry.callback
+    }
+    assert registered == {
+        command.name: group for group, commands in command_groups().items() for command in commands
+    }
+
+
+def test_the_groups_cover_the_work_in_its_order() -> None:
+    assert list(command_groups()) == ["Data", "Studies", "Results", "Checks", "System"]
+
+
+def test_every_command_says_what_it_does_in_a_sentence() -> None:
+    for commands in command_groups().values():
+        for command in commands:
+            assert command.help.endswith("."), command.name
+            assert command.name == command.function.__name__
+
+
+def test_the_help_shows_every_group_and_command() -> None:
+    text = CliRunner().invoke(app, ["--help"]).stdout
+    places = [text.index(f" {group} ") for group in command_groups()]
+    assert places == sorted(places)
+    for commands in command_groups().values():
+        assert all(f" {command.name} " in text for command in commands)

@@ -1,0 +1,97 @@
+"""Lines of compiled functions, which coverage cannot see, are compared with something independent.
+
+`pyproject.toml` leaves the functions under these decorators out of the share of lines that ran. In
+return every file that holds some is named here, with tests that compare what it computes with a
+plain twin, a closed form or another program.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+SOURCES, CALIBRATION = "tests/engine/sources", "tests/engine/calibration"
+TWIN = "tests/engine/execution/test_event_loop_twin.py"
+METRICS = "tests/engine/strategies/test_metrics_against_plain.py"
+INDICATORS = "tests/engine/strategies/test_indicators.py"
+BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
+
+CHECKED_BY = {
+    "engine/calibration/curve_sums.py": f"{CALIBRATION}/test_kalman.py",
+    "engine/calibration/hamilton.py": f"{CALIBRATION}/test_hamilton.py",
+    "engine/calibration/heston_history.py": f"{CALIBRATION}/test_heston.py",
+    "engine/calibration/kalman.py": f"{CALIBRATION}/test_kalman.py",
+    "engine/calibration/optimise.py": f"{CALIBRATION}/test_merton_optimum.py",
+    "engine/calibration/poisson_mixture.py": f"{CALIBRATION}/test_merton_optimum.py",
+    "engine/compiled/elementary.py": "tests/engine/compiled/test_elementary.py",
+    "engine/execution/broker.py": TWIN,
+    "engine/execution/costs.py": TWIN,
+    "engine/execution/fills.py": TWIN,
+    "engine/execution/handles.py": TWIN,
+    "engine/execution/ledger.py": TWIN,
+    "engine/execution/margin.py": TWIN,
+    "engine/execution/matching.py": TWIN,
+    "engine/execution/lots.py": "tests/engine/execution/test_exact_accounts.py",
+    "engine/execution/metrics.py": METRICS,
+    "engine/execution/orders.py": TWIN,
+    "engine/execution/rotation.py": "tests/engine/execution/test_rotation.py",
+    "engine/execution/sessions.py": TWIN,
+    "engine/execution/sizing.py": "tests/engine/execution/test_sizing.py",
+    "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
+    "engine/randomness/normals.py": "tests/engine/randomness/test_normals.py",
+    "engine/randomness/philox.py": "tests/engine/randomness/test_philox.py",
+    "engine/sources/bar_shape.py": f"{SOURCES}/test_bridge.py",
+    "engine/sources/bridge.py": f"{SOURCES}/test_bridge.py",
+    "engine/sources/correlated.py": f"{SOURCES}/test_correlated.py",
+    "engine/sources/gbm.py": f"{SOURCES}/test_gbm.py",
+    "engine/sources/heston_kernels.py": f"{SOURCES}/test_heston.py",
+    "engine/sources/merton.py": f"{SOURCES}/test_merton.py",
+    "engine/sources/regime_switching.py": f"{SOURCES}/test_regime_switching.py",
+    "engine/sources/resample.py": f"{SOURCES}/test_bootstrap.py",
+    "engine/sources/rolling_futures.py": f"{SOURCES}/test_rolling_futures.py",
+    "engine/sources/sampling.py": f"{SOURCES}/test_sampling.py",
+    "engine/sources/schwartz_1f.py": f"{SOURCES}/test_schwartz_1f.py",
+    "engine/sources/schwartz_2f.py": f"{SOURCES}/test_schwartz_2f.py",
+    "engine/sources/seasonality.py": f"{SOURCES}/test_schwartz_1f.py",
+    "engine/sources/shocks.py": f"{SOURCES}/test_gbm.py",
+    "engine/sources/sub_bars.py": f"{SOURCES}/test_sub_bars.py",
+    "engine/strategies/compiling.py": BUILT_INS,
+    "engine/strategies/indicator_code.py": INDICATORS,
+    "engine/strategies/indicator_formulas.py": INDICATORS,
+    "engine/strategies/kernel.py": BUILT_INS,
+    "engine/strategies/loop.py": BUILT_INS,
+    "engine/strategies/simple_means.py": INDICATORS,
+    "engine/strategies/vector_form.py": "tests/engine/strategies/test_vector_form.py",
+}
+
+
+def excluded(project: Path) -> re.Pattern[str]:
+    """The decorators whose functions coverage leaves out."""
+    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    rules = settings["tool"]["coverage"]["report"]["exclude_also"]
+    return re.compile("|".join(rule for rule in rules if "@(" in rule), re.MULTILINE)
+
+
+def test_every_file_with_compiled_functions_is_compared_with_something_independent(
+    project: Path,
+) -> None:
+    decorator = excluded(project)
+    found = {
+        str(path.relative_to(project))
+        for path in (project / "engine").rglob("*.py")
+        if decorator.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == set(CHECKED_BY)
+    for test in set(CHECKED_BY.values()):
+        assert "def test_" in (project / test).read_text(encoding="utf-8"), test
+
+
+def test_nothing_else_of_the_engine_is_left_out(project: Path) -> None:
+    decorator = excluded(project)
+    assert decorator.search("    @part\n    def f(): ...")
+    assert decorator.search("@kernel(boundscheck=True)\ndef f(): ...")
+    assert not decorator.search("@property\ndef f(): ...")
+    assert not decorator.search("# as @kernel does")
+    for path in (project / "mc_assets").rglob("*.py"):
+        assert not decorator.search(path.read_text(encoding="utf-8")), path

@@ -42,10 +42,11 @@ def source_hash(value: Any) -> str:
     comments, docstrings, places, formatting and annotations do not. Names from outside are
     followed by value, recursively: globals, enclosing names, and the attributes of modules that
     the function names. NumPy, Numba, SciPy and Python's own functions count by name, those of
-    other installed packages by name and version; classes of the engine by name, as
-    `ENGINE_VERSION` stands for what they do. Of a class counts what was written in it: not what
-    `dataclass` generates, nor values of fields with ``compare=False``. An object that has no
-    value, such as a lock, counts by its class.
+    other installed packages by name and version. What a user's code takes of the engine counts by
+    name too, kernels aside: `ENGINE_VERSION` stands for it, and its tables of what was loaded say
+    nothing. Of a class counts what was written in it: not what `dataclass` generates, nor
+    values of fields with ``compare=False``. An object that has no value, such as a lock, counts by
+    its class.
 
     The code that runs is meant, even when its file was edited since the import: a text is trusted
     if it compiles to the function's code. Without such a text (code made by `exec`, or edited)

@@ -27,6 +27,7 @@ _CONTAINERS: Final = frozenset((tuple, list, dict, set, frozenset))
 _TEXTUAL: Final = frozenset(
     ("datetime", "decimal", "fractions", "ipaddress", "llvmlite", "numba", "pathlib", "uuid")
 )
+_WITHOUT_VALUE: Final = frozenset(("_thread", "logging", "threading", "weakref"))
 _DESCRIPTORS: Final = (
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
@@ -61,7 +62,8 @@ class ValueWalk(ABC):
     Parameters
     ----------
     engine_by_name : bool
-        Whether classes of the engine count by name only.
+        Whether what a user's code takes of the engine counts by name, kernels aside. What is asked
+        for itself is followed, such as the hooks of a built-in strategy.
     """
 
     def __init__(self, *, engine_by_name: bool) -> None:
@@ -69,7 +71,10 @@ class ValueWalk(ABC):
         self._engine_by_name = engine_by_name
         self._said: list[str] = []
         self._numbers: dict[int, int] = {}
-        self._met: list[Any] = []  # by number; alive, so that no address is used twice
+        self._met: list[Any] = []  # to be described; alive, so that no address is used twice
+        self._following = True  # whether what is met now is followed inside the engine
+        self._followed: set[int] = set()
+        self._named: set[int] = set()  # described by name
         self._open: frozenset[int] = frozenset()
 
     @abstractmethod
@@ -80,6 +85,7 @@ class ValueWalk(ABC):
         """Return the SHA-256 of a value, 64 hexadecimal digits; once per walk."""
         self._add(value)
         for item in self._met:  # it grows
+            self._following = id(item) in self._followed and not _is_users(_home_of(item))
             self._describe(item)
         # With their lengths, so that no two lists of texts read the same.
         content = "".join([f"{len(text)}:{text}" for text in self._said])
@@ -99,11 +105,19 @@ class ValueWalk(ABC):
         elif isinstance(value, _loaded("numpy", "ndarray", "generic", "dtype")):
             self._add_array(value)
         else:
-            number = self._numbers.get(id(value))
-            if number is None:
-                number = self._numbers[id(value)] = len(self._met)
+            self._add_numbered(value)
+
+    def _add_numbered(self, value: Any) -> None:
+        key = id(value)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._numbers)
+            self._met.append(value)
+        if self._following:
+            self._followed.add(key)
+            if key in self._named:  # said too little
+                self._named.remove(key)
                 self._met.append(value)
-            self._say(f"number:{number}")
+        self._say(f"number:{self._numbers[key]}")
 
     # --- containers and arrays -------------------------------------------------------------
 
@@ -130,7 +144,7 @@ class ValueWalk(ABC):
         if type(item) in _PLAIN:
             return form_of_constant(item)
         walk = self._fresh()
-        walk._open = self._open
+        walk._open, walk._following = self._open, self._following
         found = walk.hash_of(item)
         self.modules |= walk.modules
         return found
@@ -163,12 +177,12 @@ class ValueWalk(ABC):
             self._describe_python_function(value)
         elif isinstance(value, _loaded("numba.core.dispatcher", "Dispatcher")):
             self._say("compiled", *(f"{k}={v}" for k, v in sorted(value.targetoptions.items())))
-            self._add(value.py_func)
+            self._add_kernel(value.py_func)
         elif isinstance(value, _loaded("numba.core.types", "Type")):
             self._describe_numba_type(value)
         elif isinstance(value, _loaded("numba.extending", "_Intrinsic")):
             self._say("intrinsic")
-            self._add(value._defn)
+            self._add_kernel(value._defn)
         elif isinstance(value, types.MethodType | types.BuiltinFunctionType):
             self._describe_method(value)
         elif isinstance(value, staticmethod | classmethod):
@@ -191,9 +205,15 @@ class ValueWalk(ABC):
         else:
             self._describe_object(value)
 
+    def _add_kernel(self, function: types.FunctionType) -> None:
+        self._following = True
+        self._add(function)
+
     def _describe_python_function(self, function: types.FunctionType) -> None:
-        home = str(function.__globals__.get("__name__"))
-        if library_of(home) is None:
+        home = _home_of(function)
+        if self._is_named(function):
+            self._say("engine", function.__code__.co_qualname)
+        elif library_of(home) is None:
             self.modules.add(str(function.__module__))
             self._describe_function(function)
         elif library_of(function.__module__) is not None:
@@ -230,14 +250,27 @@ class ValueWalk(ABC):
         elif isinstance(value, _loaded("numba.core.types", "ClassType")):
             self._add(value.jit_methods)
 
+    def _is_named(self, value: Any) -> bool:
+        """Whether a function or class of the engine counts by name."""
+        named = self._engine_by_name and not self._following and _is_engine(_home_of(value))
+        if named:
+            self._named.add(id(value))
+        return named
+
     # --- classes -----------------------------------------------------------------------------
 
     def _describe_class(self, cls: type) -> None:
-        own = library_of(_module_of(cls)) is None
-        if not own or (self._engine_by_name and _module_of(cls).partition(".")[0] == "engine"):
+        if self._is_named(cls):
+            self._say("engine", cls.__qualname__)
+            return
+        if library_of(_module_of(cls)) is not None:
             self._say("class", _public_name(_module_of(cls), cls.__qualname__))
             return
         self._say("class", cls.__name__)
+        compiled = vars(cls).get("class_type")
+        if isinstance(compiled, _loaded("numba.core.types", "ClassType")):
+            self._add(compiled)  # by numba's jitclass, which puts methods of its own around
+            return
         self._add(cls.__bases__)
         self._add(type(cls))
         names = {name for name in vars(cls) if not name.startswith("_abc_")}
@@ -283,6 +316,8 @@ class ValueWalk(ABC):
             self._say("object")
             self._add(cls)
             self._add_state(value)
+        elif library in _WITHOUT_VALUE:
+            self._add(cls)
         elif library in _TEXTUAL:
             self._say(cls.__qualname__, _ADDRESS.sub("", str(value)))
         else:
@@ -328,6 +363,21 @@ def _loaded(module: str, *names: str) -> Any:
     """Return classes of a module; of one that is not loaded there can be no object."""
     found: Mapping[str, Any] = vars(sys.modules[module]) if module in sys.modules else {}
     return tuple(found[name] for name in names if name in found)
+
+
+def _home_of(value: Any) -> str:
+    """Return the module that a function or class was written in."""
+    if isinstance(value, types.FunctionType):
+        return str(value.__globals__.get("__name__"))
+    return _module_of(value if isinstance(value, type) else type(value))
+
+
+def _is_engine(module: str) -> bool:
+    return module.partition(".")[0] == "engine"
+
+
+def _is_users(module: str) -> bool:
+    return library_of(module) is None and not _is_engine(module)
 
 
 def _module_of(cls: type) -> str:

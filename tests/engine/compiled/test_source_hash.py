@@ -512,5 +512,45 @@ def test_a_compiled_function_and_its_original_differ_only_by_options(hash_of):
     assert hash_of(kernel(function)) != hash_of(kernel(boundscheck=True)(function))
 
 
+def test_what_the_engine_has_loaded_says_nothing():
+    from engine.sources import make_source
+    from engine.sources.registered import SOURCES
+
+    def model(x):
+        return make_source("gbm"), x
+
+    before = source_hash(model)
+    SOURCES["a name of this test"] = object
+    try:
+        assert source_hash(model) == before
+    finally:
+        del SOURCES["a name of this test"]
+
+
+def test_a_kernel_of_the_engine_counts_by_what_it_computes(monkeypatch):
+    from engine.compiled import elementary
+
+    model = _reading(elementary.exp)
+    before = source_hash(model)
+    monkeypatch.setattr(elementary, "_EXP_HIGH", 700.0)
+    assert source_hash(model) != before
+
+
+def test_helpers_of_a_built_in_strategy_count_by_what_they_do_in_a_users_by_name(monkeypatch):
+    from engine.strategies import crossed_above
+    from engine.strategies.sma_crossover import SmaCrossover
+
+    users = _reading(crossed_above)
+    before = SmaCrossover.source_hash(), source_hash(users)
+
+    def changed(series, other):
+        return True
+
+    code = changed.__code__.replace(co_qualname=crossed_above.__qualname__)
+    monkeypatch.setattr(crossed_above, "__code__", code)
+    assert SmaCrossover.source_hash() != before[0]
+    assert source_hash(users) == before[1]
+
+
 def test_the_hash_of_the_bytecode_names_the_modules_that_it_comes_from():
     assert code_hash(_make(1.0)).modules == (__name__,)

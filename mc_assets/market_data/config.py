@@ -23,6 +23,8 @@ Adjustment = Literal["raw", "split", "dividend", "all"]
 
 # A key is part of file names, partition keys and SQL: no separators of any of them.
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9^=._/:+-]*[A-Za-z0-9][A-Za-z0-9^=._/:+-]*")
+# Percent-encoded it must still be the name of a folder.
+_LONGEST_NAME: Final = 80
 
 _SERIES_FILE: Final = Path(__file__).resolve().parents[1] / "series.yaml"
 
@@ -119,8 +121,21 @@ class SeriesConfig(BaseModel):
     @field_validator("symbol")
     @classmethod
     def _symbol_is_a_name(cls, value: str) -> str:
-        if not _SYMBOL.fullmatch(value):
-            raise ValueError(f"found {value!r}, allowed letters, digits and ^ = . _ / : + -")
+        if not _SYMBOL.fullmatch(value) or not _is_name(value):
+            raise ValueError(
+                f"found {_short(value)}, allowed up to {_LONGEST_NAME} letters, digits and "
+                "^ = . _ / : + -, without .. between slashes"
+            )
+        return value
+
+    @field_validator("provider_symbol")
+    @classmethod
+    def _provider_symbol_is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not _is_name(value):
+            raise ValueError(
+                f"found {_short(value)}, allowed up to {_LONGEST_NAME} characters that can be "
+                "printed, without .. between slashes"
+            )
         return value
 
     @field_validator("timeframe")
@@ -163,6 +178,15 @@ class SeriesConfig(BaseModel):
         if self.end is not None and self.end < self.start:
             raise ValueError(f"end: found {self.end}, allowed on or after start {self.start}")
         return self
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text may become part of a path or an address."""
+    return text.isprintable() and 0 < len(text) <= _LONGEST_NAME and ".." not in text.split("/")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…")
 
 
 class MarketDataConfig(BaseModel):

@@ -22,6 +22,7 @@ from mc_assets.market_data.revisions import live_rows, revisions
 from mc_assets.market_data.sessions import sessions_of
 from mc_assets.market_data.short_answers import check_table
 from mc_assets.providers import MarketDataError
+from mc_assets.providers.paths import filled_path
 
 __all__ = ["NormalisedResult", "compare_year", "normalise_year"]
 
@@ -140,7 +141,7 @@ def normalise_year(
     store = BarStore(root)
     adjusted = None
     if series.factors is not None:
-        path = config.folder / Path(series.factors.replace("{symbol}", series.symbol)).expanduser()
+        path = filled_path(series.factors, config.folder, field="factors", symbol=series.symbol)
         factors = read_factors(path)
         known = store.factors(series.symbol, series.timeframe)
         if known is not None and not accept_withdrawn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import math
 import re
 from dataclasses import replace
@@ -13,6 +14,8 @@ import polars as pl
 from engine.calibration import Calibration, OptionSurface, calibrate
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.providers.errors import MarketDataError
+from mc_assets.providers.paths import filled_path
+from mc_assets.providers.text_bytes import text_bytes
 
 __all__ = ["OptionQuotes"]
 
@@ -58,10 +61,10 @@ class OptionQuotes:
         self._options = {name: given[name] for name in _SURFACE_OPTIONS if name in given}
         if series.option_quotes is None:
             return
-        pattern = Path(series.option_quotes.replace("{symbol}", series.symbol)).expanduser()
-        root = folder if not pattern.is_absolute() else Path(pattern.anchor)
-        relative = str(pattern.relative_to(root) if pattern.is_absolute() else pattern)
-        files = sorted(root.glob(relative))
+        pattern = filled_path(
+            series.option_quotes, folder, field=f"{series.key}: option_quotes", symbol=series.symbol
+        )
+        files = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
         if not files:
             raise MarketDataError(
                 f"{series.key}: option_quotes: found no file {series.option_quotes}, "
@@ -116,7 +119,7 @@ class OptionQuotes:
             )
 
     def _read(self, file: Path) -> None:
-        frame = pl.read_csv(file, infer_schema_length=None)
+        frame = _table(file, self._series.key)
         lower = {name: name.strip().lower() for name in frame.columns}
         frame = frame.rename(lower)
         for name, others in _ALSO.items():
@@ -142,6 +145,17 @@ class OptionQuotes:
         # Instants are written alike inside a file, so the last one sorts last.
         for (instant,), part in sorted(frame.partition_by("as_of", as_dict=True).items()):
             self._frames[_day(str(instant), where)] = part
+
+
+def _table(file: Path, series: str) -> pl.DataFrame:
+    try:
+        return pl.read_csv(io.BytesIO(text_bytes(file)), infer_schema_length=None)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise MarketDataError(
+            f"{series}: option_quotes {file.name}: found text that is no table ({reason}), "
+            "allowed CSV"
+        ) from None
 
 
 def _level(frame: pl.DataFrame, name: str, series: str) -> float | None:

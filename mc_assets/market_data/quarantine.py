@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -12,6 +12,9 @@ from mc_assets.market_data.severities import QualityConfig
 from mc_assets.providers import RawTable
 
 __all__ = ["quarantine_rows"]
+
+# Rows that are objects of Python at one time: a file may be wrong from its first line on.
+_ROWS_AT_ONCE: Final = 20_000
 
 
 def quarantine_rows(raw: RawTable, bad: pl.DataFrame, quality: QualityConfig) -> pl.DataFrame:
@@ -32,9 +35,16 @@ def quarantine_rows(raw: RawTable, bad: pl.DataFrame, quality: QualityConfig) ->
         In `canonical.QUARANTINE_SCHEMA`; ``message`` names file, line, column, what was found
         and what is allowed; ``raw`` is the row as a JSON object.
     """
+    frames = [pl.DataFrame(schema=dict(QUARANTINE_SCHEMA))]
+    for some in bad.iter_slices(_ROWS_AT_ONCE):
+        frames.append(_described(raw, some, quality))
+    return pl.concat(frames)
+
+
+def _described(raw: RawTable, bad: pl.DataFrame, quality: QualityConfig) -> pl.DataFrame:
+    sources = raw.frame[bad["row"]].iter_rows(named=True)
     records = []
-    for row in bad.iter_rows(named=True):
-        source = raw.frame.row(row["row"], named=True)
+    for row, source in zip(bad.iter_rows(named=True), sources, strict=True):
         reason = row["reason"]
         line = source.get("_line")
         message = source.get("_message")

@@ -45,7 +45,7 @@ class CsvProvider(FileProvider):
     def _read(self, path: Path, numbers: NumberColumns | None) -> tuple[pl.DataFrame, str]:
         if self.options.decimal == ",":
             numbers = None
-        return read_text_table(path, self.options.delimiter, numbers)
+        return read_text_table(path, self.options.delimiter, numbers, self.options.megabytes)
 
     def _layout(self) -> Layout:
         told = {"decimal": self.options.decimal, "ticks": self.options.ticks}

@@ -17,7 +17,7 @@ import polars as pl
 from mc_assets.providers.csv_header import Header, commented_header, find_header
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.files import NumberColumns
-from mc_assets.providers.text_bytes import text_bytes
+from mc_assets.providers.text_bytes import MEGABYTES, check_size, text_bytes
 
 __all__ = ["delimiter_of", "read_text_table"]
 
@@ -25,13 +25,22 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 _HEAD_ROWS: Final = 40
 _HEAD_LINES: Final = 60
 _SHORT: Final = 6
+# A line of a table of prices has some hundred bytes, and of one of all shares some ten thousand.
+_LONGEST_LINE: Final = 262_144
+_MOST_COLUMNS: Final = 10_000
+# Text with quotes, comments or ragged rows is read row by row, in ten times its memory.
+_MOST_CAREFUL: Final = 250.0
+_ROWS_AT_ONCE: Final = 50_000
 # A spreadsheet's error in the first cell begins like a comment and is none.
 _COMMENT: Final = re.compile(r"#(?!N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def read_text_table(
-    path: Path, delimiter: str | None = None, numbers: NumberColumns | None = None
+    path: Path,
+    delimiter: str | None = None,
+    numbers: NumberColumns | None = None,
+    megabytes: float = MEGABYTES,
 ) -> tuple[pl.DataFrame, str]:
     """Read a CSV file, compressed or not, without interpreting a single cell.
 
@@ -43,6 +52,8 @@ def read_text_table(
         Guessed from the first lines by default.
     numbers : callable, optional
         Columns that come as Float64 where every cell of them all is a plain number.
+    megabytes : float
+        Size of the file, unpacked, beyond which it is refused.
 
     Returns
     -------
@@ -55,15 +66,16 @@ def read_text_table(
     Raises
     ------
     MarketDataError
-        If the file is missing, empty, binary or has a single column.
+        If the file is missing, empty, binary or too large, or has a single column, too many
+        columns or a line too long.
     """
     if not path.is_file():
         raise MarketDataError(f"{path}: found no such file, allowed a CSV file")
     if numbers is not None:
         # Not cached: a table of numbers is made to be used once.
-        return _parsed(path, delimiter, numbers)
+        return _parsed(path, delimiter, numbers, megabytes)
     status = path.stat()
-    return _text(path, status.st_mtime_ns, status.st_size, delimiter)
+    return _text(path, status.st_mtime_ns, status.st_size, delimiter, megabytes)
 
 
 def delimiter_of(lines: list[str]) -> str:
@@ -78,17 +90,20 @@ def delimiter_of(lines: list[str]) -> str:
 
 
 @lru_cache(maxsize=2)
-def _text(path: Path, modified: int, size: int, delimiter: str | None) -> tuple[pl.DataFrame, str]:
+def _text(
+    path: Path, modified: int, size: int, delimiter: str | None, megabytes: float
+) -> tuple[pl.DataFrame, str]:
     # Time and size are part of the cache's key: one file is asked for once per year of it.
     del modified, size
-    return _parsed(path, delimiter, None)
+    return _parsed(path, delimiter, None, megabytes)
 
 
 def _parsed(
-    path: Path, delimiter: str | None, numbers: NumberColumns | None
+    path: Path, delimiter: str | None, numbers: NumberColumns | None, megabytes: float
 ) -> tuple[pl.DataFrame, str]:
-    data = text_bytes(path)
-    text = data[:262_144].decode("utf-8", errors="replace")
+    data = text_bytes(path, megabytes)
+    _check_lines(path.name, data)
+    text = data[:_LONGEST_LINE].decode("utf-8", errors="replace")
     lines = text.split("\n", _HEAD_LINES)[:_HEAD_LINES]
     if not any(line.strip() for line in lines):
         raise MarketDataError(f"{path.name}: found an empty file, allowed a header and rows")
@@ -98,6 +113,11 @@ def _parsed(
     header = find_header(head)
     if header.line == header.first_row:
         header = commented_header(lines[: header.line - 1], separator, header)
+    if len(header.names) > _MOST_COLUMNS:
+        raise MarketDataError(
+            f"{path.name} line {header.line}: found {len(header.names):,} columns or more, "
+            f"allowed up to {_MOST_COLUMNS:,}"
+        )
     if len(header.names) < 2:
         raise MarketDataError(
             f"{path.name} line {header.line}: found one column {lines[0].strip()[:40]!r}, "
@@ -109,6 +129,10 @@ def _parsed(
     if frame is None:
         frame = _fast(path, data, separator, header)
     if frame is None:
+        check_size(
+            f"{path.name}, which has quotes, comments or rows of several widths",
+            len(data), min(_MOST_CAREFUL, megabytes),
+        )  # fmt: skip
         frame = _careful(bytes(data), separator, header, width)
     return frame.with_columns(pl.lit(path.name).alias("_file")), separator
 
@@ -186,16 +210,40 @@ def _has_no_row(first: pl.Series) -> bool:
     return bool((first.str.strip_chars() == "").any())
 
 
+def _check_lines(name: str, data: mmap.mmap | bytes) -> None:
+    """Refuse a line that is too long, before anything is made of it."""
+    # Each block holds the end of a line, or a line is longer than a block.
+    for start in range(0, len(data) - _LONGEST_LINE, _LONGEST_LINE):
+        if data.find(b"\n", start, start + _LONGEST_LINE) < 0:
+            line = 1 + sum(
+                data[at : at + _LONGEST_LINE].count(b"\n") for at in range(0, start, _LONGEST_LINE)
+            )
+            raise MarketDataError(
+                f"{name} line {line:,}: found more than {_LONGEST_LINE:,} bytes, allowed that many"
+            )
+
+
 def _careful(data: bytes, delimiter: str, header: Header, usual: _Width) -> pl.DataFrame:
     """Read with the standard library: quotes, blank lines, comments and ragged rows."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    for line, row in _rows(data.decode().split("\n"), delimiter, usual):
-        if line >= header.first_row:
-            rows.append(row)
-            lines.append(line)
-    if not rows:
+    rows = (
+        (line, row)
+        for line, row in _rows(data.decode().split("\n"), delimiter, usual)
+        if line >= header.first_row
+    )
+    frames = []
+    while some := list(islice(rows, _ROWS_AT_ONCE)):
+        frames.append(_table(some, delimiter, header))
+    if not frames:
         return _empty(header)
+    # Only some parts may have a row with too many cells.
+    frame = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
+    if "_surplus" in frame.columns:
+        frame = frame.with_columns(pl.col("_surplus").fill_null(""))
+    return frame.select(pl.exclude("_line"), "_line")
+
+
+def _table(some: list[tuple[int, list[str]]], delimiter: str, header: Header) -> pl.DataFrame:
+    lines, rows = [line for line, _ in some], [row for _, row in some]
     width = len(header.names)
     columns = list(zip_longest(*(row[:width] for row in rows), fillvalue=""))
     columns += [("",) * len(rows)] * (width - len(columns))

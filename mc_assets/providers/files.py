@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mc_assets.providers.base import (
     Capabilities,
@@ -21,7 +21,8 @@ from mc_assets.providers.base import (
     RawTable,
 )
 from mc_assets.providers.errors import MarketDataError
-from mc_assets.providers.text_bytes import PACKED
+from mc_assets.providers.paths import filled_path
+from mc_assets.providers.text_bytes import MEGABYTES, PACKED
 
 __all__ = ["FileOptions", "FileProvider", "NumberColumns"]
 
@@ -46,15 +47,18 @@ class FileOptions(BaseModel):
         Which end of the bar is stamped.
     date_format : str, optional
         ``strptime`` format of the stamps.
+    megabytes : float
+        Size of a file, unpacked, beyond which it is refused.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    path: str
-    columns: dict[str, str] = {}
+    path: str = Field(min_length=1, max_length=4_096)
+    columns: dict[str, str] = Field(default_factory=dict, max_length=100)
     timezone: str | None = None
     stamp: Literal["open", "end"] | None = None
-    date_format: str | None = None
+    date_format: str | None = Field(default=None, max_length=200)
+    megabytes: float = Field(default=MEGABYTES, gt=0, le=100_000)
 
     @field_validator("timezone")
     @classmethod
@@ -129,6 +133,11 @@ class FileProvider(Provider):
                 frames.append(frame)
         except MarketDataError as error:
             raise FetchError(f"{self.name} {symbol}: {error}") from None
+        except OSError as error:
+            found = f"{error.filename} ({error.strerror})"
+            raise FetchError(
+                f"{self.name} {symbol}: path: found {found}, allowed a file that can be read"
+            ) from None
         # A column may be text in one file and numbers in another.
         frame = pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
         layout = self._layout().model_copy(update={"delimiter": delimiter})
@@ -149,8 +158,7 @@ class FileProvider(Provider):
 
     def _files(self, symbol: str, timeframe: str) -> list[Path]:
         """Files of a symbol, sorted by name."""
-        filled = self.options.path.replace("{symbol}", symbol).replace("{timeframe}", timeframe)
-        path = (self.folder / Path(filled).expanduser()).resolve()
+        path = filled_path(self.options.path, self.folder, symbol=symbol, timeframe=timeframe)
         if path.is_file():
             return [path]
         if path.is_dir():

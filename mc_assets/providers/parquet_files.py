@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import polars as pl
 from pydantic import BaseModel
 
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.files import FileOptions, FileProvider, NumberColumns
+from mc_assets.providers.text_bytes import check_size
 
 __all__ = ["ParquetProvider"]
+
+_MOST_COLUMNS: Final = 10_000
+# Bytes of a number in memory.
+_CELL: Final = 8
 
 
 class ParquetProvider(FileProvider):
@@ -24,9 +29,11 @@ class ParquetProvider(FileProvider):
 
     def _read(self, path: Path, numbers: NumberColumns | None) -> tuple[pl.DataFrame, None]:
         try:
-            frame = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            reason = str(error).splitlines()[0]
+            self._check(path)
+            frame = pl.read_parquet(path, glob=False)
+        # Of a damaged file Polars may panic, which is no `Exception`.
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise MarketDataError(
                 f"{path.name}: found a file that is not Parquet ({reason}), allowed one"
             ) from None
@@ -35,6 +42,19 @@ class ParquetProvider(FileProvider):
         frame = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
         rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int32)
         return frame.with_columns(_file=pl.lit(path.name), _line=rows), None
+
+    def _check(self, path: Path) -> None:
+        """Refuse a table that would fill the memory, by what its footer says."""
+        check_size(path.name, path.stat().st_size, self.options.megabytes)
+        schema = pl.read_parquet_schema(path)
+        if len(schema) > _MOST_COLUMNS:
+            raise MarketDataError(
+                f"{path.name}: found {len(schema):,} columns, allowed up to {_MOST_COLUMNS:,}"
+            )
+        rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+        check_size(
+            f"{path.name}: {rows:,} rows", rows * len(schema) * _CELL, self.options.megabytes
+        )
 
 
 def _plain_names(names: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Text files as UTF-8 bytes: unpacked, decoded, with Unix line ends."""
+"""Text files as UTF-8 bytes: unpacked within limits, decoded, with Unix line ends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,29 @@ import mmap
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from mc_assets.providers.errors import MarketDataError
 
-__all__ = ["PACKED", "only_member", "text_bytes"]
+__all__ = ["MEGABYTES", "PACKED", "check_size", "only_member", "text_bytes"]
+
+#: Size of a file, unpacked, beyond which it is refused unless the options say otherwise.
+MEGABYTES: Final = 1_000.0
 
 #: Endings of compressed files, after their own ending.
 PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".zst")
 
+_MEGABYTE: Final = 1_000_000
+_PIECE: Final = 1 << 20
+# What unpacks to more than so many times its size is no table of prices, but made to fill the
+# memory; a small file may be of one line that comes again and again.
+_RATIO: Final = 200
+_SMALL: Final = 16 * _MEGABYTE
 _MAGIC: Final = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip",
@@ -41,18 +52,27 @@ _MARKS: Final = (
 _FORMULA: Final = re.compile(rb'="([^"\n]*)"')
 
 
-def text_bytes(path: Path) -> mmap.mmap | bytes:
+def text_bytes(path: Path, megabytes: float = MEGABYTES) -> mmap.mmap | bytes:
     """Return a file as UTF-8 without byte-order mark, with Unix line ends.
 
     A file that is so already, as most are, is mapped and not copied.
 
+    Parameters
+    ----------
+    path : Path
+        The file, compressed or not.
+    megabytes : float
+        Size, unpacked, beyond which it is refused.
+
     Raises
     ------
     MarketDataError
-        If the file is binary, or a damaged or several-file archive.
+        If the file is binary, too large, or a damaged or several-file archive.
     """
-    if path.stat().st_size == 0:
+    size = path.stat().st_size
+    if size == 0:
         return b""
+    check_size(path.name, size, megabytes)
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     packed = next((kind for magic, kind in _MAGIC.items() if mapped[: len(magic)] == magic), None)
@@ -62,7 +82,7 @@ def text_bytes(path: Path) -> mmap.mmap | bytes:
     formulas = ascii_only and mapped.find(b'"') >= 0 and mapped.find(b'="') >= 0
     if ascii_only and not formulas and mapped.find(b"\r") < 0 and b"\0" not in mapped[:4096]:
         return mapped
-    data = bytes(mapped) if packed is None else _unpacked(bytes(mapped), packed, path.name)
+    data = bytes(mapped) if packed is None else _unpacked(mapped, packed, path.name, megabytes)
     data = _decoded(data)
     # A few zeros are bad cells; many say that the file is no text.
     if data[:4096].count(0) > len(data[:4096]) / 100:
@@ -72,28 +92,73 @@ def text_bytes(path: Path) -> mmap.mmap | bytes:
     return _FORMULA.sub(rb'"\1"', data) if b'="' in data else data
 
 
-def _unpacked(data: bytes, kind: str, name: str) -> bytes:
-    try:
-        if kind == "gzip":
-            return gzip.decompress(data)
-        if kind == "bzip2":
-            return bz2.decompress(data)
-        if kind == "xz":
-            return lzma.decompress(data)
-        if kind == "zip":
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                return archive.read(only_member(archive, name))
-        import pyarrow as pa
+def check_size(name: str, size: float, megabytes: float) -> None:
+    """Refuse a file, or a table, that is larger than allowed.
 
-        with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-            content: bytes = stream.read()
-            return content
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+    Raises
+    ------
+    MarketDataError
+        Names the file, what was found and the option that allows more.
+    """
+    if size > megabytes * _MEGABYTE:
+        raise MarketDataError(
+            f"{name}: found more than {megabytes:,g} MB, allowed up to that (options.megabytes)"
+        )
+
+
+def _unpacked(data: mmap.mmap, kind: str, name: str, megabytes: float) -> bytes:
+    """Unpack piece by piece, so that a file made to fill the memory is given up early."""
+    unpacked = bytearray()
+    try:
+        for piece, taken in _pieces(data, kind, name):
+            unpacked += piece
+            check_size(name, len(unpacked), megabytes)
+            if len(unpacked) > max(_SMALL, _RATIO * taken):
+                raise MarketDataError(
+                    f"{name}: found a {kind} file that unpacks to more than {_RATIO} times its "
+                    "size, allowed less"
+                )
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        zlib.error,
+        lzma.LZMAError,
+        zipfile.BadZipFile,
+    ) as error:
         if isinstance(error, MarketDataError):
             raise
         raise MarketDataError(
             f"{name}: found a damaged {kind} file ({error}), allowed a whole one"
         ) from None
+    return bytes(unpacked)
+
+
+def _pieces(data: mmap.mmap, kind: str, name: str) -> Iterator[tuple[bytes, int]]:
+    """Yield the content piece by piece, and how much of the file was taken for it so far."""
+    with ExitStack() as stack:
+        file = io.BytesIO(data)
+        stream: Any
+        if kind == "zip":
+            archive = stack.enter_context(zipfile.ZipFile(file))
+            member = only_member(archive, name)
+            stream = stack.enter_context(archive.open(member))
+        elif kind == "gzip":
+            stream = stack.enter_context(gzip.GzipFile(fileobj=file))
+        elif kind == "bzip2":
+            stream = stack.enter_context(bz2.BZ2File(file))
+        elif kind == "xz":
+            stream = stack.enter_context(lzma.LZMAFile(file))
+        else:
+            import pyarrow as pa
+
+            stream = stack.enter_context(
+                pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
+            )
+        while piece := stream.read(_PIECE):
+            yield piece, file.tell() if kind != "zip" else member.compress_size
 
 
 def only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from mc_assets.market_data.futures.continuous import BackAdjustment, continuous
 from mc_assets.market_data.futures.curve import Curve, read_curve
@@ -23,6 +23,7 @@ from mc_assets.providers import (
     Provider,
     RawTable,
 )
+from mc_assets.providers.paths import filled_path
 
 __all__ = ["FuturesOptions", "FuturesProvider"]
 
@@ -47,9 +48,9 @@ class FuturesOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str
-    expiries: str
-    root: str | None = None
+    path: str = Field(min_length=1, max_length=4_096)
+    expiries: str = Field(min_length=1, max_length=4_096)
+    root: str | None = Field(default=None, min_length=1, max_length=20)
     roll: RollRule = RollRule()
     adjust: BackAdjustment = "none"
 
@@ -94,16 +95,18 @@ class FuturesProvider(Provider):
         """Read the curve behind a series."""
         root = self.options.root or symbol
 
-        def located(path: str) -> Path:
-            return (self.folder / Path(path.replace("{symbol}", symbol)).expanduser()).resolve()
+        def located(field: str, path: str) -> Path:
+            return filled_path(path, self.folder, field=field, symbol=symbol)
 
-        expiries = read_expiries(located(self.options.expiries), root)
-        curve = read_curve(located(self.options.path), expiries, root)
+        expiries = read_expiries(located("expiries", self.options.expiries), root)
+        curve = read_curve(located("path", self.options.path), expiries, root)
         if curve.rows.is_empty():
             more = f" (and {curve.quarantine.height - 1} more)" if len(curve.quarantine) > 1 else ""
             reason = [f"{message}{more}" for message in curve.quarantine["message"].head(1)]
             raise MarketDataError(
-                reason[0] if reason else f"{located(self.options.path).name}: found no price"
+                reason[0]
+                if reason
+                else f"{located('path', self.options.path).name}: found no price"
             )
         return curve
 

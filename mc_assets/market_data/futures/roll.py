@@ -28,7 +28,7 @@ class RollRule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: Literal["days", "volume"] = "days"
-    days: int = Field(default=0, ge=0)
+    days: int = Field(default=0, ge=0, le=250)
 
 
 def held_contracts(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:

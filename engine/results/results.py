@@ -231,6 +231,13 @@ class Results(Rows):
         confidence : float
             Level of the intervals.
 
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set and statistic: ``study``, ``world``, ``parameter_set``,
+            ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
+            ``ci_high``, ``n``.
+
         Raises
         ------
         Refusal
@@ -255,9 +262,9 @@ class Results(Rows):
         Returns
         -------
         polars.DataFrame
-            One row per parameter set, best first: ``study``, ``fingerprint``, ``parameter_set``,
-            the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``, ``ci_high``,
-            ``n``.
+            One row per parameter set, best first: ``study``, ``world``, ``parameter_set``,
+            ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
+            ``ci_high``, ``n``.
 
         Raises
         ------

@@ -20,6 +20,7 @@ import pytest
 
 import engine as mc
 from engine.execution.layout import RULES_WIDTH
+from engine.strategies import SMA
 from engine.testing.prices import random_path
 
 DAY = 86_400_000_000
@@ -229,6 +230,11 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {"splits": 6},
     ),
     **_labelled("Results", _fields(results, "frame failures"), {}),
+    **_labelled("Results", _fields(results, "set_ids seeds"), {"sets": 2, "seeds": 6}),
+    "indicator_values": (
+        lambda: list(mc.indicator_values(SMA(3), history(20)).values()),
+        BARS,
+    ),
     **_labelled(
         "Results",
         {
@@ -271,7 +277,8 @@ def test_shape_dtype_and_columns_are_as_the_page_states(label: str) -> None:
     stated = stated * len(arrays) if isinstance(value, list) else stated
     assert len(stated) == len(arrays)
     for array, (dtype, shape) in zip(arrays, stated, strict=True):
-        assert array.dtype == np.dtype(dtype)
+        # Texts of any length.
+        assert array.dtype.kind == "U" if dtype == "str" else array.dtype == np.dtype(dtype)
         if shape == "...":
             continue
         axes = [axis.strip() for axis in shape.split(",") if axis.strip()]

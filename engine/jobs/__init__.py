@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.jobs.errors import StorageError, StudyFailed, StudyInterrupted
     from engine.jobs.job import BLOCKS, Holds, Job
+    from engine.jobs.manifest import Manifest
     from engine.jobs.progress import Progress
     from engine.jobs.replay import Replay
     from engine.jobs.settings import PathSettings, Record, Until
-    from engine.jobs.store import Manifest, MemoryStore, ParquetStore
+    from engine.jobs.store import MemoryStore, ParquetStore
     from engine.jobs.summary import JobSummary
 
 # Names are imported at first use: reading study files must not load the simulation engine.
@@ -21,7 +22,8 @@ _MODULES = {
     "engine.jobs.progress": ["Progress"],
     "engine.jobs.replay": ["Replay"],
     "engine.jobs.settings": ["PathSettings", "Record", "Until"],
-    "engine.jobs.store": ["Manifest", "MemoryStore", "ParquetStore"],
+    "engine.jobs.manifest": ["Manifest"],
+    "engine.jobs.store": ["MemoryStore", "ParquetStore"],
     "engine.jobs.summary": ["JobSummary"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

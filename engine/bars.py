@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
+from engine.errors import Refusal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,14 +75,12 @@ class Bars:
         for name in BAR_FIELDS:
             column = getattr(self, name)
             if column.shape != (count,):
-                raise ValueError(
-                    f"{self.symbol} {name}: found shape {column.shape}, allowed ({count},)"
-                )
+                raise Refusal(f"{self.symbol} {name}", f"shape {column.shape}", f"({count},)")
             bad = ~np.isfinite(column)
             if bad.any():
                 row = int(bad.argmax())
-                raise ValueError(
-                    f"{self.symbol} {name}: found {column[row]} at bar {row}, allowed finite values"
+                raise Refusal(
+                    f"{self.symbol} {name}", f"{column[row]} at bar {row}", "finite values"
                 )
         if count > 1 and not (np.diff(self.timestamps) > 0).all():
             row = int((np.diff(self.timestamps) <= 0).argmax()) + 1
@@ -127,7 +126,7 @@ class Bars:
         elif symbol is None:
             found = frame["symbol"].unique().sort().to_list()
             if len(found) != 1:
-                raise ValueError(f"symbol: found {found} in the frame, allowed exactly one")
+                raise Refusal("symbol", f"{found} in the frame", "exactly one")
             symbol = str(found[0])
         if frame.is_empty():
             raise ValueError(f"symbol: found no bars of {symbol!r} in the frame")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from engine.errors import Refusal
 from engine.timeframes import intraday_minutes
 
 __all__ = ["EXCHANGES", "BarCalendar", "Exchange"]
@@ -70,9 +71,7 @@ class BarCalendar:
 
     def __post_init__(self) -> None:
         if self.exchange not in EXCHANGES:
-            raise ValueError(
-                f"exchange: found {self.exchange!r}, allowed {', '.join(sorted(EXCHANGES))}"
-            )
+            raise Refusal("exchange", repr(self.exchange), ", ".join(sorted(EXCHANGES)))
         intraday_minutes(self.timeframe)
 
     @property

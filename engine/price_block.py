@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS
+from engine.errors import Refusal
 
 __all__ = ["PriceBlock"]
 
@@ -52,15 +53,16 @@ class PriceBlock:
     def __post_init__(self) -> None:
         expected = (len(self.seeds), len(self.symbols), len(self.fields))
         if self.values.ndim != 4 or self.values.shape[:3] != expected:
-            raise ValueError(
-                f"values: found shape {self.values.shape}, "
-                f"allowed (paths, symbols, fields) = {expected} followed by bars"
+            raise Refusal(
+                "values",
+                f"shape {self.values.shape}",
+                f"(paths, symbols, fields) = {expected} followed by bars",
             )
         if self.fields[:5] != BAR_FIELDS:
-            raise ValueError(f"fields: found {self.fields}, allowed {BAR_FIELDS} first")
+            raise Refusal("fields", str(self.fields), f"{BAR_FIELDS} first")
         if self.timestamps is not None and self.timestamps.shape != self.values.shape[3:]:
-            raise ValueError(
-                f"timestamps: found shape {self.timestamps.shape}, allowed {self.values.shape[3:]}"
+            raise Refusal(
+                "timestamps", f"shape {self.timestamps.shape}", str(self.values.shape[3:])
             )
 
     def __len__(self) -> int:
@@ -91,7 +93,7 @@ class PriceBlock:
             If there is no such field.
         """
         if name not in self.fields:
-            raise ValueError(f"field: found {name!r}, allowed {', '.join(self.fields)}")
+            raise Refusal("field", repr(name), ", ".join(self.fields))
         column = self.values[:, :, self.fields.index(name), :]
         return column[:, 0] if len(self.symbols) == 1 else column
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from engine.errors import Refusal
+
 __all__ = ["LONG_TIMEFRAMES", "TIMEFRAMES_ALLOWED", "canonical_timeframe", "intraday_minutes"]
 
 #: Bars of one or more whole sessions. Months are ``mo``, for ``M`` and ``m`` are one folder on
@@ -61,5 +63,5 @@ def intraday_minutes(timeframe: str) -> int | None:
     found = _INTRADAY.fullmatch(timeframe)
     minutes = int(found[1]) * (60 if found[2] == "h" else 1) if found else _DAY
     if minutes >= _DAY:
-        raise ValueError(f"timeframe: found {timeframe!r}, allowed {TIMEFRAMES_ALLOWED}")
+        raise Refusal("timeframe", repr(timeframe), str(TIMEFRAMES_ALLOWED))
     return minutes

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from engine.errors import Refusal
+
 __all__ = ["files_of", "import_user_file", "user_files"]
 
 _PREFIX = "mc_user_"
@@ -37,7 +39,7 @@ def user_files(path: Path) -> list[Path]:
         If there is neither.
     """
     if not path.exists():
-        raise ValueError(f"user file: found no {path}, allowed an existing .py file or folder")
+        raise Refusal("user file", f"no {path}", "an existing .py file or folder")
     return sorted(path.glob("*.py")) if path.is_dir() else [path]
 
 
@@ -67,7 +69,7 @@ def import_user_file(file: Path, content: str | None = None) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file, loader=_Source(name, str(file)))
     if spec is None or spec.loader is None:
-        raise ValueError(f"user file: found {file}, allowed a Python file")
+        raise Refusal("user file", str(file), "a Python file")
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
     sys.modules[name] = module

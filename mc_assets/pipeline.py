@@ -180,7 +180,7 @@ def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
 
 def study_steps(project: Project, names: Sequence[str]) -> Iterator[Step]:
     """Yield the steps from simulations to the warehouse for studies of the studies folder."""
-    from engine.jobs.job import BLOCKS
+    from engine.jobs.blocks import BLOCKS
 
     for name in names:
         last = f"{BLOCKS - 1:02d}"

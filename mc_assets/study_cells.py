@@ -55,8 +55,8 @@ def study_cells(data: Path) -> StudyCells:
         summary = results.summary
         recorded = {
             "simulations": True,
-            "equity": summary.equity_samples > 0,
-            "trades": summary.record_trades,
+            "equity": summary.record.equity > 0,
+            "trades": summary.record.trades,
         }
         position = dict(zip(results.seeds.tolist(), range(len(results.seeds)), strict=True))
         for number, piece in enumerate(results.pieces):

@@ -19,6 +19,20 @@ settings.load_profile("fixed")
 PROJECT = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of a file marked `in_order` as they are written: each goes on from the last."""
+    for file in {item.path for item in items if item.get_closest_marker("in_order")}:
+        places = [place for place, item in enumerate(items) if item.path == file]
+        written = sorted((items[place] for place in places), key=_line)
+        for place, item in zip(places, written, strict=True):
+            items[place] = item
+
+
+def _line(item: pytest.Item) -> int:
+    return item.location[1] or 0
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """Root folder of the checkout."""

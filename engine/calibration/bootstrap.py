@@ -12,6 +12,7 @@ from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
+from engine.errors import Refusal
 from engine.sources.block_length import optimal_block_length
 
 __all__ = ["estimate_bootstrap"]
@@ -61,7 +62,7 @@ def estimate_bootstrap(
         "squared": simple**2,
     }
     if of not in series:
-        raise ValueError(f"of: found {of!r}, allowed {', '.join(series)}")
+        raise Refusal("of", repr(of), ", ".join(series))
     lengths = {name: optimal_block_length(values) for name, values in series.items()}
     stationary, circular = lengths[of]
     return Calibration.of(

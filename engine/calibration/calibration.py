@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.versions import estimator_version
+from engine.errors import Refusal
 
 __all__ = ["CALIBRATION_COLUMNS", "Calibration"]
 
@@ -238,12 +239,11 @@ class Calibration:
         """
         found = list(rows)
         if not found:
-            raise ValueError("rows: found none, allowed the rows of one calibration")
+            raise Refusal("rows", "none", "the rows of one calibration")
         keys = {(r["symbol"], r["timeframe"], r["as_of"], r["model"], r["window"]) for r in found}
         if len(keys) != 1:
-            raise ValueError(
-                f"rows: found {len(keys)} calibrations, allowed one "
-                "(symbol, timeframe, as_of, model, window)"
+            raise Refusal(
+                "rows", f"{len(keys)} calibrations", "one (symbol, timeframe, as_of, model, window)"
             )
         first = found[0]
         named = [row for row in found if row["parameter"] is not None]

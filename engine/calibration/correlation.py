@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.calibration.sample import SpotSample, bars_as_of
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["CorrelationEstimate", "estimate_correlation", "nearest_correlation"]
 
@@ -120,12 +121,12 @@ def estimate_correlation(
     """
     symbols = tuple(bars.symbol for bars in histories)
     if len(symbols) < 2 or len(set(symbols)) != len(symbols):
-        raise ValueError(f"symbols: found {list(symbols)}, allowed two or more different ones")
+        raise Refusal("symbols", str(list(symbols)), "two or more different ones")
     timeframes = {bars.calendar.timeframe for bars in histories}
     if len(timeframes) > 1:
-        raise ValueError(f"timeframes: found {', '.join(sorted(timeframes))}, allowed one for all")
+        raise Refusal("timeframes", ", ".join(sorted(timeframes)), "one for all")
     if missing not in ("common", "pairwise"):
-        raise ValueError(f"missing: found {missing!r}, allowed common, pairwise")
+        raise Refusal("missing", repr(missing), "common, pairwise")
     # One end date for all: windows with different ends might have no day in common.
     as_of = as_of or min(bars_as_of(bars, None)[1] for bars in histories)
     whole = histories[0].calendar.bars_per_session <= 1.0
@@ -178,9 +179,9 @@ def nearest_correlation(matrix: Array, *, iterations: int = 500) -> Array:
     """
     start = np.array(matrix, dtype=np.float64)
     if start.ndim != 2 or start.shape[0] != start.shape[1] or not np.isfinite(start).all():
-        raise ValueError(f"matrix: found shape {start.shape}, allowed a finite square matrix")
+        raise Refusal("matrix", f"shape {start.shape}", "a finite square matrix")
     if not np.allclose(start, start.T, atol=1e-12):
-        raise ValueError("matrix: found asymmetric entries, allowed a symmetric matrix")
+        raise Refusal("matrix", "asymmetric entries", "a symmetric matrix")
     y, correction = start.copy(), np.zeros_like(start)
     for _ in range(iterations):
         shifted = y - correction
@@ -276,12 +277,13 @@ def _sample_correlations(
             names = f"returns of {prices[i].symbol} and {prices[j].symbol}"
             count = len(weights)
             if count < minimum:
-                raise ValueError(f"{names}: found {count} in common, allowed >= {minimum}")
+                raise Refusal(str(names), f"{count} in common", f">= {minimum}")
             for own, row in zip((prices[i], prices[j]), pair, strict=True):
                 if float(np.ptp(row)) <= own.rounding:
-                    raise ValueError(
-                        f"{names}: found the same return of {own.symbol} in all {count} that "
-                        "they have in common, allowed prices that vary"
+                    raise Refusal(
+                        str(names),
+                        f"the same return of {own.symbol} in all {count} that they have in common",
+                        "prices that vary",
                     )
             x, y = pair - np.average(pair, axis=1, weights=weights)[:, None]
             scale = math.sqrt(np.sum(weights * x * x) * np.sum(weights * y * y))
@@ -298,9 +300,9 @@ def _intensity(shrinkage: str | float, matrix: Array, errors: Array) -> float:
         if shrinkage == "none":
             return 0.0
         if shrinkage != "auto":
-            raise ValueError(f"shrinkage: found {shrinkage!r}, allowed none, auto or 0 to 1")
+            raise Refusal("shrinkage", repr(shrinkage), "none, auto or 0 to 1")
         signal = float(np.sum(matrix**2) - np.sum(np.diag(matrix) ** 2))
         return min(1.0, float(np.sum(errors**2)) / signal) if signal > 0.0 else 1.0
     if not 0.0 <= shrinkage <= 1.0:
-        raise ValueError(f"shrinkage: found {shrinkage}, allowed none, auto or 0 to 1")
+        raise Refusal("shrinkage", str(shrinkage), "none, auto or 0 to 1")
     return float(shrinkage)

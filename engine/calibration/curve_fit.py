@@ -15,6 +15,7 @@ from engine.calibration.kalman import CurveModel, FilterResult, Gradient, filter
 from engine.calibration.optimise import Optimum, covariance_of, maximise, search_all
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["CurveData", "CurveFit", "FactorModel", "Initial", "Measurement", "fit_curve"]
 
@@ -81,7 +82,7 @@ class CurveData:
             If fewer than `minimum` rows or `contracts` distinct maturities are left.
         """
         if len(panel) == 0:
-            raise ValueError(f"{panel.symbol} panel: found no rows, allowed at least one")
+            raise Refusal(f"{panel.symbol} panel", "no rows", "at least one")
         if as_of is not None:
             panel = panel.up_to(as_of)
         span = Window.parse(window)
@@ -94,14 +95,13 @@ class CurveData:
         seen = ~np.isnan(y)
         filled = int(seen.any(axis=1).sum()) if y.size else 0
         if filled < minimum:
-            raise ValueError(
-                f"{panel.symbol} panel: found {filled} rows with prices, allowed >= {minimum}"
-            )
+            raise Refusal(f"{panel.symbol} panel", f"{filled} rows with prices", f">= {minimum}")
         several = int((_distinct(panel.maturities, seen) >= contracts).sum()) if y.size else 0
         if 2 * several < filled:
-            raise ValueError(
-                f"{panel.symbol} panel: found {several} of {filled} rows with at least {contracts} "
-                "maturities, allowed at least half"
+            raise Refusal(
+                f"{panel.symbol} panel",
+                f"{several} of {filled} rows with at least {contracts} maturities",
+                "at least half",
             )
         years = np.where(seen, panel.maturities, 0.0)
         groups, count = _groups(panel, years, measurement)
@@ -158,9 +158,8 @@ class CurveData:
             if self.initial == "first_price":
                 first = self.y[0][~np.isnan(self.y[0])]
                 return np.array([0.0, float(first[0])]), np.array(one_step), False
-            raise ValueError(
-                f"initial: found {self.initial!r}, allowed diffuse, first_price or "
-                "(mean, covariance)"
+            raise Refusal(
+                "initial", repr(self.initial), "diffuse, first_price or (mean, covariance)"
             )
         given = np.atleast_2d(np.asarray(self.initial[1], dtype=np.float64))
         centre = np.atleast_1d(np.asarray(self.initial[0], dtype=np.float64))
@@ -233,9 +232,10 @@ def fit_curve(model: FactorModel, data: CurveData) -> CurveFit:
     highest = np.where(seen, data.y, -np.inf).max(axis=0)
     lowest = np.where(seen, data.y, np.inf).min(axis=0)
     if not np.any(highest > lowest):
-        raise ValueError(
-            f"{data.panel.symbol} prices: found the same price on every date in each of "
-            f"{data.y.shape[1]} columns, allowed prices that vary"
+        raise Refusal(
+            f"{data.panel.symbol} prices",
+            f"the same price on every date in each of {data.y.shape[1]} columns",
+            "prices that vary",
         )
     k = len(model.names)
     lower = np.concatenate((model.lower, np.full(data.group_count, np.log(_SMALLEST_SD))))
@@ -344,15 +344,17 @@ def _groups(
             return np.ascontiguousarray(np.broadcast_to(columns, shape)), shape[1]
         if measurement == "common":
             return np.zeros(shape, dtype=np.int64), 1
-        raise ValueError(
-            f"measurement: found {measurement!r}, allowed per_contract, common or upper bounds of "
-            "maturity groups in years"
+        raise Refusal(
+            "measurement",
+            repr(measurement),
+            "per_contract, common or upper bounds of maturity groups in years",
         )
     bounds = np.asarray(measurement, dtype=np.float64)
     if len(bounds) == 0 or not np.all(np.diff(bounds) > 0.0) or years.max() >= bounds[-1]:
-        raise ValueError(
-            f"measurement: found bounds {bounds.tolist()}, allowed increasing, the last beyond "
-            f"the longest maturity {years.max():.4g}"
+        raise Refusal(
+            "measurement",
+            f"bounds {bounds.tolist()}",
+            f"increasing, the last beyond the longest maturity {years.max():.4g}",
         )
     return np.searchsorted(bounds, years, side="right").astype(np.int64), len(bounds)
 

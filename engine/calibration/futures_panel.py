@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import Refusal
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -57,32 +59,33 @@ class FuturesPanel:
         shape = (len(self.dates), len(self.labels))
         for name in ("prices", "maturities"):
             if getattr(self, name).shape != shape:
-                raise ValueError(
-                    f"{self.symbol} {name}: found shape {getattr(self, name).shape}, "
-                    f"allowed {shape} (dates, labels)"
+                raise Refusal(
+                    f"{self.symbol} {name}",
+                    f"shape {getattr(self, name).shape}",
+                    f"{shape} (dates, labels)",
                 )
         if self.steps.shape != shape[:1]:
-            raise ValueError(
-                f"{self.symbol} steps: found shape {self.steps.shape}, allowed {shape[:1]}"
-            )
+            raise Refusal(f"{self.symbol} steps", f"shape {self.steps.shape}", str(shape[:1]))
         for before, after in zip(self.dates, self.dates[1:], strict=False):
             if after <= before:
-                raise ValueError(
-                    f"{self.symbol} dates: found {after} after {before}, "
-                    "allowed strictly increasing, each once"
+                raise Refusal(
+                    f"{self.symbol} dates",
+                    f"{after} after {before}",
+                    "strictly increasing, each once",
                 )
         priced = ~np.isnan(self.prices)
         bad = priced & ~(self.maturities >= 0.0)
         if bad.any():
             row, column = (int(k) for k in np.argwhere(bad)[0])
-            raise ValueError(
-                f"{self.symbol} maturities: found {self.maturities[row, column]} for "
-                f"{self.labels[column]} on {self.dates[row]}, allowed >= 0 where there is a price"
+            raise Refusal(
+                f"{self.symbol} maturities",
+                f"{self.maturities[row, column]} for {self.labels[column]} on {self.dates[row]}",
+                ">= 0 where there is a price",
             )
         if np.isinf(self.prices).any():
-            raise ValueError(f"{self.symbol} prices: found infinity, allowed finite or missing")
+            raise Refusal(f"{self.symbol} prices", "infinity", "finite or missing")
         if len(self.steps) > 1 and not np.all(self.steps[1:] > 0.0):
-            raise ValueError(f"{self.symbol} steps: found {self.steps[1:].min()}, allowed > 0")
+            raise Refusal(f"{self.symbol} steps", str(self.steps[1:].min()), "> 0")
 
     def __len__(self) -> int:
         return len(self.dates)
@@ -124,10 +127,10 @@ class FuturesPanel:
         """
         prices = np.array(prices, dtype=np.float64)
         if prices.ndim != 2:
-            raise ValueError(f"prices: found {prices.ndim} dimensions, allowed (rows, contracts)")
+            raise Refusal("prices", f"{prices.ndim} dimensions", "(rows, contracts)")
         rows, contracts = prices.shape
         if dt is None and dates is None:
-            raise ValueError("dt: found neither dt nor dates, allowed one of the two")
+            raise Refusal("dt", "neither dt nor dates", "one of the two")
         if dates is None:
             dates = [date(2000, 1, 3) + timedelta(days=7 * i) for i in range(rows)]
         if dt is None:
@@ -245,9 +248,10 @@ class FuturesPanel:
         twice = frame.select("date", "expiry").is_duplicated()
         if twice.any():
             row = frame.filter(twice).row(0, named=True)
-            raise ValueError(
-                f"{symbol} rows: found {row['date']} with expiry {row['expiry']} more than once, "
-                "allowed once"
+            raise Refusal(
+                f"{symbol} rows",
+                f"{row['date']} with expiry {row['expiry']} more than once",
+                "once",
             )
         rows = frame["date"].unique().sort().to_list()
         expiries = frame["expiry"].unique().sort().to_list()
@@ -299,10 +303,11 @@ class FuturesPanel:
         bad = self.prices <= 0.0
         if bad.any() and non_positive != "exclude":
             row, column = (int(k) for k in np.argwhere(bad)[0])
-            raise ValueError(
-                f"{self.symbol} {self.labels[column]}: found {self.prices[row, column]:g} on "
-                f"{self.dates[row]}, allowed > 0 for a log model; "
-                'choose non_positive="exclude" to treat such prices as missing'
+            raise Refusal(
+                f"{self.symbol} {self.labels[column]}",
+                f"{self.prices[row, column]:g} on {self.dates[row]}",
+                '> 0 for a log model; choose non_positive="exclude" to treat such prices '
+                "as missing",
             )
         logs = np.full(self.prices.shape, np.nan)
         np.log(self.prices, out=logs, where=self.prices > 0.0)
@@ -320,5 +325,5 @@ def _require(frame: pl.DataFrame, columns: Sequence[str], symbol: str) -> None:
 def _rank(name: str) -> int:
     digits = name[len(name.rstrip("0123456789")) :]
     if not digits or int(digits) < 1:
-        raise ValueError(f"columns: found {name!r}, allowed names that end in a rank such as CL01")
+        raise Refusal("columns", repr(name), "names that end in a rank such as CL01")
     return int(digits)

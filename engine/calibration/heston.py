@@ -17,6 +17,7 @@ from engine.calibration.heston_prices import heston_price
 from engine.calibration.option_surface import OptionSurface, left_out_text
 from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["estimate_heston"]
 
@@ -71,7 +72,7 @@ def estimate_heston(
     """
     if isinstance(data, OptionSurface):
         if as_of is not None and as_of < data.as_of:
-            raise ValueError(f"as_of: found {as_of}, allowed >= {data.as_of}, the quotes' date")
+            raise Refusal("as_of", str(as_of), f">= {data.as_of}, the quotes' date")
         return _from_surface(data, mu=mu, narrowest=narrowest)
     sample = SpotSample.from_bars(
         data,
@@ -101,9 +102,11 @@ def _from_surface(surface: OptionSurface, *, mu: float | None, narrowest: float)
             left_out[reason] = int((keep & bad).sum())
         keep &= ~bad
     if keep.sum() < 8:
-        raise ValueError(
-            f"{surface.symbol} surface: found {int(keep.sum())} out-of-the-money quotes with a "
-            f"usable vega{left_out_text(left_out)}, allowed >= 8"
+        raise Refusal(
+            f"{surface.symbol} surface",
+            f"{int(keep.sum())} out-of-the-money quotes with a usable "
+            f"vega{left_out_text(left_out)}",
+            ">= 8",
         )
     quotes = surface.select(keep)
     vegas = vegas[keep]

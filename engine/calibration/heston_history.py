@@ -11,6 +11,7 @@ from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import SpotSample
 from engine.compiled import kernel
+from engine.errors import Refusal
 
 __all__ = ["heston_from_history", "variance_proxy"]
 
@@ -67,9 +68,10 @@ def heston_from_history(bars: Bars, sample: SpotSample) -> Calibration:
     mu, kappa, theta, xi, rho = (float(value) for value in estimates[0])
     # A smaller volatility of volatility is rounding: the proxy does not vary.
     if not (math.isfinite(kappa) and xi > 1e-6):
-        raise ValueError(
-            f"{sample.symbol} variance: found no persistence over {lags} bars up to "
-            f"{sample.as_of}, allowed a positive autocovariance of the variance proxy"
+        raise Refusal(
+            f"{sample.symbol} variance",
+            f"no persistence over {lags} bars up to {sample.as_of}",
+            "a positive autocovariance of the variance proxy",
         )
     spread = estimates[1:][np.isfinite(estimates[1:]).all(axis=1)]
     count = len(spread)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from engine.calibration.calibration import Calibration
+from engine.errors import Refusal
 
 __all__ = ["ParameterJump", "parameter_jumps"]
 
@@ -66,7 +67,7 @@ def parameter_jumps(
     mine = (calibration.symbol, calibration.timeframe, calibration.model)
     other = (previous.symbol, previous.timeframe, previous.model)
     if mine != other:
-        raise ValueError(f"previous: found {other}, allowed {mine}")
+        raise Refusal("previous", str(other), str(mine))
     jumps = []
     for name, after in calibration.parameters.items():
         if name not in previous.parameters:

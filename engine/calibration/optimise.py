@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import kernel
+from engine.errors import Refusal
 
 __all__ = ["Optimum", "covariance_of", "maximise", "search_all"]
 
@@ -120,7 +121,7 @@ def maximise(
         reached.append(_search(negative, np.clip(start, lower, upper), lower, upper, iterations))
     order = sorted(range(len(reached)), key=lambda i: reached[i][0])
     if reached[order[0]][0] >= 1e299:
-        raise ValueError("likelihood: found no start with a finite value, allowed at least one")
+        raise Refusal("likelihood", "no start with a finite value", "at least one")
     best: Optimum | None = None
     tried: list[Array] = []
     for i in order:

@@ -15,6 +15,7 @@ from engine.calibration.black_scholes import (
     black_scholes_vega,
     implied_volatility,
 )
+from engine.errors import Refusal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,15 +71,11 @@ class OptionSurface:
         for name in ("strikes", "years", "prices", "forwards", "discounts"):
             column = getattr(self, name)
             if column.shape != (count,):
-                raise ValueError(
-                    f"{self.symbol} {name}: found shape {column.shape}, allowed ({count},)"
-                )
+                raise Refusal(f"{self.symbol} {name}", f"shape {column.shape}", f"({count},)")
             bad = ~(np.isfinite(column) & (column > 0.0))
             if bad.any():
                 row = int(bad.argmax())
-                raise ValueError(
-                    f"{self.symbol} {name}: found {column[row]} in row {row}, allowed > 0"
-                )
+                raise Refusal(f"{self.symbol} {name}", f"{column[row]} in row {row}", "> 0")
 
     def __len__(self) -> int:
         return len(self.strikes)
@@ -167,9 +164,11 @@ class OptionSurface:
         price = _price_column(frame)
         implied = spot is not None and "implied_volatility" in frame.columns
         if needed or (price is None and not implied):
-            raise ValueError(
-                f"{symbol} columns: found {', '.join(frame.columns)}, allowed expiry, strike, "
-                "right and bid and ask, price or close (or, with the spot, implied_volatility)"
+            raise Refusal(
+                f"{symbol} columns",
+                ", ".join(frame.columns),
+                "expiry, strike, right and bid and ask, price or close (or, with the spot, "
+                "implied_volatility)",
             )
         days = np.array([(_as_date(value) - as_of).days for value in frame["expiry"].to_list()])
         strikes = _numbers(frame, "strike")
@@ -213,9 +212,8 @@ class OptionSurface:
             years, strikes, calls, price = years[found], strikes[found], calls[found], price[found]
             forwards, discounts = forwards[found], discounts[found]
         if len(price) == 0:
-            raise ValueError(
-                f"{symbol} chain: found no usable quote{left_out_text(left_out)}, "
-                "allowed at least one"
+            raise Refusal(
+                f"{symbol} chain", f"no usable quote{left_out_text(left_out)}", "at least one"
             )
         level = float(forwards[np.argmin(years)]) if spot is None else float(spot)
         return cls(
@@ -303,7 +301,7 @@ def _price_column(frame: pl.DataFrame) -> Array | None:
 def _is_call(value: Any, symbol: str) -> bool:
     first = str(value).strip()[:1].lower()
     if first not in ("c", "p"):
-        raise ValueError(f"{symbol} right: found {value!r}, allowed call or put")
+        raise Refusal(f"{symbol} right", repr(value), "call or put")
     return first == "c"
 
 
@@ -316,7 +314,7 @@ def _as_date(value: Any) -> date:
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     except ValueError:
-        raise ValueError(f"expiry: found {value!r}, allowed a date or yyyymmdd") from None
+        raise Refusal("expiry", repr(value), "a date or yyyymmdd") from None
 
 
 def _parity(

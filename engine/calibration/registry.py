@@ -13,6 +13,7 @@ from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import bars_as_of
 from engine.calibration.versions import ESTIMATOR_VERSIONS
+from engine.errors import Refusal
 
 __all__ = ["calibrate", "estimator", "model_names", "register_estimator", "try_calibrate"]
 
@@ -55,7 +56,7 @@ def estimator(model: str) -> Estimator:
     if model in _ADDED:
         return _ADDED[model]
     if model not in _BUILT_IN:
-        raise ValueError(f"model: found {model!r}, allowed {', '.join(model_names())}")
+        raise Refusal("model", repr(model), ", ".join(model_names()))
     module, _, function = _BUILT_IN[model].partition(":")
     found: Estimator = getattr(import_module(module), function)
     return found
@@ -80,7 +81,7 @@ def register_estimator(model: str, function: Estimator, version: str | None = No
         If the name is taken.
     """
     if model in _BUILT_IN or model in _ADDED:
-        raise ValueError(f"model: found {model!r}, allowed a name that is not taken")
+        raise Refusal("model", repr(model), "a name that is not taken")
     if version is None:
         from engine.compiled.source_hash import source_hash
 
@@ -111,12 +112,10 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     unknown = [name for name in options if name not in allowed]
     if unknown:
         names = ", ".join(list(allowed)[1:])
-        raise ValueError(f"option of {model}: found {unknown[0]!r}, allowed {names}")
+        raise Refusal(f"option of {model}", repr(unknown[0]), str(names))
     taken = _TAKES.get(model, ("Bars",))
     if model not in _ADDED and type(data).__name__ not in taken:
-        raise ValueError(
-            f"data of {model}: found {type(data).__name__}, allowed {' or '.join(taken)}"
-        )
+        raise Refusal(f"data of {model}", str(type(data).__name__), " or ".join(taken))
     found = function(data, **options)
     if not isinstance(data, Bars):
         return found

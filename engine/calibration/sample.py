@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.calendar import EXCHANGES, BarCalendar
 from engine.calibration.window import Window
+from engine.errors import Refusal
 from engine.timeframes import intraday_minutes
 
 __all__ = ["SpotSample", "bar_ends", "bars_as_of", "log_prices"]
@@ -115,7 +116,7 @@ class SpotSample:
             the price never changes.
         """
         if minimum < _FEWEST:
-            raise ValueError(f"minimum: found {minimum}, allowed >= {_FEWEST}")
+            raise Refusal("minimum", str(minimum), f">= {_FEWEST}")
         cut, as_of = bars_as_of(bars, as_of)
         span = Window.parse(window)
         diagnostics: dict[str, Any] = {}
@@ -129,26 +130,26 @@ class SpotSample:
         if overnight == "exclude":
             keep &= inside
         elif overnight != "include":
-            raise ValueError(f"overnight: found {overnight!r}, allowed exclude, include")
+            raise Refusal("overnight", repr(overnight), "exclude, include")
         count = int(keep.sum())
         if count < minimum:
-            raise ValueError(
-                f"{bars.symbol} bars: found {count} returns up to {as_of}, allowed >= {minimum}"
-            )
+            raise Refusal(f"{bars.symbol} bars", f"{count} returns up to {as_of}", f">= {minimum}")
         weights = weights[keep]
         weights *= weights.sum() / np.sum(weights**2)
         if weights.sum() < minimum:
-            raise ValueError(
-                f"{bars.symbol} bars: found {weights.sum():.1f} effective returns up to {as_of} "
-                f"in the window {span}, allowed >= {minimum}"
+            raise Refusal(
+                f"{bars.symbol} bars",
+                f"{weights.sum():.1f} effective returns up to {as_of} in the window {span}",
+                f">= {minimum}",
             )
         used = returns[keep]
         # Returns that differ by no more than the rounding of log prices count as equal.
         rounding = 8.0 * np.finfo(np.float64).eps * max(float(np.nanmax(np.abs(logs))), 1.0)
         if float(np.ptp(used)) <= rounding:
-            raise ValueError(
-                f"{bars.symbol} close: found the same return in all {count} bars up to {as_of}, "
-                "allowed prices that vary"
+            raise Refusal(
+                f"{bars.symbol} close",
+                f"the same return in all {count} bars up to {as_of}",
+                "prices that vary",
             )
         position = np.flatnonzero(keep)
         diagnostics |= {
@@ -202,16 +203,15 @@ def bars_as_of(bars: Bars, as_of: date | None) -> tuple[Bars, date]:
         If there are no bars, or none has ended by then.
     """
     if len(bars) == 0:
-        raise ValueError(f"{bars.symbol} bars: found none, allowed at least one")
+        raise Refusal(f"{bars.symbol} bars", "none", "at least one")
     ends = bar_ends(bars.timestamps, bars.calendar)
     if as_of is None:
         # A bar that ends at midnight belongs to the day before it.
         as_of = _date_of(int(ends[-1]) - 1)
     count = int(np.searchsorted(ends, _end_of_day(as_of), side="right"))
     if count == 0:
-        raise ValueError(
-            f"{bars.symbol} as_of: found {as_of}, allowed >= {_date_of(int(ends[0]) - 1)}, "
-            "the first bar"
+        raise Refusal(
+            f"{bars.symbol} as_of", str(as_of), f">= {_date_of(int(ends[0]) - 1)}, the first bar"
         )
     return bars if count == len(bars) else bars[:count], as_of
 
@@ -237,23 +237,21 @@ def log_prices(
     close = bars.close
     if not isinstance(non_positive, str):
         if not math.isfinite(non_positive):
-            raise ValueError(
-                f"non_positive: found {non_positive}, allowed error, exclude or an amount to add"
-            )
+            raise Refusal("non_positive", str(non_positive), "error, exclude or an amount to add")
         close = close + float(non_positive)
         diagnostics["price_shift"] = float(non_positive)
     elif non_positive not in ("error", "exclude"):
-        raise ValueError(
-            f"non_positive: found {non_positive!r}, allowed error, exclude or an amount to add"
-        )
+        raise Refusal("non_positive", repr(non_positive), "error, exclude or an amount to add")
     bad = close <= 0.0
     if bad.any():
         rows = np.flatnonzero(bad)
         days = [_date_of(int(bars.timestamps[row])).isoformat() for row in rows[:5]]
         if non_positive != "exclude":
-            raise ValueError(
-                f"{bars.symbol} close: found {bars.close[rows[0]]:g} on {days[0]}, allowed > 0 for "
-                f'a log model{_shift_text(non_positive)}; choose non_positive="exclude" or a shift'
+            raise Refusal(
+                f"{bars.symbol} close",
+                f"{bars.close[rows[0]]:g} on {days[0]}",
+                f"> 0 for a log model{_shift_text(non_positive)}; choose "
+                'non_positive="exclude" or a shift',
             )
         diagnostics |= {"excluded_non_positive": len(rows), "excluded_dates": days}
     logs = np.full(len(close), np.nan)

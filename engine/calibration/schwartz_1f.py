@@ -20,6 +20,7 @@ from engine.calibration.sample import SpotSample
 from engine.calibration.schwartz_smith import curve_moments
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
+from engine.errors import Refusal
 
 __all__ = ["Schwartz1F", "estimate_schwartz_1f", "kappa_bias"]
 
@@ -79,9 +80,7 @@ def estimate_schwartz_1f(
     """
     if isinstance(data, FuturesPanel):
         if non_positive not in ("error", "exclude"):
-            raise ValueError(
-                f"non_positive: found {non_positive!r}, allowed error, exclude for a panel"
-            )
+            raise Refusal("non_positive", repr(non_positive), "error, exclude for a panel")
         return _from_panel(
             data,
             as_of=as_of,
@@ -92,7 +91,7 @@ def estimate_schwartz_1f(
             minimum=minimum,
         )
     if bias_correction not in ("none", "analytic"):
-        raise ValueError(f"bias_correction: found {bias_correction!r}, allowed none, analytic")
+        raise Refusal("bias_correction", repr(bias_correction), "none, analytic")
     sample = SpotSample.from_bars(
         data,
         as_of=as_of,
@@ -130,9 +129,10 @@ def _from_spot(sample: SpotSample, *, corrected: bool) -> Calibration:
     bias = kappa_bias(kappa, dt, max(int(sample.effective_n), 1))
     if corrected:
         if kappa <= bias:
-            raise ValueError(
-                f"{sample.symbol} kappa: found {kappa:.4g} with bias {bias:.4g}, "
-                "allowed a speed of mean reversion that stays positive when corrected"
+            raise Refusal(
+                f"{sample.symbol} kappa",
+                f"{kappa:.4g} with bias {bias:.4g}",
+                "a speed of mean reversion that stays positive when corrected",
             )
         kappa -= bias
     alpha, variance, log_likelihood = _profile(kappa, sample)
@@ -172,9 +172,10 @@ def _speed(sample: SpotSample) -> float:
     slope = float(np.sum(w * dx * y) / np.sum(w * dx * dx))
     equal = float(sample.dt.max()) <= 1.0000001 * float(sample.dt.min())
     if not 0.0 < slope < 1.0 and equal:
-        raise ValueError(
-            f"{sample.symbol} log price: found an autoregressive coefficient of {slope:.6g}, "
-            "allowed between 0 and 1 (mean reversion)"
+        raise Refusal(
+            f"{sample.symbol} log price",
+            f"an autoregressive coefficient of {slope:.6g}",
+            "between 0 and 1 (mean reversion)",
         )
     if equal:
         return -math.log(slope) / float(sample.dt[0])
@@ -188,9 +189,10 @@ def _speed(sample: SpotSample) -> float:
     )
     kappa = math.exp(float(result.x))
     if float(result.x) < low + 0.01 or float(result.x) > high - 0.01:
-        raise ValueError(
-            f"{sample.symbol} kappa: found the likelihood highest at its bound {kappa:.4g}, "
-            "allowed mean reversion between the bounds"
+        raise Refusal(
+            f"{sample.symbol} kappa",
+            f"the likelihood highest at its bound {kappa:.4g}",
+            "mean reversion between the bounds",
         )
     return kappa
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.calibration.hamilton import hamilton_score
 from engine.calibration.optimise import Optimum, covariance_of, maximise, search_all
+from engine.errors import Refusal
 
 __all__ = ["SwitchingFit", "SwitchingLayout", "fit_switching"]
 
@@ -107,17 +108,17 @@ def fit_switching(
     """
     y = np.ascontiguousarray(observations, dtype=np.float64)
     if not 2 <= states <= 4:
-        raise ValueError(f"states: found {states}, allowed 2 to 4")
+        raise Refusal("states", str(states), "2 to 4")
     if not (switching_mean or switching_deviation):
-        raise ValueError("switching: found neither mean nor deviation, allowed at least one")
+        raise Refusal("switching", "neither mean nor deviation", "at least one")
     if not np.all(np.isfinite(y)):
-        raise ValueError("observations: found a value that is not finite, allowed finite values")
+        raise Refusal("observations", "a value that is not finite", "finite values")
     length = np.ones(len(y)) if scale is None else np.ascontiguousarray(scale)
     weight = np.ones(len(y)) if weights is None else np.ascontiguousarray(weights)
     layout = SwitchingLayout(states, switching_mean, switching_deviation)
     spread = float(np.std(y / np.sqrt(length)))
     if not spread > 0.0:
-        raise ValueError("observations: found a constant series, allowed values that vary")
+        raise Refusal("observations", "a constant series", "values that vary")
     # In units of the series' deviation, so that the optimiser's steps do not depend on its units.
     y = y / spread
     shift = -float(weight.sum()) * math.log(spread)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.errors import Refusal
 
 __all__ = ["VOLATILITY_ESTIMATORS", "VolatilityEstimator", "range_volatility"]
 
@@ -67,14 +68,12 @@ def range_volatility(
     .. [4] Yang, D., Zhang, Q. (2000). Journal of Business 73, 477-491.
     """
     if estimator not in VOLATILITY_ESTIMATORS:
-        raise ValueError(
-            f"volatility: found {estimator!r}, allowed {', '.join(VOLATILITY_ESTIMATORS)}"
-        )
+        raise Refusal("volatility", repr(estimator), ", ".join(VOLATILITY_ESTIMATORS))
     if len(bars) < 3:
-        raise ValueError(f"{bars.symbol} bars: found {len(bars)}, allowed >= 3")
+        raise Refusal(f"{bars.symbol} bars", str(len(bars)), ">= 3")
     if not np.all(bars.low > 0.0):
         row = int((bars.low <= 0.0).argmax())
-        raise ValueError(f"{bars.symbol} low: found {bars.low[row]:g} at bar {row}, allowed > 0")
+        raise Refusal(f"{bars.symbol} low", f"{bars.low[row]:g} at bar {row}", "> 0")
     count = len(bars) - 1
     w = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     w = w / w.mean()

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import Refusal
+
 __all__ = ["Window"]
 
 # Estimators that accept weighted observations.
@@ -38,13 +40,11 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.kind not in ("full", "expanding", "rolling", "exponential"):
-            raise ValueError(
-                f"window: found {self.kind!r}, allowed full, expanding, rolling:Ny, exponential:Ny"
-            )
+            raise Refusal("window", repr(self.kind), "full, expanding, rolling:Ny, exponential:Ny")
         if self.kind in ("rolling", "exponential") and not self.years > 0.0:
-            raise ValueError(f"window {self.kind} years: found {self.years}, allowed > 0")
+            raise Refusal(f"window {self.kind} years", str(self.years), "> 0")
         if self.kind in ("full", "expanding") and self.years != 0.0:
-            raise ValueError(f"window {self.kind} years: found {self.years}, allowed 0")
+            raise Refusal(f"window {self.kind} years", str(self.years), "0")
 
     @classmethod
     def parse(cls, text: str | Window) -> Window:
@@ -57,8 +57,8 @@ class Window:
             try:
                 years = float(length.removesuffix("y"))
             except ValueError:
-                raise ValueError(
-                    f"window: found {text!r}, allowed full, expanding, rolling:Ny, exponential:Ny"
+                raise Refusal(
+                    "window", repr(text), "full, expanding, rolling:Ny, exponential:Ny"
                 ) from None
         return cls(kind, years)  # type: ignore[arg-type]
 
@@ -74,9 +74,10 @@ class Window:
             If the window is exponential; `what` names what is estimated.
         """
         if self.kind == "exponential":
-            raise ValueError(
-                f"window of {what}: found {self}, allowed full, expanding, rolling:Ny "
-                f"(exponential weights are for {_WEIGHTED})"
+            raise Refusal(
+                f"window of {what}",
+                str(self),
+                f"full, expanding, rolling:Ny (exponential weights are for {_WEIGHTED})",
             )
 
     def weights(self, timestamps: NDArray[np.int64], end: int) -> NDArray[np.float64]:

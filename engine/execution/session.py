@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES
+from engine.errors import Refusal
 
 __all__ = ["Session"]
 
@@ -65,16 +66,14 @@ class Session(BaseModel):
         try:
             ZoneInfo(value)
         except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise ValueError(
-                f"found {value!r}, allowed an IANA name such as America/New_York or UTC"
-            ) from None
+            raise Refusal("", repr(value), "an IANA name such as America/New_York or UTC") from None
         return value
 
     @field_validator("exchange")
     @classmethod
     def _exchange_is_known(cls, value: str | None) -> str | None:
         if value is not None and value not in EXCHANGES:
-            raise ValueError(f"found {value!r}, allowed {', '.join(sorted(EXCHANGES))}")
+            raise Refusal("", repr(value), ", ".join(sorted(EXCHANGES)))
         return value
 
     @model_validator(mode="after")
@@ -82,7 +81,7 @@ class Session(BaseModel):
         times = self.open is not None and self.close is not None
         if times == (self.exchange is not None) or (self.open is None) != (self.close is None):
             found = {k: v for k, v in self.model_dump().items() if v is not None}
-            raise ValueError(f"found {found}, allowed open and close, or an exchange")
+            raise Refusal("", str(found), "open and close, or an exchange")
         return self
 
     def holds(self, timestamps: NDArray[np.int64]) -> NDArray[np.bool_]:

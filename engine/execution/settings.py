@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from engine.errors import Refusal
 from engine.execution import layout
 from engine.execution.instruments import INSTRUMENTS, Instrument
 
@@ -131,7 +132,7 @@ Sizing = Annotated[
 def _named_instrument(value: Any) -> Any:
     if isinstance(value, str):
         if value not in INSTRUMENTS:
-            raise ValueError(f"found {value!r}, allowed {', '.join(sorted(INSTRUMENTS))}")
+            raise Refusal("", repr(value), ", ".join(sorted(INSTRUMENTS)))
         return INSTRUMENTS[value]
     return value
 
@@ -201,9 +202,7 @@ class Execution(_Settings):
         """
         unknown = sorted(set(self.instruments) - set(symbols))
         if unknown:
-            raise ValueError(
-                f"execution.instruments: found {', '.join(unknown)}, allowed {', '.join(symbols)}"
-            )
+            raise Refusal("execution.instruments", ", ".join(unknown), ", ".join(symbols))
         rules = np.zeros((len(symbols), layout.RULES_WIDTH))
         for row, symbol in zip(rules, symbols, strict=True):
             self._fill_terms(row, self.instruments.get(symbol, self.instrument), bars_per_year)
@@ -239,9 +238,10 @@ class Execution(_Settings):
         if all(item.session is None for item in terms):
             return None
         if timestamps is None:
-            raise ValueError(
-                "execution.instrument.session: found bars without timestamps, "
-                "allowed history, whose bars have them"
+            raise Refusal(
+                "execution.instrument.session",
+                "bars without timestamps",
+                "history, whose bars have them",
             )
         return np.stack([item.closed(timestamps) for item in terms])
 

@@ -6,9 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.jobs.blocks import BLOCKS
     from engine.jobs.errors import StorageError, StudyFailed, StudyInterrupted
-    from engine.jobs.job import BLOCKS, Holds, Job
+    from engine.jobs.job import Holds, Job
     from engine.jobs.manifest import Manifest
+    from engine.jobs.part import Part
     from engine.jobs.progress import Progress
     from engine.jobs.replay import Replay
     from engine.jobs.settings import PathSettings, Record, Until
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
 # Names are imported at first use: reading study files must not load the simulation engine.
 _MODULES = {
     "engine.jobs.errors": ["StorageError", "StudyFailed", "StudyInterrupted"],
-    "engine.jobs.job": ["BLOCKS", "Job", "PartSpec"],
+    "engine.jobs.blocks": ["BLOCKS"],
+    "engine.jobs.job": ["Holds", "Job"],
+    "engine.jobs.manifest": ["Manifest"],
+    "engine.jobs.part": ["Part"],
     "engine.jobs.progress": ["Progress"],
     "engine.jobs.replay": ["Replay"],
     "engine.jobs.settings": ["PathSettings", "Record", "Until"],
-    "engine.jobs.manifest": ["Manifest"],
     "engine.jobs.store": ["MemoryStore", "ParquetStore"],
     "engine.jobs.summary": ["JobSummary"],
 }
@@ -36,6 +40,7 @@ __all__ = [
     "Manifest",
     "MemoryStore",
     "ParquetStore",
+    "Part",
     "PathSettings",
     "Progress",
     "Record",

@@ -92,9 +92,10 @@ class ParameterDraw:
                 return source.with_parameters(**self.values(seed, attempt))
             except ValueError as error:
                 problem = str(error)
-        raise ValueError(
-            f"parameters: found no draw of seed {seed} within bounds in {_ATTEMPTS} attempts "
-            f"({problem}), allowed a covariance that leaves room"
+        raise Refusal(
+            "parameters",
+            f"seed {seed} draws no parameters within bounds in {_ATTEMPTS} attempts ({problem})",
+            hint="the calibration's covariance is too wide to draw from",
         )
 
 

@@ -21,15 +21,7 @@ from engine.jobs.world import World
 if TYPE_CHECKING:
     from engine.jobs.path_metrics import PathMetric
 
-__all__ = ["BLOCKS", "Holds", "Job", "block_of"]
-
-#: Seed blocks of every study, project-wide: the partitions of its simulations.
-BLOCKS = 16
-
-
-def block_of(seeds: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the block of each seed, 0 to 15: its remainder, so that no other seed matters."""
-    return seeds % np.uint64(BLOCKS)
+__all__ = ["Holds", "Job"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.jobs.job import BLOCKS, Holds, Job, block_of
+from engine.jobs.blocks import BLOCKS, block_of
+from engine.jobs.job import Holds, Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part, cut
 

@@ -10,6 +10,7 @@ from engine.errors import Refusal
 from engine.jobs.job import Holds, Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.manifest import SCHEMA_VERSION
+from engine.jobs.settings import Record
 
 __all__ = ["JobSummary"]
 
@@ -44,10 +45,8 @@ class JobSummary:
         Of the calendar.
     failure_allowance : float
         Share of simulations that may fail.
-    equity_samples : int
-        Points of each recorded equity curve.
-    record_trades : bool
-        Whether trades are recorded.
+    record : Record
+        What is kept besides the metrics.
     until : dict, optional
         When seeds stop being added.
     stopped : str, optional
@@ -85,8 +84,7 @@ class JobSummary:
     exchange: str
     timeframe: str
     failure_allowance: float
-    equity_samples: int
-    record_trades: bool
+    record: Record
     until: dict[str, Any] | None = None
     stopped: str | None = None
     file: str | None = None
@@ -120,8 +118,7 @@ class JobSummary:
             exchange=job.world.calendar.exchange,
             timeframe=job.world.calendar.timeframe,
             failure_allowance=job.failure_allowance,
-            equity_samples=job.record.equity,
-            record_trades=job.record.trades,
+            record=job.record,
             until=job.until.model_dump() if job.until is not None else None,
             stopped=stopped,
             file=job.file,
@@ -133,11 +130,11 @@ class JobSummary:
     def holds(self) -> Holds:
         """What the parts of the study have to hold."""
         metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
-        return Holds(self.equity_samples, self.record_trades, metrics, self.own_metrics)
+        return Holds(self.record.equity, self.record.trades, metrics, self.own_metrics)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""
-        return asdict(self)
+        return asdict(self) | {"record": self.record.model_dump()}
 
     @classmethod
     def from_json(cls, content: dict[str, Any], where: str) -> JobSummary:
@@ -162,5 +159,6 @@ class JobSummary:
                 hint="run the study again",
             )
         typed: dict[str, Any] = {name: tuple(content[name]) for name in ("parameters", "metrics")}
+        typed["record"] = Record.model_validate(content["record"])
         typed["lineage"] = Lineage.from_json(content["lineage"])
         return cls(**(content | typed))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.bars import BAR_FIELDS, Bars
 from engine.calibration import Calibration
 from engine.calibration.sample import SpotSample, bars_as_of
+from engine.errors import Refusal
 from engine.realism.distances import two_sample_distances
 from engine.realism.statistics import path_statistics
 from engine.sources import Source, make_source
@@ -146,12 +147,11 @@ def compare_with_history(
     ``history`` value is the mean distance between history and the paths.
     """
     if not calibration.ok:
-        raise ValueError(
-            f"calibration of {calibration.model}: found status failed ({calibration.reason}), "
-            "allowed ok"
+        raise Refusal(
+            f"calibration of {calibration.model}", f"status failed ({calibration.reason})", "ok"
         )
     if len(seeds) < 20:
-        raise ValueError(f"seeds: found {len(seeds)}, allowed >= 20")
+        raise Refusal("seeds", str(len(seeds)), ">= 20")
     if non_positive is None:
         excluded = "excluded_non_positive" in calibration.diagnostics
         shift = calibration.diagnostics.get("price_shift")

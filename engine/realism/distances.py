@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import Refusal
+
 __all__ = ["two_sample_distances"]
 
 Array = NDArray[np.float64]
@@ -32,7 +34,7 @@ def two_sample_distances(first: Array, second: Array) -> tuple[float, float]:
         If a sample is empty.
     """
     if len(first) == 0 or len(second) == 0:
-        raise ValueError(f"samples: found {len(first)} and {len(second)} values, allowed >= 1 each")
+        raise Refusal("samples", f"{len(first)} and {len(second)} values", ">= 1 each")
     together = np.concatenate([first, second])
     order = np.argsort(together, kind="stable")
     values = together[order]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import Refusal
+
 __all__ = ["STATISTICS", "path_statistics"]
 
 Array = NDArray[np.float64]
@@ -59,7 +61,7 @@ def path_statistics(returns: Array, bars_per_year: float) -> dict[str, Array]:
     """
     r = np.atleast_2d(np.asarray(returns, dtype=np.float64))
     if r.shape[1] < _SHORTEST:
-        raise ValueError(f"returns: found {r.shape[1]} bars, allowed >= {_SHORTEST}")
+        raise Refusal("returns", f"{r.shape[1]} bars", f">= {_SHORTEST}")
     with np.errstate(divide="ignore", invalid="ignore"):
         centred = r - r.mean(axis=1, keepdims=True)
         variance = np.mean(centred**2, axis=1)

@@ -102,8 +102,8 @@ def open_results(
     tables: dict[str, pl.LazyFrame] = {}
     recorded = {
         "simulations": True,
-        "equity": summary.equity_samples > 0,
-        "trades": summary.record_trades,
+        "equity": summary.record.equity > 0,
+        "trades": summary.record.trades,
     }
     for table in TABLES:
         if recorded[table]:

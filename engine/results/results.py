@@ -40,7 +40,7 @@ class Results(Rows):
         Recorded equity curves and trades.
     pieces : tuple of Piece
         Stored cells that they were read from.
-    set_ids : ndarray of str, shape (sets,)
+    set_ids : ndarray of U16, shape (sets,)
         Ids of the study's parameter sets, in its order.
     seeds : ndarray of uint64, shape (seeds,)
         Its seeds, in its order.
@@ -222,7 +222,7 @@ class Results(Rows):
     def statistics(
         self, *, names: Sequence[str] | None = None, confidence: float = 0.95
     ) -> pl.DataFrame:
-        """Statistics per parameter set with their Monte Carlo errors (`study_statistics`).
+        """Statistics per parameter set with their Monte Carlo errors.
 
         Parameters
         ----------
@@ -234,9 +234,8 @@ class Results(Rows):
         Returns
         -------
         polars.DataFrame
-            One row per parameter set and statistic: ``study``, ``world``, ``parameter_set``,
-            ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
-            ``ci_high``, ``n``.
+            As `study_statistics` returns: ``parameter_set``, ``statistic``, ``estimate``,
+            ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
 
         Raises
         ------

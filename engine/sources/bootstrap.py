@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import exact
+from engine.errors import Refusal
 from engine.sources.block_length import optimal_block_length
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.history import aligned
@@ -93,12 +94,12 @@ class Bootstrap(Source):
         object.__setattr__(self, "bars", history)
         method = _SPELLINGS.get(str(self.method).lower().replace("_", "").replace(" ", ""))
         if method is None:
-            raise ValueError(f"method: found {self.method!r}, allowed {', '.join(METHODS)}")
+            raise Refusal("method", repr(self.method), ", ".join(METHODS))
         object.__setattr__(self, "method", method)
         if self.returns not in ("relative", "difference"):
-            raise ValueError(f"returns: found {self.returns!r}, allowed 'relative', 'difference'")
+            raise Refusal("returns", repr(self.returns), "'relative', 'difference'")
         if len(history[0]) < 3:
-            raise ValueError(f"bars: found {len(history[0])} bars, allowed >= 3 for a bootstrap")
+            raise Refusal("bars", f"{len(history[0])} bars", ">= 3 for a bootstrap")
         relative_bars(history, self.returns)  # raises where prices do not allow ratios
         if self.block_length != "auto":
             self._check_block_length()
@@ -107,14 +108,13 @@ class Bootstrap(Source):
         length, most = self.block_length, len(self.bars[0]) - 1
         number = isinstance(length, int | float | np.number) and not isinstance(length, bool)
         if not number or not 1 <= float(length) <= most:
-            raise ValueError(
-                f"block_length: found {length!r}, allowed 'auto' or a number from 1 to {most} "
-                "(bars of history with a previous close)"
+            raise Refusal(
+                "block_length",
+                repr(length),
+                f"'auto' or a number from 1 to {most} (bars of history with a previous close)",
             )
         if self.method != "stationary" and float(length) != int(length):
-            raise ValueError(
-                f"block_length: found {length!r}, allowed a whole number for {self.method}"
-            )
+            raise Refusal("block_length", repr(length), f"a whole number for {self.method}")
         object.__setattr__(self, "block_length", float(length))
 
     @property
@@ -131,9 +131,7 @@ class Bootstrap(Source):
         """Return the same bootstrap with another block length."""
         unknown = [name for name in values if name != "block_length"]
         if unknown:
-            raise ValueError(
-                f"parameter of {self.name}: found {unknown[0]!r}, allowed block_length"
-            )
+            raise Refusal(f"parameter of {self.name}", repr(unknown[0]), "block_length")
         return dataclasses.replace(self, block_length=values.get("block_length", self.block_length))
 
     def resolved_block_length(self) -> float:
@@ -143,9 +141,10 @@ class Bootstrap(Source):
         if self.block_length != "auto":
             return float(self.block_length)
         if len(self.bars[0]) < _SHORTEST_FOR_AUTO:
-            raise ValueError(
-                f"bars: found {len(self.bars[0])} bars, allowed >= {_SHORTEST_FOR_AUTO} for "
-                "block_length 'auto'"
+            raise Refusal(
+                "bars",
+                f"{len(self.bars[0])} bars",
+                f">= {_SHORTEST_FOR_AUTO} for block_length 'auto'",
             )
         length = max(_automatic_length(item.close, self.method, self.returns) for item in self.bars)
         most = float(len(self.bars[0]) - 1)
@@ -162,7 +161,7 @@ class Bootstrap(Source):
         if self.returns == "relative":
             super()._check_start(price)
         elif not math.isfinite(price):
-            raise ValueError(f"s0: found {price}, allowed any finite price")
+            raise Refusal("s0", str(price), "any finite price")
 
     def _generator(self, request: FillRequest) -> Generator:
         return _BootstrapGenerator(self, request)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.bars import Bars
 from engine.compiled import kernel
+from engine.errors import Refusal
 from engine.randomness import GROUP
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import Model, ModelGenerator
@@ -61,7 +62,7 @@ class Correlated(Model):
         from engine.sources.registry import make_source
 
         if not isinstance(self.legs, Mapping) or not self.legs:
-            raise ValueError(f"legs: found {self.legs!r}, allowed a model per symbol")
+            raise Refusal("legs", repr(self.legs), "a model per symbol")
         legs: dict[str, Model] = {}
         for symbol, leg in self.legs.items():
             if isinstance(leg, Mapping):
@@ -69,7 +70,7 @@ class Correlated(Model):
                 leg = make_source(str(given.pop("model", None)), given)
             found = leg.name if isinstance(leg, Source) else type(leg).__name__
             if found not in _NAMES or not isinstance(leg, Model):
-                raise ValueError(f"legs.{symbol}: found {found!r}, allowed {', '.join(_NAMES)}")
+                raise Refusal(f"legs.{symbol}", repr(found), ", ".join(_NAMES))
             legs[str(symbol)] = leg
         object.__setattr__(self, "legs", legs)
         count = len(legs)
@@ -111,9 +112,7 @@ class Correlated(Model):
         for key, value in values.items():
             symbol, _, name = key.rpartition(".")
             if key not in self.values:
-                raise ValueError(
-                    f"parameter of {self.name}: found {key!r}, allowed {', '.join(self.values)}"
-                )
+                raise Refusal(f"parameter of {self.name}", repr(key), ", ".join(self.values))
             changes.setdefault(symbol, {})[name] = value
         legs = {
             symbol: leg.with_parameters(**changes.get(symbol, {}))
@@ -132,16 +131,17 @@ class Correlated(Model):
 
 def _check_correlation(table: NDArray[np.float64], count: int) -> None:
     if table.shape != (count, count):
-        raise ValueError(f"correlation: found shape {table.shape}, allowed {(count, count)}")
+        raise Refusal("correlation", f"shape {table.shape}", str((count, count)))
     if not np.isfinite(table).all() or np.abs(table - table.T).max() > _TOLERANCE:
-        raise ValueError("correlation: found a matrix that is not symmetric, allowed symmetric")
+        raise Refusal("correlation", "a matrix that is not symmetric", "symmetric")
     if np.abs(np.diag(table) - 1.0).max() > _TOLERANCE:
-        raise ValueError(f"correlation: found diagonal {np.diag(table).tolist()}, allowed ones")
+        raise Refusal("correlation", f"diagonal {np.diag(table).tolist()}", "ones")
     smallest = float(np.linalg.eigvalsh(table)[0])
     if smallest < -_TOLERANCE:
-        raise ValueError(
-            f"correlation: found a matrix with smallest eigenvalue {smallest:.6g}, "
-            "allowed positive semi-definite (smallest eigenvalue >= 0)"
+        raise Refusal(
+            "correlation",
+            f"a matrix with smallest eigenvalue {smallest:.6g}",
+            "positive semi-definite (smallest eigenvalue >= 0)",
         )
 
 

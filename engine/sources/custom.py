@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import inlined, kernel, source_hash
+from engine.errors import Refusal
 from engine.randomness import GROUP
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import Model, ModelGenerator
@@ -74,7 +75,7 @@ class StepModel(Model):
 
     def _check_start(self, price: float) -> None:
         if not np.isfinite(price):
-            raise ValueError(f"s0: found {price}, allowed any finite price")
+            raise Refusal("s0", str(price), "any finite price")
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the numbers, the code of the model included."""
@@ -82,7 +83,7 @@ class StepModel(Model):
 
     def _generator(self, request: FillRequest) -> Generator:
         if type(self).step is StepModel.step:
-            raise ValueError(f"{self.name}: found no step, allowed a static method step")
+            raise Refusal(self.name, "no step", "a static method step")
         if not self.compiled:
             _warn_slow(self.name, "its step runs in plain Python")
         return _StepGenerator(self, request)
@@ -123,9 +124,9 @@ class PathModel(Model):
 
     def _generator(self, request: FillRequest) -> Generator:
         if type(self).generate is PathModel.generate:
-            raise ValueError(f"{self.name}: found no generate, allowed a method generate")
+            raise Refusal(self.name, "no generate", "a method generate")
         if self.sampling != "random":
-            raise ValueError(f"sampling: found {self.sampling!r}, allowed 'random' for {self.name}")
+            raise Refusal("sampling", repr(self.sampling), f"'random' for {self.name}")
         _warn_slow(self.name, "its generate runs once per path in Python")
         return _PathGenerator(self, request)
 
@@ -145,9 +146,10 @@ class _StepGenerator(ModelGenerator):
         super().__init__(model, request, run, constants)
         self._state = np.array([float(number) for number in model.start_state(request.dt)])
         if self._state.size != len(model.states):
-            raise ValueError(
-                f"start_state of {model.name}: found {self._state.size} numbers, "
-                f"allowed {len(model.states)}, one per state"
+            raise Refusal(
+                f"start_state of {model.name}",
+                f"{self._state.size} numbers",
+                f"{len(model.states)}, one per state",
             )
 
     def fill_from(
@@ -197,9 +199,10 @@ class _PathGenerator(Generator):
                 seed = int(sequence.generate_state(1, np.uint64)[0])
             close = np.asarray(self._model.generate(seed, self.steps), dtype=np.float64)
             if close.shape != (self.steps,) or not np.isfinite(close).all():
-                raise ValueError(
-                    f"generate of {self._model.name}: found shape {close.shape}, finite: "
-                    f"{bool(np.isfinite(close).all())}, allowed ({self.steps},) finite prices"
+                raise Refusal(
+                    f"generate of {self._model.name}",
+                    f"shape {close.shape}, finite: {bool(np.isfinite(close).all())}",
+                    f"({self.steps},) finite prices",
                 )
             out[n, 0, 3] = self._start * close
             out[n, 0, 0, 0] = self._start

@@ -9,6 +9,7 @@ from typing import Literal, Self
 import numpy as np
 
 from engine.compiled import exact
+from engine.errors import Refusal
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.heston_kernels import LANES, fill_full_truncation, fill_quadratic_exponential
 from engine.sources.model import Model, ModelGenerator
@@ -80,7 +81,7 @@ class Heston(Model):
     def validate(self) -> None:
         """Check the scheme."""
         if self.scheme not in ("qe", "full_truncation"):
-            raise ValueError(f"scheme: found {self.scheme!r}, allowed 'qe', 'full_truncation'")
+            raise Refusal("scheme", repr(self.scheme), "'qe', 'full_truncation'")
 
     def _generator(self, request: FillRequest) -> Generator:
         h = request.dt

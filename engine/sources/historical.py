@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS
+from engine.errors import Refusal
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.history import aligned
 from engine.sources.parameter import option
@@ -60,9 +61,7 @@ class Historical(Source):
 
     def _generator(self, request: FillRequest) -> Generator:
         if request.steps > len(self.bars[0]):
-            raise ValueError(
-                f"steps: found {request.steps}, allowed <= {len(self.bars[0])} (bars of history)"
-            )
+            raise Refusal("steps", str(request.steps), f"<= {len(self.bars[0])} (bars of history)")
         return _HistoricalGenerator(self, request)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.bars import BAR_FIELDS, Bars
+from engine.errors import Refusal
 
 __all__ = ["aligned"]
 
@@ -33,18 +34,18 @@ def aligned(bars: Any) -> tuple[Bars, ...]:
     history = (bars,) if isinstance(bars, Bars) else tuple(bars or ())
     for item in history:
         if not isinstance(item, Bars):
-            raise ValueError(f"bars: found {type(item).__name__}, allowed Bars")
+            raise Refusal("bars", str(type(item).__name__), "Bars")
     if not history:
-        raise ValueError("bars: found none, allowed the bars of at least one symbol")
+        raise Refusal("bars", "none", "the bars of at least one symbol")
     names = [item.symbol for item in history]
     if len(set(names)) != len(names):
-        raise ValueError(f"bars: found symbols {', '.join(names)}, allowed each symbol once")
+        raise Refusal("bars", f"symbols {', '.join(names)}", "each symbol once")
     calendars = {item.calendar for item in history}
     if len(calendars) != 1:
-        raise ValueError(f"bars: found calendars {sorted(map(str, calendars))}, allowed one")
+        raise Refusal("bars", f"calendars {sorted(map(str, calendars))}", "one")
     shared = reduce(np.intersect1d, [item.timestamps for item in history])
     if shared.size == 0:
-        raise ValueError(f"bars: found no shared timestamp of {', '.join(names)}, allowed >= 1")
+        raise Refusal("bars", f"no shared timestamp of {', '.join(names)}", ">= 1")
     return tuple(
         item if len(item) == shared.size else _at(item, np.isin(item.timestamps, shared))
         for item in history

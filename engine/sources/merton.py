@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.compiled import borrow, exact, fma, inlined, kernel
 from engine.compiled.elementary import log
+from engine.errors import Refusal
 from engine.randomness import GROUP, Stream, normal_pair, uniform, words
 from engine.sources.bridge import bridge_extremes
 from engine.sources.generator import FillRequest, Generator
@@ -62,16 +63,18 @@ class Merton(Model):
         dt = request.dt
         rate = self.jump_intensity * dt
         if rate > _MOST_JUMPS_PER_BAR:
-            raise ValueError(
-                f"jump_intensity: found {self.jump_intensity:g}, allowed <= "
-                f"{_MOST_JUMPS_PER_BAR / dt:g} (at most {_MOST_JUMPS_PER_BAR:g} jumps per bar)"
+            raise Refusal(
+                "jump_intensity",
+                f"{self.jump_intensity:g}",
+                f"<= {_MOST_JUMPS_PER_BAR / dt:g} (at most {_MOST_JUMPS_PER_BAR:g} jumps per bar)",
             )
         jump_variance = self.jump_vol * self.jump_vol
         if self.mean_log_jump + 0.5 * jump_variance > _LARGEST_EXPONENT:
-            raise ValueError(
-                f"jump_vol: found {self.jump_vol:g} with mean_log_jump {self.mean_log_jump:g}, "
-                f"allowed mean_log_jump + jump_vol^2 / 2 <= {_LARGEST_EXPONENT:g}, the logarithm "
-                "of the expected jump"
+            raise Refusal(
+                "jump_vol",
+                f"{self.jump_vol:g} with mean_log_jump {self.mean_log_jump:g}",
+                f"mean_log_jump + jump_vol^2 / 2 <= {_LARGEST_EXPONENT:g}, the logarithm of "
+                "the expected jump",
             )
         growth = exact.expm1(self.mean_log_jump + 0.5 * jump_variance)
         variance = self.sigma * self.sigma

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.errors import Refusal
 from engine.sources.bar_shape import shape_bars
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import option
@@ -48,12 +49,12 @@ class Model(Source):
         except (TypeError, ValueError):
             volume = np.array([np.nan])
         if volume.ndim != 1 or volume.size == 0 or not np.isfinite(volume).all():
-            raise ValueError(f"volume: found {self.volume!r}, allowed finite numbers >= 0")
+            raise Refusal("volume", repr(self.volume), "finite numbers >= 0")
         if (volume < 0).any():
-            raise ValueError(f"volume: found {volume.min():g}, allowed >= 0")
+            raise Refusal("volume", f"{volume.min():g}", ">= 0")
         object.__setattr__(self, "volume", volume)
         if self.sampling not in SAMPLING:
-            raise ValueError(f"sampling: found {self.sampling!r}, allowed {', '.join(SAMPLING)}")
+            raise Refusal("sampling", repr(self.sampling), ", ".join(SAMPLING))
         super().__post_init__()
 
     @classmethod
@@ -63,9 +64,10 @@ class Model(Source):
         """Make the source by names; ``volume="history"`` draws from the volumes of `bars`."""
         if isinstance(options.get("volume"), str):
             if options["volume"] != "history" or not bars:
-                raise ValueError(
-                    f"volume: found {options['volume']!r}, allowed a number, numbers, or 'history' "
-                    "for a source with a symbol"
+                raise Refusal(
+                    "volume",
+                    repr(options["volume"]),
+                    "a number, numbers, or 'history' for a source with a symbol",
                 )
             options["volume"] = bars[0].volume
         return super().from_values(values, bars, **options)

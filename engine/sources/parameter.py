@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import Refusal
+
 __all__ = ["Parameter", "option", "parameter"]
 
 _KEY = "parameter"
@@ -73,7 +75,7 @@ class Parameter:
             self.open_high and number == self.high
         )
         if not math.isfinite(number) or not inside or on_open_bound or isinstance(value, bool):
-            raise ValueError(f"{label}: found {value!r}, allowed {self.allowed}")
+            raise Refusal(str(label), repr(value), self.allowed)
         return number
 
 

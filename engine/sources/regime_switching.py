@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.compiled import borrow, exact, fma, inlined, kernel
 from engine.compiled.elementary import log
+from engine.errors import Refusal
 from engine.randomness import GROUP, Stream, uniform, words
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import Model, ModelGenerator
@@ -68,21 +69,19 @@ class RegimeSwitching(Model):
         mu, sigma = tuple(np.ravel(self.mu).tolist()), tuple(np.ravel(self.sigma).tolist())
         count = len(mu)
         if count < 1 or len(sigma) != count:
-            raise ValueError(
-                f"sigma: found {len(sigma)} regimes, allowed as many as mu has ({count})"
-            )
+            raise Refusal("sigma", f"{len(sigma)} regimes", f"as many as mu has ({count})")
         object.__setattr__(self, "mu", tuple(_MU.check(m, f"mu_{k + 1}") for k, m in enumerate(mu)))
         object.__setattr__(
             self, "sigma", tuple(_SIGMA.check(s, f"sigma_{k + 1}") for k, s in enumerate(sigma))
         )
         table = np.asarray(self.transition, dtype=np.float64)
         if table.shape != (count, count):
-            raise ValueError(f"transition: found shape {table.shape}, allowed {(count, count)}")
+            raise Refusal("transition", f"shape {table.shape}", str((count, count)))
         for i in range(count):
             for j in range(count):
                 _PROBABILITY.check(float(table[i, j]), f"transition[{i}][{j}]")
             if abs(table[i].sum() - 1.0) > 1e-9:
-                raise ValueError(f"transition[{i}]: found a sum of {table[i].sum():g}, allowed 1")
+                raise Refusal(f"transition[{i}]", f"a sum of {table[i].sum():g}", "1")
         object.__setattr__(self, "transition", tuple(map(tuple, table.tolist())))
         self.start_probabilities()
 
@@ -97,10 +96,7 @@ class RegimeSwitching(Model):
         expected = _scalar_names(count)
         for name in (*values, *expected):
             if name not in expected or name not in values:
-                raise ValueError(
-                    f"parameter of {cls.name}: found {', '.join(values)}, "
-                    f"allowed {', '.join(expected)}"
-                )
+                raise Refusal(f"parameter of {cls.name}", ", ".join(values), ", ".join(expected))
         rows = []
         for i in range(1, count + 1):
             row = [float(values[f"p_{i}{j}"]) for j in range(1, count)]
@@ -123,9 +119,7 @@ class RegimeSwitching(Model):
         """Return the same source with some scalar parameters changed."""
         unknown = [name for name in values if name not in self.values]
         if unknown:
-            raise ValueError(
-                f"parameter of {self.name}: found {unknown[0]!r}, allowed {', '.join(self.values)}"
-            )
+            raise Refusal(f"parameter of {self.name}", repr(unknown[0]), ", ".join(self.values))
         options = {name: getattr(self, name) for name in ("start", "steps", "volume", "sampling")}
         return self.from_values(self.values | values, **options)
 
@@ -137,9 +131,7 @@ class RegimeSwitching(Model):
         if not given:
             return self
         if len(given) != len(names):
-            raise ValueError(
-                f"start state of {self.name}: found {', '.join(state)}, allowed {', '.join(names)}"
-            )
+            raise Refusal(f"start state of {self.name}", ", ".join(state), ", ".join(names))
         total = math.fsum(given)
         return dataclasses.replace(self, start=tuple(p / total for p in given))
 
@@ -187,22 +179,21 @@ class RegimeSwitching(Model):
         count = len(self.mu)
         if isinstance(self.start, str):
             if self.start != "stationary":
-                raise ValueError(
-                    f"start: found {self.start!r}, allowed 'stationary', a regime from 0 to "
-                    f"{count - 1}, or {count} probabilities"
+                raise Refusal(
+                    "start",
+                    repr(self.start),
+                    f"'stationary', a regime from 0 to {count - 1}, or {count} probabilities",
                 )
             return self.stationary()
         if isinstance(self.start, int | np.integer):
             if not 0 <= self.start < count:
-                raise ValueError(f"start: found {self.start}, allowed 0 to {count - 1}")
+                raise Refusal("start", str(self.start), f"0 to {count - 1}")
             object.__setattr__(self, "start", int(self.start))
             certain: NDArray[np.float64] = np.eye(count)[self.start]
             return certain
         given = np.asarray(self.start, dtype=np.float64)
         if given.shape != (count,) or not (given >= 0).all() or abs(given.sum() - 1.0) > 1e-9:
-            raise ValueError(
-                f"start: found {self.start!r}, allowed {count} probabilities that sum to 1"
-            )
+            raise Refusal("start", repr(self.start), f"{count} probabilities that sum to 1")
         object.__setattr__(self, "start", tuple(given.tolist()))
         return given
 

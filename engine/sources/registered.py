@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.errors import Refusal
+
 __all__ = ["BUILT_IN", "SOURCES", "register"]
 
 #: Module of each built-in source; imported at first use.
@@ -35,5 +37,5 @@ def register(cls: Any) -> None:
     holder = SOURCES.get(cls.name)
     known = BUILT_IN.get(cls.name, cls.__module__)
     if known != cls.__module__ or (holder and holder.__module__ != cls.__module__):
-        raise ValueError(f"source name: found {cls.name!r}, allowed a name that is not taken")
+        raise Refusal("source name", repr(cls.name), "a name that is not taken")
     SOURCES[cls.name] = cls

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.bars import Bars
+from engine.errors import Refusal
 from engine.sources.registered import BUILT_IN, SOURCES
 from engine.sources.source import Source
 from engine.user_code import import_user_file, user_files
@@ -31,7 +32,7 @@ def get_source(name: str) -> type[Source]:
     if name in BUILT_IN and name not in SOURCES:
         import_module(BUILT_IN[name])
     if name not in SOURCES:
-        raise ValueError(f"source: found {name!r}, allowed {', '.join(source_names())}")
+        raise Refusal("source", repr(name), ", ".join(source_names()))
     found: type[Source] = SOURCES[name]
     return found
 
@@ -90,5 +91,5 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
             and item.name
         ]
     if not names:
-        raise ValueError(f"{path}: found no class with a source name, allowed at least one")
+        raise Refusal(str(path), "no class with a source name", "at least one")
     return tuple(names)

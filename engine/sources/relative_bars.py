@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.errors import Refusal
 
 __all__ = ["relative_bars"]
 
@@ -40,9 +41,10 @@ def relative_bars(history: tuple[Bars, ...], returns: str) -> NDArray[np.float64
             if returns == "relative":
                 if (price <= 0).any():
                     row = int((price <= 0).argmax())
-                    raise ValueError(
-                        f"bars: {bars.symbol} {name} found {price[row]:g} at bar {row}, allowed "
-                        "> 0 for returns='relative' (returns='difference' takes negative prices)"
+                    raise Refusal(
+                        f"bars: {bars.symbol} {name}",
+                        f"{price[row]:g} at bar {row}",
+                        "> 0 for returns='relative' (returns='difference' takes negative prices)",
                     )
                 records[:, s, f] = price[1:] / before
             else:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.compiled import borrow, kernel
 from engine.compiled.elementary import exp, log
+from engine.errors import Refusal
 from engine.randomness import GROUP, Stream, fill_uniforms
 from engine.sources.bridge import group_extremes
 from engine.sources.generator import FillRequest, Generator
@@ -72,22 +73,18 @@ class RollingFutures(Source):
             model = make_source(str(given.pop("model", None)), given)
         if not isinstance(model, Schwartz2F | SchwartzSmith):
             found = getattr(model, "name", type(model).__name__)
-            raise ValueError(f"model: found {found!r}, allowed schwartz_2f, schwartz_smith")
+            raise Refusal("model", repr(found), "schwartz_2f, schwartz_smith")
         if model.seasonality:
-            raise ValueError("seasonality: found one, allowed none for rolling_futures")
+            raise Refusal("seasonality", "one", "none for rolling_futures")
         object.__setattr__(self, "model", model)
         chosen = tuple(np.ravel(self.contracts).tolist())
         if not chosen or len(set(chosen)) != len(chosen) or any(n < 1 or n % 1 for n in chosen):
-            raise ValueError(
-                f"contracts: found {self.contracts!r}, allowed different whole numbers >= 1"
-            )
+            raise Refusal("contracts", repr(self.contracts), "different whole numbers >= 1")
         object.__setattr__(self, "contracts", tuple(int(n) for n in chosen))
         if self.bars_per_contract < 1:
-            raise ValueError(f"bars_per_contract: found {self.bars_per_contract}, allowed >= 1")
+            raise Refusal("bars_per_contract", str(self.bars_per_contract), ">= 1")
         if not 0 <= self.roll_bars < self.bars_per_contract:
-            raise ValueError(
-                f"roll_bars: found {self.roll_bars}, allowed 0 to {self.bars_per_contract - 1}"
-            )
+            raise Refusal("roll_bars", str(self.roll_bars), f"0 to {self.bars_per_contract - 1}")
 
     @classmethod
     def from_values(
@@ -118,7 +115,7 @@ class RollingFutures(Source):
     def _start_prices(self, s0: Any) -> tuple[float, ...]:
         prices = super()._start_prices(s0)
         if len(set(prices)) != 1:
-            raise ValueError(f"s0: found {prices}, allowed one spot price for all contracts")
+            raise Refusal("s0", str(prices), "one spot price for all contracts")
         return prices
 
     def _generator(self, request: FillRequest) -> Generator:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.compiled import kernel
 from engine.compiled.elementary import normal_ppf
+from engine.errors import Refusal
 from engine.randomness import GROUP
 from engine.sources.shocks import antithetic_sign, group_shocks, stream_path
 
@@ -32,24 +33,24 @@ def check_sampling(sampling: str, paths_per_seed: int, dimensions: int) -> None:
         If the number of paths per seed or of dimensions (factors times steps) does not suit it.
     """
     if sampling == "antithetic" and paths_per_seed % 2:
-        raise ValueError(
-            f"paths_per_seed: found {paths_per_seed}, allowed an even number for antithetic "
-            "sampling"
+        raise Refusal(
+            "paths_per_seed", str(paths_per_seed), "an even number for antithetic sampling"
         )
     if sampling == "moment_matching" and paths_per_seed < 2:
-        raise ValueError(
-            f"paths_per_seed: found {paths_per_seed}, allowed >= 2 for moment matching"
-        )
+        raise Refusal("paths_per_seed", str(paths_per_seed), ">= 2 for moment matching")
     if sampling == "sobol":
         if paths_per_seed & (paths_per_seed - 1):
-            raise ValueError(
-                f"paths_per_seed: found {paths_per_seed}, allowed a power of two for sobol "
-                "sampling (each seed is an independent scramble of the net)"
+            raise Refusal(
+                "paths_per_seed",
+                str(paths_per_seed),
+                "a power of two for sobol sampling (each seed is an independent scramble of "
+                "the net)",
             )
         if dimensions > _MOST_DIMENSIONS:
-            raise ValueError(
-                f"steps: found {dimensions} dimensions (steps times factors), allowed <= "
-                f"{_MOST_DIMENSIONS} for sobol sampling"
+            raise Refusal(
+                "steps",
+                f"{dimensions} dimensions (steps times factors)",
+                f"<= {_MOST_DIMENSIONS} for sobol sampling",
             )
 
 

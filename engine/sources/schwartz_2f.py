@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.compiled import borrow, exact, fma, kernel
+from engine.errors import Refusal
 from engine.randomness import GROUP, SEGMENT
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import ModelGenerator
@@ -93,7 +94,7 @@ class Schwartz2F(SeasonalModel):
             If `kappa` is zero and `lambda_` is not: the premium then has no level.
         """
         if self.kappa == 0.0 and self.lambda_ != 0.0:
-            raise ValueError("kappa: found 0.0, allowed > 0 where lambda_ is not zero")
+            raise Refusal("kappa", "0.0", "> 0 where lambda_ is not zero")
         premium = self.lambda_ / self.kappa if self.lambda_ else 0.0
         return self.with_parameters(mu=self.r, alpha=self.alpha - premium, lambda_=0.0)
 
@@ -172,7 +173,7 @@ class Schwartz2F(SeasonalModel):
         """
         time = np.asarray(maturity, dtype=np.float64)
         if (time < 0).any():
-            raise ValueError(f"maturity: found {time.min():g}, allowed >= 0 (years)")
+            raise Refusal("maturity", f"{time.min():g}", ">= 0 (years)")
         k, s1, s2 = self.kappa, self.sigma_spot, self.sigma_yield
         terms = np.array(
             [(exact.decay(k, t), *exact.decay_moments(k, t)) for t in time.ravel().tolist()]

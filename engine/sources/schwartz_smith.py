@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.errors import Refusal
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import parameter
 from engine.sources.schwartz_2f import Schwartz2F
@@ -86,7 +87,7 @@ class SchwartzSmith(SeasonalModel):
             If its `kappa` is zero: the conversion divides by it.
         """
         if model.kappa == 0.0:
-            raise ValueError("kappa: found 0.0, allowed > 0 for the Schwartz-Smith form")
+            raise Refusal("kappa", "0.0", "> 0 for the Schwartz-Smith form")
         k, s1, s2 = model.kappa, model.sigma_spot, model.sigma_yield
         ratio = s2 / k
         sigma_xi = math.sqrt(max(s1 * s1 + ratio * ratio - 2.0 * model.rho * s1 * ratio, 0.0))

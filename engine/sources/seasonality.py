@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.compiled import fma, kernel
 from engine.compiled.elementary import sincos_fast
+from engine.errors import Refusal
 from engine.sources.model import Model
 from engine.sources.parameter import option
 
@@ -38,16 +39,14 @@ class SeasonalModel(Model):
         try:
             table = np.array(self.seasonality, dtype=np.float64).reshape(-1, 2)
         except ValueError as error:
-            raise ValueError(
-                f"seasonality: found {self.seasonality!r}, allowed pairs of finite numbers"
+            raise Refusal(
+                "seasonality", repr(self.seasonality), "pairs of finite numbers"
             ) from error
         if not np.isfinite(table).all():
-            raise ValueError(
-                f"seasonality: found {self.seasonality!r}, allowed pairs of finite numbers"
-            )
+            raise Refusal("seasonality", repr(self.seasonality), "pairs of finite numbers")
         object.__setattr__(self, "seasonality", tuple(map(tuple, table.tolist())))
         if not 0.0 <= self.year_fraction <= 1.0:
-            raise ValueError(f"year_fraction: found {self.year_fraction}, allowed 0 to 1")
+            raise Refusal("year_fraction", str(self.year_fraction), "0 to 1")
 
     def season_at_start(self) -> float:
         """Season in log price at the start of a path."""

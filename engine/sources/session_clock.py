@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.errors import Refusal
 from engine.timeframes import intraday_minutes
 
 __all__ = ["SessionClock", "session_clock"]
@@ -58,9 +59,7 @@ def session_clock(bars: Bars) -> SessionClock:
     """
     minutes = intraday_minutes(bars.calendar.timeframe)
     if minutes is None:
-        raise ValueError(
-            f"session_clock: found bars of {bars.calendar.timeframe}, allowed intraday bars"
-        )
+        raise Refusal("session_clock", f"bars of {bars.calendar.timeframe}", "intraday bars")
     width = minutes * _MICROSECONDS_PER_MINUTE
     stamps = bars.timestamps
     if bars.calendar.exchange == "24/7":

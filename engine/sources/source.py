@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.compiled import ENGINE_VERSION
+from engine.errors import Refusal
 from engine.price_block import PriceBlock
 from engine.randomness import PATH_VERSION
 from engine.sources.generator import FillRequest, Generator
@@ -88,9 +89,8 @@ class Source(ABC):
             for name in given:
                 if name not in known:
                     allowed = cls.parameters if kind == "parameter" else known - set(cls.parameters)
-                    raise ValueError(
-                        f"{kind} of {cls.name}: found {name!r}, "
-                        f"allowed {', '.join(sorted(allowed)) or 'none'}"
+                    raise Refusal(
+                        f"{kind} of {cls.name}", repr(name), ", ".join(sorted(allowed)) or "none"
                     )
         if "bars" in known:
             options["bars"] = bars
@@ -110,9 +110,8 @@ class Source(ABC):
         """Return the same source with some parameters changed."""
         unknown = [name for name in values if name not in self.parameters]
         if unknown:
-            raise ValueError(
-                f"parameter of {self.name}: found {unknown[0]!r}, "
-                f"allowed {', '.join(self.parameters) or 'none'}"
+            raise Refusal(
+                f"parameter of {self.name}", repr(unknown[0]), ", ".join(self.parameters) or "none"
             )
         return dataclasses.replace(self, **values)  # type: ignore[type-var]
 
@@ -132,7 +131,7 @@ class Source(ABC):
         """
         rest = [name for name in state if name != "spot"]
         if rest:
-            raise ValueError(f"start state of {self.name}: found {rest[0]!r}, allowed spot")
+            raise Refusal(f"start state of {self.name}", repr(rest[0]), "spot")
         return self
 
     def fingerprint(self) -> dict[str, Any]:
@@ -202,21 +201,22 @@ class Source(ABC):
         if steps is None:
             steps = self._default_steps()
         if steps is None or isinstance(steps, bool) or int(steps) != steps or steps < 1:
-            raise ValueError(f"steps: found {steps!r}, allowed a whole number >= 1")
+            raise Refusal("steps", repr(steps), "a whole number >= 1")
         if dt is None:
             dt = calendar.dt if calendar is not None else self._default_dt()
         if not (isinstance(dt, int | float) and math.isfinite(dt) and dt > 0):
-            raise ValueError(f"dt: found {dt!r}, allowed > 0 (years)")
+            raise Refusal("dt", repr(dt), "> 0 (years)")
         if bars not in ("ohlc", "close"):
-            raise ValueError(f"bars: found {bars!r}, allowed 'ohlc', 'close'")
+            raise Refusal("bars", repr(bars), "'ohlc', 'close'")
         if paths_per_seed < 1 or int(paths_per_seed) != paths_per_seed:
-            raise ValueError(f"paths_per_seed: found {paths_per_seed!r}, allowed >= 1")
+            raise Refusal("paths_per_seed", repr(paths_per_seed), ">= 1")
         if isinstance(sub_bars, bool) or int(sub_bars) != sub_bars or sub_bars < 1:
-            raise ValueError(f"sub_bars: found {sub_bars!r}, allowed a whole number >= 1")
+            raise Refusal("sub_bars", repr(sub_bars), "a whole number >= 1")
         if sub_bars > 1 and not self.has_sub_bars:
-            raise ValueError(
-                f"sub_bars: found {sub_bars}, allowed 1 for {self.name}: only models know the path "
-                "inside a bar"
+            raise Refusal(
+                "sub_bars",
+                str(sub_bars),
+                f"1 for {self.name}: only models know the path inside a bar",
             )
         start = self._start_prices(s0)
         count = int(sub_bars)
@@ -234,18 +234,18 @@ class Source(ABC):
         else:
             start = tuple(float(price) for price in s0)
         if len(start) != len(self.symbols):
-            raise ValueError(
-                f"s0: found {len(start)} prices, allowed one per symbol ({len(self.symbols)})"
-            )
+            raise Refusal("s0", f"{len(start)} prices", f"one per symbol ({len(self.symbols)})")
         for price in start:
             self._check_start(price)
         return start
 
     def _check_start(self, price: float) -> None:
         if not (math.isfinite(price) and price > 0):
-            raise ValueError(
-                f"s0: found {price}, allowed > 0: {self.name} models the logarithm of the price "
-                "(historical and bootstrap with returns='difference' take negative prices)"
+            raise Refusal(
+                "s0",
+                str(price),
+                f"> 0: {self.name} models the logarithm of the price (historical and "
+                "bootstrap with returns='difference' take negative prices)",
             )
 
     def paths(
@@ -292,7 +292,7 @@ class Source(ABC):
             sub_bars=sub_bars,
         )
         if threads < 1:
-            raise ValueError(f"threads: found {threads!r}, allowed >= 1")
+            raise Refusal("threads", repr(threads), ">= 1")
         seed_of_path = np.repeat(seed_array(seeds), paths_per_seed)
         number = np.uint64(paths_per_seed)
         path_ids = np.arange(seed_of_path.size, dtype=np.uint64) % number
@@ -338,7 +338,7 @@ class Source(ABC):
             Up to `paths_per_chunk` paths.
         """
         if paths_per_chunk < 1:
-            raise ValueError(f"paths_per_chunk: found {paths_per_chunk}, allowed >= 1")
+            raise Refusal("paths_per_chunk", str(paths_per_chunk), ">= 1")
         generator = self.prepare(steps=steps, s0=s0, dt=dt, calendar=calendar, bars=bars)
         given = seed_array(seeds)
         shape = (len(generator.symbols), len(generator.fields), generator.steps)
@@ -372,9 +372,9 @@ def seed_array(seeds: int | Iterable[int]) -> NDArray[np.uint64]:
     given = [seeds] if isinstance(seeds, int | np.integer) else list(seeds)
     for seed in given:
         if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed < 2**64:
-            raise ValueError(f"seeds: found {seed!r}, allowed whole numbers from 0 to 2**64 - 1")
+            raise Refusal("seeds", repr(seed), "whole numbers from 0 to 2**64 - 1")
     if not given:
-        raise ValueError("seeds: found none, allowed at least one")
+        raise Refusal("seeds", "none", "at least one")
     return np.array([int(seed) for seed in given], dtype=np.uint64)
 
 

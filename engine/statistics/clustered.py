@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.errors import Refusal
 from engine.statistics.distributions import normal_quantile, student_quantile
 from engine.statistics.monte_carlo import Estimate, estimate_above, scale_estimate
 
@@ -186,6 +187,6 @@ def _defined(outcomes: ArrayLike, clusters: ArrayLike) -> tuple[Array, NDArray[n
     x = np.asarray(outcomes, dtype=np.float64)
     groups = np.asarray(clusters)
     if x.shape != groups.shape:
-        raise ValueError(f"clusters: found {groups.shape}, allowed {x.shape} as the outcomes")
+        raise Refusal("clusters", str(groups.shape), f"{x.shape} as the outcomes")
     keep = ~np.isnan(x)
     return x[keep], groups[keep]

@@ -9,6 +9,8 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
+from engine.errors import Refusal
+
 __all__ = ["normal_probability", "normal_quantile", "student_probability", "student_quantile"]
 
 _STANDARD = NormalDist()
@@ -29,7 +31,7 @@ def normal_quantile(probability: float) -> float:
         If the probability is not between 0 and 1.
     """
     if not 0.0 < probability < 1.0:
-        raise ValueError(f"probability: found {probability}, allowed above 0 and below 1")
+        raise Refusal("probability", str(probability), "above 0 and below 1")
     return _STANDARD.inv_cdf(probability)
 
 
@@ -59,7 +61,7 @@ def student_quantile(probability: float, freedom: float) -> float:
         If the probability is not between 0 and 1, or the degrees of freedom are not above 0.
     """
     if not freedom > 0:
-        raise ValueError(f"freedom: found {freedom}, allowed above 0")
+        raise Refusal("freedom", str(freedom), "above 0")
     if probability < 0.5:
         return -student_quantile(1.0 - probability, freedom)
     z = normal_quantile(probability)

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.errors import Refusal
 from engine.statistics.distributions import normal_quantile, student_quantile
 
 __all__ = [
@@ -208,7 +209,7 @@ def quantile(outcomes: ArrayLike, probability: float, confidence: float = 0.95) 
     .. [2] David and Nagaraja (2003), "Order statistics", section 7.1.
     """
     if not 0.0 < probability < 1.0:
-        raise ValueError(f"probability: found {probability}, allowed above 0 and below 1")
+        raise Refusal("probability", str(probability), "above 0 and below 1")
     x = np.sort(_defined(outcomes))
     n = len(x)
     if n == 0:
@@ -250,7 +251,7 @@ def expected_shortfall(
     .. [2] Manistre and Hancock (2005), "Variance of the CTE estimator".
     """
     if not 0.0 < level < 1.0:
-        raise ValueError(f"level: found {level}, allowed above 0 and below 1")
+        raise Refusal("level", str(level), "above 0 and below 1")
     x = np.sort(_defined(losses))[::-1]
     n = len(x)
     if n == 0:
@@ -309,13 +310,13 @@ def _defined(outcomes: ArrayLike) -> NDArray[np.float64]:
 
 def _normal(confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence: found {confidence}, allowed above 0 and below 1")
+        raise Refusal("confidence", str(confidence), "above 0 and below 1")
     return normal_quantile(0.5 + confidence / 2)
 
 
 def _student(freedom: float, confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence: found {confidence}, allowed above 0 and below 1")
+        raise Refusal("confidence", str(confidence), "above 0 and below 1")
     return student_quantile(0.5 + confidence / 2, freedom)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.errors import Refusal
 from engine.statistics.distributions import normal_probability, normal_quantile
 
 __all__ = [
@@ -47,7 +48,7 @@ def probabilistic_sharpe_ratio(
     Bailey and López de Prado (2012), "The Sharpe ratio efficient frontier".
     """
     if n < 2:
-        raise ValueError(f"n: found {n}, allowed at least 2")
+        raise Refusal("n", str(n), "at least 2")
     spread = _sharpe_spread(sharpe, skew, kurtosis)
     return normal_probability((sharpe - benchmark) * math.sqrt(n - 1) / spread)
 
@@ -92,9 +93,9 @@ def expected_maximum_sharpe(trials: float, variance: float) -> float:
     Bailey and López de Prado (2014), "The deflated Sharpe ratio".
     """
     if trials < 1:
-        raise ValueError(f"trials: found {trials}, allowed at least 1")
+        raise Refusal("trials", str(trials), "at least 1")
     if variance < 0:
-        raise ValueError(f"variance: found {variance}, allowed at least 0")
+        raise Refusal("variance", str(variance), "at least 0")
     if trials == 1:
         return 0.0
     upper = (1 - np.euler_gamma) * normal_quantile(1 - 1 / trials)
@@ -202,11 +203,11 @@ def probability_of_backtest_overfitting(
     """
     x = np.asarray(returns, dtype=np.float64) - risk_free
     if x.ndim != 2 or x.shape[1] < 2:
-        raise ValueError(f"returns: found shape {x.shape}, allowed (periods, 2 or more strategies)")
+        raise Refusal("returns", f"shape {x.shape}", "(periods, 2 or more strategies)")
     if splits < 2 or splits % 2 or splits > len(x) // 2:
-        raise ValueError(f"splits: found {splits}, allowed an even number from 2 to {len(x) // 2}")
+        raise Refusal("splits", str(splits), f"an even number from 2 to {len(x) // 2}")
     if math.comb(splits, splits // 2) > _MOST_COMBINATIONS:
-        raise ValueError(f"splits: found {splits}, allowed at most 20")
+        raise Refusal("splits", str(splits), "at most 20")
     blocks = np.array_split(np.arange(len(x)), splits)
     # Sums per block make every combination a sum of a few rows instead of a pass over the data.
     counts = np.array([len(block) for block in blocks], dtype=np.float64)
@@ -245,9 +246,10 @@ def probability_of_backtest_overfitting(
 def _sharpe_spread(sharpe: float, skew: float, kurtosis: float) -> float:
     variance = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
     if variance <= 0:
-        raise ValueError(
-            f"skew, kurtosis: found {skew}, {kurtosis}, "
-            "allowed moments of a distribution (kurtosis >= skew^2 + 1)"
+        raise Refusal(
+            "skew, kurtosis",
+            f"{skew}, {kurtosis}",
+            "moments of a distribution (kurtosis >= skew^2 + 1)",
         )
     return math.sqrt(variance)
 

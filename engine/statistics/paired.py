@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.errors import Refusal
 from engine.statistics.clustered import clustered_mean
 from engine.statistics.distributions import student_probability, student_quantile
 from engine.statistics.monte_carlo import Estimate, mean
@@ -61,7 +62,7 @@ def paired_difference(
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if x.shape != y.shape:
-        raise ValueError(f"b: found {y.shape[0]} outcomes, allowed {x.shape[0]} as in a")
+        raise Refusal("b", f"{y.shape[0]} outcomes", f"{x.shape[0]} as in a")
     keep = ~(np.isnan(x) | np.isnan(y))
     x, y = x[keep], y[keep]
     found, count = _mean(x - y, None if units is None else np.asarray(units)[keep], confidence)

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.errors import Refusal
 from engine.statistics.distributions import normal_quantile
 
 __all__ = ["conditional_value_at_risk", "value_at_risk"]
@@ -60,7 +61,7 @@ def value_at_risk(
     if method == "historical":
         return float(np.quantile(x, cutoff))
     if method not in ("normal", "cornish_fisher"):
-        raise ValueError(f"method: found {method!r}, allowed historical, normal, cornish_fisher")
+        raise Refusal("method", repr(method), "historical, normal, cornish_fisher")
     if len(x) <= ddof:
         return math.nan
     z = normal_quantile(cutoff)
@@ -111,7 +112,7 @@ def conditional_value_at_risk(
         count = max(1, int(round(len(x) * cutoff, 9)))
         return float(np.sort(x)[:count].mean())
     if method != "normal":
-        raise ValueError(f"method: found {method!r}, allowed historical, worst, normal")
+        raise Refusal("method", repr(method), "historical, worst, normal")
     if len(x) <= ddof:
         return math.nan
     z = normal_quantile(cutoff)
@@ -121,7 +122,7 @@ def conditional_value_at_risk(
 
 def _checked(returns: ArrayLike, cutoff: float) -> NDArray[np.float64]:
     if not 0.0 < cutoff < 1.0:
-        raise ValueError(f"cutoff: found {cutoff}, allowed above 0 and below 1")
+        raise Refusal("cutoff", str(cutoff), "above 0 and below 1")
     x = np.asarray(returns, dtype=np.float64)
     kept: NDArray[np.float64] = x[~np.isnan(x)]
     return kept
@@ -134,9 +135,10 @@ def _cornish_fisher(x: NDArray[np.float64], z: float) -> float:
         return z
     skew = float((centred**3).mean()) / variance**1.5
     excess = float((centred**4).mean()) / variance**2 - 3.0
-    return (
+    corrected: float = (
         z
         + (z * z - 1) * skew / 6
         + (z**3 - 3 * z) * excess / 24
         - (2 * z**3 - 5 * z) * skew * skew / 36
     )
+    return corrected

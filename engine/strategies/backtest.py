@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS, Bars
+from engine.errors import Refusal
 from engine.execution.layout import (
     EVENT_COLUMNS,
     EVENT_NAMES,
@@ -83,15 +84,14 @@ def backtest(
     series = (bars,) if isinstance(bars, Bars) else tuple(bars)
     names = [item.symbol for item in series]
     if not series or len(set(names)) < len(names):
-        raise ValueError(
-            f"bars: found symbols {', '.join(names) or 'none'}, allowed one or several different"
-        )
+        raise Refusal("bars", f"symbols {', '.join(names) or 'none'}", "one or several different")
     first = series[0]
     for other in series[1:]:
         if not np.array_equal(other.timestamps, first.timestamps):
-            raise ValueError(
-                f"bars: found timestamps of {other.symbol} that differ from {first.symbol}'s, "
-                "allowed equal ones"
+            raise Refusal(
+                "bars",
+                f"timestamps of {other.symbol} that differ from {first.symbol}'s",
+                "equal ones",
             )
     if not isinstance(execution, Execution):
         execution = Execution.model_validate(dict(execution or {}))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.bars import split_fields
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
+from engine.errors import Refusal
 from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
@@ -110,9 +111,8 @@ class StrategyEngine:
         declared = self.strategy.parameters
         unknown = sorted(set(parameters) - set(declared))
         if unknown:
-            raise ValueError(
-                f"{self.strategy.name}: found parameter {', '.join(unknown)}, "
-                f"allowed {', '.join(declared) or 'none'}"
+            raise Refusal(
+                self.strategy.name, f"parameter {', '.join(unknown)}", ", ".join(declared) or "none"
             )
         return np.array(
             [p.encode(parameters.get(name, p.default)) for name, p in declared.items()],
@@ -320,14 +320,14 @@ class StrategyEngine:
     def _check(self, values: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:
         expected = (len(self.symbols), len(self.fields), self.steps)
         if values.shape[1:] != expected or not values.flags.c_contiguous:
-            raise ValueError(
-                f"values: found shape {values.shape}, allowed (paths, {expected[0]}, "
-                f"{expected[1]}, {expected[2]}) in C order"
+            raise Refusal(
+                "values",
+                f"shape {values.shape}",
+                f"(paths, {expected[0]}, {expected[1]}, {expected[2]}) in C order",
             )
         if parameters.shape[1:] != (len(self.parameter_names),):
-            raise ValueError(
-                f"parameters: found shape {parameters.shape}, "
-                f"allowed (sets, {len(self.parameter_names)})"
+            raise Refusal(
+                "parameters", f"shape {parameters.shape}", f"(sets, {len(self.parameter_names)})"
             )
 
 

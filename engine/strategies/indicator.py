@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from engine.errors import Refusal
 from engine.strategies.parameters import Choice, Float, Int, Parameter
 from engine.strategies.source_text import StrategyError, declaration_error
 
@@ -182,9 +183,8 @@ class Indicator:
         declared = zip(self.parameters.values(), values, strict=True)
         found = self.warm_up(*(int(x) if isinstance(p, Int) else x for p, x in declared))
         if isinstance(found, bool) or int(found) != found or found < 0:
-            raise ValueError(
-                f"{type(self).__name__}.warm_up: found {found!r}, allowed a whole number of bars "
-                ">= 0"
+            raise Refusal(
+                f"{type(self).__name__}.warm_up", repr(found), "a whole number of bars >= 0"
             )
         return int(found)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS, Bars
+from engine.errors import Refusal
 from engine.execution.layout import RULES_WIDTH
 from engine.execution.state import frame_of, new_simulation
 from engine.strategies.indicator import Indicator
@@ -56,7 +57,7 @@ def indicator_values(
     """
     for item in indicator.arguments:
         if isinstance(item, Parameter):
-            raise ValueError(f"indicator: found the parameter {item.name}, allowed a number")
+            raise Refusal("indicator", f"the parameter {item.name}", "a number")
     kind = type(indicator)
     check_fill(kind)
     histories = (bars,) if isinstance(bars, Bars) else tuple(bars)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import Refusal
 from engine.strategies.source_text import StrategyError, declaration_error
 
 __all__ = ["Choice", "Float", "Int", "Parameter"]
@@ -91,7 +92,7 @@ class Parameter:
         if value is None and self.optional:
             return math.nan
         if not self.accepts(value):
-            raise ValueError(f"{self.name}: found {value!r}, allowed {self.allowed}")
+            raise Refusal(self.name, repr(value), self.allowed)
         return float(value)
 
     def decode(self, code: float) -> Any:
@@ -188,7 +189,7 @@ class Choice(Parameter):
     def encode(self, value: Any) -> float:
         """Return the number itself, or the position of the word."""
         if value not in self.choices:
-            raise ValueError(f"{self.name}: found {value!r}, allowed {self.allowed}")
+            raise Refusal(self.name, repr(value), self.allowed)
         return float(self.choices.index(value) if self.words else value)
 
     def decode(self, code: float) -> Any:

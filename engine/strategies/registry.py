@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from engine.errors import Refusal
 from engine.strategies.strategy import Strategy
 from engine.user_code import import_user_file, user_files
 
@@ -39,7 +40,7 @@ def get_strategy(name: str) -> type[Strategy]:
     if name in _USER:
         return _USER[name]
     if name not in _BUILT_IN:
-        raise ValueError(f"strategy: found {name!r}, allowed {', '.join(strategy_names())}")
+        raise Refusal("strategy", repr(name), ", ".join(strategy_names()))
     found: type[Strategy] = getattr(import_module(f"engine.strategies.{name}"), _BUILT_IN[name])
     return found
 
@@ -84,11 +85,9 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
             if item.__module__ != module.__name__:
                 continue
             if item.name in _BUILT_IN:
-                raise ValueError(
-                    f"{file}: found strategy {item.name!r}, allowed a name not built in"
-                )
+                raise Refusal(str(file), f"strategy {item.name!r}", "a name not built in")
             found[item.name] = item
     if not found:
-        raise ValueError(f"{path}: found no Strategy class, allowed at least one")
+        raise Refusal(str(path), "no Strategy class", "at least one")
     _USER.update(found)
     return tuple(found)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.compiled.linking import call_at, external
 from engine.compiled.views import floats_at, integers_at
+from engine.errors import Refusal
 from engine.execution.state import simulation_at
 from engine.strategies.indicator import Indicator
 from engine.strategies.indicator_code import FILLER_ARGUMENTS
@@ -99,9 +100,7 @@ def _reads(cls: type[Strategy], name: str, fields: tuple[str, ...]) -> _Plan:
     declared = cls.indicators[name]
     for field in declared.reads:
         if field not in fields:
-            raise ValueError(
-                f"{cls.name}.{name}: found field {field!r}, allowed {', '.join(fields)}"
-            )
+            raise Refusal(f"{cls.name}.{name}", f"field {field!r}", ", ".join(fields))
     pairs = zip(declared.symbols, map(fields.index, declared.reads), strict=True)
     return tuple(float(number) for pair in pairs for number in pair)
 
@@ -114,9 +113,7 @@ def _plan(
             if isinstance(parameter, Int):
                 return (_UNDEFINED,)
         elif not parameter.accepts(value):
-            raise ValueError(
-                f"{where}: found {parameter.name} {value:g}, allowed {parameter.allowed}"
-            )
+            raise Refusal(str(where), f"{parameter.name} {value:g}", parameter.allowed)
     return (float(address), *reads, *arguments, float(declared.bars_before(arguments)))
 
 

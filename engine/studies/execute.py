@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from engine.errors import Refusal
+from engine.jobs.blocks import BLOCKS
 from engine.jobs.errors import StudyFailed, failure_text
-from engine.jobs.job import BLOCKS, Job
+from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback
@@ -60,7 +62,7 @@ def execute_block(
         With the seeds that ``until`` added.
     """
     if not 0 <= block < BLOCKS:
-        raise ValueError(f"block: found {block}, allowed 0 to {BLOCKS - 1}")
+        raise Refusal("block", str(block), f"0 to {BLOCKS - 1}")
     store = ParquetStore(root)
     if job.until is not None:
         job, _, report = _run(job, store, workers, progress, fresh and block == 0)

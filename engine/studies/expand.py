@@ -21,7 +21,7 @@ __all__ = ["expand"]
 def expand(
     values: Mapping[str, list[Scalar] | Distribution],
     *,
-    constraints: Sequence[ConstraintLike] = (),
+    constraint: Sequence[ConstraintLike] = (),
     known: Mapping[str, Scalar] | None = None,
     method: str = "random",
     count: int | None = None,
@@ -33,7 +33,7 @@ def expand(
     ----------
     values : mapping
         Grid values or a distribution per parameter name.
-    constraints : sequence of str or callable
+    constraint : sequence of str or callable
         A set is kept if all hold. A callable takes the mapping of parameter values.
     known : mapping, optional
         Values of parameters that the study leaves at their defaults: constraints may name them.
@@ -68,7 +68,7 @@ def expand(
     ) * (count or 1)
     if total > SET_LIMIT:
         raise Refusal("parameters", f"{total:,} parameter sets", f"at most {SET_LIMIT:,}")
-    tests = _constraints(constraints, {**(known or {}), **values})
+    tests = _tests(constraint, {**(known or {}), **values})
     fixed = dict(known or {})
     kept: list[tuple[Scalar, ...]] = []
     met: set[tuple[Scalar, ...]] = set()  # of the search: grids have each value once
@@ -91,16 +91,16 @@ def expand(
     return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)
 
 
-def _constraints(
-    constraints: Sequence[ConstraintLike], names: Mapping[str, Any]
+def _tests(
+    constraint: Sequence[ConstraintLike], names: Mapping[str, Any]
 ) -> list[Callable[[Mapping[str, Any]], bool]]:
     tests: list[Callable[[Mapping[str, Any]], bool]] = []
-    for index, constraint in enumerate(constraints):
-        field = "constraint" if len(constraints) == 1 else f"constraint[{index}]"
-        if isinstance(constraint, str):
-            tests.append(Constraint(constraint, set(names), field).holds)
+    for index, given in enumerate(constraint):
+        field = "constraint" if len(constraint) == 1 else f"constraint[{index}]"
+        if isinstance(given, str):
+            tests.append(Constraint(given, set(names), field).holds)
         else:
-            tests.append(_guarded(constraint, field))
+            tests.append(_guarded(given, field))
     return tests
 
 

@@ -129,16 +129,12 @@ def load_file(field: str, file: Path, load: Callable[[Path], object]) -> None:
 
 def source_error(error: Exception, parameters: Container[str] = ()) -> Refusal:
     """Return a source's complaint as one about the study's `source`, or a parameter of it."""
-    head, separator, allowed = str(error).partition(", allowed ")
-    field, found_word, found = head.partition(": found ")
-    if separator and field.startswith("parameter of "):
-        name = found.strip("'")
-        return Refusal(f"source.parameters.{name}", "an unknown parameter", allowed)
-    if separator and found_word and field in parameters:
-        return Refusal(f"source.parameters.{field}", found, allowed)
-    if separator and found_word:
-        return Refusal(f"source.{field}", found, allowed)
-    return Refusal("source", str(error), "settings that the source takes")
+    if not isinstance(error, Refusal):
+        return Refusal("source", str(error))
+    if error.field.startswith("parameter of "):
+        name = error.found.strip("'")
+        return Refusal(f"source.parameters.{name}", "an unknown parameter", error.allowed)
+    return error.within("source.parameters" if error.field in parameters else "source")
 
 
 def _make(

@@ -70,7 +70,7 @@ def resolve_space(
     known |= {MODEL_PREFIX + n: v for n, v in source.values.items() if n not in swept}
     space = expand(
         {MODEL_PREFIX + n: v for n, v in swept.items()} | checked,
-        constraints=constraint,
+        constraint=constraint,
         known=known,
         **search,
     )
@@ -136,10 +136,6 @@ def _checked(strategy: type[Strategy], name: str, value: Scalar) -> Scalar:
     try:
         parameter = strategy.parameters[name]
         result: Scalar = parameter.decode(parameter.encode(value))
-    except ValueError as error:
-        head, separator, allowed = str(error).partition(", allowed ")
-        found = head.rpartition("found ")[2] if separator else repr(value)
-        raise Refusal(
-            f"strategy.parameters.{name}", found, allowed if separator else str(error)
-        ) from None
+    except Refusal as refusal:
+        raise Refusal(f"strategy.parameters.{name}", refusal.found, refusal.allowed) from None
     return result

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.errors import Refusal
 from engine.jobs.job import Job
 from engine.results.results import Results
 from engine.results.statistics import estimate_statistic
@@ -77,7 +78,7 @@ def extend(job: Job, count: int) -> Job:
     )
     taken = set(job.seeds.tolist())
     if not taken.isdisjoint(more.tolist()):
-        raise ValueError(f"until.max_seeds: found {count} seeds, allowed as many as are left")
+        raise Refusal("until.max_seeds", f"{count} seeds", "as many as are left")
     return replace(job, seeds=np.concatenate([job.seeds, more]))
 
 

@@ -4,8 +4,8 @@ import time
 
 import dagster as dg
 
+from engine.jobs.blocks import BLOCKS
 from engine.jobs.columns import fixed_columns
-from engine.jobs.job import BLOCKS
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema

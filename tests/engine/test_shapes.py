@@ -229,11 +229,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         _fields(overfitting, "logits chosen in_sample out_of_sample"),
         {"splits": 6},
     ),
-    **_labelled("Results", _fields(results, "frame failures"), {}),
-    **_labelled("Results", _fields(results, "set_ids seeds"), {"sets": 2, "seeds": 6}),
-    "indicator_values": (
-        lambda: list(mc.indicator_values(SMA(3), history(20)).values()),
-        BARS,
+    **_labelled(
+        "Results", _fields(results, "frame failures set_ids seeds"), {"sets": 2, "seeds": 6}
     ),
     **_labelled(
         "Results",
@@ -245,6 +242,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
+    "indicator_values": (
+        lambda: list(mc.indicator_values(SMA(3), history(20)).values()),
+        {"bars": 20},
+    ),
     "StrategyEngine.encode": (
         lambda: engine_of_shape().encode({"fast": 3, "slow": 9}),
         {"parameters": 2},

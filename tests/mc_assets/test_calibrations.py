@@ -181,7 +181,7 @@ def test_a_symbol_too_young_to_compare_does_not_keep_the_others_from_it(
 ) -> None:
     assert set(night["realism"]["symbol"]) == {"CRASH", "GOOD"}
     assert f"YOUNG@1d {DATES[1]} gbm: YOUNG bars: found 69 returns" in night["not_compared"]
-    assert "ABSENT@1d: bars of ABSENT@1d: found none" in night["not_compared"]
+    assert "ABSENT@1d: bars of ABSENT@1d: none are stored" in night["not_compared"]
 
 
 def test_the_newest_date_shows_parameters_through_time(night: dict[str, Any]) -> None:

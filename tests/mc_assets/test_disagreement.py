@@ -42,6 +42,8 @@ with using_dagster_home(project), open_instance(project) as instance:
 print(json.dumps([[e.passed, e.severity.value, e.description, e.blocking] for e in found]))
 """
 
+pytestmark = pytest.mark.in_order
+
 
 class Home:
     """A project whose two providers are local files."""

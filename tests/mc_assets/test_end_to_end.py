@@ -32,6 +32,8 @@ series:
     options: {{path: "{sample}/SP500.csv"}}
 """
 
+pytestmark = pytest.mark.in_order
+
 
 class Home:
     """A project of its own: data, studies and series file in a temporary folder."""
@@ -215,7 +217,8 @@ def test_the_report_draws_every_chart_in_a_browser(home: Home, page: Any) -> Non
 
 
 def test_a_second_run_reuses_every_part_and_changes_no_result(home: Home) -> None:
-    parts = sorted((home.data / "results").rglob("*.parquet"))
+    parts = sorted((home.data / "simulations").rglob("*.parquet"))
+    assert parts
     before = {part: (part.stat().st_mtime_ns, part.read_bytes()) for part in parts}
     done = home.mc("run", "--json")
     assert done.returncode == 0, done.stderr

@@ -46,9 +46,10 @@ def _stored(home: Path, kind: str, batch: int, monkeypatch: pytest.MonkeyPatch) 
         assert result.success
         key = dg.AssetKey("numbers")
         records = instance.fetch_materializations(key, limit=1000).records
-        planned = instance.get_event_records(
-            dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, key)
-        )
+        with pytest.warns(DeprecationWarning, match="get_event_records"):
+            planned = instance.get_event_records(
+                dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, key)
+            )
         (asset,) = instance.get_asset_records([key])
         last = asset.asset_entry.last_materialization
         return {

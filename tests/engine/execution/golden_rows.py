@@ -151,6 +151,7 @@ def _orders(settings: dict[str, Any], script: int, *given: Bars, **parameters: A
 def _special_cases() -> dict[str, Backtested]:
     pair = bars(1), bars(2, symbol="B", drift=0.001)
     by_day, by_night = {"session": ("14:00", "20:00")}, {"session": ("22:00", "05:00")}
+    in_zone = {"session": {"zone": "America/New_York", "open": "09:30", "close": "16:00"}}
     thin = {"cash": 5_000.0, "instrument": {"initial_margin": 0.05}}
     equal = {"margin_interest": 0.04, "sizing": {"kind": "equal_weight"}}
     short = {"instrument": {"borrow_rate": 0.03, "lot_size": 0.0}}
@@ -168,6 +169,12 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, negative prices of a share": _orders(COSTS, 6, bars(4, shift=98.0)),
         "every order, inside a session": _orders(
             {"instrument": by_day} | COSTS, 8, bars(hours=True)
+        ),
+        "every order, inside the hours of a zone": _orders(
+            {"instrument": in_zone} | COSTS, 8, bars(hours=True)
+        ),
+        "every order, inside the sessions of an exchange": _orders(
+            {"instrument": {"session": {"exchange": "XNYS"}}} | COSTS, 8, bars(hours=True)
         ),
         "every order, through midnight": _orders(
             night | COSTS, 9, bars(3, hours=True, scale=0.1), units=300.0

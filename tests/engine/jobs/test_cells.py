@@ -180,7 +180,8 @@ def test_a_manifest_comes_back_from_its_json(make_study: Make, tmp_path: Path) -
 
 @given(st.data())
 def test_pieces_and_what_is_missing_are_all_cells_once(data: st.DataObject) -> None:
-    from engine.jobs.job import Holds, block_of
+    from engine.jobs.blocks import block_of
+    from engine.jobs.job import Holds
     from engine.jobs.plan import Request
 
     holds = Holds(0, False, ("net_pnl",), {})

@@ -149,7 +149,7 @@ def test_negative_prices_need_differences():
     price = np.array([20.0, 10.0, -37.63, 9.0, 12.0, 15.0])
     stamps = np.arange(6, dtype=np.int64) * DAY
     bars = Bars("WTI", stamps, price, price, price, price, np.zeros(6))
-    with pytest.raises(ValueError, match=r"bars: WTI open found -37.63 at bar 2, allowed > 0"):
+    with pytest.raises(ValueError, match=r"bars: WTI open: found -37.63 at bar 2, allowed > 0"):
         Bootstrap(bars, block_length=2)
     block = Bootstrap(bars, block_length=2, returns="difference").paths(
         seeds=range(50), steps=20, s0=-5.0

@@ -77,7 +77,7 @@ def test_values_that_mean_nothing_are_refused(bad: object) -> None:
 
 
 def test_a_grid_keeps_what_the_constraint_allows_and_counts_the_rest() -> None:
-    space = expand({"fast": [5, 10, 20], "slow": [10, 20]}, constraints=["fast < slow"])
+    space = expand({"fast": [5, 10, 20], "slow": [10, 20]}, constraint=["fast < slow"])
     assert space.names == ("fast", "slow")
     assert space.sets == ((5, 10), (5, 20), (10, 20))
     assert space.dropped == 3
@@ -91,19 +91,19 @@ def test_source_parameters_vary_slowest() -> None:
 
 
 def test_a_constraint_may_name_parameters_left_at_their_defaults() -> None:
-    space = expand({"fast": [5, 50]}, constraints=["fast < slow"], known={"slow": 30})
+    space = expand({"fast": [5, 50]}, constraint=["fast < slow"], known={"slow": 30})
     assert space.sets == ((5,),)
     assert space.names == ("fast",)
 
 
 def test_a_python_function_may_be_a_constraint() -> None:
-    space = expand({"a": [1, 2, 3]}, constraints=[lambda p: p["a"] % 2 == 1])
+    space = expand({"a": [1, 2, 3]}, constraint=[lambda p: p["a"] % 2 == 1])
     assert space.sets == ((1,), (3,))
 
 
 def test_an_empty_space_is_an_error() -> None:
     with pytest.raises(Refusal, match="drops all 2 parameter sets"):
-        expand({"a": [1, 2]}, constraints=["a > 2"])
+        expand({"a": [1, 2]}, constraint=["a > 2"])
 
 
 def test_a_space_too_large_is_an_error() -> None:

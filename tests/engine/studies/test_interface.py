@@ -13,7 +13,7 @@ import pytest
 from engine.errors import Refusal
 from engine.execution import Execution
 from engine.jobs import pool as pool_module
-from engine.jobs.job import block_of
+from engine.jobs.blocks import block_of
 from engine.jobs.plan import make_plan
 from engine.jobs.pool import PartPool
 from engine.jobs.store import MemoryStore

@@ -128,13 +128,18 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
 ) -> None:
     mc("run", "quick")
     # Results of an engine that had no such metric yet.
-    for manifest in (folder / "data" / "results").rglob("part-*.json"):
+    for manifest in (folder / "data" / "manifests").rglob("part-*.json"):
         content = json.loads(manifest.read_text())
-        entry = content["files"]["results"]
+        entry = content["files"]["simulations"]
         file = folder / "data" / entry["path"]
         pl.read_parquet(file).drop("calmar").write_parquet(file)
         entry["bytes"] = file.stat().st_size
+        content["holds"]["metrics"].remove("calmar")
         manifest.write_text(json.dumps(content))
+    (asked,) = (folder / "data" / "results" / "quick").glob("*/study.json")
+    summary = json.loads(asked.read_text())
+    summary["metrics"].remove("calmar")
+    asked.write_text(json.dumps(summary))
     for arguments, expected in (
         (
             ["show", "quick", "--best", "calmar"],

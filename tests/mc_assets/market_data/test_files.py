@@ -36,6 +36,7 @@ def test_a_writer_that_is_killed_leaves_a_whole_version(tmp_path: Path) -> None:
         writer.stdout.readline()
     writer.send_signal(signal.SIGKILL)
     writer.wait(timeout=60)
+    writer.stdout.close()
     stored = pl.read_parquet(path)
     assert stored.height == 100_000
     # Table and footer are of one version.

@@ -135,13 +135,13 @@ def _ignored_parts(node: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(root)
 
 
-def sampled(room: str, count: int, seed: int) -> list[Mutant]:
+def sampled(project: Path, room: str, count: int, seed: int) -> list[Mutant]:
     """Draw changes of a room's files, in the order in which they stand."""
-    files = sorted((PROJECT / "engine" / room).rglob("*.py"))
+    files = sorted((project / "engine" / room).rglob("*.py"))
     every = [
         mutant
         for file in files
-        for mutant in mutants_of(file.relative_to(PROJECT), file.read_text(encoding="utf-8"))
+        for mutant in mutants_of(file.relative_to(project), file.read_text(encoding="utf-8"))
     ]
     chosen = random.Random(seed).sample(range(len(every)), min(count, len(every)))
     return [every[index] for index in sorted(chosen)]
@@ -190,10 +190,10 @@ def score(room: str, count: int, seed: int, folder: Path) -> None:
     began = time.monotonic()
     assert outcome(folder, tests, None) == "passed"
     limit = 60.0 + 10.0 * (time.monotonic() - began)
-    chosen = sampled(room, count, seed)
+    chosen = sampled(folder, room, count, seed)
     survived = 0
     for mutant in chosen:
-        text = (PROJECT / mutant.file).read_text(encoding="utf-8")
+        text = (folder / mutant.file).read_text(encoding="utf-8")
         (folder / mutant.file).write_text(mutant.applied(text), encoding="utf-8")
         if outcome(folder, tests, limit) == "passed":
             survived += 1

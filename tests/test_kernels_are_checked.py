@@ -36,7 +36,7 @@ CHECKED_BY = {
     "engine/execution/metrics.py": METRICS,
     "engine/execution/orders.py": TWIN,
     "engine/execution/rotation.py": "tests/engine/execution/test_rotation.py",
-    "engine/execution/sessions.py": TWIN,
+    "engine/execution/sessions.py": "tests/engine/execution/test_session.py",
     "engine/execution/sizing.py": "tests/engine/execution/test_sizing.py",
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
     "engine/randomness/normals.py": "tests/engine/randomness/test_normals.py",

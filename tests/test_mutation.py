@@ -34,20 +34,20 @@ def test_operators_comparisons_constants_and_words_are_changed_one_at_a_time() -
     ]
 
 
-def test_every_change_of_a_room_is_python_and_differs() -> None:
-    for mutant in mutation.sampled("statistics", 40, seed=1):
-        text = (mutation.PROJECT / mutant.file).read_text()
+def test_every_change_of_a_room_is_python_and_differs(project: Path) -> None:
+    for mutant in mutation.sampled(project, "statistics", 40, seed=1):
+        text = (project / mutant.file).read_text()
         changed = mutant.applied(text)
         assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(text)), mutant.described(text)
 
 
-def test_a_sample_follows_from_its_seed() -> None:
-    first, again = (mutation.sampled("jobs", 10, seed=3) for _ in range(2))
+def test_a_sample_follows_from_its_seed(project: Path) -> None:
+    first, again = (mutation.sampled(project, "jobs", 10, seed=3) for _ in range(2))
     assert first == again
-    assert first != mutation.sampled("jobs", 10, seed=4)
+    assert first != mutation.sampled(project, "jobs", 10, seed=4)
 
 
-def test_rooms_and_their_tests_exist() -> None:
+def test_rooms_and_their_tests_exist(project: Path) -> None:
     for room, tests in mutation.TESTS_OF.items():
-        assert (mutation.PROJECT / "engine" / room).is_dir()
-        assert all((mutation.PROJECT / test).exists() for test in tests)
+        assert (project / "engine" / room).is_dir()
+        assert all((project / test).exists() for test in tests)

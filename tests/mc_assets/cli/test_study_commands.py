@@ -127,13 +127,19 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
 ) -> None:
     mc("run", "quick")
     # Results of an engine that had no such metric yet.
-    for manifest in (folder / "data" / "results").rglob("part-*.json"):
+    data = folder / "data"
+    for manifest in (data / "manifests").rglob("part-*.json"):
         content = json.loads(manifest.read_text())
-        entry = content["files"]["results"]
-        file = folder / "data" / entry["path"]
+        content["holds"]["metrics"].remove("calmar")
+        entry = content["files"]["simulations"]
+        file = data / entry["path"]
         pl.read_parquet(file).drop("calmar").write_parquet(file)
         entry["bytes"] = file.stat().st_size
         manifest.write_text(json.dumps(content))
+    (study,) = (data / "results" / "quick").glob("*/study.json")
+    summary = json.loads(study.read_text())
+    summary["metrics"].remove("calmar")
+    study.write_text(json.dumps(summary))
     for arguments, expected in (
         (
             ["show", "quick", "--best", "calmar"],

@@ -54,6 +54,8 @@ class StudyLineage:
     ----------
     study, fingerprint : str
         Names of the study and of its results.
+    world : str
+        World of its rows, as each of them says.
     engine_version : str
         Numerical version of the engine.
     source, strategy : str
@@ -68,6 +70,7 @@ class StudyLineage:
 
     study: str
     fingerprint: str
+    world: str
     engine_version: str
     source: str
     strategy: str
@@ -98,6 +101,7 @@ def study_lineage(project: Project, study: str) -> StudyLineage:
     return StudyLineage(
         study=summary.study,
         fingerprint=summary.fingerprint,
+        world=summary.world,
         engine_version=summary.engine_version,
         source=summary.source,
         strategy=summary.strategy,

@@ -78,6 +78,7 @@ def _show_lineage(answer: StudyLineage, as_json: bool) -> None:
         print_json(answer)
         return
     typer.echo(f"study        {answer.study}  {answer.fingerprint}")
+    typer.echo(f"world        {answer.world}")
     typer.echo(f"file         {answer.file or 'none: made in Python'}")
     typer.echo(f"engine       version {answer.engine_version}")
     typer.echo(f"source       {answer.source}")

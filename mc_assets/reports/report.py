@@ -243,6 +243,7 @@ def _lineage(material: _Material) -> str:
     rows = {
         "study": material.results.name,
         "fingerprint": material.results.fingerprint,
+        "world": summary.world,
         "source": _words(written.get("source") or summary.source),
         "strategy": _words(written.get("strategy") or summary.strategy),
         "constraint": "; ".join(map(str, written.get("constraint") or [])),

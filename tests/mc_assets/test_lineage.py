@@ -118,6 +118,8 @@ def test_the_tables_have_the_hashes_that_the_store_has(home: Project) -> None:
 def test_a_study_says_what_it_was_made_of_and_what_has_changed_since(home: Project) -> None:
     hashes = history_hashes(BarStore(home.data), "X", "1d")
     calibrated = study_lineage(home, "calibrated")
+    rows = ask_tables(home, "SELECT DISTINCT world FROM simulations WHERE study = 'calibrated'")
+    assert rows["world"].to_list() == [calibrated.world]
     (bars,) = calibrated.bars
     assert (bars.made_of.history_hash, bars.stored_through) == (hashes[2020], 2020)
     assert bars.made_of.last_bar == "2020-06-30T13:30:00Z"

@@ -55,7 +55,8 @@ def returns_of(equity: ArrayLike, start: float) -> Floats:
         One return per bar, the first included.
     """
     curve = _floats(equity)
-    return curve / np.concatenate([[start], curve[:-1]]) - 1.0
+    returns: Floats = curve / np.concatenate([[start], curve[:-1]]) - 1.0
+    return returns
 
 
 def total_return(equity: ArrayLike, start: float) -> float:

@@ -134,9 +134,10 @@ def _cornish_fisher(x: NDArray[np.float64], z: float) -> float:
         return z
     skew = float((centred**3).mean()) / variance**1.5
     excess = float((centred**4).mean()) / variance**2 - 3.0
-    return (
+    adjusted: float = (
         z
         + (z * z - 1) * skew / 6
         + (z**3 - 3 * z) * excess / 24
         - (2 * z**3 - 5 * z) * skew * skew / 36
     )
+    return adjusted

@@ -1,4 +1,4 @@
-"""Normal and Student's distributions, of single numbers.
+"""Normal, Student's and gamma distributions, of single numbers and of one per parameter set.
 
 SciPy has them too, but importing it takes longer than most studies do.
 """
@@ -9,12 +9,31 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from engine.errors import Refusal
 
-__all__ = ["normal_probability", "normal_quantile", "student_probability", "student_quantile"]
+__all__ = [
+    "binomial_exceedance",
+    "gamma_quantiles",
+    "normal_probabilities",
+    "normal_probability",
+    "normal_quantile",
+    "student_probabilities",
+    "student_probability",
+    "student_quantile",
+    "student_quantiles",
+]
+
+Floats = NDArray[np.float64]
 
 _STANDARD = NormalDist()
 _TINY = 1e-300
+# Degrees of freedom above which Hill's expansion replaces the continued fraction.
+_MANY_DEGREES = 500.0
+# The logarithm of a quantile is smooth in 1 / freedom: as many nodes give it to 1e-13.
+_NODES = 48
 
 
 def normal_probability(x: float) -> float:
@@ -94,6 +113,173 @@ def student_quantile(probability: float, freedom: float) -> float:
             return step
         x = step
     return x
+
+
+def normal_probabilities(x: ArrayLike) -> Floats:
+    """Return `normal_probability` of every element, in the shape of `x`."""
+    values = np.asarray(x, dtype=np.float64)
+    found = [normal_probability(value) for value in values.ravel().tolist()]
+    return np.array(found).reshape(values.shape)
+
+
+def student_quantiles(probability: float, freedom: ArrayLike) -> Floats:
+    """Return `student_quantile` for an array of degrees of freedom, each at least 1.
+
+    Notes
+    -----
+    For a given probability the logarithm of the quantile is a smooth function of 1 / freedom on
+    [0, 1]; its Chebyshev interpolant through 48 exact values is within 1e-12 of it.
+
+    Raises
+    ------
+    ValueError
+        If the probability is not between 0.5 and 1.
+    """
+    if not 0.5 < probability < 1.0:
+        raise Refusal("probability", str(probability), "above 0.5 and below 1")
+    inverse = 1.0 / np.maximum(np.asarray(freedom, dtype=np.float64), 1.0)
+    series = _student_series(probability)
+    found: Floats = np.exp(np.polynomial.chebyshev.chebval(2.0 * inverse - 1.0, series))
+    return found
+
+
+def student_probabilities(x: ArrayLike, freedom: ArrayLike) -> Floats:
+    """Return `student_probability` of every pair; the two are broadcast.
+
+    Notes
+    -----
+    Above 500 degrees of freedom x is turned into a normal number [1]_, which keeps the relative
+    error of the tails below 2e-9.
+
+    References
+    ----------
+    .. [1] Hill (1970), "Algorithm 395: Student's t-distribution".
+    """
+    values, degrees = np.broadcast_arrays(
+        np.asarray(x, dtype=np.float64), np.asarray(freedom, dtype=np.float64)
+    )
+    flat, nu = values.ravel(), degrees.ravel()
+    tail = np.full(flat.shape, math.nan)
+    many = nu > _MANY_DEGREES
+    if many.any():
+        a = nu[many] - 0.5
+        b = 48.0 * a * a
+        y = a * np.log1p(flat[many] ** 2 / nu[many])
+        root = np.sqrt(y)
+        top = ((((-0.4 * y - 3.3) * y - 24.0) * y - 85.5) / (0.8 * y * y + 100.0 + b) + y + 3.0) / b
+        tail[many] = normal_probabilities(-(top + 1.0) * root)
+    few = ~many & np.isfinite(flat) & (nu > 0)
+    if few.any():
+        nu_few = nu[few]
+        at = nu_few / (nu_few + flat[few] ** 2)
+        tail[few] = 0.5 * _incomplete_betas(nu_few / 2, 0.5, at)
+    tail[np.isinf(flat)] = 0.0
+    found: Floats = np.where(flat > 0, 1.0 - tail, tail).reshape(values.shape)
+    return found
+
+
+def binomial_exceedance(n: int, rank: float, probability: float) -> float:
+    """Probability that at least `rank` of n trials succeed; ranks between whole ones interpolate.
+
+    It is the incomplete beta function I_p(rank, n + 1 - rank): the probability that the
+    `rank`-th of n order statistics lies below the quantile of this probability.
+    """
+    return _incomplete_beta(rank, n + 1.0 - rank, probability)
+
+
+def gamma_quantiles(probability: float, shape: ArrayLike) -> Floats:
+    """Quantile of gamma laws of scale 1, one per shape.
+
+    Parameters
+    ----------
+    probability : float
+        Above 0 and below 1.
+    shape : array_like
+        Shapes, from 0.5 to some hundreds.
+
+    Notes
+    -----
+    Newton's method in the logarithm, from the cube of Wilson and Hilferty (1931); the
+    probability is the power series of the incomplete gamma function.
+    """
+    a = np.asarray(shape, dtype=np.float64)
+    z = normal_quantile(probability)
+    cube = 1.0 - 1.0 / (9.0 * a) + z / (3.0 * np.sqrt(a))
+    log_factorial = np.array([math.lgamma(v + 1.0) for v in a.ravel().tolist()]).reshape(a.shape)
+    # Of the left tail x^a / Gamma(a + 1) is the better start where the cube is near zero.
+    small = np.exp((math.log(probability) + log_factorial) / a)
+    log_x = np.log(np.where(cube > 0.3, a * np.maximum(cube, 0.3) ** 3, small))
+    for _ in range(60):
+        x = np.exp(log_x)
+        below = _gamma_probability(a, x, log_factorial)
+        density = np.exp(a * log_x - x - log_factorial) * a
+        step = np.clip((below - probability) / np.maximum(density, _TINY), -1.0, 1.0)
+        log_x = log_x - step
+        if np.all(np.abs(step) < 1e-13):
+            break
+    found: Floats = np.exp(log_x)
+    return found
+
+
+def _gamma_probability(a: Floats, x: Floats, log_factorial: Floats) -> Floats:
+    term = np.ones_like(x)
+    total = np.ones_like(x)
+    for k in range(1, 10_000):
+        term = term * x / (a + k)
+        total = total + term
+        if np.all(term <= 1e-16 * total):
+            break
+    found: Floats = np.minimum(np.exp(a * np.log(x) - x - log_factorial) * total, 1.0)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _student_series(probability: float) -> Floats:
+    """Chebyshev coefficients of log(quantile) in 2 / freedom - 1."""
+    angles = np.pi * (np.arange(_NODES) + 0.5) / _NODES
+    nodes = np.cos(angles)
+    values = np.array(
+        [math.log(student_quantile(probability, 2.0 / (1.0 + node))) for node in nodes.tolist()]
+    )
+    orders = np.arange(_NODES)
+    series: Floats = 2.0 / _NODES * np.cos(np.outer(orders, angles)) @ values
+    series[0] /= 2.0
+    return series
+
+
+def _incomplete_betas(a: Floats, b: float, x: Floats) -> Floats:
+    """`_incomplete_beta` of arrays a and x, with x above 0."""
+    pairs = [(math.lgamma(v + b), math.lgamma(v)) for v in a.tolist()]
+    logs = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    with np.errstate(divide="ignore"):
+        tail = np.where(x < 1.0, b * np.log1p(-x), 0.0)
+        front = np.exp(logs[:, 0] - logs[:, 1] - math.lgamma(b) + a * np.log(x) + tail)
+    near = x < (a + 1) / (a + b + 2)
+    found = np.where(x >= 1.0, 1.0, 0.0)
+    if near.any():
+        found[near] = front[near] * _fractions(a[near], b, x[near]) / a[near]
+    far = ~near & (x < 1.0)
+    if far.any():
+        found[far] = 1.0 - front[far] * _fractions(np.full(far.sum(), b), a[far], 1.0 - x[far]) / b
+    return found
+
+
+def _fractions(a: Floats, b: Floats | float, x: Floats) -> Floats:
+    """`_fraction` of arrays."""
+    c = np.ones_like(x)
+    d = 1.0 / (1.0 - (a + b) * x / (a + 1))
+    value = d.copy()
+    for m in range(1, 100_000):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1.0 / (1.0 + term * d)
+            c = 1.0 + term / c
+            factor = c * d
+            value = value * factor
+        if np.all(np.abs(factor - 1.0) < 1e-15):
+            break
+    return value
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:

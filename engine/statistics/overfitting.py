@@ -1,4 +1,4 @@
-"""Whether a good backtest is more than the best of many: deflated Sharpe ratio and PBO."""
+"""How a choice that was made in sample fares out of sample: probability of backtest overfitting."""
 
 from __future__ import annotations
 
@@ -10,134 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
-from engine.statistics.distributions import normal_probability, normal_quantile
 
-__all__ = [
-    "BacktestOverfitting",
-    "deflated_sharpe_ratio",
-    "expected_maximum_sharpe",
-    "minimum_track_record_length",
-    "probabilistic_sharpe_ratio",
-    "probability_of_backtest_overfitting",
-]
+__all__ = ["BacktestOverfitting", "probability_of_backtest_overfitting"]
 
 _MOST_COMBINATIONS = 200_000
-
-
-def probabilistic_sharpe_ratio(
-    sharpe: float, benchmark: float, n: int, *, skew: float = 0.0, kurtosis: float = 3.0
-) -> float:
-    """Probability that the true Sharpe ratio exceeds a benchmark.
-
-    Parameters
-    ----------
-    sharpe, benchmark : float
-        Sharpe ratios per period, not annualised.
-    n : int
-        Returns behind `sharpe`.
-    skew, kurtosis : float
-        Of the returns; the kurtosis is raw (3 for a normal), not excess.
-
-    Returns
-    -------
-    float
-        Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - skew SR + (kurtosis - 1) / 4 SR^2)).
-
-    References
-    ----------
-    Bailey and López de Prado (2012), "The Sharpe ratio efficient frontier".
-    """
-    if n < 2:
-        raise Refusal("n", str(n), "at least 2")
-    spread = _sharpe_spread(sharpe, skew, kurtosis)
-    return normal_probability((sharpe - benchmark) * math.sqrt(n - 1) / spread)
-
-
-def minimum_track_record_length(
-    sharpe: float,
-    benchmark: float,
-    *,
-    skew: float = 0.0,
-    kurtosis: float = 3.0,
-    confidence: float = 0.95,
-) -> float:
-    """Count the returns needed for the Sharpe ratio to exceed the benchmark at a confidence.
-
-    Infinite where the Sharpe ratio does not exceed it at all. Arguments and source as in
-    `probabilistic_sharpe_ratio`.
-    """
-    if sharpe <= benchmark:
-        return math.inf
-    spread = _sharpe_spread(sharpe, skew, kurtosis)
-    z = normal_quantile(confidence)
-    return 1.0 + (spread * z / (sharpe - benchmark)) ** 2
-
-
-def expected_maximum_sharpe(trials: float, variance: float) -> float:
-    """Sharpe ratio that the best of many worthless strategies is expected to show.
-
-    Parameters
-    ----------
-    trials : float
-        Independent trials, at least 1.
-    variance : float
-        Variance of the Sharpe ratios across trials, per period.
-
-    Returns
-    -------
-    float
-        sqrt(V) ((1 - g) Z(1 - 1/N) + g Z(1 - 1/(N e))), g Euler's constant, Z the normal quantile.
-
-    References
-    ----------
-    Bailey and López de Prado (2014), "The deflated Sharpe ratio".
-    """
-    if trials < 1:
-        raise Refusal("trials", str(trials), "at least 1")
-    if variance < 0:
-        raise Refusal("variance", str(variance), "at least 0")
-    if trials == 1:
-        return 0.0
-    upper = (1 - np.euler_gamma) * normal_quantile(1 - 1 / trials)
-    lower = np.euler_gamma * normal_quantile(1 - 1 / (trials * math.e))
-    return float(math.sqrt(variance) * (upper + lower))
-
-
-def deflated_sharpe_ratio(
-    sharpe: float,
-    n: int,
-    *,
-    trials: float,
-    variance: float,
-    skew: float = 0.0,
-    kurtosis: float = 3.0,
-) -> float:
-    """Probability that a Sharpe ratio is real, given how many strategies were tried.
-
-    Parameters
-    ----------
-    sharpe : float
-        Of the chosen strategy, per period.
-    n : int
-        Returns behind it.
-    trials : float
-        Independent trials it was chosen from.
-    variance : float
-        Variance of the trials' Sharpe ratios, per period.
-    skew, kurtosis : float
-        Of its returns; the kurtosis is raw (3 for a normal), not excess.
-
-    Returns
-    -------
-    float
-        `probabilistic_sharpe_ratio` against `expected_maximum_sharpe`.
-
-    References
-    ----------
-    Bailey and López de Prado (2014), "The deflated Sharpe ratio".
-    """
-    benchmark = expected_maximum_sharpe(trials, variance)
-    return probabilistic_sharpe_ratio(sharpe, benchmark, n, skew=skew, kurtosis=kurtosis)
 
 
 @dataclass(frozen=True)
@@ -152,11 +28,11 @@ class BacktestOverfitting:
         Share of splits in which the chosen one has a negative Sharpe ratio out of sample.
     slope, intercept : float
         Of the regression of out-of-sample on in-sample performance of the chosen one.
-    logits : ndarray of float64, shape (splits,)
+    logits : ndarray, shape (splits,)
         log(w / (1 - w)) with w the chosen one's relative rank out of sample.
-    chosen : ndarray of int64, shape (splits,)
+    chosen : ndarray of int, shape (splits,)
         Which strategy was best in sample.
-    in_sample, out_of_sample : ndarray of float64, shape (splits,)
+    in_sample, out_of_sample : ndarray, shape (splits,)
         Its Sharpe ratios per period.
     """
 
@@ -178,7 +54,7 @@ def probability_of_backtest_overfitting(
     Parameters
     ----------
     returns : array_like, shape (periods, strategies)
-        Returns of every strategy that was tried, on the same periods.
+        Returns of every strategy that was tried, on the same periods; 0 where one held nothing.
     splits : int
         Even number of blocks of periods; half of them are in sample, in every combination.
     risk_free : float
@@ -187,8 +63,8 @@ def probability_of_backtest_overfitting(
     Raises
     ------
     ValueError
-        If there are fewer than two strategies, or the number of splits is odd, too small or gives
-        more than 200,000 combinations.
+        If there are fewer than two strategies, a return is not finite, or the number of splits
+        is odd, too small or gives more than 200,000 combinations.
 
     Notes
     -----
@@ -204,6 +80,13 @@ def probability_of_backtest_overfitting(
     x = np.asarray(returns, dtype=np.float64) - risk_free
     if x.ndim != 2 or x.shape[1] < 2:
         raise Refusal("returns", f"shape {x.shape}", "(periods, 2 or more strategies)")
+    broken = np.argwhere(~np.isfinite(x))
+    if len(broken):
+        raise Refusal(
+            "returns",
+            f"{x[tuple(broken[0])]} in period {broken[0][0]} of strategy {broken[0][1]}",
+            "finite returns (0 where nothing was held)",
+        )
     if splits < 2 or splits % 2 or splits > len(x) // 2:
         raise Refusal("splits", str(splits), f"an even number from 2 to {len(x) // 2}")
     if math.comb(splits, splits // 2) > _MOST_COMBINATIONS:
@@ -241,17 +124,6 @@ def probability_of_backtest_overfitting(
         in_sample=np.array(inside),
         out_of_sample=out,
     )
-
-
-def _sharpe_spread(sharpe: float, skew: float, kurtosis: float) -> float:
-    variance = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
-    if variance <= 0:
-        raise Refusal(
-            "skew, kurtosis",
-            f"{skew}, {kurtosis}",
-            "moments of a distribution (kurtosis >= skew^2 + 1)",
-        )
-    return math.sqrt(variance)
 
 
 def _sharpe(

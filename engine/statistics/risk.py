@@ -1,7 +1,7 @@
 """Value at risk and conditional value at risk of a sample of returns: historical, normal, modified.
 
 Signs: a *return* quantile is what it is, so a loss is negative, as in empyrical and quantstats.
-The statistics of a study report losses as positive numbers (`engine.results.statistics`).
+The statistics of a study report losses as positive numbers (`engine.studies.statistics`).
 """
 
 from __future__ import annotations
@@ -135,10 +135,10 @@ def _cornish_fisher(x: NDArray[np.float64], z: float) -> float:
         return z
     skew = float((centred**3).mean()) / variance**1.5
     excess = float((centred**4).mean()) / variance**2 - 3.0
-    corrected: float = (
+    adjusted: float = (
         z
         + (z * z - 1) * skew / 6
         + (z**3 - 3 * z) * excess / 24
         - (2 * z**3 - 5 * z) * skew * skew / 36
     )
-    return corrected
+    return adjusted

@@ -1,55 +1,14 @@
-"""Deflated Sharpe ratio and probability of backtest overfitting."""
+"""Probability of backtest overfitting."""
 
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.statistics.overfitting import (
-    deflated_sharpe_ratio,
-    expected_maximum_sharpe,
-    minimum_track_record_length,
-    probabilistic_sharpe_ratio,
-    probability_of_backtest_overfitting,
-)
-
-
-def test_the_deflated_sharpe_ratio_agrees_with_the_paper() -> None:
-    # Bailey and López de Prado (2014), numerical example; reference data
-    # oracles/deflated_sharpe.json: 100 trials, variance 1/2 a year, 1,250 days of 250 a year.
-    sharpe, variance = 2.5 / math.sqrt(250), 0.5 / 250
-    assert expected_maximum_sharpe(100, 1.0) == pytest.approx(2.5306028932016846, rel=1e-12)
-    assert expected_maximum_sharpe(100, variance) == pytest.approx(0.11317200186513214, rel=1e-12)
-    found = deflated_sharpe_ratio(sharpe, 1250, trials=100, variance=variance, skew=-3, kurtosis=10)
-    assert found == pytest.approx(0.9003968344493903, rel=1e-12)
-    normal = deflated_sharpe_ratio(sharpe, 1250, trials=100, variance=variance)
-    assert normal == pytest.approx(0.9427705859565294, rel=1e-12)
-    of_46 = deflated_sharpe_ratio(sharpe, 1250, trials=46, variance=variance, skew=-3, kurtosis=10)
-    assert of_46 == pytest.approx(0.9505, abs=5e-5)
-
-
-def test_one_trial_deflates_nothing() -> None:
-    assert deflated_sharpe_ratio(0.1, 100, trials=1, variance=0.5) == pytest.approx(
-        probabilistic_sharpe_ratio(0.1, 0.0, 100)
-    )
-
-
-def test_the_expected_maximum_is_that_of_simulated_normals() -> None:
-    draws = np.random.Generator(np.random.Philox(3)).normal(size=(4000, 50)).max(axis=1)
-    # The formula is asymptotic in the number of trials: one percent off at 50.
-    assert expected_maximum_sharpe(50, 1.0) == pytest.approx(draws.mean(), rel=0.02)
-
-
-def test_the_minimum_track_record_reaches_its_confidence() -> None:
-    length = minimum_track_record_length(0.1, 0.05, skew=-1, kurtosis=6)
-    n = math.ceil(length)
-    assert probabilistic_sharpe_ratio(0.1, 0.05, n, skew=-1, kurtosis=6) >= 0.95
-    assert probabilistic_sharpe_ratio(0.1, 0.05, n - 1, skew=-1, kurtosis=6) < 0.95
-    assert minimum_track_record_length(0.05, 0.05) == math.inf
+from engine.statistics.overfitting import probability_of_backtest_overfitting
 
 
 def test_the_probability_of_backtest_overfitting_agrees_with_the_oracle(reference: Path) -> None:
@@ -96,3 +55,19 @@ def test_what_cannot_be_split_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=expected):
         probability_of_backtest_overfitting(np.zeros(shape), splits=splits)
+
+
+def test_a_return_that_is_none_is_refused_by_its_place() -> None:
+    returns = np.zeros((40, 3))
+    returns[7, 2] = np.nan
+    with pytest.raises(ValueError, match="found nan in period 7 of strategy 2"):
+        probability_of_backtest_overfitting(returns, splits=4)
+
+
+def test_what_degrades_has_a_falling_line() -> None:
+    # Each strategy is best in one block and worst in the next: good in sample is bad out of it.
+    returns = np.tile(np.random.Generator(np.random.Philox(3)).normal(size=(10, 6)), (8, 1))
+    sign = np.repeat([1.0, -1.0], 40)[:, None]
+    found = probability_of_backtest_overfitting(sign * returns, splits=8)
+    assert found.slope == pytest.approx(-1.0, abs=0.05)
+    np.testing.assert_allclose(found.out_of_sample, -found.in_sample, atol=1e-9)

@@ -1,0 +1,208 @@
+"""What an estimate's doubt consists of: Monte Carlo, the history, the model's parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.errors import Refusal
+from engine.statistics.distributions import student_quantiles
+from engine.statistics.estimates import Estimates, Method
+from engine.statistics.linearised import check_confidence
+from engine.statistics.nested import NestedVariance
+
+__all__ = ["Component", "ErrorBudget", "error_budget", "history_by_influence", "outer_component"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Component:
+    """One kind of error.
+
+    Parameters
+    ----------
+    error : ndarray of float64, shape (sets,)
+        Standard error.
+    freedom : ndarray of float64, shape (sets,)
+        Degrees of freedom of its square.
+    """
+
+    error: Floats
+    freedom: Floats
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """The three kinds of error of one statistic, per parameter set.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        With the total error and its interval.
+    monte_carlo, history, parameters, total : ndarray of float64, shape (sets,)
+        Standard errors; NaN where a kind was not measured. The total is of those measured.
+    dominant : ndarray of str, shape (sets,)
+        The largest of those measured: more seeds shrink ``monte_carlo``, a longer history
+        ``history`` and ``parameters``.
+    missing : tuple of str
+        Kinds that were not measured: the total is too small by them.
+    """
+
+    estimates: Estimates
+    monte_carlo: Floats
+    history: Floats
+    parameters: Floats
+    total: Floats
+    dominant: NDArray[np.str_]
+    missing: tuple[str, ...]
+
+
+def error_budget(
+    monte_carlo: Estimates,
+    *,
+    history: Component | None = None,
+    parameters: Component | None = None,
+    confidence: float = 0.95,
+) -> ErrorBudget:
+    """Add up the errors of an estimate.
+
+    Parameters
+    ----------
+    monte_carlo : Estimates
+        The estimates with their Monte Carlo error.
+    history : Component, optional
+        Of the finite history that was resampled or calibrated on: `history_by_influence`, or
+        `outer_component` of studies on resampled histories.
+    parameters : Component, optional
+        Of calibrated parameters: `outer_component` of a study over draws of them.
+    confidence : float
+        Level of the total interval.
+
+    Notes
+    -----
+    The kinds are independent: squares add. The interval is Student's with Welch and
+    Satterthwaite's degrees of freedom, (sum of v)^2 / sum of v^2 / f. Where the Monte Carlo error
+    alone is left, the interval is that of `monte_carlo`.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> sample = means([1.0, 2.0, 3.0, 4.0, 6.0]).estimates()
+    >>> budget = error_budget(sample, history=Component(np.array([2.0]), np.array([40.0])))
+    >>> str(budget.dominant[0]), round(float(budget.total[0]), 2), budget.missing
+    ('history', 2.18, ('parameters',))
+    """
+    check_confidence(confidence)
+    sets = len(monte_carlo)
+    unknown = np.full(sets, math.nan)
+    kinds = {
+        "monte_carlo": Component(monte_carlo.std_error, np.maximum(monte_carlo.n - 1.0, 1.0)),
+        "history": history or Component(unknown, unknown),
+        "parameters": parameters or Component(unknown, unknown),
+    }
+    errors = np.stack([part.error for part in kinds.values()])
+    freedoms = np.stack([part.freedom for part in kinds.values()])
+    known = ~np.isnan(errors)
+    variance = np.where(known, errors, 0.0) ** 2
+    total = np.sqrt(variance.sum(axis=0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(known & (variance > 0.0), variance**2 / freedoms, 0.0).sum(axis=0)
+        freedom = np.where(share > 0.0, variance.sum(axis=0) ** 2 / share, 1e9)
+    reach = student_quantiles(0.5 + confidence / 2, freedom) * total
+    value = monte_carlo.value
+    several = known[1:].any(axis=0) & ~np.isnan(value)
+    method = np.where(several, Method.BUDGET.value, monte_carlo.method).astype("U24")
+    estimates = Estimates(
+        value,
+        np.where(several, total, monte_carlo.std_error),
+        np.where(several, value - reach, monte_carlo.low),
+        np.where(several, value + reach, monte_carlo.high),
+        monte_carlo.n,
+        method,
+        monte_carlo.idle,
+    )
+    names = np.array([*kinds, "none"])
+    largest = np.where(known.any(axis=0), np.argmax(np.where(known, errors, -1.0), axis=0), 3)
+    missing = tuple(name for name, part in kinds.items() if np.isnan(part.error).all())
+    return ErrorBudget(
+        estimates,
+        errors[0],
+        errors[1],
+        errors[2],
+        np.where(known.any(axis=0), total, math.nan),
+        names[largest],
+        missing,
+    )
+
+
+def outer_component(found: NestedVariance) -> Component:
+    """Return the error by what the outer draws were of: parameters, or resampled histories.
+
+    The standard error is the standard deviation between draws: one draw of them is the truth.
+    Its degrees of freedom are those of the estimate, 2 between^2 / its variance, at most
+    draws - 1.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = 2.0 * found.between**2 / found.between_error**2
+    freedom = np.clip(np.nan_to_num(freedom, nan=1.0), 1.0, found.draws - 1.0)
+    return Component(np.sqrt(found.between), freedom)
+
+
+def history_by_influence(outcomes: ArrayLike, visits: ArrayLike) -> Component:
+    """Error by the history that paths were resampled from, without resampling it again.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (paths,) or (sets, paths)
+        Influences or outcomes of a statistic on bootstrapped paths; no NaN.
+    visits : array_like, shape (paths, blocks)
+        How many bars of each path came from each block of the history. Blocks are consecutive
+        and of equal length, longer than what the bars depend on one another by; some dozens.
+
+    Returns
+    -------
+    Component
+        NaN where the signal does not stand out of the Monte Carlo noise: run more paths, at least
+        as many as the history has bars.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match or there are fewer than ten blocks.
+
+    Notes
+    -----
+    A block's influence on the estimate is its weight's derivative, cov(outcome, visits) over
+    paths; the variance is the sum of squares of these (the infinitesimal jackknife after
+    bagging [1]_), less what the Monte Carlo noise of the covariances adds, the sum of the
+    variances of (y - mean y) (N - mean N) over the paths [2]_. The rest is widened by blocks /
+    (blocks - 1). Its degrees of freedom are (blocks - 1) (rest / whole)^2, since the noise that is
+    taken off is as uncertain as what is left.
+
+    References
+    ----------
+    .. [1] Efron (2014), "Estimation and accuracy after model selection".
+    .. [2] Wager, Hastie and Efron (2014), "Confidence intervals for random forests: the jackknife
+       and the infinitesimal jackknife".
+    """
+    y = np.atleast_2d(np.asarray(outcomes, dtype=np.float64))
+    counts = np.asarray(visits, dtype=np.float64)
+    if counts.ndim != 2 or counts.shape[0] != y.shape[1] or counts.shape[1] < 10:
+        raise Refusal("visits", f"shape {counts.shape}", f"({y.shape[1]} paths, 10 blocks or more)")
+    paths, blocks = counts.shape
+    centred = y - y.mean(axis=1, keepdims=True)
+    apart = counts - counts.mean(axis=0)
+    covariance = centred @ apart / (paths - 1)
+    products = (centred**2) @ (apart**2) / (paths - 1)
+    noise = (products - covariance**2).sum(axis=1) / paths
+    signal = (covariance**2).sum(axis=1) - noise
+    whole = np.maximum(signal + noise, 1e-300)
+    # Two standard errors of the noise.
+    told = signal > 2.0 * math.sqrt(2.0 / (blocks - 1.0)) * noise
+    error = np.sqrt(np.where(told, signal, math.nan) * blocks / (blocks - 1.0))
+    freedom = np.maximum((blocks - 1.0) * (np.maximum(signal, 0.0) / whole) ** 2, 1.0)
+    return Component(error, freedom)

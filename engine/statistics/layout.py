@@ -1,0 +1,180 @@
+"""Which parameter set, and which independent unit, every outcome belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.errors import Refusal
+
+__all__ = ["Layout"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows of outcomes, sorted by parameter set and, within one, by independent unit.
+
+    Paths are the independent units, or what several paths depend on together (antithetic pairs).
+    A *cell* is a unit of a parameter set; where several outcomes lie in one cell, their sum is
+    what the error is measured by. Made by `of` or `matrix`.
+
+    Parameters
+    ----------
+    keys : ndarray of int64, shape (sets,)
+        The codes of the parameter sets, ascending.
+    units : ndarray of int64, shape (cells,)
+        The unit of each cell, ascending within a set.
+    rows : ndarray of int64, shape (sets,)
+        Outcomes per set.
+    cells : ndarray of int64, shape (sets,)
+        Units per set.
+    order : ndarray of int64, shape (outcomes,), optional
+        Sorts the outcomes; None if they are sorted already.
+    cell_rows : ndarray of int64, shape (cells,), optional
+        Outcomes per cell; None if each has one.
+    """
+
+    keys: Integers
+    units: Integers
+    rows: Integers
+    cells: Integers
+    order: Integers | None = None
+    cell_rows: Integers | None = None
+
+    @classmethod
+    def of(cls, sets: ArrayLike, units: ArrayLike | None = None) -> Layout:
+        """Lay out outcomes that come one per row, in any order.
+
+        Parameters
+        ----------
+        sets : array_like of int, shape (outcomes,)
+            The parameter set of each outcome.
+        units : array_like of int, shape (outcomes,), optional
+            The independent unit of each, the same number in every set for the same path; by
+            default each outcome is a unit of its own, numbered from 0 within its set.
+
+        Raises
+        ------
+        ValueError
+            If there is no outcome or the lengths differ.
+
+        Examples
+        --------
+        >>> layout = Layout.of([7, 7, 9], units=[0, 1, 0])
+        >>> layout.keys.tolist(), layout.rows.tolist()
+        ([7, 9], [2, 1])
+        """
+        codes = np.asarray(sets, dtype=np.int64)
+        if codes.ndim != 1 or len(codes) == 0:
+            raise Refusal("sets", f"shape {codes.shape}", "(outcomes,), at least one")
+        if units is None:
+            order = None if _ascending(codes) else np.argsort(codes, kind="stable")
+            codes = codes if order is None else codes[order]
+            starts = _starts(codes)
+            rows = np.diff(np.append(starts, len(codes)))
+            own = np.arange(len(codes)) - np.repeat(starts, rows)
+            return cls(codes[starts], own, rows, rows, order)
+        marks = np.asarray(units, dtype=np.int64)
+        if marks.shape != codes.shape:
+            raise Refusal("units", str(marks.shape), f"{codes.shape} as the sets")
+        order = None
+        if not _sorted_pairs(codes, marks):
+            order = np.lexsort((marks, codes)).astype(np.int64)
+            codes, marks = codes[order], marks[order]
+        starts = _starts(codes)
+        rows = np.diff(np.append(starts, len(codes)))
+        first = np.ones(len(codes), dtype=bool)
+        first[1:] = (codes[1:] != codes[:-1]) | (marks[1:] != marks[:-1])
+        cell_starts = np.flatnonzero(first)
+        cells = np.add.reduceat(first, starts, dtype=np.int64)
+        cell_rows = np.diff(np.append(cell_starts, len(codes)))
+        single = len(cell_starts) == len(codes)
+        return cls(
+            codes[starts], marks[cell_starts], rows, cells, order, None if single else cell_rows
+        )
+
+    @classmethod
+    def matrix(cls, sets: int, paths: int, units: ArrayLike | None = None) -> Layout:
+        """Lay out outcomes of shape (sets, paths), where every set ran on the same paths.
+
+        `units`, of shape (paths,), are the independent units of the paths; by default each path
+        is its own.
+        """
+        if sets < 1 or paths < 1:
+            raise Refusal("outcomes", f"shape ({sets}, {paths})", "at least one")
+        if units is None:
+            rows = np.full(sets, paths, dtype=np.int64)
+            own = np.tile(np.arange(paths, dtype=np.int64), sets)
+            return cls(np.arange(sets, dtype=np.int64), own, rows, rows)
+        marks = np.asarray(units, dtype=np.int64)
+        if marks.shape != (paths,):
+            raise Refusal("units", str(marks.shape), f"({paths},) as the paths")
+        return cls.of(np.repeat(np.arange(sets), paths), np.tile(marks, sets))
+
+    @property
+    def sets(self) -> int:
+        """How many parameter sets there are."""
+        return len(self.keys)
+
+    def arrange(self, outcomes: ArrayLike) -> Floats:
+        """Return the outcomes in this order, one per row.
+
+        Raises
+        ------
+        ValueError
+            If their number is another.
+        """
+        flat = np.asarray(outcomes, dtype=np.float64).ravel()
+        total = int(self.rows.sum())
+        if len(flat) != total:
+            raise Refusal("outcomes", str(len(flat)), f"{total} as in the layout")
+        return flat if self.order is None else flat[self.order]
+
+    def sum_rows(self, rows: Floats) -> Floats:
+        """Sum of rows per set."""
+        return _segments(rows, self.rows)
+
+    def sum_cells(self, cells: Floats) -> Floats:
+        """Sum of cells per set."""
+        return _segments(cells, self.cells)
+
+    def to_cells(self, rows: Floats) -> Floats:
+        """Sum of rows per cell."""
+        return rows if self.cell_rows is None else _segments(rows, self.cell_rows)
+
+    def spread_rows(self, values: Floats) -> Floats:
+        """Repeat a number per set for each of its rows."""
+        return np.repeat(values, self.rows)
+
+    def spread_cells(self, values: Floats) -> Floats:
+        """Repeat a number per set for each of its cells."""
+        return np.repeat(values, self.cells)
+
+
+def _segments(values: Floats, lengths: Integers) -> Floats:
+    """Sum of consecutive segments, each of at least one element."""
+    count = len(lengths)
+    if count * int(lengths[0]) == len(values) and (lengths == lengths[0]).all():
+        summed: Floats = values.reshape(count, -1).sum(axis=1)
+        return summed
+    starts = np.concatenate([[0], np.cumsum(lengths[:-1])])
+    found: Floats = np.add.reduceat(values, starts)
+    return found
+
+
+def _starts(codes: Integers) -> Integers:
+    return np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])
+
+
+def _ascending(codes: Integers) -> bool:
+    return bool((codes[1:] >= codes[:-1]).all())
+
+
+def _sorted_pairs(codes: Integers, marks: Integers) -> bool:
+    later = codes[1:] > codes[:-1]
+    return bool((later | ((codes[1:] == codes[:-1]) & (marks[1:] >= marks[:-1]))).all())

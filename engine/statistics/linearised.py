@@ -1,0 +1,320 @@
+"""Statistics with the influence of every path: what their errors and comparisons follow from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.errors import Refusal
+from engine.statistics.distributions import student_quantiles
+from engine.statistics.estimates import Estimates, Method
+from engine.statistics.layout import Layout
+
+__all__ = [
+    "FEWEST_CARRIERS",
+    "Linearised",
+    "Shape",
+    "check_confidence",
+    "count_carriers",
+    "intervals",
+    "laid_out",
+    "skewed_ends",
+    "sort_within",
+    "transformed",
+    "whole_power",
+    "without_interval",
+]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+#: How the interval of a statistic is shaped; `intervals` says which is which.
+Shape = Literal["skewed", "kurtic", "logarithm", "skewed logarithm"]
+
+#: An interval needs so many paths that do not all show the same outcome as most do.
+FEWEST_CARRIERS = 5
+
+# A spread this far below the value is rounding.
+_ROUNDING = 1e-14
+# Short of overflow, and beyond any bound worth printing.
+_LARGEST_EXPONENT = 700.0
+# Skewness over the root of the units, at most: the transformation is steep beyond, and triples
+# intervals that it should widen by a third.
+_MOST_SKEWED = 0.4
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """One statistic of every parameter set, and what each path contributes to it.
+
+    The estimate differs from the truth by about the mean of the influences over the independent
+    paths (Hampel 1974, "The influence curve and its role in robust estimation"), whatever the
+    statistic: a mean, a ratio pooled over paths, a quantile. Its standard error, and the error of
+    the difference of two sets on common paths, are those of a mean.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape (sets,)
+        The estimates; NaN where undefined.
+    influence : ndarray of float64, shape (cells,)
+        Per unit and set, with mean 0 within a set; 0 where a unit has no defined outcome.
+    layout : Layout
+        Of which set and unit each influence is.
+    n : ndarray of int64, shape (sets,)
+        Outcomes used.
+    units : ndarray of int64, shape (sets,)
+        Independent units with a defined outcome.
+    shape : str
+        How the interval is shaped.
+    carriers : ndarray of int64, shape (sets,), optional
+        Units that carry the number: without them it would be undefined, or without variance. By
+        default they are counted from the influences.
+    idle : ndarray of float64, shape (sets,), optional
+        Share of outcomes in which nothing was held.
+    own : callable, optional
+        Intervals at a confidence by a law of the statistic's own, such as the binomial law of a
+        share, in place of those of `shape`.
+    absent : ndarray of bool, shape (cells,), optional
+        Units without a defined outcome; None if there are none.
+    """
+
+    value: Floats
+    influence: Floats
+    layout: Layout
+    n: Integers
+    units: Integers
+    shape: Shape = "skewed"
+    carriers: Integers | None = None
+    idle: Floats | None = None
+    own: Callable[[float], Estimates] | None = None
+    absent: NDArray[np.bool_] | None = None
+
+    def variances(self) -> Floats:
+        """Variance of each estimate, by the influences."""
+        return _over(self.moment(2), self.units - 1)
+
+    def moment(self, power: int) -> Floats:
+        """Moment of the influences about 0, over the units of each set."""
+        return _over(self.layout.sum_cells(whole_power(self.influence, power)), self.units)
+
+    def estimates(self, confidence: float = 0.95) -> Estimates:
+        """Estimate with errors and intervals (`intervals`), under the rule of undefined values."""
+        if self.own is not None:
+            return self.own(check_confidence(confidence))
+        second, third, fourth = (self.moment(power) for power in (2, 3, 4))
+        carriers = self.carriers
+        if carriers is None:
+            carriers = count_carriers(self.influence, self.layout, self.units, second, fourth)
+        return intervals(
+            self.value,
+            (second, third, fourth),
+            self.units,
+            self.n,
+            shape=self.shape,
+            carriers=carriers,
+            idle=self.idle,
+            confidence=confidence,
+        )
+
+
+def intervals(
+    value: Floats,
+    moments: tuple[Floats, Floats, Floats],
+    units: Integers,
+    n: Integers,
+    *,
+    shape: Shape,
+    carriers: Integers,
+    idle: Floats | None = None,
+    confidence: float = 0.95,
+) -> Estimates:
+    """Intervals of statistics from the moments of their influences.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape (sets,)
+        The estimates.
+    moments : tuple of three ndarrays of float64, shape (sets,)
+        Second, third and fourth moment of the influences about 0, over the units. NaN third and
+        fourth moments (merged summaries do not hold them) leave their corrections out.
+    units, n, carriers : ndarray of int64, shape (sets,)
+        As in `Linearised`.
+    shape : {"skewed", "kurtic", "logarithm", "skewed logarithm"}
+        See the notes.
+    idle : ndarray of float64, shape (sets,), optional
+        Passed through.
+    confidence : float
+        Level of the intervals.
+
+    Notes
+    -----
+    With u units the standard error is sqrt(m2 / (u - 1)). Intervals are Student's with
+
+    - ``skewed``: u - 1 degrees of freedom, widened where outcomes are skewed to the ends of the
+      cubic transformation of the studentised mean [1]_ (`skewed_ends`);
+    - ``kurtic``: 2 u / (k - 1) degrees of freedom, k the kurtosis of the influences, at most
+      u - 1: few paths that carry all of the variance leave the standard error uncertain [2]_;
+    - ``logarithm``: the same, symmetric in the logarithm of a positive estimate;
+    - ``skewed logarithm``: the first, in the logarithm.
+
+    Coverage of each is measured by ``python -m benchmarks.validity``.
+
+    References
+    ----------
+    .. [1] Hall (1992), "On the removal of skewness by transformation".
+    .. [2] Satterthwaite (1946), "An approximate distribution of estimates of variance components".
+    """
+    probability = 0.5 + check_confidence(confidence) / 2
+    second, third, fourth = moments
+    several = units > 1
+    flat = ~(second > (_ROUNDING * np.abs(value)) ** 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(second / (units - 1.0))
+        freedom = units - 1.0
+        if shape in ("kurtic", "logarithm"):
+            kurtosis = fourth / second**2
+            fewer = np.minimum(np.maximum(2.0 * units / (kurtosis - 1.0), 1.0), freedom)
+            freedom = np.where(kurtosis > 1.0, fewer, freedom)
+        centre, spread = value, error
+        if shape in ("logarithm", "skewed logarithm"):
+            centre, spread = np.log(value), error / value
+        reach = student_quantiles(probability, freedom)
+        low, high = centre - reach * spread, centre + reach * spread
+        if shape in ("skewed", "skewed logarithm"):
+            skewness = np.nan_to_num(third / second**1.5)
+            ends = skewed_ends(centre, spread, skewness, units, reach)
+            low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+        if shape in ("logarithm", "skewed logarithm"):
+            low, high = np.exp(low), np.exp(np.minimum(high, _LARGEST_EXPONENT))
+    named = {"skewed": Method.SKEWED, "kurtic": Method.KURTIC}.get(shape, Method.LOGARITHM)
+    if shape == "kurtic" and np.isnan(fourth).all():
+        named = Method.STUDENT
+    method = np.full(len(value), named.value, dtype="U24")
+    few = several & (carriers < FEWEST_CARRIERS)
+    for where, why in (
+        (few, Method.TOO_FEW),
+        (several & flat, Method.NO_VARIANCE),
+        (units == 1, Method.ONE_HISTORY),
+        (np.isnan(value) | (units == 0), Method.UNDEFINED),
+    ):
+        method[where] = why.value
+    stated = method == named.value
+    error, low, high = (np.where(stated, end, math.nan) for end in (error, low, high))
+    return Estimates(value, error, low, high, n, method, idle)
+
+
+def skewed_ends(
+    centre: Floats, error: Floats, skewness: Floats, units: Integers, reach: Floats
+) -> tuple[Floats, Floats]:
+    """Return the ends of Hall's interval of a mean, from its skewness.
+
+    With g = skewness / sqrt(u) and T = (estimate - truth) / error, the variable
+    T + g (T^2 / 3 + 1 / 6) + g^2 T^3 / 27 has next to no skewness (Hall 1992); the ends are
+    where it equals plus and minus `reach`. |g| is held to 0.4.
+    """
+    g = np.clip(skewness / np.sqrt(units), -_MOST_SKEWED, _MOST_SKEWED)
+    bent = np.abs(g) > 1e-8
+    divisor = np.where(bent, g / 3.0, 1.0)
+
+    def inverse(y: Floats) -> Floats:
+        shifted = y - g / 6.0
+        return np.where(bent, (np.cbrt(1.0 + g * shifted) - 1.0) / divisor, shifted)
+
+    return centre - error * inverse(reach), centre - error * inverse(-reach)
+
+
+def transformed(studentised: Floats, skewness: Floats, units: Integers) -> Floats:
+    """Return studentised means with next to no skewness: what `skewed_ends` inverts."""
+    g = np.clip(skewness / np.sqrt(units), -_MOST_SKEWED, _MOST_SKEWED)
+    found: Floats = studentised + g * (studentised**2 / 3.0 + 1.0 / 6.0)
+    return found + g * g * studentised**3 / 27.0
+
+
+def without_interval(
+    value: Floats, n: Integers, units: Integers, why: Method, idle: Floats | None = None
+) -> Estimates:
+    """Estimates of which the value alone is given, and `why` where it is defined."""
+    method = np.full(len(value), why.value, dtype="U24")
+    method[units == 1] = Method.ONE_HISTORY.value
+    method[np.isnan(value) | (units == 0)] = Method.UNDEFINED.value
+    unknown = np.full(len(value), math.nan)
+    return Estimates(value, unknown, unknown, unknown, n, method, idle)
+
+
+def laid_out(outcomes: ArrayLike, layout: Layout | None) -> tuple[Floats, Layout]:
+    """Return outcomes one per row, and their layout.
+
+    Without a layout, outcomes of shape (paths,) are of one parameter set, and those of shape
+    (sets, paths) of several on the same paths.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or does not fit the layout.
+    """
+    if layout is not None:
+        return layout.arrange(outcomes), layout
+    values = np.asarray(outcomes, dtype=np.float64)
+    if values.ndim not in (1, 2) or values.size == 0:
+        raise Refusal("outcomes", f"shape {values.shape}", "(paths,) or (sets, paths)")
+    rows = np.atleast_2d(values)
+    return rows.ravel(), Layout.matrix(*rows.shape)
+
+
+def check_confidence(confidence: float) -> float:
+    """Return the level of an interval, or raise ValueError where it is none."""
+    if not 0.0 < confidence < 1.0:
+        raise Refusal("confidence", str(confidence), "above 0 and below 1")
+    return confidence
+
+
+def whole_power(values: Floats, power: int) -> Floats:
+    """Raise to a small whole power by products, which is many times faster than ``**``."""
+    found = values
+    for _ in range(power - 1):
+        found = found * values
+    return found
+
+
+def sort_within(values: Floats, lengths: Integers) -> Floats:
+    """Sort consecutive segments; NaN comes last in each."""
+    if (lengths == lengths[0]).all():
+        return np.sort(values.reshape(len(lengths), -1), axis=1).ravel()
+    return values[np.lexsort((values, np.repeat(np.arange(len(lengths)), lengths)))]
+
+
+def count_carriers(
+    influence: Floats, layout: Layout, units: Integers, second: Floats, fourth: Floats
+) -> Integers:
+    """Count the units that do not show the outcome that most of a set's units show.
+
+    Where no outcome is that of most units, all of them carry the statistic. `second` and
+    `fourth` are the moments of the influences.
+    """
+    found = layout.cells.copy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Fewer than five of u units that differ have a kurtosis above u / 8.
+        suspected = fourth / second**2 >= np.maximum(1.0, units / 8.0)
+    if suspected.any():
+        lengths = layout.cells[suspected]
+        chosen = influence[np.repeat(suspected, layout.cells)]
+        ordered = sort_within(chosen, lengths)
+        starts = np.concatenate([[0], np.cumsum(lengths[:-1])])
+        usual = np.repeat(ordered[starts + lengths // 2], lengths)
+        near = np.abs(chosen - usual) <= 1e-12 * np.repeat(np.sqrt(second[suspected]), lengths)
+        same = np.add.reduceat(near, starts, dtype=np.int64)
+        found[suspected] = np.where(2 * same > lengths, lengths - same, lengths)
+    # A handful of paths that all differ carry what there is.
+    found[found == layout.cells] += FEWEST_CARRIERS
+    return found
+
+
+def _over(total: Floats, count: NDArray[np.int64]) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = total / count
+    return found

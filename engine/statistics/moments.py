@@ -1,0 +1,167 @@
+"""Means, spreads and shape of outcomes, for every parameter set at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.statistics.estimates import Estimates, Method
+from engine.statistics.layout import Layout
+from engine.statistics.linearised import Linearised, laid_out, whole_power, without_interval
+
+__all__ = ["kurtoses", "means", "skewnesses", "standard_deviations"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def means(outcomes: ArrayLike, layout: Layout | None = None) -> Linearised:
+    """Mean of the outcomes of every parameter set.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
+        NaN marks missing ones, which are left out.
+    layout : Layout, optional
+        Which set and which independent unit each outcome belongs to; by default every path is a
+        unit and all sets ran on the same paths.
+
+    Returns
+    -------
+    Linearised
+        With the influence x - mean, summed per unit. Its intervals are Student's, widened on the
+        side to which outcomes are skewed (Hall 1992).
+
+    Examples
+    --------
+    >>> found = means([[1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 2.0, 2.0]]).estimates()
+    >>> found[0].value, round(found[0].half_width, 4), found[1].method
+    (2.5, 2.0543, 'no variance seen')
+    """
+    x, layout = laid_out(outcomes, layout)
+    return linear_mean(x, layout)
+
+
+def standard_deviations(outcomes: ArrayLike, layout: Layout | None = None) -> Linearised:
+    """Sample standard deviation (ddof 1) of every parameter set.
+
+    Notes
+    -----
+    The influence of a unit is its jackknife one [1]_: (u - 1) (mean of d - d), d the standard
+    deviation without the unit, u the units. The interval is that of the logarithm, where the
+    statistic is nearly symmetric, widened to the side to which the influences are skewed.
+    Parameters as of `means`.
+
+    References
+    ----------
+    .. [1] Miller (1968), "Jackknifing variances".
+    """
+    x, layout = laid_out(outcomes, layout)
+    valid = ~np.isnan(x)
+    n, centred = _centred(x, valid, layout)
+    total = layout.sum_rows(centred * centred)
+    found = _per_unit(total, centred, valid, layout, n)
+    own, sums = layout.to_cells(centred * centred), layout.to_cells(centred)
+    rest = layout.spread_cells(n.astype(np.float64)) - layout.to_cells(valid.astype(np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.sqrt(np.where(n > 1, total / (n - 1.0), math.nan))
+        left = layout.spread_cells(total) - own - sums * sums / rest
+        without = np.sqrt(np.maximum(left, 0.0) / (rest - 1.0))
+        present = np.ones(len(without), bool) if found.absent is None else ~found.absent
+        without = np.where(present, without, 0.0)
+        average = layout.spread_cells(layout.sum_cells(without) / found.units)
+        units = layout.spread_cells(found.units.astype(np.float64))
+        influence = np.where(present, (units - 1.0) * (average - without), 0.0)
+    constant = deviation <= 1e-14 * np.abs(_centre(x, valid, layout, n))
+    # Leaving out one of two units leaves no spread to tell the error by.
+    known = layout.spread_cells(np.where(constant, 0.0, 1.0)) * np.isfinite(influence)
+    return replace(
+        found,
+        value=np.where(constant, 0.0, deviation),
+        influence=np.where(known > 0, influence, 0.0),
+        shape="skewed logarithm",
+    )
+
+
+def skewnesses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
+    """Skewness of every parameter set, adjusted for bias; no interval of it covers as stated.
+
+    Notes
+    -----
+    sqrt(n (n - 1)) / (n - 2) m3 / m2^1.5 (Joanes and Gill 1998, "Comparing measures of sample
+    skewness and kurtosis"), NaN of fewer than three outcomes. Its intervals cover 62 to 83 % of
+    exponential outcomes at 50 to 1,000 paths, by Student's quantile as by transformation: the
+    sample cannot know how skewed it is. Hence none is given.
+    """
+    n, units, second, third, _ = _standardised(outcomes, layout)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = third / second**1.5 * np.sqrt(n * (n - 1.0)) / (n - 2.0)
+    value = np.where((n > 2) & (second > 0), value, math.nan)
+    return without_interval(value, n, units, Method.NO_INTERVAL)
+
+
+def kurtoses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
+    """Raw kurtosis (3 of a normal law) of every parameter set; no interval covers as stated.
+
+    Notes
+    -----
+    m4 / m2^2, at most n whatever the law (Johnson and Lowe 1979, "Bounds on the sample skewness
+    and kurtosis"). Its intervals cover 42 to 72 % of exponential outcomes at 50 to 1,000 paths.
+    """
+    n, units, second, _, fourth = _standardised(outcomes, layout)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = fourth / second**2
+    return without_interval(
+        np.where((n > 1) & (second > 0), value, math.nan), n, units, Method.NO_INTERVAL
+    )
+
+
+def linear_mean(x: Floats, layout: Layout) -> Linearised:
+    """Mean of outcomes that are laid out already."""
+    valid = ~np.isnan(x)
+    n, centred = _centred(x, valid, layout)
+    return _per_unit(_centre(x, valid, layout, n), centred, valid, layout, n)
+
+
+def _per_unit(
+    value: Floats, each: Floats, valid: NDArray[np.bool_], layout: Layout, n: Integers
+) -> Linearised:
+    """Sum the influences of outcomes per unit: the statistic is a ratio of sums over units."""
+    held = layout.to_cells(valid.astype(np.float64)) > 0
+    absent = None if held.all() else ~held
+    if layout.cell_rows is None:
+        return Linearised(value, each, layout, n, n, absent=absent)
+    units = layout.sum_cells(held.astype(np.float64))
+    share = np.divide(units, n, out=np.zeros(len(n)), where=n > 0)
+    summed = layout.to_cells(each) * layout.spread_cells(share)
+    return Linearised(value, summed, layout, n, units.astype(np.int64), absent=absent)
+
+
+def _centre(x: Floats, valid: NDArray[np.bool_], layout: Layout, n: Integers) -> Floats:
+    total = layout.sum_rows(np.where(valid, x, 0.0))
+    centre: Floats = np.divide(total, n, out=np.full(len(n), math.nan), where=n > 0)
+    return centre
+
+
+def _centred(x: Floats, valid: NDArray[np.bool_], layout: Layout) -> tuple[Integers, Floats]:
+    """Count the outcomes of every set, and take the mean off; missing ones become 0."""
+    n = layout.sum_rows(valid.astype(np.float64)).astype(np.int64)
+    centre = _centre(x, valid, layout, n)
+    return n, np.where(valid, x - layout.spread_rows(centre), 0.0)
+
+
+def _standardised(
+    outcomes: ArrayLike, layout: Layout | None
+) -> tuple[Integers, Integers, Floats, Floats, Floats]:
+    """Return n, units and the second to fourth central moments of every set."""
+    x, layout = laid_out(outcomes, layout)
+    valid = ~np.isnan(x)
+    found = linear_mean(x, layout)
+    n, centred = _centred(x, valid, layout)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        second, third, fourth = (layout.sum_rows(whole_power(centred, k)) / n for k in (2, 3, 4))
+    second[second <= (1e-14 * np.abs(found.value)) ** 2] = 0.0
+    return n, found.units, second, third, fourth

@@ -1,0 +1,159 @@
+"""Value at risk and expected shortfall of outcomes, for every parameter set at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.errors import Refusal
+from engine.statistics.distributions import normal_quantile
+from engine.statistics.estimates import Estimates, Method
+from engine.statistics.layout import Layout
+from engine.statistics.linearised import Linearised, laid_out, without_interval
+from engine.statistics.moments import linear_mean, means, standard_deviations
+from engine.statistics.quantiles import expected_shortfalls, quantiles
+
+__all__ = ["TailMethod", "expected_shortfall_of", "value_at_risk_of"]
+
+Floats = NDArray[np.float64]
+TailMethod = Literal["historical", "normal", "cornish_fisher"]
+# From skewness and excess kurtosis to a factor of the standard deviation.
+Factor = Callable[[Floats, Floats], Floats]
+
+
+def value_at_risk_of(
+    losses: ArrayLike,
+    level: float = 0.95,
+    method: TailMethod = "historical",
+    layout: Layout | None = None,
+) -> Linearised:
+    """Loss that is exceeded with probability 1 - level.
+
+    Parameters
+    ----------
+    losses : array_like, shape (paths,), (sets, paths), or as `layout` says
+        Positive numbers are losses: minus the P&L or return at the end, or at any bar inside the
+        path. NaN marks missing ones, which are left out.
+    level : float
+        Such as 0.90, 0.95 or 0.99.
+    method : {"historical", "normal", "cornish_fisher"}
+        ``historical``: the quantile of the losses (`quantiles.quantiles`). ``normal``: mean + z
+        standard deviations. ``cornish_fisher``: with z adjusted for skewness and kurtosis.
+    layout : Layout, optional
+        As in `moments.means`.
+
+    Returns
+    -------
+    Linearised
+        Its interval covers what the method is an estimate of: the mean and standard deviation of
+        all losses say what a normal tail would be, not what the tail is. ``cornish_fisher`` has
+        no interval: it rests on skewness and kurtosis, which have none (`moments.skewnesses`).
+
+    Raises
+    ------
+    ValueError
+        If the level or the method is not allowed.
+
+    Notes
+    -----
+    Cornish and Fisher (1937), with biased skewness S and excess kurtosis K: z + (z^2 - 1) S / 6 +
+    (z^3 - 3 z) K / 24 - (2 z^3 - 5 z) S^2 / 36, z the normal quantile at `level`. The interval of
+    ``normal`` is that of the logarithm of the distance to the mean, as of a standard deviation.
+    """
+    z = _check(level, method)
+    if method == "historical":
+        return quantiles(losses, level, layout)
+    if method == "normal":
+        return _normal(losses, z, layout)
+
+    def factor(s: Floats, k: Floats) -> Floats:
+        value = z + (z * z - 1.0) * s / 6.0 + (z**3 - 3.0 * z) * k / 24.0
+        return value - (2.0 * z**3 - 5.0 * z) * s * s / 36.0
+
+    return _adjusted(losses, factor, layout)
+
+
+def expected_shortfall_of(
+    losses: ArrayLike,
+    level: float = 0.95,
+    method: TailMethod = "historical",
+    layout: Layout | None = None,
+) -> Linearised:
+    """Mean of the losses beyond the value at risk. Parameters as of `value_at_risk_of`.
+
+    Notes
+    -----
+    ``historical`` is `quantiles.expected_shortfalls`; ``normal`` is mean + phi(z) / (1 - level)
+    standard deviations; ``cornish_fisher`` is the mean beyond z of the adjusted z, phi(z) / (1 -
+    level) (1 + z S / 6 + (z^2 - 1) K / 24 + (1 - 2 z^2) S^2 / 36), times the standard deviation
+    (Maillard 2012, "A user's guide to the Cornish Fisher expansion").
+    """
+    z = _check(level, method)
+    if method == "historical":
+        return expected_shortfalls(losses, level, layout)
+    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi) / (1.0 - level)
+
+    if method == "normal":
+        return _normal(losses, density, layout)
+
+    def factor(s: Floats, k: Floats) -> Floats:
+        value = 1.0 + z * s / 6.0 + (z * z - 1.0) * k / 24.0
+        return density * (value + (1.0 - 2.0 * z * z) * s * s / 36.0)
+
+    return _adjusted(losses, factor, layout)
+
+
+def _normal(losses: ArrayLike, times: float, layout: Layout | None) -> Linearised:
+    """Mean plus so many standard deviations."""
+    centre, spread = means(losses, layout), standard_deviations(losses, layout)
+    gap = replace(
+        spread,
+        value=times * spread.value,
+        influence=centre.influence + times * spread.influence,
+    )
+
+    def own(confidence: float) -> Estimates:
+        found = gap.estimates(confidence)
+        return replace(
+            found,
+            value=found.value + centre.value,
+            low=found.low + centre.value,
+            high=found.high + centre.value,
+        )
+
+    return replace(gap, value=gap.value + centre.value, own=own)
+
+
+def _adjusted(losses: ArrayLike, factor: Factor, layout: Layout | None) -> Linearised:
+    """Mean plus a number of standard deviations that follows from skewness and kurtosis."""
+    x, layout = laid_out(losses, layout)
+    centre = linear_mean(x, layout)
+    n = centre.n
+    centred = np.where(np.isnan(x), 0.0, x - layout.spread_rows(centre.value))
+    squares = centred * centred
+    with np.errstate(divide="ignore", invalid="ignore"):
+        second, third, fourth = (
+            layout.sum_rows(part) / n for part in (squares, squares * centred, squares * squares)
+        )
+        times = factor(third / second**1.5, fourth / second**2 - 3.0)
+        value = centre.value + times * np.sqrt(second * n / (n - 1.0))
+    constant = np.sqrt(second) <= 1e-14 * np.abs(centre.value)
+    value = np.where(n > 1, np.where(constant, centre.value, value), math.nan)
+
+    def own(confidence: float) -> Estimates:
+        return without_interval(value, n, centre.units, Method.NO_INTERVAL)
+
+    return replace(centre, value=value, own=own)
+
+
+def _check(level: float, method: str) -> float:
+    if not 0.5 < level < 1.0:
+        raise Refusal("level", str(level), "above 0.5 and below 1")
+    if method not in ("historical", "normal", "cornish_fisher"):
+        raise Refusal("method", repr(method), "historical, normal, cornish_fisher")
+    return normal_quantile(level)

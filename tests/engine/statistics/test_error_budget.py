@@ -1,0 +1,143 @@
+"""Monte Carlo, history and parameters in one budget."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from engine.statistics.error_budget import (
+    Component,
+    error_budget,
+    history_by_influence,
+    outer_component,
+)
+from engine.statistics.estimates import Method
+from engine.statistics.moments import means
+from engine.statistics.nested import nested_variance
+
+
+def generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(seed))
+
+
+@pytest.mark.parametrize("common_paths", [False, True])
+def test_components_of_variance_are_found(common_paths: bool) -> None:
+    rng = generator(1)
+    draws, paths, sets = 40, 25, 600
+    outcomes = 2.0 * rng.normal(size=(sets, draws, 1)) + 3.0 * rng.normal(size=(sets, draws, paths))
+    if common_paths:
+        outcomes = outcomes + 5.0 * rng.normal(size=(sets, 1, paths))
+    found = nested_variance(outcomes, common_paths=common_paths)
+    assert found.between.mean() == pytest.approx(4.0, rel=0.05)
+    assert found.within.mean() == pytest.approx(9.0, rel=0.02)
+    assert found.mean_variance.mean() == pytest.approx(found.mean.var(ddof=1), rel=0.15)
+    assert found.between_error.mean() == pytest.approx(found.between.std(ddof=1), rel=0.1)
+
+
+def test_paths_alone_leave_nothing_between_draws() -> None:
+    found = nested_variance(generator(2).normal(size=(500, 20, 10)))
+    assert np.median(found.between) < 0.05
+    assert (found.between >= 0.0).all()
+
+
+def test_what_cannot_be_analysed_is_refused() -> None:
+    with pytest.raises(ValueError, match="outcomes: found shape"):
+        nested_variance([[1.0, 2.0]])
+    with pytest.raises(ValueError, match="not finite"):
+        nested_variance([[1.0, math.nan], [1.0, 2.0]])
+    with pytest.raises(ValueError, match="visits: found shape"):
+        history_by_influence(np.zeros(20), np.zeros((20, 5)))
+
+
+def test_squares_of_errors_add_and_the_largest_is_named() -> None:
+    sample = means(generator(3).normal(size=(2, 100))).estimates()
+    budget = error_budget(
+        sample,
+        history=Component(np.array([0.5, 0.01]), np.array([49.0, 49.0])),
+        parameters=Component(np.array([0.2, 0.02]), np.array([20.0, 20.0])),
+    )
+    expected = np.sqrt(
+        sample.std_error**2 + np.array([0.5, 0.01]) ** 2 + np.array([0.2, 0.02]) ** 2
+    )
+    np.testing.assert_allclose(budget.total, expected)
+    assert budget.dominant.tolist() == ["history", "monte_carlo"]
+    assert budget.missing == ()
+    assert budget.estimates.half_width[0] > 1.96 * expected[0]
+
+
+def test_what_was_not_measured_is_missing_not_zero() -> None:
+    sample = means(generator(4).normal(size=100)).estimates()
+    budget = error_budget(sample)
+    assert budget.missing == ("history", "parameters")
+    assert np.isnan(budget.history[0])
+    assert budget.estimates[0] == sample[0]
+    single = error_budget(means([2.0]).estimates(), history=Component(np.ones(1), np.full(1, 49.0)))
+    assert single.dominant[0] == "history"
+    assert single.total[0] == 1.0
+    assert single.estimates[0].method == Method.BUDGET
+    assert error_budget(means([2.0]).estimates()).dominant[0] == "none"
+
+
+def test_parameters_are_covered_by_nested_draws() -> None:
+    # The truth is one draw of the parameter: means of draws spread by 0.5 around the estimate.
+    rng, held, worlds = generator(5), 0, 600
+    for _ in range(worlds):
+        truth = rng.normal()
+        centre = truth + 0.5 * rng.normal()
+        draws = centre + 0.5 * rng.normal(size=(20, 1))
+        outcomes = draws + 2.0 * rng.normal(size=(20, 30))
+        found = nested_variance(outcomes)
+        sample = means(outcomes.ravel()).estimates()
+        total = error_budget(sample, parameters=outer_component(found)).estimates[0]
+        held += total.low <= truth <= total.high
+    error = math.sqrt(0.05 * 0.95 / worlds)
+    assert 0.95 - 4 * error <= held / worlds <= 0.95 + 4 * error
+
+
+def bootstrapped(rng: np.random.Generator, history: np.ndarray, paths: int, bars: int):  # type: ignore[no-untyped-def]
+    """P&L of buy and hold on paths resampled from a history, and the visits to its blocks."""
+    picked = rng.integers(0, len(history), size=(paths, bars))
+    blocks = np.zeros((paths, 40))
+    np.add.at(blocks, (np.arange(paths)[:, None], picked * 40 // len(history)), 1.0)
+    return np.expm1(history[picked].sum(axis=1)), blocks
+
+
+def test_the_history_is_covered_by_influences_where_monte_carlo_alone_is_not() -> None:
+    rng = generator(6)
+    bars, mu, sigma = 60, 0.0005, 0.01
+    truth = math.exp(bars * (mu + sigma**2 / 2)) - 1
+    alone, held, worlds = 0, 0, 300
+    for _ in range(worlds):
+        history = rng.normal(mu, sigma, 1200)
+        outcomes, visits = bootstrapped(rng, history, 3000, bars)
+        sample = means(outcomes).estimates()
+        total = error_budget(sample, history=history_by_influence(outcomes, visits)).estimates[0]
+        alone += sample.low[0] <= truth <= sample.high[0]
+        held += total.low <= truth <= total.high
+    error = math.sqrt(0.05 * 0.95 / worlds)
+    assert 0.95 - 4 * error <= held / worlds <= 0.95 + 3 * error
+    assert alone / worlds < 0.6
+
+
+def test_a_history_that_does_not_stand_out_of_the_noise_is_not_told() -> None:
+    rng = generator(8)
+    outcomes, visits = bootstrapped(rng, rng.normal(0.0, 0.01, 1200), 40, 60)
+    unknown = history_by_influence(rng.normal(size=40), visits)
+    assert math.isnan(unknown.error[0])
+    assert error_budget(means(outcomes).estimates(), history=unknown).missing == (
+        "history",
+        "parameters",
+    )
+
+
+def test_influences_agree_with_resampling_the_history_again() -> None:
+    rng = generator(7)
+    history = rng.normal(0.0005, 0.01, 1200)
+    outcomes, visits = bootstrapped(rng, history, 4000, 60)
+    influence = history_by_influence(outcomes, visits).error[0]
+    again = np.stack([bootstrapped(rng, rng.choice(history, 1200), 100, 60)[0] for _ in range(200)])
+    outer = outer_component(nested_variance(again)).error[0]
+    # Each is known to about a tenth.
+    assert influence == pytest.approx(outer, rel=0.35)

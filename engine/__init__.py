@@ -84,10 +84,12 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "step_range",
         "uniform",
     ),
-    "statistics.overfitting": (
+    "statistics.overfitting": ("probability_of_backtest_overfitting",),
+    "statistics.sharpe_inference": (
         "deflated_sharpe_ratio",
+        "minimum_backtest_length",
+        "minimum_track_record_length",
         "probabilistic_sharpe_ratio",
-        "probability_of_backtest_overfitting",
     ),
     "statistics.risk": ("conditional_value_at_risk", "value_at_risk"),
 }

@@ -10,6 +10,7 @@ import polars as pl
 
 from engine.bars import Bars
 from engine.calibration import Calibration, FuturesPanel
+from engine.calibration.sample import bar_ends
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
 from mc_assets.market_data.adjustments import adjust, factors_at
@@ -95,7 +96,10 @@ class StoredMarketData:
             )
         frame = self._bars.read(series.symbol, timeframe)
         if self._as_of is not None:
-            frame = frame.filter(frame["timestamp"].dt.date() <= self._as_of)
+            # A week that is still open on that day is not known yet.
+            stamps = frame["timestamp"].dt.epoch("us").to_numpy()
+            last = datetime.datetime.combine(self._as_of, datetime.time.max, datetime.UTC)
+            frame = frame.filter(bar_ends(stamps, series.calendar) <= last.timestamp() * 1e6 + 1)
             if frame.is_empty():
                 raise ValueError(
                     f"bars of {series.key}: found none up to {self._as_of}, allowed a later date"

@@ -28,11 +28,11 @@ class BacktestOverfitting:
         Share of splits in which the chosen one has a negative Sharpe ratio out of sample.
     slope, intercept : float
         Of the regression of out-of-sample on in-sample performance of the chosen one.
-    logits : ndarray, shape (splits,)
+    logits : ndarray of float64, shape (splits,)
         log(w / (1 - w)) with w the chosen one's relative rank out of sample.
     chosen : ndarray of int, shape (splits,)
         Which strategy was best in sample.
-    in_sample, out_of_sample : ndarray, shape (splits,)
+    in_sample, out_of_sample : ndarray of float64, shape (splits,)
         Its Sharpe ratios per period.
     """
 

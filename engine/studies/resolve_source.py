@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.calibration import Calibration
+from engine.calibration.sample import bars_as_of
 from engine.errors import Refusal
 from engine.jobs.draw import ParameterDraw
 from engine.jobs.lineage import Lineage
@@ -77,7 +77,7 @@ def resolve_source(
         if definition.parameters == "draw":
             draw = ParameterDraw.from_calibration(calibration)
         # What came after the calibration's date is not known yet.
-        bars = tuple(series.up_to(_end_of_day(calibration.as_of)) for series in bars)
+        bars = tuple(bars_as_of(series, calibration.as_of)[0] for series in bars)
     given: dict[str, Any] = (
         {} if isinstance(definition.parameters, str) else dict(definition.parameters)
     )
@@ -192,11 +192,6 @@ def _calibration(
             "one that succeeded",
         )
     return calibration
-
-
-def _end_of_day(day: datetime.date) -> int:
-    """Return the last microsecond of a day, since 1970-01-01 UTC."""
-    return ((day - datetime.date(1970, 1, 1)).days + 1) * 86_400_000_000 - 1
 
 
 def _calendar(definition: SourceDefinition) -> BarCalendar:

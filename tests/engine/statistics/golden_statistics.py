@@ -62,8 +62,14 @@ def changed(before: dict[str, dict[str, Any]], found: dict[str, dict[str, Any]])
         f"{name} {part}: {before[name][part]!r} -> {value!r}"
         for name, estimate in found.items()
         for part, value in estimate.items()
-        if not math.isclose(before[name][part], value, rel_tol=TOLERANCE)
+        if not _same(before[name].get(part), value)
     ]
+
+
+def _same(before: Any, found: Any) -> bool:
+    if isinstance(before, float | int) and isinstance(found, float | int):
+        return math.isclose(before, found, rel_tol=TOLERANCE)
+    return bool(before == found)
 
 
 if __name__ == "__main__":

@@ -84,11 +84,19 @@ def test_the_order_of_rows_and_the_names_of_paths_do_not_matter(kind: str) -> No
 
 
 def test_the_error_of_a_ratio_by_hand() -> None:
-    numerator, denominator = np.array([1.0, 3.0, 2.0, 2.0]), np.array([2.0, 2.0, 4.0, 8.0])
-    found = clustered.clustered_ratio(numerator, denominator, np.array([0, 0, 1, 1]))
+    numerator = np.tile([1.0, 3.0, 2.0, 2.0], 4)
+    denominator = np.tile([2.0, 2.0, 4.0, 8.0], 4)
+    found = clustered.clustered_ratio(numerator, denominator, np.arange(16) // 2)
     # r = 2 / 4; influences (a - r b) / 4 are 0, 0.5, 0, -0.5: sums of 0.5 and -0.5 by path.
     assert found.value == 0.5
-    assert found.std_error == pytest.approx(np.sqrt(2.0 * 0.5) / 4.0)
+    assert found.std_error == pytest.approx(np.sqrt(8 / 7 * 8 * 0.25) / 16)
+
+
+def test_two_paths_are_too_few_for_an_error() -> None:
+    found = clustered.clustered_ratio([1.0, 3.0, 2.0, 2.0], [2.0, 2.0, 4.0, 8.0], [0, 0, 1, 1])
+    assert found.value == 0.5
+    assert np.isnan(found.std_error)
+    assert found.method == "too few"
 
 
 def test_undefined_ratios_and_empty_samples_say_so() -> None:

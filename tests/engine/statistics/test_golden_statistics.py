@@ -16,6 +16,6 @@ def test_every_estimate_is_the_golden_one():
 
 
 def test_every_kind_of_estimate_has_golden_values():
-    made_of = {"Estimate", "estimate_above", "scale_estimate"}
+    made_of = {"Estimate", "estimate_above", "no_outcomes", "scale_estimate"}
     kinds = {*monte_carlo.__all__, *clustered.__all__} - made_of
     assert GOLDEN.keys() == run().keys() == kinds

@@ -44,6 +44,7 @@ Where to look
 `haircuts`, `overfitting`          haircuts; probability of backtest overfitting
 `superior`                         Reality Check, SPA, StepM, model confidence set
 `nested`, `error_budget`           variance between draws; Monte Carlo, history, parameters
+`variance_reduction`               control variates, antithetic pairs: the variance saved
 `autocorrelation`                  the Sharpe ratio of one history, with its error
 `performance`, `risk`              one simulation: the definitions
 =================================  ==========================================================

@@ -212,11 +212,11 @@ def probability_of_best(
     defined = np.flatnonzero(~np.isnan(value))
     if len(defined) == 0:
         return np.full(sets, math.nan)
-    # A set that lies this far behind wins no draw.
+    # A set that lies this far behind wins one draw in a million.
     leader = defined[np.argmax(value[defined])]
     difference = influence[defined] - influence[leader]
     error = np.sqrt(np.einsum("su,su->s", difference, difference)) / units
-    near = defined[value[leader] - value[defined] <= 8.0 * error + 1e-12 * abs(value[leader])]
+    near = defined[value[leader] - value[defined] <= 5.0 * error + 1e-12 * abs(value[leader])]
     generator = np.random.Generator(np.random.Philox(key=seed))
     widen = math.sqrt(units / (units - 1.0)) if units > 1 else 0.0
     step = max(1, _BLOCK // max(len(near), units))

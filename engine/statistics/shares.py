@@ -19,7 +19,7 @@ from engine.statistics.layout import Layout
 from engine.statistics.linearised import Linearised, laid_out
 from engine.statistics.moments import means
 
-__all__ = ["counts", "shares"]
+__all__ = ["counts", "shares", "shares_at_least", "shares_at_most"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -81,6 +81,22 @@ def shares(successes: ArrayLike, layout: Layout | None = None) -> Linearised:
         return _share_interval(found, trials, confidence)
 
     return replace(found, own=own)
+
+
+def shares_at_most(outcomes: ArrayLike, bound: float, layout: Layout | None = None) -> Linearised:
+    """Probability of an outcome at or below a bound: of a loss, of losing half, of ruin.
+
+    `outcomes` and `layout` as in `means`; of ruin the lowest equity of each path against what is
+    called ruin. Errors and intervals as of `shares`.
+    """
+    x = np.asarray(outcomes, dtype=np.float64)
+    return shares(np.where(np.isnan(x), math.nan, (x <= bound).astype(np.float64)), layout)
+
+
+def shares_at_least(outcomes: ArrayLike, bound: float, layout: Layout | None = None) -> Linearised:
+    """Probability of an outcome at or above a bound: of reaching a goal. As `shares_at_most`."""
+    x = np.asarray(outcomes, dtype=np.float64)
+    return shares(np.where(np.isnan(x), math.nan, (x >= bound).astype(np.float64)), layout)
 
 
 def counts(events: ArrayLike, layout: Layout | None = None) -> Linearised:

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from engine.statistics.estimates import Method
 from engine.statistics.layout import Layout
-from engine.statistics.shares import counts, shares
+from engine.statistics.shares import counts, shares, shares_at_least, shares_at_most
 
 
 def of(successes: int, n: int) -> np.ndarray:
@@ -77,6 +77,13 @@ def test_one_path_has_no_error_whatever_it_did() -> None:
     found = shares([1.0]).estimates()[0]
     assert (found.value, found.method) == (1.0, Method.ONE_HISTORY)
     assert math.isnan(found.low)
+
+
+def test_probabilities_of_loss_and_of_a_goal_count_the_bound_itself() -> None:
+    outcomes = [-2.0, -1.0, 0.0, 3.0, math.nan]
+    assert shares_at_most(outcomes, -1.0).value[0] == 0.5
+    assert shares_at_least(outcomes, 0.0).value[0] == 0.5
+    assert shares_at_least(outcomes, 9.0).estimates()[0].n == 4
 
 
 def test_what_is_no_share_is_refused() -> None:

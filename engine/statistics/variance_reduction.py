@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.errors import Refusal
 from engine.statistics.layout import Layout
 from engine.statistics.linearised import Linearised, laid_out
 from engine.statistics.moments import linear_mean
@@ -78,7 +79,7 @@ def control_variates(
     y, layout = laid_out(values, layout)
     c = layout.arrange(beside)
     if not (np.isfinite(y).all() and np.isfinite(c).all()):
-        raise ValueError("outcomes, control: found a value that is not finite, allowed finite ones")
+        raise Refusal("outcomes, control", "a value that is not finite", "finite ones")
     plain, other = linear_mean(y, layout), linear_mean(c, layout)
     products = layout.sum_cells(plain.influence * other.influence)
     squares = layout.sum_cells(other.influence * other.influence)

@@ -179,7 +179,7 @@ def subset_with_best(of: Linearised, confidence: float = 0.95, *, maximise: bool
 
 
 def probability_of_best(
-    of: Linearised, *, seed: int, draws: int = 2000, maximise: bool = True
+    of: Linearised, *, seed: int, draws: int = 1000, maximise: bool = True
 ) -> Floats:
     """Probability of each set to be the best, by resampling the common paths.
 
@@ -197,7 +197,7 @@ def probability_of_best(
     Returns
     -------
     ndarray of float64, shape (sets,)
-        Adds up to 1. Sets that are best in a draw together share it.
+        Adds up to 1. Sets with the same outcomes on every path share theirs.
 
     Notes
     -----
@@ -215,19 +215,29 @@ def probability_of_best(
     leader = defined[np.argmax(value[defined])]
     difference = influence[defined] - influence[leader]
     error = np.sqrt(np.einsum("su,su->s", difference, difference)) / units
+    # Of sets that did the same, one stands for all.
+    alike = identical_sets(of)
+    _, first_alike = np.unique(alike[defined], return_index=True)
+    error, defined = error[first_alike], defined[first_alike]
     near = defined[value[leader] - value[defined] <= 5.0 * error + 1e-12 * abs(value[leader])]
     generator = np.random.Generator(np.random.Philox(key=seed))
     widen = math.sqrt(units / (units - 1.0)) if units > 1 else 0.0
-    step = max(1, _BLOCK // max(len(near), units))
+    near_influence = np.ascontiguousarray(influence[near].T)
+    step = min(max(1, _BLOCK // max(len(near), units)), 100)
     for first in range(0, draws, step):
         count = min(step, draws - first)
+        # Breaks ties of different sets by chance: shares and counts have many.
+        chance = 1e-12 * np.abs(value[near]).max() * generator.random(len(near))
         picked = generator.integers(0, units, size=(count, units))
         weights = np.zeros((count, units))
         np.add.at(weights, (np.arange(count)[:, None], picked), 1.0)
-        moved = value[near] + widen * (weights @ influence[near].T) / units
-        top = moved.max(axis=1, keepdims=True)
-        winners = moved >= top - 1e-12 * np.abs(top)
-        found[near] += (winners / winners.sum(axis=1, keepdims=True)).sum(axis=0)
+        moved = (widen / units * weights) @ near_influence
+        moved += value[near] + chance
+        won = np.bincount(moved.argmax(axis=1), minlength=len(near))
+        found[near] += won
+    members = np.bincount(alike, minlength=int(alike.max()) + 1)
+    by_group = np.bincount(alike, weights=found)
+    found = by_group[alike] / members[alike]
     return found / draws
 
 

@@ -37,7 +37,7 @@ def rules(
         held = (rng.random(shape) < share)[..., None]
         changes = 0.7 * market + rng.normal(drift, 0.007, (*shape, _BARS))
         equity = 100.0 * np.cumprod(1.0 + changes * held, axis=-1)
-        pnl: Floats = equity[..., -1] - 100.0
+        pnl = np.asarray(equity[..., -1] - 100.0, dtype=np.float64)
         sums = return_sums(equity, 100.0, _BARS / 252.0)
         rule: Sums = {**sums, **pnl_parts(pnl), "net_pnl": pnl}
         found.append(rule)

@@ -93,7 +93,8 @@ def select(
     Parameters
     ----------
     of : Linearised
-        One statistic of at least two sets.
+        One statistic of at least two sets. Sets whose value is undefined, or rests on fewer than
+        five paths, are not in the running as long as others are.
     seed : int
         Of the bootstrap: the same seed, the same probabilities.
     confidence : float
@@ -382,7 +383,7 @@ def _naive(of: Linearised, index: int, confidence: float) -> Estimate:
 
 
 def _best(of: Linearised, maximise: bool) -> int:
-    value = of.value if maximise else -of.value
+    value = _ranked(of) if maximise else -_ranked(of)
     return int(np.argmax(np.where(np.isnan(value), -math.inf, value)))
 
 
@@ -406,4 +407,10 @@ def _matrix(of: Linearised, maximise: bool) -> tuple[Floats, Floats]:
             "keep the paths on which every set has an outcome"
         )
     sign = 1.0 if maximise else -1.0
-    return sign * of.value, sign * of.influence.reshape(sets, units)
+    return sign * _ranked(of), sign * of.influence.reshape(sets, units)
+
+
+def _ranked(of: Linearised) -> Floats:
+    """Values to rank by: NaN where too few paths carry one, unless that is so of all sets."""
+    supported = of.supported()
+    return np.where(supported, of.value, math.nan) if supported.any() else of.value

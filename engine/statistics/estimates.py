@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Estimate", "Estimates", "Method"]
 
@@ -133,3 +133,28 @@ class Estimates:
     def half_width(self) -> Floats:
         """Half the lengths of the confidence intervals."""
         return (self.high - self.low) / 2
+
+    def take(self, sets: ArrayLike) -> Estimates:
+        """Return those of some sets, by position."""
+        chosen = np.asarray(sets, dtype=np.int64)
+        return Estimates(
+            self.value[chosen],
+            self.std_error[chosen],
+            self.low[chosen],
+            self.high[chosen],
+            self.n[chosen],
+            self.method[chosen],
+            None if self.idle is None else self.idle[chosen],
+        )
+
+    def columns(self) -> dict[str, NDArray[np.generic]]:
+        """Return the columns of a statistics table, by the names they have there."""
+        found: dict[str, NDArray[np.generic]] = {
+            "estimate": self.value,
+            "std_error": self.std_error,
+            "ci_low": self.low,
+            "ci_high": self.high,
+            "n": self.n,
+            "method": self.method,
+        }
+        return found if self.idle is None else found | {"idle": self.idle}

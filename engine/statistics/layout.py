@@ -147,6 +147,26 @@ class Layout:
         """Sum of rows per cell."""
         return rows if self.cell_rows is None else _segments(rows, self.cell_rows)
 
+    def take(self, sets: ArrayLike) -> Layout:
+        """Return the layout of some sets' cells, each cell one outcome, in the order given.
+
+        The sets are numbered anew from 0.
+        """
+        chosen = np.asarray(sets, dtype=np.int64)
+        counts = self.cells[chosen]
+        return Layout(
+            np.arange(len(chosen), dtype=np.int64),
+            self.units[self.cells_of(chosen)],
+            counts,
+            counts,
+        )
+
+    def cells_of(self, sets: Integers) -> Integers:
+        """Positions of the cells of some sets."""
+        first = np.concatenate([[0], np.cumsum(self.cells)])
+        parts = [np.arange(first[one], first[one + 1]) for one in sets.tolist()]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
     def spread_rows(self, values: Floats) -> Floats:
         """Repeat a number per set for each of its rows."""
         return np.repeat(values, self.rows)

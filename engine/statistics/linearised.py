@@ -94,6 +94,23 @@ class Linearised:
     own: Callable[[float], Estimates] | None = None
     absent: NDArray[np.bool_] | None = None
 
+    def supported(self) -> NDArray[np.bool_]:
+        """Tell which sets have a value that rests on enough paths to be ranked by.
+
+        Enough are five paths that carry it, or paths that all show the same outcome. Statistics
+        with a law of their own, such as shares, always have enough.
+        """
+        if self.own is not None:
+            return ~np.isnan(self.value)
+        second = self.moment(2)
+        enough = self._carriers(second, self.moment(4)) >= FEWEST_CARRIERS
+        return ~np.isnan(self.value) & (enough | ~(second > 0.0))
+
+    def _carriers(self, second: Floats, fourth: Floats) -> Integers:
+        if self.carriers is not None:
+            return self.carriers
+        return count_carriers(self.influence, self.layout, self.units, second, fourth)
+
     def variances(self) -> Floats:
         """Variance of each estimate, by the influences."""
         return _over(self.moment(2), self.units - 1)
@@ -102,21 +119,41 @@ class Linearised:
         """Moment of the influences about 0, over the units of each set."""
         return _over(self.layout.sum_cells(whole_power(self.influence, power)), self.units)
 
+    def take(self, sets: ArrayLike) -> Linearised:
+        """Return the statistic of some sets, by position: one as everybody's baseline, leaders.
+
+        Raises
+        ------
+        IndexError
+            If there is no such set.
+        """
+        chosen = np.atleast_1d(np.asarray(sets, dtype=np.int64))
+        cells = self.layout.cells_of(chosen)
+        return Linearised(
+            self.value[chosen],
+            self.influence[cells],
+            self.layout.take(chosen),
+            self.n[chosen],
+            self.units[chosen],
+            shape=self.shape,
+            carriers=None if self.carriers is None else self.carriers[chosen],
+            idle=None if self.idle is None else self.idle[chosen],
+            own=lambda confidence: self.estimates(confidence).take(chosen),
+            absent=None if self.absent is None else self.absent[cells],
+        )
+
     def estimates(self, confidence: float = 0.95) -> Estimates:
         """Estimate with errors and intervals (`intervals`), under the rule of undefined values."""
         if self.own is not None:
             return self.own(check_confidence(confidence))
         second, third, fourth = (self.moment(power) for power in (2, 3, 4))
-        carriers = self.carriers
-        if carriers is None:
-            carriers = count_carriers(self.influence, self.layout, self.units, second, fourth)
         return intervals(
             self.value,
             (second, third, fourth),
             self.units,
             self.n,
             shape=self.shape,
-            carriers=carriers,
+            carriers=self._carriers(second, fourth),
             idle=self.idle,
             confidence=confidence,
         )

@@ -94,7 +94,8 @@ def select(
     Parameters
     ----------
     of : Linearised
-        One statistic of at least two sets.
+        One statistic of at least two sets. Sets whose value is undefined, or rests on fewer than
+        five paths, are not in the running as long as others are.
     seed : int
         Of the bootstrap: the same seed, the same probabilities.
     confidence : float
@@ -180,7 +181,7 @@ def subset_with_best(of: Linearised, confidence: float = 0.95, *, maximise: bool
 
 
 def probability_of_best(
-    of: Linearised, *, seed: int, draws: int = 2000, maximise: bool = True
+    of: Linearised, *, seed: int, draws: int = 1000, maximise: bool = True
 ) -> Floats:
     """Probability of each set to be the best, by resampling the common paths.
 
@@ -198,7 +199,7 @@ def probability_of_best(
     Returns
     -------
     ndarray of float64, shape (sets,)
-        Adds up to 1. Sets that are best in a draw together share it.
+        Adds up to 1. Sets with the same outcomes on every path share theirs.
 
     Notes
     -----
@@ -216,19 +217,29 @@ def probability_of_best(
     leader = defined[np.argmax(value[defined])]
     difference = influence[defined] - influence[leader]
     error = np.sqrt(np.einsum("su,su->s", difference, difference)) / units
+    # Of sets that did the same, one stands for all.
+    alike = identical_sets(of)
+    _, first_alike = np.unique(alike[defined], return_index=True)
+    error, defined = error[first_alike], defined[first_alike]
     near = defined[value[leader] - value[defined] <= 5.0 * error + 1e-12 * abs(value[leader])]
     generator = np.random.Generator(np.random.Philox(key=seed))
     widen = math.sqrt(units / (units - 1.0)) if units > 1 else 0.0
-    step = max(1, _BLOCK // max(len(near), units))
+    near_influence = np.ascontiguousarray(influence[near].T)
+    step = min(max(1, _BLOCK // max(len(near), units)), 100)
     for first in range(0, draws, step):
         count = min(step, draws - first)
+        # Breaks ties of different sets by chance: shares and counts have many.
+        chance = 1e-12 * np.abs(value[near]).max() * generator.random(len(near))
         picked = generator.integers(0, units, size=(count, units))
         weights = np.zeros((count, units))
         np.add.at(weights, (np.arange(count)[:, None], picked), 1.0)
-        moved = value[near] + widen * (weights @ influence[near].T) / units
-        top = moved.max(axis=1, keepdims=True)
-        winners = moved >= top - 1e-12 * np.abs(top)
-        found[near] += (winners / winners.sum(axis=1, keepdims=True)).sum(axis=0)
+        moved = (widen / units * weights) @ near_influence
+        moved += value[near] + chance
+        won = np.bincount(moved.argmax(axis=1), minlength=len(near))
+        found[near] += won
+    members = np.bincount(alike, minlength=int(alike.max()) + 1)
+    by_group = np.bincount(alike, weights=found)
+    found = by_group[alike] / members[alike]
     return found / draws
 
 
@@ -373,7 +384,7 @@ def _naive(of: Linearised, index: int, confidence: float) -> Estimate:
 
 
 def _best(of: Linearised, maximise: bool) -> int:
-    value = of.value if maximise else -of.value
+    value = _ranked(of) if maximise else -_ranked(of)
     return int(np.argmax(np.where(np.isnan(value), -math.inf, value)))
 
 
@@ -398,4 +409,10 @@ def _matrix(of: Linearised, maximise: bool) -> tuple[Floats, Floats]:
             "sets that share all of theirs: keep the paths on which every set has an outcome",
         )
     sign = 1.0 if maximise else -1.0
-    return sign * of.value, sign * of.influence.reshape(sets, units)
+    return sign * _ranked(of), sign * of.influence.reshape(sets, units)
+
+
+def _ranked(of: Linearised) -> Floats:
+    """Values to rank by: NaN where too few paths carry one, unless that is so of all sets."""
+    supported = of.supported()
+    return np.where(supported, of.value, math.nan) if supported.any() else of.value

@@ -191,3 +191,21 @@ def test_one_path_compares_with_one_path_without_a_p_value() -> None:
     found = compare(means([3.0]), means([1.0]))
     assert found.difference[0].value == 2.0
     assert math.isnan(found.p_value[0])
+
+
+def test_a_set_of_the_same_study_may_be_the_baseline() -> None:
+    x = generator(15).normal(size=(4, 60))
+    x[2, :5] = math.nan
+    of = means(x)
+    found, expected = compare(of, of.take(2)), compare(of, means(x[2]))
+    for part in ("value", "std_error", "low", "high"):
+        np.testing.assert_allclose(
+            getattr(found.difference, part), getattr(expected.difference, part)
+        )
+    assert found.p_value[2] == 1.0
+    some = of.take([3, 1])
+    assert some.estimates()[0] == of.estimates()[3]
+    assert some.estimates(0.8)[1] == of.estimates(0.8)[1]
+    assert list(some.estimates().columns()) == [
+        *("estimate", "std_error", "ci_low", "ci_high", "n", "method")
+    ]

@@ -111,6 +111,18 @@ def test_one_history_has_a_winner_without_an_interval() -> None:
     assert found.corrected.method == Method.ONE_HISTORY
 
 
+def test_a_set_that_rests_on_three_paths_is_not_put_first() -> None:
+    x = world(7, np.array([0.5, 0.3]), 400)
+    lucky = np.zeros(400)
+    lucky[:3] = 1000.0
+    found = select(means(np.vstack([lucky, x])), seed=1)
+    assert found.best == 1
+    assert not found.subset[0]
+    assert found.probability[0] == 0.0
+    # Among sets that all rest on a few, the best is named nevertheless.
+    assert select(means(np.vstack([lucky, 2.0 * lucky])), seed=1).best == 1
+
+
 def test_sets_on_other_paths_are_refused() -> None:
     ragged = means([1.0, 2.0, 3.0], Layout.of([0, 0, 1], [0, 1, 0]))
     with pytest.raises(ValueError, match="different paths"):

@@ -1,0 +1,43 @@
+"""Print the tables: ``python -m benchmarks.validity [TABLE ...] [--worlds N]``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from benchmarks.validity import (
+    budget,
+    comparisons,
+    coverage,
+    overfitting,
+    selection,
+    sequential,
+    speed,
+)
+
+_TABLES: dict[str, Callable[[int], None]] = {
+    "coverage": coverage.print_tables,
+    "comparisons": comparisons.print_tables,
+    "sequential": sequential.print_tables,
+    "selection": selection.print_tables,
+    "overfitting": overfitting.print_tables,
+    "budget": budget.print_tables,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description=__doc__)
+    parser.add_argument("tables", nargs="*", choices=[[], *_TABLES, "speed"], metavar="TABLE")
+    parser.add_argument("--worlds", type=int, default=1000)
+    chosen = parser.parse_args()
+    for name in chosen.tables or [*_TABLES, "speed"]:
+        print(f"### {name}\n", flush=True)
+        if name == "speed":
+            speed.print_tables()
+        else:
+            _TABLES[name](chosen.worlds)
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -30,7 +30,7 @@ class BacktestOverfitting:
         Of the regression of out-of-sample on in-sample performance of the chosen one.
     logits : ndarray of float64, shape (splits,)
         log(w / (1 - w)) with w the chosen one's relative rank out of sample.
-    chosen : ndarray of int, shape (splits,)
+    chosen : ndarray of int64, shape (splits,)
         Which strategy was best in sample.
     in_sample, out_of_sample : ndarray of float64, shape (splits,)
         Its Sharpe ratios per period.

@@ -1,18 +1,22 @@
 """Performance of one simulation: the definitions, on plain arrays.
 
 The compiled event loop computes the same numbers in place; tests hold the two together. A value
-that is not defined (no trades, no variance, no drawdown) is NaN, never 0 or infinity.
+that is not defined (no trades, no variance, no drawdown) is NaN, never 0 or infinity. What an
+account moves by rounding alone is no movement: float64 prices and sums are off by 1e-16 of
+themselves, so that equal returns differ in their last bits, and two legs that cancel leave some.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "ROUNDING",
     "cagr",
     "calmar_ratio",
     "downside_deviation",
@@ -33,6 +37,9 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+
+#: Share of prices, equity and values traded below which a movement is rounding: 16 last bits.
+ROUNDING: Final = 16.0 * 2.0**-52
 
 
 def _floats(values: ArrayLike) -> Floats:
@@ -79,27 +86,40 @@ def cagr(equity: ArrayLike, start: float, bars_per_year: float) -> float:
     return float(ratio ** (bars_per_year / len(curve)) - 1.0)
 
 
-def volatility(returns: ArrayLike, bars_per_year: float) -> float:
-    """Return the annual volatility, ``std(returns, ddof=1) * sqrt(bars_per_year)``."""
-    values = _floats(returns)
-    if len(values) < 2:
-        return math.nan
-    return float(values.std(ddof=1)) * math.sqrt(bars_per_year)
+def volatility(returns: ArrayLike, bars_per_year: float, rounding: float = ROUNDING) -> float:
+    """Return the annual volatility, ``std(returns, ddof=1) * sqrt(bars_per_year)``.
+
+    Parameters
+    ----------
+    returns : array_like, shape (bars,)
+        Return of each bar.
+    bars_per_year : float
+        For annualisation.
+    rounding : float
+        Standard deviation of a bar's return up to which it is rounding: 0.
+    """
+    return _deviation(_floats(returns), rounding) * math.sqrt(bars_per_year)
 
 
-def sharpe_ratio(returns: ArrayLike, bars_per_year: float) -> float:
+def sharpe_ratio(returns: ArrayLike, bars_per_year: float, rounding: float = ROUNDING) -> float:
     """Return the annual Sharpe ratio at a risk-free rate of zero (Sharpe, 1994).
 
-    ``mean(r) / std(r, ddof=1) * sqrt(bars_per_year)``; NaN where the returns do not vary.
+    ``mean(r) / std(r, ddof=1) * sqrt(bars_per_year)``; NaN where the returns do not vary by more
+    than `rounding`. A return is ``e[t] / e[t-1] - 1``, so its rounding is one of 1, however small
+    its mean.
     """
     values = _floats(returns)
+    deviation = _deviation(values, rounding)
+    if not deviation > 0.0:
+        return math.nan
+    return float(values.mean()) / deviation * math.sqrt(bars_per_year)
+
+
+def _deviation(values: Floats, rounding: float) -> float:
     if len(values) < 2:
         return math.nan
-    mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    # Below this the spread of equal returns is rounding.
-    if not deviation > 1e-14 * abs(mean):
-        return math.nan
-    return mean / deviation * math.sqrt(bars_per_year)
+    deviation = float(values.std(ddof=1))
+    return 0.0 if deviation <= rounding else deviation
 
 
 def downside_deviation(returns: ArrayLike) -> float:
@@ -107,32 +127,45 @@ def downside_deviation(returns: ArrayLike) -> float:
     return math.sqrt(float(np.mean(np.minimum(_floats(returns), 0.0) ** 2)))
 
 
-def sortino_ratio(returns: ArrayLike, bars_per_year: float) -> float:
+def sortino_ratio(returns: ArrayLike, bars_per_year: float, rounding: float = ROUNDING) -> float:
     """Return the annual Sortino ratio with target zero (Sortino and Price, 1994).
 
-    ``mean(r) / downside_deviation(r) * sqrt(bars_per_year)``; NaN without a negative return.
+    ``mean(r) / downside_deviation(r) * sqrt(bars_per_year)``; NaN without a negative return,
+    those of a downside deviation up to `rounding` included.
     """
     downside = downside_deviation(returns)
-    if not downside > 0.0:
+    if not downside > rounding:
         return math.nan
     return float(np.mean(_floats(returns))) / downside * math.sqrt(bars_per_year)
 
 
-def drawdowns(equity: ArrayLike, start: float) -> Floats:
-    """Return equity over its running peak, less 1; the peak begins at `start`."""
+def drawdowns(equity: ArrayLike, start: float, noise: float = 0.0) -> Floats:
+    """Return equity over its running peak, less 1; the peak begins at `start`.
+
+    Parameters
+    ----------
+    equity : array_like, shape (bars,)
+        Equity at each close.
+    start : float
+        Equity before the first bar.
+    noise : float
+        Account currency by which equity may lie below a peak through rounding, beside `ROUNDING`
+        of the peak: 0 there.
+    """
     curve = _floats(equity)
     peak = np.maximum.accumulate(np.maximum(curve, start))
-    return curve / peak - 1.0
+    below = curve < peak * (1.0 - ROUNDING) - noise
+    return np.where(below, curve / peak - 1.0, 0.0)
 
 
-def max_drawdown(equity: ArrayLike, start: float) -> float:
+def max_drawdown(equity: ArrayLike, start: float, noise: float = 0.0) -> float:
     """Return the deepest drawdown, a fraction of the peak, at most 0 (Magdon-Ismail, 2004)."""
-    return min(0.0, float(drawdowns(equity, start).min()))
+    return float(drawdowns(equity, start, noise).min())
 
 
-def max_drawdown_duration(equity: ArrayLike, start: float) -> int:
+def max_drawdown_duration(equity: ArrayLike, start: float, noise: float = 0.0) -> int:
     """Return the most bars in a row below the running peak, recovered or not."""
-    below = drawdowns(equity, start) < 0.0
+    below = drawdowns(equity, start, noise) < 0.0
     longest = run = 0
     for under in below:
         run = run + 1 if under else 0
@@ -140,9 +173,11 @@ def max_drawdown_duration(equity: ArrayLike, start: float) -> int:
     return longest
 
 
-def calmar_ratio(equity: ArrayLike, start: float, bars_per_year: float) -> float:
+def calmar_ratio(
+    equity: ArrayLike, start: float, bars_per_year: float, noise: float = 0.0
+) -> float:
     """Return `cagr` over the depth of `max_drawdown` (Young, 1991); NaN without a drawdown."""
-    depth = -max_drawdown(equity, start)
+    depth = -max_drawdown(equity, start, noise)
     return cagr(equity, start, bars_per_year) / depth if depth > 0.0 else math.nan
 
 
@@ -192,6 +227,7 @@ def summary(
     start: float,
     bars_per_year: float,
     trades: Mapping[str, ArrayLike],
+    traded_value: float = 0.0,
 ) -> dict[str, float]:
     """Return the metrics that follow from an equity curve and a list of closed trades.
 
@@ -206,6 +242,8 @@ def summary(
     trades : mapping
         Columns ``pnl`` (after costs), ``entry_bar``, ``exit_bar``, ``mfe`` and ``mae`` (largest
         favourable and adverse excursion, account currency), oldest exit first.
+    traded_value : float
+        Value bought and sold, whose rounding is no movement of the account.
 
     Returns
     -------
@@ -213,6 +251,10 @@ def summary(
         Names as in a study's results; durations in bars.
     """
     curve = _floats(equity)
+    noise = ROUNDING * traded_value
+    rounding = ROUNDING
+    if float(curve.mean()) > 0.0:
+        rounding += noise / float(curve.mean())
     if max_drawdown(curve, start) > -1.0:
         returns = returns_of(curve, start)
     else:
@@ -225,12 +267,12 @@ def summary(
         "net_pnl": float(curve[-1]) - start,
         "total_return": total_return(curve, start),
         "cagr": cagr(curve, start, bars_per_year),
-        "volatility": volatility(returns, bars_per_year),
-        "sharpe": sharpe_ratio(returns, bars_per_year),
-        "sortino": sortino_ratio(returns, bars_per_year),
-        "calmar": calmar_ratio(curve, start, bars_per_year),
-        "max_drawdown": max_drawdown(curve, start),
-        "max_drawdown_duration": float(max_drawdown_duration(curve, start)),
+        "volatility": volatility(returns, bars_per_year, rounding),
+        "sharpe": sharpe_ratio(returns, bars_per_year, rounding),
+        "sortino": sortino_ratio(returns, bars_per_year, rounding),
+        "calmar": calmar_ratio(curve, start, bars_per_year, noise),
+        "max_drawdown": max_drawdown(curve, start, noise),
+        "max_drawdown_duration": float(max_drawdown_duration(curve, start, noise)),
         "trades": float(len(pnl)),
         "win_rate": win_rate(pnl),
         "average_win": float(won.mean()) if len(won) else math.nan,

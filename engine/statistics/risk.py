@@ -1,7 +1,7 @@
 """Value at risk and conditional value at risk of a sample of returns: historical, normal, modified.
 
 Signs: a *return* quantile is what it is, so a loss is negative, as in empyrical and quantstats.
-The statistics of a study report losses as positive numbers (`engine.studies.statistics`).
+The statistics of a study report losses as positive numbers (`engine.results.statistics`).
 """
 
 from __future__ import annotations

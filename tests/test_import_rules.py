@@ -14,6 +14,7 @@ import pytest
 ALLOWED = {
     "compiled": set(),
     "timeframes": set(),
+    "yaml_text": set(),
     "calendar": {"timeframes"},
     "user_code": set(),
     "bars": {"calendar"},
@@ -34,7 +35,7 @@ ALLOWED = {
     },
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "yaml_text"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

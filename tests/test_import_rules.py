@@ -15,6 +15,7 @@ import pytest
 ALLOWED = {
     "compiled": set(),
     "timeframes": {"errors"},
+    "yaml_text": {"errors"},
     "calendar": {"errors", "timeframes"},
     "errors": set(),
     "market_data": {"bars", "calibration"},

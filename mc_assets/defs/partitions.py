@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 
 from engine.jobs.blocks import BLOCKS
-from mc_assets.market_data.config import load_series
+from mc_assets.market_data.series_file import load_series
 from mc_assets.project import Project
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mc_assets.market_data.bar_store import BarStore, bars_hash
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA, canonical_schema
-from mc_assets.market_data.config import MarketDataConfig, SeriesConfig, load_series, series_path
+from mc_assets.market_data.config import MarketDataConfig, SeriesConfig
 from mc_assets.market_data.fetching import (
     Ingested,
     due_years,
@@ -17,6 +17,7 @@ from mc_assets.market_data.normalise import Normalised, normalise
 from mc_assets.market_data.one_file import bars_from_file
 from mc_assets.market_data.quality import QUALITY_SCHEMA, QualityFinding
 from mc_assets.market_data.raw_store import RawResult, RawStore
+from mc_assets.market_data.series_file import load_series, series_path
 from mc_assets.providers import MarketDataError
 
 __all__ = [

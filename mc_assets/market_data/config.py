@@ -1,23 +1,21 @@
-"""Which series the project keeps: ``series.yaml`` as validated objects."""
+"""Which series the project keeps, as validated objects."""
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES, BarCalendar
 from engine.timeframes import canonical_timeframe
 from mc_assets.market_data.severities import QualityConfig
 from mc_assets.providers import MarketDataError, provider_names
-from mc_assets.providers.errors import first_error
 
-__all__ = ["Adjustment", "MarketDataConfig", "SeriesConfig", "load_series", "series_path"]
+__all__ = ["Adjustment", "MarketDataConfig", "SeriesConfig", "some"]
 
 Adjustment = Literal["raw", "split", "dividend", "all"]
 
@@ -25,8 +23,10 @@ Adjustment = Literal["raw", "split", "dividend", "all"]
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9^=._/:+-]*[A-Za-z0-9][A-Za-z0-9^=._/:+-]*")
 # Percent-encoded it must still be the name of a folder.
 _LONGEST_NAME: Final = 80
-
-_SERIES_FILE: Final = Path(__file__).resolve().parents[1] / "series.yaml"
+_NAMES_SHOWN: Final = 20
+# Before the first exchange of bars by wire, and after any plan.
+_EARLIEST: Final = date(1800, 1, 1)
+_LATEST: Final = date(2999, 12, 31)
 
 
 class SeriesConfig(BaseModel):
@@ -85,15 +85,15 @@ class SeriesConfig(BaseModel):
     start: date
     end: date | None = None
     adjustment: Adjustment | None = None
-    overlap: int = Field(default=7, ge=0)
+    overlap: int = Field(default=7, ge=0, le=3_650)
     repair: bool = False
-    factors: str | None = None
+    factors: str | None = Field(default=None, min_length=1, max_length=4_096)
     options: dict[str, Any] = Field(default_factory=dict)
-    compare_with: str | None = None
+    compare_with: str | None = Field(default=None, min_length=1, max_length=200)
     quality: QualityConfig = Field(default_factory=QualityConfig)
     models: tuple[str, ...] | None = None
     calibration: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    option_quotes: str | None = None
+    option_quotes: str | None = Field(default=None, min_length=1, max_length=4_096)
 
     @property
     def key(self) -> str:
@@ -175,6 +175,10 @@ class SeriesConfig(BaseModel):
     def _dates_are_in_order(self) -> SeriesConfig:
         if self.start > datetime.now(UTC).date():
             raise ValueError(f"start: found {self.start}, allowed today or earlier")
+        if self.start < _EARLIEST:
+            raise ValueError(f"start: found {self.start}, allowed {_EARLIEST} or later")
+        if self.end is not None and self.end > _LATEST:
+            raise ValueError(f"end: found {self.end}, allowed up to {_LATEST}")
         if self.end is not None and self.end < self.start:
             raise ValueError(f"end: found {self.end}, allowed on or after start {self.start}")
         return self
@@ -200,13 +204,17 @@ class MarketDataConfig(BaseModel):
     @property
     def keys(self) -> list[str]:
         """Keys of all series, in the order of the file."""
-        return [entry.key for entry in self.series]
+        return list(self.by_key)
+
+    @cached_property
+    def by_key(self) -> dict[str, SeriesConfig]:
+        """Series by key, in the order of the file."""
+        return {entry.key: entry for entry in self.series}
 
     def __getitem__(self, key: str) -> SeriesConfig:
-        for entry in self.series:
-            if entry.key == key:
-                return entry
-        raise MarketDataError(f"series: found {key!r}, allowed {', '.join(self.keys)}")
+        if key not in self.by_key:
+            raise MarketDataError(f"series: found {key!r}, allowed {some(self.keys)}")
+        return self.by_key[key]
 
     def comparing_with(self, key: str) -> list[SeriesConfig]:
         """Series that are to be compared with the series `key`."""
@@ -221,117 +229,11 @@ class MarketDataConfig(BaseModel):
         ]
         if not found:
             wanted = symbol if timeframe is None else f"{symbol}@{timeframe}"
-            raise MarketDataError(f"symbol: found {wanted!r}, allowed {', '.join(self.keys)}")
+            raise MarketDataError(f"symbol: found {wanted!r}, allowed {some(self.keys)}")
         return found
 
 
-def series_path() -> Path:
-    """File of the series: ``MC_SERIES`` or the project's own ``series.yaml``."""
-    return Path(os.environ.get("MC_SERIES") or _SERIES_FILE)
-
-
-def load_series(path: Path | None = None) -> MarketDataConfig:
-    """Read and validate a series file.
-
-    Parameters
-    ----------
-    path : Path, optional
-        Defaults to `series_path`.
-
-    Raises
-    ------
-    MarketDataError
-        One sentence naming file, series, field, what was found and what is allowed.
-    """
-    path = (path or series_path()).expanduser().resolve()
-    if not path.is_file():
-        raise MarketDataError(f"{path}: found no such file, allowed a YAML file of series")
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8-sig"), _UniqueKeys)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where is not None else ""
-        raise MarketDataError(
-            f"{path.name}{line}: found text that is not YAML "
-            f"({getattr(error, 'problem', None) or 'not UTF-8'}), allowed a mapping with `series`"
-        ) from None
-    if not isinstance(document, dict) or not isinstance(document.get("series"), list):
-        raise MarketDataError(f"{path.name}: series: found no list, allowed a list of series")
-    unknown = sorted(set(document) - {"series"})
-    if unknown:
-        raise MarketDataError(f"{path.name}: found key {unknown[0]!r}, allowed series")
-    entries: list[SeriesConfig] = []
-    for number, entry in enumerate(document["series"]):
-        entries.extend(_expand(entry, f"{path.name}: series[{number}]"))
-    repeated = {entry.key for entry in entries if sum(e.key == entry.key for e in entries) > 1}
-    if repeated:
-        raise MarketDataError(
-            f"{path.name}: series: found {sorted(repeated)[0]!r} more than once, allowed once"
-        )
-    config = MarketDataConfig(folder=path.parent, series=tuple(entries))
-    for series in config.series:
-        _check_comparison(config, series, path.name)
-    return config
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that is written twice is an error, not the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} twice", key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
-
-
-def _check_comparison(config: MarketDataConfig, series: SeriesConfig, file: str) -> None:
-    """Refuse a comparison whose bars could never agree: other bars, or other sessions."""
-    key = series.compared_key
-    if key is None:
-        return
-    where = f"{file}: {series.key}: compare_with"
-    others = [other.key for other in config.series if other.key != series.key]
-    if key not in others:
-        raise MarketDataError(f"{where}: found {key!r}, allowed {', '.join(others) or 'no series'}")
-    other = config[key]
-    if (other.timeframe, other.exchange) != (series.timeframe, series.exchange):
-        raise MarketDataError(
-            f"{where}: found {key} with timeframe {other.timeframe}, exchange {other.exchange}, "
-            f"allowed a series with timeframe {series.timeframe}, exchange {series.exchange}"
-        )
-
-
-def _expand(entry: object, where: str) -> list[SeriesConfig]:
-    """One entry of the file as one series per symbol."""
-    if not isinstance(entry, dict):
-        raise MarketDataError(f"{where}: found {entry!r}, allowed a mapping")
-    fields = dict(entry)
-    several = fields.pop("symbols", None)
-    if several is None:
-        spelled = [(fields.pop("symbol", None), fields.pop("provider_symbol", None))]
-    elif "symbol" in fields or "provider_symbol" in fields:
-        other = "symbol" if "symbol" in fields else "provider_symbol"
-        raise MarketDataError(f"{where}: found {other} and symbols, allowed one of them")
-    elif isinstance(several, list) and several:
-        spelled = [(symbol, None) for symbol in several]
-    elif isinstance(several, dict) and several:
-        spelled = list(several.items())
-    else:
-        raise MarketDataError(
-            f"{where}.symbols: found {several!r}, allowed a list of names, or a mapping of names "
-            "to the provider's"
-        )
-    series = []
-    for symbol, provider_symbol in spelled:
-        given = fields if symbol is None else {**fields, "symbol": symbol}
-        if provider_symbol is not None:
-            given = {**given, "provider_symbol": provider_symbol}
-        try:
-            series.append(SeriesConfig.model_validate(given))
-        except ValidationError as error:
-            raise MarketDataError(first_error(error, where, SeriesConfig)) from None
-    return series
+def some(names: list[str]) -> str:
+    """List names, as many as a person reads."""
+    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more

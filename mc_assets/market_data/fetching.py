@@ -298,19 +298,7 @@ def _overlapping(series: SeriesConfig, instant: int) -> datetime:
 
 
 def _provider(config: MarketDataConfig, series: SeriesConfig) -> Provider:
-    provider = make_provider(series.provider, series.options, config.folder, where=series.key)
-    can = provider.capabilities
-    if not can.serves(series.timeframe):
-        raise MarketDataError(
-            f"{series.key}: timeframe: found {series.timeframe!r}, allowed with "
-            f"{series.provider} {', '.join(can.timeframes)}"
-        )
-    if series.adjustment is not None and series.adjustment not in can.adjustments:
-        raise MarketDataError(
-            f"{series.key}: adjustment: found {series.adjustment!r}, allowed with "
-            f"{series.provider} {', '.join(can.adjustments)}"
-        )
-    return provider
+    return make_provider(series.provider, series.options, config.folder, where=series.key)
 
 
 def _instant(microseconds: int) -> datetime:

@@ -75,15 +75,15 @@ class QualityConfig(BaseModel):
         finished year, fails and leaves the stored years as they are.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     severities: dict[str, Severity] = Field(default_factory=dict)
-    stale_bars: int = Field(default=5, ge=2)
-    outlier_sigmas: float = Field(default=12.0, gt=0)
-    outlier_minimum: float = Field(default=0.15, gt=0)
-    outlier_window: int = Field(default=63, ge=5)
-    overlap_tolerance: float = Field(default=1e-6, ge=0)
-    withdrawn_bars: int = Field(default=5, ge=0)
+    stale_bars: int = Field(default=5, ge=2, le=100_000)
+    outlier_sigmas: float = Field(default=12.0, ge=0.1, le=1_000)
+    outlier_minimum: float = Field(default=0.15, ge=1e-9, le=10)
+    outlier_window: int = Field(default=63, ge=5, le=100_000)
+    overlap_tolerance: float = Field(default=1e-6, ge=0, le=1)
+    withdrawn_bars: int = Field(default=5, ge=0, le=10_000_000)
 
     @field_validator("severities")
     @classmethod

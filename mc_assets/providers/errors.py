@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import reprlib
+from typing import Final
+
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["MarketDataError", "first_error"]
+__all__ = ["MarketDataError", "first_error", "shown"]
+
+_LONGEST: Final = 80
 
 
 class MarketDataError(ValueError):
     """Input that cannot be used; the text is one sentence meant for the user."""
+
+
+def shown(value: object) -> str:
+    """Write a value of any size in at most eighty characters, without writing all of it first."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 70
+    short.maxlevel, short.maxdict = 3, 3
+    text = " ".join(short.repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def first_error(error: ValidationError, where: str, model: type[BaseModel]) -> str:
@@ -24,29 +38,41 @@ def first_error(error: ValidationError, where: str, model: type[BaseModel]) -> s
         The model that was validated; names the allowed keys.
     """
     problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    field = f"{where}.{place}" if place else where
-    found = problem.get("input")
-    if problem["type"] == "extra_forbidden":
+    place = [part for part in problem["loc"] if part != "[key]"]
+    field = where + "".join(f"[{part}]" if isinstance(part, int) else f".{_word(part)}"
+                            for part in place)  # fmt: skip
+    found = shown(problem.get("input"))
+    kind = problem["type"]
+    if kind == "extra_forbidden":
         keys = _keys(model, problem["loc"][:-1])
         return f"{field}: found an unknown key, allowed {', '.join(keys)}"
-    if problem["type"] == "missing":
+    if kind == "invalid_key":
+        return f"{where}: found the key {shown(place[-1])}, allowed keys of text"
+    if kind == "missing":
         return f"{field}: found nothing, allowed a value (the key is required)"
-    if problem["type"] == "value_error":
+    if kind == "value_error":
         return f"{field}: {problem['ctx']['error']}"
-    if problem["type"] == "literal_error":
-        return f"{field}: found {found!r}, allowed {problem['ctx']['expected']}"
-    if problem["type"] == "string_type":
-        return f"{field}: found {found!r}, allowed text (in quotes, where YAML reads it otherwise)"
-    if problem["type"].startswith("date"):
-        return f"{field}: found {str(found)!r}, allowed a date such as 2020-01-31"
+    if kind == "literal_error":
+        return f"{field}: found {found}, allowed {problem['ctx']['expected']}"
+    if kind == "string_type":
+        return f"{field}: found {found}, allowed text (in quotes, where YAML reads it otherwise)"
+    if kind.startswith("date"):
+        plain = problem.get("input")
+        found = shown(str(plain)) if isinstance(plain, int | float) else found
+        return f"{field}: found {found}, allowed a date such as 2020-01-31"
     text = problem["msg"].removeprefix("Input should be ")
-    return f"{field}: found {found!r}, allowed {text}"
+    return f"{field}: found {found}, allowed {text}"
+
+
+def _word(part: object) -> str:
+    text = str(part)
+    return text if len(text) <= _LONGEST and text.isprintable() else shown(text)
 
 
 def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     for part in place:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        name = str(part)
+        annotation = model.model_fields[name].annotation if name in model.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
         model = annotation

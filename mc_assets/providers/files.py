@@ -20,11 +20,11 @@ from mc_assets.providers.base import (
     Provider,
     RawTable,
 )
-from mc_assets.providers.errors import MarketDataError
+from mc_assets.providers.errors import MarketDataError, shown
 from mc_assets.providers.paths import filled_path
 from mc_assets.providers.text_bytes import MEGABYTES, PACKED
 
-__all__ = ["FileOptions", "FileProvider", "NumberColumns"]
+__all__ = ["FileOptions", "FileProvider", "NumberColumns", "known_timezone"]
 
 #: Says which of a file's columns hold numbers, given their names.
 NumberColumns = Callable[[list[str]], Collection[str]]
@@ -63,14 +63,25 @@ class FileOptions(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _timezone_is_known(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                ZoneInfo(value)
-            except (ValueError, OSError, ZoneInfoNotFoundError):
-                raise ValueError(
-                    f"found {value!r}, allowed an IANA name such as America/New_York or UTC"
-                ) from None
-        return value
+        return known_timezone(value)
+
+
+def known_timezone(value: str | None) -> str | None:
+    """Return the name of a time zone, if it is one.
+
+    Raises
+    ------
+    ValueError
+        If the zone database does not have it.
+    """
+    if value is not None:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError(
+                f"found {shown(value)}, allowed an IANA name such as America/New_York or UTC"
+            ) from None
+    return value
 
 
 class FileProvider(Provider):

@@ -18,6 +18,7 @@ __all__ = ["get_provider", "make_provider", "provider_names", "register_provider
 _BUILT_IN: Final[dict[str, str]] = {
     "csv": "mc_assets.providers.csv_files:CsvProvider",
     "alpaca": "mc_assets.providers.alpaca:AlpacaProvider",
+    "lean": "mc_assets.providers.lean_files:LeanProvider",
     "futures": "mc_assets.market_data.futures.provider:FuturesProvider",
     "parquet": "mc_assets.providers.parquet_files:ParquetProvider",
     "polygon": "mc_assets.providers.polygon:PolygonProvider",

@@ -1,0 +1,141 @@
+"""``series.yaml``, read and checked: what a fetch would refuse is refused here."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from engine.yaml_text import YamlError, read_yaml_file
+from mc_assets.market_data.config import MarketDataConfig, SeriesConfig, some
+from mc_assets.providers import MarketDataError, get_provider
+from mc_assets.providers.errors import first_error, shown
+
+__all__ = ["load_series", "series_path"]
+
+_SERIES_FILE: Final = Path(__file__).resolve().parents[1] / "series.yaml"
+
+
+def series_path() -> Path:
+    """File of the series: ``MC_SERIES`` or the project's own ``series.yaml``."""
+    return Path(os.environ.get("MC_SERIES") or _SERIES_FILE)
+
+
+def load_series(path: Path | None = None) -> MarketDataConfig:
+    """Read and validate a series file.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Defaults to `series_path`.
+
+    Raises
+    ------
+    MarketDataError
+        One sentence naming file, series, field, what was found and what is allowed.
+    """
+    path = (path or series_path()).expanduser().resolve()
+    if not path.is_file():
+        raise MarketDataError(f"{path}: found no such file, allowed a YAML file of series")
+    try:
+        document = read_yaml_file(path)
+    except YamlError as error:
+        line = f" line {error.line}" if error.line is not None else ""
+        raise MarketDataError(
+            f"{path.name}{line}: found {error.problem}, allowed YAML: a mapping with `series`"
+        ) from None
+    except OSError as error:
+        raise MarketDataError(
+            f"{path}: found a file that cannot be read ({error.strerror}), allowed one that can"
+        ) from None
+    if not isinstance(document, dict) or not isinstance(document.get("series"), list):
+        raise MarketDataError(f"{path.name}: series: found no list, allowed a list of series")
+    unknown = [key for key in document if key != "series"]
+    if unknown:
+        raise MarketDataError(f"{path.name}: found key {shown(unknown[0])}, allowed series")
+    entries: list[SeriesConfig] = []
+    for number, entry in enumerate(document["series"]):
+        entries.extend(_expand(entry, f"{path.name}: series[{number}]"))
+    key, count = next(iter(Counter(entry.key for entry in entries).most_common(1)), ("", 0))
+    if count > 1:
+        raise MarketDataError(f"{path.name}: series: found {key!r} more than once, allowed once")
+    config = MarketDataConfig(folder=path.parent, series=tuple(entries))
+    for series in config.series:
+        _check_comparison(config, series, path.name)
+    return config
+
+
+def _check_comparison(config: MarketDataConfig, series: SeriesConfig, file: str) -> None:
+    """Refuse a comparison whose bars could never agree: other bars, or other sessions."""
+    key = series.compared_key
+    if key is None:
+        return
+    where = f"{file}: {series.key}: compare_with"
+    if key not in config.by_key or key == series.key:
+        others = [other for other in config.keys if other != series.key]
+        raise MarketDataError(f"{where}: found {key!r}, allowed {some(others) or 'no series'}")
+    other = config[key]
+    if (other.timeframe, other.exchange) != (series.timeframe, series.exchange):
+        raise MarketDataError(
+            f"{where}: found {key} with timeframe {other.timeframe}, exchange {other.exchange}, "
+            f"allowed a series with timeframe {series.timeframe}, exchange {series.exchange}"
+        )
+
+
+def _expand(entry: object, where: str) -> list[SeriesConfig]:
+    """One entry of the file as one series per symbol."""
+    if not isinstance(entry, dict):
+        raise MarketDataError(f"{where}: found {shown(entry)}, allowed a mapping")
+    fields = dict(entry)
+    several = fields.pop("symbols", None)
+    if several is None:
+        spelled = [(fields.pop("symbol", None), fields.pop("provider_symbol", None))]
+    elif "symbol" in fields or "provider_symbol" in fields:
+        other = "symbol" if "symbol" in fields else "provider_symbol"
+        raise MarketDataError(f"{where}: found {other} and symbols, allowed one of them")
+    elif isinstance(several, list) and several:
+        spelled = [(symbol, None) for symbol in several]
+    elif isinstance(several, dict) and several:
+        spelled = list(several.items())
+    else:
+        raise MarketDataError(
+            f"{where}.symbols: found {shown(several)}, allowed a list of names, or a mapping of "
+            "names to the provider's"
+        )
+    series: list[SeriesConfig] = []
+    for symbol, provider_symbol in spelled:
+        given = fields if symbol is None else {**fields, "symbol": symbol}
+        if provider_symbol is not None:
+            given = {**given, "provider_symbol": provider_symbol}
+        try:
+            made = SeriesConfig.model_validate(given)
+        except ValidationError as error:
+            raise MarketDataError(first_error(error, where, SeriesConfig)) from None
+        if not series:
+            # All symbols of an entry share its options.
+            _check_provider(made, where)
+        series.append(made)
+    return series
+
+
+def _check_provider(series: SeriesConfig, where: str) -> None:
+    """Refuse what the provider cannot do, and options that it does not have."""
+    provider = get_provider(series.provider)
+    can = provider.capabilities
+    if not can.serves(series.timeframe):
+        raise MarketDataError(
+            f"{where}.timeframe: found {series.timeframe!r}, allowed with {series.provider} "
+            f"{', '.join(can.timeframes)}"
+        )
+    if series.adjustment is not None and series.adjustment not in can.adjustments:
+        raise MarketDataError(
+            f"{where}.adjustment: found {series.adjustment!r}, allowed with {series.provider} "
+            f"{', '.join(can.adjustments)}"
+        )
+    try:
+        provider.Options.model_validate(series.options)
+    except ValidationError as error:
+        raise MarketDataError(first_error(error, f"{where}.options", provider.Options)) from None

@@ -1,0 +1,285 @@
+"""QuantConnect's LEAN data folder: zipped CSV by security type, market and resolution."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar, Final, Literal, NamedTuple
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from mc_assets.providers.base import (
+    Capabilities,
+    FetchError,
+    FetchResult,
+    Layout,
+    Provider,
+    RawTable,
+)
+from mc_assets.providers.errors import MarketDataError
+from mc_assets.providers.files import known_timezone
+from mc_assets.providers.paths import filled_path
+from mc_assets.providers.text_bytes import MEGABYTES, check_size
+
+__all__ = ["LeanOptions", "LeanProvider"]
+
+_RESOLUTIONS: Final = {"1m": "minute", "1h": "hour", "1d": "daily"}
+_TRADES: Final = ("open", "high", "low", "close", "volume")
+_QUOTES: Final = (
+    *("bid_open", "bid_high", "bid_low", "bid_close", "bid_size"),
+    *("ask_open", "ask_high", "ask_low", "ask_close", "ask_size"),
+)
+# Prices of shares are whole numbers of a hundredth of a cent.
+_SHARES: Final = 10_000.0
+# Zones of the stamps; everything else is in UTC.
+_ZONES: Final = {
+    ("equity", "usa"): "America/New_York",
+    ("equity", "india"): "Asia/Kolkata",
+    ("index", "usa"): "America/New_York",
+    # Eastern standard time all year.
+    ("forex", "fxcm"): "Etc/GMT+5",
+}
+# Quotes are all that is published of currencies and contracts for difference.
+_QUOTED: Final = ("forex", "cfd")
+_MEGABYTE: Final = 1_000_000
+# A zipped file of prices unpacks to some ten times its size.
+_RATIO: Final = 200
+_SMALL: Final = 16 * _MEGABYTE
+# The zone of the stamps may put a row into the day before or after its file's.
+_MARGIN: Final = timedelta(days=2)
+
+Security = Literal["equity", "index", "crypto", "cryptofuture", "forex", "cfd", "future"]
+
+
+class LeanOptions(BaseModel):
+    """Options of the provider of LEAN's files.
+
+    Parameters
+    ----------
+    path : str
+        The data folder, which holds ``equity``, ``forex`` and the like. A relative path starts
+        at the folder of the series file.
+    security : str
+        ``equity``, ``index``, ``crypto``, ``cryptofuture``, ``forex``, ``cfd`` or ``future``.
+    market : str
+        ``usa``, ``cme``, ``oanda``, ``coinbase`` and so on.
+    data : {"trade", "quote"}, optional
+        Quotes of currencies and contracts for difference, else trades.
+    price : {"mid", "bid", "ask"}
+        Which prices of quotes make the bar.
+    contract : str, optional
+        Of a future, the contract month ``201312`` or, where a month has several, its last trade
+        date ``20131220``.
+    timezone : str, optional
+        Zone of the stamps; that of the market by default.
+    megabytes : float
+        Size of all entries of a file, unpacked, beyond which it is refused.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    path: str = Field(min_length=1, max_length=4_096)
+    security: Security = "equity"
+    market: str = Field(default="usa", pattern=r"^[a-z0-9]{1,30}$")
+    data: Literal["trade", "quote"] | None = None
+    price: Literal["mid", "bid", "ask"] = "mid"
+    contract: str | None = Field(default=None, pattern=r"^\d{6}(\d\d)?$")
+    timezone: str | None = None
+    megabytes: float = Field(default=MEGABYTES, gt=0, le=100_000)
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, value: str | None) -> str | None:
+        return known_timezone(value)
+
+    @property
+    def kind(self) -> Literal["trade", "quote"]:
+        """What the files hold."""
+        return self.data or ("quote" if self.security in _QUOTED else "trade")
+
+
+class LeanProvider(Provider):
+    """Reads the files that LEAN and its data tools write.
+
+    Minutes lie in one file a day (``equity/usa/minute/spy/20131007_trade.zip``), hours and days
+    in one file (``equity/usa/daily/spy.zip``). Raw prices of shares take their splits and
+    dividends from ``equity/usa/factor_files/spy.csv``, named as the series' ``factors``.
+    """
+
+    name: ClassVar[str] = "lean"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        timeframes=tuple(_RESOLUTIONS), adjustments=("raw", "split", "dividend", "all")
+    )
+    Options: ClassVar[type[BaseModel]] = LeanOptions
+    options: LeanOptions
+
+    def fetch(
+        self,
+        symbols: Sequence[str],
+        timeframe: str,
+        start: datetime,
+        end: datetime,
+        *,
+        adjustment: str = "raw",
+    ) -> FetchResult:
+        """Read the files of each symbol; of minutes those of the range."""
+        result = FetchResult()
+        for symbol in symbols:
+            try:
+                files = list(self._files(symbol, timeframe, start.date(), end.date()))
+                parts = [self._rows(file) for file in files]
+            except (MarketDataError, OSError) as error:
+                result.failures[symbol] = FetchError(f"lean {symbol}: {error}")
+                continue
+            layout = Layout(
+                columns={name: name for name in ("timestamp", *_TRADES)},
+                timezone=self.options.timezone
+                or _ZONES.get((self.options.security, self.options.market), "UTC"),
+                stamp="open",
+                decimal=".",
+                ticks=False,
+            )
+            table = pl.concat(parts, how="diagonal") if parts else pl.DataFrame()
+            result.tables[symbol] = RawTable(
+                symbol, timeframe, table, self.name, adjustment, layout
+            )
+        return result
+
+    def _files(self, symbol: str, timeframe: str, first: date, last: date) -> Iterator[_File]:
+        """Yield the files of a symbol, oldest first."""
+        options = self.options
+        resolution = _RESOLUTIONS[timeframe]
+        place = f"{options.path}/{options.security}/{options.market}/{resolution}/{{symbol}}"
+        located = filled_path(place, self.folder, symbol=symbol.lower())
+        if resolution != "minute":
+            for ending in (f"_{options.kind}.zip", ".zip"):
+                file = located.with_name(located.name + ending)
+                if file.is_file():
+                    yield _File(file, None)
+                    return
+            raise MarketDataError(f"path: found no {file}, allowed a file of LEAN's")
+        if not located.is_dir():
+            raise MarketDataError(f"path: found no folder {located}, allowed one of LEAN's")
+        for file in sorted(located.glob(f"*_{options.kind}.zip")):
+            named = re.match(r"(\d{4})(\d\d)(\d\d)_", file.name)
+            try:
+                day = date(*map(int, named.groups())) if named else None
+            except ValueError:
+                day = None
+            if day is None:
+                raise MarketDataError(
+                    f"{file.name}: found no date in its name, allowed 20131007_{options.kind}.zip"
+                )
+            if not (day - first < -_MARGIN or day - last > _MARGIN):
+                yield _File(file, day)
+
+    def _rows(self, file: _File) -> pl.DataFrame:
+        """Rows of a file in columns by name, with the bar's numbers as text."""
+        name, text = self._entry(file.path)
+        names = _TRADES if self.options.kind == "trade" else _QUOTES
+        lines = pl.Series("line", text.decode("utf-8", errors="replace").splitlines())
+        cells = pl.DataFrame({"cells": lines, "_line": range(1, len(lines) + 1)}).filter(
+            pl.col("cells").str.strip_chars() != ""
+        )
+        split = pl.col("cells").str.split(",")
+        columns = [split.list.get(k, null_on_oob=True).alias(n) for k, n in
+                   enumerate(("time", *names))]  # fmt: skip
+        surplus = split.list.slice(len(names) + 1).list.join(",").str.strip_chars_start(",")
+        rows = cells.select(
+            *columns, _surplus=surplus, _line=pl.col("_line").cast(pl.Int32), _file=pl.lit(name)
+        )
+        rows = rows.with_columns(_stamps(file.day))
+        if self.options.kind == "quote":
+            rows = rows.with_columns(self._quoted(side) for side in _TRADES[:4]).with_columns(
+                volume=pl.lit(None, dtype=pl.String)
+            )
+        if self.options.security == "equity":
+            rows = rows.with_columns(_scaled(rows[price]) for price in _TRADES[:4])
+        return rows
+
+    def _quoted(self, side: str) -> pl.Expr:
+        """One price of a bar, of the quotes on both sides or on the one that is asked for."""
+        bid, ask = pl.col(f"bid_{side}"), pl.col(f"ask_{side}")
+        if self.options.price != "mid":
+            return (bid if self.options.price == "bid" else ask).alias(side)
+        middle = (bid.cast(pl.Float64, strict=False) + ask.cast(pl.Float64, strict=False)) / 2
+        # What is no number is shown as it is, in the quarantine.
+        wrong = pl.coalesce(_unread(bid), _unread(ask))
+        return pl.coalesce(wrong, middle.cast(pl.String)).alias(side)
+
+    def _entry(self, path: Path) -> tuple[str, bytes]:
+        """Name and content of the entry that holds the series."""
+        check_size(path.name, path.stat().st_size, self.options.megabytes)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                entry = self._chosen(path.name, archive.infolist())
+                check_size(path.name, entry.file_size, self.options.megabytes)
+                if entry.file_size > max(_SMALL, _RATIO * entry.compress_size):
+                    raise MarketDataError(
+                        f"{path.name}: found an entry that unpacks to more than {_RATIO} times its "
+                        "size, allowed less"
+                    )
+                return f"{path.name}#{entry.filename}", archive.read(entry)
+        except (
+            zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error
+        ) as error:  # fmt: skip
+            raise MarketDataError(
+                f"{path.name}: found a damaged zip file ({error}), allowed a whole one"
+            ) from None
+
+    def _chosen(self, name: str, entries: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
+        """Choose the entry of the contract, or the only one."""
+        kept = [item for item in entries if item.filename.lower().endswith(".csv")]
+        contract = self.options.contract
+        if contract is not None:
+            kept = [
+                item
+                for item in kept
+                if contract in re.findall(r"(?<=_)\d{6}(?:\d\d)?(?=[_.])", item.filename)
+            ]
+        if len(kept) != 1:
+            shown = ", ".join(item.filename for item in entries[:6]) or "nothing"
+            more = "" if len(entries) < 7 else f" and {len(entries) - 6} more"
+            wanted = f"one entry of {contract}" if contract else "one entry (name a contract)"
+            raise MarketDataError(f"{name}: found {shown}{more}, allowed {wanted}")
+        return kept[0]
+
+
+class _File(NamedTuple):
+    """A file, and the day of its rows where each has only a time."""
+
+    path: Path
+    day: date | None
+
+
+def _stamps(day: date | None) -> pl.Expr:
+    """Wall clock of each row: its own, or so many milliseconds after the file's midnight."""
+    if day is None:
+        return (
+            pl.col("time")
+            .str.strip_chars()
+            .str.to_datetime("%Y%m%d %H:%M", time_unit="us", strict=False)
+            .alias("timestamp")
+        )
+    midnight = pl.lit(datetime(day.year, day.month, day.day)).cast(pl.Datetime("us"))
+    since = pl.col("time").str.strip_chars().cast(pl.Int64, strict=False)
+    within = pl.when(since.is_between(0, 86_399_999)).then(since)
+    return (midnight + pl.duration(milliseconds=within)).alias("timestamp")
+
+
+def _scaled(prices: pl.Series) -> pl.Series:
+    """Whole numbers of a hundredth of a cent as prices; what is no number stays as it is."""
+    # NumPy divides; Polars would multiply by the reciprocal, which is another double.
+    numbers = pl.Series(prices.cast(pl.Float64, strict=False).to_numpy() / _SHARES)
+    shown = numbers.fill_nan(None).cast(pl.String)
+    return pl.select(pl.coalesce(shown, prices)).to_series().alias(prices.name)
+
+
+def _unread(cell: pl.Expr) -> pl.Expr:
+    filled = cell.str.strip_chars() != ""
+    return pl.when(filled & cell.cast(pl.Float64, strict=False).is_null()).then(cell)

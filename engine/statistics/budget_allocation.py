@@ -24,7 +24,7 @@ def ocba_allocation(means: ArrayLike, variances: ArrayLike, budget: float) -> Fl
     Parameters
     ----------
     means, variances : array_like, shape (sets,)
-        Of the outcomes; larger means are better.
+        Means and variances of the outcomes; larger means are better.
     budget : float
         Simulations in total.
 

@@ -27,7 +27,7 @@ __all__ = ["Differences", "compare", "paired_influences"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Below so many common units their covariance is too uncertain to weigh anything by.
+# With fewer common units their covariance is too uncertain to be used.
 _FEWEST_PAIRS = 10
 
 
@@ -45,9 +45,9 @@ class Differences:
     p_value : ndarray of float64, shape (sets,)
         Two-sided, of no difference.
     correlation : ndarray of float64, shape (sets,)
-        Of the influences on common units; NaN without any.
+        Correlation of the influences on common units; NaN if there are none.
     variance_saved : ndarray of float64, shape (sets,)
-        Share of the variance that as many paths, none of them common, would have had.
+        Share of the variance that pairing saved, against as many paths without a common one.
     paired : ndarray of int64, shape (sets,)
         Units that both ran on.
     """
@@ -257,7 +257,7 @@ def _combine(
     shared = np.where(usable, cov, 0.0)
     r_a, r_b = (np.where(n_c > 0.0, (n - n_c) / n_c, math.inf) for n in (n_a, n_b))
     w_a, w_b = _weights(spread_a, spread_b, shared, r_a, r_b)
-    # Without common units, or too few, each side is the mean of all of its own.
+    # With too few common units each side is the mean of all of its own units.
     w_a = np.where(usable, w_a, n_c / n_a)
     w_b = np.where(usable, w_b, n_c / n_b)
     extra_a, extra_b = n_a - n_c, n_b - n_c

@@ -206,7 +206,7 @@ def gamma_quantiles(probability: float, shape: ArrayLike) -> Floats:
     z = normal_quantile(probability)
     cube = 1.0 - 1.0 / (9.0 * a) + z / (3.0 * np.sqrt(a))
     log_factorial = np.array([math.lgamma(v + 1.0) for v in a.ravel().tolist()]).reshape(a.shape)
-    # Of the left tail x^a / Gamma(a + 1) is the better start where the cube is near zero.
+    # Near zero the left tail x^a / Gamma(a + 1) is the better start.
     small = np.exp((math.log(probability) + log_factorial) / a)
     log_x = np.log(np.where(cube > 0.3, a * np.maximum(cube, 0.3) ** 3, small))
     for _ in range(60):

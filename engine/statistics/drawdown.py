@@ -69,8 +69,8 @@ def summarise_drawdowns(
     equity, start
         As of `drawdown_curves`.
     level : float
-        Of the conditional drawdown: 0.95 averages the deepest 5 % of the bars. A fraction of a
-        bar counts by its fraction.
+        Level of the conditional drawdown: 0.95 averages the deepest 5 % of the bars. A fraction
+        of a bar counts by its fraction.
 
     Returns
     -------

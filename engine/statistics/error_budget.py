@@ -42,14 +42,14 @@ class ErrorBudget:
     Parameters
     ----------
     estimates : Estimates
-        With the total error and its interval.
+        The estimates with their total error and its interval.
     monte_carlo, history, parameters, total : ndarray of float64, shape (sets,)
         Standard errors; NaN where a kind was not measured. The total is of those measured.
     dominant : ndarray of str, shape (sets,)
         The largest of those measured: more seeds shrink ``monte_carlo``, a longer history
         ``history`` and ``parameters``.
     missing : tuple of str
-        Kinds that were not measured: the total is too small by them.
+        Kinds that were not measured; the total leaves them out.
     """
 
     estimates: Estimates
@@ -75,18 +75,18 @@ def error_budget(
     monte_carlo : Estimates
         The estimates with their Monte Carlo error.
     history : Component, optional
-        Of the finite history that was resampled or calibrated on: `history_by_influence`, or
-        `outer_component` of studies on resampled histories.
+        Error by the finite history that was resampled or calibrated on: `history_by_influence`,
+        or `outer_component` of studies on resampled histories.
     parameters : Component, optional
-        Of calibrated parameters: `outer_component` of a study over draws of them.
+        Error by the calibrated parameters: `outer_component` of a study over draws of them.
     confidence : float
         Level of the total interval.
 
     Notes
     -----
     The kinds are independent: squares add. The interval is Student's with Welch and
-    Satterthwaite's degrees of freedom, (sum of v)^2 / sum of v^2 / f. Where the Monte Carlo error
-    alone is left, the interval is that of `monte_carlo`.
+    Satterthwaite's degrees of freedom, (sum of v)^2 / sum of v^2 / f. If only the Monte Carlo
+    error is known, the interval is that of `monte_carlo`.
 
     Examples
     --------
@@ -140,9 +140,9 @@ def error_budget(
 
 
 def outer_component(found: NestedVariance) -> Component:
-    """Return the error by what the outer draws were of: parameters, or resampled histories.
+    """Return the error that the outer draws show: by parameters, or by resampled histories.
 
-    The standard error is the standard deviation between draws: one draw of them is the truth.
+    The standard error is the standard deviation between draws, since the truth is like one draw.
     Its degrees of freedom are those of the estimate, 2 between^2 / its variance, at most
     draws - 1.
     """

@@ -41,15 +41,15 @@ class Method(StrEnum):
     SIMULTANEOUS = "simultaneous"
     """Valid whichever parameter set was chosen by these outcomes."""
     BUDGET = "error budget"
-    """Of all errors together: Monte Carlo, parameters, history."""
+    """Counts all errors in: Monte Carlo, parameters, history."""
     LONG_RUN = "long-run variance"
-    """Of one history, whose bars may depend on one another: not a Monte Carlo error."""
+    """Error of one history whose bars may depend on one another; no Monte Carlo error."""
     ONE_HISTORY = "one history"
     """A single path: there is no Monte Carlo error to state."""
     TOO_FEW = "too few"
     """Too few paths carry the number for an interval that would cover."""
     NO_VARIANCE = "no variance seen"
-    """All outcomes are equal, which says nothing of the error."""
+    """All outcomes are equal, which leaves the error unknown."""
     NO_INTERVAL = "no interval"
     """No interval of this statistic covers as stated; the value alone is given."""
     UNDEFINED = "undefined"
@@ -65,7 +65,7 @@ class Estimate:
     value : float
         The estimate; NaN if it is undefined.
     std_error : float
-        Its standard error; NaN where the outcomes leave it unknown, never 0 for want of variance.
+        Its standard error; NaN where the outcomes leave it unknown, never 0.
     low, high : float
         Confidence interval; NaN where there is none, infinite where an end is open.
     n : int

@@ -50,7 +50,7 @@ def sharpe_haircuts(
     n : array_like
         Returns behind each, at least 3.
     method : str
-        Of `multiplicity.ADJUSTMENTS`: bonferroni, holm, benjamini_hochberg or
+        One of `multiplicity.ADJUSTMENTS`: bonferroni, holm, benjamini_hochberg or
         benjamini_yekutieli (the papers' BHY).
 
     Raises
@@ -98,5 +98,5 @@ def sharpe_haircuts(
 
 
 def _statistic(p_value: float, freedom: float) -> float:
-    # Below this the adjusted p-value is that of a t beyond any history.
+    # A smaller p-value belongs to a t beyond any history.
     return student_quantile(1.0 - max(p_value, 1e-15) / 2.0, freedom)

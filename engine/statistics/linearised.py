@@ -36,15 +36,15 @@ Integers = NDArray[np.int64]
 #: How the interval of a statistic is shaped; `intervals` says which is which.
 Shape = Literal["skewed", "kurtic", "logarithm", "skewed logarithm"]
 
-#: An interval needs so many paths that do not all show the same outcome as most do.
+#: An interval needs this many paths whose outcome differs from the most common one.
 FEWEST_CARRIERS = 5
 
 # A spread this far below the value is rounding.
 _ROUNDING = 1e-14
 # Short of overflow, and beyond any bound worth printing.
 _LARGEST_EXPONENT = 700.0
-# Skewness over the root of the units, at most: the transformation is steep beyond, and triples
-# intervals that it should widen by a third.
+# Largest skewness over the root of the units: beyond it the transformation is so steep that it
+# triples intervals that it should widen by a third.
 _MOST_SKEWED = 0.4
 
 
@@ -64,7 +64,7 @@ class Linearised:
     influence : ndarray of float64, shape (cells,)
         Per unit and set, with mean 0 within a set; 0 where a unit has no defined outcome.
     layout : Layout
-        Of which set and unit each influence is.
+        The set and the unit of each influence.
     n : ndarray of int64, shape (sets,)
         Outcomes used.
     units : ndarray of int64, shape (sets,)
@@ -129,6 +129,10 @@ class Linearised:
         """
         chosen = np.atleast_1d(np.asarray(sets, dtype=np.int64))
         cells = self.layout.cells_of(chosen)
+
+        def own(confidence: float) -> Estimates:
+            return self.estimates(confidence).take(chosen)
+
         return Linearised(
             self.value[chosen],
             self.influence[cells],
@@ -138,7 +142,7 @@ class Linearised:
             shape=self.shape,
             carriers=None if self.carriers is None else self.carriers[chosen],
             idle=None if self.idle is None else self.idle[chosen],
-            own=lambda confidence: self.estimates(confidence).take(chosen),
+            own=None if self.own is None else own,
             absent=None if self.absent is None else self.absent[cells],
         )
 
@@ -330,8 +334,8 @@ def count_carriers(
 ) -> Integers:
     """Count the units that do not show the outcome that most of a set's units show.
 
-    Where no outcome is that of most units, all of them carry the statistic. `second` and
-    `fourth` are the moments of the influences.
+    If no outcome is shared by most units, all units carry the statistic. `second` and `fourth`
+    are the moments of the influences.
     """
     found = layout.cells.copy()
     with np.errstate(divide="ignore", invalid="ignore"):

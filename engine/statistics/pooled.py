@@ -52,9 +52,9 @@ def pooled(
     Returns
     -------
     Linearised
-        With influences by the delta method; NaN where a sum in the denominator is 0. Below five
-        paths that carry the ratio (for a ratio of gains to losses: five of each) the value is
-        given without an interval.
+        With influences by the delta method; NaN where a sum in the denominator is 0. If fewer
+        than five paths carry the ratio (for a ratio of gains to losses: five of each), the value
+        has no interval.
 
     Raises
     ------
@@ -107,8 +107,8 @@ def quotient(
 ) -> Linearised:
     """Ratio of two sums over paths, whatever they are of.
 
-    Where neither is ever negative the interval is symmetric in the logarithm, and needs five
-    paths on which each is other than 0; else five on which the denominator is. Parameters and
+    If neither is ever negative, the interval is symmetric in the logarithm and needs five paths
+    on which each is other than 0; else it needs five on which the denominator is. Parameters and
     errors as of `pooled`.
     """
     sums = {"numerator": numerator, "denominator": denominator}

@@ -64,8 +64,8 @@ def quantiles(outcomes: ArrayLike, probability: float, layout: Layout | None = N
     ranks that is the exact binomial interval. An end is infinite where n is too small for it; the
     other end then has the whole error probability.
 
-    Where several outcomes lie in a unit, the ranks are those of as many independent outcomes as
-    give the share below the quantile the same standard error (Woodruff 1952).
+    If units hold several outcomes, the ranks are those of the number of independent outcomes that
+    would give the share below the quantile the same standard error (Woodruff 1952).
 
     References
     ----------

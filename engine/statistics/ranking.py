@@ -41,8 +41,8 @@ class KimNelson:
     """Fully sequential selection of the best set on common paths, with a guarantee.
 
     If the best set is at least `indifference` ahead of every other, it is selected with the
-    stated probability; of sets closer than that one of the good ones is. Sets leave as soon as
-    they are clearly behind, and common random numbers make that soon: differences vary less.
+    stated probability; among closer sets one of the good ones is selected. Sets leave as soon as
+    they are clearly behind, which common random numbers bring forward: differences vary less.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class KimNelson:
     indifference : float
         The smallest difference worth detecting, in units of the outcome.
     probability : float
-        Of selecting the best, above 1 / sets.
+        Probability of selecting the best, above 1 / sets.
     first : int
         Paths that all sets run on to begin with; their differences give the variances.
     batch : int
@@ -180,7 +180,7 @@ class KimNelson:
         variances = self._variances[np.ix_(alive, alive)]
         margin = np.maximum(0.0, delta / (2.0 * r) * (self._bound * variances / delta**2 - r))
         kept = (mean[:, None] >= mean - margin).all(axis=1)
-        # With no margin left the leader alone stays; of equal leaders the first.
+        # When no margin is left, only the leader stays; among equal leaders the first one.
         if kept.sum() > 1 and not (margin[np.ix_(kept, kept)] > 0.0).any():
             kept = np.arange(len(alive)) == np.flatnonzero(kept)[np.argmax(mean[kept])]
         self.alive = alive[kept]

@@ -27,12 +27,12 @@ class Pooled:
     columns : tuple of str
         The per-path sums that it is a function of.
     carriers : tuple of str
-        Columns of which at least five units must be other than 0 for an interval.
+        Columns that must be other than 0 in at least five units for an interval.
     shape : str
-        Of the interval: see `linearised.intervals`.
+        Shape of the interval: see `linearised.intervals`.
     function : callable
-        From the means of the columns over units, and the number of units, to the value and its
-        derivative by each column.
+        Takes the means of the columns over units and the number of units; returns the value and
+        its derivative by each column.
     """
 
     columns: tuple[str, ...]

@@ -43,12 +43,12 @@ class Selection:
     Parameters
     ----------
     best : int
-        Position of the set with the best estimate; of equal ones the first.
+        Position of the set with the best estimate; the first of equal ones.
     subset : ndarray of bool, shape (sets,)
         Sets of which one is the truly best with the stated confidence.
     tied : bool
-        Whether the subset holds sets that did something else than the best: then none of them
-        may be called the best.
+        Whether the subset holds sets with other outcomes than the best: then none of them may be
+        called the best.
     probability : ndarray of float64, shape (sets,)
         Bootstrap probability of being the best.
     alike : ndarray of int64, shape (sets,)
@@ -97,7 +97,7 @@ def select(
         One statistic of at least two sets. Sets whose value is undefined, or rests on fewer than
         five paths, are not in the running as long as others are.
     seed : int
-        Of the bootstrap: the same seed, the same probabilities.
+        Seed of the bootstrap; the same seed gives the same probabilities.
     confidence : float
         That the subset holds the truly best set.
     maximise : bool
@@ -217,7 +217,7 @@ def probability_of_best(
     leader = defined[np.argmax(value[defined])]
     difference = influence[defined] - influence[leader]
     error = np.sqrt(np.einsum("su,su->s", difference, difference)) / units
-    # Of sets that did the same, one stands for all.
+    # One set stands for all that had the same outcomes.
     alike = identical_sets(of)
     _, first_alike = np.unique(alike[defined], return_index=True)
     error, defined = error[first_alike], defined[first_alike]
@@ -267,8 +267,8 @@ def winner(of: Linearised, confidence: float = 0.95, *, maximise: bool = True) -
     Parameters
     ----------
     of : Linearised
-        One statistic of all sets that were compared, on the same paths. Sets left out of it are
-        sets not corrected for.
+        One statistic of all sets that were compared, on the same paths. The correction knows
+        only the sets in it.
     confidence : float
         Level of the intervals.
     maximise : bool

@@ -27,8 +27,8 @@ _SHARE_LEFT = 0.9
 class SequentialPrecision:
     """When an interval is narrow enough, so that stopping there does not make it wrong.
 
-    Who stops as soon as the interval looks narrow stops on samples that happen to vary little:
-    of outcomes with one large loss in fifty such intervals cover a third of the time. Here
+    Stopping as soon as the interval looks narrow prefers samples that happen to vary little: for
+    outcomes with one large win in fifty such intervals cover a third of the time. Here
 
     - no interval is looked at below a floor of paths;
     - two looks must agree: the one before must already have foretold, by the square root of the
@@ -63,8 +63,8 @@ class SequentialPrecision:
     sequential confidence intervals"); its coverage falls short where the sample variance is
     skewed, hence floor and second look. Coverage measured by ``python -m benchmarks.validity
     sequential`` is 93 to 98 %, for outcomes of which what matters shows once in fifty paths or
-    more often. An event of one path in a hundred is still unseen in one of seven first looks of
-    200 paths: no rule on these outcomes could know of it.
+    more often. One of seven first looks of 200 paths has not yet seen an event of one path in a
+    hundred; no rule on these outcomes could know of it.
 
     Examples
     --------

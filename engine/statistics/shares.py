@@ -1,4 +1,4 @@
-"""Shares and counts of events: few of them, or none, are no reason to claim precision."""
+"""Shares and counts of events, with intervals that stay honest for few events or none."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def shares(successes: ArrayLike, layout: Layout | None = None) -> Linearised:
     With k of n successes and p = k / n the interval is Wilson's [1]_, with two changes for rare
     successes (or failures): up to three have the lower end of a Poisson count, half the
     chi-squared quantile of probability 0.05 with 2 k degrees of freedom over n, without which
-    coverage falls to 84 % [2]_; of none the upper end is 1 - 0.025^(1/n), about 3.7 / n, the rule
-    of three at the level of one end [3]_. At 95 % and n from 20 to 1,000 it covers 93 to 97 % of
-    the time at almost every share that makes three or more successes likely, and never less than
-    92.5 %; exact intervals [4]_ cover up to 99 %.
+    coverage falls to 84 % [2]_; if there is none, the upper end is 1 - 0.025^(1/n), about 3.7 / n,
+    the rule of three at the level of one end [3]_. At 95 % and n from 20 to 1,000 it covers 93 to
+    97 % of the time at almost every share that makes three or more successes likely, and never
+    less than 92.5 %; exact intervals [4]_ cover up to 99 %.
 
-    Where several outcomes lie in a unit, n is the number of independent outcomes with the same
+    If units hold several outcomes, n is the number of independent outcomes with the same
     standard error, p (1 - p) / se^2 (Korn and Graubard 1998), and the quantile is Student's.
 
     References
@@ -112,10 +112,10 @@ def counts(events: ArrayLike, layout: Layout | None = None) -> Linearised:
     Notes
     -----
     With y the sum of the counts and v that of their squares there are y^2 / v effective events.
-    From 20 of them on the interval is that of `means`. Below, it is the gamma interval of a
+    From 20 of them on the interval is that of `means`. With fewer it is the gamma interval of a
     weighted sum of Poisson counts [1]_: low = v / y G(0.025; y^2 / v), high = v' / y' G(0.975;
-    y'^2 / v') with y' = y + w, v' = v + w^2 and w = v / y the mean size of an event. Of none the
-    upper end is the rule of three, 3.7 / paths, for events that come one at a time.
+    y'^2 / v') with y' = y + w, v' = v + w^2 and w = v / y the mean size of an event. Without
+    any event the upper end is the rule of three, 3.7 / paths, for events that come one at a time.
 
     References
     ----------

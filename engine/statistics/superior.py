@@ -35,9 +35,9 @@ class SuperiorAbility:
     Parameters
     ----------
     lower, consistent, upper : float
-        With trials that look worse than the benchmark taken to be as bad as they look, left out
-        once clearly worse, and taken to be as good as the benchmark. ``consistent`` is the one to
-        report; the others bound it.
+        They differ in how trials count that look worse than the benchmark: as bad as they look;
+        not at all once they are clearly worse; as good as the benchmark. ``consistent`` is the
+        one to report; the others bound it.
     """
 
     lower: float
@@ -218,7 +218,7 @@ def model_confidence_set(
         running = max(running, float((widest[:, 0] >= observed).mean()))
         p_value[int(worst)] = running
         alive[int(worst)] = False
-        # Of the other draws the widest gap is between trials that are still there.
+        # In the other draws the widest gap lies between trials that remain.
         stale = (widest[:, 1] == worst) | (widest[:, 2] == worst)
     return ConfidenceSet(p_value, p_value > 1.0 - confidence)
 
@@ -294,5 +294,5 @@ def _widest_gap(means: Floats, scale: Floats, kept: Integers) -> tuple[float, in
 def _errors(resampled: Floats) -> Floats:
     error = resampled.std(axis=0)
     size = np.abs(resampled).max(axis=0)
-    # What never varies (a trial that never traded) cannot be superior.
+    # A trial that never varies (never traded) cannot be superior.
     return np.where(error > 1e-12 * size, error, math.inf)

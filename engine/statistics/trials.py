@@ -53,7 +53,7 @@ def effective_trials(outcomes: ArrayLike, *, seed: int, draws: int = 2000) -> Ef
     Parameters
     ----------
     outcomes : array_like, shape (trials, blocks)
-        Of every trial, on the same paths or the same blocks of history; no NaN.
+        Outcomes of every trial on the same paths or blocks of history; no NaN.
     seed : int
         Key of the Philox generator of the multipliers.
     draws : int

@@ -25,7 +25,7 @@ class Controlled:
     Parameters
     ----------
     mean : Linearised
-        With the smaller error; unbiased up to 1 / paths.
+        The means with their smaller errors; unbiased up to 1 / paths.
     saved : ndarray of float64, shape (sets,)
         Share of the variance that the control took away.
     slope : ndarray of float64, shape (sets,)

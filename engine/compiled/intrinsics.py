@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["as_bits", "as_float", "borrow", "fma", "high_product"]
+__all__ = ["as_bits", "as_float", "borrow", "fma", "high_product", "keep_apart"]
 
 A = TypeVar("A")
 
@@ -75,9 +75,23 @@ def _borrow(typing_context: Any, array: Any) -> Any:
     return array(array), code
 
 
+def _keep_apart(typing_context: Any) -> Any:
+    """Keep the function that says it out of its callers: it seldom runs.
+
+    A piece that is merged into a hot loop lengthens it, and takes the room of others there.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), code
+
+
 # Numba calls the functions above while it compiles; kernels see these.
 fma = cast("Callable[[float, float, float], float]", intrinsic(_fma))
 as_bits = cast("Callable[[float], np.uint64]", intrinsic(_as_bits))
 as_float = cast("Callable[[np.uint64], float]", intrinsic(_as_float))
 high_product = cast("Callable[[np.uint64, np.uint64], np.uint64]", intrinsic(_high_product))
+keep_apart = cast("Callable[[], None]", intrinsic(_keep_apart))
 borrow = cast("Callable[[A], A]", intrinsic(_borrow))

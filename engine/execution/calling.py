@@ -9,7 +9,7 @@ import numba
 
 from engine.compiled.cache import SourceHashCache
 
-__all__ = ["called", "hook", "part", "users_hook"]
+__all__ = ["called", "hook", "part", "rare", "users_hook"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,16 +24,22 @@ _BORROWING: Any = {**_FROM_KERNELS, "_nrt": False}
 
 
 def part(function: F) -> F:
-    """Compile a small piece that is merged into its callers.
+    """Compile a piece that is merged into its callers.
 
-    Every strategy uses the same ones: a process reads them rather than compile them anew.
+    Every strategy uses the same ones: a process reads them rather than compile them anew. Merged
+    are larger pieces, too: as calls they would make a fill half as dear again.
     """
     return _cached(numba.njit(forceinline=True, **_BORROWING)(function), function)
 
 
 def called(function: F) -> F:
-    """Compile a larger piece that runs once per order or fill; LLVM decides about merging."""
+    """Compile a larger piece, which is merged where its caller is."""
     return _cached(numba.njit(**_BORROWING)(function), function)
+
+
+def rare(function: F) -> F:
+    """Compile a larger piece that seldom runs; it says `keep_apart` to stay out of its callers."""
+    return _cached(numba.njit(forceinline=False, **_BORROWING)(function), function)
 
 
 def hook(function: F) -> F:

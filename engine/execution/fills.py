@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import called, part
+from engine.execution.calling import part
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.layout import (
     AT_CLOSE,
@@ -62,7 +62,7 @@ from engine.execution.state import Simulation
 __all__ = ["equity_with", "fill_order"]
 
 
-@called
+@part
 def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
     """Fill or reject the order in `slot` at price `reference` and take it out of the book.
 
@@ -143,7 +143,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         _add_child(s, symbol, LIMIT, -opened, take_profit, math.nan, bar, number, state)
 
 
-@called
+@part
 def _add_child(
     s: Simulation,
     symbol: int,
@@ -188,7 +188,7 @@ def _wants_units(s: Simulation, slot: int) -> bool:
     return order[ORDER_QUANTITY] != 0.0 and held == 0.0 and mode != CLOSE_LOT
 
 
-@called
+@part
 def _objection(
     s: Simulation,
     slot: int,

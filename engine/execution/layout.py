@@ -201,6 +201,7 @@ VOLATILITY: Final = 5
 # Bracket rules.
 PESSIMISTIC: Final = 0
 BACKTESTING_PY: Final = 1
+TRADINGVIEW: Final = 2
 
 # --- rules: float64[symbols, RULES_WIDTH], an `Execution` as numbers ---------------------
 MULTIPLIER: Final = 0
@@ -239,7 +240,9 @@ HAS_SESSION: Final = 32
 SUB_BARS: Final = 33  # finer bars inside each bar; 1: none
 FIRST_SUB_BAR: Final = 34  # field of the path at which they start
 LOT_DENOMINATOR: Final = 35
-RULES_WIDTH: Final = 36
+ISOLATED: Final = 36  # each symbol is a margin account of its own
+TO_MAINTENANCE: Final = 37  # a margin call sells what must be sold, not everything
+RULES_WIDTH: Final = 38
 
 # --- statuses ----------------------------------------------------------------------------
 OK: Final = 0

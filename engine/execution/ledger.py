@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.intrinsics import keep_apart
 from engine.compiled.lanes import (
     four_at,
     four_times,
@@ -16,7 +17,7 @@ from engine.compiled.lanes import (
     lowest,
     put_four,
 )
-from engine.execution.calling import called, part
+from engine.execution.calling import part, rare
 from engine.execution.layout import (
     CASH,
     COMMISSION_PAID,
@@ -86,7 +87,7 @@ def equity_at(s: Simulation, field: int, bar: int) -> float:
     return equity
 
 
-@called
+@part
 def mark_until(s: Simulation, end: int) -> None:
     """Write the equity at the closes of the bars before `end` that are not yet on the curve.
 
@@ -202,9 +203,10 @@ def book_fill(
     return left
 
 
-@called
+@rare
 def _add_up(s: Simulation, symbol: int) -> None:
     """Take the sums over the open lots anew: those of larger positions before were coarser."""
+    keep_apart()
     position = s.positions[symbol]
     first = int(position[FIRST_LOT])
     position[UNITS] = position[COST] = 0.0
@@ -236,9 +238,10 @@ def _remove_lot(s: Simulation, symbol: int, slot: int) -> None:
             s.lots[symbol, index, column] = s.lots[symbol, index + 1, column]
 
 
-@called
+@rare
 def _free_slot(s: Simulation, symbol: int) -> int:
     """Return the slot behind the youngest lot, or -1; closed lots leave room in front."""
+    keep_apart()
     position = s.positions[symbol]
     capacity = s.lots.shape[1]
     first, count = int(position[FIRST_LOT]), int(position[OPEN_LOTS])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.execution.calling import called, part
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.layout import (
     BY_PERCENT,
@@ -51,7 +52,7 @@ def margin_covers(
     return margin <= (equity - cost) * (1.0 + 1e-12)
 
 
-@called
+@rare
 def units_within_margin(
     s: Simulation,
     slot: int,
@@ -78,6 +79,7 @@ def units_within_margin(
     field : int
         Field of `bar` at which the other symbols are valued.
     """
+    keep_apart()
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
     mode = int(order[ORDER_MODE])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import called, part
+from engine.execution.calling import part
 from engine.execution.layout import (
     BACKTESTING_PY,
     BORN_OF_LIMIT,
@@ -43,7 +43,15 @@ from engine.execution.layout import (
 from engine.execution.ledger import equity_at
 from engine.execution.state import Simulation
 
-__all__ = ["any_touched", "born_stop_price", "limit_price", "opening_price", "stop_price"]
+__all__ = [
+    "any_touched",
+    "born_stop_price",
+    "is_buy",
+    "is_touched_stop",
+    "limit_price",
+    "opening_price",
+    "stop_price",
+]
 
 
 @part
@@ -67,7 +75,7 @@ def any_touched(s: Simulation, bar: int) -> bool:
     return False
 
 
-@called
+@part
 def opening_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the order fills at the open of `bar`, else NaN.
 
@@ -84,7 +92,7 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
         return at
     if order[ORDER_STATE] == IMMEDIATE and view > s.rules[symbol, FIRST_SUB_BAR]:
         return math.nan
-    buys = _buys(s, slot, bar)
+    buys = is_buy(s, slot, bar)
     peer_rule = s.rules[symbol, BRACKET_RULE] == BACKTESTING_PY
     state = order[ORDER_STATE]
     if peer_rule and (state == BORN_OF_LIMIT or (state == BORN_OF_STOP and kind == STOP)):
@@ -102,7 +110,7 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
     return at if ((at <= limit) if buys else (at >= limit)) else math.nan
 
 
-@called
+@part
 def stop_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the range of `bar` fills a stop or stop-limit order, else NaN.
 
@@ -122,7 +130,7 @@ def stop_price(s: Simulation, slot: int, bar: int) -> float:
     return _touched_stop(s, slot, bar)
 
 
-@called
+@part
 def limit_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the range of `bar` fills a limit order, else NaN.
 
@@ -138,12 +146,12 @@ def limit_price(s: Simulation, slot: int, bar: int) -> float:
     symbol = int(order[ORDER_SYMBOL])
     limit = order[ORDER_LIMIT]
     view = s.counts[VIEW]
-    if _buys(s, slot, bar):
+    if is_buy(s, slot, bar):
         return limit if s.path[symbol, view + 2, bar] <= limit else math.nan
     return limit if s.path[symbol, view + 1, bar] >= limit else math.nan
 
 
-@called
+@part
 def born_stop_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which `bar` fills a stop-loss born of a limit entry inside it, else NaN."""
     order = s.orders[slot]
@@ -154,15 +162,12 @@ def born_stop_price(s: Simulation, slot: int, bar: int) -> float:
     return _touched_stop(s, slot, bar)
 
 
-@called
+@part
 def _touched_stop(s: Simulation, slot: int, bar: int) -> float:
     order = s.orders[slot]
-    symbol = int(order[ORDER_SYMBOL])
-    stop = order[ORDER_STOP]
-    buys = _buys(s, slot, bar)
-    view = s.counts[VIEW]
-    if (s.path[symbol, view + 1, bar] < stop) if buys else (s.path[symbol, view + 2, bar] > stop):
+    if not _reaches_stop(s, slot, bar):
         return math.nan
+    stop, buys = order[ORDER_STOP], is_buy(s, slot, bar)
     if order[ORDER_KIND] == STOP:
         return stop
     order[ORDER_KIND] = LIMIT
@@ -174,7 +179,35 @@ def _touched_stop(s: Simulation, slot: int, bar: int) -> float:
     return math.nan
 
 
-@called
+@part
+def is_touched_stop(s: Simulation, slot: int, bar: int, born: bool) -> bool:
+    """Whether the range of `bar` reaches the stop of an order that it may fill as a stop.
+
+    Parameters
+    ----------
+    born : bool
+        Ask for stop-losses of lots that a limit opened inside this bar, else for all others.
+    """
+    order = s.orders[slot]
+    kind, state = order[ORDER_KIND], order[ORDER_STATE]
+    if kind != STOP and (born or kind != STOP_LIMIT):
+        return False
+    if state == IMMEDIATE or (state == BORN_OF_LIMIT) != born:
+        return False
+    return _reaches_stop(s, slot, bar)
+
+
+@part
+def _reaches_stop(s: Simulation, slot: int, bar: int) -> bool:
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    view = s.counts[VIEW]
+    if is_buy(s, slot, bar):
+        return s.path[symbol, view + 1, bar] >= order[ORDER_STOP]
+    return s.path[symbol, view + 2, bar] <= order[ORDER_STOP]
+
+
+@part
 def _sibling_stop_touched(s: Simulation, slot: int, bar: int) -> bool:
     parent = s.orders[slot, ORDER_PARENT]
     for other in range(s.counts[PENDING]):
@@ -184,8 +217,8 @@ def _sibling_stop_touched(s: Simulation, slot: int, bar: int) -> bool:
     return False
 
 
-@called
-def _buys(s: Simulation, slot: int, bar: int) -> bool:
+@part
+def is_buy(s: Simulation, slot: int, bar: int) -> bool:
     """Whether a limit or stop order buys; a target is compared with what is held."""
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])

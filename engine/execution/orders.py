@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import called, part
+from engine.execution.calling import part
 from engine.execution.layout import (
     ACTIVE,
     BOOK_FULL,
@@ -57,7 +57,7 @@ IMMEDIATE_OR_CANCEL = -1.0
 TIMES_IN_FORCE = {"gtc": GOOD_TILL_CANCELLED, "day": DAY, "ioc": IMMEDIATE_OR_CANCEL}
 
 
-@called
+@part
 def submit(
     s: Simulation,
     bar: int,
@@ -127,7 +127,7 @@ def find_order(s: Simulation, number: float) -> int:
     return -1
 
 
-@called
+@part
 def first_after(s: Simulation, number: float) -> int:
     """Return the slot of the first order in the book that was placed after this number."""
     slot = 0
@@ -136,7 +136,7 @@ def first_after(s: Simulation, number: float) -> int:
     return slot
 
 
-@called
+@part
 def remove_order(s: Simulation, slot: int) -> None:
     """Take the order in `slot` out of the book; the others keep their sequence."""
     last = s.counts[PENDING] - 1
@@ -146,14 +146,14 @@ def remove_order(s: Simulation, slot: int) -> None:
     s.counts[PENDING] = last
 
 
-@called
+@part
 def cancel_order(s: Simulation, slot: int, bar: int, event: int) -> None:
     """Log why the order in `slot` leaves the book unfilled, and remove it."""
     log_event(s, slot, bar, event, 0.0, math.nan, 0.0)
     remove_order(s, slot)
 
 
-@called
+@part
 def cancel_children(s: Simulation, parent: float, bar: int) -> None:
     """Cancel what is left of the bracket of a closed lot."""
     slot = 0
@@ -164,7 +164,7 @@ def cancel_children(s: Simulation, parent: float, bar: int) -> None:
             slot += 1
 
 
-@called
+@part
 def log_event(
     s: Simulation, slot: int, bar: int, event: int, units: float, price: float, commission: float
 ) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import called, part
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.fills import equity_with
 from engine.execution.layout import (
@@ -30,7 +31,7 @@ from engine.execution.state import Simulation
 __all__ = ["due_price", "reducing_price"]
 
 
-@called
+@rare
 def reducing_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
     """Price at which the order is due and makes a position smaller, else NaN.
 
@@ -39,13 +40,14 @@ def reducing_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
     moment : int
         AT_OPEN or AT_CLOSE of `bar`.
     """
+    keep_apart()
     price = due_price(s, slot, bar, moment)
     if price == price and _reduces(s, slot, price, bar, moment):
         return math.nan if _is_behind(s, slot, bar, moment) else price
     return math.nan
 
 
-@called
+@part
 def due_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
     """Price at which the order fills at the open, or at the close, of `bar`, else NaN."""
     if is_closed(s, slot, bar):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.errors import Refusal
 from engine.execution import layout
@@ -158,6 +158,14 @@ class Execution(_Settings):
         margin and costs leave; one in units is rejected instead.
     margin_interest : float
         Annual rate on negative cash.
+    margin : {"cross", "isolated"}
+        Whether all positions stand for each other, or each symbol for itself, with the initial
+        margin of its open lots and what they have gained.
+    liquidate : {"all", "to_maintenance"}
+        What a margin call closes: everything, or as much of every position as leaves the rest
+        covered to the end of the bar. Margin is looked at at the open of a bar and at the extreme
+        that harms the holding, for several symbols at the sum of their extremes; with sub-bars at
+        each of them. The liquidation fills where maintenance is crossed on the way there.
     position_limit : float, optional
         Largest position of a symbol, in units.
     bracket_rule : {"pessimistic", "backtesting_py"}
@@ -180,10 +188,21 @@ class Execution(_Settings):
     slippage: Slippage = Slippage()
     sizing: Sizing = PercentOfEquity()
     margin_interest: float = Field(default=0.0, ge=0)
+    margin: Literal["cross", "isolated"] = "cross"
+    liquidate: Literal["all", "to_maintenance"] = "all"
     position_limit: float | None = Field(default=None, gt=0)
     bracket_rule: Literal["pessimistic", "backtesting_py"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
     instruments: dict[str, AnyInstrument] = {}
+
+    @model_validator(mode="after")
+    def _isolated_positions_close_whole(self) -> Execution:
+        if self.margin == "isolated" and self.liquidate == "to_maintenance":
+            # Half of it has half the margin: what is left would be as far below.
+            raise ValueError(
+                "liquidate: found 'to_maintenance' beside margin 'isolated', allowed 'all'"
+            )
+        return self
 
     def rules(
         self, symbols: tuple[str, ...], bars_per_year: float, bars_per_session: float = 1.0
@@ -213,6 +232,8 @@ class Execution(_Settings):
             row[layout.BRACKET_RULE] = (
                 layout.PESSIMISTIC if self.bracket_rule == "pessimistic" else layout.BACKTESTING_PY
             )
+            row[layout.ISOLATED] = self.margin == "isolated"
+            row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
             row[layout.CASH_RATE] = self.margin_interest / bars_per_year
             row[layout.BARS_PER_YEAR] = bars_per_year
             row[layout.SESSION_BARS] = max(1.0, bars_per_session)

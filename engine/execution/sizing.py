@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.compiled.elementary import log
-from engine.execution.calling import called, part
+from engine.execution.calling import part
 from engine.execution.costs import slipped_price
 from engine.execution.layout import (
     BARS_PER_YEAR,
@@ -47,7 +47,7 @@ from engine.execution.state import Simulation
 __all__ = ["units_of"]
 
 
-@called
+@part
 def units_of(
     s: Simulation, slot: int, equity: float, reference: float, volume: float, decided: int
 ) -> float:
@@ -84,7 +84,7 @@ def units_of(
     return _to_percent(s, symbol, quantity, equity, reference, volume)
 
 
-@called
+@part
 def _to_percent(
     s: Simulation, symbol: int, fraction: float, equity: float, reference: float, volume: float
 ) -> float:
@@ -107,7 +107,7 @@ def _to_percent(
     return settled(s, symbol, side * opened - held, held)
 
 
-@called
+@part
 def _affordable(
     s: Simulation, symbol: int, side: float, budget: float, reference: float, volume: float
 ) -> float:
@@ -124,7 +124,7 @@ def _affordable(
     return round_to_lot(s, symbol, units)
 
 
-@called
+@part
 def _closing_cost(s: Simulation, symbol: int, reference: float, volume: float) -> float:
     """Slippage and proportional commission of closing what is held."""
     rules = s.rules
@@ -135,7 +135,7 @@ def _closing_cost(s: Simulation, symbol: int, reference: float, volume: float) -
     return abs(held) * each
 
 
-@called
+@part
 def _sized(
     s: Simulation,
     symbol: int,

@@ -90,12 +90,13 @@ def test_fractions_invest_everything_and_whole_units_the_floor(enter) -> None:
     assert part.orders["units"][-1] == pytest.approx(10_000.0 / 33.033)
 
 
-def test_a_margin_call_liquidates_at_the_next_open(enter) -> None:
+def test_an_open_below_maintenance_liquidates_there(enter) -> None:
     rows = [DAY, DAY, (60.0, 61.0, 59.0, 60.0), (58.0, 59.0, 57.0, 58.0), DAY]
     result = enter(rows, {"amount": 190.0}, instrument="equity_margin")
     assert result.metrics["margin_calls"] == 1
-    assert result.trades["exit_price"].to_list() == [58.0]
-    assert result.equity[-1] == pytest.approx(10_000.0 - 190.0 * 42.0)
+    assert result.trades["exit_bar"].to_list() == [2]
+    assert result.trades["exit_price"].to_list() == [60.0]
+    assert result.equity[-1] == pytest.approx(10_000.0 - 190.0 * 40.0)
 
 
 def test_a_ruined_account_is_liquidated_and_halted(make_bars) -> None:
@@ -107,8 +108,8 @@ def test_a_ruined_account_is_liquidated_and_halted(make_bars) -> None:
     rows = [DAY, DAY, (400.0, 401.0, 399.0, 400.0), (390.0, 391.0, 389.0, 390.0), DAY, DAY]
     result = backtest(Stubborn, make_bars(rows), {}, {"cash": 10_000.0})
     assert result.metrics["margin_calls"] == 1
-    assert result.equity[-1] == pytest.approx(10_000.0 - 50 * 290.0)
-    assert reasons(result) == ["rejected: halted", "rejected: halted"]
+    assert result.equity[-1] == pytest.approx(10_000.0 - 50 * 300.0)
+    assert reasons(result) == ["rejected: halted"] * 3
     assert result.metrics["sharpe"] is None
     assert result.metrics["cagr"] is None
 

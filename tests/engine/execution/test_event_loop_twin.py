@@ -101,14 +101,14 @@ class Twin:
         for t in range(self.bars.shape[1]):
             self.finance(t)
             self.at_open(t)
-            self.inside(t, "stop")
-            self.inside(t, "limit")
-            self.inside(t, "born")
+            self.margin_at_open(t)
+            self.stops(t, born=False)
+            self.limits(t)
+            self.stops(t, born=True)
             for order in list(self.book):
                 order.born = ""
                 if order.last_bar <= t:
                     self.leave(order, t, "expired")
-            self.margin(t)
             self.decide(t)
             curve[t] = self.equity(self.bars[3, t])
         return curve
@@ -146,56 +146,95 @@ class Twin:
             ):
                 self.fill(order, price, t, "open")
 
-    def inside(self, t: int, phase: str) -> None:
+    def stops(self, t: int, *, born: bool) -> None:
+        """The nearest to the open first; what is nearer than a liquidation before it."""
+        opens, high, low = self.bars[:3, t]
+        while True:
+            touched = [
+                order
+                for order in self.book
+                if order.kind in ("stop", "stop_limit")
+                and not order.immediate
+                and (order.born == "limit") == born
+                and (high >= order.stop if order.units > 0 else low <= order.stop)
+            ]
+            if not touched:
+                break
+            order = min(
+                touched, key=lambda item: (abs(item.stop - opens), item.units < 0, item.number)
+            )
+            crossed = self.crossing(t)
+            against = self.held * order.units < 0.0
+            if crossed is not None and against:
+                worst = low if self.held > 0 else high
+                if crossed < (order.stop - opens) / (worst - opens):
+                    break
+            if order.kind == "stop_limit":
+                order.kind = "limit"
+                if order.stop > order.limit if order.units > 0 else order.stop < order.limit:
+                    order.born = "limit"  # rests as a limit from the next bar on
+                    continue
+            self.fill(order, order.stop, t, "stop")
+        self.margin_inside(t)
+
+    def limits(self, t: int) -> None:
+        high, low = self.bars[1:3, t]
         number = 0
         while True:
             later = [order for order in self.book if order.number > number]
             if not later:
-                return
+                break
             order = later[0]
             number = order.number
-            if order.immediate:
+            if order.kind != "limit" or order.born == "limit" or order.immediate:
                 continue
-            price = self.touched(order, t, phase)
-            if price is not None:
-                self.fill(order, price, t, "limit" if phase == "limit" else "stop")
+            if low <= order.limit if order.units > 0 else high >= order.limit:
+                self.fill(order, order.limit, t, "limit")
+        self.margin_inside(t)
 
-    def touched(self, order: Order, t: int, phase: str) -> float | None:
-        high, low = self.bars[1, t], self.bars[2, t]
-        buys = order.units > 0
-        if phase == "limit":
-            if order.kind != "limit" or order.born == "limit":
-                return None
-            return order.limit if (low <= order.limit if buys else high >= order.limit) else None
-        if order.kind not in ("stop", "stop_limit"):
-            return None
-        if (order.born == "limit") != (phase == "born"):
-            return None
-        if high < order.stop if buys else low > order.stop:
-            return None
-        if order.kind == "stop":
-            return order.stop
-        order.kind = "limit"
-        if order.stop <= order.limit if buys else order.stop >= order.limit:
-            return order.stop
-        order.born = "limit"  # rests as a limit from the next bar on
-        return None
+    # --- margin ------------------------------------------------------------------------------
 
-    def margin(self, t: int) -> None:
-        if not self.lots:
-            return
-        terms = self.settings.instrument
+    def slack(self, price: float) -> float:
+        """Equity above maintenance; an account of nothing is below it."""
+        terms, held = self.settings.instrument, self.held
+        needed = abs(held) * (terms.maintenance_margin * (abs(price) * terms.multiplier))
+        equity = self.equity(price)
+        slack = equity - needed * (1.0 - 1e-12)
+        return slack if equity > 0.0 else min(slack, -1e-300)
+
+    def crossing(self, t: int) -> float | None:
+        """How far from the open to the low (short: to the high) maintenance is crossed."""
         held = self.held
-        watched = held < 0 or terms.maintenance_margin > 0 or self.cash < 0
-        close = self.bars[3, t]
-        needed = abs(held) * (terms.maintenance_margin * (abs(close) * terms.multiplier))
-        equity = self.equity(close)
-        if not watched or (equity >= needed and equity > 0.0):
+        if not held:
+            return None
+        opens, worst = self.bars[0, t], self.bars[2 if held > 0 else 1, t]
+        begin, end = self.slack(opens), self.slack(worst)
+        if end >= 0.0:
+            return None
+        return 0.0 if begin < 0.0 else begin / (begin - end)
+
+    def margin_at_open(self, t: int) -> None:
+        if self.lots and self.slack(self.bars[0, t]) < 0.0:
+            self.liquidate(t, self.bars[0, t], "open")
+
+    def margin_inside(self, t: int) -> None:
+        crossed = self.crossing(t)
+        if crossed is None:
             return
+        best, worst = (1, 2) if self.held > 0 else (2, 1)
+        start, end = self.bars[0, t], self.bars[worst, t]
+        if crossed == 0.0:  # opened inside the bar, beyond its open
+            start = self.bars[best, t]
+            begin = self.slack(start)
+            crossed = begin / (begin - self.slack(end))
+        self.liquidate(t, start + crossed * (end - start), "stop")
+
+    def liquidate(self, t: int, price: float, moment: str) -> None:
         self.margin_calls += 1
         for order in list(self.book):
             self.leave(order, t, "cancelled")
         self.add("market", 0.0, target=True, forced=True)
+        self.fill(self.book[-1], price, t, moment)
 
     # --- orders ------------------------------------------------------------------------------
 
@@ -323,6 +362,11 @@ SETTINGS = (
         slippage={"bps": 1.0},
         instrument={"lot_size": 0.3, "initial_margin": 0.5, "maintenance_margin": 0.1},
         position_limit=99.9,
+    ),
+    Execution(
+        cash=1_800.0,
+        slippage={"bps": 1.0},
+        instrument={"initial_margin": 0.05, "maintenance_margin": 0.04},
     ),
 )
 

@@ -158,7 +158,7 @@ def test_initial_margin_per_unit_and_costs_decide_how_many_contracts() -> None:
     assert fewer.fills == [(1, -3.0, 100.0, 0.03)]
 
 
-@pytest.mark.parametrize(("close", "out"), [(75.0, 4), (74.99, 3)])
+@pytest.mark.parametrize(("close", "out"), [(75.0, 3), (74.99, 2)])
 def test_a_margin_call_comes_below_maintenance_not_at_it(close: float, out: int) -> None:
     # 160 units at 100 owe 6,000: at 75 equity is 6,000, half of their worth. At 74 it is less.
     terms = {"initial_margin": 0.5, "maintenance_margin": 0.5}
@@ -187,9 +187,9 @@ def test_a_short_is_called_too_and_its_liquidation_pays_costs() -> None:
     )
     # At 210 equity 3,333 is below 0.3 x 12,600.
     assert deep.metrics["margin_calls"] == 1.0
-    assert deep.fills[1] == (3, 60.0, pytest.approx(205.0 * 1.01), 7.0)
-    after = 10_000.0 - 14.0 + 60 * (99.0 - 207.05)
-    # What the strategy orders at that very close comes after the liquidation.
+    assert deep.fills[1] == (2, 60.0, pytest.approx(210.0 * 1.01), 7.0)
+    after = 10_000.0 - 14.0 + 60 * (99.0 - 212.1)
+    # What the strategy orders at the close of that bar comes after the liquidation.
     assert deep.fills[2] == (3, -5.0, pytest.approx(205.0 * 0.99), 7.0)
     assert deep.equity[3] == pytest.approx(after - 7.0 - 5 * 2.05)
 
@@ -204,8 +204,8 @@ def test_a_margin_call_cancels_what_rests_and_closes_every_symbol() -> None:
     found = run(tapes, [{0: 150}, {0: -100}], instrument=terms)
     # 4,000 against 0.3 x (9,000 + 5,000) = 4,200.
     assert found.metrics["margin_calls"] == 1.0
-    assert found.fills[2:] == [(3, -150.0, 62.0, 0.0), (3, 100.0, 51.0, 0.0)]
-    assert found.equity[-1] == 10_000.0 - 150 * 38 - 100 * 1
+    assert found.fills[2:] == [(2, -150.0, 60.0, 0.0), (2, 100.0, 50.0, 0.0)]
+    assert found.equity[-1] == 10_000.0 - 150 * 40
 
 
 def test_borrow_follows_the_value_of_the_short_and_interest_the_debt() -> None:
@@ -293,9 +293,9 @@ def test_a_liquidation_that_waits_in_one_symbol_stays_one_while_another_trades()
         instruments={"A": {**terms, "session": ("23:00", "21:00")}},
         timestamps=stamps,
     )
-    # B is out at the next open and is bought again; A waits for 23:00, before what A orders.
+    # B is out at once and is bought again; A waits for 23:00, before what A orders.
     assert found.fills[2:] == [
-        (3, -10.0, 10.0, 0.0),
+        (2, -10.0, 10.0, 0.0),
         (4, -300.0, 69.0, 0.0),
         (4, 5.0, 69.0, 0.0),
         (4, 2.0, 10.0, 0.0),
@@ -319,9 +319,11 @@ class Replaces(Strategy):
 
 def test_a_strategy_cannot_cancel_its_liquidation(monkeypatch) -> None:
     monkeypatch.setattr(f"{__name__}.Hand", Replaces)
-    terms = {"initial_margin": 0.5, "maintenance_margin": 0.5}
-    found = run(flat(100, 100, 74, 73, 73), {0: 160}, instrument=terms)
-    assert [fill[:3] for fill in found.fills] == [(1, 160.0, 100.0), (3, -160.0, 73.0)]
+    terms = {"session": ("23:00", "21:00"), "initial_margin": 0.5, "maintenance_margin": 0.5}
+    stamps = np.arange(5, dtype=np.int64) * HOUR + 19 * HOUR
+    found = run(flat(100, 100, 74, 73, 73), {0: 160}, instrument=terms, timestamps=stamps)
+    # From 23:00 to 21:00 its liquidation rests in the book, where the strategy sees it.
+    assert [fill[:3] for fill in found.fills] == [(1, 160.0, 100.0), (4, -160.0, 73.0)]
     assert found.metrics["margin_calls"] == 1.0
 
 

@@ -179,7 +179,7 @@ def test_equal_returns_have_no_sharpe_ratio_and_no_volatility(growth: float, mad
 def test_two_legs_that_cancel_do_not_move_the_account(gross: float, ratio: float) -> None:
     rng = np.random.default_rng(4)
     for _ in range(5):
-        close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, 900)))
+        close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.005, 900)))
         pair = [bars_at(close), bars_at(close / ratio, "B")]
         units = gross * 1000.0
         found = backtest(

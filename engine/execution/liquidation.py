@@ -1,0 +1,240 @@
+"""Margin inside a bar: where maintenance is crossed, and what is sold there.
+
+Between two instants of a bar prices move along a *way*: from the open to the extreme that harms
+the holding (the low if long, the high if short), or along a leg of a walk. Several symbols move
+together, so that the end of the way to the extremes is the sum of what each can do to the
+account: a pessimistic bound. The price at which maintenance is crossed lies on the way, so it was
+traded in the bar.
+"""
+
+from __future__ import annotations
+
+import math
+
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
+from engine.execution.costs import commission_of, slipped_price
+from engine.execution.layout import (
+    CANCELLED,
+    CASH,
+    COST,
+    FORCED,
+    HAS_SESSION,
+    INITIAL_FIXED,
+    INITIAL_RATE,
+    ISOLATED,
+    MAINTENANCE_FIXED,
+    MAINTENANCE_RATE,
+    MARGIN_CALLS,
+    MARKET,
+    MULTIPLIER,
+    ORDER_PARENT,
+    ORDER_STATE,
+    ORDER_SYMBOL,
+    PENDING,
+    TO_MAINTENANCE,
+    TO_UNITS,
+    UNITS,
+)
+from engine.execution.lots import round_to_lot
+from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
+from engine.execution.state import Simulation
+from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, price_along
+
+__all__ = ["call_margin", "is_below_maintenance"]
+
+# Of maintenance: an account that holds exactly it is not called for rounding.
+_ROUNDING = 1e-12
+# Of the way: as near as a secant needs to come.
+_NEAR = 1e-9
+# An account of nothing is below a maintenance of nothing.
+_NOTHING = -1e-300
+_HALVINGS = 60
+
+
+@rare
+def is_below_maintenance(s: Simulation, bar: int) -> bool:
+    """Whether margin would be called for somewhere in the range of `bar`."""
+    keep_apart()
+    below = False
+    for account in range(_accounts(s)):
+        below = below or _slack(s, account, bar, TO_EXTREME, 1.0) < 0.0
+    return below
+
+
+@rare
+def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) -> bool:
+    """Place the liquidation of what cannot be held on a way through `bar`.
+
+    The orders are in the book, marked as forced, with the price at which they fill as their
+    limit; one of a symbol that does not trade at `bar` waits for its session, without a price.
+    Other orders are cancelled, but for brackets of what is kept.
+
+    Parameters
+    ----------
+    way : int
+        One of `engine.execution.ways`.
+    since : float
+        Share of the way that lies behind.
+    before : float
+        Share of the way at which something else happens first; infinity: nothing does.
+
+    Returns
+    -------
+    bool
+        Whether there is a liquidation to be filled at once.
+    """
+    keep_apart()
+    placed = False
+    for account in range(_accounts(s)):
+        taken = way
+        share = _crossing(s, account, bar, way, since)
+        if way == TO_EXTREME and share == since:
+            # Opened inside the bar at a price beyond its open, where maintenance is crossed.
+            taken = WHOLE
+            share = _crossing(s, account, bar, taken, 0.0)
+            if share == 0.0:
+                share = 1.0  # no price of the bar covers it
+        if share < before and not _waits(s, account):
+            placed = _liquidate(s, account, bar, taken, share) or placed
+    return placed
+
+
+@part
+def _accounts(s: Simulation) -> int:
+    """Return the number of margin accounts: one, or one for each symbol."""
+    return s.positions.shape[0] if s.rules[0, ISOLATED] != 0.0 else 1
+
+
+@part
+def _belongs(s: Simulation, symbol: int, account: int) -> bool:
+    return s.rules[0, ISOLATED] == 0.0 or symbol == account
+
+
+@part
+def _slack(s: Simulation, account: int, bar: int, way: int, share: float) -> float:
+    """Equity above maintenance at a share of the way; infinite without a position.
+
+    An isolated account is the initial margin of its open lots and what they have gained.
+    """
+    isolated = s.rules[0, ISOLATED] != 0.0
+    equity = 0.0 if isolated else s.account[CASH]
+    needed = 0.0
+    held = False
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        if units == 0.0 or not _belongs(s, symbol, account):
+            continue
+        held = True
+        rules = s.rules[symbol]
+        at = price_along(s, symbol, bar, way, share)
+        equity += units * rules[MULTIPLIER] * at
+        if isolated:
+            cost = s.positions[symbol, COST] * rules[MULTIPLIER]
+            equity += abs(cost) * rules[INITIAL_RATE] + abs(units) * rules[INITIAL_FIXED] - cost
+        worth = abs(at) * rules[MULTIPLIER]
+        needed += abs(units) * (rules[MAINTENANCE_RATE] * worth + rules[MAINTENANCE_FIXED])
+    if not held:
+        return math.inf
+    slack = equity - needed * (1.0 - _ROUNDING)
+    return slack if equity > 0.0 else min(slack, _NOTHING)
+
+
+@part
+def _crossing(s: Simulation, account: int, bar: int, way: int, since: float) -> float:
+    """Share of the way at which maintenance is crossed; infinite where it is not.
+
+    Equity and maintenance are linear in the share, but where a price passes zero: there the
+    secant lies before the crossing and is drawn anew.
+    """
+    end = _slack(s, account, bar, way, 1.0)
+    if end >= 0.0:
+        return math.inf
+    share = since
+    slack = _slack(s, account, bar, way, since)
+    span = slack - end
+    for _ in range(_HALVINGS):
+        if slack <= _NEAR * span:
+            break
+        share += (1.0 - share) * slack / (slack - end)
+        slack = _slack(s, account, bar, way, share)
+    return share
+
+
+@part
+def _waits(s: Simulation, account: int) -> bool:
+    """Whether a liquidation waits for a session to open: it is not called for again."""
+    for slot in range(s.counts[PENDING]):
+        order = s.orders[slot]
+        if order[ORDER_STATE] == FORCED and _belongs(s, int(order[ORDER_SYMBOL]), account):
+            return True
+    return False
+
+
+@part
+def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) -> bool:
+    s.counts[MARGIN_CALLS] += 1
+    kept = 0.0
+    if s.rules[0, TO_MAINTENANCE] != 0.0:
+        kept = _share_kept(s, bar, way, share)
+    slot = 0
+    while slot < s.counts[PENDING]:
+        order = s.orders[slot]
+        stays = kept > 0.0 and order[ORDER_PARENT] > 0.0
+        if stays or not _belongs(s, int(order[ORDER_SYMBOL]), account):
+            slot += 1
+        else:
+            cancel_order(s, slot, bar, CANCELLED)
+    placed = False
+    nan = math.nan
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        if units == 0.0 or not _belongs(s, symbol, account):
+            continue
+        price = price_along(s, symbol, bar, way, share)
+        if s.rules[symbol, HAS_SESSION] != 0.0 and s.closed[symbol, bar] != 0:
+            price = nan
+        target = round_to_lot(s, symbol, kept * units)
+        submit(s, bar, symbol, MARKET, TO_UNITS, target, price, nan, nan, nan, GOOD_TILL_CANCELLED)
+        s.orders[s.counts[PENDING] - 1, ORDER_STATE] = FORCED
+        placed = placed or price == price
+    return placed
+
+
+@part
+def _share_kept(s: Simulation, bar: int, way: int, share: float) -> float:
+    """Largest share of every position that is covered to the end of the way.
+
+    What is sold is sold once, at the crossing, its costs included.
+    """
+    if way == AT_THE_OPEN:
+        way = TO_EXTREME
+    least, most = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        kept = 0.5 * (least + most)
+        if _covers(s, bar, way, share, kept):
+            least = kept
+        else:
+            most = kept
+    return least
+
+
+@part
+def _covers(s: Simulation, bar: int, way: int, share: float, kept: float) -> bool:
+    equity = s.account[CASH]
+    needed = 0.0
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        if units == 0.0:
+            continue
+        rules = s.rules[symbol]
+        reference = price_along(s, symbol, bar, way, share)
+        end = price_along(s, symbol, bar, way, 1.0)
+        rest = round_to_lot(s, symbol, kept * units)
+        sold = rest - units
+        price = slipped_price(s, symbol, sold, reference, s.path[symbol, 4, bar])
+        equity -= sold * price * rules[MULTIPLIER] + commission_of(s, symbol, sold, price, False)
+        equity += rest * end * rules[MULTIPLIER]
+        worth = abs(end) * rules[MULTIPLIER]
+        needed += abs(rest) * (rules[MAINTENANCE_RATE] * worth + rules[MAINTENANCE_FIXED])
+    return equity > 0.0 and equity >= needed

@@ -1,0 +1,211 @@
+"""The sequence in which a bar, or sub-bar, fills its orders and calls for margin.
+
+The path inside a bar is unknown, so it is worked in a fixed sequence that never flatters the
+account: what the open fills, then stops, then limits, then stops of lots that limits opened.
+Margin is looked at at the open, and on the way to the extreme that harms the holding: before
+limits, and again after anything that fills.
+
+Of stops that one bar touches the one nearest to its open fills first, whichever was placed first;
+of two at the same distance, the buy. A stop that closes a position fills before a liquidation
+whose price lies farther on the same way. ``bracket_rule="backtesting_py"`` fills stops in the
+sequence in which they were placed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
+from engine.execution.fills import fill_order
+from engine.execution.layout import (
+    AT_OPEN,
+    BACKTESTING_PY,
+    BRACKET_RULE,
+    CASH,
+    DIPS,
+    FORCED,
+    INSIDE_BY_LIMIT,
+    INSIDE_BY_STOP,
+    MAINTENANCE_FIXED,
+    MAINTENANCE_RATE,
+    ORDER_ID,
+    ORDER_LIMIT,
+    ORDER_STATE,
+    ORDER_STOP,
+    ORDER_SYMBOL,
+    PENDING,
+    UNITS,
+    VIEW,
+    WATCH,
+)
+from engine.execution.liquidation import call_margin
+from engine.execution.matching import (
+    born_stop_price,
+    is_buy,
+    is_touched_stop,
+    limit_price,
+    opening_price,
+    stop_price,
+)
+from engine.execution.orders import first_after
+from engine.execution.rotation import reducing_price
+from engine.execution.sessions import is_closed
+from engine.execution.state import Simulation
+from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, way_of
+
+__all__ = ["OPENING", "REDUCING", "first_phase", "watch", "work_range"]
+
+REDUCING: Final = -1  # before all others, where orders of several symbols may meet
+OPENING: Final = 0
+_STOPS: Final = 1
+_LIMITS: Final = 2
+_BORN_STOPS: Final = 3  # of lots that limits opened in this bar
+_DONE: Final = 4
+
+
+@part
+def work_range(s: Simulation, bar: int) -> None:
+    """Fill the orders of a bar, or sub-bar, one by one."""
+    phase, seen = first_phase(s), 0.0
+    forced, moment = False, AT_OPEN
+    while phase < _DONE:
+        if forced:
+            slot = _forced(s)
+            if slot < 0:
+                forced = False
+                continue
+            price = s.orders[slot, ORDER_LIMIT]
+        else:
+            slot, price = _next(s, bar, phase, seen)
+            if s.counts[WATCH] != 0 and _calls(s, bar, phase, slot):
+                forced = True
+            moment = _moment_of(phase)
+            if forced:
+                continue
+            if slot < 0:
+                phase, seen = phase + 1, 0.0
+                if s.counts[PENDING] == 0 and s.counts[WATCH] == 0:
+                    return
+                continue
+            if phase != REDUCING:
+                # One that made a position smaller may have made room for one passed over.
+                seen = s.orders[slot, ORDER_ID]
+        fill_order(s, slot, price, bar, moment)
+        watch(s)
+
+
+@part
+def first_phase(s: Simulation) -> int:
+    """Phase with which a bar starts."""
+    return REDUCING if s.positions.shape[0] > 1 else OPENING
+
+
+@part
+def watch(s: Simulation) -> None:
+    """Decide whether bars must go through the order engine even if no order is touched.
+
+    A long position that was paid in full cannot lose more than it cost, so its bars are marked
+    later in one go.
+    """
+    watched = 0
+    held = False
+    for symbol in range(s.positions.shape[0]):
+        units = s.positions[symbol, UNITS]
+        rules = s.rules[symbol]
+        if units != 0.0:
+            held = True
+            if units < 0.0 or rules[MAINTENANCE_RATE] + rules[MAINTENANCE_FIXED] > 0.0:
+                watched = 1
+    if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
+        watched = 1
+    s.counts[WATCH] = watched
+
+
+@part
+def _moment_of(phase: int) -> int:
+    if phase <= OPENING:
+        return AT_OPEN
+    return INSIDE_BY_LIMIT if phase == _LIMITS else INSIDE_BY_STOP
+
+
+@part
+def _next(s: Simulation, bar: int, phase: int, seen: float) -> tuple[int, float]:
+    """Slot and price of the next order that the phase fills; -1 if there is none.
+
+    Numbers only grow along the book: `seen` is that of the last one filled.
+    """
+    nearest = phase in (_STOPS, _BORN_STOPS) and s.rules[0, BRACKET_RULE] != BACKTESTING_PY
+    slot = -1 if nearest else first_after(s, seen) - 1
+    while True:
+        slot = _nearest_stop(s, bar, phase == _BORN_STOPS) if nearest else slot + 1
+        if slot < 0 or slot >= s.counts[PENDING]:
+            return -1, math.nan
+        if is_closed(s, slot, bar):
+            continue
+        if phase == REDUCING:
+            price = reducing_price(s, slot, bar, AT_OPEN)
+        elif phase == OPENING:
+            price = opening_price(s, slot, bar)
+        elif phase == _STOPS:
+            price = stop_price(s, slot, bar)
+        elif phase == _LIMITS:
+            price = limit_price(s, slot, bar)
+        else:
+            price = born_stop_price(s, slot, bar)
+        if price == price:
+            return slot, price
+
+
+@part
+def _nearest_stop(s: Simulation, bar: int, born: bool) -> int:
+    """Slot of the touched stop nearest to the open, as a share of the range; -1 if none."""
+    nearest, found, buys = math.inf, -1, False
+    view = s.counts[VIEW]
+    for slot in range(s.counts[PENDING]):
+        if not is_touched_stop(s, slot, bar, born) or is_closed(s, slot, bar):
+            continue
+        order = s.orders[slot]
+        symbol = int(order[ORDER_SYMBOL])
+        span = s.path[symbol, view + 1, bar] - s.path[symbol, view + 2, bar]
+        away = abs(order[ORDER_STOP] - s.path[symbol, view, bar])
+        distance = away / span if span > 0.0 else 0.0
+        side = is_buy(s, slot, bar)
+        if distance < nearest or (distance == nearest and side and not buys):
+            nearest, found, buys = distance, slot, side
+    return found
+
+
+@part
+def _forced(s: Simulation) -> int:
+    """Slot of a liquidation that fills at once, or -1."""
+    for slot in range(s.counts[PENDING]):
+        order = s.orders[slot]
+        if order[ORDER_STATE] == FORCED and order[ORDER_LIMIT] == order[ORDER_LIMIT]:
+            return slot
+    return -1
+
+
+@rare
+def _calls(s: Simulation, bar: int, phase: int, slot: int) -> bool:
+    """Whether margin is called for before the order in `slot` fills, or the phase ends."""
+    keep_apart()
+    if phase <= OPENING:
+        if slot >= 0 or phase == REDUCING:
+            return False
+        return call_margin(s, bar, AT_THE_OPEN, 0.0, math.inf)
+    if slot < 0:
+        return call_margin(s, bar, TO_EXTREME, 0.0, math.inf)
+    if phase == _LIMITS:
+        return False
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    held = s.positions[symbol, UNITS]
+    buys = is_buy(s, slot, bar)
+    if held == 0.0 or buys == (held > 0.0):
+        return False  # it opens, or adds: before the bar turns against what is held
+    start, end = way_of(s, symbol, bar, TO_EXTREME)
+    before = (order[ORDER_STOP] - start) / (end - start) if end != start else 0.0
+    # A crossing at the very price of the stop leaves the stop to it.
+    return call_margin(s, bar, TO_EXTREME, 0.0, before)

@@ -199,9 +199,7 @@ class Execution(_Settings):
     def _isolated_positions_close_whole(self) -> Execution:
         if self.margin == "isolated" and self.liquidate == "to_maintenance":
             # Half of it has half the margin: what is left would be as far below.
-            raise ValueError(
-                "liquidate: found 'to_maintenance' beside margin 'isolated', allowed 'all'"
-            )
+            raise Refusal("liquidate", "'to_maintenance' beside margin 'isolated'", "'all'")
         return self
 
     def rules(

@@ -160,6 +160,12 @@ def _special_cases() -> dict[str, Backtested]:
     whole = bars(5, grid=0.5)
     return {
         "every order, liquidated": _orders(MARGIN, 3, bars(scale=0.25), units=400.0, width=0.05),
+        "every order, liquidated one by one": _orders(
+            {"margin": "isolated"} | MARGIN, 3, bars(scale=0.25), units=400.0, width=0.05
+        ),
+        "every order, sold down to maintenance": _orders(
+            {"liquidate": "to_maintenance"} | MARGIN, 3, bars(scale=0.25), units=400.0, width=0.05
+        ),
         "every order, ruined": _orders(
             thin | COSTS, 4, bars(8, scale=0.3), width=0.05, units=900.0
         ),
@@ -203,7 +209,8 @@ def _indicators() -> dict[str, Backtested]:
 
 def _failures() -> dict[str, Backtested]:
     rising = bars(count=12, drift=0.05)
-    settings = {"instrument": {"lot_size": 0.0, "initial_margin": 0.0}}
+    # Cash that keeps the account above its margin until the value of the position overflows.
+    settings = {"cash": 1e307, "instrument": {"lot_size": 0.0, "initial_margin": 0.0}}
     count = int(EveryFailure.parameters["how"].high or 0) + 1
     return {
         f"failure {how}": Backtested(EveryFailure, (rising,), {"how": how}, settings)

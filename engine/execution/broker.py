@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
+from engine.execution.currencies import is_unpaid, point_value
 from engine.execution.fills import fill_order
 from engine.execution.layout import (
     ACTIVE,
@@ -16,6 +17,7 @@ from engine.execution.layout import (
     BORROW_RATE,
     CASH,
     CASH_RATE,
+    CLOSE,
     COST,
     DIPS,
     EXPIRED,
@@ -128,7 +130,7 @@ def settled_cash(s: Simulation) -> float:
     """Cash as a broker states it: the price of futures is not paid."""
     cash = s.account[CASH]
     for symbol in range(s.positions.shape[0]):
-        if s.rules[symbol, FUTURES] != 0.0:
+        if s.rules[symbol, FUTURES] != 0.0 and not is_unpaid(s, symbol):
             cash += s.positions[symbol, COST] * s.rules[symbol, MULTIPLIER]
     return cash
 
@@ -179,7 +181,7 @@ def _finance(s: Simulation, bar: int) -> None:
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
         if units < 0.0 and bar > 0:
-            value = units * s.path[symbol, 3, bar - 1] * s.rules[symbol, MULTIPLIER]
+            value = units * s.path[symbol, 3, bar - 1] * point_value(s, symbol, CLOSE, bar - 1)
             charge += abs(value) * s.rules[symbol, BORROW_RATE]
     s.account[CASH] -= charge
     s.account[FINANCING_PAID] += charge

@@ -59,12 +59,24 @@ def slipped_price(
 
 
 @part
-def commission_of(s: Simulation, symbol: int, units: float, price: float, maker: bool) -> float:
-    """Commission of a fill of `units` at `price`; `maker` for a limit order that rested."""
+def commission_of(
+    s: Simulation, symbol: int, units: float, price: float, exchange: float, maker: bool
+) -> float:
+    """Commission of a fill, in account currency.
+
+    Parameters
+    ----------
+    units, price : float
+        Size, and price with slippage.
+    exchange : float
+        Account currency per unit of the symbol's.
+    maker : bool
+        Whether it is a limit order that rested.
+    """
     rules = s.rules
     rate = rules[symbol, COMMISSION_MAKER] if maker else rules[symbol, COMMISSION_PERCENT]
     size = abs(units)
-    cost = size * abs(price) * rules[symbol, MULTIPLIER] * rate
+    cost = size * abs(price) * (rules[symbol, MULTIPLIER] * exchange) * rate
     cost += size * rules[symbol, COMMISSION_PER_UNIT] + rules[symbol, COMMISSION_FIXED]
     least = rules[symbol, COMMISSION_MINIMUM]
     # A rebate to the maker is below zero; only a minimum that was set applies.

@@ -6,6 +6,7 @@ import math
 
 from engine.execution.calling import part
 from engine.execution.costs import commission_of, slipped_price
+from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.layout import (
     AT_CLOSE,
     AT_OPEN,
@@ -28,7 +29,6 @@ from engine.execution.layout import (
     INVALID,
     LIMIT,
     MARKET,
-    MULTIPLIER,
     NOT_SHORTABLE,
     OPEN,
     ORDER_ID,
@@ -79,25 +79,26 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     mode = int(order[ORDER_MODE])
     field = CLOSE if moment == AT_CLOSE else OPEN
     equity = equity_with(s, symbol, reference, field, bar)
+    exchange = exchange_rate(s, symbol, field, bar)
     volume = s.path[symbol, 4, bar]
     kind = order[ORDER_KIND]
-    units = units_of(s, slot, equity, reference, volume, bar - (moment != AT_CLOSE))
+    units = units_of(s, slot, equity, reference, exchange, volume, bar - (moment != AT_CLOSE))
     price = reference
     if kind != LIMIT:
         price = slipped_price(s, symbol, units, reference, volume)
     maker = kind == LIMIT and moment == INSIDE_BY_LIMIT
-    commission = commission_of(s, symbol, units, price, maker)
+    commission = commission_of(s, symbol, units, price, exchange, maker)
     if units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not _wants_units(s, slot):
         log_event(s, slot, bar, CANCELLED, 0.0, math.nan, 0.0)
         remove_order(s, slot)
         return
-    reason = _objection(s, slot, units, price, reference, commission, equity, field, bar)
+    reason = _objection(s, slot, units, price, reference, exchange, commission, equity, field, bar)
     if reason == BUYING_POWER:
-        cut = units_within_margin(s, slot, units, reference, equity, field, bar)
+        cut = units_within_margin(s, slot, units, reference, exchange, equity, field, bar)
         if cut != units:
             units = cut
             price = slipped_price(s, symbol, units, reference, volume)
-            commission = commission_of(s, symbol, units, price, maker)
+            commission = commission_of(s, symbol, units, price, exchange, maker)
             reason = -1
     if reason >= 0:
         s.counts[REJECTED + reason] += 1
@@ -121,6 +122,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         units,
         price,
         reference,
+        exchange,
         commission,
         bar,
         bar + (moment == AT_CLOSE),
@@ -170,10 +172,9 @@ def equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) 
     """Equity with `symbol` at `price` and the others at the open or close of `bar`."""
     equity = s.account[CASH]
     for other in range(s.positions.shape[0]):
-        units = s.positions[other, UNITS]
-        if units != 0.0:
+        if s.positions[other, UNITS] != 0.0:
             at = price if other == symbol else s.path[other, field, bar]
-            equity += units * s.rules[other, MULTIPLIER] * at
+            equity += value_of(s, other, at, field, bar)
     return equity
 
 
@@ -195,6 +196,7 @@ def _objection(
     units: float,
     price: float,
     reference: float,
+    exchange: float,
     commission: float,
     equity: float,
     field: int,
@@ -221,6 +223,8 @@ def _objection(
     over = abs(after) - terms[POSITION_CAP]
     if over > 0.0 and over > dust(s, symbol, after):
         return POSITION_LIMIT
-    if not margin_covers(s, symbol, units, price, reference, commission, equity, field, bar):
+    if not margin_covers(
+        s, symbol, units, price, reference, exchange, commission, equity, field, bar
+    ):
         return BUYING_POWER
     return -1

@@ -21,7 +21,6 @@ from engine.execution.layout import (
     FUTURE_READ,
     LIMIT,
     MARKET,
-    MULTIPLIER,
     NO_SYMBOL,
     ORDER_STATE,
     ORDER_SYMBOL,
@@ -36,7 +35,7 @@ from engine.execution.layout import (
     TRADES,
     UNITS,
 )
-from engine.execution.ledger import equity_at
+from engine.execution.ledger import equity_at, unrealised
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, find_order, submit
 from engine.execution.state import Simulation
 
@@ -129,11 +128,9 @@ def account_average_price(s: Simulation, t: int, symbol: int) -> float:
 @part
 def account_unrealised(s: Simulation, t: int, symbol: int) -> float:
     """Return the profit of the open lots at the current close, before commissions."""
-    units = s.positions[symbol, UNITS]
-    if units == 0.0:
+    if s.positions[symbol, UNITS] == 0.0:
         return 0.0
-    gain = units * s.path[symbol, 3, t] - s.positions[symbol, COST]
-    return gain * s.rules[symbol, MULTIPLIER]
+    return unrealised(s, symbol, t)
 
 
 @part

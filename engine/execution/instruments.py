@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.execution.session import Session
 
-__all__ = ["INSTRUMENTS", "Instrument"]
+__all__ = ["INSTRUMENTS", "QUOTE", "Instrument"]
+
+#: Currency of an instrument that is a pair of two: the second in the symbol's name.
+QUOTE: Final = "quote"
 
 
 class Instrument(BaseModel):
@@ -20,13 +23,15 @@ class Instrument(BaseModel):
     Parameters
     ----------
     multiplier : float
-        Account currency per point of price and unit.
+        The instrument's currency per point of price and unit.
     tick_size : float
         Smallest price step, used by slippage in ticks.
     lot_size : float
         Units trade in whole multiples of it; 0 for any fraction.
     currency : str
-        Currency of price and account.
+        Of price, margin per unit and profit; ``quote``: the second of a pair, as JPY of
+        ``USDJPY``, in which profit is made while the price is not paid. Other names than those of
+        pairs are then of the account's currency.
     initial_margin, maintenance_margin : float
         Share of notional that a position ties up, and below which it is liquidated. 1 is an
         unlevered account.
@@ -107,7 +112,11 @@ INSTRUMENTS: Final[dict[str, Instrument]] = {
     "equity_margin": Instrument(initial_margin=0.5, maintenance_margin=0.25),
     "crypto": Instrument(lot_size=0.0, tick_size=0.01),
     "fx": Instrument(
-        lot_size=1000.0, tick_size=0.0001, initial_margin=0.02, maintenance_margin=0.01
+        lot_size=1000.0,
+        tick_size=0.0001,
+        currency=QUOTE,
+        initial_margin=0.02,
+        maintenance_margin=0.01,
     ),
     "ES": _future(50.0, 0.25, 22_000.0, 20_000.0),
     "MES": _future(5.0, 0.25, 2_200.0, 2_000.0),

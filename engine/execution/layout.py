@@ -93,7 +93,8 @@ LOT_BAR: Final = 2
 LOT_COMMISSION: Final = 3  # commission per unit still in the lot
 LOT_FULL_BAR: Final = 4  # first bar whose whole range the lot was held through
 LOT_ORDER: Final = 5  # number of the order that opened it
-LOT_WIDTH: Final = 6
+LOT_POINT: Final = 6  # account currency per point and unit when it was opened
+LOT_WIDTH: Final = 7
 MOST_LOTS: Final = 65_536  # of a symbol; fewer on paths with fewer bars
 
 # --- orders: float64[ORDER_CAPACITY, ORDER_WIDTH], oldest first --------------------------
@@ -242,7 +243,15 @@ FIRST_SUB_BAR: Final = 34  # field of the path at which they start
 LOT_DENOMINATOR: Final = 35
 ISOLATED: Final = 36  # each symbol is a margin account of its own
 TO_MAINTENANCE: Final = 37  # a margin call sells what must be sold, not everything
-RULES_WIDTH: Final = 38
+RATE_KIND: Final = 38  # how the symbol's currency becomes the account's; 0: it is the account's
+RATE: Final = 39  # a constant, or the number of the symbol whose price is the rate
+UNPAID: Final = 40  # a position in another currency whose price is not paid
+RULES_WIDTH: Final = 41
+
+# Rates of exchange.
+CONSTANT_RATE: Final = 1
+DIRECT_RATE: Final = 2  # account currency per unit of the other
+INVERSE_RATE: Final = 3
 
 # --- statuses ----------------------------------------------------------------------------
 OK: Final = 0

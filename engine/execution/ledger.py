@@ -18,8 +18,10 @@ from engine.compiled.lanes import (
     put_four,
 )
 from engine.execution.calling import part, rare
+from engine.execution.currencies import is_unpaid, point_value, value_of
 from engine.execution.layout import (
     CASH,
+    CLOSE,
     COMMISSION_PAID,
     COST,
     DURATION_MAX,
@@ -34,6 +36,7 @@ from engine.execution.layout import (
     LOT_DENOMINATOR,
     LOT_FULL_BAR,
     LOT_ORDER,
+    LOT_POINT,
     LOT_PRICE,
     LOT_UNITS,
     LOT_WIDTH,
@@ -46,6 +49,7 @@ from engine.execution.layout import (
     ORDER_PARENT,
     ORDER_QUANTITY,
     PENDING,
+    RATE_KIND,
     REALISED,
     SLIPPAGE_PAID,
     STATUS,
@@ -73,7 +77,7 @@ from engine.execution.lots import position_after, settled
 from engine.execution.orders import cancel_children
 from engine.execution.state import Simulation
 
-__all__ = ["book_fill", "equity_at", "mark_until"]
+__all__ = ["book_fill", "equity_at", "mark_until", "unrealised"]
 
 
 @part
@@ -81,10 +85,31 @@ def equity_at(s: Simulation, field: int, bar: int) -> float:
     """Equity with every symbol at its open (`field` 0) or close (`field` 3) of `bar`."""
     equity = s.account[CASH]
     for symbol in range(s.positions.shape[0]):
-        units = s.positions[symbol, UNITS]
-        if units != 0.0:
-            equity += units * s.rules[symbol, MULTIPLIER] * s.path[symbol, field, bar]
+        if s.positions[symbol, UNITS] != 0.0:
+            equity += value_of(s, symbol, s.path[symbol, field, bar], field, bar)
     return equity
+
+
+@part
+def unrealised(s: Simulation, symbol: int, bar: int) -> float:
+    """Profit of the open lots at the close of `bar`, before commissions, in account currency."""
+    gain = s.positions[symbol, UNITS] * s.path[symbol, 3, bar] - s.positions[symbol, COST]
+    if s.rules[symbol, RATE_KIND] == 0.0 or is_unpaid(s, symbol):
+        return gain * point_value(s, symbol, CLOSE, bar)
+    return _gain_of_paid(s, symbol, bar)
+
+
+@rare
+def _gain_of_paid(s: Simulation, symbol: int, bar: int) -> float:
+    """Worth of the open lots less what was paid for them, each at the rate of its moment."""
+    keep_apart()
+    worth = s.path[symbol, 3, bar] * point_value(s, symbol, CLOSE, bar)
+    first = int(s.positions[symbol, FIRST_LOT])
+    gain = 0.0
+    for slot in range(first, first + int(s.positions[symbol, OPEN_LOTS])):
+        lot = s.lots[symbol, slot]
+        gain += lot[LOT_UNITS] * (worth - lot[LOT_PRICE] * lot[LOT_POINT])
+    return gain
 
 
 @part
@@ -100,7 +125,10 @@ def mark_until(s: Simulation, end: int) -> None:
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
         if units != 0.0:
-            _mark(s, symbol, units * s.rules[symbol, MULTIPLIER], not held, start, end)
+            if s.rules[symbol, RATE_KIND] == 0.0:
+                _mark(s, symbol, units * s.rules[symbol, MULTIPLIER], not held, start, end)
+            else:
+                _mark_converted(s, symbol, not held, start, end)
             held = True
     if held:
         s.counts[EXPOSED] += end - start
@@ -124,6 +152,14 @@ def _mark(s: Simulation, symbol: int, value: float, first: bool, start: int, end
         curve[bar] = (cash if first else curve[bar]) + value * closes[bar]
 
 
+@rare
+def _mark_converted(s: Simulation, symbol: int, first: bool, start: int, end: int) -> None:
+    keep_apart()
+    for bar in range(start, end):
+        before = s.account[CASH] if first else s.curve[bar]
+        s.curve[bar] = before + value_of(s, symbol, s.path[symbol, CLOSE, bar], CLOSE, bar)
+
+
 @part
 def book_fill(
     s: Simulation,
@@ -131,6 +167,7 @@ def book_fill(
     units: float,
     price: float,
     reference: float,
+    exchange: float,
     commission: float,
     bar: int,
     closes_before: int,
@@ -147,6 +184,8 @@ def book_fill(
     ----------
     reference : float
         Price before slippage.
+    exchange : float
+        Account currency per unit of the symbol's.
     closes_before, opens_from : int
         A lot closed by this fill lived through the whole range of the bars before
         `closes_before`; one opened by it lives through the whole range of those from
@@ -160,11 +199,12 @@ def book_fill(
         Units of the lot that was opened, 0 if none.
     """
     account, position = s.account, s.positions[symbol]
-    multiplier = s.rules[symbol, MULTIPLIER]
-    account[CASH] -= units * price * multiplier + commission
+    point = s.rules[symbol, MULTIPLIER] * exchange
+    unpaid = is_unpaid(s, symbol)
+    account[CASH] -= (0.0 if unpaid else units * price * point) + commission
     account[COMMISSION_PAID] += commission
-    account[SLIPPAGE_PAID] += abs(units) * multiplier * abs(price - reference)
-    account[TRADED_VALUE] += abs(units) * multiplier * abs(price)
+    account[SLIPPAGE_PAID] += abs(units) * point * abs(price - reference)
+    account[TRADED_VALUE] += abs(units) * point * abs(price)
     per_unit = commission / abs(units)
     after = position_after(s, symbol, units)
     position[LARGEST_FILL] = max(position[LARGEST_FILL], abs(units))
@@ -179,7 +219,9 @@ def book_fill(
             break
         rest = settled(s, symbol, held + left, units)
         closed = -left if rest * held > 0.0 else held
-        _close_lot(s, symbol, lot, closed, price, per_unit, bar, closes_before)
+        if unpaid:
+            account[CASH] += closed * (price - lot[LOT_PRICE]) * point
+        _close_lot(s, symbol, lot, closed, price, point, per_unit, bar, closes_before)
         position[COST] -= closed * lot[LOT_PRICE]
         if rest * held > 0.0:
             lot[LOT_UNITS] = rest
@@ -191,7 +233,7 @@ def book_fill(
             left = rest
     position[UNITS] = after
     if left != 0.0:
-        _open_lot(s, symbol, left, price, per_unit, bar, opens_from, order)
+        _open_lot(s, symbol, left, price, point, per_unit, bar, opens_from, order)
     if position[OPEN_LOTS] == 0.0:
         # Sums of fractions leave dust; a closed position holds exactly nothing.
         position[UNITS] = 0.0
@@ -269,6 +311,7 @@ def _open_lot(
     symbol: int,
     units: float,
     price: float,
+    point: float,
     commission: float,
     bar: int,
     full_bar: int,
@@ -286,6 +329,7 @@ def _open_lot(
     lot[LOT_COMMISSION] = commission
     lot[LOT_FULL_BAR] = full_bar
     lot[LOT_ORDER] = order
+    lot[LOT_POINT] = point
     position[OPEN_LOTS] += 1.0
     position[COST] += units * price
 
@@ -297,6 +341,7 @@ def _close_lot(
     lot: NDArray[np.float64],
     units: float,
     price: float,
+    point: float,
     commission: float,
     bar: int,
     full_bar: int,
@@ -304,9 +349,12 @@ def _close_lot(
     """Turn `units` (signed as the lot) of a lot into a closed trade."""
     account, counts = s.account, s.counts
     entry = lot[LOT_PRICE]
-    value = units * s.rules[symbol, MULTIPLIER]
+    value = units * point
     paid = abs(units) * (lot[LOT_COMMISSION] + commission)
     pnl = value * (price - entry) - paid
+    if lot[LOT_POINT] != point and not is_unpaid(s, symbol):
+        # What was paid for it was paid at another rate.
+        pnl += units * entry * (point - lot[LOT_POINT])
     best_price, worst_price = _range_of(s, symbol, int(lot[LOT_FULL_BAR]), full_bar)
     best_price, worst_price = (
         max(best_price, max(price, entry)),

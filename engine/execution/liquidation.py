@@ -14,6 +14,7 @@ import math
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
+from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.layout import (
     CANCELLED,
     CASH,
@@ -28,6 +29,7 @@ from engine.execution.layout import (
     MARGIN_CALLS,
     MARKET,
     MULTIPLIER,
+    OPEN,
     ORDER_PARENT,
     ORDER_STATE,
     ORDER_SYMBOL,
@@ -101,6 +103,14 @@ def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) 
 
 
 @part
+def _maintenance(s: Simulation, symbol: int, price: float, exchange: float) -> float:
+    """Maintenance margin of a unit at `price`, in account currency."""
+    rules = s.rules[symbol]
+    worth = abs(price) * (rules[MULTIPLIER] * exchange)
+    return rules[MAINTENANCE_RATE] * worth + rules[MAINTENANCE_FIXED] * exchange
+
+
+@part
 def _accounts(s: Simulation) -> int:
     """Return the number of margin accounts: one, or one for each symbol."""
     return s.positions.shape[0] if s.rules[0, ISOLATED] != 0.0 else 1
@@ -111,12 +121,13 @@ def _belongs(s: Simulation, symbol: int, account: int) -> bool:
     return s.rules[0, ISOLATED] == 0.0 or symbol == account
 
 
-@part
+@rare
 def _slack(s: Simulation, account: int, bar: int, way: int, share: float) -> float:
     """Equity above maintenance at a share of the way; infinite without a position.
 
     An isolated account is the initial margin of its open lots and what they have gained.
     """
+    keep_apart()
     isolated = s.rules[0, ISOLATED] != 0.0
     equity = 0.0 if isolated else s.account[CASH]
     needed = 0.0
@@ -128,25 +139,30 @@ def _slack(s: Simulation, account: int, bar: int, way: int, share: float) -> flo
         held = True
         rules = s.rules[symbol]
         at = price_along(s, symbol, bar, way, share)
-        equity += units * rules[MULTIPLIER] * at
+        rate = exchange_rate(s, symbol, OPEN, bar)
+        point = rules[MULTIPLIER] * rate
         if isolated:
-            cost = s.positions[symbol, COST] * rules[MULTIPLIER]
-            equity += abs(cost) * rules[INITIAL_RATE] + abs(units) * rules[INITIAL_FIXED] - cost
-        worth = abs(at) * rules[MULTIPLIER]
-        needed += abs(units) * (rules[MAINTENANCE_RATE] * worth + rules[MAINTENANCE_FIXED])
+            cost = s.positions[symbol, COST] * point
+            equity += units * point * at
+            fixed = abs(units) * (rules[INITIAL_FIXED] * rate)
+            equity += abs(cost) * rules[INITIAL_RATE] + fixed - cost
+        else:
+            equity += value_of(s, symbol, at, OPEN, bar)
+        needed += abs(units) * _maintenance(s, symbol, at, rate)
     if not held:
         return math.inf
     slack = equity - needed * (1.0 - _ROUNDING)
     return slack if equity > 0.0 else min(slack, _NOTHING)
 
 
-@part
+@rare
 def _crossing(s: Simulation, account: int, bar: int, way: int, since: float) -> float:
     """Share of the way at which maintenance is crossed; infinite where it is not.
 
     Equity and maintenance are linear in the share, but where a price passes zero: there the
     secant lies before the crossing and is drawn anew.
     """
+    keep_apart()
     end = _slack(s, account, bar, way, 1.0)
     if end >= 0.0:
         return math.inf
@@ -171,8 +187,9 @@ def _waits(s: Simulation, account: int) -> bool:
     return False
 
 
-@part
+@rare
 def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) -> bool:
+    keep_apart()
     s.counts[MARGIN_CALLS] += 1
     kept = 0.0
     if s.rules[0, TO_MAINTENANCE] != 0.0:
@@ -201,12 +218,13 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
     return placed
 
 
-@part
+@rare
 def _share_kept(s: Simulation, bar: int, way: int, share: float) -> float:
     """Largest share of every position that is covered to the end of the way.
 
     What is sold is sold once, at the crossing, its costs included.
     """
+    keep_apart()
     if way == AT_THE_OPEN:
         way = TO_EXTREME
     least, most = 0.0, 1.0
@@ -219,22 +237,24 @@ def _share_kept(s: Simulation, bar: int, way: int, share: float) -> float:
     return least
 
 
-@part
+@rare
 def _covers(s: Simulation, bar: int, way: int, share: float, kept: float) -> bool:
+    keep_apart()
     equity = s.account[CASH]
     needed = 0.0
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
         if units == 0.0:
             continue
-        rules = s.rules[symbol]
+        rate = exchange_rate(s, symbol, OPEN, bar)
+        point = s.rules[symbol, MULTIPLIER] * rate
         reference = price_along(s, symbol, bar, way, share)
         end = price_along(s, symbol, bar, way, 1.0)
         rest = round_to_lot(s, symbol, kept * units)
         sold = rest - units
         price = slipped_price(s, symbol, sold, reference, s.path[symbol, 4, bar])
-        equity -= sold * price * rules[MULTIPLIER] + commission_of(s, symbol, sold, price, False)
-        equity += rest * end * rules[MULTIPLIER]
-        worth = abs(end) * rules[MULTIPLIER]
-        needed += abs(rest) * (rules[MAINTENANCE_RATE] * worth + rules[MAINTENANCE_FIXED])
+        # All at the end of the way, less what the part that is sold earlier does not lose there.
+        equity += value_of(s, symbol, end, OPEN, bar) - sold * (price - end) * point
+        equity -= commission_of(s, symbol, sold, price, rate, False)
+        needed += abs(rest) * _maintenance(s, symbol, end, rate)
     return equity > 0.0 and equity >= needed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
+from engine.execution.currencies import exchange_rate
 from engine.execution.layout import (
     BY_PERCENT,
     ENTER,
@@ -33,6 +34,7 @@ def margin_covers(
     units: float,
     price: float,
     reference: float,
+    exchange: float,
     commission: float,
     equity: float,
     field: int,
@@ -45,9 +47,11 @@ def margin_covers(
         rules = s.rules[other]
         size = abs(after) if other == symbol else abs(s.positions[other, UNITS])
         at = reference if other == symbol else s.path[other, field, bar]
-        each = rules[INITIAL_RATE] * abs(at) * rules[MULTIPLIER] + rules[INITIAL_FIXED]
-        margin += size * each
-    cost = abs(units) * abs(price - reference) * s.rules[symbol, MULTIPLIER] + commission
+        rate = exchange if other == symbol else exchange_rate(s, other, field, bar)
+        point = rules[MULTIPLIER] * rate
+        margin += size * (rules[INITIAL_RATE] * abs(at) * point + rules[INITIAL_FIXED] * rate)
+    point = s.rules[symbol, MULTIPLIER] * exchange
+    cost = abs(units) * abs(price - reference) * point + commission
     # An order sized to the last cent must not fail by rounding.
     return margin <= (equity - cost) * (1.0 + 1e-12)
 
@@ -58,6 +62,7 @@ def units_within_margin(
     slot: int,
     units: float,
     reference: float,
+    exchange: float,
     equity: float,
     field: int,
     bar: int,
@@ -74,6 +79,8 @@ def units_within_margin(
         Signed units, too many for the buying power.
     reference : float
         Price before slippage.
+    exchange : float
+        Account currency per unit of the symbol's.
     equity : float
         Equity at the moment of the fill.
     field : int
@@ -85,8 +92,8 @@ def units_within_margin(
     mode = int(order[ORDER_MODE])
     rules = s.rules[symbol]
     if mode in (TO_PERCENT, BY_PERCENT):
-        worth = abs(reference) * rules[MULTIPLIER]
-        each = rules[INITIAL_RATE] * worth + rules[INITIAL_FIXED]
+        worth = abs(reference) * (rules[MULTIPLIER] * exchange)
+        each = rules[INITIAL_RATE] * worth + rules[INITIAL_FIXED] * exchange
         if abs(order[ORDER_QUANTITY]) * each > worth * (1.0 + 1e-12):
             return units
     elif mode != ENTER:
@@ -101,8 +108,10 @@ def units_within_margin(
         opened = 0.5 * (least + most)
         trade = side * (closed + opened)
         price = slipped_price(s, symbol, trade, reference, volume)
-        commission = commission_of(s, symbol, trade, price, False)
-        if margin_covers(s, symbol, trade, price, reference, commission, equity, field, bar):
+        commission = commission_of(s, symbol, trade, price, exchange, False)
+        if margin_covers(
+            s, symbol, trade, price, reference, exchange, commission, equity, field, bar
+        ):
             least = opened
         else:
             most = opened

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from engine.execution.calling import part
+from engine.execution.currencies import point_value
 from engine.execution.layout import (
     BACKTESTING_PY,
     BORN_OF_LIMIT,
@@ -20,7 +21,6 @@ from engine.execution.layout import (
     IMMEDIATE,
     LIMIT,
     MARKET,
-    MULTIPLIER,
     OPEN,
     ORDER_EXPIRY,
     ORDER_KIND,
@@ -227,6 +227,7 @@ def is_buy(s: Simulation, slot: int, bar: int) -> bool:
     if mode == TO_UNITS:
         return quantity > s.positions[symbol, UNITS]
     if mode == TO_PERCENT:
-        held = s.positions[symbol, UNITS] * s.rules[symbol, MULTIPLIER] * s.path[symbol, 0, bar]
+        point = point_value(s, symbol, OPEN, bar)
+        held = s.positions[symbol, UNITS] * point * s.path[symbol, OPEN, bar]
         return quantity * equity_at(s, OPEN, bar) > held
     return quantity > 0.0

@@ -11,6 +11,7 @@ import math
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
+from engine.execution.currencies import exchange_rate
 from engine.execution.fills import equity_with
 from engine.execution.layout import (
     AT_CLOSE,
@@ -58,16 +59,18 @@ def due_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
     return s.path[int(order[ORDER_SYMBOL]), CLOSE, bar] if order[ORDER_KIND] == MARKET else math.nan
 
 
-@part
+@rare
 def _reduces(s: Simulation, slot: int, price: float, bar: int, moment: int) -> bool:
+    keep_apart()
     symbol = int(s.orders[slot, ORDER_SYMBOL])
     held = s.positions[symbol, UNITS]
     if held == 0.0:
         return False
     field = CLOSE if moment == AT_CLOSE else OPEN
     equity = equity_with(s, symbol, price, field, bar)
+    exchange = exchange_rate(s, symbol, field, bar)
     volume = s.path[symbol, 4, bar]
-    units = units_of(s, slot, equity, price, volume, bar - (moment != AT_CLOSE))
+    units = units_of(s, slot, equity, price, exchange, volume, bar - (moment != AT_CLOSE))
     after = position_after(s, symbol, units)
     if not abs(after) < abs(held):
         return False
@@ -75,8 +78,8 @@ def _reduces(s: Simulation, slot: int, price: float, bar: int, moment: int) -> b
         return True
     # Through zero to less on the other side, which needs margin of its own.
     paid = slipped_price(s, symbol, units, price, volume)
-    commission = commission_of(s, symbol, units, paid, False)
-    return margin_covers(s, symbol, units, paid, price, commission, equity, field, bar)
+    commission = commission_of(s, symbol, units, paid, exchange, False)
+    return margin_covers(s, symbol, units, paid, price, exchange, commission, equity, field, bar)
 
 
 @part

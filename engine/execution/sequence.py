@@ -18,6 +18,7 @@ from typing import Final
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
+from engine.execution.currencies import is_unpaid
 from engine.execution.fills import fill_order
 from engine.execution.layout import (
     AT_OPEN,
@@ -116,7 +117,8 @@ def watch(s: Simulation) -> None:
         rules = s.rules[symbol]
         if units != 0.0:
             held = True
-            if units < 0.0 or rules[MAINTENANCE_RATE] + rules[MAINTENANCE_FIXED] > 0.0:
+            margin = rules[MAINTENANCE_RATE] + rules[MAINTENANCE_FIXED]
+            if units < 0.0 or margin > 0.0 or is_unpaid(s, symbol):
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
         watched = 1

@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from engine.errors import Refusal
 from engine.execution import layout
-from engine.execution.instruments import INSTRUMENTS, Instrument
+from engine.execution.conversion import Account, conversions
+from engine.execution.instruments import INSTRUMENTS, QUOTE, Instrument
 
 __all__ = ["Commission", "Execution", "Instrument", "Slippage"]
 
@@ -147,6 +148,9 @@ class Execution(_Settings):
     ----------
     cash : float
         Starting cash in account currency.
+    account : Account
+        Its currency, and the rates of others that instruments are traded in. Without a rate,
+        instruments of differing currencies are refused.
     fill : {"next_open", "same_close"}
         A decision taken at the close of a bar fills at the next bar's open, or, which is
         optimistic, at that very close.
@@ -183,6 +187,7 @@ class Execution(_Settings):
     """
 
     cash: float = Field(default=100_000.0, gt=0)
+    account: Account = Account()
     fill: Literal["next_open", "same_close"] = "next_open"
     commission: Commission = Commission()
     slippage: Slippage = Slippage()
@@ -215,14 +220,17 @@ class Execution(_Settings):
         Raises
         ------
         ValueError
-            If `instruments` names a symbol that is not simulated.
+            If `instruments` names a symbol that is not simulated, or a currency has no rate.
         """
         unknown = sorted(set(self.instruments) - set(symbols))
         if unknown:
             raise Refusal("execution.instruments", ", ".join(unknown), ", ".join(symbols))
         rules = np.zeros((len(symbols), layout.RULES_WIDTH))
-        for row, symbol in zip(rules, symbols, strict=True):
-            self._fill_terms(row, self.instruments.get(symbol, self.instrument), bars_per_year)
+        terms = [self._terms(symbol) for symbol in symbols]
+        converted = conversions(self.account, symbols, terms)
+        for row, item, conversion in zip(rules, terms, converted, strict=True):
+            self._fill_terms(row, item, bars_per_year)
+            row[[layout.RATE_KIND, layout.RATE, layout.UNPAID]] = conversion
             self._fill_costs(row)
             self._fill_sizing(row)
             row[layout.SAME_CLOSE] = self.fill == "same_close"
@@ -263,6 +271,12 @@ class Execution(_Settings):
                 "history, whose bars have them",
             )
         return np.stack([item.closed(timestamps) for item in terms])
+
+    def _terms(self, symbol: str) -> Instrument:
+        """Return the terms of a symbol; one that is there for its rate is a currency pair."""
+        if symbol in self.instruments or symbol not in self.account.rate_symbols:
+            return self.instruments.get(symbol, self.instrument)
+        return self.instrument.model_copy(update={"currency": QUOTE})
 
     @staticmethod
     def _fill_terms(row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:

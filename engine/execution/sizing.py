@@ -49,7 +49,13 @@ __all__ = ["units_of"]
 
 @part
 def units_of(
-    s: Simulation, slot: int, equity: float, reference: float, volume: float, decided: int
+    s: Simulation,
+    slot: int,
+    equity: float,
+    reference: float,
+    exchange: float,
+    volume: float,
+    decided: int,
 ) -> float:
     """Signed units of the order in `slot`, filling around price `reference`.
 
@@ -73,51 +79,66 @@ def units_of(
         return quantity
     if mode == BY_PERCENT:
         side = 1.0 if quantity > 0.0 else -1.0
-        return side * _affordable(s, symbol, side, abs(quantity) * equity, reference, volume)
+        return side * _affordable(
+            s, symbol, side, abs(quantity) * equity, reference, exchange, volume
+        )
     if mode == ENTER:
         if held * quantity > 0.0:
             return 0.0
         stop = order[ORDER_STOP_LOSS]
-        left = equity - _closing_cost(s, symbol, reference, volume)
-        units = _sized(s, symbol, quantity, stop, left, reference, volume, decided)
+        left = equity - _closing_cost(s, symbol, reference, exchange, volume)
+        units = _sized(s, symbol, quantity, stop, left, reference, exchange, volume, decided)
         return settled(s, symbol, units - held, units)
-    return _to_percent(s, symbol, quantity, equity, reference, volume)
+    return _to_percent(s, symbol, quantity, equity, reference, exchange, volume)
 
 
 @part
 def _to_percent(
-    s: Simulation, symbol: int, fraction: float, equity: float, reference: float, volume: float
+    s: Simulation,
+    symbol: int,
+    fraction: float,
+    equity: float,
+    reference: float,
+    exchange: float,
+    volume: float,
 ) -> float:
     held = s.positions[symbol, UNITS]
     if fraction == 0.0:
         return -held
-    each = reference * s.rules[symbol, MULTIPLIER]
+    each = reference * (s.rules[symbol, MULTIPLIER] * exchange)
     change = fraction * equity - held * each
     if abs(change) <= dust(s, symbol, held) * abs(each):
         return 0.0
     side = 1.0 if change > 0.0 else -1.0
     if held * side >= 0.0:
-        return side * _affordable(s, symbol, side, abs(change), reference, volume)
+        return side * _affordable(s, symbol, side, abs(change), reference, exchange, volume)
     if held * fraction > 0.0:
         # A smaller position on the same side: trade down to the target.
         return round_to_lot(s, symbol, change / each)
     # Through zero: close what is held, then open the target on the other side.
-    left = equity - _closing_cost(s, symbol, reference, volume)
-    opened = _affordable(s, symbol, side, abs(fraction) * left, reference, volume)
+    left = equity - _closing_cost(s, symbol, reference, exchange, volume)
+    opened = _affordable(s, symbol, side, abs(fraction) * left, reference, exchange, volume)
     return settled(s, symbol, side * opened - held, held)
 
 
 @part
 def _affordable(
-    s: Simulation, symbol: int, side: float, budget: float, reference: float, volume: float
+    s: Simulation,
+    symbol: int,
+    side: float,
+    budget: float,
+    reference: float,
+    exchange: float,
+    volume: float,
 ) -> float:
     """Most units that `budget` buys at the slipped price, commission included."""
     rules = s.rules
+    point = rules[symbol, MULTIPLIER] * exchange
     units = 0.0
     price = slipped_price(s, symbol, side, reference, 0.0)
     # Slippage may depend on the size: the second round prices the size of the first.
     for _ in range(2):
-        each = abs(price) * rules[symbol, MULTIPLIER] * (1.0 + rules[symbol, COMMISSION_PERCENT])
+        each = abs(price) * point * (1.0 + rules[symbol, COMMISSION_PERCENT])
         each += rules[symbol, COMMISSION_PER_UNIT]
         units = max(0.0, budget - rules[symbol, COMMISSION_FIXED]) / each
         price = slipped_price(s, symbol, side * units, reference, volume)
@@ -125,13 +146,15 @@ def _affordable(
 
 
 @part
-def _closing_cost(s: Simulation, symbol: int, reference: float, volume: float) -> float:
+def _closing_cost(
+    s: Simulation, symbol: int, reference: float, exchange: float, volume: float
+) -> float:
     """Slippage and proportional commission of closing what is held."""
     rules = s.rules
     held = s.positions[symbol, UNITS]
     price = slipped_price(s, symbol, -held, reference, volume)
     each = abs(price) * rules[symbol, COMMISSION_PERCENT] + abs(price - reference)
-    each = each * rules[symbol, MULTIPLIER] + rules[symbol, COMMISSION_PER_UNIT]
+    each = each * (rules[symbol, MULTIPLIER] * exchange) + rules[symbol, COMMISSION_PER_UNIT]
     return abs(held) * each
 
 
@@ -143,23 +166,25 @@ def _sized(
     stop: float,
     equity: float,
     reference: float,
+    exchange: float,
     volume: float,
     decided: int,
 ) -> float:
     """Signed units of a new position by the sizing rule of the settings."""
     rules = s.rules[symbol]
     kind, value = rules[SIZING_KIND], rules[SIZING_VALUE]
-    worth = abs(reference) * rules[MULTIPLIER]
+    point = rules[MULTIPLIER] * exchange
+    worth = abs(reference) * point
     # Share of equity that the position's notional may reach.
-    each = rules[INITIAL_RATE] * worth + rules[INITIAL_FIXED]
+    each = rules[INITIAL_RATE] * worth + rules[INITIAL_FIXED] * exchange
     most = worth / each if each > 0.0 else math.inf
     if kind == FIXED:
         return round_to_lot(s, symbol, side * value)
     if kind == RISK:
-        risk = abs(reference - stop) * rules[MULTIPLIER]
+        risk = abs(reference - stop) * point
         units = value * equity / risk
         if units * worth > most * equity:
-            units = _affordable(s, symbol, side, most * equity, reference, volume)
+            units = _affordable(s, symbol, side, most * equity, reference, exchange, volume)
         return round_to_lot(s, symbol, side * units)
     share = value
     if kind == KELLY:
@@ -173,7 +198,7 @@ def _sized(
     if kind != PERCENT:
         share = min(share, rules[SIZING_CAP])
     budget = min(share, most) * equity
-    return side * _affordable(s, symbol, side, budget, reference, volume)
+    return side * _affordable(s, symbol, side, budget, reference, exchange, volume)
 
 
 @part

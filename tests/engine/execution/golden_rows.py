@@ -53,6 +53,14 @@ FUTURE = {
     "initial_margin_per_unit": 400.0,
 }
 
+EUROS_AND_POUNDS = {
+    "instruments": {"A": {"currency": "EUR"}, "B": FUTURE | {"currency": "GBP"}},
+    "account": {
+        "currency": "USD",
+        "rates": {"EUR": 1.09, "GBP": {"symbol": "A", "inverse": True}},
+    },
+}
+
 # Under each of these settings every order is placed.
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -190,6 +198,7 @@ def _special_cases() -> dict[str, Backtested]:
             {"bracket_rule": "backtesting_py"} | COSTS, 13, whole, grid=2.0
         ),
         "every order, two symbols": _orders({"instruments": {"B": FUTURE}} | COSTS, 10, *pair),
+        "every order, two currencies": _orders(EUROS_AND_POUNDS | COSTS, 14, *pair),
         "every order, two symbols on margin": _orders(equal | MARGIN, 11, *pair, units=300.0),
         "dollar-neutral pair": Backtested(DollarNeutral, pair, {}, short | COSTS),
         "vector form": Backtested(VectorForm, (bars(2),), {}, COSTS),

@@ -32,8 +32,6 @@ from tests.engine.execution import golden_rows, golden_strategies
 from tests.engine.execution.golden_rows import COMMAND, FILE, Backtested, Tables
 
 GOLDEN = golden_rows.golden()
-# Kept for the reader of a result; nothing is computed from it.
-NOT_COMPUTED = {"Instrument.currency"}
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +172,7 @@ def test_every_setting_takes_another_value_than_its_default():
     for model in _settings_classes(Execution):
         for name, field in model.model_fields.items():
             key = f"{model.__name__}.{name}"
-            if key in NOT_COMPUTED or get_origin(field.annotation) is dict:
+            if get_origin(field.annotation) is dict:
                 continue
             words = get_args(field.annotation) if _is_choice(field.annotation) else ()
             if words:

@@ -32,12 +32,12 @@ from engine.execution.layout import (
     PENDING,
     REJECTED,
     RESTING,
-    SESSION_BARS,
     STATUS,
     STOP,
     STOP_LIMIT,
     SUBMITTED,
 )
+from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation
 
 __all__ = [
@@ -108,9 +108,7 @@ def submit(
         order[ORDER_STATE] = IMMEDIATE
         order[ORDER_EXPIRY] = bar + 1
     elif tif == DAY:
-        # The session of the first bar on which the order can fill.
-        session = s.rules[symbol, SESSION_BARS]
-        order[ORDER_EXPIRY] = math.floor((bar + 1) / session) * session + session - 1.0
+        order[ORDER_EXPIRY] = last_bar_of_day(s, symbol, bar + 1)
     else:
         order[ORDER_EXPIRY] = bar + tif
     if s.events.shape[0] > 0:

@@ -13,12 +13,27 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from engine.calendar import EXCHANGES
 from engine.errors import Refusal
 
-__all__ = ["Session"]
+__all__ = ["Session", "last_bars_of_days"]
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 _MINUTE: Final = 60_000_000
 _DAY: Final = 1440 * _MINUTE
+# Wall clock of each exchange, and what carries the opening of a session that begins on the evening
+# before to the day that it is named for.
+_CLOCKS: Final[dict[str, tuple[str, int]]] = {
+    "XNYS": ("America/New_York", 0),
+    "XNAS": ("America/New_York", 0),
+    "XTSE": ("America/Toronto", 0),
+    "XLON": ("Europe/London", 0),
+    "XETR": ("Europe/Berlin", 0),
+    "XJSE": ("Africa/Johannesburg", 0),
+    "XTKS": ("Asia/Tokyo", 0),
+    "XHKG": ("Asia/Hong_Kong", 0),
+    "CMES": ("America/Chicago", 7 * 60 * _MINUTE),
+    "24/5": ("America/New_York", 7 * 60 * _MINUTE),
+    "24/7": ("UTC", 0),
+}
 # The week of currencies ends and begins at 17:00 in New York.
 _NEW_YORK: Final = "America/New_York"
 _TO_MIDNIGHT: Final = 7 * 60 * _MINUTE
@@ -105,6 +120,56 @@ class Session(BaseModel):
         if end <= start:
             return np.asarray((minute >= start) | (minute < end))
         return np.asarray((minute >= start) & (minute < end))
+
+    def days(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of the trading day that each bar belongs to, holidays or not.
+
+        Half days, missing bars and bars outside the hours belong to the day that they lie in; a
+        session that passes midnight is one day.
+
+        Parameters
+        ----------
+        timestamps : ndarray of int64, shape (bars,)
+            Opening instants, microseconds since 1970-01-01 UTC.
+
+        Returns
+        -------
+        ndarray of int64, shape (bars,)
+            Never falls from bar to bar.
+        """
+        if self.exchange is not None:
+            zone, shift = _CLOCKS[self.exchange]
+            return (_local(timestamps, zone) + shift) // _DAY
+        start, end = self.open or "", self.close or ""
+        wraps = end <= start
+        minutes = int(start[:2]) * 60 + int(start[3:]) if wraps else 0
+        return (_local(timestamps, self.zone) - minutes * _MINUTE) // _DAY
+
+
+def last_bars_of_days(days: NDArray[np.int64], is_open: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the last bar on which an order for the day may fill, by the bar it is placed for.
+
+    Parameters
+    ----------
+    days : ndarray of int64, shape (bars,)
+        Number of the day of each bar.
+    is_open : ndarray of bool, shape (bars,)
+        Whether orders fill at the bar. Placed for one at which they do not, an order is for the
+        day of the next at which they do.
+
+    Returns
+    -------
+    ndarray of int64, shape (bars,)
+    """
+    count = len(days)
+    places = np.flatnonzero(is_open)
+    if len(places) == 0:
+        return np.full(count, count - 1, dtype=np.int64)
+    opened = days[places]
+    last_of_day = places[np.searchsorted(opened, opened, side="right") - 1]
+    following = np.searchsorted(places, np.arange(count))
+    found = last_of_day[np.minimum(following, len(places) - 1)]
+    return np.where(following < len(places), found, count - 1).astype(np.int64)
 
 
 def _local(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from engine.errors import Refusal
 from engine.execution import layout
 from engine.execution.conversion import Account, conversions
 from engine.execution.instruments import INSTRUMENTS, QUOTE, Instrument
+from engine.execution.session import Session, last_bars_of_days
 
 __all__ = ["Commission", "Execution", "Instrument", "Slippage"]
 
@@ -242,7 +244,8 @@ class Execution(_Settings):
             row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
             row[layout.CASH_RATE] = self.margin_interest / bars_per_year
             row[layout.BARS_PER_YEAR] = bars_per_year
-            row[layout.SESSION_BARS] = max(1.0, bars_per_session)
+            # Of a session of 6.5 hours the seventh hourly bar is a short one.
+            row[layout.SESSION_BARS] = max(1.0, math.ceil(bars_per_session - 1e-9))
             row[layout.INITIAL_CASH] = self.cash
         return rules
 
@@ -277,6 +280,38 @@ class Execution(_Settings):
         if symbol in self.instruments or symbol not in self.account.rate_symbols:
             return self.instruments.get(symbol, self.instrument)
         return self.instrument.model_copy(update={"currency": QUOTE})
+
+    def last_bars(
+        self,
+        symbols: tuple[str, ...],
+        timestamps: NDArray[np.int64] | None,
+        exchange: str | None,
+    ) -> NDArray[np.int64] | None:
+        """Return up to which bar an order for the day lives that can first fill at each bar.
+
+        Parameters
+        ----------
+        symbols : tuple of str
+            All that are simulated.
+        timestamps : ndarray of int64, shape (bars,), optional
+            Opening instants of the bars.
+        exchange : str, optional
+            Whose days count for instruments without hours of their own.
+
+        Returns
+        -------
+        ndarray of int64, shape (symbols, bars), optional
+            None where there are no timestamps or no exchange: sessions are counted in bars.
+        """
+        if timestamps is None or exchange is None:
+            return None
+        found = []
+        for symbol in symbols:
+            own = self.instruments.get(symbol, self.instrument).session
+            session = Session(exchange=exchange) if own is None else own
+            opens = np.ones(len(timestamps), dtype=bool) if own is None else own.holds(timestamps)
+            found.append(last_bars_of_days(session.days(timestamps), opens))
+        return np.stack(found)
 
     @staticmethod
     def _fill_terms(row: NDArray[np.float64], terms: Instrument, bars_per_year: float) -> None:

@@ -39,6 +39,7 @@ class Simulation(NamedTuple):
     trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
     events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
     closed: NDArray[np.int64]  # (symbols, bars) outside the session; (symbols, 0) if none has one
+    last_bars: NDArray[np.int64]  # (symbols, bars) of a day order; (symbols, 0): counted in bars
 
 
 # A frame is an int64 array: the address of each array of a `Simulation`, then these sizes.
@@ -50,7 +51,8 @@ _TRADE_ROWS: Final = _ARRAYS + 3
 _EVENT_ROWS: Final = _ARRAYS + 4
 _LOT_ROWS: Final = _ARRAYS + 5
 _SESSION_BARS: Final = _ARRAYS + 6
-_FRAME_WIDTH: Final = _ARRAYS + 7
+_DAY_BARS: Final = _ARRAYS + 7
+_FRAME_WIDTH: Final = _ARRAYS + 8
 
 # In the order of the fields of `Simulation`.
 _LAYOUT: Final[Layout] = {
@@ -66,6 +68,7 @@ _LAYOUT: Final[Layout] = {
     "trades": ("float64", (Entry(_TRADE_ROWS), TRADE_WIDTH)),
     "events": ("float64", (Entry(_EVENT_ROWS), EVENT_WIDTH)),
     "closed": ("int64", (Entry(_SYMBOLS), Entry(_SESSION_BARS))),
+    "last_bars": ("int64", (Entry(_SYMBOLS), Entry(_DAY_BARS))),
 }
 
 
@@ -73,6 +76,7 @@ def new_simulation(
     path: NDArray[np.float64],
     rules: NDArray[np.float64],
     closed: NDArray[np.int64] | None = None,
+    last_bars: NDArray[np.int64] | None = None,
     *,
     trade_capacity: int = 0,
     event_capacity: int = 0,
@@ -92,6 +96,7 @@ def new_simulation(
         trades=np.zeros((trade_capacity, TRADE_WIDTH)),
         events=np.zeros((event_capacity, EVENT_WIDTH)),
         closed=np.zeros((symbols, 0), dtype=np.int64) if closed is None else closed,
+        last_bars=np.zeros((symbols, 0), dtype=np.int64) if last_bars is None else last_bars,
     )
 
 
@@ -105,6 +110,7 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_EVENT_ROWS] = len(simulation.events)
     frame[_LOT_ROWS] = simulation.lots.shape[1]
     frame[_SESSION_BARS] = simulation.closed.shape[1]
+    frame[_DAY_BARS] = simulation.last_bars.shape[1]
     return frame
 
 

@@ -64,6 +64,7 @@ class Prepared:
             equity_samples=world.steps if metrics else holds.equity,
             record_trades=holds.trades,
             timestamps=first.timestamps,
+            exchange=world.calendar.exchange,
         )
         self.path_metrics = PathMetrics(metrics) if metrics else None
         self.metric_names = (*self.engine.metric_names, *metrics)

@@ -96,6 +96,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         bars_per_session=world.calendar.bars_per_session,
         record_trades=True,
         timestamps=generator.timestamps,
+        exchange=world.calendar.exchange,
     )
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)

@@ -107,6 +107,7 @@ def backtest(
         bars_per_session=first.calendar.bars_per_session,
         record_trades=True,
         timestamps=first.timestamps,
+        exchange=first.calendar.exchange,
     )
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)

@@ -73,6 +73,7 @@ class StrategyEngine:
         equity_samples: int = 0,
         record_trades: bool = False,
         timestamps: NDArray[np.int64] | None = None,
+        exchange: str | None = None,
     ) -> None:
         self.strategy = cls
         self.execution = execution
@@ -91,6 +92,7 @@ class StrategyEngine:
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
+        self._last_bars = execution.last_bars(self.symbols, timestamps, exchange)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
@@ -127,6 +129,7 @@ class StrategyEngine:
             path,
             self._rules,
             self._closed,
+            self._last_bars,
             trade_capacity=capacity,
             event_capacity=24 * self.steps + 64 if record_orders else 0,
         )
@@ -348,6 +351,7 @@ def prepare_strategy(
     equity_samples: int = 0,
     record_trades: bool = False,
     timestamps: NDArray[np.int64] | None = None,
+    exchange: str | None = None,
 ) -> StrategyEngine:
     """Return the engine of a strategy for price blocks of one shape.
 
@@ -364,13 +368,15 @@ def prepare_strategy(
     bars_per_year : float
         For annualisation.
     bars_per_session : float
-        For orders with time in force "day"; below 1 counts as 1.
+        For orders with time in force "day" on bars without timestamps; below 1 counts as 1.
     equity_samples : int
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
         Whether `run` will be asked for trades.
     timestamps : ndarray of int64, shape (steps,), optional
         Opening instants of the bars; instruments with session hours need them.
+    exchange : str, optional
+        Whose days end orders with time in force "day", where there are timestamps.
     """
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     return StrategyEngine(
@@ -384,4 +390,5 @@ def prepare_strategy(
         equity_samples=equity_samples,
         record_trades=record_trades,
         timestamps=timestamps,
+        exchange=exchange,
     )

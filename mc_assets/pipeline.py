@@ -103,8 +103,8 @@ def bar_steps(
 ) -> Iterator[Step]:
     """Yield the steps that bring series up to date: raw and canonical bars of the years due.
 
-    `refetch` asks for every year again, whatever is stored; `accept_withdrawn` withdraws stored
-    bars that an answer lacks, however many they are.
+    `refetch` fetches every year again; `accept_withdrawn` withdraws all stored bars that an answer
+    lacks.
     """
     from mc_assets.market_data import due_years, load_series, series_years
 

@@ -40,17 +40,17 @@ _TO_MIDNIGHT: Final = 7 * 60 * _MINUTE
 
 
 class Session(BaseModel):
-    """When orders may fill: in bars that open inside the session; others wait.
+    """Trading hours: orders fill only in bars that open inside them.
 
     Parameters
     ----------
     open, close : str, optional
         Times of day such as ``"09:30"``. A session may pass midnight.
     zone : str
-        IANA zone of the two, such as ``America/New_York``: its summer time counts.
+        IANA zone of `open` and `close`, such as ``America/New_York``, with daylight saving.
     exchange : str, optional
-        In place of the times, the sessions of an exchange (a key of `engine.calendar.EXCHANGES`):
-        holidays, early closes and lunch breaks count.
+        Use the sessions of an exchange (a key of `engine.calendar.EXCHANGES`) instead, with
+        holidays, early closes and lunch breaks.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def _in_sessions(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.boo
     starts, ends = (_microseconds(schedule[f"break_{side}"]) for side in ("start", "end"))
     place = np.maximum(np.searchsorted(opens, timestamps, side="right") - 1, 0)
     inside = (timestamps >= opens[place]) & (timestamps < closes[place])
-    # What is not a time (NaT) is the smallest integer, so no bar lies in a break that is none.
+    # A missing break is NaT, the smallest integer, so no bar lies inside it.
     return np.asarray(inside & ~((timestamps >= starts[place]) & (timestamps < ends[place])))
 
 

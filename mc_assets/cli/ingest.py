@@ -15,7 +15,7 @@ def ingest(
     accept_withdrawn: bool = typer.Option(
         False,
         "--accept-withdrawn",
-        help="Withdraw stored bars that an answer lacks, however many they are.",
+        help="Withdraw all stored bars that an answer lacks.",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print what was stored as JSON."),
 ) -> None:
@@ -23,7 +23,7 @@ def ingest(
 
     With --refetch whole years are, and what has changed since is in bars_quality as `restated`
     or `withdrawn`. An answer that lacks more than a few stored bars, or most of a finished year,
-    fails and changes nothing, unless --accept-withdrawn is given.
+    fails and changes nothing unless --accept-withdrawn is given.
     """
     from mc_assets.answers.bars import ingest_bars
     from mc_assets.cli.steps import StepLines

@@ -26,9 +26,8 @@ class FetchConfig(dg.Config):
         Ask providers for whole years, even where most of them is stored: bars restated before
         the overlap window are noticed then.
     accept_withdrawn : bool
-        Withdraw stored bars that an answer lacks, however many they are. By default an answer
-        that lacks more than a few, or most of a finished year, fails the check and changes
-        nothing.
+        Withdraw all stored bars that an answer lacks. By default an answer that lacks more than a
+        few bars, or more than half of a finished year, fails the check and changes nothing.
     """
 
     refetch: bool = False

@@ -131,7 +131,7 @@ def read_factors(path: Path | str) -> pl.DataFrame:
             )
         wrong = column.is_duplicated() if name == "date" else ~(column > 0)
         if wrong.any():
-            # The second of two rows with one date is the one that should not be there.
+            # Of two rows with the same date, report the second.
             row = int(wrong.arg_max() or 0) if name != "date" else wrong.arg_true()[-1]
             raise MarketDataError(
                 f"{path.name} line {table['_line'][row]}, column {name}: found "

@@ -74,7 +74,7 @@ class BarStore:
         quality: pl.DataFrame,
         reached: int | None = None,
     ) -> bool:
-        """Replace a series' year; the bars come last, so they never lack their quarantine.
+        """Replace a series' year; bars are written last, so their quarantine always exists.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class BarStore:
     def manifest(self, symbol: str | None = None, timeframe: str | None = None) -> pl.DataFrame:
         """One row per stored year: rows, first and last bar, hash, source.
 
-        ``reached`` is null but for a year whose last fetch broke off: how far that came.
+        ``reached`` is set only for a year whose last fetch broke off: the last instant received.
 
         Parameters
         ----------

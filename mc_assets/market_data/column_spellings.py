@@ -55,23 +55,23 @@ _SEEN: Final[dict[str, tuple[str, ...]]] = {
     "symbol": ("symbol", "ticker", "contract", "instrument", "ric", "s"),
 }  # fmt: skip
 
-# Names of the four prices that may stand behind or before a common word: "Bid Open", "Close Rate".
+# Price names that may be combined with a common word: "Bid Open", "Close Rate".
 _QUARTETS: Final = (
     ("open", "high", "low", "close"),
     ("open", "high", "low", "last"),
     ("o", "h", "l", "c"),
 )
-# Volumes of something else than what was traded.
+# Words in volume columns that do not hold the traded volume.
 _OTHER_VOLUMES: Final = ("quote", "taker", "average", "avg", "deliver", "openinterest")
 
 
 def _folded(text: str) -> str:
-    """Lower case without accents, wide letters as usual ones."""
+    """Lower case, without accents, wide letters as normal ones."""
     apart = unicodedata.normalize("NFKD", text.casefold())
     return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
 
 
-#: Canonical name to the spellings seen in the wild, as `plain_name` gives them.
+#: Canonical name to known spellings, in the form of `plain_name`.
 SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     canonical: tuple(_folded(spelling) for spelling in spellings)
     for canonical, spellings in _SEEN.items()
@@ -86,9 +86,9 @@ _FIELDS: Final = frozenset(
 
 
 def plain_name(name: str, symbol: str) -> str:
-    """Letters and digits of a column name in lower case; its symbol, number and unit dropped.
+    """Letters and digits of a column name in lower case, without symbol, number and unit.
 
-    A column of another symbol of the table gets a name with blanks, which is no spelling.
+    A column of another symbol gets a name with blanks, which matches no spelling.
     """
     if "|" in name:
         name, _, owner = name.partition("|")
@@ -107,7 +107,7 @@ def plain_name(name: str, symbol: str) -> str:
 
 
 def sole_owner(names: list[str]) -> str | None:
-    """Ticker of a table whose columns are pairs of field and ticker, if there is but one."""
+    """Ticker of a table whose columns are pairs of field and ticker, if it is unique."""
     owners = {pair[1] for name in names if (pair := _pair(name)) is not None} - {""}
     return owners.pop() if len(owners) == 1 else None
 
@@ -122,7 +122,7 @@ def _pair(name: str) -> tuple[str, str] | None:
 
 
 def decorated_prices(candidates: dict[str, str]) -> dict[str, str]:
-    """Find four prices that share a word before or after their names.
+    """Find four price columns that share a common word.
 
     Parameters
     ----------
@@ -154,9 +154,9 @@ def decorated_prices(candidates: dict[str, str]) -> dict[str, str]:
 
 
 def named_volume(candidates: dict[str, str], close: str | None) -> str | None:
-    """Column whose name holds the word: ``Volume BTC``, ``total_volume``, ``Traded Quantity``.
+    """Column whose name contains ``volume`` or ``quantity``: ``Volume BTC``, ``total_volume``.
 
-    The volume of another symbol has a close of its own beside it, which is not `close`.
+    A volume that belongs to another close than `close` is ignored.
     """
     keys = [
         key

@@ -97,14 +97,14 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
             found["volume"] = volume
     dated = candidates.get("day") == found.get("timestamp") and {"year", "month"} <= found.keys()
     for canonical in ("year", "month"):
-        # Only beside a day of the month are they part of the stamp.
+        # Year and month are part of the stamp only together with a day of the month.
         if not dated and canonical not in given:
             found.pop(canonical, None)
     rest = [name for name in data if name not in found.values()]
     if "timestamp" not in found and rest and rest[0] == data[0]:
         found["timestamp"] = rest.pop(0)
     if "close" not in found and len(rest) == 1:
-        # FRED names the price after the series: the only column left must be it.
+        # FRED names the price column after the series; it is the only column left.
         found["close"] = rest[0]
     for canonical in ("timestamp", "close"):
         if canonical not in found:

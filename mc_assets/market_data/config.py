@@ -19,12 +19,12 @@ __all__ = ["Adjustment", "MarketDataConfig", "SeriesConfig", "some"]
 
 Adjustment = Literal["raw", "split", "dividend", "all"]
 
-# A key is part of file names, partition keys and SQL: no separators of any of them.
+# Keys become parts of file names, partition keys and SQL, so separators are excluded.
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9^=._/:+-]*[A-Za-z0-9][A-Za-z0-9^=._/:+-]*")
-# Percent-encoded it must still be the name of a folder.
+# The percent-encoded name must still fit into a folder name.
 _LONGEST_NAME: Final = 80
 _NAMES_SHOWN: Final = 20
-# Before the first exchange of bars by wire, and after any plan.
+# Dates outside this range are typing errors.
 _EARLIEST: Final = date(1800, 1, 1)
 _LATEST: Final = date(2999, 12, 31)
 
@@ -115,7 +115,7 @@ class SeriesConfig(BaseModel):
 
     @property
     def calendar(self) -> BarCalendar:
-        """The calendar that annualises these bars."""
+        """Calendar used to annualise these bars."""
         return BarCalendar(self.exchange, self.timeframe)
 
     @field_validator("symbol")
@@ -185,7 +185,7 @@ class SeriesConfig(BaseModel):
 
 
 def _is_name(text: str) -> bool:
-    """Whether a text may become part of a path or an address."""
+    """Whether a text may become part of a path or URL."""
     return text.isprintable() and 0 < len(text) <= _LONGEST_NAME and ".." not in text.split("/")
 
 
@@ -234,6 +234,6 @@ class MarketDataConfig(BaseModel):
 
 
 def some(names: list[str]) -> str:
-    """List names, as many as a person reads."""
+    """List names, abbreviated after twenty."""
     more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
     return ", ".join(names[:_NAMES_SHOWN]) + more

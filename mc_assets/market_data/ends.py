@@ -14,7 +14,7 @@ __all__ = ["bar_ends"]
 
 _MINUTE: Final = 60_000_000
 _DAY: Final = 1440 * _MINUTE
-# A month's first session may open on the evening before it, and after holidays.
+# The first session of a month may open on the previous evening or after holidays.
 _INTO_THE_MONTH: Final = 3 * _DAY
 
 
@@ -24,7 +24,7 @@ def bar_ends(opens: pl.Series, timeframe: str, sessions: Sessions) -> pl.Series:
     Parameters
     ----------
     opens : polars.Series of Int64
-        Open instants, microseconds since 1970-01-01 UTC; null ones end long ago.
+        Open instants, microseconds since 1970-01-01 UTC; null counts as 1970.
     timeframe : str
         As of `engine.timeframes.canonical_timeframe`.
     sessions : Sessions
@@ -33,9 +33,9 @@ def bar_ends(opens: pl.Series, timeframe: str, sessions: Sessions) -> pl.Series:
     Returns
     -------
     polars.Series of Int64
-        Of an intraday bar its length later; of a day its session's close, or 24 hours later
-        where the bar does not open with a session of a market that trades around the clock; of a
-        week seven days later; of a month its end in UTC.
+        Intraday: the open plus the length of the bar. Day: the close of its session; around the
+        clock, for a bar that does not open with a session, 24 hours after its open. Week: seven
+        days after its open. Month: the end of the month in UTC.
     """
     minutes = intraday_minutes(timeframe)
     if minutes is not None:

@@ -28,15 +28,15 @@ __all__ = ["Ingested", "due_years", "ingest_many", "ingest_raw", "series_years"]
 
 @dataclass(frozen=True)
 class Ingested:
-    """What came of fetching several years of several series.
+    """Outcome of fetching several years of several series.
 
     Parameters
     ----------
     results : dict
         (key, year) to what was stored.
     failures : dict
-        (key, year) to why nothing was, or not the whole year; what had been stored before
-        stays, and so does what came before the failure.
+        (key, year) to the error if the year could not be fetched completely. Data stored before
+        and data received before the failure are kept.
     """
 
     results: dict[tuple[str, int], RawResult] = field(default_factory=dict)
@@ -53,11 +53,11 @@ def series_years(config: MarketDataConfig, key: str, now: datetime | None = None
 def due_years(
     config: MarketDataConfig, key: str, root: Path, now: datetime | None = None
 ) -> list[int]:
-    """Years of a series that a nightly run has to look at.
+    """Years of a series that a nightly run must fetch.
 
-    Of files all years, for any of them may have been edited. Of a network provider the years
-    never fetched or not to their end, and those that the overlap window before the last stored
-    bar touches.
+    For files: all years, because any of them may have been edited. For network providers: years
+    not fetched yet or not completely, and those touched by the overlap window before the last
+    stored bar.
     """
     series = config[key]
     years = series_years(config, key, now)
@@ -142,9 +142,9 @@ def ingest_many(
     refetch : bool
         Ask network providers for whole years even where most of them is stored.
     accept_withdrawn : bool
-        Withdraw stored bars that an answer lacks, however many they are. By default a fetch that
-        lacks more than the series' ``quality.withdrawn_bars``, or most of a finished year, fails
-        and leaves those years as they are.
+        Withdraw all stored bars that an answer lacks. By default a fetch that lacks more than the
+        series' ``quality.withdrawn_bars``, or more than half of a finished year, fails and leaves
+        those years unchanged.
 
     Returns
     -------
@@ -153,10 +153,10 @@ def ingest_many(
 
     Notes
     -----
-    Years of a series that follow each other become one range, series of one provider with one
-    range one request. Of a stored year a network provider is only asked for what follows the
-    last stored bar, and the overlap window before it (`SeriesConfig.overlap`); of a year whose
-    last fetch broke off, for what follows the bar that it reached, and the window before that.
+    Consecutive years of a series become one range; series of one provider with the same range
+    become one request. For a stored year, a network provider is asked only for data after the
+    last stored bar and for the overlap window before it (`SeriesConfig.overlap`). After a fetch
+    that broke off, the last bar received takes the place of the last stored bar.
     """
     moment = now or datetime.now(UTC)
     done = Ingested()
@@ -191,7 +191,7 @@ def _fetch_group(
     done: Ingested,
     accept_withdrawn: bool,
 ) -> None:
-    """Ask once for all series of a group, and store each by itself."""
+    """Send one request for all series of a group and store each series separately."""
     first, _, (start, end) = members[0]
     provider = _provider(config, first)
     adjustment = first.adjustment or provider.capabilities.adjustments[0]
@@ -235,9 +235,9 @@ def _fetch_group(
 
 
 def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> MarketDataError:
-    """Say what went wrong; of what nobody foresaw, so that it loses no other series.
+    """Wrap an exception, so that other series are still fetched.
 
-    An unforeseen text may quote a request, so the values of the provider's keys are cut out.
+    Messages may quote a request, so the provider's keys are masked.
     """
     if isinstance(error, MarketDataError):
         said = masked(str(error), _keys(provider))
@@ -250,14 +250,14 @@ def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> Mark
 
 
 def _keys(provider: Provider) -> list[str]:
-    """Values of the provider's keys, which no message may hold."""
+    """Values of the provider's keys, to be masked in messages."""
     return [os.environ.get(name, "").strip() for name in provider.capabilities.environment]
 
 
 def _ranges(
     series: SeriesConfig, years: list[int], asked_from: dict[int, datetime], moment: datetime
 ) -> list[tuple[list[int], Range]]:
-    """Join years that follow each other; of stored years keep what their window leaves."""
+    """Join consecutive years to ranges; stored years are limited to their window."""
     joined: list[tuple[list[int], Range]] = []
     for year in years:
         start, end = expected_range(series, year, moment)
@@ -272,7 +272,7 @@ def _ranges(
 
 
 def _windows(series: SeriesConfig, root: Path, moment: datetime) -> dict[int, datetime]:
-    """Instants from which stored years are to be asked for again."""
+    """Instant from which each stored year is fetched again."""
     store = RawStore(root)
     since = _window_start(series, root, moment)
     windows = {}
@@ -292,7 +292,7 @@ def _window_start(series: SeriesConfig, root: Path, moment: datetime) -> datetim
 
 
 def _overlapping(series: SeriesConfig, instant: int) -> datetime:
-    """Midnight so many days before an instant as the series overlaps."""
+    """Midnight, `overlap` days before an instant."""
     since = _instant(instant) - timedelta(days=series.overlap)
     return since.replace(hour=0, minute=0, second=0, microsecond=0)
 

@@ -1,4 +1,4 @@
-"""Where tables lie under the data root, and how they are written: whole or not at all."""
+"""Paths of tables under the data root, and atomic writing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_parquet(frame: pl.DataFrame, path: Path, footer: dict[str, str] | None
     """
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", compression_level=1, metadata=footer or {})
-    # Bytes, for a view of them is compared one by one.
+    # `bytes` compare faster than a memory view.
     content = buffer.getvalue()
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False

@@ -29,7 +29,7 @@ __all__ = ["NormalisedResult", "compare_year", "normalise_year"]
 
 @dataclass(frozen=True)
 class NormalisedResult:
-    """What normalising one series' year left behind.
+    """Outcome of normalising one year of a series.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def normalise_year(
 def compare_year(
     config: MarketDataConfig, key: str, year: int, root: Path
 ) -> QualityFinding | None:
-    """Compare a stored year again with the series that its series names, which has changed.
+    """Compare a stored year with its comparison series again, after that series changed.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def compare_year(
 def _disagreement(
     config: MarketDataConfig, series: SeriesConfig, bars: pl.DataFrame, year: int, store: BarStore
 ) -> QualityFinding:
-    """Compare with the same year of the other series; with nothing where none is stored."""
+    """Compare with the same year of the other series, if that is stored."""
     other = bars.clear()
     name = series.compared_key
     if name is not None:

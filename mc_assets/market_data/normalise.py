@@ -1,4 +1,4 @@
-"""From a provider's raw table to canonical bars; what cannot be a bar goes to the quarantine."""
+"""From a provider's raw table to canonical bars; other rows go to the quarantine."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ __all__ = [
     "row_keys",
 ]
 
-# Prices that a provider adjusted miss their own high or low by the last digits of a float64.
+# Adjusted prices may exceed their high or low by rounding errors of a float64.
 _ROUNDING: Final = 1e-9
-# A price of a tenth of a cent, counted in billionths.
+# 0.001 in units of 1e-9.
 _BILLIONTHS: Final = 1e6
-# From how many usual steps away a price may fall to zero within one bar.
+# A zero is plausible if the nearest other price is at most this many typical steps away.
 _REACH: Final = 10.0
-# Rows that decide which end of the bar is stamped: some months of minutes.
+# Rows used to decide which end of the bar is stamped: some months of minutes.
 _DECIDING: Final = 50_000
 
 
@@ -88,11 +88,11 @@ def normalise(
 
     Notes
     -----
-    Of rows with one open instant the first that can be a bar stays, the others go to the
-    quarantine. A high below an open or close (or a low above) by less than 1e-9 of the price
+    If several rows have the same open instant, the first valid one is kept and the others go to
+    the quarantine. A high below an open or close (or a low above) by less than 1e-9 of the price
     is rounding of an adjusted price: it is set to that price. A volume that is not given is null,
-    which is not a volume of zero. A row that holds zeros for all prices and no volume is an
-    export's mark of a day without data (`_blank`).
+    not zero. A row with zeros in place of all prices and without volume is an
+    export's way to mark a day without data (`_blank`).
     """
     sessions = sessions_of(exchange)
     raw = resolve_layout(raw, sessions)
@@ -116,7 +116,7 @@ def normalise(
 def readable_bars(
     raw: RawTable, sessions: Sessions, *, repair: bool, now: datetime
 ) -> pl.DataFrame:
-    """Which rows of a raw table whose layout is settled are bars.
+    """Rows of a raw table that are valid bars.
 
     Parameters
     ----------
@@ -138,9 +138,9 @@ def readable_bars(
 
 
 def resolve_layout(raw: RawTable, sessions: Sessions) -> RawTable:
-    """Settle everything the layout leaves open, by looking at the whole table.
+    """Determine everything that the layout leaves open from the whole table.
 
-    Done once, when the table arrives: a slice of it may not hold the row that decides.
+    Done when the table arrives, because a part of it may lack the row that decides.
     """
     layout = raw.layout
     mapped = _mapped(raw)
@@ -206,7 +206,7 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
         if column is None:
             parsed[name] = pl.repeat(None, len(instants), dtype=pl.Float64, eager=True)
             continue
-        # Points and 32nds are a way to write prices; volumes have thousands.
+        # Only prices are written in points and 32nds; in volumes, apostrophes group thousands.
         ticks = layout.ticks is not False and name in (*PRICES, "vwap")
         values, is_text = parse_numbers(
             raw.frame[column], layout.decimal or ".", plain[column], ticks=ticks
@@ -239,7 +239,7 @@ def read_rows(raw: RawTable, sessions: Sessions) -> pl.DataFrame:
 
 
 def row_keys(raw: RawTable, sessions: Sessions) -> tuple[pl.Series, pl.Series]:
-    """Say what each raw row is about, and where in time it belongs.
+    """Key and position in time of each raw row.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def _where(raw: RawTable) -> str:
 
 
 def _check_format(cells: pl.Series, date_format: str, where: str) -> None:
-    """Refuse a configured format that reads no cell, where the cells are stamps."""
+    """Refuse a configured format that matches no cell although the cells are timestamps."""
     unread = parse_stamps(cells, date_format, strictly=True)["wall"].null_count() == len(cells)
     if unread and detect_format(cells):
         raise MarketDataError(
@@ -284,7 +284,7 @@ def _check_format(cells: pl.Series, date_format: str, where: str) -> None:
 
 
 def _check_types(raw: RawTable, mapped: ColumnMap) -> None:
-    """Refuse columns of a data frame that hold neither numbers nor text, nor stamps."""
+    """Refuse columns that hold neither numbers nor text nor timestamps."""
     for name, column in mapped.columns.items():
         kind = raw.frame.schema[column]
         stamps = name == "timestamp" and kind in (pl.Date, pl.Datetime)
@@ -298,7 +298,7 @@ def _check_types(raw: RawTable, mapped: ColumnMap) -> None:
 
 
 def _check_units(raw: RawTable, mapped: ColumnMap) -> None:
-    """Refuse Databento's whole numbers, which count billionths."""
+    """Refuse Databento's integer prices in units of 1e-9."""
     if not {"rtype", "publisher_id"} <= set(raw.frame.columns):
         return
     closes = parse_numbers(raw.frame[mapped.columns["close"]])[0].drop_nulls()
@@ -310,7 +310,7 @@ def _check_units(raw: RawTable, mapped: ColumnMap) -> None:
 
 
 def _rows_of_symbol(raw: RawTable, mapped: ColumnMap) -> RawTable:
-    """Keep the rows of the table's own symbol, where the table names several."""
+    """Keep the rows of the series' symbol if the table holds several symbols."""
     column = mapped.columns.get("symbol")
     if column is None:
         return raw
@@ -347,14 +347,14 @@ def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
     clock = mapped.columns.get("clock")
     if clock is None or isinstance(stamp.dtype, pl.Datetime):
         return stamp
-    # Half past nine in a number column is 930.
+    # In a numeric column 09:30 is 930.
     time = frame[clock].cast(pl.String).str.replace(r"^\s*(\d{3}|\d{5})\s*$", "0$1")
     joined = stamp.cast(pl.String) + " " + time
     return joined.alias(stamp.name)
 
 
 def _judged(raw: RawTable, sessions: Sessions, repair: bool, now: datetime) -> pl.DataFrame:
-    """Rows of a table whose layout is settled, each with the reason why it is no bar, or null."""
+    """Parse rows and add the reason why each is not a bar, or null."""
     rows = read_rows(raw, sessions)
     if repair:
         rows = repair_unit_errors(rows)
@@ -362,7 +362,7 @@ def _judged(raw: RawTable, sessions: Sessions, repair: bool, now: datetime) -> p
 
 
 def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Add ``reason``: why a row is no bar, or null; the first reason that holds."""
+    """Add ``reason``: the first reason why a row is not a bar, or null."""
     latest = int(now.timestamp() * 1e6)
     if _faultless(rows, latest):
         return rows.with_columns(reason=pl.lit(None, dtype=pl.String))
@@ -378,7 +378,7 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
         | (pl.col("low") > floor + slack)
         | (pl.col("low") > pl.col("high") + slack)
     )
-    # What exports write above or below a table; one whose every stamp is unread has none.
+    # Header and footer notes of an export, unless no timestamp at all can be read.
     read = rows["instant"].null_count() < rows.height
     note = (
         pl.lit(read)
@@ -399,7 +399,7 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
         .when(pl.col("instant") > latest).then(pl.lit("future"))
     )  # fmt: skip
     judged = rows.with_columns(reason=reason)
-    # Of rows that could be bars, one per instant: the first.
+    # Keep the first valid row per instant.
     rank = pl.when(pl.col("reason").is_null()).then("instant")
     twin = rank.is_not_null() & (pl.col("instant").cum_count().over(rank) > 1)
     if judged.select(rank.drop_nulls().is_duplicated().any()).item():
@@ -410,12 +410,11 @@ def _judge(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
 
 def _blank(rows: pl.DataFrame) -> pl.Series:
-    """Rows whose prices are all zero because there is no data, not because that is the price.
+    """Whether all four prices are zero because data are missing.
 
-    Nothing was traded at a price of zero: a row with zeros and a volume of zero is blank. Where
-    no volume is given, zero may be a price (a spread, an interest rate): it is one where the
-    table holds negative prices, or the nearest other closes are within `_REACH` usual steps of
-    the price from zero.
+    A row of zeros with a volume of zero is blank. Without a volume, zero may be a real price of
+    a spread or interest rate. It counts as real if the table holds negative prices, or if the
+    nearest other close is at most `_REACH` typical price steps away from zero.
     """
     zero = pl.all_horizontal(pl.col(name) == 0 for name in PRICES)
     zeros = rows.select(
@@ -436,7 +435,7 @@ def _blank(rows: pl.DataFrame) -> pl.Series:
 
 
 def _faultless(rows: pl.DataFrame, latest: int) -> bool:
-    """Whether every row is a bar; the common case, and much cheaper than to say why not."""
+    """Whether every row is a bar: the common case, checked cheaply."""
     instants = rows["instant"]
     if instants.has_nulls():
         return False

@@ -15,20 +15,20 @@ __all__ = [
     "parse_numbers",
 ]
 
-# What stands in a cell that has no value; compared in lower case.
+# Texts of a cell without a value, in lower case.
 MISSING: Final = frozenset(
     {"", ".", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "#n/a n/a", "nd"}
 )
 
 _THOUSANDS: Final = {
-    # In groups of three, or of two before the last three as in India.
+    # Groups of three digits, or of two before the last three (India).
     ".": re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})+,\d{3})(\.\d*)?"),
     ",": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?"),
 }
 _SCALES: Final = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _COMMA_DECIMAL: Final = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-# Signs and codes of currencies, before or behind the number.
+# Currency signs and codes before or after the number.
 _CURRENCY: Final = re.compile(
     r"""(?:[A-Z]{0,3}[$]|[€£¥₹₽₩₺₪₫฿₴₦]|\b(?:USDT|USDC|USD|EUR|GBP|GBX|GBp|JPY|CHF|CAD|AUD|NZD|CNY|
     CNH|HKD|SGD|TWD|KRW|INR|THB|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|ILS|BRL|MXN|ZAR|ZAc|BTC|ETH|
@@ -36,7 +36,7 @@ _CURRENCY: Final = re.compile(
     re.VERBOSE,
 )
 # Points and 32nds of bond futures: 110'165, 110'16, 110'16+, 110-16.5; points and eighths of
-# grains: 365'4. The third digit of 32nds counts eighths of one, cut to one decimal.
+# grains: 365'4. The third digit of 32nds is a fraction of a 32nd, truncated to one decimal.
 _TICKS: Final = re.compile(
     r"""([+-]?)(\d+)(?:['’′´-](?P<parts>\d\d)(?P<more>[0-35-8]|\+|\.\d+)?
     |['’′´](?P<eighths>[0-7]))""",
@@ -44,7 +44,7 @@ _TICKS: Final = re.compile(
 )
 _TICK_MARK: Final = re.compile(r"\d(['’′´-])\d")
 _EIGHTHS: Final = {"1": 1, "2": 2, "3": 3, "5": 4, "6": 5, "7": 6, "8": 7, "+": 4, "0": 0, None: 0}
-# What only a thousands separator can be: 1'234.50, 1'234'567.
+# Cells in which an apostrophe must be a thousands separator: 1'234.50, 1'234'567.
 _APOSTROPHES: Final = r"^\s*[+-]?\d{1,3}(['’]\d{3})+([.,]\d|['’]\d{3})"
 _NOT_FINITE: Final = {"inf": float("inf"), "+inf": float("inf"), "-inf": float("-inf"),
                       "infinity": float("inf"), "-infinity": float("-inf")}  # fmt: skip
@@ -79,8 +79,7 @@ def decimal_mark(columns: list[pl.Series], delimiter: str | None) -> Literal["."
 def groups_thousands_by_apostrophe(columns: list[pl.Series]) -> bool:
     """Whether apostrophes in prices separate thousands, as in Switzerland: ``1'234.50``.
 
-    A cell such as ``110'165`` could also be points and 32nds; only a cell that can be nothing
-    else decides, in any of the columns.
+    A cell such as ``110'165`` may also be points and 32nds, so only unambiguous cells decide.
     """
     return any(
         column.dtype == pl.String
@@ -105,8 +104,8 @@ def parse_numbers(
         The column cast to Float64 already: many columns are cast faster together.
     ticks : bool
         The column holds prices that may be written in points and 32nds, as of `parse_number`; a
-        dash only counts where no price in the column has decimals, for ``100-105`` among them
-        is a range.
+        dash is accepted only if no price of the column has decimals, because ``100-105`` among
+        decimal prices is a range.
 
     Returns
     -------
@@ -117,7 +116,7 @@ def parse_numbers(
     """
     if column.dtype != pl.String:
         values = column.cast(pl.Float64, strict=False)
-        # A missing value that a data frame spells NaN is missing, not a number gone wrong.
+        # NaN in a data frame is a missing value.
         return values.fill_nan(None), pl.Series(column.name, [False]).new_from_index(0, len(column))
     values = (column.cast(pl.Float64, strict=False) if plain is None else plain).fill_nan(None)
     doubtful = values.is_null()
@@ -190,7 +189,7 @@ def parse_number(
 
 
 def _points_and_ticks(text: str) -> float | Literal["text"]:
-    """Read points with 32nds or eighths; the fractions of either are exact in binary."""
+    """Parse points with 32nds or eighths; both fractions are exact in binary."""
     found = _TICKS.fullmatch(text)
     if found is None:
         return "text"
@@ -207,11 +206,11 @@ def _points_and_ticks(text: str) -> float | Literal["text"]:
 
 
 def _bare(cell: str) -> tuple[str, float]:
-    """Digits, marks and sign of a cell, and what its letter multiplies them by."""
+    """Split a cell into the text of its number and the factor of its suffix letter."""
     text = cell.strip().strip('"').replace("\u2212", "-")
     text = _CURRENCY.sub("", text, count=1).strip()
     if text.startswith("(") and text.endswith(")"):
-        # A currency may stand inside, too.
+        # The currency may be inside the parentheses.
         text = f"-{_CURRENCY.sub('', text[1:-1], count=1).strip()}"
     text = re.sub(r"[\u00a0\u202f\u2009 '’_]", "", text)
     if text and text[-1].lower() in _SCALES:

@@ -1,4 +1,4 @@
-"""Bars of one file, without a series file or a data root: for notebooks and first looks."""
+"""Bars of one file without series file and data root, for notebooks."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def bars_from_file(
         found = normalise(table, exchange=exchange, repair=repair)
         if found.quarantine.is_empty():
             return found
-    # The quarantine holds cells as they stand in the file, so they are read as text.
+    # Read again as text, because the quarantine shows cells as written in the file.
     result = source.fetch([symbol], timeframe, datetime.min, datetime.max, adjustment=adjustment)
     if symbol in result.failures:
         raise result.failures[symbol]

@@ -1,4 +1,4 @@
-"""From what a provider stamps to the instant the bar opens."""
+"""From a provider's timestamps to the instants at which bars open."""
 
 from __future__ import annotations
 
@@ -49,14 +49,13 @@ def open_instants(
 
     Notes
     -----
-    A daily bar opens when its session opens, whatever the provider stamps: a plain day, that
-    day's midnight in the exchange's zone (Alpaca's 04:00Z or 05:00Z), in the written offset
-    (Yahoo) or in UTC, or an instant inside the session. A bar of a week or month opens with its
-    first session.
+    A daily bar opens with its session, whatever the provider stamps: a date, midnight in the
+    exchange's zone (Alpaca's 04:00Z or 05:00Z), in the written offset (Yahoo) or in UTC, or an
+    instant inside the session. Bars of a week or month open with their first session.
 
-    Where trading goes around the clock there is no bell to go by, and a bar opens at the instant
-    that is stamped: crypto days that begin at 06:00Z, or at midnight in Singapore. Of currencies
-    a plain day is the session called after it, from 17:00 to 17:00 in New York.
+    Markets that trade around the clock have no opening time, so the written instant is kept, for
+    example for crypto days that begin at 06:00Z or at midnight in Singapore. In currencies a date
+    means the session of that name, from 17:00 to 17:00 New York.
     """
     zone = timezone or sessions.timezone
     minutes = intraday_minutes(timeframe)
@@ -65,18 +64,18 @@ def open_instants(
         return _series(opens)
     instants = to_instants(stamps, zone)
     if stamp == "end":
-        # Binance ends a minute at 59.999 s: up to the whole minute first.
+        # Binance stamps the end of a minute at 59.999 s, so round up first.
         whole = -((-instants) // _MINUTE) * _MINUTE
         instants = whole - minutes * _MINUTE
     else:
-        # A leap second is part of the minute that it makes longer.
+        # A leap second belongs to the minute that it extends.
         leap = instants % _MINUTE == _MINUTE - 1
         instants = instants - leap.cast(pl.Int64) * (_MINUTE - 1)
     return instants.alias("open_instant")
 
 
 def to_instants(stamps: pl.DataFrame, timezone: str) -> pl.Series:
-    """Stamps as UTC microseconds; wall clocks without a zone are of `timezone`.
+    """Timestamps in UTC microseconds; those without a zone are in `timezone`.
 
     A wall-clock time that a change to summer time skips is null. The hour that a change to
     winter time repeats: the first row with a time is the earlier instant, the next the later;
@@ -99,7 +98,7 @@ def to_instants(stamps: pl.DataFrame, timezone: str) -> pl.Series:
 
 
 def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Literal["open", "end"]:
-    """Which end of a bar is stamped, from the first and last bars of sessions.
+    """Guess which end of a bar is stamped from the first and last bars of sessions.
 
     Bars stamped at their end never carry the session's open and do carry its close, or all
     carry the last second of a minute. Of daily bars this only matters where one session ends
@@ -109,13 +108,13 @@ def guess_stamp(instants: pl.Series, timeframe: str, sessions: Sessions) -> Lite
     if intraday_minutes(timeframe) is None:
         if not (sessions.opens[1:] == sessions.closes[:-1]).any():
             return "open"
-    # Binance ends a minute at 59.999 s, others at 59 s.
+    # Binance stamps the end of a minute at 59.999 s, other vendors at 59 s.
     elif len(values) and (values % _MINUTE >= _MINUTE - _SECOND).all():
         return "end"
     if sessions.around_the_clock:
         return "open"
     at_open, at_close = _among(values, sessions.opens), _among(values, sessions.closes)
-    # Where one session ends as the next begins, the instant says nothing.
+    # An instant that is both a close and an open is ambiguous.
     opening, closing = at_open & ~at_close, at_close & ~at_open
     return "end" if closing.any() and not opening.any() else "open"
 
@@ -151,9 +150,9 @@ def _around_the_clock(
     timezone: str,
     stamp: Literal["open", "end"] | None,
 ) -> NDArray[np.int64]:
-    """Open instants where every day has 24 hours: as they are stamped.
+    """Open instants of a 24/7 market: as written.
 
-    A day, a midnight in UTC and an end name the week or month that they lie in.
+    For weeks and months, a date, a UTC midnight or an end stands for the period it lies in.
     """
     ends = _ends(stamps, stamp)
     stamps = _a_day_earlier(stamps, ends)
@@ -178,9 +177,9 @@ def _currencies(
     timezone: str,
     stamp: Literal["open", "end"] | None,
 ) -> NDArray[np.int64]:
-    """Open instants of currencies: of a plain day its session's, of a time the time itself.
+    """Open instants of currencies: a date means its session, a time is kept.
 
-    Midnight without a zone, and the last second of a day, are ways to write the day.
+    Midnight without a zone and the last second of a day count as dates.
     """
     naive_midnight = stamps["utc"].is_null() & (stamps["wall"] % _DAY == 0)
     ends = _ends(stamps, stamp)
@@ -189,7 +188,8 @@ def _currencies(
     instants = to_instants(stamps, timezone).fill_null(_MISSING).to_numpy()
     timed = (~day.fill_null(value=True)).to_numpy() & (instants != _MISSING)
     at, ended = instants[timed], ends.to_numpy()[timed]
-    # The session that an instant lies in, or the next; an end lies in the session before it.
+    # The session that contains the instant, or the next one; an end belongs to the session
+    # before it.
     place = np.searchsorted(sessions.closes, np.where(ended, at - 1, at), side="right")
     place = np.minimum(place, len(sessions.days) - 1)
     if timeframe == "1d":
@@ -202,7 +202,7 @@ def _currencies(
 
 
 def _ends(stamps: pl.DataFrame, stamp: Literal["open", "end"] | None) -> pl.Series:
-    """Stamps of the end of a bar: all of them, or those of the last second of a day."""
+    """Whether each timestamp marks the end of a bar: all, or those in a day's last second."""
     if stamp == "end":
         return pl.repeat(value=True, n=stamps.height, dtype=pl.Boolean, eager=True)
     last = [(pl.col(name) % _DAY >= _DAY - _SECOND).fill_null(value=False)
@@ -211,7 +211,7 @@ def _ends(stamps: pl.DataFrame, stamp: Literal["open", "end"] | None) -> pl.Seri
 
 
 def _a_day_earlier(stamps: pl.DataFrame, ends: pl.Series) -> pl.DataFrame:
-    """Put ends, which may be written as the last second, one day back."""
+    """Move ends, which may be written as the last second of a day, one day back."""
     moved = [
         pl.when(ends).then(-((-pl.col(name)) // _MINUTE) * _MINUTE - _DAY).otherwise(name)
         for name in ("utc", "wall")
@@ -244,7 +244,7 @@ def _session_days(
         )
         days[timed] = _timed_days(instants[timed], wall[timed], local, sessions, stamp)
     if stamp == "end":
-        # The end of a day written as the next midnight belongs to the session before it.
+        # Midnight as the end of a day belongs to the session before it.
         midnight = known & (wall % _DAY == 0)
         place = np.searchsorted(sessions.days, days[midnight]) - 1
         days[midnight] = sessions.days[np.maximum(place, 0)]
@@ -262,7 +262,7 @@ def _timed_days(
     at_close = sessions.index_at(instants - 1)
     first, second = (at_close, inside) if stamp == "end" else (inside, at_close)
     place = np.where(first >= 0, first, second)
-    # The first instant of a day, or its last second, is how a day is written.
+    # The first instant or the last second of a day stands for the day.
     written = [clock % _DAY for clock in (local, wall, instants)]
     conditions = [(rest == 0) | (rest >= _DAY - _SECOND) for rest in written] + [place >= 0]
     choices = [local // _DAY, wall // _DAY, instants // _DAY, sessions.days[place]]
@@ -274,8 +274,8 @@ def _same(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
 
 
 def _first_session_of_week(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
-    # 1970-01-01 was a Thursday. A weekend label starts the week after it, except where the
-    # weekend trades.
+    # 1970-01-01 was a Thursday. A weekend label means the following week, unless the market
+    # trades on weekends.
     weekday = (days + 3) % 7
     monday = days - weekday
     if sessions.exchange != "24/7":
@@ -292,7 +292,7 @@ def _first_session_of_month(days: NDArray[np.int64], sessions: Sessions) -> NDAr
 
 
 def _session_from(days: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
-    """First session on or after each day; the last there is where none follows."""
+    """First session on or after each day, or the last known session."""
     place = np.minimum(np.searchsorted(sessions.days, days), len(sessions.days) - 1)
     return np.asarray(sessions.days[place])
 

@@ -27,7 +27,7 @@ _ALSO = {
     "as_of": ("date", "quote_date", "timestamp"),
     "spot": ("forward", "underlying", "underlying_price"),
 }
-# Columns of which one gives a quote's price.
+# One of these columns must give the price of a quote.
 _PRICES = {"bid", "price", "close"}
 # Options of the Heston estimator that concern quotes; the others concern bars.
 _SURFACE_OPTIONS = ("mu", "narrowest")
@@ -93,7 +93,7 @@ class OptionQuotes:
                     f"{self._series.key} option_quotes {day} rate: found none, allowed a column "
                     "rate beside the spot and implied_volatility"
                 )
-            # Put-call parity knows the carry; a rate of zero would be a guess.
+            # Put-call parity determines the carry; assuming a rate of zero would be a guess.
             spot = None
         surface = OptionSurface.from_frame(
             frame,
@@ -105,7 +105,7 @@ class OptionQuotes:
         return replace(surface, timeframe=self._series.timeframe)
 
     def heston(self, day: datetime.date) -> Calibration:
-        """Heston model on the quotes of a date; failed with the reason where they do not do."""
+        """Calibrate the Heston model on a date's quotes; on failure the result holds the reason."""
         try:
             return calibrate("heston", self.surface(day), **self._options)
         except ValueError as error:
@@ -142,7 +142,7 @@ class OptionQuotes:
             self._frames[_day("".join(named.groups()), where)] = frame
             return
         frame = frame.with_columns(pl.col("as_of").cast(pl.String))
-        # Instants are written alike inside a file, so the last one sorts last.
+        # All instants of a file have the same format, so text order is time order.
         for (instant,), part in sorted(frame.partition_by("as_of", as_dict=True).items()):
             self._frames[_day(str(instant), where)] = part
 

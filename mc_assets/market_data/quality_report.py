@@ -1,4 +1,4 @@
-"""All checks over a whole stored series, for a person to read."""
+"""Report of all checks over a stored series."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def quality_report(
     against: SeriesConfig | None = None,
     now: datetime | None = None,
 ) -> QualityReport:
-    """Check a stored series from its first bar to its last, over the turns of the years.
+    """Check a whole stored series, across years.
 
     Parameters
     ----------

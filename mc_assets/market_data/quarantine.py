@@ -1,4 +1,4 @@
-"""Rows that are no bars: the reason in a sentence, and the raw values."""
+"""Describe rows that are not bars: reason, message and raw values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mc_assets.providers import RawTable
 
 __all__ = ["quarantine_rows"]
 
-# Rows that are objects of Python at one time: a file may be wrong from its first line on.
+# Rows processed at a time: a file may consist of bad rows only, and Python objects are large.
 _ROWS_AT_ONCE: Final = 20_000
 
 

@@ -31,7 +31,7 @@ from mc_assets.providers.text_bytes import only_member
 
 __all__ = ["TickReport", "iterate_ticks", "stream_ticks"]
 
-# Short rows take fifty times their bytes on the way from text to Parquet.
+# Bytes per block; short rows need fifty times their size while they are converted.
 _BLOCK: Final = 2 << 20
 _ROWS: Final = 200_000
 
@@ -153,7 +153,7 @@ def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts)
 
 
 def _header(path: Path) -> tuple[list[str], str]:
-    """Names of a CSV file's columns, and what separates them; no names in an empty file."""
+    """Column names and delimiter of a CSV file; an empty file has no names."""
     try:
         with _opened(path) as head:
             data = head.read(65536)
@@ -176,7 +176,7 @@ def _header(path: Path) -> tuple[list[str], str]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pa.NativeFile]:
-    """Open a file's bytes, unpacked; pyarrow unpacks by the file's ending all but zip."""
+    """Open a file decompressed; pyarrow handles all compressions but zip."""
     if path.suffix.lower() != ".zip":
         with pa.input_stream(str(path)) as stream:
             yield stream
@@ -250,5 +250,5 @@ def _ragged_rows(ragged: list[pa.csv.InvalidRow]) -> pl.DataFrame:
 def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
     frame = pl.from_arrow(batch)
     assert isinstance(frame, pl.DataFrame)
-    # Text by another name, as data frames keep it.
+    # Categorical text becomes plain text.
     return frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))

@@ -64,12 +64,12 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "size": ("size", "sz", "qty", "quantity", "amount", "s", "volume"),
     "aggressor": ("aggressor", "side", "takerside", "aggressorside"),
 }  # fmt: skip
-# Binance's book ticker: prices in small letters, their sizes in capitals.
+# Binance's book ticker: lower-case names for prices, upper-case names for sizes.
 _CAPITALS: Final = {"bid_sz": ("b", "B"), "ask_sz": ("a", "A")}
-# The time of day in a column of its own, beside the day's.
+# Columns that may hold the time of day beside a date column.
 _CLOCKS: Final = ("time", "timem", "clock", "timeofday")
 _SYMBOLS: Final = ("symbol", "ticker", "sym", "instrument")
-# Digits of a fraction that are whole nanoseconds.
+# Digits after the decimal point that make up whole nanoseconds.
 _DIGITS: Final = {"epoch_s": 9, "epoch_ms": 6, "epoch_us": 3, "epoch_ns": 0}
 _ROWS_AT_ONCE: Final = 5_000
 Kind = Literal["quotes", "trades"]
@@ -77,7 +77,7 @@ Kind = Literal["quotes", "trades"]
 
 @dataclass(frozen=True)
 class TickLayout:
-    """How a file of ticks is to be read, settled on its first batch.
+    """How to read a file of ticks, determined from its first batch.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class TickLayout:
 
 @dataclass
 class QuoteCounts:
-    """What a stream held.
+    """Counts of a stream.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ class QuoteCounts:
 
 
 class Ticks(NamedTuple):
-    """Canonical ticks of a batch, and its rows that are none."""
+    """Canonical ticks of a batch, and its rows that are not ticks."""
 
     ticks: pl.DataFrame
     quarantine: pl.DataFrame
@@ -275,7 +275,7 @@ def _nanoseconds(column: pl.Series, date_format: str | None) -> pl.Series:
     if isinstance(column.dtype, pl.Datetime):
         return column.dt.epoch("ns")
     parsed = parse_stamps(column, date_format).with_columns(cell=column.cast(pl.String))
-    # Stamps are parsed to microseconds; a written nanosecond is the rest of the fraction.
+    # Timestamps are parsed to microseconds; further digits are added as nanoseconds.
     rest = pl.col("cell").str.extract(r":\d{2}\.\d{6}(\d{1,3})").str.pad_end(3, "0")
     return parsed.select(
         pl.coalesce("utc", "wall") * 1000 + rest.cast(pl.Int64).fill_null(0)

@@ -1,4 +1,4 @@
-"""A compressed copy of what providers sent, so that bars can be made again without them."""
+"""Compressed copy of what providers sent, from which bars can be made again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["RawResult", "RawStore"]
 
 _TABLE: Final = "raw_bars"
 _FOOTER: Final = "mc.raw"
-# Bookkeeping of a stored row: the fetch that brought it, its layout, the fetch that brought
-# another version of it, and the fetch that should have brought it again and did not.
+# Bookkeeping of a stored row: its key, the fetch that added it, its layout, the fetch that
+# replaced it, and the first fetch in which it was missing.
 _BOOKKEEPING: Final = {
     "_key": pl.String,
     "_fetch": pl.Int32,
@@ -42,11 +42,11 @@ class RawResult:
     new : int
         Rows that were not there before.
     restated : int
-        Rows that came with other values than before.
+        Rows whose values changed.
     absent : int
-        Rows that were there, and should have come again but did not.
+        Stored rows that were missing in the fetch.
     left_out : int
-        Rows of a file that are not stored: before the series' start, or after its end.
+        Rows of a file outside the series' start and end, which are not stored.
     path : str
         The file.
     changed : bool
@@ -75,13 +75,13 @@ class RawStore:
 
     Notes
     -----
-    One file per year. A row that comes again unchanged is not stored again; one that comes
-    with other values is added, and the older version marked with the fetch that replaced it.
-    So fetching twice leaves the same bytes as fetching once.
+    One file per year. Unchanged rows are not stored again. A changed row is added, and the older
+    version is marked with the number of the fetch that replaced it. Fetching twice therefore
+    leaves the same bytes as fetching once.
 
-    A fetch that broke off leaves in the footer its number and the instant that it reached. What
-    the next fetch brings from there on is counted as of that one, so that a fetch that breaks
-    off and goes on leaves the same bytes as one that did not break.
+    A fetch that breaks off records its number and the last instant received in the footer. Later
+    rows of the next fetch get the same number, so an interrupted fetch that is continued leaves
+    the same bytes as an uninterrupted one.
     """
 
     def __init__(self, root: Path) -> None:
@@ -96,19 +96,19 @@ class RawStore:
         return years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
 
     def reached(self, symbol: str, timeframe: str, year: int) -> int | None:
-        """Newest open instant that came of a stored year whose last fetch broke off, or None."""
+        """Last open instant received if the last fetch of a year broke off, else None."""
         footer = read_footer(self.path(symbol, timeframe, year), _FOOTER) or "{}"
         broken = json.loads(footer).get("broken")
         return None if broken is None else int(broken["reached"])
 
     def left_out(self, symbol: str, timeframe: str) -> int:
-        """Rows of files that no stored year holds: before the series' start, or after its end."""
+        """Count the rows of files outside the series' start and end."""
         paths = [self.path(symbol, timeframe, year) for year in self.years(symbol, timeframe)]
         footers = [json.loads(read_footer(path, _FOOTER) or "{}") for path in paths]
         return sum(footer.get("left_out", 0) for footer in footers)
 
     def last(self, symbol: str, timeframe: str, before: int) -> int | None:
-        """Open instant of the newest stored row that is not later, microseconds, or None."""
+        """Open instant of the newest stored row up to `before`, microseconds, or None."""
         for year in reversed(self.years(symbol, timeframe)):
             keys = pl.read_parquet(self.path(symbol, timeframe, year), columns=["_key"])["_key"]
             instants = keys.cast(pl.Int64, strict=False)
@@ -118,7 +118,7 @@ class RawStore:
         return None
 
     def holds(self, year: int, raw: RawTable, keys: pl.Series) -> bool:
-        """Whether a stored year is just these rows: the common case, told cheaply."""
+        """Whether a stored year consists of exactly these rows; a cheap check."""
         stored, _ = self._stored(self.path(raw.symbol, raw.timeframe, year))
         return stored is not None and _same(stored, raw.frame, keys)
 
@@ -142,19 +142,18 @@ class RawStore:
         year : int
             The year.
         keys : polars.Series of String
-            What a row is about: its instant in microseconds as text, or its raw stamp where
-            that cannot be read.
+            Identity of each row: its instant in microseconds as text, or its raw timestamp if that
+            cannot be parsed.
         covered : tuple of int
-            Range the fetch asked for, microseconds: stored rows inside it that did not come
-            are marked absent.
+            Requested range, microseconds: stored rows inside it that are missing in the fetch are
+            marked absent.
         complete : bool
-            The fetch is the whole truth of its range (a file): absent rows are no longer
-            valid. Otherwise (a network, which may have a bad night) they stay valid, unless
-            the user has accepted that they are withdrawn.
+            Whether absent rows become invalid: for files, and if the user accepted withdrawn bars.
+            Otherwise they stay valid, because a network provider may omit rows temporarily.
         reached : int, optional
-            Newest open instant that came, microseconds, where the fetch broke off after it.
+            Last open instant received, microseconds, if the fetch broke off.
         left_out : int
-            Rows that came and belong to no year of the series.
+            Number of rows outside the series' start and end.
         """
         path = self.path(raw.symbol, raw.timeframe, year)
         stored, described = self._stored(path)
@@ -196,7 +195,7 @@ class RawStore:
             merged, new, restated, absent = _merge(stored, fresh, number, covered, complete)
         described = {"year": year, "layouts": layouts, "broken": broken, "left_out": left_out}
         footer = json.dumps({k: v for k, v in described.items() if v}, sort_keys=True)
-        # In one piece, for the bytes written tell how many pieces a table was made of.
+        # Rechunked, because the written bytes depend on the number of chunks.
         changed = write_parquet(merged.rechunk(), path, {_FOOTER: footer})
         live = int(merged["_until"].null_count())
         return RawResult(
@@ -236,7 +235,7 @@ class RawStore:
 
 
 def _same(stored: pl.DataFrame, frame: pl.DataFrame, keys: pl.Series) -> bool:
-    """Whether a fetch brought just the rows that are stored: the common case, told cheaply."""
+    """Whether a fetch brought exactly the stored rows; a cheap check."""
     if stored["_absent"].null_count() < stored.height:
         return False
     names = [name for name in frame.columns if not name.startswith("_")]
@@ -253,7 +252,7 @@ def _merge(
     covered: tuple[int, int],
     complete: bool,
 ) -> tuple[pl.DataFrame, int, int, int]:
-    """Add a fetch to stored rows: the new table, and rows new, restated, absent.
+    """Merge a fetch into stored rows: the merged table, and counts of new, restated, absent rows.
 
     `number` is the fetch's, for each ``_key``.
     """
@@ -291,7 +290,7 @@ def _merge(
     if added.is_empty():
         return marked, 0, 0, len(gone)
     merged = pl.concat([marked, added], how="diagonal_relaxed")
-    # A column that came late stands where it would have stood at once.
+    # Columns that were added later keep the position that they have in the fetch.
     merged = merged.select(pl.exclude(list(_BOOKKEEPING)), *_BOOKKEEPING)
     return merged, new, added.height - new, len(gone)
 
@@ -299,10 +298,10 @@ def _merge(
 def _redated(
     stored: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Give stored rows that came again unchanged the keys by which they are known today.
+    """Update the keys of stored rows that are unchanged but have another key today.
 
-    A key is an instant, and a series whose exchange or time zone was changed reads the same
-    stamp as another one.
+    Keys are instants, and the same written timestamp gives another instant after the exchange or
+    time zone of the series was changed.
     """
     moved = (
         before.join(after, on="_key", how="anti")
@@ -329,7 +328,7 @@ def _last_fetch(stored: pl.DataFrame | None) -> int:
 
 
 def _signatures(rows: pl.DataFrame, data: list[str], extra: list[str]) -> pl.DataFrame:
-    """One value per key that changes when any of the key's cells does."""
+    """One text per key that changes whenever a cell of the key changes."""
     cells = [pl.col(name).cast(pl.String).fill_null("\x00") for name in data]
     cells += [
         pl.col(name).cast(pl.String).fill_null("\x00") if name in rows.columns else pl.lit("\x00")

@@ -1,4 +1,4 @@
-"""Keep what a provider sent: what is not over yet is left out, the rest cut into years."""
+"""Store what a provider sent, year by year, without bars that are not complete."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from mc_assets.providers import FetchError, RawTable
 __all__ = ["Range", "Received", "Stored", "microseconds", "reached_in", "received", "store_years"]
 
 _MINUTE: Final = 60_000_000
-# A network's bar of the coming session is no mistake.
+# Providers may send the bar of the coming session; it is not an error.
 _AHEAD: Final = 2 * 24 * 60 * _MINUTE
 _NEVER: Final = 2**62
 Range = tuple[datetime, datetime]
 
 
 class Received(NamedTuple):
-    """A fetched table, and what its rows are about.
+    """A fetched table with the keys and instants of its rows.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Received(NamedTuple):
 def received(
     series: SeriesConfig, table: RawTable, moment: datetime, *, complete: bool
 ) -> Received:
-    """Say what the rows of a fetched table are about.
+    """Determine keys and instants of the rows of a fetched table.
 
-    A network's bar that has not ended is left for the next night.
+    Bars of network providers that are not complete yet are dropped; the next run fetches them.
     """
     sessions = sessions_of(series.exchange)
     if not table.frame.is_empty():
@@ -73,9 +73,9 @@ def received(
 
 
 def reached_in(rows: Received) -> int | None:
-    """Open instant of the last row, up to which a fetch that broke off is whole.
+    """Open instant of the last row, up to which an interrupted fetch is complete.
 
-    None where that cannot be told: no rows, rows out of order, or stamps from the future.
+    None if it is unknown: no rows, unsorted rows, or timestamps in the future.
     """
     if rows.opens.len() == rows.opens.null_count() or rows.future.any():
         return None
@@ -84,14 +84,14 @@ def reached_in(rows: Received) -> int | None:
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of the years of one answer.
+    """Outcome of storing one answer.
 
     Parameters
     ----------
     results : list of RawResult
-        The years that came to their end.
+        Years that were stored completely.
     refused : dict
-        Year to why it stays as it was: the answer would withdraw too many of its bars.
+        Year to the error if the answer would withdraw too many stored bars.
     """
 
     results: list[RawResult] = field(default_factory=list)
@@ -109,17 +109,17 @@ def store_years(
     *,
     accept_withdrawn: bool = False,
 ) -> Stored:
-    """Cut what was fetched to its range and keep it, year by year.
+    """Store a fetched range year by year.
 
-    A row whose stamp cannot be read stays with the row before it, so that it reaches the
-    quarantine of that year, and so does one from the future with the last year.
+    A row with an unreadable timestamp is stored with the row before it, and a row from the
+    future with the last year, so that both reach a quarantine.
 
     Parameters
     ----------
     series : SeriesConfig
         The series.
     rows : Received
-        What came.
+        The fetched rows.
     span : tuple of datetime
         Range that was asked for, UTC, half open.
     years : list of int
@@ -129,9 +129,9 @@ def store_years(
     moment : datetime
         Present time.
     reached : int or None
-        Instant up to which the rows are whole, microseconds, where the fetch broke off.
+        Instant up to which the rows are complete, microseconds, if the fetch was interrupted.
     accept_withdrawn : bool
-        Withdraw whatever did not come, however much it is.
+        Withdraw all stored bars that are missing in the answer.
     """
     store = RawStore(root)
     slices = list(_slices(span, years, reached))
@@ -153,7 +153,7 @@ def store_years(
         if part.year in kept:
             continue
         table, keys = _rows_of(series, rows, part, moment)
-        # A file is read to its end: of what is later, a row from the future may be gone.
+        # A file is complete, so rows from the future that it no longer holds are withdrawn too.
         asked = (part.first, _NEVER if rows.complete else part.came)
         stored = store.append(
             table,
@@ -170,7 +170,7 @@ def store_years(
 
 
 class _Slice(NamedTuple):
-    """One year of a range, microseconds, half open; `came` is where a broken fetch ended."""
+    """One year of a range in microseconds, half open; `came` is the end of the data received."""
 
     year: int
     first: int
@@ -183,7 +183,7 @@ class _Slice(NamedTuple):
 
 
 def _slices(span: Range, years: list[int], reached: int | None) -> Iterator[_Slice]:
-    """Cut a range into years, up to the one in which a broken fetch ended."""
+    """Split a range into years, up to the one in which an interrupted fetch ended."""
     start, end = (microseconds(at) for at in span)
     for year in years:
         first = max(start, microseconds(datetime(year, 1, 1, tzinfo=UTC)))
@@ -207,9 +207,9 @@ def _rows_of(
 
 
 def _left_out(series: SeriesConfig, rows: Received, moment: datetime) -> dict[int, int]:
-    """Count a file's rows before the series' start and after its end, with the year next to them.
+    """Count rows of a file before the series' start and after its end, by the nearest year.
 
-    What a network sends around the range that it was asked for is nothing that a user gave.
+    Rows that a network provider sends beyond the requested range are not counted.
     """
     if not rows.complete:
         return {}

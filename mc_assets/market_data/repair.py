@@ -13,9 +13,9 @@ from mc_assets.market_data.canonical import PRICES
 __all__ = ["repair_unit_errors", "repairs", "rescaled", "unit_scales"]
 
 UNIT: Final = 100.0
-# How far a price may move where its unit changes: a factor of two either way.
+# Largest price move at a change of unit: a factor of two in either direction.
 _TOLERANCE: Final = float(np.log(2.0))
-# A level that lasts for so many bars is one the provider means.
+# A unit that lasts for this many bars is the intended one.
 _STEADY: Final = 3
 
 Table = NDArray[np.float64]
@@ -23,7 +23,7 @@ Scales = NDArray[np.int64]
 
 
 def unit_scales(prices: Table) -> Scales:
-    """How many factors of 100 each price is away from the series' own unit.
+    """Powers of 100 by which each price differs from the unit of the series.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def repair_unit_errors(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def repairs(rows: pl.DataFrame) -> pl.DataFrame:
-    """Say what `repair_unit_errors` changes, so that no price is changed in silence.
+    """Report what `repair_unit_errors` changes.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def _right_level(level: Scales) -> int:
     starts = np.concatenate([[0], edges])
     lengths = np.diff(np.concatenate([starts, [len(level)]]))
     for start, length in zip(starts[::-1], lengths[::-1], strict=True):
-        # Open and close: two links of the chain per bar.
+        # The chain has two prices per bar: open and close.
         if length >= 2 * _STEADY:
             return int(level[start])
     values, counts = np.unique(level, return_counts=True)

@@ -55,13 +55,13 @@ def resample(
             raise MarketDataError(str(error).replace("timeframe", field, 1)) from None
     short, long = lengths
     longer = long > short if short and long else _rank(to) > _rank(timeframe)
-    # Weeks do not make up months.
+    # Months do not consist of whole weeks.
     if not longer or (short and long and long % short) or (timeframe, to) == ("1w", "1mo"):
         raise MarketDataError(f"to: found {to!r}, allowed a multiple of {timeframe}")
     sessions = sessions_of(exchange)
     opens = bars["timestamp"].dt.epoch("us").to_numpy()
     stamped = sessions.around_the_clock and timeframe == "1d"
-    # A day that begins at an hour of its own belongs to the day that most of it lies in.
+    # A day that does not begin at midnight UTC belongs to the UTC day that covers most of it.
     place = sessions.index_at(opens + _DAY // 2 if stamped else opens)
     inside = place >= 0
     starts = _bar_opens(opens, np.maximum(place, 0), to, sessions)

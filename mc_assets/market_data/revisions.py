@@ -1,4 +1,4 @@
-"""Rows whose provider changed its mind: other values than before, or no longer there."""
+"""Rows that a provider restated or withdrew."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCHEMA: Final[dict[str, PolarsDataType]] = {
 
 
 def live_rows(table: RawTable) -> RawTable:
-    """Rows of a stored raw table that no later fetch replaced."""
+    """Rows of a stored raw table that are current."""
     return replace(table, frame=table.frame.filter(pl.col("_until").is_null()))
 
 

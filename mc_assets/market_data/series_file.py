@@ -1,4 +1,4 @@
-"""``series.yaml``, read and checked: what a fetch would refuse is refused here."""
+"""Read and check ``series.yaml``, including the options of providers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
 
 
 def _check_comparison(config: MarketDataConfig, series: SeriesConfig, file: str) -> None:
-    """Refuse a comparison whose bars could never agree: other bars, or other sessions."""
+    """Refuse a comparison of series with different timeframes or exchanges."""
     key = series.compared_key
     if key is None:
         return
@@ -86,7 +86,7 @@ def _check_comparison(config: MarketDataConfig, series: SeriesConfig, file: str)
 
 
 def _expand(entry: object, where: str) -> list[SeriesConfig]:
-    """One entry of the file as one series per symbol."""
+    """Expand an entry of the file to one series per symbol."""
     if not isinstance(entry, dict):
         raise MarketDataError(f"{where}: found {shown(entry)}, allowed a mapping")
     fields = dict(entry)
@@ -115,14 +115,14 @@ def _expand(entry: object, where: str) -> list[SeriesConfig]:
         except ValidationError as error:
             raise MarketDataError(first_error(error, where, SeriesConfig)) from None
         if not series:
-            # All symbols of an entry share its options.
+            # Once per entry, because its symbols share the options.
             _check_provider(made, where)
         series.append(made)
     return series
 
 
 def _check_provider(series: SeriesConfig, where: str) -> None:
-    """Refuse what the provider cannot do, and options that it does not have."""
+    """Refuse timeframes, adjustments and options that the provider does not support."""
     provider = get_provider(series.provider)
     can = provider.capabilities
     if not can.serves(series.timeframe):

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 __all__ = ["Sessions", "sessions_of"]
 
 _DAY: Final = 86_400_000_000
-# Far enough back for the oldest daily series; a calendar of a century builds in 0.2 s.
+# Early enough for the oldest daily series; a calendar of a century is built in 0.2 s.
 _FIRST_DAY: Final = "1960-01-01"
 _NEW_YORK: Final = "America/New_York"
-# When the day of currencies ends and the next begins.
+# The trading day of currencies ends and begins at this hour in New York.
 _CURRENCY_HOUR: Final = 17
 
 
@@ -39,10 +39,10 @@ class Sessions:
     break_starts, break_ends : ndarray of int64, shape (sessions,)
         Lunch breaks; equal to `closes` where there is none.
     clock : str
-        IANA zone in which sessions open at the same time of day in summer and winter.
+        IANA zone in which sessions open at the same time of day all year.
     around_the_clock : bool
-        There is no opening bell: providers begin a day at an hour of their own, and what they
-        stamp is when their bar opens.
+        The market has no opening time: each provider chooses when its days begin, and stamps
+        the instant at which its bars open.
     """
 
     exchange: str
@@ -56,7 +56,7 @@ class Sessions:
     around_the_clock: bool = False
 
     def open_of(self, days: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Open instants of `days`; a day without a session opens as the session before it.
+        """Open instants of `days`; for a day without a session, at the time of the session before.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Sessions:
         return np.where(inside, place, -1)
 
     def _usual_open(self, day: int) -> int:
-        """Open of a day the calendar does not have, at the wall-clock time of a neighbour."""
+        """Open of a day without a session, at the local time of the session before it."""
         near = int(np.clip(np.searchsorted(self.days, day) - 1, 0, len(self.days) - 1))
         zone = ZoneInfo(self.clock)
         neighbour = datetime.fromtimestamp(self.opens[near] / 1e6, UTC).astimezone(zone)
@@ -96,8 +96,8 @@ class Sessions:
 def sessions_of(exchange: str) -> Sessions:
     """Sessions of `exchange`, a name of `exchange_calendars`, to the end of next year.
 
-    Those of currencies, ``24/5``, run from 17:00 to 17:00 in New York and are called after the
-    day on which they end: Monday's opens on Sunday.
+    Sessions of ``24/5`` (currencies) run from 17:00 to 17:00 New York and are named after the
+    day on which they end: Monday's session opens on Sunday.
     """
     import exchange_calendars as xc
 
@@ -145,7 +145,7 @@ def _currency_sessions() -> Sessions:
 
 def _in_new_york(days: NDArray[np.int64], hour: int) -> NDArray[np.int64]:
     wall = pl.Series(days * _DAY + hour * 3_600_000_000).cast(pl.Datetime("us"))
-    # No clock in New York changes in the afternoon.
+    # Clock changes never happen in the afternoon, so the local time is unique.
     return wall.dt.replace_time_zone(_NEW_YORK).dt.epoch("us").to_numpy()
 
 

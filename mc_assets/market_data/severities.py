@@ -11,11 +11,11 @@ __all__ = ["CHECK_DESCRIPTIONS", "DEFAULT_SEVERITIES", "QualityConfig", "Severit
 
 Severity = Literal["ignore", "warn", "error"]
 
-# What a check looks for, and its severity. An error stops what is computed from the bars; a
-# warning is shown. What real data holds every day (holidays without a price, quiet minutes,
-# provider roundings) must not stop a nightly run.
+# Severity and description of each check. An error stops computations based on the bars, a warning
+# is only shown. Conditions that are normal in real data (holidays without a price, quiet minutes,
+# rounding by providers) must not stop a nightly run.
 _CHECKS: Final[dict[str, tuple[Severity, str]]] = {
-    # Rows that cannot be bars: always quarantined, whatever the severity.
+    # Rows that are not bars: always quarantined, whatever the severity.
     "text_cell": ("error", "A cell that should hold a number holds something else."),
     "bad_timestamp": ("error", "A row's date or time cannot be read."),
     "bad_row": ("error", "A row has more cells than the table has columns."),
@@ -27,7 +27,7 @@ _CHECKS: Final[dict[str, tuple[Severity, str]]] = {
     "repeated_timestamp": ("warn", "A second row for the same bar; the first is kept."),
     "future": ("error", "A bar opens after the moment it was fetched."),
     "bad_contract": ("warn", "A futures price of a contract without expiry, or past it."),
-    # Bars that are kept and reported.
+    # Bars that are kept but reported.
     "no_bars": ("warn", "Not one bar in a range in which the exchange was open."),
     "non_positive_price": ("warn", "A price of zero or less."),
     "gap": ("warn", "Bars are missing in sessions of the exchange's calendar."),
@@ -71,8 +71,8 @@ class QualityConfig(BaseModel):
     overlap_tolerance : float
         Relative difference between two providers' closes that is still agreement.
     withdrawn_bars : int
-        Stored bars that one fetch may withdraw. A fetch that would withdraw more, or most of a
-        finished year, fails and leaves the stored years as they are.
+        Number of stored bars that one fetch may withdraw. A fetch that would withdraw more, or
+        more than half of a finished year, fails and changes nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""Answers that hold less than what is stored: the stored years stay until somebody agrees."""
+"""Refuse answers that lack stored bars, unless the user accepts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["AnswerCheck", "Withdrawal", "check_table", "refusal", "refused_years
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """What storing an answer would take from a stored year.
+    """Bars that a stored year would lose if an answer were stored.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class Withdrawal:
     stored : int
         Bars that the raw copy of the year holds.
     gone : int
-        Of these, bars inside the range asked for that the answer does not hold: their rows did
-        not come, or came as rows that are no bars.
+        Of these, bars inside the requested range that the answer lacks: their rows are missing
+        or are no longer valid bars.
     """
 
     year: int
@@ -40,18 +40,18 @@ class Withdrawal:
 
 
 class AnswerCheck:
-    """Compares one answer with the stored years of its series.
+    """Compares an answer with the stored years of its series.
 
     Parameters
     ----------
     series : SeriesConfig
         The series.
     answer : RawTable
-        Everything that came, layout settled.
+        The whole answer, with a settled layout.
     store : RawStore
-        Holds the years so far.
+        Store of the raw rows.
     moment : datetime
-        Present time: what opens later is no bar.
+        Present time; later rows are not bars.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class AnswerCheck:
         self._moment = moment
 
     def withdrawal(self, year: int, covered: tuple[int, int]) -> Withdrawal:
-        """Count the bars of a stored year that the answer would withdraw.
+        """Count the bars of a stored year that the answer lacks.
 
         Parameters
         ----------
@@ -74,14 +74,14 @@ class AnswerCheck:
 
         Notes
         -----
-        Both sides are read by today's rules. A row that came with the same stamp is there, also
-        where another exchange or time zone dates it otherwise than before.
+        Both sides are parsed by the current rules. A row with the same written timestamp counts
+        as present, even if a changed exchange or time zone gives it another instant.
         """
         stored, open_to_change = 0, []
         for table in self._store.read(self._series.symbol, self._series.timeframe, year):
             bars = self._bars(live_rows(table))
             stored += bars.height
-            # What an earlier fetch already did not bring was reported then.
+            # Rows missing in an earlier fetch were reported by that fetch.
             open_to_change.append(bars.filter(pl.col("absent").is_null()))
         if not stored:
             return Withdrawal(year, 0, 0)
@@ -96,7 +96,7 @@ class AnswerCheck:
         return self._bars(self._answer)
 
     def _bars(self, table: RawTable) -> pl.DataFrame:
-        """Instant, stamp as written, and the fetch that missed it, of the rows that are bars."""
+        """Instant, written timestamp and first missing fetch of the rows that are bars."""
         schema = {"instant": pl.Int64, "stamp": pl.String, "absent": pl.Int32}
         if table.frame.is_empty():
             return pl.DataFrame(schema=schema)
@@ -111,10 +111,11 @@ class AnswerCheck:
 def refused_years(
     series: SeriesConfig, found: Sequence[Withdrawal], moment: datetime
 ) -> list[Withdrawal]:
-    """Years that must stay as they are: all that would lose bars, if the answer lacks too many.
+    """Years that must not be changed, because the answer lacks too many bars.
 
-    An answer lacks too many where over all its years more bars would go than the series'
-    ``quality.withdrawn_bars``, or most bars of a year that is over.
+    An answer lacks too many bars if all its years together would lose more than the series'
+    ``quality.withdrawn_bars``, or a finished year more than half of its bars. Then every year
+    that would lose a bar is kept.
     """
     losing = [item for item in found if item.gone]
     finished = any(item.year < moment.year and 2 * item.gone > item.stored for item in losing)
@@ -123,7 +124,7 @@ def refused_years(
 
 
 def refusal(series: SeriesConfig, refused: Sequence[Withdrawal]) -> FetchError:
-    """Say in one sentence what an answer lacks, what stays, and how to accept the answer."""
+    """Return an error that says what is missing, what is kept, and how to accept the answer."""
     gone = sum(item.gone for item in refused)
     stored = sum(item.stored for item in refused)
     years = [item.year for item in refused]
@@ -139,23 +140,23 @@ def refusal(series: SeriesConfig, refused: Sequence[Withdrawal]) -> FetchError:
 def check_table(
     series: SeriesConfig, name: str, stored: pl.DataFrame, fresh: pl.DataFrame, on: Sequence[str]
 ) -> None:
-    """Refuse to replace a stored table of a series by one that lacks too many of its rows.
+    """Refuse to replace a stored table by one that lacks too many of its rows.
 
     Parameters
     ----------
     series : SeriesConfig
         Gives ``quality.withdrawn_bars``.
     name : str
-        What the table is called, such as ``factors``.
+        Name of the table, such as ``factors``.
     stored, fresh : polars.DataFrame
-        The table so far, and the one that was read now.
+        The stored table and the new one.
     on : sequence of str
-        Columns by which a row is known.
+        Columns that identify a row.
 
     Raises
     ------
     MarketDataError
-        If more rows are gone than the series allows.
+        If more rows are missing than the series allows.
     """
     gone = stored.join(fresh, on=list(on), how="anti").height
     if gone > series.quality.withdrawn_bars:

@@ -1,4 +1,4 @@
-"""Stamps as providers write them: formats found, cells parsed to instants."""
+"""Detect formats of timestamps and parse them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["SECONDS", "detect_format", "parse_stamps"]
 
 _EARLIEST: Final = -14_831_769_600_000_000  # 1500-01-01
 _LATEST: Final = 253_370_764_800_000_000  # 9999-01-01
-# Units of integer stamps by magnitude: seconds have ten digits, nanoseconds nineteen.
+# Units of integer timestamps, told by magnitude: seconds have ten digits, nanoseconds nineteen.
 _EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0}
 _EXCEL_ORIGIN: Final = -25_569 * 86_400_000_000  # 1899-12-30
 
 _ZONE: Final = re.compile(r" ?([A-Z][A-Za-z]+/[A-Z][A-Za-z_]+|[A-Z]{3,4})$")
-#: Seconds of 1985 to 2099; in another unit these digits are of 1970, or far ahead.
+#: Seconds from 1985 to 2099; in another unit the same digits mean 1970 or the far future.
 SECONDS: Final = (500_000_000, 4_100_000_000)
 
-# The second that clocks insert where the earth lags behind: 23:59:60 in UTC.
+# Leap seconds: 23:59:60 in UTC.
 _LEAP_SECOND: Final = r"(:[0-5]\d:)60"
 _COMPACT_LEAP_SECOND: Final = r"((?:19|20)\d{6}[T ]?[0-2]\d[0-5]\d)60"
 
@@ -81,7 +81,7 @@ def detect_format(column: pl.Series) -> str | None:
     head = [cell.strip() for cell in (*cells.head(200), *cells.tail(50))]
     numbers = [cell for cell in head if re.fullmatch(r"\d+(\.\d+)?([eE]\+?\d+)?", cell)]
     if 2 * len(numbers) > len(head):
-        # The zeros that years after 2000 begin with count.
+        # Leading zeros of two-digit years count.
         clock = _compact_clock(numbers[0])
         if clock is not None:
             return clock
@@ -115,8 +115,8 @@ def parse_stamps(
 
     Notes
     -----
-    A leap second (``23:59:60``) is the last microsecond of its minute, for these counts have no
-    room for it.
+    A leap second (``23:59:60``) becomes the last microsecond of its minute, because these counts
+    cannot represent it.
     """
     if column.dtype == pl.Date:
         wall = column.cast(pl.Datetime("us")).dt.epoch("us")
@@ -135,7 +135,7 @@ def parse_stamps(
     left = parsed["wall"].is_null() & cells.is_not_null()
     if strictly or not left.any():
         return parsed
-    # The odd cells: each in its own format, all cells of one format at once.
+    # Remaining cells have other formats; parse all cells of a format at once.
     named = re.match(r"(?:%A,? )?%([dmy])[-/.]%([dmy])[-/.]%[dmyY]", date_format or "")
     order = {"d": "dmy", "y": "ymd"}.get(named[1], "mdy") if named else "mdy"
     odd = cells.filter(left).unique()
@@ -157,7 +157,7 @@ def parse_stamps(
 
 
 def _stamps(utc: pl.Series | None, wall: pl.Series, *, dated: bool) -> pl.DataFrame:
-    # A year of three or five digits is a slip of the pen, and no calendar reaches there.
+    # Years of three or five digits are typing errors, and outside every calendar.
     known = wall.is_between(_EARLIEST, _LATEST)
     if not known.all():
         wall = wall.zip_with(known.fill_null(value=False), _nothing(len(wall)))
@@ -173,7 +173,7 @@ def _nothing(count: int) -> pl.Series:
 
 
 def _compact_clock(digits: str) -> str | None:
-    """Format of 20200102093000 or 202001020930: as epochs they would be of the seventies."""
+    """Format of 20200102093000 or 202001020930, which are not epochs of the 1970s."""
     date = r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])"
     if re.fullmatch(rf"{date}([01]\d|2[0-3])[0-5]\d([0-5]\d)?", digits) is None:
         return None
@@ -186,7 +186,7 @@ def _integer_format(value: float) -> str:
     if value < 100_000:
         return "excel"
     if value < 1_000_000:
-        # 200102; as seconds it would be of the first days of 1970.
+        # 200102 is a date, not a second of January 1970.
         return "%y%m%d"
     for name, limit in (("epoch_s", 1e11), ("epoch_ms", 1e14), ("epoch_us", 1e17)):
         if value < limit:
@@ -203,7 +203,7 @@ def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
         return _parse_text(column.cast(pl.Int64).cast(pl.String), date_format)
     if date_format == "excel":
         days = column.cast(pl.Float64, strict=False)
-        # A spreadsheet's fraction of a day is a clock of whole seconds.
+        # Spreadsheets store times as fractions of a day; round to whole seconds.
         wall = ((days * 86_400).round() * 1_000_000 + _EXCEL_ORIGIN).cast(pl.Int64)
         return _stamps(None, wall, dated=bool((days.drop_nulls() % 1 == 0).all()))
     factor = _EPOCHS.get(date_format or "", 1)
@@ -215,14 +215,14 @@ def _integers(column: pl.Series, date_format: str | None) -> pl.DataFrame:
     if date_format in _EPOCHS:
         utc = _other_epochs(whole, utc, date_format)
     if whole.null_count() > column.null_count():
-        # A fraction of a second ("1475798400.25"); whole stamps stay exact.
+        # Timestamps with fractions ("1475798400.25"); whole ones stay exact.
         parts = column.cast(pl.Float64, strict=False) * (factor or 1e-3)
         utc = pl.select(pl.coalesce(utc, parts.round().cast(pl.Int64, strict=False))).to_series()
     return _stamps(utc, utc, dated=False)
 
 
 def _other_epochs(whole: pl.Series, utc: pl.Series, date_format: str) -> pl.Series:
-    """Read stamps that are plainly in another unit than most.
+    """Correct timestamps that are clearly in another unit than most.
 
     CryptoDataDownload changed from seconds to milliseconds within a column, Binance from
     milliseconds to microseconds.
@@ -256,14 +256,14 @@ def _parse_text(cells: pl.Series, form: str | None) -> pl.DataFrame:
 
 
 def _clocks(cells: pl.Series, form: str) -> pl.Series:
-    # Stamps hardly ever come again, so that Polars' cache of them only costs.
+    # Timestamps rarely repeat, so Polars' cache would only cost time.
     clocks = cells.str.to_datetime(form, time_unit="us", strict=False, cache=False)
     if "%S" not in form:
         return clocks
     leap = cells.str.contains(_LEAP_SECOND if ":%S" in form else _COMPACT_LEAP_SECOND)
     if not leap.any():
         return clocks
-    # Polars reads 23:59:60 as the midnight after it, which is the stamp of the next bar.
+    # Polars parses 23:59:60 as the following midnight, which is the stamp of the next bar.
     last = cells.str.replace(_LEAP_SECOND, "${1}59").str.replace(_COMPACT_LEAP_SECOND, "${1}59")
     before = last.str.to_datetime(form, time_unit="us", strict=False, cache=False)
     before = before.dt.truncate("1s") + timedelta(microseconds=999_999)
@@ -271,7 +271,7 @@ def _clocks(cells: pl.Series, form: str) -> pl.Series:
 
 
 def _named_zone(clocks: pl.Series, form: str) -> pl.DataFrame:
-    """Stamps of wall clocks whose format ends with a zone's name, or with none."""
+    """Apply the time zone named at the end of the format, if any."""
     wall = clocks.dt.epoch("us")
     zone = _ZONE.search(form)
     if form.endswith("Z") or (zone is not None and zone[1] in ("UTC", "GMT")):
@@ -284,7 +284,7 @@ def _named_zone(clocks: pl.Series, form: str) -> pl.DataFrame:
     try:
         utc = clocks.dt.replace_time_zone(zone[1], ambiguous="earliest", non_existent="null")
     except pl.exceptions.ComputeError:
-        # No such zone: what is written cannot be read.
+        # Unknown zone: the cells cannot be read.
         return _parse_text(clocks.cast(pl.String), None)
     return _stamps(utc.dt.epoch("us"), wall, dated=False)
 
@@ -303,7 +303,7 @@ def _format_of(cell: str, order: str) -> str | None:
         form += _time_format(match["time"], match["half"])
     offset = match["offset"]
     if offset:
-        # A day with an offset has no use for it: the day is what counts.
+        # The offset of a date is ignored.
         sign = re.search(r"[+-]", offset)
         minutes = len(offset.rstrip()) - (sign.start() if sign else 0) > 3
         form += offset if sign is None else offset[: sign.start()] + ("%z" if minutes else "%#z")
@@ -335,7 +335,7 @@ def _date_format(date: str, order: str) -> str:
     elif "%b" in names or "%B" in names:
         codes = ["%d", "%y"]
     elif numbers < 3:
-        # The year has four digits and comes last.
+        # The four-digit year comes last.
         codes = ["%d", "%m"] if order == "dmy" else ["%m", "%d"]
     else:
         codes = [f"%{letter}" for letter in order]
@@ -376,7 +376,7 @@ def _date_order(cells: pl.Series) -> str:
 
     usual = ("dmy", "mdy") if parts["2"][0] == "." else ("mdy", "dmy")
     best = min(usual, key=disorder)
-    # A year in front is rare: only where it brings the dates closer together.
+    # Two-digit years in front are rare: accepted only if they order the dates better.
     if "ymd" in readings and disorder("ymd")[0] == 0 and disorder("ymd")[1:] < disorder(best)[1:]:
         return "ymd"
     return best

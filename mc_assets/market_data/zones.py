@@ -1,4 +1,4 @@
-"""Time zones that the name of a column tells: ``Time (EET)``, ``Date (UTC+02:00)``."""
+"""Time zones in column names: ``Time (EET)``, ``Date (UTC+02:00)``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mc_assets.providers import MarketDataError
 
 __all__ = ["ABBREVIATIONS", "zone_named"]
 
-#: Hours from UTC of the zones that exports write in letters.
+#: Hours from UTC of zone abbreviations in exports.
 ABBREVIATIONS: Final = {
     "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
     "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "IST": 5.5, "HKT": 8, "SGT": 8, "JST": 9,
 }  # fmt: skip
-# Wall clocks of a region, summer time included.
+# Abbreviations of regions, with daylight saving.
 _REGIONS: Final = {
     "ET": "America/New_York", "NY": "America/New_York", "CT": "America/Chicago",
     "MT": "America/Denver", "PT": "America/Los_Angeles", "IST": "Asia/Kolkata", "G": "UTC",
@@ -52,7 +52,7 @@ def zone_named(column: str, where: str) -> str | None:
                 f"{where}: column {column}: found an offset of no whole hours, allowed one, or the "
                 "zone under options.timezone"
             )
-        # These names count westwards.
+        # Etc zones have the opposite sign.
         return f"Etc/GMT{'-' if offset[1] == '+' else '+'}{hours}" if hours else "UTC"
     if re.search("utc|gmt", column, re.IGNORECASE):
         return "UTC"

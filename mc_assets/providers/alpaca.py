@@ -77,11 +77,11 @@ class AlpacaProvider(Provider):
         *,
         adjustment: str = "raw",
     ) -> FetchResult:
-        """Fetch many symbols in one request; when it is refused, one by one.
+        """Fetch many symbols in one request; if the server refuses it, fetch them one by one.
 
-        Where a page fails for good, the symbols before and behind it are fetched all the same.
+        If a page fails permanently, the symbols before and after it are still fetched.
         """
-        # Its clients take a second to import, which most runs do not need.
+        # Imported here because the clients take a second to import and most runs need none.
         from mc_assets.providers.http_client import HttpClient
 
         check_address(self.name, self.options.base_url, _HOSTS)
@@ -120,21 +120,21 @@ class AlpacaProvider(Provider):
             asking.limits.succeeded()
             whole, left = sorted(batch), list[str]()
         except Failure as error:
-            # One symbol the server does not know refuses the whole request.
+            # A single unknown symbol makes the server refuse the whole request.
             if error.status in (400, 404, 422) and len(batch) > 1:
                 for symbol in batch:
                     self._fetch_batch([symbol], timeframe, start, end, adjustment, asking, result)
                 return
             hint = f", check {_KEY[0]} and {_SECRET[0]}" if error.status in (401, 403) else ""
             whole, left = _told_apart(batch, [name for name in received if name in batch])
-            # A page that holds one symbol's bars says nothing of the symbols behind it: they
-            # are asked for by themselves, as long as there are answers.
+            # The failed page belongs to the first incomplete symbol. The symbols after it are
+            # requested separately, as long as the server answers at all.
             broken = left[:1] if received else left
             for symbol in broken:
                 result.failures[symbol] = fetch_error(
                     self.name, symbol, timeframe, start, end, error.reason + hint
                 )
-                # Of each symbol Alpaca sends the oldest bars first.
+                # Alpaca sends the oldest bars of a symbol first: what was received has no holes.
                 with suppress(Failure):
                     rows = {symbol: received[symbol]}
                     result.partial.update(bar_tables({"bars": rows}, timeframe, adjustment))
@@ -160,7 +160,7 @@ class AlpacaProvider(Provider):
         asking: _Asking,
         received: dict[str, list[Any]],
     ) -> None:
-        """Ask for all pages; `received` holds the rows of those that came, also on failure."""
+        """Request all pages; `received` collects rows also if a later page fails."""
         from mc_assets.providers.alpaca_client import ask_bars, one_page
 
         rate = self.options.requests_per_minute or self.capabilities.requests_per_minute
@@ -199,7 +199,7 @@ class AlpacaProvider(Provider):
 
 
 class _Asking(NamedTuple):
-    """What the requests of one fetch share."""
+    """Objects shared by the requests of one fetch."""
 
     client: HttpClient
     limits: FetchLimits
@@ -207,9 +207,10 @@ class _Asking(NamedTuple):
 
 
 def _told_apart(batch: list[str], came: list[str]) -> tuple[list[str], list[str]]:
-    """Symbols that came whole before a page failed, and those that did not, sorted.
+    """Split a batch into the symbols that are complete and the rest, both sorted.
 
-    Alpaca sends symbol after symbol in order; where it did not, none is known to be whole.
+    Alpaca sends one symbol after another in sorted order. If the order differs, no symbol is
+    known to be complete.
     """
     ordered = sorted(batch)
     whole = ordered.index(came[-1]) if came and came == sorted(came) else 0

@@ -1,4 +1,4 @@
-"""alpaca-py's clients over our own HTTP: their requests and pages, our limits and retries."""
+"""alpaca-py's clients on top of `HttpClient`, which adds limits and retries."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Send = Callable[[str, dict[str, str], dict[str, Any]], dict[str, Any]]
 
 
 class _StockClient(StockHistoricalDataClient):
-    """alpaca-py's client with our requests: its own know neither Retry-After nor a timeout.
+    """alpaca-py's stock client; its own requests have no timeout and ignore Retry-After.
 
-    Overriding the single request keeps the pages that came before one that fails.
+    Only the single request is overridden, so pages received before a failure are kept.
     """
 
     send: Send
@@ -43,7 +43,7 @@ class _StockClient(StockHistoricalDataClient):
 
 
 class _CryptoClient(CryptoHistoricalDataClient):
-    """The same for crypto."""
+    """alpaca-py's crypto client with the same override."""
 
     send: Send
 
@@ -63,7 +63,7 @@ def ask_bars(
     base_url: str | None,
     send: Send,
 ) -> None:
-    """Ask for all pages of bars; `send` sees each of them.
+    """Request all pages of bars; `send` performs each request.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def one_page(
     params: dict[str, Any],
     keys: tuple[str, str],
 ) -> dict[str, Any]:
-    """Ask for one page: rows by symbol and the token of the next.
+    """Request one page: rows by symbol and the token of the next page.
 
     Raises
     ------
@@ -118,11 +118,12 @@ def one_page(
         kind = "an HTML page" if "<html" in answer.text[:2000].lower() else "broken JSON"
         raise Transient(f"status {answer.status} with {kind}", answer.status) from None
     bars = document.get("bars", ()) if isinstance(document, dict) else ()
-    # A range without trading comes as null, which alpaca-py cannot read.
+    # Alpaca sends null for a range without trading, which alpaca-py cannot read.
     bars = {} if bars is None else bars
     if not isinstance(bars, dict):
         raise Failure("found an answer without bars, allowed Alpaca's bars by symbol")
-    # alpaca-py joins pages row by row: what is no list of rows is kept as one row, and refused.
+    # alpaca-py concatenates rows of pages. A value that is not a list becomes a single row, which
+    # is refused later.
     joined = {
         symbol: rows if isinstance(rows, list) else [rows]
         for symbol, rows in bars.items()

@@ -20,7 +20,7 @@ __all__ = ["Capabilities", "FetchError", "FetchResult", "Layout", "Provider", "R
 
 
 class Layout(BaseModel):
-    """How a raw table is to be read; whatever is None is guessed from the table.
+    """How to read a raw table; fields that are None are guessed from the table.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Capabilities:
     environment: tuple[str, ...] = ()
 
     def serves(self, timeframe: str) -> bool:
-        """Whether bars of a timeframe can be had."""
+        """Whether the provider has bars of a timeframe."""
         return timeframe in self.timeframes or f"N{timeframe.lstrip('0123456789')}" in (
             self.timeframes
         )
@@ -119,7 +119,7 @@ class FetchError(MarketDataError):
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Tables of the symbols that came, errors of those that did not.
+    """Tables of the symbols that were fetched, errors of those that failed.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ __all__ = ["CsvOptions", "CsvProvider"]
 
 
 class CsvOptions(FileOptions):
-    """Options of the CSV provider: those of files, and how numbers are written.
+    """Options of the CSV provider: file options and number formats.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class CsvOptions(FileOptions):
     decimal : {".", ","}, optional
         Guessed by default.
     ticks : bool, optional
-        Whether prices such as ``110'165`` are points and 32nds (110.515625), and not thousands;
-        they are by default, unless a price such as ``1'234.50`` says otherwise.
+        Whether prices such as ``110'165`` are points and 32nds (110.515625) rather than grouped
+        thousands. By default yes, unless the file holds a price such as ``1'234.50``.
     """
 
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)

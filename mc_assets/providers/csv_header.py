@@ -1,4 +1,4 @@
-"""Where the header of a delimited file is, and what it calls the columns."""
+"""Find the header of a delimited file and the column names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DATE_AND_CLOCK: Final[dict[int, tuple[str, ...]]] = {
     7: ("date", "time", "open", "high", "low", "close", "volume"),
 }
 
-# Over a curve the other names may be numbers: Date,1,2,3 or Date,202001,202002.
+# A futures curve may have numbers as column names: Date,1,2,3 or Date,202001,202002.
 _DATE_WORD: Final = re.compile(r"\W*(trad(e|ing) ?)?(date|day|timestamp)s?\W*", re.IGNORECASE)
 
 
@@ -106,7 +106,7 @@ def commented_header(above: list[str], delimiter: str, header: Header) -> Header
 
 
 def _widths(rows: list[list[str]]) -> list[int]:
-    """Cells of each row; an end of blank cells, if rows of data have one, does not count."""
+    """Count the cells per row, without a trailing blank cell if data rows have one."""
     widths = [len(cells) for cells in rows]
     usual = max(set(widths), key=widths.count)
     ends = [cells[-1].strip() for cells in rows if len(cells) == usual]
@@ -114,7 +114,7 @@ def _widths(rows: list[list[str]]) -> list[int]:
 
 
 def _below_title(rows: list[list[str]], place: int) -> int:
-    """Place of the header where a spreadsheet fills up the title's row with blank cells."""
+    """Row of the header when the first row is a title padded with blank cells."""
     blanks = sum(not cell.strip() for cell in rows[place])
     if blanks <= len(rows[place]) / 2:
         return place
@@ -132,7 +132,7 @@ def _names_for_data(cells: list[str]) -> list[str]:
         count in _DATE_AND_CLOCK
         and (
             re.fullmatch(r"\s*\d{1,2}:\d{2}(:\d{2})?\s*", cells[1])
-            # 20200102,930: only where the prices after it, and not it, are in order.
+            # 20200102,930: a clock, if the four cells after it are ordered prices.
             or (
                 re.fullmatch(r"\s*\d{1,6}\s*", cells[1])
                 and _ordered(cells[2:]) > _ordered(cells[1:])
@@ -141,7 +141,7 @@ def _names_for_data(cells: list[str]) -> list[str]:
     ):
         return list(_DATE_AND_CLOCK[count])
     if count == 7 and not _is_number(cells[0]):
-        # Yahoo's order; Kraken stamps in seconds.
+        # Yahoo's column order. Kraken's files also have seven columns, but stamps in seconds.
         return [*_UNNAMED[5], "adj_close", "volume"]
     if count in _UNNAMED:
         return list(_UNNAMED[count])
@@ -149,7 +149,7 @@ def _names_for_data(cells: list[str]) -> list[str]:
 
 
 def _stacked(first: list[str], rows: list[list[str]]) -> tuple[list[str], int] | None:
-    """Undo yfinance's stacked headers: names, and how many further rows they take.
+    """Resolve yfinance's stacked headers: column names, and the number of extra header rows.
 
     ``Price,Close,...`` over ``Ticker,SPY,...`` over ``Date,,...``; with tickers grouped first
     the two upper rows are exchanged; older versions leave their first cells empty.
@@ -157,7 +157,7 @@ def _stacked(first: list[str], rows: list[list[str]]) -> tuple[list[str], int] |
     corner = first[0].strip().lower()
     numbered = corner in ("", "price", "ticker")
     if numbered and first[1:2] and first[1].strip().lower() in ("date", "datetime"):
-        # The number of the row in front.
+        # The first column holds row numbers.
         inner = _stacked(first[1:], [row[1:] for row in rows])
         return None if inner is None else (["column_1", *inner[0]], inner[1])
     if not rows or corner not in ("price", "ticker", "attributes", "", "date", "datetime"):

@@ -1,4 +1,4 @@
-"""Delimited text as it is: every cell a string, every row with its line number."""
+"""Read delimited text without interpretation: string cells and line numbers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 _HEAD_ROWS: Final = 40
 _HEAD_LINES: Final = 60
 _SHORT: Final = 6
-# A line of a table of prices has some hundred bytes, and of one of all shares some ten thousand.
+# Lines of price tables have about a hundred bytes; tables of all shares of an index, tens of
+# thousands.
 _LONGEST_LINE: Final = 262_144
 _MOST_COLUMNS: Final = 10_000
-# Text with quotes, comments or ragged rows is read row by row, in ten times its memory.
+# Megabytes of text with quotes, comments or ragged rows: it is read row by row and needs several
+# times its size in memory.
 _MOST_CAREFUL: Final = 250.0
 _ROWS_AT_ONCE: Final = 50_000
-# A spreadsheet's error in the first cell begins like a comment and is none.
+# `#` starts a comment, except in spreadsheet errors such as `#REF!`.
 _COMMENT: Final = re.compile(r"#(?!N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)")
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
@@ -53,7 +55,7 @@ def read_text_table(
     numbers : callable, optional
         Columns that come as Float64 where every cell of them all is a plain number.
     megabytes : float
-        Size of the file, unpacked, beyond which it is refused.
+        Largest decompressed size of the file.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def read_text_table(
     if not path.is_file():
         raise MarketDataError(f"{path}: found no such file, allowed a CSV file")
     if numbers is not None:
-        # Not cached: a table of numbers is made to be used once.
+        # Not cached, because tables of numbers are used only once.
         return _parsed(path, delimiter, numbers, megabytes)
     status = path.stat()
     return _text(path, status.st_mtime_ns, status.st_size, delimiter, megabytes)
@@ -93,7 +95,8 @@ def delimiter_of(lines: list[str]) -> str:
 def _text(
     path: Path, modified: int, size: int, delimiter: str | None, megabytes: float
 ) -> tuple[pl.DataFrame, str]:
-    # Time and size are part of the cache's key: one file is asked for once per year of it.
+    # Modification time and size are part of the cache key. The cache pays because a file is read
+    # once per year of the series.
     del modified, size
     return _parsed(path, delimiter, None, megabytes)
 
@@ -140,7 +143,7 @@ def _parsed(
 def _plain_numbers(
     header: Header, head: list[tuple[int, list[str]]], numbers: NumberColumns
 ) -> frozenset[str]:
-    """Columns to read as numbers: those asked for, if every cell of the head is one."""
+    """Return requested columns whose cells in the first rows are all plain numbers, or none."""
     wanted = frozenset(numbers(header.names))
     places = [place for place, name in enumerate(header.names) if name in wanted]
     rows = [row for line, row in head if line >= header.first_row]
@@ -158,7 +161,7 @@ def _fast(
     header: Header,
     numbers: frozenset[str] | None = None,
 ) -> pl.DataFrame | None:
-    """Read with Polars, where lines and rows are the same thing; else None.
+    """Read with Polars if every line is one row; otherwise return None.
 
     With `numbers`, also None where a cell of these columns is not a number.
     """
@@ -187,7 +190,7 @@ def _fast(
     except pl.exceptions.PolarsError:
         return None
     first = frame.to_series(0)
-    # A blank line comes as nulls, a comment as a first cell: neither is a row.
+    # Polars returns a blank line as nulls and a comment as a first cell; neither is a row.
     if frame.width != len(header.names) or first.has_nulls():
         return None
     if first.dtype == pl.String and _has_no_row(first):
@@ -204,15 +207,15 @@ def _has_no_row(first: pl.Series) -> bool:
     """Whether a first cell says that its line is a comment, or blank."""
     if first.str.starts_with("#").any():
         return True
-    # Lengths are told before cells are looked at: few files have a short first cell.
+    # Checking lengths first is cheap, and few files have a short first cell.
     if first.str.len_bytes().min() >= _SHORT:  # type: ignore[operator]
         return False
     return bool((first.str.strip_chars() == "").any())
 
 
 def _check_lines(name: str, data: mmap.mmap | bytes) -> None:
-    """Refuse a line that is too long, before anything is made of it."""
-    # Each block holds the end of a line, or a line is longer than a block.
+    """Refuse lines that are too long before parsing anything."""
+    # A block without a line end proves that a line is longer than a block.
     for start in range(0, len(data) - _LONGEST_LINE, _LONGEST_LINE):
         if data.find(b"\n", start, start + _LONGEST_LINE) < 0:
             line = 1 + sum(
@@ -235,7 +238,7 @@ def _careful(data: bytes, delimiter: str, header: Header, usual: _Width) -> pl.D
         frames.append(_table(some, delimiter, header))
     if not frames:
         return _empty(header)
-    # Only some parts may have a row with too many cells.
+    # Only some chunks may have rows with surplus cells.
     frame = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
     if "_surplus" in frame.columns:
         frame = frame.with_columns(pl.col("_surplus").fill_null(""))
@@ -251,7 +254,7 @@ def _table(some: list[tuple[int, list[str]]], delimiter: str, header: Header) ->
         dict(zip(header.names, columns, strict=True)),
         schema=dict.fromkeys(header.names, pl.String),
     )
-    # A trailing delimiter is no cell; anything else beyond the header is.
+    # A trailing delimiter adds no cell; other cells beyond the header are surplus.
     surplus = [delimiter.join(cell for cell in row[width:] if cell.strip()) for row in rows]
     if any(surplus):
         frame = frame.with_columns(pl.Series("_surplus", surplus, dtype=pl.String))
@@ -264,7 +267,7 @@ def _empty(header: Header) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class _Width:
-    """Cells of most lines of a file: as rows, and cut at every delimiter, quoted or not."""
+    """Most common number of cells per line: parsed as CSV, and split at every delimiter."""
 
     cells: int
     pieces: int
@@ -284,9 +287,9 @@ def _most_frequent(counts: list[int]) -> int:
 
 
 def _rows(lines: list[str], delimiter: str, width: _Width) -> Iterator[tuple[int, list[str]]]:
-    """Yield the first line and the cells of each row; no comments, no blank lines.
+    """Yield line number and cells of each row, without comments and blank lines.
 
-    A quote that is never closed is part of its line and of no other.
+    A quote that is never closed affects only its own line.
     """
     start = 0
     while start < len(lines):
@@ -307,7 +310,7 @@ def _rows(lines: list[str], delimiter: str, width: _Width) -> Iterator[tuple[int
 
 
 def _one_row(row: list[str], further: list[str], delimiter: str, width: _Width) -> bool:
-    """Whether a quote that goes over lines is words in a cell, and not a stray mark."""
+    """Whether a quoted cell that spans lines is real text rather than a stray quote."""
     return (
         len(row) == width.cells
         and all(line.count(delimiter) + 1 < width.pieces for line in further)
@@ -319,5 +322,5 @@ def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
     try:
         return next(reader, None)
     except csv.Error:
-        # A cell longer than csv allows: a quote that is never closed.
+        # The cell exceeds the limit of `csv`: a quote that is never closed.
         return None

@@ -1,4 +1,4 @@
-"""The room's error, and a validation failure as one sentence."""
+"""The error class of market data, and Pydantic errors as one sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MarketDataError(ValueError):
 
 
 def shown(value: object) -> str:
-    """Write a value of any size in at most eighty characters, without writing all of it first."""
+    """Abbreviate a value to at most eighty characters without rendering all of it first."""
     short = reprlib.Repr()
     short.maxstring = short.maxother = short.maxlong = 70
     short.maxlevel, short.maxdict = 3, 3
@@ -26,7 +26,7 @@ def shown(value: object) -> str:
 
 
 def first_error(error: ValidationError, where: str, model: type[BaseModel]) -> str:
-    """Say the first failure of a Pydantic validation in one sentence.
+    """Describe the first error of a Pydantic validation in one sentence.
 
     Parameters
     ----------

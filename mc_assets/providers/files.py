@@ -1,4 +1,4 @@
-"""Providers that read files: where the files of a symbol are, and one raw table of them."""
+"""Base of the providers that read files: find the files of a symbol, make one raw table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mc_assets.providers.text_bytes import MEGABYTES, PACKED
 
 __all__ = ["FileOptions", "FileProvider", "NumberColumns", "known_timezone"]
 
-#: Says which of a file's columns hold numbers, given their names.
+#: Given column names, returns those that hold numbers.
 NumberColumns = Callable[[list[str]], Collection[str]]
 
 
@@ -48,7 +48,7 @@ class FileOptions(BaseModel):
     date_format : str, optional
         ``strptime`` format of the stamps.
     megabytes : float
-        Size of a file, unpacked, beyond which it is refused.
+        Largest decompressed size of a file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -85,12 +85,12 @@ def known_timezone(value: str | None) -> str | None:
 
 
 class FileProvider(Provider):
-    """Base of the providers that read files; a subclass says how one file is read."""
+    """Base of the file providers; a subclass implements reading one file."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         timeframes=("Nm", "Nh", "1d", "1w", "1mo"), adjustments=("raw", "split", "dividend", "all")
     )
-    #: File name endings looked for in a folder, without dot; that of a compression may follow.
+    #: File name extensions searched in a folder, without dot; a compression extension may follow.
     endings: ClassVar[tuple[str, ...]]
     options: FileOptions
 
@@ -103,7 +103,7 @@ class FileProvider(Provider):
         *,
         adjustment: str = "raw",
     ) -> FetchResult:
-        """Read the whole file of each symbol; the range is cut afterwards."""
+        """Read the whole file of each symbol; the caller selects the range."""
         result = FetchResult()
         for symbol in symbols:
             try:
@@ -156,10 +156,10 @@ class FileProvider(Provider):
 
     @abstractmethod
     def _read(self, path: Path, numbers: NumberColumns | None) -> tuple[pl.DataFrame, str | None]:
-        """Read one file: rows with ``_file`` and ``_line``, and what separated the cells."""
+        """Read one file: rows with ``_file`` and ``_line``, and the delimiter."""
 
     def _layout(self) -> Layout:
-        """Repeat what the options say of the layout."""
+        """Layout settings given in the options."""
         return Layout(
             columns=self.options.columns,
             timezone=self.options.timezone,

@@ -19,9 +19,9 @@ from mc_assets.providers.network import FetchLimits, LimitReached, NetworkOption
 __all__ = ["Answer", "HttpClient", "too_large"]
 
 _MEGABYTE: Final = 1_000_000
-# It writes down the headers of answers, in which a server may echo a key.
+# httpcore logs response headers at DEBUG level; a server may echo a key in them.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
-# gzip and zlib, told apart by their first bytes.
+# Detects gzip and zlib headers.
 _ANY_HEADER: Final = 47
 _PACKED: Final = ("gzip", "x-gzip", "deflate")
 
@@ -51,7 +51,7 @@ class Answer:
 
 
 class HttpClient:
-    """Asks one server at a time, and never longer or for more than the options allow.
+    """Sends GET requests within the time and size limits of the options.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ class HttpClient:
 
     Notes
     -----
-    The usual timeouts of clients begin anew with each byte, so that a header of one byte a second
-    never ends. Here each read of the connection waits no longer than the request has left. Bodies
-    are unpacked piece by piece, so that a small one that unpacks to gigabytes is given up at the
-    limit. Redirections are not followed.
+    Usual client timeouts restart with every byte received, so a server that sends one byte a
+    second is never given up. Here no read waits longer than the remaining time of the request.
+    Bodies are decompressed in chunks, so a small body that expands to gigabytes is abandoned at
+    the limit. Redirects are not followed.
     """
 
     def __init__(self, options: NetworkOptions, limits: FetchLimits) -> None:
@@ -151,12 +151,12 @@ class HttpClient:
 
 
 def too_large(options: NetworkOptions) -> LimitReached:
-    """Say that an answer is larger than the options allow."""
+    """Return the error for an answer larger than the options allow."""
     return LimitReached(f"an answer of more than {options.megabytes:g} MB (options.megabytes)")
 
 
 def _read(pieces: Iterable[bytes], limit: int, packed: bool, options: NetworkOptions) -> bytes:
-    """Join a body, unpacked, up to the limit."""
+    """Read and decompress a body, up to the limit."""
     body = bytearray()
     sent = 0
     unpack = zlib.decompressobj(_ANY_HEADER) if packed else None
@@ -178,7 +178,7 @@ def _read(pieces: Iterable[bytes], limit: int, packed: bool, options: NetworkOpt
             piece = unpack.unconsumed_tail or unpack.unused_data
             inside = not unpack.eof
             if unpack.eof:
-                # gzip may hold several members, one after the other.
+                # A gzip stream may consist of several members.
                 unpack = zlib.decompressobj(_ANY_HEADER)
     if inside:
         raise Transient("an answer whose packed body breaks off")
@@ -186,7 +186,7 @@ def _read(pieces: Iterable[bytes], limit: int, packed: bool, options: NetworkOpt
 
 
 class _Clock:
-    """How long a request may still take."""
+    """Deadline of the current request."""
 
     def __init__(self) -> None:
         self._end = 0.0
@@ -205,7 +205,7 @@ class _Clock:
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection on which nothing waits beyond the deadline."""
+    """A connection whose operations never wait beyond the deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream, clock: _Clock) -> None:
         self._stream = stream
@@ -236,7 +236,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 class _TimedBackend(httpcore.SyncBackend):
-    """Makes connections of `_TimedStream`."""
+    """Network backend that wraps connections in `_TimedStream`."""
 
     def __init__(self, clock: _Clock) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Rows of a JSON answer as a table, whatever a server put into them."""
+"""Make a table of the rows of a JSON answer, whatever their content."""
 
 from __future__ import annotations
 

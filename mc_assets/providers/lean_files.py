@@ -34,23 +34,23 @@ _QUOTES: Final = (
     *("bid_open", "bid_high", "bid_low", "bid_close", "bid_size"),
     *("ask_open", "ask_high", "ask_low", "ask_close", "ask_size"),
 )
-# Prices of shares are whole numbers of a hundredth of a cent.
+# Equity prices are integers in units of 0.0001.
 _SHARES: Final = 10_000.0
-# Zones of the stamps; everything else is in UTC.
+# Time zones of the stamps; other markets use UTC.
 _ZONES: Final = {
     ("equity", "usa"): "America/New_York",
     ("equity", "india"): "Asia/Kolkata",
     ("index", "usa"): "America/New_York",
-    # Eastern standard time all year.
+    # Eastern Standard Time without daylight saving.
     ("forex", "fxcm"): "Etc/GMT+5",
 }
-# Quotes are all that is published of currencies and contracts for difference.
+# Securities for which LEAN publishes quotes only.
 _QUOTED: Final = ("forex", "cfd")
 _MEGABYTE: Final = 1_000_000
-# A zipped file of prices unpacks to some ten times its size.
+# Price files usually unpack to about ten times their size.
 _RATIO: Final = 200
 _SMALL: Final = 16 * _MEGABYTE
-# The zone of the stamps may put a row into the day before or after its file's.
+# Because of time zones, rows may belong to the UTC day before or after their file's.
 _MARGIN: Final = timedelta(days=2)
 
 Security = Literal["equity", "index", "crypto", "cryptofuture", "forex", "cfd", "future"]
@@ -69,16 +69,16 @@ class LeanOptions(BaseModel):
     market : str
         ``usa``, ``cme``, ``oanda``, ``coinbase`` and so on.
     data : {"trade", "quote"}, optional
-        Quotes of currencies and contracts for difference, else trades.
+        Kind of file: by default quotes for ``forex`` and ``cfd``, else trades.
     price : {"mid", "bid", "ask"}
-        Which prices of quotes make the bar.
+        Price of a quote bar.
     contract : str, optional
-        Of a future, the contract month ``201312`` or, where a month has several, its last trade
-        date ``20131220``.
+        Contract month of a future (``201312``), or its last trade date (``20131220``) if a month
+        has several contracts.
     timezone : str, optional
-        Zone of the stamps; that of the market by default.
+        Time zone of the timestamps; by default that of the market.
     megabytes : float
-        Size of all entries of a file, unpacked, beyond which it is refused.
+        Largest decompressed size of a file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -106,9 +106,9 @@ class LeanOptions(BaseModel):
 class LeanProvider(Provider):
     """Reads the files that LEAN and its data tools write.
 
-    Minutes lie in one file a day (``equity/usa/minute/spy/20131007_trade.zip``), hours and days
-    in one file (``equity/usa/daily/spy.zip``). Raw prices of shares take their splits and
-    dividends from ``equity/usa/factor_files/spy.csv``, named as the series' ``factors``.
+    Minutes are stored in one file per day (``equity/usa/minute/spy/20131007_trade.zip``), hours
+    and days in one file (``equity/usa/daily/spy.zip``). Equity prices are raw: name
+    ``equity/usa/factor_files/spy.csv`` as the series' ``factors`` to adjust them.
     """
 
     name: ClassVar[str] = "lean"
@@ -127,7 +127,7 @@ class LeanProvider(Provider):
         *,
         adjustment: str = "raw",
     ) -> FetchResult:
-        """Read the files of each symbol; of minutes those of the range."""
+        """Read the files of each symbol; for minutes, only files within the range."""
         result = FetchResult()
         for symbol in symbols:
             try:
@@ -203,12 +203,12 @@ class LeanProvider(Provider):
         return rows
 
     def _quoted(self, side: str) -> pl.Expr:
-        """One price of a bar, of the quotes on both sides or on the one that is asked for."""
+        """One price of a bar: the mid price, or the side given in the options."""
         bid, ask = pl.col(f"bid_{side}"), pl.col(f"ask_{side}")
         if self.options.price != "mid":
             return (bid if self.options.price == "bid" else ask).alias(side)
         middle = (bid.cast(pl.Float64, strict=False) + ask.cast(pl.Float64, strict=False)) / 2
-        # What is no number is shown as it is, in the quarantine.
+        # Cells that are not numbers keep their text, which the quarantine shows.
         wrong = pl.coalesce(_unread(bid), _unread(ask))
         return pl.coalesce(wrong, middle.cast(pl.String)).alias(side)
 
@@ -251,14 +251,14 @@ class LeanProvider(Provider):
 
 
 class _File(NamedTuple):
-    """A file, and the day of its rows where each has only a time."""
+    """A file, and the day of its rows if their stamps hold only a time."""
 
     path: Path
     day: date | None
 
 
 def _stamps(day: date | None) -> pl.Expr:
-    """Wall clock of each row: its own, or so many milliseconds after the file's midnight."""
+    """Wall clock of each row: as written, or milliseconds after midnight of the file's day."""
     if day is None:
         return (
             pl.col("time")
@@ -273,8 +273,8 @@ def _stamps(day: date | None) -> pl.Expr:
 
 
 def _scaled(prices: pl.Series) -> pl.Series:
-    """Whole numbers of a hundredth of a cent as prices; what is no number stays as it is."""
-    # NumPy divides; Polars would multiply by the reciprocal, which is another double.
+    """Convert integer prices to decimals; cells that are not numbers keep their text."""
+    # NumPy divides. Polars multiplies by the reciprocal, which rounds differently.
     numbers = pl.Series(prices.cast(pl.Float64, strict=False).to_numpy() / _SHARES)
     shown = numbers.fill_nan(None).cast(pl.String)
     return pl.select(pl.coalesce(shown, prices)).to_series().alias(prices.name)

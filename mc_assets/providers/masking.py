@@ -1,4 +1,4 @@
-"""Secrets cut out of texts, however a server or a library spells them."""
+"""Remove secrets from texts in any common encoding."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Final
 __all__ = ["masked"]
 
 _MASK: Final = b"***"
-# So many characters of a key in a row are the key; what is shorter tells nobody anything.
+# Any part of a key of at least this many characters is removed.
 _TELLING: Final = 8
-# Text that was escaped, and the result escaped again, as a log of a log does.
+# Levels of nested escaping that are undone.
 _LEVELS: Final = 4
 _NAMED: Final = {b"quot": b'"', b"amp": b"&", b"lt": b"<", b"gt": b">", b"apos": b"'"}
 _ESCAPED: Final = re.compile(
@@ -24,26 +24,26 @@ _ESCAPED: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-# A text, and the place in the original text at which each of its characters begins and ends.
+# For each byte of an unescaped text, its start and end in the original text.
 _Spans = list[tuple[int, int]]
 
 
 def masked(text: str, keys: Sequence[str]) -> str:
-    """Cut secrets out of a text.
+    """Remove secrets from a text.
 
     Parameters
     ----------
     text : str
-        Whole: where a text is cut first, half a key may stay behind.
+        The complete text: if it were shortened first, part of a key could remain.
     keys : sequence of str
         Secrets; empty ones are passed over.
 
     Returns
     -------
     str
-        The text with ``***`` in place of each key and of each part of one that is long enough to
-        tell, in small or capital letters; also where it is percent-encoded, escaped as JSON,
-        Python or HTML do, quoted, or in Base64, and where that was done more than once.
+        The text with ``***`` in place of each key and of each part of eight or more characters,
+        regardless of case; also if it is percent-encoded, escaped as in JSON, Python or HTML,
+        quoted or in Base64, and if such escapes are nested.
     """
     wanted = [part for key in keys if key for part in _parts(key)]
     if not wanted:
@@ -63,13 +63,13 @@ def masked(text: str, keys: Sequence[str]) -> str:
 
 
 def _parts(key: str) -> Iterator[bytes]:
-    """Yield what gives a key away: each of its stretches, as it is and in Base64."""
+    """Yield the substrings to search for, plain and in Base64."""
     plain = key.encode("utf-8", errors="surrogatepass")
-    # A form writes a blank as a plus.
+    # Form encoding writes a space as a plus.
     spelled = [plain, plain.replace(b" ", b"+")]
     for shift, unknown in ((0, 0), (1, 2), (2, 3)):
-        # In Base64 a key looks otherwise at each of three places; the letters at its ends also
-        # depend on what stands beside it.
+        # Base64 of a substring depends on its position modulo three, and its first and last
+        # characters also on the neighbouring bytes.
         code = base64.b64encode(b"\0" * shift + plain).rstrip(b"=")
         whole = (shift + len(plain)) % 3 == 0
         inner = code[unknown : None if whole else -1]
@@ -82,7 +82,7 @@ def _parts(key: str) -> Iterator[bytes]:
 
 
 def _unescaped(text: bytes, spans: _Spans) -> tuple[bytes, _Spans]:
-    """Undo one level of escapes of every kind."""
+    """Undo one level of escapes."""
     letters = bytearray()
     moved: _Spans = []
     for match in _ESCAPED.finditer(text):
@@ -102,7 +102,7 @@ def _unescaped(text: bytes, spans: _Spans) -> tuple[bytes, _Spans]:
 
 
 def _without(text: bytes, found: list[tuple[int, int]]) -> bytes:
-    """Put one mask in place of each stretch that was found; stretches may overlap."""
+    """Replace each range, of which some may overlap, by one mask."""
     pieces: list[bytes] = []
     place = 0
     for first, last in sorted(found):

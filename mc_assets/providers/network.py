@@ -1,4 +1,4 @@
-"""What every network provider needs: limits, retries, a rate limiter, errors without secrets."""
+"""Shared by network providers: limits, retries, rate limiter, errors without secrets."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ __all__ = [
 
 Answer = TypeVar("Answer")
 
-#: Environment variable that names further hosts which keys may be sent to.
+#: Environment variable that lists additional hosts to which keys may be sent.
 KEY_HOSTS: Final = "MC_KEY_HOSTS"
-# How much of an answer is looked at for its message, and shown of it.
+# Characters of an answer that are searched for a message, and characters shown.
 _LOOKED_AT: Final = 65_536
 _SHOWN: Final = 200
-# Answers in a row that went beyond a limit, or did not come, after which no more is asked for.
+# After this many consecutive failures of the server, the fetch sends no further requests.
 _PATIENCE: Final = 3
 _MEGABYTE: Final = 1_000_000
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524})
@@ -56,27 +56,27 @@ _LIMITERS_LOCK: Final = threading.Lock()
 
 
 class NetworkOptions(BaseModel):
-    """Options of a provider that is asked over a network.
+    """Options of a network provider.
 
     Parameters
     ----------
     base_url : str, optional
-        Address asked in place of the provider's own. A key is sent there only if the environment
-        variable ``MC_KEY_HOSTS`` names its host.
+        Address used instead of the provider's own. Keys are sent there only if the environment
+        variable ``MC_KEY_HOSTS`` names the host.
     timeout : float
-        Seconds without a single byte after which a request has failed.
+        Seconds without receiving a byte after which a request fails.
     deadline : float
-        Seconds that a request may take in all, however steadily its answer trickles in.
+        Longest total duration of a request, seconds.
     megabytes : float
-        Size of one answer, unpacked.
+        Largest size of one answer, decompressed.
     fetch_deadline : float
-        Seconds that a fetch may take in all, pauses included; what came is kept.
+        Longest total duration of a fetch, pauses included, seconds; data received before are kept.
     fetch_megabytes : float
-        Size of all answers to a symbol in one fetch.
+        Largest total size of the answers for one symbol in a fetch.
     fetch_pages : int
-        Answers to a symbol in one fetch.
+        Largest number of pages for one symbol in a fetch.
     attempts : int
-        How often a request is tried in all.
+        Total number of attempts of a request.
     backoff : float
         Seconds before the second attempt; doubled, with jitter, before each one after it.
     longest_wait : float
@@ -116,7 +116,7 @@ class NetworkOptions(BaseModel):
 
 
 class Failure(Exception):
-    """A request that will not succeed, whenever it is tried.
+    """A request that failed permanently.
 
     Parameters
     ----------
@@ -151,11 +151,11 @@ class Transient(Failure):
 
 
 class LimitReached(Failure):
-    """A server sent more, or took longer, than the options allow."""
+    """The server sent more or took longer than the options allow."""
 
 
 class FetchLimits:
-    """Counts what a fetch takes, and ends it where a limit of the options is reached.
+    """Enforces the limits of one fetch.
 
     Parameters
     ----------
@@ -164,9 +164,9 @@ class FetchLimits:
 
     Notes
     -----
-    Pages and bytes are counted per symbol, time over the whole fetch. A server that went beyond
-    a limit or did not answer three times in a row is not asked again in this fetch, so that it
-    cannot hold the other symbols up one by one.
+    Pages and bytes are counted per symbol, time over the whole fetch. After three consecutive
+    failures (a limit exceeded or no answer) the fetch sends no further requests, so a broken
+    server cannot delay the remaining symbols one by one.
     """
 
     def __init__(self, options: NetworkOptions) -> None:
@@ -176,19 +176,19 @@ class FetchLimits:
         self.begin(1)
 
     def begin(self, symbols: int) -> None:
-        """Count pages and bytes anew, for so many symbols together."""
+        """Restart the counts for a request that covers this many symbols."""
         self._pages = 0
         self._bytes = 0
         self._most_pages = self._options.fetch_pages * symbols
         self._most_bytes = self._options.fetch_megabytes * symbols * _MEGABYTE
 
     def page(self) -> None:
-        """Count an answer that is about to be asked for.
+        """Count a page before it is requested.
 
         Raises
         ------
         LimitReached
-            If there were enough, or the fetch has taken too long.
+            If the number of pages or the duration of the fetch exceeds its limit.
         """
         self.check()
         self._pages += 1
@@ -197,7 +197,7 @@ class FetchLimits:
             raise self._reached(f"more than {self._most_pages:,} pages", "fetch_pages")
 
     def check(self) -> None:
-        """Raise `LimitReached` where the fetch has no time left, or has waited in vain enough."""
+        """Raise `LimitReached` after the deadline of the fetch or three consecutive failures."""
         if self._failures >= _PATIENCE:
             raise LimitReached(
                 f"not asked, since the server failed {_PATIENCE} times in a row before"
@@ -207,12 +207,12 @@ class FetchLimits:
             raise self._reached(f"no end within {allowed}", "fetch_deadline")
 
     def received(self, size: int) -> None:
-        """Count the bytes of an answer, unpacked.
+        """Count the decompressed bytes of an answer.
 
         Raises
         ------
         LimitReached
-            If all answers together are too large.
+            If the total size exceeds its limit.
         """
         self._bytes += size
         if self._bytes > self._most_bytes:
@@ -220,11 +220,11 @@ class FetchLimits:
             raise self._reached(found, "fetch_megabytes")
 
     def failed(self) -> None:
-        """Count an answer that did not come, or went beyond a limit."""
+        """Count a failure of the server: no answer, or a limit exceeded."""
         self._failures += 1
 
     def succeeded(self) -> None:
-        """Note that a symbol came whole: the server is well."""
+        """Reset the count of consecutive failures after a symbol was fetched completely."""
         self._failures = 0
 
     @staticmethod
@@ -247,7 +247,7 @@ class RateLimiter:
         self._next = 0.0
 
     def wait(self) -> None:
-        """Sleep until the next request may go."""
+        """Sleep until the next request may be sent."""
         with self._lock:
             now = time.monotonic()
             mine = max(now, self._next)
@@ -332,12 +332,12 @@ def with_retries(
 
 
 def rest(seconds: float) -> None:
-    """Do nothing for so long."""
+    """Sleep; tests replace this function."""
     time.sleep(seconds)
 
 
 def check_status(status: int, retry_after: str | None, text: str, keys: Sequence[str]) -> None:
-    """Turn an HTTP status that is no success into a `Failure` or a `Transient`.
+    """Raise `Failure` or `Transient` for an HTTP status that is not a success.
 
     Parameters
     ----------
@@ -353,7 +353,7 @@ def check_status(status: int, retry_after: str | None, text: str, keys: Sequence
     if status < 300:
         return
     if status < 400:
-        # A key must not follow to wherever it points.
+        # Following a redirect could send a key to another host.
         raise Failure(f"status {status}, a redirection, allowed an answer", status)
     reason = f"status {status}{_message_in(text, keys)}"
     if status in _RETRIED:
@@ -411,21 +411,21 @@ def environment_key(provider: str, names: Sequence[str]) -> str:
 def fetch_error(
     provider: str, symbol: str, timeframe: str, start: datetime, end: datetime, reason: str
 ) -> FetchError:
-    """Say which provider, symbol and range failed, and why."""
+    """Return an error that names provider, symbol, range and reason."""
     return FetchError(
         f"{provider} {symbol} {timeframe}, {start:%Y-%m-%d} to {end:%Y-%m-%d}: {reason}"
     )
 
 
 def quoted(text: object, keys: Sequence[str]) -> str:
-    """Quote what a server sent: without keys, without control characters, in short."""
+    """Quote text of a server: keys removed, control characters escaped, shortened."""
     shown = masked(str(text)[:_LOOKED_AT], keys)
     return repr(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…")
 
 
 def _message_in(text: str, keys: Sequence[str]) -> str:
-    """Quote the message of an error body: a JSON ``message`` or ``error``, never a page."""
-    # Before anything is cut out of it, for a cut may go through a key.
+    """Quote the JSON ``message`` or ``error`` of an error body; HTML pages are not quoted."""
+    # Keys are removed before shortening, which could otherwise leave part of a key.
     text = masked(text[:_LOOKED_AT], keys)
     found = re.search(r'"(?:message|error|description)"\s*:\s*"((?:[^"\\]|\\.)+)"', text)
     if found is None:

@@ -1,4 +1,4 @@
-"""Pages that go on and on: told apart from a long answer by what they bring."""
+"""Detect paginated answers that never end."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from mc_assets.providers.network import LimitReached
 
 __all__ = ["PageCheck"]
 
-# A server may well have nothing for a while, as on a holiday; not for ever.
+# A few empty pages are normal, for example around holidays.
 _EMPTY_PAGES: Final = 10
 
 
 class PageCheck:
-    """Refuses the page after which a server only repeats itself.
+    """Refuses pages that bring no new bars.
 
     Parameters
     ----------
     stamp : str
-        Key of a row's stamp; stamps of one series are compared as they are.
+        Key of a row's timestamp; timestamps of one series must be comparable.
     """
 
     def __init__(self, stamp: str) -> None:
@@ -28,12 +28,13 @@ class PageCheck:
         self._empty = 0
 
     def see(self, rows_by_symbol: dict[str, Sequence[Any]]) -> None:
-        """Look at the rows of a page.
+        """Check the rows of a page.
 
         Raises
         ------
         LimitReached
-            If no row is earlier or later than all rows before, or the last pages had no rows.
+            If no row lies outside the range of the rows received before, or more than ten pages
+            in a row are empty.
         """
         if not any(rows_by_symbol.values()):
             self._empty += 1
@@ -41,7 +42,7 @@ class PageCheck:
                 raise LimitReached(f"more than {_EMPTY_PAGES} pages without a bar in a row")
             return
         self._empty = 0
-        # Every symbol is looked at, for each keeps its own range.
+        # A list, because every symbol's range must be updated.
         widened = [self._widens(name, rows) for name, rows in rows_by_symbol.items() if rows]
         if not any(widened):
             raise LimitReached("the server sends the same bars for ever")
@@ -50,7 +51,7 @@ class PageCheck:
         stamps: list[Any] = [row.get(self._stamp) for row in rows if isinstance(row, dict)]
         kinds = {type(stamp) for stamp in stamps}
         if len(kinds) != 1 or not kinds <= {int, float, str}:
-            # Rows that are no bars are refused when they become a table.
+            # Malformed rows are refused later, when the table is made.
             return True
         first, last = min(stamps), max(stamps)
         known = self._ranges.get(symbol)

@@ -21,7 +21,7 @@ _CELL: Final = 8
 
 
 class ParquetProvider(FileProvider):
-    """Reads Parquet files written by any program, data frames of vendors' clients included."""
+    """Reads Parquet files, including data frames written by vendors' clients."""
 
     name: ClassVar[str] = "parquet"
     endings: ClassVar[tuple[str, ...]] = ("parquet", "pq")
@@ -31,20 +31,20 @@ class ParquetProvider(FileProvider):
         try:
             self._check(path)
             frame = pl.read_parquet(path, glob=False)
-        # Of a damaged file Polars may panic, which is no `Exception`.
+        # Polars may panic on a damaged file; PanicException is not an `Exception`.
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise MarketDataError(
                 f"{path.name}: found a file that is not Parquet ({reason}), allowed one"
             ) from None
         frame = frame.rename(_plain_names(frame.columns))
-        # Text by another name, as data frames keep it.
+        # Categorical text becomes plain text.
         frame = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
         rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int32)
         return frame.with_columns(_file=pl.lit(path.name), _line=rows), None
 
     def _check(self, path: Path) -> None:
-        """Refuse a table that would fill the memory, by what its footer says."""
+        """Refuse a table that would not fit in memory, judging by its metadata."""
         check_size(path.name, path.stat().st_size, self.options.megabytes)
         schema = pl.read_parquet_schema(path)
         if len(schema) > _MOST_COLUMNS:
@@ -58,7 +58,7 @@ class ParquetProvider(FileProvider):
 
 
 def _plain_names(names: list[str]) -> dict[str, str]:
-    """Names without pandas' decorations: its index and yfinance's ``('Close', 'SPY')``.
+    """Column names without pandas' decorations: index names and ``('Close', 'SPY')``.
 
     Grouped by ticker yfinance writes ``('SPY', 'Close')``.
     """
@@ -69,7 +69,7 @@ def _plain_names(names: list[str]) -> dict[str, str]:
     tickers = {ticker for _, ticker in pairs.values() if ticker}
     renamed = {name: name.lstrip("_") or name for name in names}
     for name, (field, ticker) in pairs.items():
-        # Of an index that was put back among the columns one level is empty.
+        # One level is empty for an index that became a column.
         named = field and ticker and len(tickers) > 1
         renamed[name] = f"{field}|{ticker}" if named else field or ticker
     return renamed

@@ -1,4 +1,4 @@
-"""Paths of options with a series' names filled in, and kept where the option points."""
+"""Fill names into the paths of options, without leaving the folder of the option."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def filled_path(template: str, folder: Path, *, field: str = "path", **names: st
     try:
         located = Path(os.path.normpath(folder / Path(path).expanduser()))
         if fixed != template:
-            # The folder before the first name, which no name may leave.
+            # The folder before the first placeholder; filled-in names must stay inside it.
             home = fixed[: fixed.rfind("/") + 1] or "."
             within = Path(os.path.normpath(folder / Path(home).expanduser()))
             if not located.is_relative_to(within):

@@ -43,7 +43,7 @@ _COLUMNS: Final = {"t": pl.Int64, "n": pl.Int64}
 
 
 class PolygonProvider(Provider):
-    """Bars of ``/v2/aggs``; the key goes into a header, so that no address holds it."""
+    """Bars of ``/v2/aggs``; the key is sent in a header and never part of a URL."""
 
     name: ClassVar[str] = "polygon"
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -66,7 +66,7 @@ class PolygonProvider(Provider):
         *,
         adjustment: str = "split",
     ) -> FetchResult:
-        """Fetch page after page; the pages before one that fails for good are kept."""
+        """Fetch page by page; pages before a permanent failure are kept."""
         from mc_assets.providers.http_client import HttpClient
 
         check_address(self.name, self.options.base_url, _HOSTS)
@@ -80,7 +80,7 @@ class PolygonProvider(Provider):
                 pages = self._pages(client, limits, key, symbol, timeframe, start, end, adjustment)
                 try:
                     for rows in pages:
-                        # At once, for a table is a tenth of the objects that it was sent as.
+                        # A table needs a tenth of the memory of the JSON objects.
                         frames.append(json_frame(rows, _COLUMNS))
                     result.tables[symbol] = _table(symbol, timeframe, frames, adjustment)
                     limits.succeeded()
@@ -147,7 +147,7 @@ def _table(symbol: str, timeframe: str, frames: list[pl.DataFrame], adjustment: 
 
 
 def _next_path(link: object) -> str:
-    """Path of the next page: the key must not follow a link to another host, nor stand in one."""
+    """Path of the next page; the host of the link is ignored, and a key in it removed."""
     if not link:
         return ""
     try:

@@ -1,7 +1,9 @@
-"""Providers by name: the built-in ones, imported when first asked for, and registered ones."""
+"""Providers by name: built-in ones, imported on first use, and registered ones."""
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,7 +16,7 @@ from mc_assets.providers.errors import MarketDataError, first_error
 
 __all__ = ["get_provider", "make_provider", "provider_names", "register_provider"]
 
-# Modules, not classes: network clients take seconds to import and most runs need none of them.
+# Module paths rather than classes, so that a provider is imported only when it is used.
 _BUILT_IN: Final[dict[str, str]] = {
     "csv": "mc_assets.providers.csv_files:CsvProvider",
     "alpaca": "mc_assets.providers.alpaca:AlpacaProvider",
@@ -69,7 +71,7 @@ def get_provider(name: str) -> type[Provider]:
     try:
         found = getattr(import_module(module), attribute)
     except Exception as error:
-        # Whatever a foreign package raises: the user wants to know which one it is.
+        # A foreign package may raise anything; the error names the package.
         raise MarketDataError(
             f"provider {name}: found the entry point {target}, which cannot be imported "
             f"({type(error).__name__}: {str(error).strip() or 'no message'}), allowed a Provider"
@@ -112,4 +114,10 @@ def make_provider(name: str, options: dict[str, Any], folder: Path, *, where: st
 
 
 def _entry_points() -> dict[str, str]:
+    return _installed(tuple(sys.path))
+
+
+@lru_cache(maxsize=4)
+def _installed(_: tuple[str, ...]) -> dict[str, str]:
+    """Return entry points by name; cached, since a search costs milliseconds per series."""
     return {point.name: point.value for point in entry_points(group="mc_lab.providers")}

@@ -22,16 +22,16 @@ from mc_assets.providers.errors import MarketDataError
 
 __all__ = ["MEGABYTES", "PACKED", "check_size", "only_member", "text_bytes"]
 
-#: Size of a file, unpacked, beyond which it is refused unless the options say otherwise.
+#: Default limit for the decompressed size of a file, megabytes.
 MEGABYTES: Final = 1_000.0
 
-#: Endings of compressed files, after their own ending.
+#: Extensions of compressed files, after the extension of the format.
 PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".zst")
 
 _MEGABYTE: Final = 1_000_000
 _PIECE: Final = 1 << 20
-# What unpacks to more than so many times its size is no table of prices, but made to fill the
-# memory; a small file may be of one line that comes again and again.
+# Largest compression ratio of a price table; a higher one indicates a decompression bomb. Small
+# files may consist of one repeated line and are exempt.
 _RATIO: Final = 200
 _SMALL: Final = 16 * _MEGABYTE
 _MAGIC: Final = {
@@ -41,14 +41,14 @@ _MAGIC: Final = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
-# The longest mark first: UTF-32's begins with UTF-16's.
+# UTF-32 marks come first, because they begin like those of UTF-16.
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Spreadsheets write a cell that must stay text as ="12.50".
+# Spreadsheets write text cells as ="12.50".
 _FORMULA: Final = re.compile(rb'="([^"\n]*)"')
 
 
@@ -62,7 +62,7 @@ def text_bytes(path: Path, megabytes: float = MEGABYTES) -> mmap.mmap | bytes:
     path : Path
         The file, compressed or not.
     megabytes : float
-        Size, unpacked, beyond which it is refused.
+        Largest decompressed size.
 
     Raises
     ------
@@ -76,15 +76,15 @@ def text_bytes(path: Path, megabytes: float = MEGABYTES) -> mmap.mmap | bytes:
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     packed = next((kind for magic, kind in _MAGIC.items() if mapped[: len(magic)] == magic), None)
-    # Below 128 every byte is ASCII, so there is no byte-order mark either.
+    # Pure ASCII also excludes a byte-order mark.
     ascii_only = packed is None and np.frombuffer(mapped, dtype=np.uint8).max() < 128
-    # One byte is found much faster than two.
+    # Searching for one byte is much faster than for two.
     formulas = ascii_only and mapped.find(b'"') >= 0 and mapped.find(b'="') >= 0
     if ascii_only and not formulas and mapped.find(b"\r") < 0 and b"\0" not in mapped[:4096]:
         return mapped
     data = bytes(mapped) if packed is None else _unpacked(mapped, packed, path.name, megabytes)
     data = _decoded(data)
-    # A few zeros are bad cells; many say that the file is no text.
+    # A few NUL bytes are bad cells; many indicate a binary file.
     if data[:4096].count(0) > len(data[:4096]) / 100:
         raise MarketDataError(f"{path.name}: found binary data, allowed text")
     if b"\r" in data:
@@ -107,7 +107,7 @@ def check_size(name: str, size: float, megabytes: float) -> None:
 
 
 def _unpacked(data: mmap.mmap, kind: str, name: str, megabytes: float) -> bytes:
-    """Unpack piece by piece, so that a file made to fill the memory is given up early."""
+    """Decompress in chunks and stop early at a limit."""
     unpacked = bytearray()
     try:
         for piece, taken in _pieces(data, kind, name):
@@ -137,7 +137,7 @@ def _unpacked(data: mmap.mmap, kind: str, name: str, megabytes: float) -> bytes:
 
 
 def _pieces(data: mmap.mmap, kind: str, name: str) -> Iterator[tuple[bytes, int]]:
-    """Yield the content piece by piece, and how much of the file was taken for it so far."""
+    """Yield chunks of the content, each with the number of input bytes consumed so far."""
     with ExitStack() as stack:
         file = io.BytesIO(data)
         stream: Any
@@ -162,14 +162,14 @@ def _pieces(data: mmap.mmap, kind: str, name: str) -> Iterator[tuple[bytes, int]
 
 
 def only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """Entry of the one file in an archive.
+    """Return the entry of an archive that holds a single file.
 
     Raises
     ------
     MarketDataError
         If there are several, or none, or it needs a password.
     """
-    # Resource forks that macOS adds are no files of the user's.
+    # macOS adds resource forks, which are ignored.
     members = [
         member
         for member in archive.infolist()
@@ -187,7 +187,7 @@ def _decoded(data: bytes) -> bytes:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace").encode()
-    # UTF-16 without a mark: of Latin letters every other byte is zero.
+    # UTF-16 without a mark: every other byte of Latin text is zero.
     head = np.frombuffer(data[:4096][: len(data[:4096]) // 2 * 2], dtype=np.uint8).reshape(-1, 2)
     zeros = (head == 0).mean(axis=0) if len(head) else np.zeros(2)
     for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):

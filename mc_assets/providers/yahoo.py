@@ -35,7 +35,7 @@ _INTERVALS: Final = {
     "1w": "1wk",
     "1mo": "1mo",
 }
-# Days back from today that Yahoo serves, and days that one request may span.
+# Days of history that Yahoo serves, and the largest span of one request in days.
 _HISTORY: Final = {
     **{"1m": 29, "2m": 59, "5m": 59, "15m": 59, "30m": 59, "90m": 59},
     "1h": 729,
@@ -65,8 +65,8 @@ class YahooProvider(Provider):
         *,
         adjustment: str = "split",
     ) -> FetchResult:
-        """Fetch symbol by symbol; of intraday bars only the days that Yahoo still serves."""
-        # yfinance takes seconds to import, which most runs do not need.
+        """Fetch symbol by symbol; intraday bars only as far back as Yahoo serves them."""
+        # Imported here because yfinance takes seconds to import and most runs do not need it.
         from mc_assets.providers.yahoo_client import YahooSession
 
         result = FetchResult()
@@ -77,7 +77,7 @@ class YahooProvider(Provider):
             session = YahooSession(self.options, limiter_of(self.name, rate), limits)
             frames: list[pl.DataFrame] = []
             try:
-                # yfinance asks for cookies before bars.
+                # yfinance requests cookies before bars, which this check avoids.
                 limits.check()
                 for part in self._parts(session, symbol, timeframe, start, end, adjustment):
                     frames.append(part)

@@ -1,4 +1,4 @@
-"""yfinance over a session of ours: its requests, our address, limits and retries."""
+"""yfinance with a custom session that adds the configured address, limits and retries."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _STOP: Final = 0xFFFFFFFF
 
 
 class YahooSession(curl.Session[curl.Response]):
-    """curl_cffi's session with our address, retries and memory of what went wrong.
+    """Session of curl_cffi with the configured address, limits, retries and the last failure.
 
-    yfinance has no setting for its address and turns most failures into an empty frame; a
-    session is what it lets a caller give, so both are settled here.
+    yfinance has no setting for its address and returns an empty frame for most failures. It does
+    accept a session, so both are handled here.
 
     Parameters
     ----------
     options : NetworkOptions
-        Of the provider; ``timeout`` is for the whole of a request here.
+        Options of the provider; ``timeout`` limits the total duration of a request here.
     limiter : RateLimiter
         Asked before each request for bars.
     limits : FetchLimits
-        Of the fetch.
+        Limits of the fetch.
     """
 
     def __init__(self, options: NetworkOptions, limiter: RateLimiter, limits: FetchLimits) -> None:
@@ -62,12 +62,12 @@ class YahooSession(curl.Session[curl.Response]):
     def request(  # type: ignore[override]
         self, method: Any, url: str, **kwargs: Any
     ) -> curl.Response:
-        """Send a request of yfinance's to the configured address."""
+        """Send a request to the configured address."""
         address = self._rerouted(url)
         kwargs["timeout"] = min(self._options.timeout, self._options.deadline)
         try:
             if _CHART not in url:
-                # Cookies and crumbs: bars come without them, so they are never worth a retry.
+                # Cookies and crumbs are optional for bars, so these requests are not retried.
                 return self._bounded(method, address, kwargs)
             self._limits.page()
             answer = with_retries(
@@ -106,7 +106,7 @@ class YahooSession(curl.Session[curl.Response]):
         return answer
 
     def _bounded(self, method: Any, address: str, kwargs: dict[str, Any]) -> curl.Response:
-        """Read an answer, unpacked, up to the size that the options allow."""
+        """Read an answer up to the size limit of the options."""
         body = bytearray()
         limit = self._options.megabytes * _MEGABYTE
 
@@ -142,16 +142,16 @@ def history(
     adjusted: bool,
     timeout: float,
 ) -> pl.DataFrame:
-    """Ask for the bars of a symbol.
+    """Request the bars of a symbol.
 
     Raises
     ------
     Failure
         If they do not come, or are no bars.
     """
-    # yfinance writes to a logger what is raised here in one sentence.
+    # yfinance also logs the failures that are raised here.
     logging.getLogger("yfinance").setLevel(logging.CRITICAL)
-    # It also remembers answers about the past, which would hide restated bars.
+    # Its cache of past answers would hide restated bars.
     YfData.cache_get.cache_clear()
     session.failure, session.answered = None, False
     try:
@@ -182,7 +182,7 @@ def history(
     if session.failure is not None and (found.empty or isinstance(session.failure, LimitReached)):
         raise session.failure
     if found.empty and not session.answered:
-        # An empty table would say that there was no trading.
+        # Without this check, a failure would look like a range without trading.
         raise Failure("yfinance received no answer about bars")
     if found.empty:
         return pl.DataFrame()

@@ -1,4 +1,4 @@
-"""What files call the contracts of a product: by their months, or by their place in the row."""
+"""Names of contracts in files: by month, or by position in the curve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MONTHS: Final = (
 _NAMED: Final = "|".join(f"{name[:3]}(?:{name[3:]}|T)?" for name in _MONTHS)
 # NYMEX:CLG07, /CLG07, CHRIS/CME_CL1, CME_CLG2007.
 _VENUE: Final = re.compile(r"^(?:@|/|[A-Z]+[:/])*(?:[A-Z]+_(?=[A-Z]{2}))?", re.IGNORECASE)
-# A unit in brackets; the field that a vendor names with the contract.
+# A unit in brackets, or a field name that a vendor adds to the contract.
 _UNIT: Final = re.compile(r"\s*\([^)]*\)$")
 _FIELD: Final = re.compile(
     r"[\s_.:-]+(?:px_)?(?:settle(?:ment)?(?:[ _]price)?|last|close|price)$", re.IGNORECASE
@@ -50,7 +50,7 @@ def parse_contract(code: str, root: str) -> str | None:
         r"[A-Z] (?P<name>[A-Z]{3}) (?P<year>\d{4})",
         rf"(?:{own}[ _-]?)?(?P<year>\d{{4}})[-/ _]?(?P<month>\d\d)",
         rf"(?:{own}[ _-]?)?(?P<month>\d{{1,2}})[-/](?P<year>\d{{4}})",
-        # NinjaTrader's CL 02-07; without the root it could be a day.
+        # NinjaTrader's CL 02-07; without the root it could be a date.
         rf"{own} (?P<month>\d\d)-(?P<year>\d\d)",
     ):
         match = re.fullmatch(pattern, text)
@@ -61,7 +61,7 @@ def parse_contract(code: str, root: str) -> str | None:
 
 
 def contract_labels(texts: Sequence[str], root: str, *, places: bool = True) -> dict[str, str]:
-    """Labels of the texts that name contracts; others have none.
+    """Labels of the texts that name contracts.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def contract_labels(texts: Sequence[str], root: str, *, places: bool = True) -> 
         if month is not None:
             letters[text] = f"?{month[2]}{month[3]}"
             rooted = rooted or month[1] is not None
-    # F1, F5, F13 count contracts; F0, G0 and XF0 are of months.
+    # F1, F5, F13 are positions; F0, G0 and XF0 are months.
     if not rooted and len({label[1] for label in letters.values()}) == 1:
         letters = {}
     labels = dict(letters)
@@ -118,7 +118,7 @@ def names_month(text: str) -> bool:
 def _counted(
     stems: dict[str, dict[str, int]], own: str, places: bool, months: dict[str, str]
 ) -> dict[str, int]:
-    """Places of the texts that count contracts: those of the root, or from the first one on."""
+    """Positions of the texts that number contracts, of the root or from the first one on."""
     counting = {}
     for stem, ranks in stems.items():
         named = re.search(rf"(?:^|[^A-Z])(?:{own})?(?:{_NAMED})[-/ '_]*$", stem)
@@ -127,7 +127,7 @@ def _counted(
         usable = rooted or (wordy and 1 in ranks.values())
         if usable and not ranks.keys() & months.keys() and min(ranks.values()) > 0:
             counting[stem] = (rooted, ranks)
-    # Beside CL1, OI1 is something else.
+    # Next to CL1, OI1 is not a contract.
     chosen = [ranks for rooted, ranks in counting.values() if rooted] or [
         ranks for _, ranks in counting.values()
     ]

@@ -94,7 +94,7 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
     date_column = next((plain[name] for name in _DATE if name in plain), data[0])
     walls = parse_stamps(table[date_column], detect_format(table[date_column]))["wall"]
     dates = walls.cast(pl.Datetime("us")).dt.date()
-    # A first column without a name holds the numbers that a program gave the rows.
+    # An unnamed first column holds row numbers.
     numbers = data[0] if data[0] == "column_1" else date_column
     rest = [name for name in data if name not in (date_column, numbers)]
     cells = _long(table, rest, root, expiries) or _wide(table, rest, root, expiries, path.name)
@@ -154,7 +154,7 @@ def _long(
 def _contract_column(
     table: pl.DataFrame, plain: dict[str, str], root: str, expiries: pl.DataFrame
 ) -> pl.Series | None:
-    """Labels of a long file's contracts; None where no column is about them.
+    """Labels of the contracts of a long file; None if no column names them.
 
     Codes with a whole year come first, then a year and a month, a code whose year has one digit,
     the date of maturity, and the place among the nearby contracts.
@@ -190,7 +190,7 @@ def _labels(column: pl.Series, root: str, *, counting: bool) -> dict[str, str]:
 
 
 def _labelled(column: pl.Series, labels: dict[str, str]) -> pl.Series:
-    """Cells by their labels; a cell without one stays as it is, and is no contract."""
+    """Replace cells by their labels; other cells stay and are not contracts."""
     codes = column.unique().drop_nulls().to_list()
     named = {code: labels.get(code, code) for code in codes}
     return column.replace_strict(named, default=None, return_dtype=pl.String)
@@ -270,12 +270,12 @@ def _with_expiry(long: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
 def _nearest_year(
     contracts: pl.Series, days: pl.Series, places: pl.Series, names: list[str], ends: np.ndarray
 ) -> pl.Series:
-    """Places of contracts whose year has one digit: of those that still trade, the nearest."""
+    """Positions of contracts with a one-digit year: the nearest that still trades."""
     short = [label for label in contracts.unique().drop_nulls() if label[0] == "?"]
     numbers = days.fill_null(0).to_numpy()
     for label in short:
         alike = [at for at, name in enumerate(names) if (name[-5], name[-1]) == tuple(label[1:])]
-        # Beyond the table there is none.
+        # The expiry table ends before such a contract.
         after = np.array([*alike, len(names)])[np.searchsorted(ends[alike], numbers)]
         own = (contracts == label).fill_null(value=False)
         places = pl.select(pl.when(own).then(pl.Series(after)).otherwise(places)).to_series()
@@ -283,7 +283,7 @@ def _nearest_year(
 
 
 def _split(long: pl.DataFrame, file: str) -> Curve:
-    """Tell rows of the curve from cells that are none; empty cells are simply no row."""
+    """Separate valid rows from bad cells; empty cells are skipped."""
     reason = (
         pl.when(pl.col("surplus").fill_null("") != "").then(pl.lit("bad_row"))
         .when(pl.col("date").is_null()).then(pl.lit("bad_timestamp"))
@@ -293,7 +293,7 @@ def _split(long: pl.DataFrame, file: str) -> Curve:
         .when(pl.col("expiry").is_null() | (pl.col("days") < 0)).then(pl.lit("bad_contract"))
     )  # fmt: skip
     judged = long.with_columns(reason=reason).with_row_index("number")
-    # Of prices that could stand in the curve, one per day and contract: the first.
+    # Keep the first valid price per day and contract.
     rank = pl.when(pl.col("reason").is_null()).then("number")
     later = rank > rank.min().over("date", "contract")
     judged = judged.with_columns(
@@ -310,7 +310,7 @@ def _split(long: pl.DataFrame, file: str) -> Curve:
         .sort("date", "expiry")
     )
     bad = judged.filter(~good & (pl.col("reason") != "missing"))
-    # The price of a row stands though its volume is none.
+    # Keep the price when the volume is unreadable.
     unsized = judged.filter(good & no_volume).with_columns(
         reason=pl.when("volume_text").then(pl.lit("text_cell")).otherwise(pl.lit("negative_volume")),
         column="volume_column",
@@ -328,7 +328,7 @@ def _split(long: pl.DataFrame, file: str) -> Curve:
         reason="reason",
         message=_message(file),
     )
-    # A row without a date, or with too many cells, is one fault, not one per column.
+    # A row without a date or with surplus cells is reported once, not per column.
     whole = pl.col("reason").is_in(["bad_timestamp", "bad_row"])
     first = pl.int_range(pl.len()).over("line", "reason") == 0
     return Curve(rows, quarantine.filter(~whole | first))

@@ -60,7 +60,7 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
     if product is not None:
         roots = table[product].str.strip_chars()
         own = roots.str.to_uppercase() == root.upper()
-        # CME's calendar calls the contract's code the product's.
+        # CME's calendar uses the product column for the contract code.
         if not own.any() and not _labels(table[product], root):
             known = ", ".join(sorted(roots.unique().drop_nulls().to_list()))
             raise MarketDataError(f"{path.name}: root: found {root!r}, allowed {known}")
@@ -90,7 +90,7 @@ def _contracts(
     table: pl.DataFrame, plain: dict[str, str], ends: list[date], root: str, file: str
 ) -> list[str]:
     if "year" in plain and "month" in plain:
-        # Data frames write 2007.0 where another row has no year.
+        # Data frames write 2007.0 if another row lacks the year.
         years, months = (
             table[plain[name]].str.strip_chars().str.replace(r"\.0*$", "")
             for name in ("year", "month")
@@ -136,7 +136,7 @@ def _labels(codes: pl.Series, root: str) -> dict[str, str]:
 
 
 def _whole_year(label: str, root: str, end: date) -> str:
-    """Name of a contract; of the years that its one digit may mean the nearest to `end`."""
+    """Name of a contract; a one-digit year means the one nearest to `end`."""
     if label[0] != "?":
         return label
     month = MONTH_LETTERS.index(label[1]) + 1

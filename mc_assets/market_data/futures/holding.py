@@ -1,4 +1,4 @@
-"""What holding one contract and rolling it really earns."""
+"""Profit and loss of holding a contract and rolling it."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class FuturesProvider(Provider):
         *,
         adjustment: str = "raw",
     ) -> FetchResult:
-        """Read the whole curve and join its contracts; the range is cut afterwards."""
+        """Read the whole curve and join its contracts; the caller selects the range."""
         result = FetchResult()
         for symbol in symbols:
             try:

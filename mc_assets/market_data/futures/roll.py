@@ -59,7 +59,7 @@ def held_contracts(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:
     days = curve["date"].unique().sort()
     calendar = curve.select("contract", "expiry").unique().sort("expiry")
     names = calendar["contract"].to_list()
-    # Trading days from each day to each last trade date; beyond the data weekdays count.
+    # Trading days from each day to each last trade date; weekdays beyond the data.
     numbers = days.cast(pl.Int32).to_numpy()
     ends = calendar["expiry"].cast(pl.Int32).to_numpy()
     left = _trading_days(numbers, ends)

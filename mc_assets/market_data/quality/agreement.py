@@ -55,7 +55,7 @@ def compare_bars(
     difference = pl.max_horizontal(item.fill_nan(0.0) for item in differences)
     day = pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%MZ")
     lacking = pl.col("close").is_null() | pl.col("close_other").is_null()
-    # The price that differs most is the one to show.
+    # Show the price that differs most.
     shown = pl.coalesce(
         pl.when((item == difference).fill_null(value=False)).then(
             pl.format(f"{column} {{}}, {{}} has {{}}", column, pl.lit(name), f"{column}_other")
@@ -76,7 +76,7 @@ def compare_bars(
 
 
 def _adjustments(bars: pl.DataFrame, other: pl.DataFrame) -> str:
-    """Say that prices are adjusted for different things, where that is why they differ."""
+    """Mention different adjustments, which may explain the difference."""
     mine, theirs = (
         ", ".join(sorted(frame["adjustment"].unique().to_list())) for frame in (bars, other)
     )

@@ -17,7 +17,7 @@ from mc_assets.market_data.severities import QualityConfig
 __all__ = ["bar_ordinals", "calendar_findings"]
 
 _DAY: Final = 86_400_000_000
-# How far summer time moves the hour at which a day opens, and some more.
+# Tolerance for clock changes of the hour at which a day opens.
 _CLOCK_CHANGES: Final = 2 * 3_600_000_000
 _MINUTE: Final = 60_000_000
 
@@ -81,7 +81,7 @@ def calendar_findings(
 def bar_ordinals(
     opens: NDArray[np.int64], timeframe: str, sessions: Sessions
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Find each bar's number in the series that has every bar.
+    """Find the number of each bar in a complete series.
 
     Parameters
     ----------
@@ -127,13 +127,13 @@ def bar_ordinals(
 
 
 def _days_as_stamped(opens: NDArray[np.int64], sessions: Sessions) -> Sessions:
-    """Days that begin at the hour at which most of the bars open, give or take summer time."""
+    """Sessions shifted to the hour at which most bars open, with tolerance for clock changes."""
     if len(opens) == 0:
         return sessions
     hours, counts = np.unique(opens % _DAY, return_counts=True)
     begin = int(hours[counts.argmax()]) - _CLOCK_CHANGES
     moved = sessions.opens + begin % _DAY - (_DAY if begin % _DAY > _DAY // 2 else 0)
-    # A day is complete when the bar that opened last in it is.
+    # A day is complete when the latest bar that may open in it is.
     ends = moved + _DAY + 2 * _CLOCK_CHANGES
     return replace(sessions, opens=moved, closes=ends, break_starts=ends, break_ends=ends)
 
@@ -155,7 +155,7 @@ def _gaps(
         f"{_text(opens[hole])} and {_text(opens[hole + 1])}"
         for hole, count in zip(holes, counts, strict=True)
     ]
-    # Before the first bar and after the last, whole sessions count.
+    # Before the first and after the last bar, count whole sessions.
     if len(opens) and timeframe not in ("1w", "1mo"):
         for edge, side in (
             (expected[expected < _session_open(opens[0], sessions)], "before the first bar"),

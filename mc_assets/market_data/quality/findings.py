@@ -29,7 +29,7 @@ QUALITY_SCHEMA: Final[MappingProxyType[str, PolarsDataType]] = MappingProxyType(
 _NOTHING: Final = pl.DataFrame(
     schema={"timestamp": pl.Datetime("us", "UTC"), "value": pl.Float64, "message": pl.String}
 )
-# A check that fails on every bar of a minute series must not write the series twice.
+# Limits the size of the quality table when a check fails for every bar of a minute series.
 _ROWS_KEPT: Final = 1000
 
 
@@ -59,7 +59,7 @@ class QualityFinding:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed, or nothing that matters."""
+        """Whether nothing failed, or the check is ignored."""
         return self.count == 0 or self.severity == "ignore"
 
 

@@ -19,8 +19,8 @@ __all__ = ["value_findings"]
 _SPLITS: Final = np.array(
     [3 / 2, 5 / 3, 2, 5 / 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50]
 )
-# The overnight move that a split day may have besides the split, and the part of the outlier
-# threshold that a move at just such a ratio has to pass.
+# Overnight move allowed in addition to a split, and the fraction of the outlier threshold that a
+# move at a split ratio must exceed.
 _SPLIT_SLACK: Final = 0.03
 _SPLIT_SHARE: Final = 1 / 3
 _MAD_TO_SIGMA: Final = 1.4826
@@ -70,7 +70,7 @@ def _non_positive(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
 def _volume(
     bars: pl.DataFrame, mask: pl.Expr, check: str, found: str, quality: QualityConfig
 ) -> QualityFinding:
-    # A series without any volume (a spot price, an index) publishes none: nothing is wrong.
+    # Series without any volume (spot prices, indices) do not publish it, which is fine.
     rows = bars.filter(mask & (pl.col("volume").max() > 0)).select(
         "timestamp", value="volume", message=pl.format("{}: found " + found, _day())
     )
@@ -80,7 +80,7 @@ def _volume(
 def _stale(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
     flat = pl.all_horizontal(pl.col(name) == pl.col("close") for name in PRICES)
     same = flat & (pl.col("close") == pl.col("close").shift(1)).fill_null(value=False)
-    # A run is its first bar and the unchanged bars after it.
+    # A run consists of its first bar and the unchanged bars after it.
     runs = (
         bars.select("timestamp", "close", flat=flat, run=(~same).cum_sum())
         .filter("flat")
@@ -100,10 +100,10 @@ def _stale(bars: pl.DataFrame, quality: QualityConfig) -> QualityFinding:
 
 
 def _jumps(bars: pl.DataFrame, quality: QualityConfig) -> list[QualityFinding]:
-    """Tell moves that are too large apart: unit errors, splits, outliers."""
+    """Classify large moves: unit errors, splits, outliers."""
     table = bars.select(PRICES).to_numpy()
     scales = unit_scales(table)
-    # Splits and outliers are judged on prices in one unit, or an error would be found twice.
+    # Splits and outliers are judged on rescaled prices; otherwise a unit error would count twice.
     opening, high, low, close = rescaled(table, scales).T
     count = len(close)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -144,7 +144,7 @@ def _beyond(
     sigmas: float,
     quality: QualityConfig,
 ) -> NDArray[np.bool_]:
-    """Whether a move is beyond so many robust standard deviations of the window before it.
+    """Whether moves exceed a number of robust standard deviations of the window before.
 
     Only the moves above `outlier_minimum` are compared with their window: a rolling median
     over ten million minutes would cost more than everything else together.
@@ -162,7 +162,7 @@ def _beyond(
 def _unit_errors(
     bars: pl.DataFrame, scales: NDArray[np.int64], quality: QualityConfig
 ) -> QualityFinding:
-    # Hardly a bar is wrong: only those that are get their message.
+    # Few bars are wrong, so messages are made only for those.
     places = np.flatnonzero(scales.any(axis=1))
     scales = scales[places]
     wrong = pl.DataFrame(scales != 0, schema=list(PRICES))

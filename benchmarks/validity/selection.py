@@ -12,7 +12,8 @@ from benchmarks.validity.worlds import generator
 from engine.statistics.budget_allocation import BudgetAllocation
 from engine.statistics.moments import means
 from engine.statistics.ranking import KimNelson
-from engine.statistics.selection import probability_of_best, subset_with_best, winner
+from engine.statistics.selection import probability_of_best, subset_with_best
+from engine.statistics.winner import winner
 
 __all__ = ["print_tables", "world"]
 

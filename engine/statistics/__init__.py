@@ -37,7 +37,7 @@ Where to look
 `tail_risk`, `drawdown`            value at risk and shortfall by method; drawdowns of curves
 `summaries`                        moments and products that merge over parts
 `comparison`, `multiplicity`       differences, paired where possible; Holm, false discoveries
-`selection`                        the best, the subset that holds it, what the winner is worth
+`selection`, `winner`              the best, the subset that holds it; what the winner is worth
 `ranking`, `budget_allocation`     Kim-Nelson and OCBA: who gets more paths
 `sequential`                       when an interval is narrow enough to stop
 `sharpe_inference`, `trials`       PSR, DSR, shortest records; effective number of trials

@@ -1,4 +1,4 @@
-"""Which parameter set is best, how sure that is, and what the winner is worth."""
+"""Which parameter set is best, and how sure that is."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.statistics.distributions import (
-    normal_probability,
     student_quantile,
 )
-from engine.statistics.estimates import Estimate, Estimates, Method
 from engine.statistics.linearised import Linearised, check_confidence
 
 __all__ = [
     "Selection",
-    "Winner",
+    "best_of",
     "identical_sets",
     "probability_of_best",
+    "ranked_matrix",
     "select",
     "subset_with_best",
-    "winner",
 ]
 
 Floats = NDArray[np.float64]
@@ -32,6 +30,8 @@ Flags = NDArray[np.bool_]
 
 # Comparing every set with so many leaders eliminates nearly all that all pairs would.
 _LEADERS = 64
+# Share of a set's paths that all others must have as well.
+_LEAST_SHARED = 0.9
 # Elements of a matrix that a step holds at once: 64 MB.
 _BLOCK = 8_000_000
 
@@ -62,30 +62,6 @@ class Selection:
     alike: Integers
 
 
-@dataclass(frozen=True)
-class Winner:
-    """What the chosen parameter set is worth, given that it was chosen for its outcomes.
-
-    Parameters
-    ----------
-    index : int
-        Its position.
-    naive : Estimate
-        Its estimate as if it had been named beforehand: too good on average.
-    corrected : Estimate
-        Median-unbiased estimate and interval that hold for whichever set won.
-    """
-
-    index: int
-    naive: Estimate
-    corrected: Estimate
-
-    @property
-    def shrinkage(self) -> float:
-        """How much of the naive estimate the choice explains."""
-        return self.naive.value - self.corrected.value
-
-
 def select(
     of: Linearised, *, seed: int, confidence: float = 0.95, maximise: bool = True
 ) -> Selection:
@@ -106,11 +82,11 @@ def select(
     Raises
     ------
     ValueError
-        If the sets did not run on the same paths.
+        If the sets do not share nine of ten of their paths.
     """
     subset = subset_with_best(of, confidence, maximise=maximise)
     alike = identical_sets(of)
-    best = _best(of, maximise)
+    best = best_of(of, maximise)
     return Selection(
         best,
         subset,
@@ -158,7 +134,7 @@ def subset_with_best(of: Linearised, confidence: float = 0.95, *, maximise: bool
     [True, True, False]
     """
     check_confidence(confidence)
-    value, influence = _matrix(of, maximise)
+    value, influence = ranked_matrix(of, maximise)
     sets, units = influence.shape
     kept = ~np.isnan(value)
     if sets < 2 or units < 2:
@@ -207,7 +183,7 @@ def probability_of_best(
     procedures to select the best simulated system using common random numbers"). A statistic
     moves with the mean of its influences over the draw, scaled by sqrt(u / (u - 1)).
     """
-    value, influence = _matrix(of, maximise)
+    value, influence = ranked_matrix(of, maximise)
     sets, units = influence.shape
     found = np.zeros(sets)
     defined = np.flatnonzero(~np.isnan(value))
@@ -248,7 +224,7 @@ def identical_sets(of: Linearised) -> Integers:
 
     A parameter that changes nothing makes such sets; they are one strategy, not several.
     """
-    value, influence = _matrix(of, maximise=True)
+    value, influence = ranked_matrix(of, maximise=True)
     rows = np.column_stack([value, influence]) + 0.0
     size = np.abs(rows).max(axis=1, keepdims=True)
     rounded = np.round(np.nan_to_num(rows / np.where(size > 0.0, size, 1.0)), 11)
@@ -261,155 +237,48 @@ def identical_sets(of: Linearised) -> Integers:
     return order[place.ravel()]
 
 
-def winner(of: Linearised, confidence: float = 0.95, *, maximise: bool = True) -> Winner:
-    """Estimate the set that came out best, corrected for having been chosen.
-
-    Parameters
-    ----------
-    of : Linearised
-        One statistic of all sets that were compared, on the same paths. The correction knows
-        only the sets in it.
-    confidence : float
-        Level of the intervals.
-    maximise : bool
-        Whether more is better.
-
-    Raises
-    ------
-    ValueError
-        If the sets did not run on the same paths, or none has a defined value.
-
-    Notes
-    -----
-    Given the other sets' parts that do not move with the winner's estimate X, it is a normal
-    number truncated to where the winner still wins. The corrected estimate is the mean of that
-    law under which X is its median, and the interval's ends those under which X is its
-    0.975 and 0.025 quantile: unbiased, and valid, given that this set won [1]_. The law is
-    further truncated to X within c standard errors of the truth, c the level at which all sets
-    together are covered with probability 1 - (1 - confidence) / 10: the hybrid that is never much
-    longer than simultaneous intervals. Few paths have Student's quantile: the standard error is
-    widened by its ratio to the normal one.
-
-    References
-    ----------
-    .. [1] Andrews, Kitagawa and McCloskey (2024), "Inference on winners", Quarterly Journal of
-       Economics 139.
-    """
-    check_confidence(confidence)
-    value, influence = _matrix(of, maximise)
-    sets, units = influence.shape
-    if np.isnan(value).all():
-        raise Refusal("of", "no parameter set with a defined value", "at least one")
-    index = _best(of, maximise)
-    naive = _naive(of, index, confidence)
-    sign = 1.0 if maximise else -1.0
-    scale = units * (units - 1.0)
-    covariance = influence @ influence[index] / scale if units > 1 else np.zeros(sets)
-    variance = float(covariance[index])
-    if not variance > 0.0 or math.isnan(naive.std_error):
-        return Winner(index, naive, naive)
-    low, high = _truncation(value, covariance, index)
-    x, tail = float(value[index]), 1.0 - confidence
-    freedom = units - 1.0
-    inflation = student_quantile(0.5 + confidence / 2, freedom) / student_quantile(
-        0.5 + confidence / 2, 1e9
-    )
-    error = math.sqrt(variance) * inflation
-    beta = tail / 10.0
-    reach = student_quantile(1.0 - beta / (2.0 * max(sets, 1)), 1e9)
-    rest = (tail - beta) / (1.0 - beta)
-
-    def at(probability: float) -> float:
-        return _truncated_mean(x, error, low, high, reach, probability)
-
-    ends = (at(1.0 - rest / 2.0), at(0.5), at(rest / 2.0))
-    bottom, centre, top = (sign * end for end in ends)
-    corrected = Estimate(
-        centre,
-        error,
-        min(bottom, top),
-        max(bottom, top),
-        naive.n,
-        Method.SIMULTANEOUS,
-        naive.idle,
-    )
-    return Winner(index, naive, corrected)
-
-
-def _truncation(value: Floats, covariance: Floats, index: int) -> tuple[float, float]:
-    """Between which values of its estimate the winner still wins."""
-    slope = covariance / covariance[index]
-    rest = value - slope * value[index]
-    lead = 1.0 - slope
-    others = ~np.isnan(value) & (np.abs(lead) > 1e-9)
-    others[index] = False
-    with np.errstate(divide="ignore", invalid="ignore"):
-        at = rest / lead
-    below, above = others & (lead > 0.0), others & (lead < 0.0)
-    low = float(at[below].max()) if below.any() else -math.inf
-    high = float(at[above].min()) if above.any() else math.inf
-    return low, high
-
-
-def _truncated_mean(
-    x: float, error: float, low: float, high: float, reach: float, probability: float
-) -> float:
-    """Mean under which a truncated normal law has this probability below x."""
-    bottom, top = x - reach * error, x + reach * error
-    for _ in range(200):
-        mean = 0.5 * (bottom + top)
-        first = (max(low, mean - reach * error) - mean) / error
-        last = (min(high, mean + reach * error) - mean) / error
-        at = min(max((x - mean) / error, first), last)
-        # In the upper tail differences of probabilities keep their digits on the other side.
-        if first > 0.0:
-            below = normal_probability(-first) - normal_probability(-at)
-            whole = normal_probability(-first) - normal_probability(-last)
-        else:
-            below = normal_probability(at) - normal_probability(first)
-            whole = normal_probability(last) - normal_probability(first)
-        share = below / whole if whole > 0.0 else 0.5
-        if share > probability:
-            bottom = mean
-        else:
-            top = mean
-        if top - bottom <= 1e-12 * error:
-            break
-    return 0.5 * (bottom + top)
-
-
-def _naive(of: Linearised, index: int, confidence: float) -> Estimate:
-    found: Estimates = of.estimates(confidence)
-    return found[index]
-
-
-def _best(of: Linearised, maximise: bool) -> int:
+def best_of(of: Linearised, maximise: bool) -> int:
+    """Return the position of the best value that may be ranked; the first of equal ones."""
     value = _ranked(of) if maximise else -_ranked(of)
     return int(np.argmax(np.where(np.isnan(value), -math.inf, value)))
 
 
-def _matrix(of: Linearised, maximise: bool) -> tuple[Floats, Floats]:
-    """Values and influences, of shape (sets, units), larger being better.
+def ranked_matrix(of: Linearised, maximise: bool) -> tuple[Floats, Floats]:
+    """Values, and influences of shape (sets, units) on the paths of all, larger being better.
+
+    Paths that a few sets lack (failed simulations) are left out of the influences alone.
 
     Raises
     ------
-    ValueError
-        If the sets did not run on the same units.
+    Refusal
+        If the sets do not share nine of ten paths of each.
     """
     layout = of.layout
+    sign = 1.0 if maximise else -1.0
+    value = sign * _ranked(of)
     sets, units = layout.sets, int(layout.cells[0])
-    same = bool((layout.cells == units).all())
-    if same:
+    if of.absent is None and (layout.cells == units).all():
         table = layout.units.reshape(sets, units)
-        same = bool((table == table[0]).all()) and of.absent is None
-    if not same:
+        if (table == table[0]).all():
+            return value, sign * of.influence.reshape(sets, units)
+    some = of.units > 0
+    present = layout.spread_cells(some.astype(np.float64)) > 0.0
+    if of.absent is not None:
+        present &= ~of.absent
+    known, count = np.unique(layout.units[present], return_counts=True)
+    common = known[count == some.sum()]
+    most = int(of.units.max())
+    if len(common) < _LEAST_SHARED * most or len(common) < 2:
         raise Refusal(
             "of",
-            "parameter sets on different paths",
-            "sets that share all of theirs: keep the paths on which every set has an outcome",
+            f"{len(common)} paths that all parameter sets share, of up to {most}",
+            "nine of ten",
+            hint="keep the paths, or the sets, that have outcomes",
         )
-    sign = 1.0 if maximise else -1.0
-    return sign * _ranked(of), sign * of.influence.reshape(sets, units)
+    chosen = of.influence[present & np.isin(layout.units, common)].reshape(-1, len(common))
+    influence = np.zeros((sets, len(common)))
+    influence[some] = sign * (chosen - chosen.mean(axis=1, keepdims=True))
+    return value, influence
 
 
 def _ranked(of: Linearised) -> Floats:

@@ -80,8 +80,8 @@ def reality_check(excess: ArrayLike, *, block_length: float, seed: int, draws: i
     Returns
     -------
     float
-        Share of draws in which the largest mean excess, each less its own mean, is above the
-        largest observed.
+        Share of draws, the observation among them, in which the largest mean excess, each less
+        its own mean, reaches the largest observed.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def reality_check(excess: ArrayLike, *, block_length: float, seed: int, draws: i
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
     best = (resampled - mean).max(axis=1)
-    return float((best >= mean.max()).mean())
+    return _p_value(best, float(mean.max()))
 
 
 def superior_predictive_ability(
@@ -116,8 +116,8 @@ def superior_predictive_ability(
     Statistics 23.
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
-    error = _errors(resampled)
     periods = len(np.asarray(excess))
+    error = _errors(resampled, periods)
     observed = max(0.0, float((mean / error).max()))
     bound = -math.sqrt(2.0 * math.log(math.log(max(periods, 3))))
     centres = (
@@ -126,8 +126,7 @@ def superior_predictive_ability(
         mean,
     )
     found = [
-        float((np.maximum(((resampled - c) / error).max(axis=1), 0.0) >= observed).mean())
-        for c in centres
+        _p_value(np.maximum(((resampled - c) / error).max(axis=1), 0.0), observed) for c in centres
     ]
     # Observed means of 0 and below are beaten by every draw.
     return SuperiorAbility(*found)
@@ -161,7 +160,7 @@ def step_m(
     73, algorithm 4.1.
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
-    error = _errors(resampled)
+    error = _errors(resampled, len(np.asarray(excess)))
     observed, centred = mean / error, (resampled - mean) / error
     found = np.zeros(len(mean), dtype=bool)
     while not found.all():
@@ -215,7 +214,7 @@ def model_confidence_set(
         for draw in np.flatnonzero(stale).tolist():
             widest[draw] = _widest_gap(moved[draw], scale, kept)
         observed, worst, _ = _widest_gap(mean, scale, kept)
-        running = max(running, float((widest[:, 0] >= observed).mean()))
+        running = max(running, _p_value(widest[:, 0], observed))
         p_value[int(worst)] = running
         alive[int(worst)] = False
         # In the other draws the widest gap lies between trials that remain.
@@ -291,8 +290,14 @@ def _widest_gap(means: Floats, scale: Floats, kept: Integers) -> tuple[float, in
     return float(gaps[low, high]), int(kept[low]), int(kept[high])
 
 
-def _errors(resampled: Floats) -> Floats:
-    error = resampled.std(axis=0)
+def _p_value(drawn: Floats, observed: float) -> float:
+    """Share of draws as large as what was observed, which counts as one of them."""
+    return float((1 + (drawn >= observed).sum()) / (1 + len(drawn)))
+
+
+def _errors(resampled: Floats, periods: int) -> Floats:
+    """Return the standard errors of the means, with the ddof that resampling leaves out."""
+    error = resampled.std(axis=0) * math.sqrt(periods / (periods - 1.0))
     size = np.abs(resampled).max(axis=0)
     # A trial that never varies (never traded) cannot be superior.
     return np.where(error > 1e-12 * size, error, math.inf)

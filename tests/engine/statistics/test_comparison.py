@@ -209,3 +209,19 @@ def test_a_set_of_the_same_study_may_be_the_baseline() -> None:
     assert list(some.estimates().columns()) == [
         *("estimate", "std_error", "ci_low", "ci_high", "n", "method")
     ]
+
+
+def test_ratios_of_gains_to_losses_are_compared_by_their_logarithms() -> None:
+    rng = generator(16)
+    gain, loss = rng.exponential(1.2, (2, 300)), rng.exponential(1.0, (2, 300))
+    of = pooled("gain_to_loss", {"gain": gain, "loss": loss})
+    found = compare(of.take(0), of.take(1))
+    ratio = of.value[0] / of.value[1]
+    percent = found.percent[0]
+    assert percent.value == pytest.approx(100 * (ratio - 1))
+    # Exchanged, the percentage is that of the inverse ratio, and the p-value the same.
+    other = compare(of.take(1), of.take(0))
+    assert 1 + other.percent[0].low / 100 == pytest.approx(1 / (1 + percent.high / 100))
+    assert other.p_value[0] == pytest.approx(found.p_value[0])
+    excludes = percent.low > 0 or percent.high < 0
+    assert excludes == (found.p_value[0] < 0.05)

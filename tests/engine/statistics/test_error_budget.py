@@ -55,8 +55,8 @@ def test_squares_of_errors_add_and_the_largest_is_named() -> None:
     sample = means(generator(3).normal(size=(2, 100))).estimates()
     budget = error_budget(
         sample,
-        history=Component(np.array([0.5, 0.01]), np.array([49.0, 49.0])),
-        parameters=Component(np.array([0.2, 0.02]), np.array([20.0, 20.0])),
+        history=Component.of([0.5, 0.01], 49.0),
+        parameters=Component.of([0.2, 0.02], 20.0),
     )
     expected = np.sqrt(
         sample.std_error**2 + np.array([0.5, 0.01]) ** 2 + np.array([0.2, 0.02]) ** 2
@@ -73,7 +73,7 @@ def test_what_was_not_measured_is_missing_not_zero() -> None:
     assert budget.missing == ("history", "parameters")
     assert np.isnan(budget.history[0])
     assert budget.estimates[0] == sample[0]
-    single = error_budget(means([2.0]).estimates(), history=Component(np.ones(1), np.full(1, 49.0)))
+    single = error_budget(means([2.0]).estimates(), history=Component.of(1.0, 49.0))
     assert single.dominant[0] == "history"
     assert single.total[0] == 1.0
     assert single.estimates[0].method == Method.BUDGET

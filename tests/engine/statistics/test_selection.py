@@ -16,8 +16,8 @@ from engine.statistics.selection import (
     probability_of_best,
     select,
     subset_with_best,
-    winner,
 )
+from engine.statistics.winner import winner
 
 
 def world(seed: int, truth: np.ndarray, paths: int, correlation: float = 0.5) -> np.ndarray:
@@ -123,9 +123,28 @@ def test_a_set_that_rests_on_three_paths_is_not_put_first() -> None:
     assert select(means(np.vstack([lucky, 2.0 * lucky])), seed=1).best == 1
 
 
+def test_a_failed_simulation_does_not_stand_in_the_way() -> None:
+    x = world(8, np.array([0.0, 0.4, 0.1]), 200)
+    holed = x.copy()
+    holed[0, 5] = holed[2, 9] = np.nan
+    one, other = select(means(x), seed=1), select(means(holed), seed=1)
+    assert (one.best, one.subset.tolist()) == (other.best, other.subset.tolist())
+    assert other.probability == pytest.approx(one.probability, abs=0.06)
+    here, there = winner(means(x)).corrected, winner(means(holed)).corrected
+    assert (there.low, there.high) == pytest.approx((here.low, here.high), abs=0.03)
+    # A set of which every simulation failed is not in the running.
+    gone = np.vstack([holed, np.full(200, np.nan)])
+    assert not select(means(gone), seed=1).subset[3]
+    # Rows that are missing, rather than undefined, are the same.
+    rows = ~np.isnan(holed)
+    layout = Layout.of(np.nonzero(rows)[0], np.nonzero(rows)[1])
+    assert select(means(holed[rows], layout), seed=1).best == 1
+
+
 def test_sets_on_other_paths_are_refused() -> None:
-    ragged = means([1.0, 2.0, 3.0], Layout.of([0, 0, 1], [0, 1, 0]))
-    with pytest.raises(ValueError, match="different paths"):
+    sets, units = np.repeat([0, 1], [20, 10]), [*range(20), *range(10)]
+    ragged = means(np.arange(30.0), Layout.of(sets, units))
+    with pytest.raises(ValueError, match="found 10 paths that all parameter sets share, of up"):
         subset_with_best(ragged)
     with pytest.raises(ValueError, match="no parameter set with a defined value"):
         winner(replace(means(np.zeros((2, 3))), value=np.full(2, np.nan)))

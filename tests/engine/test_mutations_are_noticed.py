@@ -48,8 +48,8 @@ MUTATIONS = {
         scenarios="every order, on a grid",
     ),
     "a stop that is just touched": Mutation(
-        "if (s.path[symbol, view + 1, bar] < stop) if buys",
-        "if (s.path[symbol, view + 1, bar] <= stop) if buys",
+        "return s.path[symbol, view + 1, bar] >= order[ORDER_STOP]",
+        "return s.path[symbol, view + 1, bar] > order[ORDER_STOP]",
         scenarios="every order, on a grid",
     ),
     "a stop that the open has passed": Mutation(
@@ -71,8 +71,8 @@ MUTATIONS = {
         scenarios="study, sub-bars",
     ),
     "hours of a session": Mutation(
-        "inside = (minute >= start) | (minute < end)",
-        "inside = (minute > start) | (minute < end)",
+        "return np.asarray((minute >= start) | (minute < end))",
+        "return np.asarray((minute > start) | (minute < end))",
         scenarios="every order, through midnight",
     ),
     # Costs.
@@ -113,7 +113,9 @@ MUTATIONS = {
     ),
     # Sizes and margin.
     "rounding to lots": Mutation(
-        "math.copysign(np.floor(", "math.copysign(np.rint(", scenarios="every order, large lots"
+        "if whole - count > _NEAR + _NEAR_SHARE * count:",
+        "if whole - count > 0.5:",
+        scenarios="every order, large lots",
     ),
     "sizing by Kelly's bet": Mutation(
         "return max(0.0, fraction * (won - (1.0 - won) / ratio))",
@@ -126,8 +128,8 @@ MUTATIONS = {
         scenarios="every order, volatility target",
     ),
     "margin call": Mutation(
-        "if equity >= needed and equity > 0.0:",
-        "if equity >= 0.5 * needed and equity > 0.0:",
+        "slack = equity - needed * (1.0 - _ROUNDING)",
+        "slack = equity - needed * (0.5 - _ROUNDING)",
         scenarios="near its margin",
     ),
     "liquidation": Mutation(
@@ -138,6 +140,11 @@ MUTATIONS = {
     "lots in the order of their entry": Mutation(
         "slot = int(position[FIRST_LOT])\n        if parent",
         "slot = int(position[FIRST_LOT] + position[OPEN_LOTS]) - 1\n        if parent",
+    ),
+    "moment of a margin call inside the bar": Mutation(
+        "share += (1.0 - share) * slack / (slack - end)",
+        "share += 0.9 * (1.0 - share) * slack / (slack - end)",
+        scenarios="every order, liquidated",
     ),
     # Metrics and tables.
     "Sharpe ratio": Mutation(
@@ -212,10 +219,14 @@ MUTATIONS = {
         ESTIMATES,
     ),
     "error of a mean": Mutation(
-        "float(x.std(ddof=1)) / math.sqrt(n)", "float(x.std()) / math.sqrt(n)", STATISTICS
+        "return _over(self.moment(2), self.units - 1)",
+        "return _over(self.moment(2), self.units)",
+        STATISTICS,
     ),
     "tail of an expected shortfall": Mutation(
-        "weights[whole] = size - whole", "weights[whole] = 0.0", STATISTICS
+        "order_statistics(ordered, starts, n, np.minimum(whole + 1, n).astype(np.float64))",
+        "order_statistics(ordered, starts, n, np.minimum(whole, n).astype(np.float64))",
+        STATISTICS,
     ),
 }
 
@@ -243,18 +254,28 @@ def values_of_copy(folder: Path, module: str, *scenarios: str) -> dict[str, Any]
     return json.loads(done.stdout)
 
 
+def files_with(engine: Path, line: str) -> list[Path]:
+    """Files that hold a line, one entry for each time that they do."""
+    texts = {file: file.read_text() for file in sorted(engine.rglob("*.py"))}
+    return [file for file, text in texts.items() for _ in range(text.count(line))]
+
+
 def changed_copy(project: Path, folder: Path, mutation: Mutation) -> None:
     """Copy the project's code with one line changed."""
     without_cache = shutil.ignore_patterns("__pycache__")
     for part in ("engine", "tests/engine", "data/sample"):
         shutil.copytree(project / part, folder / part, ignore=without_cache)
-    files = [
-        file for file in (folder / "engine").rglob("*.py") if mutation.line in file.read_text()
-    ]
+    (file,) = files_with(folder / "engine", mutation.line)
+    file.write_text(file.read_text().replace(mutation.line, mutation.instead))
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_line_to_change_is_there_once_and_its_scenario_too(name, project):
+    mutation = MUTATIONS[name]
+    files = files_with(project / "engine", mutation.line)
     assert len(files) == 1, f"{mutation.line!r} is in {[file.name for file in files]}"
-    text = files[0].read_text()
-    assert text.count(mutation.line) == 1
-    files[0].write_text(text.replace(mutation.line, mutation.instead))
+    if mutation.noticed_by == ROWS:
+        assert any(scenario.startswith(mutation.scenarios) for scenario in golden_rows.scenarios())
 
 
 @pytest.mark.parametrize(

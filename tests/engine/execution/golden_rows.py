@@ -355,14 +355,10 @@ def _study(item: Simulated) -> Tables:
     metrics = [name for name in results.metrics if name in METRIC_NAMES]
     # The world holds the engine's version, which these values decide.
     rows = results.frame.drop("study", "world", "set_id")
-    tables = {
-        "rows": rows.drop(metrics),
-        "metrics": rows.select(metrics),
-        "equity": results.equity().select(*keys, "equity"),
-    }
+    tables = {"rows": rows.drop(metrics), "metrics": rows.select(metrics)}
     if results.trades_lazy is not None:
         tables["trades"] = results.trades().select(*keys, "trade", *TRADE_COLUMNS)
-    return tables
+    return tables | {"equity": results.equity().select(*keys, "equity")}
 
 
 # --- hashes --------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ MUTATIONS = {
     ),
     "liquidation": Mutation(
         "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = FORCED",
-        "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = RESTING",
+        "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = 0",
         scenarios="near its margin",
     ),
     "lots in the order of their entry": Mutation(

@@ -25,11 +25,15 @@ STATISTICS = "tests.engine.statistics.golden_statistics"
 
 
 class Mutation(NamedTuple):
-    """A line of `engine` and what stands there instead; the line occurs once, wherever it is."""
+    """A line of `engine`, what stands there instead, and which golden module notices.
+
+    The line occurs once, wherever it is. `scenarios` names the rows that are enough to see it.
+    """
 
     line: str
     instead: str
     noticed_by: str = ROWS
+    scenarios: str = "every order, default"
 
 
 MUTATIONS = {
@@ -41,10 +45,12 @@ MUTATIONS = {
     "a limit that is just touched": Mutation(
         "return limit if s.path[symbol, view + 2, bar] <= limit else math.nan",
         "return limit if s.path[symbol, view + 2, bar] < limit else math.nan",
+        scenarios="every order, on a grid",
     ),
     "a stop that is just touched": Mutation(
-        "if (s.path[symbol, view + 1, bar] < stop) if buys",
-        "if (s.path[symbol, view + 1, bar] <= stop) if buys",
+        "return s.path[symbol, view + 1, bar] >= order[ORDER_STOP]",
+        "return s.path[symbol, view + 1, bar] > order[ORDER_STOP]",
+        scenarios="every order, on a grid",
     ),
     "a stop that the open has passed": Mutation(
         "        if kind == STOP:\n            return at\n",
@@ -53,6 +59,7 @@ MUTATIONS = {
     "a take-profit in the bar of its entry": Mutation(
         "if state == BORN_OF_STOP and _sibling_stop_touched(s, slot, bar):",
         "if state == BORN_OF_STOP:",
+        scenarios="every order, in wide bars",
     ),
     "last bar of an order": Mutation(
         "        order[ORDER_EXPIRY] = bar + tif\n",
@@ -61,56 +68,83 @@ MUTATIONS = {
     "sequence of sub-bars": Mutation(
         "s.counts[VIEW] = first + number * SUB_BAR_WIDTH",
         "s.counts[VIEW] = first + (int(s.rules[0, SUB_BARS]) - 1 - number) * SUB_BAR_WIDTH",
+        scenarios="study, sub-bars",
     ),
     "hours of a session": Mutation(
-        "inside = (minute >= start) | (minute < end)", "inside = (minute > start) | (minute < end)"
+        "return np.asarray((minute >= start) | (minute < end))",
+        "return np.asarray((minute > start) | (minute < end))",
+        scenarios="every order, through midnight",
     ),
     # Costs.
     "slippage in basis points": Mutation(
         "price = reference + side * size * rules[symbol, SLIPPAGE_BPS]",
         "price = reference + side * reference * rules[symbol, SLIPPAGE_BPS]",
+        scenarios="every order, negative prices",
     ),
     "slippage by volume": Mutation(
         "price += side * size * share_cost * share * share",
         "price += side * size * share_cost * share",
+        scenarios="every order, slippage by volume",
     ),
     "least commission": Mutation(
-        "return least if least > 0.0 and cost < least else cost", "return cost"
+        "return least if least > 0.0 and cost < least else cost",
+        "return cost",
+        scenarios="every order, commission by unit",
     ),
     "commission of an order that rested": Mutation(
-        "maker = kind == LIMIT and moment == INSIDE_BY_LIMIT", "maker = kind == LIMIT"
+        "maker = kind == LIMIT and moment == INSIDE_BY_LIMIT",
+        "maker = kind == LIMIT",
+        scenarios="every order, commission by rate",
     ),
     "commission in the settings": Mutation(
         "row[layout.COMMISSION_PER_UNIT] = commission.per_unit",
         "row[layout.COMMISSION_PER_UNIT] = commission.rate",
+        scenarios="every order, commission by unit",
     ),
     "borrow fee": Mutation(
         "charge += abs(value) * s.rules[symbol, BORROW_RATE]",
         "charge += value * s.rules[symbol, BORROW_RATE]",
+        scenarios="every order, margin",
     ),
     "interest": Mutation(
-        "charge -= cash * s.rules[0, CASH_RATE]", "charge -= cash * s.rules[0, CASH_RATE] * 1.01"
+        "charge -= cash * s.rules[0, CASH_RATE]",
+        "charge -= cash * s.rules[0, CASH_RATE] * 1.01",
+        scenarios="every order, margin",
     ),
     # Sizes and margin.
-    "rounding to lots": Mutation("math.copysign(np.floor(", "math.copysign(np.rint("),
+    "rounding to lots": Mutation(
+        "if whole - count > _NEAR + _NEAR_SHARE * count:",
+        "if whole - count > 0.5:",
+        scenarios="every order, large lots",
+    ),
     "sizing by Kelly's bet": Mutation(
         "return max(0.0, fraction * (won - (1.0 - won) / ratio))",
         "return max(0.0, fraction * (won - (1.0 - won) * ratio))",
+        scenarios="every order, kelly",
     ),
     "sizing by volatility": Mutation(
         "variance = (squares - total * total / window) / (window - 1)",
         "variance = (squares - total * total / window) / window",
+        scenarios="every order, volatility target",
     ),
     "margin call": Mutation(
-        "if equity >= needed and equity > 0.0:", "if equity >= 0.5 * needed and equity > 0.0:"
+        "slack = equity - needed * (1.0 - _ROUNDING)",
+        "slack = equity - needed * (0.5 - _ROUNDING)",
+        scenarios="near its margin",
     ),
     "liquidation": Mutation(
         "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = FORCED",
-        "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = RESTING",
+        "s.orders[s.counts[PENDING] - 1, ORDER_STATE] = 0",
+        scenarios="near its margin",
     ),
     "lots in the order of their entry": Mutation(
         "slot = int(position[FIRST_LOT])\n        if parent",
         "slot = int(position[FIRST_LOT] + position[OPEN_LOTS]) - 1\n        if parent",
+    ),
+    "moment of a margin call inside the bar": Mutation(
+        "share += (1.0 - share) * slack / (slack - end)",
+        "share += 0.9 * (1.0 - share) * slack / (slack - end)",
+        scenarios="every order, liquidated",
     ),
     # Metrics and tables.
     "Sharpe ratio": Mutation(
@@ -127,22 +161,33 @@ MUTATIONS = {
         "int(lot[LOT_FULL_BAR]), full_bar)", "int(lot[LOT_FULL_BAR]) + 1, full_bar)"
     ),
     "bars at which equity is sampled": Mutation(
-        "(k + 1) * steps // count - 1", "k * steps // count"
+        "(k + 1) * steps // count - 1", "k * steps // count", scenarios="study, buy and hold"
     ),
     "trades of a study": Mutation(
-        "simulations.append(path * sets + own)", "simulations.append(own * len(chunk.sets) + path)"
+        "int(chunk.sets[index % len(chunk.sets)])",
+        "int(chunk.sets[-1 - index % len(chunk.sets)])",
+        scenarios="study, several symbols",
     ),
     # Indicators.
     "exponential average": Mutation(
         "ema(values, 2.0 / (period + 1.0), period, 0, out)",
         "ema(values, 2.0 / period, period, 0, out)",
+        scenarios="indicator 2",
     ),
     "four simple averages at once": Mutation(
         "r = (0, min(1, last), min(2, last), min(3, last))",
         "r = (0, min(1, last), min(2, last), min(2, last))",
+        scenarios="study, 4 averages",
+    ),
+    "twelve simple averages at once": Mutation(
+        "second, in_2, out_2 = _slide(second, in_2, out_2, entering, leaving)",
+        "second, in_2, out_2 = _slide(second, in_2, out_1, entering, leaving)",
+        scenarios="study, 13 averages",
     ),
     "relative strength": Mutation(
-        "loss += (down - loss) / period", "loss += (down - loss) / (period + 1)"
+        "loss += (down - loss) / period",
+        "loss += (down - loss) / (period + 1)",
+        scenarios="indicator 8",
     ),
     # Paths.
     "a constant of Philox": Mutation("0x9E3779B9", "0x9E3779B8", PATHS),
@@ -174,10 +219,14 @@ MUTATIONS = {
         ESTIMATES,
     ),
     "error of a mean": Mutation(
-        "float(x.std(ddof=1)) / math.sqrt(n)", "float(x.std()) / math.sqrt(n)", STATISTICS
+        "return _over(self.moment(2), self.units - 1)",
+        "return _over(self.moment(2), self.units)",
+        STATISTICS,
     ),
     "tail of an expected shortfall": Mutation(
-        "weights[whole] = size - whole", "weights[whole] = 0.0", STATISTICS
+        "order_statistics(ordered, starts, n, np.minimum(whole + 1, n).astype(np.float64))",
+        "order_statistics(ordered, starts, n, np.minimum(whole, n).astype(np.float64))",
+        STATISTICS,
     ),
 }
 
@@ -198,11 +247,17 @@ def changed_values(project: Path, module: str, found: dict[str, Any]) -> list[st
     return [name for name in before if before[name] != found[name]]
 
 
-def values_of_copy(folder: Path, module: str) -> dict[str, Any]:
+def values_of_copy(folder: Path, module: str, *scenarios: str) -> dict[str, Any]:
     """What a golden module prints in a process that finds `engine` in `folder`."""
-    command = [sys.executable, "-m", module, "--print"]
+    command = [sys.executable, "-m", module, "--print", *scenarios]
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def files_with(engine: Path, line: str) -> list[Path]:
+    """Files that hold a line, one entry for each time that they do."""
+    texts = {file: file.read_text() for file in sorted(engine.rglob("*.py"))}
+    return [file for file, text in texts.items() for _ in range(text.count(line))]
 
 
 def changed_copy(project: Path, folder: Path, mutation: Mutation) -> None:
@@ -210,13 +265,17 @@ def changed_copy(project: Path, folder: Path, mutation: Mutation) -> None:
     without_cache = shutil.ignore_patterns("__pycache__")
     for part in ("engine", "tests/engine", "data/sample"):
         shutil.copytree(project / part, folder / part, ignore=without_cache)
-    files = [
-        file for file in (folder / "engine").rglob("*.py") if mutation.line in file.read_text()
-    ]
+    (file,) = files_with(folder / "engine", mutation.line)
+    file.write_text(file.read_text().replace(mutation.line, mutation.instead))
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_line_to_change_is_there_once_and_its_scenario_too(name, project):
+    mutation = MUTATIONS[name]
+    files = files_with(project / "engine", mutation.line)
     assert len(files) == 1, f"{mutation.line!r} is in {[file.name for file in files]}"
-    text = files[0].read_text()
-    assert text.count(mutation.line) == 1
-    files[0].write_text(text.replace(mutation.line, mutation.instead))
+    if mutation.noticed_by == ROWS:
+        assert any(scenario.startswith(mutation.scenarios) for scenario in golden_rows.scenarios())
 
 
 @pytest.mark.parametrize(
@@ -226,7 +285,7 @@ def changed_copy(project: Path, folder: Path, mutation: Mutation) -> None:
 def test_a_changed_line_changes_golden_values(name, project, tmp_path):
     mutation = MUTATIONS[name]
     changed_copy(project, tmp_path, mutation)
-    found = values_of_copy(tmp_path, mutation.noticed_by)
+    found = values_of_copy(tmp_path, mutation.noticed_by, mutation.scenarios)
     assert changed_values(project, mutation.noticed_by, found)
 
 

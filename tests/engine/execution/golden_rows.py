@@ -28,11 +28,13 @@ from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
 from tests.engine.execution.golden_strategies import (
+    AtTheMean,
     Crossing,
     DollarNeutral,
     EveryFailure,
     EveryIndicator,
     EveryOrder,
+    NearItsMargin,
     VectorForm,
     VectorFormOfTwo,
 )
@@ -160,6 +162,7 @@ def _special_cases() -> dict[str, Backtested]:
     pair = bars(1), bars(2, symbol="B", drift=0.001)
     by_day, by_night = {"session": ("14:00", "20:00")}, {"session": ("22:00", "05:00")}
     in_zone = {"session": {"zone": "America/New_York", "open": "09:30", "close": "16:00"}}
+    close = {"instrument": {"initial_margin": 0.5, "maintenance_margin": 0.49}}
     thin = {"cash": 5_000.0, "instrument": {"initial_margin": 0.05}}
     equal = {"margin_interest": 0.04, "sizing": {"kind": "equal_weight"}}
     short = {"instrument": {"borrow_rate": 0.03, "lot_size": 0.0}}
@@ -174,6 +177,9 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, sold down to maintenance": _orders(
             {"liquidate": "to_maintenance"} | MARGIN, 3, bars(scale=0.25), units=400.0, width=0.05
         ),
+        "near its margin": Backtested(NearItsMargin, (bars(2, scale=0.1),), {}, close | COSTS),
+        # One bar reaches an entry and both its exits.
+        "every order, in wide bars": _orders(COSTS, 14, bars(3), width=0.003),
         "every order, ruined": _orders(
             thin | COSTS, 4, bars(8, scale=0.3), width=0.05, units=900.0
         ),
@@ -231,6 +237,9 @@ def _studies() -> dict[str, Simulated]:
     pair = Correlated({"A": GBM(), "B": Merton()}, correlation=[[1.0, 0.6], [0.6, 1.0]])
     levered = {"margin_interest": 0.05} | MARGIN | COSTS
     averages = {"fast": [2, 3, 5, 7, 9, 11], "slow": [12, 13, 20, 21, 34, 55, 80]}
+    # Where no trades are recorded, parameter sets run together, and the averages of a series are
+    # computed one by one, up to four at once, or up to twelve.
+    together = {"steps": 300, "record": {"equity": 17}}
     drawn = {"period": [5, 20], "entry": uniform(0.5, 2.5), "model.sigma": linspace(0.1, 0.4, 2)}
     search = {"method": "sobol", "count": 4, "seed": 3}
     every_failure = {"how": list(range(8))}
@@ -238,8 +247,14 @@ def _studies() -> dict[str, Simulated]:
     own = {"metrics": {"range": range_share}}
     return {
         "study, sweep of averages": Simulated(
-            GBM(sigma=0.3), "sma_crossover", averages, COSTS, {"steps": 300}
+            GBM(sigma=0.3), "sma_crossover", averages, COSTS, together
         ),
+        **{
+            f"study, {count} averages": Simulated(
+                GBM(sigma=0.3), AtTheMean, {"period": list(range(2, 2 + count))}, COSTS, together
+            )
+            for count in (4, 7, 13)
+        },
         "study, drawn parameters": Simulated(
             Merton(), "mean_reversion", drawn, {}, {"search": search, "bars": "close"}
         ),
@@ -318,11 +333,12 @@ def _fill_bars(seed: int, scale: float, drift: float, out: np.ndarray) -> None:
 # --- runs ----------------------------------------------------------------------------------
 
 
-def run() -> dict[str, Tables]:
-    """Tables of every scenario."""
+def run(*beginnings: str) -> dict[str, Tables]:
+    """Tables of every scenario, or of those whose names begin so."""
     return {
         name: _backtest(item) if isinstance(item, Backtested) else _study(item)
         for name, item in scenarios().items()
+        if not beginnings or name.startswith(beginnings)
     }
 
 
@@ -341,18 +357,17 @@ def _backtest(item: Backtested) -> Tables:
 
 def _study(item: Simulated) -> Tables:
     settings = {"seeds": [3, 5, 2**63 + 7], "steps": 130, "workers": 1} | item.settings
-    settings |= {"execution": item.execution, "record": {"equity": 17, "trades": True}}
+    settings = {"record": {"equity": 17, "trades": True}} | settings
+    settings |= {"execution": item.execution}
     results = Study("golden", item.source, item.strategy, item.parameters, **settings).run()
     keys = ("study", "simulation", "parameter_set", "seed")
     metrics = [name for name in results.metrics if name in METRIC_NAMES]
     # The world holds the engine's version, which these values decide.
     rows = results.frame.drop("study", "world", "set_id")
-    return {
-        "rows": rows.drop(metrics),
-        "metrics": rows.select(metrics),
-        "trades": results.trades().select(*keys, "trade", *TRADE_COLUMNS),
-        "equity": results.equity().select(*keys, "equity"),
-    }
+    tables = {"rows": rows.drop(metrics), "metrics": rows.select(metrics)}
+    if results.trades_lazy is not None:
+        tables["trades"] = results.trades().select(*keys, "trade", *TRADE_COLUMNS)
+    return tables | {"equity": results.equity().select(*keys, "equity")}
 
 
 # --- hashes --------------------------------------------------------------------------------
@@ -448,6 +463,6 @@ def golden() -> dict[str, Any]:
 
 if __name__ == "__main__":
     if "--print" in sys.argv:
-        print(json.dumps({"rows": hashes(run())}))
+        print(json.dumps({"rows": hashes(run(*sys.argv[2:]))}))
     else:
         print(renew())

@@ -267,6 +267,30 @@ class DollarNeutral(Strategy):
         self.entries = account.trades
 
 
+class AtTheMean(Strategy):
+    """Trades at the average itself, so that its last bit is in the result."""
+
+    period = Int(5, low=1)
+    mean = SMA(period)
+
+    def on_bar(self, bar, order):
+        order.limit(7.0 if bar.index % 2 == 0 else -7.0, self.mean, tif=1)
+
+
+class NearItsMargin(Strategy):
+    """Holds nearly what the margin allows, and cancels each bar what can be cancelled."""
+
+    share = Float(1.9, low=0)
+
+    def on_bar(self, bar, order, account):
+        order.cancel_all()
+        if bar.index % 8 == 7:
+            order.close()
+        elif account.position == 0.0:
+            order.percent(self.share if bar.index % 16 < 8 else -self.share)
+        order.limit(1.0, 0.5 * bar.close)
+
+
 class Crossing(Strategy):
     """Goes long and short by the sizing rule, with and without exits, where averages cross."""
 

@@ -20,7 +20,8 @@ ALLOWED = {
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "user_code": {"errors"},
-    "bars": {"errors", "calendar"},
+    "clock": {"calendar", "timeframes"},
+    "bars": {"errors", "calendar", "clock"},
     "price_block": {"errors", "bars", "calendar"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
@@ -31,9 +32,10 @@ ALLOWED = {
     "calibration": {
         "errors",
         *("compiled", "randomness", "sources", "bars", "calendar", "timeframes", "price_block"),
+        "clock",
     },
-    "execution": {"errors", "compiled", "bars", "calendar"},
-    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "user_code"},
+    "execution": {"errors", "compiled", "bars", "calendar", "clock"},
+    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "clock", "user_code"},
     "realism": {
         "errors",
         *("compiled", "randomness", "sources", "calibration", "statistics"),

@@ -58,8 +58,8 @@ class Prepared:
             symbols=first.symbols,
             fields=first.fields,
             steps=world.steps,
-            bars_per_year=world.calendar.bars_per_year,
-            bars_per_session=world.calendar.bars_per_session,
+            bars_per_year=world.bars_per_year,
+            bars_per_session=world.bars_per_session,
             # Own metrics see equity at every bar; fewer points are then picked from it.
             equity_samples=world.steps if metrics else holds.equity,
             record_trades=holds.trades,

@@ -133,17 +133,24 @@ def _source(
     if live.source is None:
         folder = file.parent if file is not None else None
         return resolve_source(definition.source, market_data, folder)
-    calendar = live.calendar or getattr(live.source, "calendar", None) or BarCalendar()
+    calendar = live.calendar or _calendar(live.source)
     assert not isinstance(definition.source.parameters, str)
     swept = definition.source.parameters
-    return ResolvedSource(live.source, swept, calendar, None, None, _lineage(live.source))
+    return ResolvedSource(
+        live.source, swept, calendar, None, None, Lineage.of(_held_bars(live.source))
+    )
 
 
-def _lineage(source: Source) -> Lineage:
-    """Name the bars that a source made in Python holds."""
+def _calendar(source: Source) -> BarCalendar:
+    """Return the calendar of a source made in Python: that of its bars, where it holds any."""
+    bars = _held_bars(source)
+    return bars[0].calendar if bars else getattr(source, "calendar", None) or BarCalendar()
+
+
+def _held_bars(source: Source) -> list[Bars]:
     held = getattr(source, "bars", ())
     bars = held if isinstance(held, tuple) else (held,)
-    return Lineage.of([series for series in bars if isinstance(series, Bars)])
+    return [series for series in bars if isinstance(series, Bars)]
 
 
 def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ __all__ = [
     "REGULAR_SHARE",
     "TradingTime",
     "bar_years",
+    "is_zone",
     "session_bars",
     "session_days",
     "time_between",
@@ -60,6 +61,15 @@ def wall_clock(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
 
     stamps = pl.Series(timestamps).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     return stamps.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.epoch("us").to_numpy()
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is a zone of the IANA data base, such as ``America/New_York``."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def session_days(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int64]:

@@ -95,6 +95,23 @@ def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) ->
     return s.path[symbol, field, np.uint64(t - back)]
 
 
+@part
+def bar_clock(s: Simulation, t: int, row: int) -> float:
+    """Return what the clock says at the open of the current bar, a row of `CLOCK_NAMES`."""
+    return s.clock[row, np.uint64(t)]
+
+
+@part
+def past_bar_clock(s: Simulation, t: int, row: int, back: int) -> float:
+    """Return what the clock said `back` bars ago; NaN before the first bar."""
+    if back < 0:
+        _note_future_read(s, t)
+        return NAN
+    if back > t:
+        return NAN
+    return s.clock[row, np.uint64(t - back)]
+
+
 # --- the account -------------------------------------------------------------------------
 
 

@@ -24,6 +24,10 @@ OPEN: Final = _typed(0)
 CLOSE: Final = _typed(3)
 SUB_BAR_WIDTH: Final = 3
 
+# --- clock: float64[CLOCK_WIDTH, bars], what hooks may ask of a bar's opening instant --------
+CLOCK_NAMES: Final = ("time", "hour", "minute", "weekday")
+CLOCK_WIDTH: Final = len(CLOCK_NAMES)
+
 # --- account: float64[ACCOUNT_WIDTH], one per simulation ---------------------------------
 CASH: Final = 0  # cash had every position been paid in full; may be negative under leverage
 START_CASH: Final = 1

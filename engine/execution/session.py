@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES
-from engine.clock import session_days, wall_clock
+from engine.clock import is_zone, session_days, wall_clock
 from engine.errors import Refusal
 
 __all__ = ["Session", "last_bars_of_days"]
@@ -60,10 +59,8 @@ class Session(BaseModel):
     @field_validator("zone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise Refusal("", repr(value), "an IANA name such as America/New_York or UTC") from None
+        if not is_zone(value):
+            raise Refusal("", repr(value), "an IANA name such as America/New_York or UTC")
         return value
 
     @field_validator("exchange")

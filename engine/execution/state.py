@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.compiled.framed_record import Entry, Layout, framed_record
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
+    CLOCK_WIDTH,
     COUNTS_WIDTH,
     EVENT_WIDTH,
     LOT_WIDTH,
@@ -41,6 +42,7 @@ class Simulation(NamedTuple):
     closed: NDArray[np.int64]  # (symbols, bars) outside the session; (symbols, 0) if none has one
     last_bars: NDArray[np.int64]  # (symbols, bars) of a day order; (symbols, 0): counted in bars
     elapsed: NDArray[np.float64]  # (bars,) mean bars since the open before; (0,): one each
+    clock: NDArray[np.float64]  # (CLOCK_WIDTH, bars); (CLOCK_WIDTH, 0) where no hook asks
 
 
 # A frame is an int64 array: the address of each array of a `Simulation`, then these sizes.
@@ -54,7 +56,8 @@ _LOT_ROWS: Final = _ARRAYS + 5
 _SESSION_BARS: Final = _ARRAYS + 6
 _DAY_BARS: Final = _ARRAYS + 7
 _ELAPSED_BARS: Final = _ARRAYS + 8
-_FRAME_WIDTH: Final = _ARRAYS + 9
+_CLOCK_BARS: Final = _ARRAYS + 9
+_FRAME_WIDTH: Final = _ARRAYS + 10
 
 # In the order of the fields of `Simulation`.
 _LAYOUT: Final[Layout] = {
@@ -72,6 +75,7 @@ _LAYOUT: Final[Layout] = {
     "closed": ("int64", (Entry(_SYMBOLS), Entry(_SESSION_BARS))),
     "last_bars": ("int64", (Entry(_SYMBOLS), Entry(_DAY_BARS))),
     "elapsed": ("float64", (Entry(_ELAPSED_BARS),)),
+    "clock": ("float64", (CLOCK_WIDTH, Entry(_CLOCK_BARS))),
 }
 
 
@@ -81,6 +85,7 @@ def new_simulation(
     closed: NDArray[np.int64] | None = None,
     last_bars: NDArray[np.int64] | None = None,
     elapsed: NDArray[np.float64] | None = None,
+    clock: NDArray[np.float64] | None = None,
     *,
     trade_capacity: int = 0,
     event_capacity: int = 0,
@@ -102,6 +107,7 @@ def new_simulation(
         closed=np.zeros((symbols, 0), dtype=np.int64) if closed is None else closed,
         last_bars=np.zeros((symbols, 0), dtype=np.int64) if last_bars is None else last_bars,
         elapsed=np.zeros(0) if elapsed is None else elapsed,
+        clock=np.zeros((CLOCK_WIDTH, 0)) if clock is None else clock,
     )
 
 
@@ -117,6 +123,7 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_SESSION_BARS] = simulation.closed.shape[1]
     frame[_DAY_BARS] = simulation.last_bars.shape[1]
     frame[_ELAPSED_BARS] = len(simulation.elapsed)
+    frame[_CLOCK_BARS] = simulation.clock.shape[1]
     return frame
 
 

@@ -23,6 +23,7 @@ from engine.market_data import MarketData
 from engine.results.statistics import STATISTICS
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
+from engine.strategies.clock_reads import clock_reads
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
@@ -63,6 +64,7 @@ def resolve(
     source = origin.source
     strategy = _strategy(definition, live, file)
     execution = _execution(definition, live, source)
+    _check_clock(strategy, source)
     path = _path(definition.source, origin)
     _check_columns(strategy, live.metrics)
     _check_until(definition.until, live.metrics)
@@ -195,6 +197,17 @@ def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execu
                 "history; a simulated path is of trading hours only",
             )
     return execution
+
+
+def _check_clock(strategy: type[Strategy], source: Source) -> None:
+    """Check that a strategy that asks for the time of a bar has bars with times."""
+    reads = clock_reads(strategy, source.states)
+    if reads and not isinstance(source, Historical):
+        raise Refusal(
+            "strategy",
+            f"{', '.join(reads)} on paths of {source.name}, which have no times of day",
+            "history",
+        )
 
 
 def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) -> None:

@@ -20,6 +20,7 @@ ALLOWED = {
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "user_code": {"errors"},
+    "window": {"errors"},
     "bars": {"errors", "calendar"},
     "price_block": {"errors", "bars", "calendar"},
     "randomness": {"errors", "compiled"},
@@ -33,7 +34,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "bars", "calendar", "timeframes", "price_block"),
     },
     "execution": {"errors", "compiled", "bars", "calendar"},
-    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "user_code"},
+    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "user_code", "window"},
     "realism": {
         "errors",
         *("compiled", "randomness", "sources", "calibration", "statistics"),
@@ -41,7 +42,7 @@ ALLOWED = {
     },
     "jobs": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "window"),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},

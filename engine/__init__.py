@@ -16,6 +16,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "bars": ("Bars",),
     "calendar": ("BarCalendar",),
     "price_block": ("PriceBlock",),
+    "window": ("Window",),
     "sources": (
         "GBM",
         "Bootstrap",

@@ -20,6 +20,7 @@ ALLOWED = {
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "user_code": {"errors"},
+    "window": {"errors"},
     "clock": {"calendar", "timeframes"},
     "bars": {"errors", "calendar", "clock"},
     "price_block": {"errors", "bars", "calendar"},
@@ -35,7 +36,9 @@ ALLOWED = {
         "clock",
     },
     "execution": {"errors", "compiled", "bars", "calendar", "clock"},
-    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "clock", "user_code"},
+    "strategies": {
+        *("errors", "compiled", "execution", "bars", "calendar", "clock", "user_code", "window"),
+    },
     "realism": {
         "errors",
         *("compiled", "randomness", "sources", "calibration", "statistics"),
@@ -43,7 +46,7 @@ ALLOWED = {
     },
     "jobs": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "window"),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.compiled import exact
 from engine.errors import Refusal
@@ -162,6 +163,14 @@ class Bootstrap(Source):
     def bars_per_session(self, calendar: BarCalendar | None = None) -> float:
         """Bars in a session of the history that is drawn from."""
         return float(self.bars[0].bars_per_session)
+
+    def _history(self) -> tuple[Bars, ...]:
+        found: tuple[Bars, ...] = self.bars
+        return found
+
+    @property
+    def _by_difference(self) -> bool:
+        return self.returns == "difference"
 
     def _check_start(self, price: float) -> None:
         if self.returns == "relative":

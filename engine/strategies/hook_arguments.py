@@ -55,7 +55,7 @@ class Bar(_Given):
     low: Series
     close: Series
     volume: Series
-    #: Number of the bar on its path, from 0.
+    #: Number of the bar, 0 for the first on which the strategy trades.
     index: int
     #: Instant at which the bar opened, seconds since 1970-01-01 UTC. Like the next three it needs
     #: bars with times: history.

@@ -110,6 +110,7 @@ class Backtested(NamedTuple):
     bars: tuple[Bars, ...]
     parameters: dict[str, Any]
     execution: dict[str, Any]
+    warm_up: int = 0
 
 
 class Simulated(NamedTuple):
@@ -206,6 +207,15 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, two symbols": _orders({"instruments": {"B": FUTURE}} | COSTS, 10, *pair),
         "every order, two currencies": _orders(EUROS_AND_POUNDS | COSTS, 14, *pair),
         "every order, two symbols on margin": _orders(equal | MARGIN, 11, *pair, units=300.0),
+        "every order, closed at the end": _orders({"at_end": "close"} | COSTS, 15),
+        "every order, two currencies closed at the end": _orders(
+            {"at_end": "close"} | EUROS_AND_POUNDS | COSTS, 15, *pair
+        ),
+        "every order, bars to warm up on": _orders({}, 16)._replace(warm_up=37),
+        "every order, sessions after bars to warm up on": _orders(
+            {"instrument": by_day} | COSTS, 8, bars(hours=True)
+        )._replace(warm_up=29),
+        "vector form, bars to warm up on": Backtested(VectorForm, (bars(2),), {}, COSTS, 37),
         "dollar-neutral pair": Backtested(DollarNeutral, pair, {}, short | COSTS),
         "vector form": Backtested(VectorForm, (bars(2),), {}, COSTS),
         "vector form of two": Backtested(VectorFormOfTwo, pair, {}, COSTS),
@@ -276,6 +286,16 @@ def _studies() -> dict[str, Simulated]:
         ),
         "study, vector form": Simulated(GBM(sigma=0.5), VectorForm, {"period": [3, 12]}, COSTS, {}),
         "study, buy and hold": Simulated(Heston(), "buy_and_hold", {}, COSTS, {}),
+        "study, bars drawn to warm up on": Simulated(
+            Heston(), "sma_crossover", {"fast": [3, 8], "slow": 34}, COSTS, {"warm_up": "auto"}
+        ),
+        "study, history to warm up on": Simulated(
+            Bootstrap(bars(9, count=260), block_length=6.0),
+            "sma_crossover",
+            {"fast": [3, 8], "slow": 34},
+            COSTS,
+            {"warm_up": "auto"} | own,
+        ),
         "study, failures": Simulated(GBM(), EveryFailure, every_failure, {}, failing),
         "study, infinite paths": Simulated(SometimesInfinite(), "buy_and_hold", {}, {}, failing),
     }
@@ -344,7 +364,9 @@ def run(*beginnings: str) -> dict[str, Tables]:
 
 def _backtest(item: Backtested) -> Tables:
     try:
-        made = backtest(item.strategy, item.bars, item.parameters, item.execution)
+        made = backtest(
+            item.strategy, item.bars, item.parameters, item.execution, warm_up=item.warm_up
+        )
     except ValueError as error:
         return {"error": pl.DataFrame({"error": [str(error)]})}
     return {
@@ -356,7 +378,8 @@ def _backtest(item: Backtested) -> Tables:
 
 
 def _study(item: Simulated) -> Tables:
-    settings = {"seeds": [3, 5, 2**63 + 7], "steps": 130, "workers": 1} | item.settings
+    settings = {"seeds": [3, 5, 2**63 + 7], "steps": 130, "workers": 1, "warm_up": 0}
+    settings |= item.settings
     settings = {"record": {"equity": 17, "trades": True}} | settings
     settings |= {"execution": item.execution}
     results = Study("golden", item.source, item.strategy, item.parameters, **settings).run()

@@ -46,7 +46,16 @@ ALLOWED = {
     },
     "jobs": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "window"),
+        *(
+            "statistics",
+            "bars",
+            "calendar",
+            "clock",
+            "price_block",
+            "user_code",
+            "errors",
+            "window",
+        ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},

@@ -213,12 +213,13 @@ def _bar_count(
         morning, afternoon = _bars_in(sessions, minutes * _MINUTE)
         expected = int(np.minimum(morning + afternoon, nominal)[held].sum())
     else:
-        ordinals, _ = bar_ordinals(sessions.opens[held], timeframe, sessions)
-        expected = len(np.unique(ordinals))
+        # A week or month opens with its first session.
+        ordinals, _ = bar_ordinals(sessions.opens, timeframe, sessions)
+        expected = int((held & (np.diff(ordinals, prepend=-1) > 0)).sum())
     least, most = REGULAR_SHARE
-    if abs(len(opens) - expected) <= 1 or least <= len(opens) / expected <= most:
+    share = len(opens) / max(expected, 1)
+    if abs(len(opens) - expected) <= 1 or least <= share <= most:
         return finding("bar_count", quality)
-    share = len(opens) / expected
     text = (
         f"found {len(opens):,} {timeframe} bars where {sessions.exchange} has {expected:,} "
         f"({share:.0%}); annual figures follow the bars that exist"

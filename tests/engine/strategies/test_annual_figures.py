@@ -196,6 +196,30 @@ def test_a_bootstrap_has_the_bars_per_year_and_session_of_its_history() -> None:
         assert closes.shape[1] == 500
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("days", "253 bars of 1d on XNYS"),
+        ("every second minute", "49,038 bars of 1m on XNYS, whose calendar has 98,280"),
+        ("hours, extended", "4,046 bars of 1h on XNYS, whose calendar has 1,764"),
+    ],
+)
+def test_results_say_how_many_bars_a_year_is(name: str, said: str) -> None:
+    study = Study("year", Historical(growing(name)), Hold, seeds=[1], execution={"cash": 100_000})
+    assert study.run().summary.year == said
+
+
+def test_growth_after_a_warm_up_is_that_of_the_bars_that_count() -> None:
+    days = opens_of("XNYS", *WHOLE)
+    close = np.where(np.arange(252) < 126, 100.0, 110.0)
+    whole = bars_over(days, BarCalendar(), close)
+    found = backtest(Hold, whole, execution={"cash": 100_000}, warm_up=125).metrics
+    # From Tuesday 2 July to Tuesday 31 December: 131 weekdays.
+    assert days[125] == instant("2019-07-02T13:30")
+    years = 131 / 5 * 7 / 365.25
+    assert found["cagr"] == pytest.approx(1.1 ** (1 / years) - 1, rel=1e-9)
+
+
 def test_a_window_of_history_has_its_own_years() -> None:
     days = opens_of("XNYS", *WHOLE)
     bars = bars_over(days, BarCalendar(), np.full(len(days), 100.0))

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.calendar import EXCHANGES
 from engine.clock import wall_clock
+from engine.errors import Refusal
 from engine.execution.layout import CLOCK_NAMES
 from engine.strategies.source_text import SourceText
 
 if TYPE_CHECKING:
     from engine.strategies.strategy import Strategy
 
-__all__ = ["clock_reads", "clock_rows"]
+__all__ = ["clock_of", "clock_reads", "clock_rows"]
 
 _MINUTE = 60_000_000
 _DAY = 1440 * _MINUTE
@@ -40,6 +42,48 @@ def clock_reads(cls: type[Strategy], fields: tuple[str, ...] = ()) -> tuple[str,
                 if isinstance(owner, ast.Name) and owner.id == "bar":
                     found.add(f"bar.{node.attr}")
     return tuple(sorted(found))
+
+
+def clock_of(
+    cls: type[Strategy],
+    fields: tuple[str, ...],
+    timestamps: NDArray[np.int64] | None,
+    exchange: str | None,
+) -> NDArray[np.float64] | None:
+    """Return what the clock says at each bar, where a strategy asks.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy; its ``time_zone`` is the clock's, or else that of the exchange.
+    fields : tuple of str
+        Of its bars.
+    timestamps : ndarray of int64, shape (bars,), optional
+        Opening instants, microseconds since 1970-01-01 UTC.
+    exchange : str, optional
+        A key of `engine.calendar.EXCHANGES`.
+
+    Returns
+    -------
+    ndarray of float64, shape (4, bars), optional
+        As of `clock_rows`; None where the strategy does not ask.
+
+    Raises
+    ------
+    Refusal
+        If it asks and the bars have no times.
+    """
+    reads = clock_reads(cls, fields)
+    if not reads:
+        return None
+    if timestamps is None:
+        raise Refusal(
+            f"strategy {cls.name}",
+            f"{', '.join(reads)} on bars without times",
+            "history, whose bars have them",
+        )
+    of_exchange = EXCHANGES[exchange].zone if exchange is not None else "UTC"
+    return clock_rows(timestamps, cls.time_zone or of_exchange)
 
 
 def clock_rows(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
-from engine.calendar import EXCHANGES
 from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
@@ -20,7 +19,7 @@ from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BAR
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
-from engine.strategies.clock_reads import clock_reads, clock_rows
+from engine.strategies.clock_reads import clock_of
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
 from engine.strategies.indicator_code import WORK_ROWS, row_code
@@ -103,7 +102,7 @@ class StrategyEngine:
         self._elapsed = None if timestamps is None else time_between(timestamps, bars_per_year)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))
-        self._clock = self._clock_of(timestamps, exchange)
+        self._clock = clock_of(cls, self.fields, timestamps, exchange)
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -331,22 +330,6 @@ class StrategyEngine:
             return address_of_compiled(self._event_loop.simulate, SIMULATE_ARGUMENTS)
         except COMPILER_ERRORS as error:
             raise explain(error, self.strategy) from error
-
-    def _clock_of(
-        self, timestamps: NDArray[np.int64] | None, exchange: str | None
-    ) -> NDArray[np.float64] | None:
-        """Return what the clock says at each bar, where the strategy asks."""
-        reads = clock_reads(self.strategy, self.fields)
-        if not reads:
-            return None
-        if timestamps is None:
-            raise Refusal(
-                f"strategy {self.strategy.name}",
-                f"{', '.join(reads)} on bars without times",
-                "history, whose bars have them",
-            )
-        of_exchange = EXCHANGES[exchange].zone if exchange is not None else "UTC"
-        return clock_rows(timestamps, self.strategy.time_zone or of_exchange)
 
     def _check(self, values: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:
         expected = (len(self.symbols), len(self.fields), self.steps)

@@ -36,6 +36,8 @@ REGULAR_SHARE: Final = (0.97, 1.04)
 _MINUTE: Final = 60_000_000
 _DAY: Final = 1440 * _MINUTE
 _YEAR: Final = 365.25 * _DAY
+# Of bars that are no number of minutes.
+_SHORTEST: Final = {"1d": _DAY, "1w": 7 * _DAY, "1mo": 28 * _DAY}
 # No exchange closes for more weekdays in a row; a longer pause is a hole in the series.
 _LONGEST_CLOSURE: Final = 8
 
@@ -113,27 +115,12 @@ def years_of(timestamps: NDArray[np.int64], calendar: BarCalendar) -> float:
     >>> round(years_of(stamps, BarCalendar("XNYS", "1d")), 4)
     0.9966
     """
-    first, last = int(timestamps[0]), int(timestamps[-1])
-    if calendar.timeframe == "1w":
-        return ((last - first) / (7 * _DAY) + 1.0) / WEEKS_PER_YEAR
-    if calendar.timeframe == "1mo":
-        edges = _months(np.array([first, last]))
-        return float(edges[1] - edges[0] + 1) / 12.0
-    terms = EXCHANGES[calendar.exchange]
     minutes = intraday_minutes(calendar.timeframe)
-    per_year = WEEKS_PER_YEAR * terms.days_per_week
-    if minutes is None:
-        edges = _dates(np.array([first, last]), terms)
-        days = float(_sessions_before(edges[1] + 1, terms) - _sessions_before(edges[0], terms))
-        shortest = 0.0
-    else:
-        end = last + minutes * _MINUTE
-        days = _sessions_until(end, terms) - _sessions_until(first, terms)
-        # Bars outside the sessions take time too: no more fit in a year than its minutes.
-        shortest = len(timestamps) * minutes * _MINUTE / _YEAR
-    if days <= 0.0:
-        return max(len(timestamps) * calendar.dt, shortest)
-    return max(days / per_year, shortest)
+    # Bars outside the sessions take time too: no more fit in a year than its minutes have room for.
+    length = minutes * _MINUTE if minutes is not None else _SHORTEST[calendar.timeframe]
+    shortest = len(timestamps) * length / _YEAR
+    found = _years(int(timestamps[0]), int(timestamps[-1]), calendar, minutes)
+    return max(found if found > 0.0 else len(timestamps) * calendar.dt, shortest)
 
 
 def session_bars(timestamps: NDArray[np.int64], calendar: BarCalendar) -> float:
@@ -244,6 +231,22 @@ def trading_time(timestamps: NDArray[np.int64], calendar: BarCalendar) -> Tradin
     # Steps of weekdays are shorter than the calendar's sessions.
     dt = 1.0 / per_year if lacking else bar_years(per_year, calendar)
     return TradingTime(steps, inside, dt)
+
+
+def _years(first: int, last: int, calendar: BarCalendar, minutes: int | None) -> float:
+    if calendar.timeframe == "1w":
+        return ((last - first) / (7 * _DAY) + 1.0) / WEEKS_PER_YEAR
+    if calendar.timeframe == "1mo":
+        edges = _months(np.array([first, last]))
+        return float(edges[1] - edges[0] + 1) / 12.0
+    terms = EXCHANGES[calendar.exchange]
+    if minutes is None:
+        edges = _dates(np.array([first, last]), terms)
+        days = float(_sessions_before(edges[1] + 1, terms) - _sessions_before(edges[0], terms))
+    else:
+        end = last + minutes * _MINUTE
+        days = _sessions_until(end, terms) - _sessions_until(first, terms)
+    return days / (WEEKS_PER_YEAR * terms.days_per_week)
 
 
 def _elapsed_bars(

@@ -127,6 +127,14 @@ def test_bars_outside_every_session_take_the_time_that_they_take() -> None:
     assert len(most) / years_of(most, BarCalendar("XNYS", "1m")) <= 365.25 * 1440 + 1e-6
 
 
+@pytest.mark.parametrize(
+    ("timeframe", "most"), [("1d", 365.25), ("1w", 365.25 / 7), ("1mo", 365.25 / 28)]
+)
+def test_no_year_has_more_bars_than_fit_in_it(timeframe: str, most: float) -> None:
+    counted = np.arange(400, dtype=np.int64)  # numbers in place of instants
+    assert 400 / years_of(counted, BarCalendar("XNYS", timeframe)) == pytest.approx(most)
+
+
 def test_no_bars_have_the_calendars_bars_per_year() -> None:
     nothing = np.empty(0)
     bars = Bars("X", np.empty(0, dtype=np.int64), *[nothing] * 5)

@@ -227,7 +227,10 @@ def trading_time(timestamps: NDArray[np.int64], calendar: BarCalendar) -> Tradin
     else:
         steps, inside = _elapsed_bars(timestamps, calendar, minutes)
         lacking = False
-    per_year = (float(steps.sum()) + 1.0) / years_of(timestamps, calendar)
+    count = float(steps.sum()) + 1.0
+    if minutes is not None and EXCHANGES[calendar.exchange].minutes_open_to_close < 1440.0:
+        count = max(count, _bars_of_whole_sessions(timestamps, calendar, steps))
+    per_year = count / years_of(timestamps, calendar)
     # Steps of weekdays are shorter than the calendar's sessions.
     dt = 1.0 / per_year if lacking else bar_years(per_year, calendar)
     return TradingTime(steps, inside, dt)
@@ -261,6 +264,21 @@ def _elapsed_bars(
     traded = gaps - _lunch(timestamps, terms)
     steps = np.where(inside, np.maximum(np.round(traded / (minutes * _MINUTE)), 1.0), 1.0)
     return steps, inside
+
+
+def _bars_of_whole_sessions(
+    timestamps: NDArray[np.int64], calendar: BarCalendar, steps: NDArray[np.float64]
+) -> float:
+    """Return the bars of trading time of all sessions.
+
+    Where few minutes have a trade, those before the first and after the last of a session are
+    between no two bars: a session is as long as nine of ten are short of.
+    """
+    days = session_days(timestamps, calendar.exchange)
+    first = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    within = np.where(np.diff(days) == 0, steps, 0.0)
+    lengths = np.add.reduceat(np.append(within, 0.0), first) + 1.0
+    return float(len(first) * np.quantile(lengths, 0.9))
 
 
 def _elapsed_sessions(

@@ -164,10 +164,13 @@ def test_what_is_held_over_a_weekend_pays_for_three_days() -> None:
     assert found.metrics["net_pnl"] == pytest.approx(-100_000.0 * 0.05 * 3 / 365.25)
 
 
-@pytest.mark.parametrize("name", ["every second minute", "days of which 60 % are missing"])
+@pytest.mark.parametrize(
+    "name", ["every second minute", "quiet minutes", "days of which 60 % are missing"]
+)
 def test_sigma_of_a_series_with_missing_bars_is_that_of_its_year(name: str) -> None:
     exchange, timeframe, make, years = SERIES[name]
-    full = bars_of_sessions("XNYS", *WHOLE, 1) if timeframe == "1m" else opens_of("XNYS", *WHOLE)
+    minutes = {"1m": 1, "5m": 5}.get(timeframe)
+    full = bars_of_sessions("XNYS", *WHOLE, minutes) if minutes else opens_of("XNYS", *WHOLE)
     calendar = BarCalendar(exchange, timeframe)
     step = 0.2 / math.sqrt(len(full) / years)
     errors = []

@@ -14,13 +14,17 @@ import pytest
 ALLOWED = {
     "compiled": set(),
     "calendar": set(),
+    "models": set(),
     "user_code": set(),
     "bars": {"calendar"},
     "price_block": {"bars", "calendar"},
     "randomness": {"compiled"},
     "statistics": {"compiled"},
-    "sources": {"compiled", "randomness", "bars", "calendar", "price_block", "user_code"},
-    "calibration": {"compiled", "randomness", "sources", "bars", "calendar", "price_block"},
+    "sources": {"compiled", "randomness", "bars", "calendar", "models", "price_block", "user_code"},
+    "calibration": {
+        *("compiled", "randomness", "sources", "bars", "calendar", "models", "price_block"),
+        "user_code",
+    },
     "execution": {"compiled", "bars", "calendar"},
     "strategies": {"compiled", "execution", "bars", "calendar", "user_code"},
     "realism": {

@@ -11,64 +11,88 @@ from typing import Any
 
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import bars_as_of
+from engine.models import BUILT_IN, calibrated_on
 
-__all__ = ["calibrate", "estimator", "model_names", "register_estimator", "try_calibrate"]
+__all__ = [
+    "PANEL_MODELS",
+    "SPOT_MODELS",
+    "calibrate",
+    "data_of",
+    "estimator",
+    "model_names",
+    "try_calibrate",
+]
 
 Estimator = Callable[..., Calibration]
 
-# Module and function, loaded at first use: no estimator costs an import that is not used.
-_BUILT_IN: dict[str, str] = {
-    "gbm": "engine.calibration.gbm:estimate_gbm",
-    "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
-    "heston": "engine.calibration.heston:estimate_heston",
-    "merton": "engine.calibration.merton:estimate_merton",
-    "regime_switching": "engine.calibration.regime_switching:estimate_regime_switching",
-    "schwartz_1f": "engine.calibration.schwartz_1f:estimate_schwartz_1f",
-    "schwartz_2f": "engine.calibration.schwartz_2f:estimate_schwartz_2f",
-    "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",
-}
-_ADDED: dict[str, Estimator] = {}
-# What each built-in takes, by class name: naming the classes here would import them all.
-_TAKES: dict[str, tuple[str, ...]] = {
-    "heston": ("Bars", "OptionSurface"),
-    "schwartz_1f": ("Bars", "FuturesPanel"),
-    "schwartz_2f": ("FuturesPanel",),
-    "schwartz_smith": ("FuturesPanel",),
-}
+#: Built-in models that bars alone, or a futures curve, can calibrate.
+SPOT_MODELS = calibrated_on("Bars")
+PANEL_MODELS = calibrated_on("FuturesPanel")
 
 
 def model_names() -> tuple[str, ...]:
-    """Names of the models that can be calibrated."""
-    return tuple(sorted(_BUILT_IN | _ADDED))
+    """Names of the models that can be calibrated.
+
+    A user's model is one of them if it has a class method `calibrate`, once its file is loaded
+    (`engine.sources.load_user_sources`) or its package declares it.
+    """
+    from engine.sources.registry import source_names  # which loads Numba
+
+    names = []
+    for name in source_names():
+        try:
+            if _data_of(name):
+                names.append(name)
+        except ValueError:  # one broken model of a user must not hide the others
+            continue
+    return tuple(names)
+
+
+def data_of(model: str) -> tuple[str, ...]:
+    """Classes of the data that a model can be calibrated on, such as ``("Bars",)``.
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown or cannot be calibrated.
+    """
+    if model in BUILT_IN:
+        found = BUILT_IN[model].calibrated_on
+    else:
+        from engine.sources.registry import has_source
+
+        found = _data_of(model) if has_source(model) else ()
+    if not found:
+        raise ValueError(f"model: found {model!r}, allowed {', '.join(model_names())}")
+    return found
+
+
+def _data_of(model: str) -> tuple[str, ...]:
+    if model in BUILT_IN:
+        return BUILT_IN[model].calibrated_on
+    from engine.calibration.fit import data_taken
+    from engine.sources.registry import get_source
+
+    return data_taken(get_source(model))
 
 
 def estimator(model: str) -> Estimator:
-    """Look up the estimator of a model.
+    """Look up the estimator of a model: ``function(data, *, as_of, window, ...)``.
 
     Raises
     ------
     ValueError
         If no estimator has this name.
     """
-    if model in _ADDED:
-        return _ADDED[model]
-    if model not in _BUILT_IN:
-        raise ValueError(f"model: found {model!r}, allowed {', '.join(model_names())}")
-    module, _, function = _BUILT_IN[model].partition(":")
-    return getattr(import_module(module), function)
+    data_of(model)
+    if model in BUILT_IN:
+        module = import_module(f"{__package__}.{model}")
+        function: Estimator = getattr(module, f"estimate_{model}")
+        return function
+    from engine.calibration.fit import estimator_of
+    from engine.sources.registry import get_source
 
-
-def register_estimator(model: str, function: Estimator) -> None:
-    """Add a user's estimator ``function(data, **options) -> Calibration`` under a model name.
-
-    Raises
-    ------
-    ValueError
-        If the name is taken.
-    """
-    if model in _BUILT_IN or model in _ADDED:
-        raise ValueError(f"model: found {model!r}, allowed a name that is not taken")
-    _ADDED[model] = function
+    return estimator_of(get_source(model))
 
 
 def calibrate(model: str, data: Any, **options: Any) -> Calibration:
@@ -94,8 +118,8 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     if unknown:
         names = ", ".join(list(allowed)[1:])
         raise ValueError(f"option of {model}: found {unknown[0]!r}, allowed {names}")
-    taken = _TAKES.get(model, ("Bars",))
-    if model not in _ADDED and type(data).__name__ not in taken:
+    taken = data_of(model)
+    if type(data).__name__ not in taken:
         raise ValueError(
             f"data of {model}: found {type(data).__name__}, allowed {' or '.join(taken)}"
         )

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 __all__ = ["Window"]
 
-# The estimators that weight observations.
-_WEIGHTED = "gbm, heston, merton, regime_switching and schwartz_1f on bars"
-
 
 @dataclass(frozen=True)
 class Window:
@@ -75,8 +72,8 @@ class Window:
         """
         if self.kind == "exponential":
             raise ValueError(
-                f"window of {what}: found {self}, allowed full, expanding, rolling:Ny "
-                f"(exponential weights are for {_WEIGHTED})"
+                f"window of {what}: found {self}, allowed full, expanding, rolling:Ny: its "
+                "estimator gives every observation the same weight"
             )
 
     def weights(self, timestamps: NDArray[np.int64], end: int) -> NDArray[np.float64]:

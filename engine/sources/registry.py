@@ -8,43 +8,44 @@ from pathlib import Path
 from typing import Any
 
 from engine.bars import Bars
+from engine.models import BUILT_IN, packaged
 from engine.sources.source import Source
 from engine.user_code import import_user_file, user_files
 
-__all__ = ["get_source", "load_user_sources", "make_source", "register", "source_names"]
+__all__ = [
+    "get_source",
+    "has_source",
+    "load_user_sources",
+    "make_source",
+    "register",
+    "source_names",
+]
 
-# Module of each built-in source; imported at first use.
-_BUILT_IN: dict[str, str] = {
-    "bootstrap": "engine.sources.bootstrap",
-    "correlated": "engine.sources.correlated",
-    "gbm": "engine.sources.gbm",
-    "heston": "engine.sources.heston",
-    "historical": "engine.sources.historical",
-    "merton": "engine.sources.merton",
-    "regime_switching": "engine.sources.regime_switching",
-    "rolling_futures": "engine.sources.rolling_futures",
-    "schwartz_1f": "engine.sources.schwartz_1f",
-    "schwartz_2f": "engine.sources.schwartz_2f",
-    "schwartz_smith": "engine.sources.schwartz_smith",
-}
 _SOURCES: dict[str, type[Source]] = {}
 
 
 def source_names() -> tuple[str, ...]:
     """Names of all sources that can be made."""
-    return tuple(sorted(_BUILT_IN.keys() | _SOURCES.keys()))
+    return tuple(sorted(BUILT_IN.keys() | _SOURCES.keys() | packaged().keys()))
+
+
+def has_source(name: str) -> bool:
+    """Whether a source of this name can be made."""
+    return name in BUILT_IN or name in _SOURCES or name in packaged()
 
 
 def get_source(name: str) -> type[Source]:
-    """Look up a source class.
+    """Look up a source class: a built-in, one of a loaded file, or one that a package declares.
 
     Raises
     ------
     ValueError
-        If no source has this name.
+        If no source has this name, or a package declares what is none.
     """
-    if name in _BUILT_IN and name not in _SOURCES:
-        import_module(_BUILT_IN[name])
+    if name in BUILT_IN and name not in _SOURCES:
+        import_module(_module_of(name))
+    if name not in _SOURCES and name in (declared := packaged()):
+        _import_packaged(name, declared[name])
     if name not in _SOURCES:
         raise ValueError(f"source: found {name!r}, allowed {', '.join(source_names())}")
     return _SOURCES[name]
@@ -92,10 +93,31 @@ def register(cls: type[Source]) -> None:
         If another class holds the name.
     """
     holder = _SOURCES.get(cls.name)
-    known = _BUILT_IN.get(cls.name, cls.__module__)
+    known = _module_of(cls.name) if cls.name in BUILT_IN else cls.__module__
     if known != cls.__module__ or (holder and holder.__module__ != cls.__module__):
         raise ValueError(f"source name: found {cls.name!r}, allowed a name that is not taken")
     _SOURCES[cls.name] = cls
+
+
+def _import_packaged(name: str, target: str) -> None:
+    """Import the source that a package declares as an entry point; this registers it."""
+    where = f"source {name}: found the entry point {target}"
+    module, _, attribute = target.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except Exception as error:
+        # Whatever a foreign package raises: the user wants to know which one it is.
+        raise ValueError(
+            f"{where}, which cannot be imported ({type(error).__name__}: "
+            f"{str(error).strip() or 'no message'}), allowed a Source"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Source) and found.name == name):
+        raise ValueError(f"{where}, allowed a subclass of Source with the name {name!r}")
+
+
+def _module_of(name: str) -> str:
+    """Name the module of a built-in source."""
+    return f"{__package__}.{name}"
 
 
 def load_user_sources(path: str | Path) -> tuple[str, ...]:

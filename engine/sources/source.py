@@ -53,6 +53,9 @@ class Source(ABC):
     default_s0: ClassVar[float] = 100.0
     #: Whether the source can draw the path inside its bars.
     has_sub_bars: ClassVar[bool] = False
+    #: Why the source cannot be a leg of `Correlated`; empty if its price moves with a normal shock
+    #: per bar, the first of its factors.
+    no_leg_because: ClassVar[str] = "it draws no normal shocks"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrations"]
 
-# Estimated on the curve of a futures series, beside the models of its continuous bars.
-_PANEL_MODELS = ("schwartz_2f",)
-
 _DESCRIPTIONS = {
     "symbol": "what was traded",
     "timeframe": "of the bars",
@@ -134,12 +131,13 @@ def _estimated(
     workers: int,
 ) -> dict[datetime.date, list["Calibration"]]:
     """Estimate every model of a series as of every date; what data are missing fails its models."""
-    from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates, try_calibrate
+    from engine.calibration import Calibration, calibrate_dates, data_of, try_calibrate
     from mc_assets.market_data.option_quotes import OptionQuotes
+    from mc_assets.users_models import load_models, model_choice
 
     made: dict[datetime.date, list[Calibration]] = {day: [] for day in dates}
 
-    def fail(model: str, error: ValueError) -> None:
+    def fail(model: str, error: ValueError | str) -> None:
         for day in dates:
             window = str(series.calibration.get(model, {}).get("window", "full"))
             made[day].append(
@@ -153,37 +151,48 @@ def _estimated(
                 )
             )
 
-    models = series.models or SPOT_MODELS
+    bar_models: list[str] = []
+    curve_models: list[str] = []
+    wrong = load_models(series, folder)
+    for model in model_choice(series):
+        if model in wrong:
+            fail(model, wrong[model])
+            continue
+        try:
+            on_curve = series.provider == "futures" and "FuturesPanel" in data_of(model)
+        except ValueError as error:
+            fail(model, error)
+        else:
+            (curve_models if on_curve else bar_models).append(model)
     quotes = None
     # One series without its bars or quotes is no reason to leave the others without a night.
     try:
         quotes = OptionQuotes(series, folder)
     except ValueError as error:
-        if "heston" in models:
+        if "heston" in bar_models:
             fail("heston", error)
-        models = tuple(model for model in models if model != "heston")
+            bar_models.remove("heston")
     try:
         histories = list(market_data.bars_as_of(series.symbol, series.timeframe, dates))
     except ValueError as error:
-        for model in models:
+        for model in bar_models:
             fail(model, error)
         histories = []
     options = series.calibration
     for history, days in histories:
-        for found in calibrate_dates(history, days, models, options=options, workers=workers):
+        for found in calibrate_dates(history, days, bar_models, options=options, workers=workers):
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
                 found = quotes.heston(found.as_of)
             made[found.as_of].append(found)
-    if series.provider == "futures":
-        for model in _PANEL_MODELS:
-            try:
-                panel = market_data.futures_panel(series.symbol, series.timeframe)
-            except ValueError as error:
-                fail(model, error)
-                continue
-            own = series.calibration.get(model, {})
-            for day in dates:
-                made[day].append(try_calibrate(model, panel, as_of=day, **own))
+    for model in curve_models:
+        try:
+            panel = market_data.futures_panel(series.symbol, series.timeframe)
+        except ValueError as error:
+            fail(model, error)
+            continue
+        own = series.calibration.get(model, {})
+        for day in dates:
+            made[day].append(try_calibrate(model, panel, as_of=day, **own))
     return made
 
 

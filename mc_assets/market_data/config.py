@@ -12,11 +12,19 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.calendar import EXCHANGES, TIMEFRAMES, BarCalendar
+from engine.models import estimated_models, packaged
 from mc_assets.market_data.severities import QualityConfig
 from mc_assets.providers import MarketDataError, provider_names
 from mc_assets.providers.errors import first_error
 
-__all__ = ["Adjustment", "MarketDataConfig", "SeriesConfig", "load_series", "series_path"]
+__all__ = [
+    "Adjustment",
+    "MarketDataConfig",
+    "ModelEntry",
+    "SeriesConfig",
+    "load_series",
+    "series_path",
+]
 
 Adjustment = Literal["raw", "split", "dividend", "all"]
 
@@ -24,6 +32,29 @@ Adjustment = Literal["raw", "split", "dividend", "all"]
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9^=._/:+-]*[A-Za-z0-9][A-Za-z0-9^=._/:+-]*")
 
 _SERIES_FILE: Final = Path(__file__).resolve().parents[1] / "series.yaml"
+
+
+class ModelEntry(BaseModel):
+    """A model to calibrate.
+
+    Parameters
+    ----------
+    model : str
+        Its name: that of its source.
+    file : str, optional
+        Python file, or folder of them, that defines it; relative paths start at the folder of the
+        series file.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    file: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_is_enough(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
 
 
 class SeriesConfig(BaseModel):
@@ -62,8 +93,10 @@ class SeriesConfig(BaseModel):
         normalised. ``{symbol}`` is filled in; without ``@`` the timeframe is this series' own.
     quality : QualityConfig
         Severity and thresholds of each check.
-    models : list of str, optional
-        Models to calibrate; by default every one that bars alone can calibrate.
+    models : list, optional
+        Models to calibrate, by name, or ``{model: cev, file: my_model.py}`` for a user's own; by
+        default every built-in one that the series' data can carry. Those that can be calibrated on
+        a futures curve are, where the series has one; the others on bars.
     calibration : dict
         Options of the estimators by model, such as ``{gbm: {window: "rolling:5y"}}``.
     option_quotes : str, optional
@@ -87,7 +120,7 @@ class SeriesConfig(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     compare_with: str | None = None
     quality: QualityConfig = Field(default_factory=QualityConfig)
-    models: tuple[str, ...] | None = None
+    models: tuple[ModelEntry, ...] | None = None
     calibration: dict[str, dict[str, Any]] = Field(default_factory=dict)
     option_quotes: str | None = None
 
@@ -135,23 +168,29 @@ class SeriesConfig(BaseModel):
             raise ValueError(f"found {value!r}, allowed {', '.join(sorted(EXCHANGES))}")
         return value
 
-    @field_validator("models", "calibration")
-    @classmethod
-    def _models_are_known(cls, value: Any) -> Any:
-        if value:
-            from engine.calibration import model_names
-
-            for model in value:
-                if model not in model_names():
-                    raise ValueError(f"found {model!r}, allowed {', '.join(model_names())}")
-        return value
-
     @field_validator("provider")
     @classmethod
     def _provider_is_registered(cls, value: str) -> str:
         if value not in provider_names():
             raise ValueError(f"found {value!r}, allowed {', '.join(provider_names())}")
         return value
+
+    @model_validator(mode="after")
+    def _models_are_known(self) -> SeriesConfig:
+        entries = self.models or ()
+        known = {*estimated_models(), *(item.model for item in entries if item.file)}
+        for field, names in (
+            ("models", [item.model for item in entries]),
+            ("calibration", self.calibration),
+        ):
+            for name in names:
+                if name not in known and name not in packaged():
+                    raise ValueError(
+                        f"{field}: found {name!r}, allowed "
+                        f"{', '.join(sorted({*known, *packaged()}))}, or one of your own as "
+                        "{model: NAME, file: PATH}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> SeriesConfig:

@@ -48,6 +48,10 @@ class StepModel(Model):
     `shocks` the bar's independent standard normals, `constants` what `constants` returned. As a leg
     of `Correlated` the model's first shock is correlated with those of the other legs. High and
     low are the larger and smaller of open and close, since the law inside the bar is not known.
+
+    A class method ``calibrate(cls, bars)`` that returns an `engine.calibration.Fit` lets the
+    nightly calibrations estimate the model; its further arguments are options.
+
     For the same bits on every machine use the functions of `engine.compiled.elementary` instead of
     `math`. With ``compiled = False`` the step runs in plain Python and may call anything; it says
     that it is slow.

@@ -87,13 +87,14 @@ def _double_exponential_jump(
     word_2: np.uint64, word_3: np.uint64, z: float, sign: float, constants: NDArray[np.float64]
 ) -> float:
     """Return a jump of the log price: the inverse of its distribution function."""
-    p_down = constants[JUMP_LAW]
+    p_down, mean_up, mean_down = constants[JUMP_LAW : JUMP_LAW + 3]
     u = uniform(word_2)
     if sign < 0.0:
         u = 1.0 - u
+    size: float = -mean_up * log((1.0 - u) / (1.0 - p_down))
     if u < p_down:
-        return constants[JUMP_LAW + 2] * log(u / p_down)
-    return -constants[JUMP_LAW + 1] * log((1.0 - u) / (1.0 - p_down))
+        size = mean_down * log(u / p_down)
+    return size
 
 
 _fill_kou = jump_kernel(_double_exponential_jump)

@@ -22,14 +22,17 @@ class BuiltIn(NamedTuple):
         Its class, public as ``engine.sources.class_name``.
     calibrated_on : tuple of str
         Classes of the data that its estimator takes; none: there is no estimator.
+    weighted : bool
+        Whether its estimator can weight bars by their age.
     """
 
     class_name: str
     calibrated_on: tuple[str, ...] = ()
+    weighted: bool = True
 
 
 BUILT_IN: Final[dict[str, BuiltIn]] = {
-    "bootstrap": BuiltIn("Bootstrap", ("Bars",)),
+    "bootstrap": BuiltIn("Bootstrap", ("Bars",), weighted=False),
     "correlated": BuiltIn("Correlated"),
     "gbm": BuiltIn("GBM", ("Bars",)),
     "heston": BuiltIn("Heston", ("Bars", "OptionSurface")),

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.models import BUILT_IN, calibrated_on
+
 __all__ = ["Window"]
 
 
@@ -72,8 +74,8 @@ class Window:
         """
         if self.kind == "exponential":
             raise ValueError(
-                f"window of {what}: found {self}, allowed full, expanding, rolling:Ny: its "
-                "estimator gives every observation the same weight"
+                f"window of {what}: found {self}, allowed full, expanding, rolling:Ny "
+                f"(exponential weights are for {', '.join(_weighted())} on bars)"
             )
 
     def weights(self, timestamps: NDArray[np.int64], end: int) -> NDArray[np.float64]:
@@ -92,3 +94,8 @@ class Window:
         if self.kind == "exponential":
             return np.asarray(np.exp2(-age / self.years))
         return np.ones(len(timestamps))
+
+
+def _weighted() -> list[str]:
+    """Names of the models whose estimators weight bars."""
+    return [name for name in calibrated_on("Bars") if BUILT_IN[name].weighted]

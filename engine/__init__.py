@@ -11,24 +11,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
+from engine.models import BUILT_IN
+
 # The public face by room; a name is imported from its room when it is first used.
 _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "bars": ("Bars",),
     "calendar": ("BarCalendar",),
     "price_block": ("PriceBlock",),
     "sources": (
-        "GBM",
-        "Bootstrap",
-        "Correlated",
-        "Heston",
-        "Historical",
-        "Merton",
+        *(model.class_name for model in BUILT_IN.values()),
         "PathModel",
-        "RegimeSwitching",
-        "RollingFutures",
-        "Schwartz1F",
-        "Schwartz2F",
-        "SchwartzSmith",
         "SlowSourceWarning",
         "Source",
         "StepModel",
@@ -41,6 +33,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "calibration": (
         "Calibration",
+        "Fit",
         "FuturesPanel",
         "OptionSurface",
         "calibrate",

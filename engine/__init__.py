@@ -18,6 +18,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "bars": ("Bars",),
     "calendar": ("BarCalendar",),
     "price_block": ("PriceBlock",),
+    "window": ("Window",),
     "sources": (
         *(model.class_name for model in BUILT_IN.values()),
         "PathModel",

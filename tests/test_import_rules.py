@@ -21,6 +21,7 @@ ALLOWED = {
     "market_data": {"bars", "calibration"},
     "models": set(),
     "user_code": {"errors"},
+    "window": {"errors"},
     "bars": {"errors", "calendar"},
     "price_block": {"errors", "bars", "calendar"},
     "randomness": {"errors", "compiled"},
@@ -34,7 +35,7 @@ ALLOWED = {
         *("price_block", "models", "user_code"),
     },
     "execution": {"errors", "compiled", "bars", "calendar"},
-    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "user_code"},
+    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "user_code", "window"},
     "realism": {
         "errors",
         *("compiled", "randomness", "sources", "calibration", "statistics"),
@@ -42,7 +43,7 @@ ALLOWED = {
     },
     "jobs": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code", "errors"),
+        *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "window"),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},

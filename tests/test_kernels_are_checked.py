@@ -27,6 +27,7 @@ CHECKED_BY = {
     "engine/compiled/elementary.py": "tests/engine/compiled/test_elementary.py",
     "engine/execution/broker.py": TWIN,
     "engine/execution/costs.py": TWIN,
+    "engine/execution/currencies.py": "tests/engine/execution/test_currencies.py",
     "engine/execution/fills.py": TWIN,
     "engine/execution/handles.py": TWIN,
     "engine/execution/ledger.py": TWIN,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,16 +17,21 @@ from engine.execution.layout import (
     BORN_OF_LIMIT,
     BORN_OF_STOP,
     BORROW_RATE,
+    CANCELLED,
     CASH,
     CASH_RATE,
     CLOSE,
+    CLOSE_AT_END,
     COST,
     DIPS,
     EXPIRED,
     FINANCING_PAID,
     FIRST_SUB_BAR,
+    FORCED,
     FUTURES,
     INITIAL_CASH,
+    MARKED,
+    MARKET,
     MULTIPLIER,
     ORDER_EXPIRY,
     ORDER_ID,
@@ -34,6 +41,7 @@ from engine.execution.layout import (
     START_CASH,
     SUB_BAR_WIDTH,
     SUB_BARS,
+    TO_UNITS,
     UNITS,
     VIEW,
     WATCH,
@@ -42,10 +50,10 @@ from engine.execution.ledger import mark_until
 from engine.execution.liquidation import is_below_maintenance
 from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise
-from engine.execution.orders import cancel_order, first_after
+from engine.execution.orders import cancel_order, first_after, submit
 from engine.execution.rotation import due_price, reducing_price
 from engine.execution.sequence import OPENING, REDUCING, first_phase, watch, work_range
-from engine.execution.state import Simulation
+from engine.execution.state import Simulation, first_trading_bar
 
 __all__ = ["finish", "open_path", "settled_cash", "start", "trade_bar", "trade_close"]
 
@@ -55,7 +63,7 @@ def open_path(s: Simulation) -> None:
     """Look over a new path: where prices reach zero, every position must be watched."""
     s.counts[DIPS] = 0
     for symbol in range(s.path.shape[0]):
-        for bar in range(s.path.shape[2]):
+        for bar in range(first_trading_bar(s), s.path.shape[2]):
             if not s.path[symbol, 2, bar] > 0.0:
                 s.counts[DIPS] = 1
 
@@ -70,6 +78,7 @@ def start(s: Simulation) -> None:
     s.counts[DIPS] = dips
     s.account[CASH] = s.rules[0, INITIAL_CASH]
     s.account[START_CASH] = s.rules[0, INITIAL_CASH]
+    s.counts[MARKED] = first_trading_bar(s)
 
 
 @part
@@ -120,8 +129,10 @@ def trade_close(s: Simulation, bar: int) -> None:
 
 @part
 def finish(s: Simulation, out: NDArray[np.float64]) -> None:
-    """Mark the rest of the curve and write the metrics."""
-    mark_until(s, s.curve.shape[0])
+    """Close what is open, where the settings ask for it; mark the curve, write the metrics."""
+    if s.rules[0, CLOSE_AT_END] != 0.0:
+        _close_all(s, s.path.shape[2] - 1)
+    mark_until(s, s.path.shape[2])
     summarise(s, out)
 
 
@@ -161,6 +172,22 @@ def _end_of_bar(s: Simulation, bar: int) -> None:
             continue
         slot += 1
     _settle_born(s)
+
+
+@rare
+def _close_all(s: Simulation, bar: int) -> None:
+    """Close every position at the close of `bar`, at the costs of a market order."""
+    keep_apart()
+    mark_until(s, bar)
+    while s.counts[PENDING] > 0:
+        cancel_order(s, 0, bar, CANCELLED)
+    for symbol in range(s.positions.shape[0]):
+        if s.positions[symbol, UNITS] != 0.0:
+            nan = math.nan
+            # It may be the end of a session, or of what is traded: nothing objects to an end.
+            submit(s, bar, symbol, MARKET, TO_UNITS, 0.0, nan, nan, nan, nan, math.inf)
+            s.orders[0, ORDER_STATE] = FORCED
+            fill_order(s, 0, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
 
 
 @part

@@ -37,7 +37,7 @@ from engine.execution.layout import (
 )
 from engine.execution.ledger import equity_at, unrealised
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, find_order, submit
-from engine.execution.state import Simulation
+from engine.execution.state import Simulation, first_trading_bar
 
 NAN = float("nan")
 
@@ -93,6 +93,12 @@ def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) ->
     if back > t:
         return NAN
     return s.path[symbol, field, np.uint64(t - back)]
+
+
+@part
+def bar_index(s: Simulation, t: int) -> int:
+    """Return the number of the current bar, 0 for the first on which the strategy trades."""
+    return t - first_trading_bar(s)
 
 
 # --- the account -------------------------------------------------------------------------
@@ -345,6 +351,6 @@ def follow_signals(
     for symbol in range(symbols):
         row = first + symbol * bars
         wanted = rows[np.uint64(row + t)]
-        if wanted != (rows[np.uint64(row + t - 1)] if t > 0 else 0.0):
+        if wanted != (rows[np.uint64(row + t - 1)] if t > first_trading_bar(s) else 0.0):
             order_target_percent(s, t, symbol, wanted, NAN, NAN)
     return state

@@ -17,8 +17,6 @@ def _typed(value: int) -> int:
     return np.int64(value)  # type: ignore[return-value]
 
 
-BEFORE_START: Final = _typed(-1)  # the bar at which on_start runs
-
 # Fields of a bar, and how many a sub-bar has: open, high, low.
 OPEN: Final = _typed(0)
 CLOSE: Final = _typed(3)
@@ -45,7 +43,7 @@ ACTIVE: Final = 0  # non-zero: the bar must go through the order engine
 PENDING: Final = 1  # orders in the book
 NEXT_ID: Final = 2
 STATUS: Final = 3
-MARKED: Final = 4  # bars whose equity is already on the curve
+MARKED: Final = 4  # first bar whose equity is not yet on the curve
 EXPOSED: Final = 5  # bars closed with a position
 TRADES: Final = 6
 WINS: Final = 7
@@ -246,7 +244,8 @@ TO_MAINTENANCE: Final = 37  # a margin call sells what must be sold, not everyth
 RATE_KIND: Final = 38  # how the symbol's currency becomes the account's; 0: it is the account's
 RATE: Final = 39  # a constant, or the number of the symbol whose price is the rate
 UNPAID: Final = 40  # a position in another currency whose price is not paid
-RULES_WIDTH: Final = 41
+CLOSE_AT_END: Final = 41  # positions are closed at the close of the last bar
+RULES_WIDTH: Final = 42
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1

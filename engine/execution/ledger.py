@@ -75,7 +75,7 @@ from engine.execution.layout import (
 )
 from engine.execution.lots import position_after, settled
 from engine.execution.orders import cancel_children
-from engine.execution.state import Simulation
+from engine.execution.state import Simulation, first_trading_bar
 
 __all__ = ["book_fill", "equity_at", "mark_until", "unrealised"]
 
@@ -134,8 +134,9 @@ def mark_until(s: Simulation, end: int) -> None:
         s.counts[EXPOSED] += end - start
     else:
         cash = s.account[CASH]
-        for bar in range(start, end):
-            s.curve[bar] = cash
+        first = first_trading_bar(s)
+        for place in range(start - first, end - first):
+            s.curve[place] = cash
     s.counts[MARKED] = end
 
 
@@ -144,20 +145,24 @@ def _mark(s: Simulation, symbol: int, value: float, first: bool, start: int, end
     """Add `value` times the closes to the curve, or to the cash if this is the first symbol."""
     curve, closes, cash = s.curve, s.path[symbol, 3], s.account[CASH]
     values, cashes = four_times(value), four_times(cash)
+    before = first_trading_bar(s)
     whole = end - (end - start) % 4
     for bar in range(start, whole, 4):
-        others = cashes if first else four_at(curve, bar)
-        put_four(curve, bar, others + values * four_at(closes, bar))
+        others = cashes if first else four_at(curve, bar - before)
+        put_four(curve, bar - before, others + values * four_at(closes, bar))
     for bar in range(whole, end):
-        curve[bar] = (cash if first else curve[bar]) + value * closes[bar]
+        others = cash if first else curve[bar - before]
+        curve[bar - before] = others + value * closes[bar]
 
 
 @rare
 def _mark_converted(s: Simulation, symbol: int, first: bool, start: int, end: int) -> None:
     keep_apart()
+    before = first_trading_bar(s)
     for bar in range(start, end):
-        before = s.account[CASH] if first else s.curve[bar]
-        s.curve[bar] = before + value_of(s, symbol, s.path[symbol, CLOSE, bar], CLOSE, bar)
+        others = s.account[CASH] if first else s.curve[bar - before]
+        value = value_of(s, symbol, s.path[symbol, CLOSE, bar], CLOSE, bar)
+        s.curve[bar - before] = others + value
 
 
 @part

@@ -6,7 +6,7 @@ import math
 
 from engine.execution.calling import part
 from engine.execution.layout import HAS_SESSION, ORDER_SYMBOL, SESSION_BARS
-from engine.execution.state import Simulation
+from engine.execution.state import Simulation, first_trading_bar
 
 __all__ = ["is_closed", "last_bar_of_day"]
 
@@ -28,4 +28,5 @@ def last_bar_of_day(s: Simulation, symbol: int, first: int) -> float:
     if bars > 0:
         return float(s.last_bars[symbol, min(first, bars - 1)])
     session = s.rules[symbol, SESSION_BARS]
-    return math.floor(first / session) * session + session - 1.0
+    before = first_trading_bar(s)  # sessions are counted from there
+    return math.floor((first - before) / session) * session + session - 1.0 + before

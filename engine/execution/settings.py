@@ -174,6 +174,10 @@ class Execution(_Settings):
         each of them. The liquidation fills where maintenance is crossed on the way there.
     position_limit : float, optional
         Largest position of a symbol, in units.
+    at_end : {"mark", "close"}
+        What becomes of positions that are open at the end: valued at the last close, so that they
+        are in the equity and in no metric of trades, or closed there, at the costs of a market
+        order.
     bracket_rule : {"pessimistic", "backtesting_py"}
         What a bar (a sub-bar, where a model simulates them) does that touches more of a bracket
         than one price. Pessimistic: the stop-loss
@@ -198,6 +202,7 @@ class Execution(_Settings):
     margin: Literal["cross", "isolated"] = "cross"
     liquidate: Literal["all", "to_maintenance"] = "all"
     position_limit: float | None = Field(default=None, gt=0)
+    at_end: Literal["mark", "close"] = "mark"
     bracket_rule: Literal["pessimistic", "backtesting_py"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
     instruments: dict[str, AnyInstrument] = {}
@@ -241,6 +246,7 @@ class Execution(_Settings):
                 layout.PESSIMISTIC if self.bracket_rule == "pessimistic" else layout.BACKTESTING_PY
             )
             row[layout.ISOLATED] = self.margin == "isolated"
+            row[layout.CLOSE_AT_END] = self.at_end == "close"
             row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
             row[layout.CASH_RATE] = self.margin_interest / bars_per_year
             row[layout.BARS_PER_YEAR] = bars_per_year

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.framed_record import Entry, Layout, framed_record
+from engine.execution.calling import part
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
     COUNTS_WIDTH,
@@ -21,7 +22,7 @@ from engine.execution.layout import (
     TRADE_WIDTH,
 )
 
-__all__ = ["Simulation", "frame_of", "new_simulation", "simulation_at"]
+__all__ = ["Simulation", "first_trading_bar", "frame_of", "new_simulation", "simulation_at"]
 
 
 class Simulation(NamedTuple):
@@ -34,8 +35,8 @@ class Simulation(NamedTuple):
     lots: NDArray[np.float64]  # (symbols, capacity, LOT_WIDTH)
     orders: NDArray[np.float64]  # (ORDER_CAPACITY, ORDER_WIDTH)
     rules: NDArray[np.float64]  # (symbols, RULES_WIDTH)
-    curve: NDArray[np.float64]  # (bars,) equity at each close
-    returns: NDArray[np.float64]  # (bars,) work space of the metrics
+    curve: NDArray[np.float64]  # (trading bars,) equity at each close from the first trading bar
+    returns: NDArray[np.float64]  # (trading bars,) work space of the metrics
     trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
     events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
     closed: NDArray[np.int64]  # (symbols, bars) outside the session; (symbols, 0) if none has one
@@ -52,7 +53,8 @@ _EVENT_ROWS: Final = _ARRAYS + 4
 _LOT_ROWS: Final = _ARRAYS + 5
 _SESSION_BARS: Final = _ARRAYS + 6
 _DAY_BARS: Final = _ARRAYS + 7
-_FRAME_WIDTH: Final = _ARRAYS + 8
+_TRADING_BARS: Final = _ARRAYS + 8
+_FRAME_WIDTH: Final = _ARRAYS + 9
 
 # In the order of the fields of `Simulation`.
 _LAYOUT: Final[Layout] = {
@@ -63,8 +65,8 @@ _LAYOUT: Final[Layout] = {
     "lots": ("float64", (Entry(_SYMBOLS), Entry(_LOT_ROWS), LOT_WIDTH)),
     "orders": ("float64", (ORDER_CAPACITY, ORDER_WIDTH)),
     "rules": ("float64", (Entry(_SYMBOLS), RULES_WIDTH)),
-    "curve": ("float64", (Entry(_BARS),)),
-    "returns": ("float64", (Entry(_BARS),)),
+    "curve": ("float64", (Entry(_TRADING_BARS),)),
+    "returns": ("float64", (Entry(_TRADING_BARS),)),
     "trades": ("float64", (Entry(_TRADE_ROWS), TRADE_WIDTH)),
     "events": ("float64", (Entry(_EVENT_ROWS), EVENT_WIDTH)),
     "closed": ("int64", (Entry(_SYMBOLS), Entry(_SESSION_BARS))),
@@ -78,11 +80,13 @@ def new_simulation(
     closed: NDArray[np.int64] | None = None,
     last_bars: NDArray[np.int64] | None = None,
     *,
+    first_trading_bar: int = 0,
     trade_capacity: int = 0,
     event_capacity: int = 0,
 ) -> Simulation:
     """Allocate the state of one simulation on a path of shape (symbols, fields, bars)."""
     symbols, _, bars = path.shape
+    trading_bars = bars - first_trading_bar
     return Simulation(
         path=path,
         account=np.zeros(ACCOUNT_WIDTH),
@@ -91,8 +95,8 @@ def new_simulation(
         lots=np.zeros((symbols, min(bars + 64, MOST_LOTS), LOT_WIDTH)),
         orders=np.zeros((ORDER_CAPACITY, ORDER_WIDTH)),
         rules=np.ascontiguousarray(rules),
-        curve=np.zeros(bars),
-        returns=np.zeros(bars),
+        curve=np.zeros(trading_bars),
+        returns=np.zeros(trading_bars),
         trades=np.zeros((trade_capacity, TRADE_WIDTH)),
         events=np.zeros((event_capacity, EVENT_WIDTH)),
         closed=np.zeros((symbols, 0), dtype=np.int64) if closed is None else closed,
@@ -111,8 +115,15 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_LOT_ROWS] = simulation.lots.shape[1]
     frame[_SESSION_BARS] = simulation.closed.shape[1]
     frame[_DAY_BARS] = simulation.last_bars.shape[1]
+    frame[_TRADING_BARS] = len(simulation.curve)
     return frame
 
 
 # Called inside compiled code: the simulation whose frame is at an address.
 simulation_at: Any = framed_record("Simulation", _LAYOUT)
+
+
+@part
+def first_trading_bar(s: Simulation) -> int:
+    """Return the first bar at which the strategy is asked; indicators see those before it."""
+    return s.path.shape[2] - s.curve.shape[0]

@@ -131,6 +131,7 @@ def audit_strategy(
     fields: tuple[str, ...] = BAR_FIELDS,
     parameters: Mapping[str, Any] | None = None,
     execution: Execution | None = None,
+    warm_up: int = 0,
     cuts: int = 500,
     seed: int = 1,
 ) -> AuditReport:
@@ -151,6 +152,9 @@ def audit_strategy(
         Parameter values.
     execution : Execution, optional
         Execution settings.
+    warm_up : int
+        Bars before the first on which the strategy trades. Bars of findings are counted from the
+        start of the path.
     cuts : int
         Futures replaced per path, each after another bar: all of them where a path has no more,
         else random ones.
@@ -168,6 +172,7 @@ def audit_strategy(
         fields=fields,
         steps=bars,
         bars_per_year=252.0,
+        warm_up=warm_up,
         record_trades=True,
     )
     encoded = engine.encode(parameters or {})[None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,8 @@ from engine.execution.layout import (
     TRADE_ROWS,
 )
 from engine.execution.settings import Execution
-from engine.strategies.engine import prepare_strategy
+from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
 
 __all__ = ["Backtest", "backtest"]
@@ -40,8 +41,9 @@ class Backtest:
     trades : polars.DataFrame
         One row per closed lot, oldest exit first: ``symbol``, ``units``, ``entry_bar``,
         ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
+        Bars are counted from the first trading bar, here and in `orders`.
     equity : ndarray of float64, shape (bars,)
-        Equity at each close.
+        Equity at each close from the first trading bar on.
     orders : polars.DataFrame
         One row per event of an order (submitted, filled, cancelled, expired or rejected with its
         reason): ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``,
@@ -61,6 +63,8 @@ def backtest(
     bars: Bars | Sequence[Bars],
     parameters: Mapping[str, Any] | None = None,
     execution: Execution | Mapping[str, Any] | None = None,
+    *,
+    warm_up: int | Literal["auto"] = 0,
 ) -> Backtest:
     """Run a strategy over historical bars.
 
@@ -74,12 +78,26 @@ def backtest(
         Values of declared parameters; defaults fill the gaps.
     execution : Execution or mapping, optional
         Execution settings.
+    warm_up : int or "auto"
+        Bars that indicators see before the first on which the strategy trades; ``"auto"``: as many
+        as the slowest indicator needs. Metrics and equity count from the first trading bar.
 
     Raises
     ------
     ValueError
         If a parameter or setting is not allowed, a symbol is missing or there twice, the symbols'
-        timestamps differ, or the simulation fails.
+        timestamps differ, no bar is left to trade on, or the simulation fails.
+
+    Examples
+    --------
+    >>> from engine.sources import GBM
+    >>> block = GBM(sigma=0.2).paths(seeds=[1], steps=300)
+    >>> stamps = np.arange(300) * 86_400_000_000
+    >>> bars = Bars("X", stamps, *(block.field(name)[0] for name in BAR_FIELDS))
+    >>> whole = backtest("sma_crossover", bars, {"fast": 10, "slow": 50})
+    >>> warm = backtest("sma_crossover", bars, {"fast": 10, "slow": 50}, warm_up="auto")
+    >>> len(whole.equity), len(warm.equity)
+    (300, 251)
     """
     series = (bars,) if isinstance(bars, Bars) else tuple(bars)
     names = [item.symbol for item in series]
@@ -95,16 +113,24 @@ def backtest(
             )
     if not isinstance(execution, Execution):
         execution = Execution.model_validate(dict(execution or {}))
+    cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
+    before = cls.warm_up(parameters) if warm_up == "auto" else warm_up
+    if not isinstance(before, int) or isinstance(before, bool) or not 0 <= before < len(first):
+        found = "" if warm_up == before else f" ({warm_up})"
+        raise Refusal(
+            "warm_up", f"{before!r}{found}", f"0 to {len(first) - 1} of {len(first)} bars"
+        )
     columns = [[getattr(item, name) for name in BAR_FIELDS] for item in series]
     values = np.ascontiguousarray(np.array(columns, dtype=np.float64)[None])
     engine = prepare_strategy(
-        strategy,
+        cls,
         execution,
         symbols=tuple(item.symbol for item in series),
         fields=BAR_FIELDS,
         steps=len(first),
         bars_per_year=first.calendar.bars_per_year,
         bars_per_session=first.calendar.bars_per_session,
+        warm_up=before,
         record_trades=True,
         timestamps=first.timestamps,
         exchange=first.calendar.exchange,
@@ -124,31 +150,32 @@ def backtest(
             name: None if np.isnan(value) else float(value)
             for name, value in zip(engine.metric_names, metrics[0, 0], strict=True)
         },
-        trades=_trade_frame(simulation.trades[: counts[TRADE_ROWS]], engine.symbols, first),
+        trades=_trade_frame(simulation.trades[: counts[TRADE_ROWS]], engine, first),
         equity=simulation.curve.copy(),
-        orders=_order_frame(simulation.events[: counts[ORDER_ROWS]], engine.symbols, first),
+        orders=_order_frame(simulation.events[: counts[ORDER_ROWS]], engine, first),
     )
 
 
-def _trade_frame(rows: NDArray[np.float64], symbols: tuple[str, ...], bars: Bars) -> pl.DataFrame:
+def _trade_frame(rows: NDArray[np.float64], engine: StrategyEngine, bars: Bars) -> pl.DataFrame:
     columns: dict[str, Any] = dict(zip(TRADE_COLUMNS, rows.T, strict=True))
-    columns["symbol"] = [symbols[int(index)] for index in columns["symbol"]]
+    columns["symbol"] = [engine.symbols[int(index)] for index in columns["symbol"]]
     for moment in ("entry", "exit"):
         index = columns[f"{moment}_bar"].astype(np.int64)
-        columns[f"{moment}_bar"] = index
+        columns[f"{moment}_bar"] = index - engine.window.first_trading_bar
         columns[f"{moment}_time"] = _instants(bars, index)
     return pl.DataFrame(columns, schema_overrides={"symbol": pl.String})
 
 
-def _order_frame(rows: NDArray[np.float64], symbols: tuple[str, ...], bars: Bars) -> pl.DataFrame:
+def _order_frame(rows: NDArray[np.float64], engine: StrategyEngine, bars: Bars) -> pl.DataFrame:
     columns: dict[str, Any] = dict(zip(EVENT_COLUMNS, rows.T, strict=True))
-    columns["symbol"] = [symbols[int(index)] for index in columns["symbol"]]
+    columns["symbol"] = [engine.symbols[int(index)] for index in columns["symbol"]]
     columns["kind"] = [_KINDS[int(index)] for index in columns["kind"]]
     columns["event"] = [EVENT_NAMES[int(index)] for index in columns["event"]]
     columns["size"] = [SIZE_NAMES[int(index)] for index in columns["size"]]
-    columns["bar"] = columns["bar"].astype(np.int64)
+    index = columns["bar"].astype(np.int64)
+    columns["bar"] = index - engine.window.first_trading_bar
     columns["order"] = columns["order"].astype(np.int64)
-    columns["time"] = _instants(bars, columns["bar"])
+    columns["time"] = _instants(bars, index)
     words = dict.fromkeys(("symbol", "kind", "event", "size"), pl.String)
     return pl.DataFrame(columns, schema_overrides=words)
 

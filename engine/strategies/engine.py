@@ -26,6 +26,7 @@ from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import plan_rows
 from engine.strategies.strategy import Strategy
+from engine.window import Window
 
 __all__ = ["Scratch", "StrategyEngine", "TradeSink", "prepare_strategy"]
 
@@ -70,6 +71,7 @@ class StrategyEngine:
         steps: int,
         bars_per_year: float,
         bars_per_session: float = 1.0,
+        warm_up: int = 0,
         equity_samples: int = 0,
         record_trades: bool = False,
         timestamps: NDArray[np.int64] | None = None,
@@ -80,12 +82,14 @@ class StrategyEngine:
         self.symbols = tuple(symbols)
         self.fields = tuple(fields)
         self.steps = steps
+        self.window = Window.of(warm_up, steps - warm_up)
         self.record_trades = record_trades
         self.parameter_names = tuple(cls.parameters)
         self.metric_names = METRIC_NAMES
-        count = min(equity_samples, steps)
+        trading_bars = self.window.trading_bars
+        count = min(equity_samples, trading_bars)
         self.sample_bars = np.array(
-            [(k + 1) * steps // count - 1 for k in range(count)], dtype=np.int64
+            [(k + 1) * trading_bars // count - 1 for k in range(count)], dtype=np.int64
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
         whole, sub_bars = split_fields(self.fields)
@@ -130,6 +134,7 @@ class StrategyEngine:
             self._rules,
             self._closed,
             self._last_bars,
+            first_trading_bar=self.window.first_trading_bar,
             trade_capacity=capacity,
             event_capacity=24 * self.steps + 64 if record_orders else 0,
         )
@@ -160,7 +165,7 @@ class StrategyEngine:
         scratch : Scratch
             The worker's own.
         equity : ndarray of float64, shape (paths, sets, samples), optional
-            Output; equity at the bars `sample_bars`.
+            Output; equity at the bars `sample_bars`, counted from the first trading bar.
         trades : list, optional
             One array of shape (trades, columns) per simulation is appended, paths before sets.
         """
@@ -348,6 +353,7 @@ def prepare_strategy(
     steps: int,
     bars_per_year: float,
     bars_per_session: float = 1.0,
+    warm_up: int = 0,
     equity_samples: int = 0,
     record_trades: bool = False,
     timestamps: NDArray[np.int64] | None = None,
@@ -364,11 +370,13 @@ def prepare_strategy(
     symbols, fields : tuple of str
         Names along the second and third axis of the price block.
     steps : int
-        Bars per path.
+        Bars per path, those to warm up on included.
     bars_per_year : float
         For annualisation.
     bars_per_session : float
         For orders with time in force "day" on bars without timestamps; below 1 counts as 1.
+    warm_up : int
+        Bars before the first on which the strategy trades.
     equity_samples : int
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
@@ -387,6 +395,7 @@ def prepare_strategy(
         steps=steps,
         bars_per_year=bars_per_year,
         bars_per_session=bars_per_session,
+        warm_up=warm_up,
         equity_samples=equity_samples,
         record_trades=record_trades,
         timestamps=timestamps,

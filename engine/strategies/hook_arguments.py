@@ -55,7 +55,7 @@ class Bar(_Given):
     low: Series
     close: Series
     volume: Series
-    #: Number of the bar on its path, from 0.
+    #: Number of the bar, 0 for the first on which the strategy trades.
     index: int
 
     def __getitem__(self, symbol: int) -> Bar:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from engine.compiled.kernel import kernel
 from engine.compiled.views import floats_at, integers_at
 from engine.execution.calling import hook
-from engine.execution.layout import ACTIVE, BEFORE_START, PENDING, RAISED, SAME_CLOSE, STATUS
+from engine.execution.layout import ACTIVE, PENDING, RAISED, SAME_CLOSE, STATUS
 from engine.execution.linked import BrokerCalls
-from engine.execution.state import simulation_at
+from engine.execution.state import first_trading_bar, simulation_at
 
 __all__ = ["SIMULATE_ARGUMENTS", "EventLoop", "Hooks", "make_event_loop"]
 
@@ -71,9 +71,9 @@ def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
         r = rows_of(integers_at(row_of, row_count), s.path.shape[2])
         same_close = s.rules[0, SAME_CLOSE] != 0.0
         signals(s, p, r, values)
-        state = on_start(BEFORE_START, s, p, r, values, initial())
-        last = s.path.shape[2] - 1
-        for t in range(last + 1):
+        first, last = first_trading_bar(s), s.path.shape[2] - 1
+        state = on_start(first - 1, s, p, r, values, initial())
+        for t in range(first, last + 1):
             if s.counts[ACTIVE] != 0:
                 trade_bar(frame, t)
             state = on_bar(t, s, p, r, values, state)

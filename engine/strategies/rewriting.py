@@ -85,6 +85,7 @@ _RUNTIME: dict[str, Any] = {
     "mc_field": handles.bar_value,
     "mc_past_field": handles.past_bar_value,
     "mc_symbol": handles.known_symbol,
+    "mc_index": handles.bar_index,
     **{f"mc_{name}": getattr(typed_values, name) for name in typed_values.__all__},
     **{f"mc_{name}": getattr(handles, name) for name in (*_ACCOUNT, *_ORDERS)},
 }
@@ -224,7 +225,7 @@ class _Rewriter(DeclaredReads):
         if handle is not None:
             kind, symbol = handle
             if kind == "bar" and node.attr == "index":
-                return ast.copy_location(load("mc_t"), node)
+                return ast.copy_location(call("mc_index", load("mc_s"), load("mc_t")), node)
             if not isinstance(node.ctx, ast.Load):
                 raise self.source.error(node, f"{kind} is read only; found {kind}.{node.attr} = ")
             if kind == "account":

@@ -191,6 +191,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
     "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
     "Execution.rules": (lambda: mc.Execution().rules(("A", "B"), 252.0), SYMBOLS),
+    "Execution.last_bars": (
+        lambda: mc.Execution().last_bars(("A", "B"), history(20).timestamps, "XNYS"),
+        SYMBOLS | {"bars": 20},
+    ),
     "Execution.closed": (
         lambda: mc.Execution(instrument=SESSION).closed(("A", "B"), history(20).timestamps),
         SYMBOLS,

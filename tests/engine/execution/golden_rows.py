@@ -110,6 +110,7 @@ class Backtested(NamedTuple):
     bars: tuple[Bars, ...]
     parameters: dict[str, Any]
     execution: dict[str, Any]
+    warm_up: int = 0
 
 
 class Simulated(NamedTuple):
@@ -206,6 +207,15 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, two symbols": _orders({"instruments": {"B": FUTURE}} | COSTS, 10, *pair),
         "every order, two currencies": _orders(EUROS_AND_POUNDS | COSTS, 14, *pair),
         "every order, two symbols on margin": _orders(equal | MARGIN, 11, *pair, units=300.0),
+        "every order, closed at the end": _orders({"at_end": "close"} | COSTS, 15),
+        "every order, two currencies closed at the end": _orders(
+            {"at_end": "close"} | EUROS_AND_POUNDS | COSTS, 15, *pair
+        ),
+        "every order, bars to warm up on": _orders({}, 16)._replace(warm_up=37),
+        "every order, sessions after bars to warm up on": _orders(
+            {"instrument": by_day} | COSTS, 8, bars(hours=True)
+        )._replace(warm_up=29),
+        "vector form, bars to warm up on": Backtested(VectorForm, (bars(2),), {}, COSTS, 37),
         "dollar-neutral pair": Backtested(DollarNeutral, pair, {}, short | COSTS),
         "vector form": Backtested(VectorForm, (bars(2),), {}, COSTS),
         "vector form of two": Backtested(VectorFormOfTwo, pair, {}, COSTS),
@@ -344,7 +354,9 @@ def run(*beginnings: str) -> dict[str, Tables]:
 
 def _backtest(item: Backtested) -> Tables:
     try:
-        made = backtest(item.strategy, item.bars, item.parameters, item.execution)
+        made = backtest(
+            item.strategy, item.bars, item.parameters, item.execution, warm_up=item.warm_up
+        )
     except ValueError as error:
         return {"error": pl.DataFrame({"error": [str(error)]})}
     return {

@@ -31,7 +31,8 @@ class Kou(Model):
         Probability that a jump goes up.
     eta_up, eta_down : float
         Rates of the exponential laws: a jump up of the log price has mean ``1 / eta_up``, one down
-        ``-1 / eta_down``. `eta_up` exceeds 1, or the expected price would be infinite.
+        ``-1 / eta_down``. `eta_up` exceeds 1, or the expected price would be infinite; `eta_down`
+        is at least 0.001, beyond which a fall leaves nothing that a float can tell from 0.
 
     Notes
     -----
@@ -41,8 +42,9 @@ class Kou(Model):
 
         f(y) = p \eta_1 e^{-\eta_1 y} 1_{y \ge 0} + (1 - p) \eta_2 e^{\eta_2 y} 1_{y < 0}
 
-    and ``k = E[J] - 1 = p eta_1 / (eta_1 - 1) + (1 - p) eta_2 / (eta_2 + 1) - 1``. A jump is the
-    inverse of its distribution function at a uniform number, so that antithetic jumps mirror each
+    and ``k = E[J] - 1 = p eta_1 / (eta_1 - 1) + (1 - p) eta_2 / (eta_2 + 1) - 1`` [1]_, with
+    ``lambda`` the `jump_intensity`, ``p`` `p_up`, ``eta_1`` `eta_up`, ``eta_2`` `eta_down`. A jump
+    is the inverse of its distribution function at a uniform number, so that antithetic jumps mirror each
     other's probability. Times of jumps and the range of their bars are those of `Merton`.
 
     References
@@ -62,8 +64,7 @@ class Kou(Model):
     )
     eta_down: float = parameter(
         10.0,
-        low=0.0,
-        open_low=True,
+        low=0.001,
         unit="1/log price",
         doc="Rate of jumps down: mean -1 / eta_down.",
     )

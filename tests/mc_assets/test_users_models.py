@@ -22,6 +22,7 @@ import engine as mc
 from engine.sources import Schwartz2F, load_user_sources, make_source
 from engine.sources.registered import SOURCES
 from mc_assets.answers.calibrations import stored_calibrations
+from mc_assets.answers.catalogue import list_sources
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import load_series
 from mc_assets.pipeline import outdated_steps
@@ -367,3 +368,19 @@ def test_a_wrong_entry_of_models_is_named(tmp_path: Path, models: str, message: 
     )
     with pytest.raises(MarketDataError, match=message):
         load_series(file)
+
+
+def test_a_package_that_declares_no_model_hides_no_other_from_the_list(
+    copy: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "broken-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[mc_lab.models]\nlost = nowhere_at_all:Lost\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = list_sources(copy.project)
+    assert {"cev", "gbm", "kou"} <= {entry.name for entry in found.entries}
+    assert [problem for problem in found.problems if "lost" in problem] == [
+        "source lost: found the entry point nowhere_at_all:Lost, which cannot be imported "
+        "(ModuleNotFoundError: No module named 'nowhere_at_all'), allowed a subclass of Source"
+    ]

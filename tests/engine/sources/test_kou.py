@@ -66,7 +66,7 @@ def test_option_prices_on_paths_are_those_of_the_characteristic_function() -> No
     close = source.paths(seeds=range(200_000), steps=1, dt=t, bars="close").close[:, -1]
     payoff = math.exp(-0.05 * t) * np.maximum(close - strike, 0.0)
     check_mean(payoff, call_price(case, 100.0, strike, t))
-    # Kou (2002), table 1: a call at 98 of these parameters costs 9.14732.
+    # Kou (2002), p. 1095: a call at 98 on 100 in half a year, at a rate of 5 %.
     assert call_price(case, 100.0, strike, t) == pytest.approx(9.14732, abs=5e-5)
 
 
@@ -140,7 +140,7 @@ def test_antithetic_jumps_have_opposite_quantiles() -> None:
     ("values", "message"),
     [
         ({"eta_up": 1.0}, "eta_up: found 1.0, allowed > 1"),
-        ({"eta_down": 0.0}, "eta_down: found 0.0, allowed > 0"),
+        ({"eta_down": 0.0}, "eta_down: found 0.0, allowed >= 0.001"),
         ({"p_up": 1.5}, "p_up: found 1.5, allowed >= 0 and <= 1"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.bars import Bars
-from engine.calibration.calibration import Calibration
+from engine.calibration.calibration import Calibration, to_json
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.sample import bars_as_of
 from engine.calibration.window import Window
@@ -50,6 +51,12 @@ class Fit:
         JSON-able extras. ``{"converged": False}`` makes the calibration a failed one.
     start_state : dict
         Filtered states that the model's `with_start_state` takes.
+
+    Examples
+    --------
+    >>> fit = Fit({"sigma": 0.2}, std_errors={"sigma": 0.01}, n=252)
+    >>> fit.parameters["sigma"]
+    0.2
     """
 
     parameters: Mapping[str, float]
@@ -123,6 +130,7 @@ def estimator_of(source: type[Source]) -> Callable[..., Calibration]:
         cut, day = _panel(data, as_of, span) if _is_panel(data) else _bars(data, as_of, span)
         try:
             fit = source.calibrate(cut, **own)  # type: ignore[attr-defined]
+            return _calibration(source, fit, cut, day, span)
         except ValueError:  # What the estimator itself says of its data.
             raise
         except Exception as error:
@@ -130,7 +138,6 @@ def estimator_of(source: type[Source]) -> Callable[..., Calibration]:
                 f"calibrate of {source.name}",
                 f"raised {type(error).__name__}: {error} ({_place(source, error)})",
             ) from error
-        return _calibration(source, fit, cut, day, span)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     estimate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -193,6 +200,11 @@ def _calibration(
         timeframe, observations = data.timeframe, len(data)
     else:
         timeframe, observations = data.calendar.timeframe, len(data) - 1
+    n = observations if fit.n is None else fit.n
+    if not isinstance(fit.log_likelihood, int | float):
+        raise Refusal(where, f"log_likelihood {fit.log_likelihood!r}", "a number")
+    if n < 1:
+        raise Refusal(where, f"n {n}", "at least 1")
     return Calibration.of(
         source.name,
         symbol=data.symbol,
@@ -201,11 +213,22 @@ def _calibration(
         parameters=values,
         covariance=_covariance(where, fit),
         log_likelihood=fit.log_likelihood,
-        n=observations if fit.n is None else fit.n,
+        n=n,
         window=str(span),
-        diagnostics=dict(fit.diagnostics),
-        start_state=dict(fit.start_state),
+        diagnostics=_json(where, "diagnostics", fit.diagnostics),
+        start_state=_json(where, "start_state", fit.start_state),
     )
+
+
+def _json(where: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what JSON holds of a mapping, so that no row fails when it is written."""
+    try:
+        found: dict[str, Any] = json.loads(to_json(given))
+    except TypeError as error:
+        raise Refusal(
+            where, f"{name} that JSON cannot hold ({error})", "numbers and texts"
+        ) from None
+    return found
 
 
 def _covariance(where: str, fit: Fit) -> NDArray[np.float64]:

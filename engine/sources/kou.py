@@ -44,8 +44,8 @@ class Kou(Model):
 
     and ``k = E[J] - 1 = p eta_1 / (eta_1 - 1) + (1 - p) eta_2 / (eta_2 + 1) - 1`` [1]_, with
     ``lambda`` the `jump_intensity`, ``p`` `p_up`, ``eta_1`` `eta_up`, ``eta_2`` `eta_down`. A jump
-    is the inverse of its distribution function at a uniform number, so that antithetic jumps mirror each
-    other's probability. Times of jumps and the range of their bars are those of `Merton`.
+    is the inverse of its distribution function at a uniform number, so that antithetic jumps mirror
+    each other's probability. Times of jumps and the range of their bars are those of `Merton`.
 
     References
     ----------

@@ -172,12 +172,24 @@ def test_a_model_may_ask_for_a_futures_curve(bars: Bars) -> None:
         (Fit({"low": 1.0}, {"high": 1.0}), "found std_errors of high, allowed those of low"),
         (Fit({"low": 1.0}, covariance=np.eye(2)), r"found a covariance of shape \(2, 2\), allowed"),
         (Fit({"low": 1.0}, {"low": 1.0}, [[1.0]]), "found std_errors and covariance, allowed one"),
+        (Fit({"low": 1.0}, n=0), "found n 0, allowed at least 1"),
+        (Fit({"low": 1.0}, diagnostics={"data": object()}), r"diagnostics that JSON cannot hold"),
+        (Fit([1.0]), "found parameter 1.0, allowed low, high"),
+        (Fit({"low": 1.0}, log_likelihood="much"), "found log_likelihood 'much', allowed a number"),
     ],
 )
 def test_what_is_no_fit_is_named(bars: Bars, monkeypatch, returned, message: str) -> None:
     monkeypatch.setattr(get_source("wrong"), "returned", returned)
     with pytest.raises(ValueError, match=message):
         calibrate("wrong", bars)
+
+
+def test_numbers_of_numpy_are_taken_as_they_are_meant(bars: Bars, monkeypatch) -> None:
+    fit = Fit({"low": np.float64(1.0)}, n=np.int64(9), diagnostics={"converged": np.bool_(False)})
+    monkeypatch.setattr(get_source("wrong"), "returned", fit)
+    found = try_calibrate("wrong", bars)
+    assert found.reason.startswith("the optimiser did not converge")
+    assert found.to_rows()[0]["n"] == 9
 
 
 DECLARATIONS = {

@@ -212,16 +212,18 @@ print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
 def _study(seeds: int, steps: int, **more: Any) -> Study:
     source = GBM(mu=0.05, sigma=0.2)
-    return Study("benchmark", source, "sma_crossover", SETS, seeds=seeds, steps=steps, **more)
+    return Study(
+        "benchmark", source, "sma_crossover", SETS, seeds=seeds, steps=steps, warm_up=0, **more
+    )
 
 
 def _warm(study: Study) -> None:
     """Compile, and let the processor's clock rise."""
     steps = study.definition.source.steps
     assert study.live.source is not None
-    Study("warm-up", study.live.source, "sma_crossover", SETS, seeds=200, steps=steps).run(
-        workers=WORKERS
-    )
+    Study(
+        "warm-up", study.live.source, "sma_crossover", SETS, seeds=200, steps=steps, warm_up=0
+    ).run(workers=WORKERS)
 
 
 def _bare(job: Job) -> None:

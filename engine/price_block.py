@@ -18,7 +18,8 @@ class PriceBlock:
     """Bars of many price paths, path-major.
 
     Bar ``i`` covers the time from ``i * dt`` to ``(i + 1) * dt`` after the start, so the first
-    bar opens at the start price and ``close[..., -1]`` is the price at the horizon.
+    bar opens at the start price and ``close[..., -1]`` is the price at the horizon. Where there
+    are bars to warm up on, ``i`` is counted from the bar after them.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ class PriceBlock:
         Length of a bar in years.
     timestamps : ndarray of int64, shape (bars,), optional
         Opening instants, microseconds since 1970-01-01 UTC, where the source has them.
+    warm_up : int
+        Bars before the path, on which indicators warm up: the path opens at bar `warm_up`.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class PriceBlock:
     fields: tuple[str, ...]
     dt: float
     timestamps: NDArray[np.int64] | None = None
+    warm_up: int = 0
 
     def __post_init__(self) -> None:
         expected = (len(self.seeds), len(self.symbols), len(self.fields))

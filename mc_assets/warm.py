@@ -72,7 +72,9 @@ def warm_strategies() -> None:
         some_source = tuple(job.sets.of_source[0].tolist())
         prepared = prepare(job.world, job.holds, job.metrics, some_source, 1)
         engine = prepared.engine
-        path = np.full((1, len(prepared.symbols), len(prepared.fields), job.world.steps), 100.0)
+        path = np.full(
+            (1, len(prepared.symbols), len(prepared.fields), job.world.window.bars), 100.0
+        )
         metrics = np.empty((1, 1, len(engine.metric_names)))
         status = np.empty((1, 1), dtype=np.int8)
         engine.run(path, job.sets.of_strategy[:1], metrics, status, engine.scratch())

@@ -195,7 +195,7 @@ class PartPool:
 
     def _learn(self, chunk: Chunk, elapsed_ns: float) -> None:
         """Correct the guessed cost of a bar by what this chunk took."""
-        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.steps
+        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.window.bars
         guess = paths * bars * (self._path_ns + len(chunk.sets) * self._simulation_ns)
         # Half-way steps, so that one chunk delayed by another process does not decide.
         factor = min(max((elapsed_ns / guess) ** 0.5, 0.25), 4.0)
@@ -230,7 +230,7 @@ class PartPool:
             low = 0
             while low < paths:
                 bar_ns = self._path_ns + len(sets) * self._simulation_ns
-                count = int(_CHUNK_NS / (world.steps * bar_ns))
+                count = int(_CHUNK_NS / (world.window.bars * bar_ns))
                 count = min(max(count, 1), limit, paths - low)
                 if lanes < count < paths - low:
                     count -= count % lanes
@@ -243,7 +243,7 @@ class PartPool:
         self, arrays: PartArrays, source: int, paths: tuple[int, int], sets: np.ndarray
     ) -> Iterator[Chunk]:
         """Cut the parameter sets of a path that is too long for all of them in one chunk."""
-        steps = self.prepared.world.steps
+        steps = self.prepared.world.window.bars
         cost = steps * len(sets) * self._simulation_ns
         if paths[1] - paths[0] > 1 or cost < _LONGEST_NS:
             yield Chunk(arrays, source, paths, sets)

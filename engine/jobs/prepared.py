@@ -57,9 +57,10 @@ class Prepared:
             world.execution,
             symbols=first.symbols,
             fields=first.fields,
-            steps=world.steps,
+            steps=world.window.bars,
             bars_per_year=world.calendar.bars_per_year,
             bars_per_session=world.calendar.bars_per_session,
+            warm_up=world.window.warm_up,
             # Own metrics see equity at every bar; fewer points are then picked from it.
             equity_samples=world.steps if metrics else holds.equity,
             record_trades=holds.trades,
@@ -97,6 +98,7 @@ class Prepared:
         generator = model.prepare(
             calendar=world.calendar,
             paths_per_seed=world.paths_per_seed,
+            history=world.history,
             **world.path.model_dump(),
         )
         with self._lock:

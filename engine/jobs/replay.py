@@ -35,9 +35,10 @@ class Replay:
         Its parameter set.
     bars : polars.DataFrame
         Per bar and symbol: ``bar``, ``symbol``, ``open``, ``high``, ``low``, ``close``,
-        ``volume``, the model's states, and timestamps where the source has them.
+        ``volume``, the model's states, and timestamps where the source has them. Bar 0 is the
+        first that counts; those to warm up on have numbers below.
     equity : ndarray of float64, shape (bars,)
-        Equity at the close of every bar, in account currency.
+        Equity at the close of every bar that counts, in account currency.
     orders : polars.DataFrame
         One row per event of an order (submitted, filled, cancelled, expired, rejected and why):
         ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``, ``commission``,
@@ -79,7 +80,8 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     of_source = tuple(job.sets.of_source[index].tolist())
     prepared = prepare(world, job.holds, job.metrics, of_source, seed)
     generator = prepared.generator(of_source, seed)
-    values = np.empty((1, len(generator.symbols), len(generator.fields), world.steps))
+    window = world.window
+    values = np.empty((1, len(generator.symbols), len(generator.fields), window.bars))
     generator.fill(
         np.array([seed], dtype=np.uint64),
         np.array([number], dtype=np.uint64),
@@ -91,9 +93,10 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         world.execution,
         symbols=generator.symbols,
         fields=generator.fields,
-        steps=world.steps,
+        steps=window.bars,
         bars_per_year=world.calendar.bars_per_year,
         bars_per_session=world.calendar.bars_per_session,
+        warm_up=window.warm_up,
         record_trades=True,
         timestamps=generator.timestamps,
         exchange=world.calendar.exchange,
@@ -107,22 +110,24 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     found = metrics[0, 0].tolist()
     if prepared.path_metrics is not None:
         own = np.empty((1, 1, len(prepared.path_metrics.names)))
-        prepared.path_metrics.run(values, happened.curve.reshape(1, 1, -1), own)
+        trading = np.ascontiguousarray(values[..., window.first_trading_bar :])
+        prepared.path_metrics.run(trading, happened.curve.reshape(1, 1, -1), own)
         found += own[0, 0].tolist()
     named = zip(prepared.metric_names, found, strict=True)
     code = int(status[0, 0])
+    first = window.first_trading_bar
     return Replay(
         simulation=simulation,
         seed=seed,
         path=number,
         parameters={**_model_parameters(job, index, seed), **job.space[index]},
-        bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps),
+        bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps, first),
         equity=happened.curve.copy(),
         orders=pl.DataFrame(
-            order_columns(happened.events[: happened.counts[ORDER_ROWS]], generator.symbols)
+            order_columns(happened.events[: happened.counts[ORDER_ROWS]], generator.symbols, first)
         ),
         trades=pl.DataFrame(
-            trade_columns(happened.trades[: happened.counts[TRADE_ROWS]], generator.symbols)
+            trade_columns(happened.trades[: happened.counts[TRADE_ROWS]], generator.symbols, first)
         ),
         metrics={name: None if np.isnan(value) else value for name, value in named},
         status="ok" if code == 0 else engine.failure(code, values, encoded, engine.scratch()),
@@ -144,11 +149,13 @@ def _bars(
     symbols: tuple[str, ...],
     fields: tuple[str, ...],
     timestamps: NDArray[np.int64] | None,
+    first_bar: int,
 ) -> pl.DataFrame:
     frames = []
     whole, _ = split_fields(fields)
     for position, symbol in enumerate(symbols):
-        columns: dict[str, Any] = {"bar": np.arange(values.shape[2], dtype=np.int32)}
+        numbers = np.arange(values.shape[2], dtype=np.int32) - np.int32(first_bar)
+        columns: dict[str, Any] = {"bar": numbers}
         if timestamps is not None:
             columns["timestamp"] = pl.Series(timestamps).cast(pl.Datetime("us", "UTC"))
         columns["symbol"] = pl.Series([symbol] * values.shape[2], dtype=pl.String)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import typing
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -52,6 +52,13 @@ class PathSettings(Settings):
         description="Finer bars that a model simulates inside each bar. Resting orders are worked "
         "on them, so a bar that touches both sides of a bracket is decided by the path and not by "
         "the pessimistic rule; the strategy still decides at the close of whole bars.",
+    )
+    warm_up: Literal["auto"] | Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        "auto",
+        description="Bars before the path that indicators see: the end of the history that the "
+        "path continues, else drawn from the same model. `auto`: as many as the slowest indicator "
+        "needs at the upper bounds of the searched parameters. Orders, metrics and equity count "
+        "from the path's first bar. 0: indicators warm up on the path itself.",
     )
 
 

@@ -177,7 +177,7 @@ class Worker:
     def values(self, paths: int) -> NDArray[np.float64]:
         """Return a buffer of shape (paths, symbols, fields, bars)."""
         prepared = self.prepared
-        shape = (paths, len(prepared.symbols), len(prepared.fields), prepared.world.steps)
+        shape = (paths, len(prepared.symbols), len(prepared.fields), prepared.world.window.bars)
         size = int(np.prod(shape))
         if self._values.size < size:
             self._values = np.empty(size)
@@ -237,10 +237,10 @@ class Worker:
 
 def chunk_limit(prepared: Prepared, sets: int) -> int:
     """Most paths a chunk of a part with this many sets may hold for its buffer to stay small."""
-    steps = prepared.world.steps
-    path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * steps
+    window = prepared.world.window
+    path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * window.bars
     if prepared.path_metrics is not None:
-        path_bytes += 8 * sets * steps
+        path_bytes += 8 * sets * window.trading_bars
     return max(1, BUFFER_BYTES // path_bytes)
 
 
@@ -327,5 +327,6 @@ def _with_path_metrics(
     assert equity is not None
     count = len(prepared.path_metrics.names)
     own = np.empty((*metrics.shape[:2], count))
-    prepared.path_metrics.run(values, equity, own)
+    first = prepared.world.window.first_trading_bar
+    prepared.path_metrics.run(np.ascontiguousarray(values[..., first:]), equity, own)
     return np.concatenate([metrics, own], axis=2)

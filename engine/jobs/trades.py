@@ -14,7 +14,8 @@ from engine.jobs.simulate import PartArrays
 
 __all__ = ["order_columns", "trade_columns", "trades_frame"]
 
-_WHOLE = {"entry_bar", "exit_bar", "bar", "order"}
+_BARS = {"entry_bar", "exit_bar", "bar"}
+_WHOLE = _BARS | {"order"}
 # In the order of MARKET, LIMIT, STOP and STOP_LIMIT.
 _ORDER_KINDS = ("market", "limit", "stop", "stop_limit")
 
@@ -48,11 +49,14 @@ def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         "path": (path % each).astype(np.int32),
         "trade": number.astype(np.int32),
     }
-    return pl.DataFrame(keys | trade_columns(rows, prepared.symbols))
+    first = prepared.world.window.first_trading_bar
+    return pl.DataFrame(keys | trade_columns(rows, prepared.symbols, first))
 
 
-def trade_columns(rows: NDArray[np.float64], symbols: tuple[str, ...]) -> dict[str, Any]:
-    """Split the engine's trade table into typed columns."""
+def trade_columns(
+    rows: NDArray[np.float64], symbols: tuple[str, ...], first_bar: int
+) -> dict[str, Any]:
+    """Split the engine's trade table into typed columns; bars are counted from `first_bar`."""
     columns: dict[str, Any] = {}
     for position, name in enumerate(TRADE_COLUMNS):
         values = np.ascontiguousarray(rows[:, position])
@@ -60,11 +64,15 @@ def trade_columns(rows: NDArray[np.float64], symbols: tuple[str, ...]) -> dict[s
             columns[name] = pl.Series([symbols[int(v)] for v in values], dtype=pl.String)
         else:
             columns[name] = values.astype(np.int32) if name in _WHOLE else values
+            if name in _BARS:
+                columns[name] -= first_bar
     return columns
 
 
-def order_columns(rows: NDArray[np.float64], symbols: tuple[str, ...]) -> dict[str, Any]:
-    """Split the engine's table of order events into typed columns."""
+def order_columns(
+    rows: NDArray[np.float64], symbols: tuple[str, ...], first_bar: int
+) -> dict[str, Any]:
+    """Split the table of order events into typed columns; bars are counted from `first_bar`."""
     columns: dict[str, Any] = {}
     for position, name in enumerate(EVENT_COLUMNS):
         values = np.ascontiguousarray(rows[:, position])
@@ -78,4 +86,6 @@ def order_columns(rows: NDArray[np.float64], symbols: tuple[str, ...]) -> dict[s
             columns[name] = pl.Series([words[int(v)] for v in values], dtype=pl.String)
         else:
             columns[name] = values.astype(np.int32) if name in _WHOLE else values
+            if name in _BARS:
+                columns[name] -= first_bar
     return columns

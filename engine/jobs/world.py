@@ -11,8 +11,10 @@ from engine.compiled import source_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.jobs.canonical import short_hash
 from engine.jobs.settings import PathSettings
+from engine.window import Window
 
 if TYPE_CHECKING:
+    from engine.bars import Bars
     from engine.execution import Execution
     from engine.jobs.draw import ParameterDraw
     from engine.sources import Source
@@ -38,11 +40,14 @@ class World:
     execution : Execution
         Costs, fills, sizing.
     path : PathSettings
-        How paths are made; its ``steps`` are known here.
+        How paths are made; its ``steps`` and ``warm_up`` are numbers here.
     paths_per_seed : int
         Paths generated from each seed.
     calendar : BarCalendar
         Gives the length of a bar and the annualisation.
+    history : tuple of Bars
+        The bars to warm up on, one series per symbol, where the path continues a history that the
+        source does not hold.
     """
 
     source: Source
@@ -53,6 +58,7 @@ class World:
     path: PathSettings
     paths_per_seed: int
     calendar: BarCalendar
+    history: tuple[Bars, ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -68,14 +74,21 @@ class World:
                 "path": self.path.model_dump(),
                 "paths_per_seed": self.paths_per_seed,
                 "calendar": [self.calendar.exchange, self.calendar.timeframe],
+                "history": [bars.data_hash for bars in self.history],
             }
         )
 
     @property
     def steps(self) -> int:
-        """Bars of a path."""
+        """Bars of a path that count: its horizon."""
         assert self.path.steps is not None
         return self.path.steps
+
+    @cached_property
+    def window(self) -> Window:
+        """Which bars of a block are to warm up on, and which count."""
+        assert self.path.warm_up != "auto"
+        return Window.of(self.path.warm_up, self.steps)
 
     @cached_property
     def paths_per_unit(self) -> int:

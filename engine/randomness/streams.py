@@ -29,6 +29,7 @@ class Stream(IntEnum):
     VOLUME = 0x0700  # + symbol: volume drawn from history
     JUMP_EXTREME = 0x0800  # + symbol: extremes of the pieces of a bar between jumps
     SCRAMBLE = 0x0900  # seeds of quasi-random scrambles
+    WARM_UP = 0x0A00  # seeds of the bars before a path
     MODEL = 0x1000  # + index: a user's model
     STRATEGY = 0x2000  # + index: a strategy's own randomness
     EXECUTION = 0x3000  # + index: random fills and latencies

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.bars import Bars
 from engine.compiled import exact
 from engine.errors import Refusal
 from engine.sources.block_length import optimal_block_length
@@ -156,6 +157,14 @@ class Bootstrap(Source):
 
     def _default_dt(self) -> float:
         return float(self.bars[0].calendar.dt)
+
+    def _history(self) -> tuple[Bars, ...]:
+        found: tuple[Bars, ...] = self.bars
+        return found
+
+    @property
+    def _by_difference(self) -> bool:
+        return self.returns == "difference"
 
     def _check_start(self, price: float) -> None:
         if self.returns == "relative":

@@ -49,7 +49,9 @@ class Generator(ABC):
     states : tuple of str
         The model's own fields, after the five of a bar.
     steps : int
-        Bars of each path.
+        Bars of each path, those to warm up on included.
+    warm_up : int
+        Bars before the first that counts.
     dt : float
         Length of a bar in years.
     timestamps : ndarray of int64, shape (steps,), optional
@@ -61,6 +63,7 @@ class Generator(ABC):
     symbols: tuple[str, ...]
     states: tuple[str, ...] = ()
     steps: int
+    warm_up: int = 0
     dt: float
     timestamps: NDArray[np.int64] | None = None
     lanes: int = 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import BAR_FIELDS
+from engine.bars import BAR_FIELDS, Bars
 from engine.errors import Refusal
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.history import aligned
@@ -49,8 +49,18 @@ class Historical(Source):
         """Symbols of the bars."""
         return tuple(item.symbol for item in self.bars)
 
-    def _default_steps(self) -> int | None:
-        return self.steps if self.steps is not None else len(self.bars[0])
+    def _default_steps(self, warm_up: int) -> int | None:
+        if self.steps is not None:
+            return self.steps
+        left = len(self.bars[0]) - warm_up
+        if left < 1:
+            raise Refusal(
+                "warm_up",
+                f"{warm_up} of the {len(self.bars[0])} bars of history",
+                "fewer, so that a bar is left to trade on",
+                hint="shorter indicators, or `warm_up: 0`",
+            )
+        return left
 
     def _default_dt(self) -> float:
         return float(self.bars[0].calendar.dt)
@@ -60,17 +70,26 @@ class Historical(Source):
         return tuple(float(item.open[0]) for item in self.bars)
 
     def _generator(self, request: FillRequest) -> Generator:
-        if request.steps > len(self.bars[0]):
-            raise Refusal("steps", str(request.steps), f"<= {len(self.bars[0])} (bars of history)")
-        return _HistoricalGenerator(self, request)
+        return self._with_warm_up(request, 1, 0, ())
+
+    def _with_warm_up(
+        self, request: FillRequest, sub_bars: int, warm_up: int, history: tuple[Bars, ...]
+    ) -> Generator:
+        # The bars before are those of the very history.
+        bars = len(self.bars[0])
+        if warm_up + request.steps > bars:
+            beside = f" beside {warm_up} to warm up on" if warm_up else ""
+            raise Refusal("steps", f"{request.steps}{beside}", f"<= {bars} (bars of history)")
+        return _HistoricalGenerator(self, request, warm_up)
 
 
 class _HistoricalGenerator(Generator):
-    def __init__(self, source: Historical, request: FillRequest) -> None:
+    def __init__(self, source: Historical, request: FillRequest, warm_up: int) -> None:
         self.symbols = source.symbols
-        self.steps = request.steps
+        self.warm_up = warm_up
+        self.steps = warm_up + request.steps
         self.dt = request.dt
-        window = slice(len(source.bars[0]) - request.steps, None)
+        window = slice(len(source.bars[0]) - self.steps, None)
         self.timestamps = source.bars[0].timestamps[window]
         self._path = np.array(
             [[getattr(item, name)[window] for name in BAR_FIELDS] for item in source.bars]

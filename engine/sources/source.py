@@ -24,6 +24,7 @@ from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import Parameter, declared_parameters, option, parameter
 from engine.sources.registered import register
 from engine.sources.sub_bars import SubBarGenerator
+from engine.sources.warm_up import DrawnBefore, HistoryBefore
 
 __all__ = ["Source"]
 
@@ -159,8 +160,18 @@ class Source(ABC):
     def _generator(self, request: FillRequest) -> Generator:
         """Make the generator of a checked request."""
 
-    def _default_steps(self) -> int | None:
-        return getattr(self, "steps", None)
+    def _default_steps(self, warm_up: int) -> int | None:
+        steps: int | None = getattr(self, "steps", None)
+        return steps
+
+    def _history(self) -> tuple[Bars, ...]:
+        """Return the bars that paths continue, if the source has any."""
+        return ()
+
+    @property
+    def _by_difference(self) -> bool:
+        """Whether bars are joined by difference, so that prices may be negative."""
+        return False
 
     def _default_s0(self) -> tuple[float, ...]:
         return (self.default_s0,) * len(self.symbols)
@@ -178,6 +189,8 @@ class Source(ABC):
         bars: BarForm = "ohlc",
         paths_per_seed: int = 1,
         sub_bars: int = 1,
+        warm_up: int = 0,
+        history: tuple[Bars, ...] = (),
     ) -> Generator:
         """Make ready to fill paths.
 
@@ -200,14 +213,27 @@ class Source(ABC):
         sub_bars : int
             Finer bars simulated inside each bar, on which resting orders are worked; 1: none.
             Only models have them.
+        warm_up : int
+            Bars before the path, on which indicators warm up; the path stays as it is.
+        history : tuple of Bars
+            Bars, one series per symbol, that the path continues: their last ones lie before it. By
+            default the source's own. A source with states of its own, or none at all, draws the
+            bars before itself, by a seed of their own.
+
+        Returns
+        -------
+        Generator
+            Of paths of ``warm_up + steps`` bars.
 
         Raises
         ------
         ValueError
             If an argument is out of range; names the argument, what was found and what is allowed.
         """
+        if isinstance(warm_up, bool) or int(warm_up) != warm_up or warm_up < 0:
+            raise Refusal("warm_up", repr(warm_up), "a whole number of bars >= 0")
         if steps is None:
-            steps = self._default_steps()
+            steps = self._default_steps(int(warm_up))
         if steps is None or isinstance(steps, bool) or int(steps) != steps or steps < 1:
             raise Refusal("steps", repr(steps), "a whole number >= 1")
         if dt is None:
@@ -231,8 +257,25 @@ class Source(ABC):
         request = FillRequest(
             int(steps) * count, start, float(dt) / count, bars == "ohlc", int(paths_per_seed)
         )
+        return self._with_warm_up(request, count, int(warm_up), history)
+
+    def _with_warm_up(
+        self, request: FillRequest, sub_bars: int, warm_up: int, history: tuple[Bars, ...]
+    ) -> Generator:
+        path = self._with_sub_bars(request, sub_bars)
+        if warm_up == 0:
+            return path
+        history = history or self._history()
+        if history and not self.states:
+            return HistoryBefore(
+                path, history, request.s0, warm_up, by_difference=self._by_difference
+            )
+        before = dataclasses.replace(request, steps=warm_up * sub_bars)
+        return DrawnBefore(path, self._with_sub_bars(before, sub_bars), request.s0)
+
+    def _with_sub_bars(self, request: FillRequest, sub_bars: int) -> Generator:
         generator = self._generator(request)
-        return generator if count == 1 else SubBarGenerator(generator, count)
+        return generator if sub_bars == 1 else SubBarGenerator(generator, sub_bars)
 
     def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
         if s0 is None:
@@ -267,6 +310,7 @@ class Source(ABC):
         bars: BarForm = "ohlc",
         paths_per_seed: int = 1,
         sub_bars: int = 1,
+        warm_up: int = 0,
         threads: int = 1,
     ) -> PriceBlock:
         """Generate paths into one block of memory.
@@ -275,7 +319,7 @@ class Source(ABC):
         ----------
         seeds : int or iterable of int
             One path per seed and path number; ``0 <= seed < 2**64``.
-        steps, s0, dt, calendar, bars, paths_per_seed, sub_bars
+        steps, s0, dt, calendar, bars, paths_per_seed, sub_bars, warm_up
             As in `prepare`.
         threads : int
             Threads to use; the numbers do not depend on it.
@@ -298,6 +342,7 @@ class Source(ABC):
             bars=bars,
             paths_per_seed=paths_per_seed,
             sub_bars=sub_bars,
+            warm_up=warm_up,
         )
         if threads < 1:
             raise Refusal("threads", repr(threads), ">= 1")
@@ -314,6 +359,7 @@ class Source(ABC):
             generator.fields,
             generator.dt,
             generator.timestamps,
+            generator.warm_up,
         )
 
     def stream(

@@ -17,7 +17,7 @@ from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
 from engine.jobs.settings import PathSettings, Until, settings_refusal
-from engine.jobs.space import MODEL_PREFIX
+from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
 from engine.results.statistics import STATISTICS
@@ -27,6 +27,7 @@ from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
 from engine.studies.resolve_space import check_sources, resolve_space
+from engine.studies.resolve_window import bars_before, resolve_warm_up
 from engine.studies.seeds import resolve_seeds
 
 __all__ = ["resolve", "resolve_strategy"]
@@ -63,7 +64,6 @@ def resolve(
     source = origin.source
     strategy = _strategy(definition, live, file)
     execution = _execution(definition, live, source)
-    path = _path(definition.source, origin)
     _check_columns(strategy, live.metrics)
     _check_until(definition.until, live.metrics)
     space = resolve_space(
@@ -75,6 +75,13 @@ def resolve(
         definition.search.model_dump() if definition.search is not None else {},
     )
     check_sources(source, space)
+    warm_up = resolve_warm_up(
+        definition.source.warm_up,
+        strategy,
+        definition.strategy.parameters,
+        ParameterSets.of(space, strategy),
+    )
+    path = _path(definition.source, origin, warm_up)
     seeds = resolve_seeds(definition.seeds, file)
     assert path.steps is not None
     job = Job(
@@ -92,6 +99,7 @@ def resolve(
             path=path,
             paths_per_seed=definition.paths_per_seed,
             calendar=origin.calendar,
+            history=bars_before(source, origin.history, warm_up),
         ),
         space=space,
         seeds=seeds,
@@ -158,8 +166,8 @@ def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> typ
     return resolve_strategy(definition.strategy.name, None if own is None else folder / own)
 
 
-def _path(settings: PathSettings, origin: ResolvedSource) -> PathSettings:
-    """Return the path's settings with the horizon and the start price known."""
+def _path(settings: PathSettings, origin: ResolvedSource, warm_up: int) -> PathSettings:
+    """Return the path's settings with the horizon, the bars before and the start price known."""
     source = origin.source
     if settings.sub_bars > 1 and not source.has_sub_bars:
         raise Refusal(
@@ -167,10 +175,10 @@ def _path(settings: PathSettings, origin: ResolvedSource) -> PathSettings:
             f"{settings.sub_bars} for {source.name}",
             "1: only models know the path inside a bar",
         )
-    steps = settings.steps if settings.steps is not None else default_steps(source)
+    steps = settings.steps if settings.steps is not None else default_steps(source, warm_up)
     known = {name: getattr(settings, name) for name in PathSettings.model_fields}
     s0 = settings.s0 if settings.s0 is not None else origin.last_close
-    return PathSettings.model_validate(known | {"steps": int(steps), "s0": s0})
+    return PathSettings.model_validate(known | {"steps": int(steps), "s0": s0, "warm_up": warm_up})
 
 
 def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execution:

@@ -43,6 +43,8 @@ class ResolvedSource:
         Last close of each symbol that the source was allowed to know.
     lineage : Lineage
         The bars and the calibration behind it.
+    history : tuple of Bars
+        The bars that its paths continue, up to what it was allowed to know.
     """
 
     source: Source
@@ -51,6 +53,7 @@ class ResolvedSource:
     draw: ParameterDraw | None
     last_close: tuple[float, ...] | None
     lineage: Lineage
+    history: tuple[Bars, ...] = ()
 
 
 def resolve_source(
@@ -97,11 +100,11 @@ def resolve_source(
     calendar = bars[0].calendar if bars else _calendar(definition)
     last_close = tuple(float(series.close[-1]) for series in bars) or None
     lineage = Lineage.of(bars, calibration)
-    return ResolvedSource(source, swept, calendar, draw, last_close, lineage)
+    return ResolvedSource(source, swept, calendar, draw, last_close, lineage, bars)
 
 
-def default_steps(source: Source) -> int:
-    """Bars of a path of a source that has its own horizon, such as history.
+def default_steps(source: Source, warm_up: int) -> int:
+    """Bars that count of a path of a source that has its own horizon, such as history.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def default_steps(source: Source) -> int:
         If it has none.
     """
     try:
-        return source.prepare().steps
+        return source.prepare(warm_up=warm_up).steps - warm_up
     except ValueError as error:
         raise source_error(error) from None
 

@@ -69,6 +69,8 @@ class Study:
         How much of a bar is simulated.
     sub_bars : int
         Finer bars that a model simulates inside each bar, on which resting orders are worked.
+    warm_up : "auto" or int
+        Bars before each path that indicators see; by default as many as the slowest needs.
     paths_per_seed : int
         Paths generated from each seed.
     failure_allowance : float
@@ -114,6 +116,7 @@ class Study:
         metrics: Mapping[str, PathMetric] | None = None,
         bars: Literal["ohlc", "close"] = "ohlc",
         sub_bars: int = 1,
+        warm_up: Literal["auto"] | int = "auto",
         paths_per_seed: int = 1,
         failure_allowance: float = 0.05,
         workers: str | int = "auto",
@@ -139,7 +142,7 @@ class Study:
             "source": {
                 **{"model": getattr(source, "name", "") or type(source).__name__},
                 **{"parameters": of_model, "steps": steps, "s0": s0},
-                **{"bars": bars, "sub_bars": sub_bars},
+                **{"bars": bars, "sub_bars": sub_bars, "warm_up": warm_up},
             },
             "strategy": {
                 "name": strategy if isinstance(strategy, str) else getattr(strategy, "name", ""),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StrategyAudit", "StrategyAudits", "audit_strategies"]
 
+# Half of the bars of an audited path.
+_MOST_WARM_UP = 250
+
 
 @dataclass(frozen=True)
 class StrategyAudit:
@@ -104,7 +107,7 @@ def audit_strategies(
     ValueError
         If it cannot be run.
     """
-    from engine.strategies import load_user_strategies, strategy_names
+    from engine.strategies import get_strategy, load_user_strategies, strategy_names
     from engine.strategies.audit import audit_strategy
 
     problems: tuple[str, ...] = ()
@@ -122,7 +125,10 @@ def audit_strategies(
     audits = []
     traded = tuple(f"S{number}" for number in range(symbols))
     for name in strategy_names() if strategy == "all" else [strategy]:
-        audit = StrategyAudit(audit_strategy(name, symbols=traded, cuts=cuts, seed=seed))
+        # As a study does by default, with bars to warm up on, but not without bars to trade on.
+        warm_up = min(get_strategy(name).warm_up(), _MOST_WARM_UP)
+        report = audit_strategy(name, symbols=traded, warm_up=warm_up, cuts=cuts, seed=seed)
+        audit = StrategyAudit(report)
         if progress is not None:
             progress(audit)
         audits.append(audit)

@@ -59,6 +59,9 @@ def _draw_prices(axes: Axes, replay: Replay) -> None:
         bars = replay.bars.filter(replay.bars["symbol"] == symbol)
         axes.plot(bars["bar"], bars["close"], linewidth=1, label=symbol, zorder=1)
         axes.fill_between(bars["bar"], bars["low"], bars["high"], alpha=0.2, zorder=0)
+    first = replay.bars["bar"].item(0)
+    if first < 0:
+        axes.axvspan(first, -0.5, color="0.93", zorder=-1, label="warm-up")
     # Fills, not closed trades: what is still open at the end was bought, too.
     fills = replay.orders.filter(pl.col("event") == "filled")
     for side, sign, mark, colour in (("bought", 1, "^", "tab:green"), ("sold", -1, "v", "tab:red")):

@@ -286,6 +286,16 @@ def _studies() -> dict[str, Simulated]:
         ),
         "study, vector form": Simulated(GBM(sigma=0.5), VectorForm, {"period": [3, 12]}, COSTS, {}),
         "study, buy and hold": Simulated(Heston(), "buy_and_hold", {}, COSTS, {}),
+        "study, bars drawn to warm up on": Simulated(
+            Heston(), "sma_crossover", {"fast": [3, 8], "slow": 34}, COSTS, {"warm_up": "auto"}
+        ),
+        "study, history to warm up on": Simulated(
+            Bootstrap(bars(9, count=260), block_length=6.0),
+            "sma_crossover",
+            {"fast": [3, 8], "slow": 34},
+            COSTS,
+            {"warm_up": "auto"} | own,
+        ),
         "study, failures": Simulated(GBM(), EveryFailure, every_failure, {}, failing),
         "study, infinite paths": Simulated(SometimesInfinite(), "buy_and_hold", {}, {}, failing),
     }
@@ -368,7 +378,8 @@ def _backtest(item: Backtested) -> Tables:
 
 
 def _study(item: Simulated) -> Tables:
-    settings = {"seeds": [3, 5, 2**63 + 7], "steps": 130, "workers": 1} | item.settings
+    settings = {"seeds": [3, 5, 2**63 + 7], "steps": 130, "workers": 1, "warm_up": 0}
+    settings |= item.settings
     settings = {"record": {"equity": 17, "trades": True}} | settings
     settings |= {"execution": item.execution}
     results = Study("golden", item.source, item.strategy, item.parameters, **settings).run()

@@ -40,14 +40,15 @@ def test_every_simulation_is_a_row_in_order(make_study: Make, tmp_path: Path) ->
 
 def test_rows_are_what_the_engines_give_by_themselves(make_study: Make) -> None:
     frame = make_study().run().frame
-    block = GBM(mu=0.05, sigma=0.2).paths(steps=60, seeds=range(40))
+    block = GBM(mu=0.05, sigma=0.2).paths(steps=60, seeds=range(40), warm_up=19)
     engine = prepare_strategy(
         "sma_crossover",
         Execution(),
         symbols=block.symbols,
         fields=block.fields,
-        steps=60,
+        steps=79,
         bars_per_year=252.0,
+        warm_up=19,
     )
     parameters = np.array(
         [engine.encode({"fast": fast, "slow": slow}) for fast in (3, 5) for slow in (10, 20)]

@@ -19,6 +19,7 @@ import engine
 from engine.errors import Refusal
 from engine.execution.metric_names import METRICS
 from engine.jobs.errors import StudyFailed
+from engine.jobs.ledger import read_trials
 from mc_assets.headlines import headline_sql
 from mc_assets.project import Project
 from mc_assets.study_cells import StudyCells, study_cells
@@ -174,7 +175,8 @@ def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyR
 
 def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[PublishedTable]:
     cells = study_cells(project.data)
-    for name, frame in (("study_sets", cells.sets), ("study_seeds", cells.seeds)):
+    internal = {"study_sets": cells.sets, "study_seeds": cells.seeds}
+    for name, frame in (internal | {"trials": _trials(project)}).items():
         connection.register("frame", frame.to_arrow())
         connection.execute(f"CREATE TABLE internal.{name} AS SELECT * FROM frame")
         connection.unregister("frame")
@@ -214,11 +216,22 @@ def _published_signature(project: Project) -> str | None:
     return str(signature)
 
 
+def _trials(project: Project) -> pl.DataFrame:
+    """Every trial, and whether it is archived."""
+    counted, archived = (read_trials(project.data, archived=gone) for gone in (False, True))
+    return pl.concat(
+        [
+            counted.with_columns(archived=pl.lit(value=False)),
+            archived.with_columns(archived=pl.lit(value=True)),
+        ]
+    )
+
+
 def _signature(project: Project) -> str:
     """Hash the names, sizes and times of every file behind the tables, and their SQL."""
     texts = list(_sql_texts(project).values())
     words = {word for text in texts for word in _INPUT.findall(text)}
-    folders = (words - {"simulations", "equity", "trades"}) | {"results", "manifests"}
+    folders = (words - {"simulations", "equity", "trades"}) | {"results", "manifests", "ledger"}
     digest = hashlib.sha256("\0".join(texts).encode())
     for name in sorted(folders):
         for folder, inner, files in os.walk(project.data / name):

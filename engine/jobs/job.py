@@ -85,6 +85,8 @@ class Job:
         The study file.
     lineage : Lineage
         The bars and the calibration it was made of.
+    asked_by : str
+        How its sets were chosen: ``grid``, or the method of a search.
     """
 
     study: str
@@ -99,6 +101,7 @@ class Job:
     definition: dict[str, Any] | None = None
     file: str | None = None
     lineage: Lineage = field(default_factory=Lineage)
+    asked_by: str = "grid"
 
     @cached_property
     def sets(self) -> ParameterSets:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.jobs.canonical import short_hash
+
 if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
@@ -82,6 +84,22 @@ class Lineage:
         """Take the hashes of bars and of a calibration."""
         made_of = None if calibration is None else _of_calibration(calibration)
         return cls(tuple(map(_of_bars, bars)), made_of)
+
+    @property
+    def data(self) -> str:
+        """Hash of the bars behind the job; empty where there are none."""
+        hashes = [entry.data_hash for entry in self.bars]
+        if not hashes and self.calibration is not None:
+            hashes = [self.calibration.history_hash or self.calibration.calibration_hash]
+        return short_hash(hashes) if hashes else ""
+
+    @property
+    def series(self) -> str:
+        """Names of the series, such as ``SP500@1d``."""
+        named = [f"{entry.symbol}@{entry.timeframe}" for entry in self.bars]
+        if not named and self.calibration is not None:
+            named = [f"{self.calibration.symbol}@{self.calibration.timeframe}"]
+        return ", ".join(named)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Lineage:

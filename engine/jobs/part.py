@@ -53,9 +53,13 @@ class Part:
     holds : Holds
         What is kept of its cells.
     study : str
-        Who asks, for messages.
+        Which study asks.
     metrics : dict of str to callable
         Own metrics.
+    asked_by : str
+        How its sets were chosen: ``grid``, or the method of a search.
+    data, series : str
+        Hash and names of the bars that the study looks at; empty where it needs none.
     """
 
     world: World
@@ -65,6 +69,9 @@ class Part:
     holds: Holds
     study: str
     metrics: Mapping[str, PathMetric] = field(default_factory=dict)
+    asked_by: str = "grid"
+    data: str = ""
+    series: str = ""
 
     @cached_property
     def name(self) -> str:
@@ -122,6 +129,9 @@ def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int
             holds,
             job.study,
             job.metrics,
+            job.asked_by,
+            job.lineage.data,
+            job.lineage.series,
         )
         for first in range(0, len(seeds), seed_step)
         for low in range(0, len(sets), set_step)

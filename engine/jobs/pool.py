@@ -25,6 +25,7 @@ from engine.jobs.prepared import Prepared, prepare
 from engine.jobs.simulate import Buffers, Chunk, PartArrays, Worker, chunk_limit, run_chunk
 from engine.jobs.store import MemoryStore, ParquetStore
 from engine.jobs.trades import trades_frame
+from engine.jobs.trial_rows import trial_rows
 
 __all__ = ["PartPool", "run_part", "worker_count"]
 
@@ -187,7 +188,8 @@ class PartPool:
             frames["equity"] = equity_frame(arrays)
         if part.holds.trades:
             frames["trades"] = trades_frame(arrays, prepared)
-        manifest = self._store.write(part, frames, len(failed), error)
+        trials = trial_rows(arrays, prepared)
+        manifest = self._store.write(part, frames, trials, len(failed), error)
         with self._lock:
             arrays.release()
         if self._on_part is not None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from engine.jobs.job import Holds
+from engine.jobs.ledger import time_block_ends
 from engine.jobs.path_metrics import PathMetric, PathMetrics
 from engine.jobs.world import World
 from engine.sources import Generator
@@ -48,6 +49,10 @@ class Prepared:
     ) -> None:
         self.world = world
         self._lock = threading.Lock()
+        #: Last bars of the stretches of time of an outcome vector, on history.
+        self.block_ends = time_block_ends(world.steps) if world.is_history else None
+        #: Whether equity is sampled at every bar: own metrics and outcomes on history need it.
+        self.whole_curves = bool(metrics) or world.is_history
         self._generators: OrderedDict[tuple[tuple[float, ...], int], Generator] = OrderedDict()
         first = self.generator(some_source, seed)
         self.fields = first.fields
@@ -61,8 +66,8 @@ class Prepared:
             bars_per_year=world.calendar.bars_per_year,
             bars_per_session=world.calendar.bars_per_session,
             warm_up=world.window.warm_up,
-            # Own metrics see equity at every bar; fewer points are then picked from it.
-            equity_samples=world.steps if metrics else holds.equity,
+            # Where equity is needed at every bar, what is recorded is picked from it.
+            equity_samples=world.steps if self.whole_curves else holds.equity,
             record_trades=holds.trades,
             timestamps=first.timestamps,
             exchange=world.calendar.exchange,

@@ -89,6 +89,8 @@ class PartArrays:
         0 is ok.
     equity : ndarray of float32, shape (paths, sets, samples), optional
         Sampled equity curves.
+    time_blocks : ndarray of float32, shape (paths, sets, blocks), optional
+        On history, the profit in each stretch of time, in account currency.
     errors : dict
         Error texts by path and set, of simulations that raised.
     trades : list
@@ -108,6 +110,9 @@ class PartArrays:
         self.equity: NDArray[np.float32] | None = None
         if samples:
             self.equity = buffers.take("equity", (*shape, samples), np.float32)
+        self.time_blocks: NDArray[np.float32] | None = None
+        if prepared.block_ends is not None:
+            self.time_blocks = np.empty((*shape, len(prepared.block_ends)), dtype=np.float32)
         self.errors: dict[tuple[int, int], str] = {}
         self.trades: list[Any] = []
 
@@ -239,7 +244,7 @@ def chunk_limit(prepared: Prepared, sets: int) -> int:
     """Most paths a chunk of a part with this many sets may hold for its buffer to stay small."""
     window = prepared.world.window
     path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * window.bars
-    if prepared.path_metrics is not None:
+    if prepared.whole_curves:
         path_bytes += 8 * sets * window.trading_bars
     return max(1, BUFFER_BYTES // path_bytes)
 
@@ -310,8 +315,12 @@ def _run(chunk: Chunk, worker: Worker) -> None:
             STRATEGY_RAISED, values[one], parameters[each], worker.engine_scratch
         )
     if arrays.equity is not None and equity is not None:
-        whole = prepared.path_metrics is not None
+        whole = prepared.whole_curves
         arrays.equity[low:high, own] = equity[:, :, prepared.sample_bars] if whole else equity
+    if arrays.time_blocks is not None and equity is not None:
+        start = prepared.world.execution.cash
+        at_ends = equity[:, :, prepared.block_ends]
+        arrays.time_blocks[low:high, own] = np.diff(at_ends, axis=2, prepend=start)
     if trades:
         arrays.trades.append((chunk, trades))
 

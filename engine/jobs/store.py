@@ -6,6 +6,7 @@ Layout under a data root::
     manifests/WORLD/PART.json          what the part holds, with checksums
     results/STUDY/FINGERPRINT/         what a study asks: study.json, sets.parquet, seeds.parquet
     results/STUDY/current.json         which request is the study's latest
+    ledger/WORLD/PART.parquet          trials of a part (`engine.jobs.ledger`); never deleted
 
 A part counts as finished once its manifest stands and the files it names have the bytes it
 names. Every file is written under a temporary name and renamed, and two processes that compute
@@ -15,10 +16,8 @@ the same part write the same bytes, so neither a kill nor a race leaves half a p
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,9 +28,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from engine.errors import Refusal
 from engine.jobs.errors import StorageError, storage_reason
+from engine.jobs.files import read_json, write_json, write_parquet
 from engine.jobs.job import Job
+from engine.jobs.ledger import write_trials
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
 from engine.jobs.summary import JobSummary
@@ -41,10 +41,7 @@ __all__ = [
     "MemoryStore",
     "ParquetStore",
     "Store",
-    "read_json",
     "read_manifest",
-    "write_json",
-    "write_parquet",
 ]
 
 log = logging.getLogger(__name__)
@@ -127,9 +124,14 @@ class ParquetStore:
         return manifest if manifest.holds.satisfies(part.holds) else None
 
     def write(
-        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
+        self,
+        part: Part,
+        frames: dict[str, pl.DataFrame],
+        trials: pl.DataFrame,
+        failed: int,
+        first_error: str | None,
     ) -> Manifest:
-        """Write the tables of a part and then its manifest."""
+        """Write the tables of a part, its trials, and then its manifest."""
         files = {}
         for table, frame in frames.items():
             relative = f"{table}/{part.world.id}/{part.name}.parquet"
@@ -137,6 +139,8 @@ class ParquetStore:
             with _clear_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 files[table] = {"path": relative} | write_parquet(frame, path)
+        with _clear_errors(self.root / "ledger" / part.world.id):
+            write_trials(self.root, part.world.id, part.name, trials)
         manifest = Manifest.of(part, failed, first_error, files)
         path = self._manifest_path(part.world.id, part.name)
         with _clear_errors(path):
@@ -175,9 +179,14 @@ class MemoryStore:
                 self._manifests.pop(part.part, None)
 
     def write(
-        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
+        self,
+        part: Part,
+        frames: dict[str, pl.DataFrame],
+        trials: pl.DataFrame,
+        failed: int,
+        first_error: str | None,
     ) -> Manifest:
-        """Keep the tables of a part."""
+        """Keep the tables of a part; trials are counted where there is a data root."""
         files: dict[str, dict[str, Any]] = {table: {} for table in frames}
         manifest = Manifest.of(part, failed, first_error, files)
         with self._lock:
@@ -237,59 +246,6 @@ def read_manifest(path: Path, root: Path, *, checksums: bool) -> Manifest:
             if found != digest:
                 raise ValueError(f"{file} does not match its checksum")
     return manifest
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file of the store.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    Refusal
-        If it is damaged.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise Refusal("results", f"{path} damaged", "a whole file: run the study again")
-    return found
-
-
-def write_parquet(frame: pl.DataFrame, path: Path) -> dict[str, Any]:
-    """Write a frame atomically; return its size in bytes and SHA-256.
-
-    zstd; polars encodes floats plainly, without a dictionary, which random metrics would only
-    slow down.
-    """
-    buffer = io.BytesIO()
-    frame.write_parquet(
-        buffer, compression="zstd", compression_level=1, statistics=False, row_group_size=131_072
-    )
-    # Released here: left to the garbage collector in an error's traceback, some versions of
-    # Python 3.12 crash on it.
-    with buffer.getbuffer() as content:
-        _write_atomically(path, content)
-        return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON atomically."""
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    _write_atomically(path, text.encode())
-
-
-def _write_atomically(path: Path, content: bytes | memoryview) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _longer(path: Path, summary: JobSummary) -> bool:

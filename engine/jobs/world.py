@@ -11,6 +11,7 @@ from engine.compiled import source_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.jobs.canonical import short_hash
 from engine.jobs.settings import PathSettings
+from engine.sources import Historical
 from engine.window import Window
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from engine.strategies import Strategy
 
 __all__ = ["World"]
+
+# What a source's fingerprint says of the code that makes its paths.
+_VERSIONS = ("path_version", "engine_version")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,21 +66,27 @@ class World:
 
     @cached_property
     def id(self) -> str:
-        """Hash of everything above, 16 hexadecimal digits."""
-        return short_hash(
-            {
-                "engine_version": ENGINE_VERSION,
-                "source": self._source(),
-                "swept": self.swept,
-                "draw": self.draw.fingerprint() if self.draw is not None else None,
-                "strategy": [self.strategy.name, self.strategy.source_hash()],
-                "execution": self.execution.model_dump(mode="json"),
-                "path": self.path.model_dump(),
-                "paths_per_seed": self.paths_per_seed,
-                "calendar": [self.calendar.exchange, self.calendar.timeframe],
-                "history": [bars.data_hash for bars in self.history],
-            }
-        )
+        """Hash of everything above and of the engine's version, 16 hexadecimal digits."""
+        return short_hash({"engine_version": ENGINE_VERSION} | self._content(self._source()))
+
+    @cached_property
+    def trial_id(self) -> str:
+        """Hash of the same but for versions: what a set is tried on, whoever computes it."""
+        source = self._source()
+        return short_hash(self._content({k: v for k, v in source.items() if k not in _VERSIONS}))
+
+    def _content(self, source: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "source": source,
+            "swept": self.swept,
+            "draw": self.draw.fingerprint() if self.draw is not None else None,
+            "strategy": [self.strategy.name, self.strategy.source_hash()],
+            "execution": self.execution.model_dump(mode="json"),
+            "path": self.path.model_dump(),
+            "paths_per_seed": self.paths_per_seed,
+            "calendar": [self.calendar.exchange, self.calendar.timeframe],
+            "history": [bars.data_hash for bars in self.history],
+        }
 
     @property
     def steps(self) -> int:
@@ -98,6 +108,11 @@ class World:
             # The paths of a seed share its drawn parameters, or balance one another.
             return self.paths_per_seed
         return 2 if sampling == "antithetic" else 1
+
+    @property
+    def is_history(self) -> bool:
+        """Whether every seed gives the one path of history."""
+        return isinstance(self.source, Historical)
 
     @cached_property
     def foreign(self) -> bool:

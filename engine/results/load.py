@@ -10,9 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.jobs.files import read_json
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece, Request, find_pieces
-from engine.jobs.store import TABLES, ParquetStore, Store, read_json
+from engine.jobs.store import TABLES, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.results import Results
 

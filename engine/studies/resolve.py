@@ -113,6 +113,7 @@ def resolve(
         definition=None if live.source is not None else definition.model_dump(mode="json"),
         file=None if file is None else str(file.resolve()),
         lineage=origin.lineage,
+        asked_by="grid" if definition.search is None else definition.search.method,
     )
     if job.simulations > _SIMULATION_LIMIT:
         raise Refusal("study", f"{job.simulations:,} simulations", f"at most {_SIMULATION_LIMIT:,}")

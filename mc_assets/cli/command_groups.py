@@ -20,6 +20,7 @@ from mc_assets.cli.seeds import seeds
 from mc_assets.cli.show import show
 from mc_assets.cli.sql import sql
 from mc_assets.cli.studies import studies
+from mc_assets.cli.trials import trials
 from mc_assets.cli.ui import ui
 
 __all__ = ["GROUPS", "Command", "command_groups"]
@@ -29,7 +30,7 @@ GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
         "Studies": (run, studies, seeds, schema),
-        "Results": (show, compare, replay, report, sql),
+        "Results": (show, compare, replay, report, trials, sql),
         "Checks": (quality, audit),
         "System": (ui,),
     }

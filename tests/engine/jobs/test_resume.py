@@ -19,10 +19,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-import engine.jobs.store as store_module
+import engine.jobs.files as files_module
 import engine.studies.execute as execute_module
 from engine.errors import Refusal
 from engine.jobs import Job, StorageError
@@ -52,12 +53,20 @@ def start(root: Path, seeds: int) -> subprocess.Popen[bytes]:
 
 
 def content(root: Path) -> dict[str, str]:
-    """Every file under a root that is not temporary, with its hash."""
-    return {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.endswith(".tmp")
-    }
+    """Every file under a root that is not temporary, with its hash.
+
+    Of the ledger the rows: they say when a trial was first run.
+    """
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and not path.name.endswith(".tmp"):
+            name = str(path.relative_to(root))
+            if name.startswith("ledger/"):
+                rows = pl.read_parquet(path, hive_partitioning=False).drop("tried_at")
+                found[name] = rows.write_json()
+            else:
+                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def parts(root: Path) -> list[Path]:
@@ -300,17 +309,17 @@ def test_a_full_disk_is_a_clear_error_and_finished_parts_stay(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = 0
-    real = store_module._write_atomically
+    real = files_module._write_atomically
 
     def full(path: Path, data: bytes | memoryview) -> None:
         nonlocal written
         if path.suffix == ".parquet":
             written += 1
-            if written > 5:
+            if written > 2 + 3 * 2:  # sets and seeds; three parts and their trials
                 raise OSError(28, "No space left on device")
         real(path, data)
 
-    monkeypatch.setattr(store_module, "_write_atomically", full)
+    monkeypatch.setattr(files_module, "_write_atomically", full)
     with pytest.raises(StorageError, match="the disk is full; parts finished before are intact"):
         make_study().run(root=tmp_path, workers=1)
     monkeypatch.undo()
@@ -338,7 +347,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
     def refuse(path: Path, data: bytes | memoryview) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(store_module, "_write_atomically", refuse)
+    monkeypatch.setattr(files_module, "_write_atomically", refuse)
     with pytest.raises(StorageError, match=expected) as caught:
         make_study().run(root=tmp_path)
     assert str(tmp_path) in str(caught.value)

@@ -1,0 +1,313 @@
+"""The trial ledger: every parameter set that was ever run, counted once, never forgotten.
+
+A *trial* is a parameter set of a strategy's code on a world, whatever the version of the engine: a
+set that is computed again is the same trial. Each part writes its trials beside itself, under
+``ledger/WORLD/PART.parquet``, before its manifest; a file that stands is never written again and
+never deleted, so that what parts are pruned or recomputed leaves the count as it was.
+
+A row holds what overfitting tests need: estimates, the number of paths, and the *outcome vector*,
+mean profits as shares of the starting cash on fixed blocks. Blocks are the remainders of seeds by
+64, the same for every trial, so that sets that shared their paths can be correlated; on history,
+where every seed is the same path, they are stretches of time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.jobs.files import write_json, write_parquet
+
+__all__ = [
+    "OUTCOME_BLOCKS",
+    "SCHEMA",
+    "Archive",
+    "archive_trials",
+    "outcome_matrix",
+    "read_archives",
+    "read_trials",
+    "time_block_ends",
+    "write_trials",
+]
+
+#: Blocks of seeds, and the most stretches of time, of an outcome vector.
+OUTCOME_BLOCKS: Final = 64
+
+#: Columns of a part's ledger file, a row per parameter set.
+SCHEMA: Final = pl.Schema(
+    [
+        ("trial", pl.String),
+        ("family", pl.String),
+        ("code", pl.String),
+        ("data", pl.String),
+        ("series", pl.String),
+        ("world", pl.String),
+        ("set_id", pl.String),
+        ("parameters", pl.String),
+        ("study", pl.String),
+        ("asked_by", pl.String),
+        ("status", pl.String),
+        ("engine_version", pl.String),
+        ("tried_at", pl.Datetime("us", "UTC")),
+        ("seeds", pl.UInt32),
+        ("first_seed", pl.UInt64),
+        ("last_seed", pl.UInt64),
+        ("paths", pl.UInt32),
+        ("failed", pl.UInt32),
+        ("mean_net_pnl", pl.Float64),
+        ("std_net_pnl", pl.Float64),
+        ("mean_sharpe", pl.Float64),
+        ("blocks_of", pl.String),
+        ("block", pl.List(pl.UInt8)),
+        ("outcome", pl.List(pl.Float32)),
+        ("block_paths", pl.List(pl.UInt32)),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Trials of a family that no longer count, and why.
+
+    Parameters
+    ----------
+    family : str
+        Name of the strategy.
+    until : datetime.datetime
+        Trials first run up to then are archived.
+    reason : str
+        Why.
+    """
+
+    family: str
+    until: datetime.datetime
+    reason: str
+
+
+def time_block_ends(bars: int) -> NDArray[np.int64]:
+    """Return the last bar of each stretch of time of an outcome vector on history.
+
+    Parameters
+    ----------
+    bars : int
+        Bars that count.
+
+    Returns
+    -------
+    ndarray of int64, shape (blocks,)
+        As equal stretches as there can be: `OUTCOME_BLOCKS` of them, or one per bar.
+    """
+    count = min(OUTCOME_BLOCKS, bars)
+    return np.array([(k + 1) * bars // count - 1 for k in range(count)], dtype=np.int64)
+
+
+def write_trials(root: Path, world: str, part: str, rows: pl.DataFrame) -> None:
+    """Write a part's trials, unless they stand already: the first time is when they were tried."""
+    path = root / "ledger" / world / f"{part}.parquet"
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(rows, path)
+
+
+def read_trials(root: Path, *, archived: bool = False) -> pl.DataFrame:
+    """Read the ledger: one row per trial.
+
+    Parameters
+    ----------
+    root : Path
+        The data root.
+    archived : bool
+        Whether to return the archived trials instead of those that count.
+
+    Returns
+    -------
+    polars.DataFrame
+        Sorted by the time at which they were first tried: ``trial``, ``family``, ``code``,
+        ``data``, ``series``, ``set_id``, ``parameters``, ``status``, ``tried_at``, ``studies``,
+        ``asked_by``, ``worlds``, ``seeds``, ``paths``, ``failed``, ``mean_net_pnl``,
+        ``std_net_pnl``, ``mean_sharpe``, ``blocks_of``, ``block`` (numbers of the blocks),
+        ``outcome`` (mean profit on each as a share of the starting cash) and ``block_paths``.
+
+    Notes
+    -----
+    Of rows of one trial whose seeds overlap, as where cells were computed again, those with the
+    most seeds count.
+    """
+    files = sorted((root / "ledger").glob("*/part-*.parquet"))
+    rows = pl.DataFrame(schema=SCHEMA)
+    if files:
+        rows = pl.read_parquet(files, hive_partitioning=False)
+    trials = _merged(rows)
+    gone = pl.lit(value=False)
+    for archive in read_archives(root):
+        gone |= (pl.col("family") == archive.family) & (pl.col("tried_at") <= archive.until)
+    return trials.filter(gone if archived else ~gone)
+
+
+def archive_trials(root: Path, family: str, reason: str) -> int:
+    """Take the trials of a family out of the count, from now on, and write down why.
+
+    Returns
+    -------
+    int
+        How many were archived.
+
+    Raises
+    ------
+    Refusal
+        If there is none, or no reason is given.
+    """
+    if not reason.strip():
+        raise Refusal("reason", repr(reason), "a sentence that says why these trials do not count")
+    trials = read_trials(root)
+    count = int((trials["family"] == family).sum())
+    if count == 0:
+        families = ", ".join(sorted(set(trials["family"]))) or "none: no trial counts"
+        raise Refusal("family", repr(family), families)
+    now = datetime.datetime.now(datetime.UTC)
+    folder = root / "ledger" / "archives"
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"family": family, "until": now.isoformat(), "reason": reason.strip()}
+    write_json(folder / f"{now:%Y%m%dT%H%M%S%f}.json", content)
+    return count
+
+
+def read_archives(root: Path) -> list[Archive]:
+    """Return what was archived, oldest first.
+
+    Raises
+    ------
+    Refusal
+        If a file is damaged.
+    """
+    found = []
+    for path in sorted((root / "ledger" / "archives").glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            until = datetime.datetime.fromisoformat(content["until"])
+            found.append(Archive(str(content["family"]), until, str(content["reason"])))
+        except (ValueError, KeyError, TypeError):
+            raise Refusal("ledger", f"{path} damaged", "a whole file") from None
+    return found
+
+
+def _without_overlaps(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep of rows of a trial with overlapping seeds those with the most."""
+    rows = rows.with_row_index("row").sort(
+        ["trial", "seeds", "tried_at", "row"], descending=[False, True, False, False]
+    )
+    keys = rows.select("trial", "blocks_of", "first_seed", "last_seed").rows()
+    kept: list[bool] = []
+    taken: dict[str, list[tuple[int, int, int]]] = {}
+    for trial, kind, first, last in keys:
+        if kind == "time":
+            keep = trial not in taken  # every seed of history is the same path
+            residue = 0
+        else:
+            residue = first % _SEED_BLOCKS
+            keep = not any(
+                residue == other and first <= high and low <= last
+                for other, low, high in taken.get(trial, ())
+            )
+        if keep:
+            taken.setdefault(trial, []).append((residue, first, last))
+        kept.append(keep)
+    return rows.filter(pl.Series(kept, dtype=pl.Boolean)).drop("row")
+
+
+# Seeds of a part share their remainder by this.
+_SEED_BLOCKS: Final = 16
+
+
+def _merged(rows: pl.DataFrame) -> pl.DataFrame:
+    """Merge the rows of each trial: who asked, sums of paths, pooled moments, blocks in order."""
+    told = (
+        rows.sort("tried_at", "study", maintain_order=True)
+        .group_by("trial", maintain_order=True)
+        .agg(
+            pl.col("tried_at").min(),
+            pl.col("study").unique(maintain_order=True).alias("studies"),
+            pl.col("asked_by").unique(maintain_order=True),
+            pl.col("world").unique(maintain_order=True).alias("worlds"),
+        )
+    )
+    rows = _without_overlaps(rows)
+    ok = (pl.col("paths") - pl.col("failed")).cast(pl.Float64)
+    sums = rows.with_columns(
+        ok.alias("_ok"),
+        (ok * pl.col("mean_net_pnl")).alias("_sum"),
+        ((ok - 1.0) * pl.col("std_net_pnl").fill_null(0.0) ** 2).alias("_within"),
+        (ok * pl.col("mean_net_pnl") ** 2).alias("_square"),
+    )
+    total, n = pl.col("_sum").sum(), pl.col("_ok").sum()
+    between = pl.col("_square").sum() - total**2 / n
+    variance = (pl.col("_within").sum() + pl.max_horizontal(between, 0.0)) / (n - 1.0)
+    same = ["family", "code", "data", "series", "set_id", "parameters", "status", "blocks_of"]
+    merged = sums.group_by("trial", maintain_order=True).agg(
+        *(pl.col(name).first() for name in same),
+        *(pl.col(name).sum() for name in ("seeds", "paths", "failed")),
+        (total / n).alias("mean_net_pnl"),
+        pl.when(n > 1.0).then(variance.sqrt()).alias("std_net_pnl"),
+        ((pl.col("_ok") * pl.col("mean_sharpe")).sum() / n).alias("mean_sharpe"),
+    )
+    vectors = (
+        rows.select("trial", "block", "outcome", "block_paths")
+        .explode("block", "outcome", "block_paths")
+        .with_columns(pl.col("outcome").cast(pl.Float64).fill_nan(None))
+        .group_by("trial", "block")
+        .agg(
+            ((pl.col("outcome") * pl.col("block_paths")).sum() / pl.col("block_paths").sum())
+            .cast(pl.Float32)
+            .alias("outcome"),
+            pl.col("block_paths").sum(),
+        )
+        .sort("trial", "block")
+        .group_by("trial", maintain_order=True)
+        .agg("block", "outcome", "block_paths")
+    )
+    return (
+        merged.join(told, on="trial", how="left")
+        .join(vectors, on="trial", how="left")
+        .sort("tried_at", "trial")
+    )
+
+
+def outcome_matrix(trials: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the outcome vectors of trials side by side, on the blocks that all of them have.
+
+    Parameters
+    ----------
+    trials : polars.DataFrame
+        Rows of `read_trials` with one kind of blocks.
+
+    Returns
+    -------
+    outcomes : ndarray of float32, shape (blocks, trials)
+        Mean profit as a share of the starting cash.
+    blocks : ndarray of int64, shape (blocks,)
+        Numbers of the blocks.
+
+    Raises
+    ------
+    Refusal
+        If trials on history stand beside others: their blocks have nothing in common.
+    """
+    kinds = set(trials["blocks_of"])
+    if len(kinds) > 1:
+        raise Refusal("trials", "blocks of seeds and of time", "trials with one kind of blocks")
+    vectors = [
+        dict(zip(blocks, outcome, strict=True))
+        for blocks, outcome in trials.select("block", "outcome").iter_rows()
+    ]
+    shared = sorted(set.intersection(*map(set, vectors))) if vectors else []
+    outcomes = np.array([[vector[block] for vector in vectors] for block in shared], np.float32)
+    return outcomes.reshape(len(shared), len(vectors)), np.array(shared, dtype=np.int64)

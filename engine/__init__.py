@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
+from engine.models import BUILT_IN
+
 # The public face by room; a name is imported from its room when it is first used.
 _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "bars": ("Bars",),
@@ -18,18 +20,8 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "price_block": ("PriceBlock",),
     "window": ("Window",),
     "sources": (
-        "GBM",
-        "Bootstrap",
-        "Correlated",
-        "Heston",
-        "Historical",
-        "Merton",
+        *(model.class_name for model in BUILT_IN.values()),
         "PathModel",
-        "RegimeSwitching",
-        "RollingFutures",
-        "Schwartz1F",
-        "Schwartz2F",
-        "SchwartzSmith",
         "SlowSourceWarning",
         "Source",
         "StepModel",
@@ -42,6 +34,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "calibration": (
         "Calibration",
+        "Fit",
         "FuturesPanel",
         "OptionSurface",
         "calibrate",

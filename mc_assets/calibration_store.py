@@ -7,21 +7,15 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import polars as pl
 
-from engine.calibration import SPOT_MODELS, Calibration, parameter_jumps
+from engine.calibration import Calibration, parameter_jumps
 from engine.calibration.versions import ESTIMATOR_VERSIONS, estimator_version
 from mc_assets.as_of_table import AsOfTable
 
-if TYPE_CHECKING:
-    from mc_assets.market_data.config import SeriesConfig
-
-__all__ = ["CALIBRATION_SCHEMA", "PANEL_MODELS", "CalibrationStore", "calibrated_models"]
-
-#: Estimated on the curve of a futures series, beside the models of its continuous bars.
-PANEL_MODELS = ("schwartz_2f",)
+__all__ = ["CALIBRATION_SCHEMA", "CalibrationStore"]
 
 CALIBRATION_SCHEMA = pl.Schema(
     {
@@ -49,12 +43,6 @@ CALIBRATION_SCHEMA = pl.Schema(
 )
 
 
-def calibrated_models(series: SeriesConfig) -> tuple[str, ...]:
-    """Return the models that are calibrated for a series on every as-of date."""
-    panel = PANEL_MODELS if series.provider == "futures" else ()
-    return (*(series.models or SPOT_MODELS), *panel)
-
-
 class CalibrationStore:
     """Calibrations under ``<data>/calibrations``.
 
@@ -75,13 +63,13 @@ class CalibrationStore:
 
     def read(self, symbol: str, timeframe: str) -> pl.DataFrame:
         """Return the calibrations of a series in `CALIBRATION_SCHEMA`, oldest first."""
-        return self.table.read(symbol, timeframe).filter(_is_current())
+        table = self.table.read(symbol, timeframe)
+        return table.filter(_is_current(table))
 
     def outdated(self, symbol: str, timeframe: str, models: Iterable[str]) -> list[datetime.date]:
         """Return the dates on which the estimates of any of `models` are of an earlier version."""
-        table = self.table.read(symbol, timeframe).filter(~_is_current())
-        table = table.filter(pl.col("model").is_in(list(models)))
-        return table["as_of"].unique().sort().to_list()
+        table = self.table.read(symbol, timeframe).filter(pl.col("model").is_in(list(models)))
+        return table.filter(~_is_current(table))["as_of"].unique().sort().to_list()
 
     def find(
         self, symbol: str, timeframe: str, model: str, as_of: Literal["latest"] | datetime.date
@@ -112,7 +100,7 @@ class CalibrationStore:
                     f"calibration of {model} on {series}: found none as of {as_of}, "
                     f"allowed one of {len(available)} dates ({span})"
                 )
-        if table.filter(_is_current()).is_empty():
+        if table.filter(_is_current(table)).is_empty():
             found = table["estimator_version"][0]
             raise ValueError(
                 f"calibration of {model} on {series} as of {table['as_of'][0]}: found "
@@ -159,8 +147,10 @@ class CalibrationStore:
         return found
 
 
-def _is_current() -> pl.Expr:
+def _is_current(table: pl.DataFrame) -> pl.Expr:
     """Whether a row's estimator still has the version that made it."""
     made_with = pl.col("estimator_version").fill_null("")
-    # A user's estimator that is not registered here cannot be judged.
-    return made_with == pl.col("model").replace_strict(ESTIMATOR_VERSIONS, default=made_with)
+    versions = {model: estimator_version(model) for model in table["model"].unique()}
+    # A user's model whose file is not loaded here cannot be judged.
+    known = ESTIMATOR_VERSIONS | {model: found for model, found in versions.items() if found}
+    return made_with == pl.col("model").replace_strict(known, default=made_with)

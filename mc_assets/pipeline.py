@@ -159,14 +159,16 @@ def calibration_steps(
 
 def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
     """Yield the steps that make anew the calibrations of estimators that have moved on since."""
-    from mc_assets.calibration_store import CalibrationStore, calibrated_models
+    from mc_assets.calibration_store import CalibrationStore
     from mc_assets.defs.partitions import as_of_dates
     from mc_assets.market_data import load_series
+    from mc_assets.series_models import calibrated_models, load_models
 
     config = load_series(project.series)
     store = CalibrationStore(project.data)
     for key in keys:
         symbol, _, timeframe = key.rpartition("@")
+        load_models(config[key], config.folder)
         found = store.outdated(symbol, timeframe, calibrated_models(config[key]))
         days = [day.isoformat() for day in found]
         for first, last in _runs_of(as_of_dates.get_partition_keys() if days else [], days):

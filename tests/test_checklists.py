@@ -50,6 +50,26 @@ def test_a_source_has_a_file_a_public_class_and_tests_of_its_name(project: Path)
         assert (project / "tests/engine/sources" / f"test_{source.name}.py").is_file(), source.name
 
 
+def test_models_are_listed_in_one_place(project: Path) -> None:
+    """A file that names two models means them; one that lists more is a second registry."""
+    names = mc.models.BUILT_IN.keys()
+    files = [*(project / "engine").rglob("*.py"), *(project / "mc_assets").rglob("*.py")]
+    longest = {path.relative_to(project).as_posix(): 0 for path in files}
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Dict):
+                items = node.keys
+            elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+                items = node.elts
+            else:
+                continue
+            listed = {item.value for item in items if isinstance(item, ast.Constant)} & names
+            place = path.relative_to(project).as_posix()
+            longest[place] = max(longest[place], len(listed))
+    assert longest.pop("engine/models.py") == len(names)
+    assert {place for place, count in longest.items() if count > 2} == set()
+
+
 def test_a_source_says_where_it_comes_from_and_what_its_parameters_are(project: Path) -> None:
     for source in built_in_sources():
         file = project / "engine" / "sources" / f"{source.name}.py"
@@ -65,13 +85,14 @@ def test_a_source_says_where_it_comes_from_and_what_its_parameters_are(project: 
 def test_an_estimator_has_a_file_and_tests_of_its_name_and_estimates_a_source(
     project: Path,
 ) -> None:
-    from engine.calibration import model_names
+    from importlib import import_module
 
-    sources = {source.name for source in built_in_sources()}
-    built_in = [name for name in model_names() if name in sources]
+    built_in = mc.models.estimated_models()
     assert len(built_in) >= 8
+    assert set(built_in) <= {source.name for source in built_in_sources()}
     for name in built_in:
-        assert (project / "engine/calibration" / f"{name}.py").is_file()
+        module = import_module(f"engine.calibration.{name}")
+        assert callable(getattr(module, f"estimate_{name}"))
         assert (project / "tests/engine/calibration" / f"test_{name}.py").is_file()
 
 

@@ -19,6 +19,7 @@ ALLOWED = {
     "calendar": {"errors", "timeframes"},
     "errors": set(),
     "market_data": {"bars", "calibration"},
+    "models": set(),
     "user_code": {"errors"},
     "window": {"errors"},
     "clock": {"calendar", "timeframes"},
@@ -27,13 +28,12 @@ ALLOWED = {
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
     "sources": {
-        "errors",
-        *("compiled", "randomness", "bars", "calendar", "timeframes", "price_block", "user_code"),
+        *("errors", "compiled", "randomness", "bars", "calendar", "timeframes", "price_block"),
+        *("models", "user_code"),
     },
     "calibration": {
-        "errors",
-        *("compiled", "randomness", "sources", "bars", "calendar", "timeframes", "price_block"),
-        "clock",
+        *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
+        *("clock", "price_block", "models", "user_code"),
     },
     "execution": {"errors", "compiled", "bars", "calendar", "clock"},
     "strategies": {

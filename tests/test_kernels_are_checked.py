@@ -51,6 +51,8 @@ CHECKED_BY = {
     "engine/sources/correlated.py": f"{SOURCES}/test_correlated.py",
     "engine/sources/gbm.py": f"{SOURCES}/test_gbm.py",
     "engine/sources/heston_kernels.py": f"{SOURCES}/test_heston.py",
+    "engine/sources/jumps.py": f"{SOURCES}/test_merton.py",
+    "engine/sources/kou.py": f"{SOURCES}/test_kou.py",
     "engine/sources/merton.py": f"{SOURCES}/test_merton.py",
     "engine/sources/regime_switching.py": f"{SOURCES}/test_regime_switching.py",
     "engine/sources/resample.py": f"{SOURCES}/test_bootstrap.py",

@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
+
+from engine.calendar import BarCalendar
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +24,14 @@ def files(project: Path) -> dict[str, str]:
 
 
 def test_every_example_is_short(files: dict[str, str]) -> None:
-    for name in ("series.yaml", "my_strategy.py", "studies/dip.yaml"):
+    for name in ("series.yaml", "my_strategy.py", "studies/dip.yaml", "studies/bachelier.yaml"):
         assert len(files[name].strip().splitlines()) <= 10, name
+    model, estimator = files["my_model.py"].split("    @classmethod\n")
+    assert len([line for line in model.splitlines() if line]) <= 10
+    assert len(estimator.strip().splitlines()) <= 4
 
 
-def test_own_bars_strategy_and_study_work_as_written(
+def test_own_bars_strategy_model_and_study_work_as_written(
     files: dict[str, str], tmp_path: Path, project: Path
 ) -> None:
     (tmp_path / "studies").mkdir()
@@ -36,14 +43,19 @@ def test_own_bars_strategy_and_study_work_as_written(
         for day in range(5, 9)
     ]
     (tmp_path / "my_bars.csv").write_text("Date,Open,High,Low,Close\n" + "\n".join(rows) + "\n")
-    study = tmp_path / "studies" / "dip.yaml"
-    study.write_text(study.read_text().replace("symbol: SP500", "symbol: MYBARS"))
+    for study in (tmp_path / "studies").glob("*.yaml"):
+        study.write_text(study.read_text().replace("symbol: SP500", "symbol: MYBARS"))
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    (models,) = re.findall(r"`(models: \[.*\])`", readme)
+    series = tmp_path / "series.yaml"
+    series.write_text(f"{series.read_text()}    {models}\n")
     environment = os.environ | {
         "MC_DATA": str(tmp_path / "data"),
         "MC_STUDIES": str(tmp_path / "studies"),
         "MC_SERIES": str(tmp_path / "series.yaml"),
     }
-    for command in (["ingest"], ["calibrate"], ["run", "dip"], ["report", "dip"]):
+    commands = ("ingest", "calibrate", "run dip", "report dip", "run bachelier")
+    for command in map(str.split, commands):
         done = subprocess.run(
             [sys.executable, "-c", "from mc_assets.cli import main; main()", *command],
             env=environment,
@@ -54,6 +66,11 @@ def test_own_bars_strategy_and_study_work_as_written(
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     assert (tmp_path / "data" / "reports" / "dip.html").is_file()
+    calibrations = pl.read_parquet(tmp_path / "data" / "calibrations" / "**" / "*.parquet")
+    estimate = calibrations.row(by_predicate=pl.col("model") == "bachelier", named=True)
+    closes = pl.read_csv(tmp_path / "my_bars.csv")["Close"].to_numpy()
+    per_bar = estimate["estimate"] * BarCalendar("XNYS", "1d").dt ** 0.5
+    assert per_bar == pytest.approx(np.sqrt(np.mean(np.diff(closes) ** 2)))
 
 
 def test_the_python_example_runs(files: dict[str, str], tmp_path: Path) -> None:

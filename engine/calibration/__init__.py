@@ -2,19 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
-from engine.calibration.batch import SPOT_MODELS, calibrate_dates
+from engine.calibration.batch import calibrate_dates
 from engine.calibration.calibration import CALIBRATION_COLUMNS, Calibration
 from engine.calibration.jumps import ParameterJump, parameter_jumps
 from engine.calibration.registry import (
+    SPOT_MODELS,
     calibrate,
+    data_of,
     model_names,
-    register_estimator,
     try_calibrate,
 )
 from engine.calibration.window import Window
 
 if TYPE_CHECKING:
     from engine.calibration.correlation import estimate_correlation, nearest_correlation
+    from engine.calibration.fit import Fit
     from engine.calibration.futures_panel import FuturesPanel
     from engine.calibration.option_surface import OptionSurface
     from engine.calibration.volatility import range_volatility
@@ -23,22 +25,24 @@ __all__ = [
     "CALIBRATION_COLUMNS",
     "SPOT_MODELS",
     "Calibration",
+    "Fit",
     "FuturesPanel",
     "OptionSurface",
     "ParameterJump",
     "Window",
     "calibrate",
     "calibrate_dates",
+    "data_of",
     "estimate_correlation",
     "model_names",
     "nearest_correlation",
     "parameter_jumps",
     "range_volatility",
-    "register_estimator",
     "try_calibrate",
 ]
 
 _MODULES = {
+    "Fit": "fit",
     "FuturesPanel": "futures_panel",
     "OptionSurface": "option_surface",
     "estimate_correlation": "correlation",

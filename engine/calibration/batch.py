@@ -8,16 +8,15 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
-from engine.calibration.registry import try_calibrate
+from engine.calibration.registry import SPOT_MODELS, data_of, try_calibrate
+from engine.models import BUILT_IN
+from engine.user_code import files_of, import_user_file
 
-__all__ = ["SPOT_MODELS", "calibrate_dates"]
-
-# Models that bars alone can calibrate.
-SPOT_MODELS = ("bootstrap", "gbm", "heston", "merton", "regime_switching", "schwartz_1f")
+__all__ = ["calibrate_dates"]
 
 _DATES_PER_TASK = 16
 
@@ -60,8 +59,11 @@ def calibrate_dates(
     series = (histories,) if isinstance(histories, Bars) else tuple(histories)
     days = list(dates)
     chosen = {model: dict((options or {}).get(model, {})) for model in models}
+    # Another process knows a user's model by the file that defines it.
+    users = [model for model in chosen if model not in BUILT_IN and data_of(model)]
+    files = _files_of(users)
     tasks = [
-        (bars, days[begin : begin + _DATES_PER_TASK], chosen)
+        (bars, days[begin : begin + _DATES_PER_TASK], chosen, files)
         for bars in series
         for begin in range(0, len(days), _DATES_PER_TASK)
     ]
@@ -75,13 +77,27 @@ def calibrate_dates(
             yield from done
 
 
-def _calibrate(task: tuple[Bars, list[date], dict[str, dict[str, Any]]]) -> list[Calibration]:
-    bars, days, options = task
+_Task: TypeAlias = tuple[Bars, list[date], dict[str, dict[str, Any]], tuple[tuple[str, str], ...]]
+
+
+def _calibrate(task: _Task) -> list[Calibration]:
+    bars, days, options, files = task
+    for file, content in files:
+        import_user_file(Path(file), content)
     return [
         try_calibrate(model, bars, as_of=day, **own)
         for day in days
         for model, own in options.items()
     ]
+
+
+def _files_of(models: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Place and content of the files that define a user's models."""
+    if not models:
+        return ()
+    from engine.sources.registry import get_source  # which loads Numba
+
+    return tuple(files_of(*map(get_source, models)))
 
 
 def _main_can_be_imported() -> bool:

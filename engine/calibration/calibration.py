@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.calibration.versions import estimator_version
 from engine.errors import Refusal
 
-__all__ = ["CALIBRATION_COLUMNS", "Calibration"]
+__all__ = ["CALIBRATION_COLUMNS", "Calibration", "to_json"]
 
 CALIBRATION_COLUMNS = (
     "symbol",
@@ -211,8 +211,8 @@ class Calibration:
             "window": self.window,
             "status": self.status,
             "reason": self.reason,
-            "start_state": _to_json(self.start_state),
-            "diagnostics": _to_json(self.diagnostics),
+            "start_state": to_json(self.start_state),
+            "diagnostics": to_json(self.diagnostics),
         }
         if not self.parameters:
             only = {"parameter": None, "estimate": None, "std_error": None, "covariance": "[]"}
@@ -223,7 +223,7 @@ class Calibration:
                 "parameter": name,
                 "estimate": _defined(value),
                 "std_error": _defined(self.std_errors[name]),
-                "covariance": _to_json(self.covariance[index].tolist()),
+                "covariance": to_json(self.covariance[index].tolist()),
             }
             rows.append(shared | own)
         return rows
@@ -286,7 +286,8 @@ def _as_date(value: Any) -> date:
     return value if isinstance(value, date) else date.fromisoformat(str(value))
 
 
-def _to_json(value: Any) -> str:
+def to_json(value: Any) -> str:
+    """Write a value as JSON; numbers of NumPy as plain ones, undefined ones as null."""
     return json.dumps(_plain(value), allow_nan=False, sort_keys=isinstance(value, dict))
 
 

@@ -12,82 +12,91 @@ from typing import Any
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.sample import bars_as_of
-from engine.calibration.versions import ESTIMATOR_VERSIONS
 from engine.errors import Refusal
+from engine.models import BUILT_IN, calibrated_on
 
-__all__ = ["calibrate", "estimator", "model_names", "register_estimator", "try_calibrate"]
+__all__ = [
+    "SPOT_MODELS",
+    "calibrate",
+    "data_of",
+    "estimator",
+    "model_names",
+    "try_calibrate",
+]
 
 Estimator = Callable[..., Calibration]
 
-# Module and function, imported at first use, so that unused estimators cost no import.
-_BUILT_IN: dict[str, str] = {
-    "gbm": "engine.calibration.gbm:estimate_gbm",
-    "bootstrap": "engine.calibration.bootstrap:estimate_bootstrap",
-    "heston": "engine.calibration.heston:estimate_heston",
-    "merton": "engine.calibration.merton:estimate_merton",
-    "regime_switching": "engine.calibration.regime_switching:estimate_regime_switching",
-    "schwartz_1f": "engine.calibration.schwartz_1f:estimate_schwartz_1f",
-    "schwartz_2f": "engine.calibration.schwartz_2f:estimate_schwartz_2f",
-    "schwartz_smith": "engine.calibration.schwartz_smith:estimate_schwartz_smith",
-}
-_ADDED: dict[str, Estimator] = {}
-# Data that each built-in takes, by class name: importing the classes would load every module.
-_TAKES: dict[str, tuple[str, ...]] = {
-    "heston": ("Bars", "OptionSurface"),
-    "schwartz_1f": ("Bars", "FuturesPanel"),
-    "schwartz_2f": ("FuturesPanel",),
-    "schwartz_smith": ("FuturesPanel",),
-}
+#: Built-in models that bars alone can calibrate.
+SPOT_MODELS = calibrated_on("Bars")
 
 
 def model_names() -> tuple[str, ...]:
-    """Names of the models that can be calibrated."""
-    return tuple(sorted(_BUILT_IN | _ADDED))
+    """Names of the models that can be calibrated.
+
+    A user's model is one of them if it has a class method `calibrate`, once its file is loaded
+    (`engine.sources.load_user_sources`) or its package declares it.
+    """
+    from engine.sources.registry import source_names  # which loads Numba
+
+    names = []
+    for name in source_names():
+        try:
+            if _data_of(name):
+                names.append(name)
+        except ValueError:  # One broken model of a user's must not hide the others.
+            continue
+    return tuple(names)
+
+
+def data_of(model: str) -> tuple[str, ...]:
+    """Classes of the data that a model can be calibrated on, such as ``("Bars",)``.
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown or cannot be calibrated.
+    """
+    found = _data_of(model)
+    if found is None:
+        raise Refusal("model", repr(model), ", ".join(model_names()))
+    if not found and model not in BUILT_IN:
+        raise Refusal(
+            f"calibrate of {model}",
+            "none",
+            "a class method calibrate(cls, bars) that returns a Fit",
+        )
+    if not found:
+        raise Refusal("model", f"{model!r}, which has no estimator", ", ".join(model_names()))
+    return found
+
+
+def _data_of(model: str) -> tuple[str, ...] | None:
+    """Return what `data_of` does; nothing without an estimator, None for an unknown model."""
+    if model in BUILT_IN:
+        return BUILT_IN[model].calibrated_on
+    from engine.calibration.fit import data_taken
+    from engine.sources.registry import get_source, has_source
+
+    return data_taken(get_source(model)) if has_source(model) else None
 
 
 def estimator(model: str) -> Estimator:
-    """Look up the estimator of a model.
+    """Look up the estimator of a model: ``function(data, *, as_of, window, ...)``.
 
     Raises
     ------
     ValueError
         If no estimator has this name.
     """
-    if model in _ADDED:
-        return _ADDED[model]
-    if model not in _BUILT_IN:
-        raise Refusal("model", repr(model), ", ".join(model_names()))
-    module, _, function = _BUILT_IN[model].partition(":")
-    found: Estimator = getattr(import_module(module), function)
-    return found
+    data_of(model)
+    if model in BUILT_IN:
+        module = import_module(f"{__package__}.{model}")
+        function: Estimator = getattr(module, f"estimate_{model}")
+        return function
+    from engine.calibration.fit import estimator_of
+    from engine.sources.registry import get_source
 
-
-def register_estimator(model: str, function: Estimator, version: str | None = None) -> None:
-    """Add a user's estimator ``function(data, **options) -> Calibration`` under a model name.
-
-    Parameters
-    ----------
-    model : str
-        Name of the model.
-    function : callable
-        The estimator.
-    version : str, optional
-        What stored calibrations are marked with: those of another version count as missing. By
-        default a hash of the function's code and of all that it calls.
-
-    Raises
-    ------
-    ValueError
-        If the name is taken.
-    """
-    if model in _BUILT_IN or model in _ADDED:
-        raise Refusal("model", repr(model), "a name that is not taken")
-    if version is None:
-        from engine.compiled.source_hash import source_hash
-
-        version = source_hash(function)[:16]
-    _ADDED[model] = function
-    ESTIMATOR_VERSIONS[model] = version
+    return estimator_of(get_source(model))
 
 
 def calibrate(model: str, data: Any, **options: Any) -> Calibration:
@@ -112,10 +121,10 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     unknown = [name for name in options if name not in allowed]
     if unknown:
         names = ", ".join(list(allowed)[1:])
-        raise Refusal(f"option of {model}", repr(unknown[0]), str(names))
-    taken = _TAKES.get(model, ("Bars",))
-    if model not in _ADDED and type(data).__name__ not in taken:
-        raise Refusal(f"data of {model}", str(type(data).__name__), " or ".join(taken))
+        raise Refusal(f"option of {model}", repr(unknown[0]), names)
+    taken = data_of(model)
+    if type(data).__name__ not in taken:
+        raise Refusal(f"data of {model}", type(data).__name__, " or ".join(taken))
     found = function(data, **options)
     if not isinstance(data, Bars):
         return found

@@ -1,24 +1,45 @@
-"""The numerical version of each estimator."""
+"""The version of each estimator: what stored calibrations are marked with."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
+from engine.models import BUILT_IN, estimated_models
+
 __all__ = ["ESTIMATOR_VERSIONS", "estimator_version"]
 
-# Part of every stored calibration, which counts as missing once its estimator has another version.
-# A number is raised when the same data would give other estimates; the golden values of the tests
-# say when. A user's estimator enters with the version it is registered under.
+#: Numerical versions of the built-in estimators, from their lines in `engine.models`.
 ESTIMATOR_VERSIONS: dict[str, str] = {
-    "bootstrap": "1",
-    "gbm": "1",
-    "heston": "1",
-    "merton": "1",
-    "regime_switching": "1",
-    "schwartz_1f": "1",
-    "schwartz_2f": "1",
-    "schwartz_smith": "1",
+    model: BUILT_IN[model].estimator_version for model in estimated_models()
 }
 
 
 def estimator_version(model: str) -> str:
-    """Return the version of a model's estimator; empty for a model that has no estimator."""
-    return ESTIMATOR_VERSIONS.get(model, "")
+    """Return the version of a model's estimator.
+
+    A stored calibration counts as missing once its estimator has another version. For a user's
+    model it is a hash of what the class means (`engine.compiled.source_hash`): its `calibrate`, and
+    all that it calls and captures.
+
+    Returns
+    -------
+    str
+        Empty for a model that has no estimator, and for a user's whose file is not loaded.
+    """
+    if model in BUILT_IN:
+        return ESTIMATOR_VERSIONS.get(model, "")
+    from engine.sources.registry import get_source, has_source
+
+    try:
+        return _hash_of(get_source(model)) if has_source(model) else ""
+    except ValueError:  # What a package declares under this name is no model.
+        return ""
+
+
+@lru_cache(maxsize=64)
+def _hash_of(source: type[Any]) -> str:
+    """Hash a user's class; of the whole of it, because `calibrate` may call any of its methods."""
+    from engine.compiled import source_hash
+
+    return source_hash(source)[:16] if hasattr(source, "calibrate") else ""

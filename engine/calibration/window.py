@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.models import BUILT_IN, calibrated_on
 
 __all__ = ["Window"]
-
-# Estimators that accept weighted observations.
-_WEIGHTED = "gbm, heston, merton, regime_switching and schwartz_1f on bars"
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ class Window:
             raise Refusal(
                 f"window of {what}",
                 str(self),
-                f"full, expanding, rolling:Ny (exponential weights are for {_WEIGHTED})",
+                "full, expanding, rolling:Ny (exponential weights are for "
+                f"{', '.join(_weighted())} on bars)",
             )
 
     def weights(self, timestamps: NDArray[np.int64], end: int) -> NDArray[np.float64]:
@@ -96,3 +95,8 @@ class Window:
         if self.kind == "exponential":
             return np.asarray(np.exp2(-age / self.years))
         return np.ones(len(timestamps))
+
+
+def _weighted() -> list[str]:
+    """Names of the models whose estimators weight bars."""
+    return [name for name in calibrated_on("Bars") if BUILT_IN[name].weighted]

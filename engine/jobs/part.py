@@ -92,7 +92,7 @@ class Part:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the part with the places of the user's files that its classes come from."""
-        kinds = [self.world.strategy, type(self.world.source), *self.metrics.values()]
+        kinds = [self.world.strategy, *self.world.source.classes, *self.metrics.values()]
         values = pickle.dumps({item.name: getattr(self, item.name) for item in fields(self)})
         return _part_from, (files_of(*kinds), values)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -47,8 +48,7 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         paths = (member @ ok).T
         sums = (member @ np.where(ok, pnl, 0.0)).T
         outcome = np.divide(sums, paths * cash, out=np.full(sums.shape, np.nan), where=paths > 0)
-    sets = len(part.sets)
-    same = {
+    same: dict[str, Any] = {
         "family": world.strategy.name,
         "code": world.strategy.source_hash()[:16],
         "data": part.data,
@@ -66,22 +66,29 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         "blocks_of": kind,
     }
     ids = part.sets.ids.tolist()
-    columns: dict[str, object] = {
-        "trial": [_trial_id(world.trial_id, set_id) for set_id in ids],
-        "set_id": ids,
-        "parameters": _parameters(part.sets),
-        "failed": part.paths - known,
-        "mean_net_pnl": mean,
-        "std_net_pnl": deviation,
-        "mean_sharpe": _moments(sharpe, np.isfinite(sharpe).sum(axis=0))[0],
-        "block": [blocks.tolist()] * sets,
-        "outcome": outcome.astype(np.float32).tolist(),
-        "block_paths": paths.astype(np.int64).tolist(),
+    own = {
+        "trial": pl.Series([_trial_id(world.trial_id, set_id) for set_id in ids]),
+        "set_id": pl.Series(ids),
+        "parameters": pl.Series(_parameters(part.sets)),
+        "failed": pl.Series(part.paths - known),
+        "mean_net_pnl": pl.Series(mean, nan_to_null=True),
+        "std_net_pnl": pl.Series(deviation, nan_to_null=True),
+        "mean_sharpe": pl.Series(
+            _moments(sharpe, np.isfinite(sharpe).sum(axis=0))[0], nan_to_null=True
+        ),
+        "block": _lists(np.tile(blocks.astype(np.uint8), (len(ids), 1))),
+        "outcome": _lists(outcome.astype(np.float32)),
+        "block_paths": _lists(paths.astype(np.uint32)),
     }
-    data = {name: columns[name] if name in columns else [same[name]] * sets for name in SCHEMA}
-    frame = pl.DataFrame(data, schema=SCHEMA, strict=False)
-    numbers = ["mean_net_pnl", "std_net_pnl", "mean_sharpe"]
-    return frame.with_columns(pl.col(numbers).fill_nan(None))
+    return pl.DataFrame(own).select(
+        (pl.col(name) if name in own else pl.lit(same[name])).cast(kind).alias(name)
+        for name, kind in SCHEMA.items()
+    )
+
+
+def _lists(values: NDArray[Any]) -> pl.Series:
+    """Rows of an array as lists."""
+    return pl.Series(np.ascontiguousarray(values).reshape(-1)).reshape(values.shape).arr.to_list()
 
 
 def _trial_id(world: str, set_id: str) -> str:

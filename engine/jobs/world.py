@@ -127,13 +127,18 @@ class World:
     @cached_property
     def foreign(self) -> bool:
         """Whether paths come from code that is not ours."""
-        return not type(self.source).__module__.startswith("engine.")
+        return bool(self._foreign)
+
+    @cached_property
+    def _foreign(self) -> list[type[Source]]:
+        """Classes of the source, and of what it holds, that are not ours."""
+        return [kind for kind in self.source.classes if not kind.__module__.startswith("engine.")]
 
     def _source(self) -> dict[str, Any]:
         """Return everything that decides which path a seed and the swept parameters make."""
         content = self.source.fingerprint()
         if self.foreign:
             # Our own sources state their version; a user's is what its code says today.
-            content["code"] = source_hash(type(self.source))
+            content["code"] = [source_hash(kind) for kind in self._foreign]
         # The value that a swept parameter happens to have says nothing about the sets.
         return {name: value for name, value in content.items() if name not in self.swept}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.results.comparison import Comparison, compare
     from engine.results.load import read_results
+    from engine.results.prune import find_unused, remove_study, remove_unused
     from engine.results.results import Results
     from engine.results.rows import Rows
     from engine.results.statistics import STATISTICS, study_statistics
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "engine.results.comparison": ["Comparison", "compare"],
     "engine.results.load": ["read_results"],
+    "engine.results.prune": ["find_unused", "remove_study", "remove_unused"],
     "engine.results.results": ["Results"],
     "engine.results.rows": ["Rows"],
     "engine.results.statistics": ["STATISTICS", "study_statistics"],
@@ -28,7 +30,10 @@ __all__ = [
     "Results",
     "Rows",
     "compare",
+    "find_unused",
     "read_results",
+    "remove_study",
+    "remove_unused",
     "study_statistics",
 ]
 

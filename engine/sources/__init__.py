@@ -7,45 +7,34 @@ along a path (`engine.sources.shocks`), the bridge inside a bar (`engine.sources
 polynomials of the elementary functions (`engine.compiled.ENGINE_VERSION`). A kernel writes log
 closes, per group of 256 bars; `engine.sources.bar_shape` turns them into bars. No step depends on
 other paths, chunks or threads.
+
+The classes of the built-in sources (`engine.models`) are here too, each imported when it is first
+asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from engine.models import BUILT_IN
 from engine.sources.generator import Generator
 from engine.sources.parameter import Parameter, option, parameter
 from engine.sources.registry import get_source, load_user_sources, make_source, source_names
 from engine.sources.source import Source
 
 if TYPE_CHECKING:
-    from engine.sources.bootstrap import Bootstrap
-    from engine.sources.correlated import Correlated
     from engine.sources.custom import PathModel, SlowSourceWarning, StepModel
-    from engine.sources.gbm import GBM
-    from engine.sources.heston import Heston
-    from engine.sources.historical import Historical
-    from engine.sources.merton import Merton
-    from engine.sources.regime_switching import RegimeSwitching
-    from engine.sources.rolling_futures import RollingFutures
-    from engine.sources.schwartz_1f import Schwartz1F
-    from engine.sources.schwartz_2f import Schwartz2F
-    from engine.sources.schwartz_smith import SchwartzSmith
+
+_MODULES = {
+    "PathModel": "custom",
+    "SlowSourceWarning": "custom",
+    "StepModel": "custom",
+    **{model.class_name: name for name, model in BUILT_IN.items()},
+}
 
 __all__ = [
-    "GBM",
-    "Bootstrap",
-    "Correlated",
     "Generator",
-    "Heston",
-    "Historical",
-    "Merton",
     "Parameter",
     "PathModel",
-    "RegimeSwitching",
-    "RollingFutures",
-    "Schwartz1F",
-    "Schwartz2F",
-    "SchwartzSmith",
     "SlowSourceWarning",
     "Source",
     "StepModel",
@@ -56,23 +45,7 @@ __all__ = [
     "parameter",
     "source_names",
 ]
-
-_MODULES = {
-    "Bootstrap": "bootstrap",
-    "Correlated": "correlated",
-    "GBM": "gbm",
-    "PathModel": "custom",
-    "SlowSourceWarning": "custom",
-    "StepModel": "custom",
-    "Heston": "heston",
-    "Historical": "historical",
-    "Merton": "merton",
-    "RegimeSwitching": "regime_switching",
-    "RollingFutures": "rolling_futures",
-    "Schwartz1F": "schwartz_1f",
-    "Schwartz2F": "schwartz_2f",
-    "SchwartzSmith": "schwartz_smith",
-}
+__all__ += [model.class_name for model in BUILT_IN.values()]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,6 @@ from engine.sources.source import Source
 
 __all__ = ["Correlated"]
 
-_NAMES = ("gbm", "merton", "schwartz_1f", "schwartz_2f")
 # Eigenvalues of a correlation matrix given in decimals are off by this much.
 _TOLERANCE = 1e-8
 _LEG_SHIFT = np.uint64(48)
@@ -34,11 +33,12 @@ class Correlated(Model):
     Parameters
     ----------
     legs : mapping of str to Source
-        A model per symbol: GBM, Merton, Schwartz one- or two-factor. In YAML a mapping with
-        ``model`` and the model's parameters.
+        A model per symbol, built-in or a user's `StepModel`: any whose price moves with a normal
+        shock per bar, the first of its factors. In YAML a mapping with ``model`` and the model's
+        parameters.
     correlation : array_like, shape (legs, legs)
-        Correlation of the diffusive price shocks of a bar. Jumps, and the part of a convenience
-        yield that is not its leg's price shock, are independent.
+        Correlation of the diffusive price shocks of a bar. Jumps, regimes, and the other factors of
+        a leg (the part of a convenience yield that is not its price shock) are independent.
 
     Raises
     ------
@@ -53,6 +53,7 @@ class Correlated(Model):
     """
 
     name = "correlated"
+    no_leg_because = "it has several symbols"
 
     legs: Any = dataclasses.field(kw_only=False)
     correlation: Any = option(None, "Correlation of the price shocks.")
@@ -68,9 +69,13 @@ class Correlated(Model):
             if isinstance(leg, Mapping):
                 given = dict(leg)
                 leg = make_source(str(given.pop("model", None)), given)
-            found = leg.name if isinstance(leg, Source) else type(leg).__name__
-            if found not in _NAMES or not isinstance(leg, Model):
-                raise Refusal(f"legs.{symbol}", repr(found), ", ".join(_NAMES))
+            if not isinstance(leg, Source):
+                raise Refusal(f"legs.{symbol}", type(leg).__name__, "a model")
+            if not isinstance(leg, Model) or leg.no_leg_because or leg.factors < 1:
+                reason = leg.no_leg_because or Source.no_leg_because
+                raise Refusal(
+                    f"legs.{symbol}", f"found {leg.name!r}, which cannot be correlated: {reason}"
+                )
             legs[str(symbol)] = leg
         object.__setattr__(self, "legs", legs)
         count = len(legs)
@@ -91,6 +96,11 @@ class Correlated(Model):
     def symbols(self) -> tuple[str, ...]:
         """Symbols of the legs."""
         return tuple(self.legs)
+
+    @property
+    def classes(self) -> tuple[type[Source], ...]:
+        """Its own class and those of its legs."""
+        return (type(self), *(kind for leg in self.legs.values() for kind in leg.classes))
 
     @property
     def states(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -125,7 +135,12 @@ class Correlated(Model):
         legs = {symbol: leg.fingerprint() for symbol, leg in self.legs.items()}
         return super().fingerprint() | {"legs": legs}
 
+    def _check_start(self, price: float) -> None:
+        """Leave the check of a start price to its leg, which may take a negative one."""
+
     def _generator(self, request: FillRequest) -> Generator:
+        for leg, price in zip(self.legs.values(), request.s0, strict=True):
+            leg._check_start(price)
         return _CorrelatedGenerator(self, request)
 
 

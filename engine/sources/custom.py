@@ -46,8 +46,13 @@ class StepModel(Model):
     -----
     ``step(price, state, shocks, constants)`` returns the price at the bar's close. It is compiled
     into the kernel: `price` is the close before, `state` the array of states to change in place,
-    `shocks` the bar's independent standard normals, `constants` what `constants` returned. High and
+    `shocks` the bar's independent standard normals, `constants` what `constants` returned. As a leg
+    of `Correlated` the model's first shock is correlated with those of the other legs. High and
     low are the larger and smaller of open and close, since the law inside the bar is not known.
+
+    A class method ``calibrate(cls, bars)`` that returns an `engine.calibration.Fit` lets the
+    nightly calibrations estimate the model; its further arguments are options.
+
     For the same bits on every machine use the functions of `engine.compiled.elementary` instead of
     `math`. With ``compiled = False`` the step runs in plain Python and may call anything; it says
     that it is slow.
@@ -100,6 +105,7 @@ class PathModel(Model):
     """
 
     has_sub_bars = False
+    no_leg_because = "it makes whole paths in Python"
 
     def generate(self, seed: int, steps: int) -> NDArray[np.float64]:
         """Return one path.

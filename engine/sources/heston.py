@@ -61,6 +61,7 @@ class Heston(Model):
     name = "heston"
     states = ("variance",)
     factors = 2
+    no_leg_because = "its price moves with both of its shocks, none of which is the price's alone"
 
     mu: float = parameter(0.05, unit="1/year", doc="Drift: E[S_t] = s0 exp(mu t).")
     kappa: float = parameter(2.0, low=0.0, unit="1/year", doc="Mean reversion of the variance.")

@@ -42,6 +42,7 @@ class Model(Source):
 
     factors = 1
     has_sub_bars = True
+    no_leg_because = ""
 
     def __post_init__(self) -> None:
         try:

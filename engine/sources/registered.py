@@ -5,23 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine.errors import Refusal
+from engine.models import BUILT_IN
 
-__all__ = ["BUILT_IN", "SOURCES", "register"]
+__all__ = ["SOURCES", "module_of", "register"]
 
-#: Module of each built-in source; imported at first use.
-BUILT_IN: Final[dict[str, str]] = {
-    "bootstrap": "engine.sources.bootstrap",
-    "correlated": "engine.sources.correlated",
-    "gbm": "engine.sources.gbm",
-    "heston": "engine.sources.heston",
-    "historical": "engine.sources.historical",
-    "merton": "engine.sources.merton",
-    "regime_switching": "engine.sources.regime_switching",
-    "rolling_futures": "engine.sources.rolling_futures",
-    "schwartz_1f": "engine.sources.schwartz_1f",
-    "schwartz_2f": "engine.sources.schwartz_2f",
-    "schwartz_smith": "engine.sources.schwartz_smith",
-}
 #: The classes that are defined.
 SOURCES: Final[dict[str, Any]] = {}
 
@@ -35,7 +22,12 @@ def register(cls: Any) -> None:
         If another class holds the name.
     """
     holder = SOURCES.get(cls.name)
-    known = BUILT_IN.get(cls.name, cls.__module__)
+    known = module_of(cls.name) if cls.name in BUILT_IN else cls.__module__
     if known != cls.__module__ or (holder and holder.__module__ != cls.__module__):
         raise Refusal("source name", repr(cls.name), "a name that is not taken")
     SOURCES[cls.name] = cls
+
+
+def module_of(name: str) -> str:
+    """Name the module of a built-in source."""
+    return f"{__package__}.{name}"

@@ -9,28 +9,36 @@ from typing import Any
 
 from engine.bars import Bars
 from engine.errors import Refusal
-from engine.sources.registered import BUILT_IN, SOURCES
+from engine.models import BUILT_IN, packaged
+from engine.sources.registered import SOURCES, module_of
 from engine.sources.source import Source
 from engine.user_code import import_user_file, user_files
 
-__all__ = ["get_source", "load_user_sources", "make_source", "source_names"]
+__all__ = ["get_source", "has_source", "load_user_sources", "make_source", "source_names"]
 
 
 def source_names() -> tuple[str, ...]:
     """Names of all sources that can be made."""
-    return tuple(sorted(BUILT_IN.keys() | SOURCES.keys()))
+    return tuple(sorted(BUILT_IN.keys() | SOURCES.keys() | packaged().keys()))
+
+
+def has_source(name: str) -> bool:
+    """Whether a source of this name can be made."""
+    return name in BUILT_IN or name in SOURCES or name in packaged()
 
 
 def get_source(name: str) -> type[Source]:
-    """Look up a source class.
+    """Look up a source class: a built-in, one of a loaded file, or one that a package declares.
 
     Raises
     ------
     ValueError
-        If no source has this name.
+        If no source has this name, or a package declares what is none.
     """
     if name in BUILT_IN and name not in SOURCES:
-        import_module(BUILT_IN[name])
+        import_module(module_of(name))
+    if name not in SOURCES and name in packaged():
+        _import_packaged(name, packaged()[name])
     if name not in SOURCES:
         raise Refusal("source", repr(name), ", ".join(source_names()))
     found: type[Source] = SOURCES[name]
@@ -93,3 +101,19 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
     if not names:
         raise Refusal(str(path), "no class with a source name", "at least one")
     return tuple(names)
+
+
+def _import_packaged(name: str, target: str) -> None:
+    """Import the source that a package declares as an entry point; this registers it."""
+    field, declared = f"source {name}", f"the entry point {target}"
+    module, _, attribute = target.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except Exception as error:
+        # A foreign package may raise anything; the error names the package.
+        said = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+        raise Refusal(
+            field, f"{declared}, which cannot be imported ({said})", "a subclass of Source"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Source) and found.name == name):
+        raise Refusal(field, declared, f"a subclass of Source with the name {name!r}")

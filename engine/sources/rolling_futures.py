@@ -101,6 +101,11 @@ class RollingFutures(Source):
         return tuple(f"F{number}" for number in self.contracts)
 
     @property
+    def classes(self) -> tuple[type[Source], ...]:
+        """Its own class and that of its model."""
+        return (type(self), *self.model.classes)
+
+    @property
     def values(self) -> dict[str, float]:
         """Parameters of the model."""
         return dict(self.model.values)

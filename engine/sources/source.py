@@ -56,6 +56,9 @@ class Source(ABC):
     default_s0: ClassVar[float] = 100.0
     #: Whether the source can draw the path inside its bars.
     has_sub_bars: ClassVar[bool] = False
+    #: Why the source cannot be a leg of `Correlated`; empty if its price moves with a normal shock
+    #: per bar, the first of its factors.
+    no_leg_because: ClassVar[str] = "it draws no normal shocks"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -106,6 +109,11 @@ class Source(ABC):
     def symbols(self) -> tuple[str, ...]:
         """Symbols of a path."""
         return ("SYNTHETIC",)
+
+    @property
+    def classes(self) -> tuple[type[Source], ...]:
+        """Classes whose code makes the paths: its own, and those of the sources that it holds."""
+        return (type(self),)
 
     def with_parameters(self, **values: float) -> Self:
         """Return the same source with some parameters changed."""

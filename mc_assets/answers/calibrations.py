@@ -85,11 +85,16 @@ def stored_calibrations(
         If a series is unknown.
     """
     from mc_assets.calibration_store import CalibrationStore
+    from mc_assets.market_data import load_series
+    from mc_assets.series_models import load_models
 
+    config = load_series(project.series)
     store = CalibrationStore(project.data)
     frames = []
     for key in series_keys(project, series):
         symbol, _, timeframe = key.rpartition("@")
+        # What a user's estimator has made is judged by its code of today.
+        load_models(config[key], config.folder)
         wanted = pl.lit(as_of) if as_of else pl.col("as_of").max()
         frames.append(store.read(symbol, timeframe).filter(pl.col("as_of") == wanted))
     return pl.concat(frames)

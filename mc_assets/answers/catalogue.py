@@ -99,12 +99,17 @@ def list_strategies(project: Project) -> Catalogue:
 
 
 def list_sources(project: Project) -> Catalogue:
-    """List the built-in price sources and those in files that the project's studies name."""
+    """List the price sources: built-in, of installed packages, and in files that studies name."""
     from engine.sources import get_source, source_names
 
-    problems = load_code_of_studies(project)
-    entries = [_entry("source", name, get_source(name)) for name in source_names()]
-    return Catalogue(tuple(entries), problems)
+    problems = list(load_code_of_studies(project))
+    entries = []
+    for name in source_names():
+        try:
+            entries.append(_entry("source", name, get_source(name)))
+        except ValueError as error:  # what a package declares and is none
+            problems.append(str(error))
+    return Catalogue(tuple(entries), tuple(problems))
 
 
 def load_code_of_studies(project: Project) -> tuple[str, ...]:

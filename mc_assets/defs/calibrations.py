@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from engine.calibration.versions import ESTIMATOR_VERSIONS
-from mc_assets.calibration_store import CALIBRATION_SCHEMA, PANEL_MODELS
+from mc_assets.calibration_store import CALIBRATION_SCHEMA
 from mc_assets.defs.bars import bars
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
@@ -138,12 +138,13 @@ def _estimated(
     workers: int,
 ) -> dict[datetime.date, list["Calibration"]]:
     """Estimate every model of a series as of every date; what data are missing fails its models."""
-    from engine.calibration import SPOT_MODELS, Calibration, calibrate_dates, try_calibrate
+    from engine.calibration import Calibration, calibrate_dates, data_of, try_calibrate
     from mc_assets.market_data.option_quotes import OptionQuotes
+    from mc_assets.series_models import calibrated_models, load_models
 
     made: dict[datetime.date, list[Calibration]] = {day: [] for day in dates}
 
-    def fail(model: str, error: ValueError) -> None:
+    def fail(model: str, error: ValueError | str) -> None:
         for day in dates:
             window = str(series.calibration.get(model, {}).get("window", "full"))
             made[day].append(
@@ -157,37 +158,49 @@ def _estimated(
                 )
             )
 
-    models = series.models or SPOT_MODELS
+    bar_models: list[str] = []
+    curve_models: list[str] = []
+    wrong = load_models(series, folder)
+    for model, entry in calibrated_models(series).items():
+        if model in wrong:
+            fail(model, wrong[model])
+            continue
+        try:
+            needs_curve = entry.data == "curve" or "Bars" not in data_of(model)
+            on_curve = series.provider == "futures" and needs_curve
+        except ValueError as error:
+            fail(model, error)
+        else:
+            (curve_models if on_curve else bar_models).append(model)
     quotes = None
     # One series without its bars or quotes is no reason to leave the others without a night.
     try:
         quotes = OptionQuotes(series, folder)
     except ValueError as error:
-        if "heston" in models:
+        if "heston" in bar_models:
             fail("heston", error)
-        models = tuple(model for model in models if model != "heston")
+            bar_models.remove("heston")
     try:
         histories = list(market_data.bars_as_of(series.symbol, series.timeframe, dates))
     except ValueError as error:
-        for model in models:
+        for model in bar_models:
             fail(model, error)
         histories = []
     options = series.calibration
     for history, days in histories:
-        for found in calibrate_dates(history, days, models, options=options, workers=workers):
+        for found in calibrate_dates(history, days, bar_models, options=options, workers=workers):
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
                 found = quotes.heston(found.as_of)
             made[found.as_of].append(found)
-    if series.provider == "futures":
-        for model in PANEL_MODELS:
-            try:
-                panel = market_data.futures_panel(series.symbol, series.timeframe)
-            except ValueError as error:
-                fail(model, error)
-                continue
-            own = series.calibration.get(model, {})
-            for day in dates:
-                made[day].append(try_calibrate(model, panel, as_of=day, **own))
+    for model in curve_models:
+        try:
+            panel = market_data.futures_panel(series.symbol, series.timeframe)
+        except ValueError as error:
+            fail(model, error)
+            continue
+        own = series.calibration.get(model, {})
+        for day in dates:
+            made[day].append(try_calibrate(model, panel, as_of=day, **own))
     return made
 
 

@@ -17,6 +17,7 @@ from mc_assets.project import Project
 __all__ = [
     "as_of_dates",
     "batch_tags",
+    "declared",
     "grouped",
     "seed_blocks",
     "series",
@@ -30,7 +31,10 @@ __all__ = [
 
 _project = Project.from_environment()
 
-series = dg.StaticPartitionsDefinition(load_series(_project.series).keys)
+#: The series file as it was when the definitions were loaded.
+declared = load_series(_project.series)
+
+series = dg.StaticPartitionsDefinition(declared.keys)
 studies = dg.StaticPartitionsDefinition(list(_project.study_files))
 seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(BLOCKS)])
 years = dg.TimeWindowPartitionsDefinition(

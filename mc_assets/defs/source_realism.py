@@ -8,11 +8,12 @@ import dagster as dg
 import polars as pl
 
 from engine.calibration import SPOT_MODELS
+from engine.models import BUILT_IN
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
-from mc_assets.defs.partitions import grouped, series_as_of
+from mc_assets.defs.partitions import declared, grouped, series_as_of
 from mc_assets.resources import Laboratory
 
 if TYPE_CHECKING:
@@ -60,6 +61,21 @@ _DESCRIPTIONS = {
     "score": "share of the statistics that lie inside",
 }
 
+# The models that every series is compared with, and those of the user's own that a series names.
+_MODELS = tuple(
+    dict.fromkeys(
+        (
+            *SPOT_MODELS,
+            *(
+                entry.model
+                for one in declared.series
+                for entry in one.models or ()
+                if entry.model not in BUILT_IN
+            ),
+        )
+    )
+)
+
 # A model that misses more than a quarter of what was compared is marked.
 _ENOUGH = 0.75
 
@@ -79,7 +95,7 @@ _ENOUGH = 0.75
             asset="source_realism",
             description=f"Paths of {model} reproduce at least three quarters of the statistics.",
         )
-        for model in SPOT_MODELS
+        for model in _MODELS
     ],
     description=(
         "Volatility, tails, autocorrelation, leverage, drawdowns and distances of simulated "
@@ -90,8 +106,9 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
     """Compare every calibrated model with the bars, for this run's series and dates."""
     from engine.realism import compare_with_history
     from mc_assets.as_of_table import AsOfTable
-    from mc_assets.calibration_store import CalibrationStore, calibrated_models
+    from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
+    from mc_assets.series_models import calibrated_models, load_models
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
@@ -104,6 +121,10 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
     metadata: dict[str, dict[str, Any]] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
+        refused += [
+            f"{series} {model}: {reason}"
+            for model, reason in load_models(config[series], config.folder).items()
+        ]
         at = {datetime.date.fromisoformat(key.keys_by_dimension["as_of"]): key for key in keys}
         try:
             histories = list(market_data.bars_as_of(symbol, timeframe, list(at)))
@@ -142,7 +163,7 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
 
 
 def _checks(reports: list["RealismReport"]) -> Iterator[dg.AssetCheckResult]:
-    for model in SPOT_MODELS:
+    for model in _MODELS:
         own = [report for report in reports if report.model == model]
         poor = [report for report in own if report.score < _ENOUGH]
         missed = "\n".join(

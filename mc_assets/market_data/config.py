@@ -11,22 +11,61 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES, BarCalendar
+from engine.models import estimated_models, packaged
 from engine.timeframes import canonical_timeframe
 from mc_assets.market_data.severities import QualityConfig
 from mc_assets.providers import MarketDataError, provider_names
 
-__all__ = ["Adjustment", "MarketDataConfig", "SeriesConfig", "some"]
+__all__ = ["Adjustment", "MarketDataConfig", "ModelEntry", "SeriesConfig", "some"]
 
 Adjustment = Literal["raw", "split", "dividend", "all"]
 
 # Keys become parts of file names, partition keys and SQL, so separators are excluded.
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9^=._/:+-]*[A-Za-z0-9][A-Za-z0-9^=._/:+-]*")
+_MODEL: Final = re.compile(r"[A-Za-z0-9_]{1,80}")
 # The percent-encoded name must still fit into a folder name.
 _LONGEST_NAME: Final = 80
 _NAMES_SHOWN: Final = 20
 # Dates outside this range are typing errors.
 _EARLIEST: Final = date(1800, 1, 1)
 _LATEST: Final = date(2999, 12, 31)
+
+
+class ModelEntry(BaseModel):
+    """A model to calibrate.
+
+    Parameters
+    ----------
+    model : str
+        Its name: that of its source.
+    file : str, optional
+        Python file, or folder of them, that defines it; relative paths start at the folder of the
+        series file.
+    data : {"curve"}, optional
+        Estimate a model that takes both, such as ``schwartz_1f``, on the curve of a futures series
+        instead of its bars.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    file: str | None = Field(default=None, min_length=1, max_length=4_096)
+    data: Literal["curve"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_is_enough(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_a_name(cls, value: str) -> str:
+        # It becomes part of the name of a check.
+        if not _MODEL.fullmatch(value):
+            raise ValueError(
+                f"found {_short(value)}, allowed up to {_LONGEST_NAME} letters, digits and _"
+            )
+        return value
 
 
 class SeriesConfig(BaseModel):
@@ -66,8 +105,10 @@ class SeriesConfig(BaseModel):
         normalised. ``{symbol}`` is filled in; without ``@`` the timeframe is this series' own.
     quality : QualityConfig
         Severity and thresholds of each check.
-    models : list of str, optional
-        Models to calibrate; by default every one that bars alone can calibrate.
+    models : list, optional
+        Models to calibrate, by name, or ``{model: cev, file: my_model.py}`` for a user's own; by
+        default every one that bars alone can calibrate. On a futures series models that take
+        nothing else are estimated on the curve, ``schwartz_2f`` always.
     calibration : dict
         Options of the estimators by model, such as ``{gbm: {window: "rolling:5y"}}``.
     option_quotes : str, optional
@@ -91,7 +132,7 @@ class SeriesConfig(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     compare_with: str | None = Field(default=None, min_length=1, max_length=200)
     quality: QualityConfig = Field(default_factory=QualityConfig)
-    models: tuple[str, ...] | None = None
+    models: tuple[ModelEntry, ...] | None = None
     calibration: dict[str, dict[str, Any]] = Field(default_factory=dict)
     option_quotes: str | None = Field(default=None, min_length=1, max_length=4_096)
 
@@ -153,23 +194,35 @@ class SeriesConfig(BaseModel):
             raise ValueError(f"found {value!r}, allowed {', '.join(sorted(EXCHANGES))}")
         return value
 
-    @field_validator("models", "calibration")
-    @classmethod
-    def _models_are_known(cls, value: Any) -> Any:
-        if value:
-            from engine.calibration import model_names
-
-            for model in value:
-                if model not in model_names():
-                    raise ValueError(f"found {model!r}, allowed {', '.join(model_names())}")
-        return value
-
     @field_validator("provider")
     @classmethod
     def _provider_is_registered(cls, value: str) -> str:
         if value not in provider_names():
             raise ValueError(f"found {value!r}, allowed {', '.join(provider_names())}")
         return value
+
+    @model_validator(mode="after")
+    def _models_are_known(self) -> SeriesConfig:
+        entries = self.models or ()
+        known = {*estimated_models(), *(item.model for item in entries if item.file)}
+        for field, names in (
+            ("models", [item.model for item in entries]),
+            ("calibration", self.calibration),
+        ):
+            for name in names:
+                if name not in known and name not in packaged():
+                    raise ValueError(
+                        f"{field}: found {name!r}, allowed "
+                        f"{', '.join(sorted({*known, *packaged()}))}, or one of your own as "
+                        "{model: NAME, file: PATH}"
+                    )
+        for entry in entries:
+            if entry.data == "curve" and self.provider != "futures":
+                raise ValueError(
+                    f"models: found data curve for {entry.model}, allowed on a series of provider "
+                    "futures"
+                )
+        return self
 
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> SeriesConfig:

@@ -1,6 +1,6 @@
 """Holds what every estimator finds on fixed data, to a stated number of digits.
 
-A change of what an estimator finds raises its number in ``engine/calibration/versions.py``, so
+A change of what an estimator finds raises its number in ``engine/models.py``, so
 that stored calibrations are made anew; then ``python -m tests.engine.calibration.golden_estimates``
 renews the golden values.
 
@@ -271,7 +271,7 @@ def renew() -> str:
         if before[name]["version"] == version_of(name) != "":
             raise SystemExit(
                 f"{FILE.name}: {name} changed: {places[0]}. First raise the version of "
-                f"{cases_by_name()[name].model} in engine/calibration/versions.py, or remove the "
+                f"{cases_by_name()[name].model} in engine/models.py, or remove the "
                 "case from the file if it was the case that changed"
             )
     kept = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import math
 from datetime import date
 
@@ -10,12 +11,13 @@ from engine.calibration import (
     CALIBRATION_COLUMNS,
     Calibration,
     calibrate,
+    data_of,
     model_names,
-    register_estimator,
-    registry,
     try_calibrate,
 )
+from engine.calibration.registry import estimator
 from engine.calibration.versions import ESTIMATOR_VERSIONS
+from engine.models import BUILT_IN, estimated_models
 
 
 @pytest.fixture
@@ -72,31 +74,16 @@ def test_data_of_the_wrong_kind_are_named(bars):
     assert found.reason == "data of schwartz_2f: found Bars, allowed FuturesPanel"
 
 
-def test_a_users_estimator_is_found_by_its_name(bars, monkeypatch):
-    monkeypatch.setattr(registry, "_ADDED", {})
-    monkeypatch.setattr(registry, "ESTIMATOR_VERSIONS", versions := {})
+@pytest.mark.parametrize("model", estimated_models())
+def test_the_table_of_models_says_what_each_estimator_takes(model):
+    first = next(iter(inspect.signature(estimator(model)).parameters.values()))
+    assert tuple(first.annotation.split(" | ")) == BUILT_IN[model].calibrated_on == data_of(model)
 
-    def estimate_last(data, *, as_of=None):
-        return Calibration.of(
-            "last",
-            symbol=data.symbol,
-            timeframe="1d",
-            as_of=as_of,
-            parameters={"level": float(data.close[-1])},
-            covariance=np.zeros((1, 1)),
-            n=len(data),
-            window="full",
-        )
 
-    register_estimator("last_test", estimate_last)
-    found = calibrate("last_test", bars, as_of=date(2001, 1, 1))
-    assert found.parameters["level"] == bars.close[-1]
-    assert "last_test" in model_names()
-    assert len(versions["last_test"]) == 16
-    register_estimator("other_test", estimate_last, version="2026-11")
-    assert versions["other_test"] == "2026-11"
-    with pytest.raises(ValueError, match="model: found 'gbm', allowed a name that is not taken"):
-        register_estimator("gbm", estimate_last)
+def test_the_estimators_are_those_that_the_folder_holds(project):
+    files = {path.stem for path in (project / "engine/calibration").glob("*.py")}
+    assert files & BUILT_IN.keys() == set(estimated_models())
+    assert set(model_names()) & BUILT_IN.keys() == set(estimated_models())
 
 
 def test_rows_of_two_calibrations_are_refused(bars):

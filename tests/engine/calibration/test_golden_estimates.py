@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from engine.calibration.registry import _BUILT_IN
 from engine.calibration.versions import ESTIMATOR_VERSIONS
 from engine.calibration.volatility import VOLATILITY_ESTIMATORS
+from engine.models import estimated_models
 from tests.engine.calibration import golden_estimates
 from tests.engine.calibration.golden_estimates import COMMAND, FILE, cases_by_name, version_of
 
@@ -34,7 +34,7 @@ def test_an_estimate_is_the_golden_one(name, found):
     different = golden_estimates.differences(name, GOLDEN[name]["values"], found[name])
     assert not different, (
         f"{name} changed: {'; '.join(different[:5])}. If that is meant, raise the version of its "
-        f"model (engine/calibration/versions.py) and run `{COMMAND}`"
+        f"model (engine/models.py) and run `{COMMAND}`"
     )
 
 
@@ -46,8 +46,8 @@ def test_golden_estimates_are_of_the_versions_that_are_here():
 
 
 def test_every_estimator_has_a_version_and_a_case_that_succeeds_with_errors(found):
-    assert ESTIMATOR_VERSIONS.keys() >= _BUILT_IN.keys()
-    for model in _BUILT_IN:
+    assert ESTIMATOR_VERSIONS.keys() == set(estimated_models())
+    for model in estimated_models():
         cases = [found[name] for name, case in cases_by_name().items() if case.model == model]
         good = [values for values in cases if values["status"] == "ok"]
         assert any("parameters." in place for values in good for place in values), model

@@ -10,9 +10,10 @@ import pytest
 
 from engine.calibration import SPOT_MODELS, FuturesPanel, calibrate, model_names, try_calibrate
 from engine.calibration.curve_fit import CurveData
+from engine.models import BUILT_IN, calibrated_on
 
 WINDOWS = ("full", "expanding", "rolling:2y", "exponential:1y")
-PANEL_MODELS = ("schwartz_1f", "schwartz_2f", "schwartz_smith")
+PANEL_MODELS = calibrated_on("FuturesPanel")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def panel():
 
 
 def test_every_model_is_among_those_tested_here():
-    assert set(SPOT_MODELS) | set(PANEL_MODELS) == set(model_names())
+    assert set(SPOT_MODELS) | set(PANEL_MODELS) == set(model_names()) & BUILT_IN.keys()
 
 
 @pytest.mark.parametrize("window", WINDOWS)

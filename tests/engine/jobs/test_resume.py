@@ -26,10 +26,10 @@ from polars.testing import assert_frame_equal
 import engine.jobs.files as files_module
 import engine.studies.execute as execute_module
 from engine.errors import Refusal
-from engine.jobs import StorageError
+from engine.jobs import Job, StorageError
 from engine.jobs.plan import make_plan
 from engine.jobs.pool import run_part
-from engine.sources import load_user_sources, make_source
+from engine.sources import Correlated, load_user_sources, make_source
 from engine.strategies import load_user_strategies
 from engine.studies import Study, load_results
 
@@ -154,6 +154,39 @@ def test_a_part_of_a_users_own_strategy_and_source_runs_in_another_process(
     file.write_text(USERS_FILE.replace("1.0 if", "2.0 if"))
     with pytest.raises(ValueError, match=r"own\.py: found other code than the study was resolved"):
         pickle.loads(sent)
+
+
+LEG = """
+from engine.sources import GBM
+
+class Leaning(GBM):
+    name = "leaning"
+
+    @property
+    def values(self):
+        return {"mu": self.mu + 0.01, "sigma": self.sigma}
+"""
+
+
+def test_a_part_of_correlated_legs_takes_the_files_of_the_users_among_them_along(
+    make_study: Make, tmp_path: Path
+) -> None:
+    def job_of(text: str) -> Job:
+        file.write_text(text)
+        load_user_sources(file)
+        return make_study(source=Correlated({"A": make_source("leaning")})).resolve()
+
+    file = tmp_path / "leg.py"
+    job = job_of(LEG)
+    assert job.world.foreign
+    part = make_plan(job, ()).parts[0]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        there = pool.submit(run_part, part, str(tmp_path / "there")).result()
+    assert there.to_json() == run_part(part, str(tmp_path / "here")).to_json()
+    # The code of a leg decides the numbers, wherever it stands.
+    assert job_of(LEG + "\n# a remark\n").world.id == job.world.id
+    assert job_of(LEG.replace("0.01", "0.02")).world.id != job.world.id
 
 
 def test_what_a_killed_process_left_is_swept_away(make_study: Make, tmp_path: Path) -> None:

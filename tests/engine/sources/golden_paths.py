@@ -15,6 +15,7 @@ import numpy as np
 from engine.bars import Bars
 from engine.compiled import kernel
 from engine.compiled.elementary import exp, log
+from engine.models import BUILT_IN
 from engine.price_block import PriceBlock
 from engine.sources import (
     GBM,
@@ -30,6 +31,7 @@ from engine.sources import (
     SchwartzSmith,
     Source,
     StepModel,
+    get_source,
     parameter,
 )
 
@@ -72,7 +74,7 @@ def history(symbol: str = "H", count: int = 400) -> Bars:
 def sources() -> dict[str, Source]:
     """Every source and option that changes how numbers are made."""
     bars = history()
-    return {
+    special = {
         "gbm": GBM(volume=[1.0, 2.0, 5.0]),
         "gbm antithetic": GBM(sampling="antithetic"),
         "gbm moment matching": GBM(sampling="moment_matching"),
@@ -96,6 +98,9 @@ def sources() -> dict[str, Source]:
         "bootstrap iid": Bootstrap(bars, method="iid", returns="difference"),
         "custom step": GoldenStep(),
     }
+    # A source that needs nothing is held with its defaults, without a line here.
+    held = {source.name for source in special.values()}
+    return special | {name: get_source(name)() for name in BUILT_IN if name not in held}
 
 
 def digest(block: PriceBlock) -> str:

@@ -6,7 +6,24 @@ import math
 import numpy as np
 import pytest
 
-from engine.sources import GBM, Correlated, Heston, Merton, Schwartz1F, Schwartz2F, make_source
+from engine.bars import Bars
+from engine.compiled.elementary import exp
+from engine.sources import (
+    GBM,
+    Correlated,
+    Heston,
+    Historical,
+    Kou,
+    Merton,
+    PathModel,
+    RegimeSwitching,
+    Schwartz1F,
+    Schwartz2F,
+    SchwartzSmith,
+    StepModel,
+    make_source,
+    parameter,
+)
 
 MATRIX = np.array(
     [[1.0, 0.5, 0.3, 0.2], [0.5, 1.0, 0.1, 0.0], [0.3, 0.1, 1.0, 0.4], [0.2, 0.0, 0.4, 1.0]]
@@ -19,19 +36,51 @@ LEGS = {
 }
 
 
-def test_price_shocks_have_the_given_correlation():
-    block = Correlated(LEGS, correlation=MATRIX).paths(seeds=range(5000), steps=20, bars="close")
+class OwnStep(StepModel):
+    """A user's model of two factors: a price, and a level that it does not read."""
+
+    name = "own_step"
+    states = ("level",)
+    factors = 2
+    sigma: float = parameter(0.2, low=0.0)
+
+    @staticmethod
+    def step(price, state, shocks, constants):
+        state[0] += shocks[1]
+        return price * exp(constants[0] * constants[1] ** 0.5 * shocks[0])
+
+
+class WholePath(PathModel):
+    name = "whole_path"
+
+    def generate(self, seed, steps):
+        return np.ones(steps)
+
+
+HISTORY = Historical(Bars("H", np.arange(9) * 86_400_000_000, *[np.arange(1.0, 10.0)] * 5))
+OTHERS = {
+    "A": OwnStep(),
+    "B": RegimeSwitching(mu=(0.0, 0.0), sigma=(0.2, 0.2)),
+    "C": Kou(jump_intensity=0.0),
+    "D": SchwartzSmith(),
+}
+
+
+@pytest.mark.parametrize("legs", [LEGS, OTHERS], ids=["built-in", "others"])
+def test_price_shocks_have_the_given_correlation(legs):
+    block = Correlated(legs, correlation=MATRIX).paths(seeds=range(5000), steps=20, bars="close")
     returns = np.diff(np.log(block.close), axis=-1).transpose(1, 0, 2).reshape(4, -1)
     found = np.corrcoef(returns)
     # mean reversion over a day changes the correlation of returns by less than kappa dt
     assert np.abs(found - MATRIX).max() < 4 / math.sqrt(returns.shape[1]) + 0.01
 
 
-def test_a_leg_on_its_own_keeps_its_law():
-    close = Correlated(LEGS, correlation=MATRIX).paths(
+@pytest.mark.parametrize("legs", [LEGS, OTHERS], ids=["built-in", "others"])
+def test_a_leg_on_its_own_keeps_its_law(legs):
+    close = Correlated(legs, correlation=MATRIX).paths(
         seeds=range(50_000), s0=[100.0, 50.0, 60.0, 70.0], steps=2, dt=0.5, bars="close"
     )
-    for s, (leg, start) in enumerate(zip(LEGS.values(), (100.0, 50.0, 60.0, 70.0), strict=True)):
+    for s, (leg, start) in enumerate(zip(legs.values(), (100.0, 50.0, 60.0, 70.0), strict=True)):
         alone = leg.paths(seeds=range(50_000), s0=start, steps=2, dt=0.5, bars="close")
         ours, theirs = np.log(close.close[:, s, -1]), np.log(alone.close[:, -1])
         error = theirs.std() * math.sqrt(2 / theirs.size)
@@ -43,6 +92,25 @@ def test_one_leg_is_the_model_itself():
     ours = Correlated({"A": GBM(sigma=0.3)}).paths(seeds=range(4), steps=300, bars="close")
     alone = GBM(sigma=0.3).paths(seeds=range(4), steps=300, bars="close")
     assert (ours.close == alone.close).all()
+
+
+def test_the_state_of_a_users_leg_is_its_own():
+    block = Correlated({"A": OwnStep(), "B": GBM()}, correlation=[[1, 0.9], [0.9, 1]]).paths(
+        seeds=range(400), steps=50, s0=[100.0, 50.0]
+    )
+    steps = np.diff(block.field("level")[:, 0], axis=-1)
+    assert abs(steps.std() - 1.0) < 4 / math.sqrt(2 * steps.size)
+    for symbol in (0, 1):
+        moves = np.diff(np.log(block.close[:, symbol]), axis=-1)
+        assert abs(np.corrcoef(steps.ravel(), moves.ravel())[0, 1]) < 4 / math.sqrt(steps.size)
+    assert (block.field("level")[:, 1] == 0.0).all()
+
+
+def test_a_start_price_is_checked_by_its_leg():
+    legs = Correlated({"A": OwnStep(), "B": GBM()})
+    assert (legs.paths(seeds=[1], steps=5, s0=[-3.0, 50.0]).close[0, 0] < 0.0).all()
+    with pytest.raises(ValueError, match=r"s0: found -50\.0, allowed > 0: gbm models"):
+        legs.paths(seeds=[1], steps=5, s0=[3.0, -50.0])
 
 
 def test_jumps_and_ranges_of_two_legs_are_independent():
@@ -112,7 +180,15 @@ def test_sampling_schemes_balance_all_legs(sampling):
         ({"A": GBM(), "B": GBM()}, [[1, 0.5], [0.4, 1]], "not symmetric"),
         ({"A": GBM(), "B": GBM()}, [[2, 0.5], [0.5, 1]], "found diagonal"),
         ({"A": GBM(), "B": GBM()}, np.eye(3), r"found shape \(3, 3\), allowed \(2, 2\)"),
-        ({"A": Heston()}, None, "legs.A: found 'heston', allowed gbm, merton"),
+        ({"A": Heston()}, None, "legs.A: found 'heston', which cannot be correlated: its price"),
+        (
+            {"A": WholePath()},
+            None,
+            "legs.A: found 'whole_path', .*: it makes whole paths in Python",
+        ),
+        ({"A": HISTORY}, None, "legs.A: found 'historical', .*: it draws no normal shocks"),
+        ({"A": Correlated({"B": GBM()})}, None, "legs.A: found 'correlated', .*: it has several"),
+        ({"A": 3.0}, None, "legs.A: found float, allowed a model"),
         ({}, None, "legs: found {}, allowed a model per symbol"),
     ],
 )

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.models import BUILT_IN
+
 HERE = Path(__file__).parent
 GOLDEN: dict[str, str] = json.loads((HERE / "golden_paths.json").read_text())
 
@@ -67,9 +69,7 @@ def test_paths_have_the_golden_hash(name, golden):
 
 
 def test_every_source_has_a_golden_hash(golden):
-    from engine.sources import registered
-
-    assert registered.BUILT_IN.keys() <= {source.name for source in golden.sources().values()}
+    assert BUILT_IN.keys() <= {source.name for source in golden.sources().values()}
     assert golden.sources().keys() == GOLDEN.keys()
 
 

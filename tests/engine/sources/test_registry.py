@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+import engine as mc
 from engine.bars import Bars
+from engine.models import BUILT_IN
 from engine.sources import GBM, Bootstrap, get_source, make_source, source_names
 
 
@@ -85,8 +85,9 @@ def test_the_fingerprint_names_everything_that_decides_the_numbers():
     json.dumps(first)
 
 
-def test_the_folder_of_sources_names_every_module_once(project: Path):
-    from engine.sources import registered
-
-    for module in registered.BUILT_IN.values():
-        assert (project / (module.replace(".", "/") + ".py")).is_file()
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_line_of_the_table_leads_to_a_source_of_that_name(name: str):
+    source = get_source(name)
+    assert (source.name, source.__name__) == (name, BUILT_IN[name].class_name)
+    assert getattr(mc, BUILT_IN[name].class_name) is source
+    assert BUILT_IN[name].class_name in mc.__all__

@@ -10,22 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.bars import Bars
-from engine.sources import (
-    GBM,
-    Bootstrap,
-    Heston,
-    Merton,
-    RegimeSwitching,
-    Schwartz1F,
-    Schwartz2F,
-    SchwartzSmith,
-    Source,
-    make_source,
-)
+from engine.models import BUILT_IN
+from engine.sources import GBM, Bootstrap, RegimeSwitching, get_source, make_source
 from engine.testing import source_parameters
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-MODELS: tuple[type[Source], ...] = (GBM, Heston, Merton, Schwartz1F, Schwartz2F, SchwartzSmith)
+MODELS = [source for source in map(get_source, BUILT_IN) if source.parameters]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.bars import BAR_FIELDS, SUB_BAR_FIELDS, Bars, split_fields, sub_bar_fields
+from engine.models import BUILT_IN
 from engine.sources import (
     GBM,
     Bootstrap,
@@ -14,20 +15,14 @@ from engine.sources import (
     Historical,
     Merton,
     RegimeSwitching,
-    Schwartz1F,
-    Schwartz2F,
-    SchwartzSmith,
     Source,
+    get_source,
 )
 
 MODELS: tuple[Source, ...] = (
-    GBM(),
-    Heston(),
-    Merton(),
+    # Every built-in model, with its defaults.
+    *(source() for source in map(get_source, BUILT_IN) if source.parameters),
     RegimeSwitching(),
-    Schwartz1F(),
-    Schwartz2F(),
-    SchwartzSmith(),
     Correlated({"A": GBM(), "B": Merton()}, correlation=[[1.0, 0.5], [0.5, 1.0]]),
 )
 

@@ -104,8 +104,6 @@ def test_longer_bars_are_those_of_the_calendar_with_consecutive_numbers(
 ) -> None:
     days = opens_of(exchange, "2025-01-01", "2025-12-31").astype("datetime64[us]")
     first, last = str(days[start])[:10], str(days[start + 3])[:10]
-    if exchange == "XTKS":
-        last = str(days[start + 2])[:10]
     fives = frame_of(bars_of_sessions(exchange, first, last, 5))
     timeframe = f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
     longer = resample(fives, timeframe="5m", to=timeframe, exchange=exchange)

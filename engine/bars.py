@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
+from engine.clock import session_bars, years_of
 from engine.errors import Refusal
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Bars:
     open, high, low, close, volume : ndarray of float64, shape (bars,)
         Prices in quote currency and traded volume.
     calendar : BarCalendar
-        Exchange and timeframe; gives ``dt`` and every annualisation.
+        Exchange and timeframe: how timestamps become years.
     history_hashes : mapping of int to str, optional
         For bars read from a store: hash of the stored history through each year, by which it is
         found again.
@@ -253,6 +254,24 @@ class Bars:
             columns=own,
             **prices,
         )
+
+    @cached_property
+    def years(self) -> float:
+        """Years from the open of the first bar to the end of the last (`engine.clock`)."""
+        return years_of(self.timestamps, self.calendar)
+
+    @property
+    def bars_per_year(self) -> float:
+        """Bars in a year as they exist: their number over `years`.
+
+        Every annual figure of history follows from it. Of no bars it is the calendar's.
+        """
+        return len(self) / self.years if len(self) else self.calendar.bars_per_year
+
+    @property
+    def bars_per_session(self) -> float:
+        """Bars in a session as they exist: the median; nominal for bars of a day or longer."""
+        return session_bars(self.timestamps, self.calendar)
 
     @cached_property
     def data_hash(self) -> str:

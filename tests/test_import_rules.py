@@ -22,7 +22,8 @@ ALLOWED = {
     "models": set(),
     "user_code": {"errors"},
     "window": {"errors"},
-    "bars": {"errors", "calendar"},
+    "clock": {"calendar", "timeframes"},
+    "bars": {"errors", "calendar", "clock"},
     "price_block": {"errors", "bars", "calendar"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
@@ -32,10 +33,12 @@ ALLOWED = {
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
-        *("price_block", "models", "user_code"),
+        *("clock", "price_block", "models", "user_code"),
     },
-    "execution": {"errors", "compiled", "bars", "calendar"},
-    "strategies": {"errors", "compiled", "execution", "bars", "calendar", "user_code", "window"},
+    "execution": {"errors", "compiled", "bars", "calendar", "clock"},
+    "strategies": {
+        *("errors", "compiled", "execution", "bars", "calendar", "clock", "user_code", "window"),
+    },
     "realism": {
         "errors",
         *("compiled", "randomness", "sources", "calibration", "statistics"),
@@ -43,7 +46,16 @@ ALLOWED = {
     },
     "jobs": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
-        *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "window"),
+        *(
+            "statistics",
+            "bars",
+            "calendar",
+            "clock",
+            "price_block",
+            "user_code",
+            "errors",
+            "window",
+        ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "results": {"compiled", "jobs", "statistics", "execution", "errors"},

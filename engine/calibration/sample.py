@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.calendar import EXCHANGES, BarCalendar
 from engine.calibration.window import Window
+from engine.clock import trading_time
 from engine.errors import Refusal
 from engine.timeframes import intraday_minutes
 
@@ -46,7 +47,7 @@ class SpotSample:
     begins, stamps : ndarray of int64, shape (n,)
         Opening instants of the bars that each return starts from and ends in.
     nominal_dt : float
-        Length of one bar in years.
+        Length of one bar of trading time in years (`engine.clock.bar_years`).
     last : float
         Last log price.
     diagnostics : dict
@@ -106,6 +107,7 @@ class SpotSample:
             Intraday bars only: leave out the returns across session breaks (their variance is
             reported in the diagnostics), or count each as one bar. Inside a session a return
             over missing minutes counts its elapsed bars; around the clock markets have no break.
+            So do returns over missing days, weeks and months (`engine.clock.trading_time`).
         minimum : int
             Fewest returns allowed; in an exponential window, smallest effective number.
 
@@ -121,11 +123,11 @@ class SpotSample:
         span = Window.parse(window)
         diagnostics: dict[str, Any] = {}
         logs = log_prices(cut, non_positive, diagnostics)
-        steps, inside = _elapsed_bars(cut.timestamps, cut.calendar)
+        steps, inside, dt = trading_time(cut.timestamps, cut.calendar)
         returns = np.diff(logs)
         weights = span.weights(cut.timestamps[1:], _end_of_day(as_of))
         if cut.calendar.bars_per_session > 1.0:
-            _report_overnight(returns, inside, cut.calendar, diagnostics)
+            _report_overnight(returns, inside, cut.bars_per_session, diagnostics)
         keep = np.isfinite(returns) & (weights > 1e-12)
         if overnight == "exclude":
             keep &= inside
@@ -164,11 +166,11 @@ class SpotSample:
             as_of=as_of,
             start=logs[:-1][keep],
             returns=used,
-            dt=steps[keep] * cut.calendar.dt,
+            dt=steps[keep] * dt,
             weights=weights,
             begins=cut.timestamps[:-1][keep],
             stamps=cut.timestamps[1:][keep],
-            nominal_dt=cut.calendar.dt,
+            nominal_dt=dt,
             last=float(logs[np.isfinite(logs)][-1]),
             diagnostics=diagnostics,
         )
@@ -226,7 +228,7 @@ def bar_ends(timestamps: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np
         inside = (timestamps + 3 * _DAY).astype("datetime64[us]").astype("datetime64[M]")
         return np.asarray((inside + 1).astype("datetime64[us]").astype(np.int64))
     sessions = round(1.0 / calendar.bars_per_session)
-    session = int(_session_minutes(calendar) * _MINUTE)
+    session = int(EXCHANGES[calendar.exchange].minutes_open_to_close) * _MINUTE
     return timestamps + (sessions - 1) * _DAY + session
 
 
@@ -263,44 +265,23 @@ def _shift_text(non_positive: object) -> str:
     return "" if isinstance(non_positive, str) else f" even after adding {non_positive}"
 
 
-def _elapsed_bars(
-    timestamps: NDArray[np.int64], calendar: BarCalendar
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Count the bars from each bar to the next, and say whether both lie in one session."""
-    gaps = np.diff(timestamps)
-    minutes = intraday_minutes(calendar.timeframe)
-    if minutes is None:
-        # Consecutive sessions are one step apart: weekends and holidays are no trading time.
-        return np.ones(len(gaps)), np.ones(len(gaps), dtype=np.bool_)
-    closed = 1440.0 - _session_minutes(calendar)
-    if closed == 0.0:
-        closed = 2880.0 if calendar.sessions_per_year < 365.0 else math.inf
-    inside = gaps <= max(0.5 * closed, minutes) * _MINUTE
-    steps = np.where(inside, np.maximum(np.round(gaps / (minutes * _MINUTE)), 1.0), 1.0)
-    return steps, inside
-
-
 def _report_overnight(
     returns: NDArray[np.float64],
     inside: NDArray[np.bool_],
-    calendar: BarCalendar,
+    per_session: float,
     diagnostics: dict[str, Any],
 ) -> None:
     across = returns[~inside & np.isfinite(returns)]
     within = returns[inside & np.isfinite(returns)]
     if len(across) < 2 or len(within) < 2:
         return
-    session = float(np.mean(within**2)) * calendar.bars_per_session
+    session = float(np.mean(within**2)) * per_session
     gap = float(np.var(across))
     diagnostics |= {
         "overnight_returns": len(across),
         "overnight_sd": math.sqrt(gap),
         "overnight_variance_share": gap / (gap + session) if gap + session > 0.0 else math.nan,
     }
-
-
-def _session_minutes(calendar: BarCalendar) -> float:
-    return EXCHANGES[calendar.exchange].minutes_per_session
 
 
 def _end_of_day(day: date) -> int:

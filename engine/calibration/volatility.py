@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.clock import bar_years
 from engine.errors import Refusal
 
 __all__ = ["VOLATILITY_ESTIMATORS", "VolatilityEstimator", "range_volatility"]
@@ -81,7 +82,7 @@ def range_volatility(
     mean = float(np.mean(w * variances))
     # Weights are not random; only the bars' variances are.
     spread = math.sqrt(float(np.sum((w * (variances - mean)) ** 2))) / count
-    per_year = bars.calendar.bars_per_year
+    per_year = 1.0 / bar_years(bars.bars_per_year, bars.calendar)
     sigma = math.sqrt(max(mean * per_year, 0.0))
     error = spread * per_year / (2.0 * sigma) if sigma > 0.0 else math.nan
     return sigma, error

@@ -200,7 +200,10 @@ def _settle_born(s: Simulation) -> None:
 
 @part
 def _finance(s: Simulation, bar: int) -> None:
-    """Charge one bar of borrow fees on short positions and interest on negative cash."""
+    """Charge borrow fees on short positions and interest on negative cash, for one bar.
+
+    Where bars have timestamps, for the time since the open of the bar before.
+    """
     charge = 0.0
     cash = settled_cash(s)
     if cash < 0.0:
@@ -210,5 +213,7 @@ def _finance(s: Simulation, bar: int) -> None:
         if units < 0.0 and bar > 0:
             value = units * s.path[symbol, 3, bar - 1] * point_value(s, symbol, CLOSE, bar - 1)
             charge += abs(value) * s.rules[symbol, BORROW_RATE]
+    if s.elapsed.shape[0] > 0:
+        charge *= s.elapsed[bar]
     s.account[CASH] -= charge
     s.account[FINANCING_PAID] += charge

@@ -96,6 +96,23 @@ def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) ->
 
 
 @part
+def bar_clock(s: Simulation, t: int, row: int) -> float:
+    """Return what the clock says at the open of the current bar, a row of `CLOCK_NAMES`."""
+    return s.clock[row, np.uint64(t)]
+
+
+@part
+def past_bar_clock(s: Simulation, t: int, row: int, back: int) -> float:
+    """Return what the clock said `back` bars ago; NaN before the first bar."""
+    if back < 0:
+        _note_future_read(s, t)
+        return NAN
+    if back > t:
+        return NAN
+    return s.clock[row, np.uint64(t - back)]
+
+
+@part
 def bar_index(s: Simulation, t: int) -> int:
     """Return the number of the current bar, 0 for the first on which the strategy trades."""
     return t - first_trading_bar(s)

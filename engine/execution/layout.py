@@ -22,6 +22,10 @@ OPEN: Final = _typed(0)
 CLOSE: Final = _typed(3)
 SUB_BAR_WIDTH: Final = 3
 
+# --- clock: float64[CLOCK_WIDTH, bars], what hooks may ask of a bar's opening instant --------
+CLOCK_NAMES: Final = ("time", "hour", "minute", "weekday")
+CLOCK_WIDTH: Final = len(CLOCK_NAMES)
+
 # --- account: float64[ACCOUNT_WIDTH], one per simulation ---------------------------------
 CASH: Final = 0  # cash had every position been paid in full; may be negative under leverage
 START_CASH: Final = 1
@@ -211,7 +215,7 @@ INITIAL_FIXED: Final = 4  # initial margin per unit
 MAINTENANCE_RATE: Final = 5
 MAINTENANCE_FIXED: Final = 6
 SHORTABLE: Final = 7
-BORROW_RATE: Final = 8  # per bar
+BORROW_RATE: Final = 8  # per mean bar
 COMMISSION_PERCENT: Final = 9
 COMMISSION_PER_UNIT: Final = 10
 COMMISSION_FIXED: Final = 11
@@ -226,7 +230,7 @@ SAME_CLOSE: Final = 19
 SIZING_KIND: Final = 20
 SIZING_VALUE: Final = 21
 SIZING_WINDOW: Final = 22
-CASH_RATE: Final = 23  # interest on negative cash per bar
+CASH_RATE: Final = 23  # interest on negative cash per mean bar
 BRACKET_RULE: Final = 24
 BARS_PER_YEAR: Final = 25
 SESSION_BARS: Final = 26  # bars per session, at least 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES
+from engine.clock import is_zone, session_days, wall_clock
 from engine.errors import Refusal
 
 __all__ = ["Session", "last_bars_of_days"]
@@ -19,24 +18,6 @@ TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 _MINUTE: Final = 60_000_000
 _DAY: Final = 1440 * _MINUTE
-# Wall clock of each exchange, and what carries the opening of a session that begins on the evening
-# before to the day that it is named for.
-_CLOCKS: Final[dict[str, tuple[str, int]]] = {
-    "XNYS": ("America/New_York", 0),
-    "XNAS": ("America/New_York", 0),
-    "XTSE": ("America/Toronto", 0),
-    "XLON": ("Europe/London", 0),
-    "XETR": ("Europe/Berlin", 0),
-    "XJSE": ("Africa/Johannesburg", 0),
-    "XTKS": ("Asia/Tokyo", 0),
-    "XHKG": ("Asia/Hong_Kong", 0),
-    "CMES": ("America/Chicago", 7 * 60 * _MINUTE),
-    "24/5": ("America/New_York", 7 * 60 * _MINUTE),
-    "24/7": ("UTC", 0),
-}
-# The week of currencies ends and begins at 17:00 in New York.
-_NEW_YORK: Final = "America/New_York"
-_TO_MIDNIGHT: Final = 7 * 60 * _MINUTE
 
 
 class Session(BaseModel):
@@ -78,10 +59,8 @@ class Session(BaseModel):
     @field_validator("zone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise Refusal("", repr(value), "an IANA name such as America/New_York or UTC") from None
+        if not is_zone(value):
+            raise Refusal("", repr(value), "an IANA name such as America/New_York or UTC")
         return value
 
     @field_validator("exchange")
@@ -116,7 +95,7 @@ class Session(BaseModel):
         start, end = (
             int(text[:2]) * 60 + int(text[3:]) for text in (self.open or "", self.close or "")
         )
-        minute = _local(timestamps, self.zone) % _DAY // _MINUTE
+        minute = wall_clock(timestamps, self.zone) % _DAY // _MINUTE
         if end <= start:
             return np.asarray((minute >= start) | (minute < end))
         return np.asarray((minute >= start) & (minute < end))
@@ -138,12 +117,11 @@ class Session(BaseModel):
             Never falls from bar to bar.
         """
         if self.exchange is not None:
-            zone, shift = _CLOCKS[self.exchange]
-            return (_local(timestamps, zone) + shift) // _DAY
+            return session_days(timestamps, self.exchange)
         start, end = self.open or "", self.close or ""
         wraps = end <= start
         minutes = int(start[:2]) * 60 + int(start[3:]) if wraps else 0
-        return (_local(timestamps, self.zone) - minutes * _MINUTE) // _DAY
+        return (wall_clock(timestamps, self.zone) - minutes * _MINUTE) // _DAY
 
 
 def last_bars_of_days(days: NDArray[np.int64], is_open: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -172,21 +150,12 @@ def last_bars_of_days(days: NDArray[np.int64], is_open: NDArray[np.bool_]) -> ND
     return np.where(following < len(places), found, count - 1).astype(np.int64)
 
 
-def _local(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
-    """Wall clock of instants in a zone, microseconds."""
-    if zone == "UTC":
-        return timestamps
-    stamps = pl.Series(timestamps).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return stamps.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.epoch("us").to_numpy()
-
-
 def _in_sessions(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.bool_]:
     if exchange == "24/7" or len(timestamps) == 0:
         return np.ones(len(timestamps), dtype=np.bool_)
     if exchange == "24/5":
         # Monday's session opens on Sunday at 17:00. 1970-01-01 was a Thursday.
-        day = (_local(timestamps, _NEW_YORK) + _TO_MIDNIGHT) // _DAY
-        return np.asarray((day + 3) % 7 < 5)
+        return np.asarray((session_days(timestamps, exchange) + 3) % 7 < 5)
     import exchange_calendars as xc
     import pandas as pd
 

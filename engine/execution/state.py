@@ -11,6 +11,7 @@ from engine.compiled.framed_record import Entry, Layout, framed_record
 from engine.execution.calling import part
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
+    CLOCK_WIDTH,
     COUNTS_WIDTH,
     EVENT_WIDTH,
     LOT_WIDTH,
@@ -41,6 +42,8 @@ class Simulation(NamedTuple):
     events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
     closed: NDArray[np.int64]  # (symbols, bars) outside the session; (symbols, 0) if none has one
     last_bars: NDArray[np.int64]  # (symbols, bars) of a day order; (symbols, 0): counted in bars
+    elapsed: NDArray[np.float64]  # (bars,) mean bars since the open before; (0,): one each
+    clock: NDArray[np.float64]  # (CLOCK_WIDTH, bars); (CLOCK_WIDTH, 0) where no hook asks
 
 
 # A frame is an int64 array: the address of each array of a `Simulation`, then these sizes.
@@ -53,8 +56,10 @@ _EVENT_ROWS: Final = _ARRAYS + 4
 _LOT_ROWS: Final = _ARRAYS + 5
 _SESSION_BARS: Final = _ARRAYS + 6
 _DAY_BARS: Final = _ARRAYS + 7
-_TRADING_BARS: Final = _ARRAYS + 8
-_FRAME_WIDTH: Final = _ARRAYS + 9
+_ELAPSED_BARS: Final = _ARRAYS + 8
+_CLOCK_BARS: Final = _ARRAYS + 9
+_TRADING_BARS: Final = _ARRAYS + 10
+_FRAME_WIDTH: Final = _ARRAYS + 11
 
 # In the order of the fields of `Simulation`.
 _LAYOUT: Final[Layout] = {
@@ -71,6 +76,8 @@ _LAYOUT: Final[Layout] = {
     "events": ("float64", (Entry(_EVENT_ROWS), EVENT_WIDTH)),
     "closed": ("int64", (Entry(_SYMBOLS), Entry(_SESSION_BARS))),
     "last_bars": ("int64", (Entry(_SYMBOLS), Entry(_DAY_BARS))),
+    "elapsed": ("float64", (Entry(_ELAPSED_BARS),)),
+    "clock": ("float64", (CLOCK_WIDTH, Entry(_CLOCK_BARS))),
 }
 
 
@@ -79,6 +86,8 @@ def new_simulation(
     rules: NDArray[np.float64],
     closed: NDArray[np.int64] | None = None,
     last_bars: NDArray[np.int64] | None = None,
+    elapsed: NDArray[np.float64] | None = None,
+    clock: NDArray[np.float64] | None = None,
     *,
     first_trading_bar: int = 0,
     trade_capacity: int = 0,
@@ -101,6 +110,8 @@ def new_simulation(
         events=np.zeros((event_capacity, EVENT_WIDTH)),
         closed=np.zeros((symbols, 0), dtype=np.int64) if closed is None else closed,
         last_bars=np.zeros((symbols, 0), dtype=np.int64) if last_bars is None else last_bars,
+        elapsed=np.zeros(0) if elapsed is None else elapsed,
+        clock=np.zeros((CLOCK_WIDTH, 0)) if clock is None else clock,
     )
 
 
@@ -115,6 +126,8 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_LOT_ROWS] = simulation.lots.shape[1]
     frame[_SESSION_BARS] = simulation.closed.shape[1]
     frame[_DAY_BARS] = simulation.last_bars.shape[1]
+    frame[_ELAPSED_BARS] = len(simulation.elapsed)
+    frame[_CLOCK_BARS] = simulation.clock.shape[1]
     frame[_TRADING_BARS] = len(simulation.curve)
     return frame
 

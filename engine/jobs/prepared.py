@@ -63,8 +63,8 @@ class Prepared:
             symbols=first.symbols,
             fields=first.fields,
             steps=world.window.bars,
-            bars_per_year=world.calendar.bars_per_year,
-            bars_per_session=world.calendar.bars_per_session,
+            bars_per_year=world.bars_per_year,
+            bars_per_session=world.bars_per_session,
             warm_up=world.window.warm_up,
             # Where equity is needed at every bar, what is recorded is picked from it.
             equity_samples=world.steps if self.whole_curves else holds.equity,

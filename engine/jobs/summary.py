@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from engine.calendar import BarCalendar
+from engine.clock import bar_years
 from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
 from engine.jobs.job import Holds, Job
@@ -43,6 +45,8 @@ class JobSummary:
         Bars of a path.
     exchange, timeframe : str
         Of the calendar.
+    bars_per_year : float
+        Of the paths: what annual figures count with.
     failure_allowance : float
         Share of simulations that may fail.
     record : Record
@@ -83,6 +87,7 @@ class JobSummary:
     steps: int
     exchange: str
     timeframe: str
+    bars_per_year: float
     failure_allowance: float
     record: Record
     until: dict[str, Any] | None = None
@@ -117,6 +122,7 @@ class JobSummary:
             steps=job.world.steps,
             exchange=job.world.calendar.exchange,
             timeframe=job.world.calendar.timeframe,
+            bars_per_year=job.world.bars_per_year,
             failure_allowance=job.failure_allowance,
             record=job.record,
             until=job.until.model_dump() if job.until is not None else None,
@@ -131,6 +137,15 @@ class JobSummary:
         """What the parts of the study have to hold."""
         metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
         return Holds(self.record.equity, self.record.trades, metrics, self.own_metrics)
+
+    @property
+    def year(self) -> str:
+        """What a year is in annual figures; says so where the bars are not the calendar's."""
+        calendar = BarCalendar(self.exchange, self.timeframe)
+        text = f"{self.bars_per_year:,.0f} bars of {self.timeframe} on {self.exchange}"
+        if bar_years(self.bars_per_year, calendar) == calendar.dt:
+            return text
+        return f"{text}, whose calendar has {calendar.bars_per_year:,.0f}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""

@@ -48,7 +48,7 @@ class World:
     paths_per_seed : int
         Paths generated from each seed.
     calendar : BarCalendar
-        Gives the length of a bar and the annualisation.
+        Exchange and timeframe; gives the length of a model's bar.
     history : tuple of Bars
         The bars to warm up on, one series per symbol, where the path continues a history that the
         source does not hold.
@@ -93,6 +93,16 @@ class World:
         """Bars of a path that count: its horizon."""
         assert self.path.steps is not None
         return self.path.steps
+
+    @cached_property
+    def bars_per_year(self) -> float:
+        """Bars in a year of the paths: of history as they exist, of models by the calendar."""
+        return self.source.bars_per_year(self.calendar, self.steps)
+
+    @cached_property
+    def bars_per_session(self) -> float:
+        """Bars in a session of the paths, in the same way."""
+        return self.source.bars_per_session(self.calendar)
 
     @cached_property
     def window(self) -> Window:

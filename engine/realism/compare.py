@@ -167,14 +167,14 @@ def compare_with_history(
     history = sample.returns[-longest:]
     start = math.exp(float(sample.start[-len(history)]))
     model = source if source is not None else _source(calibration, bars)
-    per_year = bars.calendar.bars_per_year
+    per_year = 1.0 / sample.nominal_dt
     observed = path_statistics(history, per_year)
     simulated: dict[str, list[Array]] = {name: [] for name in observed}
     scale = float(history.std())
     to_history: list[tuple[float, float]] = []
     between: list[tuple[float, float]] = []
     last: Array | None = None
-    for returns in _simulated(model, seeds, len(history), start, bars):
+    for returns in _simulated(model, seeds, len(history), start, sample.nominal_dt):
         for name, values in path_statistics(returns, per_year).items():
             simulated[name].append(values)
         for path in returns / scale:
@@ -218,7 +218,7 @@ def _source(calibration: Calibration, bars: Bars) -> Source:
 
 
 def _simulated(
-    source: Source, seeds: Sequence[int], steps: int, start: float, bars: Bars
+    source: Source, seeds: Sequence[int], steps: int, start: float, dt: float
 ) -> Iterator[Array]:
     """Yield log returns of a few paths at a time, to limit memory."""
     for begin in range(0, len(seeds), _PATHS_AT_A_TIME):
@@ -226,7 +226,7 @@ def _simulated(
             steps=steps,
             seeds=list(seeds[begin : begin + _PATHS_AT_A_TIME]),
             s0=start,
-            dt=bars.calendar.dt,
+            dt=dt,
             bars="close",
         )
         logs = np.log(block.close)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.calendar import BarCalendar
 from engine.compiled import exact
 from engine.errors import Refusal
 from engine.sources.block_length import optimal_block_length
@@ -160,8 +161,13 @@ class Bootstrap(Source):
     def _default_s0(self) -> tuple[float, ...]:
         return tuple(float(item.close[-1]) for item in self.bars)
 
-    def _default_dt(self) -> float:
-        return float(self.bars[0].calendar.dt)
+    def bars_per_year(self, calendar: BarCalendar | None = None, steps: int | None = None) -> float:
+        """Bars in a year of the history that is drawn from."""
+        return float(self.bars[0].bars_per_year)
+
+    def bars_per_session(self, calendar: BarCalendar | None = None) -> float:
+        """Bars in a session of the history that is drawn from."""
+        return float(self.bars[0].bars_per_session)
 
     def _history(self) -> tuple[Bars, ...]:
         found: tuple[Bars, ...] = self.bars

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.history import aligned
@@ -67,8 +68,15 @@ class Historical(Source):
             )
         return left
 
-    def _default_dt(self) -> float:
-        return float(self.bars[0].calendar.dt)
+    def bars_per_year(self, calendar: BarCalendar | None = None, steps: int | None = None) -> float:
+        """Bars in a year as they exist in the last `steps` bars, by default all."""
+        first = self.bars[0]
+        count = steps if steps is not None else self.steps or len(first)
+        return float(first[max(len(first) - count, 0) :].bars_per_year)
+
+    def bars_per_session(self, calendar: BarCalendar | None = None) -> float:
+        """Bars in a session as they exist."""
+        return float(self.bars[0].bars_per_session)
 
     def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
         # Prices are those of history, whatever a study's start price is for other sources.

@@ -176,8 +176,28 @@ class Source(ABC):
     def _default_s0(self) -> tuple[float, ...]:
         return (self.default_s0,) * len(self.symbols)
 
-    def _default_dt(self) -> float:
-        return BarCalendar().dt
+    def bars_per_year(self, calendar: BarCalendar | None = None, steps: int | None = None) -> float:
+        """Bars in a year of the source's paths.
+
+        Parameters
+        ----------
+        calendar : BarCalendar, optional
+            Nominal, for models; by default daily bars of the New York Stock Exchange. Paths made
+            of history have the bars per year that it has.
+        steps : int, optional
+            Bars of each path, for history.
+        """
+        return (calendar or BarCalendar()).bars_per_year
+
+    def bars_per_session(self, calendar: BarCalendar | None = None) -> float:
+        """Bars in a session of the source's paths; below one for bars longer than it.
+
+        Parameters
+        ----------
+        calendar : BarCalendar, optional
+            As in `bars_per_year`.
+        """
+        return (calendar or BarCalendar()).bars_per_session
 
     def prepare(
         self,
@@ -202,9 +222,9 @@ class Source(ABC):
             Start price (one per symbol); by default the last close where the source has bars,
             else 100.
         dt : float, optional
-            Length of a bar in years; by default the calendar's.
+            Length of a bar in years; by default one over `bars_per_year`.
         calendar : BarCalendar, optional
-            By default that of the source's bars, else daily bars of the New York Stock Exchange.
+            Of a model's bars; by default daily bars of the New York Stock Exchange.
         bars : {"ohlc", "close"}
             ``"ohlc"`` draws the range of every bar; ``"close"`` makes high and low the larger and
             the smaller of open and close, which is cheaper.
@@ -237,7 +257,7 @@ class Source(ABC):
         if steps is None or isinstance(steps, bool) or int(steps) != steps or steps < 1:
             raise Refusal("steps", repr(steps), "a whole number >= 1")
         if dt is None:
-            dt = calendar.dt if calendar is not None else self._default_dt()
+            dt = 1.0 / self.bars_per_year(calendar, int(steps))
         if not (isinstance(dt, int | float) and math.isfinite(dt) and dt > 0):
             raise Refusal("dt", repr(dt), "> 0 (years)")
         if bars not in ("ohlc", "close"):

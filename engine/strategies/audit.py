@@ -28,15 +28,18 @@ from engine.execution.layout import (
 )
 from engine.execution.settings import Execution
 from engine.strategies.captured import captured_values, taken_from
+from engine.strategies.clock_reads import clock_reads
 from engine.strategies.engine import Scratch, StrategyEngine, prepare_strategy
 from engine.strategies.indicator_code import users_fill
 from engine.strategies.purity import pieces_of
+from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
 
 __all__ = ["AuditReport", "Finding", "audit_strategy"]
 
 # Most numbers that a table may hold without being taken for a path.
 _LARGEST_TABLE: Final = 64
+_HOUR: Final = 3_600_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -165,8 +168,9 @@ def audit_strategy(
     if values is None:
         values = _random_walks(rng, paths=4, symbols=len(symbols), bars=500)
     paths, _, _, bars = values.shape
+    cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     engine = prepare_strategy(
-        strategy,
+        cls,
         execution,
         symbols=symbols,
         fields=fields,
@@ -174,6 +178,7 @@ def audit_strategy(
         bars_per_year=252.0,
         warm_up=warm_up,
         record_trades=True,
+        timestamps=_HOUR * np.arange(bars) if clock_reads(cls, fields) else None,
     )
     encoded = engine.encode(parameters or {})[None]
     scratch = engine.scratch(record_orders=True)

@@ -136,8 +136,9 @@ def backtest(
         symbols=tuple(item.symbol for item in series),
         fields=fields,
         steps=len(first),
-        bars_per_year=first.calendar.bars_per_year,
-        bars_per_session=first.calendar.bars_per_session,
+        # Growth and its kin are those of the bars on which the strategy trades.
+        bars_per_year=first[before:].bars_per_year,
+        bars_per_session=first.bars_per_session,
         warm_up=before,
         record_trades=True,
         timestamps=first.timestamps,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
+from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
@@ -18,6 +19,7 @@ from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BAR
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.strategies.clock_reads import clock_of
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
 from engine.strategies.indicator_code import WORK_ROWS, row_code
@@ -97,8 +99,10 @@ class StrategyEngine:
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
         self._last_bars = execution.last_bars(self.symbols, timestamps, exchange)
+        self._elapsed = None if timestamps is None else time_between(timestamps, bars_per_year)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))
+        self._clock = clock_of(cls, self.fields, timestamps, exchange)
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -134,6 +138,8 @@ class StrategyEngine:
             self._rules,
             self._closed,
             self._last_bars,
+            self._elapsed,
+            self._clock,
             first_trading_bar=self.window.first_trading_bar,
             trade_capacity=capacity,
             event_capacity=24 * self.steps + 64 if record_orders else 0,
@@ -372,7 +378,7 @@ def prepare_strategy(
     steps : int
         Bars per path, those to warm up on included.
     bars_per_year : float
-        For annualisation.
+        For annualisation; one over it is the length of a mean bar in years.
     bars_per_session : float
         For orders with time in force "day" on bars without timestamps; below 1 counts as 1.
     warm_up : int
@@ -382,9 +388,11 @@ def prepare_strategy(
     record_trades : bool
         Whether `run` will be asked for trades.
     timestamps : ndarray of int64, shape (steps,), optional
-        Opening instants of the bars; instruments with session hours need them.
+        Opening instants of the bars: interest and fees are charged for the time between them.
+        Instruments with session hours need them.
     exchange : str, optional
-        Whose days end orders with time in force "day", where there are timestamps.
+        Whose days end orders with time in force "day", where there are timestamps, and whose
+        clock hooks see unless the strategy names its zone.
     """
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     return StrategyEngine(

@@ -21,6 +21,7 @@ def fingerprint_of(
     state: Mapping[str, float],
     constants: Mapping[str, float],
     hooks: Mapping[str, Any],
+    time_zone: str = "",
 ) -> str:
     """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version.
 
@@ -32,6 +33,8 @@ def fingerprint_of(
         What the class declares, by name.
     hooks : mapping of str to callable
         Its functions.
+    time_zone : str
+        Zone of the clock that hooks see, where the class names one.
     """
     return source_hash(
         {
@@ -41,6 +44,7 @@ def fingerprint_of(
             "state": sorted(state.items()),
             "constants": sorted(constants.items()),
             "hooks": sorted(hooks.items()),
+            "time_zone": time_zone,
         }
     )
 

@@ -57,6 +57,15 @@ class Bar(_Given):
     volume: Series
     #: Number of the bar, 0 for the first on which the strategy trades.
     index: int
+    #: Instant at which the bar opened, seconds since 1970-01-01 UTC. Like the next three it needs
+    #: bars with times: history.
+    time: Series
+    #: Hour of the day at which it opened, 0 to 23, by the clock of the strategy's `time_zone`.
+    hour: Series
+    #: Minute of that hour, 0 to 59.
+    minute: Series
+    #: Day of the week by that clock, 0 for Monday to 6 for Sunday.
+    weekday: Series
 
     def __getitem__(self, symbol: int) -> Bar:
         """Return the bar of a symbol by its position."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.execution import handles
+from engine.execution.layout import CLOCK_NAMES
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import typed_values
 from engine.strategies.declared_reads import DeclaredReads
@@ -84,6 +85,8 @@ _RUNTIME: dict[str, Any] = {
     "mc_past": handles.past_value,
     "mc_field": handles.bar_value,
     "mc_past_field": handles.past_bar_value,
+    "mc_clock": handles.bar_clock,
+    "mc_past_clock": handles.past_bar_clock,
     "mc_symbol": handles.known_symbol,
     "mc_index": handles.bar_index,
     **{f"mc_{name}": getattr(typed_values, name) for name in typed_values.__all__},
@@ -338,6 +341,11 @@ class _Rewriter(DeclaredReads):
             return lambda back: (
                 call("mc_field", *common) if back is None else call("mc_past_field", *common, back)
             )
+        if handle is not None and handle[0] == "bar" and node.attr in CLOCK_NAMES:
+            row_of_clock = load(f"mc_{CLOCK_NAMES.index(node.attr)}")
+            return lambda back: read(
+                "mc_clock", "mc_past_clock", [load("mc_s"), load("mc_t"), row_of_clock], back
+            )
         row = None
         if self.is_self(node.value):
             row = self.outputs.get((node.attr, "value"))
@@ -383,7 +391,7 @@ class _Rewriter(DeclaredReads):
             return self.source.error(node, f"{name} is called, as in {name}(...)")
         message = f"found {owner}.{node.attr}, allowed {', '.join(allowed) or 'nothing'}"
         homes = {
-            "bar": (*self.fields, "index"),
+            "bar": (*self.fields, "index", *CLOCK_NAMES),
             "account": tuple(name[8:] for name in _ACCOUNT),
             "order": tuple(name[6:] for name in _ORDERS),
         }
@@ -393,6 +401,8 @@ class _Rewriter(DeclaredReads):
             message += f"; {node.attr} is declared as {value!r}, which is neither number nor Choice"
         elif found:
             message += f"; {node.attr} is {' or '.join(found)}"
+        if owner == "bar":
+            message += f"; of history also {', '.join(CLOCK_NAMES)}"
         return self.source.error(node, message)
 
     def _order_call(self, node: ast.Call, method: str, symbol: ast.expr) -> ast.expr:

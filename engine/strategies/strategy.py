@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from engine.clock import is_zone
 from engine.strategies.fingerprint import fingerprint_of
 from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Parameter
@@ -64,12 +65,16 @@ class Strategy:
         Registry name; by default the class name in snake_case.
     parameters : dict of str to Parameter
         Declared parameters in order.
+    time_zone : str
+        IANA zone of ``bar.hour``, ``bar.minute`` and ``bar.weekday``, such as
+        ``"America/New_York"``; by default that of the bars' exchange.
     """
 
     name: ClassVar[str] = ""
     parameters: ClassVar[dict[str, Parameter]] = {}
     indicators: ClassVar[dict[str, Indicator]] = {}
     state: ClassVar[dict[str, float]] = {}
+    time_zone: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -78,6 +83,11 @@ class Strategy:
                 raise declaration_error(
                     f"{name} is a name of Strategy's own; found {value!r}, allowed another name"
                 )
+        if not isinstance(cls.time_zone, str) or (cls.time_zone and not is_zone(cls.time_zone)):
+            raise declaration_error(
+                f"{cls.__name__}.time_zone: found {cls.time_zone!r}, allowed an IANA name such as "
+                "America/New_York"
+            )
         if "name" not in vars(cls):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         cls.parameters = dict(cls.parameters)
@@ -199,6 +209,7 @@ class Strategy:
             state=cls.state,
             constants=constants,
             hooks=cls.hooks(),
+            time_zone=cls.time_zone,
         )
 
 

@@ -23,6 +23,7 @@ from engine.market_data import MarketData
 from engine.results.statistics import STATISTICS
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
+from engine.strategies.clock_reads import clock_reads
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
@@ -64,6 +65,7 @@ def resolve(
     source = origin.source
     strategy = _strategy(definition, live, file)
     execution = _execution(definition, live, source)
+    _check_clock(strategy, source)
     _check_columns(strategy, live.metrics)
     _check_until(definition.until, live.metrics)
     space = resolve_space(
@@ -142,17 +144,24 @@ def _source(
     if live.source is None:
         folder = file.parent if file is not None else None
         return resolve_source(definition.source, market_data, folder)
-    calendar = live.calendar or getattr(live.source, "calendar", None) or BarCalendar()
+    calendar = live.calendar or _calendar(live.source)
     assert not isinstance(definition.source.parameters, str)
     swept = definition.source.parameters
-    return ResolvedSource(live.source, swept, calendar, None, None, _lineage(live.source))
+    return ResolvedSource(
+        live.source, swept, calendar, None, None, Lineage.of(_held_bars(live.source))
+    )
 
 
-def _lineage(source: Source) -> Lineage:
-    """Name the bars that a source made in Python holds."""
+def _calendar(source: Source) -> BarCalendar:
+    """Return the calendar of a source made in Python: that of its bars, where it holds any."""
+    bars = _held_bars(source)
+    return bars[0].calendar if bars else getattr(source, "calendar", None) or BarCalendar()
+
+
+def _held_bars(source: Source) -> list[Bars]:
     held = getattr(source, "bars", ())
     bars = held if isinstance(held, tuple) else (held,)
-    return Lineage.of([series for series in bars if isinstance(series, Bars)])
+    return [series for series in bars if isinstance(series, Bars)]
 
 
 def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:
@@ -197,6 +206,17 @@ def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execu
                 "history; a simulated path is of trading hours only",
             )
     return execution
+
+
+def _check_clock(strategy: type[Strategy], source: Source) -> None:
+    """Check that a strategy that asks for the time of a bar has bars with times."""
+    reads = clock_reads(strategy, source.states)
+    if reads and not isinstance(source, Historical):
+        raise Refusal(
+            "strategy",
+            f"{', '.join(reads)} on paths of {source.name}, which have no times of day",
+            "history",
+        )
 
 
 def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) -> None:

@@ -62,6 +62,8 @@ class StudyLineage:
         Registered names.
     file : str or None
         The study file.
+    year : str
+        How many bars annual figures count as a year.
     bars : tuple of UsedBars
         One per symbol; empty where no bars were needed.
     calibration : UsedCalibration or None
@@ -75,6 +77,7 @@ class StudyLineage:
     source: str
     strategy: str
     file: str | None
+    year: str
     bars: tuple[UsedBars, ...]
     calibration: UsedCalibration | None
 
@@ -106,6 +109,7 @@ def study_lineage(project: Project, study: str) -> StudyLineage:
         source=summary.source,
         strategy=summary.strategy,
         file=summary.file,
+        year=summary.year,
         bars=tuple(_used_bars(project, bars) for bars in summary.lineage.bars),
         calibration=None if calibration is None else _used_calibration(project, calibration),
     )

@@ -83,6 +83,7 @@ def _show_lineage(answer: StudyLineage, as_json: bool) -> None:
     typer.echo(f"engine       version {answer.engine_version}")
     typer.echo(f"source       {answer.source}")
     typer.echo(f"strategy     {answer.strategy}")
+    typer.echo(f"year         {answer.year}")
     for used in answer.bars:
         bars = used.made_of
         now = f"stored through {used.stored_through}" if used.stored_through else "changed since"

@@ -36,8 +36,9 @@ def resample(
     Returns
     -------
     polars.DataFrame
-        Canonical bars. Intraday bars start at the session's open (the last one may be
-        shorter), a daily bar is one session and opens with it, a bar of a week or month opens with
+        Canonical bars. Intraday bars start at the session's open and again after its lunch break
+        (the last one of each part may be shorter), a daily bar is one session and opens with it, a
+        bar of a week or month opens with
         its first session. Bars outside sessions are not part of a longer bar. Open is the first
         bar's, high and low the extremes, close the last bar's, volume and trade count the
         sums, vwap weighted by volume.
@@ -104,7 +105,9 @@ def _bar_opens(
     session_open = sessions.opens[place]
     if minutes is not None:
         step = minutes * _MINUTE
-        return np.asarray(session_open + (opens - session_open) // step * step)
+        resumed = sessions.break_ends[place]
+        begin = np.where(opens >= resumed, resumed, session_open)
+        return np.asarray(begin + (opens - begin) // step * step)
     if to == "1d":
         return session_open
     days = sessions.days[place]

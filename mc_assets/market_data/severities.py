@@ -38,6 +38,7 @@ _CHECKS: Final[dict[str, tuple[Severity, str]]] = {
     "zero_volume": ("warn", "A bar with a volume of zero in a series that has volumes."),
     "missing_volume": ("warn", "A bar whose volume is not given in a series that has volumes."),
     "off_session": ("warn", "A bar opens outside the sessions of the exchange."),
+    "bar_count": ("warn", "A year has fewer or more bars than its exchange's calendar."),
     "restated": ("warn", "A provider sent another value for a bar that was stored."),
     "withdrawn": ("warn", "A provider no longer sends a bar that was stored."),
     "repaired": ("warn", "A price was put into its neighbours' unit, as the configuration asks."),

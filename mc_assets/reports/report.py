@@ -250,6 +250,7 @@ def _lineage(material: _Material) -> str:
         "execution": _words(written.get("execution")),
         "seeds": f"{summary.seeds:,} ({_words(written.get('seeds'))})",
         "horizon": f"{summary.steps:,} bars of {summary.timeframe} on {summary.exchange}",
+        "year": summary.year,
         "parameter sets": f"{summary.parameter_sets:,}",
         "bars": ", ".join(
             f"{bars.symbol}@{bars.timeframe} to {bars.last_bar}, history {bars.history_hash}"

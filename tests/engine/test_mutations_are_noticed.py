@@ -111,6 +111,11 @@ MUTATIONS = {
         "charge -= cash * s.rules[0, CASH_RATE] * 1.01",
         scenarios="every order, margin",
     ),
+    "time between bars": Mutation(
+        "charge *= s.elapsed[bar]",
+        "charge *= 1.0",
+        scenarios="every order, margin",
+    ),
     # Sizes and margin.
     "rounding to lots": Mutation(
         "if whole - count > _NEAR + _NEAR_SHARE * count:",

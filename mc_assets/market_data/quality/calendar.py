@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.calendar import BarCalendar
+from engine.clock import REGULAR_SHARE
 from engine.timeframes import intraday_minutes
 from mc_assets.market_data.quality.findings import QualityFinding, finding
 from mc_assets.market_data.sessions import Sessions
@@ -49,8 +51,8 @@ def calendar_findings(
     Returns
     -------
     list of QualityFinding
-        ``no_bars``, ``gap`` (one row per run of missing bars, `count` counts bars) and
-        ``off_session``.
+        ``no_bars``, ``gap`` (one row per run of missing bars, `count` counts bars),
+        ``off_session`` and ``bar_count`` (its value is the share of the calendar's bars).
     """
     opens = bars["timestamp"].dt.epoch("us").to_numpy()
     opens = opens[(opens >= start) & (opens < end)]
@@ -69,12 +71,14 @@ def calendar_findings(
             finding("no_bars", quality, missing),
             finding("gap", quality),
             finding("off_session", quality),
+            finding("bar_count", quality),
         ]
     ordinals, inside = bar_ordinals(opens, timeframe, sessions)
     return [
         finding("no_bars", quality),
         _gaps(opens[inside], ordinals[inside], timeframe, sessions, quality, expected),
         _off_session(opens[~inside], sessions, quality),
+        _bar_count(opens, timeframe, sessions, quality, start, end),
     ]
 
 
@@ -116,14 +120,19 @@ def bar_ordinals(
             return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64), inside
         return session, inside
     step = minutes * _MINUTE
-    pause = sessions.break_ends - sessions.break_starts
-    bars_in = -(-(sessions.closes - sessions.opens - pause) // step)
-    before = np.concatenate([[0], np.cumsum(bars_in)])
-    since = opens - sessions.opens[place]
+    morning, afternoon = _bars_in(sessions, step)
+    before = np.concatenate([[0], np.cumsum(morning + afternoon)])
     after_break = opens >= sessions.break_ends[place]
-    since = since - np.where(after_break, pause[place], 0)
+    begin = np.where(after_break, sessions.break_ends[place], sessions.opens[place])
+    first = before[place] + np.where(after_break, morning[place], 0)
     in_break = (opens >= sessions.break_starts[place]) & ~after_break
-    return before[place] + since // step, (session >= 0) & ~in_break
+    return first + (opens - begin) // step, (session >= 0) & ~in_break
+
+
+def _bars_in(sessions: Sessions, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bars of each session before and after its lunch break; the last of each may be short."""
+    morning = -(-(sessions.break_starts - sessions.opens) // step)
+    return morning, -(-(sessions.closes - sessions.break_ends) // step)
 
 
 def _days_as_stamped(opens: NDArray[np.int64], sessions: Sessions) -> Sessions:
@@ -182,6 +191,40 @@ def _off_session(
     kept = [int(instant) for instant in opens[:1000]]
     rows = _table(kept, [None] * len(kept), texts)
     return finding("off_session", quality, rows, count=len(opens))
+
+
+def _bar_count(
+    opens: NDArray[np.int64],
+    timeframe: str,
+    sessions: Sessions,
+    quality: QualityConfig,
+    start: int,
+    end: int,
+) -> QualityFinding:
+    """Find a series that has other than the calendar's bars: its years are not the nominal ones."""
+    held = (sessions.opens >= start) & (sessions.closes <= end)
+    if not held.any():
+        return finding("bar_count", quality)
+    # A session that is not over has not all of its bars yet.
+    opens = opens[opens < sessions.closes[held][-1]]
+    minutes = intraday_minutes(timeframe)
+    if minutes is not None:
+        nominal = BarCalendar(sessions.exchange, timeframe).bars_per_session
+        morning, afternoon = _bars_in(sessions, minutes * _MINUTE)
+        expected = int(np.minimum(morning + afternoon, nominal)[held].sum())
+    else:
+        # A week or month opens with its first session.
+        ordinals, _ = bar_ordinals(sessions.opens, timeframe, sessions)
+        expected = int((held & (np.diff(ordinals, prepend=-1) > 0)).sum())
+    least, most = REGULAR_SHARE
+    share = len(opens) / max(expected, 1)
+    if abs(len(opens) - expected) <= 1 or least <= share <= most:
+        return finding("bar_count", quality)
+    text = (
+        f"found {len(opens):,} {timeframe} bars where {sessions.exchange} has {expected:,} "
+        f"({share:.0%}); annual figures follow the bars that exist"
+    )
+    return finding("bar_count", quality, _table([int(sessions.opens[held][0])], [share], [text]))
 
 
 def _session_open(instant: np.int64, sessions: Sessions) -> np.int64:

@@ -12,9 +12,14 @@ from engine.calibration.volatility import VOLATILITY_ESTIMATORS, range_volatilit
 from engine.sources import make_source
 
 
+def weekdays(count: int) -> np.ndarray:
+    index = np.arange(count, dtype=np.int64)
+    return (4 + index + 2 * (index // 5)) * 86_400_000_000  # from Monday, 5 January 1970
+
+
 @pytest.fixture(scope="module")
 def small() -> Bars:
-    stamps = np.arange(4, dtype=np.int64) * 86_400_000_000
+    stamps = weekdays(4)
     o, h = np.array([100.0, 101.0, 99.0, 100.0]), np.array([102.0, 103.0, 101.0, 104.0])
     low, c = np.array([99.0, 98.0, 97.0, 99.5]), np.array([101.5, 98.5, 100.5, 103.0])
     return Bars("S", stamps, o, h, low, c, np.ones(4), BarCalendar())
@@ -43,7 +48,7 @@ def test_each_estimator_is_its_textbook_formula(small):
 @pytest.mark.parametrize("name", VOLATILITY_ESTIMATORS)
 def test_each_estimator_finds_the_volatility_of_brownian_bars(name):
     block = make_source("gbm", {"mu": 0.0, "sigma": 0.25}).paths(steps=4000, seeds=[5], s0=50.0)
-    stamps = np.arange(4000, dtype=np.int64) * 86_400_000_000
+    stamps = weekdays(4000)
     columns = [np.ascontiguousarray(column) for column in block.values[0, 0, :5]]
     bars = Bars("B", stamps, *columns, BarCalendar())
     found, error = range_volatility(bars, name)

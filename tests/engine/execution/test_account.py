@@ -114,11 +114,11 @@ def test_a_ruined_account_is_liquidated_and_halted(make_bars) -> None:
     assert result.metrics["cagr"] is None
 
 
-def test_borrow_and_margin_interest_are_charged_per_bar(enter) -> None:
-    terms = {"initial_margin": 0.5, "borrow_rate": 0.252}
+def test_borrow_and_margin_interest_are_charged_for_the_days_between_bars(enter) -> None:
+    terms = {"initial_margin": 0.5, "borrow_rate": 0.36525}
     result = enter([DAY, DAY, DAY, DAY], {"amount": -10.0}, instrument=terms)
     assert 10_000.0 - result.equity[-1] == pytest.approx(2 * 1000.0 * 0.001)
-    result = enter([DAY, DAY, DAY], {"amount": 150.0}, instrument=terms, margin_interest=0.252)
+    result = enter([DAY, DAY, DAY], {"amount": 150.0}, instrument=terms, margin_interest=0.36525)
     assert 10_000.0 - result.equity[-1] == pytest.approx(5_000.0 * 0.001)
 
 
@@ -159,7 +159,7 @@ def test_a_volatility_target_scales_by_realised_volatility(make_bars) -> None:
         "sizing": {"kind": "volatility_target", "volatility": 0.05, "window": 8},
     }
     result = backtest(Late, bars, {}, settings)
-    realised = np.log(close[3:11] / close[2:10]).std(ddof=1) * np.sqrt(252.0)
+    realised = np.log(close[3:11] / close[2:10]).std(ddof=1) * np.sqrt(bars.bars_per_year)
     units = result.orders.filter(event="filled")["units"][0]
     assert units == np.floor(1e9 * 0.05 / realised / close[11])
 

@@ -56,6 +56,7 @@ class Lot:
 class Twin:
     bars: np.ndarray  # (fields, bars)
     settings: Execution
+    stamps: np.ndarray | None = None
     cash: float = 0.0
     lots: list[Lot] = field(default_factory=list)
     book: list[Order] = field(default_factory=list)
@@ -120,6 +121,9 @@ class Twin:
         if self.held < 0.0:
             value = self.held * self.bars[3, t - 1] * self.settings.instrument.multiplier
             charge += abs(value) * (self.settings.instrument.borrow_rate / 252.0)
+        if self.stamps is not None:
+            # For the time since the bar before: of a year of 365.25 days, at 252 bars a year.
+            charge *= int(self.stamps[t] - self.stamps[t - 1]) * (252.0 / (365.25 * 86_400_000_000))
         self.cash -= charge
 
     def at_open(self, t: int) -> None:
@@ -371,21 +375,30 @@ SETTINGS = (
 )
 
 
+# Now and then a night or a weekend lies between two bars.
+STAMPS = np.cumsum(np.where(np.arange(BARS) % 7 == 3, 63, 1)) * 3_600_000_000
+
+
 @pytest.fixture(scope="module")
 def engines():
     shape = {"symbols": ("X",), "fields": FIELDS, "steps": BARS, "bars_per_year": 252.0}
-    return [prepare_strategy(Scripted, item, record_trades=True, **shape) for item in SETTINGS]
+    return [
+        prepare_strategy(Scripted, item, record_trades=True, timestamps=stamps, **shape)
+        for stamps in (None, STAMPS)
+        for item in SETTINGS
+    ]
 
 
 @settings(max_examples=400, deadline=None)
-@given(script=order_scripts(BARS), choice=st.integers(0, len(SETTINGS) - 1))
+@given(script=order_scripts(BARS), choice=st.integers(0, 2 * len(SETTINGS) - 1))
 def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, script, choice: int) -> None:
     engine = engines[choice]
     scratch = engine.scratch(record_orders=True)
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
     engine.run(np.ascontiguousarray(script[None, None]), np.empty((1, 0)), metrics, status, scratch)
-    twin = Twin(script, SETTINGS[choice])
+    stamps = None if choice < len(SETTINGS) else STAMPS
+    twin = Twin(script, SETTINGS[choice % len(SETTINGS)], stamps)
     curve = twin.run()
     state = scratch.simulation
     log = state.events[: state.counts[ORDER_ROWS]]

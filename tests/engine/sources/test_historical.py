@@ -21,7 +21,8 @@ def test_the_bars_come_as_they_were():
     for name in ("open", "high", "low", "close", "volume"):
         assert (block.field(name) == getattr(bars, name)).all()
     assert (block.timestamps == bars.timestamps).all()
-    assert block.dt == pytest.approx(1 / 252)
+    # Ten bars on ten days, over a weekend: no more fit in a year than its days.
+    assert block.dt == pytest.approx(1 / 365.25)
 
 
 def test_fewer_steps_mean_the_last_bars():

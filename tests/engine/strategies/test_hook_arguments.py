@@ -14,6 +14,7 @@ import pytest
 
 from engine.bars import BAR_FIELDS, Bars
 from engine.execution import handles
+from engine.execution.layout import CLOCK_NAMES
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import Account, Bar, Order, Strategy, backtest, get_strategy, strategy_names
 from engine.strategies.hook_arguments import Series
@@ -73,10 +74,10 @@ def test_the_account_has_the_fields_that_are_compiled() -> None:
         assert kind.__name__ == inner[name].return_annotation, name
 
 
-def test_a_bar_has_the_fields_of_bars_and_its_number() -> None:
+def test_a_bar_has_the_fields_of_bars_its_number_and_its_time() -> None:
     fields = typing.get_type_hints(Bar)
-    assert tuple(fields) == (*BAR_FIELDS, "index")
-    assert {fields[name] for name in BAR_FIELDS} == {Series}
+    assert tuple(fields) == (*BAR_FIELDS, "index", *CLOCK_NAMES)
+    assert {fields[name] for name in (*BAR_FIELDS, *CLOCK_NAMES)} == {Series}
 
 
 @pytest.mark.parametrize("cls", [Bar, Order, Account])

@@ -170,7 +170,7 @@ def test_equal_returns_have_no_sharpe_ratio_and_no_volatility(growth: float, mad
     if growth > 1.0:
         assert {name: found[name] for name in STILL} == STILL
     else:
-        assert found["sortino"] == pytest.approx(-np.sqrt(252.0))
+        assert found["sortino"] == pytest.approx(-np.sqrt(whole.bars_per_year))
         assert found["max_drawdown_duration"] == count
 
 
@@ -194,9 +194,11 @@ def test_two_legs_that_cancel_do_not_move_the_account(gross: float, ratio: float
 def test_a_movement_beyond_rounding_is_one_however_small() -> None:
     rng = np.random.default_rng(4)
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, 900)))
-    found = backtest(Hold, bars_at(close), {"units": 1e-7}, {"cash": 1e5, "instrument": LEVERED})
+    bars = bars_at(close)
+    found = backtest(Hold, bars, {"units": 1e-7}, {"cash": 1e5, "instrument": LEVERED})
     moved = np.diff(found.equity)[1:]
     assert np.abs(moved).max() < 1e-5
-    assert found.metrics["volatility"] == pytest.approx(moved.std() / 1e5 * np.sqrt(252), rel=0.01)
+    annual = moved.std() / 1e5 * np.sqrt(bars.bars_per_year)
+    assert found.metrics["volatility"] == pytest.approx(annual, rel=0.01)
     assert found.metrics["sharpe"] is not None
     assert found.metrics["max_drawdown"] < 0.0

@@ -133,19 +133,25 @@ def test_every_metric_follows_its_formula(per_year: float, density: float) -> No
 @pytest.mark.parametrize(
     ("exchange", "timeframe", "per_year"),
     [
-        ("XNYS", "1d", 252.0),
-        ("XNYS", "1m", 252.0 * 390.0),
-        ("24/7", "1d", 365.0),
-        ("24/7", "1m", 365.0 * 1440.0),
-        ("24/7", "1h", 365.0 * 24.0),
-        ("CMES", "1m", 252.0 * 1380.0),
+        ("XNYS", "1d", 5 * 365.25 / 7),
+        ("XNYS", "1m", 5 * 365.25 / 7 * 390),
+        ("24/7", "1d", 365.25),
+        ("24/7", "1m", 365.25 * 1440),
+        ("24/7", "1h", 365.25 * 24),
+        ("CMES", "1m", 5 * 365.25 / 7 * 1380),
     ],
 )
-def test_the_calendar_of_the_bars_annualises(exchange, timeframe, per_year) -> None:
+def test_the_bars_and_their_timestamps_annualise(exchange, timeframe, per_year) -> None:
+    # 60 weeks of weekdays, or 300 of the days, hours or minutes from Monday on.
+    opening = np.datetime64("2019-03-04T14:30", "us").astype(np.int64)
+    count = np.arange(300, dtype=np.int64)
+    if timeframe == "1d" and exchange == "XNYS":
+        count += 2 * (count // 5)
+    stamps = opening + count * 60_000_000 * {"1m": 1, "1h": 60, "1d": 1440}[timeframe]
     close = 100.0 * np.exp(np.cumsum(np.random.default_rng(2).normal(0.0, 0.001, 300)))
     bars = Bars(
         "X",
-        np.arange(300, dtype=np.int64) * 60_000_000,
+        stamps,
         *[close] * 4,
         np.ones(300),
         calendar=BarCalendar(exchange, timeframe),

@@ -1,0 +1,108 @@
+"""Whether a strategy asks what time it is, and the answers for the bars of a history."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calendar import EXCHANGES
+from engine.clock import wall_clock
+from engine.errors import Refusal
+from engine.execution.layout import CLOCK_NAMES
+from engine.strategies.source_text import SourceText
+
+if TYPE_CHECKING:
+    from engine.strategies.strategy import Strategy
+
+__all__ = ["clock_of", "clock_reads", "clock_rows"]
+
+_MINUTE = 60_000_000
+_DAY = 1440 * _MINUTE
+
+
+def clock_reads(cls: type[Strategy], fields: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return what a strategy's hooks read of the clock, such as ``bar.hour``.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy.
+    fields : tuple of str
+        Of its bars: a price model's own state may have such a name.
+    """
+    names = set(CLOCK_NAMES) - set(fields)
+    found = set()
+    for function in cls.hooks().values():
+        for node in ast.walk(SourceText(function).definition()):
+            if isinstance(node, ast.Attribute) and node.attr in names:
+                owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
+                if isinstance(owner, ast.Name) and owner.id == "bar":
+                    found.add(f"bar.{node.attr}")
+    return tuple(sorted(found))
+
+
+def clock_of(
+    cls: type[Strategy],
+    fields: tuple[str, ...],
+    timestamps: NDArray[np.int64] | None,
+    exchange: str | None,
+) -> NDArray[np.float64] | None:
+    """Return what the clock says at each bar, where a strategy asks.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy; its ``time_zone`` is the clock's, or else that of the exchange.
+    fields : tuple of str
+        Of its bars.
+    timestamps : ndarray of int64, shape (bars,), optional
+        Opening instants, microseconds since 1970-01-01 UTC.
+    exchange : str, optional
+        A key of `engine.calendar.EXCHANGES`.
+
+    Returns
+    -------
+    ndarray of float64, shape (4, bars), optional
+        As of `clock_rows`; None where the strategy does not ask.
+
+    Raises
+    ------
+    Refusal
+        If it asks and the bars have no times.
+    """
+    reads = clock_reads(cls, fields)
+    if not reads:
+        return None
+    if timestamps is None:
+        raise Refusal(
+            f"strategy {cls.name}",
+            f"{', '.join(reads)} on bars without times",
+            "history, whose bars have them",
+        )
+    of_exchange = EXCHANGES[exchange].zone if exchange is not None else "UTC"
+    return clock_rows(timestamps, cls.time_zone or of_exchange)
+
+
+def clock_rows(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.float64]:
+    """Return the values of `CLOCK_NAMES` at each bar.
+
+    Parameters
+    ----------
+    timestamps : ndarray of int64, shape (bars,)
+        Opening instants, microseconds since 1970-01-01 UTC.
+    zone : str
+        IANA zone of hour, minute and weekday.
+
+    Returns
+    -------
+    ndarray of float64, shape (4, bars)
+        Seconds since 1970-01-01 UTC; hour, minute; days since Monday.
+    """
+    wall = wall_clock(timestamps, zone)
+    minute = wall % _DAY // _MINUTE
+    # 1970-01-01 was a Thursday.
+    weekday = (wall // _DAY + 3) % 7
+    return np.stack([timestamps / 1e6, minute // 60, minute % 60, weekday]).astype(np.float64)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,11 @@ __all__ = ["BAR_FIELDS", "SUB_BAR_FIELDS", "Bars", "split_fields", "sub_bar_fiel
 BAR_FIELDS = ("open", "high", "low", "close", "volume")
 #: What a price block says of each sub-bar of its bars.
 SUB_BAR_FIELDS = ("open", "high", "low")
+
+# What a hook reads of a bar by name, and columns of stored bars.
+_TAKEN = frozenset(
+    (*BAR_FIELDS, "index", "time", "hour", "minute", "weekday", "symbol", "timestamp")
+)
 
 
 def sub_bar_fields(count: int) -> tuple[str, ...]:
@@ -53,12 +58,24 @@ class Bars:
     history_hashes : mapping of int to str, optional
         For bars read from a store: hash of the stored history through each year, by which it is
         found again.
+    columns : mapping of str to ndarray of float64, shape (bars,)
+        Columns of the user's own, such as a feature or the signal of a model, known at the bar's
+        close; NaN where undefined. Strategies and indicators read them by name beside the prices,
+        and a bootstrap draws them with their bar.
 
     Raises
     ------
     ValueError
-        If the arrays differ in length, timestamps are not strictly increasing, or a price is
-        not finite.
+        If the arrays differ in length, timestamps are not strictly increasing, a price is not
+        finite, or a column's name is taken.
+
+    Examples
+    --------
+    >>> stamps = np.arange(3) * 86_400_000_000
+    >>> flat = np.full(3, 100.0)
+    >>> bars = Bars("X", stamps, flat, flat, flat, flat, flat, columns={"mood": np.arange(3.0)})
+    >>> bars.fields
+    ('open', 'high', 'low', 'close', 'volume', 'mood')
     """
 
     symbol: str
@@ -70,9 +87,17 @@ class Bars:
     volume: NDArray[np.float64]
     calendar: BarCalendar = field(default_factory=BarCalendar)
     history_hashes: Mapping[int, str] = field(default_factory=dict)
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.timestamps)
+        for name, values in self.columns.items():
+            _check_column(self.symbol, name, np.shape(values), count)
+        object.__setattr__(
+            self,
+            "columns",
+            {name: np.asarray(values, dtype=np.float64) for name, values in self.columns.items()},
+        )
         for name in BAR_FIELDS:
             column = getattr(self, name)
             if column.shape != (count,):
@@ -93,6 +118,82 @@ class Bars:
     def __len__(self) -> int:
         return len(self.timestamps)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of prices and volume, then of the user's own columns."""
+        return BAR_FIELDS + tuple(self.columns)
+
+    def field(self, name: str) -> NDArray[np.float64]:
+        """Return the price, volume or column of a name.
+
+        Parameters
+        ----------
+        name : str
+            One of `fields`.
+
+        Returns
+        -------
+        ndarray of float64, shape (bars,)
+
+        Raises
+        ------
+        Refusal
+            If there is none.
+        """
+        if name in BAR_FIELDS:
+            found: NDArray[np.float64] = getattr(self, name)
+            return found
+        if name not in self.columns:
+            raise Refusal(f"{self.symbol} field", repr(name), ", ".join(self.fields))
+        return self.columns[name]
+
+    def with_columns(
+        self,
+        columns: Mapping[str, NDArray[np.float64]],
+        *,
+        known_at: NDArray[np.int64] | None = None,
+    ) -> Bars:
+        """Return the same bars with columns of the user's own added.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray of float64, shape (bars,)
+            By name, one value per bar, known at its close.
+        known_at : ndarray of int64, shape (rows,), optional
+            Instants at which values became known, ascending, microseconds since 1970-01-01 UTC.
+            Then the columns have one value per instant, and each bar gets the last that was known
+            when it opened; NaN before the first. So no value is seen before it existed.
+
+        Returns
+        -------
+        Bars
+
+        Raises
+        ------
+        Refusal
+            If lengths differ, instants are not in order, or a name is taken.
+
+        Examples
+        --------
+        >>> day = 86_400_000_000
+        >>> flat = np.full(4, 100.0)
+        >>> bars = Bars("X", np.arange(4) * day, flat, flat, flat, flat, flat)
+        >>> earnings = np.array([1.5, 1.7]), np.array([1 * day, 2 * day + 1])
+        >>> bars.with_columns({"eps": earnings[0]}, known_at=earnings[1]).columns["eps"].tolist()
+        [nan, 1.5, 1.5, 1.7]
+        """
+        added = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+        if known_at is not None:
+            stamps = np.asarray(known_at, dtype=np.int64)
+            if len(stamps) > 1 and (np.diff(stamps) < 0).any():
+                raise Refusal("known_at", "instants out of order", "ascending ones")
+            place = np.searchsorted(stamps, self.timestamps, side="right") - 1
+            for name, values in added.items():
+                _check_column(self.symbol, name, values.shape, len(stamps))
+                known = np.append(values, np.nan)  # the last stands for nothing known
+                added[name] = known[place]
+        return replace(self, columns={**self.columns, **added})
+
     @classmethod
     def from_frame(
         cls,
@@ -101,6 +202,7 @@ class Bars:
         symbol: str | None = None,
         calendar: BarCalendar | None = None,
         history_hashes: Mapping[int, str] | None = None,
+        columns: Sequence[str] = (),
     ) -> Bars:
         """Make bars from a frame in the canonical columns (`docs/architecture.md`, "Bars").
 
@@ -116,6 +218,8 @@ class Bars:
             Defaults to daily bars of the New York Stock Exchange.
         history_hashes : mapping of int to str, optional
             Hash of the stored history through each year, where the frame comes from a store.
+        columns : sequence of str
+            Other columns to keep, of numbers; null is NaN.
 
         Raises
         ------
@@ -132,18 +236,23 @@ class Bars:
         if frame.is_empty():
             raise ValueError(f"symbol: found no bars of {symbol!r} in the frame")
         stamps = frame["timestamp"].dt.epoch("us").to_numpy().astype(np.int64)
-        columns = {
+        absent = [name for name in columns if name not in frame.columns]
+        if absent:
+            raise Refusal("columns", ", ".join(absent), ", ".join(frame.columns))
+        prices = {
             name: np.ascontiguousarray(frame[name].to_numpy(), dtype=np.float64)
             for name in BAR_FIELDS[:-1]
         }
         volume = frame["volume"].fill_null(0.0).to_numpy()
-        columns["volume"] = np.ascontiguousarray(volume, dtype=np.float64)
+        prices["volume"] = np.ascontiguousarray(volume, dtype=np.float64)
+        own = {name: _numbers(frame, name) for name in columns}
         return cls(
             symbol,
             stamps,
             calendar=calendar or BarCalendar(),
             history_hashes=history_hashes or {},
-            **columns,
+            columns=own,
+            **prices,
         )
 
     @cached_property
@@ -172,6 +281,9 @@ class Bars:
         digest.update(np.ascontiguousarray(self.timestamps, dtype="<i8").tobytes())
         for name in BAR_FIELDS:
             digest.update(np.ascontiguousarray(getattr(self, name), dtype="<f8").tobytes())
+        for name, values in self.columns.items():
+            digest.update(f"|{name}|".encode())
+            digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
         return digest.hexdigest()
 
     @property
@@ -188,12 +300,30 @@ class Bars:
         """Bars that opened at or before `timestamp` (microseconds since 1970-01-01 UTC)."""
         return self[: int(np.searchsorted(self.timestamps, timestamp, side="right"))]
 
-    def __getitem__(self, window: slice) -> Bars:
-        columns = {name: getattr(self, name)[window] for name in BAR_FIELDS}
-        return Bars(
-            self.symbol,
-            self.timestamps[window],
-            calendar=self.calendar,
-            history_hashes=self.history_hashes,
-            **columns,
+    def __getitem__(self, chosen: slice | NDArray[np.bool_]) -> Bars:
+        """Return the bars of a slice, or those for which a mask of shape (bars,) holds."""
+        return replace(
+            self,
+            timestamps=self.timestamps[chosen],
+            columns={name: values[chosen] for name, values in self.columns.items()},
+            **{name: getattr(self, name)[chosen] for name in BAR_FIELDS},
         )
+
+
+def _check_column(symbol: str, name: str, shape: tuple[int, ...], count: int) -> None:
+    if not name.isidentifier() or name in _TAKEN:
+        raise Refusal(
+            f"{symbol} columns",
+            repr(name),
+            f"a name of letters, digits and _, other than {', '.join(sorted(_TAKEN))}",
+        )
+    if shape != (count,):
+        raise Refusal(f"{symbol} {name}", f"shape {shape}", f"({count},)")
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column of a frame as numbers, null as NaN."""
+    column = frame[name]
+    if not (column.dtype.is_numeric() or str(column.dtype) == "Boolean"):
+        raise Refusal(f"columns.{name}", f"values of type {column.dtype}", "numbers")
+    return np.array([np.nan if value is None else float(value) for value in column])

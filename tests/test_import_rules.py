@@ -62,7 +62,7 @@ ALLOWED = {
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
-        *("jobs", "results"),
+        *("jobs", "results", "window", "yaml_text"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import Bars
 from engine.calibration import Calibration
 from engine.calibration.sample import SpotSample, bars_as_of
 from engine.errors import Refusal
@@ -208,9 +208,7 @@ def _source(calibration: Calibration, bars: Bars) -> Source:
         history, _ = bars_as_of(bars, calibration.as_of)
         positive = history.low > 0.0
         if not positive.all():
-            columns = {name: getattr(history, name)[positive] for name in BAR_FIELDS}
-            stamps = history.timestamps[positive]
-            history = Bars(history.symbol, stamps, calendar=history.calendar, **columns)
+            history = history[positive]
         return make_source("bootstrap", {}, bars=history, options=calibration.parameters)
     parameters = dict(calibration.parameters)
     if calibration.model == "heston":

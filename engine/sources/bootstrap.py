@@ -125,6 +125,11 @@ class Bootstrap(Source):
         return tuple(item.symbol for item in self.bars)
 
     @property
+    def states(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The user's own columns of the bars, drawn with them."""
+        return tuple(self.bars[0].columns)
+
+    @property
     def values(self) -> dict[str, float]:
         """The block length, where it is given."""
         return {} if self.block_length == "auto" else {"block_length": float(self.block_length)}
@@ -192,6 +197,7 @@ def _automatic_length(close: NDArray[np.float64], method: str, returns: str) -> 
 class _BootstrapGenerator(Generator):
     def __init__(self, source: Bootstrap, request: FillRequest) -> None:
         self.symbols = source.symbols
+        self.states = source.states
         self.steps = request.steps
         self.dt = request.dt
         self._relative = source.returns == "relative"

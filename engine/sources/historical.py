@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.sources.generator import FillRequest, Generator
@@ -49,6 +49,11 @@ class Historical(Source):
     def symbols(self) -> tuple[str, ...]:
         """Symbols of the bars."""
         return tuple(item.symbol for item in self.bars)
+
+    @property
+    def states(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The user's own columns of the bars."""
+        return tuple(self.bars[0].columns)
 
     def _default_steps(self, warm_up: int) -> int | None:
         if self.steps is not None:
@@ -94,13 +99,14 @@ class Historical(Source):
 class _HistoricalGenerator(Generator):
     def __init__(self, source: Historical, request: FillRequest, warm_up: int) -> None:
         self.symbols = source.symbols
+        self.states = source.states
         self.warm_up = warm_up
         self.steps = warm_up + request.steps
         self.dt = request.dt
         window = slice(len(source.bars[0]) - self.steps, None)
         self.timestamps = source.bars[0].timestamps[window]
         self._path = np.array(
-            [[getattr(item, name)[window] for name in BAR_FIELDS] for item in source.bars]
+            [[item.field(name)[window] for name in self.fields] for item in source.bars]
         )
 
     def fill(

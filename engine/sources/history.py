@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import Bars
 from engine.errors import Refusal
 
 __all__ = ["aligned"]
@@ -46,18 +46,14 @@ def aligned(bars: Any) -> tuple[Bars, ...]:
     shared = reduce(np.intersect1d, [item.timestamps for item in history])
     if shared.size == 0:
         raise Refusal("bars", f"no shared timestamp of {', '.join(names)}", ">= 1")
+    for item in history[1:]:
+        if item.fields != history[0].fields:
+            raise Refusal(
+                "bars",
+                f"columns {', '.join(item.columns) or 'none'} of {item.symbol}",
+                f"those of {names[0]} ({', '.join(history[0].columns) or 'none'})",
+            )
     return tuple(
-        item if len(item) == shared.size else _at(item, np.isin(item.timestamps, shared))
+        item if len(item) == shared.size else item[np.isin(item.timestamps, shared)]
         for item in history
-    )
-
-
-def _at(bars: Bars, keep: Any) -> Bars:
-    columns = {name: getattr(bars, name)[keep] for name in BAR_FIELDS}
-    return Bars(
-        bars.symbol,
-        bars.timestamps[keep],
-        calendar=bars.calendar,
-        history_hashes=bars.history_hashes,
-        **columns,
     )

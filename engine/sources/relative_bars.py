@@ -14,7 +14,7 @@ _PRICES = ("open", "high", "low", "close")
 
 
 def relative_bars(history: tuple[Bars, ...], returns: str) -> NDArray[np.float64]:
-    """Open, high, low and close by ratio or difference to the previous close, and volume.
+    """Open, high, low and close by ratio or difference to the previous close, and the rest.
 
     Parameters
     ----------
@@ -25,15 +25,17 @@ def relative_bars(history: tuple[Bars, ...], returns: str) -> NDArray[np.float64
 
     Returns
     -------
-    ndarray of float64, shape (bars - 1, symbols, 5)
-        One record per bar: drawing a bar at random touches one or two cache lines.
+    ndarray of float64, shape (bars - 1, symbols, fields)
+        One record per bar, the volume and the user's own columns as they are: drawing a bar at
+        random touches one or two cache lines.
 
     Raises
     ------
     ValueError
         If ratios are wanted of a price that is not positive.
     """
-    records = np.empty((len(history[0]) - 1, len(history), 5))
+    fields = history[0].fields
+    records = np.empty((len(history[0]) - 1, len(history), len(fields)))
     for s, bars in enumerate(history):
         before = bars.close[:-1]
         for f, name in enumerate(_PRICES):
@@ -49,5 +51,6 @@ def relative_bars(history: tuple[Bars, ...], returns: str) -> NDArray[np.float64
                 records[:, s, f] = price[1:] / before
             else:
                 records[:, s, f] = price[1:] - before
-        records[:, s, 4] = bars.volume[1:]
+        for f, name in enumerate(fields[len(_PRICES) :], len(_PRICES)):
+            records[:, s, f] = bars.field(name)[1:]
     return records

@@ -74,7 +74,8 @@ def resample_bars(
                     out[n, s, 2, t] = close + bars[i, s, 2]
                     close = close + bars[i, s, 3]
                 out[n, s, 3, t] = close
-                out[n, s, 4, t] = bars[i, s, 4]
+                for f in range(4, out.shape[2]):
+                    out[n, s, f, t] = bars[i, s, f]
 
 
 @inlined

@@ -286,7 +286,7 @@ class Source(ABC):
         if warm_up == 0:
             return path
         history = history or self._history()
-        if history and not self.states:
+        if history and set(self.states) <= set(history[0].columns):
             return HistoryBefore(
                 path, history, request.s0, warm_up, by_difference=self._by_difference
             )

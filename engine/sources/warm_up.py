@@ -121,7 +121,9 @@ class HistoryBefore(_Before):
         for series, price, rows in zip(bars, start, before, strict=True):
             last = float(series.close[-1])
             own = slice(len(series) - warm_up, None)
-            rows[: len(BAR_FIELDS)] = [getattr(series, name)[own] for name in BAR_FIELDS]
+            for number, name in enumerate(self.fields):
+                if name in series.fields:
+                    rows[number] = series.field(name)[own]
             if by_difference:
                 rows[:_PRICES] += price - last
             elif last > 0.0:

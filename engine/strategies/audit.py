@@ -300,7 +300,14 @@ def _with_other_future(
     prices[:, :, [0, 3]] = positive[:, :, [0, 3]]
     prices[:, :, 1] = positive.max(axis=2)
     prices[:, :, 2] = positive.min(axis=2)
-    other[:, :, 4:, cut + 1 :] *= rng.uniform(0.2, 0.8)
+    other[:, :, 4:5, cut + 1 :] *= rng.uniform(0.2, 0.8)
+    # States and the user's own columns may have any sign: one that is looked at must change.
+    states = other[:, :, 5:, cut + 1 :]
+    if widened:
+        now = values[:, :, 5:, cut : cut + 1]
+        states[:] = now + 3.0 * (states - now)
+    else:
+        states *= -rng.uniform(0.9, 1.1)
     return other
 
 

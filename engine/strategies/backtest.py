@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import Bars
 from engine.errors import Refusal
 from engine.execution.layout import (
     EVENT_COLUMNS,
@@ -120,13 +120,21 @@ def backtest(
         raise Refusal(
             "warm_up", f"{before!r}{found}", f"0 to {len(first) - 1} of {len(first)} bars"
         )
-    columns = [[getattr(item, name) for name in BAR_FIELDS] for item in series]
+    fields = first.fields
+    for other in series[1:]:
+        if other.fields != fields:
+            raise Refusal(
+                "bars",
+                f"columns {', '.join(other.columns) or 'none'} of {other.symbol}",
+                f"those of {first.symbol} ({', '.join(first.columns) or 'none'})",
+            )
+    columns = [[item.field(name) for name in fields] for item in series]
     values = np.ascontiguousarray(np.array(columns, dtype=np.float64)[None])
     engine = prepare_strategy(
         cls,
         execution,
         symbols=tuple(item.symbol for item in series),
-        fields=BAR_FIELDS,
+        fields=fields,
         steps=len(first),
         # Growth and its kin are those of the bars on which the strategy trades.
         bars_per_year=first[before:].bars_per_year,

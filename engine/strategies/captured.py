@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import os
 import sys
 import types
@@ -12,6 +13,7 @@ from typing import Any, Final
 __all__ = ["captured_values", "from_library", "parts_of", "taken_from"]
 
 _LIBRARIES: Final = frozenset(("engine", "llvmlite", "numba", "numpy", "scipy"))
+_GLOBAL: Final = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"))
 _STANDARD: Final = Path(os.__file__).parent
 
 
@@ -22,8 +24,10 @@ def captured_values(function: types.FunctionType) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for code in parts_of(function.__code__):
-        for name in code.co_names:
-            if name in function.__globals__:
+        for instruction in dis.get_instructions(code):
+            # Names of attributes stand in `co_names` too: ``bar.mood`` is no global ``mood``.
+            name = instruction.argval
+            if instruction.opname in _GLOBAL and name in function.__globals__:
                 found[name] = function.__globals__[name]
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     for name, cell in cells:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import Bars
 from engine.errors import Refusal
 from engine.execution.layout import RULES_WIDTH
 from engine.execution.state import frame_of, new_simulation
@@ -61,12 +61,13 @@ def indicator_values(
     kind = type(indicator)
     check_fill(kind)
     histories = (bars,) if isinstance(bars, Bars) else tuple(bars)
-    columns: list[list[Any]] = [[getattr(one, name) for name in BAR_FIELDS] for one in histories]
+    fields = histories[0].fields
+    columns: list[list[Any]] = [[one.field(name) for name in fields] for one in histories]
     path = np.ascontiguousarray(columns, dtype=np.float64)
     cls: type[Strategy] = type(kind.__name__, (Strategy,), {"value": indicator})
     cls.check_symbols(len(histories))
     code = row_code(kind)
-    _, plans = plan_rows(cls, BAR_FIELDS, np.empty((1, 0)), {kind: code.address})
+    _, plans = plan_rows(cls, fields, np.empty((1, 0)), {kind: code.address})
     simulation = new_simulation(path, np.zeros((len(histories), RULES_WIDTH)))
     frame, count = frame_of(simulation), len(kind.outputs)
     rows = np.full((count, path.shape[2]), np.nan)

@@ -82,6 +82,12 @@ class SourceDefinition(PathSettings):
         None,
         description="Python file or folder with the user's own source, relative to the study file.",
     )
+    columns: str | None = Field(
+        None,
+        description="CSV or Parquet file with columns of one's own for the bars of `symbol`, "
+        "relative to the study file: `timestamp`, the instant at which the other values became "
+        "known, or `date`, the day of the bar at whose close they are known; and numbers.",
+    )
 
 
 class StrategyDefinition(Settings):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from engine.errors import Refusal
 from engine.jobs.settings import settings_refusal
 from engine.studies.definition import StudyDefinition
-from engine.studies.loader import StudyYaml
+from engine.yaml_text import YamlError, read_yaml
 
 __all__ = ["override"]
 
@@ -87,6 +86,6 @@ def _values(text: str, key: str) -> Any:
 
 def _parsed(text: str, key: str) -> Any:
     try:
-        return yaml.load(text, Loader=StudyYaml)
-    except yaml.YAMLError:
+        return read_yaml(text)
+    except YamlError:
         raise Refusal(key, repr(text), "a YAML value") from None

@@ -18,6 +18,7 @@ from engine.jobs.space import Scalar
 from engine.market_data import MarketData
 from engine.sources import Source, load_user_sources, make_source, source_names
 from engine.studies.definition import SourceDefinition
+from engine.studies.own_columns import with_own_columns
 from engine.studies.values import Distribution
 
 __all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
@@ -72,6 +73,10 @@ def resolve_source(
     if definition.model not in source_names():
         raise Refusal("source.model", repr(definition.model), ", ".join(source_names()))
     bars = _bars(definition, market_data)
+    if definition.columns is not None:
+        if not bars:
+            raise Refusal("source.columns", repr(definition.columns), "with a `symbol`")
+        bars = with_own_columns(bars, (folder or Path()) / definition.columns)
     calibration = _calibration(definition, market_data)
     parameters: dict[str, Any] = {}
     draw = None

@@ -166,7 +166,7 @@ MUTATIONS = {
         "int(lot[LOT_FULL_BAR]), full_bar)", "int(lot[LOT_FULL_BAR]) + 1, full_bar)"
     ),
     "bars at which equity is sampled": Mutation(
-        "(k + 1) * steps // count - 1", "k * steps // count", scenarios="study, buy and hold"
+        "(k + 1) * trading_bars // count - 1", "k * steps // count", scenarios="study, buy and hold"
     ),
     "trades of a study": Mutation(
         "int(chunk.sets[index % len(chunk.sets)])",

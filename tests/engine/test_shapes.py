@@ -190,6 +190,11 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     **_labelled("PriceBlock", _fields(block, f"values seeds timestamps {PRICES}"), BLOCK),
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
     "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
+    "Bars.columns": (
+        lambda: history(20).with_columns({"mood": np.arange(20.0)}).columns["mood"],
+        BARS,
+    ),
+    "Bars.field": (lambda: history(20).field("close"), BARS),
     "Execution.rules": (lambda: mc.Execution().rules(("A", "B"), 252.0), SYMBOLS),
     "Execution.last_bars": (
         lambda: mc.Execution().last_bars(("A", "B"), history(20).timestamps, "XNYS"),

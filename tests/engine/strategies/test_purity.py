@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.bars import Bars
-from engine.strategies import Strategy, StrategyError, backtest
+from engine.strategies import Strategy, StrategyError, backtest, load_user_strategies
 from engine.strategies.purity import check_purity
 
 HEAD = """import ctypes, datetime, math, os, random, time
@@ -125,6 +125,25 @@ def test_what_reaches_outside_its_simulation_is_refused_by_line(tmp_path, body) 
 def bars() -> Bars:
     close = 100.0 + np.sin(np.arange(30) / 5.0)
     return Bars("X", np.arange(30, dtype=np.int64), close, close, close, close, np.ones(30))
+
+
+def test_a_field_of_a_bar_is_no_global_of_the_same_name(tmp_path, bars) -> None:
+    body = """
+import random
+from engine.strategies import Strategy
+
+def volume():
+    return random.random()
+
+class Plain(Strategy):
+    def on_bar(self, bar, order):
+        if bar.volume > 0.0:
+            order.target_percent(1.0)
+"""
+    file = tmp_path / "plain.py"
+    file.write_text(body)
+    load_user_strategies(file)
+    assert backtest("plain", bars).metrics["net_pnl"] is not None
 
 
 def test_both_forms_are_searched_before_they_compile(tmp_path, bars) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from engine.errors import Refusal
 from engine.studies.loader import load_definition, parse_definition
+from engine.studies.overrides import override
 from engine.studies.values import uniform
 
 STUDY = """
@@ -51,7 +54,7 @@ def test_the_shipped_studies_are_valid(project: Path) -> None:
         ("seeds: stage_1", "", "seeds: this field is required"),
         ("name: sma\n", "name: a/b\n", "name: found 'a/b', allowed text without"),
         ("seeds: stage_1", "seeds: stage_1\nseeds: 3", "line 7: found the key 'seeds' twice"),
-        ("seeds: stage_1", "seeds: [1", "found expected ',' or ']'"),
+        ("seeds: stage_1", "seeds: [1", "text that is not YAML (did not find expected ',' or ']')"),
         ("{mu: 0.1}", "draw", "source.parameters: found 'draw' without a calibration"),
         ("seeds: stage_1", "seeds: s\nstorage: x", "storage: found 'x', allowed 'parquet'"),
         ("seeds: stage_1", "seeds: s\nworkers: 0", "workers: found 0, allowed 'auto' or greater"),
@@ -136,5 +139,53 @@ def test_yes_and_no_are_no_numbers(setting: str) -> None:
 
 
 def test_lists_nested_without_end_are_one_sentence() -> None:
-    with pytest.raises(Refusal, match="nested too deeply"):
+    with pytest.raises(Refusal, match="more than 32 levels deep"):
         parse_definition(STUDY.replace("stage_1", "[" * 5000 + "]" * 5000))
+
+
+# --- files that are made to harm --------------------------------------------------------------
+
+
+def test_a_bomb_of_aliases_is_refused_before_anything_is_made_of_it(tmp_path: Path) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    for last, name in itertools.pairwise("abcdefghij"):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{last}'] * 10)}]")
+    file = tmp_path / "bomb.yaml"
+    file.write_text("\n".join(lines))
+    tracemalloc.start()
+    with pytest.raises(Refusal, match=r"bomb\.yaml: line \d+: found more than 200,000 values"):
+        load_definition(file)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50e6
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: " + "[" * 200 + "]" * 200, "levels deep"),
+        ("? [a, b]\n: 1\n", "a key that is a list or a mapping"),
+        ("name: !!python/object/apply:os.system [ls]\n", "the tag"),
+        ("cash: " + "9" * 5000 + "\n", "a number of more than 400 digits"),
+        ("a: &a [*a]\n", r"the alias \*a inside of what it stands for"),
+        ("name: a\nname: b\n", "the key 'name' twice"),
+    ],
+)
+def test_text_that_is_made_to_harm_is_one_sentence(text: str, expected: str) -> None:
+    with pytest.raises(Refusal, match=expected) as found:
+        parse_definition(text)
+    assert len(str(found.value)) < 300
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "large.yaml"
+    with file.open("wb") as content:
+        content.truncate(20_000_000)
+    with pytest.raises(Refusal, match="a file of more than 4,000,000 characters"):
+        load_definition(file)
+
+
+def test_settings_on_the_command_line_are_read_within_the_same_limits() -> None:
+    definition = parse_definition(STUDY)
+    with pytest.raises(Refusal, match="allowed a YAML value"):
+        override(definition, ["execution.cash=!!python/name:os.system ''"])

@@ -1,0 +1,226 @@
+"""Columns of the user's own beside prices: from bars to hooks, indicators and bootstraps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.bars import BAR_FIELDS, Bars
+from engine.errors import Refusal
+from engine.sources import GBM, Bootstrap, Historical
+from engine.strategies import SMA, Float, Indicator, Int, Strategy, backtest, indicator_values
+from engine.strategies.audit import audit_strategy
+from engine.studies import Study
+from engine.testing.prices import random_path
+
+DAY = 86_400_000_000
+
+
+def history(count: int = 200, symbol: str = "X", **columns: np.ndarray) -> Bars:
+    path = random_path(np.random.default_rng(4), count, 0.01, 0.0)
+    return Bars(symbol, np.arange(count, dtype=np.int64) * DAY, *path, columns=columns)
+
+
+def mood(count: int = 200) -> np.ndarray:
+    return np.random.default_rng(9).normal(size=count)
+
+
+class FollowsMood(Strategy):
+    threshold = Float(0.0)
+    smooth = SMA(5, field="mood")
+
+    def on_bar(self, bar, order):
+        if bar.mood > self.threshold and bar.mood > bar.mood[1]:
+            order.target_percent(1.0)
+        elif self.smooth < 0.0:
+            order.close()
+
+
+class Spread(Indicator):
+    """Difference of two columns of the user's own."""
+
+    period = Int(1, low=1, high=10)
+    reads = ("bid_depth", "ask_depth")
+
+    @staticmethod
+    def fill(bid_depth, ask_depth, period, out):
+        for bar in range(period - 1, out.size):
+            out[bar] = bid_depth[bar] - ask_depth[bar]
+
+
+def test_a_strategy_and_its_indicators_read_a_column_by_its_name() -> None:
+    values = mood()
+    bars = history(mood=values)
+    found = backtest(FollowsMood, bars)
+    smooth = np.convolve(values, np.ones(5) / 5, mode="valid")
+    held, expected = False, []
+    for bar in range(200):
+        rises = bar > 0 and values[bar] > 0.0 and values[bar] > values[bar - 1]
+        falls = bar >= 4 and smooth[bar - 4] < 0.0
+        if rises and not held:
+            held = True
+            expected.append(bar + 1)
+        elif falls and not rises and held:
+            held = False
+            expected.append(bar + 1)
+    filled = found.orders.filter(found.orders["event"] == "filled")["bar"].to_list()
+    assert [bar for bar in filled if bar in expected] == [bar for bar in expected if bar < 200]
+
+
+def test_an_indicator_of_ones_own_reads_several_columns() -> None:
+    bid, ask = mood(), mood() * 0.5
+    found = indicator_values(Spread(), history(bid_depth=bid, ask_depth=ask))
+    assert found["value"].tolist() == (bid - ask).tolist()
+
+
+def test_a_bootstrap_draws_columns_with_their_bar() -> None:
+    bars = history(mood=mood())
+    block = Bootstrap(bars, block_length=4.0).paths(seeds=range(5), steps=60)
+    assert block.fields == (*BAR_FIELDS, "mood")
+    plain = Bootstrap(history(), block_length=4.0).paths(seeds=range(5), steps=60)
+    assert np.array_equal(block.values[:, :, :5], plain.values)
+    relative = (bars.close[1:] / bars.close[:-1]).tolist()
+    for path in range(5):
+        changes = block.close[path] / np.append(bars.close[-1], block.close[path, :-1])
+        for bar in range(60):
+            place = int(np.argmin(np.abs(np.array(relative) - changes[bar])))
+            assert block.field("mood")[path, bar] == bars.columns["mood"][place + 1]
+
+
+def test_history_and_the_bars_before_a_bootstrap_carry_them() -> None:
+    bars = history(mood=mood())
+    assert Historical(bars).paths(seeds=[0]).field("mood")[0].tolist() == mood().tolist()
+    block = Bootstrap(bars, block_length=4.0).paths(seeds=[1], steps=10, warm_up=30)
+    assert block.field("mood")[0, :30].tolist() == mood()[-30:].tolist()
+
+
+def test_a_study_runs_and_replays_on_them() -> None:
+    bars = history(mood=mood())
+    study = Study(
+        "moody",
+        Bootstrap(bars, block_length=4.0),
+        FollowsMood,
+        {"threshold": [0.0, 1.0]},
+        seeds=20,
+        steps=50,
+    )
+    results = study.run()
+    assert (results.frame["status"] == "ok").all()
+    replay = results.simulation(3)
+    assert "mood" in replay.bars.columns
+    assert replay.metrics["net_pnl"] == results.frame["net_pnl"][3]
+
+
+def test_other_values_of_a_column_are_another_world() -> None:
+    ids = set()
+    for values in (mood(), mood() + 1.0):
+        source = Bootstrap(history(mood=values), block_length=4.0)
+        ids.add(Study("m", source, FollowsMood, seeds=1, steps=9).resolve().world.id)
+    assert len(ids) == 2
+    assert history().data_hash != history(mood=mood()).data_hash
+    assert history(mood=mood()).data_hash == history(mood=mood()).data_hash
+
+
+def test_a_look_at_the_future_of_a_column_is_found() -> None:
+    class Peeks(Strategy):
+        def signals(self, bars, target):
+            for bar in range(len(target) - 3):
+                target[bar] = 1.0 if bars.mood[bar + 3] > 0.0 else 0.0
+
+    block = Historical(history(mood=mood())).paths(seeds=[0])
+    options: dict[str, Any] = {"fields": block.fields, "cuts": 60}
+    assert audit_strategy(FollowsMood, block.values, **options).passed
+    assert not audit_strategy(Peeks, block.values, **options).passed
+
+
+def test_a_missing_column_is_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"found bar\.mood, allowed open, high, low, close, vol"):
+        backtest(FollowsMood, history())
+    with pytest.raises(ValueError, match=r"found bar\.mood, allowed open, high, low, close, vol"):
+        Study("m", GBM(), FollowsMood, seeds=1, steps=9).run()
+    with pytest.raises(Refusal, match=r"X field: found 'mood', allowed open, high"):
+        history().field("mood")
+
+
+@pytest.mark.parametrize("name", ["close", "index", "my column", "", "weekday"])
+def test_a_name_that_is_taken_or_is_none_is_refused(name: str) -> None:
+    with pytest.raises(Refusal, match=r"X columns: found .*, allowed a name of letters"):
+        history().with_columns({name: mood()})
+
+
+def test_a_column_of_another_length_is_refused() -> None:
+    with pytest.raises(Refusal, match=r"X mood: found shape \(199,\), allowed \(200,\)"):
+        history(mood=mood(199))
+
+
+def test_symbols_need_the_same_columns() -> None:
+    pair = history(mood=mood()), history(symbol="Y")
+    with pytest.raises(Refusal, match=r"columns none of Y, allowed those of X \(mood\)"):
+        Bootstrap(pair, block_length=3.0)
+    with pytest.raises(Refusal, match=r"columns none of Y, allowed those of X \(mood\)"):
+        backtest(FollowsMood, pair)
+
+
+def test_values_join_when_they_were_known() -> None:
+    bars = history(6)
+    known = np.array([0, 1 * DAY + 1, 4 * DAY])
+    joined = bars.with_columns({"eps": np.array([1.0, 2.0, 3.0])}, known_at=known)
+    assert joined.columns["eps"].tolist() == [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+    late = bars.with_columns({"eps": np.array([7.0])}, known_at=np.array([3 * DAY]))
+    assert np.isnan(late.columns["eps"][:3]).all()
+    assert late.columns["eps"][3:].tolist() == [7.0] * 3
+    with pytest.raises(Refusal, match="known_at: found instants out of order"):
+        bars.with_columns({"eps": np.array([1.0, 2.0])}, known_at=np.array([2, 1]))
+
+
+def test_slices_and_masks_keep_columns() -> None:
+    bars = history(mood=mood())
+    assert bars[50:].columns["mood"].tolist() == mood()[50:].tolist()
+    mask = bars.close > bars.close[0]
+    assert bars[mask].columns["mood"].tolist() == mood()[mask].tolist()
+
+
+def test_a_frame_keeps_the_columns_that_are_named() -> None:
+    bars = history(5)
+    frame = pl.DataFrame(
+        {
+            "symbol": ["X"] * 5,
+            "timestamp": pl.Series(bars.timestamps).cast(pl.Datetime("us", "UTC")),
+            **{name: bars.field(name) for name in BAR_FIELDS},
+            "mood": [1.0, None, 3.0, 4.0, 5.0],
+            "up": [True, False, True, True, False],
+            "word": ["a"] * 5,
+        }
+    )
+    found = Bars.from_frame(frame, columns=["mood", "up"])
+    assert np.isnan(found.columns["mood"][1])
+    assert found.columns["up"].tolist() == [1.0, 0.0, 1.0, 1.0, 0.0]
+    assert Bars.from_frame(frame).columns == {}
+    with pytest.raises(Refusal, match=r"columns: found mode, allowed symbol, timestamp"):
+        Bars.from_frame(frame, columns=["mode"])
+    with pytest.raises(Refusal, match=r"columns\.word: found values of type String, allowed num"):
+        Bars.from_frame(frame, columns=["word"])
+
+
+def test_predictions_of_a_regression_are_a_column_that_was_known(market: Any) -> None:
+    """The worked example: a model fitted on the past alone gives a signal for each bar."""
+    bars = market.bars("SP500", "1d")
+    change = np.diff(np.log(bars.close), prepend=np.log(bars.open[0]))
+    lags = np.stack([np.roll(change, lag) for lag in range(3)], axis=1)
+    predicted = np.full(len(bars), np.nan)
+    for end in range(100, len(bars), 50):
+        # Fitted on bars before `end`, used from `end` on.
+        seen, target = lags[2 : end - 1], change[3:end]
+        weights, *_ = np.linalg.lstsq(seen, target, rcond=None)
+        predicted[end : end + 50] = lags[end : end + 50] @ weights
+
+    class FollowsTheModel(Strategy):
+        def on_bar(self, bar, order):
+            order.target_percent(1.0 if bar.predicted > 0.0 else 0.0)
+
+    found = backtest(FollowsTheModel, bars.with_columns({"predicted": predicted}))
+    first = found.orders.filter(found.orders["event"] == "filled")["bar"][0]
+    assert first == 1 + int(np.argmax(predicted > 0.0))

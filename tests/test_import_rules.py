@@ -64,6 +64,10 @@ ALLOWED = {
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("jobs", "results", "window", "yaml_text"),
     },
+    "judging": {
+        *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
+        *("statistics", "results", "studies", "models"),
+    },
 }
 FORBIDDEN_IN_ENGINE = {
     *(

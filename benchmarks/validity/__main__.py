@@ -13,6 +13,7 @@ from benchmarks.validity import (
     selection,
     sequential,
     speed,
+    verdicts,
 )
 
 _TABLES: dict[str, Callable[[int], None]] = {
@@ -22,6 +23,7 @@ _TABLES: dict[str, Callable[[int], None]] = {
     "selection": selection.print_tables,
     "overfitting": overfitting.print_tables,
     "budget": budget.print_tables,
+    "verdicts": verdicts.print_tables,
 }
 
 

@@ -11,6 +11,7 @@ from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
 from mc_assets.cli.ingest import ingest
+from mc_assets.cli.judge import judge
 from mc_assets.cli.prune import prune
 from mc_assets.cli.quality import quality
 from mc_assets.cli.replay import replay
@@ -32,7 +33,7 @@ GROUPS: Final = MappingProxyType(
         "Data": (ingest, calibrate),
         "Studies": (run, studies, seeds, schema),
         "Results": (show, compare, replay, report, trials, sql),
-        "Checks": (quality, audit),
+        "Checks": (quality, audit, judge),
         "System": (ui, prune),
     }
 )

@@ -251,6 +251,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
+    "Judgement.worlds": (
+        lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,
+        {},
+    ),
     "indicator_values": (
         lambda: list(mc.indicator_values(SMA(3), history(20)).values()),
         {"bars": 20},

@@ -77,13 +77,19 @@ def write_nightly_statistics(
 
 def statistics_table(results: Results) -> pl.DataFrame:
     """Estimate a study's statistics, its parameters as one JSON text."""
+    from engine.results.statistics import COLUMNS
+
     table = results.statistics()
-    names = results.parameters
-    parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
+    # Parameters stand between the keys and the statistic, some under another name.
+    columns = table.columns[table.columns.index("set_id") + 1 : table.columns.index("statistic")]
+    named = [
+        pl.col(column).alias(name) for column, name in zip(columns, results.parameters, strict=True)
+    ]
+    parameters = pl.struct(named).struct.json_encode() if named else pl.lit("{}")
     return table.select(
         *("study", "world", "parameter_set", "set_id"),
         parameters.alias("parameters"),
-        *("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"),
+        *COLUMNS,
     )
 
 

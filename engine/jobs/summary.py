@@ -43,6 +43,8 @@ class JobSummary:
         Bars of a path.
     exchange, timeframe : str
         Of the calendar.
+    bars_per_year : float
+        For annualisation.
     failure_allowance : float
         Share of simulations that may fail.
     record : Record
@@ -83,6 +85,7 @@ class JobSummary:
     steps: int
     exchange: str
     timeframe: str
+    bars_per_year: float
     failure_allowance: float
     record: Record
     until: dict[str, Any] | None = None
@@ -117,6 +120,7 @@ class JobSummary:
             steps=job.world.steps,
             exchange=job.world.calendar.exchange,
             timeframe=job.world.calendar.timeframe,
+            bars_per_year=job.world.calendar.bars_per_year,
             failure_allowance=job.failure_allowance,
             record=job.record,
             until=job.until.model_dump() if job.until is not None else None,

@@ -21,7 +21,7 @@ from engine.jobs.replay import Replay, simulate_one
 from engine.results.comparison import Comparison, compare
 from engine.results.export import write_sqlite, write_whole
 from engine.results.rows import Rows
-from engine.results.statistics import statistics_by, study_statistics
+from engine.results.statistics import COLUMNS, statistics_by, study_statistics
 
 __all__ = ["Grouped", "Results"]
 
@@ -227,7 +227,8 @@ class Results(Rows):
         Parameters
         ----------
         names : sequence of str, optional
-            Of `STATISTICS`, or metrics, which stand for their means; by default all statistics.
+            Of `STATISTICS`, or metrics: their means, of ratios the pooled ones; by default all
+            of `STATISTICS`.
         confidence : float
             Level of the intervals.
 
@@ -235,7 +236,7 @@ class Results(Rows):
         -------
         polars.DataFrame
             As `study_statistics` returns: ``parameter_set``, ``statistic``, ``estimate``,
-            ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+            ``std_error``, ``ci_low``, ``ci_high``, ``n``, ``idle_share``, ``method`` and more.
 
         Raises
         ------
@@ -249,10 +250,13 @@ class Results(Rows):
     ) -> pl.DataFrame:
         """Parameter sets with the largest estimate of a statistic, with errors.
 
+        Sets whose estimate rests on fewer than five paths come after all others: a Sharpe ratio of
+        3 of 400 paths is a matter of chance. ``supported`` says which they are.
+
         Parameters
         ----------
         statistic : str
-            One of `STATISTICS`, or a metric: its mean.
+            One of `STATISTICS`, or a metric: its mean, of a ratio the pooled one.
         n : int
             How many sets; of equal ones the first come first, undefined ones last.
         ascending : bool
@@ -261,9 +265,7 @@ class Results(Rows):
         Returns
         -------
         polars.DataFrame
-            One row per parameter set, best first: ``study``, ``world``, ``parameter_set``,
-            ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
-            ``ci_high``, ``n``.
+            One row per parameter set, best first: the columns of `statistics`.
 
         Raises
         ------
@@ -272,10 +274,13 @@ class Results(Rows):
         """
         if not isinstance(n, int | np.integer) or n < 1:
             raise Refusal("n", repr(n), "a whole number of at least 1")
-        keys = ["study", "world", "parameter_set", "set_id", *self.parameters]
-        found = statistics_by(self, keys, names=[statistic])
+        found = study_statistics(self, names=[statistic])
         return found.sort(
-            "estimate", descending=not ascending, nulls_last=True, maintain_order=True
+            "supported",
+            "estimate",
+            descending=[True, not ascending],
+            nulls_last=True,
+            maintain_order=True,
         ).head(n)
 
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
@@ -421,7 +426,7 @@ class Grouped:
         return self._table(confidence=confidence)
 
     def statistic(self, name: str) -> pl.DataFrame:
-        """One statistic of every group, or the mean of a metric: estimate, error, interval, n.
+        """One statistic of every group: estimate, error, interval, n and more.
 
         Raises
         ------
@@ -432,7 +437,7 @@ class Grouped:
 
     def _table(self, **settings: Any) -> pl.DataFrame:
         for name in self.names:
-            if name in ("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"):
+            if name in COLUMNS:
                 raise Refusal(
                     "column", repr(name), "a name that the table of statistics does not use"
                 )
@@ -447,7 +452,7 @@ class Grouped:
         return self.statistic("mean_net_pnl")
 
     def sharpe(self) -> pl.DataFrame:
-        """Mean Sharpe ratio."""
+        """Sharpe ratio, pooled over the paths."""
         return self.statistic("sharpe")
 
     def agg(self, *expressions: pl.Expr, **named: pl.Expr) -> pl.DataFrame:

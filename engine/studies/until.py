@@ -40,7 +40,8 @@ def decide(job: Job, results: Results) -> tuple[int, str]:
     assert job.until is not None
     until = job.until
     goal, name = until.half_width, until.statistic
-    estimates = estimate_statistic(results, name, until.confidence)
+    found = estimate_statistic(results, name, until.confidence)
+    estimates = {number: estimate for number, (estimate, _) in found.items()}
     asked = _asked(estimates, until.leaders)
     widths = [estimate.half_width for estimate in asked.values()]
     # An undefined or infinite width (too few outcomes) counts as not reached.

@@ -23,6 +23,9 @@ _COLUMNS = {
     "ci_low": pl.Float64(),
     "ci_high": pl.Float64(),
     "n": pl.Int64(),
+    "idle_share": pl.Float64(),
+    "method": pl.String(),
+    "supported": pl.Boolean(),
 }
 
 _DESCRIPTIONS = {
@@ -33,10 +36,13 @@ _DESCRIPTIONS = {
     "parameters": "the parameter set as JSON",
     "statistic": "what is estimated over the simulations of the parameter set",
     "estimate": "its value over them",
-    "std_error": "Monte Carlo standard error: more seeds shrink it",
+    "std_error": "Monte Carlo standard error: more seeds shrink it; null where it is unknown",
     "ci_low": "lower end of the 95 % interval",
     "ci_high": "upper end of the 95 % interval",
     "n": "simulations behind the number",
+    "idle_share": "share of the simulations that never held a position",
+    "method": "how the interval came about, or why there is none",
+    "supported": "whether enough paths carry the estimate to rank by it",
 }
 
 

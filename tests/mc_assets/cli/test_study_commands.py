@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,7 +55,9 @@ def test_a_study_runs_and_prints_its_statistics(mc: Run, folder: Path) -> None:
     text = mc("run", "quick")
     assert "quick: 90 simulations, 3 parameter sets (1 dropped by the constraint)" in text
     assert "95 % VaR" in text
-    assert "±" in text
+    assert "95 % intervals of their Monte Carlo error" in text
+    assert re.search(r"Sharpe .* n  idle", text)
+    assert re.search(r"-?\d\.\d\d \(-?\d\.\d\d to -?\d\.\d\d\) .* 30 +\d+ %", text)
     assert list((folder / "data" / "results" / "quick").rglob("*.parquet"))
     assert "90 found finished" in mc("run", str(folder / "studies" / "quick.yaml"))
     assert "found finished" not in mc("run", "quick", "--fresh")
@@ -132,21 +135,24 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
         content = json.loads(manifest.read_text())
         entry = content["files"]["simulations"]
         file = folder / "data" / entry["path"]
-        pl.read_parquet(file).drop("calmar").write_parquet(file)
+        pl.read_parquet(file).drop("turnover").write_parquet(file)
         entry["bytes"] = file.stat().st_size
-        content["holds"]["metrics"].remove("calmar")
+        content["holds"]["metrics"].remove("turnover")
         manifest.write_text(json.dumps(content))
     (asked,) = (folder / "data" / "results" / "quick").glob("*/study.json")
     summary = json.loads(asked.read_text())
-    summary["metrics"].remove("calmar")
+    summary["metrics"].remove("turnover")
     asked.write_text(json.dumps(summary))
     for arguments, expected in (
         (
-            ["show", "quick", "--best", "calmar"],
-            "the stored results of quick have no column 'calmar'; `mc run quick` computes it",
+            ["show", "quick", "--best", "turnover"],
+            "the stored results of quick have no column 'turnover'; `mc run quick` computes it",
         ),
         (["show", "quick", "--best", "ulcer_index"], "statistic: found 'ulcer_index', allowed "),
-        (["sql", "SELECT calmar FROM simulations"], "no stored result has the column 'calmar'; "),
+        (
+            ["sql", "SELECT turnover FROM simulations"],
+            "no stored result has the column 'turnover'; ",
+        ),
         (["sql", "SELECT nope FROM simulations"], '`mc sql "DESCRIBE simulations"` lists'),
     ):
         monkeypatch.setattr("sys.argv", ["mc", *arguments])
@@ -157,7 +163,7 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
         assert expected in error
         assert error.count("\n") == 1
     assert "found finished" not in mc("run", "quick")
-    assert "calmar" in mc("show", "quick", "--best", "calmar")
+    assert "turnover" in mc("show", "quick", "--best", "turnover")
 
 
 def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:

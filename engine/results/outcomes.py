@@ -98,13 +98,26 @@ def columns_for(*, metric: str | None = None, ratio: str | None = None) -> tuple
     return tuple(dict.fromkeys(needed))
 
 
-def read_outcomes(rows: Rows, keys: list[str], columns: list[str]) -> Outcomes | None:
+def read_outcomes(
+    rows: Rows, keys: list[str], columns: list[str], unit: pl.Expr | None = None
+) -> Outcomes | None:
     """Read the successful simulations of every combination of `keys`; None if there are none.
 
     Groups of parameter sets come by number, others as they first appear. Sums depend on their
     order: rows come by number of the simulation, however the parts were cut.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one study.
+    keys : list of str
+        Columns to group by.
+    columns : list of str
+        Metrics to read.
+    unit : polars.Expr, optional
+        A number per independent unit; by default that of the study.
     """
-    unit = rows.unit.alias("_unit")
+    unit = (rows.unit if unit is None else unit).alias("_unit")
     # Renamed, since a key may be a metric as well.
     values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
     kept = rows.lazy.filter(pl.col("status") == "ok").sort("simulation")

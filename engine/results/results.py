@@ -333,9 +333,27 @@ class Results(Rows):
         )
         return replace(self, lazy=lazy, summary=summary)
 
-    def compare(self, baseline: Results, metric: str = "net_pnl") -> Comparison:
-        """Compare with another study, paired by seed where both ran on the same paths."""
-        return compare(self, baseline, metric)
+    def compare(
+        self, baseline: Results, statistic: str = "mean_net_pnl", *, confidence: float = 0.95
+    ) -> Comparison:
+        """Compare with another study, or a part of this one, on all of their paths.
+
+        Parameters
+        ----------
+        baseline : Results
+            A single parameter set, or the same ones.
+        statistic : str
+            As `statistics` takes it.
+        confidence : float
+            Level of the intervals and of the verdicts.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, it is undefined on some paths, or it is unclear which
+            sets to compare.
+        """
+        return compare(self, baseline, statistic, confidence=confidence)
 
     def simulation(self, simulation: int) -> Replay:
         """Run exactly one simulation again and return its bars, trades and equity.

@@ -287,7 +287,7 @@ def test_equal_sets_keep_their_order(make_study: Make) -> None:
         (lambda r: r.with_metric("x", lambda row: "text"), "x: found .*allowed numbers"),
         (lambda r: r.simulation("3"), "simulation: found '3'"),
         (lambda r: r.simulation(3.0), r"simulation: found 3\.0"),
-        (lambda r: r.compare(r, "status"), "metric: found 'status'"),
+        (lambda r: r.compare(r, "status"), "statistic: found 'status'"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(

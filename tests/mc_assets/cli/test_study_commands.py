@@ -177,7 +177,7 @@ def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:
     answer = json.loads(mc("compare", "quick", "base", "--json"))
     assert answer["paired"] is True
     assert len(answer["rows"]) == 3
-    assert "path by path" in mc("compare", "quick", "base", "--metric", "sharpe")
+    assert "path by path" in mc("compare", "quick", "base", "--statistic", "sharpe")
 
 
 def test_a_simulation_is_replayed_with_a_picture(mc: Run, folder: Path) -> None:

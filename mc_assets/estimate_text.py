@@ -77,9 +77,7 @@ def interval_text(
     '0.40 (one history)'
     """
     value, between = interval_pair(estimate, error, low, high, unit)
-    if value == _NONE:
-        return value
-    sign = " %" if unit == "share" else ""
+    sign = " %" if unit == "share" and value != _NONE else ""
     if between == _NONE:
         return f"{value}{sign} ({why_none})" if why_none else f"{value}{sign}"
     return f"{value} ({between}){sign}"

@@ -7,10 +7,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from engine.errors import Refusal
 from engine.execution.metric_names import METRICS
 from engine.results.outcomes import Outcomes, columns_for
 from engine.results.rows import Rows
+from engine.statistics.estimates import Estimates
 from engine.statistics.linearised import Linearised
 from engine.statistics.moments import means, standard_deviations
 from engine.statistics.pooled import pooled
@@ -37,10 +40,19 @@ class Statistic:
         Columns of the rows that it is estimated from.
     of : callable
         Estimates it for all parameter sets at once.
+    of_distribution : bool
+        Whether it tells how outcomes are spread over paths, which one path cannot.
     """
 
     needs: tuple[str, ...]
     of: Callable[[Outcomes], Linearised]
+    of_distribution: bool = False
+
+    def estimates(self, found: Linearised, confidence: float) -> Estimates:
+        """Estimate with intervals; of one path no value that tells of a distribution."""
+        made = found.estimates(confidence)
+        alone = self.of_distribution & (found.units == 1)
+        return replace(made, value=np.where(alone, np.nan, made.value))
 
 
 def _mean(metric: str) -> Statistic:
@@ -56,6 +68,7 @@ def _quantile(metric: str, probability: float, sign: float = 1.0) -> Statistic:
         columns_for(metric=metric),
         # Adding zero leaves no minus zero.
         lambda o: quantiles(sign * o.metric(metric) + 0.0, probability, o.layout),
+        of_distribution=True,
     )
 
 
@@ -63,6 +76,7 @@ def _of_paths(ratio: str, probability: float) -> Statistic:
     return Statistic(
         columns_for(ratio=ratio),
         lambda o: quantiles(o.ratio_of_paths(ratio), probability, o.layout),
+        of_distribution=True,
     )
 
 
@@ -119,7 +133,7 @@ STATISTICS: Final[dict[str, Statistic]] = {
     "profit_probability": Statistic(("net_pnl",), _profitable),
     "gain_to_loss": RATIOS["gain_to_loss"],
     "value_at_risk_95": _quantile("net_pnl", 0.95, -1.0),
-    "expected_shortfall_95": Statistic(("net_pnl",), _shortfall),
+    "expected_shortfall_95": Statistic(("net_pnl",), _shortfall, of_distribution=True),
     "sharpe": RATIOS["sharpe"],
     "sharpe_by_path": RATIOS["sharpe_by_path"],
     "sharpe_of_paths_q05": _of_paths("sharpe", 0.05),

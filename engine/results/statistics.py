@@ -64,8 +64,9 @@ def study_statistics(
         position), ``method`` (how the interval came about, or why there is none:
         `engine.statistics.estimates.Method`), ``supported`` (whether enough paths carry the
         estimate to rank by it). Error and interval are null where they are unknown, such as of
-        one path. An end of an interval is infinite where a quantile has too few outcomes beyond
-        it. A parameter that has the name of one of these columns stands as ``parameter.NAME``.
+        one path, of which quantiles and tail means have no value either. An end of an interval is
+        infinite where a quantile has too few outcomes beyond it. A parameter that has the name of
+        one of these columns stands as ``parameter.NAME``.
 
     Examples
     --------
@@ -112,7 +113,7 @@ def estimate_statistic(
     if outcomes is None:
         return {}
     found = entry.of(outcomes)
-    estimates, supported = found.estimates(confidence), found.supported()
+    estimates, supported = entry.estimates(found, confidence), found.supported()
     sets = outcomes.groups["parameter_set"].to_list()
     return {number: (estimates[place], bool(supported[place])) for place, number in enumerate(sets)}
 
@@ -126,7 +127,10 @@ def _table(outcomes: Outcomes, wanted: Mapping[str, Statistic], confidence: floa
     """Return a row per group and statistic, all statistics of a group together."""
     sets, count = outcomes.layout.sets, len(wanted)
     found = [entry.of(outcomes) for entry in wanted.values()]
-    estimates = [statistic.estimates(confidence) for statistic in found]
+    estimates = [
+        entry.estimates(linearised, confidence)
+        for entry, linearised in zip(wanted.values(), found, strict=True)
+    ]
 
     def side_by_side(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return np.stack(values, axis=1).ravel()

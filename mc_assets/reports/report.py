@@ -64,9 +64,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         "drawdown_distribution": charts.drawdown_distribution(
             [(labels[s], material.metric(s, "max_drawdown")) for s in material.sets]
         ),
-        "parameter_sensitivity": charts.parameter_sensitivity(
-            material.sensitivity, material.swept, "estimate", "std_error"
-        ),
+        "parameter_sensitivity": charts.parameter_sensitivity(material.sensitivity, material.swept),
     }
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=html.escape(material.results.name),

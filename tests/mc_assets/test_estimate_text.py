@@ -56,7 +56,7 @@ def test_without_its_error_the_estimate_is_rounded_the_same() -> None:
         ((7.0, 2.0, -math.inf, 9.0), "money", "7.0 (-∞ to 9.0)"),
         ((7.0, 2.0, 5.0, math.inf), "money", "7.0 (5.0 to ∞)"),
         ((1.0, None, None, None), "share", "100.0 % (one history)"),
-        ((math.nan, None, None, None), "ratio", "–"),
+        ((math.nan, None, None, None), "share", "– (one history)"),
     ],
 )
 def test_an_interval_is_rounded_as_its_estimate_and_a_missing_one_says_why(

@@ -200,3 +200,22 @@ def test_one_path_has_no_error_and_says_why(results: Results) -> None:
     assert table["ci_low"].null_count() == table["ci_high"].null_count() == len(table)
     assert set(table["method"]) <= {"one history", "undefined"}
     assert "one history" in set(table["method"])
+    own = table.filter(pl.col("parameter_set") == 0)
+    values = dict(own.select("statistic", "estimate").iter_rows())
+    for name in ("value_at_risk_95", "expected_shortfall_95", "net_pnl_q05", "std_net_pnl"):
+        assert values[name] is None, name
+    assert values["mean_net_pnl"] is not None
+    assert values["sharpe"] is not None
+
+
+def test_no_share_or_count_claims_an_error_of_zero(results: Results) -> None:
+    everywhere = replace(results, lazy=results.lazy.with_columns(net_pnl=5.0, rejected_orders=0.0))
+    shares, mean, none = (
+        row(everywhere, name) for name in ("profit_probability", "mean_net_pnl", "rejected_orders")
+    )
+    assert (shares["estimate"], shares["std_error"], shares["ci_high"]) == (1.0, None, 1.0)
+    assert shares["ci_low"] == pytest.approx(0.025 ** (1 / 50))
+    assert (mean["estimate"], mean["std_error"], mean["method"]) == (5.0, None, "no variance seen")
+    assert (none["estimate"], none["std_error"], none["ci_low"]) == (0.0, None, 0.0)
+    assert none["ci_high"] == pytest.approx(-math.log(0.025) / 50)
+    assert shares["method"] == none["method"] == "rule of three"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from engine.results.results import Results
     from engine.results.rows import Rows
     from engine.results.statistics import STATISTICS, study_statistics
+    from engine.results.warnings import study_warnings
 
 # Names are imported at first use: reading study files must not load the simulation engine.
 _MODULES = {
@@ -19,6 +20,7 @@ _MODULES = {
     "engine.results.results": ["Results"],
     "engine.results.rows": ["Rows"],
     "engine.results.statistics": ["STATISTICS", "study_statistics"],
+    "engine.results.warnings": ["study_warnings"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -30,6 +32,7 @@ __all__ = [
     "compare",
     "read_results",
     "study_statistics",
+    "study_warnings",
 ]
 
 

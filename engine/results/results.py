@@ -20,10 +20,12 @@ from engine.jobs.plan import Piece
 from engine.jobs.replay import Replay, simulate_one
 from engine.results.comparison import Comparison, compare
 from engine.results.export import write_sqlite, write_whole
+from engine.results.grouped import Grouped
 from engine.results.rows import Rows
-from engine.results.statistics import COLUMNS, statistics_by, study_statistics
+from engine.results.statistics import study_statistics
+from engine.results.warnings import study_warnings
 
-__all__ = ["Grouped", "Results"]
+__all__ = ["Results"]
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,17 @@ class Results(Rows):
             maintain_order=True,
         ).head(n)
 
+    def warnings(self) -> pl.DataFrame:
+        """List what should be known before these numbers are believed (`study_warnings`).
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per warning: ``study``, ``world``, ``parameter_set``, ``set_id``, ``code``,
+            ``sentence``, ``count``.
+        """
+        return study_warnings(self, self.trades_lazy)
+
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
         """Parameter sets with the largest mean net P&L.
 
@@ -422,58 +435,3 @@ class Results(Rows):
     def _known(self, name: str) -> None:
         if name not in self.columns:
             raise Refusal("column", repr(name), ", ".join(self.columns))
-
-
-@dataclass(frozen=True)
-class Grouped:
-    """Rows of a study grouped by columns.
-
-    Parameters
-    ----------
-    results : Results
-        The rows.
-    names : list of str
-        The columns.
-    """
-
-    results: Results
-    names: list[str]
-
-    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
-        """Every statistic of every group."""
-        return self._table(confidence=confidence)
-
-    def statistic(self, name: str) -> pl.DataFrame:
-        """One statistic of every group: estimate, error, interval, n and more.
-
-        Raises
-        ------
-        Refusal
-            If there is no such statistic.
-        """
-        return self._table(names=[name]).drop("statistic").sort(self.names)
-
-    def _table(self, **settings: Any) -> pl.DataFrame:
-        for name in self.names:
-            if name in COLUMNS:
-                raise Refusal(
-                    "column", repr(name), "a name that the table of statistics does not use"
-                )
-        return statistics_by(self.results, self.names, **settings)
-
-    def profit_probability(self) -> pl.DataFrame:
-        """Share of simulations with ``net_pnl > 0``."""
-        return self.statistic("profit_probability")
-
-    def mean_pnl(self) -> pl.DataFrame:
-        """Mean net P&L."""
-        return self.statistic("mean_net_pnl")
-
-    def sharpe(self) -> pl.DataFrame:
-        """Sharpe ratio, pooled over the paths."""
-        return self.statistic("sharpe")
-
-    def agg(self, *expressions: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
-        """Any Polars aggregation."""
-        grouped = self.results.lazy.group_by(self.names, maintain_order=True)
-        return grouped.agg(*expressions, **named).collect()

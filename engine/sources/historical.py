@@ -55,7 +55,8 @@ class Historical(Source):
     def _default_dt(self) -> float:
         return float(self.bars[0].calendar.dt)
 
-    def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
+    def start_prices(self, s0: float | Iterable[float] | None = None) -> tuple[float, ...]:
+        """Return the first opens."""
         # Prices are those of history, whatever a study's start price is for other sources.
         return tuple(float(item.open[0]) for item in self.bars)
 

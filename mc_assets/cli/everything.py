@@ -35,17 +35,18 @@ def _print_summary(project: Project) -> None:
     """Print a table per study, where tables and reports lie, and what to type next."""
     from rich.console import Console
 
-    from mc_assets.answers.tables import parameter_sets
-    from mc_assets.cli.summary import LEGEND, VIEWS
+    from mc_assets.answers.tables import parameter_sets, study_warnings
+    from mc_assets.cli.summary import LEGEND, VIEWS, print_warnings
     from mc_assets.cli.tables import print_frame
 
     console = Console()
-    table = parameter_sets(project)
+    table, warnings = parameter_sets(project), study_warnings(project)
     studies = list(project.study_files)
     for study in studies:
         rows = table.filter(table["study"] == study)
         if not rows.is_empty():
             print_frame(*(_view(rows, *view) for view in VIEWS), title=f"{study}  {LEGEND}")
+            print_warnings(warnings.filter(warnings["study"] == study))
     console.print(f"tables   {_from_here(project.warehouse)}", soft_wrap=True)
     for study in studies:
         console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)

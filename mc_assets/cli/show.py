@@ -29,7 +29,7 @@ def show(
     """Show a study's statistics, its best parameter sets, its failures or its simulations."""
     from mc_assets.answers import results
     from mc_assets.answers.lineage import study_lineage
-    from mc_assets.cli.summary import print_headlines
+    from mc_assets.cli.summary import print_headlines, print_warnings
     from mc_assets.cli.tables import print_frame
     from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
@@ -58,6 +58,7 @@ def show(
     title = f"{answer.study}  {answer.fingerprint}"
     if short:
         print_headlines(answer.table, title=title, limit=limit)
+        print_warnings(results.warnings(project, study, where=where).table)
     else:
         if best is not None and by is None and not (failures or rows):
             title += f"  largest {best}"

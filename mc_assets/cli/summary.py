@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
 from mc_assets.estimate_text import estimate_text, interval_text
 from mc_assets.headlines import ENDINGS, HEADLINE_NAMES, HEADLINES
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LEGEND", "VIEWS", "headline_columns", "headline_table", "print_headlines"]
+__all__ = [
+    "LEGEND",
+    "VIEWS",
+    "headline_columns",
+    "headline_table",
+    "print_headlines",
+    "print_warnings",
+]
 
 LEGEND = "estimates over n paths with 95 % intervals of their Monte Carlo error"
+
+# Of one kind of warning, so many sentences are printed.
+_MOST_SENTENCES = 3
 
 _FIRST = ("mean_net_pnl", "sharpe")
 
@@ -32,6 +44,19 @@ def print_headlines(
         title=f"{title}  {LEGEND}" if title else LEGEND,
         limit=limit,
     )
+
+
+def print_warnings(warnings: pl.DataFrame) -> None:
+    """Print the sentences of a table of warnings, of each kind the first few."""
+    import polars as pl
+
+    for code in warnings["code"].unique(maintain_order=True):
+        sentences = warnings.filter(pl.col("code") == code)["sentence"].to_list()
+        for sentence in sentences[:_MOST_SENTENCES]:
+            typer.secho(f"warning: {sentence}", fg="yellow")
+        more = len(sentences) - _MOST_SENTENCES
+        if more > 0:
+            typer.secho(f"warning: and {more:,} more parameter sets like these", fg="yellow")
 
 
 def headline_table(

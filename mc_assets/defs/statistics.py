@@ -46,6 +46,14 @@ _DESCRIPTIONS = {
 }
 
 
+_BELIEVABLE = dg.AssetCheckSpec(
+    "nothing_to_warn_of",
+    asset="statistics",
+    description="Warns of what should be known before a study's numbers are believed: nothing "
+    "traded, a lot dearer than the cash, refused orders, few paths, a parameter on its bound.",
+)
+
+
 @dg.asset(
     group_name="analyse",
     kinds={"polars", "parquet"},
@@ -54,6 +62,7 @@ _DESCRIPTIONS = {
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[simulations],
     metadata=column_schema(_COLUMNS, _DESCRIPTIONS),
+    check_specs=[_BELIEVABLE],
     description=(
         "One row per parameter set and statistic: estimate, Monte Carlo standard error, 95 % "
         "interval and the number of simulations behind it."
@@ -61,10 +70,13 @@ _DESCRIPTIONS = {
 )
 def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Estimate the statistics of this run's studies."""
-    from mc_assets.study_tables import write_statistics
+    from mc_assets.study_tables import read_warnings, write_statistics
 
+    sentences: list[str] = []
     for study in context.partition_keys:
         table = write_statistics(laboratory.project.data, study)
+        found = read_warnings(laboratory.project.data, study)["sentence"]
+        sentences += [f"{study}: {sentence}" for sentence in found]
         best = table.filter(pl.col("statistic") == "mean_net_pnl").sort("estimate").tail(1)
         context.add_asset_metadata(
             {
@@ -76,4 +88,10 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
             asset_key="statistics",
             partition_key=study,
         )
-    return dg.MaterializeResult()
+    check = dg.AssetCheckResult(
+        check_name=_BELIEVABLE.name,
+        passed=not sentences,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"count": len(sentences), "found": "\n".join(sentences[:20]) or "nothing"},
+    )
+    return dg.MaterializeResult(check_results=[check])

@@ -72,6 +72,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         plotly=get_plotlyjs(),
         table=_summary_table(material),
         note=_note(material),
+        warnings=_warnings(material),
         lineage=_lineage(material),
         **{
             name: figure
@@ -244,6 +245,13 @@ def _note(material: _Material) -> str:
         "held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L that "
         "one simulation in twenty exceeds. Max drawdown is the mean over simulations."
     )
+
+
+def _warnings(material: _Material) -> str:
+    """List what should be known before the numbers are believed."""
+    sentences = material.results.warnings()["sentence"].to_list()
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="warnings">{items}</ul>' if items else ""
 
 
 def _lineage(material: _Material) -> str:

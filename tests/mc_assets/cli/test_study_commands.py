@@ -166,6 +166,22 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
     assert "turnover" in mc("show", "quick", "--best", "turnover")
 
 
+def test_warnings_are_the_same_on_every_way_to_the_results(mc: Run, folder: Path) -> None:
+    idle = STUDY.replace("quick", "idle").replace("slow: [4, 20]", "slow: [90, 95]")
+    (folder / "studies" / "idle.yaml").write_text(idle)
+    sentence = "no simulation held a position: all 120 ended as they began"
+    assert f"warning: {sentence}" in mc("run", "idle")
+    assert f"warning: {sentence}" in mc("show", "idle")
+    (row,) = json.loads(mc("run", "idle", "--json"))["warnings"]
+    assert (row["code"], row["sentence"], row["count"]) == ("nothing_traded", sentence, 120)
+    (row,) = json.loads(mc("sql", "--json", "SELECT * FROM study_warnings"))
+    assert (row["study"], row["parameter_set"], row["sentence"]) == ("idle", None, sentence)
+    page = Path(mc("report", "idle").strip().splitlines()[-1]).read_text()
+    assert f"<li>{sentence}</li>" in page
+    mc("run", "quick")
+    assert "warning" not in mc("show", "quick")
+
+
 def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:
     base = STUDY.replace("quick", "base").replace("constraint: fast < slow", "")
     base = base.replace(

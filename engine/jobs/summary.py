@@ -13,6 +13,7 @@ from engine.jobs.lineage import Lineage
 from engine.jobs.manifest import SCHEMA_VERSION
 from engine.jobs.settings import Record
 from engine.jobs.world import World
+from engine.strategies.parameters import Float, Int
 
 __all__ = ["JobSummary"]
 
@@ -54,6 +55,8 @@ class JobSummary:
     lot_costs : tuple of float or None
         What one lot of each symbol takes of the cash at the start price; None where it depends on
         a rate of exchange.
+    limits : dict of str to list
+        Smallest and largest value that the strategy allows of each numeric parameter; None: any.
     failure_allowance : float
         Share of simulations that may fail.
     record : Record
@@ -98,6 +101,7 @@ class JobSummary:
     symbols: tuple[str, ...]
     cash: float
     lot_costs: tuple[float | None, ...]
+    limits: dict[str, list[float | None]]
     failure_allowance: float
     record: Record
     until: dict[str, Any] | None = None
@@ -136,6 +140,11 @@ class JobSummary:
             symbols=job.world.source.symbols,
             cash=job.world.execution.cash,
             lot_costs=_lot_costs(job.world),
+            limits={
+                name: [declared.low, declared.high]
+                for name, declared in job.world.strategy.parameters.items()
+                if isinstance(declared, Int | Float)
+            },
             failure_allowance=job.failure_allowance,
             record=job.record,
             until=job.until.model_dump() if job.until is not None else None,

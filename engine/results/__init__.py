@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.results.choice import Choice, choose
     from engine.results.comparison import Comparison, compare
     from engine.results.load import read_results
     from engine.results.results import Results
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Names are imported at first use: reading study files must not load the simulation engine.
 _MODULES = {
+    "engine.results.choice": ["Choice", "choose"],
     "engine.results.comparison": ["Comparison", "compare"],
     "engine.results.load": ["read_results"],
     "engine.results.results": ["Results"],
@@ -26,9 +28,11 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "STATISTICS",
+    "Choice",
     "Comparison",
     "Results",
     "Rows",
+    "choose",
     "compare",
     "read_results",
     "study_statistics",

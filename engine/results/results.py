@@ -18,6 +18,7 @@ from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece
 from engine.jobs.replay import Replay, simulate_one
+from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
 from engine.results.export import write_sqlite, write_whole
 from engine.results.grouped import Grouped
@@ -284,6 +285,18 @@ class Results(Rows):
             nulls_last=True,
             maintain_order=True,
         ).head(n)
+
+    def choose(
+        self, statistic: str = "sharpe", *, ascending: bool = False, confidence: float = 0.95
+    ) -> Choice:
+        """Choose the best parameter set, with what the choice explains (`engine.results.choose`).
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, or nothing to choose from.
+        """
+        return choose(self, statistic, ascending=ascending, confidence=confidence)
 
     def warnings(self) -> pl.DataFrame:
         """List what should be known before these numbers are believed (`study_warnings`).

@@ -255,7 +255,8 @@ def _bounds(rows: Rows, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
         if len(values) < _FEWEST_VALUES or not all(isinstance(v, int | float) for v in values):
             continue
         ends = {min(values): "smallest", max(values): "largest"}
-        if best[name] in ends:
+        beyond_allowed = best[name] in rows.summary.limits.get(name, ())
+        if best[name] in ends and not beyond_allowed:
             yield _Warning(
                 "parameter_on_bound",
                 f"the best set by mean net P&L, {best['name']}, has the {ends[best[name]]} {name} "

@@ -46,7 +46,10 @@ def _print_summary(project: Project) -> None:
         rows = table.filter(table["study"] == study)
         if not rows.is_empty():
             print_frame(*(_view(rows, *view) for view in VIEWS), title=f"{study}  {LEGEND}")
-            print_warnings(warnings.filter(warnings["study"] == study))
+            own = warnings.filter(warnings["study"] == study)
+            print_warnings(own)
+            if not own.is_empty():
+                console.print()
     console.print(f"tables   {_from_here(project.warehouse)}", soft_wrap=True)
     for study in studies:
         console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)

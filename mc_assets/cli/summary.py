@@ -94,6 +94,26 @@ def headline_table(
     )
 
 
+def ranked_table(statistics: pl.DataFrame) -> pl.DataFrame:
+    """Parameters and one statistic with its interval, a row per set, for a narrow terminal."""
+    import polars as pl
+
+    cells = [
+        interval_text(value, error, low, high, "ratio", why_none=why or "")
+        for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
+    ]
+    named = statistics.columns
+    parameters = named[named.index("set_id") + 1 : named.index("statistic")]
+    idle = [_idle_text(share) for share in statistics["idle_share"]]
+    return statistics.select(
+        pl.col("parameter_set").alias("set"),
+        *parameters,
+        pl.Series("estimate (95 % interval)", cells, dtype=pl.String),
+        "n",
+        pl.Series("idle", idle, dtype=pl.String),
+    )
+
+
 def headline_columns(
     sets: pl.DataFrame, shown: Sequence[str], with_interval: Sequence[str]
 ) -> list[pl.Series]:

@@ -17,6 +17,7 @@ import polars as pl
 from engine.jobs.lineage import CalibrationLineage
 from engine.results import Results
 from engine.studies import load_results
+from mc_assets.answers.choice import best_set_of
 from mc_assets.estimate_text import interval_pair
 from mc_assets.headlines import HEADLINES, Headline
 from mc_assets.project import Project
@@ -72,6 +73,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         plotly=get_plotlyjs(),
         table=_summary_table(material),
         note=_note(material),
+        choice=_choice(material),
         warnings=_warnings(material),
         lineage=_lineage(material),
         **{
@@ -245,6 +247,15 @@ def _note(material: _Material) -> str:
         "held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L that "
         "one simulation in twenty exceeds. Max drawdown is the mean over simulations."
     )
+
+
+def _choice(material: _Material) -> str:
+    """Say what the search over parameter sets explains of the best Sharpe ratio."""
+    best = best_set_of(material.results, "sharpe")
+    if best is None:
+        return ""
+    said = ". ".join(text[0].upper() + text[1:] for text in (best.sentence, best.verdict))
+    return f'<p class="choice">{html.escape(said)}.</p>'
 
 
 def _warnings(material: _Material) -> str:

@@ -108,6 +108,17 @@ def test_a_best_set_at_the_end_of_what_was_tried_is_named(
         assert found[0]["count"] == 3
 
 
+def test_nothing_lies_beyond_what_the_strategy_allows(make_study: Make) -> None:
+    study = make_study(
+        source=GBM(mu=0.8, sigma=0.1),
+        strategy="buy_and_hold",
+        parameters={"weight": [0.5, 0.75, 1.0]},
+    )
+    results = study.run()
+    assert results.best_by_pnl(1)["weight"].to_list() == [1.0]
+    assert not warned(results, "parameter_on_bound")
+
+
 class OnlyTheFirst(Strategy):
     """Goes in and out of one symbol of two."""
 

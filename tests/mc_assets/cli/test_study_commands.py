@@ -118,6 +118,11 @@ def test_results_are_shown_ranked_filtered_and_grouped(mc: Run) -> None:
     mc("run", "quick")
     assert "mean net P&L" in mc("show", "quick")
     best = json.loads(mc("show", "quick", "--best", "sharpe", "--n", "2", "--json"))
+    said = mc("show", "quick", "--best", "sharpe")
+    assert "of 3 sets tried, chance alone would show a best sharpe of 0." in said
+    assert re.search(r"tied: \d of 3 sets are not told from the best \(sets 0", said)
+    page = Path(mc("report", "quick").strip().splitlines()[-1]).read_text()
+    assert "Of 3 sets tried, chance alone would show a best sharpe of 0." in page
     assert [row["statistic"] for row in best] == ["sharpe", "sharpe"]
     rows = json.loads(mc("show", "quick", "--rows", "--where", "fast = 5", "--json"))
     assert len(rows) == 30

@@ -36,6 +36,9 @@ class Comparison:
     paired : bool
         Whether both ran on some of the same paths: with common random numbers most of the Monte
         Carlo noise of the difference cancels.
+    parameters : tuple of str
+        Columns of the table that hold parameters: their names, as ``parameter.NAME`` where the
+        table has a column of that name itself.
     table : polars.DataFrame
         Per parameter set of the results: ``parameter_set``, the parameters, ``baseline_set``,
         ``estimate`` and ``baseline``, ``difference``, ``std_error``, ``ci_low``, ``ci_high``,
@@ -57,6 +60,7 @@ class Comparison:
     name: str
     baseline: str
     paired: bool
+    parameters: tuple[str, ...]
     table: pl.DataFrame
 
 
@@ -107,7 +111,7 @@ def compare(
     _check_defined(baseline, statistic, other)
     everybodys = len(theirs.groups) == 1
     found = compare_linearised(of, other if everybodys else other.take(match), confidence)
-    table = ours.groups.with_columns(
+    columns = [
         theirs.groups["parameter_set"].gather(match).alias("baseline_set"),
         pl.Series("estimate", of.value),
         pl.Series("baseline", other.value[match]),
@@ -115,13 +119,17 @@ def compare(
         pl.Series("idle_share", ours.idle_share),
         pl.Series("baseline_idle_share", theirs.idle_share[match]),
         pl.Series("method", found.difference.method.tolist(), dtype=pl.String),
-    )
+    ]
+    own = {column.name for column in columns}
+    named = {name: f"parameter.{name}" if name in own else name for name in results.parameters}
+    table = ours.groups.rename(named).with_columns(columns)
     numbers = [name for name, kind in table.schema.items() if kind == pl.Float64]
     return Comparison(
         statistic,
         results.name,
         baseline.name,
         bool(found.paired.any()),
+        tuple(named.values()),
         table.with_columns(pl.col(numbers).fill_nan(None)),
     )
 

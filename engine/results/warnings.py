@@ -102,7 +102,10 @@ def study_warnings(rows: Rows, trades: pl.LazyFrame | None = None) -> pl.DataFra
 
 
 def _per_set(rows: Rows) -> list[dict[str, Any]]:
-    """Count per parameter set; its values come along, and its name in a sentence."""
+    """Count per parameter set; its values come along, and its name in a sentence.
+
+    What is counted begins with an underscore, beside parameters of any name.
+    """
     ok = pl.col("status") == "ok"
     held = ok & ((pl.col("trades") != 0.0) | (pl.col("exposure") != 0.0))
     orders = pl.col("rejected_orders").filter(ok)
@@ -110,18 +113,18 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
         rows.lazy.group_by("parameter_set")
         .agg(
             pl.col("set_id", *rows.parameters).first(),
-            pl.len().alias("simulations"),
-            ok.sum().alias("ok"),
-            held.sum().alias("held"),
-            (~ok).sum().alias("failed"),
-            pl.col("error").drop_nulls().first().alias("error"),
-            orders.sum().cast(pl.Int64).alias("orders"),
-            (orders > 0.0).sum().alias("refused"),
+            pl.len().alias("_simulations"),
+            ok.sum().alias("_ok"),
+            held.sum().alias("_held"),
+            (~ok).sum().alias("_failed"),
+            pl.col("error").drop_nulls().first().alias("_error"),
+            orders.sum().cast(pl.Int64).alias("_orders"),
+            (orders > 0.0).sum().alias("_refused"),
             pl.col("simulation")
             .filter(ok & (pl.col("rejected_orders") > 0.0))
             .min()
-            .alias("first"),
-            pl.col("net_pnl").filter(ok).mean().alias("mean"),
+            .alias("_first"),
+            pl.col("net_pnl").filter(ok).mean().alias("_mean"),
         )
         .sort("parameter_set")
         .collect()
@@ -131,7 +134,7 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
     for row in frame.iter_rows(named=True):
         values = ", ".join(f"{name} {row[name]}" for name in swept)
         name = f"set {row['parameter_set']}" + (f" ({values})" if values else "")
-        found.append(row | {"name": name})
+        found.append(row | {"_name": name})
     return found
 
 
@@ -153,10 +156,10 @@ def _all_or_each(
 
 
 def _failed(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
-    failed = sum(row["failed"] for row in sets)
+    failed = sum(row["_failed"] for row in sets)
     if failed:
-        total = sum(row["simulations"] for row in sets)
-        error = next(row["error"] for row in sets if row["error"] is not None)
+        total = sum(row["_simulations"] for row in sets)
+        error = next(row["_error"] for row in sets if row["_error"] is not None)
         yield _Warning("failed", f"{failed:,} of {total:,} simulations failed: {error}", failed)
 
 
@@ -164,34 +167,34 @@ def _traded(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
     yield from _all_or_each(
         "nothing_traded",
         sets,
-        [row for row in sets if row["ok"] and not row["held"]],
-        lambda row: int(row["ok"]),
+        [row for row in sets if row["_ok"] and not row["_held"]],
+        lambda row: int(row["_ok"]),
         lambda total: f"no simulation held a position: all {total:,} ended as they began",
-        lambda row: f"{row['name']} held no position on any of {row['ok']:,} paths",
+        lambda row: f"{row['_name']} held no position on any of {row['_ok']:,} paths",
     )
     yield from _all_or_each(
         "one_history",
         sets,
-        [row for row in sets if row["ok"] == 1],
+        [row for row in sets if row["_ok"] == 1],
         lambda row: 1,
         lambda total: (
             "there is one path, so no number has a Monte Carlo error: a bootstrap or a model makes "
             "more"
         ),
-        lambda row: f"{row['name']} has one path, and so no Monte Carlo error",
+        lambda row: f"{row['_name']} has one path, and so no Monte Carlo error",
     )
-    few = [row for row in sets if row["ok"] > 1 and 0 < row["held"] < FEWEST_CARRIERS]
+    few = [row for row in sets if row["_ok"] > 1 and 0 < row["_held"] < FEWEST_CARRIERS]
     yield from _all_or_each(
         "few_paths",
         sets,
         few,
-        lambda row: int(row["held"]),
+        lambda row: int(row["_held"]),
         lambda total: (
             f"no set held a position on {FEWEST_CARRIERS} paths or more: more seeds are needed"
         ),
         lambda row: (
-            f"{row['name']} held a position on {row['held']} of {row['ok']:,} paths: its numbers "
-            "rest on these"
+            f"{row['_name']} held a position on {row['_held']} of {row['_ok']:,} paths: its "
+            "numbers rest on these"
         ),
     )
 
@@ -224,32 +227,32 @@ def _symbols(rows: Rows, trades: pl.LazyFrame | None) -> Iterator[_Warning]:
 
 
 def _rejected(study: str, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
-    affected = [row for row in sets if row["orders"]]
+    affected = [row for row in sets if row["_orders"]]
     if not affected:
         return
-    first = min(row["first"] for row in affected)
-    refused, total = sum(row["refused"] for row in affected), sum(row["ok"] for row in sets)
+    first = min(row["_first"] for row in affected)
+    refused, total = sum(row["_refused"] for row in affected), sum(row["_ok"] for row in sets)
     look = f"`mc replay {study} {first}` says why"
     yield from _all_or_each(
         "rejected_orders",
         sets,
         affected,
-        lambda row: int(row["orders"]),
+        lambda row: int(row["_orders"]),
         lambda orders: (
             f"{orders:,} orders were refused in {refused:,} of {total:,} simulations; {look}"
         ),
         lambda row: (
-            f"{row['orders']:,} orders of {row['name']} were refused, on {row['refused']:,} of "
-            f"{row['ok']:,} paths; `mc replay {study} {row['first']}` says why"
+            f"{row['_orders']:,} orders of {row['_name']} were refused, on {row['_refused']:,} of "
+            f"{row['_ok']:,} paths; `mc replay {study} {row['_first']}` says why"
         ),
     )
 
 
 def _bounds(rows: Rows, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
-    ranked = [row for row in sets if row["mean"] is not None and row["held"]]
+    ranked = [row for row in sets if row["_mean"] is not None and row["_held"]]
     if not ranked:
         return
-    best = max(ranked, key=lambda row: float(row["mean"]))
+    best = max(ranked, key=lambda row: float(row["_mean"]))
     for name in rows.parameters:
         values = {row[name] for row in sets} - {None}
         if len(values) < _FEWEST_VALUES or not all(isinstance(v, int | float) for v in values):
@@ -259,7 +262,7 @@ def _bounds(rows: Rows, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
         if best[name] in ends and not beyond_allowed:
             yield _Warning(
                 "parameter_on_bound",
-                f"the best set by mean net P&L, {best['name']}, has the {ends[best[name]]} {name} "
+                f"the best set by mean net P&L, {best['_name']}, has the {ends[best[name]]} {name} "
                 f"of {len(values)} tried: better ones may lie beyond",
                 len(values),
                 best,

@@ -77,5 +77,5 @@ def compare_studies(
     theirs = open_results(project, baseline, baseline_where)
     found = ours.compare(theirs, statistic)
     return StudyComparison(
-        ours.name, theirs.name, statistic, found.paired, tuple(ours.parameters), found.table
+        ours.name, theirs.name, statistic, found.paired, found.parameters, found.table
     )

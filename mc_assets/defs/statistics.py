@@ -77,7 +77,8 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
         table = write_statistics(laboratory.project.data, study)
         found = read_warnings(laboratory.project.data, study)["sentence"]
         sentences += [f"{study}: {sentence}" for sentence in found]
-        best = table.filter(pl.col("statistic") == "mean_net_pnl").sort("estimate").tail(1)
+        ranked = table.filter(pl.col("statistic") == "mean_net_pnl")
+        best = ranked.sort("supported", "estimate", nulls_last=False).tail(1)
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": table.height,

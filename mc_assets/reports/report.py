@@ -126,7 +126,7 @@ class _Material:
     @cached_property
     def sets(self) -> list[int]:
         ordered = self.statistics.filter(pl.col("statistic") == "mean_net_pnl").sort(
-            "estimate", descending=True, nulls_last=True
+            "supported", "estimate", descending=True, nulls_last=True, maintain_order=True
         )
         return ordered["parameter_set"].to_list()
 

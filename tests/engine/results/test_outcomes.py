@@ -13,7 +13,9 @@ import pytest
 
 from engine.errors import Refusal
 from engine.results import Results
+from engine.results.warnings import CODES
 from engine.sources import GBM
+from engine.strategies import Int, Strategy
 from engine.studies import Study
 
 STEPS, PER_YEAR = 40, 252.0
@@ -219,3 +221,33 @@ def test_no_share_or_count_claims_an_error_of_zero(results: Results) -> None:
     assert (none["estimate"], none["std_error"], none["ci_low"]) == (0.0, None, 0.0)
     assert none["ci_high"] == pytest.approx(-math.log(0.025) / 50)
     assert shares["method"] == none["method"] == "rule of three"
+
+
+class Named(Strategy):
+    """Its parameters have the names of columns that tables of statistics use."""
+
+    n = Int(5, low=1, high=50)
+    method = Int(1, low=1, high=3)
+    first = Int(1, low=1, high=3)
+
+    def on_bar(self, bar, order):
+        if bar.index % 20 == self.n:
+            order.target_percent(1.0)
+        elif bar.index % 20 == 2 * self.n:
+            order.close()
+
+
+def test_parameters_may_have_the_names_of_columns() -> None:
+    sets = {"n": [3, 4], "method": [1], "first": [1, 2]}
+    made = Study("named", GBM(), Named, sets, seeds=20, steps=60).run()
+    table = made.statistics(names=["sharpe"])
+    assert table["parameter.n"].to_list() == [3, 3, 4, 4]
+    assert table["first"].to_list() == [1, 2, 1, 2]
+    assert set(table["n"]) == {20}
+    assert set(table["parameter.method"]) == {1}
+    compared = made.compare(made, "sharpe")
+    assert compared.parameters == ("parameter.n", "parameter.method", "first")
+    assert compared.table["parameter.n"].to_list() == [3, 3, 4, 4]
+    assert set(compared.table["n"]) == {20}
+    assert set(made.warnings()["code"]) <= set(CODES)
+    assert made.choose("sharpe").tried == 4

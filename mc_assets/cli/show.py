@@ -30,7 +30,7 @@ def show(
     from mc_assets.answers import results
     from mc_assets.answers.choice import best_set
     from mc_assets.answers.lineage import study_lineage
-    from mc_assets.cli.summary import print_headlines, print_warnings, ranked_table
+    from mc_assets.cli.summary import interval_table, print_headlines, print_warnings
     from mc_assets.cli.tables import print_frame
     from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
@@ -67,8 +67,9 @@ def show(
         # Leave out what the title says, or what is the same in every row.
         said = {"study", "world", "set_id"} | ({"statistic"} if by is None else set())
         kept = answer.table.drop(name for name in answer.table.columns if name in said)
-        narrower = [ranked_table(answer.table)] if ranked else []
         kept = kept.rename({"parameter_set": "set"}, strict=False)
+        estimates = ranked or (by is not None and not (failures or rows))
+        narrower = [interval_table(kept)] if estimates else []
         print_frame(kept, *narrower, title=title, limit=limit)
         if kept.is_empty():
             typer.echo("no simulation failed" if failures else "none")

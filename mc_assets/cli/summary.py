@@ -94,20 +94,21 @@ def headline_table(
     )
 
 
-def ranked_table(statistics: pl.DataFrame) -> pl.DataFrame:
-    """Parameters and one statistic with its interval, a row per set, for a narrow terminal."""
+def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
+    """Keys and estimates with their intervals in one column, for a narrow terminal.
+
+    `statistics` is any table of statistics (`engine.results.statistics.COLUMNS` behind its keys).
+    """
     import polars as pl
 
     cells = [
         interval_text(value, error, low, high, "ratio", why_none=why or "")
         for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
     ]
-    named = statistics.columns
-    parameters = named[named.index("set_id") + 1 : named.index("statistic")]
     idle = [_idle_text(share) for share in statistics["idle_share"]]
+    left_out = {*ENDINGS, "n", "idle_share", "supported"}
     return statistics.select(
-        pl.col("parameter_set").alias("set"),
-        *parameters,
+        *(name for name in statistics.columns if name not in left_out),
         pl.Series("estimate (95 % interval)", cells, dtype=pl.String),
         "n",
         pl.Series("idle", idle, dtype=pl.String),

@@ -40,12 +40,13 @@ def home(tmp_path: Path) -> Project:
 
 @pytest.mark.parametrize(("study", "passed"), [(IDLE, False), (BUSY, True)])
 def test_the_check_says_what_the_table_says(home: Project, study: str, passed: bool) -> None:
-    result = dg.materialize(
-        [statistics],
-        partition_key=study,
-        resources={"laboratory": Laboratory.from_project(home)},
-        instance=dg.DagsterInstance.ephemeral(),
-    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [statistics],
+            partition_key=study,
+            resources={"laboratory": Laboratory.from_project(home)},
+            instance=instance,
+        )
     (check,) = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed) == ("nothing_to_warn_of", passed)
     assert check.severity == dg.AssetCheckSeverity.WARN

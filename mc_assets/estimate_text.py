@@ -1,11 +1,11 @@
-"""Estimates as text: two digits of the error, and the estimate rounded to match."""
+"""Estimates as text: two digits of the error or of the interval, the estimate rounded to match."""
 
 from __future__ import annotations
 
 import math
 from typing import Final, Literal
 
-__all__ = ["Unit", "estimate_text", "rounded_pair"]
+__all__ = ["Unit", "estimate_text", "interval_pair", "interval_text", "rounded_pair"]
 
 #: What a number counts: money in account currency, a ratio, or a share that is read in per cent.
 Unit = Literal["money", "ratio", "share"]
@@ -45,6 +45,71 @@ def estimate_text(
         return value
     text = f"{value} ± {spread}" if show_error and spread != _NONE else value
     return f"{text} %" if unit == "share" else text
+
+
+def interval_text(
+    estimate: float | None,
+    error: float | None,
+    low: float | None,
+    high: float | None,
+    unit: Unit,
+    *,
+    why_none: str = "",
+) -> str:
+    """Write an estimate and its interval, rounded to two digits of half the interval's length.
+
+    Parameters
+    ----------
+    estimate, error, low, high : float or None
+        None and NaN mean undefined, infinite ends are open.
+    unit : {"money", "ratio", "share"}
+        What they count.
+    why_none : str
+        Stands in place of an interval that is not there.
+
+    Examples
+    --------
+    >>> interval_text(1159.3, 34.56, 1091.2, 1227.6, "money")
+    '1,159 (1,091 to 1,228)'
+    >>> interval_text(1.0, None, 0.9638, 1.0, "share")
+    '100.0 (96.4 to 100.0) %'
+    >>> interval_text(0.4, None, None, None, "ratio", why_none="one history")
+    '0.40 (one history)'
+    """
+    value, between = interval_pair(estimate, error, low, high, unit)
+    sign = " %" if unit == "share" and value != _NONE else ""
+    if between == _NONE:
+        return f"{value}{sign} ({why_none})" if why_none else f"{value}{sign}"
+    return f"{value} ({between}){sign}"
+
+
+def interval_pair(
+    estimate: float | None,
+    error: float | None,
+    low: float | None,
+    high: float | None,
+    unit: Unit,
+) -> tuple[str, str]:
+    """Round an estimate and its interval as `interval_text` does.
+
+    Returns
+    -------
+    tuple of str
+        Estimate and interval; a dash for what is undefined; shares in per cent, without the sign.
+    """
+    ends = [math.nan if end is None else end for end in (low, high)]
+    if all(map(math.isfinite, ends)):
+        error = (ends[1] - ends[0]) / 2.0
+    value, _ = rounded_pair(estimate, error, unit)
+    if any(map(math.isnan, ends)):
+        return value, _NONE
+    return value, " to ".join(_end(end, error, unit) for end in ends)
+
+
+def _end(end: float, error: float | None, unit: Unit) -> str:
+    if math.isinf(end):
+        return "∞" if end > 0 else "-∞"
+    return rounded_pair(end, error, unit)[0]
 
 
 def rounded_pair(estimate: float | None, error: float | None, unit: Unit) -> tuple[str, str]:

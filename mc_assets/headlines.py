@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mc_assets.estimate_text import Unit
 
-__all__ = ["HEADLINES", "HEADLINE_NAMES", "Headline", "headline_sql"]
+__all__ = ["ENDINGS", "HEADLINES", "HEADLINE_NAMES", "Headline", "headline_sql"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,20 @@ HEADLINES = (
 HEADLINE_NAMES = tuple(headline.statistic for headline in HEADLINES)
 
 
+#: Columns of ``parameter_sets`` per headline: of the estimate, and with these endings of the rest.
+ENDINGS = {
+    "estimate": "",
+    "std_error": "_std_error",
+    "ci_low": "_ci_low",
+    "ci_high": "_ci_high",
+    "method": "_method",
+}
+
+
 def headline_sql() -> str:
-    """Write two columns per headline over rows of ``statistics``: estimate and error."""
+    """Write the columns of each headline over rows of ``statistics``."""
     return ",\n    ".join(
-        f"max({value}) FILTER (statistic = '{name}') AS {name}{suffix}"
+        f"max({value}) FILTER (statistic = '{name}') AS {name}{ending}"
         for name in HEADLINE_NAMES
-        for value, suffix in (("estimate", ""), ("std_error", "_std_error"))
+        for value, ending in ENDINGS.items()
     )

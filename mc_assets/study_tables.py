@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "lineage_table",
     "read_statistics",
+    "read_warnings",
     "statistics_table",
     "statistics_version",
     "write_nightly_statistics",
@@ -46,7 +47,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``. The study's lineage is written beside them.
+    text beside ``parameter_set``. The study's lineage and warnings are written beside them.
 
     Raises
     ------
@@ -62,6 +63,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     _write(
         lineage_table(results.summary), data / "lineage" / f"{study}.parquet", results.data_version
     )
+    _write(results.warnings(), data / "study_warnings" / f"{study}.parquet", results.data_version)
     return _write(statistics_table(results), _path(data, study), results.data_version)
 
 
@@ -77,13 +79,19 @@ def write_nightly_statistics(
 
 def statistics_table(results: Results) -> pl.DataFrame:
     """Estimate a study's statistics, its parameters as one JSON text."""
+    from engine.results.statistics import COLUMNS
+
     table = results.statistics()
-    names = results.parameters
-    parameters = pl.struct(names).struct.json_encode() if names else pl.lit("{}")
+    # Parameters stand between the keys and the statistic, some under another name.
+    columns = table.columns[table.columns.index("set_id") + 1 : table.columns.index("statistic")]
+    named = [
+        pl.col(column).alias(name) for column, name in zip(columns, results.parameters, strict=True)
+    ]
+    parameters = pl.struct(named).struct.json_encode() if named else pl.lit("{}")
     return table.select(
         *("study", "world", "parameter_set", "set_id"),
         parameters.alias("parameters"),
-        *("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"),
+        *COLUMNS,
     )
 
 
@@ -119,6 +127,11 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     if not path.exists():
         raise ValueError(f"statistics of {study}: none are written; `mc report {study}` does it")
     return pl.read_parquet(path)
+
+
+def read_warnings(data: Path, study: str) -> pl.DataFrame:
+    """Read a study's warnings, which were written with its statistics."""
+    return pl.read_parquet(data / "study_warnings" / f"{study}.parquet")
 
 
 def statistics_version(data: Path, study: str) -> str | None:

@@ -37,6 +37,10 @@ METRICS: Final = MappingProxyType(
         "rejected_orders": "orders that were refused, each with a reason",
         "margin_calls": "forced liquidations",
         "final_equity": "equity at the last close",
+        "return_sum": "sum of the returns from bar to bar, up to the one that takes the last",
+        "return_squares": "sum of their squares",
+        "downside_squares": "sum of the squares of those below 0",
+        "upside_sum": "sum of those above 0",
     }
 )
 

@@ -128,16 +128,18 @@ def _returns(s: Simulation, added_up: float, equities: float, out: NDArray[np.fl
     even = bars - bars % 4
     mean = added_up / bars
     means, zeros = four_times(mean), four_times(0.0)
-    squares = falls = zeros
+    squares = falls = rises = zeros
     for bar in range(0, even, 4):
         change = four_at(returns, bar)
         apart, fall = change - means, lower(change, zeros)
         squares = squares + apart * apart
         falls = falls + fall * fall
+        rises = rises + higher(change, zeros)
     for bar in range(even, bars):
         apart_one, fall_one = returns[bar] - mean, min(returns[bar], 0.0)
         squares = squares + four(apart_one * apart_one, 0.0, 0.0, 0.0)
         falls = falls + four(fall_one * fall_one, 0.0, 0.0, 0.0)
+        rises = rises + four(max(returns[bar], 0.0), 0.0, 0.0, 0.0)
     annual = math.sqrt(s.rules[0, BARS_PER_YEAR])
     # A return is a quotient less 1: up to this its spread is rounding, not variance.
     rounding = _ROUNDING
@@ -152,6 +154,36 @@ def _returns(s: Simulation, added_up: float, equities: float, out: NDArray[np.fl
     downside = math.sqrt(total(falls) / bars)
     if downside > rounding:
         out[5] = mean / downside * annual
+    _sums(added_up, total(squares), total(falls), total(rises), bars, rounding, out)
+
+
+@part
+def _sums(
+    added_up: float,
+    apart: float,
+    falls: float,
+    rises: float,
+    bars: int,
+    rounding: float,
+    out: NDArray[np.float64],
+) -> None:
+    """Write the sums that ratios pooled over paths follow from; what is rounding counts as 0.
+
+    `apart` is the sum of squares about the mean.
+    """
+    if apart <= rounding * rounding * bars:
+        apart = 0.0
+    if falls <= rounding * rounding * bars:
+        falls = 0.0
+        rises = added_up
+    if rises <= rounding * bars:
+        rises = 0.0
+    if falls == 0.0 and rises == 0.0:
+        added_up = 0.0
+    out[27] = added_up
+    out[28] = apart + added_up * added_up / bars
+    out[29] = falls
+    out[30] = rises
 
 
 @part
@@ -205,6 +237,26 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     if worst <= -1.0:
         # Nothing is left to earn a return on.
         out[3] = out[4] = out[5] = np.nan
+        _sums_to_the_end(s, out)
+
+
+@part
+def _sums_to_the_end(s: Simulation, out: NDArray[np.float64]) -> None:
+    """Write the sums of an account of which nothing is left: the bars after that earn 0."""
+    returns = s.returns
+    added_up = squares = falls = rises = 0.0
+    for bar in range(returns.shape[0]):
+        change, fall = returns[bar], min(returns[bar], 0.0)
+        added_up += change
+        squares += change * change
+        falls += fall * fall
+        rises += max(change, 0.0)
+        if s.curve[bar] <= 0.0:
+            break
+    out[27] = added_up
+    out[28] = squares
+    out[29] = falls
+    out[30] = rises
 
 
 @part

@@ -75,7 +75,10 @@ class Record(Settings):
 
 
 class Until(Settings):
-    """Add seeds until a statistic is known precisely enough."""
+    """Add seeds until a statistic is known precisely enough.
+
+    At least 200 independent paths are used, and two looks have to agree.
+    """
 
     statistic: str = Field("mean_net_pnl", description="A row of the study's statistics.")
     half_width: float = Field(gt=0, description="Wanted half-width of its confidence interval.")

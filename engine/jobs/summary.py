@@ -9,10 +9,13 @@ from engine.calendar import BarCalendar
 from engine.clock import bar_years
 from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
+from engine.execution import layout
 from engine.jobs.job import Holds, Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.manifest import SCHEMA_VERSION
 from engine.jobs.settings import Record
+from engine.jobs.world import World
+from engine.strategies.parameters import Float, Int
 
 __all__ = ["JobSummary"]
 
@@ -47,6 +50,15 @@ class JobSummary:
         Of the calendar.
     bars_per_year : float
         Of the paths: what annual figures count with.
+    symbols : tuple of str
+        What is traded.
+    cash : float
+        Of the account at the start.
+    lot_costs : tuple of float or None
+        What one lot of each symbol takes of the cash at the start price; None where it depends on
+        a rate of exchange.
+    limits : dict of str to list
+        Smallest and largest value that the strategy allows of each numeric parameter; None: any.
     failure_allowance : float
         Share of simulations that may fail.
     record : Record
@@ -88,6 +100,10 @@ class JobSummary:
     exchange: str
     timeframe: str
     bars_per_year: float
+    symbols: tuple[str, ...]
+    cash: float
+    lot_costs: tuple[float | None, ...]
+    limits: dict[str, list[float | None]]
     failure_allowance: float
     record: Record
     until: dict[str, Any] | None = None
@@ -123,6 +139,14 @@ class JobSummary:
             exchange=job.world.calendar.exchange,
             timeframe=job.world.calendar.timeframe,
             bars_per_year=job.world.bars_per_year,
+            symbols=job.world.source.symbols,
+            cash=job.world.execution.cash,
+            lot_costs=_lot_costs(job.world),
+            limits={
+                name: [declared.low, declared.high]
+                for name, declared in job.world.strategy.parameters.items()
+                if isinstance(declared, Int | Float)
+            },
             failure_allowance=job.failure_allowance,
             record=job.record,
             until=job.until.model_dump() if job.until is not None else None,
@@ -173,7 +197,24 @@ class JobSummary:
                 f"{where} was written by another version of the engine",
                 hint="run the study again",
             )
-        typed: dict[str, Any] = {name: tuple(content[name]) for name in ("parameters", "metrics")}
+        typed: dict[str, Any] = {
+            name: tuple(content[name]) for name in ("parameters", "metrics", "symbols", "lot_costs")
+        }
         typed["record"] = Record.model_validate(content["record"])
         typed["lineage"] = Lineage.from_json(content["lineage"])
         return cls(**(content | typed))
+
+
+def _lot_costs(world: World) -> tuple[float | None, ...]:
+    """Cash that one lot takes: its margin at the start price; nothing where any fraction trades."""
+    symbols = world.source.symbols
+    prices = world.source.start_prices(world.path.s0)
+    rules = world.execution.rules(symbols, world.calendar.bars_per_year)
+    found: list[float | None] = []
+    for price, row in zip(prices, rules, strict=True):
+        whole = row[layout.LOT_DENOMINATOR]
+        lot = row[layout.LOT_NUMERATOR] / whole if whole else 0.0
+        margin = abs(price) * row[layout.MULTIPLIER] * row[layout.INITIAL_RATE]
+        cost = float(lot * (margin + row[layout.INITIAL_FIXED]))
+        found.append(cost if row[layout.RATE_KIND] == 0.0 else None)
+    return tuple(found)

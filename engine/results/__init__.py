@@ -6,35 +6,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.results.choice import Choice, choose
     from engine.results.comparison import Comparison, compare
     from engine.results.load import read_results
     from engine.results.prune import find_unused, remove_study, remove_unused
     from engine.results.results import Results
     from engine.results.rows import Rows
     from engine.results.statistics import STATISTICS, study_statistics
+    from engine.results.warnings import study_warnings
 
 # Names are imported at first use: reading study files must not load the simulation engine.
 _MODULES = {
+    "engine.results.choice": ["Choice", "choose"],
     "engine.results.comparison": ["Comparison", "compare"],
     "engine.results.load": ["read_results"],
     "engine.results.prune": ["find_unused", "remove_study", "remove_unused"],
     "engine.results.results": ["Results"],
     "engine.results.rows": ["Rows"],
     "engine.results.statistics": ["STATISTICS", "study_statistics"],
+    "engine.results.warnings": ["study_warnings"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "STATISTICS",
+    "Choice",
     "Comparison",
     "Results",
     "Rows",
+    "choose",
     "compare",
     "find_unused",
     "read_results",
     "remove_study",
     "remove_unused",
     "study_statistics",
+    "study_warnings",
 ]
 
 

@@ -1,162 +1,225 @@
-"""Comparing two studies, or two slices of one, paired by path where they share paths."""
+"""Comparing two studies, or two slices of one, on all of their paths."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.results.definitions import Statistic, find_statistic
+from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
 from engine.results.rows import Rows
-from engine.statistics.monte_carlo import mean
-from engine.statistics.paired import independent_difference, paired_difference
+from engine.statistics.comparison import Differences
+from engine.statistics.comparison import compare as compare_linearised
+from engine.statistics.estimates import Method
+from engine.statistics.linearised import Linearised
+from engine.statistics.multiplicity import holm
 
 __all__ = ["Comparison", "compare"]
+
+_Parameters = tuple[tuple[str, object], ...]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences of a metric between results and a baseline.
+    """Differences of a statistic between results and a baseline.
 
     Parameters
     ----------
-    metric : str
-        The metric compared.
+    statistic : str
+        What is compared.
     name, baseline : str
         The two studies.
     paired : bool
-        Whether both ran on the same seeds, so that differences are taken path by path: with
-        common random numbers most of the Monte Carlo noise cancels.
+        Whether both ran on some of the same paths: with common random numbers most of the Monte
+        Carlo noise of the difference cancels.
+    parameters : tuple of str
+        Columns of the table that hold parameters: their names, as ``parameter.NAME`` where the
+        table has a column of that name itself.
     table : polars.DataFrame
-        Per parameter set of the results: the parameters, ``baseline_set``, ``estimate`` and
-        ``baseline`` (means), ``difference``, ``std_error``, ``ci_low``, ``ci_high``, ``p_value``
-        (two-sided, of no difference), ``correlation`` of the pairs, ``n``.
+        Per parameter set of the results: ``parameter_set``, the parameters, ``baseline_set``,
+        ``estimate`` and ``baseline``, ``difference``, ``std_error``, ``ci_low``, ``ci_high``,
+        ``percent`` (of the size of the baseline's) with ``percent_low`` and ``percent_high``, null
+        where the baseline's is not told from 0, ``p_value`` (two-sided, of no difference),
+        ``p_holm`` (adjusted for all sets compared), ``verdict``, ``correlation`` of the pairs,
+        ``variance_saved`` by pairing (a share), ``n`` (independent paths behind the difference),
+        ``paired`` (those of them that both ran on), ``idle_share`` and ``baseline_idle_share``,
+        ``method`` (of the interval, or why there is none).
+
+    Notes
+    -----
+    ``verdict`` is ``higher`` or ``lower`` where ``p_holm`` is at most 1 less the confidence, and
+    ``tied`` where it is above: then these paths do not tell the two apart. It is null where no
+    p-value is to be had, as of one path.
     """
 
-    metric: str
+    statistic: str
     name: str
     baseline: str
     paired: bool
+    parameters: tuple[str, ...]
     table: pl.DataFrame
 
 
 def compare(
-    results: Rows, baseline: Rows, metric: str = "net_pnl", *, confidence: float = 0.95
+    results: Rows, baseline: Rows, statistic: str = "mean_net_pnl", *, confidence: float = 0.95
 ) -> Comparison:
-    """Compare every parameter set of `results` with one of `baseline`.
+    """Compare every parameter set of `results` with one of `baseline`, on all of their paths.
 
-    The baseline's set is the one with the same parameters; where the baseline has a single
-    parameter set, that one is everybody's.
+    No path is left out for how it came out: an idle one earned nothing, and ratios are pooled. What
+    both ran on is paired, and what one side has for itself counts as well
+    (`engine.statistics.comparison.compare`).
+
+    Parameters
+    ----------
+    results, baseline : Rows
+        The baseline's set is the one with the same parameters; where the baseline has a single
+        parameter set, that one is everybody's.
+    statistic : str
+        As `engine.results.definitions.find_statistic` takes it.
+    confidence : float
+        Level of the intervals, and of the verdicts over all sets.
 
     Raises
     ------
     Refusal
-        If a metric is missing, or it is unclear which set to compare with.
+        If there is no such statistic, a metric of it is undefined on some paths, or it is unclear
+        which set to compare with.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> def study(weight):
+    ...     parameters = {"weight": weight}
+    ...     return mc.Study("w", mc.GBM(), "buy_and_hold", parameters, seeds=50, steps=100)
+    >>> found = study(1.0).run().compare(study([0.5, 1.0]).run().filter("weight = 0.5"), "sharpe")
+    >>> found.paired, found.table["verdict"].to_list()
+    (True, ['tied'])
     """
-    for side in (results, baseline):
-        if metric not in side.metrics:
-            raise Refusal("metric", repr(metric), ", ".join(side.metrics))
-    ours, theirs = _outcomes(results, metric), _outcomes(baseline, metric)
-    paired = _share_seeds(ours, theirs)
-    match = _matching(results, baseline, ours, theirs)
-    sides = (results, baseline)
-    rows: list[dict[str, Any]] = []
-    for index, frame in ours.items():
-        other = theirs[match[index]]
-        if paired:
-            joined = frame.join(other, on=["seed", "path"], suffix="_baseline", how="inner")
-            a, b = joined[metric].to_numpy(), joined[f"{metric}_baseline"].to_numpy()
-            found = paired_difference(a, b, confidence, units=_units(joined, *sides))
-        else:
-            a, b = frame[metric].to_numpy(), other[metric].to_numpy()
-            units = (_units(frame, results), _units(other, baseline))
-            found = independent_difference(a, b, confidence, units=units)
-        rows.append(
-            {
-                "parameter_set": index,
-                **_parameters(results, frame),
-                "baseline_set": match[index],
-                "estimate": mean(a).value,
-                "baseline": mean(b).value,
-                "difference": found.estimate.value,
-                "std_error": found.estimate.std_error,
-                "ci_low": found.estimate.low,
-                "ci_high": found.estimate.high,
-                "p_value": found.p_value,
-                "correlation": found.correlation,
-                "n": found.estimate.n,
-            }
-        )
-    table = pl.DataFrame(rows, infer_schema_length=None)
+    entries = [find_statistic(side, statistic, "statistic") for side in (results, baseline)]
+    units = _common_units(results, baseline)
+    ours, theirs = (
+        _outcomes(side, entry, unit)
+        for side, entry, unit in zip((results, baseline), entries, units, strict=True)
+    )
+    match = _matching(results, baseline, ours.groups, theirs.groups)
+    of, other = entries[0].of(ours), entries[1].of(theirs)
+    _check_defined(results, statistic, of)
+    _check_defined(baseline, statistic, other)
+    everybodys = len(theirs.groups) == 1
+    found = compare_linearised(of, other if everybodys else other.take(match), confidence)
+    columns = [
+        theirs.groups["parameter_set"].gather(match).alias("baseline_set"),
+        pl.Series("estimate", of.value),
+        pl.Series("baseline", other.value[match]),
+        *_differences(found, confidence),
+        pl.Series("idle_share", ours.idle_share),
+        pl.Series("baseline_idle_share", theirs.idle_share[match]),
+        pl.Series("method", found.difference.method.tolist(), dtype=pl.String),
+    ]
+    own = {column.name for column in columns}
+    named = {name: f"parameter.{name}" if name in own else name for name in results.parameters}
+    table = ours.groups.rename(named).with_columns(columns)
     numbers = [name for name, kind in table.schema.items() if kind == pl.Float64]
     return Comparison(
-        metric,
+        statistic,
         results.name,
         baseline.name,
-        paired,
+        bool(found.paired.any()),
+        tuple(named.values()),
         table.with_columns(pl.col(numbers).fill_nan(None)),
     )
 
 
-def _outcomes(results: Rows, metric: str) -> dict[int, pl.DataFrame]:
-    columns = ["parameter_set", "seed", "path", *results.parameters]
-    kept = results.lazy.filter(pl.col("status") == "ok")
-    unit = results.unit.alias("_unit")
-    value = pl.col(metric).cast(pl.Float64).fill_null(np.nan)
-    frame = kept.sort("simulation").select(*columns, unit, value).collect()
-    if frame.is_empty():
+def _differences(found: Differences, confidence: float) -> list[pl.Series]:
+    difference = found.difference
+    # The same outcomes on every path, as of a set and itself, are no test.
+    same = (difference.method == Method.NO_VARIANCE.value) & (difference.value == 0.0)
+    adjusted = np.where(same, 1.0, holm(np.where(same, np.nan, found.p_value)))
+    verdict = [
+        None if np.isnan(p) else "tied" if p > 1.0 - confidence else "higher" if d > 0 else "lower"
+        for p, d in zip(adjusted.tolist(), difference.value.tolist(), strict=True)
+    ]
+    return [
+        pl.Series("difference", difference.value),
+        pl.Series("std_error", difference.std_error),
+        pl.Series("ci_low", difference.low),
+        pl.Series("ci_high", difference.high),
+        pl.Series("percent", found.percent.value),
+        pl.Series("percent_low", found.percent.low),
+        pl.Series("percent_high", found.percent.high),
+        pl.Series("p_value", found.p_value),
+        pl.Series("p_holm", adjusted),
+        pl.Series("verdict", verdict, dtype=pl.String),
+        pl.Series("correlation", found.correlation),
+        pl.Series("variance_saved", found.variance_saved),
+        pl.Series("n", difference.n),
+        pl.Series("paired", found.paired),
+    ]
+
+
+def _outcomes(rows: Rows, entry: Statistic, unit: pl.Expr) -> Outcomes:
+    columns = sorted({*entry.needs, *IDLE_NEEDS})
+    found = read_outcomes(rows, ["parameter_set", *rows.parameters], columns, unit)
+    if found is None:
         raise Refusal(
             "results",
-            f"no simulation of {results.name} succeeded",
-            hint=f"`mc show {results.name} --failures` says why",
+            f"no simulation of {rows.name} succeeded",
+            hint=f"`mc show {rows.name} --failures` says why",
         )
-    groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)
-    return {int(key[0]): group for key, group in sorted(groups.items())}
+    return found
 
 
-def _units(frame: pl.DataFrame, *sides: Rows) -> NDArray[np.int64] | None:
-    """Independent units of a frame's rows, of the side that has the larger; None: every row."""
-    sizes = [side.summary.paths_per_unit for side in sides]
-    if max(sizes) == 1:
-        return None
-    suffix = "_baseline" if len(sizes) > 1 and sizes[1] > sizes[0] else ""
-    return frame[f"_unit{suffix}"].to_numpy()
+def _common_units(results: Rows, baseline: Rows) -> list[pl.Expr]:
+    """Give a number to each independent unit, the same number in both where it is the same paths.
+
+    A unit is some paths in a row of one seed: as many as the side needs that needs more.
+    """
+    sides = (results, baseline)
+    seeds = pl.concat([side.lazy.select("seed") for side in sides]).unique().collect()["seed"]
+    size = max(side.summary.paths_per_unit for side in sides)
+    per_seed = max(-(-side.summary.paths_per_seed // size) for side in sides)
+    numbers = np.arange(len(seeds), dtype=np.int64)
+    seed = pl.col("seed").replace_strict(seeds.sort(), numbers, return_dtype=pl.Int64)
+    return [seed * per_seed + pl.col("path") // size] * 2
 
 
-def _share_seeds(ours: dict[int, pl.DataFrame], theirs: dict[int, pl.DataFrame]) -> bool:
-    """Whether seeds overlap: then the paths do too, and pairs are the only honest comparison."""
-    first, second = (next(iter(side.values()))["seed"] for side in (ours, theirs))
-    return bool(first.is_in(second.implode()).any())
-
-
-def _parameters(results: Rows, frame: pl.DataFrame) -> dict[str, Any]:
-    return frame.select(results.parameters).row(0, named=True) if results.parameters else {}
+def _check_defined(rows: Rows, statistic: str, found: Linearised) -> None:
+    total, defined = int(found.layout.rows.sum()), int(found.n.sum())
+    if defined < total:
+        raise Refusal(
+            "statistic",
+            f"{statistic!r}, undefined on {total - defined:,} of {total:,} simulations of "
+            f"{rows.name}, so that the rest would be chosen by how they came out",
+            "a statistic of all paths",
+            hint="`results.with_metric` gives those a value",
+        )
 
 
 def _matching(
-    results: Rows,
-    baseline: Rows,
-    ours: dict[int, pl.DataFrame],
-    theirs: dict[int, pl.DataFrame],
-) -> dict[int, int]:
+    results: Rows, baseline: Rows, ours: pl.DataFrame, theirs: pl.DataFrame
+) -> NDArray[np.int64]:
+    """Position among the baseline's sets of the one that each set is compared with."""
     if len(theirs) == 1:
-        only = next(iter(theirs))
-        return dict.fromkeys(ours, only)
+        return np.zeros(len(ours), dtype=np.int64)
     known = {
-        tuple(sorted(_parameters(baseline, frame).items())): index
-        for index, frame in theirs.items()
+        _parameters(baseline, row): place for place, row in enumerate(theirs.iter_rows(named=True))
     }
-    match = {}
-    for index, frame in ours.items():
-        own = tuple(sorted(_parameters(results, frame).items()))
+    match = []
+    for row in ours.iter_rows(named=True):
+        own = _parameters(results, row)
         if own not in known:
             raise Refusal(
                 "baseline",
                 f"no parameter set {dict(own)} among its {len(theirs)}",
                 "the same parameter sets, or a single one: baseline.filter(...), --baseline-where",
             )
-        match[index] = known[own]
-    return match
+        match.append(known[own])
+    return np.array(match, dtype=np.int64)
+
+
+def _parameters(rows: Rows, row: dict[str, object]) -> _Parameters:
+    return tuple(sorted((name, row[name]) for name in rows.parameters))

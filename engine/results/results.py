@@ -18,12 +18,15 @@ from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece
 from engine.jobs.replay import Replay, simulate_one
+from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
 from engine.results.export import write_sqlite, write_whole
+from engine.results.grouped import Grouped
 from engine.results.rows import Rows
-from engine.results.statistics import statistics_by, study_statistics
+from engine.results.statistics import study_statistics
+from engine.results.warnings import study_warnings
 
-__all__ = ["Grouped", "Results"]
+__all__ = ["Results"]
 
 
 @dataclass(frozen=True)
@@ -227,7 +230,8 @@ class Results(Rows):
         Parameters
         ----------
         names : sequence of str, optional
-            Of `STATISTICS`, or metrics, which stand for their means; by default all statistics.
+            Of `STATISTICS`, or metrics: their means, of ratios the pooled ones; by default all
+            of `STATISTICS`.
         confidence : float
             Level of the intervals.
 
@@ -235,7 +239,7 @@ class Results(Rows):
         -------
         polars.DataFrame
             As `study_statistics` returns: ``parameter_set``, ``statistic``, ``estimate``,
-            ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+            ``std_error``, ``ci_low``, ``ci_high``, ``n``, ``idle_share``, ``method`` and more.
 
         Raises
         ------
@@ -249,10 +253,13 @@ class Results(Rows):
     ) -> pl.DataFrame:
         """Parameter sets with the largest estimate of a statistic, with errors.
 
+        Sets whose estimate rests on fewer than five paths come after all others: a Sharpe ratio of
+        3 of 400 paths is a matter of chance. ``supported`` says which they are.
+
         Parameters
         ----------
         statistic : str
-            One of `STATISTICS`, or a metric: its mean.
+            One of `STATISTICS`, or a metric: its mean, of a ratio the pooled one.
         n : int
             How many sets; of equal ones the first come first, undefined ones last.
         ascending : bool
@@ -261,9 +268,7 @@ class Results(Rows):
         Returns
         -------
         polars.DataFrame
-            One row per parameter set, best first: ``study``, ``world``, ``parameter_set``,
-            ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
-            ``ci_high``, ``n``.
+            One row per parameter set, best first: the columns of `statistics`.
 
         Raises
         ------
@@ -272,11 +277,37 @@ class Results(Rows):
         """
         if not isinstance(n, int | np.integer) or n < 1:
             raise Refusal("n", repr(n), "a whole number of at least 1")
-        keys = ["study", "world", "parameter_set", "set_id", *self.parameters]
-        found = statistics_by(self, keys, names=[statistic])
+        found = study_statistics(self, names=[statistic])
         return found.sort(
-            "estimate", descending=not ascending, nulls_last=True, maintain_order=True
+            "supported",
+            "estimate",
+            descending=[True, not ascending],
+            nulls_last=True,
+            maintain_order=True,
         ).head(n)
+
+    def choose(
+        self, statistic: str = "sharpe", *, ascending: bool = False, confidence: float = 0.95
+    ) -> Choice:
+        """Choose the best parameter set, with what the choice explains (`engine.results.choose`).
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, or nothing to choose from.
+        """
+        return choose(self, statistic, ascending=ascending, confidence=confidence)
+
+    def warnings(self) -> pl.DataFrame:
+        """List what should be known before these numbers are believed (`study_warnings`).
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per warning: ``study``, ``world``, ``parameter_set``, ``set_id``, ``code``,
+            ``sentence``, ``count``.
+        """
+        return study_warnings(self, self.trades_lazy)
 
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
         """Parameter sets with the largest mean net P&L.
@@ -328,9 +359,27 @@ class Results(Rows):
         )
         return replace(self, lazy=lazy, summary=summary)
 
-    def compare(self, baseline: Results, metric: str = "net_pnl") -> Comparison:
-        """Compare with another study, paired by seed where both ran on the same paths."""
-        return compare(self, baseline, metric)
+    def compare(
+        self, baseline: Results, statistic: str = "mean_net_pnl", *, confidence: float = 0.95
+    ) -> Comparison:
+        """Compare with another study, or a part of this one, on all of their paths.
+
+        Parameters
+        ----------
+        baseline : Results
+            A single parameter set, or the same ones.
+        statistic : str
+            As `statistics` takes it.
+        confidence : float
+            Level of the intervals and of the verdicts.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, it is undefined on some paths, or it is unclear which
+            sets to compare.
+        """
+        return compare(self, baseline, statistic, confidence=confidence)
 
     def simulation(self, simulation: int) -> Replay:
         """Run exactly one simulation again and return its bars, trades and equity.
@@ -399,58 +448,3 @@ class Results(Rows):
     def _known(self, name: str) -> None:
         if name not in self.columns:
             raise Refusal("column", repr(name), ", ".join(self.columns))
-
-
-@dataclass(frozen=True)
-class Grouped:
-    """Rows of a study grouped by columns.
-
-    Parameters
-    ----------
-    results : Results
-        The rows.
-    names : list of str
-        The columns.
-    """
-
-    results: Results
-    names: list[str]
-
-    def statistics(self, *, confidence: float = 0.95) -> pl.DataFrame:
-        """Every statistic of every group."""
-        return self._table(confidence=confidence)
-
-    def statistic(self, name: str) -> pl.DataFrame:
-        """One statistic of every group, or the mean of a metric: estimate, error, interval, n.
-
-        Raises
-        ------
-        Refusal
-            If there is no such statistic.
-        """
-        return self._table(names=[name]).drop("statistic").sort(self.names)
-
-    def _table(self, **settings: Any) -> pl.DataFrame:
-        for name in self.names:
-            if name in ("statistic", "estimate", "std_error", "ci_low", "ci_high", "n"):
-                raise Refusal(
-                    "column", repr(name), "a name that the table of statistics does not use"
-                )
-        return statistics_by(self.results, self.names, **settings)
-
-    def profit_probability(self) -> pl.DataFrame:
-        """Share of simulations with ``net_pnl > 0``."""
-        return self.statistic("profit_probability")
-
-    def mean_pnl(self) -> pl.DataFrame:
-        """Mean net P&L."""
-        return self.statistic("mean_net_pnl")
-
-    def sharpe(self) -> pl.DataFrame:
-        """Mean Sharpe ratio."""
-        return self.statistic("sharpe")
-
-    def agg(self, *expressions: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
-        """Any Polars aggregation."""
-        grouped = self.results.lazy.group_by(self.names, maintain_order=True)
-        return grouped.agg(*expressions, **named).collect()

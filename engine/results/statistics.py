@@ -2,127 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.errors import Refusal
-from engine.execution.metric_names import METRICS
+from engine.results.definitions import STATISTICS, Statistic, find_statistic, statistics_of
+from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
 from engine.results.rows import Rows
-from engine.statistics import clustered, monte_carlo
-from engine.statistics.monte_carlo import Estimate
+from engine.statistics.estimates import Estimate
 
 __all__ = [
+    "COLUMNS",
     "STATISTICS",
-    "Sample",
     "estimate_statistic",
     "statistics_by",
     "study_statistics",
 ]
 
-
-@dataclass(frozen=True)
-class Sample:
-    """Outcomes of one group of simulations.
-
-    Parameters
-    ----------
-    columns : dict of str to ndarray, shape (n,)
-        Metrics; NaN where undefined.
-    units : ndarray of int, shape (n,), optional
-        Independent units that outcomes belong to, where several belong to one: parameter sets on
-        the same path, antithetic pairs of paths. None if every outcome is a unit of its own.
-    confidence : float
-        Level of the intervals.
-    """
-
-    columns: dict[str, NDArray[np.float64]]
-    units: NDArray[np.int64] | None
-    confidence: float
-
-    def mean(self, metric: str) -> Estimate:
-        """Mean of a metric."""
-        x = self.columns[metric]
-        if self.units is None:
-            return monte_carlo.mean(x, self.confidence)
-        return clustered.clustered_mean(x, self.units, self.confidence)
-
-    def standard_deviation(self, metric: str) -> Estimate:
-        """Estimate the standard deviation of a metric."""
-        x = self.columns[metric]
-        if self.units is None:
-            return monte_carlo.standard_deviation(x, self.confidence)
-        return clustered.clustered_standard_deviation(x, self.units, self.confidence)
-
-    def quantile(self, metric: str, probability: float, sign: float = 1.0) -> Estimate:
-        """Quantile of a metric times `sign`."""
-        x = sign * self.columns[metric] + 0.0  # no minus zero
-        if self.units is None:
-            return monte_carlo.quantile(x, probability, self.confidence)
-        return clustered.clustered_quantile(x, self.units, probability, self.confidence)
-
-    def expected_shortfall(self, metric: str, level: float) -> Estimate:
-        """Mean of the losses (minus the metric) beyond their `level` quantile."""
-        losses = -self.columns[metric]
-        if self.units is None:
-            return monte_carlo.expected_shortfall(losses, level, self.confidence)
-        return clustered.clustered_expected_shortfall(losses, self.units, level, self.confidence)
-
-    def share_above_zero(self, metric: str) -> Estimate:
-        """Share of outcomes above zero."""
-        x = self.columns[metric]
-        above = np.where(np.isnan(x), np.nan, (x > 0).astype(np.float64))
-        if self.units is None:
-            n = int((~np.isnan(x)).sum())
-            return monte_carlo.proportion(int(np.nansum(above)), n, self.confidence)
-        return clustered.clustered_proportion(above, self.units, self.confidence)
-
-    def gain_to_loss(self, metric: str) -> Estimate:
-        """Mean of the positive part over the mean of the negative part."""
-        x = self.columns[metric]
-        gain, loss = np.maximum(x, 0.0), np.maximum(-x, 0.0)
-        if self.units is None:
-            return monte_carlo.ratio(gain, loss, self.confidence)
-        return clustered.clustered_ratio(gain, loss, self.units, self.confidence)
-
-
-def _mean(metric: str) -> tuple[str, Callable[[Sample], Estimate]]:
-    return metric, lambda sample: sample.mean(metric)
-
-
-def _quantile(metric: str, p: float) -> tuple[str, Callable[[Sample], Estimate]]:
-    return metric, lambda sample: sample.quantile(metric, p)
-
-
-#: Statistics of a study, by name: the metric they need, and how they are estimated.
-#:
-#: ``profit_probability`` is the share of simulations with ``net_pnl > 0``; ``value_at_risk_95`` and
-#: ``expected_shortfall_95`` are losses (positive) of ``net_pnl`` over simulations;
-#: ``gain_to_loss`` is the mean gain over the mean loss of ``net_pnl``; the others are means and
-#: quantiles over simulations of the metric they name.
-STATISTICS: dict[str, tuple[str, Callable[[Sample], Estimate]]] = {
-    "mean_net_pnl": _mean("net_pnl"),
-    "std_net_pnl": ("net_pnl", lambda sample: sample.standard_deviation("net_pnl")),
-    "net_pnl_q05": _quantile("net_pnl", 0.05),
-    "net_pnl_q25": _quantile("net_pnl", 0.25),
-    "net_pnl_q50": _quantile("net_pnl", 0.50),
-    "net_pnl_q75": _quantile("net_pnl", 0.75),
-    "net_pnl_q95": _quantile("net_pnl", 0.95),
-    "profit_probability": ("net_pnl", lambda sample: sample.share_above_zero("net_pnl")),
-    "gain_to_loss": ("net_pnl", lambda sample: sample.gain_to_loss("net_pnl")),
-    "value_at_risk_95": ("net_pnl", lambda sample: sample.quantile("net_pnl", 0.95, -1.0)),
-    "expected_shortfall_95": ("net_pnl", lambda s: s.expected_shortfall("net_pnl", 0.95)),
-    "sharpe": _mean("sharpe"),
-    "sortino": _mean("sortino"),
-    "total_return": _mean("total_return"),
-    "volatility": _mean("volatility"),
-    "max_drawdown": _mean("max_drawdown"),
-    "max_drawdown_q05": _quantile("max_drawdown", 0.05),
-    "trades": _mean("trades"),
-    "exposure": _mean("exposure"),
+#: Columns of a table of statistics behind its keys.
+COLUMNS = {
+    "statistic": pl.String(),
+    "estimate": pl.Float64(),
+    "std_error": pl.Float64(),
+    "ci_low": pl.Float64(),
+    "ci_high": pl.Float64(),
+    "n": pl.Int64(),
+    "idle_share": pl.Float64(),
+    "method": pl.String(),
+    "supported": pl.Boolean(),
 }
 
 
@@ -131,15 +41,17 @@ def study_statistics(
 ) -> pl.DataFrame:
     """Estimate every statistic, and the mean of every own metric, for every parameter set.
 
-    Failed simulations are left out; undefined metrics (null) are left out of their statistic, and
-    ``n`` says how many outcomes are behind each number.
+    Ratios are pooled over the paths of a set, those on which nothing was traded included
+    (`engine.statistics`, "The rule of undefined values"). Failed simulations are left out, and
+    so are simulations without a value of a metric of one's own; ``n`` says how many outcomes are
+    behind each number.
 
     Parameters
     ----------
     rows : Rows
         Of one study.
     names : sequence of str, optional
-        Only these statistics, or means of these metrics.
+        Only these: `find_statistic` says which there are.
     confidence : float
         Level of the intervals.
 
@@ -148,8 +60,21 @@ def study_statistics(
     polars.DataFrame
         One row per parameter set and statistic: ``study``, ``world``, ``parameter_set``,
         ``set_id``, the parameters, ``statistic``, ``estimate``, ``std_error``, ``ci_low``,
-        ``ci_high``, ``n``. An end of an interval is infinite where a quantile has too few
-        outcomes beyond it.
+        ``ci_high``, ``n``, ``idle_share`` (of the set's simulations, those that never held a
+        position), ``method`` (how the interval came about, or why there is none:
+        `engine.statistics.estimates.Method`), ``supported`` (whether enough paths carry the
+        estimate to rank by it). Error and interval are null where they are unknown, such as of
+        one path, of which quantiles and tail means have no value either. An end of an interval is
+        infinite where a quantile has too few outcomes beyond it. A parameter that has the name of
+        one of these columns stands as ``parameter.NAME``.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> results = mc.Study("up", mc.GBM(), "buy_and_hold", seeds=50, steps=100).run()
+    >>> row = results.statistics(names=["sharpe"]).row(0, named=True)
+    >>> row["n"], row["idle_share"], row["method"], row["supported"]
+    (50, 0.0, 'Student, fewer degrees', True)
     """
     keys = ["study", "world", "parameter_set", "set_id", *rows.parameters]
     return statistics_by(rows, keys, names=names, confidence=confidence)
@@ -164,85 +89,72 @@ def statistics_by(
 ) -> pl.DataFrame:
     """Estimate statistics for every combination of `keys`.
 
-    Outcomes of a group that share a path are not independent; the errors account for it. `names`
-    are of `STATISTICS`, or any metric, which stands for its mean; by default all of `STATISTICS`
-    and the means of the study's own metrics.
+    Outcomes of a group that share a path are not independent; the errors account for it. Names
+    are as in `study_statistics`.
     """
-    available = set(rows.columns)
     if names is None:
-        own = [name for name in rows.summary.own_metrics if name not in STATISTICS]
-        named = {name: entry for name, entry in STATISTICS.items() if entry[0] in available}
-        wanted = named | {name: _mean(name) for name in own}
+        wanted = statistics_of(rows)
     else:
-        wanted = {name: _entry(rows, name, "statistic") for name in names}
-    metrics = sorted({metric for metric, _ in wanted.values()})
-    frame = _successful(rows, keys, metrics)
-    found_rows: list[dict[str, object]] = []
-    for group in frame.partition_by(keys, maintain_order=True) if len(frame) else []:
-        key = group.select(keys).row(0, named=True)
-        sample = _sample(group, metrics, confidence)
-        for name, (_, estimator) in wanted.items():
-            found = estimator(sample)
-            found_rows.append(
-                key
-                | {
-                    "statistic": name,
-                    "estimate": found.value,
-                    "std_error": found.std_error,
-                    "ci_low": found.low,
-                    "ci_high": found.high,
-                    "n": found.n,
-                }
+        wanted = {name: find_statistic(rows, name, "statistic") for name in names}
+    outcomes = _read(rows, keys, wanted)
+    if outcomes is None or not wanted:
+        kinds = dict(rows.lazy.select(keys).collect_schema())
+        named = {_apart([key]).get(key, key): kind for key, kind in kinds.items()}
+        return pl.DataFrame(schema=named | COLUMNS)
+    return _table(outcomes, wanted, confidence)
+
+
+def estimate_statistic(
+    rows: Rows, statistic: str, confidence: float = 0.95
+) -> dict[int, tuple[Estimate, bool]]:
+    """Estimate one statistic per parameter set, and say whether enough paths carry it."""
+    entry = find_statistic(rows, statistic, "until.statistic")
+    outcomes = _read(rows, ["parameter_set"], {statistic: entry})
+    if outcomes is None:
+        return {}
+    found = entry.of(outcomes)
+    estimates, supported = entry.estimates(found, confidence), found.supported()
+    sets = outcomes.groups["parameter_set"].to_list()
+    return {number: (estimates[place], bool(supported[place])) for place, number in enumerate(sets)}
+
+
+def _read(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> Outcomes | None:
+    needed = {column for entry in wanted.values() for column in entry.needs}
+    return read_outcomes(rows, keys, sorted(needed.union(IDLE_NEEDS)))
+
+
+def _table(outcomes: Outcomes, wanted: Mapping[str, Statistic], confidence: float) -> pl.DataFrame:
+    """Return a row per group and statistic, all statistics of a group together."""
+    sets, count = outcomes.layout.sets, len(wanted)
+    found = [entry.of(outcomes) for entry in wanted.values()]
+    estimates = [
+        entry.estimates(linearised, confidence)
+        for entry, linearised in zip(wanted.values(), found, strict=True)
+    ]
+
+    def side_by_side(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return np.stack(values, axis=1).ravel()
+
+    columns = [
+        pl.Series("statistic", list(wanted) * sets, dtype=pl.String),
+        *(
+            pl.Series(name, side_by_side([getattr(e, source) for e in estimates]), nan_to_null=True)
+            for name, source in (
+                ("estimate", "value"),
+                ("std_error", "std_error"),
+                ("ci_low", "low"),
+                ("ci_high", "high"),
             )
-    numbers = ["estimate", "std_error", "ci_low", "ci_high"]
-    schema = {key: frame.schema[key] for key in keys} | {"statistic": pl.String()}
-    schema |= {name: pl.Float64() for name in numbers} | {"n": pl.Int64()}
-    table = pl.DataFrame(found_rows, schema=schema, orient="row")
-    if "parameter_set" in keys:
-        table = table.sort("parameter_set", maintain_order=True)
-    return table.with_columns(pl.col(numbers).fill_nan(None))
+        ),
+        pl.Series("n", side_by_side([e.n for e in estimates]), dtype=pl.Int64),
+        pl.Series("idle_share", np.repeat(outcomes.idle_share, count)),
+        pl.Series("method", side_by_side([e.method for e in estimates]).tolist(), dtype=pl.String),
+        pl.Series("supported", side_by_side([statistic.supported() for statistic in found])),
+    ]
+    keys = outcomes.groups.select(pl.all().gather(np.repeat(np.arange(sets), count)))
+    return keys.rename(_apart(keys.columns)).with_columns(columns)
 
 
-def estimate_statistic(rows: Rows, statistic: str, confidence: float = 0.95) -> dict[int, Estimate]:
-    """Estimate one statistic per parameter set."""
-    metric, estimator = _entry(rows, statistic, "until.statistic")
-    frame = _successful(rows, ["parameter_set"], [metric])
-    groups = frame.partition_by("parameter_set", as_dict=True, maintain_order=True)
-    return {
-        int(key[0]): estimator(_sample(group, [metric], confidence))
-        for key, group in groups.items()
-    }
-
-
-def _entry(rows: Rows, name: str, field: str) -> tuple[str, Callable[[Sample], Estimate]]:
-    """Return what a statistic needs and how it is estimated; a metric stands for its mean."""
-    stored = set(rows.columns)
-    entry = STATISTICS.get(name) or (_mean(name) if name in {*rows.metrics, *METRICS} else None)
-    if entry is not None and entry[0] in stored:
-        return entry
-    if entry is not None:
-        raise Refusal(
-            field,
-            f"the stored results of {rows.name} have no column {entry[0]!r}",
-            hint=f"`mc run {rows.name}` computes it",
-        )
-    statistics = [known for known, (metric, _) in STATISTICS.items() if metric in stored]
-    means = [metric for metric in rows.metrics if metric in stored and metric not in STATISTICS]
-    raise Refusal(field, repr(name), ", ".join(statistics + means))
-
-
-def _successful(rows: Rows, keys: list[str], metrics: list[str]) -> pl.DataFrame:
-    """Read successful simulations: keys, metrics, and the independent unit each belongs to."""
-    unit = rows.unit.alias("_unit")
-    # Renamed, since a key may be a metric as well.
-    values = [pl.col(m).cast(pl.Float64).fill_null(np.nan).alias(f"_{m}") for m in metrics]
-    kept = rows.lazy.filter(pl.col("status") == "ok")
-    # Sums depend on their order: by number of the simulation, however the parts were cut.
-    return kept.sort("simulation").select(*keys, unit, *values).collect()
-
-
-def _sample(group: pl.DataFrame, metrics: list[str], confidence: float) -> Sample:
-    columns = {metric: group[f"_{metric}"].to_numpy() for metric in metrics}
-    units = group["_unit"]
-    alone = units.n_unique() == len(units)
-    return Sample(columns, None if alone else units.to_numpy(), confidence)
+def _apart(keys: Sequence[str]) -> dict[str, str]:
+    """Rename keys that have the name of a column of the table: a parameter ``n``, say."""
+    return {key: f"parameter.{key}" for key in keys if key in COLUMNS}

@@ -78,7 +78,8 @@ class Historical(Source):
         """Bars in a session as they exist."""
         return float(self.bars[0].bars_per_session)
 
-    def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
+    def start_prices(self, s0: float | Iterable[float] | None = None) -> tuple[float, ...]:
+        """Return the first opens."""
         # Prices are those of history, whatever a study's start price is for other sources.
         return tuple(float(item.open[0]) for item in self.bars)
 

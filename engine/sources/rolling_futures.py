@@ -117,8 +117,9 @@ class RollingFutures(Source):
     def _default_s0(self) -> tuple[float, ...]:
         return (self.default_s0,) * len(self.symbols)
 
-    def _start_prices(self, s0: Any) -> tuple[float, ...]:
-        prices = super()._start_prices(s0)
+    def start_prices(self, s0: Any = None) -> tuple[float, ...]:
+        """Return the spot price once per contract."""
+        prices = super().start_prices(s0)
         if len(set(prices)) != 1:
             raise Refusal("s0", str(prices), "one spot price for all contracts")
         return prices

@@ -272,7 +272,7 @@ class Source(ABC):
                 str(sub_bars),
                 f"1 for {self.name}: only models know the path inside a bar",
             )
-        start = self._start_prices(s0)
+        start = self.start_prices(s0)
         count = int(sub_bars)
         request = FillRequest(
             int(steps) * count, start, float(dt) / count, bars == "ohlc", int(paths_per_seed)
@@ -297,7 +297,8 @@ class Source(ABC):
         generator = self._generator(request)
         return generator if sub_bars == 1 else SubBarGenerator(generator, sub_bars)
 
-    def _start_prices(self, s0: float | Iterable[float] | None) -> tuple[float, ...]:
+    def start_prices(self, s0: float | Iterable[float] | None = None) -> tuple[float, ...]:
+        """Return where paths start, a price per symbol, with the arguments of `prepare`."""
         if s0 is None:
             start = self._default_s0()
         elif isinstance(s0, int | float | np.number):

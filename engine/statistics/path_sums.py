@@ -20,6 +20,8 @@ def return_sums(
     start: ArrayLike,
     years: ArrayLike,
     benchmark: ArrayLike | None = None,
+    *,
+    rounding: ArrayLike = 0.0,
 ) -> dict[str, Floats]:
     """Add up the returns of every path.
 
@@ -33,6 +35,8 @@ def return_sums(
         How long the path lasts.
     benchmark : array_like, shape (..., bars), optional
         Returns of the benchmark on the same path and bars.
+    rounding : array_like, shape (...)
+        Standard deviation of a bar's return up to which it is rounding, which counts as 0.
 
     Returns
     -------
@@ -59,17 +63,23 @@ def return_sums(
     before = np.concatenate([first[..., None], curve[..., :-1]], axis=-1)
     alive = np.minimum.accumulate(before, axis=-1) > 0.0
     returns = np.where(alive, curve / np.where(alive, before, 1.0) - 1.0, 0.0)
-    falls = np.minimum(returns, 0.0)
-    rises = np.maximum(returns, 0.0)
+    least = np.asarray(rounding, dtype=np.float64)
+    total, fallen = returns.sum(axis=-1), (np.minimum(returns, 0.0) ** 2).sum(axis=-1)
+    fallen = np.where(fallen <= least * least * bars, 0.0, fallen)
+    risen = np.where(fallen > 0.0, np.maximum(returns, 0.0).sum(axis=-1), total)
+    risen = np.where(risen <= least * bars, 0.0, risen)
+    total = np.where((fallen > 0.0) | (risen > 0.0), total, 0.0)
+    apart = ((returns - returns.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+    apart = np.where(apart <= least * least * bars, 0.0, apart)
     found = {
         "bars": np.full(shape, float(bars)),
         "years": np.broadcast_to(np.asarray(years, dtype=np.float64), shape).copy(),
-        "return_sum": returns.sum(axis=-1),
-        "return_squares": (returns * returns).sum(axis=-1),
-        "downside_squares": (falls * falls).sum(axis=-1),
-        "upside_sum": rises.sum(axis=-1),
-        "downside_sum": -falls.sum(axis=-1),
-        "return_sum_squares": returns.sum(axis=-1) ** 2,
+        "return_sum": total,
+        "return_squares": apart + total * total / bars,
+        "downside_squares": fallen,
+        "upside_sum": risen,
+        "downside_sum": risen - total,
+        "return_sum_squares": total**2,
         "paths": np.ones(shape),
     }
     if benchmark is not None:

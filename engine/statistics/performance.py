@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.statistics.path_sums import return_sums
+
 __all__ = [
     "ROUNDING",
     "cagr",
@@ -40,6 +42,9 @@ Floats = NDArray[np.float64]
 
 #: Share of prices, equity and values traded below which a movement is rounding: 16 last bits.
 ROUNDING: Final = 16.0 * 2.0**-52
+
+# Sums of returns that ratios of many paths follow from.
+_SUMS: Final = ("return_sum", "return_squares", "downside_squares", "upside_sum")
 
 
 def _floats(values: ArrayLike) -> Floats:
@@ -263,6 +268,7 @@ def summary(
     pnl = _floats(trades["pnl"])
     duration = _floats(trades["exit_bar"]) - _floats(trades["entry_bar"])
     won, lost = pnl[pnl > 0.0], pnl[pnl < 0.0]
+    sums = return_sums(curve, start, len(curve) / bars_per_year, rounding=rounding)
     return {
         "net_pnl": float(curve[-1]) - start,
         "total_return": total_return(curve, start),
@@ -285,4 +291,5 @@ def summary(
         "average_mfe": float(_floats(trades["mfe"]).mean()) if len(pnl) else math.nan,
         "average_mae": float(_floats(trades["mae"]).mean()) if len(pnl) else math.nan,
         "final_equity": float(curve[-1]),
+        **{name: float(sums[name]) for name in _SUMS},
     }

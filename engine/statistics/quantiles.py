@@ -177,10 +177,11 @@ def order_statistics(ordered: Floats, starts: Integers, n: Integers, ranks: Floa
     at = np.clip(ranks, 1.0, np.maximum(n, 1).astype(np.float64)) - 1.0
     low = np.floor(at).astype(np.int64)
     high = np.minimum(low + 1, np.maximum(n, 1) - 1)
-    first = ordered[starts + low]
-    step = ordered[starts + high] - first
-    # Infinite outcomes have no step between them.
-    moved = first + np.where(step != 0.0, (at - low) * step, 0.0)
+    first, last, share = ordered[starts + low], ordered[starts + high], at - low
+    # An infinite outcome has no step to the next, and a finite one none at a whole rank.
+    between = (share > 0.0) & (first != last) & np.isfinite(first)
+    step = np.subtract(last, first, out=np.zeros(len(first)), where=between)
+    moved = first + share * step
     return np.where(n > 0, moved, math.nan)
 
 
@@ -208,7 +209,7 @@ def _order_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         error = error * np.sqrt(n / independent)
     # Both ends on one outcome that many paths share: exact, with no error to estimate.
-    error = np.where((error > 0.0) & (high > low), error, math.nan)
+    error = np.where((error > 0.0) & np.isfinite(error) & (high > low), error, math.nan)
     method = np.full(len(n), Method.ORDER.value, dtype="U24")
     method[units == 1] = Method.ONE_HISTORY.value
     method[np.isnan(found.value)] = Method.UNDEFINED.value
@@ -274,8 +275,10 @@ def _maritz_jarrett(ordered: Floats, starts: Integers, n: Integers, probability:
         low, weights = order_weights(count, probability)
         window = ordered[starts[of][:, None] + np.arange(low, low + len(weights))]
         weights = weights / weights.sum()
-        centre = window @ weights
-        error[of] = np.sqrt(((window - centre[:, None]) ** 2) @ weights)
+        # An infinite outcome within reach leaves no error.
+        with np.errstate(invalid="ignore"):
+            centre = window @ weights
+            error[of] = np.sqrt(((window - centre[:, None]) ** 2) @ weights)
     return error
 
 

@@ -93,7 +93,7 @@ def backtest(
     >>> from engine.sources import GBM
     >>> block = GBM(sigma=0.2).paths(seeds=[1], steps=300)
     >>> stamps = np.arange(300) * 86_400_000_000
-    >>> bars = Bars("X", stamps, *(block.field(name)[0] for name in BAR_FIELDS))
+    >>> bars = Bars("X", stamps, *(block.field(name)[0] for name in block.fields))
     >>> whole = backtest("sma_crossover", bars, {"fast": 10, "slow": 50})
     >>> warm = backtest("sma_crossover", bars, {"fast": 10, "slow": 50}, warm_up="auto")
     >>> len(whole.equity), len(warm.equity)

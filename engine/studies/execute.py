@@ -18,7 +18,7 @@ from engine.jobs.store import MemoryStore, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.load import open_results
 from engine.results.results import Results
-from engine.studies.until import decide, extend
+from engine.studies.until import begin, decide, extend
 
 __all__ = ["execute", "execute_block"]
 
@@ -99,14 +99,17 @@ def _run(
     fresh: bool,
 ) -> tuple[Job, str | None, RunReport]:
     """Run a job, with rounds of more seeds until its statistic is precise enough."""
-    store.begin(job, JobSummary.of(job), keep_longer=job.until is not None)
+    plan = None
+    if job.until is not None:
+        job, plan = begin(job)
+    store.begin(job, JobSummary.of(job), keep_longer=plan is not None)
     if fresh:
         _discard(job, store)
     report = _compute(job, store, workers, progress)
-    if job.until is None:
+    if plan is None:
         return job, None, report
     while True:
-        count, stopped = decide(job, _results(job, store, None))
+        plan, count, stopped = decide(job, _results(job, store, None), plan)
         if count == len(job.seeds):
             break
         job = extend(job, count)

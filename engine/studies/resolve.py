@@ -20,7 +20,7 @@ from engine.jobs.settings import PathSettings, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
-from engine.results.statistics import STATISTICS
+from engine.results.definitions import STATISTICS, named_statistic
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.strategies.clock_reads import clock_reads
@@ -235,6 +235,6 @@ def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) 
 
 def _check_until(until: Until | None, metrics: Mapping[str, PathMetric]) -> None:
     """Check the statistic before anything is simulated."""
-    known = list(dict.fromkeys([*STATISTICS, *METRIC_NAMES, *metrics]))
-    if until is not None and until.statistic not in known:
+    if until is not None and named_statistic(until.statistic, metrics) is None:
+        known = dict.fromkeys([*STATISTICS, *METRIC_NAMES, *metrics])
         raise Refusal("until.statistic", repr(until.statistic), ", ".join(known))

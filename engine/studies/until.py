@@ -1,27 +1,46 @@
-"""Running until precise: adding seeds until a statistic's interval is narrow enough."""
+"""Running until precise: adding seeds until a statistic's interval is narrow enough.
+
+Looks are those of `engine.statistics.sequential.SequentialPrecision`: none below a floor of paths,
+two that agree, intervals at a confidence that leaves some of the error probability to the looks.
+What is looked at is a beginning of the seeds, so a study that is resumed looks at the same numbers
+and stops where an unbroken one does.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from engine.errors import Refusal
 from engine.jobs.job import Job
 from engine.results.results import Results
 from engine.results.statistics import estimate_statistic
-from engine.statistics.monte_carlo import Estimate
+from engine.statistics.sequential import SequentialPrecision
 
-__all__ = ["decide", "extend"]
-
-# A batch at most multiplies the seeds by this: the width is known too poorly to leap further.
-_GROWTH = 4.0
-# Aim a little past the goal, so that the last batch is not followed by a tiny one.
-_MARGIN = 1.1
+__all__ = ["begin", "decide", "extend"]
 
 
-def decide(job: Job, results: Results) -> tuple[int, str]:
-    """Decide how many seeds to have next.
+def begin(job: Job) -> tuple[Job, SequentialPrecision]:
+    """Return a job with the seeds of the first look at least, and the plan of looks."""
+    assert job.until is not None
+    until, per_seed = job.until, _units_per_seed(job)
+    most = max(until.max_seeds, len(job.seeds))
+    plan = SequentialPrecision(
+        half_width=until.half_width,
+        most=max(2, int(most * per_seed)),
+        confidence=until.confidence,
+    )
+    first = min(most, math.ceil(min(plan.floor, plan.most) / per_seed))
+    return extend(job, max(len(job.seeds), first)), plan
+
+
+def decide(
+    job: Job, results: Results, plan: SequentialPrecision
+) -> tuple[SequentialPrecision, int, str]:
+    """Look at the results and decide how many seeds to have next.
 
     Parameters
     ----------
@@ -29,40 +48,36 @@ def decide(job: Job, results: Results) -> tuple[int, str]:
         With ``until`` and the seeds so far.
     results : Results
         All of its rows.
+    plan : SequentialPrecision
+        With the looks so far.
 
     Returns
     -------
+    plan : SequentialPrecision
+        With this look.
     seeds : int
         The number of seeds to go on to; that of the job if it is done.
     reason : str
         Why it is done, or what is missing.
     """
     assert job.until is not None
+    have, per_seed = len(job.seeds), _units_per_seed(job)
+    if not plan.looks and have // 2 * per_seed >= plan.floor:
+        # Half of what is there already makes the first of the two looks that must agree.
+        widest, _ = _look(job, results, have // 2, plan.interval_confidence)
+        plan = plan.tell(int(have // 2 * per_seed), [widest])
+    widest, of = _look(job, results, have, plan.interval_confidence)
+    plan = plan.tell(int(have * per_seed), [widest])
     until = job.until
-    goal, name = until.half_width, until.statistic
-    estimates = estimate_statistic(results, name, until.confidence)
-    asked = _asked(estimates, until.leaders)
-    widths = [estimate.half_width for estimate in asked.values()]
-    # An undefined or infinite width (too few outcomes) counts as not reached.
-    widest = max((w if np.isfinite(w) else np.inf for w in widths), default=np.inf)
-    of = "the leader" if len(asked) == 1 else f"the {len(asked)} leaders"
-    if until.leaders is None:
-        of = "every parameter set"
-        if len(estimates) < len(job.space):
-            widest = np.inf  # a set of which every simulation failed
-    have = len(job.seeds)
-    if widest <= goal:
-        return have, (
-            f"{name} is within ±{widest:.4g} (asked ±{goal:.4g}) for {of} after {have:,} seeds"
-        )
-    most = until.max_seeds
+    asked, name = f"asked ±{until.half_width:.4g}", until.statistic
+    if plan.reached:
+        return plan, have, f"{name} is within ±{widest:.4g} ({asked}) for {of} after {have:,} seeds"
+    most = max(until.max_seeds, 1)
     if have >= most:
-        return have, (
-            f"stopped at max_seeds = {most:,} with {name} within ±{widest:.4g} for {of}, "
-            f"asked ±{goal:.4g}"
-        )
-    growth = min((widest / goal) ** 2 * _MARGIN, _GROWTH)
-    return min(most, max(have + 1, int(np.ceil(have * growth)))), f"±{widest:.4g} so far"
+        found = f"within ±{widest:.4g}" if math.isfinite(widest) else "without an interval"
+        return plan, have, f"stopped at max_seeds = {most:,} with {name} {found} for {of}, {asked}"
+    wanted = math.ceil((plan.ask() or 0) / per_seed)
+    return plan, min(most, max(have + 1, wanted)), f"±{widest:.4g} so far"
 
 
 def extend(job: Job, count: int) -> Job:
@@ -82,9 +97,34 @@ def extend(job: Job, count: int) -> Job:
     return replace(job, seeds=np.concatenate([job.seeds, more]))
 
 
-def _asked(estimates: dict[int, Estimate], leaders: int | None) -> dict[int, Estimate]:
+def _look(job: Job, results: Results, seeds: int, confidence: float) -> tuple[float, str]:
+    """Return the widest half width among the sets that are asked, and which they are.
+
+    A set without an interval (undefined, too few paths, an open end, all failed) is wider than
+    any goal.
+    """
+    assert job.until is not None
+    rows = seeds * job.world.paths_per_seed * len(job.space)
+    part = results.filter(pl.col("simulation") < rows)
+    found = estimate_statistic(part, job.until.statistic, confidence)
+    leaders = job.until.leaders
     if leaders is None:
-        return estimates
-    # NaN compares with nothing: undefined estimates come last.
-    ranked = sorted(estimates, key=lambda i: (np.isnan(estimates[i].value), -estimates[i].value))
-    return {index: estimates[index] for index in ranked[:leaders]}
+        asked, of = list(found), "every parameter set"
+        complete = len(found) == len(job.space)
+    else:
+        # Those with too few paths come last, undefined ones behind them.
+        ranked = sorted(
+            found,
+            key=lambda i: (not found[i][1], math.isnan(found[i][0].value), -found[i][0].value),
+        )
+        asked, complete = ranked[:leaders], bool(ranked)
+        of = "the leader" if len(asked) == 1 else f"the {len(asked)} leaders"
+    widths = [found[number][0].half_width for number in asked]
+    if not complete or not all(map(math.isfinite, widths)):
+        return math.inf, of
+    return max(widths), of
+
+
+def _units_per_seed(job: Job) -> float:
+    """Independent observations that a seed makes."""
+    return job.world.paths_per_seed / job.world.paths_per_unit

@@ -15,16 +15,16 @@ __all__ = ["StudyComparison", "compare_studies"]
 
 @dataclass(frozen=True)
 class StudyComparison:
-    """Differences of a metric between two studies.
+    """Differences of a statistic between two studies.
 
     Parameters
     ----------
     study, baseline : str
         The two studies.
-    metric : str
-        The metric whose means are compared.
+    statistic : str
+        What is compared.
     paired : bool
-        Whether differences are taken path by path, on shared seeds.
+        Whether both ran on some of the same paths.
     parameters : tuple of str
         Columns of `table` that hold the study's parameters.
     table : polars.DataFrame
@@ -33,7 +33,7 @@ class StudyComparison:
 
     study: str
     baseline: str
-    metric: str
+    statistic: str
     paired: bool
     parameters: tuple[str, ...]
     table: pl.DataFrame
@@ -42,7 +42,7 @@ class StudyComparison:
         """Return the comparison without what its rows say already."""
         return {
             **{"study": self.study, "baseline": self.baseline},
-            **{"metric": self.metric, "paired": self.paired, "rows": self.table},
+            **{"statistic": self.statistic, "paired": self.paired, "rows": self.table},
         }
 
 
@@ -51,7 +51,7 @@ def compare_studies(
     study: str,
     baseline: str,
     *,
-    metric: str = "net_pnl",
+    statistic: str = "mean_net_pnl",
     where: str | None = None,
     baseline_where: str | None = None,
 ) -> StudyComparison:
@@ -63,19 +63,19 @@ def compare_studies(
         Where the results lie.
     study, baseline : str
         Names or files of the two studies.
-    metric : str
-        Metric whose means are compared.
+    statistic : str
+        A statistic, or a metric: its mean, of a ratio the pooled one.
     where, baseline_where : str, optional
         SQL conditions on the simulations of each that count.
 
     Raises
     ------
     Refusal
-        If one has no results or no such metric, or it is unclear which sets to compare.
+        If one has no results or no such statistic, or it is unclear which sets to compare.
     """
     ours = open_results(project, study, where)
     theirs = open_results(project, baseline, baseline_where)
-    found = ours.compare(theirs, metric)
+    found = ours.compare(theirs, statistic)
     return StudyComparison(
-        ours.name, theirs.name, metric, found.paired, tuple(ours.parameters), found.table
+        ours.name, theirs.name, statistic, found.paired, found.parameters, found.table
     )

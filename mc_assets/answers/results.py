@@ -22,6 +22,7 @@ __all__ = [
     "open_results",
     "simulations",
     "statistics",
+    "warnings",
 ]
 
 
@@ -109,6 +110,18 @@ def group_statistics(
     """
     results = open_results(project, study, where)
     return _table(results, results.group_by(*by).statistics())
+
+
+def warnings(project: Project, study: str, *, where: str | None = None) -> StudyTable:
+    """List what should be known before a study's numbers are believed.
+
+    Raises
+    ------
+    Refusal
+        If the study has no results, or they have no such column.
+    """
+    results = open_results(project, study, where)
+    return _table(results, results.warnings())
 
 
 def failures(project: Project, study: str, *, where: str | None = None) -> StudyTable:

@@ -58,6 +58,8 @@ class StudyRun:
         Files or folders written, by kind.
     statistics : polars.DataFrame
         One row per parameter set and statistic (`engine.results.study_statistics`).
+    warnings : polars.DataFrame
+        What should be known before they are believed (`engine.results.study_warnings`).
     """
 
     study: str
@@ -73,6 +75,7 @@ class StudyRun:
     stopped: str | None
     outputs: dict[str, Path]
     statistics: pl.DataFrame
+    warnings: pl.DataFrame
 
     def to_json(self) -> dict[str, Any]:
         """Return what a script reads of a run."""
@@ -84,6 +87,7 @@ class StudyRun:
             "stopped": self.stopped,
             "outputs": self.outputs,
             "statistics": self.statistics.drop("study", "world"),
+            "warnings": self.warnings.drop("study", "world"),
         }
 
 
@@ -158,6 +162,7 @@ def run_study(
         stopped=results.stopped,
         outputs=outputs,
         statistics=results.statistics(names=statistics),
+        warnings=results.warnings(),
     )
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from mc_assets.project import Project
 from mc_assets.warehouse import query_warehouse, refresh_warehouse
 
-__all__ = ["ask_tables", "parameter_sets"]
+__all__ = ["ask_tables", "parameter_sets", "study_warnings"]
 
 
 def ask_tables(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
@@ -42,3 +42,14 @@ def parameter_sets(project: Project) -> pl.DataFrame:
         If nothing was published yet.
     """
     return query_warehouse(project, "SELECT * FROM parameter_sets ORDER BY study, parameter_set")
+
+
+def study_warnings(project: Project) -> pl.DataFrame:
+    """Read what should be known before studies' numbers are believed, as published last.
+
+    Raises
+    ------
+    ValueError
+        If nothing was published yet.
+    """
+    return query_warehouse(project, "SELECT * FROM study_warnings")

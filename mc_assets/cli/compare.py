@@ -1,4 +1,4 @@
-"""``mc compare``: two studies, path by path."""
+"""``mc compare``: two studies, on all of their paths."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 def compare(
     study: str = typer.Argument(..., help="Name of a study that has run."),
     baseline: str = typer.Argument(..., help="Name of the study to compare it with."),
-    metric: str = typer.Option("net_pnl", help="Metric whose means are compared."),
+    statistic: str = typer.Option(
+        "mean_net_pnl", help="What is compared: a statistic, or a metric (its mean)."
+    ),
     where: str = typer.Option(None, help='Only these simulations of the study, e.g. "fast = 5".'),
     baseline_where: str = typer.Option(None, help="Only these simulations of the baseline."),
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
-    """Compare two studies: differences with their errors, paired where they share seeds."""
+    """Compare two studies on all their paths: differences, paired where they share seeds."""
     from mc_assets.answers.comparison import compare_studies
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
@@ -31,44 +33,58 @@ def compare(
         Project.from_environment(),
         study,
         baseline,
-        metric=metric,
+        statistic=statistic,
         where=where,
         baseline_where=baseline_where,
     )
     if as_json:
         print_json(answer)
         return
-    how = "path by path, on shared seeds" if answer.paired else "as independent samples"
     print_frame(
         answer.table.rename({"parameter_set": "set"}),
-        _short(answer),
-        title=f"{metric}: {answer.study} against {answer.baseline}, {how}",
+        *_narrower(answer),
+        title=f"{statistic}: {answer.study} against {answer.baseline}, {_how(answer.table)}",
     )
+    if answer.table["verdict"].eq("tied").any():
+        typer.echo("tied: these paths do not tell the two apart (p_holm above 0.05)")
 
 
-def _short(answer: StudyComparison) -> pl.DataFrame:
-    """Return the differences for a narrow terminal."""
+def _how(table: pl.DataFrame) -> str:
+    """Say what is paired of the paths behind the differences."""
+    paired, total = min(table["paired"].to_list()), max(table["n"].to_list())
+    if paired == 0:
+        return f"{total:,} paths, none of them common"
+    if paired == total:
+        return f"path by path, on {total:,} common paths"
+    return f"{total:,} paths, {paired:,} of them common and paired"
+
+
+def _narrower(answer: StudyComparison) -> list[pl.DataFrame]:
+    """Return the differences for narrower terminals."""
     import polars as pl
 
     from mc_assets.cli.tables import format_value
-    from mc_assets.estimate_text import estimate_text
+    from mc_assets.estimate_text import interval_text
 
     table = answer.table
-    differences = zip(table["difference"], table["std_error"], strict=True)
-    intervals = zip(table["ci_low"], table["ci_high"], strict=True)
-    return table.select(
-        pl.col("parameter_set").alias("set"),
-        *answer.parameters,
-        pl.Series(
-            "difference",
-            [estimate_text(value, error, "ratio") for value, error in differences],
-            dtype=pl.String,
-        ),
-        pl.Series(
-            "95 % interval",
-            [f"{format_value(low)} to {format_value(high)}" for low, high in intervals],
-            dtype=pl.String,
-        ),
-        pl.col("p_value").alias("p"),
-        pl.col("n"),
-    )
+    cells = [
+        interval_text(value, error, low, high, "ratio", why_none=why or "")
+        for value, error, low, high, why in table.select(
+            "difference", "std_error", "ci_low", "ci_high", "method"
+        ).iter_rows()
+    ]
+    both = [
+        pl.Series(name, [format_value(value) for value in table[name]], dtype=pl.String)
+        for name in ("estimate", "baseline")
+    ]
+    idle = [
+        f"{100 * own:.0f} %, {100 * other:.0f} %"
+        for own, other in zip(table["idle_share"], table["baseline_idle_share"], strict=True)
+    ]
+    first = [pl.col("parameter_set").alias("set"), *map(pl.col, answer.parameters)]
+    difference = pl.Series("difference (95 % interval)", cells, dtype=pl.String)
+    last = [pl.col("p_value").alias("p"), pl.col("p_holm"), pl.col("verdict"), pl.col("n")]
+    return [
+        table.select(*first, *both, difference, *last, pl.Series("idle", idle, dtype=pl.String)),
+        table.select(*first, difference, pl.col("p_holm"), pl.col("verdict"), pl.col("n")),
+    ]

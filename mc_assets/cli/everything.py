@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mc_assets.cli.json_output import print_json
-from mc_assets.estimate_text import estimate_text
-from mc_assets.headlines import HEADLINES
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from mc_assets.project import Project
 
 __all__ = ["run_everything_command"]
@@ -32,41 +33,23 @@ def run_everything_command(*, as_json: bool) -> None:
 
 def _print_summary(project: Project) -> None:
     """Print a table per study, where tables and reports lie, and what to type next."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
-    from mc_assets.answers.tables import parameter_sets
+    from mc_assets.answers.tables import parameter_sets, study_warnings
+    from mc_assets.cli.summary import LEGEND, VIEWS, print_warnings
+    from mc_assets.cli.tables import print_frame
 
     console = Console()
-    # On a narrow terminal only the P&L keeps its error.
-    wide = not console.is_terminal or console.width >= 104
-    if not console.is_terminal:
-        console = Console(width=160)
-    table = parameter_sets(project)
+    table, warnings = parameter_sets(project), study_warnings(project)
     studies = list(project.study_files)
     for study in studies:
         rows = table.filter(table["study"] == study)
-        if rows.is_empty():
-            continue
-        seeds = rows["n"].to_list()[0]
-        console.print(f"\n[bold]{study}[/]  [dim]{seeds} seeds, ± Monte Carlo standard error[/]")
-        view = Table(box=SIMPLE_HEAD, pad_edge=False)
-        view.add_column("parameter set", no_wrap=True)
-        for headline in HEADLINES:
-            view.add_column(headline.title, justify="right", no_wrap=True)
-        for row in rows.iter_rows(named=True):
-            cells = [
-                estimate_text(
-                    row[headline.statistic],
-                    row[f"{headline.statistic}_std_error"],
-                    headline.unit,
-                    show_error=wide or headline is HEADLINES[0],
-                )
-                for headline in HEADLINES
-            ]
-            view.add_row(_parameters(row["parameters"]), *cells)
-        console.print(view)
+        if not rows.is_empty():
+            print_frame(*(_view(rows, *view) for view in VIEWS), title=f"{study}  {LEGEND}")
+            own = warnings.filter(warnings["study"] == study)
+            print_warnings(own)
+            if not own.is_empty():
+                console.print()
     console.print(f"tables   {_from_here(project.warehouse)}", soft_wrap=True)
     for study in studies:
         console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)
@@ -75,6 +58,14 @@ def _print_summary(project: Project) -> None:
         '[bold].venv/bin/mc sql "SELECT * FROM parameter_sets"[/] asks the tables.',
         soft_wrap=True,
     )
+
+
+def _view(rows: pl.DataFrame, shown: Sequence[str], with_interval: Sequence[str]) -> pl.DataFrame:
+    """Headline statistics of a study's parameter sets as text."""
+    from mc_assets.cli.summary import headline_columns
+
+    named = rows["parameters"].map_elements(_parameters, rows["parameters"].dtype)
+    return rows.select(named.alias("parameter set"), *headline_columns(rows, shown, with_interval))
 
 
 def _from_here(path: Path) -> Path:

@@ -28,8 +28,9 @@ def show(
 ) -> None:
     """Show a study's statistics, its best parameter sets, its failures or its simulations."""
     from mc_assets.answers import results
+    from mc_assets.answers.choice import best_set
     from mc_assets.answers.lineage import study_lineage
-    from mc_assets.cli.summary import print_headlines
+    from mc_assets.cli.summary import interval_table, print_headlines, print_warnings
     from mc_assets.cli.tables import print_frame
     from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
@@ -56,17 +57,25 @@ def show(
         print_json(answer.table)
         return
     title = f"{answer.study}  {answer.fingerprint}"
+    ranked = best is not None and by is None and not (failures or rows)
     if short:
         print_headlines(answer.table, title=title, limit=limit)
+        print_warnings(results.warnings(project, study, where=where).table)
     else:
-        if best is not None and by is None and not (failures or rows):
+        if ranked:
             title += f"  largest {best}"
         # Leave out what the title says, or what is the same in every row.
         said = {"study", "world", "set_id"} | ({"statistic"} if by is None else set())
         kept = answer.table.drop(name for name in answer.table.columns if name in said)
-        print_frame(kept.rename({"parameter_set": "set"}, strict=False), title=title, limit=limit)
+        kept = kept.rename({"parameter_set": "set"}, strict=False)
+        estimates = ranked or (by is not None and not (failures or rows))
+        narrower = [interval_table(kept)] if estimates else []
+        print_frame(kept, *narrower, title=title, limit=limit)
         if kept.is_empty():
             typer.echo("no simulation failed" if failures else "none")
+        chosen = best_set(project, study, best, where=where) if ranked and best else None
+        if chosen is not None:
+            typer.echo(f"{chosen.sentence}\n{chosen.verdict}")
     if answer.missing:
         typer.echo(f"{answer.missing:,} simulations have not run yet: mc run {answer.study}")
     if answer.stopped:

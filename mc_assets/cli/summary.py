@@ -2,54 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mc_assets.estimate_text import estimate_text
-from mc_assets.headlines import HEADLINES
+import typer
+
+from mc_assets.estimate_text import estimate_text, interval_text
+from mc_assets.headlines import ENDINGS, HEADLINE_NAMES, HEADLINES
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["headline_table", "print_headlines"]
+__all__ = [
+    "LEGEND",
+    "VIEWS",
+    "headline_columns",
+    "headline_table",
+    "print_headlines",
+    "print_warnings",
+]
+
+LEGEND = "estimates over n paths with 95 % intervals of their Monte Carlo error"
+
+# Of one kind of warning, so many sentences are printed.
+_MOST_SENTENCES = 3
+
+_FIRST = ("mean_net_pnl", "sharpe")
+
+#: Statistics that are shown, and those shown with their interval, from a wide terminal to a narrow.
+VIEWS = ((HEADLINE_NAMES, HEADLINE_NAMES), (HEADLINE_NAMES, _FIRST), (_FIRST, _FIRST))
 
 
 def print_headlines(
     statistics: pl.DataFrame, *, title: str | None = None, limit: int = 100
 ) -> None:
-    """Print the headline statistics; on a narrow terminal with the error of the P&L alone."""
+    """Print the headline statistics; on a narrow terminal fewer of them, or of their intervals."""
     from mc_assets.cli.tables import print_frame
 
     print_frame(
-        headline_table(statistics),
-        headline_table(statistics, errors=False),
-        title=title,
+        *(headline_table(statistics, *view) for view in VIEWS),
+        title=f"{title}  {LEGEND}" if title else LEGEND,
         limit=limit,
     )
 
 
-def headline_table(statistics: pl.DataFrame, *, errors: bool = True) -> pl.DataFrame:
-    """Parameters and headline statistics, each as ``estimate ± Monte Carlo standard error``.
+def print_warnings(warnings: pl.DataFrame) -> None:
+    """Print the sentences of a table of warnings, of each kind the first few."""
+    import polars as pl
+
+    for code in warnings["code"].unique(maintain_order=True):
+        sentences = warnings.filter(pl.col("code") == code)["sentence"].to_list()
+        for sentence in sentences[:_MOST_SENTENCES]:
+            typer.secho(f"warning: {sentence}", fg="yellow")
+        more = len(sentences) - _MOST_SENTENCES
+        if more > 0:
+            typer.secho(f"warning: and {more:,} more parameter sets like these", fg="yellow")
+
+
+def headline_table(
+    statistics: pl.DataFrame,
+    shown: Sequence[str] = HEADLINE_NAMES,
+    with_interval: Sequence[str] = HEADLINE_NAMES,
+) -> pl.DataFrame:
+    """Parameters and headline statistics, each with its interval or why there is none.
 
     Parameters
     ----------
     statistics : polars.DataFrame
         One row per parameter set and statistic, the headlines among them
         (`engine.results.study_statistics`).
-    errors : bool
-        Whether every statistic shows its error, or the first alone.
+    shown, with_interval : sequence of str
+        The statistics that are shown, and those of them whose intervals are.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``set``, the parameters, and the columns of `headline_columns`.
     """
     import polars as pl
 
     named = statistics.columns
-    parameters = named[named.index("parameter_set") + 1 : named.index("statistic")]
+    parameters = named[named.index("set_id") + 1 : named.index("statistic")]
+    sets = statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
+    for name in HEADLINE_NAMES:
+        own = statistics.filter(pl.col("statistic") == name)
+        sets = sets.with_columns(own[column].alias(f"{name}{e}") for column, e in ENDINGS.items())
+    return sets.select(
+        pl.col("parameter_set").alias("set"),
+        *parameters,
+        *headline_columns(sets, shown, with_interval),
+    )
+
+
+def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
+    """Keys and estimates with their intervals in one column, for a narrow terminal.
+
+    `statistics` is any table of statistics (`engine.results.statistics.COLUMNS` behind its keys).
+    """
+    import polars as pl
+
+    cells = [
+        interval_text(value, error, low, high, "ratio", why_none=why or "")
+        for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
+    ]
+    idle = [_idle_text(share) for share in statistics["idle_share"]]
+    left_out = {*ENDINGS, "n", "idle_share", "supported"}
+    return statistics.select(
+        *(name for name in statistics.columns if name not in left_out),
+        pl.Series("estimate (95 % interval)", cells, dtype=pl.String),
+        "n",
+        pl.Series("idle", idle, dtype=pl.String),
+    )
+
+
+def headline_columns(
+    sets: pl.DataFrame, shown: Sequence[str], with_interval: Sequence[str]
+) -> list[pl.Series]:
+    """Text of the headline statistics, then n, and the share of paths that held no position.
+
+    `sets` has a row per parameter set, with the columns of ``parameter_sets``.
+    """
+    import polars as pl
+
     columns = []
     for headline in HEADLINES:
-        own = statistics.filter(pl.col("statistic") == headline.statistic)
-        shown = errors or headline is HEADLINES[0]
-        cells = [
-            estimate_text(estimate, error, headline.unit, show_error=shown)
-            for estimate, error in zip(own["estimate"], own["std_error"], strict=True)
-        ]
+        name = headline.statistic
+        if name not in shown:
+            continue
+        own = sets.select(f"{name}{ending}" for ending in ENDINGS.values())
+        cells = []
+        for value, error, low, high, why in own.iter_rows():
+            if name in with_interval:
+                text = interval_text(value, error, low, high, headline.unit, why_none=why or "")
+            else:
+                text = estimate_text(value, error, headline.unit, show_error=False)
+            cells.append(text)
         columns.append(pl.Series(headline.title, cells, dtype=pl.String))
-    sets = statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
-    return sets.select(pl.col("parameter_set").alias("set"), *parameters).with_columns(columns)
+    idle = [_idle_text(share) for share in sets["idle_share"]]
+    return [*columns, sets["n"], pl.Series("idle", idle, dtype=pl.String)]
+
+
+def _idle_text(share: float | None) -> str:
+    """Write the share of idle paths; a small one is not none."""
+    if not share:
+        return "0 %"
+    return f"{100.0 * share:.0f} %" if share >= 0.005 else "< 1 %"

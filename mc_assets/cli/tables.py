@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["format_value", "print_frame"]
 
 _GAP = 2  # between columns
+_EDGES = 2  # before the first and behind the last
 # Text longer than this may wrap; its column is then at least this wide.
 _SENTENCE = 24
 _LONGEST_LIST = 6
@@ -103,7 +104,7 @@ def _table(frame: pl.DataFrame, cells: list[list[str]]) -> Any:
 
 
 def _fits(frame: pl.DataFrame, cells: list[list[str]], width: int) -> bool:
-    needed = _GAP * (frame.width - 1)
+    needed = _GAP * (frame.width - 1) + _EDGES
     for name, dtype, column in zip(frame.columns, frame.dtypes, cells, strict=True):
         longest = max(map(len, [name, *column]))
         if _is_sentence(dtype.is_numeric(), column):

@@ -53,7 +53,8 @@ def nightly_simulations(context: dg.AssetExecutionContext, laboratory: Laborator
             workers=laboratory.workers or "auto",
         )
         table = write_nightly_statistics(project.data, name, as_of, results)
-        best = table.filter(pl.col("statistic") == "mean_net_pnl").sort("estimate").tail(1)
+        ranked = table.filter(pl.col("statistic") == "mean_net_pnl")
+        best = ranked.sort("supported", "estimate", nulls_last=False).tail(1)
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": table.height,

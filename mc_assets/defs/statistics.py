@@ -23,6 +23,9 @@ _COLUMNS = {
     "ci_low": pl.Float64(),
     "ci_high": pl.Float64(),
     "n": pl.Int64(),
+    "idle_share": pl.Float64(),
+    "method": pl.String(),
+    "supported": pl.Boolean(),
 }
 
 _DESCRIPTIONS = {
@@ -33,11 +36,22 @@ _DESCRIPTIONS = {
     "parameters": "the parameter set as JSON",
     "statistic": "what is estimated over the simulations of the parameter set",
     "estimate": "its value over them",
-    "std_error": "Monte Carlo standard error: more seeds shrink it",
+    "std_error": "Monte Carlo standard error: more seeds shrink it; null where it is unknown",
     "ci_low": "lower end of the 95 % interval",
     "ci_high": "upper end of the 95 % interval",
     "n": "simulations behind the number",
+    "idle_share": "share of the simulations that never held a position",
+    "method": "how the interval came about, or why there is none",
+    "supported": "whether enough paths carry the estimate to rank by it",
 }
+
+
+_BELIEVABLE = dg.AssetCheckSpec(
+    "nothing_to_warn_of",
+    asset="statistics",
+    description="Warns of what should be known before a study's numbers are believed: nothing "
+    "traded, a lot dearer than the cash, refused orders, few paths, a parameter on its bound.",
+)
 
 
 @dg.asset(
@@ -48,6 +62,7 @@ _DESCRIPTIONS = {
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[simulations],
     metadata=column_schema(_COLUMNS, _DESCRIPTIONS),
+    check_specs=[_BELIEVABLE],
     description=(
         "One row per parameter set and statistic: estimate, Monte Carlo standard error, 95 % "
         "interval and the number of simulations behind it."
@@ -55,11 +70,15 @@ _DESCRIPTIONS = {
 )
 def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Estimate the statistics of this run's studies."""
-    from mc_assets.study_tables import write_statistics
+    from mc_assets.study_tables import read_warnings, write_statistics
 
+    sentences: list[str] = []
     for study in context.partition_keys:
         table = write_statistics(laboratory.project.data, study)
-        best = table.filter(pl.col("statistic") == "mean_net_pnl").sort("estimate").tail(1)
+        found = read_warnings(laboratory.project.data, study)["sentence"]
+        sentences += [f"{study}: {sentence}" for sentence in found]
+        ranked = table.filter(pl.col("statistic") == "mean_net_pnl")
+        best = ranked.sort("supported", "estimate", nulls_last=False).tail(1)
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": table.height,
@@ -70,4 +89,10 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
             asset_key="statistics",
             partition_key=study,
         )
-    return dg.MaterializeResult()
+    check = dg.AssetCheckResult(
+        check_name=_BELIEVABLE.name,
+        passed=not sentences,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"count": len(sentences), "found": "\n".join(sentences[:20]) or "nothing"},
+    )
+    return dg.MaterializeResult(check_results=[check])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -176,33 +177,39 @@ def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
     return _styled(figure)
 
 
-def parameter_sensitivity(
-    table: pl.DataFrame, parameters: Sequence[str], value: str, error: str
-) -> go.Figure:
-    """Mean of a statistic against the swept parameters, with its Monte Carlo error.
+def parameter_sensitivity(table: pl.DataFrame, parameters: Sequence[str]) -> go.Figure:
+    """Mean of a statistic against the swept parameters, with its Monte Carlo interval.
 
     Parameters
     ----------
     table : polars.DataFrame
-        One row per parameter set: the swept parameters, `value` and its standard error `error`.
+        One row per parameter set: the swept parameters, ``estimate``, ``ci_low`` and ``ci_high``,
+        null where there is no interval.
     parameters : sequence of str
-        Names of the parameters that take more than one value. One gives a line with 95 % error
-        bars, two a heat map; with more, the first two are shown and the rest averaged.
-    value, error : str
-        Column of the estimate and of its standard error.
+        Names of the parameters that take more than one value. One gives a line with intervals, two
+        a heat map; with more, the first two are shown and the rest averaged, intervals included:
+        they are then as wide as if all sets erred together, which sets on the same paths about do.
     """
     if len(parameters) >= 2:
-        return _sensitivity_map(table, parameters[0], parameters[1], value, error)
+        return _sensitivity_map(table, parameters[0], parameters[1])
     if parameters:
         ordered = table.sort(parameters[0])
         labels = ordered[parameters[0]].to_list()
     else:
         ordered, labels = table, ["all"]
+    estimate = ordered["estimate"]
+    known = ordered["ci_low"].null_count() < len(ordered)
     figure = go.Figure(
         go.Scatter(
             x=labels,
-            y=ordered[value].to_list(),
-            error_y={"type": "data", "array": (1.96 * ordered[error]).to_list()},
+            y=estimate.to_list(),
+            error_y={
+                "type": "data",
+                "array": (ordered["ci_high"] - estimate).to_list(),
+                "arrayminus": (estimate - ordered["ci_low"]).to_list(),
+            }
+            if known
+            else None,
             mode="lines+markers" if len(labels) > 1 else "markers",
             marker={"size": 9, "color": _BLUE},
             line={"color": _BLUE},
@@ -213,29 +220,19 @@ def parameter_sensitivity(
         figure.update_xaxes(type="category")
     figure.update_layout(
         xaxis_title=parameters[0] if parameters else "",
-        yaxis_title="mean net P&L (bars: 95 % interval)",
+        yaxis_title="mean net P&L (bars: 95 % interval)" if known else "mean net P&L (no interval)",
         yaxis_tickformat=",.0f",
     )
     return _styled(figure)
 
 
-def _sensitivity_map(
-    table: pl.DataFrame, across: str, down: str, value: str, error: str
-) -> go.Figure:
-    cells = table.group_by([across, down]).agg(
-        pl.col(value).mean(), (pl.col(error).pow(2).sum().sqrt() / pl.len()).alias(error)
-    )
+def _sensitivity_map(table: pl.DataFrame, across: str, down: str) -> go.Figure:
+    cells = table.group_by([across, down]).agg(pl.col("estimate", "ci_low", "ci_high").mean())
     columns = sorted(cells[across].unique().to_list(), key=_order)
     rows = sorted(cells[down].unique().to_list(), key=_order)
     found = {(row[across], row[down]): row for row in cells.iter_rows(named=True)}
-    grid = [[found[c, r][value] if (c, r) in found else None for c in columns] for r in rows]
-    text = [
-        [
-            f"{found[c, r][value]:,.0f}<br>± {found[c, r][error]:,.0f}" if (c, r) in found else ""
-            for c in columns
-        ]
-        for r in rows
-    ]
+    grid = [[found[c, r]["estimate"] if (c, r) in found else None for c in columns] for r in rows]
+    text = [[_cell_text(found[c, r]) if (c, r) in found else "" for c in columns] for r in rows]
     limit = max((abs(cell) for line in grid for cell in line if cell is not None), default=1.0)
     figure = go.Figure(
         go.Heatmap(
@@ -254,6 +251,14 @@ def _sensitivity_map(
     figure.update_xaxes(type="category", title=across)
     figure.update_yaxes(type="category", title=down)
     return _styled(figure)
+
+
+def _cell_text(row: dict[str, Any]) -> str:
+    value, low, high = row["estimate"], row["ci_low"], row["ci_high"]
+    if value is None:
+        return "–"
+    between = "" if low is None or high is None else f"<br>{low:,.0f} to {high:,.0f}"
+    return f"{value:,.0f}{between}"
 
 
 def _order(value: object) -> tuple[bool, float, str]:

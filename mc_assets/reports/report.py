@@ -17,7 +17,8 @@ import polars as pl
 from engine.jobs.lineage import CalibrationLineage
 from engine.results import Results
 from engine.studies import load_results
-from mc_assets.estimate_text import rounded_pair
+from mc_assets.answers.choice import best_set_of
+from mc_assets.estimate_text import interval_pair
 from mc_assets.headlines import HEADLINES, Headline
 from mc_assets.project import Project
 from mc_assets.study_tables import read_statistics
@@ -64,9 +65,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         "drawdown_distribution": charts.drawdown_distribution(
             [(labels[s], material.metric(s, "max_drawdown")) for s in material.sets]
         ),
-        "parameter_sensitivity": charts.parameter_sensitivity(
-            material.sensitivity, material.swept, "estimate", "std_error"
-        ),
+        "parameter_sensitivity": charts.parameter_sensitivity(material.sensitivity, material.swept),
     }
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=html.escape(material.results.name),
@@ -74,6 +73,8 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         plotly=get_plotlyjs(),
         table=_summary_table(material),
         note=_note(material),
+        choice=_choice(material),
+        warnings=_warnings(material),
         lineage=_lineage(material),
         **{
             name: figure
@@ -125,7 +126,7 @@ class _Material:
     @cached_property
     def sets(self) -> list[int]:
         ordered = self.statistics.filter(pl.col("statistic") == "mean_net_pnl").sort(
-            "estimate", descending=True, nulls_last=True
+            "supported", "estimate", descending=True, nulls_last=True, maintain_order=True
         )
         return ordered["parameter_set"].to_list()
 
@@ -172,11 +173,18 @@ class _Material:
         chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
         return self.rows.filter(chosen)[name]
 
-    def estimate(self, parameter_set: int, statistic: str, column: str = "estimate") -> float:
-        found = self.statistics.filter(
-            (pl.col("parameter_set") == parameter_set) & (pl.col("statistic") == statistic)
-        )[column]
-        return float("nan") if found.is_empty() or found[0] is None else float(found[0])
+    def statistic(self, parameter_set: int, name: str) -> dict[str, Any]:
+        """Row of the table of statistics."""
+        return self._by_set[parameter_set, name]
+
+    @cached_property
+    def _by_set(self) -> dict[tuple[int, str], dict[str, Any]]:
+        rows = self.statistics.iter_rows(named=True)
+        return {(row["parameter_set"], row["statistic"]): row for row in rows}
+
+    def estimate(self, parameter_set: int, statistic: str) -> float:
+        found = self.statistic(parameter_set, statistic)["estimate"]
+        return float("nan") if found is None else float(found)
 
     def curves(self, parameter_set: int) -> pl.DataFrame:
         """Stack the sampled equity of a parameter set: ``bar`` and ``equity``, a row per sample."""
@@ -207,18 +215,20 @@ def _figure(material: _Material, draw: Any, labels: dict[int, str]) -> Any:
 
 def _summary_table(material: _Material) -> str:
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in material.swept)
-    heads += "".join(f"<th>{html.escape(_title(known))}</th><th>± SE</th>" for known in HEADLINES)
+    heads += "".join(f"<th>{html.escape(_title(known))}</th>" for known in HEADLINES)
+    heads += "<th>n</th><th>idle, %</th>"
     lines = []
     for number in material.sets:
         values = material.parameters[number]
         cells = "".join(f"<td>{html.escape(str(values[name]))}</td>" for name in material.swept)
+        row: dict[str, Any] = {}
         for known in HEADLINES:
-            estimate, error = rounded_pair(
-                material.estimate(number, known.statistic),
-                material.estimate(number, known.statistic, "std_error"),
-                known.unit,
-            )
-            cells += f'<td>{estimate}</td><td class="error">{error}</td>'
+            row = material.statistic(number, known.statistic)
+            ends = (row["std_error"], row["ci_low"], row["ci_high"])
+            estimate, interval = interval_pair(row["estimate"], *ends, known.unit)
+            shown = row["method"] if row["ci_low"] is None else interval
+            cells += f'<td>{estimate}<span class="error">{html.escape(shown)}</span></td>'
+        cells += f"<td>{row['n']:,}</td><td>{100.0 * row['idle_share']:.0f}</td>"
         lines.append(f"<tr>{cells}</tr>")
     return f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div>'
 
@@ -231,10 +241,28 @@ def _note(material: _Material) -> str:
     count = len(material.results)
     failed = int((material.rows["status"] == "failed").sum())
     return (
-        f"{count:,} simulations, {failed:,} failed. SE is the Monte Carlo standard error of the "
-        "number before it: more seeds shrink it. The 95 % VaR is the loss of net P&amp;L that one "
-        "simulation in twenty exceeds. Max drawdown is the mean over simulations."
+        f"{count:,} simulations, {failed:,} failed. Below each number stands its 95&nbsp;% "
+        "interval, of the Monte Carlo error alone: more seeds narrow it. The Sharpe ratio is that "
+        "of all returns of all n paths of a set together; idle is the share of paths that never "
+        "held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L that "
+        "one simulation in twenty exceeds. Max drawdown is the mean over simulations."
     )
+
+
+def _choice(material: _Material) -> str:
+    """Say what the search over parameter sets explains of the best Sharpe ratio."""
+    best = best_set_of(material.results, "sharpe")
+    if best is None:
+        return ""
+    said = ". ".join(text[0].upper() + text[1:] for text in (best.sentence, best.verdict))
+    return f'<p class="choice">{html.escape(said)}.</p>'
+
+
+def _warnings(material: _Material) -> str:
+    """List what should be known before the numbers are believed."""
+    sentences = material.results.warnings()["sentence"].to_list()
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="warnings">{items}</ul>' if items else ""
 
 
 def _lineage(material: _Material) -> str:

@@ -250,6 +250,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {},
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
+    "Results.warnings": (lambda: results().warnings(), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (
         lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,

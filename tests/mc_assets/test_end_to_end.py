@@ -86,7 +86,15 @@ def home(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Home:
 
 def test_the_run_ends_with_a_table_the_places_and_the_next_step(home: Home) -> None:
     output = (home.root / "output.txt").read_text()
-    for words in ("mean net P&L", "profit probability", "Sharpe", "95 % VaR", "max drawdown", "±"):
+    for words in (
+        "mean net P&L",
+        "profit probability",
+        "Sharpe",
+        "95 % VaR",
+        "max drawdown",
+        "intervals",
+        "idle",
+    ):
         assert words in output
     (tables,) = re.findall(r"^tables +(.+)$", output, re.MULTILINE)
     reports = re.findall(r"^report +(.+)$", output, re.MULTILINE)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mc_assets.estimate_text import Unit, estimate_text, rounded_pair
+from mc_assets.estimate_text import Unit, estimate_text, interval_text, rounded_pair
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,28 @@ def test_the_error_has_two_digits_and_the_estimate_matches(
 def test_without_its_error_the_estimate_is_rounded_the_same() -> None:
     assert estimate_text(0.4237, 0.0312, "ratio", show_error=False) == "0.424"
     assert estimate_text(-0.00712, 0.0000312, "share", show_error=False) == "-0.7120 %"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "unit", "text"),
+    [
+        ((0.055, 0.098, -0.139, 0.25), "ratio", "0.06 (-0.14 to 0.25)"),
+        ((1159.3, 34.56, 1091.2, 1227.6), "money", "1,159 (1,091 to 1,228)"),
+        ((0.45, 0.0157, 0.4192, 0.4808), "share", "45.0 (41.9 to 48.1) %"),
+        ((0.4237, 0.0312, 0.3625, 0.4849), "ratio", "0.424 (0.362 to 0.485)"),
+        ((1.0, None, 0.9638, 1.0), "share", "100.0 (96.4 to 100.0) %"),
+        ((0.0, None, 0.0, 0.00018), "share", "0.0000 (0.0000 to 0.0180) %"),
+        ((7.0, 2.0, -math.inf, 9.0), "money", "7.0 (-∞ to 9.0)"),
+        ((7.0, 2.0, 5.0, math.inf), "money", "7.0 (5.0 to ∞)"),
+        ((1.0, None, None, None), "share", "100.0 % (one history)"),
+        ((math.nan, None, None, None), "share", "– (one history)"),
+    ],
+)
+def test_an_interval_is_rounded_as_its_estimate_and_a_missing_one_says_why(
+    numbers: tuple[float | None, ...], unit: Unit, text: str
+) -> None:
+    estimate, error, low, high = numbers
+    assert interval_text(estimate, error, low, high, unit, why_none="one history") == text
 
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-30, 1e9), st.sampled_from(["money", "ratio", "share"]))

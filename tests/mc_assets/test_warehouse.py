@@ -124,13 +124,17 @@ def test_the_parameter_sets_have_every_headline_with_its_error(project: Path) ->
         "CREATE TABLE statistics AS SELECT 's' AS study, 0 AS parameter_set, '{}' AS parameters, "
         "unnest(['sharpe', 'mean_net_pnl']) AS statistic, "
         "unnest([0.5, 7.0]::DOUBLE[]) AS estimate, unnest([0.1, 2.0]::DOUBLE[]) AS std_error, "
-        "30 AS n"
+        "unnest([0.3, 3.0]::DOUBLE[]) AS ci_low, unnest([0.7, 11.0]::DOUBLE[]) AS ci_high, "
+        "unnest(['Student', 'one history']) AS method, 30 AS n, 0.25 AS idle_share"
     )
     text = (project / "sql" / "parameter_sets.sql").read_text()
     connection.execute(text.replace("{headlines}", headline_sql()))
     row = connection.sql("SELECT * FROM parameter_sets").pl().row(0, named=True)
-    names = [name for own in HEADLINE_NAMES for name in (own, f"{own}_std_error")]
-    assert list(row) == ["study", "parameter_set", "parameters", *names, "n"]
+    endings = ("", "_std_error", "_ci_low", "_ci_high", "_method")
+    names = [f"{own}{ending}" for own in HEADLINE_NAMES for ending in endings]
+    assert list(row) == ["study", "parameter_set", "parameters", *names, "n", "idle_share"]
+    assert (row["sharpe_ci_low"], row["sharpe_ci_high"]) == (0.3, 0.7)
+    assert (row["mean_net_pnl_method"], row["idle_share"]) == ("one history", 0.25)
     assert (row["sharpe"], row["sharpe_std_error"]) == (0.5, 0.1)
     assert (row["mean_net_pnl"], row["mean_net_pnl_std_error"]) == (7.0, 2.0)
     assert row["max_drawdown"] is None

@@ -248,8 +248,11 @@ def test_any_metric_stands_for_its_mean(results: Results) -> None:
 
 
 def test_a_statistic_of_a_column_that_was_not_stored_names_the_command(results: Results) -> None:
-    older = replace(results, lazy=results.lazy.drop("sortino"))
-    said = "statistic: the stored results of api have no column 'sortino'; `mc run api` computes it"
+    older = replace(results, lazy=results.lazy.drop("downside_squares"))
+    said = (
+        "statistic: the stored results of api have no column 'downside_squares'; "
+        "`mc run api` computes it"
+    )
     for ask in (older.best, older.group_by("fast").statistic):
         with pytest.raises(Refusal) as caught:
             ask("sortino")
@@ -257,7 +260,7 @@ def test_a_statistic_of_a_column_that_was_not_stored_names_the_command(results: 
     assert "sortino" not in older.statistics()["statistic"].to_list()
     with pytest.raises(Refusal, match="found 'ulcer_index', allowed mean_net_pnl") as caught:
         older.best("ulcer_index")
-    assert "sortino" not in str(caught.value)
+    assert "downside_squares" not in str(caught.value)
 
 
 def test_equal_sets_keep_their_order(make_study: Make) -> None:
@@ -285,7 +288,7 @@ def test_equal_sets_keep_their_order(make_study: Make) -> None:
         (lambda r: r.with_metric("x", lambda row: "text"), "x: found .*allowed numbers"),
         (lambda r: r.simulation("3"), "simulation: found '3'"),
         (lambda r: r.simulation(3.0), r"simulation: found 3\.0"),
-        (lambda r: r.compare(r, "status"), "metric: found 'status'"),
+        (lambda r: r.compare(r, "status"), "statistic: found 'status'"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(

@@ -80,6 +80,10 @@ def plain(curve, trades, fills, opens, closes, rejected, per_year) -> dict[str, 
         "rejected_orders": rejected,
         "margin_calls": 0.0,
         "final_equity": curve[-1],
+        "return_sum": returns.sum(),
+        "return_squares": (returns**2).sum(),
+        "downside_squares": (returns[returns < 0.0] ** 2).sum(),
+        "upside_sum": returns[returns > 0.0].sum(),
     }
 
 
@@ -216,6 +220,36 @@ def test_what_is_not_defined_is_null() -> None:
     assert even["win_rate"] == even["expectancy"] == even["max_consecutive_losses"] == 0.0
     for name in ("average_win", "average_loss", "profit_factor"):
         assert even[name] is None, name
+
+
+class TenTimes(Strategy):
+    """Buys ten times what the account holds, once."""
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.market(1000)
+
+
+def test_sums_of_a_ruined_account_end_with_the_return_that_took_the_last() -> None:
+    terms = {"initial_margin": 0.01, "maintenance_margin": 0.01}
+    settings = {"cash": 10_000.0, "instrument": terms}
+    made = backtest(TenTimes, flat_then(100.0, 100.0, 101.0, 80.0, 120.0), {}, settings)
+    assert made.equity.tolist() == [10_000.0, 10_000.0, 11_000.0, -10_000.0, -10_000.0]
+    rise, fall = 0.1, -21.0 / 11.0
+    assert made.metrics["return_sum"] == pytest.approx(rise + fall)
+    assert made.metrics["return_squares"] == pytest.approx(rise**2 + fall**2)
+    assert made.metrics["downside_squares"] == pytest.approx(fall**2)
+    assert made.metrics["upside_sum"] == pytest.approx(rise)
+    assert made.metrics["sharpe"] is None
+
+
+def test_what_moves_by_rounding_alone_adds_nothing_to_the_sums() -> None:
+    unmoved = backtest("sma_crossover", flat_then(*[100.0] * 50)).metrics
+    steady = backtest("buy_and_hold", flat_then(*(100.0 * 1.001 ** np.arange(80))))
+    for name in ("return_sum", "return_squares", "downside_squares", "upside_sum"):
+        assert unmoved[name] == 0.0, name
+    assert steady.metrics["downside_squares"] == 0.0
+    assert steady.metrics["upside_sum"] == steady.metrics["return_sum"]
 
 
 def test_growth_too_fast_to_annualise_is_null() -> None:

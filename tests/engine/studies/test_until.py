@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ from polars.testing import assert_frame_equal
 from engine.errors import Refusal
 from engine.jobs import BLOCKS
 from engine.jobs.progress import Progress
+from engine.sources import GBM
 from engine.studies import Study, load_results, run_block
 
 Make = Callable[..., Study]
@@ -92,9 +94,69 @@ def test_leaders_are_found_among_the_sets_that_have_an_estimate(make_study: Make
     until = {"statistic": "sharpe", "half_width": 1e-9, "max_seeds": 40, "leaders": 1}
     study = make_study(parameters={"fast": [3], "slow": [150, 10]}, until=until)
     results = study.run()
-    row = results.best("sharpe", 1).row(0, named=True)
+    # A tenth of the error probability is left to the looks.
+    row = results.statistics(names=["sharpe"], confidence=0.955).row(1, named=True)
     width = (row["ci_high"] - row["ci_low"]) / 2
     assert f"±{width:.4g} for the leader" in (results.stopped or "")
+
+
+def rare_trades(first: int, seeds: int, **until: Any) -> Study:
+    """A rule without edge that leaves three of four paths idle: its mean P&L is 0."""
+    settings: dict[str, Any] = {"half_width": 100.0, "max_seeds": 20_000} | until
+    return Study(
+        "rare",
+        GBM(mu=0.0, sigma=0.2),
+        "sma_crossover",
+        {"fast": [4], "slow": [30]},
+        seeds=range(first, first + seeds),
+        steps=40,
+        until=settings,
+    )
+
+
+def covered(studies: int) -> float:
+    """Share of studies whose interval at the stop holds the true mean."""
+    hits = 0
+    for number in range(studies):
+        results = rare_trades(100_000 * number, 20).run(workers=1)
+        assert "is within" in (results.stopped or "")
+        row = results.statistics(names=["mean_net_pnl"], confidence=0.955).row(0, named=True)
+        assert (row["ci_high"] - row["ci_low"]) / 2 <= 100.0
+        hits += row["ci_low"] <= 0.0 <= row["ci_high"]
+    return hits / studies
+
+
+def test_a_lucky_start_stops_nothing() -> None:
+    # Of these 20 seeds hardly one trades: the interval looks narrow, and is far from what it is.
+    begin = next(
+        start
+        for start in range(0, 4000, 20)
+        if rare_trades(start, 20, max_seeds=20).run().frame["net_pnl"].abs().max() < 1_000.0
+    )
+    results = rare_trades(begin, 20).run()
+    assert results.summary.seeds > 400
+    row = results.statistics(names=["mean_net_pnl"]).row(0, named=True)
+    assert row["ci_low"] < 0.0 < row["ci_high"]
+
+
+def test_no_study_stops_below_the_floor_or_at_one_look(make_study: Make) -> None:
+    easy = make_study(until={"half_width": 1e6, "max_seeds": 5000}).run()
+    assert easy.summary.seeds == 250
+    # Enough seeds of its own hold both looks.
+    own = make_study(seeds=400, until={"half_width": 1e6, "max_seeds": 5000}).run()
+    assert own.summary.seeds == 400
+    few = make_study(until={"half_width": 1e6, "max_seeds": 90}).run()
+    assert (few.summary.seeds, (few.stopped or "")[:25]) == (90, "stopped at max_seeds = 90")
+
+
+@pytest.mark.slow
+def test_intervals_at_the_stop_hold_the_mean_as_often_as_they_say() -> None:
+    assert covered(1000) >= 0.93
+
+
+def test_a_few_intervals_at_the_stop_hold_the_mean() -> None:
+    # 60 at 95 %: 57, less three standard errors of 1.7.
+    assert covered(60) >= 52 / 60
 
 
 def test_progress_counts_the_rounds_before(make_study: Make) -> None:

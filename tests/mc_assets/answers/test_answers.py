@@ -120,8 +120,8 @@ def _json(*arguments: str) -> Any:
         ("show quick --failures --json", lambda p: failures(p, "quick")),
         ("show quick --rows --json", lambda p: simulations(p, "quick")),
         (
-            "compare quick base --metric sharpe --where fast=5 --json",
-            lambda p: compare_studies(p, "quick", "base", metric="sharpe", where="fast = 5"),
+            "compare quick base --statistic sharpe --where fast=5 --json",
+            lambda p: compare_studies(p, "quick", "base", statistic="sharpe", where="fast = 5"),
         ),
         ("report quick --json", lambda p: make_report(p, "quick")),
         ("quality X --json", lambda p: check_quality(p, "X")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,7 +55,9 @@ def test_a_study_runs_and_prints_its_statistics(mc: Run, folder: Path) -> None:
     text = mc("run", "quick")
     assert "quick: 90 simulations, 3 parameter sets (1 dropped by the constraint)" in text
     assert "95 % VaR" in text
-    assert "±" in text
+    assert "95 % intervals of their Monte Carlo error" in text
+    assert re.search(r"Sharpe .* n  idle", text)
+    assert re.search(r"-?\d\.\d\d \(-?\d\.\d\d to -?\d\.\d\d\) .* 30 +\d+ %", text)
     assert list((folder / "data" / "results" / "quick").rglob("*.parquet"))
     assert "90 found finished" in mc("run", str(folder / "studies" / "quick.yaml"))
     assert "found finished" not in mc("run", "quick", "--fresh")
@@ -115,6 +118,11 @@ def test_results_are_shown_ranked_filtered_and_grouped(mc: Run) -> None:
     mc("run", "quick")
     assert "mean net P&L" in mc("show", "quick")
     best = json.loads(mc("show", "quick", "--best", "sharpe", "--n", "2", "--json"))
+    said = mc("show", "quick", "--best", "sharpe")
+    assert "of 3 sets tried, chance alone would show a best sharpe of 0." in said
+    assert re.search(r"tied: \d of 3 sets are not told from the best \(sets 0", said)
+    page = Path(mc("report", "quick").strip().splitlines()[-1]).read_text()
+    assert "Of 3 sets tried, chance alone would show a best sharpe of 0." in page
     assert [row["statistic"] for row in best] == ["sharpe", "sharpe"]
     rows = json.loads(mc("show", "quick", "--rows", "--where", "fast = 5", "--json"))
     assert len(rows) == 30
@@ -132,21 +140,24 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
         content = json.loads(manifest.read_text())
         entry = content["files"]["simulations"]
         file = folder / "data" / entry["path"]
-        pl.read_parquet(file).drop("calmar").write_parquet(file)
+        pl.read_parquet(file).drop("turnover").write_parquet(file)
         entry["bytes"] = file.stat().st_size
-        content["holds"]["metrics"].remove("calmar")
+        content["holds"]["metrics"].remove("turnover")
         manifest.write_text(json.dumps(content))
     (asked,) = (folder / "data" / "results" / "quick").glob("*/study.json")
     summary = json.loads(asked.read_text())
-    summary["metrics"].remove("calmar")
+    summary["metrics"].remove("turnover")
     asked.write_text(json.dumps(summary))
     for arguments, expected in (
         (
-            ["show", "quick", "--best", "calmar"],
-            "the stored results of quick have no column 'calmar'; `mc run quick` computes it",
+            ["show", "quick", "--best", "turnover"],
+            "the stored results of quick have no column 'turnover'; `mc run quick` computes it",
         ),
         (["show", "quick", "--best", "ulcer_index"], "statistic: found 'ulcer_index', allowed "),
-        (["sql", "SELECT calmar FROM simulations"], "no stored result has the column 'calmar'; "),
+        (
+            ["sql", "SELECT turnover FROM simulations"],
+            "no stored result has the column 'turnover'; ",
+        ),
         (["sql", "SELECT nope FROM simulations"], '`mc sql "DESCRIBE simulations"` lists'),
     ):
         monkeypatch.setattr("sys.argv", ["mc", *arguments])
@@ -157,7 +168,24 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
         assert expected in error
         assert error.count("\n") == 1
     assert "found finished" not in mc("run", "quick")
-    assert "calmar" in mc("show", "quick", "--best", "calmar")
+    assert "turnover" in mc("show", "quick", "--best", "turnover")
+
+
+def test_warnings_are_the_same_on_every_way_to_the_results(mc: Run, folder: Path) -> None:
+    idle = STUDY.replace("quick", "idle").replace("slow: [4, 20]", "slow: [90, 95]")
+    idle = idle.replace("steps: 60", "steps: 60, warm_up: 0")
+    (folder / "studies" / "idle.yaml").write_text(idle)
+    sentence = "no simulation held a position: all 120 ended as they began"
+    assert f"warning: {sentence}" in mc("run", "idle")
+    assert f"warning: {sentence}" in mc("show", "idle")
+    (row,) = json.loads(mc("run", "idle", "--json"))["warnings"]
+    assert (row["code"], row["sentence"], row["count"]) == ("nothing_traded", sentence, 120)
+    (row,) = json.loads(mc("sql", "--json", "SELECT * FROM study_warnings"))
+    assert (row["study"], row["parameter_set"], row["sentence"]) == ("idle", None, sentence)
+    page = Path(mc("report", "idle").strip().splitlines()[-1]).read_text()
+    assert f"<li>{sentence}</li>" in page
+    mc("run", "quick")
+    assert "warning" not in mc("show", "quick")
 
 
 def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:
@@ -171,7 +199,7 @@ def test_two_studies_are_compared_path_by_path(mc: Run, folder: Path) -> None:
     answer = json.loads(mc("compare", "quick", "base", "--json"))
     assert answer["paired"] is True
     assert len(answer["rows"]) == 3
-    assert "path by path" in mc("compare", "quick", "base", "--metric", "sharpe")
+    assert "path by path" in mc("compare", "quick", "base", "--statistic", "sharpe")
 
 
 def test_a_simulation_is_replayed_with_a_picture(mc: Run, folder: Path) -> None:

@@ -62,39 +62,47 @@ def test_drawdown_boxes_stand_side_by_side() -> None:
     assert figure.data[0].lowerfence[0] == pytest.approx(-0.95)
 
 
-def test_one_swept_parameter_is_a_line_with_95_percent_bars() -> None:
-    table = pl.DataFrame({"fast": [20, 5], "estimate": [2.0, 1.0], "std_error": [0.1, 0.2]})
-    figure = charts.parameter_sensitivity(table, ["fast"], "estimate", "std_error")
+def sets(**columns: list[float | None]) -> pl.DataFrame:
+    return pl.DataFrame(columns, schema_overrides={"ci_low": pl.Float64, "ci_high": pl.Float64})
+
+
+def test_one_swept_parameter_is_a_line_with_its_intervals() -> None:
+    table = sets(fast=[20, 5], estimate=[2.0, 1.0], ci_low=[1.5, 0.9], ci_high=[2.25, 1.3])
+    figure = charts.parameter_sensitivity(table, ["fast"])
     assert list(figure.data[0].x) == [5, 20]
     assert list(figure.data[0].y) == [1.0, 2.0]
-    assert list(figure.data[0].error_y.array) == pytest.approx([0.392, 0.196])
+    assert list(figure.data[0].error_y.array) == pytest.approx([0.3, 0.25])
+    assert list(figure.data[0].error_y.arrayminus) == pytest.approx([0.1, 0.5])
 
 
 def test_two_swept_parameters_are_a_map_with_holes_where_no_set_is() -> None:
-    table = pl.DataFrame(
-        {"a": [1, 2, 1], "b": [1, 1, 2], "estimate": [1.0, -3.0, 2.0], "std_error": [0.1] * 3}
+    table = sets(
+        a=[1, 2, 1], b=[1, 1, 2], estimate=[1.0, -3.0, 2.0], ci_low=[0.0] * 3, ci_high=[4.0] * 3
     )
-    figure = charts.parameter_sensitivity(table, ["a", "b"], "estimate", "std_error")
+    figure = charts.parameter_sensitivity(table, ["a", "b"])
     assert [list(row) for row in figure.data[0].z] == [[1.0, -3.0], [2.0, None]]
     assert figure.data[0].zmax == -figure.data[0].zmin == 3.0
+    assert figure.data[0].text[0][0] == "1<br>0 to 4"
 
 
-def test_a_third_parameter_is_averaged_with_its_error() -> None:
-    table = pl.DataFrame(
-        {
-            "a": [1, 1],
-            "b": [1, 1],
-            "c": [1, 2],
-            "estimate": [1.0, 3.0],
-            "std_error": [3.0, 4.0],
-        }
+def test_a_third_parameter_is_averaged_with_its_interval() -> None:
+    table = sets(
+        a=[1, 1], b=[1, 1], c=[1, 2], estimate=[1.0, 3.0], ci_low=[-5.0, -7.0], ci_high=[7.0, 13.0]
     )
-    figure = charts.parameter_sensitivity(table, ["a", "b", "c"], "estimate", "std_error")
+    figure = charts.parameter_sensitivity(table, ["a", "b", "c"])
     assert figure.data[0].z[0][0] == 2.0
-    assert figure.data[0].text[0][0] == "2<br>± 2"
+    assert figure.data[0].text[0][0] == "2<br>-6 to 10"
+
+
+def test_one_history_has_no_interval_in_the_picture() -> None:
+    table = sets(a=[1, 2], b=[1, 2], estimate=[1.0, -3.0], ci_low=[None] * 2, ci_high=[None] * 2)
+    assert charts.parameter_sensitivity(table, ["a", "b"]).data[0].text[0][0] == "1"
+    figure = charts.parameter_sensitivity(table, ["a"])
+    assert figure.data[0].error_y.array is None
+    assert figure.layout.yaxis.title.text == "mean net P&L (no interval)"
 
 
 def test_a_study_without_swept_parameters_has_one_point() -> None:
-    table = pl.DataFrame({"estimate": [1.0], "std_error": [0.5]})
-    figure = charts.parameter_sensitivity(table, [], "estimate", "std_error")
+    table = sets(estimate=[1.0], ci_low=[0.5], ci_high=[1.5])
+    figure = charts.parameter_sensitivity(table, [])
     assert list(figure.data[0].y) == [1.0]

@@ -1,0 +1,233 @@
+"""What the parameter set that came out best is worth, given how many were tried."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.results.definitions import Statistic, find_statistic
+from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
+from engine.results.rows import Rows
+from engine.statistics.estimates import Estimate
+from engine.statistics.linearised import Linearised
+from engine.statistics.selection import ranked_matrix, select
+from engine.statistics.sharpe_inference import expected_maximum
+from engine.statistics.winner import winner
+
+__all__ = ["WITHOUT_EDGE", "Choice", "choose"]
+
+Floats = NDArray[np.float64]
+
+#: What a statistic is worth of a rule that has no edge.
+WITHOUT_EDGE: Final = {
+    **dict.fromkeys(("mean_net_pnl", "net_pnl", "total_return", "cagr", "expectancy"), 0.0),
+    **dict.fromkeys(("sharpe", "sharpe_by_path", "sortino", "calmar"), 0.0),
+    **dict.fromkeys(("gain_to_loss", "omega", "profit_factor"), 1.0),
+}
+
+# The same results say the same.
+_SEED: Final = 20_260_101
+_DRAWS: Final = 2000
+# Elements of a matrix that a step holds at once: 64 MB.
+_BLOCK: Final = 8_000_000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best of several parameter sets, and what the choice explains.
+
+    Parameters
+    ----------
+    statistic : str
+        What they were ranked by.
+    tried : int
+        Parameter sets.
+    parameter_set : int
+        The best.
+    name : str
+        The best in words: its number and the parameters that vary.
+    naive : Estimate
+        Its estimate as if it had been named beforehand: too good on average.
+    corrected : Estimate
+        Median-unbiased estimate and interval that hold for whichever set won
+        (`engine.statistics.winner.winner`); the naive one where there is no error to correct by.
+    subset : tuple of int
+        Parameter sets of which one is truly the best with the stated confidence.
+    tied : bool
+        Whether others than the best are among them.
+    probability : float
+        Bootstrap probability that the best of these paths is truly the best.
+    chance : float
+        What the best of as many sets without an edge shows on average; NaN where it is not known
+        what no edge is worth.
+    chance_high : float
+        What it exceeds in one search of twenty.
+    """
+
+    statistic: str
+    tried: int
+    parameter_set: int
+    name: str
+    naive: Estimate
+    corrected: Estimate
+    subset: tuple[int, ...]
+    tied: bool
+    probability: float
+    chance: float
+    chance_high: float
+
+    @property
+    def sentence(self) -> str:
+        """What chance alone would show, and what the best shows beside it."""
+        shown = f"the best, {self.name}, shows {_number(self.naive.value)}"
+        corrected = self.corrected
+        if corrected is not self.naive and math.isfinite(corrected.std_error):
+            between = f"{_number(corrected.low)} to {_number(corrected.high)}"
+            # Of sets that are about equal the choice says so little that no single number is best.
+            value = between if self.tied else f"{_number(corrected.value)} ({between})"
+            shown += f", corrected for the choice {value}"
+        if math.isnan(self.chance):
+            return f"of {self.tried:,} sets tried {shown}"
+        paths = f"{self.naive.n:,} such paths" if self.naive.n > 1 else "one such history"
+        chance = (
+            f"of {self.tried:,} sets tried, chance alone would show a best {self.statistic} of "
+            f"{_number(self.chance)} on {paths} if none had an edge"
+        )
+        if math.isfinite(self.chance_high):
+            chance += f", and {_number(self.chance_high)} in one search of twenty"
+        return f"{chance}; {shown}"
+
+
+def choose(
+    rows: Rows, statistic: str = "sharpe", *, ascending: bool = False, confidence: float = 0.95
+) -> Choice:
+    """Choose the best parameter set of a study, and say what the choice explains.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one study, with two parameter sets or more on the same paths.
+    statistic : str
+        As `find_statistic` takes it.
+    ascending : bool
+        The smallest is best.
+    confidence : float
+        Level of the intervals and of the subset.
+
+    Raises
+    ------
+    Refusal
+        If there is no such statistic, it is undefined of every set, there is one set alone, or the
+        sets do not share nine of ten paths.
+
+    Notes
+    -----
+    If no set has an edge, the estimates are normal about its worth (`WITHOUT_EDGE`) with the
+    covariance of their influences over the common paths; ``chance`` is the mean of their maximum
+    over draws. Ratios of gains to losses are normal in the logarithm. That is chance by the Monte
+    Carlo error of these paths, which more seeds shrink. Of one history the maximum is that of so
+    many independent Sharpe ratios of this length, which is more than dependent sets show (Bailey,
+    Borwein, López de Prado and Zhu 2014, "Pseudo-mathematics and financial charlatanism").
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> sets = {"fast": [3, 5, 8], "slow": [20, 30]}
+    >>> study = mc.Study("s", mc.GBM(mu=0.0), "sma_crossover", sets, seeds=100, steps=100)
+    >>> found = study.run().choose("sharpe")
+    >>> found.tried, found.tied, found.corrected.value < found.naive.value
+    (6, True, True)
+    """
+    entry = find_statistic(rows, statistic, "statistic")
+    columns = sorted({*entry.needs, *IDLE_NEEDS})
+    outcomes = read_outcomes(rows, ["parameter_set", *rows.parameters], columns)
+    if outcomes is None or outcomes.layout.sets < 2:
+        raise Refusal("results", "one parameter set or none", "two or more to choose from")
+    found = entry.of(outcomes)
+    if np.isnan(found.value).all():
+        raise Refusal("statistic", f"{statistic!r}, undefined of every set", "one that is defined")
+    if int(found.units.max()) == 1:
+        return _of_one_history(outcomes, entry, statistic, found, ascending, confidence)
+    won = winner(found, confidence, maximise=not ascending)
+    selection = select(found, seed=_SEED, confidence=confidence, maximise=not ascending)
+    sets = outcomes.groups["parameter_set"].to_numpy()
+    chance, high = _chance(found, statistic, ascending)
+    return Choice(
+        statistic,
+        len(sets),
+        int(sets[won.index]),
+        _name(outcomes, won.index),
+        won.naive,
+        won.corrected,
+        tuple(sets[selection.subset].tolist()),
+        selection.tied,
+        float(selection.probability[won.index]),
+        chance,
+        high,
+    )
+
+
+def _of_one_history(
+    outcomes: Outcomes,
+    entry: Statistic,
+    statistic: str,
+    found: Linearised,
+    ascending: bool,
+    confidence: float,
+) -> Choice:
+    values = -found.value if ascending else found.value
+    best, sets = int(np.nanargmax(values)), outcomes.groups["parameter_set"].to_list()
+    chance = math.nan
+    if statistic == "sharpe":
+        # The Sharpe ratio of a worthless rule over y years has the standard deviation 1 / sqrt(y).
+        chance = (-1.0 if ascending else 1.0) * expected_maximum(len(sets)) / outcomes.years**0.5
+    naive = entry.estimates(found, confidence)[best]
+    name = _name(outcomes, best)
+    nothing = (tuple(sets), True, math.nan)
+    return Choice(statistic, len(sets), sets[best], name, naive, naive, *nothing, chance, math.nan)
+
+
+def _chance(found: Linearised, statistic: str, ascending: bool) -> tuple[float, float]:
+    """Return the mean of the best of as many sets without edge, and its 95 % quantile."""
+    if statistic not in WITHOUT_EDGE:
+        return math.nan, math.nan
+    worth, sign = WITHOUT_EDGE[statistic], -1.0 if ascending else 1.0
+    value, influence = ranked_matrix(found, maximise=not ascending)
+    ranked = ~np.isnan(value)
+    influence = influence[ranked]
+    if worth == 1.0:
+        influence = influence / np.abs(value[ranked])[:, None]
+    units = influence.shape[1]
+    generator = np.random.Generator(np.random.Philox(key=_SEED))
+    factor = influence / math.sqrt(units * (units - 1.0))
+    if len(factor) < units:
+        # As many directions as sets hold all of the covariance.
+        variances, directions = np.linalg.eigh(factor @ factor.T)
+        factor = directions * np.sqrt(np.maximum(variances, 0.0))
+    best = np.empty(_DRAWS)
+    step = max(1, _BLOCK // max(factor.shape))
+    for first in range(0, _DRAWS, step):
+        count = min(step, _DRAWS - first)
+        noise = generator.normal(size=(factor.shape[1], count))
+        best[first : first + count] = (factor @ noise).max(axis=0)
+    ends = float(best.mean()), float(np.quantile(best, 0.95))
+    if worth == 1.0:
+        return math.exp(sign * ends[0]), math.exp(sign * ends[1])
+    return sign * ends[0], sign * ends[1]
+
+
+def _name(outcomes: Outcomes, place: int) -> str:
+    groups = outcomes.groups
+    swept = [name for name in groups.columns[1:] if groups[name].n_unique() > 1]
+    row = groups.row(place, named=True)
+    values = ", ".join(f"{name} {row[name]}" for name in swept)
+    return f"set {row['parameter_set']}" + (f" ({values})" if values else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100.0 else f"{value:.2f}"

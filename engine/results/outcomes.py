@@ -1,0 +1,248 @@
+"""Outcomes of simulations, many parameter sets at once, under the rule of undefined values.
+
+The rule (`engine.statistics`) holds for every statistic, so that no path is dropped for how it came
+out. Here it reads: an idle path, which never held a position, earned nothing and counts with 0; the
+growth of an account that lost everything is -1; what a metric leaves undefined on such a path is
+taken from its sums. Failed simulations alone are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.results.rows import Rows
+from engine.statistics.layout import Layout
+from engine.statistics.pooled import POOLED
+
+__all__ = ["IDLE_NEEDS", "Outcomes", "columns_for", "read_outcomes"]
+
+Floats = NDArray[np.float64]
+
+#: Columns that say whether a path is idle.
+IDLE_NEEDS: Final = ("trades", "exposure")
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Rows of successful simulations, sorted by group and, within one, by simulation.
+
+    Parameters
+    ----------
+    groups : polars.DataFrame
+        The keys of each group, a row each, in the order of `layout`.
+    columns : dict of str to ndarray of float64, shape (simulations,)
+        Metrics; NaN where null.
+    layout : Layout
+        Group and independent unit of each row.
+    bars : int
+        Bars of a path.
+    years : float
+        How long a path lasts.
+    """
+
+    groups: pl.DataFrame
+    columns: Mapping[str, Floats]
+    layout: Layout
+    bars: int
+    years: float
+
+    @cached_property
+    def idle(self) -> Floats:
+        """1 where no position was ever held, else 0, per simulation."""
+        never = (self.columns["trades"] == 0.0) & (self.columns["exposure"] == 0.0)
+        return np.where(never, 1.0, 0.0)
+
+    @cached_property
+    def idle_share(self) -> Floats:
+        """Share of idle paths per group."""
+        return self.layout.sum_rows(self.idle) / self.layout.rows
+
+    def metric(self, name: str) -> Floats:
+        """Return a metric of every simulation, with the value the rule gives it where it is null.
+
+        NaN is left where it gives none: a metric of one's own, a turnover of negative equity.
+        """
+        return _DEFINED[name][1](self) if name in _DEFINED else self.columns[name]
+
+    def sums(self, ratio: str) -> dict[str, Floats]:
+        """Return the sums per simulation that a ratio of `POOLED` follows from."""
+        return {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}
+
+    def ratio_of_paths(self, ratio: str) -> Floats:
+        """Return a ratio of every single path.
+
+        0 of an idle path, and wherever numerator and denominator are 0; infinite with the
+        numerator's sign where the denominator alone is: a Sortino ratio without a falling bar.
+        """
+        sums = self.sums(ratio)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value, _ = POOLED[ratio].function(sums, np.ones(1))
+        earned = next(sums[name] for name in sums if name not in ("bars", "years", "paths"))
+        limit = np.where(earned == 0.0, 0.0, np.copysign(np.inf, earned))
+        return np.where(np.isnan(value), limit, value)
+
+
+def columns_for(*, metric: str | None = None, ratio: str | None = None) -> tuple[str, ...]:
+    """Name the columns that `Outcomes.metric` or `Outcomes.sums` reads."""
+    if metric is not None:
+        return _DEFINED[metric][0] if metric in _DEFINED else (metric,)
+    assert ratio is not None
+    needed = [column for name in POOLED[ratio].columns for column in _SUMS[name][0]]
+    return tuple(dict.fromkeys(needed))
+
+
+def read_outcomes(
+    rows: Rows, keys: list[str], columns: list[str], unit: pl.Expr | None = None
+) -> Outcomes | None:
+    """Read the successful simulations of every combination of `keys`; None if there are none.
+
+    Groups of parameter sets come by number, others as they first appear. Sums depend on their
+    order: rows come by number of the simulation, however the parts were cut.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one study.
+    keys : list of str
+        Columns to group by.
+    columns : list of str
+        Metrics to read.
+    unit : polars.Expr, optional
+        A number per independent unit; by default that of the study.
+    """
+    unit = (rows.unit if unit is None else unit).alias("_unit")
+    # Renamed, since a key may be a metric as well.
+    values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
+    kept = rows.lazy.filter(pl.col("status") == "ok").sort("simulation")
+    frame = kept.select(*keys, unit, *values).collect()
+    if frame.is_empty():
+        return None
+    # One column is enough to tell parameter sets apart.
+    by = ["parameter_set"] if "parameter_set" in keys else keys
+    groups = frame.select(keys).unique(subset=by, keep="first", maintain_order=True)
+    if by != keys:
+        groups = groups.sort("parameter_set")
+    numbered = groups.select(by).with_row_index("_group")
+    frame = frame.join(numbered, on=by, how="left", nulls_equal=True, maintain_order="left")
+    frame = frame.sort("_group", maintain_order=True)
+    layout = Layout.of(frame["_group"].to_numpy(), frame["_unit"].to_numpy())
+    found = {name: layout.arrange(frame[f"_{name}"].to_numpy()) for name in columns}
+    summary = rows.summary
+    return Outcomes(
+        groups,
+        found,
+        # The rows are sorted now.
+        Layout(layout.keys, layout.units, layout.rows, layout.cells, None, layout.cell_rows),
+        summary.steps,
+        summary.steps / summary.bars_per_year,
+    )
+
+
+# --- the rule ----------------------------------------------------------------------------------
+
+Derived = tuple[tuple[str, ...], Callable[[Outcomes], Floats]]
+
+# Short of what has no float64, as the metric `cagr` has it.
+_LARGEST_GROWTH: Final = np.expm1(690.0)
+
+
+def _growth(o: Outcomes) -> Floats:
+    rate = o.columns["cagr"]
+    lost = np.where(o.columns["final_equity"] <= 0.0, -1.0, _LARGEST_GROWTH)
+    return np.where(np.isnan(rate), lost, rate)
+
+
+def _volatility(o: Outcomes) -> Floats:
+    found, total = o.columns["volatility"], o.columns["return_sum"]
+    if o.bars < 2:
+        return found
+    apart = np.maximum(o.columns["return_squares"] - total * total / o.bars, 0.0)
+    return np.where(np.isnan(found), np.sqrt(apart / (o.bars - 1) * (o.bars / o.years)), found)
+
+
+def _none_of_no_trades(name: str) -> Derived:
+    return (name,), lambda o: np.nan_to_num(o.columns[name], nan=0.0)
+
+
+_DEFINED: Final[dict[str, Derived]] = {
+    "cagr": (("cagr", "final_equity"), _growth),
+    "volatility": (("volatility", "return_sum", "return_squares"), _volatility),
+    "longest_trade_duration": _none_of_no_trades("longest_trade_duration"),
+    "max_consecutive_losses": _none_of_no_trades("max_consecutive_losses"),
+}
+
+
+# --- sums per simulation -----------------------------------------------------------------------
+
+
+def _times_trades(mean: str) -> Derived:
+    """Sum over the trades, from their mean; no trade adds 0."""
+    return (mean, "trades"), lambda o: np.nan_to_num(o.columns[mean]) * o.columns["trades"]
+
+
+def _wins(o: Outcomes) -> Floats:
+    return np.rint(np.nan_to_num(o.columns["win_rate"]) * o.columns["trades"])
+
+
+def _gross_profit(o: Outcomes) -> Floats:
+    return np.nan_to_num(o.columns["average_win"]) * _wins(o)
+
+
+def _gross_loss(o: Outcomes) -> Floats:
+    """Sum of losses, from 0 up: of the profit factor, or of all trades where none won."""
+    profit, factor = _gross_profit(o), o.columns["profit_factor"]
+    lost = -np.nan_to_num(o.columns["expectancy"]) * o.columns["trades"]
+    ratio = np.divide(profit, factor, out=lost, where=factor > 0.0)
+    return np.where(np.isnan(factor), 0.0, ratio)
+
+
+def _losses(o: Outcomes) -> Floats:
+    mean = -np.nan_to_num(o.columns["average_loss"])
+    return np.rint(np.divide(_gross_loss(o), mean, out=np.zeros(len(mean)), where=mean > 0.0))
+
+
+def _of(name: str) -> Derived:
+    return (name,), lambda o: o.columns[name]
+
+
+def _constant(value: Callable[[Outcomes], float]) -> Derived:
+    return (), lambda o: np.full(int(o.layout.rows.sum()), value(o))
+
+
+_PROFIT: Final = ("average_win", "win_rate", "trades")
+_LOSS: Final = (*_PROFIT, "profit_factor", "expectancy")
+
+_SUMS: Final[dict[str, Derived]] = {
+    "bars": _constant(lambda o: float(o.bars)),
+    "years": _constant(lambda o: o.years),
+    "paths": _constant(lambda o: 1.0),
+    "return_sum": _of("return_sum"),
+    "return_squares": _of("return_squares"),
+    "downside_squares": _of("downside_squares"),
+    "upside_sum": _of("upside_sum"),
+    "downside_sum": (
+        ("upside_sum", "return_sum"),
+        lambda o: np.maximum(o.columns["upside_sum"] - o.columns["return_sum"], 0.0),
+    ),
+    "return_sum_squares": (("return_sum",), lambda o: o.columns["return_sum"] ** 2),
+    "growth": _DEFINED["cagr"],
+    "drawdown_depth": (("max_drawdown",), lambda o: -o.columns["max_drawdown"]),
+    "gain": (("net_pnl",), lambda o: np.maximum(o.columns["net_pnl"], 0.0)),
+    "loss": (("net_pnl",), lambda o: np.maximum(-o.columns["net_pnl"], 0.0)),
+    "trades": _of("trades"),
+    "wins": (("win_rate", "trades"), _wins),
+    "losses": ((*_LOSS, "average_loss"), _losses),
+    "gross_profit": (_PROFIT, _gross_profit),
+    "gross_loss": (_LOSS, _gross_loss),
+    "trade_sum": _times_trades("expectancy"),
+    "duration_sum": _times_trades("average_trade_duration"),
+    "mfe_sum": _times_trades("average_mfe"),
+    "mae_sum": _times_trades("average_mae"),
+}

@@ -1,0 +1,270 @@
+"""What one should know before believing a study's numbers, as rows.
+
+The command line, reports, asset checks and the table ``study_warnings`` all show these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from engine.results.rows import Rows
+from engine.statistics.linearised import FEWEST_CARRIERS
+
+__all__ = ["CODES", "SCHEMA", "study_warnings"]
+
+#: What is warned of, by code.
+CODES = {
+    "failed": "simulations failed and are left out",
+    "nothing_traded": "no position was ever held",
+    "lot_above_cash": "one lot takes more than the cash at the start",
+    "symbol_without_trades": "a symbol has no closed trade on any path",
+    "rejected_orders": "orders were refused",
+    "few_paths": "numbers rest on a handful of paths that held a position",
+    "one_history": "there is one path, which has no Monte Carlo error",
+    "parameter_on_bound": "the best set lies at the end of what was tried",
+}
+
+#: Columns of the table.
+SCHEMA = {
+    "study": pl.String(),
+    "world": pl.String(),
+    "parameter_set": pl.Int32(),
+    "set_id": pl.String(),
+    "code": pl.String(),
+    "sentence": pl.String(),
+    "count": pl.Int64(),
+}
+
+# The end of so few values tells nothing.
+_FEWEST_VALUES = 3
+
+
+@dataclass(frozen=True)
+class _Warning:
+    code: str
+    sentence: str
+    count: int
+    of: dict[str, Any] | None = None
+
+
+def study_warnings(rows: Rows, trades: pl.LazyFrame | None = None) -> pl.DataFrame:
+    """List what should be known before a study's numbers are believed.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one study.
+    trades : polars.LazyFrame, optional
+        Its recorded trades: without them symbols that were never traded are not seen.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per warning: ``study``, ``world``, ``parameter_set`` and ``set_id`` (null where it
+        is of all sets), ``code`` (of `CODES`), ``sentence``, ``count`` (of the simulations,
+        orders, paths or values that it speaks of). Empty where there is nothing to say.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> setting = {"seeds": 20, "steps": 50, "warm_up": 0}
+    >>> study = mc.Study("idle", mc.GBM(), "sma_crossover", {"slow": 90}, **setting)
+    >>> study.run().warnings()["sentence"].to_list()
+    ['no simulation held a position: all 20 ended as they began']
+    """
+    sets = _per_set(rows)
+    if not sets:
+        return pl.DataFrame(schema=SCHEMA)
+    found = [
+        *_failed(sets),
+        *_traded(sets),
+        *_lots(rows),
+        *_symbols(rows, trades),
+        *_rejected(rows.name, sets),
+        *_bounds(rows, sets),
+    ]
+    table = [
+        {
+            "study": rows.name,
+            "world": rows.summary.world,
+            "parameter_set": None if each.of is None else each.of["parameter_set"],
+            "set_id": None if each.of is None else each.of["set_id"],
+            "code": each.code,
+            "sentence": each.sentence,
+            "count": each.count,
+        }
+        for each in found
+    ]
+    return pl.DataFrame(table, schema=SCHEMA)
+
+
+def _per_set(rows: Rows) -> list[dict[str, Any]]:
+    """Count per parameter set; its values come along, and its name in a sentence.
+
+    What is counted begins with an underscore, beside parameters of any name.
+    """
+    ok = pl.col("status") == "ok"
+    held = ok & ((pl.col("trades") != 0.0) | (pl.col("exposure") != 0.0))
+    orders = pl.col("rejected_orders").filter(ok)
+    frame = (
+        rows.lazy.group_by("parameter_set")
+        .agg(
+            pl.col("set_id", *rows.parameters).first(),
+            pl.len().alias("_simulations"),
+            ok.sum().alias("_ok"),
+            held.sum().alias("_held"),
+            (~ok).sum().alias("_failed"),
+            pl.col("error").drop_nulls().first().alias("_error"),
+            orders.sum().cast(pl.Int64).alias("_orders"),
+            (orders > 0.0).sum().alias("_refused"),
+            pl.col("simulation")
+            .filter(ok & (pl.col("rejected_orders") > 0.0))
+            .min()
+            .alias("_first"),
+            pl.col("net_pnl").filter(ok).mean().alias("_mean"),
+        )
+        .sort("parameter_set")
+        .collect()
+    )
+    swept = [name for name in rows.parameters if frame[name].n_unique() > 1]
+    found = []
+    for row in frame.iter_rows(named=True):
+        values = ", ".join(f"{name} {row[name]}" for name in swept)
+        name = f"set {row['parameter_set']}" + (f" ({values})" if values else "")
+        found.append(row | {"_name": name})
+    return found
+
+
+def _all_or_each(
+    code: str,
+    sets: list[dict[str, Any]],
+    affected: list[dict[str, Any]],
+    count: Callable[[dict[str, Any]], int],
+    of_all: Callable[[int], str],
+    of_one: Callable[[dict[str, Any]], str],
+) -> Iterator[_Warning]:
+    """Warn once where every set is affected, else once per set."""
+    if affected and len(affected) == len(sets):
+        total = sum(map(count, affected))
+        yield _Warning(code, of_all(total), total)
+    else:
+        for row in affected:
+            yield _Warning(code, of_one(row), count(row), row)
+
+
+def _failed(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
+    failed = sum(row["_failed"] for row in sets)
+    if failed:
+        total = sum(row["_simulations"] for row in sets)
+        error = next(row["_error"] for row in sets if row["_error"] is not None)
+        yield _Warning("failed", f"{failed:,} of {total:,} simulations failed: {error}", failed)
+
+
+def _traded(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
+    yield from _all_or_each(
+        "nothing_traded",
+        sets,
+        [row for row in sets if row["_ok"] and not row["_held"]],
+        lambda row: int(row["_ok"]),
+        lambda total: f"no simulation held a position: all {total:,} ended as they began",
+        lambda row: f"{row['_name']} held no position on any of {row['_ok']:,} paths",
+    )
+    yield from _all_or_each(
+        "one_history",
+        sets,
+        [row for row in sets if row["_ok"] == 1],
+        lambda row: 1,
+        lambda total: (
+            "there is one path, so no number has a Monte Carlo error: a bootstrap or a model makes "
+            "more"
+        ),
+        lambda row: f"{row['_name']} has one path, and so no Monte Carlo error",
+    )
+    few = [row for row in sets if row["_ok"] > 1 and 0 < row["_held"] < FEWEST_CARRIERS]
+    yield from _all_or_each(
+        "few_paths",
+        sets,
+        few,
+        lambda row: int(row["_held"]),
+        lambda total: (
+            f"no set held a position on {FEWEST_CARRIERS} paths or more: more seeds are needed"
+        ),
+        lambda row: (
+            f"{row['_name']} held a position on {row['_held']} of {row['_ok']:,} paths: its "
+            "numbers rest on these"
+        ),
+    )
+
+
+def _lots(rows: Rows) -> Iterator[_Warning]:
+    cash = rows.summary.cash
+    for symbol, cost in zip(rows.summary.symbols, rows.summary.lot_costs, strict=True):
+        if cost is not None and cost > cash:
+            yield _Warning(
+                "lot_above_cash",
+                f"one lot of {symbol} takes {cost:,.0f} at the start, the account has {cash:,.0f}",
+                1,
+            )
+
+
+def _symbols(rows: Rows, trades: pl.LazyFrame | None) -> Iterator[_Warning]:
+    if trades is None or len(rows.summary.symbols) < 2:
+        return
+    traded = set(trades.select(pl.col("symbol").unique()).collect()["symbol"].to_list())
+    if not traded:
+        return
+    simulations = int(rows.lazy.select(pl.len()).collect().item())
+    for symbol in rows.summary.symbols:
+        if symbol not in traded:
+            yield _Warning(
+                "symbol_without_trades",
+                f"{symbol} has no closed trade in any of {simulations:,} simulations",
+                simulations,
+            )
+
+
+def _rejected(study: str, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
+    affected = [row for row in sets if row["_orders"]]
+    if not affected:
+        return
+    first = min(row["_first"] for row in affected)
+    refused, total = sum(row["_refused"] for row in affected), sum(row["_ok"] for row in sets)
+    look = f"`mc replay {study} {first}` says why"
+    yield from _all_or_each(
+        "rejected_orders",
+        sets,
+        affected,
+        lambda row: int(row["_orders"]),
+        lambda orders: (
+            f"{orders:,} orders were refused in {refused:,} of {total:,} simulations; {look}"
+        ),
+        lambda row: (
+            f"{row['_orders']:,} orders of {row['_name']} were refused, on {row['_refused']:,} of "
+            f"{row['_ok']:,} paths; `mc replay {study} {row['_first']}` says why"
+        ),
+    )
+
+
+def _bounds(rows: Rows, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
+    ranked = [row for row in sets if row["_mean"] is not None and row["_held"]]
+    if not ranked:
+        return
+    best = max(ranked, key=lambda row: float(row["_mean"]))
+    for name in rows.parameters:
+        values = {row[name] for row in sets} - {None}
+        if len(values) < _FEWEST_VALUES or not all(isinstance(v, int | float) for v in values):
+            continue
+        ends = {min(values): "smallest", max(values): "largest"}
+        beyond_allowed = best[name] in rows.summary.limits.get(name, ())
+        if best[name] in ends and not beyond_allowed:
+            yield _Warning(
+                "parameter_on_bound",
+                f"the best set by mean net P&L, {best['_name']}, has the {ends[best[name]]} {name} "
+                f"of {len(values)} tried: better ones may lie beyond",
+                len(values),
+                best,
+            )

@@ -282,8 +282,8 @@ class FuturesPanel:
         the rows before as it was.
         """
         priced = ~np.isnan(self.prices)
-        listed = priced.any(axis=0)
-        labels = [label for label, has in zip(self.labels, listed, strict=True) if has]
+        listed = np.flatnonzero(priced.any(axis=0))
+        labels = [self.labels[column] for column in listed]
         days = [day.isoformat() for day in self.dates]
         digest = hashlib.sha256(json.dumps([self.symbol, self.timeframe, days, labels]).encode())
         for values in (self.prices, self.maturities):

@@ -72,7 +72,7 @@ def data_of(model: str) -> tuple[str, ...]:
 
 
 def _data_of(model: str) -> tuple[str, ...] | None:
-    """Return what `data_of` does; nothing without an estimator, None for an unknown model."""
+    """Like `data_of`, but empty for a model without an estimator and None for an unknown one."""
     if model in BUILT_IN:
         return BUILT_IN[model].calibrated_on
     from engine.calibration.fit import data_taken

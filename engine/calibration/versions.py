@@ -33,7 +33,7 @@ def estimator_version(model: str) -> str:
 
     try:
         return _hash_of(get_source(model)) if has_source(model) else ""
-    except ValueError:  # What a package declares under this name is no model.
+    except ValueError:  # A package declares something else than a model.
         return ""
 
 

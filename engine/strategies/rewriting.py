@@ -245,7 +245,7 @@ class _Rewriter(DeclaredReads):
                 raise self.hook.error(node, "bars and indicators cannot be assigned")
             if isinstance(node.slice, ast.Slice | ast.Tuple):
                 raise self.hook.error(
-                    node, "found a slice, allowed one bar, so many back: bar.close[1]"
+                    node, "found a slice, allowed a number of bars back: bar.close[1]"
                 )
             if is_negative(node.slice):
                 raise self.hook.error(
@@ -327,7 +327,7 @@ class _Rewriter(DeclaredReads):
         return isinstance(value, int) and 0 <= value < self.symbols
 
     def _series(self, node: ast.AST) -> Callable[[ast.expr | None], ast.expr] | None:
-        """Return what makes a read of an indicator or bar field, so many bars back."""
+        """Return what makes a read of an indicator or bar field, some bars back."""
         if not isinstance(node, ast.Attribute):
             return None
         handle = self._handle(node.value)

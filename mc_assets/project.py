@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from mc_assets.study_files import find_study_file, study_files
+
 __all__ = ["Project"]
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -73,22 +75,9 @@ class Project:
 
     @property
     def study_files(self) -> dict[str, Path]:
-        """Study files by name (the file's stem), sorted by name."""
-        found = [*self.studies.glob("*.yaml"), *self.studies.glob("*.yml")]
-        return {path.stem: path for path in sorted(found, key=lambda path: path.stem)}
+        """Study files by the name inside them, in the order of the names."""
+        return study_files(self.studies)
 
     def study_file(self, study: str) -> Path:
-        """Path of a study given its name or its file.
-
-        Raises
-        ------
-        ValueError
-            If there is neither a file of that path nor a study of that name.
-        """
-        path = Path(study).expanduser()
-        if path.suffix in {".yaml", ".yml"} and path.is_file():
-            return path.resolve()
-        if study in self.study_files:
-            return self.study_files[study]
-        allowed = ", ".join(self.study_files) or f"none: {self.studies} holds no study file"
-        raise ValueError(f"study: found {study!r}, allowed a YAML file or one of {allowed}")
+        """Path of a study given its name or its file; see `find_study_file`."""
+        return find_study_file(self.studies, study)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -211,3 +214,36 @@ def test_no_file_imports_in_a_circle(project: Path) -> None:
 def _module_name(path: Path, project: Path) -> str:
     parts = path.relative_to(project).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path) -> None:
+    # What another package happens to bring goes, or is too old, when that package changes.
+    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    given = [*declared["dependencies"], *declared["optional-dependencies"]["testing"]]
+    names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
+    # numba pins the one version of it that it works with.
+    names |= {"llvmlite"}
+    known = packages_distributions()
+    missing = {
+        f"{path.relative_to(project)}: {top}"
+        for room in ("engine", "mc_assets")
+        for path in (project / room).rglob("*.py")
+        for top in _outside(path)
+        if not names & {_plain(name) for name in known.get(top, [])}
+    }
+    assert not missing
+
+
+def _plain(distribution: str) -> str:
+    return distribution.lower().replace("_", "-")
+
+
+def _outside(path: Path) -> set[str]:
+    """Top-level modules that a file imports and that are neither Python's nor ours."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    modules = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    modules += [
+        node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level
+    ]
+    tops = {module.split(".")[0] for module in modules}
+    return tops - sys.stdlib_module_names - {"engine", "mc_assets"}

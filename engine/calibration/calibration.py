@@ -79,8 +79,8 @@ class Calibration:
         Version of the estimator that made it (`engine.calibration.versions`); empty for one that
         was stored before estimators had versions, or whose model has no estimator.
     history_hash : str
-        `Bars.history_hash` of the bars it was estimated from; empty where they were a futures
-        curve or option quotes, or where it failed.
+        What it was estimated from: `Bars.history_hash`, or the `data_hash` of the futures panel up
+        to `as_of` or of the option surface. Empty where the estimate failed.
     """
 
     model: str

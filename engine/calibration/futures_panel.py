@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -271,6 +273,24 @@ class FuturesPanel:
             timeframe=timeframe,
             labels=[day.isoformat() for day in expiries],
         )
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of the prices with their dates, contracts and times to expiry.
+
+        A contract without a price does not count: one that is listed later leaves the hash of
+        the rows before as it was.
+        """
+        priced = ~np.isnan(self.prices)
+        listed = np.flatnonzero(priced.any(axis=0))
+        labels = [self.labels[column] for column in listed]
+        days = [day.isoformat() for day in self.dates]
+        digest = hashlib.sha256(json.dumps([self.symbol, self.timeframe, days, labels]).encode())
+        for values in (self.prices, self.maturities):
+            known = np.where(priced, values, np.nan)[:, listed]
+            digest.update(np.ascontiguousarray(known, dtype="<f8").tobytes())
+        digest.update(np.ascontiguousarray(self.steps[1:], dtype="<f8").tobytes())
+        return digest.hexdigest()
 
     def up_to(self, as_of: date) -> FuturesPanel:
         """Rows up to and including a date."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -84,6 +86,17 @@ class OptionSurface:
     def last_date(self) -> date:
         """Date of the quotes."""
         return self.as_of
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of symbol, timeframe, date, spot and of every quote."""
+        digest = hashlib.sha256()
+        named = [self.symbol, self.timeframe, self.as_of.isoformat(), float(self.spot).hex()]
+        digest.update(json.dumps(named).encode())
+        for name in ("strikes", "years", "prices", "calls", "forwards", "discounts"):
+            column = np.ascontiguousarray(getattr(self, name), dtype="<f8")
+            digest.update(column.tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def from_quotes(

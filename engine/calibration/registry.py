@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
+from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.sample import bars_as_of
 from engine.errors import Refusal
 from engine.models import BUILT_IN, calibrated_on
@@ -71,7 +72,7 @@ def data_of(model: str) -> tuple[str, ...]:
 
 
 def _data_of(model: str) -> tuple[str, ...] | None:
-    """Return what `data_of` does; nothing without an estimator, None for an unknown model."""
+    """Like `data_of`, but empty for a model without an estimator and None for an unknown one."""
     if model in BUILT_IN:
         return BUILT_IN[model].calibrated_on
     from engine.calibration.fit import data_taken
@@ -126,10 +127,7 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     if type(data).__name__ not in taken:
         raise Refusal(f"data of {model}", type(data).__name__, " or ".join(taken))
     found = function(data, **options)
-    if not isinstance(data, Bars):
-        return found
-    used, _ = bars_as_of(data, found.as_of)
-    return replace(found, history_hash=used.history_hash)
+    return replace(found, history_hash=_history_hash(data, found.as_of))
 
 
 def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
@@ -160,6 +158,15 @@ def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
             window=str(options.get("window", "full")),
             reason=str(error) if own else f"{type(error).__name__}: {error}",
         )
+
+
+def _history_hash(data: Any, as_of: date) -> str:
+    """Return the hash of what an estimate of a date may have used of these data."""
+    if isinstance(data, Bars):
+        used, _ = bars_as_of(data, as_of)
+        return used.history_hash
+    found: str = (data.up_to(as_of) if isinstance(data, FuturesPanel) else data).data_hash
+    return found
 
 
 def _timeframe_of(data: Any) -> str:

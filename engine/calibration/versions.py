@@ -19,7 +19,7 @@ def estimator_version(model: str) -> str:
     """Return the version of a model's estimator.
 
     A stored calibration counts as missing once its estimator has another version. For a user's
-    model it is a hash of what the class means (`engine.compiled.source_hash`): its `calibrate`, and
+    model it is a hash of what the class means (`engine.compiled.code_hash`): its `calibrate`, and
     all that it calls and captures.
 
     Returns
@@ -33,13 +33,13 @@ def estimator_version(model: str) -> str:
 
     try:
         return _hash_of(get_source(model)) if has_source(model) else ""
-    except ValueError:  # What a package declares under this name is no model.
+    except ValueError:  # A package declares something else than a model.
         return ""
 
 
 @lru_cache(maxsize=64)
 def _hash_of(source: type[Any]) -> str:
     """Hash a user's class; of the whole of it, because `calibrate` may call any of its methods."""
-    from engine.compiled import source_hash
+    from engine.compiled import code_hash
 
-    return source_hash(source)[:16] if hasattr(source, "calibrate") else ""
+    return code_hash(source)[:16] if hasattr(source, "calibrate") else ""

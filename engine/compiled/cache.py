@@ -27,9 +27,9 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
-from engine.compiled.source_hash import code_hash
+from engine.compiled.code_hash import bytecode_hash
 
-__all__ = ["SourceHashCache", "cache_folder"]
+__all__ = ["KernelCache", "cache_folder"]
 
 config: Any = numba_config  # its attributes are made from the environment at import
 
@@ -53,7 +53,7 @@ def cache_folder() -> Path:
     return root / "mc-lab" / "kernels"
 
 
-class SourceHashCache(_Cache):
+class KernelCache(_Cache):
     """Cache of one compiled function's overloads; Numba calls it.
 
     Parameters
@@ -78,7 +78,7 @@ class SourceHashCache(_Cache):
     def _base_key(self) -> str:
         versions = (sys.version_info[:2], numba.__version__, llvmlite.__version__)
         flags = (config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.BOUNDSCHECK)
-        digest, modules = code_hash(self._function)
+        digest, modules = bytecode_hash(self._function)
         return f"{digest}|{modules}|{self._options}|{versions}|{flags}"
 
     def _path(self, signature: Any, target_context: Any) -> Path:
@@ -143,7 +143,7 @@ def _has_nan_default(signature: Any) -> bool:
 def _type_key(item: Any) -> str:
     """Text of an argument type without the addresses that some Numba types print."""
     if isinstance(item, types.Dispatcher):
-        return f"dispatcher:{code_hash(item.dispatcher).digest}"
+        return f"dispatcher:{bytecode_hash(item.dispatcher).digest}"
     if isinstance(item, types.NamedTuple | types.NamedUniTuple):
         fields = item.instance_class._fields
         inner = ",".join(_type_key(member) for member in item.types)

@@ -39,7 +39,7 @@ def checked_cast(
     result : {"boolean", "float64", "int64"}
         What a number becomes.
     refusal : callable
-        Takes what a value is, in words: `WHOLE`, `FRACTION`, `CONDITION`, or what is no number.
+        Takes what a value is: `WHOLE`, `FRACTION`, `CONDITION`, or the name of another type.
         Returns None if it may be cast, else the error of compilation.
     """
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar, cast, overload
 
 import numba
 
-from engine.compiled.cache import SourceHashCache
-from engine.compiled.source_hash import code_hash
+from engine.compiled.cache import KernelCache
+from engine.compiled.code_hash import bytecode_hash
 
 __all__ = ["inlined", "kernel", "named_by_content"]
 
@@ -49,7 +49,7 @@ def kernel(function: F | None = None, *, boundscheck: bool = False) -> F | Calla
             target
         )
         if hasattr(dispatcher, "_cache"):  # absent under NUMBA_DISABLE_JIT
-            dispatcher._cache = SourceHashCache(target, options)
+            dispatcher._cache = KernelCache(target, options)
         return cast("F", dispatcher)
 
     return compiled if function is None else compiled(function)
@@ -83,5 +83,5 @@ def named_by_content(function: F) -> F:
     copy.__annotations__ = function.__annotations__
     copy.__module__ = function.__module__
     copy.__doc__ = function.__doc__
-    copy.__qualname__ = f"{function.__qualname__}.{code_hash(function).digest[:16]}"
+    copy.__qualname__ = f"{function.__qualname__}.{bytecode_hash(function).digest[:16]}"
     return cast("F", copy)

@@ -10,9 +10,9 @@ from typing import Final
 
 __all__ = ["is_standard", "library_of"]
 
-# Their numbers are pinned by tests; a version of each would part machines for nothing.
+# Their numbers are pinned by tests; counting versions would separate machines without need.
 _BY_NAME: Final = frozenset(("builtins", "llvmlite", "numba", "numpy", "scipy"))
-# They may be installed like a library, and are none.
+# Installed like libraries, but ours: they count by their code.
 _OWN: Final = frozenset(("engine", "mc_assets"))
 _INSTALLED: Final = frozenset(("dist-packages", "site-packages"))
 _STANDARD: Final = Path(os.__file__).parent

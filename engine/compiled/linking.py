@@ -16,8 +16,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from engine.compiled.code_hash import bytecode_hash
 from engine.compiled.kernel import kernel
-from engine.compiled.source_hash import code_hash
 
 __all__ = ["address_of_compiled", "call_at", "external"]
 
@@ -40,7 +40,7 @@ def external(function: Callable[..., Any], count: int) -> Any:
         To be captured by the closure of a kernel.
     """
     dispatcher: Any = kernel(function)
-    symbol = f"mc_{function.__name__}_{code_hash(function).digest[:24]}"
+    symbol = f"mc_{function.__name__}_{bytecode_hash(function).digest[:24]}"
     llvmlite.binding.add_symbol(symbol, address_of_compiled(dispatcher, count))
     _KEPT_ALIVE.append(dispatcher)
     return types.ExternalFunction(symbol, types.int64(*_integers(count)))

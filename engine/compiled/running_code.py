@@ -1,6 +1,6 @@
 """The code that runs: its own form, and the syntax tree that it was compiled from.
 
-A file may have been edited since it was imported. So a text counts as the source of a function
+A file may have been edited since it was imported. So a text counts as the text of a function
 only if compiling it again gives the function's code, wherever in the file that stands now.
 """
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from engine.compiled.cache import SourceHashCache
+from engine.compiled.cache import KernelCache
 
 __all__ = ["called", "hook", "part", "rare", "users_hook"]
 
@@ -54,5 +54,5 @@ def users_hook(function: F) -> F:
 
 def _cached(dispatcher: Any, function: F) -> F:
     if hasattr(dispatcher, "_cache"):  # absent under NUMBA_DISABLE_JIT
-        dispatcher._cache = SourceHashCache(function, dispatcher.targetoptions)
+        dispatcher._cache = KernelCache(function, dispatcher.targetoptions)
     return cast("F", dispatcher)

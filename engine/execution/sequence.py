@@ -2,7 +2,7 @@
 
 The path inside a bar is unknown, so it is worked in a fixed sequence that never flatters the
 account: what the open fills, then stops, then limits, then stops of lots that limits opened.
-Margin is looked at at the open, and on the way to the extreme that harms the holding: before
+Margin is checked at the open, and on the way to the extreme that harms the holding: before
 limits, and again after anything that fills.
 
 Of stops that one bar touches the one nearest to its open fills first, whichever was placed first;
@@ -91,7 +91,7 @@ def work_range(s: Simulation, bar: int) -> None:
                     return
                 continue
             if phase != REDUCING:
-                # One that made a position smaller may have made room for one passed over.
+                # A fill that reduces a position can make room for an order that was passed over.
                 seen = s.orders[slot, ORDER_ID]
         fill_order(s, slot, price, bar, moment)
         watch(s)

@@ -22,7 +22,7 @@ def is_closed(s: Simulation, slot: int, bar: int) -> bool:
 def last_bar_of_day(s: Simulation, symbol: int, first: int) -> float:
     """Last bar of the session of an order that can first fill at bar `first`.
 
-    By timestamps where there are any, else a session is so many bars.
+    By timestamps where there are any, else a session is a fixed number of bars.
     """
     bars = s.last_bars.shape[1]
     if bars > 0:

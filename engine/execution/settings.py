@@ -169,7 +169,7 @@ class Execution(_Settings):
         margin of its open lots and what they have gained.
     liquidate : {"all", "to_maintenance"}
         What a margin call closes: everything, or as much of every position as leaves the rest
-        covered to the end of the bar. Margin is looked at at the open of a bar and at the extreme
+        covered to the end of the bar. Margin is checked at the open of a bar and at the extreme
         that harms the holding, for several symbols at the sum of their extremes; with sub-bars at
         each of them. The liquidation fills where maintenance is crossed on the way there.
     position_limit : float, optional

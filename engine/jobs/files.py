@@ -32,7 +32,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Refusal("results", f"{path} damaged", "a whole file: run the study again")
+        raise Refusal("results", f"{path} is damaged", hint="run the study again")
     return found
 
 

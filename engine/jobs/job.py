@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import source_hash
+from engine.compiled import code_hash
 from engine.execution.metric_names import METRIC_NAMES
 from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
@@ -111,7 +111,7 @@ class Job:
     @cached_property
     def holds(self) -> Holds:
         """What its parts have to hold."""
-        own = {name: source_hash(function) for name, function in self.metrics.items()}
+        own = {name: code_hash(function) for name, function in self.metrics.items()}
         return Holds(self.record.equity, self.record.trades, METRIC_NAMES, own)
 
     @cached_property

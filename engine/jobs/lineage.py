@@ -53,7 +53,7 @@ class CalibrationLineage:
     calibration_hash : str
         `Calibration.calibration_hash`.
     history_hash : str
-        Of the bars behind it.
+        `Calibration.history_hash`: of the bars, curves or quotes behind it.
     """
 
     symbol: str

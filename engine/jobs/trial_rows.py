@@ -50,7 +50,7 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         outcome = np.divide(sums, paths * cash, out=np.full(sums.shape, np.nan), where=paths > 0)
     same: dict[str, Any] = {
         "family": world.strategy.name,
-        "code": world.strategy.source_hash()[:16],
+        "code": world.strategy.code_hash()[:16],
         "data": part.data,
         "series": part.series,
         "world": world.id,

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from engine.calendar import BarCalendar
-from engine.compiled import source_hash
+from engine.compiled import code_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.jobs.canonical import short_hash
 from engine.jobs.settings import PathSettings
@@ -80,7 +80,7 @@ class World:
             "source": source,
             "swept": self.swept,
             "draw": self.draw.fingerprint() if self.draw is not None else None,
-            "strategy": [self.strategy.name, self.strategy.source_hash()],
+            "strategy": [self.strategy.name, self.strategy.code_hash()],
             "execution": self.execution.model_dump(mode="json"),
             "path": self.path.model_dump(),
             "paths_per_seed": self.paths_per_seed,
@@ -139,6 +139,6 @@ class World:
         content = self.source.fingerprint()
         if self.foreign:
             # Our own sources state their version; a user's is what its code says today.
-            content["code"] = [source_hash(kind) for kind in self._foreign]
+            content["code"] = [code_hash(kind) for kind in self._foreign]
         # The value that a swept parameter happens to have says nothing about the sets.
         return {name: value for name, value in content.items() if name not in self.swept}

@@ -39,8 +39,8 @@ _SHORTEST_FOR_AUTO = 30
 class Bootstrap(Source):
     """Paths made of blocks of history.
 
-    Whole bars are drawn: open, high, low and close relative to the previous close, the volume
-    along, so bars stay consistent. The first bar of a path follows a previous close of `s0`.
+    Whole bars are drawn: open, high, low and close relative to the previous close, with
+    their volume, so bars stay consistent. The first bar of a path follows a previous close of `s0`.
     Several symbols are resampled at the same instants, so their cross-correlation survives.
 
     Parameters

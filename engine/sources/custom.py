@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import inlined, kernel, source_hash
+from engine.compiled import code_hash, inlined, kernel
 from engine.errors import Refusal
 from engine.randomness import GROUP
 from engine.sources.generator import FillRequest, Generator
@@ -84,7 +84,7 @@ class StepModel(Model):
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the numbers, the code of the model included."""
-        return super().fingerprint() | {"code": source_hash(type(self))}
+        return super().fingerprint() | {"code": code_hash(type(self))}
 
     def _generator(self, request: FillRequest) -> Generator:
         if type(self).step is StepModel.step:
@@ -126,7 +126,7 @@ class PathModel(Model):
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the numbers, the code of the model included."""
-        return super().fingerprint() | {"code": source_hash(type(self))}
+        return super().fingerprint() | {"code": code_hash(type(self))}
 
     def _generator(self, request: FillRequest) -> Generator:
         if type(self).generate is PathModel.generate:

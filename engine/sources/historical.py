@@ -89,7 +89,7 @@ class Historical(Source):
     def _with_warm_up(
         self, request: FillRequest, sub_bars: int, warm_up: int, history: tuple[Bars, ...]
     ) -> Generator:
-        # The bars before are those of the very history.
+        # The bars before the path are those of the same history.
         bars = len(self.bars[0])
         if warm_up + request.steps > bars:
             beside = f" beside {warm_up} to warm up on" if warm_up else ""

@@ -98,7 +98,7 @@ def parameter(
 
 
 def option(default: Any, doc: str = "") -> Any:
-    """Declare an option in the body of a source class: a setting that is no number of the model."""
+    """Declare an option in the body of a source class: a setting that is not a parameter."""
     return dataclasses.field(default=default, metadata={"doc": doc})
 
 

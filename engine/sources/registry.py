@@ -33,7 +33,7 @@ def get_source(name: str) -> type[Source]:
     Raises
     ------
     ValueError
-        If no source has this name, or a package declares what is none.
+        If no source has this name, or a package declares something else under it.
     """
     if name in BUILT_IN and name not in SOURCES:
         import_module(module_of(name))

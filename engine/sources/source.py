@@ -7,12 +7,10 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.bars import Bars
 from engine.calendar import BarCalendar
@@ -20,6 +18,7 @@ from engine.compiled import ENGINE_VERSION
 from engine.errors import Refusal
 from engine.price_block import PriceBlock
 from engine.randomness import PATH_VERSION
+from engine.sources.blocks import blocks, one_block, seed_array
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import Parameter, declared_parameters, option, parameter
 from engine.sources.registered import register
@@ -29,8 +28,6 @@ from engine.sources.warm_up import DrawnBefore, HistoryBefore
 __all__ = ["Source"]
 
 BarForm = Literal["ohlc", "close"]
-# Values of one chunk of work: small enough for the cache, large enough to hide the call.
-_CHUNK_VALUES = 1 << 18
 
 
 @dataclass_transform(
@@ -367,21 +364,7 @@ class Source(ABC):
         )
         if threads < 1:
             raise Refusal("threads", repr(threads), ">= 1")
-        seed_of_path = np.repeat(seed_array(seeds), paths_per_seed)
-        number = np.uint64(paths_per_seed)
-        path_ids = np.arange(seed_of_path.size, dtype=np.uint64) % number
-        shape = (seed_of_path.size, len(generator.symbols), len(generator.fields), generator.steps)
-        values = np.empty(shape)
-        _fill(generator, seed_of_path, path_ids, values, threads)
-        return PriceBlock(
-            values,
-            seed_of_path,
-            generator.symbols,
-            generator.fields,
-            generator.dt,
-            generator.timestamps,
-            generator.warm_up,
-        )
+        return one_block(generator, seed_array(seeds), paths_per_seed, threads)
 
     def stream(
         self,
@@ -415,68 +398,7 @@ class Source(ABC):
         if paths_per_chunk < 1:
             raise Refusal("paths_per_chunk", str(paths_per_chunk), ">= 1")
         generator = self.prepare(steps=steps, s0=s0, dt=dt, calendar=calendar, bars=bars)
-        given = seed_array(seeds)
-        shape = (len(generator.symbols), len(generator.fields), generator.steps)
-        values = np.empty((paths_per_chunk, *shape))
-        path_ids = np.zeros(paths_per_chunk, dtype=np.uint64)
-        scratch = generator.scratch(paths_per_chunk)
-        for first in range(0, given.size, paths_per_chunk):
-            chunk = given[first : first + paths_per_chunk]
-            part = values[: chunk.size]
-            generator.fill(chunk, path_ids[: chunk.size], part, scratch)
-            yield PriceBlock(
-                part,
-                chunk,
-                generator.symbols,
-                generator.fields,
-                generator.dt,
-                generator.timestamps,
-            )
-
-
-def seed_array(seeds: int | Iterable[int]) -> NDArray[np.uint64]:
-    """Seeds as an array of uint64.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or one is not a whole number in [0, 2**64).
-    """
-    if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64:
-        return np.atleast_1d(seeds)
-    given = [seeds] if isinstance(seeds, int | np.integer) else list(seeds)
-    for seed in given:
-        if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed < 2**64:
-            raise Refusal("seeds", repr(seed), "whole numbers from 0 to 2**64 - 1")
-    if not given:
-        raise Refusal("seeds", "none", "at least one")
-    return np.array([int(seed) for seed in given], dtype=np.uint64)
-
-
-def _fill(
-    generator: Generator,
-    seeds: NDArray[np.uint64],
-    path_ids: NDArray[np.uint64],
-    values: NDArray[np.float64],
-    threads: int,
-) -> None:
-    per_path = max(1, values[0].size)
-    size = max(1, _CHUNK_VALUES // per_path)
-    size = -(-size // generator.lanes) * generator.lanes
-    starts = range(0, seeds.size, size)
-
-    def work(first: int) -> None:
-        scratch = generator.scratch(size)
-        for start in starts[first::threads]:
-            chunk = slice(start, start + size)
-            generator.fill(seeds[chunk], path_ids[chunk], values[chunk], scratch)
-
-    if threads == 1 or len(starts) == 1:
-        for first in range(threads):
-            work(first)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
+        yield from blocks(generator, seed_array(seeds), paths_per_chunk)
 
 
 def _describe(value: Any) -> Any:

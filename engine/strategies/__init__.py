@@ -3,6 +3,7 @@
 from engine.strategies.backtest import Backtest, backtest
 from engine.strategies.engine import StrategyEngine, prepare_strategy
 from engine.strategies.hook_arguments import Account, Bar, Order
+from engine.strategies.hook_text import StrategyError
 from engine.strategies.indicator import Indicator
 from engine.strategies.indicator_values import indicator_values
 from engine.strategies.indicators import (
@@ -30,7 +31,6 @@ from engine.strategies.registry import (
     strategy_names,
 )
 from engine.strategies.series import crossed_above, crossed_below
-from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
 
 __all__ = [

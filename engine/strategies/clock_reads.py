@@ -12,7 +12,7 @@ from engine.calendar import EXCHANGES
 from engine.clock import wall_clock
 from engine.errors import Refusal
 from engine.execution.layout import CLOCK_NAMES
-from engine.strategies.source_text import SourceText
+from engine.strategies.hook_text import HookText
 
 if TYPE_CHECKING:
     from engine.strategies.strategy import Strategy
@@ -36,7 +36,7 @@ def clock_reads(cls: type[Strategy], fields: tuple[str, ...] = ()) -> tuple[str,
     names = set(CLOCK_NAMES) - set(fields)
     found = set()
     for function in cls.hooks().values():
-        for node in ast.walk(SourceText(function).definition()):
+        for node in ast.walk(HookText(function).definition()):
             if isinstance(node, ast.Attribute) and node.attr in names:
                 owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
                 if isinstance(owner, ast.Name) and owner.id == "bar":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numba
 
-from engine.strategies.source_text import StrategyError
+from engine.strategies.hook_text import StrategyError
 
 __all__ = ["explain"]
 

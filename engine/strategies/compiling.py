@@ -9,11 +9,11 @@ import numpy as np
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
+from engine.strategies.hook_text import StrategyError
 from engine.strategies.indicator_code import check_fill
 from engine.strategies.kernel import EventLoop, Hooks, make_event_loop
 from engine.strategies.parameters import Choice, Int, Parameter
 from engine.strategies.rewriting import rewrite_hook
-from engine.strategies.source_text import StrategyError
 from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.strategies.vector_form import fill_targets, rewrite_signals

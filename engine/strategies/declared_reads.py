@@ -10,8 +10,8 @@ import ast
 import builtins
 from typing import Any
 
+from engine.strategies.hook_text import HookText
 from engine.strategies.parameters import Choice, Parameter
-from engine.strategies.source_text import SourceText
 from engine.strategies.strategy import Strategy
 from engine.strategies.syntax import is_none, load
 
@@ -24,12 +24,12 @@ class DeclaredReads(ast.NodeTransformer):
     def __init__(
         self,
         cls: type[Strategy],
-        source: SourceText,
+        hook: HookText,
         definition: ast.FunctionDef,
         namespace: dict[str, Any],
     ) -> None:
         self.cls = cls
-        self.source = source
+        self.hook = hook
         self.definition = definition
         self.namespace = namespace
         self.self_name = self._arguments()[0]
@@ -51,18 +51,18 @@ class DeclaredReads(ast.NodeTransformer):
         """Return the names of the arguments, which are plain ones."""
         definition, given = self.definition, self.definition.args
         if definition.decorator_list:
-            raise self.source.error(definition.decorator_list[0], "a hook has no decorator")
+            raise self.hook.error(definition.decorator_list[0], "a hook has no decorator")
         unusual = [f"*{given.vararg.arg}"] if given.vararg else ["`*`"] if given.kwonlyargs else []
         unusual += [f"**{given.kwarg.arg}"] if given.kwarg else []
         unusual += ["`/`"] if given.posonlyargs else []
         if unusual:
             every = (*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg)
             names = ", ".join(item.arg for item in every if item is not None)
-            raise self.source.error(
+            raise self.hook.error(
                 definition, f"{definition.name}: found {unusual[0]}, allowed {names}"
             )
         if not given.args:
-            raise self.source.error(definition, f"{definition.name} takes no `self`")
+            raise self.hook.error(definition, f"{definition.name} takes no `self`")
         return [argument.arg for argument in given.args]
 
     # --- parameters and constants --------------------------------------------------------
@@ -71,7 +71,7 @@ class DeclaredReads(ast.NodeTransformer):
         """Return a read of the parameter or constant that ``self.name`` stands for, if any."""
         parameter = self.parameter(node)
         if isinstance(parameter, Choice) and parameter.words:
-            raise self.source.error(
+            raise self.hook.error(
                 node,
                 f"self.{node.attr} is a word, allowed comparisons such as "
                 f"self.{node.attr} == {parameter.choices[0]!r}",
@@ -126,7 +126,7 @@ class DeclaredReads(ast.NodeTransformer):
             return self.generic_visit(node)
         asks_identity = any(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops)
         if asks_identity and any(self.parameter(side) is not None for side in sides):
-            raise self.source.error(node, "`is` tells None apart; compare with == instead")
+            raise self.hook.error(node, "`is` tells None apart; compare with == instead")
         return self.generic_visit(node)
 
     def _word_comparison(self, node: ast.Compare, side: ast.AST, parameter: Choice) -> ast.Compare:
@@ -141,7 +141,7 @@ class DeclaredReads(ast.NodeTransformer):
         known = len(found) == len(words) > 0 and all(word in parameter.choices for word in found)
         comparable = isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn)
         if len(node.ops) != 1 or not comparable or not known:
-            raise self.source.error(
+            raise self.hook.error(
                 node,
                 f"self.{parameter.name} is compared with something else than {parameter.allowed}",
             )
@@ -153,7 +153,7 @@ class DeclaredReads(ast.NodeTransformer):
     def _check_truth(self, *conditions: ast.expr) -> None:
         for condition in conditions:
             if self._holds_none_as_nan(condition):
-                raise self.source.error(
+                raise self.hook.error(
                     condition,
                     f"{ast.unparse(condition)} may be None, neither true nor false: ask `is None`",
                 )
@@ -191,7 +191,7 @@ class DeclaredReads(ast.NodeTransformer):
             for value in (*node.args, *(keyword.value for keyword in node.keywords)):
                 if self._holds_none_as_nan(value) and _asks_for_none(text):
                     name = ast.unparse(node.func)
-                    raise self.source.error(
+                    raise self.hook.error(
                         node,
                         f"{name} compares with None, which {ast.unparse(value)} is not inside a "
                         "helper: ask in the hook",
@@ -203,20 +203,20 @@ class DeclaredReads(ast.NodeTransformer):
     def check_name(self, node: ast.Name) -> None:
         """Refuse names that mean nothing, and those that the rewriting uses."""
         if node.id.startswith("mc_"):
-            raise self.source.error(node, f"found name {node.id!r}, allowed any without `mc_`")
+            raise self.hook.error(node, f"found name {node.id!r}, allowed any without `mc_`")
         known = node.id in self.known or node.id in self.namespace
         if not known and not hasattr(builtins, node.id):
-            raise self.source.error(node, f"name {node.id!r} is not defined")
+            raise self.hook.error(node, f"name {node.id!r} is not defined")
 
     def visit_Starred(self, node: ast.Starred) -> ast.AST:
         """Refuse a name for the rest of a tuple."""
         if isinstance(node.ctx, ast.Store):
-            raise self.source.error(node, "`*` on the left of an assignment is not supported")
+            raise self.hook.error(node, "`*` on the left of an assignment is not supported")
         return self.generic_visit(node)
 
     def visit_Yield(self, node: ast.Yield | ast.YieldFrom) -> ast.AST:
         """Refuse generators."""
-        raise self.source.error(
+        raise self.hook.error(
             node, f"{self.definition.name} is a plain function; `yield` is not supported"
         )
 
@@ -224,12 +224,12 @@ class DeclaredReads(ast.NodeTransformer):
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> ast.AST:
         """Refuse imports, which the compiler would not see."""
-        raise self.source.error(node, "a hook imports nothing; import at the top of the file")
+        raise self.hook.error(node, "a hook imports nothing; import at the top of the file")
 
     visit_ImportFrom = visit_Import
 
 
 def _asks_for_none(function: Any) -> bool:
-    tree = SourceText(function).definition()
+    tree = HookText(function).definition()
     compared = (item for item in ast.walk(tree) if isinstance(item, ast.Compare))
     return any(is_none(side) for item in compared for side in (item.left, *item.comparators))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.compiled.source_hash import source_hash
+from engine.compiled.code_hash import code_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.strategies.captured import from_library
 from engine.strategies.indicator import Indicator
@@ -36,7 +36,7 @@ def fingerprint_of(
     time_zone : str
         Zone of the clock that hooks see, where the class names one.
     """
-    return source_hash(
+    return code_hash(
         {
             "engine": ENGINE_VERSION,
             "parameters": {name: _without_doc(item) for name, item in parameters.items()},

@@ -31,7 +31,7 @@ class Series(float):
     """
 
     def __getitem__(self, bars_back: int) -> float:
-        """Return the value so many bars ago."""
+        """Return the value a number of bars ago."""
         _not_here("a field of the bars")
 
 

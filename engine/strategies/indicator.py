@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from engine.errors import Refusal
+from engine.strategies.hook_text import StrategyError, declaration_error
 from engine.strategies.parameters import Choice, Float, Int, Parameter
-from engine.strategies.source_text import StrategyError, declaration_error
 
 __all__ = ["Indicator"]
 

@@ -20,10 +20,10 @@ from engine.execution.calling import called, hook
 from engine.execution.state import simulation_at
 from engine.strategies.captured import from_library
 from engine.strategies.compiler_errors import explain
+from engine.strategies.hook_text import HookText
 from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Int
 from engine.strategies.purity import check_purity
-from engine.strategies.source_text import SourceText
 from engine.strategies.syntax import is_none
 from engine.strategies.user_functions import compiled_function
 
@@ -70,15 +70,15 @@ def check_fill(kind: type[Indicator]) -> None:
     if fill is None:
         return
     check_purity(fill)
-    source = SourceText(fill)
-    definition = source.definition()
+    hook = HookText(fill)
+    definition = hook.definition()
     outputs = [item.arg for item in definition.args.args][-len(kind.outputs) :]
     for node in ast.walk(definition):
         if isinstance(node, ast.Return) and node.value is not None and not is_none(node.value):
-            raise source.error(node, f"fill writes to {', '.join(outputs)}, allowed a bare return")
+            raise hook.error(node, f"fill writes to {', '.join(outputs)}, allowed a bare return")
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in outputs:
             name = node.id
-            raise source.error(
+            raise hook.error(
                 node, f"fill writes to {name}, as in {name}[:] = ...; found a new {name}"
             )
 

@@ -24,7 +24,7 @@ __all__ = ["indicator_values"]
 def indicator_values(
     indicator: Indicator, bars: Bars | Sequence[Bars]
 ) -> dict[str, NDArray[np.float64]]:
-    """Compute an indicator over bars, by the very code that strategies read.
+    """Compute an indicator over bars, by the code that strategies run.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Refusal
-from engine.strategies.source_text import StrategyError, declaration_error
+from engine.strategies.hook_text import StrategyError, declaration_error
 
 __all__ = ["Choice", "Float", "Int", "Parameter"]
 

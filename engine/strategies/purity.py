@@ -21,7 +21,7 @@ import numpy as np
 
 from engine.compiled.compiler import original_of
 from engine.strategies.captured import captured_values, from_library, parts_of, taken_from
-from engine.strategies.source_text import SourceText, StrategyError
+from engine.strategies.hook_text import HookText, StrategyError
 
 __all__ = ["check_purity", "pieces_of"]
 
@@ -252,8 +252,8 @@ def _text_of(
     A function without readable text, such as a lambda, is searched by the names it uses.
     """
     try:
-        source = SourceText(function)
-        return source.definition(), source.error
+        hook = HookText(function)
+        return hook.definition(), hook.error
     except (StrategyError, SyntaxError):
         pass
     code = function.__code__

@@ -21,9 +21,9 @@ from engine.execution.layout import CLOCK_NAMES
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import typed_values
 from engine.strategies.declared_reads import DeclaredReads
+from engine.strategies.hook_text import HookText, StrategyError
 from engine.strategies.purity import check_purity
 from engine.strategies.series import crossed_above, crossed_below
-from engine.strategies.source_text import SourceText, StrategyError
 from engine.strategies.strategy import Strategy
 from engine.strategies.syntax import as_float, call, is_negative, is_none, load, read
 
@@ -65,14 +65,14 @@ def rewrite_hook(
     """
     cls.check_symbols(symbols)
     check_purity(cls.hooks()[name])
-    source = SourceText(cls.hooks()[name])
-    definition = source.definition()
-    rewriter = _Rewriter(cls, name, source, definition, fields, symbols, namespace)
+    hook = HookText(cls.hooks()[name])
+    definition = hook.definition()
+    rewriter = _Rewriter(cls, name, hook, definition, fields, symbols, namespace)
     module = ast.Module(body=[rewriter.function()], type_ignores=[])
     ast.fix_missing_locations(module)
     scope = dict(namespace)
     scope.update(_RUNTIME)
-    exec(compile(module, source.file, "exec"), scope)
+    exec(compile(module, hook.file, "exec"), scope)
     function = scope[name]
     assert isinstance(function, types.FunctionType)
     return function
@@ -99,13 +99,13 @@ class _Rewriter(DeclaredReads):
         self,
         cls: type[Strategy],
         name: str,
-        source: SourceText,
+        hook: HookText,
         definition: ast.FunctionDef,
         fields: tuple[str, ...],
         symbols: int,
         namespace: dict[str, Any],
     ) -> None:
-        super().__init__(cls, source, definition, namespace)
+        super().__init__(cls, hook, definition, namespace)
         self.name = name
         self.fields = fields
         self.symbols = symbols
@@ -115,7 +115,7 @@ class _Rewriter(DeclaredReads):
         allowed = {"on_start": ("order", "account"), "on_finish": ("bar", "account")}
         for argument in arguments:
             if argument.arg not in allowed.get(name, HANDLES):
-                raise source.error(
+                raise hook.error(
                     argument,
                     f"{name}: found argument {argument.arg!r}, "
                     f"allowed {', '.join(allowed.get(name, HANDLES))}",
@@ -191,29 +191,29 @@ class _Rewriter(DeclaredReads):
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         if node.value is not None and not is_none(node.value):
-            raise self.source.error(node, f"{self.name} returns a value, allowed a bare return")
+            raise self.hook.error(node, f"{self.name} returns a value, allowed a bare return")
         return ast.copy_location(self._return_state(), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        raise self.source.error(node, "a hook defines no function; write it outside the class")
+        raise self.hook.error(node, "a hook defines no function; write it outside the class")
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        raise self.source.error(node, "`class` is not supported in a hook")
+        raise self.hook.error(node, "`class` is not supported in a hook")
 
     def visit_With(self, node: ast.With) -> ast.AST:
-        raise self.source.error(node, "`with` is not supported in a hook")
+        raise self.hook.error(node, "`with` is not supported in a hook")
 
     def visit_Delete(self, node: ast.Delete) -> ast.AST:
-        raise self.source.error(node, "`del` is not supported in a hook")
+        raise self.hook.error(node, "`del` is not supported in a hook")
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
-        raise self.source.error(node, "`try` is not supported in a hook; test with `if` instead")
+        raise self.hook.error(node, "`try` is not supported in a hook; test with `if` instead")
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
-        raise self.source.error(node, "`:=` is not supported; assign on a line of its own")
+        raise self.hook.error(node, "`:=` is not supported; assign on a line of its own")
 
     def visit_Global(self, node: ast.Global) -> ast.AST:
-        raise self.source.error(node, "`global` is not supported; keep state on self")
+        raise self.hook.error(node, "`global` is not supported; keep state on self")
 
     # --- reads and writes ------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class _Rewriter(DeclaredReads):
             if kind == "bar" and node.attr == "index":
                 return ast.copy_location(call("mc_index", load("mc_s"), load("mc_t")), node)
             if not isinstance(node.ctx, ast.Load):
-                raise self.source.error(node, f"{kind} is read only; found {kind}.{node.attr} = ")
+                raise self.hook.error(node, f"{kind} is read only; found {kind}.{node.attr} = ")
             if kind == "account":
                 if f"account_{node.attr}" not in _ACCOUNT:
                     raise self._unknown(node, "account", [n[8:] for n in _ACCOUNT])
@@ -245,13 +245,13 @@ class _Rewriter(DeclaredReads):
         series = self._series(node.value)
         if series is not None:
             if not isinstance(node.ctx, ast.Load):
-                raise self.source.error(node, "bars and indicators cannot be assigned")
+                raise self.hook.error(node, "bars and indicators cannot be assigned")
             if isinstance(node.slice, ast.Slice | ast.Tuple):
-                raise self.source.error(
-                    node, "found a slice, allowed one bar, so many back: bar.close[1]"
+                raise self.hook.error(
+                    node, "found a slice, allowed a number of bars back: bar.close[1]"
                 )
             if is_negative(node.slice):
-                raise self.source.error(
+                raise self.hook.error(
                     node, "the index counts bars back from the current one; found a later bar"
                 )
             return ast.copy_location(series(self._whole(node.slice)), node)
@@ -271,7 +271,7 @@ class _Rewriter(DeclaredReads):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id == self.self_name or node.id in self.handles:
-            raise self.source.error(
+            raise self.hook.error(
                 node, f"`{node.id}` can only be used with a dot, as in `{node.id}.name`"
             )
         self.check_name(node)
@@ -289,7 +289,7 @@ class _Rewriter(DeclaredReads):
             if isinstance(index, ast.Constant) and self._is_symbol(index.value):
                 symbol = index
             elif isinstance(index, ast.Constant | ast.Slice | ast.Tuple) or is_negative(index):
-                raise self.source.error(
+                raise self.hook.error(
                     index,
                     f"found symbol {ast.unparse(index)}, allowed 0 to {self.symbols - 1}",
                 )
@@ -322,7 +322,7 @@ class _Rewriter(DeclaredReads):
             return ast.copy_location(call("mc_as_number", value), node)
         if isinstance(value.value, int | float):
             return ast.copy_location(ast.Constant(float(value.value)), node)
-        raise self.source.error(
+        raise self.hook.error(
             node, f"{ast.unparse(node.func)}: found {value.value!r}, allowed a number"
         )
 
@@ -330,7 +330,7 @@ class _Rewriter(DeclaredReads):
         return isinstance(value, int) and 0 <= value < self.symbols
 
     def _series(self, node: ast.AST) -> Callable[[ast.expr | None], ast.expr] | None:
-        """Return what makes a read of an indicator or bar field, so many bars back."""
+        """Return what makes a read of an indicator or bar field, some bars back."""
         if not isinstance(node, ast.Attribute):
             return None
         handle = self._handle(node.value)
@@ -351,13 +351,13 @@ class _Rewriter(DeclaredReads):
             row = self.outputs.get((node.attr, "value"))
             if row is None and node.attr in self.cls.indicators:
                 names = ", ".join(self.cls.indicators[node.attr].outputs)
-                raise self.source.error(node, f"self.{node.attr} has several rows: name {names}")
+                raise self.hook.error(node, f"self.{node.attr} has several rows: name {names}")
         elif isinstance(node.value, ast.Attribute) and self.is_self(node.value.value):
             row = self.outputs.get((node.value.attr, node.attr))
         if row is None:
             return None
         if self.name == "on_start":
-            raise self.source.error(node, "on_start runs before the first bar; found an indicator")
+            raise self.hook.error(node, "on_start runs before the first bar; found an indicator")
         where = ast.Subscript(load("mc_r"), ast.Constant(row), ast.Load())
         common = [load("mc_s"), load("mc_rows"), where, load("mc_t")]
         return lambda back: read("mc_value", "mc_past", common, back)
@@ -373,13 +373,13 @@ class _Rewriter(DeclaredReads):
             if declared is not None:
                 return declared
         elif name in cls.parameters:
-            raise self.source.error(node, f"parameter self.{name} cannot be assigned")
+            raise self.hook.error(node, f"parameter self.{name} cannot be assigned")
         elif not isinstance(getattr(cls, name, None), str | list | tuple | dict | set):
-            raise self.source.error(
+            raise self.hook.error(
                 node, f"self.{name} is not declared; write `{name} = 0.0` in the class body"
             )
         if name in cls.hooks():
-            raise self.source.error(
+            raise self.hook.error(
                 node, f"hooks call functions, not methods: write {name} outside the class"
             )
         known = [*cls.parameters, *cls.indicators, *cls.state]
@@ -388,7 +388,7 @@ class _Rewriter(DeclaredReads):
     def _unknown(self, node: ast.Attribute, owner: str, allowed: Any) -> StrategyError:
         if owner == "order" and f"order_{node.attr}" in _ORDERS:
             name = f"order.{node.attr}"
-            return self.source.error(node, f"{name} is called, as in {name}(...)")
+            return self.hook.error(node, f"{name} is called, as in {name}(...)")
         message = f"found {owner}.{node.attr}, allowed {', '.join(allowed) or 'nothing'}"
         homes = {
             "bar": (*self.fields, "index", *CLOCK_NAMES),
@@ -403,11 +403,11 @@ class _Rewriter(DeclaredReads):
             message += f"; {node.attr} is {' or '.join(found)}"
         if owner == "bar":
             message += f"; of history also {', '.join(CLOCK_NAMES)}"
-        return self.source.error(node, message)
+        return self.hook.error(node, message)
 
     def _order_call(self, node: ast.Call, method: str, symbol: ast.expr) -> ast.expr:
         if f"order_{method}" not in _ORDERS:
-            raise self.source.error(
+            raise self.hook.error(
                 node, f"found order.{method}, allowed {', '.join(n[6:] for n in _ORDERS)}"
             )
         function = getattr(handles, f"order_{method}")
@@ -418,7 +418,7 @@ class _Rewriter(DeclaredReads):
             signature.bind(None, None, None, *(None for _ in node.args), **keywords)
         except TypeError as error:
             allowed = ", ".join(names) or "none"
-            raise self.source.error(
+            raise self.hook.error(
                 node, f"order.{method}: {error}; its arguments are {allowed}"
             ) from error
         given = {k.arg or "": self.visit(k.value) for k in node.keywords}
@@ -439,12 +439,12 @@ class _Rewriter(DeclaredReads):
     def _time_in_force(self, node: ast.expr) -> ast.expr:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if node.value not in TIMES_IN_FORCE:
-                raise self.source.error(
+                raise self.hook.error(
                     node, f"tif: found {node.value!r}, allowed {', '.join(TIMES_IN_FORCE)} or bars"
                 )
             return ast.Constant(TIMES_IN_FORCE[node.value])
         if is_negative(node) or (isinstance(node, ast.Constant) and node.value == 0):
-            raise self.source.error(
+            raise self.hook.error(
                 node,
                 f"tif: found {ast.unparse(node)}, allowed {', '.join(TIMES_IN_FORCE)} or bars, "
                 "at least 1",
@@ -453,13 +453,13 @@ class _Rewriter(DeclaredReads):
 
     def _crossing(self, node: ast.Call, above: bool) -> ast.expr:
         if len(node.args) != 2 or node.keywords:
-            raise self.source.error(node, "a crossing takes two series")
+            raise self.hook.error(node, "a crossing takes two series")
         before, now = [], []
         for argument in node.args:
             series = self._series(argument)
             if series is None:
                 if any(self._series(part) is not None for part in ast.walk(argument)):
-                    raise self.source.error(
+                    raise self.hook.error(
                         node,
                         f"a crossing: found {ast.unparse(argument)}, allowed indicators, bar "
                         "fields and numbers",

@@ -147,8 +147,8 @@ def _slide(
 ) -> tuple[Any, Any, Any]:
     """Move a compensated sum (Kahan, 1965) on by one value, as pandas' rolling mean does.
 
-    Its very operations, in its order: where two averages tie, rounding decides which is above,
-    and a strategy would trade otherwise here than on averages of pandas.
+    The same operations in the same order: where two averages tie, rounding decides which is above,
+    and a strategy would trade differently from one on averages of pandas.
     """
     change = -leaving - removed
     reached = total + change

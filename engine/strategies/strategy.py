@@ -12,9 +12,9 @@ import numpy as np
 
 from engine.clock import is_zone
 from engine.strategies.fingerprint import fingerprint_of
+from engine.strategies.hook_text import HookText, StrategyError, declaration_error
 from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Parameter
-from engine.strategies.source_text import SourceText, StrategyError, declaration_error
 
 __all__ = ["Strategy"]
 
@@ -138,7 +138,7 @@ class Strategy:
                     raise StrategyError(f"{cls.__name__}.{name} is a plain function, found {kind}")
         for name, function in found.items():
             if name.startswith("on_") and name not in _HOOKS:
-                raise SourceText(function).error_at(
+                raise HookText(function).error_at(
                     function.__code__.co_firstlineno,
                     f"found {name}, allowed {', '.join(_HOOKS)} or signals",
                 )
@@ -195,7 +195,7 @@ class Strategy:
         )
 
     @classmethod
-    def source_hash(cls) -> str:
+    def code_hash(cls) -> str:
         """SHA-256 of everything that decides what the strategy does."""
         constants = {
             name: value

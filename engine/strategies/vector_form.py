@@ -10,8 +10,8 @@ from typing import Any
 from engine.compiled.views import read_only
 from engine.execution.calling import hook
 from engine.strategies.declared_reads import DeclaredReads
+from engine.strategies.hook_text import HookText
 from engine.strategies.purity import check_purity
-from engine.strategies.source_text import SourceText
 from engine.strategies.strategy import Strategy
 from engine.strategies.syntax import is_none, load
 
@@ -36,9 +36,9 @@ def rewrite_signals(
     """
     cls.check_symbols(symbols)
     check_purity(cls.hooks()["signals"])
-    source = SourceText(cls.hooks()["signals"])
-    definition = source.definition()
-    rewriter = _Rewriter(cls, source, definition, fields, symbols, namespace)
+    text = HookText(cls.hooks()["signals"])
+    definition = text.definition()
+    rewriter = _Rewriter(cls, text, definition, fields, symbols, namespace)
     body = [rewriter.visit(statement) for statement in definition.body]
     function = ast.parse(f"def signals({', '.join(_ARGUMENTS)}): pass").body[0]
     assert isinstance(function, ast.FunctionDef)
@@ -46,7 +46,7 @@ def rewrite_signals(
     module = ast.Module(body=[ast.copy_location(function, definition)], type_ignores=[])
     ast.fix_missing_locations(module)
     scope = {**namespace, "mc_read_only": read_only}
-    exec(compile(module, source.file, "exec"), scope)
+    exec(compile(module, text.file, "exec"), scope)
     found = scope["signals"]
     assert isinstance(found, types.FunctionType)
     return found
@@ -93,16 +93,16 @@ class _Rewriter(DeclaredReads):
     def __init__(
         self,
         cls: type[Strategy],
-        source: SourceText,
+        text: HookText,
         definition: ast.FunctionDef,
         fields: tuple[str, ...],
         symbols: int,
         namespace: dict[str, Any],
     ) -> None:
-        super().__init__(cls, source, definition, namespace)
+        super().__init__(cls, text, definition, namespace)
         names = [argument.arg for argument in definition.args.args]
         if len(names) != 3:
-            raise source.error(definition, f"signals: found {names}, allowed self, bars and target")
+            raise text.error(definition, f"signals: found {names}, allowed self, bars and target")
         _, self.bars_name, self.target_name = names
         self.fields = fields
         self.symbols = symbols
@@ -112,11 +112,11 @@ class _Rewriter(DeclaredReads):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in (self.self_name, self.bars_name):
-            raise self.source.error(node, f"`{node.id}` can only be used with a dot")
+            raise self.hook.error(node, f"`{node.id}` can only be used with a dot")
         if node.id == self.target_name:
             if not isinstance(node.ctx, ast.Load):
                 name = node.id
-                raise self.source.error(
+                raise self.hook.error(
                     node, f"signals fills {name}, as in {name}[:] = ...; found a new {name}"
                 )
             return ast.copy_location(load("mc_target"), node)
@@ -125,7 +125,7 @@ class _Rewriter(DeclaredReads):
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         if node.value is not None and not is_none(node.value):
-            raise self.source.error(node, "signals fills its target, allowed a bare return")
+            raise self.hook.error(node, "signals fills its target, allowed a bare return")
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
@@ -134,7 +134,7 @@ class _Rewriter(DeclaredReads):
             root = root.value
         own = isinstance(root, ast.Name) and root.id in (self.self_name, self.bars_name)
         if own and not isinstance(node.ctx, ast.Load):
-            raise self.source.error(node, "bars and indicators cannot be assigned")
+            raise self.hook.error(node, "bars and indicators cannot be assigned")
         return self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -143,7 +143,7 @@ class _Rewriter(DeclaredReads):
         if replaced is None:
             return self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load):
-            raise self.source.error(node, "signals fills its target; nothing else can be assigned")
+            raise self.hook.error(node, "signals fills its target; nothing else can be assigned")
         return ast.copy_location(replaced, node)
 
     def _bars(self, node: ast.Attribute) -> str | None:
@@ -155,7 +155,7 @@ class _Rewriter(DeclaredReads):
         if not (isinstance(owner, ast.Name) and owner.id == self.bars_name):
             return None
         if node.attr not in self.fields or not 0 <= symbol < self.symbols:
-            raise self.source.error(
+            raise self.hook.error(
                 node,
                 f"found bars[{symbol}].{node.attr}, allowed symbols 0 to {self.symbols - 1} and "
                 f"fields {', '.join(self.fields)}",
@@ -179,4 +179,4 @@ class _Rewriter(DeclaredReads):
         if declared is not None or node.attr in self.cls.indicators:
             return declared
         known = ", ".join([*self.cls.parameters, *self.cls.indicators])
-        raise self.source.error(node, f"found self.{node.attr}, allowed {known or 'nothing'}")
+        raise self.hook.error(node, f"found self.{node.attr}, allowed {known or 'nothing'}")

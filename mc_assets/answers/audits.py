@@ -125,7 +125,7 @@ def audit_strategies(
     audits = []
     traded = tuple(f"S{number}" for number in range(symbols))
     for name in strategy_names() if strategy == "all" else [strategy]:
-        # As a study does by default, with bars to warm up on, but not without bars to trade on.
+        # Warm up as a study does by default, but leave bars to trade on.
         warm_up = min(get_strategy(name).warm_up(), _MOST_WARM_UP)
         report = audit_strategy(name, symbols=traded, warm_up=warm_up, cuts=cuts, seed=seed)
         audit = StrategyAudit(report)

@@ -107,7 +107,7 @@ def list_sources(project: Project) -> Catalogue:
     for name in source_names():
         try:
             entries.append(_entry("source", name, get_source(name)))
-        except ValueError as error:  # what a package declares and is none
+        except ValueError as error:  # a package declares something that is not a source
             problems.append(str(error))
     return Catalogue(tuple(entries), tuple(problems))
 

@@ -99,7 +99,7 @@ def study_lineage(project: Project, study: str) -> StudyLineage:
     """
     from engine.results import read_results
 
-    summary = read_results(project.data, study_name(study)).summary
+    summary = read_results(project.data, study_name(project, study)).summary
     calibration = summary.lineage.calibration
     return StudyLineage(
         study=summary.study,

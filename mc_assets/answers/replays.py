@@ -66,5 +66,5 @@ def replay_simulation(project: Project, study: str, simulation: int) -> StudyRep
     from mc_assets.stored_market_data import StoredMarketData
 
     market_data = StoredMarketData(project)
-    results = load_results(project.data, study_name(study), market_data=market_data)
+    results = load_results(project.data, study_name(project, study), market_data=market_data)
     return StudyReplay(results.name, results.simulation(simulation))

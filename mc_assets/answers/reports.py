@@ -47,7 +47,7 @@ def make_report(project: Project, study: str, *, output: Path | None = None) -> 
     from mc_assets.study_tables import write_statistics
     from mc_assets.warehouse import publish_warehouse
 
-    name = study_name(study)
+    name = study_name(project, study)
     write_statistics(project.data, name)
     publish_warehouse(project)
     return WrittenReport(write_report(project, name, output=output))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mc_assets.project import Project
+from mc_assets.study_files import check_no_file_name
 
 __all__ = ["StudyEntry", "StudyState", "list_studies", "study_name", "study_schema", "study_state"]
 
@@ -45,7 +46,7 @@ class StudyEntry:
     Parameters
     ----------
     name : str
-        Name of the file without its ending.
+        Name inside the file; where it says none, the file's own.
     path : Path
         The file.
     state : StudyState
@@ -74,7 +75,7 @@ def list_studies(project: Project) -> list[StudyEntry]:
     entries = []
     for name, path in project.study_files.items():
         try:
-            definition = load_definition(path)
+            definition = load_definition(project.study_file(name))
         except ValueError as error:
             entries.append(StudyEntry(name, path, StudyState("unreadable"), str(error)))
         else:
@@ -98,18 +99,24 @@ def study_state(project: Project, study: str) -> StudyState:
     return StudyState("partial" if done < total else "finished", done, total)
 
 
-def study_name(given: str) -> str:
+def study_name(project: Project, given: str) -> str:
     """Return the name of a study that was given by name or by file.
+
+    A study made in Python has results without a file.
 
     Raises
     ------
     Refusal
-        If the file cannot be read.
+        If the file cannot be read, or a file's own name was given instead of the study's.
     """
     from engine.studies import load_definition
 
     path = Path(given)
-    return load_definition(path).name if path.suffix in (".yaml", ".yml") else given
+    if path.suffix in (".yaml", ".yml"):
+        return load_definition(path).name
+    if not (project.data / "results" / given).is_dir():
+        check_no_file_name(project.studies, given)
+    return given
 
 
 def study_schema() -> dict[str, Any]:

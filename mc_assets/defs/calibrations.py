@@ -35,7 +35,7 @@ _DESCRIPTIONS = {
     "window": "which of the bars were used",
     "diagnostics": "how the optimisation ended and what it warns of, JSON",
     "calibration_hash": "hash of all this calibration says; `lineage` names it per study",
-    "history_hash": "hash of the stored bars it was estimated from, as in `bars_history`",
+    "history_hash": "hash of what it was estimated from: bars as in `bars_history`, curves, quotes",
     "as_of": "last date whose bars were used",
     "estimate": "in the model's own annual units",
     "std_error": "sampling error of the history",

@@ -160,7 +160,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(path, error, "CSV") from None
     if b"\0" in data[:4096]:
-        raise MarketDataError(f"{path.name}: found no text of UTF-8, allowed that")
+        raise MarketDataError(f"{path.name}: found text that is not UTF-8, allowed UTF-8")
     first = data.decode("utf-8-sig", errors="replace").splitlines()
     if not first:
         return [], ","

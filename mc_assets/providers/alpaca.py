@@ -12,18 +12,18 @@ import polars as pl
 from pydantic import BaseModel, Field
 
 from mc_assets.providers.base import Capabilities, FetchResult, Layout, Provider, RawTable
+from mc_assets.providers.failures import Failure
 from mc_assets.providers.json_rows import json_frame
 from mc_assets.providers.network import (
-    Failure,
     FetchLimits,
     NetworkOptions,
     check_address,
     environment_key,
     fetch_error,
-    limiter_of,
     with_retries,
 )
 from mc_assets.providers.paging import PageCheck
+from mc_assets.providers.rate_limiter import limiter_of
 
 if TYPE_CHECKING:
     from mc_assets.providers.http_client import HttpClient

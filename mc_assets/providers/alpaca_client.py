@@ -13,8 +13,9 @@ from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
+from mc_assets.providers.failures import Failure, Transient
 from mc_assets.providers.http_client import HttpClient
-from mc_assets.providers.network import Failure, Transient, check_status
+from mc_assets.providers.network import check_status
 
 __all__ = ["Send", "ask_bars", "one_page"]
 

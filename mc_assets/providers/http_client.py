@@ -14,7 +14,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 
-from mc_assets.providers.network import FetchLimits, LimitReached, NetworkOptions, Transient
+from mc_assets.providers.failures import LimitReached, Transient
+from mc_assets.providers.network import FetchLimits, NetworkOptions
 
 __all__ = ["Answer", "HttpClient", "too_large"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 from polars._typing import PolarsDataType
 
-from mc_assets.providers.network import Failure
+from mc_assets.providers.failures import Failure
 
 __all__ = ["json_frame"]
 

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,23 +19,19 @@ from tenacity.wait import wait_exponential, wait_random
 
 from mc_assets.providers.base import FetchError
 from mc_assets.providers.errors import MarketDataError
+from mc_assets.providers.failures import Failure, LimitReached, Transient
 from mc_assets.providers.masking import masked
+from mc_assets.providers.rate_limiter import RateLimiter, rest
 
 __all__ = [
     "KEY_HOSTS",
-    "Failure",
     "FetchLimits",
-    "LimitReached",
     "NetworkOptions",
-    "RateLimiter",
-    "Transient",
     "check_address",
     "check_status",
     "environment_key",
     "fetch_error",
-    "limiter_of",
     "quoted",
-    "rest",
     "with_retries",
 ]
 
@@ -51,8 +46,6 @@ _SHOWN: Final = 200
 _PATIENCE: Final = 3
 _MEGABYTE: Final = 1_000_000
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524})
-_LIMITERS: Final[dict[str, RateLimiter]] = {}
-_LIMITERS_LOCK: Final = threading.Lock()
 
 
 class NetworkOptions(BaseModel):
@@ -113,45 +106,6 @@ class NetworkOptions(BaseModel):
         if parts.scheme not in ("http", "https") or not host or not plain or "@" in parts.netloc:
             raise ValueError(f"found {value!r}, allowed an address such as https://api.example.com")
         return value
-
-
-class Failure(Exception):
-    """A request that failed permanently.
-
-    Parameters
-    ----------
-    reason : str
-        Part of a sentence, for the user; never holds a key.
-    status : int, optional
-        HTTP status.
-    """
-
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
-
-
-class Transient(Failure):
-    """A request that may succeed when tried again.
-
-    Parameters
-    ----------
-    reason, status
-        As of `Failure`.
-    retry_after : float, optional
-        Seconds the server asked to wait.
-    """
-
-    def __init__(
-        self, reason: str, status: int | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(reason, status)
-        self.retry_after = retry_after
-
-
-class LimitReached(Failure):
-    """The server sent more or took longer than the options allow."""
 
 
 class FetchLimits:
@@ -232,37 +186,6 @@ class FetchLimits:
         return LimitReached(f"{found} (options.{option})")
 
 
-class RateLimiter:
-    """Spaces requests evenly; one per provider and process, shared by its threads.
-
-    Parameters
-    ----------
-    per_minute : float, optional
-        Requests a minute; None means unlimited.
-    """
-
-    def __init__(self, per_minute: float | None) -> None:
-        self.spacing = 0.0 if per_minute is None else 60.0 / per_minute
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def wait(self) -> None:
-        """Sleep until the next request may be sent."""
-        with self._lock:
-            now = time.monotonic()
-            mine = max(now, self._next)
-            self._next = mine + self.spacing
-        if mine > now:
-            rest(mine - now)
-
-
-def limiter_of(name: str, per_minute: float | None) -> RateLimiter:
-    """Return the process's rate limiter of a provider; a new rate makes a new one."""
-    key = f"{name} {per_minute}"
-    with _LIMITERS_LOCK:
-        return _LIMITERS.setdefault(key, RateLimiter(per_minute))
-
-
 def with_retries(
     call: Callable[[], Answer],
     options: NetworkOptions,
@@ -329,11 +252,6 @@ def with_retries(
         tries = "attempt" if options.attempts == 1 else "attempts"
         reason = f"{error.reason} after {options.attempts} {tries}"
         raise Failure(reason, error.status) from None
-
-
-def rest(seconds: float) -> None:
-    """Sleep; tests replace this function."""
-    time.sleep(seconds)
 
 
 def check_status(status: int, retry_after: str | None, text: str, keys: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from mc_assets.providers.network import LimitReached
+from mc_assets.providers.failures import LimitReached
 
 __all__ = ["PageCheck"]
 

@@ -10,13 +10,9 @@ import polars as pl
 from pydantic import BaseModel
 
 from mc_assets.providers.base import Capabilities, FetchResult, Layout, Provider, RawTable
-from mc_assets.providers.network import (
-    Failure,
-    FetchLimits,
-    NetworkOptions,
-    fetch_error,
-    limiter_of,
-)
+from mc_assets.providers.failures import Failure
+from mc_assets.providers.network import FetchLimits, NetworkOptions, fetch_error
+from mc_assets.providers.rate_limiter import limiter_of
 
 if TYPE_CHECKING:
     from mc_assets.providers.yahoo_client import YahooSession

@@ -14,18 +14,16 @@ from curl_cffi import CurlFollow
 from curl_cffi import requests as curl
 from yfinance.data import YfData
 
+from mc_assets.providers.failures import Failure, LimitReached, Transient
 from mc_assets.providers.http_client import too_large
 from mc_assets.providers.network import (
-    Failure,
     FetchLimits,
-    LimitReached,
     NetworkOptions,
-    RateLimiter,
-    Transient,
     check_status,
     quoted,
     with_retries,
 )
+from mc_assets.providers.rate_limiter import RateLimiter
 
 __all__ = ["YahooSession", "history"]
 

@@ -123,6 +123,9 @@ def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
     used = StoredMarketData(project).calibration("SP500", "1d", "heston", DAY)
     assert used.diagnostics["method"] == "option_surface"
     assert used.start_state["variance"] == on_quotes["v0"]["estimate"]
+    # Its lineage leads to the quotes of the day, the other's to the stored bars.
+    assert used.history_hash == quotes_of(tmp_path, "SP500_options.csv").surface(DAY).data_hash
+    assert on_bars["kappa"]["history_hash"] not in ("", used.history_hash)
 
 
 def test_implied_volatilities_with_spot_and_rate_make_the_same_surface(tmp_path):

@@ -64,3 +64,44 @@ def test_measurement_groups_follow_the_maturity_of_each_price():
     np.testing.assert_array_equal(data.groups, [[0, 1], [0, 1]])
     with pytest.raises(ValueError, match=r"the last beyond the longest maturity 2\.5"):
         CurveData.of(panel, measurement=[1.0, 2.0])
+
+
+def _panel(**changed):
+    days = tuple(date(2020, 1, day) for day in (1, 2, 3))
+    given = {
+        "prices": np.array([[50.0, 51.0], [52.0, np.nan], [53.0, 54.0]]),
+        "maturities": np.array([[0.1, 0.2], [0.09, np.nan], [0.08, 0.18]]),
+        "dates": days,
+        "labels": ("A", "B"),
+        "symbol": "CL",
+    }
+    return FuturesPanel.from_arrays(**given | changed)
+
+
+def test_the_hash_of_a_panel_follows_its_prices_dates_contracts_and_times_to_expiry():
+    known = _panel().data_hash
+    assert _panel().data_hash == known
+    prices, maturities = _panel().prices.copy(), _panel().maturities.copy()
+    prices[2, 1] += 1e-9
+    maturities[0, 0] = 0.11
+    days = tuple(date(2020, 1, day) for day in (1, 2, 6))
+    changes = [
+        {"prices": prices},
+        {"maturities": maturities},
+        {"dates": days},
+        {"labels": ("A", "C")},
+        {"symbol": "BZ"},
+        {"timeframe": "1w"},
+        {"dt": 0.01},
+    ]
+    assert len({known, *(_panel(**change).data_hash for change in changes)}) == len(changes) + 1
+
+
+def test_a_contract_that_is_listed_later_leaves_the_hash_of_the_rows_before():
+    rows = [(date(2020, 1, 1), date(2020, 3, 1), 50.0), (date(2020, 1, 2), date(2020, 3, 1), 52.0)]
+    later = (date(2020, 1, 3), date(2020, 4, 1), 54.0)
+    columns = ("date", "expiry", "price")
+    short = FuturesPanel.from_long(pl.DataFrame(rows, schema=columns, orient="row"))
+    long = FuturesPanel.from_long(pl.DataFrame([*rows, later], schema=columns, orient="row"))
+    assert long.data_hash != short.data_hash
+    assert long.up_to(date(2020, 1, 2)).data_hash == short.data_hash

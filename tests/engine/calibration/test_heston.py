@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -71,6 +72,24 @@ def test_a_model_surface_gives_the_model_back():
     assert found.parameters["mu"] == pytest.approx(0.01)
     assert found.std_errors["mu"] == 0.0
     assert found.diagnostics["rmse_volatility"] < 1e-6
+    assert found.history_hash == model_surface().data_hash
+
+
+def test_the_hash_of_a_surface_follows_every_quote_and_what_they_are_of():
+    surface = model_surface()
+    changes = [
+        {"symbol": "other"},
+        {"timeframe": "1d"},
+        {"as_of": date(2001, 1, 3)},
+        {"spot": 101.0},
+        {"calls": ~surface.calls},
+    ]
+    for name in ("strikes", "years", "prices", "forwards", "discounts"):
+        column = getattr(surface, name).copy()
+        column[5] *= 1.0 + 1e-12
+        changes.append({name: column})
+    hashes = {replace(surface, **change).data_hash for change in changes}
+    assert len(hashes | {surface.data_hash, model_surface().data_hash}) == len(changes) + 1
 
 
 def test_a_real_chain_is_fitted_within_its_spreads(reference):

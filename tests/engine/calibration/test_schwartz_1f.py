@@ -65,12 +65,25 @@ def test_a_simulated_panel_gives_its_parameters_back():
     decay = np.exp(-KAPPA * years)
     constant = (1.0 - decay) * (ALPHA - lambda_) + SIGMA**2 / (4.0 * KAPPA) * (1.0 - decay**2)
     logs = x[:, None] * decay + constant + 0.01 * rng.standard_normal((401, 4))
-    found = calibrate("schwartz_1f", FuturesPanel.from_arrays(np.exp(logs), years, dt=dt))
+    panel = FuturesPanel.from_arrays(np.exp(logs), years, dt=dt)
+    found = calibrate("schwartz_1f", panel)
+    assert found.history_hash == panel.data_hash
     truth = {"kappa": KAPPA, "sigma": SIGMA, "lambda_": lambda_}
     truth["mu"] = ALPHA + SIGMA**2 / (2.0 * KAPPA)
     for name, value in truth.items():
         assert abs(found.parameters[name] - value) < 4.0 * found.std_errors[name]
     np.testing.assert_allclose(found.diagnostics["measurement_sd"], 0.01, rtol=0.2)
+
+
+def test_an_estimate_as_of_a_date_names_the_prices_up_to_that_date():
+    rng = np.random.default_rng(4)
+    x = ou_path(rng, 120, 1 / 52)
+    years = np.array([0.1, 1.0])
+    logs = x[:, None] * np.exp(-KAPPA * years) + 0.01 * rng.standard_normal((121, 2))
+    panel = FuturesPanel.from_arrays(np.exp(logs), years, dt=1 / 52)
+    as_of = panel.dates[100]
+    found = calibrate("schwartz_1f", panel, as_of=as_of)
+    assert found.history_hash == panel.up_to(as_of).data_hash != panel.data_hash
 
 
 def test_the_oil_panel_gives_the_known_optimum(reference):

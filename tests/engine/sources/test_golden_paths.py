@@ -85,9 +85,9 @@ def test_the_cpu_target_does_not_change_a_bit(target, elsewhere):
 
 @pytest.mark.parametrize("threads", [2, 7])
 def test_the_number_of_threads_does_not_change_a_bit(threads, golden, monkeypatch):
-    from engine.sources import source
+    from engine.sources import blocks
 
-    monkeypatch.setattr(source, "_CHUNK_VALUES", 1)  # one path (or lane group) per chunk
+    monkeypatch.setattr(blocks, "_CHUNK_VALUES", 1)  # one path (or lane group) per chunk
     for name, model in golden.sources().items():
         assert golden.digest(golden.paths(model, threads)) == GOLDEN[name], name
 

@@ -134,7 +134,7 @@ def test_another_zone_is_another_strategy() -> None:
     class InLondon(InVenuesZone):
         time_zone = "Europe/London"
 
-    assert InTokyo.source_hash() != InLondon.source_hash()
+    assert InTokyo.code_hash() != InLondon.code_hash()
 
 
 def test_a_strategy_that_asks_for_the_hour_can_be_audited() -> None:

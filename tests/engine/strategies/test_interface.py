@@ -319,7 +319,7 @@ def test_the_fingerprint_follows_parameters_constants_state_and_helpers() -> Non
             def on_bar(self, bar, order):
                 self.level = function(bar.close) * self.FACTOR
 
-        return Made.source_hash()
+        return Made.code_hash()
 
     assert make() == make() == make(doc="Units to hold.")
     hashes = {make(), make(factor=2.0), make(start=1.0), make(high=8), make(function=np.sqrt)}
@@ -378,8 +378,8 @@ from engine.compiled import cache
 from engine.strategies import backtest, load_user_strategies
 
 saved = []
-original = cache.SourceHashCache.save_overload
-cache.SourceHashCache.save_overload = lambda self, *rest: (
+original = cache.KernelCache.save_overload
+cache.KernelCache.save_overload = lambda self, *rest: (
     saved.append(self._function.__name__), original(self, *rest)
 )
 load_user_strategies(sys.argv[1])
@@ -446,7 +446,7 @@ def test_a_helper_in_a_file_beside_the_strategy_is_never_stale(tmp_path, bars, t
     # Within the second, and of the same length: what a bytecode cache would miss.
     (folders[0] / "levels_beside.py").write_text("def level(x):\n    return x * 0.5\n")
     assert not filled(folders[0])
-    assert get_strategy("users_own").source_hash() != first.source_hash()
+    assert get_strategy("users_own").code_hash() != first.code_hash()
     assert not list(tmp_path.rglob("*.pyc"))
 
 
@@ -459,7 +459,7 @@ def test_a_helper_in_a_module_of_a_module_beside_is_never_stale(tmp_path, bars) 
         helper.write_text(f"def level(x):\n    return x * {factor}\n")
         load_user_strategies(strategy)
         filled.append("filled" in backtest("users_own", bars).orders["event"].to_list())
-        filled.append(get_strategy("users_own").source_hash())
+        filled.append(get_strategy("users_own").code_hash())
     assert filled[0]
     assert not filled[2]
     assert filled[1] != filled[3]

@@ -562,6 +562,6 @@ def test_what_decides_the_values_decides_the_hash_of_the_strategy(
         path = tmp_path / f"hashed_{number}" / "own.py"
         path.parent.mkdir()
         path.write_text(text)
-        hashes.append(load(path, "Use").source_hash())
+        hashes.append(load(path, "Use").code_hash())
     assert before in HASHED
     assert (hashes[0] == hashes[1]) == same

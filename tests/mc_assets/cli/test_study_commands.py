@@ -51,6 +51,23 @@ def mc(folder: Path) -> Run:
     return run
 
 
+@pytest.fixture
+def refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a command that must end in one sentence and exit code 2; return the sentence."""
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["mc", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        return capsys.readouterr().err.strip().removeprefix("mc: ")
+
+    return run
+
+
 def test_a_study_runs_and_prints_its_statistics(mc: Run, folder: Path) -> None:
     text = mc("run", "quick")
     assert "quick: 90 simulations, 3 parameter sets (1 dropped by the constraint)" in text
@@ -61,6 +78,40 @@ def test_a_study_runs_and_prints_its_statistics(mc: Run, folder: Path) -> None:
     assert list((folder / "data" / "results" / "quick").rglob("*.parquet"))
     assert "90 found finished" in mc("run", str(folder / "studies" / "quick.yaml"))
     assert "found finished" not in mc("run", "quick", "--fresh")
+
+
+def test_a_study_goes_by_the_name_inside_its_file_in_every_command(mc: Run, folder: Path) -> None:
+    studies = folder / "studies"
+    (studies / "quick.yaml").rename(studies / "draft.yaml")
+    assert "quick: 90 simulations" in mc("run", "quick")
+    assert "quick" in mc("show", "quick")
+    (entry,) = json.loads(mc("studies", "--json"))
+    assert (entry["name"], Path(entry["path"]).name) == ("quick", "draft.yaml")
+    # A file of one study may have the name of another.
+    (studies / "quick.yaml").write_text(STUDY.replace("name: quick", "name: other"))
+    assert "90 found finished" in mc("run", "quick")
+    assert [row["name"] for row in json.loads(mc("studies", "--json"))] == ["other", "quick"]
+
+
+@pytest.mark.parametrize("command", [("run",), ("show",), ("show", "--lineage"), ("report",)])
+def test_the_name_of_a_file_is_refused_with_the_name_inside(
+    command: tuple[str, ...], folder: Path, refused: Callable[..., str]
+) -> None:
+    (folder / "studies" / "quick.yaml").rename(folder / "studies" / "draft.yaml")
+    sentence = "study: found 'draft', allowed 'quick', the name inside draft.yaml"
+    assert refused(command[0], "draft", *command[1:]) == sentence
+
+
+def test_two_files_of_one_name_are_both_listed_and_neither_is_run(
+    mc: Run, folder: Path, refused: Callable[..., str]
+) -> None:
+    (folder / "studies" / "copy.yaml").write_text(STUDY)
+    sentence = "study: found the name 'quick' in copy.yaml and quick.yaml, allowed one file for "
+    rows = json.loads(mc("studies", "--json"))
+    assert [row["name"] for row in rows] == ["copy.yaml", "quick.yaml"]
+    assert all(row["description"] == f"{sentence}each name" for row in rows)
+    for name in ("quick", "copy.yaml"):
+        assert refused("run", name) == f"{sentence}each name"
 
 
 def test_results_of_a_study_file_can_be_asked_in_sql_at_once(mc: Run, folder: Path) -> None:

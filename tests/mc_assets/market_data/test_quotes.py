@@ -278,5 +278,5 @@ def test_ticks_in_billionths_are_one_sentence(tmp_path: Path) -> None:
 
 
 def test_utf_16_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MarketDataError, match=r"q\.csv: found no text of UTF-8"):
+    with pytest.raises(MarketDataError, match=r"q\.csv: found text that is not UTF-8"):
         stream(tmp_path, QUOTES.encode("utf-16"))

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mc_assets.providers.failures import Failure
 from mc_assets.providers.masking import masked
-from mc_assets.providers.network import Failure, check_status
+from mc_assets.providers.network import check_status
 
 KEY = "pk\"4f'x/9+Q=7&zz\\k%1"
 FORMS: dict[str, Callable[[str], str]] = {

@@ -3,8 +3,8 @@
 import numba
 import numpy as np
 
+from engine.compiled.code_hash import code_hash
 from engine.compiled.elementary import exp
-from engine.compiled.source_hash import source_hash
 from engine.sources import PathModel, StepModel, parameter
 from engine.sources.gbm import GBM
 from engine.strategies import SMA, Choice, Float, Int, Strategy, crossed_above, get_strategy
@@ -87,11 +87,11 @@ def ulcer(bars, equity):
 
 def prints():
     """Fingerprints as studies use them."""
-    found = {name: get_strategy(name).source_hash() for name in strategy_names()}
-    found["sided"] = Sided.source_hash()
-    found["cev"] = source_hash(Cev().fingerprint())
-    found["walk"] = source_hash(Walk().fingerprint())
-    found["gbm"] = source_hash(GBM().fingerprint())
+    found = {name: get_strategy(name).code_hash() for name in strategy_names()}
+    found["sided"] = Sided.code_hash()
+    found["cev"] = code_hash(Cev().fingerprint())
+    found["walk"] = code_hash(Walk().fingerprint())
+    found["gbm"] = code_hash(GBM().fingerprint())
     return found
 
 

@@ -25,11 +25,11 @@ def main() -> None:
         sys.modules["engine.compiled"] = package
         if find_spec("numpy"):
             zoos.append("arrays")
-    source_hash = import_module("engine.compiled.source_hash").source_hash
+    code_hash = import_module("engine.compiled.code_hash").code_hash
     found = {}
     for zoo in zoos:
         module = import_module(zoo)
-        found |= {f"{zoo}.{name}": source_hash(value) for name, value in module.MEMBERS.items()}
+        found |= {f"{zoo}.{name}": code_hash(value) for name, value in module.MEMBERS.items()}
         if zoo == "models":
             found |= {f"print.{name}": text for name, text in module.prints().items()}
     print(json.dumps(found))

@@ -1,7 +1,7 @@
 """Hashes of everything that decides what a function computes.
 
-`source_hash` says what code *means*: it names stored results, so it is equal on every machine.
-`code_hash` says what this interpreter *runs*: it names compiled kernels, which belong to one
+`code_hash` says what code *means*: it names stored results, so it is equal on every machine.
+`bytecode_hash` says what this interpreter *runs*: it names compiled kernels, which belong to one
 version of Python anyway; nothing is parsed for it, and a process hashes hundreds of functions
 before its first simulation.
 """
@@ -18,10 +18,10 @@ from engine.compiled.outer_names import Import
 from engine.compiled.running_code import code_form, syntax_form_of
 from engine.compiled.value_hash import ValueWalk
 
-__all__ = ["CodeHash", "code_hash", "source_hash"]
+__all__ = ["BytecodeHash", "bytecode_hash", "code_hash"]
 
 
-def source_hash(value: Any) -> str:
+def code_hash(value: Any) -> str:
     """SHA-256 of what a function or class means, of all it calls and of every value it captures.
 
     Parameters
@@ -54,13 +54,13 @@ def source_hash(value: Any) -> str:
 
     Examples
     --------
-    >>> source_hash({"fee": 0.1}) == source_hash({"fee": 1e-1})
+    >>> code_hash({"fee": 0.1}) == code_hash({"fee": 1e-1})
     True
     """
     return _Meaning(engine_by_name=True).hash_of(value)
 
 
-class CodeHash(NamedTuple):
+class BytecodeHash(NamedTuple):
     """What this interpreter runs when it calls a function."""
 
     digest: str
@@ -69,7 +69,7 @@ class CodeHash(NamedTuple):
     """Modules of the function and of all it calls: machine code refers to them by name."""
 
 
-def code_hash(function: Any) -> CodeHash:
+def bytecode_hash(function: Any) -> BytecodeHash:
     """SHA-256 of a function's bytecode, of all it calls and of every value it captures.
 
     Parameters
@@ -79,7 +79,7 @@ def code_hash(function: Any) -> CodeHash:
     """
     walk = _Bytecode(engine_by_name=False)
     digest = walk.hash_of(function)
-    return CodeHash(digest, tuple(sorted(walk.modules)))
+    return BytecodeHash(digest, tuple(sorted(walk.modules)))
 
 
 class _FunctionWalk(ValueWalk):

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["SourceText", "StrategyError", "declaration_error"]
+__all__ = ["HookText", "StrategyError", "declaration_error"]
 
 
 class StrategyError(ValueError):
@@ -31,7 +31,7 @@ def declaration_error(message: str) -> StrategyError:
 _HERE = os.path.dirname(__file__)
 
 
-class SourceText:
+class HookText:
     """Where a hook's text lies.
 
     Raises
@@ -46,7 +46,7 @@ class SourceText:
             lines, self.first_line = inspect.getsourcelines(function)
         except (OSError, TypeError) as error:
             raise StrategyError(
-                f"{function.__qualname__}: its source cannot be read, allowed a class in a file"
+                f"{function.__qualname__}: its code cannot be read, allowed a class in a file"
             ) from error
         self.text = textwrap.dedent("".join(lines))
 

@@ -1,0 +1,78 @@
+"""The study files of a folder, by the names of the studies in them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from engine.errors import Refusal
+from engine.yaml_text import YamlError, read_yaml_file
+
+__all__ = ["check_no_file_name", "find_study_file", "study_files"]
+
+
+def study_files(folder: Path) -> dict[str, Path]:
+    """Return the study files of a folder by the name inside them, in the order of the names.
+
+    A file that says no name goes by its own, without the ending. Files that share a name are
+    listed by their whole file names, so that none of them hides another.
+    """
+    found: dict[str, Path] = {}
+    for name, paths in _by_name(folder).items():
+        found |= {name: paths[0]} if len(paths) == 1 else {path.name: path for path in paths}
+    return dict(sorted(found.items()))
+
+
+def find_study_file(folder: Path, study: str) -> Path:
+    """Find a study given its name or its file.
+
+    Raises
+    ------
+    Refusal
+        If there is no such study, or several files say that they are it.
+    """
+    path = Path(study).expanduser()
+    if path.suffix in {".yaml", ".yml"} and path.is_file():
+        return path.resolve()
+    by_name = _by_name(folder)
+    for name, paths in by_name.items():
+        files = [path.name for path in paths]
+        if len(paths) > 1 and study in (name, *files):
+            raise Refusal(
+                "study", f"the name {name!r} in {' and '.join(files)}", "one file for each name"
+            )
+    if study in by_name:
+        return by_name[study][0]
+    check_no_file_name(folder, study)
+    allowed = ", ".join(sorted(by_name)) or f"none: {folder} holds no study file"
+    raise Refusal("study", repr(study), f"a YAML file or one of {allowed}")
+
+
+def check_no_file_name(folder: Path, study: str) -> None:
+    """Refuse what names a file of the folder instead of the study in it.
+
+    Raises
+    ------
+    Refusal
+        It says the study's name.
+    """
+    by_name = _by_name(folder)
+    for name, (path, *_) in by_name.items():
+        if study not in by_name and study in (path.stem, path.name):
+            raise Refusal("study", repr(study), f"{name!r}, the name inside {path.name}")
+
+
+def _by_name(folder: Path) -> dict[str, list[Path]]:
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        found[_name_in(path) or path.stem].append(path)
+    return found
+
+
+def _name_in(path: Path) -> str | None:
+    try:
+        content = read_yaml_file(path)
+    except (YamlError, OSError, UnicodeDecodeError):
+        return None
+    name = content.get("name") if isinstance(content, dict) else None
+    return name if isinstance(name, str) and name else None

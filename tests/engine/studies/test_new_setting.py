@@ -19,7 +19,7 @@ ADDED = {
     ],
     "engine/studies/study.py": [
         ("        sub_bars: int = 1,\n", "        shift: float = 0.0,\n"),
-        ('                **{"detail": detail,', '                **{"shift": shift},\n'),
+        ('                **{"bars": bars,', '                **{"shift": shift},\n'),
     ],
     "engine/sources/source.py": [
         ('    ) -> Generator:\n        """Make ready to fill', "        shift: float = 0.0,\n"),

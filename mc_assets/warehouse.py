@@ -98,17 +98,17 @@ def refresh_warehouse(project: Project) -> bool:
     bool
         Whether a file was published.
     """
-    if _published_signature(project) == _signature(project):
+    signature = _signature(project)
+    published = _published_signature(project) == signature
+    if published and _looked_for_statistics(project) == signature:
         return False
-    for marker in sorted(project.data.glob("results/*/current.json")):
-        study = marker.parent.name
-        with suppress(Refusal, StudyFailed):
-            results = engine.load_results(project.data, study)
-            if results.missing or results.data_version == statistics_version(project.data, study):
-                continue
-            write_statistics(project.data, study)
-    publish_warehouse(project)
-    return True
+    # Who published before may have had one study in mind: others may lack their statistics still.
+    written = _write_missing_statistics(project)
+    if written or not published:
+        publish_warehouse(project)
+    with suppress(OSError):
+        _mark(project).write_text(_signature(project), encoding="utf-8")
+    return written or not published
 
 
 def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
@@ -214,6 +214,32 @@ def _published_signature(project: Project) -> str | None:
     except duckdb.Error:
         return None
     return str(signature)
+
+
+def _write_missing_statistics(project: Project) -> bool:
+    """Write the statistics of studies that have none of their present rows; True if any."""
+    written = False
+    for marker in sorted(project.data.glob("results/*/current.json")):
+        study = marker.parent.name
+        with suppress(Refusal, StudyFailed):
+            results = engine.load_results(project.data, study)
+            if results.missing or results.data_version == statistics_version(project.data, study):
+                continue
+            write_statistics(project.data, study)
+            written = True
+    return written
+
+
+def _looked_for_statistics(project: Project) -> str | None:
+    """Return the signature of the files when every study was last given its statistics."""
+    try:
+        return _mark(project).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _mark(project: Project) -> Path:
+    return project.warehouse.with_name(f".{project.warehouse.name}.complete")
 
 
 def _trials(project: Project) -> pl.DataFrame:

@@ -556,3 +556,20 @@ class Nothing(Generator):
     def fill(self, seeds, path_ids, out, scratch):
         out[:] = np.nan
 '''
+
+
+def test_a_study_that_was_never_asked_has_its_statistics_after_another_was_published(
+    mc: Run, folder: Path
+) -> None:
+    other = STUDY.replace("name: quick", "name: other")
+    (folder / "studies" / "other.yaml").write_text(other)
+    mc("run", "quick")
+    mc("run", "other")
+    mc("report", "quick")  # writes statistics of its own study and publishes
+    query = "SELECT DISTINCT study FROM statistics ORDER BY study"
+    found = json.loads(mc("sql", "--json", query))
+    assert [row["study"] for row in found] == ["other", "quick"]
+    published = folder / "data" / "warehouse" / "mc.duckdb"
+    written = published.stat().st_mtime_ns
+    mc("sql", "--json", query)
+    assert published.stat().st_mtime_ns == written

@@ -28,6 +28,7 @@ CHECKED_BY = {
     "engine/execution/broker.py": TWIN,
     "engine/execution/costs.py": TWIN,
     "engine/execution/currencies.py": "tests/engine/execution/test_currencies.py",
+    "engine/execution/exits.py": TWIN,
     "engine/execution/fills.py": TWIN,
     "engine/execution/handles.py": TWIN,
     "engine/execution/ledger.py": TWIN,

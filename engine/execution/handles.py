@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.execution.broker import settled_cash
 from engine.execution.calling import part
+from engine.execution.exits import join_group, replace_exits
 from engine.execution.layout import (
     BY_PERCENT,
     BY_UNITS,
@@ -22,6 +23,7 @@ from engine.execution.layout import (
     LIMIT,
     MARKET,
     NO_SYMBOL,
+    OPEN_LOTS,
     ORDER_STATE,
     ORDER_SYMBOL,
     PENDING,
@@ -170,6 +172,12 @@ def account_open_orders(s: Simulation, t: int, symbol: int) -> int:
         if s.orders[slot, ORDER_SYMBOL] == symbol:
             count += 1
     return count
+
+
+@part
+def account_open_lots(s: Simulation, t: int, symbol: int) -> int:
+    """Return the number of open lots of the symbol: fills that are still held."""
+    return int(s.positions[symbol, OPEN_LOTS])
 
 
 @part
@@ -325,6 +333,31 @@ def order_short(
 def order_close(s: Simulation, t: int, symbol: int) -> int:
     """Close the position and cancel its bracket when that fills."""
     return submit(s, t, symbol, MARKET, TO_UNITS, 0.0, NAN, NAN, NAN, NAN, GOOD_TILL_CANCELLED)
+
+
+@part
+def order_exit(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    from_fill: bool = False,
+) -> int:
+    """Replace the exits of the position, and of orders that wait to open one.
+
+    With `from_fill` they are distances from the price of each fill, to the side where a
+    take-profit or stop-loss belongs. Without prices the exits are removed.
+    """
+    return replace_exits(s, t, symbol, take_profit, stop_loss, from_fill)
+
+
+@part
+def order_one_cancels_other(
+    s: Simulation, t: int, symbol: int, first: float, second: float
+) -> bool:
+    """Let the fill of one of two orders cancel the other; false if one is not in the book."""
+    return join_group(s, first, second)
 
 
 @part

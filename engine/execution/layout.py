@@ -113,7 +113,9 @@ ORDER_PARENT: Final = 9  # of a bracket's child: the order whose lot it closes; 
 ORDER_TAKE_PROFIT: Final = 10
 ORDER_STOP_LOSS: Final = 11
 ORDER_STATE: Final = 12
-ORDER_WIDTH: Final = 13
+ORDER_FROM_FILL: Final = 13  # the exits are distances from the price of the fill
+ORDER_GROUP: Final = 14  # the orders that its fill cancels have the same; 0: none
+ORDER_WIDTH: Final = 15
 ORDER_CAPACITY: Final = 512
 
 RESTING: Final = _typed(0)

@@ -16,6 +16,8 @@ from engine.execution.layout import (
     ORDER_BAR,
     ORDER_CAPACITY,
     ORDER_EXPIRY,
+    ORDER_FROM_FILL,
+    ORDER_GROUP,
     ORDER_ID,
     ORDER_KIND,
     ORDER_LIMIT,
@@ -104,6 +106,8 @@ def submit(
     order[ORDER_TAKE_PROFIT] = take_profit
     order[ORDER_STOP_LOSS] = stop_loss
     order[ORDER_STATE] = RESTING
+    order[ORDER_FROM_FILL] = 0.0
+    order[ORDER_GROUP] = 0.0
     if tif == IMMEDIATE_OR_CANCEL:
         order[ORDER_STATE] = IMMEDIATE
         order[ORDER_EXPIRY] = bar + 1

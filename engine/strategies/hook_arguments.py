@@ -105,6 +105,8 @@ class Account(_Given):
     realised: float
     #: Orders of the symbol that rest in the book.
     open_orders: int
+    #: Open lots of the symbol: fills that are still held.
+    open_lots: int
     #: Closed trades, over all symbols.
     trades: int
 
@@ -203,6 +205,30 @@ class Order(_Given):
 
     def close(self) -> int:
         """Close the position and cancel its bracket when that fills."""
+        _not_here("order")
+
+    def exit(
+        self,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        from_fill: bool = False,
+    ) -> int:
+        """Replace the exits of the position, and of orders that wait to open one.
+
+        Each lot of the position gets a take-profit and a stop-loss for its units, of which one
+        cancels the other; an order in the book gets them when it fills. With `from_fill` they are
+        distances from the price of the fill, to the side where each belongs: 3.0 below it for the
+        stop-loss of a long position, above it for that of a short one. What is not given is
+        removed. Returns how many exits were placed.
+        """
+        _not_here("order")
+
+    def one_cancels_other(self, first: float, second: float) -> bool:
+        """Let the fill of one of two orders cancel the other; false if one is not in the book.
+
+        Orders are named by their numbers. Further calls make larger groups, of which the first
+        order that fills cancels the rest.
+        """
         _not_here("order")
 
     def cancel(self, number: float) -> bool:

@@ -21,17 +21,18 @@ __all__ = ["SCRIPT_FIELDS", "Scripted", "order_scripts", "orders_around"]
 #: Fields of a script, after the five of a bar.
 SCRIPT_FIELDS: Final = ("action", "units", "limit", "stop", "take", "loss", "tif")
 
-# Shares of the actions 0 to 7 of `Scripted`.
-_SHARES: Final = (0.3, 0.15, 0.2, 0.13, 0.1, 0.04, 0.03, 0.05)
+# Shares of the actions 0 to 10 of `Scripted`.
+_SHARES: Final = (0.28, 0.14, 0.16, 0.1, 0.08, 0.04, 0.03, 0.05, 0.04, 0.04, 0.04)
 
 
 class Scripted(Strategy):
     """Does at each bar what the bar's fields `SCRIPT_FIELDS` say.
 
     ``action`` is 0: nothing, 1: a market order, 2: a limit, 3: a stop, 4: a stop-limit, 5: close
-    the position, 6: cancel all orders, 7: a target of units. ``take`` and ``loss`` are the exits
-    of a bracket, NaN where there is none; ``tif`` is the time in force in bars (0: the session,
-    -1: at once or never, infinity: good till cancelled).
+    the position, 6: cancel all orders, 7: a target of units, 8: replace the exits, 9: the same by
+    distances from the fills, 10: a limit and a stop of which one cancels the other. ``take`` and
+    ``loss`` are the exits of a bracket, NaN where there is none; ``tif`` is the time in force in
+    bars (0: the session, -1: at once or never, infinity: good till cancelled).
     """
 
     name = "scripted"
@@ -55,6 +56,15 @@ class Scripted(Strategy):
             order.cancel_all()
         elif bar.action == 7.0:
             order.target(units)
+        elif bar.action == 8.0:
+            order.exit(take_profit=take, stop_loss=loss)
+        elif bar.action == 9.0:
+            gain, risk = abs(take - bar.close), abs(loss - bar.close)
+            order.exit(take_profit=gain, stop_loss=risk, from_fill=True)
+        elif bar.action == 10.0:
+            first = order.limit(units, bar.limit, take_profit=take, stop_loss=loss)
+            second = order.stop(-units, bar.stop, tif=bar.tif)
+            order.one_cancels_other(first, second)
 
 
 def order_scripts(

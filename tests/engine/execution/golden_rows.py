@@ -27,6 +27,7 @@ from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
+from tests.engine.execution.golden_exits import EveryExit
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
     Crossing,
@@ -150,7 +151,7 @@ def scenarios() -> dict[str, Backtested | Simulated]:
                 found[f"sizing by {name}, exits {exits}"] = Backtested(
                     Crossing, (bars(7),), {"exits": exits}, settings
                 )
-    return found | _special_cases() | _indicators() | _failures() | _studies()
+    return found | _special_cases() | _exits() | _indicators() | _failures() | _studies()
 
 
 def _orders(settings: dict[str, Any], script: int, *given: Bars, **parameters: Any) -> Backtested:
@@ -219,6 +220,24 @@ def _special_cases() -> dict[str, Backtested]:
         "dollar-neutral pair": Backtested(DollarNeutral, pair, {}, short | COSTS),
         "vector form": Backtested(VectorForm, (bars(2),), {}, COSTS),
         "vector form of two": Backtested(VectorFormOfTwo, pair, {}, COSTS),
+    }
+
+
+def _exits() -> dict[str, Backtested]:
+    pair = bars(1), bars(2, symbol="B", drift=0.001)
+    short = {"script": 2, "width": 0.004}
+    levered = {"bracket_rule": "backtesting_py"} | MARGIN | COSTS
+    risk = {"sizing": {"kind": "fixed_risk", "risk": 0.02}} | FREE
+    return {
+        "every exit": Backtested(EveryExit, (bars(),), {}, COSTS),
+        "every exit, in wide bars": Backtested(EveryExit, (bars(3),), short, levered),
+        "every exit, same close": Backtested(
+            EveryExit, (bars(4),), {"script": 3}, {"fill": "same_close"} | COSTS
+        ),
+        "every exit, fixed risk": Backtested(EveryExit, (bars(5),), {"script": 4}, risk),
+        "every exit, two symbols": Backtested(
+            EveryExit, pair, {"script": 5, "symbols": 2}, {"instruments": {"B": FUTURE}} | COSTS
+        ),
     }
 
 

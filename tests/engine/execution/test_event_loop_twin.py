@@ -41,6 +41,8 @@ class Order:
     born: str = ""  # how its entry filled inside this very bar
     immediate: bool = False
     forced: bool = False
+    from_fill: bool = False  # take and loss are distances from it
+    group: int = 0  # its fill cancels the others of it
 
 
 @dataclass
@@ -262,6 +264,39 @@ class Twin:
                 self.leave(order, t, "cancelled")
         elif action == 7:
             self.add("market", units, target=True)
+        elif action in (8, 9):
+            from_fill = action == 9
+            if from_fill:
+                take, loss = abs(take - self.bars[3, t]), abs(loss - self.bars[3, t])
+            for order in self.book:
+                if not order.parent:
+                    order.take, order.loss, order.from_fill = take, loss, from_fill
+            for lot in self.lots:
+                for order in [item for item in self.book if item.parent == lot.order]:
+                    self.leave(order, t, "cancelled")
+                self.add_exits(lot.units, lot.price, take, loss, from_fill, lot.order)
+        elif action == 10:
+            self.add("limit", units, limit=limit, **exits)
+            self.add("stop", -units, stop=stop, last_bar=until, immediate=tif == -1)
+            self.book[-2].group = self.book[-1].group = self.numbers
+
+    def add_exits(
+        self,
+        held: float,
+        price: float,
+        take: float,
+        loss: float,
+        from_fill: bool,
+        parent: int,
+        **more: str,
+    ) -> None:
+        if from_fill:
+            side = 1.0 if held > 0 else -1.0
+            take, loss = price + side * take, price - side * loss
+        if loss == loss:
+            self.add("stop", -held, stop=loss, parent=parent, **more)
+        if take == take:
+            self.add("limit", -held, limit=take, parent=parent, **more)
 
     def add(self, kind: str, units: float, **more: float) -> None:
         self.numbers += 1
@@ -286,16 +321,19 @@ class Twin:
             self.leave(order, t, f"rejected: {reason}")
             return
         self.leave(order, t, "filled")
+        for other in [item for item in self.book if order.group and item.group == order.group]:
+            self.leave(other, t, "cancelled")
         opened = self.book_fill(order, units, price, fee, t)
         born = {"open": "", "stop": "stop", "limit": "limit"}[moment]
+        if order.from_fill and opened:
+            side = 1.0 if opened > 0 else -1.0
+            order.take, order.loss = price + side * order.take, price - side * order.loss
         if born and opened > 0.0:  # an exit on the wrong side is due at the entry's price
             order.loss, order.take = min(order.loss, reference), max(order.take, reference)
         elif born and opened < 0.0:
             order.loss, order.take = max(order.loss, reference), min(order.take, reference)
-        if opened and order.loss == order.loss:
-            self.add("stop", -opened, stop=order.loss, parent=order.number, born=born)
-        if opened and order.take == order.take:
-            self.add("limit", -opened, limit=order.take, parent=order.number, born=born)
+        if opened:
+            self.add_exits(opened, price, order.take, order.loss, False, order.number, born=born)
 
     def objection(
         self, order: Order, units: float, price: float, reference: float, fee: float

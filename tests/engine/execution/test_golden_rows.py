@@ -28,7 +28,7 @@ from engine.execution.orders import TIMES_IN_FORCE
 from engine.execution.settings import Execution
 from engine.strategies import Strategy, registry
 from engine.strategies import indicators as built_in
-from tests.engine.execution import golden_rows, golden_strategies
+from tests.engine.execution import golden_exits, golden_rows, golden_strategies
 from tests.engine.execution.golden_rows import COMMAND, FILE, Backtested, Tables
 
 GOLDEN = golden_rows.golden()
@@ -86,7 +86,7 @@ def test_changed_rows_are_refused_under_the_same_version(found, monkeypatch, tmp
 
 @pytest.fixture(scope="module")
 def script() -> ast.Module:
-    return ast.parse(inspect.getsource(golden_strategies))
+    return ast.parse(inspect.getsource(golden_strategies) + inspect.getsource(golden_exits))
 
 
 @pytest.mark.parametrize("handle", ["order", "account"])

@@ -38,7 +38,9 @@ def methods(cls: type) -> dict[str, inspect.Signature]:
 
 
 def in_words(value: object) -> object:
-    """A default as a hook would write it."""
+    """A default as a hook would write it; of True and False, which equal 1 and 0, themselves."""
+    if isinstance(value, bool):
+        return value
     words = {number: word for word, number in TIMES_IN_FORCE.items()}
     return words.get(value, value)
 

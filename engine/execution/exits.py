@@ -1,0 +1,152 @@
+"""Orders that depend on others: the exits of a lot, and groups of which one cancels the rest."""
+
+from __future__ import annotations
+
+import math
+
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
+from engine.execution.layout import (
+    CANCELLED,
+    CLOSE_LOT,
+    FIRST_LOT,
+    FORCED,
+    LIMIT,
+    LOT_ORDER,
+    LOT_PRICE,
+    LOT_UNITS,
+    OPEN_LOTS,
+    ORDER_FROM_FILL,
+    ORDER_GROUP,
+    ORDER_MODE,
+    ORDER_PARENT,
+    ORDER_STATE,
+    ORDER_STOP_LOSS,
+    ORDER_SYMBOL,
+    ORDER_TAKE_PROFIT,
+    PENDING,
+    RESTING,
+    STOP,
+)
+from engine.execution.orders import (
+    GOOD_TILL_CANCELLED,
+    cancel_children,
+    cancel_order,
+    find_order,
+    submit,
+)
+from engine.execution.state import Simulation
+
+__all__ = ["add_exits", "cancel_group", "exits_from", "join_group", "replace_exits"]
+
+
+@part
+def add_exits(
+    s: Simulation,
+    symbol: int,
+    held: float,
+    take_profit: float,
+    stop_loss: float,
+    bar: int,
+    parent: float,
+    state: int,
+) -> None:
+    """Place the exits of a lot of `held` units that the order `parent` opened; NaN: none."""
+    if stop_loss == stop_loss:
+        _add_child(s, symbol, STOP, -held, math.nan, stop_loss, bar, parent, state)
+    if take_profit == take_profit:
+        _add_child(s, symbol, LIMIT, -held, take_profit, math.nan, bar, parent, state)
+
+
+@part
+def _add_child(
+    s: Simulation,
+    symbol: int,
+    kind: int,
+    units: float,
+    limit: float,
+    stop: float,
+    bar: int,
+    parent: float,
+    state: int,
+) -> None:
+    nan = math.nan
+    number = submit(
+        s, bar, symbol, kind, CLOSE_LOT, units, limit, stop, nan, nan, GOOD_TILL_CANCELLED
+    )
+    if number > 0:
+        child = s.orders[s.counts[PENDING] - 1]
+        child[ORDER_PARENT] = parent
+        child[ORDER_STATE] = state
+
+
+@part
+def exits_from(
+    price: float, held: float, stop_loss: float, take_profit: float
+) -> tuple[float, float]:
+    """Return the prices of exits that are given as distances from the price of a lot."""
+    side = 1.0 if held > 0.0 else -1.0
+    return price - side * stop_loss, price + side * take_profit
+
+
+@rare
+def replace_exits(
+    s: Simulation, bar: int, symbol: int, take_profit: float, stop_loss: float, from_fill: bool
+) -> int:
+    """Give every open lot of a symbol, and every order that may open one, these exits.
+
+    Returns
+    -------
+    int
+        Exits that were placed: those of orders follow when these fill.
+    """
+    keep_apart()
+    for slot in range(s.counts[PENDING]):
+        order = s.orders[slot]
+        own = order[ORDER_MODE] != CLOSE_LOT and order[ORDER_STATE] != FORCED
+        if own and order[ORDER_SYMBOL] == symbol:
+            order[ORDER_TAKE_PROFIT] = take_profit
+            order[ORDER_STOP_LOSS] = stop_loss
+            order[ORDER_FROM_FILL] = from_fill
+    first = int(s.positions[symbol, FIRST_LOT])
+    count = 0
+    for place in range(first, first + int(s.positions[symbol, OPEN_LOTS])):
+        lot = s.lots[symbol, place]
+        take, loss = take_profit, stop_loss
+        if from_fill:
+            loss, take = exits_from(lot[LOT_PRICE], lot[LOT_UNITS], loss, take)
+        cancel_children(s, lot[LOT_ORDER], bar)
+        before = s.counts[PENDING]
+        add_exits(s, symbol, lot[LOT_UNITS], take, loss, bar, lot[LOT_ORDER], RESTING)
+        count += s.counts[PENDING] - before
+    return count
+
+
+@rare
+def join_group(s: Simulation, first: float, second: float) -> bool:
+    """Let the fill of one of two orders cancel the other; their groups become one."""
+    keep_apart()
+    one, other = find_order(s, first), find_order(s, second)
+    if one < 0 or other < 0 or one == other:
+        return False
+    group, joined = s.orders[one, ORDER_GROUP], s.orders[other, ORDER_GROUP]
+    if group == 0.0:
+        group = first
+        s.orders[one, ORDER_GROUP] = group
+    s.orders[other, ORDER_GROUP] = group
+    for slot in range(s.counts[PENDING]):
+        if joined != 0.0 and s.orders[slot, ORDER_GROUP] == joined:
+            s.orders[slot, ORDER_GROUP] = group
+    return True
+
+
+@rare
+def cancel_group(s: Simulation, group: float, bar: int) -> None:
+    """Cancel what is left of a group of which one order has filled."""
+    keep_apart()
+    slot = 0
+    while slot < s.counts[PENDING]:
+        if s.orders[slot, ORDER_GROUP] == group:
+            cancel_order(s, slot, bar, CANCELLED)
+        else:
+            slot += 1

@@ -43,6 +43,8 @@ CHECKED_BY = {
     "engine/execution/sizing.py": "tests/engine/execution/test_sizing.py",
     "engine/execution/sequence.py": TWIN,
     "engine/execution/state.py": "tests/engine/strategies/test_windows.py",
+    "engine/execution/ticks.py": TWIN,
+    "engine/execution/walk.py": TWIN,
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
     "engine/randomness/normals.py": "tests/engine/randomness/test_normals.py",

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid, point_value
-from engine.execution.fills import fill_order
+from engine.execution.fills import fill_apart, fill_order
 from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
     BORN_OF_LIMIT,
     BORN_OF_STOP,
     BORROW_RATE,
+    BRACKET_RULE,
     CANCELLED,
     CASH,
     CASH_RATE,
@@ -42,6 +43,7 @@ from engine.execution.layout import (
     SUB_BAR_WIDTH,
     SUB_BARS,
     TO_UNITS,
+    TRADINGVIEW,
     UNITS,
     VIEW,
     WATCH,
@@ -54,6 +56,7 @@ from engine.execution.orders import cancel_order, first_after, submit
 from engine.execution.rotation import due_price, reducing_price
 from engine.execution.sequence import OPENING, REDUCING, first_phase, watch, work_range
 from engine.execution.state import Simulation, first_trading_bar
+from engine.execution.walk import walk_range
 
 __all__ = ["finish", "open_path", "settled_cash", "start", "trade_bar", "trade_close"]
 
@@ -156,7 +159,10 @@ def _work_sub_bars(s: Simulation, bar: int) -> None:
     for number in range(max(int(s.rules[0, SUB_BARS]), 1)):
         s.counts[VIEW] = first + number * SUB_BAR_WIDTH
         if any_touched(s, bar) or (s.counts[WATCH] != 0 and is_below_maintenance(s, bar)):
-            work_range(s, bar)
+            if s.rules[0, BRACKET_RULE] == TRADINGVIEW:
+                walk_range(s, bar)
+            else:
+                work_range(s, bar)
             _settle_born(s)
     s.counts[VIEW] = 0
 
@@ -187,7 +193,7 @@ def _close_all(s: Simulation, bar: int) -> None:
             # It may be the end of a session, or of what is traded: nothing objects to an end.
             submit(s, bar, symbol, MARKET, TO_UNITS, 0.0, nan, nan, nan, nan, math.inf)
             s.orders[0, ORDER_STATE] = FORCED
-            fill_order(s, 0, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
+            fill_apart(s, 0, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
 
 
 @part

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import part
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.exits import add_exits, cancel_group, exits_from
@@ -61,7 +62,7 @@ from engine.execution.orders import log_event, remove_order
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 
-__all__ = ["equity_with", "fill_order"]
+__all__ = ["equity_with", "fill_apart", "fill_order"]
 
 
 @part
@@ -147,6 +148,13 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         if side * take_profit < side * reference:
             take_profit = reference
     add_exits(s, symbol, opened, take_profit, stop_loss, bar, number, state)
+
+
+@rare
+def fill_apart(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
+    """Do what `fill_order` does, as a call: for fills that speed does not depend on."""
+    keep_apart()
+    fill_order(s, slot, reference, bar, moment)
 
 
 @part

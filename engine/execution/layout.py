@@ -251,7 +251,9 @@ RATE_KIND: Final = 38  # how the symbol's currency becomes the account's; 0: it 
 RATE: Final = 39  # a constant, or the number of the symbol whose price is the rate
 UNPAID: Final = 40  # a position in another currency whose price is not paid
 CLOSE_AT_END: Final = 41  # positions are closed at the close of the last bar
-RULES_WIDTH: Final = 42
+TICK_NUMERATOR: Final = 42  # step of resting prices, a decimal fraction; 0 / 0: none
+TICK_DENOMINATOR: Final = 43
+RULES_WIDTH: Final = 44
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1

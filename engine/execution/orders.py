@@ -38,9 +38,11 @@ from engine.execution.layout import (
     STOP,
     STOP_LIMIT,
     SUBMITTED,
+    TICK_DENOMINATOR,
 )
 from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation
+from engine.execution.ticks import put_on_ticks
 
 __all__ = [
     "cancel_children",
@@ -115,8 +117,11 @@ def submit(
         order[ORDER_EXPIRY] = last_bar_of_day(s, symbol, bar + 1)
     else:
         order[ORDER_EXPIRY] = bar + tif
+    if s.rules[symbol, TICK_DENOMINATOR] != 0.0:
+        put_on_ticks(s, slot)
     if s.events.shape[0] > 0:
-        log_event(s, slot, bar, SUBMITTED, quantity, limit if kind == LIMIT else stop, 0.0)
+        price = order[ORDER_LIMIT] if kind == LIMIT else order[ORDER_STOP]
+        log_event(s, slot, bar, SUBMITTED, quantity, price, 0.0)
     return number
 
 

@@ -8,7 +8,7 @@ limits, and again after anything that fills.
 Of stops that one bar touches the one nearest to its open fills first, whichever was placed first;
 of two at the same distance, the buy. A stop that closes a position fills before a liquidation
 whose price lies farther on the same way. ``bracket_rule="backtesting_py"`` fills stops in the
-sequence in which they were placed.
+sequence in which they were placed; ``"tradingview"`` walks the bar, see `engine.execution.walk`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, way_of
 
-__all__ = ["OPENING", "REDUCING", "first_phase", "watch", "work_range"]
+__all__ = ["OPENING", "REDUCING", "first_phase", "forced_slot", "watch", "work_range"]
 
 REDUCING: Final = -1  # before all others, where orders of several symbols may meet
 OPENING: Final = 0
@@ -73,7 +73,7 @@ def work_range(s: Simulation, bar: int) -> None:
     forced, moment = False, AT_OPEN
     while phase < _DONE:
         if forced:
-            slot = _forced(s)
+            slot = forced_slot(s)
             if slot < 0:
                 forced = False
                 continue
@@ -180,7 +180,7 @@ def _nearest_stop(s: Simulation, bar: int, born: bool) -> int:
 
 
 @part
-def _forced(s: Simulation) -> int:
+def forced_slot(s: Simulation) -> int:
     """Slot of a liquidation that fills at once, or -1."""
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]

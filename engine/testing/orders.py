@@ -22,7 +22,7 @@ __all__ = ["SCRIPT_FIELDS", "Scripted", "order_scripts", "orders_around"]
 SCRIPT_FIELDS: Final = ("action", "units", "limit", "stop", "take", "loss", "tif")
 
 # Shares of the actions 0 to 10 of `Scripted`.
-_SHARES: Final = (0.28, 0.14, 0.16, 0.1, 0.08, 0.04, 0.03, 0.05, 0.04, 0.04, 0.04)
+_SHARES: Final = (0.28, 0.12, 0.16, 0.1, 0.08, 0.06, 0.03, 0.05, 0.04, 0.04, 0.04)
 
 
 class Scripted(Strategy):

@@ -50,6 +50,7 @@ Tables = dict[str, pl.DataFrame]
 FREE = {"instrument": {"lot_size": 0.0}}
 COSTS = {"commission": {"rate": 0.001, "minimum": 1.0}, "slippage": {"bps": 2.0}}
 LEVERED = {"initial_margin": 0.2, "maintenance_margin": 0.15}
+WALKED = {"bracket_rule": "tradingview"}
 MARGIN = {"cash": 20_000.0, "instrument": LEVERED | {"borrow_rate": 0.05}}
 FUTURE = {
     **{"multiplier": 20.0, "futures": True, "tick_size": 0.25, "initial_margin": 0.0},
@@ -205,6 +206,22 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, on a grid, peer's brackets": _orders(
             {"bracket_rule": "backtesting_py"} | COSTS, 13, whole, grid=2.0
         ),
+        "every order, walked": _orders(WALKED | COSTS, 17),
+        "every order, walked in wide bars": _orders(WALKED | MARGIN, 18, bars(3), width=0.003),
+        "every order, walked on a grid": _orders(WALKED | COSTS, 19, whole, grid=2.0),
+        "every order, walked and liquidated": _orders(
+            WALKED | MARGIN, 3, bars(scale=0.25), units=400.0, width=0.05
+        ),
+        "every order, walked and sold down to maintenance": _orders(
+            WALKED | MARGIN | {"liquidate": "to_maintenance"},
+            3,
+            bars(scale=0.25),
+            units=400.0,
+            width=0.05,
+        ),
+        "every order, two symbols walked": _orders(
+            {"instruments": {"B": FUTURE}} | WALKED | COSTS, 20, *pair
+        ),
         "every order, two symbols": _orders({"instruments": {"B": FUTURE}} | COSTS, 10, *pair),
         "every order, two currencies": _orders(EUROS_AND_POUNDS | COSTS, 14, *pair),
         "every order, two symbols on margin": _orders(equal | MARGIN, 11, *pair, units=300.0),
@@ -231,6 +248,9 @@ def _exits() -> dict[str, Backtested]:
     return {
         "every exit": Backtested(EveryExit, (bars(),), {}, COSTS),
         "every exit, in wide bars": Backtested(EveryExit, (bars(3),), short, levered),
+        "every exit, walked on ticks": Backtested(
+            EveryExit, (bars(6),), short, WALKED | {"instrument": {"tick_size": 0.1}}
+        ),
         "every exit, same close": Backtested(
             EveryExit, (bars(4),), {"script": 3}, {"fill": "same_close"} | COSTS
         ),
@@ -253,8 +273,8 @@ def _indicators() -> dict[str, Backtested]:
 
 def _failures() -> dict[str, Backtested]:
     rising = bars(count=12, drift=0.05)
-    # Cash that keeps the account above its margin until the value of the position overflows.
-    settings = {"cash": 1e307, "instrument": {"lot_size": 0.0, "initial_margin": 0.0}}
+    rising.high[-1] = rising.close[-1] = 1e300  # the value of the position overflows
+    settings = {"cash": 1e15, "instrument": {"lot_size": 0.0, "initial_margin": 0.0}}
     count = int(EveryFailure.parameters["how"].high or 0) + 1
     return {
         f"failure {how}": Backtested(EveryFailure, (rising,), {"how": how}, settings)
@@ -289,6 +309,9 @@ def _studies() -> dict[str, Simulated]:
         ),
         "study, sub-bars": Simulated(
             Heston(), EveryOrder, {"script": [1, 2]}, levered, {"sub_bars": 5}
+        ),
+        "study, sub-bars walked": Simulated(
+            Heston(), EveryOrder, {"script": [1, 2]}, WALKED | levered, {"sub_bars": 5}
         ),
         "study, several symbols": Simulated(
             pair, DollarNeutral, {"period": [5, 15]}, levered, {"paths_per_seed": 2}

@@ -96,6 +96,17 @@ class Twin:
         whole = round(count) if abs(round(count) - count) < 1e-9 else math.floor(count)
         return math.copysign(float(whole * lot), units)
 
+    def on_tick(self, price: float, up: bool) -> float:
+        terms = self.settings.instrument
+        if terms.tick_rounding == "none" or price != price:
+            return price
+        tick = Fraction(str(terms.tick_size))
+        count = price / float(tick)
+        whole = round(count)
+        if abs(whole - count) > 1e-6:
+            whole = math.ceil(count) if up else math.floor(count)
+        return float(whole * tick)
+
     # --- a bar -----------------------------------------------------------------------------
 
     def run(self) -> np.ndarray:
@@ -103,11 +114,14 @@ class Twin:
         curve = np.empty(self.bars.shape[1])
         for t in range(self.bars.shape[1]):
             self.finance(t)
-            self.at_open(t)
-            self.margin_at_open(t)
-            self.stops(t, born=False)
-            self.limits(t)
-            self.stops(t, born=True)
+            if self.settings.bracket_rule == "tradingview":
+                self.walk(t)
+            else:
+                self.at_open(t)
+                self.margin_at_open(t)
+                self.stops(t, born=False)
+                self.limits(t)
+                self.stops(t, born=True)
             for order in list(self.book):
                 order.born = ""
                 if order.last_bar <= t:
@@ -198,6 +212,63 @@ class Twin:
                 self.fill(order, order.limit, t, "limit")
         self.margin_inside(t)
 
+    def walk(self, t: int) -> None:
+        """From the open to the nearer extreme, to the other, to the close."""
+        opens, high, low, close = self.bars[:4, t]
+        near, far = (high, low) if high - opens < opens - low else (low, high)
+        stations = [opens, opens, near, far, close]
+        for leg in range(4):
+            start, end = stations[leg : leg + 2]
+            now, here = 0.0, start
+            while True:
+                found = [self.meeting(order, leg, start, end, now, here) for order in self.book]
+                # Buys before sells, market orders before both.
+                share, _, place = min(
+                    ((*item, place) for place, item in enumerate(found) if item),
+                    default=(math.inf, 0, -1),
+                )
+                crossed = self.crossing_from(now, start, end) if leg else None
+                if crossed is not None and crossed < share:
+                    here = start + crossed * (end - start)
+                    now = max(now, (here - start) / (end - start)) if end != start else now
+                    self.liquidate(t, here, "stop")
+                    continue
+                if place < 0:
+                    break
+                order = self.book[place]
+                now = share
+                level = order.limit if order.kind == "limit" else order.stop
+                if order.kind != "market" and not self.passed(order, level, here):
+                    here = level
+                if order.kind == "stop_limit":
+                    order.kind = "limit"
+                    continue
+                inside = "limit" if order.kind == "limit" else "stop"
+                self.fill(order, here, t, inside if leg else "open")
+
+    def passed(self, order: Order, level: float, here: float) -> bool:
+        falls = (order.kind == "limit") == self.buys(order)
+        return here <= level if falls else here >= level
+
+    def buys(self, order: Order) -> bool:
+        return order.units > (self.held if order.target else 0.0)
+
+    def meeting(
+        self, order: Order, leg: int, start: float, end: float, now: float, here: float
+    ) -> tuple[float, int] | None:
+        """Where on its leg the price meets an order, and what goes first there."""
+        if order.kind == "market":
+            return None if leg else (now, 0)
+        if leg and order.immediate:
+            return None
+        rank = 1 if self.buys(order) else 2
+        level = order.limit if order.kind == "limit" else order.stop
+        if self.passed(order, level, here):
+            return now, rank
+        if start == end or not self.passed(order, level, end):
+            return None
+        return max(now, (level - start) / (end - start)), rank
+
     # --- margin ------------------------------------------------------------------------------
 
     def slack(self, price: float) -> float:
@@ -218,6 +289,16 @@ class Twin:
         if end >= 0.0:
             return None
         return 0.0 if begin < 0.0 else begin / (begin - end)
+
+    def crossing_from(self, now: float, start: float, end: float) -> float | None:
+        """How far along a leg maintenance is crossed."""
+        last = self.slack(end)
+        if not self.held or last >= 0.0:
+            return None
+        slack = self.slack(start + now * (end - start))
+        if slack <= 1e-9 * (slack - last):
+            return now
+        return now + (1.0 - now) * slack / (slack - last)
 
     def margin_at_open(self, t: int) -> None:
         if self.lots and self.slack(self.bars[0, t]) < 0.0:
@@ -300,7 +381,13 @@ class Twin:
 
     def add(self, kind: str, units: float, **more: float) -> None:
         self.numbers += 1
-        self.book.append(Order(self.numbers, kind, units, **more))
+        order = Order(self.numbers, kind, units, **more)
+        buys = units > (self.held if order.target else 0.0)
+        order.stop, order.limit = (
+            self.on_tick(order.stop, buys),
+            self.on_tick(order.limit, not buys),
+        )
+        self.book.append(order)
 
     def leave(self, order: Order, t: int, event: str) -> None:
         self.events.append((t, order.number, event))
@@ -395,7 +482,7 @@ SETTINGS = (
     Execution(
         cash=30_000.0,
         commission={"rate": 0.002, "maker_rate": -0.0005},
-        instrument={"shortable": False, "lot_size": 5.0, "multiplier": 2.0},
+        instrument={"shortable": False, "lot_size": 5.0, "multiplier": 2.0, "tick_size": 0.3},
         position_limit=80.0,
     ),
     Execution(
@@ -409,6 +496,18 @@ SETTINGS = (
         cash=1_800.0,
         slippage={"bps": 1.0},
         instrument={"initial_margin": 0.05, "maintenance_margin": 0.04},
+    ),
+    Execution(
+        cash=50_000.0,
+        commission={"rate": 0.001, "maker_rate": 0.0002},
+        bracket_rule="tradingview",
+        instrument={"tick_size": 0.25},
+    ),
+    Execution(
+        cash=4_000.0,
+        slippage={"bps": 1.0},
+        bracket_rule="tradingview",
+        instrument={"initial_margin": 0.1, "maintenance_margin": 0.08},
     ),
 )
 

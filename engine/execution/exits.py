@@ -8,14 +8,18 @@ from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     CANCELLED,
+    CLOSE,
     CLOSE_LOT,
+    DISTANCES,
     FIRST_LOT,
     FORCED,
     LIMIT,
     LOT_ORDER,
     LOT_PRICE,
+    LOT_TAG,
     LOT_UNITS,
     OPEN_LOTS,
+    ORDER_BAR,
     ORDER_FROM_FILL,
     ORDER_GROUP,
     ORDER_MODE,
@@ -23,10 +27,13 @@ from engine.execution.layout import (
     ORDER_STATE,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
+    ORDER_TAG,
     ORDER_TAKE_PROFIT,
+    ORDER_TRAIL,
     PENDING,
     RESTING,
     STOP,
+    TRAILING,
 )
 from engine.execution.orders import (
     GOOD_TILL_CANCELLED,
@@ -36,6 +43,7 @@ from engine.execution.orders import (
     submit,
 )
 from engine.execution.state import Simulation
+from engine.execution.trailing import watch_trail
 
 __all__ = ["add_exits", "cancel_group", "exits_from", "join_group", "replace_exits"]
 
@@ -50,12 +58,19 @@ def add_exits(
     bar: int,
     parent: float,
     state: int,
+    trail: float,
+    tag: float,
 ) -> None:
-    """Place the exits of a lot of `held` units that the order `parent` opened; NaN: none."""
+    """Place the exits of a lot of `held` units that the order `parent` opened; NaN: none.
+
+    A stop-loss with a distance `trail` follows the best price.
+    """
     if stop_loss == stop_loss:
-        _add_child(s, symbol, STOP, -held, math.nan, stop_loss, bar, parent, state)
+        _add_child(s, symbol, STOP, -held, math.nan, stop_loss, bar, parent, state, tag)
+        if trail != 0.0:
+            _let_trail(s, bar, state, trail)
     if take_profit == take_profit:
-        _add_child(s, symbol, LIMIT, -held, take_profit, math.nan, bar, parent, state)
+        _add_child(s, symbol, LIMIT, -held, take_profit, math.nan, bar, parent, state, tag)
 
 
 @part
@@ -69,6 +84,7 @@ def _add_child(
     bar: int,
     parent: float,
     state: int,
+    tag: float,
 ) -> None:
     nan = math.nan
     number = submit(
@@ -78,22 +94,43 @@ def _add_child(
         child = s.orders[s.counts[PENDING] - 1]
         child[ORDER_PARENT] = parent
         child[ORDER_STATE] = state
+        child[ORDER_TAG] = tag
+
+
+@rare
+def _let_trail(s: Simulation, bar: int, state: int, trail: float) -> None:
+    """Let the stop-loss that was placed last follow the price."""
+    keep_apart()
+    child = s.orders[s.counts[PENDING] - 1]
+    child[ORDER_TRAIL] = trail
+    # A lot that was opened inside the bar did not see all of its range.
+    child[ORDER_BAR] = bar - 1 if state == RESTING else bar
+    watch_trail(s)
 
 
 @part
 def exits_from(
-    price: float, held: float, stop_loss: float, take_profit: float
-) -> tuple[float, float]:
-    """Return the prices of exits that are given as distances from the price of a lot."""
+    price: float, held: float, stop_loss: float, take_profit: float, meant: float
+) -> tuple[float, float, float]:
+    """Return stop-loss and take-profit as prices, and the distance at which the first trails."""
     side = 1.0 if held > 0.0 else -1.0
-    return price - side * stop_loss, price + side * take_profit
+    if meant != TRAILING:
+        take_profit = price + side * take_profit
+    trail = 0.0 if meant == DISTANCES else stop_loss
+    return price - side * stop_loss, take_profit, trail
 
 
 @rare
 def replace_exits(
-    s: Simulation, bar: int, symbol: int, take_profit: float, stop_loss: float, from_fill: bool
+    s: Simulation, bar: int, symbol: int, take_profit: float, stop_loss: float, meant: float
 ) -> int:
     """Give every open lot of a symbol, and every order that may open one, these exits.
+
+    Parameters
+    ----------
+    meant : float
+        0: prices; or DISTANCES, TRAILING, TRAILING_DISTANCES. The stop-loss of what is already
+        open trails from the close of `bar`.
 
     Returns
     -------
@@ -107,17 +144,21 @@ def replace_exits(
         if own and order[ORDER_SYMBOL] == symbol:
             order[ORDER_TAKE_PROFIT] = take_profit
             order[ORDER_STOP_LOSS] = stop_loss
-            order[ORDER_FROM_FILL] = from_fill
+            order[ORDER_FROM_FILL] = meant
     first = int(s.positions[symbol, FIRST_LOT])
     count = 0
     for place in range(first, first + int(s.positions[symbol, OPEN_LOTS])):
         lot = s.lots[symbol, place]
-        take, loss = take_profit, stop_loss
-        if from_fill:
-            loss, take = exits_from(lot[LOT_PRICE], lot[LOT_UNITS], loss, take)
+        take, loss, trail = take_profit, stop_loss, 0.0
+        if meant != 0.0:
+            loss, take, trail = exits_from(lot[LOT_PRICE], lot[LOT_UNITS], loss, take, meant)
+        if trail != 0.0:
+            side = 1.0 if lot[LOT_UNITS] > 0.0 else -1.0
+            loss = s.path[symbol, CLOSE, bar] - side * trail
         cancel_children(s, lot[LOT_ORDER], bar)
         before = s.counts[PENDING]
-        add_exits(s, symbol, lot[LOT_UNITS], take, loss, bar, lot[LOT_ORDER], RESTING)
+        parent, tag = lot[LOT_ORDER], lot[LOT_TAG]
+        add_exits(s, symbol, lot[LOT_UNITS], take, loss, bar, parent, RESTING, trail, tag)
         count += s.counts[PENDING] - before
     return count
 

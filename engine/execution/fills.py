@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.intrinsics import keep_apart
-from engine.execution.calling import part, rare
+from engine.execution.calling import part
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.exits import add_exits, cancel_group, exits_from
@@ -43,6 +42,7 @@ from engine.execution.layout import (
     ORDER_STATE,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
+    ORDER_TAG,
     ORDER_TAKE_PROFIT,
     POSITION_CAP,
     POSITION_LIMIT,
@@ -62,7 +62,7 @@ from engine.execution.orders import log_event, remove_order
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 
-__all__ = ["equity_with", "fill_apart", "fill_order"]
+__all__ = ["equity_with", "fill_order"]
 
 
 @part
@@ -111,7 +111,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     log_event(s, slot, bar, FILLED, units, price, commission)
     take_profit, stop_loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
     parent = order[ORDER_PARENT] if mode == CLOSE_LOT else 0.0
-    from_fill, group = order[ORDER_FROM_FILL], order[ORDER_GROUP]
+    from_fill, group, tag = order[ORDER_FROM_FILL], order[ORDER_GROUP], order[ORDER_TAG]
     remove_order(s, slot)
     if group != 0.0:
         cancel_group(s, group, bar)
@@ -135,11 +135,13 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         bar + (moment != AT_OPEN or s.counts[VIEW] > s.rules[symbol, FIRST_SUB_BAR]),
         number,
         parent,
+        tag,
     )
     if opened == 0.0:
         return
+    trail = 0.0
     if from_fill != 0.0:
-        stop_loss, take_profit = exits_from(price, opened, stop_loss, take_profit)
+        stop_loss, take_profit, trail = exits_from(price, opened, stop_loss, take_profit, from_fill)
     if moment in (INSIDE_BY_STOP, INSIDE_BY_LIMIT):
         # An exit on the wrong side of the entry is due at once, at the entry's own price.
         side = 1.0 if opened > 0.0 else -1.0
@@ -147,14 +149,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
             stop_loss = reference
         if side * take_profit < side * reference:
             take_profit = reference
-    add_exits(s, symbol, opened, take_profit, stop_loss, bar, number, state)
-
-
-@rare
-def fill_apart(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
-    """Do what `fill_order` does, as a call: for fills that speed does not depend on."""
-    keep_apart()
-    fill_order(s, slot, reference, bar, moment)
+    add_exits(s, symbol, opened, take_profit, stop_loss, bar, number, state, trail, tag)
 
 
 @part

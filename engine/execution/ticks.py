@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import keep_apart
-from engine.execution.calling import part, rare
+from engine.execution.calling import rare
 from engine.execution.layout import (
     MARKET,
     ORDER_KIND,
@@ -14,15 +15,10 @@ from engine.execution.layout import (
     ORDER_QUANTITY,
     ORDER_STOP,
     ORDER_STOP_LOSS,
-    ORDER_SYMBOL,
     ORDER_TAKE_PROFIT,
-    TICK_DENOMINATOR,
-    TICK_NUMERATOR,
     TO_PERCENT,
     TO_UNITS,
-    UNITS,
 )
-from engine.execution.state import Simulation
 
 __all__ = ["put_on_ticks"]
 
@@ -31,31 +27,40 @@ _NEAR = 1e-6
 
 
 @rare
-def put_on_ticks(s: Simulation, slot: int) -> None:
-    """Move the prices of the order in `slot` to the grid, away from the market.
+def put_on_ticks(
+    order: NDArray[np.float64], numerator: float, denominator: float, held: float
+) -> None:
+    """Move the prices of an order to the grid, away from the market.
 
     A buy stop and a sell limit go up, a sell stop and a buy limit down, so that no order fills
     where the price that was asked for would not have.
+
+    Parameters
+    ----------
+    order : ndarray of float64, shape (ORDER_WIDTH,)
+        Its row in the book.
+    numerator, denominator : float
+        The tick, a decimal fraction.
+    held : float
+        Units of the symbol.
     """
     keep_apart()
-    order = s.orders[slot]
-    symbol = int(order[ORDER_SYMBOL])
-    buys = order[ORDER_QUANTITY] > 0.0
-    if order[ORDER_MODE] == TO_UNITS:
-        buys = order[ORDER_QUANTITY] > s.positions[symbol, UNITS]
+    mode = order[ORDER_MODE]
+    buys = order[ORDER_QUANTITY] > (held if mode == TO_UNITS else 0.0)
     if order[ORDER_KIND] != MARKET:
-        order[ORDER_STOP] = _on_tick(s, symbol, order[ORDER_STOP], buys)
-        order[ORDER_LIMIT] = _on_tick(s, symbol, order[ORDER_LIMIT], not buys)
-    if order[ORDER_MODE] not in (TO_UNITS, TO_PERCENT):
+        order[ORDER_STOP] = _on_tick(order[ORDER_STOP], buys, numerator, denominator)
+        order[ORDER_LIMIT] = _on_tick(order[ORDER_LIMIT], not buys, numerator, denominator)
+    if mode != TO_UNITS and mode != TO_PERCENT:
         # Which side a target opens is known when it fills: its exits are moved when placed.
-        order[ORDER_TAKE_PROFIT] = _on_tick(s, symbol, order[ORDER_TAKE_PROFIT], buys)
-        order[ORDER_STOP_LOSS] = _on_tick(s, symbol, order[ORDER_STOP_LOSS], not buys)
+        take, loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
+        order[ORDER_TAKE_PROFIT] = _on_tick(take, buys, numerator, denominator)
+        order[ORDER_STOP_LOSS] = _on_tick(loss, not buys, numerator, denominator)
 
 
-@part
-def _on_tick(s: Simulation, symbol: int, price: float, up: bool) -> float:
+@rare
+def _on_tick(price: float, up: bool, numerator: float, denominator: float) -> float:
     """Return the nearest price of the grid above or below; NaN and infinity stay."""
-    numerator, denominator = s.rules[symbol, TICK_NUMERATOR], s.rules[symbol, TICK_DENOMINATOR]
+    keep_apart()
     count = price * denominator / numerator
     whole = np.rint(count)
     if abs(whole - count) > _NEAR:

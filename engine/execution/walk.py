@@ -10,10 +10,12 @@ before. A sub-bar is walked as a bar.
 from __future__ import annotations
 
 import math
+from typing import Final
+
+import numpy as np
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
-from engine.execution.fills import fill_apart
 from engine.execution.layout import (
     AT_OPEN,
     FIRST_SUB_BAR,
@@ -30,77 +32,75 @@ from engine.execution.layout import (
     PENDING,
     STOP_LIMIT,
     VIEW,
+    WALK_LEG,
+    WALK_PRICE,
+    WALK_SHARE,
+    WALK_SYMBOL,
     WATCH,
 )
-from engine.execution.liquidation import call_margin
+from engine.execution.liquidation import call_margin, forced_slot
 from engine.execution.matching import is_buy
-from engine.execution.rotation import reducing_price
-from engine.execution.sequence import forced_slot, watch
 from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
 from engine.execution.ways import AT_THE_OPEN, FIRST_LEG, LEGS, way_of
 
-__all__ = ["walk_range"]
+__all__ = ["LIQUIDATED", "begin_walk", "walk_on"]
+
+LIQUIDATED: Final[int] = np.int64(-2)  # type: ignore[assignment]
+
+
+@part
+def begin_walk(s: Simulation) -> None:
+    """Stand at the open of the bar, or sub-bar."""
+    s.account[WALK_LEG] = -1.0
+    s.account[WALK_SHARE] = 0.0
+    s.account[WALK_SYMBOL] = -1.0
 
 
 @rare
-def walk_range(s: Simulation, bar: int) -> None:
-    """Fill the orders of a bar, or sub-bar, as its price walks past them."""
+def walk_on(s: Simulation, bar: int) -> tuple[int, float, int]:
+    """Walk to the next order that fills; its slot, price and moment.
+
+    The slot is -1 at the end of the bar, and LIQUIDATED where margin was called for before:
+    liquidations are then in the book, with the prices at which they fill.
+    """
     keep_apart()
-    if s.positions.shape[0] > 1:
-        _reduce_at_open(s, bar)
-    leg, now = -1, 0.0
-    symbol, here = -1, math.nan  # of the last fill, which is more exact than a share of the leg
-    while leg < LEGS:
+    walk = s.account
+    while s.counts[PENDING] > 0 or s.counts[WATCH] != 0:
+        leg, now = int(walk[WALK_LEG]), walk[WALK_SHARE]
         way = AT_THE_OPEN if leg < 0 else FIRST_LEG + leg
-        slot, share, price = _next(s, bar, way, now, symbol, here)
-        moment = AT_OPEN if leg < 0 else INSIDE_BY_STOP
+        slot, share, price = _next(s, bar, way, now)
         if leg >= 0 and s.counts[WATCH] != 0 and call_margin(s, bar, way, now, share):
-            slot = forced_slot(s)
-            while slot >= 0:
-                symbol = int(s.orders[slot, ORDER_SYMBOL])
-                here = s.orders[slot, ORDER_LIMIT]
-                now = max(now, _share_of(s, symbol, bar, way, here))
-                fill_apart(s, slot, here, bar, INSIDE_BY_STOP)
-                slot = forced_slot(s)
-            watch(s)
-            continue
+            order = s.orders[forced_slot(s)]
+            symbol, price = int(order[ORDER_SYMBOL]), order[ORDER_LIMIT]
+            _stand_at(s, max(now, _share_of(s, symbol, bar, way, price)), symbol, price)
+            return LIQUIDATED, math.nan, INSIDE_BY_STOP
         if slot < 0:
-            if s.counts[PENDING] == 0 and s.counts[WATCH] == 0:
-                return
-            leg, now, symbol = leg + 1, 0.0, -1
+            if leg == LEGS - 1:
+                break
+            walk[WALK_LEG], walk[WALK_SHARE], walk[WALK_SYMBOL] = leg + 1.0, 0.0, -1.0
             continue
         order = s.orders[slot]
-        symbol, here, now = int(order[ORDER_SYMBOL]), price, share
+        # The price of a fill is more exact than a share of the leg.
+        _stand_at(s, share, int(order[ORDER_SYMBOL]), price)
         if order[ORDER_KIND] == STOP_LIMIT:
             order[ORDER_KIND] = LIMIT
             continue
-        if leg >= 0 and order[ORDER_KIND] == LIMIT:
-            moment = INSIDE_BY_LIMIT
-        fill_apart(s, slot, price, bar, moment)
-        watch(s)
+        if leg < 0:
+            return slot, price, AT_OPEN
+        return slot, price, INSIDE_BY_LIMIT if order[ORDER_KIND] == LIMIT else INSIDE_BY_STOP
+    return -1, math.nan, INSIDE_BY_STOP
 
 
 @part
-def _reduce_at_open(s: Simulation, bar: int) -> None:
-    """Fill what makes a position smaller before what another symbol's order needs it for."""
-    slot = 0
-    while slot < s.counts[PENDING]:
-        price = math.nan
-        if not is_closed(s, slot, bar):
-            price = reducing_price(s, slot, bar, AT_OPEN)
-        if price == price:
-            fill_apart(s, slot, price, bar, AT_OPEN)
-            slot = 0
-        else:
-            slot += 1
-    watch(s)
+def _stand_at(s: Simulation, share: float, symbol: int, price: float) -> None:
+    s.account[WALK_SHARE] = share
+    s.account[WALK_SYMBOL] = symbol
+    s.account[WALK_PRICE] = price
 
 
 @part
-def _next(
-    s: Simulation, bar: int, way: int, now: float, last: int, last_price: float
-) -> tuple[int, float, float]:
+def _next(s: Simulation, bar: int, way: int, now: float) -> tuple[int, float, float]:
     """Slot, share of the way and price of the next order that fills; -1 and infinity if none."""
     found, nearest, first, at = -1, math.inf, 3, math.nan
     for slot in range(s.counts[PENDING]):
@@ -110,7 +110,9 @@ def _next(
         if is_closed(s, slot, bar) or not _may_fill(s, slot, way):
             continue
         start, end = way_of(s, symbol, bar, way)
-        here = last_price if symbol == last else start + now * (end - start)
+        here = start + now * (end - start)
+        if symbol == s.account[WALK_SYMBOL]:
+            here = s.account[WALK_PRICE]
         buys = is_buy(s, slot, bar)
         rank = 0 if kind == MARKET else (1 if buys else 2)
         level = order[ORDER_LIMIT] if kind == LIMIT else order[ORDER_STOP]

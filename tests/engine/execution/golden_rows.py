@@ -27,7 +27,7 @@ from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
-from tests.engine.execution.golden_exits import EveryExit
+from tests.engine.execution.golden_exits import EveryExit, EveryRestingOrder
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
     Crossing,
@@ -42,6 +42,8 @@ from tests.engine.execution.golden_strategies import (
 
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = "python -m tests.engine.execution.golden_rows"
+
+TAGS = ("entry_tag", "exit_tag")
 
 Tables = dict[str, pl.DataFrame]
 
@@ -251,6 +253,22 @@ def _exits() -> dict[str, Backtested]:
         "every exit, walked on ticks": Backtested(
             EveryExit, (bars(6),), short, WALKED | {"instrument": {"tick_size": 0.1}}
         ),
+        "every resting order": Backtested(EveryRestingOrder, (bars(),), {}, COSTS),
+        "every resting order, on ticks": Backtested(
+            EveryRestingOrder, (bars(4),), {"script": 6}, {"instrument": {"tick_size": 0.1}} | COSTS
+        ),
+        "every resting order, walked on margin": Backtested(
+            EveryRestingOrder, (bars(3),), short | {"script": 7}, WALKED | MARGIN | COSTS
+        ),
+        "every resting order, inside a session": Backtested(
+            EveryRestingOrder,
+            (bars(hours=True),),
+            {"script": 8},
+            {"instrument": {"session": ("14:00", "20:00")}} | COSTS,
+        ),
+        "every resting order, two symbols": Backtested(
+            EveryRestingOrder, pair, {"script": 9, "symbols": 2}, {"fill": "same_close"} | COSTS
+        ),
         "every exit, same close": Backtested(
             EveryExit, (bars(4),), {"script": 3}, {"fill": "same_close"} | COSTS
         ),
@@ -413,10 +431,16 @@ def _backtest(item: Backtested) -> Tables:
         return {"error": pl.DataFrame({"error": [str(error)]})}
     return {
         "metrics": pl.DataFrame([made.metrics], schema=dict.fromkeys(METRIC_NAMES, pl.Float64)),
-        "trades": made.trades,
+        "trades": made.trades.drop(TAGS),
         "equity": pl.DataFrame({"equity": made.equity}),
         "orders": made.orders,
-    }
+    } | _tags(made.trades)
+
+
+def _tags(trades: pl.DataFrame) -> Tables:
+    """Tags of the trades, where there are any: a table of their own."""
+    tags = trades.select(TAGS)
+    return {"tags": tags} if (tags != 0.0).sum().sum_horizontal().sum() else {}
 
 
 def _study(item: Simulated) -> Tables:
@@ -431,7 +455,8 @@ def _study(item: Simulated) -> Tables:
     rows = results.frame.drop("study", "world", "set_id")
     tables = {"rows": rows.drop(metrics), "metrics": rows.select(metrics)}
     if results.trades_lazy is not None:
-        tables["trades"] = results.trades().select(*keys, "trade", *TRADE_COLUMNS)
+        columns = [name for name in TRADE_COLUMNS if name not in TAGS]
+        tables["trades"] = results.trades().select(*keys, "trade", *columns)
     return tables | {"equity": results.equity().select(*keys, "equity")}
 
 

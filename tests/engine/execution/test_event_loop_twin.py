@@ -24,6 +24,7 @@ from engine.testing import SCRIPT_FIELDS, Scripted, order_scripts
 FIELDS = BAR_FIELDS + SCRIPT_FIELDS
 BARS = 60
 NAN = math.nan
+NO_EXITS = {"take": NAN, "loss": NAN}
 
 
 @dataclass
@@ -42,6 +43,9 @@ class Order:
     immediate: bool = False
     forced: bool = False
     from_fill: bool = False  # take and loss are distances from it
+    trails: bool = False  # loss is the distance of a stop that trails
+    trail: float = 0.0
+    since: int = 0  # bars after it move a stop that trails
     group: int = 0  # its fill cancels the others of it
 
 
@@ -122,6 +126,11 @@ class Twin:
                 self.stops(t, born=False)
                 self.limits(t)
                 self.stops(t, born=True)
+            self.trail(t)
+            for order in list(self.book):
+                due = order.kind == "on_close" and order.last_bar <= t
+                if due and order in self.book:
+                    self.fill(order, self.bars[3, t], t, "close")
             for order in list(self.book):
                 order.born = ""
                 if order.last_bar <= t:
@@ -142,12 +151,22 @@ class Twin:
             charge *= int(self.stamps[t] - self.stamps[t - 1]) * (252.0 / (365.25 * 86_400_000_000))
         self.cash -= charge
 
+    def trail(self, t: int) -> None:
+        """Orders that saw all of the bar follow its best price."""
+        for order in self.book:
+            if order.trail and order.since < t:
+                if order.units > 0:
+                    level = min(order.stop, self.bars[2, t] + order.trail)
+                else:
+                    level = max(order.stop, self.bars[1, t] - order.trail)
+                order.stop = self.on_tick(level, order.units > 0)
+
     def at_open(self, t: int) -> None:
         for order in list(self.book):
-            if order not in self.book:
+            if order not in self.book or order.kind == "on_close":
                 continue
             price = self.bars[0, t]
-            buys = order.units > 0
+            buys = self.buys(order)
             if order.kind in ("stop", "stop_limit"):
                 if price < order.stop if buys else price > order.stop:
                     continue
@@ -176,22 +195,22 @@ class Twin:
                 if order.kind in ("stop", "stop_limit")
                 and not order.immediate
                 and (order.born == "limit") == born
-                and (high >= order.stop if order.units > 0 else low <= order.stop)
+                and (high >= order.stop if self.buys(order) else low <= order.stop)
             ]
             if not touched:
                 break
             order = min(
-                touched, key=lambda item: (abs(item.stop - opens), item.units < 0, item.number)
+                touched, key=lambda item: (abs(item.stop - opens), not self.buys(item), item.number)
             )
             crossed = self.crossing(t)
-            against = self.held * order.units < 0.0
+            against = bool(self.held) and self.buys(order) != (self.held > 0.0)
             if crossed is not None and against:
                 worst = low if self.held > 0 else high
                 if crossed < (order.stop - opens) / (worst - opens):
                     break
             if order.kind == "stop_limit":
                 order.kind = "limit"
-                if order.stop > order.limit if order.units > 0 else order.stop < order.limit:
+                if order.stop > order.limit if self.buys(order) else order.stop < order.limit:
                     order.born = "limit"  # rests as a limit from the next bar on
                     continue
             self.fill(order, order.stop, t, "stop")
@@ -208,7 +227,7 @@ class Twin:
             number = order.number
             if order.kind != "limit" or order.born == "limit" or order.immediate:
                 continue
-            if low <= order.limit if order.units > 0 else high >= order.limit:
+            if low <= order.limit if self.buys(order) else high >= order.limit:
                 self.fill(order, order.limit, t, "limit")
         self.margin_inside(t)
 
@@ -345,39 +364,55 @@ class Twin:
                 self.leave(order, t, "cancelled")
         elif action == 7:
             self.add("market", units, target=True)
-        elif action in (8, 9):
-            from_fill = action == 9
+        elif action in (8, 9, 12):
+            close, from_fill, trails = self.bars[3, t], action == 9, action == 12
             if from_fill:
-                take, loss = abs(take - self.bars[3, t]), abs(loss - self.bars[3, t])
+                take = abs(take - close)
+            if from_fill or trails:
+                loss = abs(loss - close)
             for order in self.book:
                 if not order.parent:
-                    order.take, order.loss, order.from_fill = take, loss, from_fill
+                    order.take, order.loss = take, loss
+                    order.from_fill, order.trails = from_fill, trails
             for lot in self.lots:
                 for order in [item for item in self.book if item.parent == lot.order]:
                     self.leave(order, t, "cancelled")
-                self.add_exits(lot.units, lot.price, take, loss, from_fill, lot.order)
+                side = 1.0 if lot.units > 0 else -1.0
+                exits = take, loss
+                if from_fill:
+                    exits = lot.price + side * take, lot.price - side * loss
+                elif trails:
+                    exits = take, close - side * loss
+                trail = {"trail": loss, "since": t - 1} if trails else {}
+                self.add_exits(lot.units, *exits, lot.order, trail)
         elif action == 10:
             self.add("limit", units, limit=limit, **exits)
             self.add("stop", -units, stop=stop, last_bar=until, immediate=tif == -1)
             self.book[-2].group = self.book[-1].group = self.numbers
+        elif action == 11:
+            away, close = abs(stop - self.bars[3, t]), self.bars[3, t]
+            stop = close + away if units > 0 else close - away
+            self.add("stop", units, stop=stop, trail=away, since=t, **timed | NO_EXITS)
+        elif action == 13:
+            self.add("on_close", units, last_bar=t + 1)
+        elif action == 14:
+            self.add("stop", units, stop=stop, target=True, **timed | NO_EXITS)
+        elif action == 15:
+            self.add("limit", units, limit=limit, target=True, **timed)
 
     def add_exits(
         self,
         held: float,
-        price: float,
         take: float,
         loss: float,
-        from_fill: bool,
         parent: int,
-        **more: str,
+        trail: dict[str, float],
+        born: str = "",
     ) -> None:
-        if from_fill:
-            side = 1.0 if held > 0 else -1.0
-            take, loss = price + side * take, price - side * loss
         if loss == loss:
-            self.add("stop", -held, stop=loss, parent=parent, **more)
+            self.add("stop", -held, stop=loss, parent=parent, born=born, **trail)
         if take == take:
-            self.add("limit", -held, limit=take, parent=parent, **more)
+            self.add("limit", -held, limit=take, parent=parent, born=born)
 
     def add(self, kind: str, units: float, **more: float) -> None:
         self.numbers += 1
@@ -411,16 +446,20 @@ class Twin:
         for other in [item for item in self.book if order.group and item.group == order.group]:
             self.leave(other, t, "cancelled")
         opened = self.book_fill(order, units, price, fee, t)
-        born = {"open": "", "stop": "stop", "limit": "limit"}[moment]
-        if order.from_fill and opened:
-            side = 1.0 if opened > 0 else -1.0
-            order.take, order.loss = price + side * order.take, price - side * order.loss
+        born = {"open": "", "stop": "stop", "limit": "limit", "close": ""}[moment]
+        side, trail = (1.0 if opened > 0 else -1.0), {}
+        if order.trails and opened:
+            trail = {"trail": order.loss, "since": t if born else t - 1}
+        if order.from_fill or order.trails:
+            order.loss = price - side * order.loss
+        if order.from_fill:
+            order.take = price + side * order.take
         if born and opened > 0.0:  # an exit on the wrong side is due at the entry's price
             order.loss, order.take = min(order.loss, reference), max(order.take, reference)
         elif born and opened < 0.0:
             order.loss, order.take = max(order.loss, reference), min(order.take, reference)
         if opened:
-            self.add_exits(opened, price, order.take, order.loss, False, order.number, born=born)
+            self.add_exits(opened, order.take, order.loss, order.number, trail, born)
 
     def objection(
         self, order: Order, units: float, price: float, reference: float, fee: float

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution, Instrument
 from engine.execution.instruments import INSTRUMENTS
-from engine.execution.layout import FILLED, ORDER_ROWS
+from engine.execution.layout import FILLED, LIMIT, ORDER_ROWS, STOP, STOP_LIMIT
 from engine.strategies import Choice, Float, Strategy, backtest, prepare_strategy
 from engine.testing import SCRIPT_FIELDS, Scripted, order_scripts
 
@@ -133,13 +133,14 @@ def engine():
 
 @settings(max_examples=100, deadline=None)
 @given(script=order_scripts(60))
-def test_every_fill_is_on_a_tick_or_at_the_open(engine, script) -> None:
+def test_every_fill_of_a_resting_order_is_on_a_tick_or_at_the_open(engine, script) -> None:
     scratch = engine.scratch(record_orders=True)
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
     engine.run(np.ascontiguousarray(script[None, None]), np.empty((1, 0)), metrics, status, scratch)
     state = scratch.simulation
     log = state.events[: state.counts[ORDER_ROWS]]
-    fills = log[log[:, 4] == FILLED]
+    resting = np.isin(log[:, 3], (LIMIT, STOP, STOP_LIMIT))
+    fills = log[(log[:, 4] == FILLED) & resting]
     prices, opens = fills[:, 6], script[0, fills[:, 0].astype(int)]
     assert ((prices == opens) | (prices % 0.25 == 0.0)).all()

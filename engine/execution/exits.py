@@ -13,6 +13,8 @@ from engine.execution.layout import (
     DISTANCES,
     FIRST_LOT,
     FORCED,
+    INSIDE_BY_LIMIT,
+    INSIDE_BY_STOP,
     LIMIT,
     LOT_ORDER,
     LOT_PRICE,
@@ -45,11 +47,54 @@ from engine.execution.orders import (
 from engine.execution.state import Simulation
 from engine.execution.trailing import watch_trail
 
-__all__ = ["add_exits", "cancel_group", "exits_from", "join_group", "replace_exits"]
+__all__ = ["cancel_group", "join_group", "place_exits", "replace_exits"]
+
+
+@rare
+def place_exits(
+    s: Simulation,
+    symbol: int,
+    held: float,
+    price: float,
+    reference: float,
+    take_profit: float,
+    stop_loss: float,
+    meant: float,
+    bar: int,
+    moment: int,
+    parent: float,
+    state: int,
+    tag: float,
+) -> None:
+    """Place the exits of a lot of `held` units that the order `parent` has just opened.
+
+    Parameters
+    ----------
+    price, reference : float
+        Of the fill, with slippage and without.
+    take_profit, stop_loss : float
+        NaN: none.
+    meant : float
+        0: prices; or DISTANCES, TRAILING, TRAILING_DISTANCES.
+    moment : int
+        AT_OPEN, INSIDE_BY_STOP, INSIDE_BY_LIMIT or AT_CLOSE.
+    """
+    keep_apart()
+    trail = 0.0
+    if meant != 0.0:
+        stop_loss, take_profit, trail = _exits_from(price, held, stop_loss, take_profit, meant)
+    if moment in (INSIDE_BY_STOP, INSIDE_BY_LIMIT):
+        # An exit on the wrong side of the entry is due at once, at the entry's own price.
+        side = 1.0 if held > 0.0 else -1.0
+        if side * stop_loss > side * reference:
+            stop_loss = reference
+        if side * take_profit < side * reference:
+            take_profit = reference
+    _add_exits(s, symbol, held, take_profit, stop_loss, bar, parent, state, trail, tag)
 
 
 @part
-def add_exits(
+def _add_exits(
     s: Simulation,
     symbol: int,
     held: float,
@@ -109,7 +154,7 @@ def _let_trail(s: Simulation, bar: int, state: int, trail: float) -> None:
 
 
 @part
-def exits_from(
+def _exits_from(
     price: float, held: float, stop_loss: float, take_profit: float, meant: float
 ) -> tuple[float, float, float]:
     """Return stop-loss and take-profit as prices, and the distance at which the first trails."""
@@ -151,14 +196,14 @@ def replace_exits(
         lot = s.lots[symbol, place]
         take, loss, trail = take_profit, stop_loss, 0.0
         if meant != 0.0:
-            loss, take, trail = exits_from(lot[LOT_PRICE], lot[LOT_UNITS], loss, take, meant)
+            loss, take, trail = _exits_from(lot[LOT_PRICE], lot[LOT_UNITS], loss, take, meant)
         if trail != 0.0:
             side = 1.0 if lot[LOT_UNITS] > 0.0 else -1.0
             loss = s.path[symbol, CLOSE, bar] - side * trail
         cancel_children(s, lot[LOT_ORDER], bar)
         before = s.counts[PENDING]
         parent, tag = lot[LOT_ORDER], lot[LOT_TAG]
-        add_exits(s, symbol, lot[LOT_UNITS], take, loss, bar, parent, RESTING, trail, tag)
+        _add_exits(s, symbol, lot[LOT_UNITS], take, loss, bar, parent, RESTING, trail, tag)
         count += s.counts[PENDING] - before
     return count
 

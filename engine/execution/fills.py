@@ -7,7 +7,7 @@ import math
 from engine.execution.calling import part
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
-from engine.execution.exits import add_exits, cancel_group, exits_from
+from engine.execution.exits import cancel_group, place_exits
 from engine.execution.layout import (
     AT_CLOSE,
     AT_OPEN,
@@ -137,19 +137,22 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         parent,
         tag,
     )
-    if opened == 0.0:
-        return
-    trail = 0.0
-    if from_fill != 0.0:
-        stop_loss, take_profit, trail = exits_from(price, opened, stop_loss, take_profit, from_fill)
-    if moment in (INSIDE_BY_STOP, INSIDE_BY_LIMIT):
-        # An exit on the wrong side of the entry is due at once, at the entry's own price.
-        side = 1.0 if opened > 0.0 else -1.0
-        if side * stop_loss > side * reference:
-            stop_loss = reference
-        if side * take_profit < side * reference:
-            take_profit = reference
-    add_exits(s, symbol, opened, take_profit, stop_loss, bar, number, state, trail, tag)
+    if opened != 0.0 and (stop_loss == stop_loss or take_profit == take_profit):
+        place_exits(
+            s,
+            symbol,
+            opened,
+            price,
+            reference,
+            take_profit,
+            stop_loss,
+            from_fill,
+            bar,
+            moment,
+            number,
+            state,
+            tag,
+        )
 
 
 @part

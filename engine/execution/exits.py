@@ -113,7 +113,11 @@ def _add_exits(
     if stop_loss == stop_loss:
         _add_child(s, symbol, STOP, -held, math.nan, stop_loss, bar, parent, state, tag)
         if trail != 0.0:
-            _let_trail(s, bar, state, trail)
+            child = s.orders[s.counts[PENDING] - 1]
+            child[ORDER_TRAIL] = trail
+            # A lot that was opened inside the bar did not see all of its range.
+            child[ORDER_BAR] = bar - 1 if state == RESTING else bar
+            watch_trail(s.counts)
     if take_profit == take_profit:
         _add_child(s, symbol, LIMIT, -held, take_profit, math.nan, bar, parent, state, tag)
 
@@ -140,17 +144,6 @@ def _add_child(
         child[ORDER_PARENT] = parent
         child[ORDER_STATE] = state
         child[ORDER_TAG] = tag
-
-
-@rare
-def _let_trail(s: Simulation, bar: int, state: int, trail: float) -> None:
-    """Let the stop-loss that was placed last follow the price."""
-    keep_apart()
-    child = s.orders[s.counts[PENDING] - 1]
-    child[ORDER_TRAIL] = trail
-    # A lot that was opened inside the bar did not see all of its range.
-    child[ORDER_BAR] = bar - 1 if state == RESTING else bar
-    watch_trail(s)
 
 
 @part

@@ -40,6 +40,9 @@ from engine.execution.layout import (
     TRAILS,
     UNITS,
     VIEW,
+    WALK_LEG,
+    WALK_SHARE,
+    WALK_SYMBOL,
     WATCH,
 )
 from engine.execution.liquidation import call_margin, forced_slot
@@ -57,7 +60,7 @@ from engine.execution.rotation import reducing_price
 from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
 from engine.execution.trailing import TRAILS_ALONE
-from engine.execution.walk import LIQUIDATED, begin_walk, walk_on
+from engine.execution.walk import LIQUIDATED, walk_on
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, way_of
 
 __all__ = ["OPENING", "REDUCING", "fill_apart", "first_phase", "watch", "work_range"]
@@ -79,7 +82,7 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
         phase = _CLOSING
     walks = s.rules[0, BRACKET_RULE] == TRADINGVIEW and not closing
     if walks:
-        begin_walk(s)
+        s.account[WALK_LEG], s.account[WALK_SHARE], s.account[WALK_SYMBOL] = -1.0, 0.0, -1.0
     forced, moment = False, AT_OPEN
     while phase < _DONE:
         if forced:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import rare
 from engine.execution.layout import (
@@ -62,17 +65,17 @@ def submit_trailing_stop(
     if number > 0:
         order = s.orders[s.counts[PENDING] - 1]
         order[ORDER_TRAIL], order[ORDER_TRAIL_SHARE] = distance, share
-        watch_trail(s)
+        watch_trail(s.counts)
     return number
 
 
 @rare
-def watch_trail(s: Simulation) -> None:
+def watch_trail(counts: NDArray[np.int64]) -> None:
     """Let every bar go through the order engine, as long as a stop trails."""
     keep_apart()
-    s.counts[TRAILS] = 1
-    if s.counts[WATCH] == 0:
-        s.counts[WATCH] = TRAILS_ALONE
+    counts[TRAILS] = 1
+    if counts[WATCH] == 0:
+        counts[WATCH] = TRAILS_ALONE
 
 
 @rare

@@ -44,17 +44,9 @@ from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
 from engine.execution.ways import AT_THE_OPEN, FIRST_LEG, LEGS, way_of
 
-__all__ = ["LIQUIDATED", "begin_walk", "walk_on"]
+__all__ = ["LIQUIDATED", "walk_on"]
 
 LIQUIDATED: Final[int] = np.int64(-2)  # type: ignore[assignment]
-
-
-@part
-def begin_walk(s: Simulation) -> None:
-    """Stand at the open of the bar, or sub-bar."""
-    s.account[WALK_LEG] = -1.0
-    s.account[WALK_SHARE] = 0.0
-    s.account[WALK_SYMBOL] = -1.0
 
 
 @rare
@@ -73,7 +65,10 @@ def walk_on(s: Simulation, bar: int) -> tuple[int, float, int]:
         if leg >= 0 and s.counts[WATCH] != 0 and call_margin(s, bar, way, now, share):
             order = s.orders[forced_slot(s)]
             symbol, price = int(order[ORDER_SYMBOL]), order[ORDER_LIMIT]
-            _stand_at(s, max(now, _share_of(s, symbol, bar, way, price)), symbol, price)
+            start, end = way_of(s, symbol, bar, way)
+            walk[WALK_SYMBOL], walk[WALK_PRICE] = symbol, price
+            if end != start:
+                walk[WALK_SHARE] = max(now, (price - start) / (end - start))
             return LIQUIDATED, math.nan, INSIDE_BY_STOP
         if slot < 0:
             if leg == LEGS - 1:
@@ -82,7 +77,7 @@ def walk_on(s: Simulation, bar: int) -> tuple[int, float, int]:
             continue
         order = s.orders[slot]
         # The price of a fill is more exact than a share of the leg.
-        _stand_at(s, share, int(order[ORDER_SYMBOL]), price)
+        walk[WALK_SHARE], walk[WALK_SYMBOL], walk[WALK_PRICE] = share, order[ORDER_SYMBOL], price
         if order[ORDER_KIND] == STOP_LIMIT:
             order[ORDER_KIND] = LIMIT
             continue
@@ -93,13 +88,6 @@ def walk_on(s: Simulation, bar: int) -> tuple[int, float, int]:
 
 
 @part
-def _stand_at(s: Simulation, share: float, symbol: int, price: float) -> None:
-    s.account[WALK_SHARE] = share
-    s.account[WALK_SYMBOL] = symbol
-    s.account[WALK_PRICE] = price
-
-
-@part
 def _next(s: Simulation, bar: int, way: int, now: float) -> tuple[int, float, float]:
     """Slot, share of the way and price of the next order that fills; -1 and infinity if none."""
     found, nearest, first, at = -1, math.inf, 3, math.nan
@@ -107,7 +95,13 @@ def _next(s: Simulation, bar: int, way: int, now: float) -> tuple[int, float, fl
         order = s.orders[slot]
         kind = order[ORDER_KIND]
         symbol = int(order[ORDER_SYMBOL])
-        if is_closed(s, slot, bar) or not _may_fill(s, slot, way):
+        immediate = order[ORDER_STATE] == IMMEDIATE
+        if way == AT_THE_OPEN:
+            # What fills at the open alone fills at that of the bar, not at those inside it.
+            late = immediate and s.counts[VIEW] > s.rules[symbol, FIRST_SUB_BAR]
+        else:
+            late = immediate or kind == MARKET
+        if late or is_closed(s, slot, bar):
             continue
         start, end = way_of(s, symbol, bar, way)
         here = start + now * (end - start)
@@ -121,23 +115,7 @@ def _next(s: Simulation, bar: int, way: int, now: float) -> tuple[int, float, fl
         if kind != MARKET and not ((here <= level) if falls else (here >= level)):
             if not ((end <= level < start) if falls else (start < level <= end)):
                 continue
-            share, price = max(now, _share_of(s, symbol, bar, way, level)), level
+            share, price = max(now, (level - start) / (end - start)), level
         if share < nearest or (share == nearest and rank < first):
             found, nearest, first, at = slot, share, rank, price
     return found, nearest, at
-
-
-@part
-def _may_fill(s: Simulation, slot: int, way: int) -> bool:
-    """Whether an order that fills at the open alone is at one: that of the bar's first prices."""
-    order = s.orders[slot]
-    if way == AT_THE_OPEN:
-        first = s.rules[int(order[ORDER_SYMBOL]), FIRST_SUB_BAR]
-        return order[ORDER_STATE] != IMMEDIATE or s.counts[VIEW] <= first
-    return order[ORDER_KIND] != MARKET and order[ORDER_STATE] != IMMEDIATE
-
-
-@part
-def _share_of(s: Simulation, symbol: int, bar: int, way: int, price: float) -> float:
-    start, end = way_of(s, symbol, bar, way)
-    return (price - start) / (end - start) if end != start else 0.0

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid, point_value
-from engine.execution.fills import fill_order
 from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
@@ -27,6 +26,7 @@ from engine.execution.layout import (
     EXPIRED,
     FINANCING_PAID,
     FIRST_SUB_BAR,
+    FOR_CLOSE,
     FORCED,
     FUTURES,
     INITIAL_CASH,
@@ -42,6 +42,7 @@ from engine.execution.layout import (
     SUB_BAR_WIDTH,
     SUB_BARS,
     TO_UNITS,
+    TRAILS,
     UNITS,
     VIEW,
     WATCH,
@@ -52,8 +53,15 @@ from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise
 from engine.execution.orders import cancel_order, first_after, submit
 from engine.execution.rotation import due_price, reducing_price
-from engine.execution.sequence import OPENING, REDUCING, first_phase, watch, work_range
+from engine.execution.sequence import (
+    OPENING,
+    REDUCING,
+    fill_apart,
+    first_phase,
+    work_range,
+)
 from engine.execution.state import Simulation, first_trading_bar
+from engine.execution.trailing import TRAILS_ALONE, move_trailing_stops
 
 __all__ = ["finish", "open_path", "settled_cash", "start", "trade_bar", "trade_close"]
 
@@ -98,7 +106,8 @@ def _work_bar(s: Simulation, bar: int) -> None:
     mark_until(s, bar)
     touched = True
     if s.counts[WATCH] != 0:
-        _finance(s, bar)
+        if s.counts[WATCH] != TRAILS_ALONE:
+            _finance(s, bar)
         touched = any_touched(s, bar)
     _work_sub_bars(s, bar)
     if touched:
@@ -119,11 +128,10 @@ def trade_close(s: Simulation, bar: int) -> None:
                 price = due_price(s, slot, bar, AT_CLOSE)
             if price == price:
                 last = s.orders[slot, ORDER_ID] if phase != REDUCING else 0.0
-                fill_order(s, slot, price, bar, AT_CLOSE)
+                fill_apart(s, slot, price, bar, AT_CLOSE)
                 slot = first_after(s, last)
             else:
                 slot += 1
-    watch(s)
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
 
 
@@ -153,11 +161,16 @@ def _work_sub_bars(s: Simulation, bar: int) -> None:
     A bar without them is the only one of its own.
     """
     first = int(s.rules[0, FIRST_SUB_BAR])
-    for number in range(max(int(s.rules[0, SUB_BARS]), 1)):
-        s.counts[VIEW] = first + number * SUB_BAR_WIDTH
-        if any_touched(s, bar) or (s.counts[WATCH] != 0 and is_below_maintenance(s, bar)):
-            work_range(s, bar)
+    count = max(int(s.rules[0, SUB_BARS]), 1)
+    for number in range(count + (s.counts[FOR_CLOSE] != 0)):
+        closing = number == count
+        s.counts[VIEW] = 0 if closing else first + number * SUB_BAR_WIDTH
+        watched = s.counts[WATCH] != 0
+        if closing or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
+            work_range(s, bar, closing)
             _settle_born(s)
+        if s.counts[TRAILS] != 0 and not closing:
+            move_trailing_stops(s, bar)
     s.counts[VIEW] = 0
 
 
@@ -187,7 +200,7 @@ def _close_all(s: Simulation, bar: int) -> None:
             # It may be the end of a session, or of what is traded: nothing objects to an end.
             submit(s, bar, symbol, MARKET, TO_UNITS, 0.0, nan, nan, nan, nan, math.inf)
             s.orders[0, ORDER_STATE] = FORCED
-            fill_order(s, 0, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
+            fill_apart(s, 0, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
 
 
 @part

@@ -18,7 +18,7 @@ _PAIR: Final = re.compile(r"^(?:[A-Z]:)?([A-Z]{3})[/_.\- ]?([A-Z]{3})(?:=X)?$")
 _DOLLAR_PAIR: Final = re.compile(r"^([A-Z]{3})=X$")
 _DOLLAR: Final = "USD"
 
-PositiveRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveRate = Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
 
 
 class RateSeries(BaseModel):

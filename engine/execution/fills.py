@@ -7,6 +7,7 @@ import math
 from engine.execution.calling import part
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
+from engine.execution.exits import cancel_group, place_exits
 from engine.execution.layout import (
     AT_CLOSE,
     AT_OPEN,
@@ -31,6 +32,8 @@ from engine.execution.layout import (
     MARKET,
     NOT_SHORTABLE,
     OPEN,
+    ORDER_FROM_FILL,
+    ORDER_GROUP,
     ORDER_ID,
     ORDER_KIND,
     ORDER_MODE,
@@ -39,8 +42,8 @@ from engine.execution.layout import (
     ORDER_STATE,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
+    ORDER_TAG,
     ORDER_TAKE_PROFIT,
-    PENDING,
     POSITION_CAP,
     POSITION_LIMIT,
     REFUSED,
@@ -55,7 +58,7 @@ from engine.execution.layout import (
 from engine.execution.ledger import book_fill
 from engine.execution.lots import dust, position_after
 from engine.execution.margin import margin_covers, units_within_margin
-from engine.execution.orders import GOOD_TILL_CANCELLED, log_event, remove_order, submit
+from engine.execution.orders import log_event, remove_order
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 
@@ -108,7 +111,10 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     log_event(s, slot, bar, FILLED, units, price, commission)
     take_profit, stop_loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
     parent = order[ORDER_PARENT] if mode == CLOSE_LOT else 0.0
+    from_fill, group, tag = order[ORDER_FROM_FILL], order[ORDER_GROUP], order[ORDER_TAG]
     remove_order(s, slot)
+    if group != 0.0:
+        cancel_group(s, group, bar)
     state = RESTING
     if moment == INSIDE_BY_STOP:
         state = BORN_OF_STOP
@@ -129,42 +135,24 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         bar + (moment != AT_OPEN or s.counts[VIEW] > s.rules[symbol, FIRST_SUB_BAR]),
         number,
         parent,
+        tag,
     )
-    if opened == 0.0:
-        return
-    if moment in (INSIDE_BY_STOP, INSIDE_BY_LIMIT):
-        # An exit on the wrong side of the entry is due at once, at the entry's own price.
-        side = 1.0 if opened > 0.0 else -1.0
-        if side * stop_loss > side * reference:
-            stop_loss = reference
-        if side * take_profit < side * reference:
-            take_profit = reference
-    if stop_loss == stop_loss:
-        _add_child(s, symbol, STOP, -opened, math.nan, stop_loss, bar, number, state)
-    if take_profit == take_profit:
-        _add_child(s, symbol, LIMIT, -opened, take_profit, math.nan, bar, number, state)
-
-
-@part
-def _add_child(
-    s: Simulation,
-    symbol: int,
-    kind: int,
-    units: float,
-    limit: float,
-    stop: float,
-    bar: int,
-    parent: float,
-    state: int,
-) -> None:
-    nan = math.nan
-    number = submit(
-        s, bar, symbol, kind, CLOSE_LOT, units, limit, stop, nan, nan, GOOD_TILL_CANCELLED
-    )
-    if number > 0:
-        child = s.orders[s.counts[PENDING] - 1]
-        child[ORDER_PARENT] = parent
-        child[ORDER_STATE] = state
+    if opened != 0.0 and (stop_loss == stop_loss or take_profit == take_profit):
+        place_exits(
+            s,
+            symbol,
+            opened,
+            price,
+            reference,
+            take_profit,
+            stop_loss,
+            from_fill,
+            bar,
+            moment,
+            number,
+            state,
+            tag,
+        )
 
 
 @part

@@ -2,185 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from engine.execution.broker import settled_cash
 from engine.execution.calling import part
+from engine.execution.exits import join_group, replace_exits
 from engine.execution.layout import (
     BY_PERCENT,
     BY_UNITS,
     CANCELLED,
-    CASH,
-    CLOSE,
-    COST,
+    DISTANCES,
     ENTER,
+    FOR_CLOSE,
     FORCED,
-    FUTURE_READ,
     LIMIT,
     MARKET,
-    NO_SYMBOL,
+    MARKET_ON_CLOSE,
     ORDER_STATE,
     ORDER_SYMBOL,
+    ORDER_TAG,
     PENDING,
-    READ_AHEAD,
-    REALISED,
-    STATUS,
     STOP,
     STOP_LIMIT,
     TO_PERCENT,
     TO_UNITS,
-    TRADES,
-    UNITS,
+    TRAILING,
+    TRAILING_DISTANCES,
 )
-from engine.execution.ledger import equity_at, unrealised
-from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, find_order, submit
-from engine.execution.state import Simulation, first_trading_bar
+from engine.execution.orders import (
+    DAY,
+    GOOD_TILL_CANCELLED,
+    cancel_order,
+    expire_after,
+    find_order,
+    submit,
+)
+from engine.execution.readings import (
+    account_average_price,
+    account_cash,
+    account_equity,
+    account_open_lots,
+    account_open_orders,
+    account_position,
+    account_realised,
+    account_trades,
+    account_unrealised,
+    bar_clock,
+    bar_index,
+    bar_value,
+    known_symbol,
+    past_bar_clock,
+    past_bar_value,
+    past_value,
+    value,
+)
+from engine.execution.state import Simulation
+from engine.execution.trailing import submit_trailing_stop
+
+__all__ = [
+    "account_average_price",
+    "account_cash",
+    "account_equity",
+    "account_open_lots",
+    "account_open_orders",
+    "account_position",
+    "account_realised",
+    "account_trades",
+    "account_unrealised",
+    "bar_clock",
+    "bar_index",
+    "bar_value",
+    "known_symbol",
+    "order_bracket",
+    "order_cancel",
+    "order_cancel_all",
+    "order_close",
+    "order_exit",
+    "order_good_till",
+    "order_limit",
+    "order_long",
+    "order_market",
+    "order_market_on_close",
+    "order_one_cancels_other",
+    "order_percent",
+    "order_short",
+    "order_stop",
+    "order_stop_limit",
+    "order_tag",
+    "order_target",
+    "order_target_percent",
+    "order_trailing_stop",
+    "past_bar_clock",
+    "past_bar_value",
+    "past_value",
+    "value",
+]
 
 NAN = float("nan")
-
-
-# --- bars and indicators -----------------------------------------------------------------
-
-
-@part
-def _note_future_read(s: Simulation, t: int) -> None:
-    if s.counts[STATUS] != FUTURE_READ:
-        s.counts[STATUS] = FUTURE_READ
-        s.counts[READ_AHEAD] = t
-
-
-@part
-def known_symbol(s: Simulation, symbol: int) -> int:
-    """Return the number of a symbol; the simulation fails where there is none of it."""
-    if 0 <= symbol < s.path.shape[0]:
-        return symbol
-    s.counts[STATUS] = NO_SYMBOL
-    return 0
-
-
-@part
-def value(s: Simulation, rows: NDArray[np.float64], start: int, t: int) -> float:
-    """Return an indicator at the current bar; its values begin at `start`."""
-    return rows[np.uint64(start + t)]
-
-
-@part
-def past_value(s: Simulation, rows: NDArray[np.float64], start: int, t: int, back: int) -> float:
-    """Return an indicator `back` bars ago; NaN before the first bar."""
-    if back < 0:
-        _note_future_read(s, t)
-        return NAN
-    if back > t:
-        return NAN
-    return rows[np.uint64(start + t - back)]
-
-
-@part
-def bar_value(s: Simulation, t: int, symbol: int, field: int) -> float:
-    """Return a field of the current bar."""
-    return s.path[symbol, field, np.uint64(t)]
-
-
-@part
-def past_bar_value(s: Simulation, t: int, symbol: int, field: int, back: int) -> float:
-    """Return a field `back` bars ago; NaN before the first bar."""
-    if back < 0:
-        _note_future_read(s, t)
-        return NAN
-    if back > t:
-        return NAN
-    return s.path[symbol, field, np.uint64(t - back)]
-
-
-@part
-def bar_clock(s: Simulation, t: int, row: int) -> float:
-    """Return what the clock says at the open of the current bar, a row of `CLOCK_NAMES`."""
-    return s.clock[row, np.uint64(t)]
-
-
-@part
-def past_bar_clock(s: Simulation, t: int, row: int, back: int) -> float:
-    """Return what the clock said `back` bars ago; NaN before the first bar."""
-    if back < 0:
-        _note_future_read(s, t)
-        return NAN
-    if back > t:
-        return NAN
-    return s.clock[row, np.uint64(t - back)]
-
-
-@part
-def bar_index(s: Simulation, t: int) -> int:
-    """Return the number of the current bar, 0 for the first on which the strategy trades."""
-    return t - first_trading_bar(s)
-
-
-# --- the account -------------------------------------------------------------------------
-
-
-@part
-def account_cash(s: Simulation, t: int, symbol: int) -> float:
-    """Return cash; buying futures does not spend it, buying anything else does."""
-    return settled_cash(s)
-
-
-@part
-def account_equity(s: Simulation, t: int, symbol: int) -> float:
-    """Return cash plus the value of the positions at the current close."""
-    if t < 0:
-        return s.account[CASH]
-    return equity_at(s, CLOSE, t)
-
-
-@part
-def account_position(s: Simulation, t: int, symbol: int) -> float:
-    """Return the units held, negative if short."""
-    return s.positions[symbol, UNITS]
-
-
-@part
-def account_average_price(s: Simulation, t: int, symbol: int) -> float:
-    """Return the mean entry price of the open lots; NaN without a position."""
-    units = s.positions[symbol, UNITS]
-    return s.positions[symbol, COST] / units if units != 0.0 else NAN
-
-
-@part
-def account_unrealised(s: Simulation, t: int, symbol: int) -> float:
-    """Return the profit of the open lots at the current close, before commissions."""
-    if s.positions[symbol, UNITS] == 0.0:
-        return 0.0
-    return unrealised(s, symbol, t)
-
-
-@part
-def account_realised(s: Simulation, t: int, symbol: int) -> float:
-    """Return the profit of all closed trades, net of their commissions, over all symbols."""
-    return s.account[REALISED]
-
-
-@part
-def account_open_orders(s: Simulation, t: int, symbol: int) -> int:
-    """Return the number of orders in the book of the symbol."""
-    count = 0
-    for slot in range(s.counts[PENDING]):
-        if s.orders[slot, ORDER_SYMBOL] == symbol:
-            count += 1
-    return count
-
-
-@part
-def account_trades(s: Simulation, t: int, symbol: int) -> int:
-    """Return the number of closed trades, over all symbols."""
-    return s.counts[TRADES]
+# Of a price: a market order. An undefined one is a mistake instead.
+UNGIVEN = float("inf")
 
 
 # --- orders ------------------------------------------------------------------------------
 # `take_profit` and `stop_loss` make a bracket: prices at which the position that the order opens
-# is closed again. `tif` is "gtc", "day", "ioc" or a number of bars.
+# is closed again. `tif` is "gtc", "day", "ioc", "fok" or a number of bars. With `limit`
+# or `stop` an order whose size is known when it fills rests there, or at both, as a stop-limit.
 
 
 @part
@@ -247,11 +170,59 @@ def order_stop_limit(
 
 
 @part
+def order_trailing_stop(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    units: float,
+    distance: float = 0.0,
+    share: float = 0.0,
+    tif: float = GOOD_TILL_CANCELLED,
+) -> int:
+    """Place a stop that follows the best price from the current close on.
+
+    So far away: `distance` in price, or `share` of the best price.
+    """
+    return submit_trailing_stop(s, t, symbol, units, distance, share, tif)
+
+
+@part
+def order_market_on_close(s: Simulation, t: int, symbol: int, units: float) -> int:
+    """Trade `units` at the close of the session in which an order can first fill."""
+    s.counts[FOR_CLOSE] = 1
+    return submit(s, t, symbol, MARKET_ON_CLOSE, BY_UNITS, units, NAN, NAN, NAN, NAN, DAY)
+
+
+@part
 def order_bracket(
     s: Simulation, t: int, symbol: int, units: float, take_profit: float, stop_loss: float
 ) -> int:
     """Trade `units` at the next fill with both exits in place."""
     return order_market(s, t, symbol, units, take_profit, stop_loss)
+
+
+@part
+def _sized(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    mode: int,
+    quantity: float,
+    take_profit: float,
+    stop_loss: float,
+    limit: float,
+    stop: float,
+    tif: float,
+) -> int:
+    """Submit an order whose size is known when it fills: of the kind that its prices make it."""
+    kind = MARKET
+    if stop != UNGIVEN:
+        kind = STOP if limit == UNGIVEN else STOP_LIMIT
+    elif limit != UNGIVEN:
+        kind = LIMIT
+    limit = NAN if limit == UNGIVEN else limit
+    stop = NAN if stop == UNGIVEN else stop
+    return submit(s, t, symbol, kind, mode, quantity, limit, stop, take_profit, stop_loss, tif)
 
 
 @part
@@ -262,11 +233,12 @@ def order_target(
     units: float,
     take_profit: float = NAN,
     stop_loss: float = NAN,
+    limit: float = UNGIVEN,
+    stop: float = UNGIVEN,
+    tif: float = GOOD_TILL_CANCELLED,
 ) -> int:
     """Trade to a position of `units`."""
-    return submit(
-        s, t, symbol, MARKET, TO_UNITS, units, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
-    )
+    return _sized(s, t, symbol, TO_UNITS, units, take_profit, stop_loss, limit, stop, tif)
 
 
 @part
@@ -277,12 +249,12 @@ def order_target_percent(
     fraction: float,
     take_profit: float = NAN,
     stop_loss: float = NAN,
+    limit: float = UNGIVEN,
+    stop: float = UNGIVEN,
+    tif: float = GOOD_TILL_CANCELLED,
 ) -> int:
     """Trade to a position worth `fraction` of equity."""
-    mode = TO_PERCENT
-    return submit(
-        s, t, symbol, MARKET, mode, fraction, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
-    )
+    return _sized(s, t, symbol, TO_PERCENT, fraction, take_profit, stop_loss, limit, stop, tif)
 
 
 @part
@@ -293,38 +265,93 @@ def order_percent(
     fraction: float,
     take_profit: float = NAN,
     stop_loss: float = NAN,
+    limit: float = UNGIVEN,
+    stop: float = UNGIVEN,
+    tif: float = GOOD_TILL_CANCELLED,
 ) -> int:
     """Buy for `fraction` of equity (negative: sell), whatever is held."""
-    mode = BY_PERCENT
-    return submit(
-        s, t, symbol, MARKET, mode, fraction, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
-    )
+    return _sized(s, t, symbol, BY_PERCENT, fraction, take_profit, stop_loss, limit, stop, tif)
 
 
 @part
 def order_long(
-    s: Simulation, t: int, symbol: int, take_profit: float = NAN, stop_loss: float = NAN
+    s: Simulation,
+    t: int,
+    symbol: int,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    limit: float = UNGIVEN,
+    stop: float = UNGIVEN,
+    tif: float = GOOD_TILL_CANCELLED,
 ) -> int:
     """Be long by the sizing rule of the settings; nothing happens if already long."""
-    return submit(
-        s, t, symbol, MARKET, ENTER, 1.0, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
-    )
+    return _sized(s, t, symbol, ENTER, 1.0, take_profit, stop_loss, limit, stop, tif)
 
 
 @part
 def order_short(
-    s: Simulation, t: int, symbol: int, take_profit: float = NAN, stop_loss: float = NAN
+    s: Simulation,
+    t: int,
+    symbol: int,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    limit: float = UNGIVEN,
+    stop: float = UNGIVEN,
+    tif: float = GOOD_TILL_CANCELLED,
 ) -> int:
     """Be short by the sizing rule of the settings; nothing happens if already short."""
-    return submit(
-        s, t, symbol, MARKET, ENTER, -1.0, NAN, NAN, take_profit, stop_loss, GOOD_TILL_CANCELLED
-    )
+    return _sized(s, t, symbol, ENTER, -1.0, take_profit, stop_loss, limit, stop, tif)
 
 
 @part
 def order_close(s: Simulation, t: int, symbol: int) -> int:
     """Close the position and cancel its bracket when that fills."""
     return submit(s, t, symbol, MARKET, TO_UNITS, 0.0, NAN, NAN, NAN, NAN, GOOD_TILL_CANCELLED)
+
+
+@part
+def order_exit(
+    s: Simulation,
+    t: int,
+    symbol: int,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    from_fill: bool = False,
+    trailing: bool = False,
+) -> int:
+    """Replace the exits of the position, and of orders that wait to open one.
+
+    With `from_fill` they are distances from the price of each fill, to the side where a
+    take-profit or stop-loss belongs. With `trailing` the stop-loss is the distance at which it
+    follows the best price. Without prices the exits are removed.
+    """
+    meant = DISTANCES if from_fill else 0.0
+    if trailing:
+        meant = TRAILING_DISTANCES if from_fill else TRAILING
+    return replace_exits(s, t, symbol, take_profit, stop_loss, meant)
+
+
+@part
+def order_one_cancels_other(
+    s: Simulation, t: int, symbol: int, first: float, second: float
+) -> bool:
+    """Let the fill of one of two orders cancel the other; false if one is not in the book."""
+    return join_group(s, first, second)
+
+
+@part
+def order_good_till(s: Simulation, t: int, symbol: int, number: float, instant: float) -> bool:
+    """Let an order fill only on bars that open up to `instant`, seconds since 1970-01-01 UTC."""
+    return expire_after(s, t, number, instant)
+
+
+@part
+def order_tag(s: Simulation, t: int, symbol: int, number: float, tag: float) -> bool:
+    """Give an order in the book a number that the trades it opens or closes tell."""
+    slot = find_order(s, number)
+    if slot >= 0:
+        s.orders[slot, ORDER_TAG] = tag
+    return slot >= 0
 
 
 @part
@@ -353,21 +380,3 @@ def order_cancel_all(s: Simulation, t: int, symbol: int) -> int:
         else:
             slot += 1
     return count
-
-
-@part
-def follow_signals(
-    t: int, s: Simulation, p: Any, r: Any, rows: NDArray[np.float64], state: Any
-) -> Any:
-    """Trade each symbol to the share of equity that the vector form wants, where it changes.
-
-    The targets lie behind the indicators, a row for each symbol.
-    """
-    symbols, bars = s.path.shape[0], s.path.shape[2]
-    first = rows.shape[0] - symbols * bars
-    for symbol in range(symbols):
-        row = first + symbol * bars
-        wanted = rows[np.uint64(row + t)]
-        if wanted != (rows[np.uint64(row + t - 1)] if t > first_trading_bar(s) else 0.0):
-            order_target_percent(s, t, symbol, wanted, NAN, NAN)
-    return state

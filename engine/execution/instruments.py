@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from engine.errors import Refusal
 from engine.execution.session import Session
 
-__all__ = ["INSTRUMENTS", "QUOTE", "Instrument"]
+__all__ = ["INSTRUMENTS", "LARGE", "QUOTE", "Instrument"]
 
 #: Currency of an instrument that is a pair of two: the second in the symbol's name.
 QUOTE: Final = "quote"
+
+#: Beyond it a multiplier, a tick, a lot or a margin per unit is a slip of the pen.
+LARGE: Final = 1e9
+
+# A lot that is smaller is below what a float64 tells apart in positions of a thousand.
+_LEAST_LOT: Final = 1e-12
+
+
+def _some_or_none(lot_size: float) -> float:
+    if 0.0 < lot_size < _LEAST_LOT:
+        raise Refusal("", repr(lot_size), f"0 for any fraction, or at least {_LEAST_LOT:g}")
+    return lot_size
 
 
 class Instrument(BaseModel):
@@ -25,7 +38,12 @@ class Instrument(BaseModel):
     multiplier : float
         The instrument's currency per point of price and unit.
     tick_size : float
-        Smallest price step, used by slippage in ticks.
+        Smallest price step: of slippage in ticks, and of the prices at which orders rest.
+    tick_rounding : {"away", "none"}
+        Whether the prices of limits, stops and exits are moved to whole ticks: away from the
+        market, a buy stop and a sell limit up, a sell stop and a buy limit down; within a
+        millionth of a tick they are on it. Default: "away" where `tick_size` is written, "none"
+        where it is not.
     lot_size : float
         Units trade in whole multiples of it; 0 for any fraction.
     currency : str
@@ -51,18 +69,27 @@ class Instrument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    multiplier: float = Field(default=1.0, gt=0)
-    tick_size: float = Field(default=0.01, gt=0)
-    lot_size: float = Field(default=1.0, ge=0)
+    multiplier: float = Field(default=1.0, ge=1e-9, le=LARGE)
+    tick_size: float = Field(default=0.01, ge=1e-12, le=LARGE)
+    tick_rounding: Literal["away", "none"] = "none"
+    lot_size: Annotated[float, AfterValidator(_some_or_none)] = Field(default=1.0, ge=0, le=LARGE)
     currency: str = "USD"
-    initial_margin: float = Field(default=1.0, ge=0)
-    maintenance_margin: float = Field(default=0.0, ge=0)
-    initial_margin_per_unit: float = Field(default=0.0, ge=0)
-    maintenance_margin_per_unit: float = Field(default=0.0, ge=0)
+    initial_margin: float = Field(default=1.0, ge=0, le=100)
+    maintenance_margin: float = Field(default=0.0, ge=0, le=100)
+    initial_margin_per_unit: float = Field(default=0.0, ge=0, le=LARGE)
+    maintenance_margin_per_unit: float = Field(default=0.0, ge=0, le=LARGE)
     shortable: bool = True
-    borrow_rate: float = Field(default=0.0, ge=0)
+    borrow_rate: float = Field(default=0.0, ge=0, le=100)
     session: Session | None = None
     futures: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_ticks_count(cls, given: Any) -> Any:
+        """Resolve `tick_rounding`, so that it is among the settings that make a world."""
+        if isinstance(given, dict) and "tick_size" in given and "tick_rounding" not in given:
+            return given | {"tick_rounding": "away"}
+        return given
 
     @property
     def lot_size_as_fraction(self) -> tuple[float, float]:
@@ -71,10 +98,12 @@ class Instrument(BaseModel):
         A number of lots times the one over the other is the decimal that a person would write.
         Both are 0 where any fraction trades.
         """
-        if self.lot_size == 0.0:
-            return 0.0, 0.0
-        fraction = Fraction(repr(self.lot_size))
-        return float(fraction.numerator), float(fraction.denominator)
+        return _as_fraction(self.lot_size)
+
+    @property
+    def tick_as_fraction(self) -> tuple[float, float]:
+        """Numerator and denominator of the tick as it is written; both 0 without rounding."""
+        return _as_fraction(0.0 if self.tick_rounding == "none" else self.tick_size)
 
     def closed(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return which bars lie outside the session.
@@ -94,6 +123,13 @@ class Instrument(BaseModel):
         return (~self.session.holds(timestamps)).astype(np.int64)
 
 
+def _as_fraction(step: float) -> tuple[float, float]:
+    if step == 0.0:
+        return 0.0, 0.0
+    fraction = Fraction(repr(step))
+    return float(fraction.numerator), float(fraction.denominator)
+
+
 def _future(multiplier: float, tick: float, initial: float, maintenance: float) -> Instrument:
     return Instrument(
         multiplier=multiplier,
@@ -110,7 +146,8 @@ def _future(multiplier: float, tick: float, initial: float, maintenance: float) 
 INSTRUMENTS: Final[dict[str, Instrument]] = {
     "equity": Instrument(),
     "equity_margin": Instrument(initial_margin=0.5, maintenance_margin=0.25),
-    "crypto": Instrument(lot_size=0.0, tick_size=0.01),
+    # The tick of a coin differs with its price: a cent is none for one of a dollar.
+    "crypto": Instrument(lot_size=0.0, tick_rounding="none"),
     "fx": Instrument(
         lot_size=1000.0,
         tick_size=0.0001,

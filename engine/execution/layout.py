@@ -40,7 +40,11 @@ DURATION_SUM: Final = 9
 DURATION_MAX: Final = 10
 MFE_SUM: Final = 11
 MAE_SUM: Final = 12
-ACCOUNT_WIDTH: Final = 16
+WALK_LEG: Final = 15  # of a bar that is walked: the leg, from -1, at the open
+WALK_SHARE: Final = 16  # how much of the leg lies behind
+WALK_SYMBOL: Final = 17  # of the last fill on it, -1: none
+WALK_PRICE: Final = 18  # of that fill
+ACCOUNT_WIDTH: Final = 20
 
 # --- counts: int64[COUNTS_WIDTH], one per simulation -------------------------------------
 ACTIVE: Final = 0  # non-zero: the bar must go through the order engine
@@ -61,6 +65,8 @@ WATCH: Final = 14  # non-zero: the position must be marked at every bar
 DIPS: Final = 15  # non-zero: the path trades at or below zero; kept between simulations
 VIEW: Final = 16  # field of the path at which the bar, or sub-bar, being worked starts
 REJECTED: Final = 17  # first of the counters by reason
+TRAILS: Final = 24  # non-zero: there may be a stop that trails
+FOR_CLOSE: Final = 25  # non-zero: there may be an order for the close
 READ_AHEAD: Final = 30  # bar at which a later one was asked for, where the status says so
 COUNTS_WIDTH: Final = 32
 
@@ -96,7 +102,8 @@ LOT_COMMISSION: Final = 3  # commission per unit still in the lot
 LOT_FULL_BAR: Final = 4  # first bar whose whole range the lot was held through
 LOT_ORDER: Final = 5  # number of the order that opened it
 LOT_POINT: Final = 6  # account currency per point and unit when it was opened
-LOT_WIDTH: Final = 7
+LOT_TAG: Final = 7  # of the order that opened it
+LOT_WIDTH: Final = 8
 MOST_LOTS: Final = 65_536  # of a symbol; fewer on paths with fewer bars
 
 # --- orders: float64[ORDER_CAPACITY, ORDER_WIDTH], oldest first --------------------------
@@ -113,8 +120,18 @@ ORDER_PARENT: Final = 9  # of a bracket's child: the order whose lot it closes; 
 ORDER_TAKE_PROFIT: Final = 10
 ORDER_STOP_LOSS: Final = 11
 ORDER_STATE: Final = 12
-ORDER_WIDTH: Final = 13
+ORDER_FROM_FILL: Final = 13  # of the exits: 0 prices, or one of the three below
+ORDER_GROUP: Final = 14  # the orders that its fill cancels have the same; 0: none
+ORDER_TRAIL: Final = 15  # distance at which a stop follows the best price; 0: it does not
+ORDER_TRAIL_SHARE: Final = 16  # the same as a share of that price
+ORDER_TAG: Final = 17  # a number of the strategy's own; exits have that of the order they close
+ORDER_WIDTH: Final = 18
 ORDER_CAPACITY: Final = 512
+
+# How the exits of an order are meant, where they are not prices.
+DISTANCES: Final = 1.0  # from the price of the fill
+TRAILING: Final = 2.0  # a price, and the distance of a stop-loss that trails
+TRAILING_DISTANCES: Final = 3.0  # both distances; the stop-loss trails
 
 RESTING: Final = _typed(0)
 BORN_OF_STOP: Final = _typed(1)  # a bracket's child whose entry filled inside this bar, by a stop
@@ -139,7 +156,9 @@ TRADE_PNL: Final = 6  # net of both commissions
 TRADE_COMMISSION: Final = 7
 TRADE_MFE: Final = 8
 TRADE_MAE: Final = 9
-TRADE_WIDTH: Final = 10
+TRADE_ENTRY_TAG: Final = 10
+TRADE_EXIT_TAG: Final = 11
+TRADE_WIDTH: Final = 12
 TRADE_COLUMNS: Final = (
     "symbol",
     "units",
@@ -151,6 +170,8 @@ TRADE_COLUMNS: Final = (
     "commission",
     "mfe",
     "mae",
+    "entry_tag",
+    "exit_tag",
 )
 
 # --- events: float64[capacity, EVENT_WIDTH], the life of every order -----------------------
@@ -183,6 +204,8 @@ MARKET: Final = _typed(0)
 LIMIT: Final = _typed(1)
 STOP: Final = _typed(2)
 STOP_LIMIT: Final = _typed(3)
+MARKET_ON_CLOSE: Final = _typed(4)
+KIND_NAMES: Final = ("market", "limit", "stop", "stop_limit", "market_on_close")
 
 # How ORDER_QUANTITY is read when the order fills.
 BY_UNITS: Final = _typed(0)
@@ -249,7 +272,9 @@ RATE_KIND: Final = 38  # how the symbol's currency becomes the account's; 0: it 
 RATE: Final = 39  # a constant, or the number of the symbol whose price is the rate
 UNPAID: Final = 40  # a position in another currency whose price is not paid
 CLOSE_AT_END: Final = 41  # positions are closed at the close of the last bar
-RULES_WIDTH: Final = 42
+TICK_NUMERATOR: Final = 42  # step of resting prices, a decimal fraction; 0 / 0: none
+TICK_DENOMINATOR: Final = 43
+RULES_WIDTH: Final = 44
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1

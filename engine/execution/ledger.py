@@ -38,6 +38,7 @@ from engine.execution.layout import (
     LOT_ORDER,
     LOT_POINT,
     LOT_PRICE,
+    LOT_TAG,
     LOT_UNITS,
     LOT_WIDTH,
     LOTS_FULL,
@@ -58,8 +59,10 @@ from engine.execution.layout import (
     TRADE_COMMISSION,
     TRADE_ENTRY_BAR,
     TRADE_ENTRY_PRICE,
+    TRADE_ENTRY_TAG,
     TRADE_EXIT_BAR,
     TRADE_EXIT_PRICE,
+    TRADE_EXIT_TAG,
     TRADE_MAE,
     TRADE_MFE,
     TRADE_PNL,
@@ -179,6 +182,7 @@ def book_fill(
     opens_from: int,
     order: float,
     parent: float,
+    tag: float,
 ) -> float:
     """Enter a fill of signed `units` at `price` into the books.
 
@@ -197,6 +201,8 @@ def book_fill(
         `opens_from` on.
     order, parent : float
         Number of the order and, for a bracket's child, of its parent, else 0.
+    tag : float
+        Of the order.
 
     Returns
     -------
@@ -226,7 +232,7 @@ def book_fill(
         closed = -left if rest * held > 0.0 else held
         if unpaid:
             account[CASH] += closed * (price - lot[LOT_PRICE]) * point
-        _close_lot(s, symbol, lot, closed, price, point, per_unit, bar, closes_before)
+        _close_lot(s, symbol, lot, closed, price, point, per_unit, bar, closes_before, tag)
         position[COST] -= closed * lot[LOT_PRICE]
         if rest * held > 0.0:
             lot[LOT_UNITS] = rest
@@ -238,7 +244,7 @@ def book_fill(
             left = rest
     position[UNITS] = after
     if left != 0.0:
-        _open_lot(s, symbol, left, price, point, per_unit, bar, opens_from, order)
+        _open_lot(s, symbol, left, price, point, per_unit, bar, opens_from, order, tag)
     if position[OPEN_LOTS] == 0.0:
         # Sums of fractions leave dust; a closed position holds exactly nothing.
         position[UNITS] = 0.0
@@ -321,6 +327,7 @@ def _open_lot(
     bar: int,
     full_bar: int,
     order: float,
+    tag: float,
 ) -> None:
     position = s.positions[symbol]
     slot = _free_slot(s, symbol)
@@ -335,6 +342,7 @@ def _open_lot(
     lot[LOT_FULL_BAR] = full_bar
     lot[LOT_ORDER] = order
     lot[LOT_POINT] = point
+    lot[LOT_TAG] = tag
     position[OPEN_LOTS] += 1.0
     position[COST] += units * price
 
@@ -350,6 +358,7 @@ def _close_lot(
     commission: float,
     bar: int,
     full_bar: int,
+    tag: float,
 ) -> None:
     """Turn `units` (signed as the lot) of a lot into a closed trade."""
     account, counts = s.account, s.counts
@@ -402,6 +411,8 @@ def _close_lot(
     trade[TRADE_COMMISSION] = paid
     trade[TRADE_MFE] = best
     trade[TRADE_MAE] = worst
+    trade[TRADE_ENTRY_TAG] = lot[LOT_TAG]
+    trade[TRADE_EXIT_TAG] = tag
 
 
 @part

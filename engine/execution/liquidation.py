@@ -30,6 +30,7 @@ from engine.execution.layout import (
     MARKET,
     MULTIPLIER,
     OPEN,
+    ORDER_LIMIT,
     ORDER_PARENT,
     ORDER_STATE,
     ORDER_SYMBOL,
@@ -43,7 +44,7 @@ from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
 from engine.execution.state import Simulation
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, price_along
 
-__all__ = ["call_margin", "is_below_maintenance"]
+__all__ = ["call_margin", "forced_slot", "is_below_maintenance"]
 
 # Of maintenance: an account that holds exactly it is not called for rounding.
 _ROUNDING = 1e-12
@@ -100,6 +101,16 @@ def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) 
         if share < before and not _waits(s, account):
             placed = _liquidate(s, account, bar, taken, share) or placed
     return placed
+
+
+@part
+def forced_slot(s: Simulation) -> int:
+    """Slot of a liquidation that fills at once, or -1."""
+    for slot in range(s.counts[PENDING]):
+        order = s.orders[slot]
+        if order[ORDER_STATE] == FORCED and order[ORDER_LIMIT] == order[ORDER_LIMIT]:
+            return slot
+    return -1
 
 
 @part

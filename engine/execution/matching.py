@@ -16,11 +16,13 @@ from engine.execution.layout import (
     BORN_OF_LIMIT,
     BORN_OF_STOP,
     BRACKET_RULE,
+    CLOSE,
     CLOSE_LOT,
     FIRST_SUB_BAR,
     IMMEDIATE,
     LIMIT,
     MARKET,
+    MARKET_ON_CLOSE,
     OPEN,
     ORDER_EXPIRY,
     ORDER_KIND,
@@ -46,6 +48,7 @@ from engine.execution.state import Simulation
 __all__ = [
     "any_touched",
     "born_stop_price",
+    "closing_price",
     "is_buy",
     "is_touched_stop",
     "limit_price",
@@ -149,6 +152,15 @@ def limit_price(s: Simulation, slot: int, bar: int) -> float:
     if is_buy(s, slot, bar):
         return limit if s.path[symbol, view + 2, bar] <= limit else math.nan
     return limit if s.path[symbol, view + 1, bar] >= limit else math.nan
+
+
+@part
+def closing_price(s: Simulation, slot: int, bar: int) -> float:
+    """Price at which an order for the close of `bar` fills, else NaN."""
+    order = s.orders[slot]
+    if order[ORDER_KIND] != MARKET_ON_CLOSE or order[ORDER_EXPIRY] > bar:
+        return math.nan
+    return s.path[int(order[ORDER_SYMBOL]), CLOSE, bar]
 
 
 @part

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import part
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
 from engine.execution.layout import (
     ACTIVE,
     BOOK_FULL,
     CANCELLED,
+    EXPIRED,
     IMMEDIATE,
     INVALID,
     LIMIT,
+    MARKET_ON_CLOSE,
     NEXT_ID,
     ORDER_BAR,
     ORDER_CAPACITY,
     ORDER_EXPIRY,
+    ORDER_FROM_FILL,
+    ORDER_GROUP,
     ORDER_ID,
     ORDER_KIND,
     ORDER_LIMIT,
@@ -27,7 +32,10 @@ from engine.execution.layout import (
     ORDER_STOP,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
+    ORDER_TAG,
     ORDER_TAKE_PROFIT,
+    ORDER_TRAIL,
+    ORDER_TRAIL_SHARE,
     ORDER_WIDTH,
     PENDING,
     REJECTED,
@@ -36,13 +44,18 @@ from engine.execution.layout import (
     STOP,
     STOP_LIMIT,
     SUBMITTED,
+    TICK_DENOMINATOR,
+    TICK_NUMERATOR,
+    UNITS,
 )
 from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation
+from engine.execution.ticks import put_on_ticks
 
 __all__ = [
     "cancel_children",
     "cancel_order",
+    "expire_after",
     "find_order",
     "first_after",
     "log_event",
@@ -54,7 +67,13 @@ __all__ = [
 GOOD_TILL_CANCELLED = math.inf
 DAY = 0.0
 IMMEDIATE_OR_CANCEL = -1.0
-TIMES_IN_FORCE = {"gtc": GOOD_TILL_CANCELLED, "day": DAY, "ioc": IMMEDIATE_OR_CANCEL}
+FILL_OR_KILL = -2.0  # orders fill whole, so it is the same
+TIMES_IN_FORCE = {
+    "gtc": GOOD_TILL_CANCELLED,
+    "day": DAY,
+    "ioc": IMMEDIATE_OR_CANCEL,
+    "fok": FILL_OR_KILL,
+}
 
 
 @part
@@ -80,7 +99,8 @@ def submit(
     needs_stop = kind in (STOP, STOP_LIMIT)
     undefined = quantity != quantity or (needs_limit and limit != limit)
     undefined = undefined or (needs_stop and stop != stop)
-    if undefined or not (tif >= 0.0 or tif == IMMEDIATE_OR_CANCEL):
+    immediate = tif in (IMMEDIATE_OR_CANCEL, FILL_OR_KILL)
+    if undefined or not (tif >= 0.0 or immediate):
         s.counts[REJECTED + INVALID] += 1
         return 0
     slot = s.counts[PENDING]
@@ -104,15 +124,24 @@ def submit(
     order[ORDER_TAKE_PROFIT] = take_profit
     order[ORDER_STOP_LOSS] = stop_loss
     order[ORDER_STATE] = RESTING
-    if tif == IMMEDIATE_OR_CANCEL:
+    order[ORDER_FROM_FILL] = 0.0
+    order[ORDER_GROUP] = 0.0
+    order[ORDER_TRAIL] = 0.0
+    order[ORDER_TRAIL_SHARE] = 0.0
+    order[ORDER_TAG] = 0.0
+    if immediate:
         order[ORDER_STATE] = IMMEDIATE
         order[ORDER_EXPIRY] = bar + 1
     elif tif == DAY:
         order[ORDER_EXPIRY] = last_bar_of_day(s, symbol, bar + 1)
     else:
         order[ORDER_EXPIRY] = bar + tif
+    tick = s.rules[symbol, TICK_DENOMINATOR]
+    if tick != 0.0:
+        put_on_ticks(order, s.rules[symbol, TICK_NUMERATOR], tick, s.positions[symbol, UNITS])
     if s.events.shape[0] > 0:
-        log_event(s, slot, bar, SUBMITTED, quantity, limit if kind == LIMIT else stop, 0.0)
+        price = order[ORDER_LIMIT] if kind == LIMIT else order[ORDER_STOP]
+        log_event(s, slot, bar, SUBMITTED, quantity, price, 0.0)
     return number
 
 
@@ -123,6 +152,26 @@ def find_order(s: Simulation, number: float) -> int:
         if s.orders[slot, ORDER_ID] == number:
             return slot
     return -1
+
+
+@rare
+def expire_after(s: Simulation, bar: int, number: float, instant: float) -> bool:
+    """Let an order fill only on bars that open up to an instant; at once if the next does not.
+
+    False if it is not in the book, or waits for a close, which is a moment of its own.
+    """
+    keep_apart()
+    slot = find_order(s, number)
+    if slot < 0 or s.orders[slot, ORDER_KIND] == MARKET_ON_CLOSE:
+        return False
+    last = bar
+    while last + 1 < s.clock.shape[1] and s.clock[0, last + 1] <= instant:
+        last += 1
+    if last == bar and bar + 1 < s.clock.shape[1]:
+        cancel_order(s, slot, bar, EXPIRED)
+    else:
+        s.orders[slot, ORDER_EXPIRY] = min(s.orders[slot, ORDER_EXPIRY], float(last))
+    return True
 
 
 @part

@@ -8,7 +8,7 @@ limits, and again after anything that fills.
 Of stops that one bar touches the one nearest to its open fills first, whichever was placed first;
 of two at the same distance, the buy. A stop that closes a position fills before a liquidation
 whose price lies farther on the same way. ``bracket_rule="backtesting_py"`` fills stops in the
-sequence in which they were placed.
+sequence in which they were placed; ``"tradingview"`` walks the bar, see `engine.execution.walk`.
 """
 
 from __future__ import annotations
@@ -21,29 +21,34 @@ from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid
 from engine.execution.fills import fill_order
 from engine.execution.layout import (
+    AT_CLOSE,
     AT_OPEN,
     BACKTESTING_PY,
     BRACKET_RULE,
     CASH,
     DIPS,
-    FORCED,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     MAINTENANCE_FIXED,
     MAINTENANCE_RATE,
     ORDER_ID,
     ORDER_LIMIT,
-    ORDER_STATE,
     ORDER_STOP,
     ORDER_SYMBOL,
     PENDING,
+    TRADINGVIEW,
+    TRAILS,
     UNITS,
     VIEW,
+    WALK_LEG,
+    WALK_SHARE,
+    WALK_SYMBOL,
     WATCH,
 )
-from engine.execution.liquidation import call_margin
+from engine.execution.liquidation import call_margin, forced_slot
 from engine.execution.matching import (
     born_stop_price,
+    closing_price,
     is_buy,
     is_touched_stop,
     limit_price,
@@ -54,39 +59,56 @@ from engine.execution.orders import first_after
 from engine.execution.rotation import reducing_price
 from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
+from engine.execution.trailing import TRAILS_ALONE
+from engine.execution.walk import LIQUIDATED, walk_on
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, way_of
 
-__all__ = ["OPENING", "REDUCING", "first_phase", "watch", "work_range"]
+__all__ = ["OPENING", "REDUCING", "fill_apart", "first_phase", "watch", "work_range"]
 
 REDUCING: Final = -1  # before all others, where orders of several symbols may meet
 OPENING: Final = 0
 _STOPS: Final = 1
 _LIMITS: Final = 2
 _BORN_STOPS: Final = 3  # of lots that limits opened in this bar
-_DONE: Final = 4
+_CLOSING: Final = 4  # by itself, after the others of the bar
+_DONE: Final = 5
 
 
 @part
-def work_range(s: Simulation, bar: int) -> None:
-    """Fill the orders of a bar, or sub-bar, one by one."""
+def work_range(s: Simulation, bar: int, closing: bool) -> None:
+    """Fill the orders of a bar, or sub-bar, one by one; or, `closing`, those for its close."""
     phase, seen = first_phase(s), 0.0
+    if closing:
+        phase = _CLOSING
+    walks = s.rules[0, BRACKET_RULE] == TRADINGVIEW and not closing
+    if walks:
+        s.account[WALK_LEG], s.account[WALK_SHARE], s.account[WALK_SYMBOL] = -1.0, 0.0, -1.0
     forced, moment = False, AT_OPEN
     while phase < _DONE:
         if forced:
-            slot = _forced(s)
+            slot = forced_slot(s)
             if slot < 0:
                 forced = False
                 continue
             price = s.orders[slot, ORDER_LIMIT]
+        elif walks and phase != REDUCING:
+            slot, price, moment = walk_on(s, bar)
+            if slot == LIQUIDATED:
+                forced = True
+                continue
+            if slot < 0:
+                return
         else:
             slot, price = _next(s, bar, phase, seen)
-            if s.counts[WATCH] != 0 and _calls(s, bar, phase, slot):
+            if s.counts[WATCH] != 0 and not closing and _calls(s, bar, phase, slot):
                 forced = True
             moment = _moment_of(phase)
             if forced:
                 continue
             if slot < 0:
                 phase, seen = phase + 1, 0.0
+                if phase == _CLOSING:
+                    return
                 if s.counts[PENDING] == 0 and s.counts[WATCH] == 0:
                     return
                 continue
@@ -95,6 +117,14 @@ def work_range(s: Simulation, bar: int) -> None:
                 seen = s.orders[slot, ORDER_ID]
         fill_order(s, slot, price, bar, moment)
         watch(s)
+
+
+@rare
+def fill_apart(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
+    """Fill the order in `slot` by a call, and `watch`: for fills that speed does not depend on."""
+    keep_apart()
+    fill_order(s, slot, reference, bar, moment)
+    watch(s)
 
 
 @part
@@ -122,6 +152,8 @@ def watch(s: Simulation) -> None:
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
         watched = 1
+    if watched == 0 and s.counts[TRAILS] != 0:
+        watched = TRAILS_ALONE
     s.counts[WATCH] = watched
 
 
@@ -129,6 +161,8 @@ def watch(s: Simulation) -> None:
 def _moment_of(phase: int) -> int:
     if phase <= OPENING:
         return AT_OPEN
+    if phase == _CLOSING:
+        return AT_CLOSE
     return INSIDE_BY_LIMIT if phase == _LIMITS else INSIDE_BY_STOP
 
 
@@ -154,6 +188,8 @@ def _next(s: Simulation, bar: int, phase: int, seen: float) -> tuple[int, float]
             price = stop_price(s, slot, bar)
         elif phase == _LIMITS:
             price = limit_price(s, slot, bar)
+        elif phase == _CLOSING:
+            price = closing_price(s, slot, bar)
         else:
             price = born_stop_price(s, slot, bar)
         if price == price:
@@ -177,16 +213,6 @@ def _nearest_stop(s: Simulation, bar: int, born: bool) -> int:
         if distance < nearest or (distance == nearest and side and not buys):
             nearest, found, buys = distance, slot, side
     return found
-
-
-@part
-def _forced(s: Simulation) -> int:
-    """Slot of a liquidation that fills at once, or -1."""
-    for slot in range(s.counts[PENDING]):
-        order = s.orders[slot]
-        if order[ORDER_STATE] == FORCED and order[ORDER_LIMIT] == order[ORDER_LIMIT]:
-            return slot
-    return -1
 
 
 @rare

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from engine.errors import Refusal
 from engine.execution import layout
 from engine.execution.conversion import Account, conversions
-from engine.execution.instruments import INSTRUMENTS, QUOTE, Instrument
+from engine.execution.instruments import INSTRUMENTS, LARGE, QUOTE, Instrument
 from engine.execution.session import Session, last_bars_of_days
 
 __all__ = ["Commission", "Execution", "Instrument", "Slippage"]
+
+#: Least share, size or volatility that is not a slip of the pen, and most units.
+SMALL: Final = 1e-9
+MOST_UNITS: Final = 1e12
 
 
 class _Settings(BaseModel):
@@ -40,9 +44,9 @@ class Commission(_Settings):
     """
 
     rate: float = Field(default=0.0, gt=-0.1, lt=0.5)
-    per_unit: float = Field(default=0.0, ge=0)
-    fixed: float = Field(default=0.0, ge=0)
-    minimum: float = Field(default=0.0, ge=0)
+    per_unit: float = Field(default=0.0, ge=0, le=LARGE)
+    fixed: float = Field(default=0.0, ge=0, le=LARGE)
+    minimum: float = Field(default=0.0, ge=0, le=LARGE)
     maker_rate: float | None = Field(default=None, gt=-0.1, lt=0.5)
 
 
@@ -65,33 +69,33 @@ class Slippage(_Settings):
         Largest share of the bar's volume that the two formulas see.
     """
 
-    bps: float = Field(default=0.0, ge=0)
-    ticks: float = Field(default=0.0, ge=0)
-    volume_share: float = Field(default=0.0, ge=0)
-    impact: float = Field(default=0.0, ge=0)
-    daily_volatility: float = Field(default=0.01, gt=0)
-    volume_cap: float = Field(default=1.0, gt=0)
+    bps: float = Field(default=0.0, ge=0, le=10_000)
+    ticks: float = Field(default=0.0, ge=0, le=1e6)
+    volume_share: float = Field(default=0.0, ge=0, le=1_000)
+    impact: float = Field(default=0.0, ge=0, le=1_000)
+    daily_volatility: float = Field(default=0.01, ge=SMALL, le=10)
+    volume_cap: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
 class PercentOfEquity(_Settings):
     """Put `share` of equity into a new position."""
 
     kind: Literal["percent_of_equity"] = "percent_of_equity"
-    share: float = Field(default=1.0, gt=0)
+    share: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
 class FixedQuantity(_Settings):
     """Trade `units` every time."""
 
     kind: Literal["fixed_quantity"] = "fixed_quantity"
-    units: float = Field(default=1.0, gt=0)
+    units: float = Field(default=1.0, ge=SMALL, le=MOST_UNITS)
 
 
 class FixedRisk(_Settings):
     """Lose `risk` of equity if the order's stop-loss fills at its price (Tharp, 1998)."""
 
     kind: Literal["fixed_risk"] = "fixed_risk"
-    risk: float = Field(default=0.01, gt=0, lt=1)
+    risk: float = Field(default=0.01, ge=SMALL, lt=1)
 
 
 class Kelly(_Settings):
@@ -102,16 +106,16 @@ class Kelly(_Settings):
     """
 
     kind: Literal["kelly"] = "kelly"
-    fraction: float = Field(default=0.5, gt=0, le=1)
-    trades: int = Field(default=20, ge=2)
-    cap: float = Field(default=1.0, gt=0)
+    fraction: float = Field(default=0.5, ge=SMALL, le=1)
+    trades: int = Field(default=20, ge=2, le=1_000_000)
+    cap: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
 class EqualWeight(_Settings):
     """Put `share` of equity, divided by the number of symbols, into a new position."""
 
     kind: Literal["equal_weight"] = "equal_weight"
-    share: float = Field(default=1.0, gt=0)
+    share: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
 class VolatilityTarget(_Settings):
@@ -121,9 +125,9 @@ class VolatilityTarget(_Settings):
     """
 
     kind: Literal["volatility_target"] = "volatility_target"
-    volatility: float = Field(default=0.15, gt=0)
-    window: int = Field(default=20, ge=2)
-    cap: float = Field(default=1.0, gt=0)
+    volatility: float = Field(default=0.15, ge=1e-6, le=100)
+    window: int = Field(default=20, ge=2, le=1_000_000)
+    cap: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
 Sizing = Annotated[
@@ -139,6 +143,12 @@ def _named_instrument(value: Any) -> Any:
         return INSTRUMENTS[value]
     return value
 
+
+_BRACKET_RULES: Final = {
+    "pessimistic": layout.PESSIMISTIC,
+    "backtesting_py": layout.BACKTESTING_PY,
+    "tradingview": layout.TRADINGVIEW,
+}
 
 AnyInstrument = Annotated[Instrument, BeforeValidator(_named_instrument)]
 
@@ -178,32 +188,35 @@ class Execution(_Settings):
         What becomes of positions that are open at the end: valued at the last close, so that they
         are in the equity and in no metric of trades, or closed there, at the costs of a market
         order.
-    bracket_rule : {"pessimistic", "backtesting_py"}
+    bracket_rule : {"pessimistic", "backtesting_py", "tradingview"}
         What a bar (a sub-bar, where a model simulates them) does that touches more of a bracket
         than one price. Pessimistic: the stop-loss
         fills, unless the open has already passed the take-profit; on the bar inside which a stop
         or limit order opened the position, the stop-loss fills if the bar touched it at all.
         "backtesting_py" follows that program trade for trade: the stop-loss fills even if the
         open has passed the take-profit, and the bracket of a position opened by a stop or limit
-        order waits for the next bar.
+        order waits for the next bar. "tradingview" walks the bar as that program does: open, high,
+        low, close where the high is nearer to the open, else open, low, high, close; all orders
+        fill as the price passes them, of two at one price the buy first, and a bracket works from
+        its entry on.
     instrument : Instrument or str
         Terms of every symbol not named in `instruments`; a string names a preset.
     instruments : dict of str to Instrument or str
         Terms by symbol.
     """
 
-    cash: float = Field(default=100_000.0, gt=0)
+    cash: float = Field(default=100_000.0, ge=0.01, le=1e15)
     account: Account = Account()
     fill: Literal["next_open", "same_close"] = "next_open"
     commission: Commission = Commission()
     slippage: Slippage = Slippage()
     sizing: Sizing = PercentOfEquity()
-    margin_interest: float = Field(default=0.0, ge=0)
+    margin_interest: float = Field(default=0.0, ge=0, le=10)
     margin: Literal["cross", "isolated"] = "cross"
     liquidate: Literal["all", "to_maintenance"] = "all"
-    position_limit: float | None = Field(default=None, gt=0)
+    position_limit: float | None = Field(default=None, ge=SMALL, le=MOST_UNITS)
     at_end: Literal["mark", "close"] = "mark"
-    bracket_rule: Literal["pessimistic", "backtesting_py"] = "pessimistic"
+    bracket_rule: Literal["pessimistic", "backtesting_py", "tradingview"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
     instruments: dict[str, AnyInstrument] = {}
 
@@ -242,9 +255,7 @@ class Execution(_Settings):
             self._fill_sizing(row)
             row[layout.SAME_CLOSE] = self.fill == "same_close"
             row[layout.POSITION_CAP] = self.position_limit or np.inf
-            row[layout.BRACKET_RULE] = (
-                layout.PESSIMISTIC if self.bracket_rule == "pessimistic" else layout.BACKTESTING_PY
-            )
+            row[layout.BRACKET_RULE] = _BRACKET_RULES[self.bracket_rule]
             row[layout.ISOLATED] = self.margin == "isolated"
             row[layout.CLOSE_AT_END] = self.at_end == "close"
             row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
@@ -324,6 +335,7 @@ class Execution(_Settings):
         row[layout.MULTIPLIER] = terms.multiplier
         row[layout.TICK] = terms.tick_size
         row[[layout.LOT_NUMERATOR, layout.LOT_DENOMINATOR]] = terms.lot_size_as_fraction
+        row[[layout.TICK_NUMERATOR, layout.TICK_DENOMINATOR]] = terms.tick_as_fraction
         row[layout.INITIAL_RATE] = terms.initial_margin
         row[layout.INITIAL_FIXED] = terms.initial_margin_per_unit
         row[layout.MAINTENANCE_RATE] = terms.maintenance_margin

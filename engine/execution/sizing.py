@@ -24,6 +24,7 @@ from engine.execution.layout import (
     LOSSES,
     LOST,
     MULTIPLIER,
+    ORDER_FROM_FILL,
     ORDER_MODE,
     ORDER_QUANTITY,
     ORDER_STOP_LOSS,
@@ -86,6 +87,8 @@ def units_of(
         if held * quantity > 0.0:
             return 0.0
         stop = order[ORDER_STOP_LOSS]
+        if order[ORDER_FROM_FILL] != 0.0:
+            stop = reference - quantity * stop
         left = equity - _closing_cost(s, symbol, reference, exchange, volume)
         units = _sized(s, symbol, quantity, stop, left, reference, exchange, volume, decided)
         return settled(s, symbol, units - held, units)

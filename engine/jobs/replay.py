@@ -45,7 +45,8 @@ class Replay:
         ``size``.
     trades : polars.DataFrame
         One row per closed lot: ``symbol``, ``units``, ``entry_bar``, ``entry_price``,
-        ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
+        ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``, ``entry_tag``,
+        ``exit_tag``.
     metrics : dict
         The metrics of its row.
     status : str

@@ -8,7 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.execution.layout import EVENT_COLUMNS, EVENT_NAMES, SIZE_NAMES, TRADE_COLUMNS
+from engine.execution.layout import (
+    EVENT_COLUMNS,
+    EVENT_NAMES,
+    KIND_NAMES,
+    SIZE_NAMES,
+    TRADE_COLUMNS,
+)
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PartArrays
 
@@ -16,8 +22,6 @@ __all__ = ["order_columns", "trade_columns", "trades_frame"]
 
 _BARS = {"entry_bar", "exit_bar", "bar"}
 _WHOLE = _BARS | {"order"}
-# In the order of MARKET, LIMIT, STOP and STOP_LIMIT.
-_ORDER_KINDS = ("market", "limit", "stop", "stop_limit")
 
 
 def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
@@ -78,7 +82,7 @@ def order_columns(
         values = np.ascontiguousarray(rows[:, position])
         words = {
             "symbol": symbols,
-            "kind": _ORDER_KINDS,
+            "kind": KIND_NAMES,
             "event": EVENT_NAMES,
             "size": SIZE_NAMES,
         }.get(name)

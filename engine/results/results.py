@@ -177,7 +177,7 @@ class Results(Rows):
         polars.DataFrame
             One row per closed lot: ``study``, ``simulation``, ``parameter_set``, ``seed``,
             ``trade``, ``symbol``, ``units``, ``entry_bar``, ``entry_price``, ``exit_bar``,
-            ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
+            ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``, ``entry_tag``, ``exit_tag``.
 
         Raises
         ------

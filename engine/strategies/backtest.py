@@ -15,6 +15,7 @@ from engine.errors import Refusal
 from engine.execution.layout import (
     EVENT_COLUMNS,
     EVENT_NAMES,
+    KIND_NAMES,
     ORDER_ROWS,
     SIZE_NAMES,
     TRADE_COLUMNS,
@@ -27,8 +28,6 @@ from engine.strategies.strategy import Strategy
 
 __all__ = ["Backtest", "backtest"]
 
-_KINDS = ("market", "limit", "stop", "stop_limit")
-
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
@@ -40,8 +39,9 @@ class Backtest:
         The metrics of `engine.statistics.performance`; None where undefined.
     trades : polars.DataFrame
         One row per closed lot, oldest exit first: ``symbol``, ``units``, ``entry_bar``,
-        ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``.
-        Bars are counted from the first trading bar, here and in `orders`.
+        ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``,
+        ``entry_tag``, ``exit_tag``. Bars are counted from the first trading bar, here and in
+        `orders`.
     equity : ndarray of float64, shape (bars,)
         Equity at each close from the first trading bar on.
     orders : polars.DataFrame
@@ -178,7 +178,7 @@ def _trade_frame(rows: NDArray[np.float64], engine: StrategyEngine, bars: Bars) 
 def _order_frame(rows: NDArray[np.float64], engine: StrategyEngine, bars: Bars) -> pl.DataFrame:
     columns: dict[str, Any] = dict(zip(EVENT_COLUMNS, rows.T, strict=True))
     columns["symbol"] = [engine.symbols[int(index)] for index in columns["symbol"]]
-    columns["kind"] = [_KINDS[int(index)] for index in columns["kind"]]
+    columns["kind"] = [KIND_NAMES[int(index)] for index in columns["kind"]]
     columns["event"] = [EVENT_NAMES[int(index)] for index in columns["event"]]
     columns["size"] = [SIZE_NAMES[int(index)] for index in columns["size"]]
     index = columns["bar"].astype(np.int64)

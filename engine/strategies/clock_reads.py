@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["clock_of", "clock_reads", "clock_rows"]
 
+_INSTANT = "good_till"  # an order that names one
 _MINUTE = 60_000_000
 _DAY = 1440 * _MINUTE
 
 
 def clock_reads(cls: type[Strategy], fields: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return what a strategy's hooks read of the clock, such as ``bar.hour``.
+    """Return what of a strategy's hooks needs the clock, such as ``bar.hour``.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def clock_reads(cls: type[Strategy], fields: tuple[str, ...] = ()) -> tuple[str,
                 owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
                 if isinstance(owner, ast.Name) and owner.id == "bar":
                     found.add(f"bar.{node.attr}")
+            elif isinstance(node, ast.Attribute) and node.attr == _INSTANT:
+                found.add(f"order.{_INSTANT}")
     return tuple(sorted(found))
 
 

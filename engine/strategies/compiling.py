@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from engine.execution.calling import hook, part, users_hook
-from engine.execution.handles import follow_signals
 from engine.execution.linked import broker_calls
+from engine.execution.signals import follow_signals
 from engine.strategies.hook_text import StrategyError
 from engine.strategies.indicator_code import check_fill
 from engine.strategies.kernel import EventLoop, Hooks, make_event_loop

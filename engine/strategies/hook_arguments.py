@@ -12,8 +12,9 @@ from typing import Literal, NoReturn, TypeAlias
 __all__ = ["Account", "Bar", "Order", "Series", "TimeInForce"]
 
 #: How long an order rests: ``"gtc"`` until it is cancelled, ``"day"`` to the end of the session in
-#: which it can first fill, ``"ioc"`` at the next bar alone, or a number of bars.
-TimeInForce: TypeAlias = Literal["gtc", "day", "ioc"] | float
+#: which it can first fill, ``"ioc"`` at the next open alone, ``"fok"`` the same, as orders fill
+#: whole, or a number of bars.
+TimeInForce: TypeAlias = Literal["gtc", "day", "ioc", "fok"] | float
 
 
 class _Given:
@@ -105,6 +106,8 @@ class Account(_Given):
     realised: float
     #: Orders of the symbol that rest in the book.
     open_orders: int
+    #: Open lots of the symbol: fills that are still held.
+    open_lots: int
     #: Closed trades, over all symbols.
     trades: int
 
@@ -123,8 +126,12 @@ class Order(_Given):
     `take_profit` and `stop_loss` make a bracket: prices at which the position that the order opens
     is closed again; where one of the two fills, the other is cancelled.
 
-    `tif`, the time in force of an order that rests: ``"gtc"``, ``"day"``, ``"ioc"`` or a number of
-    bars, see `TimeInForce`.
+    `tif`, the time in force of an order that rests: ``"gtc"``, ``"day"``, ``"ioc"``, ``"fok"`` or a
+    number of bars, see `TimeInForce`.
+
+    With `limit`, with `stop` or with both, orders whose size follows from the account rest there
+    and are sized when they fill: ``order.long(stop=bar.high)``. Of a target, what is held when the
+    price is reached decides the side.
     """
 
     def __getitem__(self, symbol: int) -> Order:
@@ -171,38 +178,139 @@ class Order(_Given):
         """Place a limit order of `units` at `limit` once `stop` is reached."""
         _not_here("order")
 
+    def trailing_stop(
+        self,
+        units: float,
+        distance: float = 0.0,
+        share: float = 0.0,
+        tif: TimeInForce = "gtc",
+    ) -> int:
+        """Place a stop that follows the best price from the current close on.
+
+        It stays `distance` in price, or `share` of the best price (0.05 is 5 %), behind: a stop
+        that sells below the highest high, one that buys above the lowest low. Each bar moves it for
+        the bars after it.
+        """
+        _not_here("order")
+
+    def market_on_close(self, units: float) -> int:
+        """Trade `units` at the close of the session in which an order can first fill.
+
+        On daily bars that is the close of the next bar.
+        """
+        _not_here("order")
+
     def bracket(self, units: float, take_profit: float, stop_loss: float) -> int:
         """Trade `units` at the next fill with both exits in place."""
         _not_here("order")
 
     def target(
-        self, units: float, take_profit: float = math.nan, stop_loss: float = math.nan
+        self,
+        units: float,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        limit: float = math.inf,
+        stop: float = math.inf,
+        tif: TimeInForce = "gtc",
     ) -> int:
         """Trade to a position of `units`."""
         _not_here("order")
 
     def target_percent(
-        self, fraction: float, take_profit: float = math.nan, stop_loss: float = math.nan
+        self,
+        fraction: float,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        limit: float = math.inf,
+        stop: float = math.inf,
+        tif: TimeInForce = "gtc",
     ) -> int:
         """Trade to a position worth `fraction` of equity: 1.0 is all of it, -0.5 half, short."""
         _not_here("order")
 
     def percent(
-        self, fraction: float, take_profit: float = math.nan, stop_loss: float = math.nan
+        self,
+        fraction: float,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        limit: float = math.inf,
+        stop: float = math.inf,
+        tif: TimeInForce = "gtc",
     ) -> int:
         """Buy for `fraction` of equity (negative: sell), whatever is held."""
         _not_here("order")
 
-    def long(self, take_profit: float = math.nan, stop_loss: float = math.nan) -> int:
+    def long(
+        self,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        limit: float = math.inf,
+        stop: float = math.inf,
+        tif: TimeInForce = "gtc",
+    ) -> int:
         """Be long by the sizing rule of the settings; nothing happens if already long."""
         _not_here("order")
 
-    def short(self, take_profit: float = math.nan, stop_loss: float = math.nan) -> int:
+    def short(
+        self,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        limit: float = math.inf,
+        stop: float = math.inf,
+        tif: TimeInForce = "gtc",
+    ) -> int:
         """Be short by the sizing rule of the settings; nothing happens if already short."""
         _not_here("order")
 
     def close(self) -> int:
         """Close the position and cancel its bracket when that fills."""
+        _not_here("order")
+
+    def exit(
+        self,
+        take_profit: float = math.nan,
+        stop_loss: float = math.nan,
+        from_fill: bool = False,
+        trailing: bool = False,
+    ) -> int:
+        """Replace the exits of the position, and of orders that wait to open one.
+
+        Each lot of the position gets a take-profit and a stop-loss for its units, of which one
+        cancels the other; an order in the book gets them when it fills. With `from_fill` they are
+        distances from the price of the fill, to the side where each belongs: 3.0 below it for the
+        stop-loss of a long position, above it for that of a short one. With `trailing` the
+        stop-loss is a distance, at which it follows the best price: from the close on for what is
+        open, from its fill on for an order that waits. What is not given is removed. Returns how
+        many exits were placed.
+        """
+        _not_here("order")
+
+    def one_cancels_other(self, first: float, second: float) -> bool:
+        """Let the fill of one of two orders cancel the other; false if one is not in the book.
+
+        Orders are named by their numbers. Further calls make larger groups, of which the first
+        order that fills cancels the rest.
+        """
+        _not_here("order")
+
+    def good_till(self, number: float, instant: float) -> bool:
+        """Let an order fill only on bars that open up to `instant`, else let it expire.
+
+        `instant` is in seconds since 1970-01-01 UTC, as ``bar.time`` is: it needs bars with times.
+        False if the order is not in the book, or is one for the close. ::
+
+            order.good_till(order.limit(10.0, 95.0), bar.time + 5 * 86_400)
+        """
+        _not_here("order")
+
+    def tag(self, number: float, tag: float) -> bool:
+        """Give an order in the book a number of your own; false if it is not there.
+
+        Trades tell it: ``entry_tag`` is that of the order that opened the lot, ``exit_tag`` that of
+        the order that closed it. Exits have the tag of the order whose lot they close. ::
+
+            order.tag(order.long(), 3)
+        """
         _not_here("order")
 
     def cancel(self, number: float) -> bool:

@@ -57,7 +57,7 @@ def execution_settings(*, cash: float = 100_000.0) -> SearchStrategy[Execution]:
         slippage=slippages,
         margin_interest=st.sampled_from([0.0, 0.08]),
         position_limit=st.sampled_from([None, 80.0]),
-        bracket_rule=st.sampled_from(["pessimistic", "backtesting_py"]),
+        bracket_rule=st.sampled_from(["pessimistic", "backtesting_py", "tradingview"]),
         instrument=instruments,
     )
     return found

@@ -21,17 +21,23 @@ __all__ = ["SCRIPT_FIELDS", "Scripted", "order_scripts", "orders_around"]
 #: Fields of a script, after the five of a bar.
 SCRIPT_FIELDS: Final = ("action", "units", "limit", "stop", "take", "loss", "tif")
 
-# Shares of the actions 0 to 7 of `Scripted`.
-_SHARES: Final = (0.3, 0.15, 0.2, 0.13, 0.1, 0.04, 0.03, 0.05)
+# Shares of the actions 0 to 15 of `Scripted`.
+_SHARES: Final = (
+    *(0.22, 0.11, 0.13, 0.1, 0.06, 0.06, 0.02, 0.04),
+    *(0.04, 0.04, 0.04, 0.04, 0.03, 0.03, 0.02, 0.02),
+)
 
 
 class Scripted(Strategy):
     """Does at each bar what the bar's fields `SCRIPT_FIELDS` say.
 
     ``action`` is 0: nothing, 1: a market order, 2: a limit, 3: a stop, 4: a stop-limit, 5: close
-    the position, 6: cancel all orders, 7: a target of units. ``take`` and ``loss`` are the exits
-    of a bracket, NaN where there is none; ``tif`` is the time in force in bars (0: the session,
-    -1: at once or never, infinity: good till cancelled).
+    the position, 6: cancel all orders, 7: a target of units, 8: replace the exits, 9: the same by
+    distances from the fills, 10: a limit and a stop of which one cancels the other, 11: a trailing
+    stop, 12: exits of which the stop-loss trails, 13: a market order at the close, 14: a target
+    with a stop, 15: one with a limit. ``take`` and
+    ``loss`` are the exits of a bracket, NaN where there is none; ``tif`` is the time in force in
+    bars (0: the session, -1: at once or never, infinity: good till cancelled).
     """
 
     name = "scripted"
@@ -55,6 +61,25 @@ class Scripted(Strategy):
             order.cancel_all()
         elif bar.action == 7.0:
             order.target(units)
+        elif bar.action == 8.0:
+            order.exit(take_profit=take, stop_loss=loss)
+        elif bar.action == 9.0:
+            gain, risk = abs(take - bar.close), abs(loss - bar.close)
+            order.exit(take_profit=gain, stop_loss=risk, from_fill=True)
+        elif bar.action == 10.0:
+            first = order.limit(units, bar.limit, take_profit=take, stop_loss=loss)
+            second = order.stop(-units, bar.stop, tif=bar.tif)
+            order.one_cancels_other(first, second)
+        elif bar.action == 11.0:
+            order.trailing_stop(units, distance=abs(bar.stop - bar.close), tif=bar.tif)
+        elif bar.action == 12.0:
+            order.exit(take_profit=take, stop_loss=abs(loss - bar.close), trailing=True)
+        elif bar.action == 13.0:
+            order.market_on_close(units)
+        elif bar.action == 14.0:
+            order.target(units, stop=bar.stop, tif=bar.tif)
+        elif bar.action == 15.0:
+            order.target(units, limit=bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif)
 
 
 def order_scripts(

@@ -27,6 +27,7 @@ from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
+from tests.engine.execution.golden_exits import EveryExit, EveryRestingOrder
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
     Crossing,
@@ -42,6 +43,8 @@ from tests.engine.execution.golden_strategies import (
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = "python -m tests.engine.execution.golden_rows"
 
+TAGS = ("entry_tag", "exit_tag")
+
 Tables = dict[str, pl.DataFrame]
 
 # --- scenarios -----------------------------------------------------------------------------
@@ -49,6 +52,7 @@ Tables = dict[str, pl.DataFrame]
 FREE = {"instrument": {"lot_size": 0.0}}
 COSTS = {"commission": {"rate": 0.001, "minimum": 1.0}, "slippage": {"bps": 2.0}}
 LEVERED = {"initial_margin": 0.2, "maintenance_margin": 0.15}
+WALKED = {"bracket_rule": "tradingview"}
 MARGIN = {"cash": 20_000.0, "instrument": LEVERED | {"borrow_rate": 0.05}}
 FUTURE = {
     **{"multiplier": 20.0, "futures": True, "tick_size": 0.25, "initial_margin": 0.0},
@@ -150,7 +154,7 @@ def scenarios() -> dict[str, Backtested | Simulated]:
                 found[f"sizing by {name}, exits {exits}"] = Backtested(
                     Crossing, (bars(7),), {"exits": exits}, settings
                 )
-    return found | _special_cases() | _indicators() | _failures() | _studies()
+    return found | _special_cases() | _exits() | _indicators() | _failures() | _studies()
 
 
 def _orders(settings: dict[str, Any], script: int, *given: Bars, **parameters: Any) -> Backtested:
@@ -204,6 +208,22 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, on a grid, peer's brackets": _orders(
             {"bracket_rule": "backtesting_py"} | COSTS, 13, whole, grid=2.0
         ),
+        "every order, walked": _orders(WALKED | COSTS, 17),
+        "every order, walked in wide bars": _orders(WALKED | MARGIN, 18, bars(3), width=0.003),
+        "every order, walked on a grid": _orders(WALKED | COSTS, 19, whole, grid=2.0),
+        "every order, walked and liquidated": _orders(
+            WALKED | MARGIN, 3, bars(scale=0.25), units=400.0, width=0.05
+        ),
+        "every order, walked and sold down to maintenance": _orders(
+            WALKED | MARGIN | {"liquidate": "to_maintenance"},
+            3,
+            bars(scale=0.25),
+            units=400.0,
+            width=0.05,
+        ),
+        "every order, two symbols walked": _orders(
+            {"instruments": {"B": FUTURE}} | WALKED | COSTS, 20, *pair
+        ),
         "every order, two symbols": _orders({"instruments": {"B": FUTURE}} | COSTS, 10, *pair),
         "every order, two currencies": _orders(EUROS_AND_POUNDS | COSTS, 14, *pair),
         "every order, two symbols on margin": _orders(equal | MARGIN, 11, *pair, units=300.0),
@@ -222,6 +242,43 @@ def _special_cases() -> dict[str, Backtested]:
     }
 
 
+def _exits() -> dict[str, Backtested]:
+    pair = bars(1), bars(2, symbol="B", drift=0.001)
+    short = {"script": 2, "width": 0.004}
+    levered = {"bracket_rule": "backtesting_py"} | MARGIN | COSTS
+    risk = {"sizing": {"kind": "fixed_risk", "risk": 0.02}} | FREE
+    return {
+        "every exit": Backtested(EveryExit, (bars(),), {}, COSTS),
+        "every exit, in wide bars": Backtested(EveryExit, (bars(3),), short, levered),
+        "every exit, walked on ticks": Backtested(
+            EveryExit, (bars(6),), short, WALKED | {"instrument": {"tick_size": 0.1}}
+        ),
+        "every resting order": Backtested(EveryRestingOrder, (bars(),), {}, COSTS),
+        "every resting order, on ticks": Backtested(
+            EveryRestingOrder, (bars(4),), {"script": 6}, {"instrument": {"tick_size": 0.1}} | COSTS
+        ),
+        "every resting order, walked on margin": Backtested(
+            EveryRestingOrder, (bars(3),), short | {"script": 7}, WALKED | MARGIN | COSTS
+        ),
+        "every resting order, inside a session": Backtested(
+            EveryRestingOrder,
+            (bars(hours=True),),
+            {"script": 8},
+            {"instrument": {"session": ("14:00", "20:00")}} | COSTS,
+        ),
+        "every resting order, two symbols": Backtested(
+            EveryRestingOrder, pair, {"script": 9, "symbols": 2}, {"fill": "same_close"} | COSTS
+        ),
+        "every exit, same close": Backtested(
+            EveryExit, (bars(4),), {"script": 3}, {"fill": "same_close"} | COSTS
+        ),
+        "every exit, fixed risk": Backtested(EveryExit, (bars(5),), {"script": 4}, risk),
+        "every exit, two symbols": Backtested(
+            EveryExit, pair, {"script": 5, "symbols": 2}, {"instruments": {"B": FUTURE}} | COSTS
+        ),
+    }
+
+
 def _indicators() -> dict[str, Backtested]:
     # More bars than a running sum goes on for.
     long = bars(6, count=1100, scale=0.03)
@@ -234,8 +291,8 @@ def _indicators() -> dict[str, Backtested]:
 
 def _failures() -> dict[str, Backtested]:
     rising = bars(count=12, drift=0.05)
-    # Cash that keeps the account above its margin until the value of the position overflows.
-    settings = {"cash": 1e307, "instrument": {"lot_size": 0.0, "initial_margin": 0.0}}
+    rising.high[-1] = rising.close[-1] = 1e300  # the value of the position overflows
+    settings = {"cash": 1e15, "instrument": {"lot_size": 0.0, "initial_margin": 0.0}}
     count = int(EveryFailure.parameters["how"].high or 0) + 1
     return {
         f"failure {how}": Backtested(EveryFailure, (rising,), {"how": how}, settings)
@@ -270,6 +327,9 @@ def _studies() -> dict[str, Simulated]:
         ),
         "study, sub-bars": Simulated(
             Heston(), EveryOrder, {"script": [1, 2]}, levered, {"sub_bars": 5}
+        ),
+        "study, sub-bars walked": Simulated(
+            Heston(), EveryOrder, {"script": [1, 2]}, WALKED | levered, {"sub_bars": 5}
         ),
         "study, several symbols": Simulated(
             pair, DollarNeutral, {"period": [5, 15]}, levered, {"paths_per_seed": 2}
@@ -371,10 +431,16 @@ def _backtest(item: Backtested) -> Tables:
         return {"error": pl.DataFrame({"error": [str(error)]})}
     return {
         "metrics": pl.DataFrame([made.metrics], schema=dict.fromkeys(METRIC_NAMES, pl.Float64)),
-        "trades": made.trades,
+        "trades": made.trades.drop(TAGS),
         "equity": pl.DataFrame({"equity": made.equity}),
         "orders": made.orders,
-    }
+    } | _tags(made.trades)
+
+
+def _tags(trades: pl.DataFrame) -> Tables:
+    """Tags of the trades, where there are any: a table of their own."""
+    tags = trades.select(TAGS)
+    return {"tags": tags} if (tags != 0.0).sum().sum_horizontal().sum() else {}
 
 
 def _study(item: Simulated) -> Tables:
@@ -389,7 +455,8 @@ def _study(item: Simulated) -> Tables:
     rows = results.frame.drop("study", "world", "set_id")
     tables = {"rows": rows.drop(metrics), "metrics": rows.select(metrics)}
     if results.trades_lazy is not None:
-        tables["trades"] = results.trades().select(*keys, "trade", *TRADE_COLUMNS)
+        columns = [name for name in TRADE_COLUMNS if name not in TAGS]
+        tables["trades"] = results.trades().select(*keys, "trade", *columns)
     return tables | {"equity": results.equity().select(*keys, "equity")}
 
 

@@ -351,7 +351,7 @@ class EveryFailure(Strategy):
         if self.how == 2 and bar.index == 5:
             raise ValueError("as it was told")
         if self.how == 3 and bar.index == 0:
-            order.market(1.5e306)  # worth more than a float64 can say once the price has risen
+            order.market(1e12)  # worth more than a float64 can say once the price has risen
         if self.how == 4:
             for _ in range(200):
                 order.limit(1.0, 1e-6)

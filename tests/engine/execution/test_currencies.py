@@ -80,7 +80,7 @@ def test_constant_rates_convert_profits(pair: list[Any]) -> None:
     [
         ({"EUR": "EURUSD", "JPY": 0.01}, "rates.EUR: found symbol EURUSD, allowed EUR_STOCK"),
         ({"EUR": "JPY_STOCK", "JPY": 0.01}, "rates.EUR: found JPY_STOCK, allowed a pair of EUR"),
-        ({"EUR": -1.0}, "greater than 0"),
+        ({"EUR": -1.0}, "greater than or equal to"),
     ],
 )
 def test_rates_that_make_no_sense_are_refused(pair: list[Any], rates: Any, message: str) -> None:

@@ -24,6 +24,7 @@ from engine.testing import SCRIPT_FIELDS, Scripted, order_scripts
 FIELDS = BAR_FIELDS + SCRIPT_FIELDS
 BARS = 60
 NAN = math.nan
+NO_EXITS = {"take": NAN, "loss": NAN}
 
 
 @dataclass
@@ -41,6 +42,11 @@ class Order:
     born: str = ""  # how its entry filled inside this very bar
     immediate: bool = False
     forced: bool = False
+    from_fill: bool = False  # take and loss are distances from it
+    trails: bool = False  # loss is the distance of a stop that trails
+    trail: float = 0.0
+    since: int = 0  # bars after it move a stop that trails
+    group: int = 0  # its fill cancels the others of it
 
 
 @dataclass
@@ -94,6 +100,17 @@ class Twin:
         whole = round(count) if abs(round(count) - count) < 1e-9 else math.floor(count)
         return math.copysign(float(whole * lot), units)
 
+    def on_tick(self, price: float, up: bool) -> float:
+        terms = self.settings.instrument
+        if terms.tick_rounding == "none" or price != price:
+            return price
+        tick = Fraction(str(terms.tick_size))
+        count = price / float(tick)
+        whole = round(count)
+        if abs(whole - count) > 1e-6:
+            whole = math.ceil(count) if up else math.floor(count)
+        return float(whole * tick)
+
     # --- a bar -----------------------------------------------------------------------------
 
     def run(self) -> np.ndarray:
@@ -101,11 +118,19 @@ class Twin:
         curve = np.empty(self.bars.shape[1])
         for t in range(self.bars.shape[1]):
             self.finance(t)
-            self.at_open(t)
-            self.margin_at_open(t)
-            self.stops(t, born=False)
-            self.limits(t)
-            self.stops(t, born=True)
+            if self.settings.bracket_rule == "tradingview":
+                self.walk(t)
+            else:
+                self.at_open(t)
+                self.margin_at_open(t)
+                self.stops(t, born=False)
+                self.limits(t)
+                self.stops(t, born=True)
+            self.trail(t)
+            for order in list(self.book):
+                due = order.kind == "on_close" and order.last_bar <= t
+                if due and order in self.book:
+                    self.fill(order, self.bars[3, t], t, "close")
             for order in list(self.book):
                 order.born = ""
                 if order.last_bar <= t:
@@ -126,12 +151,22 @@ class Twin:
             charge *= int(self.stamps[t] - self.stamps[t - 1]) * (252.0 / (365.25 * 86_400_000_000))
         self.cash -= charge
 
+    def trail(self, t: int) -> None:
+        """Orders that saw all of the bar follow its best price."""
+        for order in self.book:
+            if order.trail and order.since < t:
+                if order.units > 0:
+                    level = min(order.stop, self.bars[2, t] + order.trail)
+                else:
+                    level = max(order.stop, self.bars[1, t] - order.trail)
+                order.stop = self.on_tick(level, order.units > 0)
+
     def at_open(self, t: int) -> None:
         for order in list(self.book):
-            if order not in self.book:
+            if order not in self.book or order.kind == "on_close":
                 continue
             price = self.bars[0, t]
-            buys = order.units > 0
+            buys = self.buys(order)
             if order.kind in ("stop", "stop_limit"):
                 if price < order.stop if buys else price > order.stop:
                     continue
@@ -160,22 +195,22 @@ class Twin:
                 if order.kind in ("stop", "stop_limit")
                 and not order.immediate
                 and (order.born == "limit") == born
-                and (high >= order.stop if order.units > 0 else low <= order.stop)
+                and (high >= order.stop if self.buys(order) else low <= order.stop)
             ]
             if not touched:
                 break
             order = min(
-                touched, key=lambda item: (abs(item.stop - opens), item.units < 0, item.number)
+                touched, key=lambda item: (abs(item.stop - opens), not self.buys(item), item.number)
             )
             crossed = self.crossing(t)
-            against = self.held * order.units < 0.0
+            against = bool(self.held) and self.buys(order) != (self.held > 0.0)
             if crossed is not None and against:
                 worst = low if self.held > 0 else high
                 if crossed < (order.stop - opens) / (worst - opens):
                     break
             if order.kind == "stop_limit":
                 order.kind = "limit"
-                if order.stop > order.limit if order.units > 0 else order.stop < order.limit:
+                if order.stop > order.limit if self.buys(order) else order.stop < order.limit:
                     order.born = "limit"  # rests as a limit from the next bar on
                     continue
             self.fill(order, order.stop, t, "stop")
@@ -192,9 +227,66 @@ class Twin:
             number = order.number
             if order.kind != "limit" or order.born == "limit" or order.immediate:
                 continue
-            if low <= order.limit if order.units > 0 else high >= order.limit:
+            if low <= order.limit if self.buys(order) else high >= order.limit:
                 self.fill(order, order.limit, t, "limit")
         self.margin_inside(t)
+
+    def walk(self, t: int) -> None:
+        """From the open to the nearer extreme, to the other, to the close."""
+        opens, high, low, close = self.bars[:4, t]
+        near, far = (high, low) if high - opens < opens - low else (low, high)
+        stations = [opens, opens, near, far, close]
+        for leg in range(4):
+            start, end = stations[leg : leg + 2]
+            now, here = 0.0, start
+            while True:
+                found = [self.meeting(order, leg, start, end, now, here) for order in self.book]
+                # Buys before sells, market orders before both.
+                share, _, place = min(
+                    ((*item, place) for place, item in enumerate(found) if item),
+                    default=(math.inf, 0, -1),
+                )
+                crossed = self.crossing_from(now, start, end) if leg else None
+                if crossed is not None and crossed < share:
+                    here = start + crossed * (end - start)
+                    now = max(now, (here - start) / (end - start)) if end != start else now
+                    self.liquidate(t, here, "stop")
+                    continue
+                if place < 0:
+                    break
+                order = self.book[place]
+                now = share
+                level = order.limit if order.kind == "limit" else order.stop
+                if order.kind != "market" and not self.passed(order, level, here):
+                    here = level
+                if order.kind == "stop_limit":
+                    order.kind = "limit"
+                    continue
+                inside = "limit" if order.kind == "limit" else "stop"
+                self.fill(order, here, t, inside if leg else "open")
+
+    def passed(self, order: Order, level: float, here: float) -> bool:
+        falls = (order.kind == "limit") == self.buys(order)
+        return here <= level if falls else here >= level
+
+    def buys(self, order: Order) -> bool:
+        return order.units > (self.held if order.target else 0.0)
+
+    def meeting(
+        self, order: Order, leg: int, start: float, end: float, now: float, here: float
+    ) -> tuple[float, int] | None:
+        """Where on its leg the price meets an order, and what goes first there."""
+        if order.kind == "market":
+            return None if leg else (now, 0)
+        if leg and order.immediate:
+            return None
+        rank = 1 if self.buys(order) else 2
+        level = order.limit if order.kind == "limit" else order.stop
+        if self.passed(order, level, here):
+            return now, rank
+        if start == end or not self.passed(order, level, end):
+            return None
+        return max(now, (level - start) / (end - start)), rank
 
     # --- margin ------------------------------------------------------------------------------
 
@@ -216,6 +308,16 @@ class Twin:
         if end >= 0.0:
             return None
         return 0.0 if begin < 0.0 else begin / (begin - end)
+
+    def crossing_from(self, now: float, start: float, end: float) -> float | None:
+        """How far along a leg maintenance is crossed."""
+        last = self.slack(end)
+        if not self.held or last >= 0.0:
+            return None
+        slack = self.slack(start + now * (end - start))
+        if slack <= 1e-9 * (slack - last):
+            return now
+        return now + (1.0 - now) * slack / (slack - last)
 
     def margin_at_open(self, t: int) -> None:
         if self.lots and self.slack(self.bars[0, t]) < 0.0:
@@ -262,10 +364,65 @@ class Twin:
                 self.leave(order, t, "cancelled")
         elif action == 7:
             self.add("market", units, target=True)
+        elif action in (8, 9, 12):
+            close, from_fill, trails = self.bars[3, t], action == 9, action == 12
+            if from_fill:
+                take = abs(take - close)
+            if from_fill or trails:
+                loss = abs(loss - close)
+            for order in self.book:
+                if not order.parent:
+                    order.take, order.loss = take, loss
+                    order.from_fill, order.trails = from_fill, trails
+            for lot in self.lots:
+                for order in [item for item in self.book if item.parent == lot.order]:
+                    self.leave(order, t, "cancelled")
+                side = 1.0 if lot.units > 0 else -1.0
+                exits = take, loss
+                if from_fill:
+                    exits = lot.price + side * take, lot.price - side * loss
+                elif trails:
+                    exits = take, close - side * loss
+                trail = {"trail": loss, "since": t - 1} if trails else {}
+                self.add_exits(lot.units, *exits, lot.order, trail)
+        elif action == 10:
+            self.add("limit", units, limit=limit, **exits)
+            self.add("stop", -units, stop=stop, last_bar=until, immediate=tif == -1)
+            self.book[-2].group = self.book[-1].group = self.numbers
+        elif action == 11:
+            away, close = abs(stop - self.bars[3, t]), self.bars[3, t]
+            stop = close + away if units > 0 else close - away
+            self.add("stop", units, stop=stop, trail=away, since=t, **timed | NO_EXITS)
+        elif action == 13:
+            self.add("on_close", units, last_bar=t + 1)
+        elif action == 14:
+            self.add("stop", units, stop=stop, target=True, **timed | NO_EXITS)
+        elif action == 15:
+            self.add("limit", units, limit=limit, target=True, **timed)
+
+    def add_exits(
+        self,
+        held: float,
+        take: float,
+        loss: float,
+        parent: int,
+        trail: dict[str, float],
+        born: str = "",
+    ) -> None:
+        if loss == loss:
+            self.add("stop", -held, stop=loss, parent=parent, born=born, **trail)
+        if take == take:
+            self.add("limit", -held, limit=take, parent=parent, born=born)
 
     def add(self, kind: str, units: float, **more: float) -> None:
         self.numbers += 1
-        self.book.append(Order(self.numbers, kind, units, **more))
+        order = Order(self.numbers, kind, units, **more)
+        buys = units > (self.held if order.target else 0.0)
+        order.stop, order.limit = (
+            self.on_tick(order.stop, buys),
+            self.on_tick(order.limit, not buys),
+        )
+        self.book.append(order)
 
     def leave(self, order: Order, t: int, event: str) -> None:
         self.events.append((t, order.number, event))
@@ -286,16 +443,23 @@ class Twin:
             self.leave(order, t, f"rejected: {reason}")
             return
         self.leave(order, t, "filled")
+        for other in [item for item in self.book if order.group and item.group == order.group]:
+            self.leave(other, t, "cancelled")
         opened = self.book_fill(order, units, price, fee, t)
-        born = {"open": "", "stop": "stop", "limit": "limit"}[moment]
+        born = {"open": "", "stop": "stop", "limit": "limit", "close": ""}[moment]
+        side, trail = (1.0 if opened > 0 else -1.0), {}
+        if order.trails and opened:
+            trail = {"trail": order.loss, "since": t if born else t - 1}
+        if order.from_fill or order.trails:
+            order.loss = price - side * order.loss
+        if order.from_fill:
+            order.take = price + side * order.take
         if born and opened > 0.0:  # an exit on the wrong side is due at the entry's price
             order.loss, order.take = min(order.loss, reference), max(order.take, reference)
         elif born and opened < 0.0:
             order.loss, order.take = max(order.loss, reference), min(order.take, reference)
-        if opened and order.loss == order.loss:
-            self.add("stop", -opened, stop=order.loss, parent=order.number, born=born)
-        if opened and order.take == order.take:
-            self.add("limit", -opened, limit=order.take, parent=order.number, born=born)
+        if opened:
+            self.add_exits(opened, order.take, order.loss, order.number, trail, born)
 
     def objection(
         self, order: Order, units: float, price: float, reference: float, fee: float
@@ -357,7 +521,7 @@ SETTINGS = (
     Execution(
         cash=30_000.0,
         commission={"rate": 0.002, "maker_rate": -0.0005},
-        instrument={"shortable": False, "lot_size": 5.0, "multiplier": 2.0},
+        instrument={"shortable": False, "lot_size": 5.0, "multiplier": 2.0, "tick_size": 0.3},
         position_limit=80.0,
     ),
     Execution(
@@ -371,6 +535,18 @@ SETTINGS = (
         cash=1_800.0,
         slippage={"bps": 1.0},
         instrument={"initial_margin": 0.05, "maintenance_margin": 0.04},
+    ),
+    Execution(
+        cash=50_000.0,
+        commission={"rate": 0.001, "maker_rate": 0.0002},
+        bracket_rule="tradingview",
+        instrument={"tick_size": 0.25},
+    ),
+    Execution(
+        cash=4_000.0,
+        slippage={"bps": 1.0},
+        bracket_rule="tradingview",
+        instrument={"initial_margin": 0.1, "maintenance_margin": 0.08},
     ),
 )
 

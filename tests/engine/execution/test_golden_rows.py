@@ -7,7 +7,6 @@ computed anew, or find out why they changed.
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import json
 import os
@@ -24,11 +23,11 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.execution import handles, layout
 from engine.execution.instruments import INSTRUMENTS
 from engine.execution.metric_names import METRIC_NAMES
-from engine.execution.orders import TIMES_IN_FORCE
+from engine.execution.orders import FILL_OR_KILL, TIMES_IN_FORCE
 from engine.execution.settings import Execution
 from engine.strategies import Strategy, registry
 from engine.strategies import indicators as built_in
-from tests.engine.execution import golden_rows, golden_strategies
+from tests.engine.execution import golden_exits, golden_rows, golden_strategies
 from tests.engine.execution.golden_rows import COMMAND, FILE, Backtested, Tables
 
 GOLDEN = golden_rows.golden()
@@ -86,7 +85,7 @@ def test_changed_rows_are_refused_under_the_same_version(found, monkeypatch, tmp
 
 @pytest.fixture(scope="module")
 def script() -> ast.Module:
-    return ast.parse(inspect.getsource(golden_strategies))
+    return ast.parse(inspect.getsource(golden_strategies) + inspect.getsource(golden_exits))
 
 
 @pytest.mark.parametrize("handle", ["order", "account"])
@@ -106,10 +105,8 @@ def test_scripts_use_every_time_in_force(script):
     given = [item.value for item in ast.walk(script) if isinstance(item, ast.keyword)]
     words = {value.value for value in given if isinstance(value, ast.Constant)}
     assert words >= TIMES_IN_FORCE.keys()
-    assert {golden_strategies.time_in_force(number) for number in range(4)} == {
-        *TIMES_IN_FORCE.values(),
-        3.0,
-    }
+    drawn = {golden_strategies.time_in_force(number) for number in range(4)}
+    assert drawn | {FILL_OR_KILL} == {*TIMES_IN_FORCE.values(), 3.0}
 
 
 def test_scripts_read_every_indicator():
@@ -128,8 +125,7 @@ def test_scripts_read_every_indicator():
 
 
 def test_every_kind_size_and_fate_of_an_order_occurs(orders):
-    kinds = importlib.import_module("engine.strategies.backtest")._KINDS
-    assert set(orders["kind"]) == set(kinds)
+    assert set(orders["kind"]) == set(layout.KIND_NAMES)
     assert set(orders["size"]) == set(layout.SIZE_NAMES)
     assert set(orders["event"]) == set(layout.EVENT_NAMES)
 

@@ -1,0 +1,104 @@
+"""Scripted strategies whose rows `golden_rows` holds: exits that change, orders that are linked."""
+
+from __future__ import annotations
+
+from engine.strategies import Float, Int, Strategy
+from tests.engine.execution.golden_strategies import NAN, next_draw, one_of
+
+
+class EveryExit(Strategy):
+    """Draws entries of both sides, exits that replace others, and pairs of linked orders."""
+
+    script = Int(1, low=0)
+    symbols = Int(1, low=1)
+    width = Float(0.01, low=0)
+    units = Float(100.0, low=0)
+    draw = 0
+    latest = 0.0
+
+    def on_bar(self, bar, order, account):
+        for k in range(self.symbols):
+            self.draw = next_draw(self.draw + self.script)
+            action = one_of(self.draw, 12)
+            self.draw = next_draw(self.draw)
+            side = 1.0 if one_of(self.draw, 2) == 0 else -1.0
+            self.draw = next_draw(self.draw)
+            given = one_of(self.draw, 4)
+            units = side * self.units * (1 + given) / 4.0
+            close = bar[k].close
+            step = self.width * max(abs(close), 1.0)
+            held = 1.0 if account[k].position > 0.0 else -1.0
+            gain, risk = (NAN if given == 1 else 2.0 * step), (NAN if given == 2 else step)
+            if action == 0:
+                order[k].market(units)
+            elif action == 1:
+                self.latest = order[k].limit(units, close - side * step)
+            elif action == 2:
+                self.latest = order[k].stop(units, close + side * step)
+            elif action == 3 or action == 4:
+                order[k].exit(take_profit=close + held * gain, stop_loss=close - held * risk)
+            elif action == 5 or action == 6:
+                order[k].exit(take_profit=gain, stop_loss=risk, from_fill=True)
+            elif action == 7:
+                order[k].long()
+                order[k].exit(take_profit=gain, stop_loss=step, from_fill=True)
+            elif action == 8:
+                order[k].exit()
+            elif action == 9 or action == 10:
+                limit = order[k].limit(units, close - side * step, tif=5)
+                stop = order[k].stop(-units, close - side * 1.5 * step)
+                order[k].one_cancels_other(limit, stop)
+                if order[k].one_cancels_other(stop, self.latest):
+                    order[k].market(float(account[k].open_lots))
+            else:
+                order[k].close()
+
+
+class EveryRestingOrder(Strategy):
+    """Draws stops that trail, orders for the close, and sizes that are known when they fill."""
+
+    script = Int(1, low=0)
+    symbols = Int(1, low=1)
+    width = Float(0.01, low=0)
+    units = Float(100.0, low=0)
+    draw = 0
+
+    def on_bar(self, bar, order, account):
+        for k in range(self.symbols):
+            self.draw = next_draw(self.draw + self.script)
+            action = one_of(self.draw, 14)
+            self.draw = next_draw(self.draw)
+            side = 1.0 if one_of(self.draw, 2) == 0 else -1.0
+            self.draw = next_draw(self.draw)
+            given = one_of(self.draw, 4)
+            units = side * self.units * (1 + given) / 4.0
+            close = bar[k].close
+            step = self.width * max(abs(close), 1.0)
+            limit, stop = close - side * step, close + side * step
+            if action == 0:
+                order[k].tag(order[k].market(units), 1 + given)
+            elif action == 1:
+                number = order[k].trailing_stop(-units, distance=step)
+                order[k].good_till(number, bar[k].time + given * 1e5)
+            elif action == 2:
+                order[k].trailing_stop(units, share=self.width, tif=5)
+            elif action == 3:
+                order[k].trailing_stop(units, distance=step, share=self.width / 2.0)
+            elif action == 4 or action == 5:
+                order[k].exit(take_profit=2.0 * step, stop_loss=step, from_fill=True, trailing=True)
+            elif action == 6:
+                order[k].exit(stop_loss=step * (1 + given), trailing=True)
+            elif action == 7:
+                order[k].market_on_close(units)
+            elif action == 8:
+                order[k].target(units, limit=limit)
+            elif action == 9:
+                order[k].target_percent(side * 0.3 * (1 + given), stop=stop, tif="day")
+            elif action == 10:
+                order[k].percent(side * 0.2 * (1 + given), stop=stop, limit=stop + side * step)
+            elif action == 11:
+                order[k].long(limit=close - step, stop_loss=close - 2.0 * step, tif=4)
+            elif action == 12:
+                order[k].short(stop=close - step, stop_loss=close + step, tif="fok")
+            else:
+                order[k].close()

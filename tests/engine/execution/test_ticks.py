@@ -1,0 +1,146 @@
+"""Prices of resting orders on the ticks of an instrument."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from engine.bars import BAR_FIELDS
+from engine.execution import Execution, Instrument
+from engine.execution.instruments import INSTRUMENTS
+from engine.execution.layout import FILLED, LIMIT, ORDER_ROWS, STOP, STOP_LIMIT
+from engine.strategies import Choice, Float, Strategy, backtest, prepare_strategy
+from engine.testing import SCRIPT_FIELDS, Scripted, order_scripts
+
+FLAT = (100.0, 101.0, 99.0, 100.0)
+WIDE = (100.0, 104.0, 96.0, 100.0)
+QUARTERS = {"tick_size": 0.25}
+
+
+class OneAtPrice(Strategy):
+    kind = Choice("stop", ["stop", "limit", "stop_limit", "exits"])
+    units = Float(10.0)
+    price = Float(100.0)
+    second = Float(100.0)
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            if self.kind == "stop":
+                order.stop(self.units, self.price)
+            elif self.kind == "limit":
+                order.limit(self.units, self.price)
+            elif self.kind == "stop_limit":
+                order.stop_limit(self.units, self.price, self.second)
+            else:
+                order.market(self.units, take_profit=self.price, stop_loss=self.second)
+
+
+@pytest.fixture
+def price_of(make_bars):
+    """Price of the last fill."""
+
+    def run(kind, units, price, instrument, rows=(WIDE,), second=100.0):
+        parameters = {"kind": kind, "units": units, "price": price, "second": second}
+        bars = make_bars([FLAT, *rows])
+        orders = backtest(OneAtPrice, bars, parameters, {"instrument": instrument}).orders
+        return orders.filter(orders["event"] == "filled")["price"][-1]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("kind", "units", "price", "filled"),
+    [
+        ("stop", 10.0, 101.00049, 101.25),
+        ("limit", -10.0, 101.00049, 101.25),
+        ("stop", -10.0, 98.99951, 98.75),
+        ("limit", 10.0, 98.99951, 98.75),
+    ],
+)
+def test_resting_prices_move_to_the_tick_away_from_the_market(
+    price_of, kind, units, price, filled
+) -> None:
+    assert price_of(kind, units, price, QUARTERS) == filled
+    assert price_of(kind, units, price, QUARTERS | {"tick_rounding": "none"}) == price
+    assert price_of(kind, units, price, {}) == price
+
+
+@pytest.mark.parametrize(("kind", "units"), [("stop", 10.0), ("stop", -10.0), ("limit", 10.0)])
+@pytest.mark.parametrize("off", [-2e-7, 0.0, 2e-7])
+def test_a_price_within_a_millionth_of_a_tick_is_on_it(price_of, kind, units, off) -> None:
+    at = 101.25 if units > 0.0 and kind == "stop" else 98.75
+    assert price_of(kind, units, at + off, QUARTERS) == at
+
+
+def test_an_open_beyond_a_resting_price_is_the_price_of_the_fill(price_of) -> None:
+    gap = [(102.13, 103.0, 102.0, 102.5)]
+    assert price_of("stop", 10.0, 101.1, QUARTERS, gap) == 102.13
+    assert price_of("limit", -10.0, 101.1, QUARTERS, gap) == 102.13
+
+
+def test_a_price_that_only_the_tick_puts_out_of_reach_does_not_fill(make_bars) -> None:
+    bars = make_bars([FLAT, (100.0, 101.1, 99.0, 100.0)])
+    parameters = {"kind": "stop", "units": 10.0, "price": 101.05}
+    rounded = backtest(OneAtPrice, bars, parameters, {"instrument": QUARTERS})
+    assert "filled" not in rounded.orders["event"].to_list()
+    exact = backtest(OneAtPrice, bars, parameters, {})
+    assert "filled" in exact.orders["event"].to_list()
+
+
+def test_exits_and_both_prices_of_a_stop_limit_are_on_ticks(price_of) -> None:
+    rises, falls = (100.0, 104.0, 99.5, 103.0), (100.0, 100.5, 96.0, 97.0)
+    assert price_of("exits", 10.0, 102.1, QUARTERS, [rises], 98.1) == 102.25
+    assert price_of("exits", 10.0, 102.1, QUARTERS, [falls], 98.1) == 98.0
+    assert price_of("exits", -10.0, 98.1, QUARTERS, [rises], 102.1) == 102.25
+    # Triggered at 101.25 by the open of 103, it rests at 102.5.
+    back = [(103.0, 103.5, 102.0, 103.0)]
+    assert price_of("stop_limit", 10.0, 101.1, QUARTERS, back, 102.6) == 102.5
+
+
+def test_ticks_are_decimals_as_they_are_written(price_of) -> None:
+    # 1003 ticks of 0.1: 1003 * 0.1 is 100.30000000000001.
+    assert price_of("stop", 10.0, 100.21, {"tick_size": 0.1}) == 100.3
+
+
+def test_written_ticks_count_and_the_choice_is_a_field_of_its_own() -> None:
+    assert Instrument(tick_size=0.01).tick_rounding == "away"
+    assert Instrument().tick_rounding == "none"
+    assert Execution().instrument.tick_rounding == "none"
+    one, other = Execution(), Execution.model_validate({"instrument": {"tick_size": 0.01}})
+    assert one.model_dump() != other.model_dump()
+    for execution in (one, other):
+        assert Execution.model_validate(execution.model_dump()) == execution
+
+
+def test_presets_with_a_tick_of_their_own_are_on_it() -> None:
+    found = {name for name, item in INSTRUMENTS.items() if item.tick_rounding == "away"}
+    # A cent is no tick of a coin that costs less than a dollar, and shares have several.
+    assert found == {"fx", "ES", "MES", "CL"}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return prepare_strategy(
+        Scripted,
+        Execution(cash=1e6, instrument=QUARTERS),
+        symbols=("X",),
+        fields=BAR_FIELDS + SCRIPT_FIELDS,
+        steps=60,
+        bars_per_year=252.0,
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(script=order_scripts(60))
+def test_every_fill_of_a_resting_order_is_on_a_tick_or_at_the_open(engine, script) -> None:
+    scratch = engine.scratch(record_orders=True)
+    metrics = np.empty((1, 1, len(engine.metric_names)))
+    status = np.empty((1, 1), dtype=np.int8)
+    engine.run(np.ascontiguousarray(script[None, None]), np.empty((1, 0)), metrics, status, scratch)
+    state = scratch.simulation
+    log = state.events[: state.counts[ORDER_ROWS]]
+    resting = np.isin(log[:, 3], (LIMIT, STOP, STOP_LIMIT))
+    fills = log[(log[:, 4] == FILLED) & resting]
+    prices, opens = fills[:, 6], script[0, fills[:, 0].astype(int)]
+    assert ((prices == opens) | (prices % 0.25 == 0.0)).all()

@@ -367,7 +367,7 @@ def test_a_damaged_summary_is_named_and_written_again(
     before = study.run(root=tmp_path).frame
     (path,) = (tmp_path / "results" / "small").glob(file)
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(Refusal, match=f"{path.name} damaged"):
+    with pytest.raises(Refusal, match=f"{path.name} is damaged"):
         load_results(tmp_path, "small")
     assert study.run(root=tmp_path).frame.equals(before)
     assert load_results(tmp_path, "small").frame.equals(before)

@@ -172,7 +172,7 @@ MISTAKES = {
     "        z = self.close": "close is bar.close or order.close",
     "        bar.close = 3.0": "bar is read only",
     "        z = bar.close[0.5]": "an index is a whole number: found a fraction",
-    "        z = bar.close[1:3]": "found a slice, allowed one bar",
+    "        z = bar.close[1:3]": "found a slice, allowed a number of bars back",
     "        z = bar[-1].close": "found symbol -1, allowed 0 to 0",
     "        z = np.nothing(x)": "`np.nothing` is not defined",
 }

@@ -43,7 +43,11 @@ def test_the_shipped_studies_are_valid(project: Path) -> None:
     ("old", "new", "expected"),
     [
         ("constraint", "constrain", "constrain: found unknown key (did you mean 'constraint'?)"),
-        ("steps", "stepz", "source.stepz: found unknown key (did you mean 'steps'?), allowed bars"),
+        (
+            "steps",
+            "stepz",
+            "source.stepz: found unknown key (did you mean 'steps'?), allowed calibration",
+        ),
         ("steps: 252", "steps: x", "source.steps: found 'x', allowed a valid integer"),
         ("steps: 252", "steps: 0", "source.steps: found 0, allowed greater than 0"),
         ("[5, 10]", "[]", "strategy.parameters.fast: found an empty list, allowed at least one"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.execution.instruments import INSTRUMENTS
+from engine.execution.instruments import INSTRUMENTS, Instrument
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,23 @@ def test_shares_are_paid_in_full_or_half_and_currencies_at_two_percent() -> None
     assert (on_margin.initial_margin, on_margin.maintenance_margin) == (0.5, 0.25)
     assert (fx.initial_margin, fx.maintenance_margin) == (0.02, 0.01)
     assert (fx.lot_size, fx.tick_size) == (1000.0, 0.0001)
-    assert INSTRUMENTS["crypto"].lot_size == 0.0
+    assert (INSTRUMENTS["crypto"].lot_size, INSTRUMENTS["crypto"].tick_size) == (0.0, 0.01)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("initial_margin", "maintenance_margin", "borrow_rate", "lot_size"),
+        *("initial_margin_per_unit", "maintenance_margin_per_unit"),
+    ],
+)
+def test_rates_and_margins_may_be_small_or_zero_but_not_negative(name: str) -> None:
+    for value in (0.0, 0.25):
+        assert getattr(Instrument(**{name: value}), name) == value
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        Instrument(**{name: -0.25})
 
 
 def test_an_infinite_multiplier_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
-        type(INSTRUMENTS["ES"])(multiplier=float("inf"))
+        Instrument(multiplier=float("inf"))

@@ -109,7 +109,20 @@ def _work_bar(s: Simulation, bar: int) -> None:
         if s.counts[WATCH] != TRAILS_ALONE:
             _finance(s, bar)
         touched = any_touched(s, bar)
-    _work_sub_bars(s, bar)
+    # Sub-bars are worked one after the other, as if each were a bar; a bar without them is the only
+    # one of its own. This is no piece by itself: each level of pieces compiles all below it anew.
+    first = int(s.rules[0, FIRST_SUB_BAR])
+    count = max(int(s.rules[0, SUB_BARS]), 1)
+    for number in range(count + (s.counts[FOR_CLOSE] != 0)):
+        closing = number == count
+        s.counts[VIEW] = 0 if closing else first + number * SUB_BAR_WIDTH
+        watched = s.counts[WATCH] != 0
+        if closing or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
+            work_range(s, bar, closing)
+            _settle_born(s)
+        if s.counts[TRAILS] != 0 and not closing:
+            move_trailing_stops(s, bar)
+    s.counts[VIEW] = 0
     if touched:
         _end_of_bar(s, bar)
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
@@ -152,26 +165,6 @@ def settled_cash(s: Simulation) -> float:
         if s.rules[symbol, FUTURES] != 0.0 and not is_unpaid(s, symbol):
             cash += s.positions[symbol, COST] * s.rules[symbol, MULTIPLIER]
     return cash
-
-
-@part
-def _work_sub_bars(s: Simulation, bar: int) -> None:
-    """Work the sub-bars of a bar one after the other, as if each were a bar.
-
-    A bar without them is the only one of its own.
-    """
-    first = int(s.rules[0, FIRST_SUB_BAR])
-    count = max(int(s.rules[0, SUB_BARS]), 1)
-    for number in range(count + (s.counts[FOR_CLOSE] != 0)):
-        closing = number == count
-        s.counts[VIEW] = 0 if closing else first + number * SUB_BAR_WIDTH
-        watched = s.counts[WATCH] != 0
-        if closing or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
-            work_range(s, bar, closing)
-            _settle_born(s)
-        if s.counts[TRAILS] != 0 and not closing:
-            move_trailing_stops(s, bar)
-    s.counts[VIEW] = 0
 
 
 @part

@@ -149,9 +149,13 @@ def limit_price(s: Simulation, slot: int, bar: int) -> float:
     symbol = int(order[ORDER_SYMBOL])
     limit = order[ORDER_LIMIT]
     view = s.counts[VIEW]
+    low, high = s.path[symbol, view + 2, bar], s.path[symbol, view + 1, bar]
+    if order[ORDER_MODE] in (TO_UNITS, TO_PERCENT):
+        # A fill may have turned the side of a target: what lies outside waits for the next open.
+        return limit if low <= limit <= high else math.nan
     if is_buy(s, slot, bar):
-        return limit if s.path[symbol, view + 2, bar] <= limit else math.nan
-    return limit if s.path[symbol, view + 1, bar] >= limit else math.nan
+        return limit if low <= limit else math.nan
+    return limit if high >= limit else math.nan
 
 
 @part
@@ -214,9 +218,12 @@ def _reaches_stop(s: Simulation, slot: int, bar: int) -> bool:
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
     view = s.counts[VIEW]
+    low, high = s.path[symbol, view + 2, bar], s.path[symbol, view + 1, bar]
+    if order[ORDER_MODE] in (TO_UNITS, TO_PERCENT):
+        return low <= order[ORDER_STOP] <= high
     if is_buy(s, slot, bar):
-        return s.path[symbol, view + 1, bar] >= order[ORDER_STOP]
-    return s.path[symbol, view + 2, bar] <= order[ORDER_STOP]
+        return high >= order[ORDER_STOP]
+    return low <= order[ORDER_STOP]
 
 
 @part

@@ -131,7 +131,7 @@ class Order(_Given):
 
     With `limit`, with `stop` or with both, orders whose size follows from the account rest there
     and are sized when they fill: ``order.long(stop=bar.high)``. Of a target, what is held when the
-    price is reached decides the side.
+    price is reached decides the side; where another fill of that bar turns it, the next open does.
     """
 
     def __getitem__(self, symbol: int) -> Order:

@@ -196,6 +196,7 @@ class Twin:
                 and not order.immediate
                 and (order.born == "limit") == born
                 and (high >= order.stop if self.buys(order) else low <= order.stop)
+                and not (order.target and not low <= order.stop <= high)
             ]
             if not touched:
                 break
@@ -227,6 +228,8 @@ class Twin:
             number = order.number
             if order.kind != "limit" or order.born == "limit" or order.immediate:
                 continue
+            if order.target and not low <= order.limit <= high:
+                continue  # another fill turned its side
             if low <= order.limit if self.buys(order) else high >= order.limit:
                 self.fill(order, order.limit, t, "limit")
         self.margin_inside(t)

@@ -278,9 +278,12 @@ class FuturesPanel:
     def data_hash(self) -> str:
         """SHA-256 of the prices with their dates, contracts and times to expiry.
 
-        A contract without a price does not count: one that is listed later leaves the hash of
-        the rows before as it was.
+        A contract without a price does not count, nor do rows before the first price: one that is
+        listed later leaves the hash of the rows before as it was.
         """
+        there = np.flatnonzero(~np.isnan(self.prices).all(axis=1))
+        if len(there) and there[0] > 0:
+            return self.rows(slice(int(there[0]), None)).data_hash
         priced = ~np.isnan(self.prices)
         listed = np.flatnonzero(priced.any(axis=0))
         labels = [self.labels[column] for column in listed]

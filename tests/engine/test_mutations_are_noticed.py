@@ -66,8 +66,8 @@ MUTATIONS = {
         "        order[ORDER_EXPIRY] = bar + tif + 1\n",
     ),
     "sequence of sub-bars": Mutation(
-        "s.counts[VIEW] = first + number * SUB_BAR_WIDTH",
-        "s.counts[VIEW] = first + (int(s.rules[0, SUB_BARS]) - 1 - number) * SUB_BAR_WIDTH",
+        "s.counts[VIEW] = 0 if closing else first + number * SUB_BAR_WIDTH",
+        "s.counts[VIEW] = 0 if closing else first + (count - 1 - number) * SUB_BAR_WIDTH",
         scenarios="study, sub-bars",
     ),
     "hours of a session": Mutation(

@@ -16,7 +16,7 @@ from mc_assets.study_tables import read_warnings
 
 STUDY = """
 name: {name}
-source: {{model: gbm, parameters: {{mu: 0.05, sigma: 0.2}}, steps: 60}}
+source: {{model: gbm, parameters: {{mu: 0.05, sigma: 0.2}}, steps: 60, warm_up: 0}}
 strategy: {{name: sma_crossover, parameters: {{fast: [3], slow: [{slow}]}}}}
 seeds: {{count: 30}}
 """

@@ -64,7 +64,7 @@ def test_excursions_and_exposure_follow_the_bars_held(walks) -> None:
     engine, metrics, _, trades = run("sma_crossover", walks, [{}], record_trades=True)
     high, low = walks[0, 0, 1], walks[0, 0, 2]
     held = 0
-    for _, units, entry, price, leave, out, *_, best, worst in trades[0]:
+    for _, units, entry, price, leave, out, _, _, best, worst, *_ in trades[0]:
         held += int(leave - entry)
         inside = slice(int(entry), int(leave))
         assert best == pytest.approx(units * (max(price, out, high[inside].max()) - price))

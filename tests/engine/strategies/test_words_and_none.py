@@ -150,8 +150,8 @@ REFUSED = {
     "a, *b = (1.0, 2.0)": "`*` on the left of an assignment is not supported",
     "f = order.market": "order.market is called, as in order.market(...)",
     "order.close": "order.close is called, as in order.close(...)",
-    "order.limit(1, 5.0, tif=-3)": "tif: found -3, allowed gtc, day, ioc or bars, at least 1",
-    "order.limit(1, 5.0, tif=0)": "tif: found 0, allowed gtc, day, ioc or bars, at least 1",
+    "order.limit(1, 5.0, tif=-3)": "tif: found -3, allowed gtc, day, ioc, fok or bars, at least 1",
+    "order.limit(1, 5.0, tif=0)": "tif: found 0, allowed gtc, day, ioc, fok or bars, at least 1",
     "x = 1.0 if crossed_above(bar.close, 2 * self.mean) else 2.0": "found 2 * self.mean, allowed "
     "indicators, bar fields and numbers",
     "x = 1.0 if crossed_above(bar.close, self.mean[1]) else 2.0": "found self.mean[1], allowed "

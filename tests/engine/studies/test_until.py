@@ -110,6 +110,7 @@ def rare_trades(first: int, seeds: int, **until: Any) -> Study:
         {"fast": [4], "slow": [30]},
         seeds=range(first, first + seeds),
         steps=40,
+        warm_up=0,
         until=settings,
     )
 

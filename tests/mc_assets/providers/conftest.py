@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mc_assets.providers import network
+from mc_assets.providers import network, rate_limiter
 
 FAST = {"backoff": 0.0, "timeout": 5.0, "requests_per_minute": 1e6, "attempts": 3}
 
@@ -123,7 +123,8 @@ def keys_may_go_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses the providers wanted to make, in seconds; none is made."""
     wanted: list[float] = []
-    monkeypatch.setattr(network, "rest", lambda seconds: wanted.append(float(seconds)))
+    for module in (network, rate_limiter):
+        monkeypatch.setattr(module, "rest", lambda seconds: wanted.append(float(seconds)))
     return wanted
 
 

@@ -155,7 +155,7 @@ MISTAKES = {
     "        with open('f'): pass": "`with` is not supported",
     "        import math": "import at the top of the file",
     "        z = (y := bar.close)": "`:=` is not supported",
-    "        order.limit(1, 5.0, tif='week')": "tif: found 'week', allowed gtc, day, ioc, fok or bars",
+    "        order.limit(1, 5.0, tif='week')": "tif: found 'week', allowed gtc, day, ioc, fok",
     "        del x": "`del` is not supported",
     "        order.market('all')": "order.market: found 'all', allowed a number",
     "        order.market(None)": "order.market: found None, allowed a number",

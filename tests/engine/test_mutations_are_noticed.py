@@ -43,13 +43,13 @@ MUTATIONS = {
         "    if kind == MARKET:\n        return at * 1.01\n",
     ),
     "a limit that is just touched": Mutation(
-        "return limit if s.path[symbol, view + 2, bar] <= limit else math.nan",
-        "return limit if s.path[symbol, view + 2, bar] < limit else math.nan",
+        "return limit if low <= limit else math.nan",
+        "return limit if low < limit else math.nan",
         scenarios="every order, on a grid",
     ),
     "a stop that is just touched": Mutation(
-        "return s.path[symbol, view + 1, bar] >= order[ORDER_STOP]",
-        "return s.path[symbol, view + 1, bar] > order[ORDER_STOP]",
+        "return high >= order[ORDER_STOP]",
+        "return high > order[ORDER_STOP]",
         scenarios="every order, on a grid",
     ),
     "a stop that the open has passed": Mutation(

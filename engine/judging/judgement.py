@@ -88,6 +88,11 @@ class Judgement:
         trades = self.history.get("trades") or 0.0
         if trades < _FEW_TRADES:
             found.append(f"the best set made {trades:.0f} trades on the history")
+        charged = (self.history.get("commission") or 0.0) + (self.history.get("slippage") or 0.0)
+        if trades > 0.0 and charged == 0.0:
+            found.append(
+                f"nothing was charged for {trades:,.0f} trades: no commission, no slippage"
+            )
         failed = self.worlds.filter(pl.col("status") != "ok")
         found += [f"{row['world']}: {row['status']}" for row in failed.iter_rows(named=True)]
         return tuple(found)

@@ -20,6 +20,8 @@ def judge_strategy(
     timeframe: str = "1d",
     exchange: str = "XNYS",
     constraint: tuple[str, ...] = (),
+    commission: float = 0.0,
+    slippage: float = 0.0,
     tries: int = 256,
     paths: int = 2_000,
     seed: int = 0,
@@ -40,6 +42,8 @@ def judge_strategy(
         Of the bars; a series of the project has its own exchange.
     constraint : tuple of str
         Expressions over parameter names.
+    commission, slippage : float
+        Share of the traded value, and basis points of the price, that every fill costs.
     tries, paths, seed : int
         As of `engine.judging.judge`.
 
@@ -63,6 +67,7 @@ def judge_strategy(
         name,
         history,
         constraint=constraint,
+        execution={"commission": {"rate": commission}, "slippage": {"bps": slippage}},
         tries=tries,
         paths=paths,
         seed=seed,

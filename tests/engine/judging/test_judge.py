@@ -123,6 +123,14 @@ def test_a_strategy_that_never_trades_is_said_to() -> None:
     assert "the best set made 0 trades on the history" in found.cautions
 
 
+def test_a_verdict_without_costs_says_so() -> None:
+    settings = {"commission": {"rate": 0.001}}
+    free = judge("mean_reversion", history(), **FAST)
+    paid = judge("mean_reversion", history(), execution=settings, **FAST)
+    assert any(caution.startswith("nothing was charged for ") for caution in free.cautions)
+    assert not any(caution.startswith("nothing was charged") for caution in paid.cautions)
+
+
 def test_it_can_be_written_as_json() -> None:
     found = judge("buy_and_hold", history(), paths=20)
     content = json.loads(json.dumps(found.to_json()))

@@ -39,11 +39,14 @@ def test_a_file_with_a_strategy_and_a_file_of_bars_give_a_verdict(folder: Path) 
     assert text.stdout.startswith("buy_the_dip on x, 15 parameter sets tried: ")
     assert "chance alone would show" in text.stdout
     assert "stationary" in text.stdout
+    assert "caution: nothing was charged for " in text.stdout
+    paid = CliRunner().invoke(app, [*arguments, "--commission", "0.001", "--slippage", "5"])
+    assert "nothing was charged" not in paid.stdout
     found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert found["verdict"] in ("edge", "no edge", "not to be told")
     assert found["sentence"] in text.stdout.replace("\n", " ")
     trials = json.loads(CliRunner().invoke(app, ["trials", "--json"]).stdout)
-    assert trials["families"][0]["trials"] == 15
+    assert trials["families"][0]["trials"] == 30  # without costs and with them
 
 
 @pytest.mark.parametrize(

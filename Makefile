@@ -26,7 +26,7 @@ QUICK := \
 	tests/mc_assets/providers/test_network.py tests/mc_assets/test_definitions.py \
 	tests/mc_assets/test_warehouse.py
 
-.PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench docs \
+.PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench bench-check docs \
 	clean
 .DEFAULT_GOAL := run
 
@@ -84,6 +84,11 @@ peers: $(SYNCED)
 
 bench: peers
 	@$(PYTHON) -m benchmarks
+
+# Whether this checkout is slower than a commit: `make bench-check COMMIT=main~3`.
+COMMIT := HEAD
+bench-check: $(SYNCED)
+	@$(PYTHON) -m benchmarks.check --against $(COMMIT)
 
 # The tables of docs/architecture.md that follow from the code.
 docs: $(SYNCED)

@@ -75,6 +75,11 @@ class World:
         source = self._source()
         return short_hash(self._content({k: v for k, v in source.items() if k not in _VERSIONS}))
 
+    @cached_property
+    def code_hash(self) -> str:
+        """Hash of the strategy's code, as the ledger tells it: 16 hexadecimal digits."""
+        return self.strategy.code_hash()[:16]
+
     def _content(self, source: dict[str, Any]) -> dict[str, Any]:
         return {
             "source": source,

@@ -227,6 +227,38 @@ class Execution(_Settings):
             raise Refusal("liquidate", "'to_maintenance' beside margin 'isolated'", "'all'")
         return self
 
+    @property
+    def shortable(self) -> bool:
+        """Whether any position may be negative."""
+        return any(terms.shortable for terms in self._every_terms())
+
+    def range_reads(self) -> tuple[str, ...]:
+        """Return which settings let an account that holds no short be called for margin in a bar.
+
+        Returns
+        -------
+        tuple of str
+            Names of settings, as ``initial_margin``; empty for paid positions in one currency.
+        """
+        found = {"account.rates"} if self.account.rates else set()
+        for terms in self._every_terms():
+            found |= {
+                name
+                for name, lends in (
+                    ("futures", terms.futures),
+                    ("initial_margin", terms.initial_margin < 1.0),
+                    ("maintenance_margin", terms.maintenance_margin > 1.0),
+                    ("currency", terms.currency == QUOTE),
+                    ("initial_margin_per_unit", terms.initial_margin_per_unit > 0.0),
+                    ("maintenance_margin_per_unit", terms.maintenance_margin_per_unit > 0.0),
+                )
+                if lends
+            }
+        return tuple(sorted(found))
+
+    def _every_terms(self) -> tuple[Instrument, ...]:
+        return (self.instrument, *self.instruments.values())
+
     def rules(
         self, symbols: tuple[str, ...], bars_per_year: float, bars_per_session: float = 1.0
     ) -> NDArray[np.float64]:

@@ -34,6 +34,8 @@ class Estimate:
         Kept, dropped by the constraint, and drawn again by the search.
     seeds, max_seeds, simulations : int
         Seeds, those that ``until`` may come to, and rows before it adds any.
+    bars : str
+        Whether the ranges of bars are simulated, and what reads them.
     seconds, compile_seconds : float
         Estimated time of the run, measured on a few seeds, and what compiling took just now.
     memory_bytes, disk_bytes : int
@@ -47,6 +49,7 @@ class Estimate:
     seeds: int
     max_seeds: int
     simulations: int
+    bars: str
     seconds: float
     compile_seconds: float
     memory_bytes: int
@@ -65,6 +68,7 @@ class Estimate:
                 f"seeds           {self.seeds:,}{self._up_to(f'{self.max_seeds:,}')}",
                 f"simulations     {self.simulations:,}"
                 + self._up_to(f"{self.simulations * self._growth:,.0f}"),
+                f"bars            {self.bars}",
                 f"time            about {_seconds(self.seconds)}"
                 + self._up_to(_seconds(self.seconds * self._growth)),
                 f"memory          about {_bytes(self.memory_bytes)}",
@@ -106,11 +110,21 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
         seeds=len(job.seeds),
         max_seeds=max(len(job.seeds), job.until.max_seeds if job.until is not None else 0),
         simulations=job.simulations,
+        bars=_bars(job),
         seconds=seconds * len(job.seeds) / seeds / threads,
         compile_seconds=compile_seconds,
         memory_bytes=250_000_000 + (threads + 1) * working + threads * BUFFER_BYTES,
         disk_bytes=row * job.simulations,
     )
+
+
+def _bars(job: Job) -> str:
+    if not job.world.source.has_sub_bars:
+        return "as the source has them"
+    if not job.world.has_ranges:
+        return "closes" if job.reads_of_ranges else "closes, as nothing reads a range"
+    reads = ", ".join(job.reads_of_ranges)
+    return f"with their ranges, for {reads}" if reads else "with their ranges"
 
 
 def _trial(job: Job, seeds: int) -> tuple[float, float]:

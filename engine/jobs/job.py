@@ -85,6 +85,8 @@ class Job:
         The study file.
     lineage : Lineage
         The bars and the calibration it was made of.
+    reads_of_ranges : tuple of str
+        What needs the ranges of bars, in the words of the study's file.
     asked_by : str
         How its sets were chosen: ``grid``, or the method of a search.
     """
@@ -101,6 +103,7 @@ class Job:
     definition: dict[str, Any] | None = None
     file: str | None = None
     lineage: Lineage = field(default_factory=Lineage)
+    reads_of_ranges: tuple[str, ...] = ()
     asked_by: str = "grid"
 
     @cached_property

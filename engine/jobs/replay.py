@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.bars import split_fields
 from engine.errors import Refusal
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
+from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.job import Job
 from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
@@ -79,7 +80,9 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     seed = int(job.seeds[path // world.paths_per_seed])
     number = path % world.paths_per_seed
     of_source = tuple(job.sets.of_source[index].tolist())
-    prepared = prepare(world, job.holds, job.metrics, of_source, seed)
+    # Of closes alone nothing could be drawn inside a bar; with ranges they are the same closes.
+    seen = world.with_ranges()
+    prepared = prepare(seen, job.holds, job.metrics, of_source, seed)
     generator = prepared.generator(of_source, seed)
     window = world.window
     values = np.empty((1, len(generator.symbols), len(generator.fields), window.bars))
@@ -108,6 +111,8 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     encoded = job.sets.of_strategy[index : index + 1]
     engine.run(values, encoded, metrics, status, scratch)
     happened = scratch.simulation
+    if not world.has_ranges:
+        metrics[..., [METRIC_NAMES.index(name) for name in EXCURSIONS]] = np.nan
     found = metrics[0, 0].tolist()
     if prepared.path_metrics is not None:
         own = np.empty((1, 1, len(prepared.path_metrics.names)))

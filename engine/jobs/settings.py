@@ -40,10 +40,13 @@ class PathSettings(Settings):
         description="Price at which paths start, or one per symbol; by default the source's own "
         "choice: the last close where it has bars.",
     )
-    bars: Literal["ohlc", "close"] = Field(
-        "ohlc",
-        description="`ohlc` simulates each bar's range; `close` is cheaper: high and low "
-        "are the larger and smaller of open and close.",
+    bars: Literal["auto", "ohlc", "close"] = Field(
+        "auto",
+        description="`ohlc` simulates each bar's range, several times the cost of its close; with "
+        "`close` high and low are the larger and smaller of open and close, and there are no "
+        "excursions (`average_mfe`, `average_mae`). `auto`: ranges where a hook, an indicator, an "
+        "order that can rest, a short position, borrowed money, an own metric or the statistic of "
+        "`until` reads them. Opens and closes are the same either way.",
     )
     sub_bars: int = Field(
         1,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.execution.layout import RAISED as STRATEGY_RAISED
+from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
 from engine.sources import Generator
@@ -34,6 +35,8 @@ PATH_NOT_FINITE = 127
 
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
+
+_EXCURSIONS = [METRIC_NAMES.index(name) for name in EXCURSIONS]
 
 _NO_SIMULATION_CAN_RUN: tuple[type[Exception], ...] = (StrategyError, *COMPILER_ERRORS)
 
@@ -294,6 +297,8 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         equity,
         trades,
     )
+    if not part.world.has_ranges:
+        metrics[..., _EXCURSIONS] = np.nan
     metrics = _with_path_metrics(values, metrics, equity, prepared)
     bad = worker.not_finite
     metrics[bad] = np.nan

@@ -54,7 +54,10 @@ def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         "trade": number.astype(np.int32),
     }
     first = prepared.world.window.first_trading_bar
-    return pl.DataFrame(keys | trade_columns(rows, prepared.symbols, first))
+    if not part.world.has_ranges:
+        rows[:, [TRADE_COLUMNS.index(name) for name in ("mfe", "mae")]] = np.nan
+    columns = trade_columns(rows, prepared.symbols, first)
+    return pl.DataFrame(keys | columns, nan_to_null=True)
 
 
 def trade_columns(

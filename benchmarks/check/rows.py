@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.execution import DAILY, MINUTES, PATHS, SETS, Busy, Flip, Pending, Work
 from benchmarks.execution import random_walks as walks
@@ -23,10 +24,10 @@ __all__ = ["ROWS", "main"]
 Call = Callable[[], object]
 
 
-def _study_to_files(seeds: int, bars: int) -> Call:
+def _study_to_files(seeds: int, bars: int, **more: Any) -> Call:
     def run() -> None:
         with tempfile.TemporaryDirectory() as root:
-            _study(seeds, bars).run(root=root, workers=1)
+            _study(seeds, bars, **more).run(root=root, workers=1)
 
     return run
 
@@ -51,6 +52,9 @@ ROWS: dict[str, Callable[[], Call]] = {
     ),
     "study to Parquet, 20 x 50,000 x 252": lambda: _study_to_files(50_000, 252),
     "study to Parquet, 20 x 500 x 2,520": lambda: _study_to_files(500, 2_520),
+    "the same with trades recorded, 20 x 500 x 2,520": lambda: _study_to_files(
+        500, 2_520, record={"trades": True}
+    ),
 }
 
 

@@ -130,10 +130,14 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps, first),
         equity=happened.curve.copy(),
         orders=pl.DataFrame(
-            order_columns(happened.events[: happened.counts[ORDER_ROWS]], generator.symbols, first)
+            order_columns(
+                happened.events[: happened.counts[ORDER_ROWS]].T, generator.symbols, first
+            )
         ),
         trades=pl.DataFrame(
-            trade_columns(happened.trades[: happened.counts[TRADE_ROWS]], generator.symbols, first)
+            trade_columns(
+                happened.trades[: happened.counts[TRADE_ROWS]].T, generator.symbols, first
+            )
         ),
         metrics={name: None if np.isnan(value) else value for name, value in named},
         status="ok" if code == 0 else engine.failure(code, values, encoded, engine.scratch()),

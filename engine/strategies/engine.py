@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,14 @@ from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
-from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
+from engine.execution.layout import (
+    FIRST_SUB_BAR,
+    RAISED,
+    STATUS_TEXTS,
+    SUB_BARS,
+    TRADE_ROWS,
+    TRADE_WIDTH,
+)
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
@@ -28,18 +35,14 @@ from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import plan_rows
 from engine.strategies.strategy import Strategy
+from engine.strategies.trade_tape import TradeTape
 from engine.window import Window
 
-__all__ = ["Scratch", "StrategyEngine", "TradeSink", "prepare_strategy"]
+__all__ = ["Scratch", "StrategyEngine", "prepare_strategy"]
 
 _MOST_PLANS: Final = 1024
-
-
-class TradeSink(Protocol):
-    """Anything with ``append``, such as a list."""
-
-    def append(self, item: Any, /) -> None:
-        """Take the trades of one simulation."""
+_NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
+_NO_ENDS: Final = np.empty(0, dtype=np.int64)
 
 
 @dataclass
@@ -154,7 +157,7 @@ class StrategyEngine:
         status: NDArray[np.int8],
         scratch: Scratch,
         equity: NDArray[np.float64] | None = None,
-        trades: TradeSink | None = None,
+        trades: TradeTape | None = None,
     ) -> None:
         """Run every parameter set on every path; the GIL is released.
 
@@ -172,31 +175,15 @@ class StrategyEngine:
             The worker's own.
         equity : ndarray of float64, shape (paths, sets, samples), optional
             Output; equity at the bars `sample_bars`, counted from the first trading bar.
-        trades : list, optional
-            One array of shape (trades, columns) per simulation is appended, paths before sets.
+        trades : TradeTape, optional
+            Output; the trades of every simulation, of an engine that records them.
         """
         self._check(values, parameters)
         parameters = np.ascontiguousarray(parameters)
         if equity is None:
             equity = np.empty((len(values), len(parameters), 0))
         samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
-        if trades is None:
-            self._call(values, parameters, metrics, status, scratch, samples, equity)
-            return
-        for i in range(len(values)):
-            for m in range(len(parameters)):
-                one, each = slice(i, i + 1), slice(m, m + 1)
-                self._call(
-                    values[one],
-                    parameters[each],
-                    metrics[one, each],
-                    status[one, each],
-                    scratch,
-                    samples,
-                    equity[one, each],
-                )
-                closed = int(scratch.simulation.counts[TRADE_ROWS])
-                trades.append(scratch.simulation.trades[:closed].copy())
+        self._call(values, parameters, metrics, status, scratch, samples, equity, trades)
 
     def status_text(self, code: int) -> str:
         """Return what a status code means."""
@@ -278,24 +265,38 @@ class StrategyEngine:
         scratch: Scratch,
         samples: NDArray[np.int64],
         equity: NDArray[np.float64],
+        tape: TradeTape | None,
     ) -> None:
+        simulations = len(values) * len(parameters)
+        if simulations == 0:
+            return
         row_of, plans = self._planned(parameters)
         rows, work = self._rows(plans, scratch)
-        path_loop()(
-            self._address,
-            values,
-            parameters,
-            row_of,
-            plans,
-            rows,
-            work,
-            scratch.failed,
-            scratch.frame,
-            metrics,
-            status,
-            samples,
-            equity,
-        )
+        if tape is not None:
+            tape.begin(simulations)
+        done = 0
+        while done < simulations:
+            done = path_loop()(
+                self._address,
+                values,
+                parameters,
+                row_of,
+                plans,
+                rows,
+                work,
+                scratch.failed,
+                scratch.frame,
+                metrics,
+                status,
+                samples,
+                equity,
+                _NO_TRADES if tape is None else tape.columns,
+                _NO_ENDS if tape is None else tape.ends,
+                done,
+            )
+            if tape is not None and done < simulations:
+                used = int(tape.ends[done - 1]) if done > 0 else 0
+                tape.grow(used, int(scratch.simulation.counts[TRADE_ROWS]))
 
     def _planned(
         self, parameters: NDArray[np.float64]

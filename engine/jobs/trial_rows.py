@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.jobs.ledger import OUTCOME_BLOCKS, SCHEMA
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PartArrays
+from engine.jobs.space import ParameterSets
 
 __all__ = ["trial_rows"]
 
@@ -49,7 +51,7 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     sets = len(part.sets)
     sharpe_mean, _ = _moments(sharpe, np.isfinite(sharpe).sum(axis=0))
     columns: dict[str, Any] = {
-        "trial": [_trial_id(world.trial_id, set_id) for set_id in part.sets.ids.tolist()],
+        "trial": _trials(world.trial_id, part.sets),
         "family": world.strategy.name,
         "code": world.code_hash,
         "data": part.data,
@@ -95,8 +97,12 @@ def _column(name: str, values: Any, dtype: pl.DataType, sets: int) -> pl.Series:
     return pl.Series(name, [values], dtype=dtype).new_from_index(0, sets)
 
 
-def _trial_id(world: str, set_id: str) -> str:
-    return hashlib.sha256(f"{world}{set_id}".encode()).hexdigest()[:16]
+@lru_cache(maxsize=4)
+def _trials(world: str, sets: ParameterSets) -> list[str]:
+    """Return the trial of each set; the parts of a job share their sets."""
+    return [
+        hashlib.sha256(f"{world}{set_id}".encode()).hexdigest()[:16] for set_id in sets.ids.tolist()
+    ]
 
 
 def _moments(

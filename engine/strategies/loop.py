@@ -28,8 +28,8 @@ def path_loop() -> Callable[..., int]:
 
     Its arguments are the address of a strategy's event loop, the price block, the encoded
     parameter sets, which indicator rows each set reads, the plans of these rows, their values, work
-    space and flags, the worker's frame, the outputs, and the tape of trades with their number up to the
-    end of each simulation (of none: no trades are kept). It begins at a simulation, counted
+    space and flags, the worker's frame, the outputs, and the tape of trades with their number up to
+    the end of each simulation (of none: no trades are kept). It begins at a simulation, counted
     over paths and sets, and returns the one that found no room on the tape, or their number.
     """
     open_path, fill_rows = broker_calls().open_path, row_filler()

@@ -98,17 +98,18 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     if seconds == 0.0:
         seconds, trades = _trial(job, seeds)
     metrics = len(job.holds.metrics) + len(job.metrics)
-    row = 8 * metrics + 4 * job.record.equity + _ROW_OVERHEAD
+    row = 8 * metrics + 4 * job.settings.record.equity + _ROW_OVERHEAD
     row += round(_TRADE_BYTES * trades)
     part = max(part.rows for part in make_plan(job, ()).parts)
-    working = part * (16 * metrics + 12 * job.record.equity + 200)
+    working = part * (16 * metrics + 12 * job.settings.record.equity + 200)
+    until = job.settings.until
     return Estimate(
         study=job.study,
         parameter_sets=len(job.space),
         dropped_sets=job.space.dropped,
         repeated_sets=job.space.repeated,
         seeds=len(job.seeds),
-        max_seeds=max(len(job.seeds), job.until.max_seeds if job.until is not None else 0),
+        max_seeds=max(len(job.seeds), until.max_seeds if until is not None else 0),
         simulations=job.simulations,
         bars=_bars(job),
         seconds=seconds * len(job.seeds) / seeds / threads,
@@ -129,7 +130,8 @@ def _bars(job: Job) -> str:
 
 def _trial(job: Job, seeds: int) -> tuple[float, float]:
     """Seconds that one thread takes for the first seeds, and recorded trades per simulation."""
-    few = replace(job, seeds=job.seeds[:seeds], first_seeds=seeds, failure_allowance=1.0)
+    settings = job.settings.model_copy(update={"failure_allowance": 1.0})
+    few = replace(job, seeds=job.seeds[:seeds], first_seeds=seeds, settings=settings)
     store = MemoryStore()
     parts = make_plan(few, ()).parts
     pool = PartPool(parts, store)
@@ -137,7 +139,7 @@ def _trial(job: Job, seeds: int) -> tuple[float, float]:
     pool.work()
     pool.raise_first()
     seconds = time.perf_counter() - begin
-    if not few.record.trades:
+    if not settings.record.trades:
         return seconds, 0.0
     trades = store.scan("trades", store.manifests(few.world.id)).select(pl.len()).collect().item()
     return seconds, trades / few.simulations

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engine.errors import Refusal
 
-__all__ = ["PathSettings", "Record", "Settings", "Until", "settings_refusal"]
+__all__ = ["JobSettings", "PathSettings", "Record", "Settings", "Until", "settings_refusal"]
 
 
 class Settings(BaseModel):
@@ -92,6 +92,19 @@ class Until(Settings):
         gt=0,
         description="Ask it of this many parameter sets with the largest estimate "
         "only; by default of all.",
+    )
+
+
+class JobSettings(Settings):
+    """What a study says of its run as a whole: a job carries it as it is."""
+
+    paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
+    record: Record = Field(default_factory=lambda: Record.model_validate({}))
+    until: Until | None = Field(
+        None, description="Add seeds, after those given, until a statistic is precise enough."
+    )
+    failure_allowance: float = Field(
+        0.05, ge=0, le=1, description="Share of simulations that may fail before the study does."
     )
 
 

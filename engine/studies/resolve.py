@@ -16,7 +16,7 @@ from engine.jobs.columns import KEY_COLUMNS
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
-from engine.jobs.settings import PathSettings, Until, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
@@ -106,11 +106,7 @@ def resolve(
         space=space,
         seeds=seeds,
         first_seeds=len(seeds),
-        record=definition.record.model_copy(
-            update={"equity": min(definition.record.equity, path.steps)}
-        ),
-        failure_allowance=definition.failure_allowance,
-        until=definition.until,
+        settings=_job_settings(definition, path.steps),
         metrics=live.metrics,
         definition=None if live.source is not None else definition.model_dump(mode="json"),
         file=None if file is None else str(file.resolve()),
@@ -194,6 +190,15 @@ def _path(
     bars = bar_form(settings.bars, source, reads)
     found = {"steps": int(steps), "s0": s0, "warm_up": warm_up, "bars": bars}
     return PathSettings.model_validate(known | found)
+
+
+def _job_settings(definition: StudyDefinition, steps: int) -> JobSettings:
+    """Return what the job carries as it was written; of equity no more points than bars."""
+    own = {name: getattr(definition, name) for name in JobSettings.model_fields}
+    points = min(definition.record.equity, steps)
+    return JobSettings.model_validate(
+        own | {"record": definition.record.model_copy(update={"equity": points})}
+    )
 
 
 def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execution:

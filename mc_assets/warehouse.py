@@ -1,4 +1,4 @@
-"""The DuckDB file: rebuilt from Parquet, swapped in whole, opened read-only by everyone.
+"""The DuckDB file: rebuilt from Parquet, swapped in whole; `warehouse_queries` asks it.
 
 Readers keep the file they opened, so readers and the nightly run never block each other.
 """
@@ -17,7 +17,6 @@ import polars as pl
 
 import engine
 from engine.errors import Refusal
-from engine.execution.metric_names import METRICS
 from engine.jobs.errors import StudyFailed
 from engine.jobs.ledger import read_trials
 from mc_assets.headlines import headline_sql
@@ -25,11 +24,8 @@ from mc_assets.project import Project
 from mc_assets.study_cells import StudyCells, study_cells
 from mc_assets.study_tables import statistics_version, write_statistics
 
-__all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_warehouse"]
+__all__ = ["PublishedTable", "publish_warehouse", "refresh_warehouse"]
 
-_NO_FRAME_KIND = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
-_NESTED_KIND = re.compile(r"\[|\b(STRUCT|MAP)\b")
-_MISSING_COLUMN = re.compile(r'column(?: named)? "([^"]+)"', re.IGNORECASE)
 _INPUT = re.compile(r"\{(\w+)\}")
 
 
@@ -52,8 +48,8 @@ class PublishedTable:
 def publish_warehouse(project: Project) -> list[PublishedTable]:
     """Build every table of ``sql/`` in a new DuckDB file and swap it in.
 
-    A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for a
-    list of file patterns; ``{headlines}`` stands for the columns of the headline statistics.
+    A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for the
+    list of its files; ``{headlines}`` stands for the columns of the headline statistics.
     Tables whose files do not exist yet, and those that read such tables, are left out.
 
     Raises
@@ -111,66 +107,11 @@ def refresh_warehouse(project: Project) -> bool:
     return written or not published
 
 
-def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
-    """Answer a query from the published file.
-
-    Columns of types that Polars does not know, such as intervals, are returned as text; with
-    `flat`, lists and structures are, too.
-
-    Raises
-    ------
-    ValueError
-        If nothing was published yet, the query is wrong, or it returns no table; a `Refusal` that
-        names the command that helps where a table or column is missing.
-    """
-    if not project.warehouse.exists():
-        raise ValueError(
-            "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
-        )
-    with _connected(project.warehouse, read_only=True) as connection:
-        try:
-            relation = connection.sql(query)
-            if relation is None:
-                raise ValueError("query: found a statement without a result, allowed a SELECT")
-            frame: pl.DataFrame = _readable(relation, flat).pl()
-        except duckdb.Error as error:
-            raise _refusal(error) from None
-    return frame
-
-
-def _refusal(error: duckdb.Error) -> Refusal:
-    """Say in one sentence what is wrong with a query, and which command helps."""
-    text = str(error).partition("\nLINE ")[0].partition(": ")[2] or str(error)
-    sentence = " ".join(text.split())
-    column = _MISSING_COLUMN.search(sentence)
-    hint = None
-    if column and column[1] in METRICS:
-        sentence = f"no stored result has the column {column[1]!r}"
-        hint = "`mc run STUDY` computes this metric, which is newer than the results"
-    elif column:
-        hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
-    elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):
-        hint = '`mc sql "SHOW TABLES"` lists the tables'
-    return Refusal("query", sentence, hint=hint)
-
-
-def _connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a database in which instants are read and written in UTC, not in the machine's zone."""
-    connection = duckdb.connect(str(path), read_only=read_only)
+    connection = duckdb.connect(str(path))
     connection.execute("SET TimeZone = 'UTC'")
     return connection
-
-
-def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyRelation:
-    columns = []
-    for number, (name, kind) in enumerate(zip(relation.columns, relation.types, strict=True), 1):
-        as_text = _NO_FRAME_KIND.search(str(kind)) or (flat and _NESTED_KIND.search(str(kind)))
-        value = f"CAST(#{number} AS VARCHAR)" if as_text else f"#{number}"
-        quoted = name.replace('"', '""')
-        columns.append(f'{value} AS "{quoted}"')
-    if not any(column.startswith("CAST") for column in columns):
-        return relation
-    return relation.project(", ".join(columns))
 
 
 def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[PublishedTable]:
@@ -182,6 +123,7 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
         connection.unregister("frame")
     published: list[PublishedTable] = []
     absent: set[str] = set()
+    view_files: dict[Path, None] = {}
     for name, text in _in_order(_sql_texts(project)).items():
         inputs = {word: _inputs(project, word, cells) for word in set(_INPUT.findall(text))}
         needs = _tables_read(text)
@@ -189,8 +131,10 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
             absent.add(name)
             published.append(PublishedTable(name, None))
             continue
-        for word, globs in inputs.items():
-            text = text.replace("{" + word + "}", _as_list(globs))
+        for word, files in inputs.items():
+            text = text.replace("{" + word + "}", _as_list(files))
+            if "CREATE VIEW" in text:
+                view_files |= dict.fromkeys(files)
         try:
             connection.execute(text)
         except duckdb.InvalidInputException as error:
@@ -201,6 +145,11 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
             ) from None
         ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
         published.append(PublishedTable(name, int(count)))
+    # What a question may open: `mc_assets.warehouse_queries`.
+    connection.execute(
+        "CREATE TABLE internal.view_files AS SELECT unnest(?::VARCHAR[]) AS path",
+        [[str(path) for path in view_files]],
+    )
     return published
 
 
@@ -297,16 +246,13 @@ def _tables_read(text: str) -> set[str]:
     return set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)\b(?!\s*\()", code, flags=re.IGNORECASE))
 
 
-def _inputs(project: Project, dataset: str, cells: StudyCells) -> list[str]:
-    """Files or patterns behind a placeholder; each matches a file."""
+def _inputs(project: Project, dataset: str, cells: StudyCells) -> list[Path]:
+    """Files behind a placeholder."""
     if dataset in cells.files:
-        return [str(path) for path in cells.files[dataset]]
-    folder = project.data / dataset
-    if next(folder.rglob("*.parquet"), None) is None:
-        return []
-    return [str(folder / "**" / "*.parquet")]
+        return cells.files[dataset]
+    return sorted((project.data / dataset).rglob("*.parquet"))
 
 
-def _as_list(globs: list[str]) -> str:
-    quoted = (pattern.replace("'", "''") for pattern in globs)
-    return "[" + ", ".join(f"'{pattern}'" for pattern in quoted) + "]"
+def _as_list(files: list[Path]) -> str:
+    quoted = (str(path).replace("'", "''") for path in files)
+    return "[" + ", ".join(f"'{path}'" for path in quoted) + "]"

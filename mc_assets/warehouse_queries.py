@@ -24,6 +24,7 @@ from engine.errors import Refusal
 from engine.execution.metric_names import METRICS
 from mc_assets.project import Project
 from mc_assets.sql_question import check_plan, check_question
+from mc_assets.warehouse import check_warehouse
 
 __all__ = ["Limits", "query_warehouse"]
 
@@ -95,13 +96,14 @@ def query_warehouse(
     ------
     ValueError
         If nothing was published yet, the query is wrong, or it returns no table; a `Refusal` that
-        names what helps where it is no question, takes more than its limits, or asks for a table
-        or column that is not there.
+        names what helps where it is no question, takes more than its limits, asks for a table or
+        column that is not there, or the published file is damaged.
     """
     if not project.warehouse.exists():
         raise ValueError(
             "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
         )
+    check_warehouse(project)
     limits = limits or Limits.from_environment()
     with duckdb.connect(":memory:") as connection:
         try:

@@ -75,7 +75,10 @@ def test_a_failed_publication_keeps_the_old_file_and_leaves_nothing_behind(home:
     with pytest.raises(duckdb.Error, match="nonsense"):
         publish_warehouse(home)
     assert home.warehouse.read_bytes() == before
-    assert [path.name for path in home.warehouse.parent.iterdir()] == ["mc.duckdb"]
+    assert {path.name for path in home.warehouse.parent.iterdir()} == {
+        "mc.duckdb",
+        ".mc.duckdb.json",
+    }
 
 
 def test_asking_before_anything_was_published_says_what_to_do(home: Project) -> None:

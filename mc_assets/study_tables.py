@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
+
+from engine.files import DamagedFile, read_footer, read_parquet, write_whole
+from engine.files.writing import parquet_bytes
 
 if TYPE_CHECKING:
     from engine.jobs import JobSummary
@@ -121,32 +123,41 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     Raises
     ------
     ValueError
-        If they were not written yet.
+        If they were not written yet, or are not what was written.
     """
     path = _path(data, study)
     if not path.exists():
         raise ValueError(f"statistics of {study}: none are written; `mc report {study}` does it")
-    return pl.read_parquet(path)
+    return read_parquet(data, path)
 
 
 def read_warnings(data: Path, study: str) -> pl.DataFrame:
-    """Read a study's warnings, which were written with its statistics."""
-    return pl.read_parquet(data / "study_warnings" / f"{study}.parquet")
+    """Read a study's warnings, which were written with its statistics.
+
+    Raises
+    ------
+    DamagedFile
+        If they are not there, or not what was written.
+    """
+    return read_parquet(data, data / "study_warnings" / f"{study}.parquet")
 
 
 def statistics_version(data: Path, study: str) -> str | None:
-    """Return the `Results.data_version` that a study's statistics were made from."""
+    """Return the `Results.data_version` that a study's statistics were made from.
+
+    None where there are none, or where they, the lineage or the warnings are damaged.
+    """
     try:
-        return pl.read_parquet_metadata(_path(data, study)).get(_VERSION)
-    except (OSError, pl.exceptions.PolarsError):
+        for table in ("lineage", "study_warnings"):
+            read_footer(data, data / table / f"{study}.parquet", _VERSION)
+        return read_footer(data, _path(data, study), _VERSION)
+    except DamagedFile:
         return None
 
 
 def _write(table: pl.DataFrame, path: Path, version: str) -> pl.DataFrame:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    table.write_parquet(temporary, compression="zstd", metadata={_VERSION: version})
-    os.replace(temporary, path)
+    write_whole(path, parquet_bytes(table, footer={_VERSION: version}))
     return table
 
 

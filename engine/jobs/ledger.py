@@ -14,7 +14,6 @@ where every seed is the same path, they are stretches of time.
 from __future__ import annotations
 
 import datetime
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +23,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.jobs.files import write_json, write_parquet
+from engine.files import DamagedFile, read_json, verified_files, write_json, write_parquet
+from engine.files.writing import set_aside
 
 __all__ = [
     "OUTCOME_BLOCKS",
@@ -35,6 +35,7 @@ __all__ = [
     "read_archives",
     "read_trials",
     "time_block_ends",
+    "trials_path",
     "write_trials",
 ]
 
@@ -109,11 +110,21 @@ def time_block_ends(bars: int) -> NDArray[np.int64]:
     return np.array([(k + 1) * bars // count - 1 for k in range(count)], dtype=np.int64)
 
 
+def trials_path(root: Path, world: str, part: str) -> Path:
+    """Return the file of a part's trials."""
+    return root / "ledger" / world / f"{part}.parquet"
+
+
 def write_trials(root: Path, world: str, part: str, rows: pl.DataFrame) -> None:
-    """Write a part's trials, unless they stand already: the first time is when they were tried."""
-    path = root / "ledger" / world / f"{part}.parquet"
+    """Write a part's trials, unless they stand already: the first time is when they were tried.
+
+    A damaged file is kept under another name.
+    """
+    path = trials_path(root, world, part)
     if path.exists():
-        return
+        if verified_files(root).damage(path) is None:
+            return
+        set_aside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(rows, path)
 
@@ -137,6 +148,11 @@ def read_trials(root: Path, *, archived: bool = False) -> pl.DataFrame:
         ``std_net_pnl``, ``mean_sharpe``, ``blocks_of``, ``block`` (numbers of the blocks),
         ``outcome`` (mean profit on each as a share of the starting cash) and ``block_paths``.
 
+    Raises
+    ------
+    DamagedFile
+        If a file is damaged: without it, fewer trials would be counted than were tried.
+
     Notes
     -----
     Of rows of one trial whose seeds overlap, as where cells were computed again, those with the
@@ -144,6 +160,12 @@ def read_trials(root: Path, *, archived: bool = False) -> pl.DataFrame:
     """
     files = sorted((root / "ledger").glob("*/part-*.parquet"))
     rows = pl.DataFrame(schema=SCHEMA)
+    for path, reason in zip(
+        files, verified_files(root).damages((path, None) for path in files), strict=True
+    ):
+        if reason is not None:
+            # Without it too few trials would be counted, and an edge be found too easily.
+            raise DamagedFile(path, reason)
     if files:
         rows = pl.read_parquet(files, hive_partitioning=False)
     trials = _merged(rows)
@@ -186,17 +208,14 @@ def read_archives(root: Path) -> list[Archive]:
 
     Raises
     ------
-    Refusal
+    DamagedFile
         If a file is damaged.
     """
     found = []
     for path in sorted((root / "ledger" / "archives").glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            until = datetime.datetime.fromisoformat(content["until"])
-            found.append(Archive(str(content["family"]), until, str(content["reason"])))
-        except (ValueError, KeyError, TypeError):
-            raise Refusal("ledger", f"{path} damaged", "a whole file") from None
+        content = read_json(path)
+        until = datetime.datetime.fromisoformat(content["until"])
+        found.append(Archive(content["family"], until, content["reason"]))
     return found
 
 

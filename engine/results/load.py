@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.jobs.files import read_json
+from engine.files import DamagedFile, read_json, read_parquet
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece, Request, find_pieces
 from engine.jobs.store import TABLES, ParquetStore, Store
@@ -59,12 +59,13 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
         raise Refusal("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
     summary = JobSummary.from_json(read_json(file), str(file))
     try:
-        set_ids = pl.read_parquet(folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
-        seeds = pl.read_parquet(folder / "seeds.parquet")["seed"].to_numpy()
-    except (OSError, pl.exceptions.PolarsError):
+        set_ids = read_parquet(root, folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
+        seeds = read_parquet(root, folder / "seeds.parquet")["seed"].to_numpy()
+    except DamagedFile as damage:
         raise Refusal(
             "results",
-            f"{folder} has lost the list of its parameter sets or seeds",
+            f"{folder} has lost the list of its parameter sets or seeds: "
+            f"{damage.path.name} {damage.reason}",
             hint=f"`mc run {study}` writes it anew",
         ) from None
     results = open_results(ParquetStore(root), summary, set_ids, seeds)
@@ -125,6 +126,7 @@ def open_results(
         set_ids,
         seeds,
         remake,
+        tuple(store.damages),
     )
 
 

@@ -49,6 +49,8 @@ class Results(Rows):
         Its seeds, in its order.
     remake : callable, optional
         Returns the job that makes them as its study stands now: needed to simulate one again.
+    damages : tuple of str
+        Sentences about stored parts that were left out because a file of theirs is damaged.
     """
 
     equity_lazy: pl.LazyFrame | None = None
@@ -57,6 +59,7 @@ class Results(Rows):
     set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
     seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     remake: Callable[[], Job] | None = field(default=None, repr=False)
+    damages: tuple[str, ...] = ()
 
     @property
     def frame(self) -> pl.DataFrame:

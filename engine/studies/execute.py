@@ -142,7 +142,7 @@ def _compute(
     block: int | None = None,
 ) -> RunReport:
     """Compute what is missing of a job, or of one block of it."""
-    plan = make_plan(job, store.manifests(job.world.id, checksums=True), block)
+    plan = make_plan(job, store.manifests(job.world.id, trials=True), block)
     return run_parts(
         plan,
         store,

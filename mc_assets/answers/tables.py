@@ -5,12 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 from mc_assets.project import Project
-from mc_assets.warehouse import query_warehouse, refresh_warehouse
+from mc_assets.warehouse import refresh_warehouse
+from mc_assets.warehouse_queries import query_warehouse
 
 __all__ = ["ask_tables", "parameter_sets", "study_warnings"]
 
 
-def ask_tables(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
+def ask_tables(
+    project: Project, query: str, *, flat: bool = False, unsafe: bool = False
+) -> pl.DataFrame:
     """Answer a query from the warehouse, which is published anew if something was written since.
 
     Parameters
@@ -21,16 +24,18 @@ def ask_tables(project: Project, query: str, *, flat: bool = False) -> pl.DataFr
         SQL for DuckDB; ``SHOW TABLES`` lists the tables.
     flat : bool
         Whether lists and structures come as text.
+    unsafe : bool
+        Run any statement, not only questions, without limits on memory, time and files.
 
     Raises
     ------
     Refusal
-        If the query is wrong; names the command that helps.
+        If the query is wrong or no question; names the command that helps.
     ValueError
         If there is nothing to ask yet, or a table's file is damaged.
     """
     refresh_warehouse(project)
-    return query_warehouse(project, query, flat=flat)
+    return query_warehouse(project, query, flat=flat, unsafe=unsafe)
 
 
 def parameter_sets(project: Project) -> pl.DataFrame:

@@ -12,7 +12,8 @@ import pytest
 from engine.errors import Refusal
 from mc_assets.headlines import HEADLINE_NAMES, headline_sql
 from mc_assets.project import Project
-from mc_assets.warehouse import publish_warehouse, query_warehouse
+from mc_assets.warehouse import publish_warehouse
+from mc_assets.warehouse_queries import query_warehouse
 
 
 @pytest.fixture
@@ -74,7 +75,10 @@ def test_a_failed_publication_keeps_the_old_file_and_leaves_nothing_behind(home:
     with pytest.raises(duckdb.Error, match="nonsense"):
         publish_warehouse(home)
     assert home.warehouse.read_bytes() == before
-    assert [path.name for path in home.warehouse.parent.iterdir()] == ["mc.duckdb"]
+    assert {path.name for path in home.warehouse.parent.iterdir()} == {
+        "mc.duckdb",
+        ".mc.duckdb.json",
+    }
 
 
 def test_asking_before_anything_was_published_says_what_to_do(home: Project) -> None:
@@ -85,8 +89,10 @@ def test_asking_before_anything_was_published_says_what_to_do(home: Project) -> 
 def test_a_query_cannot_change_the_warehouse(home: Project) -> None:
     _write(home, [1])
     publish_warehouse(home)
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(Refusal, match="begins with DROP, allowed one question"):
         query_warehouse(home, "DROP TABLE b_first")
+    with pytest.raises(Refusal, match="read-only"):
+        query_warehouse(home, "DROP TABLE b_first", unsafe=True)
 
 
 @pytest.mark.parametrize(

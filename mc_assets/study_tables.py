@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "lineage_table",
+    "overfitting_version",
     "read_statistics",
     "read_warnings",
     "statistics_table",
     "statistics_version",
     "write_nightly_statistics",
+    "write_overfitting",
     "write_statistics",
+    "written_overfitting_version",
 ]
 
 # Key of the Parquet metadata that says which rows a table was made from.
@@ -47,7 +51,8 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``. The study's lineage and warnings are written beside them.
+    text beside ``parameter_set``. The study's lineage, its warnings and what the search for its
+    best set cost are written beside them.
 
     Raises
     ------
@@ -64,7 +69,26 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
         lineage_table(results.summary), data / "lineage" / f"{study}.parquet", results.data_version
     )
     _write(results.warnings(), data / "study_warnings" / f"{study}.parquet", results.data_version)
+    write_overfitting(data, results)
     return _write(statistics_table(results), _path(data, study), results.data_version)
+
+
+def write_overfitting(data: Path, results: Results) -> None:
+    """Write what the search for a study's best set cost, by the trials that count now."""
+    from engine.jobs.ledger import count_trials
+
+    version = overfitting_version(results, count_trials(data))
+    _write(results.overfitting(data), _overfitting_path(data, results.name), version)
+
+
+def overfitting_version(results: Results, trials: Mapping[tuple[str, str], int]) -> str:
+    """Say what the table of a study follows from: its rows, and how much was tried on its data.
+
+    `trials` are those of `engine.jobs.ledger.count_trials`.
+    """
+    summary = results.summary
+    counted = trials.get((summary.strategy, summary.lineage.data), 0)
+    return f"{results.data_version} {counted}"
 
 
 def write_nightly_statistics(
@@ -136,8 +160,17 @@ def read_warnings(data: Path, study: str) -> pl.DataFrame:
 
 def statistics_version(data: Path, study: str) -> str | None:
     """Return the `Results.data_version` that a study's statistics were made from."""
+    return _version(_path(data, study))
+
+
+def written_overfitting_version(data: Path, study: str) -> str | None:
+    """Return the `overfitting_version` that a study's table was made from."""
+    return _version(_overfitting_path(data, study))
+
+
+def _version(path: Path) -> str | None:
     try:
-        return pl.read_parquet_metadata(_path(data, study)).get(_VERSION)
+        return pl.read_parquet_metadata(path).get(_VERSION)
     except (OSError, pl.exceptions.PolarsError):
         return None
 
@@ -148,6 +181,10 @@ def _write(table: pl.DataFrame, path: Path, version: str) -> pl.DataFrame:
     table.write_parquet(temporary, compression="zstd", metadata={_VERSION: version})
     os.replace(temporary, path)
     return table
+
+
+def _overfitting_path(data: Path, study: str) -> Path:
+    return data / "overfitting" / f"{study}.parquet"
 
 
 def _path(data: Path, study: str) -> Path:

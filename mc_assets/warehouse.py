@@ -19,11 +19,17 @@ import engine
 from engine.errors import Refusal
 from engine.execution.metric_names import METRICS
 from engine.jobs.errors import StudyFailed
-from engine.jobs.ledger import read_trials
+from engine.jobs.ledger import count_trials, read_trials
 from mc_assets.headlines import headline_sql
 from mc_assets.project import Project
 from mc_assets.study_cells import StudyCells, study_cells
-from mc_assets.study_tables import statistics_version, write_statistics
+from mc_assets.study_tables import (
+    overfitting_version,
+    statistics_version,
+    write_overfitting,
+    write_statistics,
+    written_overfitting_version,
+)
 
 __all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_warehouse"]
 
@@ -218,14 +224,22 @@ def _published_signature(project: Project) -> str | None:
 
 def _write_missing_statistics(project: Project) -> bool:
     """Write the statistics of studies that have none of their present rows; True if any."""
-    written = False
+    written, trials = False, count_trials(project.data)
     for marker in sorted(project.data.glob("results/*/current.json")):
         study = marker.parent.name
         with suppress(Refusal, StudyFailed):
             results = engine.load_results(project.data, study)
-            if results.missing or results.data_version == statistics_version(project.data, study):
+            if results.missing:
                 continue
-            write_statistics(project.data, study)
+            if results.data_version != statistics_version(project.data, study):
+                write_statistics(project.data, study)
+            elif overfitting_version(results, trials) != written_overfitting_version(
+                project.data, study
+            ):
+                # Another study has tried more on the same data.
+                write_overfitting(project.data, results)
+            else:
+                continue
             written = True
     return written
 

@@ -16,6 +16,7 @@ from engine.jobs.ledger import OUTCOME_BLOCKS, SCHEMA
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PartArrays
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
+from engine.sources import Historical
 
 __all__ = ["trial_rows"]
 
@@ -79,11 +80,25 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         "block": _lists(np.tile(blocks.astype(np.uint8), (len(ids), 1))),
         "outcome": _lists(outcome.astype(np.float32)),
         "block_paths": _lists(paths.astype(np.uint32)),
+        "market": pl.Series([_market(prepared)] * len(ids), dtype=SCHEMA["market"]),
     }
     return pl.DataFrame(own).select(
         (pl.col(name) if name in own else pl.lit(same[name])).cast(kind).alias(name)
         for name, kind in SCHEMA.items()
     )
+
+
+def _market(prepared: Prepared) -> list[float] | None:
+    """Return of the price in each stretch of time of a history, of several symbols the mean."""
+    source, ends = prepared.world.source, prepared.block_ends
+    if ends is None or not isinstance(source, Historical):
+        return None
+    first = len(source.bars[0]) - prepared.world.steps
+    found = []
+    for bars in source.bars:
+        prices = np.concatenate([[bars.open[first]], bars.close[first + ends]])
+        found.append(np.diff(prices) / np.abs(prices[:-1]))
+    return [float(value) for value in np.mean(found, axis=0)]
 
 
 def _lists(values: NDArray[Any]) -> pl.Series:

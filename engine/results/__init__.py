@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from engine.results.choice import Choice, choose
     from engine.results.comparison import Comparison, compare
     from engine.results.load import read_results
+    from engine.results.overfitting import study_overfitting
     from engine.results.prune import find_unused, remove_study, remove_unused
     from engine.results.results import Results
     from engine.results.rows import Rows
@@ -20,6 +21,7 @@ _MODULES = {
     "engine.results.choice": ["Choice", "choose"],
     "engine.results.comparison": ["Comparison", "compare"],
     "engine.results.load": ["read_results"],
+    "engine.results.overfitting": ["study_overfitting"],
     "engine.results.prune": ["find_unused", "remove_study", "remove_unused"],
     "engine.results.results": ["Results"],
     "engine.results.rows": ["Rows"],
@@ -40,6 +42,7 @@ __all__ = [
     "read_results",
     "remove_study",
     "remove_unused",
+    "study_overfitting",
     "study_statistics",
     "study_warnings",
 ]

@@ -22,6 +22,7 @@ from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
 from engine.results.export import write_sqlite, write_whole
 from engine.results.grouped import Grouped
+from engine.results.overfitting import study_overfitting
 from engine.results.rows import Rows
 from engine.results.statistics import study_statistics
 from engine.results.warnings import study_warnings
@@ -297,6 +298,30 @@ class Results(Rows):
             If there is no such statistic, or nothing to choose from.
         """
         return choose(self, statistic, ascending=ascending, confidence=confidence)
+
+    def overfitting(self, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
+        """Say what the search for the best set cost, by all that was tried (`study_overfitting`).
+
+        Parameters
+        ----------
+        root : path
+            The data root, whose ledger holds everything that was tried.
+        statistic : str
+            What the best set is chosen by.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row: ``parameter_set``, ``trials_in_study``, ``trials_in_ledger``,
+            ``effective_trials``, ``deflated_sharpe``, ``overfitting_probability``, ``reason``,
+            ``sentence`` and more.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic.
+        """
+        return study_overfitting(self, root, statistic=statistic)
 
     def warnings(self) -> pl.DataFrame:
         """List what should be known before these numbers are believed (`study_warnings`).

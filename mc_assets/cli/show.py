@@ -75,7 +75,7 @@ def show(
             typer.echo("no simulation failed" if failures else "none")
         chosen = best_set(project, study, best, where=where) if ranked and best else None
         if chosen is not None:
-            typer.echo(f"{chosen.sentence}\n{chosen.verdict}")
+            typer.echo("\n".join(chosen.sentences))
     if answer.missing:
         typer.echo(f"{answer.missing:,} simulations have not run yet: mc run {answer.study}")
     if answer.stopped:

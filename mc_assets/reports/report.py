@@ -73,7 +73,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         plotly=get_plotlyjs(),
         table=_summary_table(material),
         note=_note(material),
-        choice=_choice(material),
+        choice=_choice(material, project.data),
         warnings=_warnings(material),
         lineage=_lineage(material),
         **{
@@ -249,12 +249,12 @@ def _note(material: _Material) -> str:
     )
 
 
-def _choice(material: _Material) -> str:
+def _choice(material: _Material, data: Path) -> str:
     """Say what the search over parameter sets explains of the best Sharpe ratio."""
-    best = best_set_of(material.results, "sharpe")
+    best = best_set_of(material.results, "sharpe", data)
     if best is None:
         return ""
-    said = ". ".join(text[0].upper() + text[1:] for text in (best.sentence, best.verdict))
+    said = ". ".join(text[0].upper() + text[1:] for text in best.sentences)
     return f'<p class="choice">{html.escape(said)}.</p>'
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "lineage_table",
     "overfitting_version",
+    "read_error_budget",
     "read_statistics",
     "read_warnings",
     "statistics_table",
@@ -26,6 +27,7 @@ __all__ = [
     "write_overfitting",
     "write_statistics",
     "written_overfitting_version",
+    "written_statistics_version",
 ]
 
 # Key of the Parquet metadata that says which rows a table was made from.
@@ -51,8 +53,8 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``. The study's lineage, its warnings and what the search for its
-    best set cost are written beside them.
+    text beside ``parameter_set``. The study's lineage, its warnings, the kinds of
+    their errors and what the search for its best set cost are written beside them.
 
     Raises
     ------
@@ -70,7 +72,14 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     )
     _write(results.warnings(), data / "study_warnings" / f"{study}.parquet", results.data_version)
     write_overfitting(data, results)
-    return _write(statistics_table(results), _path(data, study), results.data_version)
+    version = statistics_version(results)
+    _write(results.error_budget(), data / "error_budget" / f"{study}.parquet", version)
+    return _write(statistics_table(results), _path(data, study), version)
+
+
+def statistics_version(results: Results) -> str:
+    """Say what a study's statistics follow from: its rows, and if it is known what they drew."""
+    return f"{results.data_version}{'' if results.resampled is None else ' resampled'}"
 
 
 def write_overfitting(data: Path, results: Results) -> None:
@@ -153,14 +162,21 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 
+def read_error_budget(data: Path, study: str) -> pl.DataFrame:
+    """Read the errors of a study's statistics by kind, which were written with them."""
+    return pl.read_parquet(data / "error_budget" / f"{study}.parquet")
+
+
 def read_warnings(data: Path, study: str) -> pl.DataFrame:
     """Read a study's warnings, which were written with its statistics."""
     return pl.read_parquet(data / "study_warnings" / f"{study}.parquet")
 
 
-def statistics_version(data: Path, study: str) -> str | None:
-    """Return the `Results.data_version` that a study's statistics were made from."""
-    return _version(_path(data, study))
+def written_statistics_version(data: Path, study: str) -> str | None:
+    """Return the `statistics_version` of a study's tables; None if one of them is missing."""
+    tables = (_path(data, study), data / "error_budget" / f"{study}.parquet")
+    first, second = map(_version, tables)
+    return first if first == second else None
 
 
 def written_overfitting_version(data: Path, study: str) -> str | None:

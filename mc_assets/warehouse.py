@@ -29,6 +29,7 @@ from mc_assets.study_tables import (
     write_overfitting,
     write_statistics,
     written_overfitting_version,
+    written_statistics_version,
 )
 
 __all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_warehouse"]
@@ -231,7 +232,7 @@ def _write_missing_statistics(project: Project) -> bool:
             results = engine.load_results(project.data, study)
             if results.missing:
                 continue
-            if results.data_version != statistics_version(project.data, study):
+            if statistics_version(results) != written_statistics_version(project.data, study):
                 write_statistics(project.data, study)
             elif overfitting_version(results, trials) != written_overfitting_version(
                 project.data, study

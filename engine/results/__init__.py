@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.results.choice import Choice, choose
     from engine.results.comparison import Comparison, compare
+    from engine.results.error_budget import study_error_budget
     from engine.results.load import read_results
     from engine.results.overfitting import study_overfitting
     from engine.results.prune import find_unused, remove_study, remove_unused
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "engine.results.choice": ["Choice", "choose"],
     "engine.results.comparison": ["Comparison", "compare"],
+    "engine.results.error_budget": ["study_error_budget"],
     "engine.results.load": ["read_results"],
     "engine.results.overfitting": ["study_overfitting"],
     "engine.results.prune": ["find_unused", "remove_study", "remove_unused"],
@@ -42,6 +44,7 @@ __all__ = [
     "read_results",
     "remove_study",
     "remove_unused",
+    "study_error_budget",
     "study_overfitting",
     "study_statistics",
     "study_warnings",

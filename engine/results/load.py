@@ -13,6 +13,7 @@ from engine.errors import Refusal
 from engine.jobs.files import read_json
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece, Request, find_pieces
+from engine.jobs.resampled import ResampledHistory
 from engine.jobs.store import TABLES, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.results import Results
@@ -67,12 +68,26 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
             f"{folder} has lost the list of its parameter sets or seeds",
             hint=f"`mc run {study}` writes it anew",
         ) from None
-    results = open_results(ParquetStore(root), summary, set_ids, seeds)
+    results = open_results(
+        ParquetStore(root),
+        summary,
+        set_ids,
+        seeds,
+        resampled=_resampled(folder / "history.parquet"),
+    )
     if not results.pieces:
         raise Refusal(
             "study", f"no part of {study!r} is finished", hint=f"`mc run {study}` goes on"
         )
     return results
+
+
+def _resampled(path: Path) -> ResampledHistory | None:
+    """Read what a bootstrap draws from; None of another source, and where the file is lost."""
+    try:
+        return ResampledHistory.from_frame(pl.read_parquet(path))
+    except (OSError, pl.exceptions.PolarsError):
+        return None
 
 
 def open_results(
@@ -81,6 +96,7 @@ def open_results(
     set_ids: NDArray[np.str_],
     seeds: NDArray[np.uint64],
     remake: Callable[[], Job] | None = None,
+    resampled: ResampledHistory | None = None,
 ) -> Results:
     """Open the cells of a study that are there.
 
@@ -96,6 +112,8 @@ def open_results(
         Its seeds, in its order.
     remake : callable, optional
         Returns the job as its study stands now.
+    resampled : ResampledHistory, optional
+        What its bootstrap draws from.
     """
     asked = Request(set_ids, seeds, summary.holds)
     pieces, _ = find_pieces(asked, store.manifests(summary.world))
@@ -125,6 +143,7 @@ def open_results(
         set_ids,
         seeds,
         remake,
+        resampled,
     )
 
 

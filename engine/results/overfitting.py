@@ -316,10 +316,12 @@ def _sentence(rows: Rows, name: str, row: dict[str, Any]) -> str:
             f"is {deflated}{choice}"
         )
     choice = f", and the choice falls in the lower half with probability {half}" if half else ""
+    shared = "; luck of the history that they are made from is in none of this"
+    shared = shared if rows.summary.lineage.data else ""
     return (
         f"{ledger}, {row['trials_compared']:,} of them on these paths, {worth}: on other paths of "
         f"this source {name} beats the best of as many without skill with probability {deflated}"
-        f"{choice}"
+        f"{choice}{shared}"
     )
 
 

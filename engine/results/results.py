@@ -18,8 +18,10 @@ from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece
 from engine.jobs.replay import Replay, simulate_one
+from engine.jobs.resampled import ResampledHistory
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
+from engine.results.error_budget import Paths, study_error_budget
 from engine.results.export import write_sqlite, write_whole
 from engine.results.grouped import Grouped
 from engine.results.overfitting import study_overfitting
@@ -50,6 +52,8 @@ class Results(Rows):
         Its seeds, in its order.
     remake : callable, optional
         Returns the job that makes them as its study stands now: needed to simulate one again.
+    resampled : ResampledHistory, optional
+        What a bootstrap draws from.
     """
 
     equity_lazy: pl.LazyFrame | None = None
@@ -58,6 +62,7 @@ class Results(Rows):
     set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
     seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     remake: Callable[[], Job] | None = field(default=None, repr=False)
+    resampled: ResampledHistory | None = field(default=None, repr=False)
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -248,6 +253,33 @@ class Results(Rows):
             If there is no such statistic, or the rows lack the column it needs.
         """
         return study_statistics(self, names=names, confidence=confidence)
+
+    def error_budget(
+        self, *, names: Sequence[str] | None = None, confidence: float = 0.95
+    ) -> pl.DataFrame:
+        """Say how large each kind of error is, and which to shrink (`study_error_budget`).
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            As `statistics` takes them.
+        confidence : float
+            Level of the intervals.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set and statistic: ``parameter_set``, ``statistic``,
+            ``estimate``, ``monte_carlo``, ``history``, ``parameters``, ``total``, ``ci_low``,
+            ``ci_high``, ``dominant``, ``what_to_run`` and more.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, or the rows lack the column it needs.
+        """
+        paths = Paths(self.seeds, self.resampled)
+        return study_error_budget(self, paths, names=names, confidence=confidence)
 
     def best(
         self, statistic: str = "sharpe", n: int = 10, *, ascending: bool = False

@@ -18,6 +18,9 @@ __all__ = ["Component", "ErrorBudget", "error_budget", "history_by_influence", "
 
 Floats = NDArray[np.float64]
 
+# Short of overflow.
+_LARGEST_EXPONENT = 700.0
+
 
 @dataclass(frozen=True)
 class Component:
@@ -73,6 +76,7 @@ def error_budget(
     history: Component | None = None,
     parameters: Component | None = None,
     confidence: float = 0.95,
+    logarithm: bool = False,
 ) -> ErrorBudget:
     """Add up the errors of an estimate.
 
@@ -87,6 +91,8 @@ def error_budget(
         Error by the calibrated parameters: `outer_component` of a study over draws of them.
     confidence : float
         Level of the total interval.
+    logarithm : bool
+        Whether the interval is symmetric in the logarithm of a positive estimate.
 
     Notes
     -----
@@ -94,8 +100,8 @@ def error_budget(
     of freedom, 2 V^2 over the sum of the squared standard errors of the parts of the variance V,
     at least 1; or the normal one with the variance one standard error above its estimate, if that
     is narrower: a part that does not stand out of the Monte Carlo noise leaves next to no degrees
-    of freedom. Coverage then is 95 to 100 %. If only the Monte Carlo error is known, the interval
-    is that of `monte_carlo`.
+    of freedom. Coverage then is 95 to 100 %. It is never within that of `monte_carlo`, and is the
+    same if only the Monte Carlo error is known. Where there is none, no other part is stated.
 
     References
     ----------
@@ -118,6 +124,8 @@ def error_budget(
         "parameters": parameters or Component(unknown, unknown),
     }
     errors = np.stack([part.error for part in kinds.values()])
+    # Without an error over these paths there is nothing to add to.
+    errors[1:, np.isnan(monte_carlo.std_error) & (monte_carlo.n > 1)] = math.nan
     spreads = np.stack([part.square_error for part in kinds.values()])
     known = ~np.isnan(errors)
     variance = (np.where(known, errors, 0.0) ** 2).sum(axis=0)
@@ -133,11 +141,16 @@ def error_budget(
     value = monte_carlo.value
     several = known[1:].any(axis=0) & ~np.isnan(value)
     method = np.where(several, Method.BUDGET.value, monte_carlo.method).astype("U24")
+    low, high = value - reach, value + reach
+    if logarithm:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factor = np.exp(np.minimum(reach / value, _LARGEST_EXPONENT))
+        low, high = value / factor, value * factor
     estimates = Estimates(
         value,
         np.where(several, total, monte_carlo.std_error),
-        np.where(several, value - reach, monte_carlo.low),
-        np.where(several, value + reach, monte_carlo.high),
+        np.where(several, np.fmin(low, monte_carlo.low), monte_carlo.low),
+        np.where(several, np.fmax(high, monte_carlo.high), monte_carlo.high),
         monte_carlo.n,
         method,
         monte_carlo.idle,
@@ -166,22 +179,33 @@ def outer_component(found: NestedVariance) -> Component:
     return Component(np.sqrt(found.between), found.between_error)
 
 
-def history_by_influence(outcomes: ArrayLike, visits: ArrayLike) -> Component:
+def history_by_influence(
+    outcomes: ArrayLike,
+    starts: ArrayLike,
+    *,
+    totals: ArrayLike | None = None,
+    by_block: ArrayLike | None = None,
+) -> Component:
     """Error by the history that paths were resampled from, without resampling it again.
 
     Parameters
     ----------
     outcomes : array_like, shape (paths,) or (sets, paths)
         Influences or outcomes of a statistic on bootstrapped paths; no NaN.
-    visits : array_like, shape (paths, blocks)
-        How many bars of each path came from each block of the history. Blocks are consecutive
-        and of equal length, longer than what the bars depend on one another by; some dozens.
+    starts : array_like, shape (paths, blocks)
+        How many runs of drawn bars of each path began in each block of the history; of a bootstrap
+        of single bars, how many bars came from it. Blocks are consecutive and of equal length,
+        several times longer than what the bars depend on one another by; some dozens.
+    totals : array_like, shape (paths, features), optional
+        Sums over each path of features of the drawn bars, such as their returns, that explain part
+        of the outcomes.
+    by_block : array_like, shape (features, blocks), optional
+        How the expected totals change with the weight of each block, which is known exactly.
 
     Returns
     -------
     Component
-        NaN where the signal does not stand out of the Monte Carlo noise: run more paths, at least
-        as many as the history has bars.
+        NaN where nothing stands out of the Monte Carlo noise: run more paths.
 
     Raises
     ------
@@ -190,11 +214,17 @@ def history_by_influence(outcomes: ArrayLike, visits: ArrayLike) -> Component:
 
     Notes
     -----
-    A block's influence on the estimate is its weight's derivative, cov(outcome, visits) over
-    paths; the variance is the sum of squares of these (the infinitesimal jackknife after
-    bagging [1]_), less what the Monte Carlo noise of the covariances adds, the sum of the
-    variances of (y - mean y) (N - mean N) over the paths [2]_. The rest is widened by blocks /
-    (blocks - 1). It is as uncertain as the whole sum, whose degrees of freedom are blocks - 1.
+    A block's influence is the derivative of the estimate by the block's weight. The weights of
+    blocks decide where runs begin and nothing else, so it is the covariance of outcomes and
+    starts over paths, and the variance of the estimate over histories is the sum of the squares
+    of these (the infinitesimal jackknife after bagging [1]_), widened by blocks / (blocks - 1).
+    Off goes what the Monte Carlo noise of the covariances adds, the sum of the variances of
+    (y - mean y) (N - mean N) over the paths [2]_. With features the noise is that of their
+    residuals alone: cov(y, N) = b cov(F, N) + cov(y - b F, N) for any b, here that of least
+    squares, and the first term is known. What the residuals add, d, counts as d - s^2 / d where it
+    is above its own standard error s, and not at all below: taken as it comes, it would double
+    the error of few paths half of the time. The square has blocks - 1 degrees of freedom.
+    Coverage on real strategies: ``python -m benchmarks.validity histories``.
 
     References
     ----------
@@ -203,19 +233,38 @@ def history_by_influence(outcomes: ArrayLike, visits: ArrayLike) -> Component:
        and the infinitesimal jackknife".
     """
     y = np.atleast_2d(np.asarray(outcomes, dtype=np.float64))
-    counts = np.asarray(visits, dtype=np.float64)
+    counts = np.asarray(starts, dtype=np.float64)
     if counts.ndim != 2 or counts.shape[0] != y.shape[1] or counts.shape[1] < 10:
-        raise Refusal("visits", f"shape {counts.shape}", f"({y.shape[1]} paths, 10 blocks or more)")
+        raise Refusal("starts", f"shape {counts.shape}", f"({y.shape[1]} paths, 10 blocks or more)")
     paths, blocks = counts.shape
-    centred = y - y.mean(axis=1, keepdims=True)
+    rest = y - y.mean(axis=1, keepdims=True)
+    known, freedom, excess = np.zeros((len(y), blocks)), paths - 1.0, np.zeros(len(y))
+    if totals is not None and by_block is not None:
+        f, change = np.asarray(totals, np.float64), np.asarray(by_block, np.float64)
+        if f.shape[:1] != (paths,) or change.shape != (f.shape[1], blocks):
+            raise Refusal(
+                "totals, by_block",
+                f"shapes {f.shape} and {change.shape}",
+                f"({paths}, features) and (features, {blocks})",
+            )
+        f = f - f.mean(axis=0)
+        inverse = np.linalg.pinv(f.T @ f, hermitian=True)
+        slopes = inverse @ (f.T @ rest.T)
+        rest = rest - (f @ slopes).T
+        known = slopes.T @ change
+        freedom -= f.shape[1]
+        # What the errors of the slopes add to the squares.
+        excess = (rest**2).sum(axis=1) / freedom * float(np.trace(change.T @ inverse @ change))
     apart = counts - counts.mean(axis=0)
-    covariance = centred @ apart / (paths - 1)
-    products = (centred**2) @ (apart**2) / (paths - 1)
+    covariance = rest @ apart / freedom
+    products = (rest**2) @ (apart**2) / freedom
     noise = (products - covariance**2).sum(axis=1) / paths
-    signal = (covariance**2).sum(axis=1) - noise
-    whole = np.maximum(signal + noise, 1e-300)
-    # Two standard errors of the noise.
-    told = signal > 2.0 * math.sqrt(2.0 / (blocks - 1.0)) * noise
+    explained = np.maximum((known**2).sum(axis=1) - excess, 0.0)
+    other = ((known + covariance) ** 2 - known**2).sum(axis=1) - noise
+    doubt = noise * math.sqrt(2.0 / (blocks - 1.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shrunk = np.where(other > doubt, other - doubt**2 / other, 0.0)
     wider = blocks / (blocks - 1.0)
-    square_error = whole * wider * math.sqrt(2.0 / (blocks - 1.0))
-    return Component(np.sqrt(np.where(told, signal * wider, math.nan)), square_error)
+    signal = (explained + shrunk) * wider
+    error = np.where(signal > 0.0, np.sqrt(signal), math.nan)
+    return Component.of(error, blocks - 1.0)

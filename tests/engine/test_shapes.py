@@ -260,6 +260,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {},
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
+    "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),

@@ -47,7 +47,7 @@ def test_what_cannot_be_analysed_is_refused() -> None:
         nested_variance([[1.0, 2.0]])
     with pytest.raises(ValueError, match="not finite"):
         nested_variance([[1.0, math.nan], [1.0, 2.0]])
-    with pytest.raises(ValueError, match="visits: found shape"):
+    with pytest.raises(ValueError, match="starts: found shape"):
         history_by_influence(np.zeros(20), np.zeros((20, 5)))
 
 

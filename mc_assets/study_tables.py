@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.results import Results
 
 __all__ = [
+    "LINEAGE_SCHEMA",
     "lineage_table",
     "overfitting_version",
     "read_error_budget",
@@ -33,8 +34,8 @@ __all__ = [
 # Key of the Parquet metadata that says which rows a table was made from.
 _VERSION = "data_version"
 
-
-_LINEAGE_SCHEMA: Final = {
+#: Columns of a study's lineage.
+LINEAGE_SCHEMA: Final = {
     "study": pl.String,
     "world": pl.String,
     "symbol": pl.String,
@@ -145,7 +146,7 @@ def lineage_table(summary: JobSummary) -> pl.DataFrame:
     }
     study = {"study": summary.study, "world": summary.world}
     bars = [asdict(entry) for entry in summary.lineage.bars] or [{}]
-    return pl.DataFrame([study | entry | made_of for entry in bars], schema=_LINEAGE_SCHEMA)
+    return pl.DataFrame([study | entry | made_of for entry in bars], schema=LINEAGE_SCHEMA)
 
 
 def read_statistics(data: Path, study: str) -> pl.DataFrame:

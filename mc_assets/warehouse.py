@@ -22,6 +22,7 @@ from engine.jobs.errors import StudyFailed
 from engine.jobs.ledger import count_trials, read_trials
 from mc_assets.headlines import headline_sql
 from mc_assets.project import Project
+from mc_assets.stored_schemas import STORED, empty_file
 from mc_assets.study_cells import StudyCells, study_cells
 from mc_assets.study_tables import (
     overfitting_version,
@@ -61,7 +62,8 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
 
     A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for a
     list of file patterns; ``{headlines}`` stands for the columns of the headline statistics.
-    Tables whose files do not exist yet, and those that read such tables, are left out.
+    Tables whose files do not exist yet are empty. Those of one's own, whose columns nobody knows,
+    are left out until they have files, and so are their readers.
 
     Raises
     ------
@@ -157,7 +159,7 @@ def _refusal(error: duckdb.Error) -> Refusal:
     elif column:
         hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
     elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):
-        hint = '`mc sql "SHOW TABLES"` lists the tables'
+        hint = "`mc sql --tables` lists the tables"
     return Refusal("query", sentence, hint=hint)
 
 
@@ -313,13 +315,15 @@ def _tables_read(text: str) -> set[str]:
 
 
 def _inputs(project: Project, dataset: str, cells: StudyCells) -> list[str]:
-    """Files or patterns behind a placeholder; each matches a file."""
-    if dataset in cells.files:
+    """Files or patterns behind a placeholder; where there are none yet, one without rows."""
+    if cells.files.get(dataset):
         return [str(path) for path in cells.files[dataset]]
     folder = project.data / dataset
-    if next(folder.rglob("*.parquet"), None) is None:
+    if dataset not in cells.files and next(folder.rglob("*.parquet"), None) is not None:
+        return [str(folder / "**" / "*.parquet")]
+    if dataset not in STORED:
         return []
-    return [str(folder / "**" / "*.parquet")]
+    return [str(empty_file(project.data / "empty_tables", dataset))]
 
 
 def _as_list(globs: list[str]) -> str:

@@ -68,4 +68,6 @@ def _study(source: Source, strategy: str, seeds: range) -> Results:
 def _history(world: int, count: int) -> Bars:
     block = _LAW.paths(seeds=[1_000_000 + world], steps=count)
     prices = [getattr(block, name)[0] for name in ("open", "high", "low", "close", "volume")]
-    return Bars("X", np.arange(count, dtype=np.int64) * 86_400_000_000, *prices)
+    # As many bars a year as the calendar of the law has, which annual figures count with.
+    stamps = (np.arange(count) * (365.25 / 252) * 86_400e6).astype(np.int64)
+    return Bars("X", stamps, *prices)

@@ -18,6 +18,7 @@ from engine.results.rows import Rows
 from engine.statistics.error_budget import (
     Component,
     ErrorBudget,
+    Scale,
     error_budget,
     history_by_influence,
     outer_component,
@@ -160,7 +161,7 @@ def study_error_budget(
         budget = error_budget(
             entry.estimates(found[name], confidence),
             confidence=confidence,
-            logarithm=found[name].shape in ("logarithm", "skewed logarithm"),
+            scale=_scale(entry, found[name]),
             **{"history" if kind == "bootstrap" else "parameters": parts.get(name)},
         )
         tables.append(_table(outcomes, name, _bounded(budget, entry.bounds), kind, paths, rows))
@@ -250,6 +251,12 @@ def _by_parameters(
 def _complete(seeds: NDArray[np.int64], each: int) -> NDArray[np.int64]:
     values, counts = np.unique(seeds, return_counts=True)
     return np.asarray(values[counts == each], dtype=np.int64)
+
+
+def _scale(entry: Statistic, found: Linearised) -> Scale:
+    if entry.bounds == (0.0, 1.0):
+        return "share"
+    return "logarithm" if found.shape in ("logarithm", "skewed logarithm") else "plain"
 
 
 def _bounded(budget: ErrorBudget, bounds: tuple[float, float]) -> ErrorBudget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +15,17 @@ from engine.statistics.estimates import Estimates, Method
 from engine.statistics.linearised import check_confidence
 from engine.statistics.nested import NestedVariance
 
-__all__ = ["Component", "ErrorBudget", "error_budget", "history_by_influence", "outer_component"]
+__all__ = [
+    "Component",
+    "ErrorBudget",
+    "Scale",
+    "error_budget",
+    "history_by_influence",
+    "outer_component",
+]
 
 Floats = NDArray[np.float64]
+Scale = Literal["plain", "logarithm", "share"]
 
 # Short of overflow.
 _LARGEST_EXPONENT = 700.0
@@ -76,7 +85,7 @@ def error_budget(
     history: Component | None = None,
     parameters: Component | None = None,
     confidence: float = 0.95,
-    logarithm: bool = False,
+    scale: Scale = "plain",
 ) -> ErrorBudget:
     """Add up the errors of an estimate.
 
@@ -91,8 +100,9 @@ def error_budget(
         Error by the calibrated parameters: `outer_component` of a study over draws of them.
     confidence : float
         Level of the total interval.
-    logarithm : bool
-        Whether the interval is symmetric in the logarithm of a positive estimate.
+    scale : {"plain", "logarithm", "share"}
+        On which the interval is symmetric: that of the estimate, the logarithm of a positive one,
+        or the log-odds of a share.
 
     Notes
     -----
@@ -141,11 +151,7 @@ def error_budget(
     value = monte_carlo.value
     several = known[1:].any(axis=0) & ~np.isnan(value)
     method = np.where(several, Method.BUDGET.value, monte_carlo.method).astype("U24")
-    low, high = value - reach, value + reach
-    if logarithm:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factor = np.exp(np.minimum(reach / value, _LARGEST_EXPONENT))
-        low, high = value / factor, value * factor
+    low, high = _ends(value, reach, scale)
     estimates = Estimates(
         value,
         np.where(several, total, monte_carlo.std_error),
@@ -167,6 +173,19 @@ def error_budget(
         names[largest],
         missing,
     )
+
+
+def _ends(value: Floats, reach: Floats, scale: Scale) -> tuple[Floats, Floats]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if scale == "logarithm":
+            factor = np.exp(np.minimum(reach / value, _LARGEST_EXPONENT))
+            return value / factor, value * factor
+        if scale == "share":
+            odds = value / (1.0 - value)
+            factor = np.exp(np.minimum(reach / (value * (1.0 - value)), _LARGEST_EXPONENT))
+            low, high = odds / factor, odds * factor
+            return low / (1.0 + low), high / (1.0 + high)
+    return value - reach, value + reach
 
 
 def outer_component(found: NestedVariance) -> Component:

@@ -105,7 +105,7 @@ def test_a_query_cannot_change_the_warehouse(home: Project) -> None:
         (
             "SELECT * FROM b_last",
             'query: Table with name b_last does not exist! Did you mean "b_first"?; '
-            '`mc sql "SHOW TABLES"` lists the tables',
+            "`mc sql --tables` lists the tables",
         ),
         ("SELEC 1", 'query: syntax error at or near "SELEC"'),
     ],

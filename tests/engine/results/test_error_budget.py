@@ -26,7 +26,8 @@ STEPS = 120
 def bars(seed: int, count: int = 2500) -> Bars:
     block = LAW.paths(seeds=[1_000_000 + seed], steps=count)
     prices = [getattr(block, name)[0] for name in ("open", "high", "low", "close")]
-    stamps = np.arange(count, dtype=np.int64) * 86_400_000_000
+    # As many bars a year as the calendar has, which annual figures count with.
+    stamps = (np.arange(count) * (365.25 / 252) * 86_400e6).astype(np.int64)
     return Bars("X", stamps, *prices, np.full(count, 1e6))
 
 

@@ -279,7 +279,10 @@ def _table(
         "ci_low": estimates.low,
         "ci_high": estimates.high,
     }
-    words = [_what_to_run(str(each), kind, paths, rows.summary) for each in budget.dominant]
+    words = [
+        _what_to_run(str(each), bool(told), kind, paths, rows.summary)
+        for each, told in zip(budget.dominant, ~np.isnan(budget.history), strict=True)
+    ]
     return outcomes.groups.with_columns(
         pl.lit(name).alias("statistic"),
         *(pl.Series(key, values, nan_to_null=True) for key, values in columns.items()),
@@ -289,24 +292,31 @@ def _table(
     ).select(pl.col(key).cast(dtype) for key, dtype in SCHEMA.items())
 
 
-def _what_to_run(dominant: str, kind: Kind, paths: Paths, summary: JobSummary) -> str:
-    """Say what shrinks the largest part, or tells one that is not told."""
+def _what_to_run(dominant: str, told: bool, kind: Kind, paths: Paths, summary: JobSummary) -> str:
+    """Say what narrows the largest part, or tells one that is not told."""
     if kind == "history":
-        return "`source.model: bootstrap`: one history alone tells no error"
-    if kind == "bootstrap" and paths.history is None:
-        return (
-            "one `block_length`, not several: then the history's part is told"
-            if any(name.endswith("block_length") for name in summary.parameters)
-            else f"`mc run {summary.study}`: it writes down what is resampled"
-        )
-    if kind == "bootstrap" and paths.history is not None and paths.history.blocks == 0:
-        return "a longer history: this one has fewer than ten stretches of independent blocks"
+        return "`source.model: bootstrap` tells one, a single history none"
+    if kind == "bootstrap" and not told:
+        return _to_be_told(paths, summary)
     if kind == "calibrated":
-        return "`source.parameters: draw` and `paths_per_seed: 4`: count the calibration's error in"
+        return (
+            "`source.parameters: draw` with `paths_per_seed: 4` counts the calibration's error in"
+        )
     if kind == "drawn" and summary.paths_per_seed == 1:
-        return "`paths_per_seed: 4`: tells the parameters' part from Monte Carlo"
+        return "`paths_per_seed: 4` tells the parameters' part from Monte Carlo"
     if dominant == "history":
-        return "a longer history: more seeds hardly narrow it"
+        return "a longer history narrows it, more seeds hardly do"
     if dominant == "parameters":
-        return "a longer calibration window: more seeds hardly narrow it"
-    return "more seeds"
+        return "a longer calibration window narrows it, more seeds hardly do"
+    return "more seeds narrow it"
+
+
+def _to_be_told(paths: Paths, summary: JobSummary) -> str:
+    """Say what lets the history's part of a bootstrap be told."""
+    if paths.history is None:
+        if any(name.endswith("block_length") for name in summary.parameters):
+            return "a single `block_length` lets the history's part be told"
+        return f"`mc run {summary.study}` writes down what is resampled, so that its part is told"
+    if paths.history.blocks == 0:
+        return "a history ten times as long as its blocks depend on one another tells its part"
+    return "more seeds narrow it, and let the history's part stand out of the noise"

@@ -49,8 +49,7 @@ def _print_summary(project: Project) -> None:
             print_what_to_run(rows)
             own = warnings.filter(warnings["study"] == study)
             print_warnings(own)
-            if not own.is_empty():
-                console.print()
+            console.print()
     console.print(f"tables   {_from_here(project.warehouse)}", soft_wrap=True)
     for study in studies:
         console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)

@@ -55,7 +55,8 @@ def print_what_to_run(sets: pl.DataFrame) -> None:
     """
     for words, kind in dict(sets.select("what_to_run", "dominant").iter_rows()).items():
         if words is not None:
-            typer.echo(f"error, {ERROR_KINDS[kind]}: {words}")
+            mostly = "" if kind == "none" else "mostly "
+            typer.echo(f"error, {mostly}{ERROR_KINDS[kind]}: {words}")
 
 
 def print_warnings(warnings: pl.DataFrame) -> None:

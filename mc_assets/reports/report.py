@@ -256,7 +256,7 @@ def _errors(material: _Material) -> str:
     rows = material.statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
     said = dict(rows.select("what_to_run", "dominant").iter_rows())
     return "".join(
-        f"Largest error, {ERROR_KINDS[kind]}: {html.escape(words)}. "
+        f"Largest part, {ERROR_KINDS[kind]}: {html.escape(words)}. "
         for words, kind in said.items()
         if words is not None
     )

@@ -95,16 +95,16 @@ def test_the_headline_interval_is_the_total_one(mc: Run, tmp_path: Path) -> None
     query = "SELECT std_error FROM statistics WHERE statistic = 'mean_net_pnl'"
     errors = [entry["std_error"] for entry in json.loads(mc("sql", "--json", query))]
     assert row["monte_carlo"] in errors
-    assert "error, history: a longer history" in printed
+    assert "error, mostly history: a longer history narrows it" in printed
     mc("report", "resampled")
     page = (tmp_path / "data" / "reports" / "resampled.html").read_text(encoding="utf-8")
     assert f"{low} to {high}" in page
-    assert "Largest error, history: a longer history" in page
+    assert "Largest part, history: a longer history narrows it" in page
 
 
 def test_parameters_that_are_given_leave_monte_carlo_alone(mc: Run) -> None:
     printed = mc("run", "given")
-    assert "error, Monte Carlo: more seeds" in printed
+    assert "error, mostly Monte Carlo: more seeds narrow it" in printed
     found = json.loads(mc("run", "given", "--json"))
     by_name = {row["statistic"]: row for row in found["error_budget"]}
     for row in found["statistics"]:

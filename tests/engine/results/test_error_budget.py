@@ -95,7 +95,7 @@ def test_more_seeds_shrink_one_part_and_not_the_other() -> None:
     row = many["mean_net_pnl"]
     assert row["total"] == pytest.approx(math.hypot(row["monte_carlo"], row["history"]))
     assert row["dominant"] == "history"
-    assert row["what_to_run"] == "a longer history: more seeds hardly narrow it"
+    assert row["what_to_run"] == "a longer history narrows it, more seeds hardly do"
 
 
 def test_stored_results_say_the_same(tmp_path: Path) -> None:
@@ -150,13 +150,17 @@ def test_the_parameters_part_is_the_variance_between_seeds(market: Any) -> None:
 @pytest.mark.parametrize(
     ("source", "settings", "expected"),
     [
-        (LAW, {}, "more seeds"),
-        (Historical(bars(5, 400)), {"seeds": 1, "steps": 300}, "`source.model: bootstrap`"),
-        (Bootstrap(bars(5, 60), block_length=10), {}, "a longer history: this one has fewer"),
+        (LAW, {}, "more seeds narrow it"),
+        (
+            Historical(bars(5, 400)),
+            {"seeds": 1, "steps": 300},
+            "`source.model: bootstrap` tells one",
+        ),
+        (Bootstrap(bars(5, 60), block_length=10), {}, "a history ten times as long"),
         (
             Bootstrap(bars(5)),
             {"parameters": {"model.block_length": [2.0, 5.0]}},
-            "one `block_length`, not several",
+            "a single `block_length` lets",
         ),
     ],
     ids=["given", "one history", "short", "swept blocks"],
@@ -179,7 +183,9 @@ def test_results_from_before_the_history_was_written_say_so(tmp_path: Path) -> N
     (file,) = tmp_path.glob("results/s/*/history.parquet")
     file.unlink()
     found = read_results(tmp_path, "s").error_budget(names=["mean_net_pnl"])
-    assert found["what_to_run"][0] == "`mc run s`: it writes down what is resampled"
+    assert found["what_to_run"][0] == (
+        "`mc run s` writes down what is resampled, so that its part is told"
+    )
 
 
 def test_every_statistic_has_a_row_and_no_part_is_zero() -> None:

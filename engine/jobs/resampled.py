@@ -35,7 +35,7 @@ class ResampledPaths:
     totals : ndarray of float64, shape (paths, features)
         Sums over each path of its bars' moves, their squares, and moves times the trend before.
     by_block : ndarray of float64, shape (features, blocks)
-        How the expected totals change with the weight of each block.
+        How the expected totals change with the weight of each block. The first feature is the move.
     """
 
     starts: Floats

@@ -208,8 +208,10 @@ def _in_steps(
         some = statistic.take(np.arange(first, min(first + step, sets)))
         parts.append(history_by_influence(_matrix(some, units), starts, **explained))
     return Component(
-        np.concatenate([part.error for part in parts]),
-        np.concatenate([part.square_error for part in parts]),
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("error", "square_error", "below", "above")
+        )
     )
 
 

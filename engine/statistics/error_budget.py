@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,8 @@ Scale = Literal["plain", "logarithm", "share"]
 
 # Short of overflow.
 _LARGEST_EXPONENT = 700.0
+# How far the history moves for an estimate that answers more to one side, in standard errors.
+_TWO = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,15 @@ class Component:
         Standard error; NaN where it is not known.
     square_error : ndarray of float64, shape (sets,)
         Standard error of the square of `error`: how well the error itself is known.
+    below, above : ndarray of float64, shape (sets,), optional
+        Errors to either side, where the estimate answers more to a shift one way than the other:
+        half of how far two standard errors lead. By default both are `error`.
     """
 
     error: Floats
     square_error: Floats
+    below: Floats | None = None
+    above: Floats | None = None
 
     @classmethod
     def of(cls, error: ArrayLike, freedom: ArrayLike) -> Component:
@@ -151,7 +158,17 @@ def error_budget(
     value = monte_carlo.value
     several = known[1:].any(axis=0) & ~np.isnan(value)
     method = np.where(several, Method.BUDGET.value, monte_carlo.method).astype("U24")
-    low, high = _ends(value, reach, scale)
+    # An error that is not the same to both sides replaces its share of the reach.
+    sides = []
+    for name in ("below", "above"):
+        more = np.zeros(sets)
+        for number, part in enumerate(kinds.values()):
+            side = getattr(part, name)
+            if side is not None:
+                more = more + np.where(known[number], side**2 - errors[number] ** 2, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sides.append(reach * np.sqrt(np.maximum(1.0 + more / variance, 0.0)))
+    low, high = _ends(value, sides[0], scale)[0], _ends(value, sides[1], scale)[1]
     estimates = Estimates(
         value,
         np.where(several, total, monte_carlo.std_error),
@@ -242,7 +259,9 @@ def history_by_influence(
     residuals alone: cov(y, N) = b cov(F, N) + cov(y - b F, N) for any b, here that of least
     squares, and the first term is known. What the residuals add, d, counts as d - s^2 / d where it
     is above its own standard error s, and not at all below: taken as it comes, it would double
-    the error of few paths half of the time. The square has blocks - 1 degrees of freedom.
+    the error of few paths half of the time. The square has blocks - 1 degrees of freedom. With
+    features the errors to either side count in how the estimate bends as the history moves, and
+    are never below that of the straight line [3]_.
     Coverage on real strategies: ``python -m benchmarks.validity histories``.
 
     References
@@ -250,6 +269,7 @@ def history_by_influence(
     .. [1] Efron (2014), "Estimation and accuracy after model selection".
     .. [2] Wager, Hastie and Efron (2014), "Confidence intervals for random forests: the jackknife
        and the infinitesimal jackknife".
+    .. [3] Efron (1987), "Better bootstrap confidence intervals": least favourable families.
     """
     y = np.atleast_2d(np.asarray(outcomes, dtype=np.float64))
     counts = np.asarray(starts, dtype=np.float64)
@@ -286,4 +306,43 @@ def history_by_influence(
     wider = blocks / (blocks - 1.0)
     signal = (explained + shrunk) * wider
     error = np.where(signal > 0.0, np.sqrt(signal), math.nan)
-    return Component.of(error, blocks - 1.0)
+    found = Component.of(error, blocks - 1.0)
+    if totals is None or by_block is None:
+        return found
+    sides = _either_side(y - y.mean(axis=1, keepdims=True), f, slopes, change * math.sqrt(wider))
+    below, above = (np.sqrt(np.maximum(side**2 + shrunk * wider, signal)) for side in sides)
+    return replace(found, below=below, above=above)
+
+
+def _either_side(
+    outcomes: Floats, totals: Floats, slopes: Floats, change: Floats
+) -> tuple[Floats, Floats]:
+    """Return how far an estimate falls and rises as the history moves by two errors, halved.
+
+    The history moves along the direction in which the estimate changes fastest, and along that of
+    the first feature. Paths are reweighted so that their mean totals move with it: with v the
+    standardised weight's logarithm, the estimate moves by E[y v] s z + E[y (v^2 - 1)] / 2 s^2 z^2,
+    the first Hermite terms, s the move per error z in standard deviations of a path.
+    """
+    paths = len(totals)
+    spread = change @ change.T
+    inverse = np.linalg.pinv(totals.T @ totals / (paths - 1.0), hermitian=True)
+    steepest = slopes.T @ spread
+    length = np.sqrt(np.maximum((steepest * slopes.T).sum(axis=1), 1e-300))
+    first = spread[0] / math.sqrt(max(float(spread[0, 0]), 1e-300))
+    falls, rises = np.zeros(len(outcomes)), np.zeros(len(outcomes))
+    for shift in (steepest / length[:, None], np.broadcast_to(first, steepest.shape)):
+        weight = shift @ inverse
+        size = np.sqrt(np.maximum((weight * shift).sum(axis=1), 1e-300))
+        v = weight @ totals.T / size[:, None]
+        bent = outcomes * (v * v - 1.0)
+        curve = 0.5 * bent.mean(axis=1)
+        noise = 0.5 * bent.std(axis=1) / math.sqrt(paths)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kept = np.where(np.abs(curve) > noise, curve - noise**2 / curve, 0.0) * size**2
+            slope = (shift * slopes.T).sum(axis=1)
+            turn = np.clip(np.where(kept == 0.0, 0.0, -slope / (2.0 * kept)), -_TWO, _TWO)
+        moved = np.stack([slope * z + kept * z * z for z in (-_TWO, _TWO, turn)])
+        falls = np.maximum(falls, -moved.min(axis=0) / _TWO)
+        rises = np.maximum(rises, moved.max(axis=0) / _TWO)
+    return falls, rises

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/architecture.md that follow from the code: `make docs`.
+"""Writes sql/README.md and the generated tables of docs/architecture.md: `make docs`.
 
 A block lies between ``<!-- name -->`` and ``<!-- /name -->``; everything between is replaced.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = PROJECT / "docs" / "architecture.md"
+TABLES: Final = PROJECT / "sql" / "README.md"
 
 
 def written_anew(text: str) -> str:
@@ -24,6 +26,18 @@ def written_anew(text: str) -> str:
         before, rest = text.split(first)
         text = before + first + "\n".join(table()) + "\n" + last + rest.split(last)[1]
     return text
+
+
+def tables_page() -> str:
+    """Return the page of the tables, as a project without data has them."""
+    from mc_assets.answers.tables import describe_tables
+    from mc_assets.data_dictionary import markdown_page
+    from mc_assets.project import Project
+
+    with tempfile.TemporaryDirectory() as folder:
+        nothing = Path(folder)
+        project = Project(PROJECT, nothing, nothing, nothing / "series.yaml")
+        return markdown_page(describe_tables(project))
 
 
 def rooms_table() -> Iterator[str]:
@@ -106,3 +120,4 @@ def _commands(command: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 if __name__ == "__main__":
     PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    TABLES.write_text(tables_page(), encoding="utf-8")

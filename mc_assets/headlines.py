@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mc_assets.estimate_text import Unit
 
-__all__ = ["ENDINGS", "HEADLINES", "HEADLINE_NAMES", "Headline", "headline_sql"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "ENDINGS",
+    "ERROR_KINDS",
+    "HEADLINES",
+    "HEADLINE_NAMES",
+    "Headline",
+    "headline_sql",
+    "with_all_errors",
+]
 
 
 @dataclass(frozen=True)
@@ -49,10 +61,59 @@ ENDINGS = {
 }
 
 
+#: What the kinds of error of ``error_budget`` are called in a table.
+ERROR_KINDS = {
+    "monte_carlo": "Monte Carlo",
+    "history": "history",
+    "parameters": "parameters",
+    "none": "not known",
+}
+
+
 def headline_sql() -> str:
-    """Write the columns of each headline over rows of ``statistics``."""
-    return ",\n    ".join(
+    """Write the columns of each headline over rows of ``statistics`` with all their errors."""
+    columns = [
         f"max({value}) FILTER (statistic = '{name}') AS {name}{ending}"
         for name in HEADLINE_NAMES
         for value, ending in ENDINGS.items()
+    ]
+    first = HEADLINE_NAMES[0]
+    columns += [
+        f"max({name}) FILTER (statistic = '{first}') AS {name}"
+        for name in ("dominant", "what_to_run")
+    ]
+    return ",\n    ".join(columns)
+
+
+def with_all_errors(statistics: pl.DataFrame, budget: pl.DataFrame) -> pl.DataFrame:
+    """Give estimates the error and the interval of everything that the study can tell.
+
+    Parameters
+    ----------
+    statistics : polars.DataFrame
+        One row per parameter set and statistic (`engine.results.study_statistics`), whose errors
+        are those of Monte Carlo alone.
+    budget : polars.DataFrame
+        Of the same statistics (`engine.results.study_error_budget`).
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows, with ``std_error``, ``ci_low``, ``ci_high`` and ``method`` of all errors,
+        and ``dominant`` and ``what_to_run`` behind them.
+    """
+    import polars as pl
+
+    keys = ["parameter_set", "statistic"]
+    others = {"total": "std_error", "ci_low": "ci_low", "ci_high": "ci_high", "method": "method"}
+    found = budget.select(
+        *keys,
+        *(pl.col(name).alias(f"_{column}") for name, column in others.items()),
+        "dominant",
+        "what_to_run",
+    )
+    return (
+        statistics.join(found, on=keys, how="left", maintain_order="left")
+        .with_columns(pl.col(f"_{column}").alias(column) for column in others.values())
+        .drop(f"_{column}" for column in others.values())
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,20 +18,26 @@ if TYPE_CHECKING:
     from engine.results import Results
 
 __all__ = [
+    "LINEAGE_SCHEMA",
     "lineage_table",
+    "overfitting_version",
+    "read_error_budget",
     "read_statistics",
     "read_warnings",
     "statistics_table",
     "statistics_version",
     "write_nightly_statistics",
+    "write_overfitting",
     "write_statistics",
+    "written_overfitting_version",
+    "written_statistics_version",
 ]
 
 # Key of the Parquet metadata that says which rows a table was made from.
 _VERSION = "data_version"
 
-
-_LINEAGE_SCHEMA: Final = {
+#: Columns of a study's lineage.
+LINEAGE_SCHEMA: Final = {
     "study": pl.String,
     "world": pl.String,
     "symbol": pl.String,
@@ -49,7 +56,8 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``. The study's lineage and warnings are written beside them.
+    text beside ``parameter_set``. The study's lineage, its warnings, the kinds of
+    their errors and what the search for its best set cost are written beside them.
 
     Raises
     ------
@@ -66,7 +74,33 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
         lineage_table(results.summary), data / "lineage" / f"{study}.parquet", results.data_version
     )
     _write(results.warnings(), data / "study_warnings" / f"{study}.parquet", results.data_version)
-    return _write(statistics_table(results), _path(data, study), results.data_version)
+    write_overfitting(data, results)
+    version = statistics_version(results)
+    _write(results.error_budget(), _budget_path(data, study), version)
+    return _write(statistics_table(results), _path(data, study), version)
+
+
+def statistics_version(results: Results) -> str:
+    """Say what a study's statistics follow from: its rows, and if it is known what they drew."""
+    return f"{results.data_version}{'' if results.resampled is None else ' resampled'}"
+
+
+def write_overfitting(data: Path, results: Results) -> None:
+    """Write what the search for a study's best set cost, by the trials that count now."""
+    from engine.jobs.ledger import count_trials
+
+    version = overfitting_version(results, count_trials(data))
+    _write(results.overfitting(data), _overfitting_path(data, results.name), version)
+
+
+def overfitting_version(results: Results, trials: Mapping[tuple[str, str], int]) -> str:
+    """Say what the table of a study follows from: its rows, and how much was tried on its data.
+
+    `trials` are those of `engine.jobs.ledger.count_trials`.
+    """
+    summary = results.summary
+    counted = trials.get((summary.strategy, summary.lineage.data), 0)
+    return f"{results.data_version} {counted}"
 
 
 def write_nightly_statistics(
@@ -114,7 +148,7 @@ def lineage_table(summary: JobSummary) -> pl.DataFrame:
     }
     study = {"study": summary.study, "world": summary.world}
     bars = [asdict(entry) for entry in summary.lineage.bars] or [{}]
-    return pl.DataFrame([study | entry | made_of for entry in bars], schema=_LINEAGE_SCHEMA)
+    return pl.DataFrame([study | entry | made_of for entry in bars], schema=LINEAGE_SCHEMA)
 
 
 def read_statistics(data: Path, study: str) -> pl.DataFrame:
@@ -131,6 +165,17 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     return read_parquet(data, path)
 
 
+def read_error_budget(data: Path, study: str) -> pl.DataFrame:
+    """Read the errors of a study's statistics by kind, which were written with them.
+
+    Raises
+    ------
+    DamagedFile
+        If they are not there, or not what was written.
+    """
+    return read_parquet(data, _budget_path(data, study))
+
+
 def read_warnings(data: Path, study: str) -> pl.DataFrame:
     """Read a study's warnings, which were written with its statistics.
 
@@ -142,15 +187,30 @@ def read_warnings(data: Path, study: str) -> pl.DataFrame:
     return read_parquet(data, data / "study_warnings" / f"{study}.parquet")
 
 
-def statistics_version(data: Path, study: str) -> str | None:
-    """Return the `Results.data_version` that a study's statistics were made from.
+def written_statistics_version(data: Path, study: str) -> str | None:
+    """Return the `statistics_version` of a study's tables.
 
-    None where there are none, or where they, the lineage or the warnings are damaged.
+    None where they are not all of one version, or one of them, the lineage or the warnings are
+    missing or damaged.
     """
     try:
         for table in ("lineage", "study_warnings"):
             read_footer(data, data / table / f"{study}.parquet", _VERSION)
-        return read_footer(data, _path(data, study), _VERSION)
+    except DamagedFile:
+        return None
+    first = _version(data, _path(data, study))
+    return first if first == _version(data, _budget_path(data, study)) else None
+
+
+def written_overfitting_version(data: Path, study: str) -> str | None:
+    """Return the `overfitting_version` that a study's table was made from."""
+    return _version(data, _overfitting_path(data, study))
+
+
+def _version(data: Path, path: Path) -> str | None:
+    """Return the version of a table; None where it is missing or damaged."""
+    try:
+        return read_footer(data, path, _VERSION)
     except DamagedFile:
         return None
 
@@ -159,6 +219,14 @@ def _write(table: pl.DataFrame, path: Path, version: str) -> pl.DataFrame:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, parquet_bytes(table, footer={_VERSION: version}))
     return table
+
+
+def _budget_path(data: Path, study: str) -> Path:
+    return data / "error_budget" / f"{study}.parquet"
+
+
+def _overfitting_path(data: Path, study: str) -> Path:
+    return data / "overfitting" / f"{study}.parquet"
 
 
 def _path(data: Path, study: str) -> Path:

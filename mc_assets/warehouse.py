@@ -20,11 +20,19 @@ import engine
 from engine.errors import Refusal
 from engine.files import KINDS, DamagedFile, read_json, verified_files, write_json
 from engine.jobs.errors import StudyFailed
-from engine.jobs.ledger import read_trials
+from engine.jobs.ledger import count_trials, read_trials
 from mc_assets.headlines import headline_sql
 from mc_assets.project import Project
+from mc_assets.stored_schemas import STORED, empty_file
 from mc_assets.study_cells import StudyCells, study_cells
-from mc_assets.study_tables import statistics_version, write_statistics
+from mc_assets.study_tables import (
+    overfitting_version,
+    statistics_version,
+    write_overfitting,
+    write_statistics,
+    written_overfitting_version,
+    written_statistics_version,
+)
 
 __all__ = [
     "PublishedTable",
@@ -63,9 +71,9 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
 
     A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for the
     list of its files; ``{headlines}`` stands for the columns of the headline statistics.
-    Tables whose files do not exist yet, and those that read such tables, are left out. A damaged
-    file is left out with a warning, and while there is one, every `refresh_warehouse` publishes
-    anew and warns again.
+    Tables whose files do not exist yet are empty. Those of one's own, whose columns nobody knows,
+    are left out until they have files, and so are their readers. A damaged file is left out with a
+    warning, and while there is one, every `refresh_warehouse` publishes anew and warns again.
 
     Raises
     ------
@@ -232,14 +240,22 @@ def _published_signature(project: Project) -> str | None:
 
 def _write_missing_statistics(project: Project) -> bool:
     """Write the statistics of studies that have none of their present rows; True if any."""
-    written = False
+    written, trials = False, count_trials(project.data)
     for marker in sorted(project.data.glob("results/*/current.json")):
         study = marker.parent.name
         with suppress(Refusal, StudyFailed):
             results = engine.load_results(project.data, study)
-            if results.missing or results.data_version == statistics_version(project.data, study):
+            if results.missing:
                 continue
-            write_statistics(project.data, study)
+            if statistics_version(results) != written_statistics_version(project.data, study):
+                write_statistics(project.data, study)
+            elif overfitting_version(results, trials) != written_overfitting_version(
+                project.data, study
+            ):
+                # Another study has tried more on the same data.
+                write_overfitting(project.data, results)
+            else:
+                continue
             written = True
     return written
 
@@ -331,9 +347,17 @@ def _tables_read(text: str) -> set[str]:
 def _inputs(
     project: Project, dataset: str, cells: StudyCells, damages: dict[str, None]
 ) -> list[Path]:
-    """Files behind a placeholder; of a kind that this project writes, whole ones alone."""
-    if dataset in cells.files:
-        return cells.files[dataset]
+    """Files behind a placeholder; where there are none yet, one without rows.
+
+    Of a kind that this project writes whole ones alone.
+    """
+    found = cells.files[dataset] if dataset in cells.files else _whole(project, dataset, damages)
+    if found or dataset not in STORED:
+        return found
+    return [empty_file(project.data / "empty_tables", dataset)]
+
+
+def _whole(project: Project, dataset: str, damages: dict[str, None]) -> list[Path]:
     files = sorted((project.data / dataset).rglob("*.parquet"))
     if dataset not in KINDS:
         return files

@@ -201,7 +201,7 @@ def _refusal(error: duckdb.Error) -> Refusal:
     elif column:
         hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
     elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):
-        hint = '`mc sql "SHOW TABLES"` lists the tables'
+        hint = "`mc sql --tables` lists the tables"
     elif isinstance(error, duckdb.PermissionException):
         sentence = sentence.partition(" - ")[0]
         hint = (

@@ -1,4 +1,4 @@
--- Canonical bars of every series, oldest first within a file. `timestamp` is the bar's opening
+-- One row per bar of every series, oldest first within a file. `timestamp` is the bar's opening
 -- instant in UTC, without a zone: days, years and comparisons with a text are the same in every
 -- session, whatever its time zone.
 CREATE VIEW bars AS

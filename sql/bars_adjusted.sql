@@ -1,5 +1,6 @@
--- Bars with prices adjusted for splits and dividends by the series' factor table: the factors of
--- the first row dated on or after the bar. Bars without a table are as they were.
+-- One row per bar, with prices adjusted for splits and dividends by the series' factor table. The
+-- factors are those of the first row dated on or after the bar; bars without a table are as they
+-- were.
 CREATE VIEW bars_adjusted AS
 SELECT
     b.symbol,

@@ -1,4 +1,4 @@
--- Every estimate beside the one of the previous as-of date, and the step between them in
+-- One row per estimate, beside the one of the previous as-of date, and the step between them in
 -- standard errors of the newer one. Estimates of another version of the estimator are no step.
 CREATE VIEW calibration_history AS
 SELECT

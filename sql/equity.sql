@@ -1,4 +1,4 @@
--- Sampled equity curves, one list of points per simulation, for studies that record them.
+-- One row per simulation of the studies that record equity curves: a list of points.
 CREATE VIEW equity AS
 SELECT
     cells.study,

@@ -1,4 +1,4 @@
--- Settlement of every contract of the futures series, day by day.
+-- One row per day and contract of the futures series: its settlement.
 CREATE VIEW futures_curves AS
 SELECT *
 FROM read_parquet({futures_curves}, union_by_name = true, hive_partitioning = false);

@@ -1,4 +1,5 @@
--- Statistics of studies as they would have run on each date: that day's calibration and bars.
+-- One row per as-of date, study, parameter set and statistic: as the study would have run on that
+-- date, with its calibration and bars.
 CREATE TABLE nightly_statistics AS
 SELECT *
 FROM read_parquet({nightly_statistics}, union_by_name = true, hive_partitioning = false)

@@ -1,4 +1,4 @@
--- Every trade of every simulation, for studies that record them.
+-- One row per trade of every simulation, for studies that record them.
 CREATE VIEW trades AS
 SELECT
     cells.study,

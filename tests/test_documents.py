@@ -79,6 +79,10 @@ def test_the_tables_of_the_architecture_page_follow_from_the_code(generate: Modu
     assert generate.written_anew(text) == text, "run `make docs`"
 
 
+def test_the_page_of_the_tables_follows_from_the_tables(generate: ModuleType) -> None:
+    assert generate.TABLES.read_text(encoding="utf-8") == generate.tables_page(), "run `make docs`"
+
+
 def test_every_command_stands_in_a_group(generate: ModuleType) -> None:
     lines = list(generate.commands_table())
     assert "\n**Other**\n" not in lines

@@ -9,6 +9,7 @@ from benchmarks.validity import (
     budget,
     comparisons,
     coverage,
+    histories,
     overfitting,
     selection,
     sequential,
@@ -23,6 +24,7 @@ _TABLES: dict[str, Callable[[int], None]] = {
     "selection": selection.print_tables,
     "overfitting": overfitting.print_tables,
     "budget": budget.print_tables,
+    "histories": histories.print_tables,
     "verdicts": verdicts.print_tables,
 }
 

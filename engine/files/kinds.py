@@ -27,6 +27,8 @@ KINDS: Final = MappingProxyType(
         "statistics": _REPORT,
         "lineage": _REPORT,
         "study_warnings": _REPORT,
+        "error_budget": _REPORT,
+        "overfitting": _REPORT,
         "nightly_statistics": "materialise `nightly_simulations` of its date in `mc ui`",
         "raw_bars": "`mc ingest SERIES` fetches it again",
         "bars": _BARS,

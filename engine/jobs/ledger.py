@@ -8,7 +8,8 @@ never deleted, so that what parts are pruned or recomputed leaves the count as i
 A row holds what overfitting tests need: estimates, the number of paths, and the *outcome vector*,
 mean profits as shares of the starting cash on fixed blocks. Blocks are the remainders of seeds by
 64, the same for every trial, so that sets that shared their paths can be correlated; on history,
-where every seed is the same path, they are stretches of time.
+where every seed is the same path, they are stretches of time. Beside those stands what the prices
+themselves did (``market``), so that an edge can be told from exposure.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "SCHEMA",
     "Archive",
     "archive_trials",
+    "count_trials",
     "outcome_matrix",
     "read_archives",
     "read_trials",
@@ -70,6 +72,7 @@ SCHEMA: Final = pl.Schema(
         ("block", pl.List(pl.UInt8)),
         ("outcome", pl.List(pl.Float32)),
         ("block_paths", pl.List(pl.UInt32)),
+        ("market", pl.List(pl.Float32)),
     ]
 )
 
@@ -129,13 +132,29 @@ def write_trials(root: Path, world: str, part: str, rows: pl.DataFrame) -> None:
     write_parquet(rows, path)
 
 
-def read_trials(root: Path, *, archived: bool = False) -> pl.DataFrame:
+def count_trials(root: Path) -> dict[tuple[str, str], int]:
+    """Count the trials that count, by family and hash of the data; cheap, since little is read."""
+    wanted = ("trial", "family", "data", "tried_at")
+    first = (
+        _scan(root)
+        .select(wanted)
+        .group_by("trial", "family", "data")
+        .agg(pl.col("tried_at").min())
+        .filter(~_archived(root))
+    )
+    counts = first.group_by("family", "data").len().collect()
+    return {(family, data): count for family, data, count in counts.iter_rows()}
+
+
+def read_trials(root: Path, *, family: str | None = None, archived: bool = False) -> pl.DataFrame:
     """Read the ledger: one row per trial.
 
     Parameters
     ----------
     root : Path
         The data root.
+    family : str, optional
+        Only the trials of this strategy.
     archived : bool
         Whether to return the archived trials instead of those that count.
 
@@ -146,7 +165,9 @@ def read_trials(root: Path, *, archived: bool = False) -> pl.DataFrame:
         ``data``, ``series``, ``set_id``, ``parameters``, ``status``, ``tried_at``, ``studies``,
         ``asked_by``, ``worlds``, ``seeds``, ``paths``, ``failed``, ``mean_net_pnl``,
         ``std_net_pnl``, ``mean_sharpe``, ``blocks_of``, ``block`` (numbers of the blocks),
-        ``outcome`` (mean profit on each as a share of the starting cash) and ``block_paths``.
+        ``outcome`` (mean profit on each as a share of the starting cash), ``block_paths`` and
+        ``market`` (on history, the price's return in each, of several symbols the mean; null
+        elsewhere, and of trials that were written before it was kept).
 
     Raises
     ------
@@ -158,21 +179,11 @@ def read_trials(root: Path, *, archived: bool = False) -> pl.DataFrame:
     Of rows of one trial whose seeds overlap, as where cells were computed again, those with the
     most seeds count.
     """
-    files = sorted((root / "ledger").glob("*/part-*.parquet"))
-    rows = pl.DataFrame(schema=SCHEMA)
-    for path, reason in zip(
-        files, verified_files(root).damages((path, None) for path in files), strict=True
-    ):
-        if reason is not None:
-            # Without it too few trials would be counted, and an edge be found too easily.
-            raise DamagedFile(path, reason)
-    if files:
-        rows = pl.read_parquet(files, hive_partitioning=False)
-    trials = _merged(rows)
-    gone = pl.lit(value=False)
-    for archive in read_archives(root):
-        gone |= (pl.col("family") == archive.family) & (pl.col("tried_at") <= archive.until)
-    return trials.filter(gone if archived else ~gone)
+    rows = _scan(root)
+    if family is not None:
+        rows = rows.filter(pl.col("family") == family)
+    gone = _archived(root)
+    return _merged(rows.collect()).filter(gone if archived else ~gone)
 
 
 def archive_trials(root: Path, family: str, reason: str) -> int:
@@ -217,6 +228,31 @@ def read_archives(root: Path) -> list[Archive]:
         until = datetime.datetime.fromisoformat(content["until"])
         found.append(Archive(content["family"], until, content["reason"]))
     return found
+
+
+def _scan(root: Path) -> pl.LazyFrame:
+    """Rows of every part; a column that was added later is null in files that stood before.
+
+    Raises
+    ------
+    DamagedFile
+        If a file is damaged: too few trials would be counted, and an edge be found too easily.
+    """
+    files = sorted((root / "ledger").glob("*/part-*.parquet"))
+    reasons = verified_files(root).damages((path, None) for path in files)
+    for path, reason in zip(files, reasons, strict=True):
+        if reason is not None:
+            raise DamagedFile(path, reason)
+    if not files:
+        return pl.LazyFrame(schema=SCHEMA)
+    return pl.scan_parquet(files, schema=SCHEMA, missing_columns="insert", hive_partitioning=False)
+
+
+def _archived(root: Path) -> pl.Expr:
+    gone = pl.lit(value=False)
+    for archive in read_archives(root):
+        gone |= (pl.col("family") == archive.family) & (pl.col("tried_at") <= archive.until)
+    return gone
 
 
 def _without_overlaps(rows: pl.DataFrame) -> pl.DataFrame:
@@ -274,6 +310,7 @@ def _merged(rows: pl.DataFrame) -> pl.DataFrame:
     merged = sums.group_by("trial", maintain_order=True).agg(
         *(pl.col(name).first() for name in same),
         *(pl.col(name).sum() for name in ("seeds", "paths", "failed")),
+        pl.col("market").drop_nulls().first(),
         (total / n).alias("mean_net_pnl"),
         pl.when(n > 1.0).then(variance.sqrt()).alias("std_net_pnl"),
         ((pl.col("_ok") * pl.col("mean_sharpe")).sum() / n).alias("mean_sharpe"),
@@ -323,6 +360,11 @@ def outcome_matrix(trials: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[n
     kinds = set(trials["blocks_of"])
     if len(kinds) > 1:
         raise Refusal("trials", "blocks of seeds and of time", "trials with one kind of blocks")
+    if len(trials) and trials["block"].n_unique() == 1:
+        shared = trials["block"][0].to_list()
+        flat = trials["outcome"].explode().to_numpy().astype(np.float32)
+        # As many sets as a sweep has, without an object per number.
+        return flat.reshape(len(trials), -1).T.copy(), np.array(shared, dtype=np.int64)
     vectors = [
         dict(zip(blocks, outcome, strict=True))
         for blocks, outcome in trials.select("block", "outcome").iter_rows()

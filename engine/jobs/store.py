@@ -4,7 +4,8 @@ Layout under a data root::
 
     simulations/WORLD/PART.parquet     rows of a part; equity/ and trades/ likewise
     manifests/WORLD/PART.json          what the part holds, with checksums
-    results/STUDY/FINGERPRINT/         what a study asks: study.json, sets.parquet, seeds.parquet
+    results/STUDY/FINGERPRINT/         what a study asks: study.json, sets.parquet, seeds.parquet;
+                                       history.parquet: what a bootstrap draws from
     results/STUDY/current.json         which request is the study's latest
     ledger/WORLD/PART.parquet          trials of a part (`engine.jobs.ledger`); never deleted
 
@@ -32,6 +33,7 @@ from engine.jobs.job import Job
 from engine.jobs.ledger import trials_path, write_trials
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
+from engine.jobs.resampled import ResampledHistory
 from engine.jobs.summary import JobSummary
 
 __all__ = [
@@ -79,6 +81,9 @@ class ParquetStore:
             if not (keep_longer and _longer(own / "study.json", summary)):
                 write_parquet(_set_table(job), own / "sets.parquet")
                 write_parquet(pl.DataFrame({"seed": job.seeds}), own / "seeds.parquet")
+                resampled = ResampledHistory.of(job.world)
+                if resampled is not None:
+                    write_parquet(resampled.to_frame(), own / "history.parquet")
                 write_json(own / "study.json", summary.to_json())
             write_json(folder / "current.json", {"fingerprint": job.fingerprint})
 

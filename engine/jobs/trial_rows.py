@@ -16,6 +16,7 @@ from engine.jobs.ledger import OUTCOME_BLOCKS, SCHEMA
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PartArrays
 from engine.jobs.space import ParameterSets
+from engine.sources import Historical
 
 __all__ = ["trial_rows"]
 
@@ -76,10 +77,24 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         "block": np.tile(blocks.astype(np.uint8), (sets, 1)),
         "outcome": outcome.astype(np.float32),
         "block_paths": paths.astype(np.uint32),
+        "market": [_market(prepared)] * sets,
     }
     return pl.DataFrame(
         [_column(name, columns[name], dtype, sets) for name, dtype in SCHEMA.items()]
     )
+
+
+def _market(prepared: Prepared) -> list[float] | None:
+    """Return of the price in each stretch of time of a history, of several symbols the mean."""
+    source, ends = prepared.world.source, prepared.block_ends
+    if ends is None or not isinstance(source, Historical):
+        return None
+    first = len(source.bars[0]) - prepared.world.steps
+    found = []
+    for bars in source.bars:
+        prices = np.concatenate([[bars.open[first]], bars.close[first + ends]])
+        found.append(np.diff(prices) / np.abs(prices[:-1]))
+    return [float(value) for value in np.mean(found, axis=0)]
 
 
 def _column(name: str, values: Any, dtype: pl.DataType, sets: int) -> pl.Series:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.results.choice import Choice, choose
     from engine.results.comparison import Comparison, compare
+    from engine.results.error_budget import study_error_budget
     from engine.results.load import read_results
+    from engine.results.overfitting import study_overfitting
     from engine.results.prune import find_unused, remove_study, remove_unused
     from engine.results.results import Results
     from engine.results.rows import Rows
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 _MODULES = {
     "engine.results.choice": ["Choice", "choose"],
     "engine.results.comparison": ["Comparison", "compare"],
+    "engine.results.error_budget": ["study_error_budget"],
     "engine.results.load": ["read_results"],
+    "engine.results.overfitting": ["study_overfitting"],
     "engine.results.prune": ["find_unused", "remove_study", "remove_unused"],
     "engine.results.results": ["Results"],
     "engine.results.rows": ["Rows"],
@@ -40,6 +44,8 @@ __all__ = [
     "read_results",
     "remove_study",
     "remove_unused",
+    "study_error_budget",
+    "study_overfitting",
     "study_statistics",
     "study_warnings",
 ]

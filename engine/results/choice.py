@@ -13,6 +13,7 @@ from engine.errors import Refusal
 from engine.results.definitions import Statistic, find_statistic
 from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
 from engine.results.rows import Rows
+from engine.results.set_names import set_names
 from engine.statistics.estimates import Estimate
 from engine.statistics.linearised import Linearised
 from engine.statistics.selection import ranked_matrix, select
@@ -223,10 +224,7 @@ def _chance(found: Linearised, statistic: str, ascending: bool) -> tuple[float, 
 
 def _name(outcomes: Outcomes, place: int) -> str:
     groups = outcomes.groups
-    swept = [name for name in groups.columns[1:] if groups[name].n_unique() > 1]
-    row = groups.row(place, named=True)
-    values = ", ".join(f"{name} {row[name]}" for name in swept)
-    return f"set {row['parameter_set']}" + (f" ({values})" if values else "")
+    return set_names(groups, groups.columns[1:])[place]
 
 
 def _number(value: float) -> str:

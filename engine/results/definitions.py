@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -42,11 +43,14 @@ class Statistic:
         Estimates it for all parameter sets at once.
     of_distribution : bool
         Whether it tells how outcomes are spread over paths, which one path cannot.
+    bounds : tuple of float
+        Between which every value lies.
     """
 
     needs: tuple[str, ...]
     of: Callable[[Outcomes], Linearised]
     of_distribution: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def estimates(self, found: Linearised, confidence: float) -> Estimates:
         """Estimate with intervals; of one path no value that tells of a distribution."""
@@ -60,7 +64,9 @@ def _mean(metric: str) -> Statistic:
 
 
 def _count(metric: str) -> Statistic:
-    return Statistic((metric,), lambda o: counts(o.metric(metric), o.layout))
+    return Statistic(
+        (metric,), lambda o: counts(o.metric(metric), o.layout), bounds=(0.0, math.inf)
+    )
 
 
 def _quantile(metric: str, probability: float, sign: float = 1.0) -> Statistic:
@@ -130,7 +136,7 @@ STATISTICS: Final[dict[str, Statistic]] = {
     "net_pnl_q50": _quantile("net_pnl", 0.50),
     "net_pnl_q75": _quantile("net_pnl", 0.75),
     "net_pnl_q95": _quantile("net_pnl", 0.95),
-    "profit_probability": Statistic(("net_pnl",), _profitable),
+    "profit_probability": Statistic(("net_pnl",), _profitable, bounds=(0.0, 1.0)),
     "gain_to_loss": RATIOS["gain_to_loss"],
     "value_at_risk_95": _quantile("net_pnl", 0.95, -1.0),
     "expected_shortfall_95": Statistic(("net_pnl",), _shortfall, of_distribution=True),

@@ -13,6 +13,7 @@ from engine.errors import Refusal
 from engine.files import DamagedFile, read_json, read_parquet
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece, Request, find_pieces
+from engine.jobs.resampled import ResampledHistory
 from engine.jobs.store import TABLES, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.results import Results
@@ -68,12 +69,29 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
             f"{damage.path.name} {damage.reason}",
             hint=f"`mc run {study}` writes it anew",
         ) from None
-    results = open_results(ParquetStore(root), summary, set_ids, seeds)
+    results = open_results(
+        ParquetStore(root),
+        summary,
+        set_ids,
+        seeds,
+        resampled=_resampled(root, folder / "history.parquet"),
+    )
     if not results.pieces:
         raise Refusal(
             "study", f"no part of {study!r} is finished", hint=f"`mc run {study}` goes on"
         )
     return results
+
+
+def _resampled(root: Path, path: Path) -> ResampledHistory | None:
+    """Read what a bootstrap draws from; None of another source.
+
+    Raises
+    ------
+    DamagedFile
+        If it is not what was written.
+    """
+    return ResampledHistory.from_frame(read_parquet(root, path)) if path.exists() else None
 
 
 def open_results(
@@ -82,6 +100,7 @@ def open_results(
     set_ids: NDArray[np.str_],
     seeds: NDArray[np.uint64],
     remake: Callable[[], Job] | None = None,
+    resampled: ResampledHistory | None = None,
 ) -> Results:
     """Open the cells of a study that are there.
 
@@ -97,6 +116,8 @@ def open_results(
         Its seeds, in its order.
     remake : callable, optional
         Returns the job as its study stands now.
+    resampled : ResampledHistory, optional
+        What its bootstrap draws from.
     """
     asked = Request(set_ids, seeds, summary.holds)
     pieces, _ = find_pieces(asked, store.manifests(summary.world))
@@ -127,6 +148,7 @@ def open_results(
         seeds,
         remake,
         tuple(store.damages),
+        resampled,
     )
 
 

@@ -18,10 +18,13 @@ from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece
 from engine.jobs.replay import Replay, simulate_one
+from engine.jobs.resampled import ResampledHistory
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
+from engine.results.error_budget import Paths, study_error_budget
 from engine.results.export import write_sqlite, write_whole
 from engine.results.grouped import Grouped
+from engine.results.overfitting import study_overfitting
 from engine.results.rows import Rows
 from engine.results.statistics import study_statistics
 from engine.results.warnings import study_warnings
@@ -51,6 +54,8 @@ class Results(Rows):
         Returns the job that makes them as its study stands now: needed to simulate one again.
     damages : tuple of str
         Sentences about stored parts that were left out because a file of theirs is damaged.
+    resampled : ResampledHistory, optional
+        What a bootstrap draws from.
     """
 
     equity_lazy: pl.LazyFrame | None = None
@@ -60,6 +65,7 @@ class Results(Rows):
     seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     remake: Callable[[], Job] | None = field(default=None, repr=False)
     damages: tuple[str, ...] = ()
+    resampled: ResampledHistory | None = field(default=None, repr=False)
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -251,6 +257,33 @@ class Results(Rows):
         """
         return study_statistics(self, names=names, confidence=confidence)
 
+    def error_budget(
+        self, *, names: Sequence[str] | None = None, confidence: float = 0.95
+    ) -> pl.DataFrame:
+        """Say how large each kind of error is, and which to shrink (`study_error_budget`).
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            As `statistics` takes them.
+        confidence : float
+            Level of the intervals.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set and statistic: ``parameter_set``, ``statistic``,
+            ``estimate``, ``monte_carlo``, ``history``, ``parameters``, ``total``, ``ci_low``,
+            ``ci_high``, ``dominant``, ``what_to_run`` and more.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic, or the rows lack the column it needs.
+        """
+        paths = Paths(self.seeds, self.resampled)
+        return study_error_budget(self, paths, names=names, confidence=confidence)
+
     def best(
         self, statistic: str = "sharpe", n: int = 10, *, ascending: bool = False
     ) -> pl.DataFrame:
@@ -300,6 +333,30 @@ class Results(Rows):
             If there is no such statistic, or nothing to choose from.
         """
         return choose(self, statistic, ascending=ascending, confidence=confidence)
+
+    def overfitting(self, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
+        """Say what the search for the best set cost, by all that was tried (`study_overfitting`).
+
+        Parameters
+        ----------
+        root : path
+            The data root, whose ledger holds everything that was tried.
+        statistic : str
+            What the best set is chosen by.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row: ``parameter_set``, ``trials_in_study``, ``trials_in_ledger``,
+            ``effective_trials``, ``deflated_sharpe``, ``overfitting_probability``, ``reason``,
+            ``sentence`` and more.
+
+        Raises
+        ------
+        Refusal
+            If there is no such statistic.
+        """
+        return study_overfitting(self, root, statistic=statistic)
 
     def warnings(self) -> pl.DataFrame:
         """List what should be known before these numbers are believed (`study_warnings`).

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from engine.results.rows import Rows
+from engine.results.set_names import set_names
 from engine.statistics.linearised import FEWEST_CARRIERS
 
 __all__ = ["CODES", "SCHEMA", "study_warnings"]
@@ -130,13 +131,10 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
         .sort("parameter_set")
         .collect()
     )
-    swept = [name for name in rows.parameters if frame[name].n_unique() > 1]
-    found = []
-    for row in frame.iter_rows(named=True):
-        values = ", ".join(f"{name} {row[name]}" for name in swept)
-        name = f"set {row['parameter_set']}" + (f" ({values})" if values else "")
-        found.append(row | {"_name": name})
-    return found
+    names = set_names(frame, rows.parameters)
+    return [
+        row | {"_name": name} for row, name in zip(frame.iter_rows(named=True), names, strict=True)
+    ]
 
 
 def _all_or_each(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from engine.bars import Bars
 from engine.calendar import BarCalendar
-from engine.compiled import exact
 from engine.errors import Refusal
+from engine.sources.bar_draws import BarDraws
 from engine.sources.block_length import optimal_block_length
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.history import aligned
@@ -158,6 +158,11 @@ class Bootstrap(Source):
         length = min(max(length, 1.0), most)
         return length if self.method == "stationary" else float(round(length))
 
+    def draws(self) -> BarDraws:
+        """Say how the bars of a path are drawn from those of history."""
+        clock = session_clock(self.bars[0]) if self.session_clock else SessionClock.absent()
+        return BarDraws(len(self.bars[0]) - 1, self.method, self.resolved_block_length(), clock)
+
     def _default_s0(self) -> tuple[float, ...]:
         return tuple(float(item.close[-1]) for item in self.bars)
 
@@ -203,18 +208,12 @@ class _BootstrapGenerator(Generator):
         self._relative = source.returns == "relative"
         self._start = np.array(request.s0)
         self._bars = relative_bars(source.bars, source.returns)
-        self._method = METHODS.index(source.method)
-        length = source.resolved_block_length()
-        self._length = math.ceil(length)
-        # A geometric length is 1 + floor(ln u / ln(1 - 1/L)).
-        self._inverse_log = 0.0 if length <= 1.0 else 1.0 / exact.log(1.0 - 1.0 / length)
-        self._clock: SessionClock = (
-            session_clock(source.bars[0]) if source.session_clock else SessionClock.absent()
-        )
+        self._draws = source.draws()
+        self._arguments = self._draws.arguments
 
     def scratch(self, paths: int) -> Any:
         """Make room for the indices of the drawn bars of one path."""
-        return np.empty(-(-self.steps // 256) * 256, dtype=np.uint64)
+        return self._draws.scratch(self.steps)
 
     def fill(
         self,
@@ -229,12 +228,7 @@ class _BootstrapGenerator(Generator):
             path_ids,
             self._bars,
             self._start,
-            self._method,
-            self._length,
-            self._inverse_log,
-            self._clock.slot,
-            self._clock.first,
-            self._clock.order,
+            *self._arguments,
             self._relative,
             scratch,
             out,

@@ -44,6 +44,14 @@ class SessionClock:
         """No clock: blocks may start anywhere."""
         return cls(_NONE, _NONE, _NONE)
 
+    @classmethod
+    def of_slots(cls, slot: NDArray[np.int64]) -> SessionClock:
+        """Find the bars of each slot; `slot` is -1 of bars that have none."""
+        order = np.argsort(slot, kind="stable")[np.count_nonzero(slot < 0) :]
+        counts = np.bincount(slot[slot >= 0])
+        first = np.concatenate([[0], np.cumsum(counts)])
+        return cls(slot.astype(np.int64), first.astype(np.int64), order.astype(np.int64))
+
 
 def session_clock(bars: Bars) -> SessionClock:
     """Find the place of every bar in its session.
@@ -74,7 +82,4 @@ def session_clock(bars: Bars) -> SessionClock:
     # that seldom trades) get no place.
     regular = 2 * counts >= counts.max()
     number = np.where(regular, np.cumsum(regular) - 1, -1)
-    place = number[slot]
-    order = np.argsort(place, kind="stable")[np.count_nonzero(place < 0) :]
-    first = np.concatenate([[0], np.cumsum(counts[regular])])
-    return SessionClock(place.astype(np.int64), first.astype(np.int64), order.astype(np.int64))
+    return SessionClock.of_slots(number[slot])

@@ -42,6 +42,7 @@ Where to look
 `sequential`                       when an interval is narrow enough to stop
 `sharpe_inference`, `trials`       PSR, DSR, shortest records; effective number of trials
 `haircuts`, `overfitting`          haircuts; probability of backtest overfitting
+`search_cost`                      all of these of one search
 `superior`                         Reality Check, SPA, StepM, model confidence set
 `nested`, `error_budget`           variance between draws; Monte Carlo, history, parameters
 `variance_reduction`               control variates, antithetic pairs: the variance saved

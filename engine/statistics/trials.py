@@ -16,8 +16,8 @@ __all__ = ["EffectiveTrials", "effective_trials"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# A silhouette of so many trials takes seconds.
-_MOST_CLUSTERED = 1500
+# A silhouette of so many trials takes seconds, the tree of so many minutes.
+_MOST_CLUSTERED, _MOST_IN_TREE = 1500, 5000
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class EffectiveTrials:
     expected_maximum : float
         How far: in standard deviations of a trial's estimate, if none has an edge.
     clusters : ndarray of int64, shape (trials,)
-        Which group of similar trials each belongs to; -1 for one whose outcomes do not vary.
+        Which group of similar trials each belongs to; -1 for one whose outcomes do not vary, and
+        for all of more than 5,000.
     """
 
     tried: int
@@ -109,7 +110,8 @@ def effective_trials(outcomes: ArrayLike, *, seed: int, draws: int = 2000) -> Ef
         largest[first : first + both.shape[0]] = 0.5 * both
     maximum = float(largest.mean()) / math.sqrt(blocks)
     clusters = np.full(len(x), -1, dtype=np.int64)
-    clusters[varies] = _clusters(z)
+    if len(z) <= _MOST_IN_TREE:
+        clusters[varies] = _clusters(z)
     return EffectiveTrials(len(z), _count_of(maximum, len(z)), maximum, clusters)
 
 

@@ -13,6 +13,7 @@ from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback
+from engine.jobs.resampled import ResampledHistory
 from engine.jobs.runner import RunReport, run_parts
 from engine.jobs.store import MemoryStore, ParquetStore, Store
 from engine.jobs.summary import JobSummary
@@ -167,4 +168,7 @@ def _discard(job: Job, store: Store, block: int | None = None) -> None:
 def _results(
     job: Job, store: Store, stopped: str | None, remake: Callable[[], Job] | None = None
 ) -> Results:
-    return open_results(store, JobSummary.of(job, stopped), job.sets.ids, job.seeds, remake)
+    # Between rounds of `until` nobody asks for the history's error.
+    resampled = None if remake is None else ResampledHistory.of(job.world)
+    summary = JobSummary.of(job, stopped)
+    return open_results(store, summary, job.sets.ids, job.seeds, remake, resampled)

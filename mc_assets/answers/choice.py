@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import Refusal
@@ -25,12 +26,21 @@ class BestSet:
     ----------
     sentence : str
         What chance alone would show of as many sets, and what the best shows.
+    ledger : str
+        The same by everything that was ever tried on the data; empty where `sentence` says it, or
+        nothing was counted.
     verdict : str
-        Which sets are not told from it.
+        Which sets are not told from it; empty of a single set.
     """
 
     sentence: str
+    ledger: str
     verdict: str
+
+    @property
+    def sentences(self) -> list[str]:
+        """All of it, in the order in which it is read."""
+        return [text for text in (self.sentence, self.ledger, self.verdict) if text]
 
 
 def best_set(
@@ -52,31 +62,39 @@ def best_set(
     Returns
     -------
     BestSet or None
-        None where there is one set, or nothing to rank by.
+        None where one set was ever tried, or there is nothing to rank by.
 
     Raises
     ------
     Refusal
         If the study has no results, or they have no such statistic or column.
     """
-    return best_set_of(open_results(project, study, where), statistic)
+    results = open_results(project, study, where)
+    return best_set_of(results, statistic, project.data if where is None else None)
 
 
-def best_set_of(results: Results, statistic: str) -> BestSet | None:
-    """Say what `best_set` does of results that are open."""
+def best_set_of(results: Results, statistic: str, data: Path | None) -> BestSet | None:
+    """Say what `best_set` does of results that are open; without a data root, of them alone."""
     from engine.results.definitions import find_statistic
 
     find_statistic(results, statistic, "statistic")
+    counted = [] if data is None else results.overfitting(data, statistic=statistic).to_dicts()
+    row = next((row for row in counted if row["trials_in_ledger"]), None)
+    ledger = row["sentence"] if row else ""
     try:
         found = results.choose(statistic)
     except Refusal:
-        return None
-    if not found.tied:
-        return BestSet(found.sentence, f"{found.name} is the best with 95 % confidence")
-    shown = ", ".join(map(str, found.subset[:_MOST_SETS]))
-    more = ", …" if len(found.subset) > _MOST_SETS else ""
-    return BestSet(
-        found.sentence,
-        f"tied: {len(found.subset):,} of {found.tried:,} sets are not told from the best "
-        f"(sets {shown}{more})",
-    )
+        several = row is not None and row["trials_in_ledger"] > 1
+        return BestSet(ledger, "", "") if several else None
+    verdict = f"{found.name} is the best with 95 % confidence"
+    if found.tied:
+        shown = ", ".join(map(str, found.subset[:_MOST_SETS]))
+        more = ", …" if len(found.subset) > _MOST_SETS else ""
+        verdict = (
+            f"tied: {len(found.subset):,} of {found.tried:,} sets are not told from the best "
+            f"(sets {shown}{more})"
+        )
+    if row is not None and row["excess_sharpe"] is not None:
+        # On history the ledger knows how alike the sets are, which the results do not.
+        return BestSet(ledger, "", verdict)
+    return BestSet(found.sentence, ledger, verdict)

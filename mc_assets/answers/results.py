@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mc_assets.answers.studies import study_name
+from mc_assets.headlines import HEADLINE_NAMES, with_all_errors
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "best_sets",
     "failures",
     "group_statistics",
+    "headlines",
     "open_results",
     "simulations",
     "statistics",
@@ -82,10 +84,23 @@ def statistics(
     return _table(results, results.statistics(names=names))
 
 
+def headlines(project: Project, study: str, *, where: str | None = None) -> StudyTable:
+    """Estimate the headline statistics, each with the interval of all errors that are told.
+
+    Raises
+    ------
+    Refusal
+        If the study has no results, or they have no such column.
+    """
+    results, names = open_results(project, study, where), HEADLINE_NAMES
+    budget = results.error_budget(names=names)
+    return _table(results, with_all_errors(results.statistics(names=names), budget))
+
+
 def best_sets(
     project: Project, study: str, statistic: str, n: int = 10, *, where: str | None = None
 ) -> StudyTable:
-    """Rank parameter sets by a statistic, the largest estimate first.
+    """Rank parameter sets by a statistic, the largest first, with intervals of all errors.
 
     Parameters are those of `statistics`; `n` is how many sets are ranked.
 
@@ -95,7 +110,8 @@ def best_sets(
         If the study has no results, or they have no such statistic or column.
     """
     results = open_results(project, study, where)
-    return _table(results, results.best(statistic, n))
+    budget = results.error_budget(names=[statistic])
+    return _table(results, with_all_errors(results.best(statistic, n), budget))
 
 
 def group_statistics(

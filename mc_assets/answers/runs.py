@@ -58,6 +58,8 @@ class StudyRun:
         Files or folders written, by kind.
     statistics : polars.DataFrame
         One row per parameter set and statistic (`engine.results.study_statistics`).
+    error_budget : polars.DataFrame
+        The errors of the same by kind (`engine.results.study_error_budget`).
     warnings : polars.DataFrame
         What should be known before they are believed (`engine.results.study_warnings`).
     """
@@ -75,6 +77,7 @@ class StudyRun:
     stopped: str | None
     outputs: dict[str, Path]
     statistics: pl.DataFrame
+    error_budget: pl.DataFrame
     warnings: pl.DataFrame
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +90,7 @@ class StudyRun:
             "stopped": self.stopped,
             "outputs": self.outputs,
             "statistics": self.statistics.drop("study", "world"),
+            "error_budget": self.error_budget.drop("study", "world"),
             "warnings": self.warnings.drop("study", "world"),
         }
 
@@ -162,6 +166,7 @@ def run_study(
         stopped=results.stopped,
         outputs=outputs,
         statistics=results.statistics(names=statistics),
+        error_budget=results.error_budget(names=statistics),
         warnings=results.warnings(),
     )
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import polars as pl
 
+from mc_assets.data_dictionary import Dictionary, TableEntry
 from mc_assets.project import Project
 from mc_assets.warehouse import refresh_warehouse
 from mc_assets.warehouse_queries import query_warehouse
 
-__all__ = ["ask_tables", "parameter_sets", "study_warnings"]
+__all__ = [
+    "TableEntry",
+    "ask_tables",
+    "describe_tables",
+    "parameter_sets",
+    "study_warnings",
+]
 
 
 def ask_tables(
@@ -21,7 +28,7 @@ def ask_tables(
     project : Project
         Where the warehouse lies.
     query : str
-        SQL for DuckDB; ``SHOW TABLES`` lists the tables.
+        SQL for DuckDB; `describe_tables` says what there is.
     flat : bool
         Whether lists and structures come as text.
     unsafe : bool
@@ -36,6 +43,25 @@ def ask_tables(
     """
     refresh_warehouse(project)
     return query_warehouse(project, query, flat=flat, unsafe=unsafe)
+
+
+def describe_tables(project: Project) -> list[TableEntry]:
+    """Say what every table of the warehouse holds: a row, its columns, a query to start from.
+
+    Raises
+    ------
+    ValueError
+        If a table's file is damaged.
+    """
+    columns = ask_tables(
+        project,
+        "SELECT table_name, column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = 'main' ORDER BY table_name, ordinal_position",
+    )
+    by_table: dict[str, list[tuple[str, str]]] = {}
+    for table, column, kind in columns.iter_rows():
+        by_table.setdefault(table, []).append((column, kind))
+    return Dictionary.read(project.sql).tables(by_table)
 
 
 def parameter_sets(project: Project) -> pl.DataFrame:

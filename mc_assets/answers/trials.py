@@ -103,7 +103,7 @@ def list_trials(project: Project, family: str | None = None, *, archived: bool =
     )
     return Trials(
         families,
-        trials.drop("block", "outcome", "block_paths", "blocks_of"),
+        trials.drop("block", "outcome", "block_paths", "blocks_of", "market"),
         len(trials) if archived else len(other),
         tuple(read_archives(project.data)),
     )

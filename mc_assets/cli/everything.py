@@ -36,7 +36,7 @@ def _print_summary(project: Project) -> None:
     from rich.console import Console
 
     from mc_assets.answers.tables import parameter_sets, study_warnings
-    from mc_assets.cli.summary import LEGEND, VIEWS, print_warnings
+    from mc_assets.cli.summary import LEGEND, VIEWS, print_warnings, print_what_to_run
     from mc_assets.cli.tables import print_frame
 
     console = Console()
@@ -46,10 +46,10 @@ def _print_summary(project: Project) -> None:
         rows = table.filter(table["study"] == study)
         if not rows.is_empty():
             print_frame(*(_view(rows, *view) for view in VIEWS), title=f"{study}  {LEGEND}")
+            print_what_to_run(rows)
             own = warnings.filter(warnings["study"] == study)
             print_warnings(own)
-            if not own.is_empty():
-                console.print()
+            console.print()
     console.print(f"tables   {_from_here(project.warehouse)}", soft_wrap=True)
     for study in studies:
         console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)

@@ -160,6 +160,7 @@ class _ProgressLine:
 
 def _print_run(answer: StudyRun) -> None:
     from mc_assets.cli.summary import print_headlines, print_warnings
+    from mc_assets.headlines import with_all_errors
 
     left_out = [f"{answer.dropped_sets:,} dropped by the constraint"] if answer.dropped_sets else []
     left_out += [f"{answer.repeated_sets:,} drawn again"] if answer.repeated_sets else []
@@ -172,7 +173,7 @@ def _print_run(answer: StudyRun) -> None:
     )
     if answer.stopped:
         typer.echo(answer.stopped)
-    print_headlines(answer.statistics)
+    print_headlines(with_all_errors(answer.statistics, answer.error_budget))
     print_warnings(answer.warnings)
     for kind, where in answer.outputs.items():
         typer.echo(f"{kind}: {where}")

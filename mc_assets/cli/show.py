@@ -32,7 +32,6 @@ def show(
     from mc_assets.answers.lineage import study_lineage
     from mc_assets.cli.summary import interval_table, print_headlines, print_warnings
     from mc_assets.cli.tables import print_frame
-    from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
 
     project = Project.from_environment()
@@ -49,10 +48,11 @@ def show(
         answer = results.group_statistics(project, study, names, where=where)
     elif best is not None:
         answer = results.best_sets(project, study, best, n, where=where)
-    else:
+    elif short:
         # Only the headlines: with many parameter sets every statistic takes time.
-        wanted = HEADLINE_NAMES if short else None
-        answer = results.statistics(project, study, names=wanted, where=where)
+        answer = results.headlines(project, study, where=where)
+    else:
+        answer = results.statistics(project, study, where=where)
     if as_json:
         print_json(answer.table)
         return
@@ -75,7 +75,7 @@ def show(
             typer.echo("no simulation failed" if failures else "none")
         chosen = best_set(project, study, best, where=where) if ranked and best else None
         if chosen is not None:
-            typer.echo(f"{chosen.sentence}\n{chosen.verdict}")
+            typer.echo("\n".join(chosen.sentences))
     if answer.missing:
         typer.echo(f"{answer.missing:,} simulations have not run yet: mc run {answer.study}")
     if answer.stopped:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mc_assets.estimate_text import estimate_text, interval_text
-from mc_assets.headlines import ENDINGS, HEADLINE_NAMES, HEADLINES
+from mc_assets.headlines import ENDINGS, ERROR_KINDS, HEADLINE_NAMES, HEADLINES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,9 +20,10 @@ __all__ = [
     "headline_table",
     "print_headlines",
     "print_warnings",
+    "print_what_to_run",
 ]
 
-LEGEND = "estimates over n paths with 95 % intervals of their Monte Carlo error"
+LEGEND = "estimates over n paths with 95 % intervals; error: its largest part"
 
 # Of one kind of warning, so many sentences are printed.
 _MOST_SENTENCES = 3
@@ -44,6 +45,18 @@ def print_headlines(
         title=f"{title}  {LEGEND}" if title else LEGEND,
         limit=limit,
     )
+    print_what_to_run(statistics.filter(statistics["statistic"] == HEADLINES[0].statistic))
+
+
+def print_what_to_run(sets: pl.DataFrame) -> None:
+    """Say what would narrow the intervals, or tell an error that is not told.
+
+    `sets` has a row per parameter set, with ``dominant`` and ``what_to_run``.
+    """
+    for words, kind in dict(sets.select("what_to_run", "dominant").iter_rows()).items():
+        if words is not None:
+            mostly = "" if kind == "none" else "mostly "
+            typer.echo(f"error, {mostly}{ERROR_KINDS[kind]}: {words}")
 
 
 def print_warnings(warnings: pl.DataFrame) -> None:
@@ -70,7 +83,7 @@ def headline_table(
     ----------
     statistics : polars.DataFrame
         One row per parameter set and statistic, the headlines among them
-        (`engine.results.study_statistics`).
+        (`mc_assets.headlines.with_all_errors`).
     shown, with_interval : sequence of str
         The statistics that are shown, and those of them whose intervals are.
 
@@ -106,7 +119,7 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
         for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
     ]
     idle = [_idle_text(share) for share in statistics["idle_share"]]
-    left_out = {*ENDINGS, "n", "idle_share", "supported"}
+    left_out = {*ENDINGS, "n", "idle_share", "supported", "dominant", "what_to_run"}
     return statistics.select(
         *(name for name in statistics.columns if name not in left_out),
         pl.Series("estimate (95 % interval)", cells, dtype=pl.String),
@@ -118,7 +131,7 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
 def headline_columns(
     sets: pl.DataFrame, shown: Sequence[str], with_interval: Sequence[str]
 ) -> list[pl.Series]:
-    """Text of the headline statistics, then n, and the share of paths that held no position.
+    """Text of the headline statistics, n, the share of idle paths, the largest part of the error.
 
     `sets` has a row per parameter set, with the columns of ``parameter_sets``.
     """
@@ -139,7 +152,13 @@ def headline_columns(
             cells.append(text)
         columns.append(pl.Series(headline.title, cells, dtype=pl.String))
     idle = [_idle_text(share) for share in sets["idle_share"]]
-    return [*columns, sets["n"], pl.Series("idle", idle, dtype=pl.String)]
+    error = [ERROR_KINDS.get(kind, "") for kind in sets["dominant"]]
+    return [
+        *columns,
+        sets["n"],
+        pl.Series("idle", idle, dtype=pl.String),
+        pl.Series("error", error, dtype=pl.String),
+    ]
 
 
 def _idle_text(share: float | None) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import polars as pl
 
 from engine.calibration import SPOT_MODELS
 from engine.models import BUILT_IN
@@ -14,33 +13,13 @@ from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import declared, grouped, series_as_of
+from mc_assets.realism_table import REALISM_SCHEMA
 from mc_assets.resources import Laboratory
 
 if TYPE_CHECKING:
     from engine.realism import RealismReport
 
 __all__ = ["source_realism"]
-
-REALISM_SCHEMA = pl.Schema(
-    {
-        "symbol": pl.String,
-        "timeframe": pl.String,
-        "as_of": pl.Date,
-        "model": pl.String,
-        "estimator_version": pl.String,
-        "statistic": pl.String,
-        "history": pl.Float64,
-        "simulated": pl.Float64,
-        "simulated_sd": pl.Float64,
-        "monte_carlo_error": pl.Float64,
-        "percentile": pl.Float64,
-        "z_score": pl.Float64,
-        "inside": pl.Boolean,
-        "bars": pl.Int64,
-        "paths": pl.Int64,
-        "score": pl.Float64,
-    }
-)
 
 _DESCRIPTIONS = {
     "symbol": "what was traded",

@@ -19,9 +19,9 @@ from engine.results import Results
 from engine.studies import load_results
 from mc_assets.answers.choice import best_set_of
 from mc_assets.estimate_text import interval_pair
-from mc_assets.headlines import HEADLINES, Headline
+from mc_assets.headlines import ERROR_KINDS, HEADLINES, Headline, with_all_errors
 from mc_assets.project import Project
-from mc_assets.study_tables import read_statistics
+from mc_assets.study_tables import read_error_budget, read_statistics
 
 __all__ = ["report_picture", "write_report"]
 
@@ -73,7 +73,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         plotly=get_plotlyjs(),
         table=_summary_table(material),
         note=_note(material),
-        choice=_choice(material),
+        choice=_choice(material, project.data),
         warnings=_warnings(material),
         lineage=_lineage(material),
         **{
@@ -121,7 +121,9 @@ class _Material:
 
     @classmethod
     def of(cls, project: Project, study: str) -> _Material:
-        return cls(load_results(project.data, study), read_statistics(project.data, study))
+        statistics = read_statistics(project.data, study)
+        budget = read_error_budget(project.data, study)
+        return cls(load_results(project.data, study), with_all_errors(statistics, budget))
 
     @cached_property
     def sets(self) -> list[int]:
@@ -242,19 +244,30 @@ def _note(material: _Material) -> str:
     failed = int((material.rows["status"] == "failed").sum())
     return (
         f"{count:,} simulations, {failed:,} failed. Below each number stands its 95&nbsp;% "
-        "interval, of the Monte Carlo error alone: more seeds narrow it. The Sharpe ratio is that "
-        "of all returns of all n paths of a set together; idle is the share of paths that never "
-        "held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L that "
-        "one simulation in twenty exceeds. Max drawdown is the mean over simulations."
+        f"interval, of every error that the study can tell. {_errors(material)}The Sharpe ratio "
+        "is that of all returns of all n paths of a set together; idle is the share of paths that "
+        "never held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L "
+        "that one simulation in twenty exceeds. Max drawdown is the mean over simulations."
     )
 
 
-def _choice(material: _Material) -> str:
+def _errors(material: _Material) -> str:
+    """Name the largest kinds of error of the mean net P&L, and what shrinks them."""
+    rows = material.statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
+    said = dict(rows.select("what_to_run", "dominant").iter_rows())
+    return "".join(
+        f"Largest part, {ERROR_KINDS[kind]}: {html.escape(words)}. "
+        for words, kind in said.items()
+        if words is not None
+    )
+
+
+def _choice(material: _Material, data: Path) -> str:
     """Say what the search over parameter sets explains of the best Sharpe ratio."""
-    best = best_set_of(material.results, "sharpe")
+    best = best_set_of(material.results, "sharpe", data)
     if best is None:
         return ""
-    said = ". ".join(text[0].upper() + text[1:] for text in (best.sentence, best.verdict))
+    said = ". ".join(text[0].upper() + text[1:] for text in best.sentences)
     return f'<p class="choice">{html.escape(said)}.</p>'
 
 

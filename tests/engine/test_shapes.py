@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import tempfile
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
@@ -118,6 +119,15 @@ def results() -> mc.Results:
         record={"equity": 4, "trades": True},
     )
     return study.run(workers=1)
+
+
+def overfitting_of_search() -> pl.DataFrame:
+    with tempfile.TemporaryDirectory() as root:
+        return (
+            mc.Study("s", mc.GBM(), "buy_and_hold", seeds=9, steps=9)
+            .run(root=root)
+            .overfitting(root)
+        )
 
 
 @cache
@@ -250,6 +260,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {},
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
+    "Results.error_budget": (lambda: results().error_budget(), {}),
+    "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (

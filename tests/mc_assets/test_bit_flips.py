@@ -220,7 +220,8 @@ def test_none_of_five_hundred_flipped_bits_is_served_or_ends_in_a_traceback(
     ],
 )
 def test_what_can_be_made_again_is_made_again(whole: Project, kind: str) -> None:
-    path = _files(whole, kind)[0]
+    # An archive of the ledger is written again by whoever archives again.
+    path = next(file for file in _files(whole, kind) if file.parent.name != "archives")
     before = path.read_bytes()
     _flip(path, random.Random(kind))
     make_again(whole)

@@ -111,7 +111,7 @@ def test_a_query_cannot_change_the_warehouse(home: Project) -> None:
         (
             "SELECT * FROM b_last",
             'query: Table with name b_last does not exist! Did you mean "b_first"?; '
-            '`mc sql "SHOW TABLES"` lists the tables',
+            "`mc sql --tables` lists the tables",
         ),
         ("SELEC 1", 'query: syntax error at or near "SELEC"'),
     ],
@@ -129,16 +129,26 @@ def test_the_parameter_sets_have_every_headline_with_its_error(project: Path) ->
     connection.execute(
         "CREATE TABLE statistics AS SELECT 's' AS study, 0 AS parameter_set, '{}' AS parameters, "
         "unnest(['sharpe', 'mean_net_pnl']) AS statistic, "
-        "unnest([0.5, 7.0]::DOUBLE[]) AS estimate, unnest([0.1, 2.0]::DOUBLE[]) AS std_error, "
-        "unnest([0.3, 3.0]::DOUBLE[]) AS ci_low, unnest([0.7, 11.0]::DOUBLE[]) AS ci_high, "
-        "unnest(['Student', 'one history']) AS method, 30 AS n, 0.25 AS idle_share"
+        "unnest([0.5, 7.0]::DOUBLE[]) AS estimate, 0.01 AS std_error, 0.48 AS ci_low, "
+        "0.52 AS ci_high, 'Student' AS method, 30 AS n, 0.25 AS idle_share"
+    )
+    connection.execute(
+        "CREATE TABLE error_budget AS SELECT 's' AS study, 0 AS parameter_set, "
+        "unnest(['sharpe', 'mean_net_pnl']) AS statistic, "
+        "unnest([0.1, 2.0]::DOUBLE[]) AS total, unnest([0.3, 3.0]::DOUBLE[]) AS ci_low, "
+        "unnest([0.7, 11.0]::DOUBLE[]) AS ci_high, "
+        "unnest(['error budget', 'one history']) AS method, "
+        "unnest(['history', 'none']) AS dominant, "
+        "unnest(['more bars', 'a bootstrap']) AS what_to_run"
     )
     text = (project / "sql" / "parameter_sets.sql").read_text()
     connection.execute(text.replace("{headlines}", headline_sql()))
     row = connection.sql("SELECT * FROM parameter_sets").pl().row(0, named=True)
     endings = ("", "_std_error", "_ci_low", "_ci_high", "_method")
     names = [f"{own}{ending}" for own in HEADLINE_NAMES for ending in endings]
-    assert list(row) == ["study", "parameter_set", "parameters", *names, "n", "idle_share"]
+    ends = ["dominant", "what_to_run", "n", "idle_share"]
+    assert list(row) == ["study", "parameter_set", "parameters", *names, *ends]
+    assert (row["dominant"], row["what_to_run"]) == ("none", "a bootstrap")
     assert (row["sharpe_ci_low"], row["sharpe_ci_high"]) == (0.3, 0.7)
     assert (row["mean_net_pnl_method"], row["idle_share"]) == ("one history", 0.25)
     assert (row["sharpe"], row["sharpe_std_error"]) == (0.5, 0.1)

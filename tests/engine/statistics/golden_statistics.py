@@ -15,8 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.statistics import clustered, monte_carlo
+from engine.statistics import monte_carlo
+from engine.statistics.layout import Layout
+from engine.statistics.moments import means, standard_deviations
 from engine.statistics.monte_carlo import Estimate
+from engine.statistics.pooled import quotient
+from engine.statistics.quantiles import expected_shortfalls, quantiles
+from engine.statistics.shares import shares
 
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = "python -m tests.engine.statistics.golden_statistics"
@@ -36,7 +41,7 @@ def outcomes(count: int = 400) -> np.ndarray:
 
 def run() -> dict[str, dict[str, Any]]:
     """Estimate of every kind, of independent outcomes and of those that share paths."""
-    x, paths = outcomes(), np.repeat(np.arange(100), 4)
+    x = outcomes()
     above = np.where(np.isnan(x), np.nan, (x > 0).astype(np.float64))
     gain, loss = np.maximum(x, 0.0), np.maximum(-x, 0.0)
     found: dict[str, Estimate] = {
@@ -46,14 +51,28 @@ def run() -> dict[str, dict[str, Any]]:
         "quantile": monte_carlo.quantile(x, 0.05, 0.9),
         "expected_shortfall": monte_carlo.expected_shortfall(-x, 0.95),
         "ratio": monte_carlo.ratio(gain, loss),
-        "clustered_mean": clustered.clustered_mean(x, paths),
-        "clustered_standard_deviation": clustered.clustered_standard_deviation(x, paths),
-        "clustered_proportion": clustered.clustered_proportion(above, paths),
-        "clustered_quantile": clustered.clustered_quantile(x, paths, 0.05, 0.9),
-        "clustered_expected_shortfall": clustered.clustered_expected_shortfall(-x, paths, 0.95),
-        "clustered_ratio": clustered.clustered_ratio(gain, loss, paths),
     }
+    found |= _of_shared_paths(x, gain, loss)
     return {name: asdict(estimate) for name, estimate in found.items()}
+
+
+def _of_shared_paths(x: np.ndarray, gain: np.ndarray, loss: np.ndarray) -> dict[str, Estimate]:
+    """Estimates of outcomes of which four share a path."""
+    defined, paths = ~np.isnan(x), np.repeat(np.arange(100), 4)
+    y, above, below = x[defined], gain[defined], loss[defined]
+    layout = Layout.of(np.zeros(len(y), dtype=np.int64), paths[defined])
+    found = {
+        "mean": means(y, layout),
+        "standard_deviation": standard_deviations(y, layout),
+        "proportion": shares((y > 0).astype(np.float64), layout),
+        "quantile": quantiles(y, 0.05, layout),
+        "expected_shortfall": expected_shortfalls(-y, 0.95, layout),
+        "ratio": quotient(above, below, layout),
+    }
+    return {
+        f"clustered_{name}": each.estimates(0.9 if name == "quantile" else 0.95)[0]
+        for name, each in found.items()
+    }
 
 
 def changed(before: dict[str, dict[str, Any]], found: dict[str, dict[str, Any]]) -> list[str]:

@@ -47,7 +47,7 @@ def test_what_cannot_be_analysed_is_refused() -> None:
         nested_variance([[1.0, 2.0]])
     with pytest.raises(ValueError, match="not finite"):
         nested_variance([[1.0, math.nan], [1.0, 2.0]])
-    with pytest.raises(ValueError, match="visits: found shape"):
+    with pytest.raises(ValueError, match="starts: found shape"):
         history_by_influence(np.zeros(20), np.zeros((20, 5)))
 
 
@@ -141,3 +141,63 @@ def test_influences_agree_with_resampling_the_history_again() -> None:
     outer = outer_component(nested_variance(again)).error[0]
     # Each is known to about a tenth.
     assert influence == pytest.approx(outer, rel=0.35)
+
+
+def test_an_estimate_that_bends_has_a_longer_error_to_the_side_it_bends_to() -> None:
+    """The mean of a capped sum: more of it than the cap cannot be earned."""
+    rng = generator(9)
+    history = rng.normal(0.01, 0.1, 400)
+    picked = rng.integers(0, 400, size=(20_000, 50))
+    blocks = np.zeros((20_000, 40))
+    np.add.at(blocks, (np.arange(20_000)[:, None], picked // 10), 1.0)
+    scaled = (history - history.mean()) / history.std()
+    totals = scaled[picked].sum(axis=1, keepdims=True)
+    by_block = scaled.reshape(40, 10).sum(axis=1)[None] * (50 / 400)
+    level = history.mean() * 50
+    for outcomes, longer in (
+        (np.minimum(history[picked].sum(axis=1), level), "below"),
+        (np.maximum(history[picked].sum(axis=1), level), "above"),
+    ):
+        found = history_by_influence(outcomes, blocks, totals=totals, by_block=by_block)
+        assert found.below is not None
+        assert found.above is not None
+        sides = {"below": found.below[0], "above": found.above[0]}
+        shorter = "above" if longer == "below" else "below"
+        assert sides[longer] > 1.1 * sides[shorter]
+        assert sides[shorter] == pytest.approx(found.error[0])
+        # Against the move of the history itself: its mean two errors lower, and two higher.
+        error = 2.0 * history.std() / math.sqrt(400)
+        moved = []
+        for sign in (-1.0, 1.0):
+            again = history[picked].sum(axis=1) + sign * error * 50
+            cap = np.minimum if longer == "below" else np.maximum
+            moved.append(cap(again, level).mean() - outcomes.mean())
+        side = moved[0] if longer == "below" else moved[1]
+        assert sides[longer] == pytest.approx(abs(side) / 2.0, rel=0.25)
+        budget = error_budget(means(outcomes).estimates(), history=found)
+        estimates = budget.estimates
+        down, up = estimates.value - estimates.low, estimates.high - estimates.value
+        assert (down[0] > 1.1 * up[0]) == (longer == "below")
+
+
+def test_features_take_noise_off_and_change_nothing_else() -> None:
+    rng = generator(10)
+    history = rng.normal(0.0005, 0.01, 1200)
+    scaled = (history - history.mean()) / history.std()
+    by_block = scaled.reshape(40, 30).sum(axis=1)[None] * (60 / 1200)
+    plain, aided = [], []
+    for _ in range(60):
+        picked = rng.integers(0, 1200, size=(400, 60))
+        blocks = np.zeros((400, 40))
+        np.add.at(blocks, (np.arange(400)[:, None], picked // 30), 1.0)
+        outcomes = np.expm1(history[picked].sum(axis=1))
+        totals = scaled[picked].sum(axis=1, keepdims=True)
+        plain.append(history_by_influence(outcomes, blocks).error[0])
+        aided.append(
+            history_by_influence(outcomes, blocks, totals=totals, by_block=by_block).error[0]
+        )
+    # What the blocks of this history show, known exactly: the outcome is all but a sum of moves.
+    truth = history.std() * math.sqrt((by_block**2).sum() * 40 / 39)
+    assert np.mean(aided) == pytest.approx(truth, rel=0.1)
+    assert np.std(aided) < 0.25 * np.nanstd(plain)
+    assert np.isnan(plain).any() or np.std(plain) > 0.1 * truth

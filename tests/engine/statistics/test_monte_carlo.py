@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.statistics import clustered, monte_carlo
+from engine.statistics import monte_carlo
 from engine.statistics.estimates import Method
 from engine.statistics.moments import means, standard_deviations
 from engine.statistics.quantiles import expected_shortfalls, quantiles
@@ -39,7 +39,6 @@ def test_nothing_has_no_estimate() -> None:
         monte_carlo.expected_shortfall([]),
         monte_carlo.proportion(0, 0),
         monte_carlo.ratio([], []),
-        clustered.clustered_mean([], []),
     ):
         assert (found.n, found.method) == (0, Method.UNDEFINED)
         assert math.isnan(found.value)
@@ -67,26 +66,3 @@ def test_a_ratio_without_spread_claims_no_error() -> None:
     assert (found.value, found.method) == (2.0, Method.NO_VARIANCE)
     assert math.isnan(found.std_error)
     assert monte_carlo.ratio([1.0, 2.0], [0.0, 0.0]).method == Method.UNDEFINED
-
-
-@pytest.mark.parametrize(
-    ("of_clusters", "plain"),
-    [
-        (clustered.clustered_mean, monte_carlo.mean),
-        (clustered.clustered_standard_deviation, monte_carlo.standard_deviation),
-        (clustered.clustered_expected_shortfall, monte_carlo.expected_shortfall),
-        (
-            lambda x, c: clustered.clustered_quantile(x, c, 0.9),
-            lambda x: monte_carlo.quantile(x, 0.9),
-        ),
-        (lambda x, c: clustered.clustered_ratio(x, x**2, c), lambda x: monte_carlo.ratio(x, x**2)),
-    ],
-)
-def test_one_outcome_per_path_has_the_plain_estimate(of_clusters, plain) -> None:  # type: ignore[no-untyped-def]
-    x = exponential(9, 400)
-    assert of_clusters(x, np.arange(400)) == plain(x)
-
-
-def test_clusters_must_match_the_outcomes() -> None:
-    with pytest.raises(ValueError, match="clusters: found"):
-        clustered.clustered_mean([1.0, 2.0], [1])

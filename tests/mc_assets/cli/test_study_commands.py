@@ -73,7 +73,8 @@ def test_a_study_runs_and_prints_its_statistics(mc: Run, folder: Path) -> None:
     text = mc("run", "quick")
     assert "quick: 90 simulations, 3 parameter sets (1 dropped by the constraint)" in text
     assert "95 % VaR" in text
-    assert "95 % intervals of their Monte Carlo error" in text
+    assert "estimates over n paths with 95 % intervals; error: its largest part" in text
+    assert "error, mostly Monte Carlo: more seeds narrow it" in text
     assert re.search(r"Sharpe .* n  idle", text)
     assert re.search(r"-?\d\.\d\d \(-?\d\.\d\d to -?\d\.\d\d\) .* 30 +\d+ %", text)
     assert list((folder / "data" / "results" / "quick").rglob("*.parquet"))

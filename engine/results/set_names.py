@@ -1,0 +1,33 @@
+"""What a parameter set is called in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+__all__ = ["set_names"]
+
+
+def set_names(sets: pl.DataFrame, parameters: Sequence[str]) -> list[str]:
+    """Name parameter sets by their number and the parameters that vary.
+
+    Parameters
+    ----------
+    sets : polars.DataFrame
+        A row per parameter set, with ``parameter_set`` and the columns of `parameters`.
+    parameters : sequence of str
+        Columns that hold parameters.
+
+    Examples
+    --------
+    >>> sets = pl.DataFrame({"parameter_set": [0, 1], "fast": [3, 5], "slow": [20, 20]})
+    >>> set_names(sets, ["fast", "slow"])
+    ['set 0 (fast 3)', 'set 1 (fast 5)']
+    """
+    swept = [name for name in parameters if sets[name].n_unique() > 1]
+    found = []
+    for row in sets.iter_rows(named=True):
+        values = ", ".join(f"{name} {row[name]}" for name in swept)
+        found.append(f"set {row['parameter_set']}" + (f" ({values})" if values else ""))
+    return found

@@ -1,0 +1,137 @@
+"""Every table exists before it has rows, and says what it holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from mc_assets.answers.runs import run_study
+from mc_assets.answers.tables import ask_tables, describe_tables
+from mc_assets.cli import app
+from mc_assets.data_dictionary import Dictionary, TableEntry
+from mc_assets.project import Project
+from mc_assets.stored_schemas import STORED
+
+STUDY = """
+name: filled
+source: {model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 60, warm_up: 0}
+strategy: {name: sma_crossover, parameters: {fast: [3, 5, 8], slow: 20}}
+record: {equity: 4, trades: true}
+seeds: {count: 40}
+"""
+SQL = Path(__file__).resolve().parents[2] / "sql"
+# Tables that a study fills by itself.
+OF_STUDIES = {
+    *("parameter_sets", "statistics", "error_budget", "overfitting", "simulations", "equity"),
+    *("trades", "trials"),
+}
+
+
+def empty(folder: Path) -> Project:
+    return dataclasses.replace(
+        Project.from_environment(), data=folder / "data", studies=folder / "studies"
+    )
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return empty(tmp_path_factory.mktemp("fresh"))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = empty(tmp_path_factory.mktemp("filled"))
+    project.studies.mkdir()
+    (project.studies / "filled.yaml").write_text(STUDY)
+    run_study(project, "filled")
+    return project
+
+
+@pytest.fixture(scope="module")
+def entries(fresh: Project) -> dict[str, TableEntry]:
+    return {entry.name: entry for entry in describe_tables(fresh)}
+
+
+def test_every_table_exists_empty_from_the_start(fresh: Project, project: Path) -> None:
+    names = {path.stem for path in (project / "sql").glob("*.sql")}
+    shown = ask_tables(fresh, "SHOW TABLES")["name"].to_list()
+    assert set(shown) == names
+    for name in names:
+        table = ask_tables(fresh, f"SELECT * FROM {name}")
+        assert table.is_empty(), name
+        assert len(table.columns) >= 6, name
+
+
+def test_every_table_column_and_unit_is_told(entries: dict[str, TableEntry]) -> None:
+    for entry in entries.values():
+        assert entry.grain.startswith("One row per "), entry.name
+        assert entry.example.startswith("SELECT "), entry.name
+        for column in entry.columns:
+            where = f"{entry.name}.{column.name}"
+            assert column.meaning, where
+            # What is counted is whole; what is measured has a unit.
+            assert column.unit or column.type not in ("DOUBLE", "FLOAT", "FLOAT[]"), where
+
+
+def test_the_dictionary_names_nothing_that_is_not_there(
+    entries: dict[str, TableEntry], project: Path
+) -> None:
+    content = Dictionary.read(project / "sql").content
+    assert set(content["tables"]) == set(entries)
+    used = set()
+    for name, entry in entries.items():
+        columns = {column.name for column in entry.columns}
+        own = set(content["tables"][name].get("columns", {}))
+        assert own <= columns, name
+        used |= columns - own
+    assert set(content["columns"]) <= used
+
+
+@pytest.mark.parametrize("name", sorted(Dictionary.read(SQL).content["tables"]))
+def test_every_example_runs_with_and_without_rows(
+    name: str, entries: dict[str, TableEntry], fresh: Project, filled: Project
+) -> None:
+    query = entries[name].example
+    assert name in query
+    assert ask_tables(fresh, query).is_empty()
+    answered = ask_tables(filled, query)
+    assert not answered.is_empty() or name not in OF_STUDIES
+
+
+def test_files_without_rows_have_the_columns_of_those_with_rows(filled: Project) -> None:
+    ask_tables(filled, "SELECT 1 AS one")
+    for name in ("statistics", "error_budget", "overfitting", "study_warnings", "lineage"):
+        (file,) = (filled.data / name).glob("*.parquet")
+        assert dict(pl.read_parquet_schema(file)) == dict(pl.Schema(STORED[name]())), name
+    for name in ("simulations", "equity", "trades"):
+        file = next((filled.data / name).rglob("*.parquet"))
+        found, known = pl.read_parquet_schema(file), pl.Schema(STORED[name]())
+        for column, kind in known.items():
+            if column != "equity":  # a list of as many points as the study asks for
+                assert found[column] == kind, f"{name}.{column}"
+
+
+def test_the_command_line_prints_the_dictionary(
+    fresh: Project, filled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MC_DATA", str(filled.data))
+    printed = CliRunner().invoke(app, ["sql", "--tables"]).stdout
+    assert "One row per study: its world" in printed
+    assert 'mc sql "SELECT study, simulations, failed FROM studies' in printed
+    found = json.loads(CliRunner().invoke(app, ["sql", "--tables", "--json"]).stdout)
+    simulations = next(entry for entry in found if entry["name"] == "simulations")
+    by_name = {column["name"]: column for column in simulations["columns"]}
+    assert by_name["net_pnl"]["unit"] == "account currency"
+    # The studies' own columns are said to be that.
+    assert by_name["fast"]["meaning"].startswith("parameter, or metric")
+
+
+@pytest.mark.parametrize("arguments", [["sql"], ["sql", "--tables", "SELECT 1"]])
+def test_a_query_or_the_dictionary_is_asked_for(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert "allowed one of the two" in str(result.exception)

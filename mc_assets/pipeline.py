@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 
+log = logging.getLogger(__name__)
+
+
 class PipelineError(ValueError):
     """A step failed; everything finished before it is kept."""
 
@@ -190,10 +193,13 @@ def bar_steps(
 ) -> Iterator[Step]:
     """Yield the steps that bring series up to date: raw and canonical bars of the years due.
 
+    Damaged files of a series are named first: they are fetched or made again.
+
     `refetch` fetches every year again; `accept_withdrawn` withdraws all stored bars that an answer
     lacks.
     """
-    from mc_assets.market_data import due_years, load_series, series_years
+    from mc_assets.market_data import BarStore, due_years, load_series, series_years
+    from mc_assets.market_data.raw_store import RawStore
 
     config = load_series(project.series)
     asked: dict[str, dict[str, object]] = {
@@ -201,6 +207,11 @@ def bar_steps(
         "bars": {"accept_withdrawn": accept_withdrawn},
     }
     for key in keys:
+        symbol, timeframe = config[key].symbol, config[key].timeframe
+        damages = RawStore(project.data).damages(symbol, timeframe)
+        damages += [damage for _, damage in BarStore(project.data).damages(symbol, timeframe)]
+        for damage in damages:
+            log.warning("%s", damage)
         order = [str(year) for year in series_years(config, key)]
         due = order if refetch else [str(year) for year in due_years(config, key, project.data)]
         for first, last in _runs_of(order, due):

@@ -82,11 +82,13 @@ class _Word:
     kind: str
 
 
-def check_question(query: str) -> str | None:
+def check_question(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
     """Refuse what is no question by its words.
 
     Parameters
     ----------
+    connection : duckdb.DuckDBPyConnection
+        Whose parser is asked; nothing runs.
     query : str
         SQL for DuckDB.
 
@@ -104,16 +106,16 @@ def check_question(query: str) -> str | None:
 
     Examples
     --------
-    >>> check_question("EXPLAIN SELECT 42")
+    >>> check_question(duckdb.connect(), "EXPLAIN SELECT 42")
     'SELECT 42'
-    >>> check_question("DROP TABLE bars")
+    >>> check_question(duckdb.connect(), "DROP TABLE bars")
     Traceback (most recent call last):
     ...
     engine.errors.Refusal: query: found a statement that begins with DROP, allowed one question: \
 SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN, PIVOT, or PRAGMA table_info; \
 `mc sql --unsafe` runs anything, for whoever owns the machine
     """
-    kind = _only_type(query)
+    kind = _only_type(connection, query)
     words = [word for word in _words(query) if word.text != ";"]
     for word, following in pairwise(words):
         if following.text == "(" and word.kind != "string" and word.text in _HIDING_FUNCTIONS:
@@ -124,7 +126,7 @@ SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN, PIVOT, or PRAGMA
         raise _refused(f"PRAGMA {words[1].text}")
     if words[0].text == "explain":
         query = query.encode()[_explained(words) :].decode()
-        kind, words = _only_type(query), _words(query)
+        kind, words = _only_type(connection, query), _words(query)
     first = next(word.text.upper() for word in words if word.text not in ("(", ";"))
     if kind not in _READING_TYPES or first not in _FIRST_WORDS:
         raise _refused(f"a statement that begins with {first}")
@@ -158,10 +160,10 @@ def check_plan(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
         waiting += node.get("children", [])
 
 
-def _only_type(query: str) -> str:
+def _only_type(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """Return the type of the only statement."""
     try:
-        found = [statement.type.name for statement in duckdb.extract_statements(query)]
+        found = [statement.type.name for statement in connection.extract_statements(query)]
     except ValueError:  # a type that the Python package does not know: none of those that read
         found = ["unknown"]
     if len(found) != 1:

@@ -276,7 +276,11 @@ def _write_checksum(project: Project, fresh: Path) -> None:
     with fresh.open("rb") as content:
         checksums = [hashlib.file_digest(content, "sha256").hexdigest()]
     with suppress(DamagedFile):
-        checksums += noted_checksums(project)
+        noted = noted_checksums(project)
+        verified = verified_files(project.data)
+        # That of the file that stands is never crowded out by publications that were killed.
+        noted.sort(key=lambda checksum: verified.damage(project.warehouse, checksum) is not None)
+        checksums += noted
     kept = list(dict.fromkeys(checksums))[:_KEPT_CHECKSUMS]
     write_json(checksum_file(project), {"checksums": kept})
 

@@ -110,11 +110,11 @@ def query_warehouse(
             _attach(connection, project)
             if unsafe:
                 return _answer(connection, query, flat)
-            statement = check_question(query)
+            statement = check_question(connection, query)
             _fence(connection, limits)
-            if statement is not None:
-                check_plan(connection, statement)
             with _interrupted_after(connection, limits.seconds):
+                if statement is not None:
+                    check_plan(connection, statement)
                 return _answer(connection, query, flat)
         except duckdb.InterruptException:
             raise Refusal(

@@ -38,7 +38,10 @@ def verify(
     else:
         if seal:
             typer.echo(f"{sealed:,} files were given a checksum")
-        print_frame(found.kinds, found.kinds.drop("remedy"))
+        if found.kinds.is_empty():
+            typer.echo(f"nothing is stored under {project.data}")
+        else:
+            print_frame(found.kinds, found.kinds.drop("remedy"))
         print_problems(str(damage) for damage in found.damaged)
         if any("no checksum" in damage.reason for damage in found.damaged):
             typer.echo("files of version 0.1 have no checksum: `mc verify --seal` gives them one")

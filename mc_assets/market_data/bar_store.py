@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from engine.files import read_footer, read_parquet, verified_files
+from engine.files import DamagedFile, read_footer, read_parquet, verified_files
 from mc_assets.market_data.adjustments import adjust
 from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES, QUARANTINE_SCHEMA
 from mc_assets.market_data.files import symbol_folder, symbol_of, write_parquet, years_of
@@ -169,10 +169,10 @@ class BarStore:
         """
         return read_parquet(self.root, self.path(symbol, timeframe, year))
 
-    def damaged_years(self, symbol: str, timeframe: str) -> list[int]:
-        """Years of which a table is damaged: making them again from the raw copy mends them.
+    def damages(self, symbol: str, timeframe: str) -> list[tuple[int, DamagedFile]]:
+        """Find damaged files, each with the year that has to be made again to mend it.
 
-        Where the series' factor table is damaged, it is mended with any year: the last one.
+        A factor table is mended with any year: the last one.
         """
         years = self.years(symbol, timeframe)
         files = {
@@ -184,9 +184,11 @@ class BarStore:
         if factors.is_file() and years:
             files[factors] = years[-1]
         reasons = verified_files(self.root).damages((path, None) for path in files)
-        return sorted(
-            {year for year, reason in zip(files.values(), reasons, strict=True) if reason}
-        )
+        return [
+            (year, DamagedFile(path, reason))
+            for (path, year), reason in zip(files.items(), reasons, strict=True)
+            if reason is not None
+        ]
 
     def write_factors(self, symbol: str, timeframe: str, factors: pl.DataFrame) -> bool:
         """Replace a series' factor table (`adjustments.FACTOR_COLUMNS`); True if it changed."""

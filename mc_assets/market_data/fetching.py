@@ -71,7 +71,7 @@ def due_years(
         for year in store.years(series.symbol, series.timeframe)
         if store.reached(series.symbol, series.timeframe, year) is None
     }
-    whole -= set(BarStore(root).damaged_years(series.symbol, series.timeframe))
+    whole -= {year for year, _ in BarStore(root).damages(series.symbol, series.timeframe)}
     return [year for year in years if year not in whole or since is None or year >= since.year]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +14,6 @@ from mc_assets.market_data.files import symbol_folder, write_parquet, years_of
 from mc_assets.providers import Layout, RawTable
 
 __all__ = ["RawResult", "RawStore"]
-
-log = logging.getLogger(__name__)
 
 _TABLE: Final = "raw_bars"
 _FOOTER: Final = "mc.raw"
@@ -101,9 +98,19 @@ class RawStore:
     def years(self, symbol: str, timeframe: str) -> list[int]:
         """Years of a series that are stored and whole."""
         years = years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
-        files = [(self.path(symbol, timeframe, year), None) for year in years]
-        reasons = verified_files(self.root).damages(files)
-        return [year for year, reason in zip(years, reasons, strict=True) if reason is None]
+        damaged = {damage.path for damage in self.damages(symbol, timeframe)}
+        return [year for year in years if self.path(symbol, timeframe, year) not in damaged]
+
+    def damages(self, symbol: str, timeframe: str) -> list[DamagedFile]:
+        """Find the damaged years of a series."""
+        years = years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+        paths = [self.path(symbol, timeframe, year) for year in years]
+        reasons = verified_files(self.root).damages((path, None) for path in paths)
+        return [
+            DamagedFile(path, reason)
+            for path, reason in zip(paths, reasons, strict=True)
+            if reason is not None
+        ]
 
     def reached(self, symbol: str, timeframe: str, year: int) -> int | None:
         """Last open instant received if the last fetch of a year broke off, else None."""
@@ -169,7 +176,7 @@ class RawStore:
         path = self.path(raw.symbol, raw.timeframe, year)
         stored, described = self._whole(path)
         if stored is None and path.is_file():
-            log.warning("%s is damaged; it lies at %s, and is fetched anew", path, set_aside(path))
+            set_aside(path)
         layouts: list[dict[str, Any]] = described.get("layouts", [])
         layout: dict[str, Any] = {
             "provider": raw.provider,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
@@ -27,11 +28,12 @@ from mc_assets.defs.source_realism import REALISM_SCHEMA
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.futures.curve_store import load_curve
 from mc_assets.market_data.raw_store import RawStore
+from mc_assets.pipeline import bar_steps
 from mc_assets.project import Project
 from mc_assets.study_tables import read_statistics, read_warnings
 from mc_assets.warehouse import refresh_warehouse
 from mc_assets.warehouse_queries import query_warehouse
-from tests.mc_assets.stored_home import YEARS, make_again, stored_home
+from tests.mc_assets.stored_home import SERIES, YEARS, make_again, stored_home
 
 _COMMANDS = (
     "show quick --json",
@@ -229,6 +231,42 @@ def test_what_can_be_made_again_is_made_again(whole: Project, kind: str) -> None
     if kind != "ledger":  # its rows say when they were written
         assert path.read_bytes() == before
     path.with_name(f"{path.name}.damaged").unlink(missing_ok=True)
+
+
+def test_the_command_names_what_is_damaged_and_what_mends_it(whole: Project) -> None:
+    runner = CliRunner()
+    sound = runner.invoke(app, ["verify"])
+    assert sound.exit_code == 0
+    assert set(KINDS) <= {line.split()[0] for line in sound.stdout.splitlines() if line.strip()}
+    path = _files(whole, "calibrations")[0]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    try:
+        assert runner.invoke(app, ["verify"]).exit_code == 1
+        found = runner.invoke(app, ["verify", "--json"])
+    finally:
+        path.write_bytes(content)
+    assert found.exit_code == 1
+    (damage,) = json.loads(found.stdout)["damaged"]
+    assert damage == {
+        "file": str(path),
+        "found": "is damaged: it does not match its checksum",
+        "remedy": KINDS["calibrations"],
+    }
+
+
+def test_ingesting_names_the_damaged_files_that_it_makes_again(
+    whole: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [_files(whole, kind)[0] for kind in ("raw_bars", "bars", "bars_factors")]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-1])
+    with caplog.at_level(logging.WARNING):
+        list(bar_steps(whole, [SERIES]))
+    assert [record.getMessage().split()[0] for record in caplog.records] == [*map(str, paths)]
+    make_again(whole)
+    assert verify_files(whole).damaged == ()
+    paths[0].with_name(f"{paths[0].name}.damaged").unlink()
 
 
 def test_files_of_an_earlier_version_are_given_a_checksum_when_asked(whole: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ import pytest
 from engine.errors import Refusal
 from mc_assets.headlines import HEADLINE_NAMES, headline_sql
 from mc_assets.project import Project
-from mc_assets.warehouse import publish_warehouse
+from mc_assets.warehouse import publish_warehouse, refresh_warehouse
 from mc_assets.warehouse_queries import query_warehouse
 
 
@@ -79,6 +80,41 @@ def test_a_failed_publication_keeps_the_old_file_and_leaves_nothing_behind(home:
         "mc.duckdb",
         ".mc.duckdb.json",
     }
+
+
+def test_a_publication_that_is_killed_before_the_swap_leaves_the_old_file_readable(
+    home: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(home, [1])
+    publish_warehouse(home)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(source: Path, target: Path) -> None:
+        if Path(target) == home.warehouse:
+            raise Killed
+        real(source, target)
+
+    real = os.replace
+    monkeypatch.setattr("os.replace", kill)
+    _write(home, [1, 2])
+    for _ in range(6):
+        with pytest.raises(Killed):
+            publish_warehouse(home)
+        assert query_warehouse(home, "SELECT count(*) AS n FROM b_first")["n"].to_list() == [1]
+
+
+def test_a_damaged_file_is_refused_and_published_anew(home: Project) -> None:
+    _write(home, [1, 2])
+    publish_warehouse(home)
+    content = bytearray(home.warehouse.read_bytes())
+    content[len(content) // 2] ^= 1
+    home.warehouse.write_bytes(content)
+    with pytest.raises(Refusal, match="does not match its checksum; the next `mc sql` publishes"):
+        query_warehouse(home, "SELECT total FROM a_second")
+    assert refresh_warehouse(home)
+    assert query_warehouse(home, "SELECT total FROM a_second")["total"].to_list() == [3]
 
 
 def test_asking_before_anything_was_published_says_what_to_do(home: Project) -> None:

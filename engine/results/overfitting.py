@@ -329,7 +329,7 @@ def _share(value: float) -> str:
     """Write a probability; nothing where there is none."""
     if math.isnan(value):
         return ""
-    return "> 0.99" if value > 0.995 else ("< 0.01" if value < 0.005 else f"{value:.2f}")
+    return "above 0.99" if value > 0.995 else ("below 0.01" if value < 0.005 else f"{value:.2f}")
 
 
 def _is_nan(value: Any) -> bool:

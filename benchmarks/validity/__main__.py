@@ -10,6 +10,7 @@ from benchmarks.validity import (
     comparisons,
     coverage,
     histories,
+    ledger,
     overfitting,
     selection,
     sequential,
@@ -25,6 +26,7 @@ _TABLES: dict[str, Callable[[int], None]] = {
     "overfitting": overfitting.print_tables,
     "budget": budget.print_tables,
     "histories": histories.print_tables,
+    "ledger": ledger.print_tables,
     "verdicts": verdicts.print_tables,
 }
 

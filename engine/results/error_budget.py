@@ -76,7 +76,7 @@ class Paths:
 
     def again(self, paths: NDArray[np.int64], summary: JobSummary) -> ResampledPaths | None:
         """Draw the bars of some paths of the study again; None where nothing tells them."""
-        if self.history is None or self.history.blocks == 0:
+        if self.history is None or self.history.blocks == 0 or not len(self.seeds):
             return None
         each = summary.paths_per_seed
         return self.history.paths(

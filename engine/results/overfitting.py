@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.jobs.ledger import outcome_matrix, read_trials
+from engine.results.definitions import statistics_of
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
 from engine.results.statistics import estimate_statistic, study_statistics
@@ -150,6 +151,8 @@ def study_overfitting(rows: Rows, root: str | Path, *, statistic: str = "sharpe"
 
 def _best(rows: Rows, statistic: str) -> tuple[dict[str, Any], str, Estimate] | None:
     """Return the best set, its name and its Sharpe ratio."""
+    if "sharpe" not in statistics_of(rows):
+        return None  # rows from before what it needs was stored
     table = study_statistics(rows, names=[statistic])
     parameters = table.columns[table.columns.index("set_id") + 1 : table.columns.index("statistic")]
     table = table.with_columns(pl.Series("_name", set_names(table, parameters)))
@@ -329,7 +332,7 @@ def _share(value: float) -> str:
     """Write a probability; nothing where there is none."""
     if math.isnan(value):
         return ""
-    return "> 0.99" if value > 0.995 else ("< 0.01" if value < 0.005 else f"{value:.2f}")
+    return "above 0.99" if value > 0.995 else ("below 0.01" if value < 0.005 else f"{value:.2f}")
 
 
 def _is_nan(value: Any) -> bool:

@@ -158,17 +158,11 @@ def error_budget(
     value = monte_carlo.value
     several = known[1:].any(axis=0) & ~np.isnan(value)
     method = np.where(several, Method.BUDGET.value, monte_carlo.method).astype("U24")
-    # An error that is not the same to both sides replaces its share of the reach.
-    sides = []
-    for name in ("below", "above"):
-        more = np.zeros(sets)
-        for number, part in enumerate(kinds.values()):
-            side = getattr(part, name)
-            if side is not None:
-                more = more + np.where(known[number], side**2 - errors[number] ** 2, 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sides.append(reach * np.sqrt(np.maximum(1.0 + more / variance, 0.0)))
-    low, high = _ends(value, sides[0], scale)[0], _ends(value, sides[1], scale)[1]
+    # The logarithm and the log-odds bend as estimates near their bounds do.
+    longer = np.ones((2, sets))
+    if scale == "plain":
+        longer = _longer(list(kinds.values()), errors, variance)
+    low, high = _ends(value, reach * longer[0], scale)[0], _ends(value, reach * longer[1], scale)[1]
     estimates = Estimates(
         value,
         np.where(several, total, monte_carlo.std_error),
@@ -190,6 +184,17 @@ def error_budget(
         names[largest],
         missing,
     )
+
+
+def _longer(kinds: list[Component], errors: Floats, variance: Floats) -> Floats:
+    """Factors of the reach below and above, where a kind of error differs from side to side."""
+    more = np.zeros((2, len(variance)))
+    for part, error in zip(kinds, errors, strict=True):
+        if part.below is not None and part.above is not None:
+            sides = np.stack([part.below, part.above])
+            more += np.where(np.isnan(error), 0.0, sides**2 - error**2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt(np.maximum(1.0 + np.nan_to_num(more / variance), 0.0)))
 
 
 def _ends(value: Floats, reach: Floats, scale: Scale) -> tuple[Floats, Floats]:

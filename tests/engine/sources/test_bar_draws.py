@@ -51,6 +51,15 @@ def test_the_drawn_bars_make_the_path(source: Bootstrap) -> None:
     np.testing.assert_allclose(100.0 * np.cumprod(ratios[drawn], axis=1), block.close, rtol=1e-12)
 
 
+def test_bars_before_the_path_leave_its_draws_as_they_are() -> None:
+    source = Bootstrap(history(), block_length=5)
+    drawn = source.draws().indices(SEEDS, np.zeros(4, dtype=np.uint64), 40)
+    block = source.paths(seeds=SEEDS, steps=40, s0=50.0, warm_up=30)
+    ratios = source.bars[0].close[1:] / source.bars[0].close[:-1]
+    path = block.close[:, 30:]
+    np.testing.assert_allclose(50.0 * np.cumprod(ratios[drawn], axis=1), path, rtol=1e-12)
+
+
 def test_differences_are_drawn_alike() -> None:
     source = Bootstrap(history(), block_length=5, returns="difference")
     drawn = source.draws().indices(SEEDS, np.zeros(4, dtype=np.uint64), 40)

@@ -56,10 +56,32 @@ def commands_table() -> Iterator[str]:
     yield ""
 
 
+def indicators_table() -> Iterator[str]:
+    """Yield one row per built-in indicator: how it is written, its rows, what it is."""
+    from engine import strategies
+    from engine.strategies.indicator import Indicator
+
+    yield "| indicator | rows | is |"
+    yield "|---|---|---|"
+    for name in strategies.__all__:
+        kind = getattr(strategies, name)
+        if not (isinstance(kind, type) and issubclass(kind, Indicator)) or kind is Indicator:
+            continue
+        given = ", ".join(f"{key}={item.default}" for key, item in kind.parameters.items())
+        rows = "" if kind.outputs == ("value",) else ", ".join(f"`{row}`" for row in kind.outputs)
+        sentence = (kind.__doc__ or "").split("\n\n")[0]
+        yield f"| `{name}({given})` | {rows} | {_cell(sentence)} |"
+
+
 _TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "rooms": rooms_table,
     "commands": commands_table,
+    "indicators": indicators_table,
 }
+
+
+def _cell(sentence: str) -> str:
+    return " ".join(sentence.split()).removesuffix(".").replace("``", "`")
 
 
 def _allowed_imports() -> dict[str, set[str]]:

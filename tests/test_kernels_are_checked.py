@@ -69,6 +69,7 @@ CHECKED_BY = {
     "engine/sources/sub_bars.py": f"{SOURCES}/test_sub_bars.py",
     "engine/sources/warm_up.py": f"{SOURCES}/test_warm_up.py",
     "engine/strategies/compiling.py": BUILT_INS,
+    "engine/strategies/expression_code.py": "tests/engine/strategies/test_expressions.py",
     "engine/strategies/indicator_code.py": INDICATORS,
     "engine/strategies/indicator_formulas.py": INDICATORS,
     "engine/strategies/kernel.py": BUILT_INS,

@@ -2,6 +2,7 @@
 
 from engine.strategies.backtest import Backtest, backtest
 from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.expression import Close, Field, High, Low, Open, Volume
 from engine.strategies.hook_arguments import Account, Bar, Order
 from engine.strategies.hook_text import StrategyError
 from engine.strategies.indicator import Indicator
@@ -46,13 +47,18 @@ __all__ = [
     "Bar",
     "BollingerBands",
     "Choice",
+    "Close",
     "Donchian",
+    "Field",
     "Float",
+    "High",
     "Highest",
     "Indicator",
     "Int",
+    "Low",
     "Lowest",
     "Momentum",
+    "Open",
     "Order",
     "Parameter",
     "StandardDeviation",
@@ -60,6 +66,7 @@ __all__ = [
     "StrategyEngine",
     "StrategyError",
     "TrueRange",
+    "Volume",
     "ZScore",
     "backtest",
     "crossed_above",

@@ -30,6 +30,7 @@ from engine.execution.settings import Execution
 from engine.strategies.captured import captured_values, taken_from
 from engine.strategies.clock_reads import clock_reads
 from engine.strategies.engine import Scratch, StrategyEngine, prepare_strategy
+from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import users_fill
 from engine.strategies.purity import pieces_of
 from engine.strategies.registry import get_strategy
@@ -242,7 +243,7 @@ def _events(
 def _long_tables(strategy: type[Strategy]) -> Iterator[str]:
     """Describe what hooks, indicators and helpers read that is long enough to hold a path."""
     known: set[int] = set()
-    kinds = dict.fromkeys(type(declared) for declared in strategy.indicators.values())
+    kinds = indicators_in(*strategy.indicators.values())
     fills = [fill for fill in map(users_fill, kinds) if fill is not None]
     for written in (*strategy.hooks().values(), *fills):
         for function in pieces_of(written):

@@ -24,6 +24,7 @@ from engine.results.definitions import STATISTICS, named_statistic
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.strategies.clock_reads import clock_reads
+from engine.strategies.warm_up import check_timeframes
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
@@ -66,6 +67,7 @@ def resolve(
     strategy = _strategy(definition, live, file)
     execution = _execution(definition, live, source)
     _check_clock(strategy, source)
+    check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     _check_columns(strategy, live.metrics)
     _check_until(definition.until, live.metrics)
     space = resolve_space(
@@ -82,6 +84,8 @@ def resolve(
         strategy,
         definition.strategy.parameters,
         ParameterSets.of(space, strategy),
+        origin.calendar,
+        source.bars_per_session(origin.calendar),
     )
     path = _path(definition.source, origin, warm_up)
     seeds = resolve_seeds(definition.seeds, file)

@@ -25,7 +25,6 @@ from engine.strategies import (
     ZScore,
     prepare_strategy,
 )
-from engine.strategies.indicator_code import row_code
 from engine.strategies.rows import plan_rows
 
 BARS = 3000
@@ -62,11 +61,11 @@ def computing(frame: pd.DataFrame):
         metrics, status = np.empty((1, 1, len(engine.metric_names))), np.empty((1, 1), np.int8)
         scratch = engine.scratch()
         engine.run(path, np.empty((1, 0)), metrics, status, scratch)
-        addresses = {type(item): row_code(type(item)).address for item in indicators}
-        row_of, plans = plan_rows(strategy, fields, np.empty((1, 0)), addresses)
+        planned = plan_rows(strategy, fields, np.empty((1, 0)))
         names = [name for item in indicators for name in item.outputs]
-        rows = scratch.rows[: len(plans) * BARS].reshape(len(plans), BARS)
-        found = rows[row_of[0, [name == output for name in names]]]
+        count = len(planned.plans)
+        rows = scratch.rows[: count * BARS].reshape(count, BARS)
+        found = rows[planned.row_of[0, [name == output for name in names]]]
         return found[0] if len(found) == 1 else found
 
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ class Schedule(NamedTuple):
 
 
 def schedule_around(first: int, last: int, exchange: str) -> Schedule:
-    """Return the sessions from some days before the first instant to some days after the last.
+    """Return the sessions of the years of two instants, and of some days before and after.
 
     Parameters
     ----------
@@ -65,14 +66,21 @@ def schedule_around(first: int, last: int, exchange: str) -> Schedule:
     exchange : str
         A key of `engine.calendar.EXCHANGES`.
     """
+    years = np.array([first, last]).astype("datetime64[us]").astype("datetime64[Y]")
+    start, end = years[0].astype("datetime64[D]"), (years[1] + 1).astype("datetime64[D]")
+    return _schedule(int(start.astype(int)) - _MARGIN, int(end.astype(int)) + _MARGIN, exchange)
+
+
+@lru_cache(maxsize=64)
+def _schedule(first: int, last: int, exchange: str) -> Schedule:
+    """Return the sessions from the first day to the last; a calendar takes half a second."""
     if exchange in ("24/7", "24/5"):
-        return _of_every_day(first // _DAY - _MARGIN, last // _DAY + _MARGIN, exchange)
+        return _of_every_day(first, last, exchange)
     import exchange_calendars as xc
     import pandas as pd
 
     known = xc.get_calendar(exchange)
-    edges = [pd.Timestamp(int(instant), unit="us").normalize() for instant in (first, last)]
-    start, end = edges[0] - pd.Timedelta(days=_MARGIN), edges[1] + pd.Timedelta(days=_MARGIN)
+    start, end = (pd.Timestamp(day, unit="D") for day in (first, last))
     start = max(start, known.bound_min() or start)
     end = min(end, known.bound_max() or end)
     schedule = xc.get_calendar(exchange, start=start, end=end).schedule

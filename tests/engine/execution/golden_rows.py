@@ -28,6 +28,7 @@ from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
 from tests.engine.execution.golden_exits import EveryExit, EveryRestingOrder
+from tests.engine.execution.golden_indicators import EveryExpression, EveryTrend
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
     Crossing,
@@ -281,11 +282,16 @@ def _exits() -> dict[str, Backtested]:
 
 def _indicators() -> dict[str, Backtested]:
     # More bars than a running sum goes on for.
-    long = bars(6, count=1100, scale=0.03)
-    count = int(EveryIndicator.parameters["which"].high or 0) + 1
+    long, hours = bars(6, count=1100, scale=0.03), bars(6, count=1100, scale=0.03, hours=True)
+    probes = (
+        ("indicator", EveryIndicator, long),
+        ("trend", EveryTrend, hours),
+        ("expression", EveryExpression, hours),
+    )
     return {
-        f"indicator {which}": Backtested(EveryIndicator, (long,), {"which": which}, {})
-        for which in range(count)
+        f"{name} {which}": Backtested(probe, (given,), {"which": which}, {})
+        for name, probe, given in probes
+        for which in range(int(probe.parameters["which"].high or 0) + 1)
     }
 
 

@@ -52,9 +52,9 @@ class Strategy:
 
     Instead of ``on_bar`` a strategy may have ``signals(self, bars, target)``, which fills the array
     ``target`` with the share of equity to hold from each bar on (NaN: no change), reading whole
-    arrays ``bars.close`` and ``self.fast_mean``; with several symbols ``target`` has shape
-    (symbols, bars) and ``bars[1].close`` is the second's. Nothing stops it from reading ahead:
-    audit it.
+    arrays ``bars.close``, ``bars.hour`` and ``self.fast_mean``; with several symbols ``target`` has
+    shape (symbols, bars) and ``bars[1].close`` is the second's. Nothing stops it from reading
+    ahead: audit it.
 
     Numbers assigned to ``self`` must be declared in the class body; they start anew with every
     simulation. Names in capitals are constants. A word is compared with ``==``, ``!=`` or ``in``; a

@@ -26,6 +26,8 @@ from engine.strategies import (
     Strategy,
     Supertrend,
     Volume,
+    crossed_above,
+    crossed_below,
 )
 
 
@@ -114,3 +116,15 @@ class EveryExpression(Strategy):
         elif self.which == 9:
             value = self.day
         order.limit(1.0 if bar.index % 2 == 0 else -1.0, value, tif="ioc")
+
+
+class Touching(Strategy):
+    """Goes long and flat where prices on a grid cross, a touch counted."""
+
+    mean = SMA(4)
+
+    def on_bar(self, bar, order):
+        if crossed_above(bar.close, self.mean, touch=True):
+            order.target_percent(0.8)
+        elif crossed_below(bar.close, self.mean, touch=True):
+            order.close()

@@ -28,7 +28,7 @@ from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
 from tests.engine.execution.golden_exits import EveryExit, EveryRestingOrder
-from tests.engine.execution.golden_indicators import EveryExpression, EveryTrend
+from tests.engine.execution.golden_indicators import EveryExpression, EveryTrend, Touching
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
     Crossing,
@@ -240,6 +240,7 @@ def _special_cases() -> dict[str, Backtested]:
         "dollar-neutral pair": Backtested(DollarNeutral, pair, {}, short | COSTS),
         "vector form": Backtested(VectorForm, (bars(2),), {}, COSTS),
         "vector form of two": Backtested(VectorFormOfTwo, pair, {}, COSTS),
+        "touching": Backtested(Touching, (whole,), {}, COSTS),
     }
 
 
@@ -349,6 +350,13 @@ def _studies() -> dict[str, Simulated]:
             {"period": 5},
             COSTS,
             {"paths_per_seed": 2},
+        ),
+        "study, momentum": Simulated(
+            GBM(sigma=0.4),
+            "momentum",
+            {"period": [5, 11], "skip": [0, 3], "sides": "both"},
+            COSTS,
+            {},
         ),
         "study, vector form": Simulated(GBM(sigma=0.5), VectorForm, {"period": [3, 12]}, COSTS, {}),
         "study, buy and hold": Simulated(Heston(), "buy_and_hold", {}, COSTS, {}),

@@ -274,7 +274,8 @@ UNPAID: Final = 40  # a position in another currency whose price is not paid
 CLOSE_AT_END: Final = 41  # positions are closed at the close of the last bar
 TICK_NUMERATOR: Final = 42  # step of resting prices, a decimal fraction; 0 / 0: none
 TICK_DENOMINATOR: Final = 43
-RULES_WIDTH: Final = 44
+FLAT_AT_CLOSE: Final = 44  # nothing is held, and no order rests, over the end of a session
+RULES_WIDTH: Final = 45
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1

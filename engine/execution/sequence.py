@@ -27,6 +27,7 @@ from engine.execution.layout import (
     BRACKET_RULE,
     CASH,
     DIPS,
+    FLAT_AT_CLOSE,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     MAINTENANCE_FIXED,
@@ -151,6 +152,8 @@ def watch(s: Simulation) -> None:
             if units < 0.0 or margin > 0.0 or is_unpaid(s, symbol):
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
+        watched = 1
+    if held and s.rules[0, FLAT_AT_CLOSE] != 0.0:
         watched = 1
     if watched == 0 and s.counts[TRAILS] != 0:
         watched = TRAILS_ALONE

@@ -131,6 +131,7 @@ class Timeline:
         self._terms = EXCHANGES[calendar.exchange]
         self._minutes = intraday_minutes(calendar.timeframe)
         self._made: dict[str, LongerBars] = {}
+        self._sessions: list[NDArray[np.float64]] = []
 
     def longer_bars(self, where: str, timeframe: str) -> LongerBars:
         """Return the longer bars of a timeframe.
@@ -141,20 +142,27 @@ class Timeline:
             If the bars cannot be joined to it; names `where`.
         """
         check_timeframe(where, timeframe, self.calendar)
-        if timeframe not in self._made:
-            self._made[timeframe] = self._make(timeframe)
-        return self._made[timeframe]
+        made = self._made.get(timeframe)
+        # Plans hold addresses: of what two threads make at once, both must be given the one kept.
+        return made or self._made.setdefault(timeframe, self._make(timeframe))
 
-    @cached_property
     def sessions(self) -> NDArray[np.float64]:
-        """Day of the session of each bar, shape (bars,): a number that never falls."""
-        if self._timestamps is None:
-            found = self._places[0] if self._minutes is not None else self._counted
-        elif self._minutes is None:
-            found = days_of_bars(self._timestamps, self.calendar.exchange)
-        else:
-            found = session_days(self._timestamps, self.calendar.exchange)
-        return found.astype(np.float64)
+        """Return the day of the session of each bar, a number that never falls.
+
+        Returns
+        -------
+        ndarray of float64, shape (bars,)
+            The same array at every call.
+        """
+        if not self._sessions:
+            if self._timestamps is None:
+                days = self._places[0] if self._minutes is not None else self._counted
+            elif self._minutes is None:
+                days = days_of_bars(self._timestamps, self.calendar.exchange)
+            else:
+                days = session_days(self._timestamps, self.calendar.exchange)
+            self._sessions.append(days.astype(np.float64))
+        return self._sessions[0]
 
     def _make(self, timeframe: str) -> LongerBars:
         if timeframe == self.calendar.timeframe:

@@ -218,7 +218,7 @@ class NodeMaker:
         return self._known_timeline(f"timeframe {timeframe}").longer_bars(self._where, timeframe)
 
     def _sessions(self) -> float:
-        return float(self._known_timeline(f"field {SESSION!r}").sessions.ctypes.data)
+        return float(self._known_timeline(f"field {SESSION!r}").sessions().ctypes.data)
 
     def _known_timeline(self, what: str) -> Timeline:
         if self._timeline is None:

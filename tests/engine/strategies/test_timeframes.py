@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 
 import exchange_calendars as xc
 import numpy as np
@@ -314,6 +316,24 @@ def test_a_study_of_a_model_warms_up_and_trades_on_closed_hours() -> None:
     for bar, price in zip(orders["bar"], orders["price"], strict=True):
         known = [end for end in ends if end <= first + bar]
         assert price == pytest.approx(closes[known[-5:]].mean(), rel=1e-12)
+
+
+def test_threads_that_make_the_same_longer_bars_at_once_are_given_the_same_ones() -> None:
+    """A plan holds their address: what one of two threads was given must not be thrown away."""
+    together = Barrier(2, timeout=60)
+
+    class Slow(Timeline):
+        def _make(self, timeframe):
+            made = super()._make(timeframe)
+            together.wait()
+            return made
+
+    timeline = Slow(BarCalendar("XNYS", "30m"), 60, bars_per_session=13.0)
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(timeline.longer_bars, "x", "1h") for _ in range(2)]
+        first, second = (job.result() for job in jobs)
+    assert first is second
+    assert timeline.sessions() is timeline.sessions()
 
 
 # --- warm-up ---------------------------------------------------------------------------------

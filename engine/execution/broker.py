@@ -29,6 +29,8 @@ from engine.execution.layout import (
     FLAT_AT_CLOSE,
     FOR_CLOSE,
     FORCED,
+    FUNDING_FIELD,
+    FUNDING_RATE,
     FUTURES,
     INITIAL_CASH,
     MARKED,
@@ -227,20 +229,27 @@ def _settle_born(s: Simulation) -> None:
 
 @part
 def _finance(s: Simulation, bar: int) -> None:
-    """Charge borrow fees on short positions and interest on negative cash, for one bar.
+    """Charge funding, borrow fees on short positions and interest on negative cash, for one bar.
 
-    Where bars have timestamps, for the time since the open of the bar before.
+    Rates are, where bars have timestamps, for the time since the open of the bar before.
     """
-    charge = 0.0
+    charge = funding = 0.0
     cash = settled_cash(s)
     if cash < 0.0:
         charge -= cash * s.rules[0, CASH_RATE]
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
-        if units < 0.0 and bar > 0:
+        rules = s.rules[symbol]
+        funded = rules[FUNDING_RATE] != 0.0 or rules[FUNDING_FIELD] != 0.0
+        if (units < 0.0 or (funded and units != 0.0)) and bar > 0:
             value = units * s.path[symbol, 3, bar - 1] * point_value(s, symbol, CLOSE, bar - 1)
-            charge += abs(value) * s.rules[symbol, BORROW_RATE]
+            if units < 0.0:
+                charge += abs(value) * rules[BORROW_RATE]
+            charge += value * rules[FUNDING_RATE]
+            if rules[FUNDING_FIELD] != 0.0:
+                share = s.path[symbol, int(rules[FUNDING_FIELD]), bar]
+                funding += value * share if share == share else 0.0
     if s.elapsed.shape[0] > 0:
         charge *= s.elapsed[bar]
-    s.account[CASH] -= charge
-    s.account[FINANCING_PAID] += charge
+    s.account[CASH] -= charge + funding
+    s.account[FINANCING_PAID] += charge + funding

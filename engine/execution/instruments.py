@@ -60,6 +60,11 @@ class Instrument(BaseModel):
         Whether the position may be negative.
     borrow_rate : float
         Annual cost of holding a short position, share of its value.
+    funding : float or str
+        Of perpetual contracts: annual rate that a long position pays on its value and a short one
+        receives (0.01 % every eight hours is 0.1095); or the name of a column of the bars, the
+        share of its value that a long position pays over each bar, NaN for nothing. The value is
+        that at the close before.
     session : Session, optional
         Trading hours: orders fill only in bars that open inside them, and wait otherwise.
         ``{zone: America/New_York, open: "09:30", close: "16:00"}``, ``{exchange: XNYS}`` with its
@@ -81,6 +86,7 @@ class Instrument(BaseModel):
     maintenance_margin_per_unit: float = Field(default=0.0, ge=0, le=LARGE)
     shortable: bool = True
     borrow_rate: float = Field(default=0.0, ge=0, le=100)
+    funding: Annotated[float, Field(ge=-100, le=100)] | str = 0.0
     session: Session | None = None
     futures: bool = False
 

@@ -247,7 +247,7 @@ class Execution(_Settings):
         if unknown:
             raise Refusal("execution.instruments", ", ".join(unknown), ", ".join(symbols))
         rules = np.zeros((len(symbols), layout.RULES_WIDTH))
-        terms = [self._terms(symbol) for symbol in symbols]
+        terms = [self.terms_of(symbol) for symbol in symbols]
         converted = conversions(self.account, symbols, terms)
         for row, item, conversion in zip(rules, terms, converted, strict=True):
             self._fill_terms(row, item, bars_per_year)
@@ -294,7 +294,7 @@ class Execution(_Settings):
             )
         return np.stack([item.closed(timestamps) for item in terms])
 
-    def _terms(self, symbol: str) -> Instrument:
+    def terms_of(self, symbol: str) -> Instrument:
         """Return the terms of a symbol; one that is there for its rate is a currency pair."""
         if symbol in self.instruments or symbol not in self.account.rate_symbols:
             return self.instruments.get(symbol, self.instrument)
@@ -345,6 +345,8 @@ class Execution(_Settings):
         row[layout.SHORTABLE] = terms.shortable
         row[layout.BORROW_RATE] = terms.borrow_rate / bars_per_year
         row[layout.FUTURES] = terms.futures
+        if not isinstance(terms.funding, str):
+            row[layout.FUNDING_RATE] = terms.funding / bars_per_year
         row[layout.HAS_SESSION] = terms.session is not None
 
     def _fill_costs(self, row: NDArray[np.float64]) -> None:

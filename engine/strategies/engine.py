@@ -11,12 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
-from engine.calendar import BarCalendar
 from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
-from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
+from engine.execution.funding import funding_fields
+from engine.execution.layout import (
+    FIRST_SUB_BAR,
+    FUNDING_FIELD,
+    RAISED,
+    STATUS_TEXTS,
+    SUB_BARS,
+    TRADE_ROWS,
+)
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
@@ -36,7 +43,6 @@ from engine.window import Window
 __all__ = ["Scratch", "StrategyEngine", "TradeSink", "prepare_strategy"]
 
 _MOST_PLANS: Final = 1024
-_ALWAYS_OPEN: Final = "24/7"
 
 
 class TradeSink(Protocol):
@@ -100,6 +106,7 @@ class StrategyEngine:
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
         whole, sub_bars = split_fields(self.fields)
+        self._rules[:, FUNDING_FIELD] = funding_fields(execution, self.symbols, whole)
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
@@ -108,15 +115,14 @@ class StrategyEngine:
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))
         self._clock = clock_of(cls, self.fields, timestamps, exchange)
-        self._timeline = None
-        if timeframe is not None:
-            self._timeline = Timeline(
-                BarCalendar(exchange or _ALWAYS_OPEN, timeframe),
-                steps,
-                first_trading_bar=warm_up,
-                bars_per_session=bars_per_session,
-                timestamps=timestamps,
-            )
+        self._timeline = Timeline.of(
+            timeframe,
+            exchange,
+            steps,
+            first_trading_bar=warm_up,
+            bars_per_session=bars_per_session,
+            timestamps=timestamps,
+        )
         self._plans: dict[tuple[int, bytes], RowPlan] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -240,8 +246,7 @@ class StrategyEngine:
         if code != RAISED:
             return text
         metrics = np.empty((1, 1, len(self.metric_names)))
-        status = np.empty((1, 1), dtype=np.int8)
-        self.run(values, parameters, metrics, status, scratch)
+        self.run(values, parameters, metrics, np.empty((1, 1), dtype=np.int8), scratch)
         # That has filled the indicator rows, which the form that raises reads again.
         parameters = np.ascontiguousarray(parameters)
         planned = self._planned(parameters)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from engine.timeframes import LONG_TIMEFRAMES, intraday_minutes
 __all__ = ["LongerBars", "Timeline", "bars_within", "check_timeframe"]
 
 _MINUTE: Final = 60_000_000
+_ALWAYS_OPEN: Final = "24/7"
 # Sessions of the longest month, by the days of a week.
 _SESSIONS_OF_A_MONTH: Final = {5: 23, 7: 31}
 
@@ -132,6 +133,25 @@ class Timeline:
         self._minutes = intraday_minutes(calendar.timeframe)
         self._made: dict[str, LongerBars] = {}
         self._sessions: list[NDArray[np.float64]] = []
+
+    @classmethod
+    def of(
+        cls, timeframe: str | None, exchange: str | None, bars: int, **more: Any
+    ) -> Timeline | None:
+        """Return the timeline of bars of a timeframe, None of bars whose timeframe is unknown.
+
+        Parameters
+        ----------
+        timeframe, exchange : str, optional
+            Without an exchange sessions are days in UTC.
+        bars : int
+            Of the path.
+        **more
+            As of the class.
+        """
+        if timeframe is None:
+            return None
+        return cls(BarCalendar(exchange or _ALWAYS_OPEN, timeframe), bars, **more)
 
     def longer_bars(self, where: str, timeframe: str) -> LongerBars:
         """Return the longer bars of a timeframe.

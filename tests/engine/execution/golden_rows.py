@@ -239,6 +239,12 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, two currencies closed at the end": _orders(
             {"at_end": "close"} | EUROS_AND_POUNDS | COSTS, 15, *pair
         ),
+        "every order, funded": _orders({"instrument": LEVERED | {"funding": 0.3}} | COSTS, 24),
+        "every order, funded by a column": _orders(
+            {"instrument": {"funding": "rate", "lot_size": 0.0}} | COSTS,
+            25,
+            bars(2).with_columns({"rate": np.arange(320) % 3 * 0.0005 - 0.0003}),
+        ),
         "every order, flat at the close": _orders(FLAT | COSTS, 21, bars(hours=True)),
         "every order, two symbols flat at the close": _orders(
             FLAT | MARGIN | COSTS | {"fill": "same_close"},

@@ -214,6 +214,11 @@ class Timeline:
         schedule = self._schedule
         place = schedule.place_of(timestamps)
         inside, place = place >= 0, np.maximum(place, 0)
+        if not inside.any():
+            exchange = self.calendar.exchange
+            raise Refusal(
+                "bars", f"none inside the sessions of {exchange}", "those of its sessions"
+            )
         minutes = intraday_minutes(timeframe)
         resumed = timestamps >= schedule.break_ends[place]
         end = np.where(resumed, schedule.closes[place], schedule.break_starts[place])

@@ -36,6 +36,7 @@ from engine.strategies import (
     Volume,
     backtest,
     indicator_values,
+    indicators,
     prepare_strategy,
 )
 from engine.strategies.audit import audit_strategy
@@ -249,6 +250,23 @@ def test_bars_outside_the_sessions_are_part_of_no_longer_bar() -> None:
     assert found[14] == found[16] == found[17 + 13] == bars.high[2:15].max()
 
 
+@pytest.mark.parametrize("name", indicators.__all__)
+def test_every_indicator_is_on_longer_bars_what_it_is_on_bars_made_beforehand(name: str) -> None:
+    kind = getattr(indicators, name)
+    table = sessions("XNYS", "2024-01-02", "2024-03-28")
+    bars = bars_at(stamps_of(table, 15), BarCalendar("XNYS", "15m"), seed=3)
+    made = longer(bars, table, "1h", 15)
+    columns = (made[field].to_numpy() for field in FIELDS)
+    # The last of a session is short; its stamp does not count here.
+    opens = made["closes"].to_numpy() - 60 * MINUTE
+    beforehand = Bars("X", opens, *columns, BarCalendar("XNYS", "1h"))
+    found = indicator_values(kind(timeframe="1h"), bars)
+    for output, values in indicator_values(kind(), beforehand).items():
+        expected = as_of_close(bars, made, pl.lit(pl.Series(values)), table, 15)
+        np.testing.assert_allclose(found[output], expected, rtol=1e-11, atol=1e-11)
+        assert np.isfinite(expected).sum() > 500
+
+
 # --- bars without instants -------------------------------------------------------------------
 
 FULL = {
@@ -384,6 +402,34 @@ def test_a_warm_up_in_bars_of_the_path_is_exact_where_longer_bars_are_whole() ->
     assert len(backtest(Hourly, bars, warm_up="auto").equity) == 2000 - 359
     with pytest.raises(Refusal, match="warm_up: found timeframe 1h without a calendar"):
         Hourly.warm_up()
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"),
+    # Five days of seven hours where they are tried at all, else five times two hours.
+    [(["2h", "1d"], 34), (["2h"], 9), ({"choice": ["2h", "1d"]}, 34)],
+)
+def test_a_study_warms_up_for_the_longest_timeframe_that_it_may_choose(values, bars) -> None:
+    class Chosen(Strategy):
+        period = Int(5, low=1)
+        frame = Choice("2h", ["1d", "2h"])
+        mean = SMA(period, timeframe=frame)
+
+        def on_bar(self, bar, order):
+            order.limit(1.0, self.mean, tif="ioc")
+
+    drawn = isinstance(values, dict)
+    study = mc.Study(
+        name="chosen",
+        source=mc.GBM(),
+        calendar=BarCalendar("XNYS", "1h"),
+        steps=30,
+        strategy=Chosen,
+        parameters={"frame": mc.choice(values["choice"]) if drawn else values},
+        seeds=1,
+        search={"method": "random", "count": 1, "seed": 1} if drawn else None,
+    )
+    assert -study.run().simulation(0).bars["bar"][0] == bars
 
 
 def test_longer_bars_hold_as_many_bars_as_their_sessions_have() -> None:
@@ -541,6 +587,13 @@ def test_a_timeframe_that_the_bars_cannot_make_is_one_sentence(
             seeds=2,
             warm_up=0,
         ).run()
+
+
+def test_bars_that_all_lie_outside_the_sessions_are_refused() -> None:
+    nights = 86_400_000_000 * np.arange(50) + 3_600_000_000
+    bars = bars_at(nights, BarCalendar("XNYS", "1h"))
+    with pytest.raises(Refusal, match="bars: found none inside the sessions of XNYS, allowed"):
+        indicator_values(SMA(3, timeframe="2h"), bars)
 
 
 def test_what_is_no_timeframe_is_refused_with_its_line() -> None:

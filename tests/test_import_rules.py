@@ -41,7 +41,8 @@ ALLOWED = {
     },
     "execution": {"errors", "compiled", "bars", "calendar", "clock"},
     "strategies": {
-        *("errors", "compiled", "execution", "bars", "calendar", "clock", "user_code", "window"),
+        *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
+        *("user_code", "window"),
     },
     "realism": {
         "errors",

@@ -104,6 +104,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         record_trades=True,
         timestamps=generator.timestamps,
         exchange=world.calendar.exchange,
+        timeframe=world.calendar.timeframe,
     )
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)

@@ -12,6 +12,7 @@ import ast
 from collections.abc import Mapping
 from typing import Final
 
+from engine.strategies.expression import Field
 from engine.strategies.hook_text import HookText
 from engine.strategies.parameters import Choice
 from engine.strategies.strategy import Strategy
@@ -56,7 +57,7 @@ def range_reads(cls: type[Strategy], values: Values, *, shortable: bool = True) 
     found = {
         f"indicator {name}"
         for name, item in cls.indicators.items()
-        if any(field in _RANGES for field in item.reads)
+        if any(isinstance(part, Field) and part.name in _RANGES for part in item.walk())
     }
     for name, function in cls.hooks().items():
         reader = _Reader(cls, values, shortable=shortable, of_targets=name == "signals")

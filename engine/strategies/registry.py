@@ -24,6 +24,7 @@ _BUILT_IN: Final = {
     "breakout": "Breakout",
     "buy_and_hold": "BuyAndHold",
     "mean_reversion": "MeanReversion",
+    "momentum": "TimeSeriesMomentum",
     "rsi_reversal": "RsiReversal",
     "sma_crossover": "SmaCrossover",
 }

@@ -24,6 +24,7 @@ from engine.results.definitions import STATISTICS, named_statistic
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.strategies.clock_reads import clock_reads
+from engine.strategies.warm_up import check_timeframes
 from engine.studies.bar_form import bar_form, reads_of_ranges
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
@@ -67,6 +68,7 @@ def resolve(
     strategy = _strategy(definition, live, file)
     execution = _execution(definition, live, source)
     _check_clock(strategy, source)
+    check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     _check_columns(strategy, live.metrics)
     _check_until(definition.until, live.metrics)
     space = resolve_space(
@@ -80,7 +82,12 @@ def resolve(
     check_sources(source, space)
     sets = ParameterSets.of(space, strategy)
     warm_up = resolve_warm_up(
-        definition.source.warm_up, strategy, definition.strategy.parameters, sets
+        definition.source.warm_up,
+        strategy,
+        definition.strategy.parameters,
+        sets,
+        origin.calendar,
+        source.bars_per_session(origin.calendar),
     )
     reads = reads_of_ranges(sets, execution, definition.until, live.metrics)
     path = _path(definition.source, origin, warm_up, reads)

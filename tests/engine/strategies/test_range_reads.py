@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.strategies import ATR, SMA, Choice, Float, Int, Strategy, get_strategy
+from engine.strategies import (
+    ATR,
+    SMA,
+    Choice,
+    Close,
+    Field,
+    Float,
+    High,
+    Int,
+    Low,
+    Strategy,
+    get_strategy,
+)
 from engine.strategies.range_reads import range_reads
 
 
@@ -136,14 +148,17 @@ def test_a_signal_that_may_be_negative_counts_as_short(body: str, tmp_path) -> N
     assert range_reads(strategy, {}) == ("a short position by signals",)
 
 
-def test_an_indicator_of_highs_and_lows_reads_them() -> None:
+def test_an_indicator_of_highs_and_lows_reads_them_also_inside_another() -> None:
     class Wide(Strategy):
         width = ATR(14)
+        smooth = SMA(High() - Low(), 5)
+        inside = SMA(SMA(Close()), 5)
+        longer = SMA(Field("low", timeframe="1w"), 5)
 
         def on_bar(self, bar, order):  # type: ignore[no-untyped-def]
             order.close()
 
-    assert range_reads(Wide, {}) == ("indicator width",)
+    assert range_reads(Wide, {}) == ("indicator longer", "indicator smooth", "indicator width")
 
 
 @pytest.mark.parametrize(

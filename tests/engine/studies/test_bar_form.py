@@ -95,6 +95,7 @@ def test_rows_without_ranges_equal_those_with_them(
     [
         ({"execution": {"instrument": {"initial_margin": 0.5}}}, "a loan"),
         ({"execution": {"instrument": "MES"}}, "a future"),
+        ({"execution": {"instrument": {"funding": 0.1}}}, "funding, which may take the cash"),
         (
             {"until": {"statistic": "average_mfe", "half_width": 5.0, "max_seeds": 400}},
             "what is asked",

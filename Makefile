@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What `make check` and `make test-lowest` run: some of every room, seconds each.
 QUICK := \
 	$(filter-out tests/test_readme.py tests/test_wheel.py,$(wildcard tests/test_*.py)) \
-	tests/engine/test_public_face.py tests/engine/test_shapes.py tests/engine/testing \
+	tests/engine/test_public_face.py tests/engine/test_shapes.py tests/engine/testing tests/engine/files \
 	tests/engine/calibration/test_calibration.py tests/engine/calibration/test_gbm.py \
 	$(patsubst %,tests/engine/execution/test_%.py,account fills handles margin_and_costs properties) \
 	tests/engine/results/test_results.py \
@@ -26,7 +26,7 @@ QUICK := \
 	tests/mc_assets/providers/test_network.py tests/mc_assets/test_definitions.py \
 	tests/mc_assets/test_warehouse.py
 
-.PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench docs \
+.PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench bench-check docs \
 	clean
 .DEFAULT_GOAL := run
 
@@ -84,6 +84,11 @@ peers: $(SYNCED)
 
 bench: peers
 	@$(PYTHON) -m benchmarks
+
+# Whether this checkout is slower than a commit: `make bench-check COMMIT=main~3`.
+COMMIT := HEAD
+bench-check: $(SYNCED)
+	@$(PYTHON) -m benchmarks.check --against $(COMMIT)
 
 # The tables of docs/architecture.md that follow from the code.
 docs: $(SYNCED)

@@ -70,10 +70,53 @@ def commands_table() -> Iterator[str]:
     yield ""
 
 
+def indicators_table() -> Iterator[str]:
+    """Yield one row per built-in indicator: how it is written, its rows, what it is."""
+    from engine import strategies
+    from engine.strategies.indicator import Indicator
+
+    yield "| indicator | rows | is |"
+    yield "|---|---|---|"
+    for name in strategies.__all__:
+        kind = getattr(strategies, name)
+        if not (isinstance(kind, type) and issubclass(kind, Indicator)) or kind is Indicator:
+            continue
+        given = ", ".join(f"{key}={item.default}" for key, item in kind.parameters.items())
+        rows = "" if kind.outputs == ("value",) else ", ".join(f"`{row}`" for row in kind.outputs)
+        sentence = (kind.__doc__ or "").split("\n\n")[0]
+        yield f"| `{name}({given})` | {rows} | {_cell(sentence)} |"
+
+
+def futures_table() -> Iterator[str]:
+    """Yield one row per preset of a futures contract: its terms and hours."""
+    from engine.execution.futures import FUTURES
+
+    yield "| preset | contract | unit | tick | a tick is | margin | hours in Chicago |"
+    yield "|---|---|---|---|---|---|---|"
+    for symbol, terms in FUTURES.items():
+        value = f"${terms.multiplier * terms.tick:,.4f}"
+        value = value.removesuffix("00") if value.endswith("00") else value.rstrip("0")
+        hours = f"{terms.hours.open} to {terms.hours.close}"
+        yield (
+            f"| `{symbol}` | {terms.name} | {terms.unit} | {_decimal(terms.tick)} | {value} | "
+            f"${terms.initial:,.0f} / ${terms.maintenance:,.0f} | {hours} |"
+        )
+
+
 _TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "rooms": rooms_table,
     "commands": commands_table,
+    "indicators": indicators_table,
+    "futures": futures_table,
 }
+
+
+def _decimal(number: float) -> str:
+    return f"{number:.7f}".rstrip("0").removesuffix(".")
+
+
+def _cell(sentence: str) -> str:
+    return " ".join(sentence.split()).removesuffix(".").replace("``", "`")
 
 
 def _allowed_imports() -> dict[str, set[str]]:

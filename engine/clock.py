@@ -20,6 +20,8 @@ __all__ = [
     "REGULAR_SHARE",
     "TradingTime",
     "bar_years",
+    "days_of_bars",
+    "instants_of",
     "is_zone",
     "session_bars",
     "session_days",
@@ -65,6 +67,33 @@ def wall_clock(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     return stamps.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.epoch("us").to_numpy()
 
 
+def instants_of(wall: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """Return the instants at which the clock of a zone shows a time; the inverse of `wall_clock`.
+
+    Parameters
+    ----------
+    wall : ndarray of int64, shape (n,)
+        Microseconds since 1970-01-01 00:00 by that clock; of a time that comes twice, the first.
+    zone : str
+        IANA zone.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Microseconds since 1970-01-01 UTC.
+    """
+    if zone == "UTC":
+        return wall
+    import polars as pl
+
+    stamps = (
+        pl.Series(wall)
+        .cast(pl.Datetime("us"))
+        .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    )
+    return stamps.dt.epoch("us").to_numpy()
+
+
 def is_zone(name: str) -> bool:
     """Whether `name` is a zone of the IANA data base, such as ``America/New_York``."""
     try:
@@ -92,6 +121,28 @@ def session_days(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int
     """
     terms = EXCHANGES[exchange]
     return (wall_clock(timestamps, terms.zone) + _evening(terms)) // _DAY
+
+
+def days_of_bars(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int64]:
+    """Return the day that each daily bar is of.
+
+    Whether it is stamped with the open of its session or with midnight UTC, half a session later
+    is inside that day.
+
+    Parameters
+    ----------
+    timestamps : ndarray of int64, shape (bars,)
+        Opening instants, microseconds since 1970-01-01 UTC.
+    exchange : str
+        A key of `engine.calendar.EXCHANGES`.
+
+    Returns
+    -------
+    ndarray of int64, shape (bars,)
+        Days since 1970-01-01.
+    """
+    half = int(EXCHANGES[exchange].minutes_open_to_close / 2) * _MINUTE
+    return (timestamps + half) // _DAY
 
 
 def years_of(timestamps: NDArray[np.int64], calendar: BarCalendar) -> float:
@@ -244,7 +295,7 @@ def _years(first: int, last: int, calendar: BarCalendar, minutes: int | None) ->
         return float(edges[1] - edges[0] + 1) / 12.0
     terms = EXCHANGES[calendar.exchange]
     if minutes is None:
-        edges = _dates(np.array([first, last]), terms)
+        edges = days_of_bars(np.array([first, last]), calendar.exchange)
         days = float(_sessions_before(edges[1] + 1, terms) - _sessions_before(edges[0], terms))
     else:
         end = last + minutes * _MINUTE
@@ -290,7 +341,9 @@ def _elapsed_sessions(
     if calendar.timeframe == "1mo":
         return np.diff(_months(timestamps)).astype(np.float64), False
     terms = EXCHANGES[calendar.exchange]
-    weekdays = np.diff(_sessions_before(_dates(timestamps, terms), terms)).astype(np.float64)
+    weekdays = np.diff(_sessions_before(days_of_bars(timestamps, calendar.exchange), terms)).astype(
+        np.float64
+    )
     nominal = calendar.sessions_per_year / (WEEKS_PER_YEAR * terms.days_per_week)
     if len(weekdays) >= REGULAR_SHARE[0] * nominal * float(weekdays.sum()):
         return np.where(weekdays > _LONGEST_CLOSURE, weekdays, 1.0), False
@@ -312,15 +365,6 @@ def _lunch(timestamps: NDArray[np.int64], terms: Exchange) -> NDArray[np.float64
 def _evening(terms: Exchange) -> int:
     """Microseconds that carry the open of a session to the day that it belongs to."""
     return max(0, -terms.parts[0][0]) * _MINUTE
-
-
-def _dates(timestamps: NDArray[np.int64], terms: Exchange) -> NDArray[np.int64]:
-    """Return the days of daily bars.
-
-    Whether they are stamped with the open of their session or with midnight UTC, half a session
-    later is inside the day that they are of.
-    """
-    return (timestamps + int(terms.minutes_open_to_close / 2) * _MINUTE) // _DAY
 
 
 def _months(timestamps: NDArray[np.int64]) -> NDArray[np.int64]:

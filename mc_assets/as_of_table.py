@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import logging
 from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
 
+from engine.files import DamagedFile, read_parquet, set_aside, write_whole
+from engine.files.writing import parquet_bytes
+
 __all__ = ["AsOfTable"]
+
+log = logging.getLogger(__name__)
 
 _KEY = ["symbol", "timeframe", "as_of", "model"]
 
@@ -27,6 +32,7 @@ class AsOfTable:
     """
 
     def __init__(self, data: Path, name: str, schema: pl.Schema) -> None:
+        self.data = data
         self.root = data / name
         self.schema = schema
 
@@ -34,7 +40,8 @@ class AsOfTable:
         """Add rows, replacing those of the same series, date and model; return how many.
 
         A file is replaced whole by a rename, so a reader sees the old one or the new one. Two
-        writers of the same series must not run at once (the asset's pool sees to it).
+        writers of the same series must not run at once (the asset's pool sees to it). A damaged
+        file stays beside the new one under another name, and its other dates are made again.
         """
         frame = pl.DataFrame(rows, schema=self.schema)
         for (symbol, timeframe, year), part in frame.group_by(
@@ -42,24 +49,43 @@ class AsOfTable:
         ):
             path = self._folder(str(symbol), str(timeframe)) / f"{year}.parquet"
             if path.exists():
-                part = pl.concat([self._read(path).join(part, on=_KEY, how="anti"), part])
+                try:
+                    part = pl.concat([self._read(path).join(part, on=_KEY, how="anti"), part])
+                except DamagedFile as damage:
+                    log.warning("%s; it lies at %s now", damage, set_aside(path))
             part = part.sort("as_of", "model", maintain_order=True)
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            part.write_parquet(temporary, compression="zstd")
-            os.replace(temporary, path)
+            write_whole(path, parquet_bytes(part))
         return frame.height
 
-    def read(self, symbol: str, timeframe: str) -> pl.DataFrame:
-        """All rows of a series, oldest date first."""
-        files = sorted(self._folder(symbol, timeframe).glob("*.parquet"))
-        if not files:
-            return self.schema.to_frame()
-        return pl.concat([self._read(file) for file in files])
+    def read(self, symbol: str, timeframe: str, *, allow_damaged: bool = False) -> pl.DataFrame:
+        """All rows of a series, oldest date first.
+
+        Parameters
+        ----------
+        symbol, timeframe : str
+            The series.
+        allow_damaged : bool
+            Leave damaged files out with a warning, where what is asked is no estimate.
+
+        Raises
+        ------
+        DamagedFile
+            If a file is not what was written.
+        """
+        frames = [self.schema.to_frame()]
+        for file in sorted(self._folder(symbol, timeframe).glob("*.parquet")):
+            try:
+                frames.append(self._read(file))
+            except DamagedFile as damage:
+                if not allow_damaged:
+                    raise
+                log.warning("%s; its dates are left out", damage)
+        return pl.concat(frames)
 
     def _read(self, file: Path) -> pl.DataFrame:
         """Read a file; a column that the table did not have when it was written is null."""
-        return pl.read_parquet(file, schema=self.schema, missing_columns="insert")
+        return read_parquet(self.data, file, schema=self.schema, missing_columns="insert")
 
     def _folder(self, symbol: str, timeframe: str) -> Path:
         return self.root / quote(f"{symbol}@{timeframe}", safe="@")

@@ -61,14 +61,18 @@ class CalibrationStore:
         """Add calibrations, replacing those of the same series, date and model; return rows."""
         return self.table.write([row for c in calibrations for row in c.to_rows()])
 
-    def read(self, symbol: str, timeframe: str) -> pl.DataFrame:
-        """Return the calibrations of a series in `CALIBRATION_SCHEMA`, oldest first."""
-        table = self.table.read(symbol, timeframe)
+    def read(self, symbol: str, timeframe: str, *, allow_damaged: bool = False) -> pl.DataFrame:
+        """Return the calibrations of a series in `CALIBRATION_SCHEMA`, oldest first.
+
+        `AsOfTable.read` says what `allow_damaged` does.
+        """
+        table = self.table.read(symbol, timeframe, allow_damaged=allow_damaged)
         return table.filter(_is_current(table))
 
     def outdated(self, symbol: str, timeframe: str, models: Iterable[str]) -> list[datetime.date]:
         """Return the dates on which the estimates of any of `models` are of an earlier version."""
-        table = self.table.read(symbol, timeframe).filter(pl.col("model").is_in(list(models)))
+        table = self.table.read(symbol, timeframe, allow_damaged=True)
+        table = table.filter(pl.col("model").is_in(list(models)))
         return table.filter(~_is_current(table))["as_of"].unique().sort().to_list()
 
     def find(
@@ -80,6 +84,8 @@ class CalibrationStore:
         ------
         ValueError
             If there is none, or the one of the date failed.
+        DamagedFile
+            If a file of the series is not what was written.
         """
         table = self.table.read(symbol, timeframe).filter(pl.col("model") == model)
         series = f"{symbol}@{timeframe}"
@@ -127,7 +133,7 @@ class CalibrationStore:
 
         `engine.calibration.parameter_jumps` says what is too far.
         """
-        table = self.read(symbol, timeframe).filter(pl.col("status") == "ok")
+        table = self.read(symbol, timeframe, allow_damaged=True).filter(pl.col("status") == "ok")
         wanted = set(dates)
         found = []
         for (model,), history in table.group_by("model", maintain_order=True):

@@ -12,6 +12,8 @@ from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 
+from mc_assets.home_lock import hold, release
+
 __all__ = ["EventLog"]
 
 
@@ -20,7 +22,11 @@ class EventLog(SqliteEventLogStorage):
 
     Dagster's own storage opens several connections and commits several times for each event,
     which for a backfill of ten thousand partitions takes longer than the work itself.
+
+    While it is open, its process counts as a user of the home (`mc_assets.home_lock`).
     """
+
+    _home: Path | None = None
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -33,7 +39,17 @@ class EventLog(SqliteEventLogStorage):
     ) -> EventLog:
         """Open the log of the Dagster home in use."""
         home = Path(os.environ["DAGSTER_HOME"])
-        return cls(base_dir=str(home / "history" / "runs"), inst_data=inst_data)
+        opened = cls(base_dir=str(home / "history" / "runs"), inst_data=inst_data)
+        hold(home)
+        opened._home = home
+        return opened
+
+    def dispose(self) -> None:
+        """Close the log."""
+        super().dispose()
+        if self._home is not None:
+            release(self._home)
+            self._home = None
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events: together in their run's file, those of assets also in the index.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mc_assets.history_errors import history_errors
+from mc_assets.home_lock import descriptor, release, share, take
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -35,27 +36,32 @@ def prepare_dagster_home(project: Project) -> None:
 def using_dagster_home(project: Project) -> Iterator[int]:
     """Hold DAGSTER_HOME as one of its users; reap orphans first where there is no other.
 
+    Every process that has the instance open is a user (`mc_assets.event_log`): also a worker whose
+    webserver, daemon or `mc ui` is gone.
+
     Yields
     ------
     int
         Descriptor of the lock file. A child process that inherits it is a user too, for as long
         as it lives.
+
+    Raises
+    ------
+    OSError
+        If Dagster's database cannot be written, then or in what is done with it: one sentence.
     """
     prepare_dagster_home(project)
-    descriptor = os.open(project.dagster_home / ".in_use", os.O_RDWR | os.O_CREAT, 0o644)
+    home = project.dagster_home
+    alone = take(home)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            # Another process uses this home: its unfinished runs may be alive.
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        else:
-            with open_instance(project) as instance:
-                reap_orphans(instance)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield descriptor
+        with history_errors(home):
+            if alone:
+                with open_instance(project) as instance:
+                    reap_orphans(instance)
+                share(home)
+            yield descriptor(home)
     finally:
-        os.close(descriptor)
+        release(home)
 
 
 @contextmanager

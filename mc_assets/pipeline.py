@@ -9,12 +9,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from mc_assets.project import Project
+from mc_assets.receipts import Needs, Receipts
+from mc_assets.step_needs import (
+    bars_needs,
+    calibration_needs,
+    statistics_needs,
+    study_needs,
+    warehouse_needs,
+)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -28,8 +37,13 @@ __all__ = [
     "outdated_steps",
     "run_pipeline",
     "run_step",
+    "simulation_steps",
+    "statistics_steps",
     "study_steps",
 ]
+
+
+log = logging.getLogger(__name__)
 
 
 class PipelineError(ValueError):
@@ -52,6 +66,12 @@ class Step:
         Whether the next independent step may still run after this one failed.
     wait : callable, optional
         Only wait for this instead of materialising anything.
+    covered : tuple of str
+        Series or studies of its range.
+    needs : tuple of callable
+        Ask for the `Needs` of what it does: where it ends well, their receipts are kept.
+    current : bool
+        Whether it was found done: nothing is to be materialised.
     config : dict, optional
         Configuration of assets by name, as the launchpad of the UI takes it.
     """
@@ -61,10 +81,19 @@ class Step:
     partitions: tuple[str, str] | None = None
     independent: bool = False
     wait: Callable[[], object] | None = None
+    covered: tuple[str, ...] = ()
+    needs: tuple[Callable[[], Needs | None], ...] = ()
+    current: bool = False
     config: dict[str, dict[str, object]] | None = None
+
+    def covers(self, name: str) -> bool:
+        """Whether the step makes what belongs to a series or a study."""
+        return name in self.covered
 
     def summary(self, numbers: dict[str, float]) -> str:
         """Say in a few words what a finished run made, ending in a comma."""
+        if self.current:
+            return "nothing new, "
         words = []
         for name in ("row_count", "quarantined", "failed"):
             if numbers.get(name):
@@ -72,10 +101,16 @@ class Step:
         return "".join(f"{word}, " for word in words)
 
 
-def all_steps(project: Project, *, kernels: Callable[[], object] | None = None) -> Iterator[Step]:
+def all_steps(
+    project: Project,
+    receipts: Receipts,
+    *,
+    kernels: Callable[[], object] | None = None,
+) -> Iterator[Step]:
     """Yield the steps from raw bars to the warehouse, for every series and study.
 
-    `kernels` waits until the studies' kernels are compiled (`mc_assets.warm`).
+    What a receipt shows done is yielded as a current step. `kernels` waits until the studies'
+    kernels are compiled (`mc_assets.warm`).
 
     A generator, because the as-of date of the calibrations is the newest bar's, which is known
     once the bars are there.
@@ -83,15 +118,70 @@ def all_steps(project: Project, *, kernels: Callable[[], object] | None = None) 
     from engine.studies import load_definition
     from mc_assets.market_data import load_series
 
-    keys = load_series(project.series).keys
+    config = load_series(project.series)
     for path in project.study_files.values():
         # Report a mistake in a study file before spending minutes on what comes before it.
         load_definition(path)
-    yield from bar_steps(project, keys)
-    yield from calibration_steps(project, keys)
-    if kernels is not None:
+
+    def of_bars(key: str) -> Needs | None:
+        return bars_needs(project, config, key)
+
+    def of_calibrations(key: str) -> Needs | None:
+        return calibration_needs(project, config, key)
+
+    def of_study(name: str) -> Needs | None:
+        return study_needs(project, name)
+
+    def of_statistics(name: str) -> Needs:
+        return statistics_needs(project, name)
+
+    for key in config.keys:
+        yield from _current("bars of", [key], of_bars, receipts)
+        steps = list(bar_steps(project, _stale([key], of_bars, receipts)))
+        # A series in several steps is one that a server is asked for: it has no receipt.
+        yield from _with_needs(steps, [key] if len(steps) == 1 else [], of_bars)
+    keys = _stale(config.keys, of_calibrations, receipts)
+    yield from _current("calibrations of", config.keys, of_calibrations, receipts)
+    for step in calibration_steps(project, keys):
+        yield from _with_needs([step], [key for key in keys if step.covers(key)], of_calibrations)
+    names = list(project.study_files)
+    stale = _stale(names, of_study, receipts)
+    if kernels is not None and stale:
         yield Step("kernels compiled", (), wait=kernels)
-    yield from study_steps(project, list(project.study_files))
+    yield from _current("study", names, of_study, receipts)
+    for name in stale:
+        yield from _with_needs(simulation_steps([name]), [name], of_study)
+    stale = _stale(names, of_statistics, receipts)
+    yield from _current("statistics and report of", names, of_statistics, receipts)
+    for step in statistics_steps(project, stale):
+        yield from _with_needs([step], [name for name in stale if step.covers(name)], of_statistics)
+    if receipts.is_current(warehouse_needs(project)):
+        yield Step("warehouse", (), current=True)
+    else:
+        yield from _with_needs([WAREHOUSE], [""], lambda _: warehouse_needs(project))
+
+
+def _stale(
+    names: Sequence[str], of: Callable[[str], Needs | None], receipts: Receipts
+) -> list[str]:
+    return [name for name in names if not receipts.is_current(of(name))]
+
+
+def _current(
+    title: str, names: Sequence[str], of: Callable[[str], Needs | None], receipts: Receipts
+) -> Iterator[Step]:
+    """Yield a step for each name that a receipt shows done."""
+    for name in names:
+        if receipts.is_current(of(name)):
+            yield Step(f"{title} {name}", (), current=True)
+
+
+def _with_needs(
+    steps: Iterable[Step], names: Sequence[str], of: Callable[[str], Needs | None]
+) -> Iterator[Step]:
+    """Yield steps that keep the receipts of some names."""
+    for step in steps:
+        yield replace(step, needs=tuple(partial(of, name) for name in names))
 
 
 def bar_steps(
@@ -103,10 +193,13 @@ def bar_steps(
 ) -> Iterator[Step]:
     """Yield the steps that bring series up to date: raw and canonical bars of the years due.
 
+    Damaged files of a series are named first: they are fetched or made again.
+
     `refetch` fetches every year again; `accept_withdrawn` withdraws all stored bars that an answer
     lacks.
     """
-    from mc_assets.market_data import due_years, load_series, series_years
+    from mc_assets.market_data import BarStore, due_years, load_series, series_years
+    from mc_assets.market_data.raw_store import RawStore
 
     config = load_series(project.series)
     asked: dict[str, dict[str, object]] = {
@@ -114,6 +207,11 @@ def bar_steps(
         "bars": {"accept_withdrawn": accept_withdrawn},
     }
     for key in keys:
+        symbol, timeframe = config[key].symbol, config[key].timeframe
+        damages = RawStore(project.data).damages(symbol, timeframe)
+        damages += [damage for _, damage in BarStore(project.data).damages(symbol, timeframe)]
+        for damage in damages:
+            log.warning("%s", damage)
         order = [str(year) for year in series_years(config, key)]
         due = order if refetch else [str(year) for year in due_years(config, key, project.data)]
         for first, last in _runs_of(order, due):
@@ -154,6 +252,7 @@ def calibration_steps(
                 f"calibrations of {names} as of {day}",
                 ["calibrations"],
                 (f"{day}|{first}", f"{day}|{last}"),
+                covered=tuple(order[order.index(first) : order.index(last) + 1]),
             )
 
 
@@ -182,23 +281,40 @@ def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
 
 def study_steps(project: Project, names: Sequence[str]) -> Iterator[Step]:
     """Yield the steps from simulations to the warehouse for studies of the studies folder."""
+    yield from simulation_steps(names)
+    yield from statistics_steps(project, names)
+    yield WAREHOUSE
+
+
+def simulation_steps(names: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps that simulate studies."""
     from engine.jobs.blocks import BLOCKS
 
     for name in names:
         last = f"{BLOCKS - 1:02d}"
         yield Step(f"study {name}", ["simulations"], (f"00|{name}", f"{last}|{name}"))
+
+
+def statistics_steps(project: Project, names: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps that estimate the statistics of studies and draw their reports."""
     order = list(project.study_files)
     for first, end in _runs_of(order, names):
         names_between = " to ".join(dict.fromkeys((first, end)))
         yield Step(
-            f"statistics and reports of {names_between}", ["statistics", "reports"], (first, end)
+            f"statistics and reports of {names_between}",
+            ["statistics", "reports"],
+            (first, end),
+            covered=tuple(order[order.index(first) : order.index(end) + 1]),
         )
-    yield Step("warehouse", ["warehouse"])
+
+
+WAREHOUSE: Final = Step("warehouse", ["warehouse"])
 
 
 def run_pipeline(
     project: Project,
     steps: Iterable[Step],
+    receipts: Receipts | None = None,
     *,
     before: Callable[[Step], None] | None = None,
     after: Callable[[Step, dict[str, float], float], None] | None = None,
@@ -210,7 +326,9 @@ def run_pipeline(
     project : Project
         Where everything lies.
     steps : iterable of Step
-        What to run.
+        What to run; without one that is not current Dagster is not opened.
+    receipts : Receipts, optional
+        Where steps that end well are written down.
     before : callable, optional
         Called with each step before it runs.
     after : callable, optional
@@ -221,27 +339,58 @@ def run_pipeline(
     PipelineError
         If a step fails; gives the reason. What the others made is kept.
     """
-    from mc_assets.instance import open_instance, using_dagster_home
-
     failures: list[str] = []
-    with using_dagster_home(project), open_instance(project) as instance:
+    with ExitStack() as opened:
+        instance: dg.DagsterInstance | None = None
         for step in steps:
             if failures and not step.independent:
                 break
             if before is not None:
                 before(step)
             begin = time.perf_counter()
+            if instance is None and step.assets:
+                instance = opened.enter_context(_dagster(project))
+            found = _inputs(step, receipts)
             try:
-                numbers = run_step(step, instance)
+                numbers = _run(step, instance)
             except PipelineError as error:
                 if not step.independent:
                     raise
                 failures.append(str(error))
                 continue
+            if receipts is not None:
+                for ask, inputs in found:
+                    if (needs := ask()) is not None:
+                        receipts.keep(needs, inputs)
             if after is not None:
                 after(step, numbers, time.perf_counter() - begin)
     if failures:
         raise PipelineError("\n".join(failures))
+
+
+@contextmanager
+def _dagster(project: Project) -> Iterator[dg.DagsterInstance]:
+    from mc_assets.instance import open_instance, using_dagster_home
+
+    with using_dagster_home(project), open_instance(project) as instance:
+        yield instance
+
+
+def _inputs(step: Step, receipts: Receipts | None) -> list[tuple[Callable[[], Needs | None], str]]:
+    """Return what the parts of a step take in, before it runs."""
+    if receipts is None:
+        return []
+    asked = ((ask, ask()) for ask in step.needs)
+    return [(ask, receipts.before(needs)) for ask, needs in asked if needs is not None]
+
+
+def _run(step: Step, instance: dg.DagsterInstance | None) -> dict[str, float]:
+    if step.wait is not None:
+        step.wait()
+    if not step.assets:
+        return {}
+    assert instance is not None
+    return run_step(step, instance)
 
 
 def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
@@ -252,9 +401,6 @@ def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
     PipelineError
         If it fails.
     """
-    if step.wait is not None:
-        step.wait()
-        return {}
     import dagster as dg
 
     from mc_assets.definitions import defs

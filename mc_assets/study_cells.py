@@ -13,6 +13,7 @@ from engine.errors import Refusal
 
 __all__ = ["StudyCells", "study_cells"]
 
+
 log = logging.getLogger(__name__)
 
 
@@ -32,17 +33,21 @@ class StudyCells:
         the seed in the study).
     files : dict of str to list of Path
         Parquet files by table.
+    damages : tuple of str
+        Sentences about parts and studies that were left out because a file of theirs is damaged.
     """
 
     sets: pl.DataFrame
     seeds: pl.DataFrame
     files: dict[str, list[Path]]
+    damages: tuple[str, ...]
 
 
 def study_cells(data: Path) -> StudyCells:
     """Read what the studies under a data folder ask for, and which parts serve it."""
     sets = [pl.DataFrame(schema=_SETS)]
     seeds = [pl.DataFrame(schema=_SEEDS)]
+    damages: list[str] = []
     files: dict[str, dict[Path, None]] = {"simulations": {}, "equity": {}, "trades": {}}
     for marker in sorted(data.glob("results/*/current.json")):
         study = marker.parent.name
@@ -50,8 +55,10 @@ def study_cells(data: Path) -> StudyCells:
             results = engine.load_results(data, study)
         except (Refusal, OSError) as error:
             # One study's damage must not hide the others.
-            log.warning("%s; study %s is left out, run it again", error, study)
+            damages.append(f"{error}; study {study} is left out, run it again")
+            log.warning("%s", damages[-1])
             continue
+        damages += results.damages
         summary = results.summary
         recorded = {
             "simulations": True,
@@ -85,7 +92,10 @@ def study_cells(data: Path) -> StudyCells:
                 if recorded[name]:
                     files[name][data / entry["path"]] = None
     return StudyCells(
-        pl.concat(sets), pl.concat(seeds), {name: list(found) for name, found in files.items()}
+        pl.concat(sets),
+        pl.concat(seeds),
+        {name: list(found) for name, found in files.items()},
+        tuple(damages),
     )
 
 

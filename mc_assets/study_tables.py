@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
+
+from engine.files import DamagedFile, read_footer, read_parquet, write_whole
+from engine.files.writing import parquet_bytes
 
 if TYPE_CHECKING:
     from engine.jobs import JobSummary
@@ -74,7 +76,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     _write(results.warnings(), data / "study_warnings" / f"{study}.parquet", results.data_version)
     write_overfitting(data, results)
     version = statistics_version(results)
-    _write(results.error_budget(), data / "error_budget" / f"{study}.parquet", version)
+    _write(results.error_budget(), _budget_path(data, study), version)
     return _write(statistics_table(results), _path(data, study), version)
 
 
@@ -155,49 +157,72 @@ def read_statistics(data: Path, study: str) -> pl.DataFrame:
     Raises
     ------
     ValueError
-        If they were not written yet.
+        If they were not written yet, or are not what was written.
     """
     path = _path(data, study)
     if not path.exists():
         raise ValueError(f"statistics of {study}: none are written; `mc report {study}` does it")
-    return pl.read_parquet(path)
+    return read_parquet(data, path)
 
 
 def read_error_budget(data: Path, study: str) -> pl.DataFrame:
-    """Read the errors of a study's statistics by kind, which were written with them."""
-    return pl.read_parquet(data / "error_budget" / f"{study}.parquet")
+    """Read the errors of a study's statistics by kind, which were written with them.
+
+    Raises
+    ------
+    DamagedFile
+        If they are not there, or not what was written.
+    """
+    return read_parquet(data, _budget_path(data, study))
 
 
 def read_warnings(data: Path, study: str) -> pl.DataFrame:
-    """Read a study's warnings, which were written with its statistics."""
-    return pl.read_parquet(data / "study_warnings" / f"{study}.parquet")
+    """Read a study's warnings, which were written with its statistics.
+
+    Raises
+    ------
+    DamagedFile
+        If they are not there, or not what was written.
+    """
+    return read_parquet(data, data / "study_warnings" / f"{study}.parquet")
 
 
 def written_statistics_version(data: Path, study: str) -> str | None:
-    """Return the `statistics_version` of a study's tables; None if one of them is missing."""
-    tables = (_path(data, study), data / "error_budget" / f"{study}.parquet")
-    first, second = map(_version, tables)
-    return first if first == second else None
+    """Return the `statistics_version` of a study's tables.
+
+    None where they are not all of one version, or one of them, the lineage or the warnings are
+    missing or damaged.
+    """
+    try:
+        for table in ("lineage", "study_warnings"):
+            read_footer(data, data / table / f"{study}.parquet", _VERSION)
+    except DamagedFile:
+        return None
+    first = _version(data, _path(data, study))
+    return first if first == _version(data, _budget_path(data, study)) else None
 
 
 def written_overfitting_version(data: Path, study: str) -> str | None:
     """Return the `overfitting_version` that a study's table was made from."""
-    return _version(_overfitting_path(data, study))
+    return _version(data, _overfitting_path(data, study))
 
 
-def _version(path: Path) -> str | None:
+def _version(data: Path, path: Path) -> str | None:
+    """Return the version of a table; None where it is missing or damaged."""
     try:
-        return pl.read_parquet_metadata(path).get(_VERSION)
-    except (OSError, pl.exceptions.PolarsError):
+        return read_footer(data, path, _VERSION)
+    except DamagedFile:
         return None
 
 
 def _write(table: pl.DataFrame, path: Path, version: str) -> pl.DataFrame:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    table.write_parquet(temporary, compression="zstd", metadata={_VERSION: version})
-    os.replace(temporary, path)
+    write_whole(path, parquet_bytes(table, footer={_VERSION: version}))
     return table
+
+
+def _budget_path(data: Path, study: str) -> Path:
+    return data / "error_budget" / f"{study}.parquet"
 
 
 def _overfitting_path(data: Path, study: str) -> Path:

@@ -1,4 +1,4 @@
-"""The DuckDB file: rebuilt from Parquet, swapped in whole, opened read-only by everyone.
+"""The DuckDB file: rebuilt from Parquet, swapped in whole; `warehouse_queries` asks it.
 
 Readers keep the file they opened, so readers and the nightly run never block each other.
 """
@@ -6,6 +6,7 @@ Readers keep the file they opened, so readers and the nightly run never block ea
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 from contextlib import suppress
@@ -17,7 +18,7 @@ import polars as pl
 
 import engine
 from engine.errors import Refusal
-from engine.execution.metric_names import METRICS
+from engine.files import KINDS, DamagedFile, read_json, verified_files, write_json
 from engine.jobs.errors import StudyFailed
 from engine.jobs.ledger import count_trials, read_trials
 from mc_assets.headlines import headline_sql
@@ -33,12 +34,20 @@ from mc_assets.study_tables import (
     written_statistics_version,
 )
 
-__all__ = ["PublishedTable", "publish_warehouse", "query_warehouse", "refresh_warehouse"]
+__all__ = [
+    "PublishedTable",
+    "check_warehouse",
+    "checksum_file",
+    "noted_checksums",
+    "publish_warehouse",
+    "refresh_warehouse",
+]
 
-_NO_FRAME_KIND = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
-_NESTED_KIND = re.compile(r"\[|\b(STRUCT|MAP)\b")
-_MISSING_COLUMN = re.compile(r'column(?: named)? "([^"]+)"', re.IGNORECASE)
+log = logging.getLogger(__name__)
+
 _INPUT = re.compile(r"\{(\w+)\}")
+# Checksums of the last files that were published: one may be read while the next is swapped in.
+_KEPT_CHECKSUMS = 4
 
 
 @dataclass(frozen=True)
@@ -60,10 +69,11 @@ class PublishedTable:
 def publish_warehouse(project: Project) -> list[PublishedTable]:
     """Build every table of ``sql/`` in a new DuckDB file and swap it in.
 
-    A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for a
-    list of file patterns; ``{headlines}`` stands for the columns of the headline statistics.
+    A file may read other tables by name, and Parquet by placeholder: ``{bars}`` stands for the
+    list of its files; ``{headlines}`` stands for the columns of the headline statistics.
     Tables whose files do not exist yet are empty. Those of one's own, whose columns nobody knows,
-    are left out until they have files, and so are their readers.
+    are left out until they have files, and so are their readers. A damaged file is left out with a
+    warning, and while there is one, every `refresh_warehouse` publishes anew and warns again.
 
     Raises
     ------
@@ -80,12 +90,14 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
         with _connected(fresh) as connection:
             # What only views and this module read stands apart from the tables people ask.
             connection.execute("CREATE SCHEMA internal")
+            tables, whole = _build(connection, project)
             connection.execute(
-                "CREATE TABLE internal.published AS SELECT ? AS signature", [signature]
+                "CREATE TABLE internal.published AS SELECT ? AS signature",
+                [signature if whole else None],
             )
-            tables = _build(connection, project)
             # Closing writes the file as well, but does not report a failure.
             connection.execute("CHECKPOINT")
+        _write_checksum(project, fresh)
         os.replace(fresh, target)
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
         found = str(error).splitlines()[0]
@@ -94,6 +106,42 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
         for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
             left.unlink(missing_ok=True)
     return tables
+
+
+def check_warehouse(project: Project) -> None:
+    """Refuse a published file that is not what was written.
+
+    Raises
+    ------
+    DamagedFile
+        If it is missing or damaged.
+    """
+    verified, reason = verified_files(project.data), "is damaged: it has no checksum"
+    for checksum in noted_checksums(project):
+        found = verified.damage(project.warehouse, checksum)
+        if found is None:
+            return
+        reason = found
+    raise DamagedFile(project.warehouse, reason)
+
+
+def checksum_file(project: Project) -> Path:
+    """Return the note of the checksums of the files that were published last."""
+    return project.warehouse.with_name(f".{project.warehouse.name}.json")
+
+
+def noted_checksums(project: Project) -> list[str]:
+    """Return the checksums of the files that were published last, newest first.
+
+    Raises
+    ------
+    DamagedFile
+        If the note of them is damaged.
+    """
+    try:
+        return [str(checksum) for checksum in read_json(checksum_file(project))["checksums"]]
+    except FileNotFoundError:
+        return []
 
 
 def refresh_warehouse(project: Project) -> bool:
@@ -120,86 +168,45 @@ def refresh_warehouse(project: Project) -> bool:
     return written or not published
 
 
-def query_warehouse(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
-    """Answer a query from the published file.
-
-    Columns of types that Polars does not know, such as intervals, are returned as text; with
-    `flat`, lists and structures are, too.
-
-    Raises
-    ------
-    ValueError
-        If nothing was published yet, the query is wrong, or it returns no table; a `Refusal` that
-        names the command that helps where a table or column is missing.
-    """
-    if not project.warehouse.exists():
-        raise ValueError(
-            "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
-        )
-    with _connected(project.warehouse, read_only=True) as connection:
-        try:
-            relation = connection.sql(query)
-            if relation is None:
-                raise ValueError("query: found a statement without a result, allowed a SELECT")
-            frame: pl.DataFrame = _readable(relation, flat).pl()
-        except duckdb.Error as error:
-            raise _refusal(error) from None
-    return frame
-
-
-def _refusal(error: duckdb.Error) -> Refusal:
-    """Say in one sentence what is wrong with a query, and which command helps."""
-    text = str(error).partition("\nLINE ")[0].partition(": ")[2] or str(error)
-    sentence = " ".join(text.split())
-    column = _MISSING_COLUMN.search(sentence)
-    hint = None
-    if column and column[1] in METRICS:
-        sentence = f"no stored result has the column {column[1]!r}"
-        hint = "`mc run STUDY` computes this metric, which is newer than the results"
-    elif column:
-        hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
-    elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):
-        hint = "`mc sql --tables` lists the tables"
-    return Refusal("query", sentence, hint=hint)
-
-
-def _connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a database in which instants are read and written in UTC, not in the machine's zone."""
-    connection = duckdb.connect(str(path), read_only=read_only)
+    connection = duckdb.connect(str(path))
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
-def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyRelation:
-    columns = []
-    for number, (name, kind) in enumerate(zip(relation.columns, relation.types, strict=True), 1):
-        as_text = _NO_FRAME_KIND.search(str(kind)) or (flat and _NESTED_KIND.search(str(kind)))
-        value = f"CAST(#{number} AS VARCHAR)" if as_text else f"#{number}"
-        quoted = name.replace('"', '""')
-        columns.append(f'{value} AS "{quoted}"')
-    if not any(column.startswith("CAST") for column in columns):
-        return relation
-    return relation.project(", ".join(columns))
-
-
-def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[PublishedTable]:
+def _build(
+    connection: duckdb.DuckDBPyConnection, project: Project
+) -> tuple[list[PublishedTable], bool]:
+    """Make the tables; return them, and whether no damaged file was left out."""
     cells = study_cells(project.data)
+    damages: dict[str, None] = {}
     internal = {"study_sets": cells.sets, "study_seeds": cells.seeds}
-    for name, frame in (internal | {"trials": _trials(project)}).items():
+    absent: set[str] = set()
+    try:
+        internal["trials"] = _trials(project)
+    except DamagedFile as damage:
+        damages[f"{damage}; the table trials is left out"] = None
+        absent.add("trials")
+    for name, frame in internal.items():
         connection.register("frame", frame.to_arrow())
         connection.execute(f"CREATE TABLE internal.{name} AS SELECT * FROM frame")
         connection.unregister("frame")
     published: list[PublishedTable] = []
-    absent: set[str] = set()
+    view_files: dict[Path, None] = {}
     for name, text in _in_order(_sql_texts(project)).items():
-        inputs = {word: _inputs(project, word, cells) for word in set(_INPUT.findall(text))}
+        inputs = {
+            word: _inputs(project, word, cells, damages) for word in set(_INPUT.findall(text))
+        }
         needs = _tables_read(text)
-        if not all(inputs.values()) or needs & absent:
+        if not all(inputs.values()) or (needs | {name}) & absent:
             absent.add(name)
             published.append(PublishedTable(name, None))
             continue
-        for word, globs in inputs.items():
-            text = text.replace("{" + word + "}", _as_list(globs))
+        for word, files in inputs.items():
+            text = text.replace("{" + word + "}", _as_list(files))
+            if "CREATE VIEW" in text:
+                view_files |= dict.fromkeys(files)
         try:
             connection.execute(text)
         except duckdb.InvalidInputException as error:
@@ -210,19 +217,25 @@ def _build(connection: duckdb.DuckDBPyConnection, project: Project) -> list[Publ
             ) from None
         ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
         published.append(PublishedTable(name, int(count)))
-    return published
+    # What a question may open: `mc_assets.warehouse_queries`.
+    connection.execute(
+        "CREATE TABLE internal.view_files AS SELECT unnest(?::VARCHAR[]) AS path",
+        [[str(path) for path in view_files]],
+    )
+    for sentence in damages:
+        log.warning("%s", sentence)
+    return published, not (damages or cells.damages)
 
 
 def _published_signature(project: Project) -> str | None:
-    """Return the signature of the files that the published tables were made from."""
-    if not project.warehouse.exists():
-        return None
+    """Return the signature of the whole files that the published tables were made from."""
     try:
+        check_warehouse(project)
         with duckdb.connect(str(project.warehouse), read_only=True) as connection:
             ((signature,),) = connection.sql("SELECT signature FROM internal.published").fetchall()
-    except duckdb.Error:
+    except (duckdb.Error, DamagedFile):
         return None
-    return str(signature)
+    return signature if signature is None else str(signature)
 
 
 def _write_missing_statistics(project: Project) -> bool:
@@ -255,6 +268,23 @@ def _looked_for_statistics(project: Project) -> str | None:
         return None
 
 
+def _write_checksum(project: Project, fresh: Path) -> None:
+    """Write down the checksum of a file that is about to be swapped in, beside the last ones.
+
+    Written first, so that the file is known at every moment, also if this process ends between.
+    """
+    with fresh.open("rb") as content:
+        checksums = [hashlib.file_digest(content, "sha256").hexdigest()]
+    with suppress(DamagedFile):
+        noted = noted_checksums(project)
+        verified = verified_files(project.data)
+        # That of the file that stands is never crowded out by publications that were killed.
+        noted.sort(key=lambda checksum: verified.damage(project.warehouse, checksum) is not None)
+        checksums += noted
+    kept = list(dict.fromkeys(checksums))[:_KEPT_CHECKSUMS]
+    write_json(checksum_file(project), {"checksums": kept})
+
+
 def _mark(project: Project) -> Path:
     return project.warehouse.with_name(f".{project.warehouse.name}.complete")
 
@@ -271,10 +301,13 @@ def _trials(project: Project) -> pl.DataFrame:
 
 
 def _signature(project: Project) -> str:
-    """Hash the names, sizes and times of every file behind the tables, and their SQL."""
+    """Hash the names, sizes, times and inodes of every file behind the tables, and their SQL.
+
+    What was verified when it was published, and has none of them changed, is still whole.
+    """
     texts = list(_sql_texts(project).values())
     words = {word for text in texts for word in _INPUT.findall(text)}
-    folders = (words - {"simulations", "equity", "trades"}) | {"results", "manifests", "ledger"}
+    folders = words | {"results", "manifests", "ledger"}
     digest = hashlib.sha256("\0".join(texts).encode())
     for name in sorted(folders):
         for folder, inner, files in os.walk(project.data / name):
@@ -283,7 +316,8 @@ def _signature(project: Project) -> str:
                 if not file.startswith("."):
                     status = os.stat(os.path.join(folder, file))
                     place = os.path.relpath(os.path.join(folder, file), project.data)
-                    digest.update(f"{place}|{status.st_size}|{status.st_mtime_ns}".encode())
+                    times = f"{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
+                    digest.update(f"{place}|{status.st_size}|{times}".encode())
     return digest.hexdigest()
 
 
@@ -314,18 +348,33 @@ def _tables_read(text: str) -> set[str]:
     return set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)\b(?!\s*\()", code, flags=re.IGNORECASE))
 
 
-def _inputs(project: Project, dataset: str, cells: StudyCells) -> list[str]:
-    """Files or patterns behind a placeholder; where there are none yet, one without rows."""
-    if cells.files.get(dataset):
-        return [str(path) for path in cells.files[dataset]]
-    folder = project.data / dataset
-    if dataset not in cells.files and next(folder.rglob("*.parquet"), None) is not None:
-        return [str(folder / "**" / "*.parquet")]
-    if dataset not in STORED:
-        return []
-    return [str(empty_file(project.data / "empty_tables", dataset))]
+def _inputs(
+    project: Project, dataset: str, cells: StudyCells, damages: dict[str, None]
+) -> list[Path]:
+    """Files behind a placeholder; where there are none yet, one without rows.
+
+    Of a kind that this project writes whole ones alone.
+    """
+    found = cells.files[dataset] if dataset in cells.files else _whole(project, dataset, damages)
+    if found or dataset not in STORED:
+        return found
+    return [empty_file(project.data / "empty_tables", dataset)]
 
 
-def _as_list(globs: list[str]) -> str:
-    quoted = (pattern.replace("'", "''") for pattern in globs)
-    return "[" + ", ".join(f"'{pattern}'" for pattern in quoted) + "]"
+def _whole(project: Project, dataset: str, damages: dict[str, None]) -> list[Path]:
+    files = sorted((project.data / dataset).rglob("*.parquet"))
+    if dataset not in KINDS:
+        return files
+    whole = []
+    reasons = verified_files(project.data).damages((path, None) for path in files)
+    for path, reason in zip(files, reasons, strict=True):
+        if reason is None:
+            whole.append(path)
+        else:
+            damages[f"{DamagedFile(path, reason)}; its rows are left out"] = None
+    return whole
+
+
+def _as_list(files: list[Path]) -> str:
+    quoted = (str(path).replace("'", "''") for path in files)
+    return "[" + ", ".join(f"'{path}'" for path in quoted) + "]"

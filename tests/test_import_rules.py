@@ -18,6 +18,7 @@ import pytest
 ALLOWED = {
     "compiled": set(),
     "timeframes": {"errors"},
+    "files": {"errors"},
     "yaml_text": {"errors"},
     "calendar": {"errors", "timeframes"},
     "errors": set(),
@@ -40,7 +41,8 @@ ALLOWED = {
     },
     "execution": {"errors", "compiled", "bars", "calendar", "clock"},
     "strategies": {
-        *("errors", "compiled", "execution", "bars", "calendar", "clock", "user_code", "window"),
+        *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
+        *("user_code", "window"),
     },
     "realism": {
         "errors",
@@ -57,11 +59,12 @@ ALLOWED = {
             "price_block",
             "user_code",
             "errors",
+            "files",
             "window",
         ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
-    "results": {"compiled", "jobs", "statistics", "execution", "errors"},
+    "results": {"compiled", "jobs", "statistics", "execution", "errors", "files"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),

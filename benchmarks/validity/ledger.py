@@ -23,7 +23,8 @@ def print_tables(worlds: int = 1000) -> None:
     """Print how often each figure calls the best of a worthless search an edge."""
     sets = _sets()
     print(
-        f"{len(sets)} crossovers on ten years of daily GBM bars, {worlds:,} worlds each; the best"
+        f"{len(sets)} crossovers on ten years of daily GBM bars, {worlds:,} worlds each; the best "
+        "by"
     )
     print(
         "Sharpe ratio, returns beyond the market in 64 stretches of time, as the trial ledger has"

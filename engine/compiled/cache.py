@@ -4,17 +4,23 @@ Numba's own cache is keyed by the file a function lies in: it keeps serving old 
 edit of a function called from another file, and it never hits for a closure (a strategy or a
 user's model bound into a kernel). Here one file holds one compiled overload, named by the hash
 of everything that decides its machine code, so there is no index to race for either.
+
+A file begins with the hash of the rest, which is a pickle: it runs code when it is read, so it is
+read only if it is what was written, in a folder that nobody else can write to. Whatever else goes
+wrong with a file, the kernel is compiled anew.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pickle
+import stat
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +36,12 @@ from numba.core.serialize import dumps
 from engine.compiled.code_hash import bytecode_hash
 
 __all__ = ["KernelCache", "cache_folder"]
+
+log = logging.getLogger(__name__)
+
+# Part of every name: files of another layout are never looked up.
+_LAYOUT = 2
+_DIGEST_BYTES = 32
 
 config: Any = numba_config  # its attributes are made from the environment at import
 
@@ -79,7 +91,7 @@ class KernelCache(_Cache):
         versions = (sys.version_info[:2], numba.__version__, llvmlite.__version__)
         flags = (config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.BOUNDSCHECK)
         digest, modules = bytecode_hash(self._function)
-        return f"{digest}|{modules}|{self._options}|{versions}|{flags}"
+        return f"{_LAYOUT}|{digest}|{modules}|{self._options}|{versions}|{flags}"
 
     def _path(self, signature: Any, target_context: Any) -> Path:
         target = target_context.codegen().magic_tuple()
@@ -89,22 +101,24 @@ class KernelCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Read a compiled overload, or return None where there is none."""
-        if not self._enabled or _has_nan_default(sig):
+        if not self._enabled or _has_nan_default(sig) or not _is_safe(cache_folder()):
             return None
         try:
             data = self._path(sig, target_context).read_bytes()
         except OSError:
             return None  # never compiled here, or the folder cannot be read: compile
+        digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            return None  # damaged, or cut short by a crash of the machine: compile and replace it
         # All that machine code needs of `target_context.refresh()`, which would also import the
         # implementations of every function that Numba can compile: a fifth of a second.
         rtsys.initialize(target_context)
         try:
-            payload = pickle.loads(data)
-        except (ImportError, AttributeError):
-            return None  # refers to a module that was loaded by hand and cannot be imported
-        except (EOFError, pickle.UnpicklingError):
-            return None  # cut short by a crash of the machine: compile and replace it
-        return CompileResult._rebuild(target_context, *payload)
+            return CompileResult._rebuild(target_context, *pickle.loads(content))
+        except Exception:
+            # It may refer to a module that was loaded by hand and cannot be imported, or be made by
+            # a library of another build: whatever it is, compiling is the answer.
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write a compiled overload: temporary name first, then rename."""
@@ -115,9 +129,14 @@ class KernelCache(_Cache):
         path = self._path(sig, data.target_context)
         content = dumps(data._reduce())
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = cache_folder()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_safe(folder):
+                return
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
             with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(content).digest())
                 file.write(content)
             os.replace(temporary, path)
         except OSError:
@@ -133,6 +152,27 @@ class KernelCache(_Cache):
 
     def flush(self) -> None:
         """Nothing to do: no entry of a changed function is ever looked up again."""
+
+
+def _is_safe(folder: Path) -> bool:
+    """Whether nobody but this user can put files into the folder; says once where others can."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return True  # not there yet: this user makes it
+    reason = ""
+    if status.st_uid != os.getuid():
+        reason = "belongs to another user"
+    elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        reason = "can be written by others: `chmod go-w` it after removing what is in it"
+    if reason:
+        _warn(folder, reason)
+    return not reason
+
+
+@cache
+def _warn(folder: Path, reason: str) -> None:
+    log.warning("the kernel cache %s is not used, because it %s", folder, reason)
 
 
 def _has_nan_default(signature: Any) -> bool:

@@ -26,8 +26,11 @@ from engine.execution.layout import (
     EXPIRED,
     FINANCING_PAID,
     FIRST_SUB_BAR,
+    FLAT_AT_CLOSE,
     FOR_CLOSE,
     FORCED,
+    FUNDING_FIELD,
+    FUNDING_RATE,
     FUTURES,
     INITIAL_CASH,
     MARKED,
@@ -60,6 +63,7 @@ from engine.execution.sequence import (
     first_phase,
     work_range,
 )
+from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.trailing import TRAILS_ALONE, move_trailing_stops
 
@@ -123,6 +127,8 @@ def _work_bar(s: Simulation, bar: int) -> None:
         if s.counts[TRAILS] != 0 and not closing:
             move_trailing_stops(s, bar)
     s.counts[VIEW] = 0
+    if s.rules[0, FLAT_AT_CLOSE] != 0.0:
+        _end_sessions(s, bar)
     if touched:
         _end_of_bar(s, bar)
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
@@ -188,12 +194,29 @@ def _close_all(s: Simulation, bar: int) -> None:
     while s.counts[PENDING] > 0:
         cancel_order(s, 0, bar, CANCELLED)
     for symbol in range(s.positions.shape[0]):
-        if s.positions[symbol, UNITS] != 0.0:
-            nan = math.nan
-            # It may be the end of a session, or of what is traded: nothing objects to an end.
-            submit(s, bar, symbol, MARKET, TO_UNITS, 0.0, nan, nan, nan, nan, math.inf)
-            s.orders[0, ORDER_STATE] = FORCED
-            fill_apart(s, 0, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
+        _close_position(s, symbol, bar)
+
+
+@rare
+def _end_sessions(s: Simulation, bar: int) -> None:
+    """Close the position of every symbol whose session ends with `bar`."""
+    keep_apart()
+    for symbol in range(s.positions.shape[0]):
+        if last_bar_of_day(s, symbol, bar) == bar:
+            _close_position(s, symbol, bar)
+
+
+@part
+def _close_position(s: Simulation, symbol: int, bar: int) -> None:
+    """Close a position at the close of `bar`, if there is one."""
+    if s.positions[symbol, UNITS] == 0.0:
+        return
+    nan = math.nan
+    # It may be the end of a session, or of what is traded: nothing objects to an end.
+    if submit(s, bar, symbol, MARKET, TO_UNITS, 0.0, nan, nan, nan, nan, math.inf) > 0:
+        slot = s.counts[PENDING] - 1
+        s.orders[slot, ORDER_STATE] = FORCED
+        fill_apart(s, slot, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
 
 
 @part
@@ -206,20 +229,27 @@ def _settle_born(s: Simulation) -> None:
 
 @part
 def _finance(s: Simulation, bar: int) -> None:
-    """Charge borrow fees on short positions and interest on negative cash, for one bar.
+    """Charge funding, borrow fees on short positions and interest on negative cash, for one bar.
 
-    Where bars have timestamps, for the time since the open of the bar before.
+    Rates are, where bars have timestamps, for the time since the open of the bar before.
     """
-    charge = 0.0
+    charge = funding = 0.0
     cash = settled_cash(s)
     if cash < 0.0:
         charge -= cash * s.rules[0, CASH_RATE]
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
-        if units < 0.0 and bar > 0:
+        rules = s.rules[symbol]
+        funded = rules[FUNDING_RATE] != 0.0 or rules[FUNDING_FIELD] != 0.0
+        if (units < 0.0 or (funded and units != 0.0)) and bar > 0:
             value = units * s.path[symbol, 3, bar - 1] * point_value(s, symbol, CLOSE, bar - 1)
-            charge += abs(value) * s.rules[symbol, BORROW_RATE]
+            if units < 0.0:
+                charge += abs(value) * rules[BORROW_RATE]
+            charge += value * rules[FUNDING_RATE]
+            if rules[FUNDING_FIELD] != 0.0:
+                share = s.path[symbol, int(rules[FUNDING_FIELD]), bar]
+                funding += value * share if share == share else 0.0
     if s.elapsed.shape[0] > 0:
         charge *= s.elapsed[bar]
-    s.account[CASH] -= charge
-    s.account[FINANCING_PAID] += charge
+    s.account[CASH] -= charge + funding
+    s.account[FINANCING_PAID] += charge + funding

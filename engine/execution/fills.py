@@ -23,6 +23,7 @@ from engine.execution.layout import (
     CLOSE_LOT,
     FILLED,
     FIRST_SUB_BAR,
+    FLAT_AT_CLOSE,
     FORCED,
     HALTED,
     INSIDE_BY_LIMIT,
@@ -59,6 +60,7 @@ from engine.execution.ledger import book_fill
 from engine.execution.lots import dust, position_after
 from engine.execution.margin import margin_covers, units_within_margin
 from engine.execution.orders import log_event, remove_order
+from engine.execution.sessions import last_bar_of_day
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 
@@ -206,6 +208,8 @@ def _objection(
     if equity <= 0.0:
         return HALTED
     terms = s.rules[symbol]
+    if terms[FLAT_AT_CLOSE] != 0.0 and field == CLOSE and last_bar_of_day(s, symbol, bar) == bar:
+        return HALTED
     if after < 0.0 and terms[SHORTABLE] == 0.0:
         return NOT_SHORTABLE
     over = abs(after) - terms[POSITION_CAP]

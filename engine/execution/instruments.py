@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from engine.errors import Refusal
+from engine.execution.futures import FUTURES, Contract
 from engine.execution.session import Session
 
-__all__ = ["INSTRUMENTS", "LARGE", "QUOTE", "Instrument"]
+__all__ = ["INSTRUMENTS", "LARGE", "QUOTE", "Instrument", "named_instrument"]
 
 #: Currency of an instrument that is a pair of two: the second in the symbol's name.
 QUOTE: Final = "quote"
@@ -59,6 +60,11 @@ class Instrument(BaseModel):
         Whether the position may be negative.
     borrow_rate : float
         Annual cost of holding a short position, share of its value.
+    funding : float or str
+        Of perpetual contracts: annual rate that a long position pays on its value and a short one
+        receives (0.01 % every eight hours is 0.1095); or the name of a column of the bars, the
+        share of its value that a long position pays over each bar, NaN for nothing. The value is
+        that at the close before.
     session : Session, optional
         Trading hours: orders fill only in bars that open inside them, and wait otherwise.
         ``{zone: America/New_York, open: "09:30", close: "16:00"}``, ``{exchange: XNYS}`` with its
@@ -80,6 +86,7 @@ class Instrument(BaseModel):
     maintenance_margin_per_unit: float = Field(default=0.0, ge=0, le=LARGE)
     shortable: bool = True
     borrow_rate: float = Field(default=0.0, ge=0, le=100)
+    funding: Annotated[float, Field(ge=-100, le=100)] | str = 0.0
     session: Session | None = None
     futures: bool = False
 
@@ -130,19 +137,18 @@ def _as_fraction(step: float) -> tuple[float, float]:
     return float(fraction.numerator), float(fraction.denominator)
 
 
-def _future(multiplier: float, tick: float, initial: float, maintenance: float) -> Instrument:
+def _future(terms: Contract) -> Instrument:
     return Instrument(
-        multiplier=multiplier,
-        tick_size=tick,
+        multiplier=terms.multiplier,
+        tick_size=terms.tick,
         initial_margin=0.0,
-        initial_margin_per_unit=initial,
-        maintenance_margin_per_unit=maintenance,
+        initial_margin_per_unit=terms.initial,
+        maintenance_margin_per_unit=terms.maintenance,
         futures=True,
     )
 
 
-# Contract terms are the exchange's; margins move with the market, so override them for a study
-# that depends on them.
+# No preset has hours: paths of models have no instants. `session: published` asks for them.
 INSTRUMENTS: Final[dict[str, Instrument]] = {
     "equity": Instrument(),
     "equity_margin": Instrument(initial_margin=0.5, maintenance_margin=0.25),
@@ -155,7 +161,38 @@ INSTRUMENTS: Final[dict[str, Instrument]] = {
         initial_margin=0.02,
         maintenance_margin=0.01,
     ),
-    "ES": _future(50.0, 0.25, 22_000.0, 20_000.0),
-    "MES": _future(5.0, 0.25, 2_200.0, 2_000.0),
-    "CL": _future(1000.0, 0.01, 6_600.0, 6_000.0),
+    **{symbol: _future(terms) for symbol, terms in FUTURES.items()},
 }
+
+
+def named_instrument(given: Any) -> Any:
+    """Return the preset that a name stands for, or one with other terms.
+
+    Parameters
+    ----------
+    given : object
+        Name of a preset; a mapping with ``preset``, and the terms that differ from it; anything
+        else is returned as it is. ``session: published`` are the hours of a futures contract.
+
+    Raises
+    ------
+    Refusal
+        If there is no such preset, or it has no published hours.
+    """
+    if isinstance(given, str):
+        return _preset(given)
+    if not isinstance(given, dict) or "preset" not in given:
+        return given
+    terms = {name: value for name, value in given.items() if name != "preset"}
+    preset = _preset(given["preset"])
+    if terms.get("session") == "published":
+        if given["preset"] not in FUTURES:
+            raise Refusal("session", f"'published' of {given['preset']}", ", ".join(FUTURES))
+        terms["session"] = FUTURES[given["preset"]].hours
+    return {name: getattr(preset, name) for name in type(preset).model_fields} | terms
+
+
+def _preset(name: Any) -> Instrument:
+    if name not in INSTRUMENTS:
+        raise Refusal("", repr(name), ", ".join(sorted(INSTRUMENTS)))
+    return INSTRUMENTS[name]

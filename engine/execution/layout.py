@@ -274,7 +274,10 @@ UNPAID: Final = 40  # a position in another currency whose price is not paid
 CLOSE_AT_END: Final = 41  # positions are closed at the close of the last bar
 TICK_NUMERATOR: Final = 42  # step of resting prices, a decimal fraction; 0 / 0: none
 TICK_DENOMINATOR: Final = 43
-RULES_WIDTH: Final = 44
+FLAT_AT_CLOSE: Final = 44  # nothing is held, and no order rests, over the end of a session
+FUNDING_RATE: Final = 45  # that a long position pays, and a short one receives, per mean bar
+FUNDING_FIELD: Final = 46  # field of the bars that says so for each of them; 0: none
+RULES_WIDTH: Final = 47
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["METRICS", "METRIC_NAMES"]
+__all__ = ["EXCURSIONS", "METRICS", "METRIC_NAMES"]
 
 #: What each metric is, in the order in which `engine.execution.metrics.summarise` writes them.
 METRICS: Final = MappingProxyType(
@@ -32,8 +32,8 @@ METRICS: Final = MappingProxyType(
         "commission": "commissions paid",
         "slippage": "paid for fills worse than the price they were asked at",
         "max_consecutive_losses": "most losing trades in a row",
-        "average_mfe": "mean of the largest unrealised profit of each trade",
-        "average_mae": "mean of the largest unrealised loss of each trade",
+        "average_mfe": "mean of the largest unrealised profit of each trade; needs ranges",
+        "average_mae": "mean of the largest unrealised loss of each trade; needs ranges",
         "rejected_orders": "orders that were refused, each with a reason",
         "margin_calls": "forced liquidations",
         "final_equity": "equity at the last close",
@@ -45,3 +45,6 @@ METRICS: Final = MappingProxyType(
 )
 
 METRIC_NAMES: Final = tuple(METRICS)
+
+#: Metrics that only the ranges of bars give.
+EXCURSIONS: Final = ("average_mfe", "average_mae")

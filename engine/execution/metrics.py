@@ -21,7 +21,6 @@ from engine.compiled.lanes import (
     highest,
     lower,
     lowest,
-    put_four,
     total,
 )
 from engine.execution.calling import part
@@ -61,47 +60,14 @@ def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
     """Write the metrics, in the order of `METRIC_NAMES`, into `out`."""
     for index in range(len(METRIC_NAMES)):
         out[index] = np.nan
-    returns, equities = _fill_returns(s)
     _growth(s, out)
-    _returns(s, returns, equities, out)
+    equities = _returns(s, out)
     _drawdown(s, out)
     _trades(s, out)
     bars = s.curve.shape[0]
     if equities > 0.0:
         years = bars / s.rules[0, BARS_PER_YEAR]
         out[18] = s.account[TRADED_VALUE] / (equities / bars) / years
-
-
-@part
-def _fill_returns(s: Simulation) -> tuple[float, float]:
-    """Write the returns from bar to bar; give their sum and that of the equities.
-
-    Like all sums here these are four partial sums: the order of additions is fixed, and none
-    waits for the last.
-    """
-    curve, returns = s.curve, s.returns
-    bars = curve.shape[0]
-    even = bars - bars % 4
-    before = s.account[START_CASH]
-    for bar in range(min(bars, 4)):
-        returns[bar] = curve[bar] / before - 1.0
-        before = curve[bar]
-    changes = equities = four_times(0.0)
-    if even > 0:
-        changes, equities = four_at(returns, 0), four_at(curve, 0)
-    one = four_times(1.0)
-    for bar in range(4, even, 4):
-        equity = four_at(curve, bar)
-        change = equity / four_at(curve, bar - 1) - one
-        put_four(returns, bar, change)
-        changes = changes + change
-        equities = equities + equity
-    for bar in range(even, bars):
-        if bar >= 4:
-            returns[bar] = curve[bar] / curve[bar - 1] - 1.0
-        changes = changes + four(returns[bar], 0.0, 0.0, 0.0)
-        equities = equities + four(curve[bar], 0.0, 0.0, 0.0)
-    return total(changes), total(equities)
 
 
 @part
@@ -122,31 +88,53 @@ def _growth(s: Simulation, out: NDArray[np.float64]) -> None:
 
 
 @part
-def _returns(s: Simulation, added_up: float, equities: float, out: NDArray[np.float64]) -> None:
-    returns = s.returns
-    bars = returns.shape[0]
+def _returns(s: Simulation, out: NDArray[np.float64]) -> float:
+    """Write what follows from the returns from bar to bar; give the sum of the equities.
+
+    One pass over the curve. Deviations are from the first return, which is as near to the mean as
+    any, and their mean is taken off at the end (Chan, Golub and LeVeque, 1983). Like all sums here
+    these are four partial sums: the order of additions is fixed, and none waits for the last.
+    """
+    curve = s.curve
+    bars = curve.shape[0]
     even = bars - bars % 4
-    mean = added_up / bars
-    means, zeros = four_times(mean), four_times(0.0)
-    squares = falls = rises = zeros
+    before = s.account[START_CASH]
+    first = curve[0] / before - 1.0
+    shift, one, zeros = four_times(first), four_times(1.0), four_times(0.0)
+    changes = equities = apart = squares = falls = rises = zeros
     for bar in range(0, even, 4):
-        change = four_at(returns, bar)
-        apart, fall = change - means, lower(change, zeros)
-        squares = squares + apart * apart
+        equity = four_at(curve, bar)
+        if bar == 0:
+            earlier = four(before, curve[0], curve[1], curve[2])
+        else:
+            earlier = four_at(curve, bar - 1)
+        change = equity / earlier - one
+        off, fall = change - shift, lower(change, zeros)
+        changes = changes + change
+        equities = equities + equity
+        apart = apart + off
+        squares = squares + off * off
         falls = falls + fall * fall
         rises = rises + higher(change, zeros)
     for bar in range(even, bars):
-        apart_one, fall_one = returns[bar] - mean, min(returns[bar], 0.0)
-        squares = squares + four(apart_one * apart_one, 0.0, 0.0, 0.0)
+        change_one = curve[bar] / (curve[bar - 1] if bar > 0 else before) - 1.0
+        off_one, fall_one = change_one - first, min(change_one, 0.0)
+        changes = changes + four(change_one, 0.0, 0.0, 0.0)
+        equities = equities + four(curve[bar], 0.0, 0.0, 0.0)
+        apart = apart + four(off_one, 0.0, 0.0, 0.0)
+        squares = squares + four(off_one * off_one, 0.0, 0.0, 0.0)
         falls = falls + four(fall_one * fall_one, 0.0, 0.0, 0.0)
-        rises = rises + four(max(returns[bar], 0.0), 0.0, 0.0, 0.0)
+        rises = rises + four(max(change_one, 0.0), 0.0, 0.0, 0.0)
+    added_up, held, off_sum = total(changes), total(equities), total(apart)
+    about_mean = max(total(squares) - off_sum * off_sum / bars, 0.0)
+    mean = added_up / bars
     annual = math.sqrt(s.rules[0, BARS_PER_YEAR])
     # A return is a quotient less 1: up to this its spread is rounding, not variance.
     rounding = _ROUNDING
-    if equities > 0.0:
-        rounding += _noise(s) / (equities / bars)
+    if held > 0.0:
+        rounding += _noise(s) / (held / bars)
     if bars > 1:
-        deviation = math.sqrt(total(squares) / (bars - 1))
+        deviation = math.sqrt(about_mean / (bars - 1))
         out[3] = 0.0
         if deviation > rounding:
             out[3] = deviation * annual
@@ -154,7 +142,8 @@ def _returns(s: Simulation, added_up: float, equities: float, out: NDArray[np.fl
     downside = math.sqrt(total(falls) / bars)
     if downside > rounding:
         out[5] = mean / downside * annual
-    _sums(added_up, total(squares), total(falls), total(rises), bars, rounding, out)
+    _sums(added_up, about_mean, total(falls), total(rises), bars, rounding, out)
+    return held
 
 
 @part
@@ -243,10 +232,11 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
 @part
 def _sums_to_the_end(s: Simulation, out: NDArray[np.float64]) -> None:
     """Write the sums of an account of which nothing is left: the bars after that earn 0."""
-    returns = s.returns
     added_up = squares = falls = rises = 0.0
-    for bar in range(returns.shape[0]):
-        change, fall = returns[bar], min(returns[bar], 0.0)
+    before = s.account[START_CASH]
+    for bar in range(s.curve.shape[0]):
+        change = s.curve[bar] / before - 1.0
+        before, fall = s.curve[bar], min(change, 0.0)
         added_up += change
         squares += change * change
         falls += fall * fall

@@ -27,6 +27,9 @@ from engine.execution.layout import (
     BRACKET_RULE,
     CASH,
     DIPS,
+    FLAT_AT_CLOSE,
+    FUNDING_FIELD,
+    FUNDING_RATE,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     MAINTENANCE_FIXED,
@@ -148,9 +151,12 @@ def watch(s: Simulation) -> None:
         if units != 0.0:
             held = True
             margin = rules[MAINTENANCE_RATE] + rules[MAINTENANCE_FIXED]
-            if units < 0.0 or margin > 0.0 or is_unpaid(s, symbol):
+            funded = rules[FUNDING_RATE] != 0.0 or rules[FUNDING_FIELD] != 0.0
+            if units < 0.0 or margin > 0.0 or funded or is_unpaid(s, symbol):
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
+        watched = 1
+    if held and s.rules[0, FLAT_AT_CLOSE] != 0.0:
         watched = 1
     if watched == 0 and s.counts[TRAILS] != 0:
         watched = TRAILS_ALONE

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from engine.calendar import EXCHANGES
 from engine.clock import is_zone, session_days, wall_clock
 from engine.errors import Refusal
+from engine.execution.schedule import schedule_around
 
 __all__ = ["Session", "last_bars_of_days"]
 
@@ -156,26 +157,5 @@ def _in_sessions(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.boo
     if exchange == "24/5":
         # Monday's session opens on Sunday at 17:00. 1970-01-01 was a Thursday.
         return np.asarray((session_days(timestamps, exchange) + 3) % 7 < 5)
-    import exchange_calendars as xc
-    import pandas as pd
-
-    known = xc.get_calendar(exchange)
-    edges = [pd.Timestamp(int(timestamps[at]), unit="us").normalize() for at in (0, -1)]
-    first, last = edges[0] - pd.Timedelta(days=8), edges[1] + pd.Timedelta(days=8)
-    first = max(first, known.bound_min() or first)
-    last = min(last, known.bound_max() or last)
-    schedule = xc.get_calendar(exchange, start=first, end=last).schedule
-    opens, closes = _microseconds(schedule["open"]), _microseconds(schedule["close"])
-    starts, ends = (_microseconds(schedule[f"break_{side}"]) for side in ("start", "end"))
-    place = np.maximum(np.searchsorted(opens, timestamps, side="right") - 1, 0)
-    inside = (timestamps >= opens[place]) & (timestamps < closes[place])
-    # A missing break is NaT, the smallest integer, so no bar lies inside it.
-    return np.asarray(inside & ~((timestamps >= starts[place]) & (timestamps < ends[place])))
-
-
-def _microseconds(stamps: Any) -> NDArray[np.int64]:
-    import pandas as pd
-
-    index = pd.DatetimeIndex(stamps)
-    values = np.asarray(index.tz_convert(None) if index.tz else index, dtype="datetime64[us]")
-    return values.astype(np.int64)
+    schedule = schedule_around(int(timestamps[0]), int(timestamps[-1]), exchange)
+    return np.asarray(schedule.place_of(timestamps) >= 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from engine.errors import Refusal
 from engine.execution import layout
 from engine.execution.conversion import Account, conversions
-from engine.execution.instruments import INSTRUMENTS, LARGE, QUOTE, Instrument
+from engine.execution.instruments import INSTRUMENTS, LARGE, QUOTE, Instrument, named_instrument
 from engine.execution.session import Session, last_bars_of_days
 
 __all__ = ["Commission", "Execution", "Instrument", "Slippage"]
@@ -136,21 +136,13 @@ Sizing = Annotated[
 ]
 
 
-def _named_instrument(value: Any) -> Any:
-    if isinstance(value, str):
-        if value not in INSTRUMENTS:
-            raise Refusal("", repr(value), ", ".join(sorted(INSTRUMENTS)))
-        return INSTRUMENTS[value]
-    return value
-
-
 _BRACKET_RULES: Final = {
     "pessimistic": layout.PESSIMISTIC,
     "backtesting_py": layout.BACKTESTING_PY,
     "tradingview": layout.TRADINGVIEW,
 }
 
-AnyInstrument = Annotated[Instrument, BeforeValidator(_named_instrument)]
+AnyInstrument = Annotated[Instrument, BeforeValidator(named_instrument)]
 
 
 class Execution(_Settings):
@@ -188,6 +180,12 @@ class Execution(_Settings):
         What becomes of positions that are open at the end: valued at the last close, so that they
         are in the equity and in no metric of trades, or closed there, at the costs of a market
         order.
+    flat_at : {"never", "close"}
+        Whether every session ends without a position, whatever the strategy: at the close of its
+        last bar what is held is closed, at the costs of a market order, and no order rests any
+        longer; those that would open a position at that very close are rejected (``halted``).
+        Orders sent at that close are for the next session. Sessions are those of orders with
+        time in force "day".
     bracket_rule : {"pessimistic", "backtesting_py", "tradingview"}
         What a bar (a sub-bar, where a model simulates them) does that touches more of a bracket
         than one price. Pessimistic: the stop-loss
@@ -200,7 +198,9 @@ class Execution(_Settings):
         fill as the price passes them, of two at one price the buy first, and a bracket works from
         its entry on.
     instrument : Instrument or str
-        Terms of every symbol not named in `instruments`; a string names a preset.
+        Terms of every symbol not named in `instruments`; a string names a preset, such as ``NQ``,
+        and ``{preset: NQ, maintenance_margin_per_unit: 25000}`` one with other terms.
+        ``session: published`` are a futures contract's hours.
     instruments : dict of str to Instrument or str
         Terms by symbol.
     """
@@ -216,6 +216,7 @@ class Execution(_Settings):
     liquidate: Literal["all", "to_maintenance"] = "all"
     position_limit: float | None = Field(default=None, ge=SMALL, le=MOST_UNITS)
     at_end: Literal["mark", "close"] = "mark"
+    flat_at: Literal["never", "close"] = "never"
     bracket_rule: Literal["pessimistic", "backtesting_py", "tradingview"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
     instruments: dict[str, AnyInstrument] = {}
@@ -226,6 +227,39 @@ class Execution(_Settings):
             # Half of it has half the margin: what is left would be as far below.
             raise Refusal("liquidate", "'to_maintenance' beside margin 'isolated'", "'all'")
         return self
+
+    @property
+    def shortable(self) -> bool:
+        """Whether any position may be negative."""
+        return any(terms.shortable for terms in self._every_terms())
+
+    def range_reads(self) -> tuple[str, ...]:
+        """Return which settings let an account that holds no short be called for margin in a bar.
+
+        Returns
+        -------
+        tuple of str
+            Names of settings, as ``initial_margin``; empty for paid positions in one currency.
+        """
+        found = {"account.rates"} if self.account.rates else set()
+        for terms in self._every_terms():
+            found |= {
+                name
+                for name, lends in (
+                    ("funding", terms.funding != 0.0),
+                    ("futures", terms.futures),
+                    ("initial_margin", terms.initial_margin < 1.0),
+                    ("maintenance_margin", terms.maintenance_margin > 1.0),
+                    ("currency", terms.currency == QUOTE),
+                    ("initial_margin_per_unit", terms.initial_margin_per_unit > 0.0),
+                    ("maintenance_margin_per_unit", terms.maintenance_margin_per_unit > 0.0),
+                )
+                if lends
+            }
+        return tuple(sorted(found))
+
+    def _every_terms(self) -> tuple[Instrument, ...]:
+        return (self.instrument, *self.instruments.values())
 
     def rules(
         self, symbols: tuple[str, ...], bars_per_year: float, bars_per_session: float = 1.0
@@ -246,7 +280,7 @@ class Execution(_Settings):
         if unknown:
             raise Refusal("execution.instruments", ", ".join(unknown), ", ".join(symbols))
         rules = np.zeros((len(symbols), layout.RULES_WIDTH))
-        terms = [self._terms(symbol) for symbol in symbols]
+        terms = [self.terms_of(symbol) for symbol in symbols]
         converted = conversions(self.account, symbols, terms)
         for row, item, conversion in zip(rules, terms, converted, strict=True):
             self._fill_terms(row, item, bars_per_year)
@@ -258,6 +292,7 @@ class Execution(_Settings):
             row[layout.BRACKET_RULE] = _BRACKET_RULES[self.bracket_rule]
             row[layout.ISOLATED] = self.margin == "isolated"
             row[layout.CLOSE_AT_END] = self.at_end == "close"
+            row[layout.FLAT_AT_CLOSE] = self.flat_at == "close"
             row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
             row[layout.CASH_RATE] = self.margin_interest / bars_per_year
             row[layout.BARS_PER_YEAR] = bars_per_year
@@ -292,7 +327,7 @@ class Execution(_Settings):
             )
         return np.stack([item.closed(timestamps) for item in terms])
 
-    def _terms(self, symbol: str) -> Instrument:
+    def terms_of(self, symbol: str) -> Instrument:
         """Return the terms of a symbol; one that is there for its rate is a currency pair."""
         if symbol in self.instruments or symbol not in self.account.rate_symbols:
             return self.instruments.get(symbol, self.instrument)
@@ -343,6 +378,8 @@ class Execution(_Settings):
         row[layout.SHORTABLE] = terms.shortable
         row[layout.BORROW_RATE] = terms.borrow_rate / bars_per_year
         row[layout.FUTURES] = terms.futures
+        if not isinstance(terms.funding, str):
+            row[layout.FUNDING_RATE] = terms.funding / bars_per_year
         row[layout.HAS_SESSION] = terms.session is not None
 
     def _fill_costs(self, row: NDArray[np.float64]) -> None:

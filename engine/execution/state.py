@@ -37,7 +37,6 @@ class Simulation(NamedTuple):
     orders: NDArray[np.float64]  # (ORDER_CAPACITY, ORDER_WIDTH)
     rules: NDArray[np.float64]  # (symbols, RULES_WIDTH)
     curve: NDArray[np.float64]  # (trading bars,) equity at each close from the first trading bar
-    returns: NDArray[np.float64]  # (trading bars,) work space of the metrics
     trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
     events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
     closed: NDArray[np.int64]  # (symbols, bars) outside the session; (symbols, 0) if none has one
@@ -71,7 +70,6 @@ _LAYOUT: Final[Layout] = {
     "orders": ("float64", (ORDER_CAPACITY, ORDER_WIDTH)),
     "rules": ("float64", (Entry(_SYMBOLS), RULES_WIDTH)),
     "curve": ("float64", (Entry(_TRADING_BARS),)),
-    "returns": ("float64", (Entry(_TRADING_BARS),)),
     "trades": ("float64", (Entry(_TRADE_ROWS), TRADE_WIDTH)),
     "events": ("float64", (Entry(_EVENT_ROWS), EVENT_WIDTH)),
     "closed": ("int64", (Entry(_SYMBOLS), Entry(_SESSION_BARS))),
@@ -105,7 +103,6 @@ def new_simulation(
         orders=np.zeros((ORDER_CAPACITY, ORDER_WIDTH)),
         rules=np.ascontiguousarray(rules),
         curve=np.zeros(trading_bars),
-        returns=np.zeros(trading_bars),
         trades=np.zeros((trade_capacity, TRADE_WIDTH)),
         events=np.zeros((event_capacity, EVENT_WIDTH)),
         closed=np.zeros((symbols, 0), dtype=np.int64) if closed is None else closed,

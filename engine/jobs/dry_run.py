@@ -34,6 +34,8 @@ class Estimate:
         Kept, dropped by the constraint, and drawn again by the search.
     seeds, max_seeds, simulations : int
         Seeds, those that ``until`` may come to, and rows before it adds any.
+    bars : str
+        Whether the ranges of bars are simulated, and what reads them.
     seconds, compile_seconds : float
         Estimated time of the run, measured on a few seeds, and what compiling took just now.
     memory_bytes, disk_bytes : int
@@ -47,6 +49,7 @@ class Estimate:
     seeds: int
     max_seeds: int
     simulations: int
+    bars: str
     seconds: float
     compile_seconds: float
     memory_bytes: int
@@ -65,6 +68,7 @@ class Estimate:
                 f"seeds           {self.seeds:,}{self._up_to(f'{self.max_seeds:,}')}",
                 f"simulations     {self.simulations:,}"
                 + self._up_to(f"{self.simulations * self._growth:,.0f}"),
+                f"bars            {self.bars}",
                 f"time            about {_seconds(self.seconds)}"
                 + self._up_to(_seconds(self.seconds * self._growth)),
                 f"memory          about {_bytes(self.memory_bytes)}",
@@ -94,18 +98,20 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     if seconds == 0.0:
         seconds, trades = _trial(job, seeds)
     metrics = len(job.holds.metrics) + len(job.metrics)
-    row = 8 * metrics + 4 * job.record.equity + _ROW_OVERHEAD
+    row = 8 * metrics + 4 * job.settings.record.equity + _ROW_OVERHEAD
     row += round(_TRADE_BYTES * trades)
     part = max(part.rows for part in make_plan(job, ()).parts)
-    working = part * (16 * metrics + 12 * job.record.equity + 200)
+    working = part * (16 * metrics + 12 * job.settings.record.equity + 200)
+    until = job.settings.until
     return Estimate(
         study=job.study,
         parameter_sets=len(job.space),
         dropped_sets=job.space.dropped,
         repeated_sets=job.space.repeated,
         seeds=len(job.seeds),
-        max_seeds=max(len(job.seeds), job.until.max_seeds if job.until is not None else 0),
+        max_seeds=max(len(job.seeds), until.max_seeds if until is not None else 0),
         simulations=job.simulations,
+        bars=_bars(job),
         seconds=seconds * len(job.seeds) / seeds / threads,
         compile_seconds=compile_seconds,
         memory_bytes=250_000_000 + (threads + 1) * working + threads * BUFFER_BYTES,
@@ -113,9 +119,19 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     )
 
 
+def _bars(job: Job) -> str:
+    if not job.world.source.has_sub_bars:
+        return "as the source has them"
+    if not job.world.has_ranges:
+        return "closes" if job.reads_of_ranges else "closes, as nothing reads a range"
+    reads = ", ".join(job.reads_of_ranges)
+    return f"with their ranges, for {reads}" if reads else "with their ranges"
+
+
 def _trial(job: Job, seeds: int) -> tuple[float, float]:
     """Seconds that one thread takes for the first seeds, and recorded trades per simulation."""
-    few = replace(job, seeds=job.seeds[:seeds], first_seeds=seeds, failure_allowance=1.0)
+    settings = job.settings.model_copy(update={"failure_allowance": 1.0})
+    few = replace(job, seeds=job.seeds[:seeds], first_seeds=seeds, settings=settings)
     store = MemoryStore()
     parts = make_plan(few, ()).parts
     pool = PartPool(parts, store)
@@ -123,7 +139,7 @@ def _trial(job: Job, seeds: int) -> tuple[float, float]:
     pool.work()
     pool.raise_first()
     seconds = time.perf_counter() - begin
-    if not few.record.trades:
+    if not settings.record.trades:
         return seconds, 0.0
     trades = store.scan("trades", store.manifests(few.world.id)).select(pl.len()).collect().item()
     return seconds, trades / few.simulations

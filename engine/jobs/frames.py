@@ -9,8 +9,6 @@ metric (null where undefined or failed). What a study calls it, its ``parameter_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -89,8 +87,8 @@ def _parameters(sets: ParameterSets) -> list[pl.Series]:
 
 def _parameter(name: str, declared: Parameter, values: NDArray[np.float64]) -> pl.Series:
     if isinstance(declared, Choice) and declared.words:
-        words: Sequence[object] = [declared.decode(value) for value in values]
-        return pl.Series(name, words, dtype=pl.String)
+        words = pl.Series(name, declared.choices, dtype=pl.String)
+        return words.gather(pl.Series(values.astype(np.uint32)))
     column = pl.Series(name, values, nan_to_null=True)
     return column.cast(pl.Int64) if isinstance(declared, Int) else column
 

@@ -14,7 +14,7 @@ from engine.compiled import code_hash
 from engine.execution.metric_names import METRIC_NAMES
 from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
-from engine.jobs.settings import Record, Until
+from engine.jobs.settings import JobSettings
 from engine.jobs.space import ParameterSets, ParameterSpace
 from engine.jobs.world import World
 
@@ -71,12 +71,8 @@ class Job:
         In the study's order.
     first_seeds : int
         How many of the seeds are the study's own; ``until`` adds the others.
-    record : Record
-        What is kept besides the metrics.
-    failure_allowance : float
-        Share of simulations that may fail.
-    until : Until, optional
-        When to stop adding seeds.
+    settings : JobSettings
+        What is kept besides the metrics, when to stop adding seeds, what may fail.
     metrics : dict of str to callable
         Own metrics (`PathMetric`).
     definition : dict, optional
@@ -85,6 +81,8 @@ class Job:
         The study file.
     lineage : Lineage
         The bars and the calibration it was made of.
+    reads_of_ranges : tuple of str
+        What needs the ranges of bars, in the words of the study's file.
     asked_by : str
         How its sets were chosen: ``grid``, or the method of a search.
     """
@@ -94,13 +92,12 @@ class Job:
     space: ParameterSpace
     seeds: NDArray[np.uint64]
     first_seeds: int
-    record: Record
-    failure_allowance: float
-    until: Until | None = None
+    settings: JobSettings
     metrics: Mapping[str, PathMetric] = field(default_factory=dict)
     definition: dict[str, Any] | None = None
     file: str | None = None
     lineage: Lineage = field(default_factory=Lineage)
+    reads_of_ranges: tuple[str, ...] = ()
     asked_by: str = "grid"
 
     @cached_property
@@ -112,7 +109,7 @@ class Job:
     def holds(self) -> Holds:
         """What its parts have to hold."""
         own = {name: code_hash(function) for name, function in self.metrics.items()}
-        return Holds(self.record.equity, self.record.trades, METRIC_NAMES, own)
+        return Holds(self.settings.record.equity, self.settings.record.trades, METRIC_NAMES, own)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -120,12 +117,13 @@ class Job:
 
         Seeds that ``until`` adds follow from the rest.
         """
+        until = self.settings.until
         return short_hash(
             {
                 "world": self.world.id,
                 "sets": self.sets.ids.tolist(),
                 "seeds": self.seeds[: self.first_seeds],
-                "until": None if self.until is None else self.until.model_dump(),
+                "until": None if until is None else until.model_dump(),
                 "holds": [
                     *(self.holds.equity, self.holds.trades),
                     *(self.holds.metrics, self.holds.own_metrics),

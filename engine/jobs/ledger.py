@@ -15,7 +15,6 @@ themselves did (``market``), so that an edge can be told from exposure.
 from __future__ import annotations
 
 import datetime
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,7 +24,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.jobs.files import write_json, write_parquet
+from engine.files import DamagedFile, read_json, verified_files, write_json, write_parquet
+from engine.files.writing import set_aside
 
 __all__ = [
     "OUTCOME_BLOCKS",
@@ -37,6 +37,7 @@ __all__ = [
     "read_archives",
     "read_trials",
     "time_block_ends",
+    "trials_path",
     "write_trials",
 ]
 
@@ -112,11 +113,21 @@ def time_block_ends(bars: int) -> NDArray[np.int64]:
     return np.array([(k + 1) * bars // count - 1 for k in range(count)], dtype=np.int64)
 
 
+def trials_path(root: Path, world: str, part: str) -> Path:
+    """Return the file of a part's trials."""
+    return root / "ledger" / world / f"{part}.parquet"
+
+
 def write_trials(root: Path, world: str, part: str, rows: pl.DataFrame) -> None:
-    """Write a part's trials, unless they stand already: the first time is when they were tried."""
-    path = root / "ledger" / world / f"{part}.parquet"
+    """Write a part's trials, unless they stand already: the first time is when they were tried.
+
+    A damaged file is kept under another name.
+    """
+    path = trials_path(root, world, part)
     if path.exists():
-        return
+        if verified_files(root).damage(path) is None:
+            return
+        set_aside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_parquet(rows, path)
 
@@ -157,6 +168,11 @@ def read_trials(root: Path, *, family: str | None = None, archived: bool = False
         ``outcome`` (mean profit on each as a share of the starting cash), ``block_paths`` and
         ``market`` (on history, the price's return in each, of several symbols the mean; null
         elsewhere, and of trials that were written before it was kept).
+
+    Raises
+    ------
+    DamagedFile
+        If a file is damaged: without it, fewer trials would be counted than were tried.
 
     Notes
     -----
@@ -203,23 +219,30 @@ def read_archives(root: Path) -> list[Archive]:
 
     Raises
     ------
-    Refusal
+    DamagedFile
         If a file is damaged.
     """
     found = []
     for path in sorted((root / "ledger" / "archives").glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            until = datetime.datetime.fromisoformat(content["until"])
-            found.append(Archive(str(content["family"]), until, str(content["reason"])))
-        except (ValueError, KeyError, TypeError):
-            raise Refusal("ledger", f"{path} damaged", "a whole file") from None
+        content = read_json(path)
+        until = datetime.datetime.fromisoformat(content["until"])
+        found.append(Archive(content["family"], until, content["reason"]))
     return found
 
 
 def _scan(root: Path) -> pl.LazyFrame:
-    """Rows of every part; a column that was added later is null in files that stood before."""
+    """Rows of every part; a column that was added later is null in files that stood before.
+
+    Raises
+    ------
+    DamagedFile
+        If a file is damaged: too few trials would be counted, and an edge be found too easily.
+    """
     files = sorted((root / "ledger").glob("*/part-*.parquet"))
+    reasons = verified_files(root).damages((path, None) for path in files)
+    for path, reason in zip(files, reasons, strict=True):
+        if reason is not None:
+            raise DamagedFile(path, reason)
     if not files:
         return pl.LazyFrame(schema=SCHEMA)
     return pl.scan_parquet(files, schema=SCHEMA, missing_columns="insert", hive_partitioning=False)

@@ -256,6 +256,9 @@ class PartPool:
         # But never so long that Ctrl-C has to wait for it.
         most = int(_LONGEST_NS / (steps * self._simulation_ns))
         piece = max(min(fewest, most), int(_CHUNK_NS * 2 / (steps * self._simulation_ns)), 1)
+        # A power of two: the same groups of sets come again on every path, however the guesses
+        # waver, and what the engine plans for a group is planned once.
+        piece = 1 << (piece.bit_length() - 1)
         for low in range(0, len(sets), piece):
             yield Chunk(arrays, source, paths, sets[low : low + piece])
 

@@ -71,6 +71,7 @@ class Prepared:
             record_trades=holds.trades,
             timestamps=first.timestamps,
             exchange=world.calendar.exchange,
+            timeframe=world.calendar.timeframe,
         )
         self.path_metrics = PathMetrics(metrics) if metrics else None
         self.metric_names = (*self.engine.metric_names, *metrics)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.bars import split_fields
 from engine.errors import Refusal
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
+from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.job import Job
 from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
@@ -79,7 +80,9 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     seed = int(job.seeds[path // world.paths_per_seed])
     number = path % world.paths_per_seed
     of_source = tuple(job.sets.of_source[index].tolist())
-    prepared = prepare(world, job.holds, job.metrics, of_source, seed)
+    # Of closes alone nothing could be drawn inside a bar; with ranges they are the same closes.
+    seen = world.with_ranges()
+    prepared = prepare(seen, job.holds, job.metrics, of_source, seed)
     generator = prepared.generator(of_source, seed)
     window = world.window
     values = np.empty((1, len(generator.symbols), len(generator.fields), window.bars))
@@ -101,6 +104,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         record_trades=True,
         timestamps=generator.timestamps,
         exchange=world.calendar.exchange,
+        timeframe=world.calendar.timeframe,
     )
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)
@@ -108,6 +112,8 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     encoded = job.sets.of_strategy[index : index + 1]
     engine.run(values, encoded, metrics, status, scratch)
     happened = scratch.simulation
+    if not world.has_ranges:
+        metrics[..., [METRIC_NAMES.index(name) for name in EXCURSIONS]] = np.nan
     found = metrics[0, 0].tolist()
     if prepared.path_metrics is not None:
         own = np.empty((1, 1, len(prepared.path_metrics.names)))
@@ -125,10 +131,14 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps, first),
         equity=happened.curve.copy(),
         orders=pl.DataFrame(
-            order_columns(happened.events[: happened.counts[ORDER_ROWS]], generator.symbols, first)
+            order_columns(
+                happened.events[: happened.counts[ORDER_ROWS]].T, generator.symbols, first
+            )
         ),
         trades=pl.DataFrame(
-            trade_columns(happened.trades[: happened.counts[TRADE_ROWS]], generator.symbols, first)
+            trade_columns(
+                happened.trades[: happened.counts[TRADE_ROWS]].T, generator.symbols, first
+            )
         ),
         metrics={name: None if np.isnan(value) else value for name, value in named},
         status="ok" if code == 0 else engine.failure(code, values, encoded, engine.scratch()),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engine.errors import Refusal
 
-__all__ = ["PathSettings", "Record", "Settings", "Until", "settings_refusal"]
+__all__ = ["JobSettings", "PathSettings", "Record", "Settings", "Until", "settings_refusal"]
 
 
 class Settings(BaseModel):
@@ -40,10 +40,13 @@ class PathSettings(Settings):
         description="Price at which paths start, or one per symbol; by default the source's own "
         "choice: the last close where it has bars.",
     )
-    bars: Literal["ohlc", "close"] = Field(
-        "ohlc",
-        description="`ohlc` simulates each bar's range; `close` is cheaper: high and low "
-        "are the larger and smaller of open and close.",
+    bars: Literal["auto", "ohlc", "close"] = Field(
+        "auto",
+        description="`ohlc` simulates each bar's range, several times the cost of its close; with "
+        "`close` high and low are the larger and smaller of open and close, and there are no "
+        "excursions (`average_mfe`, `average_mae`). `auto`: ranges where a hook, an indicator, an "
+        "order that can rest, a short position, borrowed money, an own metric or the statistic of "
+        "`until` reads them. Opens and closes are the same either way.",
     )
     sub_bars: int = Field(
         1,
@@ -89,6 +92,19 @@ class Until(Settings):
         gt=0,
         description="Ask it of this many parameter sets with the largest estimate "
         "only; by default of all.",
+    )
+
+
+class JobSettings(Settings):
+    """What a study says of its run as a whole: a job carries it as it is."""
+
+    paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
+    record: Record = Field(default_factory=lambda: Record.model_validate({}))
+    until: Until | None = Field(
+        None, description="Add seeds, after those given, until a statistic is precise enough."
+    )
+    failure_allowance: float = Field(
+        0.05, ge=0, le=1, description="Share of simulations that may fail before the study does."
     )
 
 

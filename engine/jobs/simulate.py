@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.execution.layout import RAISED as STRATEGY_RAISED
+from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
 from engine.sources import Generator
 from engine.strategies import StrategyError
+from engine.strategies.trade_tape import TradeTape
 
 __all__ = [
     "BUFFER_BYTES",
@@ -34,6 +36,8 @@ PATH_NOT_FINITE = 127
 
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
+
+_EXCURSIONS = [METRIC_NAMES.index(name) for name in EXCURSIONS]
 
 _NO_SIMULATION_CAN_RUN: tuple[type[Exception], ...] = (StrategyError, *COMPILER_ERRORS)
 
@@ -93,8 +97,9 @@ class PartArrays:
         On history, the profit in each stretch of time, in account currency.
     errors : dict
         Error texts by path and set, of simulations that raised.
-    trades : list
-        Chunks with the trades of each of their simulations.
+    trades : list of (Chunk, ndarray, ndarray)
+        Chunks with their trades, shape (columns, trades), and how many there are up to the end of
+        each of their simulations, shape (simulations,).
     """
 
     def __init__(self, part: Part, prepared: Prepared, buffers: Buffers) -> None:
@@ -114,7 +119,7 @@ class PartArrays:
         if prepared.block_ends is not None:
             self.time_blocks = np.empty((*shape, len(prepared.block_ends)), dtype=np.float32)
         self.errors: dict[tuple[int, int], str] = {}
-        self.trades: list[Any] = []
+        self.trades: list[tuple[Chunk, NDArray[np.float64], NDArray[np.int64]]] = []
 
     def release(self) -> None:
         """Give the large arrays back."""
@@ -165,11 +170,14 @@ class Worker:
     ----------
     prepared : Prepared
         The world.
+    tape : TradeTape
+        Of the latest chunk, where trades are recorded.
     not_finite : ndarray of int64
         Paths of the latest fill in which a price is not finite.
     """
 
     prepared: Prepared
+    tape: TradeTape = field(default_factory=TradeTape)
     not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _metrics: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -283,7 +291,7 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     low, high = chunk.paths
     values = worker.fill(arrays, chunk.source, low, high - low)
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
-    trades: list[Any] | None = [] if part.holds.trades else None
+    tape = worker.tape if part.holds.trades else None
     parameters = part.sets.of_strategy[chunk.sets]
     prepared.engine.run(
         values,
@@ -292,8 +300,10 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         status,
         worker.engine_scratch,
         equity,
-        trades,
+        tape,
     )
+    if not part.world.has_ranges:
+        metrics[..., _EXCURSIONS] = np.nan
     metrics = _with_path_metrics(values, metrics, equity, prepared)
     bad = worker.not_finite
     metrics[bad] = np.nan
@@ -321,8 +331,8 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         start = prepared.world.execution.cash
         at_ends = equity[:, :, prepared.block_ends]
         arrays.time_blocks[low:high, own] = np.diff(at_ends, axis=2, prepend=start)
-    if trades:
-        arrays.trades.append((chunk, trades))
+    if tape is not None:
+        arrays.trades.append((chunk, tape.columns[:, : tape.count].copy(), tape.ends.copy()))
 
 
 def _with_path_metrics(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -99,6 +100,8 @@ class ParameterSets:
         return len(self.of_strategy)
 
     def __getitem__(self, chosen: NDArray[np.int64]) -> ParameterSets:
+        if np.array_equal(chosen, np.arange(len(self))):
+            return self  # with its hashes, which every part of a job needs
         return ParameterSets(
             self.strategy, self.swept, self.of_strategy[chosen], self.of_source[chosen]
         )
@@ -115,6 +118,24 @@ class ParameterSets:
             digest.update(row.tobytes())
             found.append(digest.hexdigest()[:16])
         return np.array(found, dtype="U16")
+
+    @cached_property
+    def as_json(self) -> list[str]:
+        """Each set as JSON, with its values as they were declared."""
+        names = [*(MODEL_PREFIX + name for name in self.swept), *self.strategy.parameters]
+        declared = list(self.strategy.parameters.values())
+        return [
+            json.dumps(
+                dict(
+                    zip(
+                        names,
+                        [*own, *(p.decode(code) for p, code in zip(declared, codes, strict=True))],
+                        strict=True,
+                    )
+                )
+            )
+            for own, codes in zip(self.of_source.tolist(), self.of_strategy.tolist(), strict=True)
+        ]
 
     @cached_property
     def distinct_sources(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -16,8 +16,6 @@ the same part write the same bytes, so neither a kill nor a race leaves half a p
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import threading
 import time
@@ -29,10 +27,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.files import DamagedFile, read_json, verified_files, write_json, write_parquet
 from engine.jobs.errors import StorageError, storage_reason
-from engine.jobs.files import read_json, write_json, write_parquet
 from engine.jobs.job import Job
-from engine.jobs.ledger import write_trials
+from engine.jobs.ledger import trials_path, write_trials
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
 from engine.jobs.resampled import ResampledHistory
@@ -43,7 +41,6 @@ __all__ = [
     "MemoryStore",
     "ParquetStore",
     "Store",
-    "read_manifest",
 ]
 
 log = logging.getLogger(__name__)
@@ -66,6 +63,8 @@ class ParquetStore:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+        #: Sentences about the parts that were left out because a file of theirs is damaged.
+        self.damages: list[str] = []
 
     def begin(self, job: Job, summary: JobSummary, *, keep_longer: bool = False) -> None:
         """Write down what the study asks and make it the current request of its name.
@@ -88,25 +87,26 @@ class ParquetStore:
                 write_json(own / "study.json", summary.to_json())
             write_json(folder / "current.json", {"fingerprint": job.fingerprint})
 
-    def manifests(self, world: str, *, checksums: bool = False) -> list[Manifest]:
+    def manifests(self, world: str, *, trials: bool = False) -> list[Manifest]:
         """Manifests of a world's finished parts; damaged parts are left out with a warning.
 
         Parameters
         ----------
         world : str
             Id of the world.
-        checksums : bool
-            Whether to read the files; otherwise their size must do.
+        trials : bool
+            Whether a part whose trials were lost counts as damaged, too: computed again, it
+            counts them again.
         """
         found = []
         for path in sorted((self.root / "manifests" / world).glob("part-*.json")):
             try:
-                found.append(read_manifest(path, self.root, checksums=checksums))
+                found.append(_read_manifest(path))
             except FileNotFoundError:
                 continue  # another process took it away
             except ValueError as damage:
-                log.warning("%s; its part is left out, run the study again", damage)
-        return found
+                self._leave_out(str(damage))
+        return self._whole(found, trials)
 
     def discard(self, parts: Iterable[Manifest]) -> None:
         """Forget that parts are finished.
@@ -123,10 +123,10 @@ class ParquetStore:
         """Return the manifest of a part if it is finished and intact."""
         path = self._manifest_path(part.world.id, part.name)
         try:
-            manifest = read_manifest(path, self.root, checksums=True)
+            found = self._whole([_read_manifest(path)], trials=True)
         except (FileNotFoundError, ValueError):
             return None
-        return manifest if manifest.holds.satisfies(part.holds) else None
+        return next((manifest for manifest in found if manifest.holds.satisfies(part.holds)), None)
 
     def write(
         self,
@@ -143,7 +143,8 @@ class ParquetStore:
             path = self.root / relative
             with _clear_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                files[table] = {"path": relative} | write_parquet(frame, path)
+                # Its checksum stands in the manifest.
+                files[table] = {"path": relative} | write_parquet(frame, path, sealed=False)
         with _clear_errors(self.root / "ledger" / part.world.id):
             write_trials(self.root, part.world.id, part.name, trials)
         manifest = Manifest.of(part, failed, first_error, files)
@@ -158,6 +159,28 @@ class ParquetStore:
         files = [self.root / manifest.files[table]["path"] for manifest in manifests]
         return pl.scan_parquet(files, hive_partitioning=False)
 
+    def _whole(self, manifests: list[Manifest], trials: bool) -> list[Manifest]:
+        """Leave out manifests of which a file is damaged."""
+        files: list[tuple[Path, str | None]] = []
+        owners: list[Manifest] = []
+        for manifest in manifests:
+            named = [(self.root / e["path"], e["sha256"]) for e in manifest.files.values()]
+            if trials:
+                named.append((trials_path(self.root, manifest.world, manifest.part), None))
+            files += named
+            owners += [manifest] * len(named)
+        damaged = set()
+        reasons = verified_files(self.root).damages(files)
+        for (path, _), owner, reason in zip(files, owners, reasons, strict=True):
+            if reason is not None:
+                self._leave_out(f"{path} {reason}")
+                damaged.add(owner.part)
+        return [manifest for manifest in manifests if manifest.part not in damaged]
+
+    def _leave_out(self, damage: str) -> None:
+        self.damages.append(f"{damage}; its part is left out, run the study again")
+        log.warning("%s", self.damages[-1])
+
     def _manifest_path(self, world: str, part: str) -> Path:
         return self.root / "manifests" / world / f"{part}.json"
 
@@ -166,6 +189,7 @@ class MemoryStore:
     """Parts kept in memory, for studies that need no files."""
 
     def __init__(self) -> None:
+        self.damages: list[str] = []
         self._frames: dict[str, dict[str, pl.DataFrame]] = {}
         self._manifests: dict[str, Manifest] = {}
         self._lock = threading.Lock()
@@ -173,7 +197,7 @@ class MemoryStore:
     def begin(self, job: Job, summary: JobSummary, *, keep_longer: bool = False) -> None:
         """Nothing has to be written down."""
 
-    def manifests(self, world: str, *, checksums: bool = False) -> list[Manifest]:
+    def manifests(self, world: str, *, trials: bool = False) -> list[Manifest]:
         """Manifests of the parts so far."""
         return list(self._manifests.values())
 
@@ -208,48 +232,32 @@ class MemoryStore:
 Store = ParquetStore | MemoryStore
 
 
-def read_manifest(path: Path, root: Path, *, checksums: bool) -> Manifest:
-    """Read a part's manifest and look at the files it names.
-
-    Parameters
-    ----------
-    path : Path
-        The manifest.
-    root : Path
-        The data root its paths start from.
-    checksums : bool
-        Whether to read the files; otherwise their size must do.
+def _read_manifest(path: Path) -> Manifest:
+    """Read a part's manifest.
 
     Raises
     ------
     FileNotFoundError
-        If there is no manifest.
+        If there is none.
     ValueError
-        If it, or a file it names, is damaged; says how.
+        If it is damaged or another part's.
     """
     try:
-        manifest = Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
+        manifest = Manifest.from_json(read_json(path))
         world, part = path.parent.name, path.stem
         paths = {t: f"{t}/{world}/{part}.parquet" for t in manifest.files}
         if (manifest.world, manifest.part) != (world, part) or paths != {
             table: entry["path"] for table, entry in manifest.files.items()
         }:
             raise ValueError
-        entries = [(root / e["path"], e["bytes"], e["sha256"]) for e in manifest.files.values()]
+        if not all(isinstance(e["sha256"], str) for e in manifest.files.values()):
+            raise ValueError
     except FileNotFoundError:
         raise
+    except DamagedFile as damage:
+        raise ValueError(f"{path} {damage.reason}") from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ValueError(f"{path} is damaged") from None
-    for file, size, digest in entries:
-        if not file.is_file():
-            raise ValueError(f"{file} is missing")
-        if file.stat().st_size != size:
-            raise ValueError(f"{file} is truncated")
-        if checksums:
-            with file.open("rb") as content:
-                found = hashlib.file_digest(content, "sha256").hexdigest()
-            if found != digest:
-                raise ValueError(f"{file} does not match its checksum")
     return manifest
 
 

@@ -117,6 +117,7 @@ class JobSummary:
     @classmethod
     def of(cls, job: Job, stopped: str | None = None) -> JobSummary:
         """Summarise a job; `stopped` says why no more seeds were added."""
+        until = job.settings.until
         return cls(
             study=job.study,
             fingerprint=job.fingerprint,
@@ -147,9 +148,9 @@ class JobSummary:
                 for name, declared in job.world.strategy.parameters.items()
                 if isinstance(declared, Int | Float)
             },
-            failure_allowance=job.failure_allowance,
-            record=job.record,
-            until=job.until.model_dump() if job.until is not None else None,
+            failure_allowance=job.settings.failure_allowance,
+            record=job.settings.record,
+            until=None if until is None else until.model_dump(),
             stopped=stopped,
             file=job.file,
             definition=job.definition,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -31,65 +31,86 @@ def trades_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     """
     part = arrays.part
     sets, each = len(part.sets), part.world.paths_per_seed
-    simulations: list[int] = []
-    tables: list[NDArray[np.float64]] = []
-    for chunk, recorded in arrays.trades:
-        for index, table in enumerate(recorded):
-            path = chunk.paths[0] + index // len(chunk.sets)
-            simulations.append(path * sets + int(chunk.sets[index % len(chunk.sets)]))
-            tables.append(table)
-    order = np.argsort(np.array(simulations, dtype=np.int64), kind="stable")
-    tables = [tables[index] for index in order]
-    lengths = [len(table) for table in tables]
-    simulation = np.repeat(np.array(simulations, dtype=np.int64)[order], lengths)
-    number = np.concatenate([np.arange(0), *(np.arange(length) for length in lengths)])
-    rows = np.concatenate(tables) if tables else np.empty((0, len(TRADE_COLUMNS)))
+    simulations, tables = [np.empty(0, dtype=np.int64)], [np.empty((len(TRADE_COLUMNS), 0))]
+    for chunk, table, ends in arrays.trades:
+        paths = np.arange(*chunk.paths)
+        of_chunk = (paths[:, None] * sets + chunk.sets).ravel()
+        simulations.append(np.repeat(of_chunk, np.diff(ends, prepend=0)))
+        tables.append(table)
+    simulation, columns = np.concatenate(simulations), np.concatenate(tables, axis=1)
+    if (np.diff(simulation) < 0).any():  # chunks of several threads end in any order
+        order = np.argsort(simulation, kind="stable")
+        simulation, columns = simulation[order], columns[:, order]
+    count = len(simulation)
+    begins = np.diff(simulation, prepend=-1) != 0
+    number = np.arange(count) - np.maximum.accumulate(np.where(begins, np.arange(count), 0))
     path = simulation // sets
+    if not part.world.has_ranges:
+        columns[[TRADE_COLUMNS.index(name) for name in ("mfe", "mae")]] = np.nan
     ids = pl.Series("set_id", part.sets.ids.tolist(), dtype=pl.String)
-    keys = {
-        "world": pl.Series([part.world.id], dtype=pl.String).new_from_index(0, len(rows)),
-        "set_id": ids.gather(pl.Series(simulation % sets, dtype=pl.UInt32)),
-        "seed": part.seeds[path // each],
-        "path": (path % each).astype(np.int32),
-        "trade": number.astype(np.int32),
-    }
     first = prepared.world.window.first_trading_bar
-    return pl.DataFrame(keys | trade_columns(rows, prepared.symbols, first))
+    return pl.DataFrame(
+        [
+            pl.Series("world", [part.world.id], dtype=pl.String).new_from_index(0, count),
+            ids.gather(pl.Series((simulation % sets).astype(np.uint32))),
+            pl.Series("seed", part.seeds[path // each]),
+            pl.Series("path", (path % each).astype(np.int32)),
+            pl.Series("trade", number.astype(np.int32)),
+            *trade_columns(columns, prepared.symbols, first),
+        ]
+    )
 
 
 def trade_columns(
-    rows: NDArray[np.float64], symbols: tuple[str, ...], first_bar: int
-) -> dict[str, Any]:
-    """Split the engine's trade table into typed columns; bars are counted from `first_bar`."""
-    columns: dict[str, Any] = {}
-    for position, name in enumerate(TRADE_COLUMNS):
-        values = np.ascontiguousarray(rows[:, position])
-        if name == "symbol":
-            columns[name] = pl.Series([symbols[int(v)] for v in values], dtype=pl.String)
-        else:
-            columns[name] = values.astype(np.int32) if name in _WHOLE else values
-            if name in _BARS:
-                columns[name] -= first_bar
-    return columns
+    columns: NDArray[np.float64], symbols: tuple[str, ...], first_bar: int
+) -> list[pl.Series]:
+    """Type the columns of the engine's trade table; bars are counted from `first_bar`.
+
+    Parameters
+    ----------
+    columns : ndarray of float64, shape (columns, trades)
+        In the order of `engine.execution.layout.TRADE_COLUMNS`.
+    symbols : tuple of str
+        Names of the symbols.
+    first_bar : int
+        Bar that is 0 in the results.
+    """
+    words = {"symbol": symbols}
+    return [
+        _typed(name, values, words.get(name), first_bar)
+        for name, values in zip(TRADE_COLUMNS, columns, strict=True)
+    ]
 
 
 def order_columns(
-    rows: NDArray[np.float64], symbols: tuple[str, ...], first_bar: int
-) -> dict[str, Any]:
-    """Split the table of order events into typed columns; bars are counted from `first_bar`."""
-    columns: dict[str, Any] = {}
-    for position, name in enumerate(EVENT_COLUMNS):
-        values = np.ascontiguousarray(rows[:, position])
-        words = {
-            "symbol": symbols,
-            "kind": KIND_NAMES,
-            "event": EVENT_NAMES,
-            "size": SIZE_NAMES,
-        }.get(name)
-        if words is not None:
-            columns[name] = pl.Series([words[int(v)] for v in values], dtype=pl.String)
-        else:
-            columns[name] = values.astype(np.int32) if name in _WHOLE else values
-            if name in _BARS:
-                columns[name] -= first_bar
-    return columns
+    columns: NDArray[np.float64], symbols: tuple[str, ...], first_bar: int
+) -> list[pl.Series]:
+    """Type the columns of the table of order events; bars are counted from `first_bar`.
+
+    Parameters
+    ----------
+    columns : ndarray of float64, shape (columns, events)
+        In the order of `engine.execution.layout.EVENT_COLUMNS`.
+    symbols : tuple of str
+        Names of the symbols.
+    first_bar : int
+        Bar that is 0 in the results.
+    """
+    words = {"symbol": symbols, "kind": KIND_NAMES, "event": EVENT_NAMES, "size": SIZE_NAMES}
+    return [
+        _typed(name, values, words.get(name), first_bar)
+        for name, values in zip(EVENT_COLUMNS, columns, strict=True)
+    ]
+
+
+def _typed(
+    name: str, values: NDArray[np.float64], words: Sequence[str] | None, first_bar: int
+) -> pl.Series:
+    if words is not None:
+        codes = pl.Series(values.astype(np.uint32))
+        return pl.Series(name, words, dtype=pl.String).gather(codes)
+    if name in _BARS:
+        return pl.Series(name, values.astype(np.int32) - np.int32(first_bar))
+    if name in _WHOLE:
+        return pl.Series(name, values.astype(np.int32))
+    return pl.Series(name, np.ascontiguousarray(values), nan_to_null=name in ("mfe", "mae"))

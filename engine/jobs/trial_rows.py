@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.jobs.ledger import OUTCOME_BLOCKS, SCHEMA
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PartArrays
-from engine.jobs.space import MODEL_PREFIX, ParameterSets
+from engine.jobs.space import ParameterSets
 from engine.sources import Historical
 
 __all__ = ["trial_rows"]
@@ -49,12 +49,17 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         paths = (member @ ok).T
         sums = (member @ np.where(ok, pnl, 0.0)).T
         outcome = np.divide(sums, paths * cash, out=np.full(sums.shape, np.nan), where=paths > 0)
-    same: dict[str, Any] = {
+    sets = len(part.sets)
+    sharpe_mean, _ = _moments(sharpe, np.isfinite(sharpe).sum(axis=0))
+    columns: dict[str, Any] = {
+        "trial": _trials(world.trial_id, part.sets),
         "family": world.strategy.name,
-        "code": world.strategy.code_hash()[:16],
+        "code": world.code_hash,
         "data": part.data,
         "series": part.series,
         "world": world.id,
+        "set_id": part.sets.ids.tolist(),
+        "parameters": part.sets.as_json,
         "study": part.study,
         "asked_by": part.asked_by,
         "status": "finished",
@@ -64,27 +69,18 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         "first_seed": int(part.seeds[0]),
         "last_seed": int(part.seeds[-1]),
         "paths": part.paths,
+        "failed": part.paths - known,
+        "mean_net_pnl": mean,
+        "std_net_pnl": deviation,
+        "mean_sharpe": sharpe_mean,
         "blocks_of": kind,
+        "block": np.tile(blocks.astype(np.uint8), (sets, 1)),
+        "outcome": outcome.astype(np.float32),
+        "block_paths": paths.astype(np.uint32),
+        "market": [_market(prepared)] * sets,
     }
-    ids = part.sets.ids.tolist()
-    own = {
-        "trial": pl.Series([_trial_id(world.trial_id, set_id) for set_id in ids]),
-        "set_id": pl.Series(ids),
-        "parameters": pl.Series(_parameters(part.sets)),
-        "failed": pl.Series(part.paths - known),
-        "mean_net_pnl": pl.Series(mean, nan_to_null=True),
-        "std_net_pnl": pl.Series(deviation, nan_to_null=True),
-        "mean_sharpe": pl.Series(
-            _moments(sharpe, np.isfinite(sharpe).sum(axis=0))[0], nan_to_null=True
-        ),
-        "block": _lists(np.tile(blocks.astype(np.uint8), (len(ids), 1))),
-        "outcome": _lists(outcome.astype(np.float32)),
-        "block_paths": _lists(paths.astype(np.uint32)),
-        "market": pl.Series([_market(prepared)] * len(ids), dtype=SCHEMA["market"]),
-    }
-    return pl.DataFrame(own).select(
-        (pl.col(name) if name in own else pl.lit(same[name])).cast(kind).alias(name)
-        for name, kind in SCHEMA.items()
+    return pl.DataFrame(
+        [_column(name, columns[name], dtype, sets) for name, dtype in SCHEMA.items()]
     )
 
 
@@ -101,30 +97,26 @@ def _market(prepared: Prepared) -> list[float] | None:
     return [float(value) for value in np.mean(found, axis=0)]
 
 
-def _lists(values: NDArray[Any]) -> pl.Series:
-    """Rows of an array as lists."""
-    return pl.Series(np.ascontiguousarray(values).reshape(-1)).reshape(values.shape).arr.to_list()
+def _column(name: str, values: Any, dtype: pl.DataType, sets: int) -> pl.Series:
+    """Make a column of one value per set, or of one that all sets share.
 
-
-def _trial_id(world: str, set_id: str) -> str:
-    return hashlib.sha256(f"{world}{set_id}".encode()).hexdigest()[:16]
-
-
-def _parameters(sets: ParameterSets) -> list[str]:
-    """Each parameter set as JSON."""
-    names = [*(MODEL_PREFIX + name for name in sets.swept), *sets.strategy.parameters]
-    declared = list(sets.strategy.parameters.values())
-    return [
-        json.dumps(
-            dict(
-                zip(
-                    names,
-                    [*own, *(p.decode(code) for p, code in zip(declared, codes, strict=True))],
-                    strict=True,
-                )
-            )
+    Without expressions: each costs as much as simulating hundreds of bars.
+    """
+    if isinstance(values, np.ndarray):
+        column = pl.Series(
+            name, np.ascontiguousarray(values).reshape(-1), nan_to_null=values.ndim == 1
         )
-        for own, codes in zip(sets.of_source.tolist(), sets.of_strategy.tolist(), strict=True)
+        return (column if values.ndim == 1 else column.reshape(values.shape)).cast(dtype)
+    if isinstance(values, list):
+        return pl.Series(name, values, dtype=dtype)
+    return pl.Series(name, [values], dtype=dtype).new_from_index(0, sets)
+
+
+@lru_cache(maxsize=4)
+def _trials(world: str, sets: ParameterSets) -> list[str]:
+    """Return the trial of each set; the parts of a job share their sets."""
+    return [
+        hashlib.sha256(f"{world}{set_id}".encode()).hexdigest()[:16] for set_id in sets.ids.tolist()
     ]
 
 

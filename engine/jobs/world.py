@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,22 @@ class World:
         """Hash of the same but for versions: what a set is tried on, whoever computes it."""
         source = self._source()
         return short_hash(self._content({k: v for k, v in source.items() if k not in _VERSIONS}))
+
+    @property
+    def has_ranges(self) -> bool:
+        """Whether high and low of a bar are prices that were traded: excursions need them."""
+        return self.path.bars == "ohlc"
+
+    def with_ranges(self) -> World:
+        """Return the world of the same opens and closes with the ranges of its bars."""
+        if self.has_ranges or not self.source.has_sub_bars:
+            return self
+        return replace(self, path=self.path.model_copy(update={"bars": "ohlc"}))
+
+    @cached_property
+    def code_hash(self) -> str:
+        """Hash of the strategy's code, as the ledger tells it: 16 hexadecimal digits."""
+        return self.strategy.code_hash()[:16]
 
     def _content(self, source: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -120,7 +120,7 @@ def judge(
         search=search if any(_is_drawn(values) for values in searched.values()) else None,
         seeds=1,
         record={"equity": _PERIODS},
-        warm_up=_warm_up(cls, searched, len(bars)),
+        warm_up=_warm_up(cls, searched, bars),
         failure_allowance=0.99,
     )
     results = study.run(root=root)
@@ -180,7 +180,7 @@ def _is_drawn(values: Any) -> bool:
     return type(values).__name__ == "Distribution" or isinstance(values, Mapping)
 
 
-def _warm_up(cls: type[Strategy], searched: Mapping[str, Any], bars: int) -> Any:
+def _warm_up(cls: type[Strategy], searched: Mapping[str, Any], bars: Bars) -> Any:
     """As many bars as indicators need, unless that is more than half of the history."""
     highest: dict[str, Any] = {}
     for name, values in searched.items():
@@ -190,10 +190,10 @@ def _warm_up(cls: type[Strategy], searched: Mapping[str, Any], bars: int) -> Any
         elif isinstance(values, list | tuple) and all(isinstance(v, int | float) for v in values):
             highest[name] = max(values)
     try:
-        needed = cls.warm_up(highest)
+        needed = cls.warm_up(highest, bars.calendar, bars.bars_per_session)
     except ValueError:
         return "auto"
-    return "auto" if needed <= bars // 2 else 0
+    return "auto" if needed <= len(bars) // 2 else 0
 
 
 def _returns(

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.jobs.files import read_json
+from engine.files import DamagedFile, read_json, read_parquet
 from engine.jobs.job import Job
 from engine.jobs.plan import Piece, Request, find_pieces
 from engine.jobs.resampled import ResampledHistory
@@ -60,12 +60,13 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
         raise Refusal("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
     summary = JobSummary.from_json(read_json(file), str(file))
     try:
-        set_ids = pl.read_parquet(folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
-        seeds = pl.read_parquet(folder / "seeds.parquet")["seed"].to_numpy()
-    except (OSError, pl.exceptions.PolarsError):
+        set_ids = read_parquet(root, folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
+        seeds = read_parquet(root, folder / "seeds.parquet")["seed"].to_numpy()
+    except DamagedFile as damage:
         raise Refusal(
             "results",
-            f"{folder} has lost the list of its parameter sets or seeds",
+            f"{folder} has lost the list of its parameter sets or seeds: "
+            f"{damage.path.name} {damage.reason}",
             hint=f"`mc run {study}` writes it anew",
         ) from None
     results = open_results(
@@ -73,7 +74,7 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
         summary,
         set_ids,
         seeds,
-        resampled=_resampled(folder / "history.parquet"),
+        resampled=_resampled(root, folder / "history.parquet"),
     )
     if not results.pieces:
         raise Refusal(
@@ -82,12 +83,15 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
     return results
 
 
-def _resampled(path: Path) -> ResampledHistory | None:
-    """Read what a bootstrap draws from; None of another source, and where the file is lost."""
-    try:
-        return ResampledHistory.from_frame(pl.read_parquet(path))
-    except (OSError, pl.exceptions.PolarsError):
-        return None
+def _resampled(root: Path, path: Path) -> ResampledHistory | None:
+    """Read what a bootstrap draws from; None of another source.
+
+    Raises
+    ------
+    DamagedFile
+        If it is not what was written.
+    """
+    return ResampledHistory.from_frame(read_parquet(root, path)) if path.exists() else None
 
 
 def open_results(
@@ -143,6 +147,7 @@ def open_results(
         set_ids,
         seeds,
         remake,
+        tuple(store.damages),
         resampled,
     )
 

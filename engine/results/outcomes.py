@@ -17,6 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.errors import Refusal
+from engine.execution.metric_names import EXCURSIONS
 from engine.results.rows import Rows
 from engine.statistics.layout import Layout
 from engine.statistics.pooled import POOLED
@@ -72,8 +74,22 @@ class Outcomes:
         return _DEFINED[name][1](self) if name in _DEFINED else self.columns[name]
 
     def sums(self, ratio: str) -> dict[str, Floats]:
-        """Return the sums per simulation that a ratio of `POOLED` follows from."""
-        return {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}
+        """Return the sums per simulation that a ratio of `POOLED` follows from.
+
+        Raises
+        ------
+        Refusal
+            For an excursion of bars without ranges.
+        """
+        found = {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}
+        if ratio in EXCURSIONS and not all(np.isfinite(values).all() for values in found.values()):
+            raise Refusal(
+                "statistics",
+                f"{ratio!r} of bars without ranges",
+                "a statistic that closes decide",
+                hint="`bars: ohlc` in the study's source simulates ranges",
+            )
+        return found
 
     def ratio_of_paths(self, ratio: str) -> Floats:
         """Return a ratio of every single path.
@@ -184,7 +200,12 @@ _DEFINED: Final[dict[str, Derived]] = {
 
 def _times_trades(mean: str) -> Derived:
     """Sum over the trades, from their mean; no trade adds 0."""
-    return (mean, "trades"), lambda o: np.nan_to_num(o.columns[mean]) * o.columns["trades"]
+
+    def added_up(o: Outcomes) -> Floats:
+        trades = o.columns["trades"]
+        return np.where(trades > 0.0, o.columns[mean], 0.0) * trades
+
+    return (mean, "trades"), added_up
 
 
 def _wins(o: Outcomes) -> Floats:

@@ -7,10 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from engine.errors import Refusal
-from engine.jobs.files import read_json
+from engine.files import DamagedFile, read_json, read_parquet
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Request, find_pieces
 from engine.jobs.store import TABLES, ParquetStore
@@ -128,12 +126,14 @@ def remove_study(root: Path, study: str) -> None:
 def _request(folder: Path, study: str) -> tuple[str, Request]:
     try:
         summary = JobSummary.from_json(read_json(folder / "study.json"), str(folder))
-        sets = pl.read_parquet(folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
-        seeds = pl.read_parquet(folder / "seeds.parquet")["seed"].to_numpy()
-    except (OSError, Refusal, pl.exceptions.PolarsError):
+        root = folder.parents[2]
+        sets = read_parquet(root, folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
+        seeds = read_parquet(root, folder / "seeds.parquet")["seed"].to_numpy()
+    except (OSError, Refusal) as error:
+        found = f"{error.path.name} {error.reason}" if isinstance(error, DamagedFile) else error
         raise Refusal(
             "study",
-            f"{study} has lost what it asks for, which may be any stored part",
+            f"{study} has lost what it asks for, which may be any stored part ({found})",
             hint=f"`mc run {study}` writes it anew, `mc prune {study}` removes it",
         ) from None
     return summary.world, Request(sets, seeds, summary.holds)

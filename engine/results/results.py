@@ -52,6 +52,8 @@ class Results(Rows):
         Its seeds, in its order.
     remake : callable, optional
         Returns the job that makes them as its study stands now: needed to simulate one again.
+    damages : tuple of str
+        Sentences about stored parts that were left out because a file of theirs is damaged.
     resampled : ResampledHistory, optional
         What a bootstrap draws from.
     """
@@ -62,6 +64,7 @@ class Results(Rows):
     set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
     seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     remake: Callable[[], Job] | None = field(default=None, repr=False)
+    damages: tuple[str, ...] = ()
     resampled: ResampledHistory | None = field(default=None, repr=False)
 
     @property

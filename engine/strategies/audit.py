@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS
+from engine.calendar import BarCalendar
 from engine.execution.layout import (
     EVENT_NAMES,
     FUTURE_READ,
@@ -27,9 +28,10 @@ from engine.execution.layout import (
     STATUS,
 )
 from engine.execution.settings import Execution
+from engine.strategies.audit_time import audited_calendar, time_of
 from engine.strategies.captured import captured_values, taken_from
-from engine.strategies.clock_reads import clock_reads
 from engine.strategies.engine import Scratch, StrategyEngine, prepare_strategy
+from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import users_fill
 from engine.strategies.purity import pieces_of
 from engine.strategies.registry import get_strategy
@@ -39,7 +41,6 @@ __all__ = ["AuditReport", "Finding", "audit_strategy"]
 
 # Most numbers that a table may hold without being taken for a path.
 _LARGEST_TABLE: Final = 64
-_HOUR: Final = 3_600_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ def audit_strategy(
     warm_up: int = 0,
     cuts: int = 500,
     seed: int = 1,
+    calendar: BarCalendar | None = None,
 ) -> AuditReport:
     """Rerun a strategy on paths whose future was replaced after a bar, for many bars.
 
@@ -163,6 +165,8 @@ def audit_strategy(
         else random ones.
     seed : int
         Seed of the cuts and of the random walks.
+    calendar : BarCalendar, optional
+        Of the bars; by default `audited_calendar` where indicators ask for longer bars.
     """
     rng = np.random.default_rng(seed)
     if values is None:
@@ -178,7 +182,7 @@ def audit_strategy(
         bars_per_year=252.0,
         warm_up=warm_up,
         record_trades=True,
-        timestamps=_HOUR * np.arange(bars) if clock_reads(cls, fields) else None,
+        **time_of(cls, fields, bars, calendar or audited_calendar(cls)),
     )
     encoded = engine.encode(parameters or {})[None]
     scratch = engine.scratch(record_orders=True)
@@ -242,7 +246,7 @@ def _events(
 def _long_tables(strategy: type[Strategy]) -> Iterator[str]:
     """Describe what hooks, indicators and helpers read that is long enough to hold a path."""
     known: set[int] = set()
-    kinds = dict.fromkeys(type(declared) for declared in strategy.indicators.values())
+    kinds = indicators_in(*strategy.indicators.values())
     fills = [fill for fill in map(users_fill, kinds) if fill is not None]
     for written in (*strategy.hooks().values(), *fills):
         for function in pieces_of(written):

@@ -114,7 +114,9 @@ def backtest(
     if not isinstance(execution, Execution):
         execution = Execution.model_validate(dict(execution or {}))
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
-    before = cls.warm_up(parameters) if warm_up == "auto" else warm_up
+    before = warm_up
+    if warm_up == "auto":
+        before = cls.warm_up(parameters, first.calendar, first.bars_per_session)
     if not isinstance(before, int) or isinstance(before, bool) or not 0 <= before < len(first):
         found = "" if warm_up == before else f" ({warm_up})"
         raise Refusal(
@@ -143,6 +145,7 @@ def backtest(
         record_trades=True,
         timestamps=first.timestamps,
         exchange=first.calendar.exchange,
+        timeframe=first.calendar.timeframe,
     )
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)

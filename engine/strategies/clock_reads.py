@@ -36,12 +36,15 @@ def clock_reads(cls: type[Strategy], fields: tuple[str, ...] = ()) -> tuple[str,
     """
     names = set(CLOCK_NAMES) - set(fields)
     found = set()
-    for function in cls.hooks().values():
-        for node in ast.walk(HookText(function).definition()):
+    for name, function in cls.hooks().items():
+        definition = HookText(function).definition()
+        # The second argument of `signals` may be called as one likes.
+        bars = [item.arg for item in definition.args.args][1:2] if name == "signals" else ["bar"]
+        for node in ast.walk(definition):
             if isinstance(node, ast.Attribute) and node.attr in names:
                 owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
-                if isinstance(owner, ast.Name) and owner.id == "bar":
-                    found.add(f"bar.{node.attr}")
+                if isinstance(owner, ast.Name) and owner.id in bars:
+                    found.add(f"{owner.id}.{node.attr}")
             elif isinstance(node, ast.Attribute) and node.attr == _INSTANT:
                 found.add(f"order.{_INSTANT}")
     return tuple(sorted(found))

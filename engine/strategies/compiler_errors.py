@@ -18,7 +18,11 @@ _SIGNATURE = re.compile(r"^ >>> (.+)$", re.MULTILINE)
 _SPECIFIC = re.compile(r"^ +(?:TypingError|NumbaTypeError|ValueError): (.+)$", re.MULTILINE)
 _OPCODE = re.compile(r"unsupported opcode \((\w+)\) found\. Raised from (.+) \((\d+)\)")
 _ENGINE = Path(__file__).resolve().parents[1]
-_OURS = (_ENGINE / "strategies", _ENGINE / "execution", _ENGINE / "compiled")
+_STRATEGIES = _ENGINE / "strategies"
+_OURS = (
+    *(_STRATEGIES, _STRATEGIES / "indicators"),
+    *(_ENGINE / "execution", _ENGINE / "compiled"),
+)
 _NUMBA = Path(numba.__file__).resolve().parent
 
 # What the compiler calls it, and what the user should read.

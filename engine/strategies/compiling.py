@@ -10,6 +10,7 @@ from engine.execution.calling import hook, part, users_hook
 from engine.execution.linked import broker_calls
 from engine.execution.signals import follow_signals
 from engine.strategies.hook_text import StrategyError
+from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import check_fill
 from engine.strategies.kernel import EventLoop, Hooks, make_event_loop
 from engine.strategies.parameters import Choice, Int, Parameter
@@ -40,8 +41,8 @@ _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
 
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     cls.check_hooks()
-    for indicator in cls.indicators.values():
-        check_fill(type(indicator))
+    for kind in indicators_in(*cls.indicators.values()):
+        check_fill(kind)
     found = cls.hooks()
     compiled: dict[str, Any] = {}
     for name in ("on_start", "on_bar", "on_finish"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,31 +15,38 @@ from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
-from engine.execution.layout import FIRST_SUB_BAR, RAISED, STATUS_TEXTS, SUB_BARS, TRADE_ROWS
+from engine.execution.funding import funding_fields
+from engine.execution.layout import (
+    FIRST_SUB_BAR,
+    FUNDING_FIELD,
+    RAISED,
+    STATUS_TEXTS,
+    SUB_BARS,
+    TRADE_ROWS,
+    TRADE_WIDTH,
+)
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.strategies.clock_reads import clock_of
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
-from engine.strategies.indicator_code import WORK_ROWS, row_code
+from engine.strategies.failures import raised, raised_by_indicator
+from engine.strategies.indicator_code import WORK_ROWS
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
+from engine.strategies.longer_bars import Timeline
 from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
-from engine.strategies.rows import plan_rows
+from engine.strategies.rows import RowPlan, plan_rows
 from engine.strategies.strategy import Strategy
+from engine.strategies.trade_tape import TradeTape
 from engine.window import Window
 
-__all__ = ["Scratch", "StrategyEngine", "TradeSink", "prepare_strategy"]
+__all__ = ["Scratch", "StrategyEngine", "prepare_strategy"]
 
 _MOST_PLANS: Final = 1024
-
-
-class TradeSink(Protocol):
-    """Anything with ``append``, such as a list."""
-
-    def append(self, item: Any, /) -> None:
-        """Take the trades of one simulation."""
+_NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
+_NO_ENDS: Final = np.empty(0, dtype=np.int64)
 
 
 @dataclass
@@ -78,6 +85,7 @@ class StrategyEngine:
         record_trades: bool = False,
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
+        timeframe: str | None = None,
     ) -> None:
         self.strategy = cls
         self.execution = execution
@@ -95,6 +103,7 @@ class StrategyEngine:
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
         whole, sub_bars = split_fields(self.fields)
+        self._rules[:, FUNDING_FIELD] = funding_fields(execution, self.symbols, whole)
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
@@ -103,7 +112,15 @@ class StrategyEngine:
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))
         self._clock = clock_of(cls, self.fields, timestamps, exchange)
-        self._plans: dict[tuple[int, bytes], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        self._timeline = Timeline.of(
+            timeframe,
+            exchange,
+            steps,
+            first_trading_bar=warm_up,
+            bars_per_session=bars_per_session,
+            timestamps=timestamps,
+        )
+        self._plans: dict[tuple[int, bytes], RowPlan] = {}
 
     def encode(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a parameter set as numbers; defaults fill the gaps.
@@ -154,7 +171,7 @@ class StrategyEngine:
         status: NDArray[np.int8],
         scratch: Scratch,
         equity: NDArray[np.float64] | None = None,
-        trades: TradeSink | None = None,
+        trades: TradeTape | None = None,
     ) -> None:
         """Run every parameter set on every path; the GIL is released.
 
@@ -172,31 +189,15 @@ class StrategyEngine:
             The worker's own.
         equity : ndarray of float64, shape (paths, sets, samples), optional
             Output; equity at the bars `sample_bars`, counted from the first trading bar.
-        trades : list, optional
-            One array of shape (trades, columns) per simulation is appended, paths before sets.
+        trades : TradeTape, optional
+            Output; the trades of every simulation, of an engine that records them.
         """
         self._check(values, parameters)
         parameters = np.ascontiguousarray(parameters)
         if equity is None:
             equity = np.empty((len(values), len(parameters), 0))
         samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
-        if trades is None:
-            self._call(values, parameters, metrics, status, scratch, samples, equity)
-            return
-        for i in range(len(values)):
-            for m in range(len(parameters)):
-                one, each = slice(i, i + 1), slice(m, m + 1)
-                self._call(
-                    values[one],
-                    parameters[each],
-                    metrics[one, each],
-                    status[one, each],
-                    scratch,
-                    samples,
-                    equity[one, each],
-                )
-                closed = int(scratch.simulation.counts[TRADE_ROWS])
-                trades.append(scratch.simulation.trades[:closed].copy())
+        self._call(values, parameters, metrics, status, scratch, samples, equity, trades)
 
     def status_text(self, code: int) -> str:
         """Return what a status code means."""
@@ -226,48 +227,23 @@ class StrategyEngine:
         if code != RAISED:
             return text
         metrics = np.empty((1, 1, len(self.metric_names)))
-        status = np.empty((1, 1), dtype=np.int8)
-        self.run(values, parameters, metrics, status, scratch)
+        self.run(values, parameters, metrics, np.empty((1, 1), dtype=np.int8), scratch)
         # That has filled the indicator rows, which the form that raises reads again.
         parameters = np.ascontiguousarray(parameters)
-        row_of, plans = self._planned(parameters)
-        rows, work = self._rows(plans, scratch)
-        failed = self._indicator_failure(row_of[0], plans, rows, work, scratch)
+        planned = self._planned(parameters)
+        rows, work = self._rows(planned, scratch)
+        failed = raised_by_indicator(
+            self.strategy, planned, scratch.frame, rows, work, scratch.failed
+        )
         if failed is not None:
             return failed
-        arrays = (scratch.frame, rows, parameters, row_of, metrics)
+        arrays = (scratch.frame, rows, parameters, planned.row_of, metrics)
         frame, row_values, encoded, read, out = (array.ctypes.data for array in arrays)
         try:
             self._event_loop.simulate_raising(frame, row_values, rows.size, encoded, read, out)
         except Exception as error:
-            return _raised("the strategy", error)
+            return raised("the strategy", error)
         return text
-
-    def _indicator_failure(
-        self,
-        row_of: NDArray[np.int64],
-        plans: NDArray[np.float64],
-        rows: NDArray[np.float64],
-        work: NDArray[np.float64],
-        scratch: Scratch,
-    ) -> str | None:
-        """Return what the first indicator that could not be computed raised, if any."""
-        column = 0
-        for name, declared in self.strategy.indicators.items():
-            row, count = int(row_of[column]), len(declared.outputs)
-            column += count
-            if scratch.failed[row]:
-                arrays = (rows[row:], work, scratch.failed)
-                values, space, flags = (array.ctypes.data for array in arrays)
-                plan, width = plans[row:].ctypes.data, plans.shape[1]
-                frame = scratch.frame.ctypes.data
-                try:
-                    row_code(type(declared)).raising(
-                        frame, plan, count, width, values, space, flags
-                    )
-                except Exception as error:
-                    return _raised(f"the indicator {name}", error)
-        return None
 
     def _call(
         self,
@@ -278,28 +254,40 @@ class StrategyEngine:
         scratch: Scratch,
         samples: NDArray[np.int64],
         equity: NDArray[np.float64],
+        tape: TradeTape | None,
     ) -> None:
-        row_of, plans = self._planned(parameters)
-        rows, work = self._rows(plans, scratch)
-        path_loop()(
-            self._address,
-            values,
-            parameters,
-            row_of,
-            plans,
-            rows,
-            work,
-            scratch.failed,
-            scratch.frame,
-            metrics,
-            status,
-            samples,
-            equity,
-        )
+        simulations = len(values) * len(parameters)
+        if simulations == 0:
+            return
+        planned = self._planned(parameters)
+        rows, work = self._rows(planned, scratch)
+        if tape is not None:
+            tape.begin(simulations)
+        done = 0
+        while done < simulations:
+            done = path_loop()(
+                self._address,
+                values,
+                parameters,
+                planned.row_of,
+                planned.plans,
+                rows,
+                work,
+                scratch.failed,
+                scratch.frame,
+                metrics,
+                status,
+                samples,
+                equity,
+                _NO_TRADES if tape is None else tape.columns,
+                _NO_ENDS if tape is None else tape.ends,
+                done,
+            )
+            if tape is not None and done < simulations:
+                used = int(tape.ends[done - 1]) if done > 0 else 0
+                tape.grow(used, int(scratch.simulation.counts[TRADE_ROWS]))
 
-    def _planned(
-        self, parameters: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _planned(self, parameters: NDArray[np.float64]) -> RowPlan:
         """Return `plan_rows` of a group of parameter sets, which come again with every chunk."""
         # Sets without parameters have no bytes: their number tells them apart.
         key = (len(parameters), parameters.tobytes())
@@ -307,20 +295,16 @@ class StrategyEngine:
         if planned is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            addresses = {
-                type(declared): row_code(type(declared)).address
-                for declared in self.strategy.indicators.values()
-            }
-            planned = plan_rows(self.strategy, self.fields, parameters, addresses)
+            planned = plan_rows(self.strategy, self.fields, parameters, self._timeline)
             self._plans[key] = planned
         return planned
 
     def _rows(
-        self, plans: NDArray[np.float64], scratch: Scratch
+        self, planned: RowPlan, scratch: Scratch
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return room for the rows of values, and to work in."""
         # The vector form fills a row of targets for each symbol, behind the indicators.
-        own = len(plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
+        own = len(planned.plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
         rows = scratch.rows_for(own + WORK_ROWS, self.steps)
         return rows[:own], rows[own:]
 
@@ -345,11 +329,6 @@ class StrategyEngine:
             )
 
 
-def _raised(what: str, error: Exception) -> str:
-    text = f"{what} raised {type(error).__name__}"
-    return f"{text}: {error}" if str(error) else text
-
-
 def prepare_strategy(
     strategy: type[Strategy] | str,
     execution: Execution | None = None,
@@ -364,6 +343,7 @@ def prepare_strategy(
     record_trades: bool = False,
     timestamps: NDArray[np.int64] | None = None,
     exchange: str | None = None,
+    timeframe: str | None = None,
 ) -> StrategyEngine:
     """Return the engine of a strategy for price blocks of one shape.
 
@@ -392,7 +372,10 @@ def prepare_strategy(
         Instruments with session hours need them.
     exchange : str, optional
         Whose days end orders with time in force "day", where there are timestamps, and whose
-        clock hooks see unless the strategy names its zone.
+        clock hooks see unless the strategy names its zone. Its sessions begin the longer bars of
+        indicators with a timeframe; without it, days in UTC do.
+    timeframe : str, optional
+        Of the bars; indicators with a timeframe of their own, or of sessions, need it.
     """
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     return StrategyEngine(
@@ -408,4 +391,5 @@ def prepare_strategy(
         record_trades=record_trades,
         timestamps=timestamps,
         exchange=exchange,
+        timeframe=timeframe,
     )

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from engine.compiled.code_hash import code_hash
 from engine.compiled.version import ENGINE_VERSION
 from engine.strategies.captured import from_library
+from engine.strategies.expression import Expression
 from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Parameter
 
 __all__ = ["fingerprint_of"]
 
 
+# What fields, outputs of an indicator and arithmetic are told apart by, beside their inputs.
+_OWN: Final = ("name", "operation", "number_first", "symbols")
+
+
 def fingerprint_of(
     *,
     parameters: Mapping[str, Parameter],
-    indicators: Mapping[str, Indicator],
+    indicators: Mapping[str, Expression],
     state: Mapping[str, float],
     constants: Mapping[str, float],
     hooks: Mapping[str, Any],
@@ -53,12 +58,23 @@ def _without_doc(parameter: Parameter) -> dict[str, Any]:
     return {name: value for name, value in parameter.describe().items() if name != "doc"}
 
 
-def _told(indicator: Indicator) -> tuple[Any, ...]:
-    """Say what an indicator computes: a built-in by its name, a user's by its code."""
-    kind = type(indicator)
-    arguments = [getattr(item, "name", item) for item in indicator.arguments]
-    told = (kind.__name__, indicator.reads, indicator.symbols, arguments)
-    if from_library(kind.__module__):
+def _told(item: Expression) -> tuple[Any, ...]:
+    """Say what an expression computes: a built-in by its name, a user's indicator by its code."""
+    name = type(item).__name__
+    arguments = [_name_of(argument) for argument in item.arguments]
+    if isinstance(item, Indicator) and item.reads_fields:
+        told: tuple[Any, ...] = (name, item.reads, item.symbols, arguments)
+    else:
+        own = [vars(item).get(key) for key in (() if isinstance(item, Indicator) else _OWN)]
+        told = (name, own, arguments, [_told(part) for part in item.inputs])
+    if item.timeframe is not None:
+        told += (("timeframe", _name_of(item.timeframe)),)
+    if not isinstance(item, Indicator) or from_library(type(item).__module__):
         return told
-    parameters = [(name, item.kind) for name, item in kind.parameters.items()]
+    kind = type(item)
+    parameters = [(key, declared.kind) for key, declared in kind.parameters.items()]
     return *told, parameters, kind.outputs, kind.fill, kind.warm_up
+
+
+def _name_of(argument: Any) -> Any:
+    return argument.name if isinstance(argument, Parameter) else argument

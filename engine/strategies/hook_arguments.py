@@ -163,7 +163,11 @@ class Order(_Given):
         stop_loss: float = math.nan,
         tif: TimeInForce = "gtc",
     ) -> int:
-        """Trade `units` at the market once `price` is reached."""
+        """Trade `units` at the market once `price` is reached.
+
+        Of several stops that one bar touches the one nearest to its open fills first, whichever
+        was placed first; of two at one distance, the buy.
+        """
         _not_here("order")
 
     def stop_limit(

@@ -27,7 +27,15 @@ from engine.strategies.purity import check_purity
 from engine.strategies.syntax import is_none
 from engine.strategies.user_functions import compiled_function
 
-__all__ = ["FILLER_ARGUMENTS", "WORK_ROWS", "RowCode", "check_fill", "row_code", "users_fill"]
+__all__ = [
+    "FILLER_ARGUMENTS",
+    "WORK_ROWS",
+    "RowCode",
+    "check_fill",
+    "plain_fill",
+    "row_code",
+    "users_fill",
+]
 
 # A plan of a row: address of the code, symbol and field of each array that is read, arguments,
 # bars of warm-up.
@@ -54,7 +62,7 @@ class RowCode(NamedTuple):
 
 def users_fill(kind: type[Indicator]) -> FunctionType | None:
     """Return the `fill` of an indicator that a user wrote; None for a built-in."""
-    return None if from_library(kind.__module__) else _plain(kind)
+    return None if from_library(kind.__module__) else plain_fill(kind)
 
 
 def check_fill(kind: type[Indicator]) -> None:
@@ -119,7 +127,7 @@ def _compile(kind: type[Indicator]) -> RowCode:
 _KEPT_ALIVE: list[Any] = []
 
 
-def _plain(kind: type[Indicator]) -> FunctionType:
+def plain_fill(kind: type[Indicator]) -> FunctionType:
     """Return `fill` as the plain function that was written."""
     function: FunctionType = inspect.getattr_static(kind, "fill").__func__
     return function
@@ -141,7 +149,7 @@ def _row_function(kind: type[Indicator]) -> Any:
         "    bars = path.shape[2]\n"
         f"    fill({', '.join(arguments)})\n"
     )
-    fill = hook(_plain(kind)) if users is None else compiled_function(users)
+    fill = hook(plain_fill(kind)) if users is None else compiled_function(users)
     scope = {"fill": fill, "floats_at": floats_at, "read_only": read_only}
     exec(text, scope)
     return hook(scope["fill_row"])

@@ -13,7 +13,7 @@ from engine.compiled.kernel import kernel
 from engine.compiled.linking import call_at
 from engine.compiled.views import address_of
 from engine.execution.calling import part
-from engine.execution.layout import NOT_FINITE, OK, RAISED
+from engine.execution.layout import NOT_FINITE, OK, RAISED, TRADE_ROWS
 from engine.execution.linked import broker_calls
 from engine.execution.state import simulation_at
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
@@ -23,12 +23,14 @@ __all__ = ["path_loop"]
 
 
 @cache
-def path_loop() -> Callable[..., None]:
+def path_loop() -> Callable[..., int]:
     """Return the compiled loop over paths and parameter sets; Numba compiles it when first called.
 
     Its arguments are the address of a strategy's event loop, the price block, the encoded
     parameter sets, which indicator rows each set reads, the plans of these rows, their values, work
-    space and flags, the worker's frame, and the outputs.
+    space and flags, the worker's frame, the outputs, and the tape of trades with their number up to
+    the end of each simulation (of none: no trades are kept). It begins at a simulation, counted
+    over paths and sets, and returns the one that found no room on the tape, or their number.
     """
     open_path, fill_rows = broker_calls().open_path, row_filler()
 
@@ -47,9 +49,14 @@ def path_loop() -> Callable[..., None]:
         status: NDArray[np.int8],
         samples: NDArray[np.int64],
         equity: NDArray[np.float64],
-    ) -> None:
+        tape: NDArray[np.float64],
+        ends: NDArray[np.int64],
+        begin: int,
+    ) -> int:
         address: int = address_of(frame)
-        for path in range(values.shape[0]):
+        sets = parameters.shape[0]
+        done = begin
+        for path in range(begin // sets, values.shape[0]):
             frame[0] = address_of(values[path])
             open_path(address)
             failures = fill_rows(
@@ -62,7 +69,7 @@ def path_loop() -> Callable[..., None]:
                 address_of(failed),
             )
             curve = simulation_at(address).curve
-            for m in range(parameters.shape[0]):
+            for m in range(done % sets, sets):
                 out = metrics[path, m]
                 code = call_simulate(
                     simulate,
@@ -82,12 +89,34 @@ def path_loop() -> Callable[..., None]:
                 status[path, m] = code
                 for sample in range(samples.shape[0]):
                     equity[path, m, sample] = curve[samples[sample]]
+                if ends.shape[0] > 0:
+                    used = ends[done - 1] if done > 0 else 0
+                    used = _keep_trades(address, tape, used)
+                    if used < 0:
+                        return done
+                    ends[done] = used
+                done += 1
+        return done
 
-    return cast("Callable[..., None]", run)
+    return cast("Callable[..., int]", run)
 
 
 # The event loop of a strategy, by its address.
 call_simulate: Any = call_at(SIMULATE_ARGUMENTS)
+
+
+@part
+def _keep_trades(address: int, tape: NDArray[np.float64], used: int) -> int:
+    """Copy a simulation's trades behind the `used` ones; return the end, or -1 without room."""
+    simulation = simulation_at(address)
+    trades, count = simulation.trades, simulation.counts[TRADE_ROWS]
+    if used + count > tape.shape[1]:
+        return -1
+    for row in range(count):
+        for column in range(tape.shape[0]):
+            tape[column, used + row] = trades[row, column]
+    end: int = used + count
+    return end
 
 
 @part

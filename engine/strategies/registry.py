@@ -11,13 +11,20 @@ from engine.errors import Refusal
 from engine.strategies.strategy import Strategy
 from engine.user_code import import_user_file, user_files
 
-__all__ = ["describe_strategy", "get_strategy", "load_user_strategies", "strategy_names"]
+__all__ = [
+    "describe_strategy",
+    "get_strategy",
+    "is_built_in",
+    "load_user_strategies",
+    "strategy_names",
+]
 
 # Modules of this package; imported when asked for.
 _BUILT_IN: Final = {
     "breakout": "Breakout",
     "buy_and_hold": "BuyAndHold",
     "mean_reversion": "MeanReversion",
+    "momentum": "TimeSeriesMomentum",
     "rsi_reversal": "RsiReversal",
     "sma_crossover": "SmaCrossover",
 }
@@ -27,6 +34,11 @@ _USER: dict[str, type[Strategy]] = {}
 def strategy_names() -> list[str]:
     """Return the names of all known strategies, sorted."""
     return sorted({*_BUILT_IN, *_USER})
+
+
+def is_built_in(name: str) -> bool:
+    """Return whether a name means a strategy of this project."""
+    return name in _BUILT_IN and name not in _USER
 
 
 def get_strategy(name: str) -> type[Strategy]:

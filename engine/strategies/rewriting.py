@@ -20,6 +20,7 @@ from engine.execution import handles
 from engine.execution.layout import CLOCK_NAMES
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import typed_values
+from engine.strategies.crossings import crossing
 from engine.strategies.declared_reads import DeclaredReads
 from engine.strategies.hook_text import HookText, StrategyError
 from engine.strategies.purity import check_purity
@@ -266,7 +267,14 @@ class _Rewriter(DeclaredReads):
         if isinstance(node.func, ast.Name):
             target = self.namespace.get(node.func.id)
             if target is crossed_above or target is crossed_below:
-                return ast.copy_location(self._crossing(node, target is crossed_above), node)
+                made = crossing(
+                    node,
+                    above=target is crossed_above,
+                    hook=self.hook,
+                    series=self._series,
+                    visit=self.visit,
+                )
+                return ast.copy_location(made, node)
         return super().visit_Call(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
@@ -450,31 +458,3 @@ class _Rewriter(DeclaredReads):
                 "at least 1",
             )
         return node
-
-    def _crossing(self, node: ast.Call, above: bool) -> ast.expr:
-        if len(node.args) != 2 or node.keywords:
-            raise self.hook.error(node, "a crossing takes two series")
-        before, now = [], []
-        for argument in node.args:
-            series = self._series(argument)
-            if series is None:
-                if any(self._series(part) is not None for part in ast.walk(argument)):
-                    raise self.hook.error(
-                        node,
-                        f"a crossing: found {ast.unparse(argument)}, allowed indicators, bar "
-                        "fields and numbers",
-                    )
-                value = self.visit(argument)
-                before.append(value)
-                now.append(value)
-            else:
-                before.append(series(load("mc_1")))
-                now.append(series(None))
-        low, high = (ast.Lt(), ast.Gt()) if above else (ast.Gt(), ast.Lt())
-        return ast.BoolOp(
-            ast.And(),
-            [
-                ast.Compare(before[0], [low], [before[1]]),
-                ast.Compare(now[0], [high], [now[1]]),
-            ],
-        )

@@ -3,38 +3,56 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.linking import call_at, external
 from engine.compiled.views import floats_at, integers_at
-from engine.errors import Refusal
 from engine.execution.state import simulation_at
-from engine.strategies.indicator import Indicator
 from engine.strategies.indicator_code import FILLER_ARGUMENTS
-from engine.strategies.parameters import Int
+from engine.strategies.longer_bars import Timeline
+from engine.strategies.row_nodes import UNDEFINED, NodeMaker, RowNode, RowRead
 from engine.strategies.strategy import Strategy
 
-__all__ = ["plan_rows", "row_filler"]
+__all__ = ["RowPlan", "plan_rows", "row_filler"]
 
-_Plan: TypeAlias = tuple[float, ...]
+_Numbers: TypeAlias = tuple[float, ...]
 
-_UNDEFINED: Final = 0.0  # in place of an address: rows of NaN
+_UNDEFINED: Final = UNDEFINED
 
 # The code of an indicator class, by its address.
 _call_filler: Any = call_at(FILLER_ARGUMENTS)
+
+
+class RowPlan(NamedTuple):
+    """The rows of values that a group of parameter sets reads.
+
+    Parameters
+    ----------
+    row_of : ndarray of int64, shape (sets, outputs)
+        Row number of each output of each declared indicator.
+    plans : ndarray of float64, shape (rows, width)
+        What `indicator_code` and `expression_code` say of each row. Rows of one code lie side by
+        side, among them the outputs of an indicator, and behind all rows that they read.
+    nodes : tuple of (int, RowNode)
+        First row and node of each, in the order of the rows.
+    """
+
+    row_of: NDArray[np.int64]
+    plans: NDArray[np.float64]
+    nodes: tuple[tuple[int, RowNode], ...]
 
 
 def plan_rows(
     cls: type[Strategy],
     fields: tuple[str, ...],
     parameters: NDArray[np.float64],
-    addresses: Mapping[type[Indicator], int],
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    timeline: Timeline | None = None,
+) -> RowPlan:
     """Return which rows each parameter set reads, and the plans of the distinct rows.
 
     Parameters
@@ -45,76 +63,73 @@ def plan_rows(
         Fields of the bars.
     parameters : ndarray of float64, shape (sets, parameters)
         Encoded parameter sets.
-    addresses : mapping
-        Address of the code of each indicator class, see `indicator_code.row_code`.
-
-    Returns
-    -------
-    row_of : ndarray of int64, shape (sets, outputs)
-        Row number of each indicator output.
-    plans : ndarray of float64, shape (rows, width)
-        What `indicator_code` says of each row. Rows of a class lie side by side, and among them
-        the outputs of an indicator.
+    timeline : Timeline, optional
+        When the bars are, for indicators on longer ones.
 
     Raises
     ------
     ValueError
-        If a field is not simulated, or an argument is out of range. A whole number that is None
-        makes rows of NaN.
+        If a field is not simulated, an argument is out of range, or a timeframe does not fit the
+        bars. A whole number that is None makes rows of NaN.
     """
-    reads = {name: _reads(cls, name, fields) for name in cls.indicators}
-    plan_of: dict[tuple[str, _Plan], _Plan] = {}
-    outputs: dict[_Plan, int] = {}
-    wanted: list[_Plan] = []
+    deciding = {name: item.parameters_of() for name, item in cls.indicators.items()}
+    found: dict[tuple[str, _Numbers], tuple[RowRead, ...]] = {}
+    wanted: list[tuple[str, _Numbers]] = []
     for values in parameters.tolist():
         # One NaN for all, so that they are found again as keys.
         numbers = (value if value == value else math.nan for value in values)
         by_name = dict(zip(cls.parameters, numbers, strict=True))
         for name, declared in cls.indicators.items():
-            arguments = declared.values_of(by_name)
-            plan = plan_of.get((name, arguments))
-            if plan is None:
-                address = addresses[type(declared)]
-                plan = _plan(f"{cls.name}.{name}", declared, address, reads[name], arguments)
-                plan_of[name, arguments] = plan
-                outputs[plan] = max(outputs.get(plan, 0), len(declared.outputs))
-            wanted.append(plan)
-    plans = np.zeros((sum(outputs.values()), max(map(len, outputs), default=1)))
-    first_row: dict[_Plan, int] = {}
-    row = 0
-    for plan in sorted(outputs):
-        first_row[plan] = row
-        plans[row : row + outputs[plan], : len(plan)] = plan
-        row += outputs[plan]
-    firsts = np.array([first_row[plan] for plan in wanted], dtype=np.int64)
-    firsts = firsts.reshape(len(parameters), len(cls.indicators))
-    columns = [
-        firsts[:, [index]] + np.arange(len(declared.outputs))
-        for index, declared in enumerate(cls.indicators.values())
-    ]
-    return np.hstack([firsts[:, :0], *columns]), plans
+            key = name, tuple(by_name[item.name] for item in deciding[name])
+            if key not in found:
+                maker = NodeMaker(f"{cls.name}.{name}", fields, by_name, timeline)
+                found[key] = maker.rows_of(declared)
+            wanted.append(key)
+    first_row, plans = _numbered(read.node for reads in found.values() for read in reads)
+    rows_of = {
+        key: [first_row[read.node] + read.output for read in reads] for key, reads in found.items()
+    }
+    rows = [row for key in wanted for row in rows_of[key]]
+    columns = sum(len(declared.outputs) for declared in cls.indicators.values())
+    return RowPlan(
+        np.array(rows, dtype=np.int64).reshape(len(parameters), columns),
+        plans,
+        tuple((row, node) for node, row in first_row.items()),
+    )
 
 
-def _reads(cls: type[Strategy], name: str, fields: tuple[str, ...]) -> _Plan:
-    """Return symbol and field of each array that an indicator reads."""
-    declared = cls.indicators[name]
-    for field in declared.reads:
-        if field not in fields:
-            raise Refusal(f"{cls.name}.{name}", f"field {field!r}", ", ".join(fields))
-    pairs = zip(declared.symbols, map(fields.index, declared.reads), strict=True)
-    return tuple(float(number) for pair in pairs for number in pair)
+def _numbered(wanted: Iterable[RowNode]) -> tuple[dict[RowNode, int], NDArray[np.float64]]:
+    """Return the first row of each node and of all that it rests on, and the plans of the rows."""
+    levels: dict[int, dict[RowNode, None]] = {}
+    waiting = list(wanted)
+    while waiting:
+        node = waiting.pop()
+        known = levels.setdefault(node.level, {})
+        if node not in known:
+            known[node] = None
+            waiting += [read.node for read in node.reads if isinstance(read, RowRead)]
+    first_row: dict[RowNode, int] = {}
+    plans: list[_Numbers] = []
+    for level in sorted(levels):
+        # Where a row lies among those of its level says what its plan is compared with.
+        place = {node: _plan(node, first_row, 0) for node in levels[level]}
+        for node in sorted(levels[level], key=lambda node: (place[node], node.outputs)):
+            row = first_row[node] = len(plans)
+            plans += [_plan(node, first_row, row)] * node.outputs
+    table = np.zeros((len(plans), max(map(len, plans), default=1)))
+    for row, plan in enumerate(plans):
+        table[row, : len(plan)] = plan
+    return first_row, table
 
 
-def _plan(
-    where: str, declared: Indicator, address: int, reads: _Plan, arguments: tuple[float, ...]
-) -> _Plan:
-    for parameter, value in zip(declared.parameters.values(), arguments, strict=True):
-        if math.isnan(value):
-            if isinstance(parameter, Int):
-                return (_UNDEFINED,)
-        elif not parameter.accepts(value):
-            raise Refusal(str(where), f"{parameter.name} {value:g}", parameter.allowed)
-    return (float(address), *reads, *arguments, float(declared.bars_before(arguments)))
+def _plan(node: RowNode, first_row: Mapping[RowNode, int], own: int) -> _Numbers:
+    reads: list[float] = []
+    for read in node.reads:
+        if isinstance(read, RowRead):
+            reads += (-1.0, float(own - first_row[read.node] - read.output))
+        else:
+            reads += (float(read.symbol), float(read.field))
+    return (node.address, *node.head, *reads, *node.numbers)
 
 
 @cache

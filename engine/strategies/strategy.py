@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from engine.calendar import BarCalendar
 from engine.clock import is_zone
+from engine.strategies.expression import Expression
 from engine.strategies.fingerprint import fingerprint_of
 from engine.strategies.hook_text import HookText, StrategyError, declaration_error
-from engine.strategies.indicator import Indicator
 from engine.strategies.parameters import Parameter
+from engine.strategies.warm_up import bars_before
 
 __all__ = ["Strategy"]
 
@@ -45,13 +46,15 @@ class Strategy:
     order. `Bar`, `Order` and `Account` say what they offer; annotated with these, an editor
     completes them. ``bar.close`` is the current close, ``bar.close[1]`` the one before;
     ``self.fast_mean[1]`` likewise. A later bar cannot be read. An `Indicator` may be the user's
-    own.
+    own, of other series in place of fields (``SMA(RSI(14), 5)``, ``SMA(Close() - SMA(20), 5)``),
+    and on longer bars than those of the path (``SMA(20, timeframe="1h")``). Fields and arithmetic
+    of series can be declared as well: ``width = High() - Low()``.
 
     Instead of ``on_bar`` a strategy may have ``signals(self, bars, target)``, which fills the array
     ``target`` with the share of equity to hold from each bar on (NaN: no change), reading whole
-    arrays ``bars.close`` and ``self.fast_mean``; with several symbols ``target`` has shape
-    (symbols, bars) and ``bars[1].close`` is the second's. Nothing stops it from reading ahead:
-    audit it.
+    arrays ``bars.close``, ``bars.hour`` and ``self.fast_mean``; with several symbols ``target`` has
+    shape (symbols, bars) and ``bars[1].close`` is the second's. Nothing stops it from reading
+    ahead: audit it.
 
     Numbers assigned to ``self`` must be declared in the class body; they start anew with every
     simulation. Names in capitals are constants. A word is compared with ``==``, ``!=`` or ``in``; a
@@ -72,14 +75,14 @@ class Strategy:
 
     name: ClassVar[str] = ""
     parameters: ClassVar[dict[str, Parameter]] = {}
-    indicators: ClassVar[dict[str, Indicator]] = {}
+    indicators: ClassVar[dict[str, Expression]] = {}
     state: ClassVar[dict[str, float]] = {}
     time_zone: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         for name, value in vars(cls).items():
-            if name in _OWN_NAMES and isinstance(value, Parameter | Indicator | int | float):
+            if name in _OWN_NAMES and isinstance(value, Parameter | Expression | int | float):
                 raise declaration_error(
                     f"{name} is a name of Strategy's own; found {value!r}, allowed another name"
                 )
@@ -99,13 +102,13 @@ class Strategy:
                 setattr(cls, name, value)
             if isinstance(value, Parameter):
                 cls.parameters[name] = value
-            elif isinstance(value, Indicator):
+            elif isinstance(value, Expression):
                 cls.indicators[name] = value
             elif _is_state(name, value):
                 cls.state[name] = value
         for name, indicator in cls.indicators.items():
-            for item in indicator.arguments:
-                if isinstance(item, Parameter) and item.name not in cls.parameters:
+            for item in indicator.parameters_of():
+                if item.name not in cls.parameters:
                     raise declaration_error(
                         f"{cls.__name__}.{name}: found a parameter that the class does not "
                         "declare, allowed a number or one declared above it"
@@ -157,42 +160,52 @@ class Strategy:
             If there is one.
         """
         for name, declared in cls.indicators.items():
-            for symbol in declared.symbols:
+            for symbol in (symbol for part in declared.walk() for symbol in part.symbols):
                 if not 0 <= symbol < symbols:
                     raise StrategyError(
                         f"{cls.name}.{name}: found symbol {symbol}, allowed 0 to {symbols - 1}"
                     )
 
     @classmethod
-    def warm_up(cls, parameters: Mapping[str, Any] | None = None) -> int:
+    def warm_up(
+        cls,
+        parameters: Mapping[str, Any] | None = None,
+        calendar: BarCalendar | None = None,
+        bars_per_session: float = 1.0,
+    ) -> int:
         """Return the number of bars before every indicator has a value.
 
         Parameters
         ----------
         parameters : mapping, optional
             Parameter values by name; defaults fill the gaps.
+        calendar : BarCalendar, optional
+            Of the bars; indicators with a timeframe need it.
+        bars_per_session : float
+            Of the sessions as they are, where there are more than in the calendar.
 
         Returns
         -------
         int
-            The largest `Indicator.warm_up`; 0 without indicators. One whose period is None never
-            has a value and does not count.
+            The largest of all indicators, 0 without any: `Indicator.warm_up`, added to that of the
+            series it is of, in bars of the path. One whose period is None never has a value and
+            does not count.
 
         Raises
         ------
         ValueError
-            If a value is not allowed.
+            If a value is not allowed, or an indicator has a timeframe that the bars cannot make.
         """
         given = dict(parameters or {})
         encoded = {
             name: declared.encode(given.get(name, declared.default))
             for name, declared in cls.parameters.items()
         }
-        values = ((item, item.values_of(encoded)) for item in cls.indicators.values())
-        return max(
-            (item.bars_before(found) for item, found in values if not any(map(math.isnan, found))),
-            default=0,
+        found = (
+            bars_before(item, encoded, calendar, bars_per_session)
+            for item in cls.indicators.values()
         )
+        return max((bars for bars in found if bars is not None), default=0)
 
     @classmethod
     def code_hash(cls) -> str:

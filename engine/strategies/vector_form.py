@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.compiled.views import read_only
 from engine.execution.calling import hook
+from engine.execution.layout import CLOCK_NAMES
 from engine.strategies.declared_reads import DeclaredReads
 from engine.strategies.hook_text import HookText
 from engine.strategies.purity import check_purity
@@ -25,7 +26,8 @@ def rewrite_signals(
 ) -> Callable[..., Any]:
     """Return ``signals(self, bars, target)`` as a function of plain arrays.
 
-    ``bars.close`` and ``self.mean`` become whole arrays to read, ``self.period`` a number, and
+    ``bars.close``, ``bars.hour`` and ``self.mean`` become whole arrays to read, ``self.period`` a
+    number, and
     ``target`` the array of shares of equity to fill: of shape (bars,) for one symbol, else
     (symbols, bars).
 
@@ -154,11 +156,13 @@ class _Rewriter(DeclaredReads):
                 owner, symbol = owner.value, index.value
         if not (isinstance(owner, ast.Name) and owner.id == self.bars_name):
             return None
+        if node.attr not in self.fields and node.attr in CLOCK_NAMES:
+            return f"mc_read_only(mc_s.clock[{CLOCK_NAMES.index(node.attr)}])"
         if node.attr not in self.fields or not 0 <= symbol < self.symbols:
             raise self.hook.error(
                 node,
                 f"found bars[{symbol}].{node.attr}, allowed symbols 0 to {self.symbols - 1} and "
-                f"fields {', '.join(self.fields)}",
+                f"fields {', '.join(self.fields)}; of history also {', '.join(CLOCK_NAMES)}",
             )
         return f"mc_read_only(mc_s.path[{symbol}, {self.fields.index(node.attr)}])"
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from engine.errors import Refusal
-from engine.jobs.settings import PathSettings, Record, Settings, Until
+from engine.jobs.settings import JobSettings, PathSettings, Settings
 from engine.jobs.space import Scalar
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
@@ -114,8 +114,8 @@ class SearchDefinition(Settings):
     seed: int = Field(0, ge=0, lt=2**64, description="Of the search; paths do not depend on it.")
 
 
-class StudyDefinition(Settings):
-    """A study: a strategy over a parameter space, on paths of a source, one path per seed."""
+class _Question(Settings):
+    """What trades on which paths."""
 
     name: str = Field(description="Name of the study; it names folders.")
     description: str = Field("", description="What the study asks, in a sentence.")
@@ -135,19 +135,16 @@ class StudyDefinition(Settings):
     seeds: Seeds = Field(
         description="A file of `seeds/`, a list of numbers, a count (from 0), or {count, start}."
     )
-    paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
-    record: Record = Field(default_factory=lambda: Record.model_validate({}))
-    until: Until | None = Field(
-        None, description="Add seeds, after those given, until a statistic is precise enough."
-    )
+
+
+class StudyDefinition(JobSettings, _Question):
+    """A study: a strategy over a parameter space, on paths of a source, one path per seed."""
+
     storage: Literal["parquet", "memory", "sqlite", "csv"] = Field(
         "parquet", description="Where results go; `sqlite` and `csv` add a file beside the Parquet."
     )
     workers: Literal["auto"] | Annotated[int, Field(gt=0)] = Field(
         "auto", description="Threads; `auto` uses every core."
-    )
-    failure_allowance: float = Field(
-        0.05, ge=0, le=1, description="Share of simulations that may fail before the study does."
     )
     nightly: bool = Field(False, description="Run it on every new calibration.")
 

@@ -65,7 +65,7 @@ def execute_block(
     if not 0 <= block < BLOCKS:
         raise Refusal("block", str(block), f"0 to {BLOCKS - 1}")
     store = ParquetStore(root)
-    if job.until is not None:
+    if job.settings.until is not None:
         job, _, report = _run(job, store, workers, progress, fresh and block == 0)
     else:
         store.begin(job, JobSummary.of(job))
@@ -101,7 +101,7 @@ def _run(
 ) -> tuple[Job, str | None, RunReport]:
     """Run a job, with rounds of more seeds until its statistic is precise enough."""
     plan = None
-    if job.until is not None:
+    if job.settings.until is not None:
         job, plan = begin(job)
     store.begin(job, JobSummary.of(job), keep_longer=plan is not None)
     if fresh:
@@ -143,12 +143,12 @@ def _compute(
     block: int | None = None,
 ) -> RunReport:
     """Compute what is missing of a job, or of one block of it."""
-    plan = make_plan(job, store.manifests(job.world.id, checksums=True), block)
+    plan = make_plan(job, store.manifests(job.world.id, trials=True), block)
     return run_parts(
         plan,
         store,
         study=job.study,
-        failure_allowance=job.failure_allowance,
+        failure_allowance=job.settings.failure_allowance,
         workers=workers,
         progress=progress,
     )
@@ -156,7 +156,11 @@ def _compute(
 
 def _discard(job: Job, store: Store, block: int | None = None) -> None:
     """Forget every part that serves a job, with all seeds that it may come to."""
-    whole = job if job.until is None else extend(job, max(len(job.seeds), job.until.max_seeds))
+    whole = (
+        job
+        if job.settings.until is None
+        else extend(job, max(len(job.seeds), job.settings.until.max_seeds))
+    )
     pieces = make_plan(whole, store.manifests(job.world.id), block).pieces
     store.discard([piece.manifest for piece in pieces])
 

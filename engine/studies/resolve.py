@@ -16,7 +16,7 @@ from engine.jobs.columns import KEY_COLUMNS
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
-from engine.jobs.settings import PathSettings, Until, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
@@ -24,6 +24,8 @@ from engine.results.definitions import STATISTICS, named_statistic
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.strategies.clock_reads import clock_reads
+from engine.strategies.warm_up import check_timeframes
+from engine.studies.bar_form import bar_form, reads_of_ranges
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
@@ -66,6 +68,7 @@ def resolve(
     strategy = _strategy(definition, live, file)
     execution = _execution(definition, live, source)
     _check_clock(strategy, source)
+    check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     _check_columns(strategy, live.metrics)
     _check_until(definition.until, live.metrics)
     space = resolve_space(
@@ -77,13 +80,17 @@ def resolve(
         definition.search.model_dump() if definition.search is not None else {},
     )
     check_sources(source, space)
+    sets = ParameterSets.of(space, strategy)
     warm_up = resolve_warm_up(
         definition.source.warm_up,
         strategy,
         definition.strategy.parameters,
-        ParameterSets.of(space, strategy),
+        sets,
+        origin.calendar,
+        source.bars_per_session(origin.calendar),
     )
-    path = _path(definition.source, origin, warm_up)
+    reads = reads_of_ranges(sets, execution, definition.until, live.metrics)
+    path = _path(definition.source, origin, warm_up, reads)
     seeds = resolve_seeds(definition.seeds, file)
     assert path.steps is not None
     job = Job(
@@ -106,15 +113,12 @@ def resolve(
         space=space,
         seeds=seeds,
         first_seeds=len(seeds),
-        record=definition.record.model_copy(
-            update={"equity": min(definition.record.equity, path.steps)}
-        ),
-        failure_allowance=definition.failure_allowance,
-        until=definition.until,
+        settings=_job_settings(definition, path.steps),
         metrics=live.metrics,
         definition=None if live.source is not None else definition.model_dump(mode="json"),
         file=None if file is None else str(file.resolve()),
         lineage=origin.lineage,
+        reads_of_ranges=reads,
         asked_by="grid" if definition.search is None else definition.search.method,
     )
     if job.simulations > _SIMULATION_LIMIT:
@@ -176,8 +180,10 @@ def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> typ
     return resolve_strategy(definition.strategy.name, None if own is None else folder / own)
 
 
-def _path(settings: PathSettings, origin: ResolvedSource, warm_up: int) -> PathSettings:
-    """Return the path's settings with the horizon, the bars before and the start price known."""
+def _path(
+    settings: PathSettings, origin: ResolvedSource, warm_up: int, reads: tuple[str, ...]
+) -> PathSettings:
+    """Return the path's settings with horizon, bars before, start price and bars known."""
     source = origin.source
     if settings.sub_bars > 1 and not source.has_sub_bars:
         raise Refusal(
@@ -188,7 +194,18 @@ def _path(settings: PathSettings, origin: ResolvedSource, warm_up: int) -> PathS
     steps = settings.steps if settings.steps is not None else default_steps(source, warm_up)
     known = {name: getattr(settings, name) for name in PathSettings.model_fields}
     s0 = settings.s0 if settings.s0 is not None else origin.last_close
-    return PathSettings.model_validate(known | {"steps": int(steps), "s0": s0, "warm_up": warm_up})
+    bars = bar_form(settings.bars, source, reads)
+    found = {"steps": int(steps), "s0": s0, "warm_up": warm_up, "bars": bars}
+    return PathSettings.model_validate(known | found)
+
+
+def _job_settings(definition: StudyDefinition, steps: int) -> JobSettings:
+    """Return what the job carries as it was written; of equity no more points than bars."""
+    own = {name: getattr(definition, name) for name in JobSettings.model_fields}
+    points = min(definition.record.equity, steps)
+    return JobSettings.model_validate(
+        own | {"record": definition.record.model_copy(update={"equity": points})}
+    )
 
 
 def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execution:

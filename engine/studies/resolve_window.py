@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
+from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.jobs.space import ParameterSets, Scalar
 from engine.sources import Source
 from engine.strategies import Strategy
-from engine.strategies.parameters import Parameter
+from engine.strategies.parameters import Choice
+from engine.strategies.warm_up import bars_before as bars_before_value
 from engine.studies.values import Distribution
 
 __all__ = ["bars_before", "resolve_warm_up"]
@@ -27,6 +28,8 @@ def resolve_warm_up(
     strategy: type[Strategy],
     parameters: Values,
     sets: ParameterSets,
+    calendar: BarCalendar,
+    bars_per_session: float,
 ) -> int:
     """Return the bars to warm up on.
 
@@ -44,6 +47,10 @@ def resolve_warm_up(
         Values or distributions of its parameters.
     sets : ParameterSets
         The study's.
+    calendar : BarCalendar
+        Of the bars.
+    bars_per_session : float
+        Of the sessions as they are.
 
     Raises
     ------
@@ -52,10 +59,11 @@ def resolve_warm_up(
     """
     if setting == 0:
         return 0
-    needed, worst = _needed(strategy, sets.of_strategy)
+    time = calendar, bars_per_session
+    needed, worst = _needed(strategy, sets.of_strategy, *time)
     if setting == "auto":
         bounds = _upper_bounds(strategy, parameters, sets.of_strategy)
-        return max(needed, _needed(strategy, bounds)[0])
+        return max(needed, _needed(strategy, bounds, *time)[0])
     if needed > setting:
         names = ", ".join(
             f"{name}={declared.decode(value)}"
@@ -85,22 +93,23 @@ def bars_before(source: Source, history: tuple[Bars, ...], warm_up: int) -> tupl
     return tuple(bars[len(bars) - warm_up :] for bars in history)
 
 
-def _needed(strategy: type[Strategy], encoded: NDArray[np.float64]) -> tuple[int, int]:
+def _needed(
+    strategy: type[Strategy],
+    encoded: NDArray[np.float64],
+    calendar: BarCalendar,
+    bars_per_session: float,
+) -> tuple[int, int]:
     """Bars before every indicator of every set has a value, and the set that needs most."""
     most, worst = 0, 0
     names = list(strategy.parameters)
     for indicator in strategy.indicators.values():
-        columns = [
-            names.index(item.name) for item in indicator.arguments if isinstance(item, Parameter)
-        ]
+        columns = [names.index(item.name) for item in indicator.parameters_of()]
         distinct, first = np.unique(encoded[:, columns], axis=0, return_index=True)
         for row, place in zip(distinct.tolist(), first.tolist(), strict=True):
             given = {names[column]: value for column, value in zip(columns, row, strict=True)}
-            values = indicator.values_of(given)
-            if any(map(math.isnan, values)):
-                continue  # a period of None has no value at all
-            bars = indicator.bars_before(values)
-            if bars > most:
+            bars = bars_before_value(indicator, given, calendar, bars_per_session)
+            # A period of None has no value at all.
+            if bars is not None and bars > most:
                 most, worst = bars, place
     return most, worst
 
@@ -108,11 +117,22 @@ def _needed(strategy: type[Strategy], encoded: NDArray[np.float64]) -> tuple[int
 def _upper_bounds(
     strategy: type[Strategy], parameters: Values, encoded: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Largest code of each parameter that the study allows, shape (1, parameters)."""
+    """Largest code of each parameter that the study allows, shape (rows, parameters).
+
+    Of timeframes the last is not the longest: a row for each that the study may choose.
+    """
     with np.errstate(all="ignore"):
         bounds: NDArray[np.float64] = np.array(np.fmax.reduce(encoded, axis=0))
     for position, (name, declared) in enumerate(strategy.parameters.items()):
         given: Any = parameters.get(name)
         if isinstance(given, Distribution) and given.kind != "choice":
             bounds[position] = max(bounds[position], declared.encode(given.arguments[1]))
-    return bounds.reshape(1, -1)
+    rows = bounds.reshape(1, -1)
+    chosen = {part.timeframe for item in strategy.indicators.values() for part in item.walk()}
+    for position, (name, declared) in enumerate(strategy.parameters.items()):
+        if isinstance(declared, Choice) and declared in chosen:
+            drawn = isinstance(parameters.get(name), Distribution)
+            codes = range(len(declared.choices)) if drawn else np.unique(encoded[:, position])
+            rows = np.repeat(rows, len(codes), axis=0)
+            rows[:, position] = np.resize(codes, len(rows))
+    return rows

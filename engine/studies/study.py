@@ -65,8 +65,8 @@ class Study:
     metrics : mapping of str to callable, optional
         Own metrics: functions of a path's bars, shape (symbols, fields, bars), and of equity at
         every close, shape (bars,), compiled and computed as columns of these names.
-    bars : {"ohlc", "close"}
-        How much of a bar is simulated.
+    bars : {"auto", "ohlc", "close"}
+        How much of a bar is simulated; by default its range where something reads that.
     sub_bars : int
         Finer bars that a model simulates inside each bar, on which resting orders are worked.
     warm_up : "auto" or int
@@ -114,7 +114,7 @@ class Study:
         record: Record | Mapping[str, Any] | None = None,
         until: Until | Mapping[str, Any] | None = None,
         metrics: Mapping[str, PathMetric] | None = None,
-        bars: Literal["ohlc", "close"] = "ohlc",
+        bars: Literal["auto", "ohlc", "close"] = "auto",
         sub_bars: int = 1,
         warm_up: Literal["auto"] | int = "auto",
         paths_per_seed: int = 1,

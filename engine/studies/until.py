@@ -25,8 +25,8 @@ __all__ = ["begin", "decide", "extend"]
 
 def begin(job: Job) -> tuple[Job, SequentialPrecision]:
     """Return a job with the seeds of the first look at least, and the plan of looks."""
-    assert job.until is not None
-    until, per_seed = job.until, _units_per_seed(job)
+    assert job.settings.until is not None
+    until, per_seed = job.settings.until, _units_per_seed(job)
     most = max(until.max_seeds, len(job.seeds))
     plan = SequentialPrecision(
         half_width=until.half_width,
@@ -60,7 +60,7 @@ def decide(
     reason : str
         Why it is done, or what is missing.
     """
-    assert job.until is not None
+    assert job.settings.until is not None
     have, per_seed = len(job.seeds), _units_per_seed(job)
     if not plan.looks and have // 2 * per_seed >= plan.floor:
         # Half of what is there already makes the first of the two looks that must agree.
@@ -68,7 +68,7 @@ def decide(
         plan = plan.tell(int(have // 2 * per_seed), [widest])
     widest, of = _look(job, results, have, plan.interval_confidence)
     plan = plan.tell(int(have * per_seed), [widest])
-    until = job.until
+    until = job.settings.until
     asked, name = f"asked ±{until.half_width:.4g}", until.statistic
     if plan.reached:
         return plan, have, f"{name} is within ±{widest:.4g} ({asked}) for {of} after {have:,} seeds"
@@ -103,11 +103,11 @@ def _look(job: Job, results: Results, seeds: int, confidence: float) -> tuple[fl
     A set without an interval (undefined, too few paths, an open end, all failed) is wider than
     any goal.
     """
-    assert job.until is not None
+    assert job.settings.until is not None
     rows = seeds * job.world.paths_per_seed * len(job.space)
     part = results.filter(pl.col("simulation") < rows)
-    found = estimate_statistic(part, job.until.statistic, confidence)
-    leaders = job.until.leaders
+    found = estimate_statistic(part, job.settings.until.statistic, confidence)
+    leaders = job.settings.until.leaders
     if leaders is None:
         asked, of = list(found), "every parameter set"
         complete = len(found) == len(job.space)

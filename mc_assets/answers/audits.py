@@ -109,6 +109,7 @@ def audit_strategies(
     """
     from engine.strategies import get_strategy, load_user_strategies, strategy_names
     from engine.strategies.audit import audit_strategy
+    from engine.strategies.audit_time import audited_calendar
 
     problems: tuple[str, ...] = ()
     if file is not None:
@@ -126,7 +127,8 @@ def audit_strategies(
     traded = tuple(f"S{number}" for number in range(symbols))
     for name in strategy_names() if strategy == "all" else [strategy]:
         # Warm up as a study does by default, but leave bars to trade on.
-        warm_up = min(get_strategy(name).warm_up(), _MOST_WARM_UP)
+        cls = get_strategy(name)
+        warm_up = min(cls.warm_up(calendar=audited_calendar(cls)), _MOST_WARM_UP)
         report = audit_strategy(name, symbols=traded, warm_up=warm_up, cuts=cuts, seed=seed)
         audit = StrategyAudit(report)
         if progress is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mc_assets.pipeline import Step, all_steps, run_pipeline
 from mc_assets.project import Project
+from mc_assets.receipts import Receipts
 
 __all__ = ["StepCallback", "StepProgress", "run_everything", "run_steps"]
 
@@ -34,7 +35,10 @@ StepCallback = Callable[[StepProgress], None]
 
 
 def run_steps(
-    project: Project, steps: Iterable[Step], progress: StepCallback | None = None
+    project: Project,
+    steps: Iterable[Step],
+    progress: StepCallback | None = None,
+    receipts: Receipts | None = None,
 ) -> dict[str, dict[str, float]]:
     """Run steps in order; the first that fails ends the run.
 
@@ -46,6 +50,8 @@ def run_steps(
         From `mc_assets.pipeline`.
     progress : callable, optional
         Called with a `StepProgress` before and after each step.
+    receipts : Receipts, optional
+        Where steps that end well are written down.
 
     Returns
     -------
@@ -68,14 +74,23 @@ def run_steps(
         if progress is not None:
             progress(StepProgress(step, numbers, seconds))
 
-    run_pipeline(project, steps, before=before, after=after)
+    run_pipeline(project, steps, receipts, before=before, after=after)
     return made
 
 
 def run_everything(
-    project: Project, progress: StepCallback | None = None
+    project: Project, progress: StepCallback | None = None, *, fresh: bool = False
 ) -> dict[str, dict[str, float]]:
     """Materialise every asset: bars, calibrations, studies, statistics, reports, warehouse.
+
+    Parameters
+    ----------
+    project : Project
+        Where everything lies.
+    progress : callable, optional
+        Called with a `StepProgress` before and after each step.
+    fresh : bool
+        Run steps again, too, whose receipts show them done.
 
     Returns
     -------
@@ -91,8 +106,12 @@ def run_everything(
     """
     from mc_assets.warm import Warming
 
+    receipts = Receipts(project.data, forget=fresh)
+    if all(step.current for step in all_steps(project, receipts)):
+        return run_steps(project, all_steps(project, receipts), progress, receipts)
     compiling = Warming()
     try:
-        return run_steps(project, all_steps(project, kernels=compiling.wait), progress)
+        steps = all_steps(project, receipts, kernels=compiling.wait)
+        return run_steps(project, steps, progress, receipts)
     finally:
         compiling.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,8 @@ from mc_assets.project import Project
 from mc_assets.study_files import check_no_file_name
 
 __all__ = ["StudyEntry", "StudyState", "list_studies", "study_name", "study_schema", "study_state"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def study_state(project: Project, study: str) -> StudyState:
         return StudyState("new")
     try:
         results = read_results(project.data, study)
-    except (ValueError, OSError):
+    except (ValueError, OSError) as error:
+        log.warning("%s", error)
         return StudyState("damaged")
     total = results.summary.simulations
     done = total - results.missing

@@ -6,7 +6,8 @@ import polars as pl
 
 from mc_assets.data_dictionary import Dictionary, TableEntry
 from mc_assets.project import Project
-from mc_assets.warehouse import query_warehouse, refresh_warehouse
+from mc_assets.warehouse import refresh_warehouse
+from mc_assets.warehouse_queries import query_warehouse
 
 __all__ = [
     "TableEntry",
@@ -17,7 +18,9 @@ __all__ = [
 ]
 
 
-def ask_tables(project: Project, query: str, *, flat: bool = False) -> pl.DataFrame:
+def ask_tables(
+    project: Project, query: str, *, flat: bool = False, unsafe: bool = False
+) -> pl.DataFrame:
     """Answer a query from the warehouse, which is published anew if something was written since.
 
     Parameters
@@ -28,16 +31,18 @@ def ask_tables(project: Project, query: str, *, flat: bool = False) -> pl.DataFr
         SQL for DuckDB; `describe_tables` says what there is.
     flat : bool
         Whether lists and structures come as text.
+    unsafe : bool
+        Run any statement, not only questions, without limits on memory, time and files.
 
     Raises
     ------
     Refusal
-        If the query is wrong; names the command that helps.
+        If the query is wrong or no question; names the command that helps.
     ValueError
         If there is nothing to ask yet, or a table's file is damaged.
     """
     refresh_warehouse(project)
-    return query_warehouse(project, query, flat=flat)
+    return query_warehouse(project, query, flat=flat, unsafe=unsafe)
 
 
 def describe_tables(project: Project) -> list[TableEntry]:

@@ -24,6 +24,7 @@ from mc_assets.cli.sql import sql
 from mc_assets.cli.studies import studies
 from mc_assets.cli.trials import trials
 from mc_assets.cli.ui import ui
+from mc_assets.cli.verify import verify
 
 __all__ = ["GROUPS", "Command", "command_groups"]
 
@@ -33,7 +34,7 @@ GROUPS: Final = MappingProxyType(
         "Data": (ingest, calibrate),
         "Studies": (run, studies, seeds, schema),
         "Results": (show, compare, replay, report, trials, sql),
-        "Checks": (quality, audit, judge),
+        "Checks": (quality, audit, judge, verify),
         "System": (ui, prune),
     }
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["run_everything_command"]
 
 
-def run_everything_command(*, as_json: bool) -> None:
+def run_everything_command(*, fresh: bool, as_json: bool) -> None:
     """Materialise every asset through Dagster and print the studies' statistics."""
     from mc_assets.answers.steps import run_everything
     from mc_assets.cli.steps import StepLines
@@ -24,7 +24,7 @@ def run_everything_command(*, as_json: bool) -> None:
 
     project = Project.from_environment()
     with StepLines(quiet=as_json) as lines:
-        made = run_everything(project, lines)
+        made = run_everything(project, lines, fresh=fresh)
     if as_json:
         print_json(made)
     else:

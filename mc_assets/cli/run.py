@@ -33,7 +33,10 @@ def run(
     ] = None,
     storage: str = typer.Option(None, help="parquet, memory, sqlite or csv."),
     fresh: bool = typer.Option(
-        False, "--fresh/--resume", help="Compute everything again, or only what is missing."
+        False,
+        "--fresh/--resume",
+        help="Compute all of a study again, or only what is missing; without a study, run every "
+        "step, or only those with something new.",
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be done."),
     as_json: bool = typer.Option(False, "--json", help="Print the outcome as JSON."),
@@ -42,7 +45,7 @@ def run(
     from mc_assets.cli.everything import run_everything_command
 
     if study is None:
-        run_everything_command(as_json=as_json)
+        run_everything_command(fresh=fresh, as_json=as_json)
         return
     run_study_command(
         study,

@@ -18,8 +18,11 @@ def sql(
     as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
     as_csv: bool = typer.Option(False, "--csv", help="Print rows as CSV."),
     limit: int = typer.Option(100, min=1, help="Rows shown in the table form."),
+    unsafe: bool = typer.Option(
+        False, "--unsafe", help="Run any statement, on any file, without limits: yours alone."
+    ),
 ) -> None:
-    """Run a query on the warehouse, published anew if need be; `--tables` says what is there."""
+    """Ask the warehouse, published anew if need be; `--tables` says what is there."""
     from mc_assets.answers.tables import ask_tables, describe_tables
     from mc_assets.cli.json_output import print_json
     from mc_assets.cli.tables import print_frame
@@ -34,7 +37,7 @@ def sql(
     if tables:
         _print_tables(describe_tables(project), as_json)
         return
-    frame = ask_tables(project, query, flat=as_csv)
+    frame = ask_tables(project, query, flat=as_csv, unsafe=unsafe)
     if as_json:
         print_json(frame)
     elif as_csv:

@@ -147,6 +147,7 @@ def bars(
     context: dg.AssetExecutionContext, config: NormaliseConfig, laboratory: Laboratory
 ) -> Materialized:
     """Normalise this run's series and years."""
+    from engine.files import DamagedFile
     from mc_assets.market_data import (
         BarStore,
         MarketDataError,
@@ -171,7 +172,7 @@ def bars(
             # The whole curve lies beside the continuous series: calibration reads it.
             try:
                 store_curve(known, series, project.data, accept_withdrawn=config.accept_withdrawn)
-            except MarketDataError as error:
+            except (MarketDataError, DamagedFile) as error:
                 errors.append(str(error))
         made: dict[dg.MultiPartitionKey, NormalisedResult] = {}
         for key in keys:
@@ -184,7 +185,7 @@ def bars(
                     project.data,
                     accept_withdrawn=config.accept_withdrawn,
                 )
-            except MarketDataError as error:
+            except (MarketDataError, DamagedFile) as error:
                 errors.append(f"{series} {year}: {error}")
                 continue
             made[key] = result
@@ -211,7 +212,11 @@ def bars(
                 partition_key=key,
             )
     for series, year in outdated:
-        compared = compare_year(known, series, year, project.data)
+        try:
+            compared = compare_year(known, series, year, project.data)
+        except DamagedFile as error:
+            errors.append(f"{series} {year}: {error}")
+            continue
         if compared is not None:
             found[compared.check][series, year] = compared
     shown = {

@@ -117,7 +117,7 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
                 "failed": len(failed),
             }
         # On the newest date alone: metadata of the result would be written to every partition.
-        picture = calibration_picture(store.read(symbol, timeframe), series)
+        picture = calibration_picture(store.read(symbol, timeframe, allow_damaged=True), series)
         metadata[keys[dates.index(max(dates))]]["parameters_through_time"] = dg.MetadataValue.md(
             as_markdown([(series, picture)])
         )

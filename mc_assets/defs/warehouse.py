@@ -1,5 +1,7 @@
 """The warehouse: one DuckDB file, rebuilt from Parquet and swapped in."""
 
+import datetime
+
 import dagster as dg
 
 from mc_assets.defs.bars import bars
@@ -13,6 +15,13 @@ from mc_assets.warehouse import publish_warehouse
 
 __all__ = ["warehouse"]
 
+_WHOLE = dg.AssetCheckSpec(
+    "stored_files_are_whole",
+    asset="warehouse",
+    description="Every stored file has its checksum; each is read on one night in sixteen. "
+    "`mc verify` reads them all.",
+)
+
 
 @dg.asset(
     group_name="publish",
@@ -21,6 +30,7 @@ __all__ = ["warehouse"]
     deps=[bars, calibrations, source_realism, nightly_simulations, statistics],
     # Only one run may rebuild the file at a time.
     pool="warehouse",
+    check_specs=[_WHOLE],
     description=(
         "DuckDB file with one table or view per file in `sql/`. Rebuilt from the Parquet files "
         'and swapped in whole, so readers are never blocked. Ask it with `mc sql "SELECT …"`.'
@@ -28,15 +38,28 @@ __all__ = ["warehouse"]
 )
 def warehouse(laboratory: Laboratory) -> Materialized:
     """Publish the DuckDB file."""
+    from mc_assets.answers.verify import verify_files
+
     project = laboratory.project
     tables = publish_warehouse(project)
     lines = [
         f"| {table.name} | {'–' if table.rows is None else f'{table.rows:,}'} |" for table in tables
     ]
+    today = datetime.datetime.now(datetime.UTC).date()
+    found = verify_files(project, night=today.toordinal())
+    damages = "\n".join(str(damage) for damage in found.damaged[:20])
+    check = dg.AssetCheckResult(
+        check_name=_WHOLE.name,
+        passed=not found.damaged,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=damages or None,
+        metadata={"files": int(found.kinds["files"].sum()), "damaged": len(found.damaged)},
+    )
     return dg.MaterializeResult(
+        check_results=[check],
         metadata={
             "file": dg.MetadataValue.path(str(project.warehouse)),
             "tables": dg.MetadataValue.md("\n".join(["| table | rows |", "|---|---:|", *lines])),
             "dagster/row_count": sum(table.rows or 0 for table in tables),
-        }
+        },
     )

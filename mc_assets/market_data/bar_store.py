@@ -10,15 +10,10 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from engine.files import DamagedFile, read_footer, read_parquet, verified_files
 from mc_assets.market_data.adjustments import adjust
 from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES, QUARANTINE_SCHEMA
-from mc_assets.market_data.files import (
-    read_footer,
-    symbol_folder,
-    symbol_of,
-    write_parquet,
-    years_of,
-)
+from mc_assets.market_data.files import symbol_folder, symbol_of, write_parquet, years_of
 from mc_assets.market_data.quality.findings import QUALITY_SCHEMA
 from mc_assets.providers import MarketDataError
 
@@ -109,7 +104,7 @@ class BarStore:
     ) -> bool:
         """Replace the rows of one check in a year's quality table; True if it changed."""
         path = self.path(symbol, timeframe, year, QUALITY)
-        stored = pl.read_parquet(path).filter(pl.col("check") != check)
+        stored = read_parquet(self.root, path).filter(pl.col("check") != check)
         return write_parquet(pl.concat([stored, rows], rechunk=True), path)
 
     def series(self) -> list[tuple[str, str]]:
@@ -141,6 +136,8 @@ class BarStore:
         ------
         MarketDataError
             If nothing is stored.
+        DamagedFile
+            If a year is not what was written.
         """
         years = self.years(symbol, timeframe)
         if not years:
@@ -153,7 +150,7 @@ class BarStore:
             for year in years
             if (start is None or year >= start.year) and (end is None or year <= end.year)
         ]
-        frames = [pl.read_parquet(self.path(symbol, timeframe, year)) for year in chosen]
+        frames = [self.read_year(symbol, timeframe, year) for year in chosen]
         bars = pl.concat(frames) if frames else pl.DataFrame(schema=dict(BARS_SCHEMA))
         stamp = pl.col("timestamp")
         if start is not None:
@@ -162,18 +159,48 @@ class BarStore:
             bars = bars.filter(stamp.dt.date() < end)
         return bars.sort("timestamp")
 
+    def read_year(self, symbol: str, timeframe: str, year: int) -> pl.DataFrame:
+        """Bars of a stored year.
+
+        Raises
+        ------
+        DamagedFile
+            If they are missing or not what was written.
+        """
+        return read_parquet(self.root, self.path(symbol, timeframe, year))
+
+    def damages(self, symbol: str, timeframe: str) -> list[tuple[int, DamagedFile]]:
+        """Find damaged files, each with the year that has to be made again to mend it.
+
+        A factor table is mended with any year: the last one.
+        """
+        years = self.years(symbol, timeframe)
+        files = {
+            self.path(symbol, timeframe, year, table): year
+            for year in years
+            for table in (BARS, QUARANTINE, QUALITY)
+        }
+        factors = self._factors_path(symbol, timeframe)
+        if factors.is_file() and years:
+            files[factors] = years[-1]
+        reasons = verified_files(self.root).damages((path, None) for path in files)
+        return [
+            (year, DamagedFile(path, reason))
+            for (path, year), reason in zip(files.items(), reasons, strict=True)
+            if reason is not None
+        ]
+
     def write_factors(self, symbol: str, timeframe: str, factors: pl.DataFrame) -> bool:
         """Replace a series' factor table (`adjustments.FACTOR_COLUMNS`); True if it changed."""
         table = factors.select(
             pl.lit(symbol).alias("symbol"), pl.lit(timeframe).alias("timeframe"), *factors.columns
         )
-        folder = symbol_folder(self.root, FACTORS, symbol, timeframe)
-        return write_parquet(table, folder / "factors.parquet")
+        return write_parquet(table, self._factors_path(symbol, timeframe))
 
     def factors(self, symbol: str, timeframe: str) -> pl.DataFrame | None:
         """Factor table of a series; None if it has none."""
-        path = symbol_folder(self.root, FACTORS, symbol, timeframe) / "factors.parquet"
-        return pl.read_parquet(path) if path.is_file() else None
+        path = self._factors_path(symbol, timeframe)
+        return read_parquet(self.root, path) if path.is_file() else None
 
     def adjusted(
         self,
@@ -222,7 +249,7 @@ class BarStore:
                 continue
             for year in self.years(name, frame):
                 path = self.path(name, frame, year)
-                footer = read_footer(path, _FOOTER)
+                footer = read_footer(self.root, path, _FOOTER)
                 described = json.loads(footer) if footer else {}
                 records.append({**described, "path": str(path.relative_to(self.root))})
         return pl.DataFrame(records, schema=_MANIFEST_SCHEMA)
@@ -232,14 +259,18 @@ class BarStore:
         path = self.path(symbol, timeframe, year)
         if not path.is_file():
             return {}
-        described: dict[str, Any] = json.loads(read_footer(path, _FOOTER) or "{}")
+        described: dict[str, Any] = json.loads(read_footer(self.root, path, _FOOTER) or "{}")
         return described
+
+    def _factors_path(self, symbol: str, timeframe: str) -> Path:
+        return symbol_folder(self.root, FACTORS, symbol, timeframe) / "factors.parquet"
 
     def _all_years(
         self, symbol: str, timeframe: str, table: str, schema: dict[str, object]
     ) -> pl.DataFrame:
         folder = symbol_folder(self.root, table, symbol, timeframe)
-        frames = [pl.read_parquet(folder / f"{year}.parquet") for year in years_of(folder)]
+        paths = [folder / f"{year}.parquet" for year in years_of(folder)]
+        frames = [read_parquet(self.root, path) for path in paths]
         return pl.concat(frames) if frames else pl.DataFrame(schema=schema)  # type: ignore[arg-type]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig
 from mc_assets.market_data.quality.year import expected_range
 from mc_assets.market_data.raw_store import RawResult, RawStore
@@ -56,8 +57,8 @@ def due_years(
     """Years of a series that a nightly run must fetch.
 
     For files: all years, because any of them may have been edited. For network providers: years
-    not fetched yet or not completely, and those touched by the overlap window before the last
-    stored bar.
+    not fetched yet or not completely, those touched by the overlap window before the last
+    stored bar, and those of which a file is damaged.
     """
     series = config[key]
     years = series_years(config, key, now)
@@ -70,6 +71,7 @@ def due_years(
         for year in store.years(series.symbol, series.timeframe)
         if store.reached(series.symbol, series.timeframe, year) is None
     }
+    whole -= {year for year, _ in BarStore(root).damages(series.symbol, series.timeframe)}
     return [year for year in years if year not in whole or since is None or year >= since.year]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import polars as pl
 
-__all__ = ["read_footer", "symbol_folder", "write_parquet", "years_of"]
+from engine.files.writing import parquet_bytes
+
+__all__ = ["symbol_folder", "symbol_of", "write_parquet", "years_of"]
 
 
 def symbol_folder(root: Path, table: str, symbol: str, timeframe: str) -> Path:
@@ -31,7 +32,7 @@ def years_of(folder: Path) -> list[int]:
 
 
 def write_parquet(frame: pl.DataFrame, path: Path, footer: dict[str, str] | None = None) -> bool:
-    """Write a table atomically: a temporary name, then a rename.
+    """Write a table atomically and sealed: a temporary name, then a rename.
 
     Parameters
     ----------
@@ -48,10 +49,7 @@ def write_parquet(frame: pl.DataFrame, path: Path, footer: dict[str, str] | None
     bool
         False if the file held these very bytes already; it is not touched then.
     """
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", compression_level=1, metadata=footer or {})
-    # `bytes` compare faster than a memory view.
-    content = buffer.getvalue()
+    content = parquet_bytes(frame, footer=footer)
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,8 +63,3 @@ def write_parquet(frame: pl.DataFrame, path: Path, footer: dict[str, str] | None
     finally:
         temporary.unlink(missing_ok=True)
     return True
-
-
-def read_footer(path: Path, key: str) -> str | None:
-    """Value of `key` in the file's footer."""
-    return pl.read_parquet_metadata(path).get(key)

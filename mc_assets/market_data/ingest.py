@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
+from engine.files import DamagedFile
 from mc_assets.market_data.adjustments import adjust, read_factors
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA
@@ -108,6 +110,8 @@ def normalise_year(
     MarketDataError
         If the year has no raw copy, or its factor table cannot be read or lacks too many of the
         stored rows; what is stored stays.
+    DamagedFile
+        If the raw copy is not what was written.
     """
     series = config[key]
     moment = now or datetime.now(UTC)
@@ -143,7 +147,7 @@ def normalise_year(
     if series.factors is not None:
         path = filled_path(series.factors, config.folder, field="factors", symbol=series.symbol)
         factors = read_factors(path)
-        known = store.factors(series.symbol, series.timeframe)
+        known = _whole(lambda: store.factors(series.symbol, series.timeframe))
         if known is not None and not accept_withdrawn:
             check_table(series, "factors", known, factors, ["date"])
         store.write_factors(series.symbol, series.timeframe, factors)
@@ -192,11 +196,16 @@ def compare_year(
     QualityFinding or None
         ``provider_disagreement``, now also in the quality table; None where the year is not
         stored yet: it is compared when it is normalised.
+
+    Raises
+    ------
+    DamagedFile
+        If the stored year is not what was written.
     """
     series, store = config[key], BarStore(root)
     if year not in store.years(series.symbol, series.timeframe):
         return None
-    bars = pl.read_parquet(store.path(series.symbol, series.timeframe, year))
+    bars = store.read_year(series.symbol, series.timeframe, year)
     found = _disagreement(config, series, bars, year, store)
     store.replace_quality(
         series.symbol,
@@ -215,7 +224,17 @@ def _disagreement(
     other = bars.clear()
     name = series.compared_key
     if name is not None:
-        path = store.path(config[name].symbol, config[name].timeframe, year)
-        if path.is_file():
-            other = pl.read_parquet(path)
+        compared = config[name]
+        if year in store.years(compared.symbol, compared.timeframe):
+            # A damaged year is compared when it is made again.
+            stored = _whole(lambda: store.read_year(compared.symbol, compared.timeframe, year))
+            other = bars.clear() if stored is None else stored
     return compare_bars(bars, other, series.quality, name or "")
+
+
+def _whole(read: Callable[[], pl.DataFrame | None]) -> pl.DataFrame | None:
+    """Read a table that is replaced or compared again anyway: None where it is damaged."""
+    try:
+        return read()
+    except DamagedFile:
+        return None

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from mc_assets.market_data.files import read_footer, symbol_folder, write_parquet, years_of
+from engine.files import DamagedFile, read_footer, read_parquet, set_aside, verified_files
+from mc_assets.market_data.files import symbol_folder, write_parquet, years_of
 from mc_assets.providers import Layout, RawTable
 
 __all__ = ["RawResult", "RawStore"]
@@ -82,6 +83,9 @@ class RawStore:
     A fetch that breaks off records its number and the last instant received in the footer. Later
     rows of the next fetch get the same number, so an interrupted fetch that is continued leaves
     the same bytes as an uninterrupted one.
+
+    A damaged year counts as one that was never fetched; when it is fetched again, the damaged file
+    stays beside the new one under another name.
     """
 
     def __init__(self, root: Path) -> None:
@@ -92,25 +96,39 @@ class RawStore:
         return symbol_folder(self.root, _TABLE, symbol, timeframe) / f"{year}.parquet"
 
     def years(self, symbol: str, timeframe: str) -> list[int]:
-        """Years of a series that are stored."""
-        return years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+        """Years of a series that are stored and whole."""
+        years = years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+        damaged = {damage.path for damage in self.damages(symbol, timeframe)}
+        return [year for year in years if self.path(symbol, timeframe, year) not in damaged]
+
+    def damages(self, symbol: str, timeframe: str) -> list[DamagedFile]:
+        """Find the damaged years of a series."""
+        years = years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+        paths = [self.path(symbol, timeframe, year) for year in years]
+        reasons = verified_files(self.root).damages((path, None) for path in paths)
+        return [
+            DamagedFile(path, reason)
+            for path, reason in zip(paths, reasons, strict=True)
+            if reason is not None
+        ]
 
     def reached(self, symbol: str, timeframe: str, year: int) -> int | None:
         """Last open instant received if the last fetch of a year broke off, else None."""
-        footer = read_footer(self.path(symbol, timeframe, year), _FOOTER) or "{}"
+        footer = read_footer(self.root, self.path(symbol, timeframe, year), _FOOTER) or "{}"
         broken = json.loads(footer).get("broken")
         return None if broken is None else int(broken["reached"])
 
     def left_out(self, symbol: str, timeframe: str) -> int:
         """Count the rows of files outside the series' start and end."""
         paths = [self.path(symbol, timeframe, year) for year in self.years(symbol, timeframe)]
-        footers = [json.loads(read_footer(path, _FOOTER) or "{}") for path in paths]
+        footers = [json.loads(read_footer(self.root, path, _FOOTER) or "{}") for path in paths]
         return sum(footer.get("left_out", 0) for footer in footers)
 
     def last(self, symbol: str, timeframe: str, before: int) -> int | None:
         """Open instant of the newest stored row up to `before`, microseconds, or None."""
         for year in reversed(self.years(symbol, timeframe)):
-            keys = pl.read_parquet(self.path(symbol, timeframe, year), columns=["_key"])["_key"]
+            path = self.path(symbol, timeframe, year)
+            keys = read_parquet(self.root, path, columns=["_key"])["_key"]
             instants = keys.cast(pl.Int64, strict=False)
             newest = instants.filter(instants <= before).max()
             if newest is not None:
@@ -119,7 +137,7 @@ class RawStore:
 
     def holds(self, year: int, raw: RawTable, keys: pl.Series) -> bool:
         """Whether a stored year consists of exactly these rows; a cheap check."""
-        stored, _ = self._stored(self.path(raw.symbol, raw.timeframe, year))
+        stored, _ = self._whole(self.path(raw.symbol, raw.timeframe, year))
         return stored is not None and _same(stored, raw.frame, keys)
 
     def append(
@@ -156,7 +174,9 @@ class RawStore:
             Number of rows outside the series' start and end.
         """
         path = self.path(raw.symbol, raw.timeframe, year)
-        stored, described = self._stored(path)
+        stored, described = self._whole(path)
+        if stored is None and path.is_file():
+            set_aside(path)
         layouts: list[dict[str, Any]] = described.get("layouts", [])
         layout: dict[str, Any] = {
             "provider": raw.provider,
@@ -208,6 +228,11 @@ class RawStore:
 
         The tables keep the bookkeeping columns ``_fetch``, ``_until`` and ``_absent``; an
         empty list means that nothing is stored.
+
+        Raises
+        ------
+        DamagedFile
+            If the year is not what was written.
         """
         stored, described = self._stored(self.path(symbol, timeframe, year))
         if stored is None:
@@ -226,12 +251,18 @@ class RawStore:
             tables.append(RawTable(symbol, timeframe, rows, provider, adjustment, Layout(**fields)))
         return tables
 
-    @staticmethod
-    def _stored(path: Path) -> tuple[pl.DataFrame | None, dict[str, Any]]:
+    def _stored(self, path: Path) -> tuple[pl.DataFrame | None, dict[str, Any]]:
         if not path.is_file():
             return None, {}
-        footer = read_footer(path, _FOOTER)
-        return pl.read_parquet(path), json.loads(footer or "{}")
+        footer = read_footer(self.root, path, _FOOTER)
+        return read_parquet(self.root, path), json.loads(footer or "{}")
+
+    def _whole(self, path: Path) -> tuple[pl.DataFrame | None, dict[str, Any]]:
+        """Read a year as `_stored`, but as if it were not there where it is damaged."""
+        try:
+            return self._stored(path)
+        except DamagedFile:
+            return None, {}
 
 
 def _same(stored: pl.DataFrame, frame: pl.DataFrame, keys: pl.Series) -> bool:

@@ -139,7 +139,7 @@ class FileProvider(Provider):
         frames = []
         delimiter: str | None = None
         try:
-            for path in self._files(symbol, timeframe):
+            for path in self.files(symbol, timeframe):
                 frame, delimiter = self._read(path, numbers)
                 frames.append(frame)
         except MarketDataError as error:
@@ -167,8 +167,14 @@ class FileProvider(Provider):
             date_format=self.options.date_format,
         )
 
-    def _files(self, symbol: str, timeframe: str) -> list[Path]:
-        """Files of a symbol, sorted by name."""
+    def files(self, symbol: str, timeframe: str) -> list[Path]:
+        """Return the files of a symbol, sorted by name.
+
+        Raises
+        ------
+        MarketDataError
+            If there is none.
+        """
         path = filled_path(self.options.path, self.folder, symbol=symbol, timeframe=timeframe)
         if path.is_file():
             return [path]

@@ -107,6 +107,20 @@ def test_the_run_ends_with_a_table_the_places_and_the_next_step(home: Home) -> N
     assert "make ui" in output
 
 
+def test_a_second_run_finds_nothing_new_and_opens_no_dagster(home: Home) -> None:
+    first = (home.root / "output.txt").read_text()
+    history = sorted((home.data / "dagster_home").rglob("*"))
+    times = [path.stat().st_mtime_ns for path in history]
+    done = home.mc("run")
+    assert done.returncode == 0, done.stderr
+    steps = [line for line in done.stdout.splitlines() if line.startswith("✓")]
+    assert len(steps) == 7
+    assert all("nothing new" in line for line in steps)
+    assert [path.stat().st_mtime_ns for path in history] == times
+    told = first[first.index("on_bootstrap  estimates") :]
+    assert done.stdout.endswith(told)
+
+
 def test_the_warehouse_holds_every_table_and_every_number_has_an_error(home: Home) -> None:
     with duckdb.connect(str(home.data / "warehouse" / "mc.duckdb"), read_only=True) as connection:
         tables = {name for (name,) in connection.sql("SHOW TABLES").fetchall()}
@@ -224,11 +238,11 @@ def test_the_report_draws_every_chart_in_a_browser(home: Home, page: Any) -> Non
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
 
 
-def test_a_second_run_reuses_every_part_and_changes_no_result(home: Home) -> None:
+def test_a_fresh_run_of_all_steps_reuses_every_part_and_changes_no_result(home: Home) -> None:
     parts = sorted((home.data / "simulations").rglob("*.parquet"))
     assert parts
     before = {part: (part.stat().st_mtime_ns, part.read_bytes()) for part in parts}
-    done = home.mc("run", "--json")
+    done = home.mc("run", "--fresh", "--json")
     assert done.returncode == 0, done.stderr
     numbers = json.loads(done.stdout)
     assert numbers["study on_gbm"]["reused"] == numbers["study on_gbm"]["row_count"] == 40

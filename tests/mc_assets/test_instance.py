@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -54,6 +56,53 @@ def test_a_run_of_another_living_user_is_left_alone(home: Project) -> None:
         run_id = _orphan(home)
         with using_dagster_home(home):
             assert _status(home, run_id) == dg.DagsterRunStatus.STARTED
+
+
+WORKER = """
+import dagster as dg
+from mc_assets.instance import open_instance
+from mc_assets.project import Project
+
+@dg.job
+def nothing():
+    pass
+
+with open_instance(Project.from_environment()) as instance:
+    run = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED)
+    print(run.run_id, flush=True)
+    input()
+"""
+
+
+def test_a_run_whose_worker_lives_is_left_alone_though_whoever_started_it_is_gone(
+    home: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MC_DATA", str(home.data))
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # What `dagster dev` does with the processes that it starts.
+        close_fds=True,
+    )
+    assert worker.stdout is not None
+    with worker:
+        run_id = worker.stdout.readline().strip()
+        with using_dagster_home(home):
+            assert _status(home, run_id) == dg.DagsterRunStatus.STARTED
+        worker.kill()
+    with using_dagster_home(home):
+        assert _status(home, run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_of_this_process_is_left_alone_while_its_instance_is_open(home: Project) -> None:
+    with open_instance(home) as instance:
+        run = instance.create_run_for_job(_nothing, status=dg.DagsterRunStatus.STARTED)
+        with using_dagster_home(home):
+            assert _status(home, run.run_id) == dg.DagsterRunStatus.STARTED
+    with using_dagster_home(home):
+        assert _status(home, run.run_id) == dg.DagsterRunStatus.FAILURE
 
 
 def test_a_place_in_a_pool_that_a_crash_left_taken_is_free_again(home: Project) -> None:

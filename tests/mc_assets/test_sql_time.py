@@ -13,7 +13,8 @@ import pytest
 
 from mc_assets.market_data import ingest_many, load_series, normalise_year
 from mc_assets.project import Project
-from mc_assets.warehouse import publish_warehouse, query_warehouse
+from mc_assets.warehouse import publish_warehouse
+from mc_assets.warehouse_queries import query_warehouse
 
 ZONES = ("UTC", "America/New_York", "Pacific/Auckland", "Pacific/Honolulu", "Asia/Kolkata")
 DAYS = [f"2020-{month}-{day:02d}" for month, first in (("08", 24), ("09", 1)) for day in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,8 @@ import pytest
 from engine.errors import Refusal
 from mc_assets.headlines import HEADLINE_NAMES, headline_sql
 from mc_assets.project import Project
-from mc_assets.warehouse import publish_warehouse, query_warehouse
+from mc_assets.warehouse import publish_warehouse, refresh_warehouse
+from mc_assets.warehouse_queries import query_warehouse
 
 
 @pytest.fixture
@@ -74,7 +76,45 @@ def test_a_failed_publication_keeps_the_old_file_and_leaves_nothing_behind(home:
     with pytest.raises(duckdb.Error, match="nonsense"):
         publish_warehouse(home)
     assert home.warehouse.read_bytes() == before
-    assert [path.name for path in home.warehouse.parent.iterdir()] == ["mc.duckdb"]
+    assert {path.name for path in home.warehouse.parent.iterdir()} == {
+        "mc.duckdb",
+        ".mc.duckdb.json",
+    }
+
+
+def test_a_publication_that_is_killed_before_the_swap_leaves_the_old_file_readable(
+    home: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(home, [1])
+    publish_warehouse(home)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(source: Path, target: Path) -> None:
+        if Path(target) == home.warehouse:
+            raise Killed
+        real(source, target)
+
+    real = os.replace
+    monkeypatch.setattr("os.replace", kill)
+    _write(home, [1, 2])
+    for _ in range(6):
+        with pytest.raises(Killed):
+            publish_warehouse(home)
+        assert query_warehouse(home, "SELECT count(*) AS n FROM b_first")["n"].to_list() == [1]
+
+
+def test_a_damaged_file_is_refused_and_published_anew(home: Project) -> None:
+    _write(home, [1, 2])
+    publish_warehouse(home)
+    content = bytearray(home.warehouse.read_bytes())
+    content[len(content) // 2] ^= 1
+    home.warehouse.write_bytes(content)
+    with pytest.raises(Refusal, match="does not match its checksum; the next `mc sql` publishes"):
+        query_warehouse(home, "SELECT total FROM a_second")
+    assert refresh_warehouse(home)
+    assert query_warehouse(home, "SELECT total FROM a_second")["total"].to_list() == [3]
 
 
 def test_asking_before_anything_was_published_says_what_to_do(home: Project) -> None:
@@ -85,8 +125,10 @@ def test_asking_before_anything_was_published_says_what_to_do(home: Project) -> 
 def test_a_query_cannot_change_the_warehouse(home: Project) -> None:
     _write(home, [1])
     publish_warehouse(home)
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(Refusal, match="begins with DROP, allowed one question"):
         query_warehouse(home, "DROP TABLE b_first")
+    with pytest.raises(Refusal, match="read-only"):
+        query_warehouse(home, "DROP TABLE b_first", unsafe=True)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from engine.files import read_parquet, verified_files
 from mc_assets.market_data.config import MarketDataConfig
 from mc_assets.market_data.files import symbol_folder, write_parquet
 from mc_assets.market_data.futures.curve import Curve
@@ -47,8 +48,8 @@ def store_curve(
         raise MarketDataError(f"{key}: provider: found {series.provider!r}, allowed futures")
     curve = provider.curve(series.asked)
     path = symbol_folder(root, _TABLE, series.symbol, series.timeframe) / "curve.parquet"
-    if path.is_file() and not accept_withdrawn:
-        check_table(series, _TABLE, pl.read_parquet(path), curve.rows, ["date", "contract"])
+    if not accept_withdrawn and verified_files(root).damage(path) is None:
+        check_table(series, _TABLE, read_parquet(root, path), curve.rows, ["date", "contract"])
     write_parquet(curve.rows, path)
     return curve
 
@@ -60,8 +61,10 @@ def load_curve(root: Path, symbol: str, timeframe: str = "1d") -> pl.DataFrame:
     ------
     MarketDataError
         If none is stored.
+    DamagedFile
+        If it is not what was written.
     """
     path = symbol_folder(root, _TABLE, symbol, timeframe) / "curve.parquet"
     if not path.is_file():
         raise MarketDataError(f"futures_curves: found no curve of {symbol}@{timeframe}")
-    return pl.read_parquet(path)
+    return read_parquet(root, path)

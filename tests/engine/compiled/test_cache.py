@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import itertools
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 from numba.core.bytecode import FunctionIdentity
 
+import engine.compiled.cache as cache_module
+from engine.compiled.cache import KernelCache
 from engine.compiled.kernel import kernel
 from engine.compiled.linking import address_of_compiled
 
@@ -125,3 +129,89 @@ def test_kernels_of_one_name_from_two_processes_keep_their_own_code(monkeypatch)
     again = address_of_compiled(first, 1)  # looked up by name, after the second came
     assert run(again) == 14
     assert run(address_of_compiled(second, 1)) == 21
+
+
+def _only_kernel(folder: Path) -> Path:
+    (file,) = (folder / "kernels").rglob("*.kernel")
+    return file
+
+
+def test_a_damaged_kernel_is_compiled_anew_and_replaced(run, tmp_path):
+    assert run() == (20.5, 0)
+    file = _only_kernel(tmp_path)
+    whole = file.read_bytes()
+    chance = random.Random(1)
+    for damaged in (_flipped(whole, chance), whole[:-1], b""):
+        file.write_bytes(damaged)
+        assert run() == (20.5, 0)
+        assert run() == (20.5, 1)
+
+
+def test_no_flipped_bit_of_a_kernel_reaches_the_reader_of_pickles(run, tmp_path, monkeypatch):
+    assert run() == (20.5, 0)
+    file = _only_kernel(tmp_path)
+    whole = file.read_bytes()
+    monkeypatch.setattr(cache_module.pickle, "loads", _fail)
+    monkeypatch.setattr(KernelCache, "_path", lambda *_: file)
+    monkeypatch.setattr(cache_module, "cache_folder", lambda: tmp_path / "kernels")
+    cache = KernelCache(lambda: None, {})
+    chance = random.Random(2)
+    for _ in range(300):
+        file.write_bytes(_flipped(whole, chance))
+        assert cache.load_overload((), None) is None
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyError("x"), RuntimeError("x"), TypeError()])
+def test_a_kernel_that_cannot_be_read_for_any_reason_is_compiled_anew(tmp_path, monkeypatch, error):
+    def fail(content: bytes) -> None:
+        raise error
+
+    file = tmp_path / "x.kernel"
+    file.write_bytes(hashlib.sha256(b"content").digest() + b"content")
+    monkeypatch.setattr(cache_module.pickle, "loads", fail)
+    monkeypatch.setattr(KernelCache, "_path", lambda *_: file)
+    monkeypatch.setattr(cache_module, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(cache_module.rtsys, "initialize", lambda context: None)
+    tmp_path.chmod(0o700)
+    assert KernelCache(lambda: None, {}).load_overload((), None) is None
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_a_folder_that_others_can_write_is_not_used(run, tmp_path, mode):
+    assert run() == (20.5, 0)
+    (tmp_path / "kernels").chmod(mode)
+    kernel = _only_kernel(tmp_path)
+    before = kernel.stat().st_mtime_ns
+    assert run() == (20.5, 0)
+    assert kernel.stat().st_mtime_ns == before
+    (tmp_path / "kernels").chmod(0o700)
+    assert run() == (20.5, 1)
+
+
+def test_a_folder_of_another_user_is_not_used_and_one_line_says_so(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(cache_module.os, "getuid", lambda: os.stat(tmp_path).st_uid + 1)
+    monkeypatch.setattr(cache_module, "cache_folder", lambda: tmp_path)
+    for _ in range(3):
+        assert KernelCache(lambda: None, {}).load_overload((), None) is None
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"the kernel cache {tmp_path} is not used, because it belongs to another user"
+    )
+
+
+def test_a_folder_that_is_made_is_closed_to_others(run, tmp_path):
+    assert run() == (20.5, 0)
+    kernel = _only_kernel(tmp_path)
+    for folder in (kernel.parent, kernel.parent.parent):
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+def _flipped(content: bytes, chance: random.Random) -> bytes:
+    damaged = bytearray(content)
+    place = chance.randrange(8 * len(content))
+    damaged[place // 8] ^= 1 << place % 8
+    return bytes(damaged)
+
+
+def _fail(content: bytes) -> None:
+    raise AssertionError("a damaged file was read")

@@ -22,12 +22,14 @@ from engine.calendar import BarCalendar
 from engine.compiled import kernel
 from engine.compiled.elementary import exp
 from engine.compiled.version import ENGINE_VERSION
+from engine.execution.futures import FUTURES
 from engine.execution.layout import TRADE_COLUMNS
 from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
 from tests.engine.execution.golden_exits import EveryExit, EveryRestingOrder
+from tests.engine.execution.golden_indicators import EveryExpression, EveryTrend, Touching
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
     Crossing,
@@ -53,6 +55,7 @@ FREE = {"instrument": {"lot_size": 0.0}}
 COSTS = {"commission": {"rate": 0.001, "minimum": 1.0}, "slippage": {"bps": 2.0}}
 LEVERED = {"initial_margin": 0.2, "maintenance_margin": 0.15}
 WALKED = {"bracket_rule": "tradingview"}
+FLAT = {"flat_at": "close"}
 MARGIN = {"cash": 20_000.0, "instrument": LEVERED | {"borrow_rate": 0.05}}
 FUTURE = {
     **{"multiplier": 20.0, "futures": True, "tick_size": 0.25, "initial_margin": 0.0},
@@ -104,6 +107,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ES": {"instrument": "ES", "cash": 3_000_000.0},
     "MES": {"instrument": "MES", "cash": 250_000.0},
     "CL": {"instrument": "CL", "cash": 2_000_000.0},
+    **{
+        symbol: {"instrument": symbol, "cash": 150.0 * (terms.initial + 100.0 * terms.multiplier)}
+        for symbol, terms in FUTURES.items()
+        if symbol not in ("ES", "MES", "CL")
+    },
 }
 
 
@@ -231,6 +239,22 @@ def _special_cases() -> dict[str, Backtested]:
         "every order, two currencies closed at the end": _orders(
             {"at_end": "close"} | EUROS_AND_POUNDS | COSTS, 15, *pair
         ),
+        "every order, funded": _orders({"instrument": LEVERED | {"funding": 0.3}} | COSTS, 24),
+        "every order, funded by a column": _orders(
+            {"instrument": {"funding": "rate", "lot_size": 0.0}} | COSTS,
+            25,
+            bars(2).with_columns({"rate": np.arange(320) % 3 * 0.0005 - 0.0003}),
+        ),
+        "every order, flat at the close": _orders(FLAT | COSTS, 21, bars(hours=True)),
+        "every order, two symbols flat at the close": _orders(
+            FLAT | MARGIN | COSTS | {"fill": "same_close"},
+            22,
+            bars(1, hours=True),
+            bars(2, symbol="B", hours=True),
+        ),
+        "every order, flat at the close of hours of its own": _orders(
+            FLAT | {"instrument": by_night} | COSTS, 23, bars(3, hours=True)
+        ),
         "every order, bars to warm up on": _orders({}, 16)._replace(warm_up=37),
         "every order, sessions after bars to warm up on": _orders(
             {"instrument": by_day} | COSTS, 8, bars(hours=True)
@@ -239,6 +263,7 @@ def _special_cases() -> dict[str, Backtested]:
         "dollar-neutral pair": Backtested(DollarNeutral, pair, {}, short | COSTS),
         "vector form": Backtested(VectorForm, (bars(2),), {}, COSTS),
         "vector form of two": Backtested(VectorFormOfTwo, pair, {}, COSTS),
+        "touching": Backtested(Touching, (whole,), {}, COSTS),
     }
 
 
@@ -269,6 +294,9 @@ def _exits() -> dict[str, Backtested]:
         "every resting order, two symbols": Backtested(
             EveryRestingOrder, pair, {"script": 9, "symbols": 2}, {"fill": "same_close"} | COSTS
         ),
+        "every exit, flat at the close": Backtested(
+            EveryExit, (bars(4, hours=True),), {"script": 6}, FLAT | WALKED | COSTS
+        ),
         "every exit, same close": Backtested(
             EveryExit, (bars(4),), {"script": 3}, {"fill": "same_close"} | COSTS
         ),
@@ -281,11 +309,16 @@ def _exits() -> dict[str, Backtested]:
 
 def _indicators() -> dict[str, Backtested]:
     # More bars than a running sum goes on for.
-    long = bars(6, count=1100, scale=0.03)
-    count = int(EveryIndicator.parameters["which"].high or 0) + 1
+    long, hours = bars(6, count=1100, scale=0.03), bars(6, count=1100, scale=0.03, hours=True)
+    probes = (
+        ("indicator", EveryIndicator, long),
+        ("trend", EveryTrend, hours),
+        ("expression", EveryExpression, hours),
+    )
     return {
-        f"indicator {which}": Backtested(EveryIndicator, (long,), {"which": which}, {})
-        for which in range(count)
+        f"{name} {which}": Backtested(probe, (given,), {"which": which}, {})
+        for name, probe, given in probes
+        for which in range(int(probe.parameters["which"].high or 0) + 1)
     }
 
 
@@ -328,6 +361,13 @@ def _studies() -> dict[str, Simulated]:
         "study, sub-bars": Simulated(
             Heston(), EveryOrder, {"script": [1, 2]}, levered, {"sub_bars": 5}
         ),
+        "study, sub-bars flat at the close": Simulated(
+            Heston(),
+            EveryOrder,
+            {"script": [1, 2]},
+            FLAT | levered,
+            {"sub_bars": 5, "calendar": BarCalendar(timeframe="1h")},
+        ),
         "study, sub-bars walked": Simulated(
             Heston(), EveryOrder, {"script": [1, 2]}, WALKED | levered, {"sub_bars": 5}
         ),
@@ -343,6 +383,13 @@ def _studies() -> dict[str, Simulated]:
             {"period": 5},
             COSTS,
             {"paths_per_seed": 2},
+        ),
+        "study, momentum": Simulated(
+            GBM(sigma=0.4),
+            "momentum",
+            {"period": [5, 11], "skip": [0, 3], "sides": "both"},
+            COSTS,
+            {},
         ),
         "study, vector form": Simulated(GBM(sigma=0.5), VectorForm, {"period": [3, 12]}, COSTS, {}),
         "study, buy and hold": Simulated(Heston(), "buy_and_hold", {}, COSTS, {}),

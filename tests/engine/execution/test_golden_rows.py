@@ -27,7 +27,12 @@ from engine.execution.orders import FILL_OR_KILL, TIMES_IN_FORCE
 from engine.execution.settings import Execution
 from engine.strategies import Strategy, registry
 from engine.strategies import indicators as built_in
-from tests.engine.execution import golden_exits, golden_rows, golden_strategies
+from tests.engine.execution import (
+    golden_exits,
+    golden_indicators,
+    golden_rows,
+    golden_strategies,
+)
 from tests.engine.execution.golden_rows import COMMAND, FILE, Backtested, Tables
 
 GOLDEN = golden_rows.golden()
@@ -112,16 +117,20 @@ def test_scripts_use_every_time_in_force(script):
 def test_scripts_read_every_indicator():
     declared = {
         type(indicator).__name__
-        for cls in vars(golden_strategies).values()
+        for cls in (*vars(golden_strategies).values(), *vars(golden_indicators).values())
         if isinstance(cls, type) and issubclass(cls, Strategy)
         for indicator in cls.indicators.values()
     }
     assert set(built_in.__all__) <= declared
-    probe = golden_strategies.EveryIndicator
-    text = inspect.getsource(probe.on_bar)
-    for name, indicator in probe.indicators.items():
-        for output in indicator.outputs:
-            assert f"self.{name}" + ("" if output == "value" else f".{output}") in text
+    for probe in (
+        golden_strategies.EveryIndicator,
+        golden_indicators.EveryTrend,
+        golden_indicators.EveryExpression,
+    ):
+        text = inspect.getsource(probe.on_bar)
+        for name, indicator in probe.indicators.items():
+            for output in indicator.outputs:
+                assert f"self.{name}" + ("" if output == "value" else f".{output}") in text
 
 
 def test_every_kind_size_and_fate_of_an_order_occurs(orders):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from engine.execution import Execution
 from engine.execution.instruments import INSTRUMENTS, Instrument
 
 
@@ -12,6 +14,29 @@ from engine.execution.instruments import INSTRUMENTS, Instrument
         ("ES", 50.0, 12.5, 22_000.0, 20_000.0),
         ("MES", 5.0, 1.25, 2_200.0, 2_000.0),
         ("CL", 1_000.0, 10.0, 6_600.0, 6_000.0),
+        ("NQ", 20.0, 5.0, 33_000.0, 30_000.0),
+        ("MNQ", 2.0, 0.5, 3_300.0, 3_000.0),
+        ("RTY", 50.0, 5.0, 9_900.0, 9_000.0),
+        ("M2K", 5.0, 0.5, 990.0, 900.0),
+        ("YM", 5.0, 5.0, 14_300.0, 13_000.0),
+        ("MYM", 0.5, 0.5, 1_430.0, 1_300.0),
+        ("MCL", 100.0, 1.0, 660.0, 600.0),
+        ("NG", 10_000.0, 10.0, 5_500.0, 5_000.0),
+        ("GC", 100.0, 10.0, 22_000.0, 20_000.0),
+        ("MGC", 10.0, 1.0, 2_200.0, 2_000.0),
+        ("SI", 5_000.0, 25.0, 22_000.0, 20_000.0),
+        ("HG", 25_000.0, 12.5, 11_000.0, 10_000.0),
+        # Of a point: 32nds of a thousand dollars, halves and quarters of them.
+        ("ZF", 1_000.0, 7.8125, 1_430.0, 1_300.0),
+        ("ZN", 1_000.0, 15.625, 2_200.0, 2_000.0),
+        ("ZB", 1_000.0, 31.25, 4_290.0, 3_900.0),
+        ("6E", 125_000.0, 6.25, 3_080.0, 2_800.0),
+        ("6J", 12_500_000.0, 6.25, 3_300.0, 3_000.0),
+        ("6B", 62_500.0, 6.25, 2_420.0, 2_200.0),
+        # 5,000 bushels in cents.
+        ("ZC", 50.0, 12.5, 1_320.0, 1_200.0),
+        ("ZS", 50.0, 12.5, 2_200.0, 2_000.0),
+        ("ZW", 50.0, 12.5, 2_090.0, 1_900.0),
     ],
 )
 def test_futures_have_the_exchanges_terms_and_margins_per_contract(
@@ -24,6 +49,48 @@ def test_futures_have_the_exchanges_terms_and_margins_per_contract(
     assert found.initial_margin_per_unit == initial
     assert found.maintenance_margin_per_unit == maintenance
     assert found.futures
+    assert found.currency == "USD"
+    assert found.tick_rounding == "away"
+    assert found.session is None
+
+
+def test_a_preset_is_taken_with_other_terms() -> None:
+    made = Execution.model_validate(
+        {
+            "instrument": {"preset": "NQ", "maintenance_margin_per_unit": 25_000.0},
+            "instruments": {"ZC": {"preset": "ZC", "session": "published"}, "X": "equity"},
+        }
+    )
+    expected = INSTRUMENTS["NQ"].model_copy(update={"maintenance_margin_per_unit": 25_000.0})
+    assert made.instrument == expected
+    assert made.instruments["X"] == INSTRUMENTS["equity"]
+    hours = made.instruments["ZC"].session
+    assert (hours.open, hours.close, hours.zone) == ("19:00", "13:20", "America/Chicago")
+    assert Execution.model_validate(made.model_dump()) == made
+
+
+def test_published_hours_are_those_of_chicago_through_the_night() -> None:
+    made = Execution.model_validate({"instrument": {"preset": "MCL", "session": "published"}})
+    # Winter time: 17:00 in Chicago is 23:00Z, and 16:00 is 22:00Z.
+    times = ["2024-01-16T21:59", "2024-01-16T22:00", "2024-01-16T22:59", "2024-01-16T23:00"]
+    stamps = np.array(times, "datetime64[us]").astype(np.int64)
+    assert made.instrument.closed(stamps).tolist() == [0, 1, 1, 0]
+    days = made.instrument.session.days(stamps)
+    assert (days - days[0]).tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("XX", "found 'XX', allowed 6B, 6E"),
+        ({"preset": "XX"}, "found 'XX', allowed 6B, 6E"),
+        ({"preset": "equity", "session": "published"}, "found 'published' of equity, allowed ES"),
+        ({"preset": "ES", "tick": 1.0}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_preset_that_is_not_there_is_refused(given: object, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Execution.model_validate({"instrument": given})
 
 
 def test_shares_are_paid_in_full_or_half_and_currencies_at_two_percent() -> None:

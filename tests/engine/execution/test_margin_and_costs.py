@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine.bars import BAR_FIELDS
+from engine.errors import Refusal
 from engine.execution import Execution
 from engine.execution.layout import EVENT_NAMES, ORDER_ROWS, TRADE_ROWS
-from engine.strategies import Strategy, prepare_strategy
+from engine.strategies import Int, Strategy, backtest, prepare_strategy
 
 FIELDS = (*BAR_FIELDS, "units", "limit")
 HOUR = 3_600_000_000
@@ -219,6 +220,69 @@ def test_borrow_follows_the_value_of_the_short_and_interest_the_debt() -> None:
     for _ in range(3):
         debt *= 1.001
     assert long.equity[-1] == pytest.approx(150 * 130 - debt, abs=1e-9)
+
+
+def test_funding_is_paid_by_longs_to_shorts_on_the_value_at_the_close_before() -> None:
+    rows = flat(100, 100, 110, 120, 130)
+    paid = (100 + 110 + 120) * 0.001
+    for units, interest in ((50, 0.0), (-50, 0.0), (50, 0.1)):
+        found = run(
+            rows,
+            {0: units},
+            instrument={"funding": 0.252},
+            margin_interest=interest,
+            fill="next_open",
+        )
+        assert found.equity[-1] == pytest.approx(10_000.0 + units * (30 - paid), abs=1e-9)
+    # A short pays its borrow fee beside it.
+    both = run(rows, {0: -50}, instrument={"funding": 0.252, "borrow_rate": 0.504})
+    assert both.equity[-1] == pytest.approx(10_000.0 - 50 * (30 + paid), abs=1e-9)
+    # Negative rates are paid by shorts.
+    found = run(rows, {0: -50}, instrument={"funding": -0.252})
+    assert found.equity[-1] == pytest.approx(10_000.0 - 50 * (30 + paid), abs=1e-9)
+    # What is opened and closed again within a bar pays nothing; nor does an empty account.
+    assert run(rows, {}, instrument={"funding": 0.252}).equity[-1] == 10_000.0
+
+
+def test_funding_from_a_column_is_paid_on_its_bars_alone(make_bars) -> None:
+    class Holds(Strategy):
+        units = Int(10)
+
+        def on_bar(self, bar, order):
+            if bar.index == 1:
+                order.market(self.units)
+            elif bar.index == 4:
+                order.close()
+
+    bars = make_bars([(100.0 + k,) * 4 for k in range(8)])
+    rates = np.array([9.0, 9.0, 9.0, 0.01, np.nan, -0.02, 9.0, 9.0])
+    settings = {"cash": 10_000.0, "instrument": {"funding": "rate", "multiplier": 2.0}}
+    for units in (10, -10):
+        found = backtest(Holds, bars.with_columns({"rate": rates}), {"units": units}, settings)
+        # Bought at the open of bar 2, sold at that of bar 5: bars 3 to 5 find a position.
+        funding = units * 2.0 * (102.0 * 0.01 - 104.0 * 0.02)
+        assert found.equity[-1] == pytest.approx(10_000.0 + units * 2.0 * 3.0 - funding, abs=1e-9)
+    with pytest.raises(Refusal, match=r"funding: found 'rate', allowed an annual rate, or a col"):
+        backtest(Holds, bars, {}, settings)
+    with pytest.raises(Refusal, match=r"or a column of the bars \(mood\)"):
+        backtest(Holds, bars.with_columns({"mood": rates}), {}, settings)
+
+
+def test_funding_is_charged_for_the_time_between_bars_and_in_the_currency_of_the_account(
+    make_bars,
+) -> None:
+    class Holds(Strategy):
+        def on_bar(self, bar, order):
+            if bar.index == 0:
+                order.market(10)
+
+    bars = make_bars([(100.0,) * 4] * 4)
+    terms = {"funding": 0.36525, "currency": "EUR"}
+    account = {"currency": "USD", "rates": {"EUR": 1.1}}
+    settings = {"cash": 10_000.0, "instrument": terms, "account": account}
+    found = backtest(Holds, bars, {}, settings)
+    # A day is a 365.25th of a year.
+    assert 10_000.0 - found.equity[-1] == pytest.approx(2 * 1000.0 * 1.1 * 0.001)
 
 
 # --- limits, lots and sessions -------------------------------------------------------------

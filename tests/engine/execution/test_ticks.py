@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution, Instrument
+from engine.execution.futures import FUTURES
 from engine.execution.instruments import INSTRUMENTS
 from engine.execution.layout import FILLED, LIMIT, ORDER_ROWS, STOP, STOP_LIMIT
 from engine.strategies import Choice, Float, Strategy, backtest, prepare_strategy
@@ -116,7 +117,7 @@ def test_written_ticks_count_and_the_choice_is_a_field_of_its_own() -> None:
 def test_presets_with_a_tick_of_their_own_are_on_it() -> None:
     found = {name for name, item in INSTRUMENTS.items() if item.tick_rounding == "away"}
     # A cent is no tick of a coin that costs less than a dollar, and shares have several.
-    assert found == {"fx", "ES", "MES", "CL"}
+    assert found == {"fx", *FUTURES}
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def test_the_default_of_a_parameter_is_the_same_set_as_its_value_written_out(
         {"source": GBM(mu=0.06, sigma=0.2)},
         {"steps": 61},
         {"s0": 50.0},
-        {"bars": "close"},
+        {"bars": "ohlc"},
         {"execution": {"cash": 5000}},
         {"strategy": "buy_and_hold", "parameters": {}},
         {"paths_per_seed": 2},

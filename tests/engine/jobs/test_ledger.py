@@ -277,7 +277,7 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "ledger" / "archives"
     folder.mkdir(parents=True)
     (folder / "a.json").write_text("{")
-    with pytest.raises(Refusal, match=r"a\.json damaged"):
+    with pytest.raises(Refusal, match=r"a\.json is damaged"):
         read_archives(tmp_path)
 
 

@@ -49,7 +49,7 @@ def test_own_metrics_are_columns_computed_on_bars_and_equity(
 
 
 def test_own_metrics_leave_everything_else_as_it_was(make_study: Make) -> None:
-    plain = make_study(record={"equity": 6}).run()
+    plain = make_study(record={"equity": 6}, bars="ohlc").run()
     own = make_study(record={"equity": 6}, metrics=METRICS).run()
     assert own.fingerprint != plain.fingerprint
     for name in plain.metrics:

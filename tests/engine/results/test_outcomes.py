@@ -32,6 +32,7 @@ def results() -> Results:
         seeds=50,
         steps=STEPS,
         warm_up=0,
+        bars="ohlc",
         record={"trades": True},
     ).run()
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from engine.bars import Bars
+from engine.files import write_parquet
 from engine.jobs.ledger import archive_trials, read_trials
 from engine.results import Results
 from engine.results.overfitting import SCHEMA
@@ -144,7 +145,7 @@ def test_idle_sets_and_archived_trials_are_said_and_not_guessed(tmp_path: Path) 
 def test_a_ledger_from_before_the_market_was_kept_is_read_and_said(tmp_path: Path) -> None:
     results = run(tmp_path, Historical(history()), SETS)
     for file in (tmp_path / "ledger").glob("*/part-*.parquet"):
-        pl.read_parquet(file).drop("market").write_parquet(file)
+        write_parquet(pl.read_parquet(file).drop("market"), file)
     assert read_trials(tmp_path)["market"].null_count() == 9
     row = row_of(results, tmp_path)
     assert "exposure to the market is not taken off" in row["reason"]

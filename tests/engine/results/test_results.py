@@ -32,6 +32,7 @@ def results() -> Results:
         {"fast": [3, 5], "slow": [10, 20]},
         seeds=60,
         steps=60,
+        bars="ohlc",
         record={"equity": 12, "trades": True},
     )
     return study.run()

@@ -157,3 +157,31 @@ def test_the_hour_of_a_later_bar_cannot_be_read() -> None:
     stamps = instant("2019-03-04T00:00") + 3_600_000_000 * np.arange(24)
     with pytest.raises(ValueError, match="read a bar after the current one"):
         backtest(Ahead, bars_at(stamps, BarCalendar("24/7", "1h")))
+
+
+class AtTwoInVectors(Strategy):
+    """The same as whole-path signals."""
+
+    time_zone = "America/New_York"
+
+    def signals(self, prices, target):
+        target[:] = 0.0
+        wednesday = prices.weekday == 2
+        target[wednesday & (prices.hour == 14) & (prices[0].minute == 30)] = 1.0
+
+
+class InTheMorning(Strategy):
+    """Holds through the hours before noon on weekdays."""
+
+    def signals(self, bars, target):
+        target[:] = np.where((bars.hour < 12) & (bars.weekday < 5), 1.0, 0.0)
+
+
+def test_the_vector_form_reads_the_clock_as_whole_arrays() -> None:
+    stamps = bars_of_sessions("XNYS", "2019-03-04", "2019-03-15", 60)
+    bars = bars_at(stamps, BarCalendar("XNYS", "1h"))
+    assert submitted(AtTwoInVectors, bars) == submitted(AtTwo, bars)
+    assert clock_reads(AtTwoInVectors) == ("prices.hour", "prices.minute", "prices.weekday")
+    assert audit_strategy(InTheMorning, cuts=20).passed
+    with pytest.raises(ValueError, match=r"prices.hour, .* on paths of gbm, which have no times"):
+        Study("vectors", GBM(), AtTwoInVectors, steps=20, seeds=2).run()

@@ -34,6 +34,7 @@ CASES = [
     ("mean_reversion", {"period": 12, "entry": 1.2, "sides": "both"}),
     ("breakout", {"entry": 15, "leave": 6, "sides": "both"}),
     ("rsi_reversal", {"period": 5, "sides": "both"}),
+    ("momentum", {"period": 9, "skip": 2, "sides": "both"}),
 ]
 
 
@@ -82,6 +83,13 @@ def rsi(values: list[float], n: int) -> list[float]:
     return found
 
 
+def momentum(values: list[float], n: int, skip: int) -> list[float]:
+    found = [math.nan] * len(values)
+    for t in range(n + skip, len(values)):
+        found[t] = values[t - skip] / values[t - skip - n] - 1.0
+    return found
+
+
 def crossed_above(series: Any, other: Any) -> bool:
     before = other[1] if isinstance(other, Series) else other
     return bool(series[1] < before and series > other)
@@ -105,6 +113,8 @@ def indicators(name: str, bars: Bars, p: dict[str, Any]) -> dict[str, Any]:
             channel: {"upper": extreme(high, n, max), "lower": extreme(low, n, min)}
             for channel, n in (("outer", p["entry"]), ("inner", p["leave"]))
         }
+    if name == "momentum":
+        return {"change": momentum(close, p["period"], p["skip"])}
     return {}
 
 

@@ -199,7 +199,7 @@ DECLARATIONS = {
     "n = SMA(0)": "SMA: found period 0, allowed a whole number >= 1",
     "n = MACD(3, 6, 2.5)": "MACD: found signal 2.5, allowed a whole number >= 1",
     "n = SMA(20, fields='low')": "SMA: got an unexpected keyword argument 'fields'; its arguments "
-    "are period, field, symbol",
+    "are period, field, symbol, timeframe",
     "n = ATR(14, symbol='X')": "ATR: found symbol 'X', allowed a whole number or a tuple of 3",
 }
 

@@ -10,6 +10,7 @@ from engine.execution import Execution
 from engine.statistics import performance
 from engine.strategies import Float, Strategy, backtest, prepare_strategy
 from engine.strategies.audit import _random_walks
+from engine.strategies.trade_tape import TradeTape
 
 SETTINGS = Execution(cash=50_000.0, commission={"rate": 0.001}, slippage={"bps": 3.0})
 
@@ -33,9 +34,10 @@ def run(name, walks, sets, **options):
     metrics = np.empty((len(walks), len(sets), len(engine.metric_names)))
     status = np.empty((len(walks), len(sets)), dtype=np.int8)
     equity = np.empty((len(walks), len(sets), len(engine.sample_bars)))
-    trades: list[np.ndarray] | None = [] if options.get("record_trades") else None
-    engine.run(walks, parameters, metrics, status, engine.scratch(), equity, trades)
+    tape = TradeTape() if options.get("record_trades") else None
+    engine.run(walks, parameters, metrics, status, engine.scratch(), equity, tape)
     assert not status.any()
+    trades = None if tape is None else [tape.of(number) for number in range(status.size)]
     return engine, metrics, equity, trades
 
 

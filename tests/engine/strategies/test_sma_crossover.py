@@ -12,6 +12,7 @@ import pytest
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution
 from engine.strategies import prepare_strategy
+from engine.strategies.trade_tape import TradeTape
 
 
 def test_the_sma_crossover_agrees_with_the_oracle_to_the_cent(reference: Path) -> None:
@@ -30,9 +31,9 @@ def test_the_sma_crossover_agrees_with_the_oracle_to_the_cent(reference: Path) -
     )
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
-    trades: list[np.ndarray] = []
+    tape = TradeTape()
     parameters = engine.encode({"fast": 10, "slow": 30})[None]
-    engine.run(values, parameters, metrics, status, engine.scratch(), trades=trades)
+    engine.run(values, parameters, metrics, status, engine.scratch(), trades=tape)
     found = dict(zip(engine.metric_names, metrics[0, 0], strict=True))
     assert status[0, 0] == 0
     # oracles/backtest_sma_10_30_sp500.json
@@ -43,8 +44,8 @@ def test_the_sma_crossover_agrees_with_the_oracle_to_the_cent(reference: Path) -
     with path.open() as file:
         expected = list(csv.DictReader(file))
     dates = frame["Date"].str.to_date("%m/%d/%Y").cast(str).to_list()
-    assert len(trades[0]) == len(expected)
-    for row, trade in zip(expected, trades[0], strict=True):
+    assert len(tape.of(0)) == len(expected)
+    for row, trade in zip(expected, tape.of(0), strict=True):
         assert dates[int(trade[2])] == row["entry_date"]
         assert dates[int(trade[4])] == row["exit_date"]
         assert trade[1] == float(row["units"])

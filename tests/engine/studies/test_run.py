@@ -39,7 +39,7 @@ def test_every_simulation_is_a_row_in_order(make_study: Make, tmp_path: Path) ->
 
 
 def test_rows_are_what_the_engines_give_by_themselves(make_study: Make) -> None:
-    frame = make_study().run().frame
+    frame = make_study(bars="ohlc").run().frame
     block = GBM(mu=0.05, sigma=0.2).paths(steps=60, seeds=range(40), warm_up=19)
     engine = prepare_strategy(
         "sma_crossover",
@@ -197,7 +197,7 @@ def test_the_fingerprint_follows_what_decides_the_numbers(make_study: Make) -> N
         {"strategy": "buy_and_hold", "parameters": {}},
         {"execution": {"cash": 5000}},
         {"record": {"equity": 5}},
-        {"bars": "close"},
+        {"bars": "ohlc"},
         {"paths_per_seed": 2},
     ):
         assert make_study(**change).resolve().fingerprint != base, change

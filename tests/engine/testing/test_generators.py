@@ -12,6 +12,7 @@ from hypothesis import find, given, settings
 import engine as mc
 from engine.bars import BAR_FIELDS, Bars
 from engine.execution import Execution
+from engine.strategies.trade_tape import TradeTape
 from engine.testing import (
     SCRIPT_FIELDS,
     Scripted,
@@ -104,11 +105,11 @@ def test_every_action_of_a_script_is_carried_out() -> None:
     )
     metrics = np.empty((1, 1, len(prepared.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
-    trades: list[np.ndarray] = []
+    tape = TradeTape()
     scratch = prepared.scratch()
-    prepared.run(values[None, None], np.empty((1, 0)), metrics, status, scratch, trades=trades)
+    prepared.run(values[None, None], np.empty((1, 0)), metrics, status, scratch, trades=tape)
     assert status[0, 0] == 0
-    closed = trades[0]
+    closed = tape.of(0)
     assert closed[:, :3].tolist() == [[0.0, 10.0, 1.0]]
     assert scratch.simulation.positions[0, 0] == -5.0
 

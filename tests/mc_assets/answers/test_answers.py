@@ -186,7 +186,9 @@ def no_dagster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Steps that were asked for; they are reported as done without being run."""
     asked: list[str] = []
 
-    def pretend(project: Project, steps: Iterable[Step], *, before: Any, after: Any) -> None:
+    def pretend(
+        project: Project, steps: Iterable[Step], receipts: Any, *, before: Any, after: Any
+    ) -> None:
         for step in steps:
             before(step)
             asked.append(step.title)

@@ -61,7 +61,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Partitions of the steps that would run."""
     found: list[Any] = []
 
-    def run_pipeline(project: Project, wanted: Any, **callbacks: Any) -> None:
+    def run_pipeline(project: Project, wanted: Any, receipts: Any, **callbacks: Any) -> None:
         found.extend(step.partitions for step in wanted)
 
     monkeypatch.setattr(steps, "run_pipeline", run_pipeline)

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from engine.files import read_json, write_json, write_parquet
 from mc_assets.cli import app, main
 
 STUDY = """
@@ -189,17 +190,16 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
     mc("run", "quick")
     # Results of an engine that had no such metric yet.
     for manifest in (folder / "data" / "manifests").rglob("part-*.json"):
-        content = json.loads(manifest.read_text())
+        content = read_json(manifest)
         entry = content["files"]["simulations"]
         file = folder / "data" / entry["path"]
-        pl.read_parquet(file).drop("turnover").write_parquet(file)
-        entry["bytes"] = file.stat().st_size
+        entry |= write_parquet(pl.read_parquet(file).drop("turnover"), file)
         content["holds"]["metrics"].remove("turnover")
-        manifest.write_text(json.dumps(content))
+        write_json(manifest, content)
     (asked,) = (folder / "data" / "results" / "quick").glob("*/study.json")
-    summary = json.loads(asked.read_text())
+    summary = read_json(asked)
     summary["metrics"].remove("turnover")
-    asked.write_text(json.dumps(summary))
+    write_json(asked, summary)
     for arguments, expected in (
         (
             ["show", "quick", "--best", "turnover"],
@@ -505,7 +505,10 @@ def test_a_truncated_part_is_named_by_the_tables_and_written_again_by_a_run(
     part.write_bytes(part.read_bytes()[:100])
     (row,) = json.loads(mc("sql", "--json", "SELECT count(*) AS n FROM simulations"))
     assert row["n"] < 90
-    assert f"{part.name} is truncated; its part is left out, run the study again" in caplog.text
+    sentence = (
+        "is damaged: it does not match its checksum; its part is left out, run the study again"
+    )
+    assert f"{part.name} {sentence}" in caplog.text
     mc("run", "quick")
     (row,) = json.loads(mc("sql", "--json", "SELECT count(*) AS n FROM simulations"))
     assert row == {"n": 90}

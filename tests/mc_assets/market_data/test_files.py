@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mc_assets.market_data.files import read_footer, write_parquet
+from engine.files import read_footer
+from mc_assets.market_data.files import write_parquet
 
 WRITER = """
 import sys
@@ -40,7 +41,7 @@ def test_a_writer_that_is_killed_leaves_a_whole_version(tmp_path: Path) -> None:
     stored = pl.read_parquet(path)
     assert stored.height == 100_000
     # Table and footer are of one version.
-    assert read_footer(path, "sum") == repr(float(stored["a"].sum()))
+    assert read_footer(tmp_path, path, "sum") == repr(float(stored["a"].sum()))
 
 
 def test_a_full_disk_leaves_the_version_before(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Whether a change made anything slower: the rows of two commits, timed in turns."""

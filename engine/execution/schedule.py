@@ -1,0 +1,117 @@
+"""When the sessions of an exchange open and close, holidays and half days included."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calendar import EXCHANGES
+from engine.clock import instants_of
+
+__all__ = ["Schedule", "schedule_around"]
+
+_DAY = 86_400_000_000
+# More days than any exchange closes in a row.
+_MARGIN = 12
+
+
+class Schedule(NamedTuple):
+    """Sessions of an exchange, oldest first; instants are microseconds since 1970-01-01 UTC.
+
+    Parameters
+    ----------
+    days : ndarray of int64, shape (sessions,)
+        Day of each session, days since 1970-01-01.
+    opens, closes : ndarray of int64, shape (sessions,)
+        Its first instant, and the one at which it ends.
+    break_starts, break_ends : ndarray of int64, shape (sessions,)
+        Of the lunch break; both the close where there is none.
+    """
+
+    days: NDArray[np.int64]
+    opens: NDArray[np.int64]
+    closes: NDArray[np.int64]
+    break_starts: NDArray[np.int64]
+    break_ends: NDArray[np.int64]
+
+    def place_of(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of the session that each instant lies in, -1 outside.
+
+        Parameters
+        ----------
+        timestamps : ndarray of int64, shape (n,)
+            Microseconds since 1970-01-01 UTC.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+        """
+        place = np.searchsorted(self.opens, timestamps, side="right") - 1
+        known = np.maximum(place, 0)
+        inside = (place >= 0) & (timestamps < self.closes[known])
+        pause = (timestamps >= self.break_starts[known]) & (timestamps < self.break_ends[known])
+        return np.where(inside & ~pause, place, -1)
+
+
+def schedule_around(first: int, last: int, exchange: str) -> Schedule:
+    """Return the sessions of the years of two instants, and of some days before and after.
+
+    Parameters
+    ----------
+    first, last : int
+        Microseconds since 1970-01-01 UTC.
+    exchange : str
+        A key of `engine.calendar.EXCHANGES`.
+    """
+    years = np.array([first, last]).astype("datetime64[us]").astype("datetime64[Y]")
+    start, end = years[0].astype("datetime64[D]"), (years[1] + 1).astype("datetime64[D]")
+    return _schedule(int(start.astype(int)) - _MARGIN, int(end.astype(int)) + _MARGIN, exchange)
+
+
+@lru_cache(maxsize=64)
+def _schedule(first: int, last: int, exchange: str) -> Schedule:
+    """Return the sessions from the first day to the last; a calendar takes half a second."""
+    if exchange in ("24/7", "24/5"):
+        return _of_every_day(first, last, exchange)
+    import exchange_calendars as xc
+    import pandas as pd
+
+    known = xc.get_calendar(exchange)
+    start, end = (pd.Timestamp(day, unit="D") for day in (first, last))
+    start = max(start, known.bound_min() or start)
+    end = min(end, known.bound_max() or end)
+    schedule = xc.get_calendar(exchange, start=start, end=end).schedule
+    opens, closes = _microseconds(schedule["open"]), _microseconds(schedule["close"])
+    starts, ends = (_microseconds(schedule[f"break_{side}"]) for side in ("start", "end"))
+    # A missing break is NaT, the smallest integer.
+    pauses = starts > np.iinfo(np.int64).min
+    return Schedule(
+        _microseconds(schedule.index) // _DAY,
+        opens,
+        closes,
+        np.where(pauses, starts, closes),
+        np.where(pauses, ends, closes),
+    )
+
+
+def _of_every_day(first: int, last: int, exchange: str) -> Schedule:
+    """Return sessions that follow one another without a holiday, but for weekends."""
+    terms = EXCHANGES[exchange]
+    days = np.arange(first, last + 1)
+    if terms.days_per_week < 7:
+        # 1970-01-01 was a Thursday.
+        days = days[(days + 3) % 7 < 5]
+    minutes = np.array(terms.parts[0]) * 60_000_000
+    opens, closes = (instants_of(days * _DAY + minute, terms.zone) for minute in minutes)
+    return Schedule(days, opens, closes, closes, closes)
+
+
+def _microseconds(stamps: Any) -> NDArray[np.int64]:
+    import pandas as pd
+
+    index = pd.DatetimeIndex(stamps)
+    values = np.asarray(index.tz_convert(None) if index.tz else index, dtype="datetime64[us]")
+    return values.astype(np.int64)

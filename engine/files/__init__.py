@@ -1,0 +1,27 @@
+"""Files of a data folder: written whole or not at all, and verified by whoever reads them."""
+
+from engine.files.kinds import KINDS, kind_of
+from engine.files.reading import DamagedFile, read_footer, read_json, read_parquet
+from engine.files.seal import SEAL, UNSEALED, is_whole, seal
+from engine.files.verified import MEMORY, VerifiedFiles, verified_files
+from engine.files.writing import set_aside, write_json, write_parquet, write_whole
+
+__all__ = [
+    "KINDS",
+    "MEMORY",
+    "SEAL",
+    "UNSEALED",
+    "DamagedFile",
+    "VerifiedFiles",
+    "is_whole",
+    "kind_of",
+    "read_footer",
+    "read_json",
+    "read_parquet",
+    "seal",
+    "set_aside",
+    "verified_files",
+    "write_json",
+    "write_parquet",
+    "write_whole",
+]

@@ -1,0 +1,56 @@
+"""The kinds of files under a data root, by folder, and how a damaged one is made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["KINDS", "kind_of"]
+
+_STUDY: Final = "`mc run STUDY` computes the part again"
+_BARS: Final = "`mc ingest SERIES` makes it again from what the provider sent"
+_REPORT: Final = "`mc report STUDY` writes it again"
+
+#: What to do about a damaged file, by the folder under the data root that it lies in.
+KINDS: Final = MappingProxyType(
+    {
+        "simulations": _STUDY,
+        "equity": _STUDY,
+        "trades": _STUDY,
+        "manifests": _STUDY,
+        "results": "`mc run STUDY` writes it anew",
+        "ledger": (
+            "`mc run STUDY` of the study that tried them counts its trials again, "
+            "`mc trials STRATEGY --archive` writes an archive again"
+        ),
+        "statistics": _REPORT,
+        "lineage": _REPORT,
+        "study_warnings": _REPORT,
+        "error_budget": _REPORT,
+        "overfitting": _REPORT,
+        "nightly_statistics": "materialise `nightly_simulations` of its date in `mc ui`",
+        "raw_bars": "`mc ingest SERIES` fetches it again",
+        "bars": _BARS,
+        "bars_quarantine": _BARS,
+        "bars_quality": _BARS,
+        "bars_factors": _BARS,
+        "futures_curves": _BARS,
+        "calibrations": (
+            "`mc calibrate SERIES` makes the newest date again, a backfill in `mc ui` the others"
+        ),
+        "source_realism": "materialise `source_realism` of its dates in `mc ui`",
+        "warehouse": "the next `mc sql` publishes it anew",
+    }
+)
+
+
+def kind_of(path: Path) -> str | None:
+    """Return the kind of a file: the nearest folder above it that is one of `KINDS`.
+
+    Examples
+    --------
+    >>> kind_of(Path("data/bars/1d/SP500/2020.parquet"))
+    'bars'
+    """
+    return next((part for part in reversed(path.parts[:-1]) if part in KINDS), None)

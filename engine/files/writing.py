@@ -1,0 +1,99 @@
+"""Writing files of a data root, whole or not at all, each with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine.files.seal import SEAL, UNSEALED, seal
+
+__all__ = ["parquet_bytes", "set_aside", "write_json", "write_parquet", "write_whole"]
+
+
+def write_parquet(frame: pl.DataFrame, path: Path, *, sealed: bool = True) -> dict[str, Any]:
+    """Write a frame atomically; return its size in bytes and SHA-256.
+
+    zstd; polars encodes floats plainly, without a dictionary, which random metrics would only
+    slow down.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        The table.
+    path : Path
+        Its file.
+    sealed : bool
+        Whether the file holds its checksum itself; otherwise the caller writes it down.
+    """
+    content = parquet_bytes(frame, sealed=sealed, statistics=False, row_group_size=131_072)
+    write_whole(path, content)
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def parquet_bytes(
+    frame: pl.DataFrame,
+    *,
+    footer: dict[str, str] | None = None,
+    sealed: bool = True,
+    **options: Any,
+) -> bytes:
+    """Return a frame as a Parquet file, compressed with zstd.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        The table.
+    footer : dict, optional
+        Key-value pairs for the file's metadata.
+    sealed : bool
+        Whether the file holds its checksum itself.
+    **options
+        Of `polars.DataFrame.write_parquet`.
+    """
+    buffer = io.BytesIO()
+    metadata = (footer or {}) | ({SEAL: UNSEALED} if sealed else {})
+    frame.write_parquet(
+        buffer, compression="zstd", compression_level=1, metadata=metadata, **options
+    )
+    # Released here: left to the garbage collector in an error's traceback, some versions of
+    # Python 3.12 crash on it.
+    with buffer.getbuffer() as content:
+        return seal(content) if sealed else bytes(content)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON atomically and sealed."""
+    text = json.dumps({**content, SEAL: UNSEALED}, indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, seal(text.encode()))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file atomically: under a temporary name, then renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file that cannot be made again in full, so that no reader finds it.
+
+    Returns
+    -------
+    Path
+        Where it lies now.
+    """
+    aside = path.with_name(f"{path.name}.damaged")
+    os.replace(path, aside)
+    return aside

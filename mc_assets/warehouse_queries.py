@@ -1,0 +1,223 @@
+"""Questions to the published DuckDB file, within a fence: they read it, and the files behind it.
+
+The fence is DuckDB's own. The file is attached read-only to a database in memory, so that each
+question has limits of its own even where several are answered in one process; of all files, only
+those that the views read may be opened, no network, and no setting may be changed any more. Of
+what is allowed to be opened something could still be overwritten by a statement that writes, so
+only questions are run (`mc_assets.sql_question`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from engine.errors import Refusal
+from engine.execution.metric_names import METRICS
+from mc_assets.project import Project
+from mc_assets.sql_question import check_plan, check_question
+from mc_assets.warehouse import check_warehouse
+
+__all__ = ["Limits", "query_warehouse"]
+
+_NO_FRAME_KIND: Final = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
+_NESTED_KIND: Final = re.compile(r"\[|\b(STRUCT|MAP)\b")
+_MISSING_COLUMN: Final = re.compile(r'column(?: named)? "([^"]+)"', re.IGNORECASE)
+_GIGABYTES: Final = "MC_SQL_GIGABYTES"
+_SECONDS: Final = "MC_SQL_SECONDS"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one question may take.
+
+    Parameters
+    ----------
+    gigabytes : float
+        Memory, in 10^9 bytes.
+    seconds : float
+        Time until it is answered.
+    """
+
+    gigabytes: float
+    seconds: float
+
+    @classmethod
+    def from_environment(cls) -> Limits:
+        """Read ``MC_SQL_GIGABYTES`` and ``MC_SQL_SECONDS``.
+
+        The defaults are half of the machine's memory, and ten minutes.
+
+        Raises
+        ------
+        Refusal
+            If one of them is no number above 0.
+        """
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+        return cls(_setting(_GIGABYTES, memory / 2.0), _setting(_SECONDS, 600.0))
+
+
+def query_warehouse(
+    project: Project,
+    query: str,
+    *,
+    flat: bool = False,
+    limits: Limits | None = None,
+    unsafe: bool = False,
+) -> pl.DataFrame:
+    """Answer a question from the published file.
+
+    Columns of types that Polars does not know, such as intervals, are returned as text; with
+    `flat`, lists and structures are, too.
+
+    Parameters
+    ----------
+    project : Project
+        Where the warehouse lies.
+    query : str
+        SQL for DuckDB: one statement that reads.
+    flat : bool
+        Whether lists and structures come as text.
+    limits : Limits, optional
+        Defaults to those of the environment.
+    unsafe : bool
+        Run any statement, without limits, with the rights of whoever runs this process; the
+        warehouse itself stays as it is.
+
+    Raises
+    ------
+    ValueError
+        If nothing was published yet, the query is wrong, or it returns no table; a `Refusal` that
+        names what helps where it is no question, takes more than its limits, asks for a table or
+        column that is not there, or the published file is damaged.
+    """
+    if not project.warehouse.exists():
+        raise ValueError(
+            "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
+        )
+    check_warehouse(project)
+    limits = limits or Limits.from_environment()
+    with duckdb.connect(":memory:") as connection:
+        try:
+            _attach(connection, project)
+            if unsafe:
+                return _answer(connection, query, flat)
+            statement = check_question(connection, query)
+            _fence(connection, limits)
+            with _interrupted_after(connection, limits.seconds):
+                if statement is not None:
+                    check_plan(connection, statement)
+                return _answer(connection, query, flat)
+        except duckdb.InterruptException:
+            raise Refusal(
+                "query",
+                f"found no answer within {limits.seconds:g} s",
+                hint=f"{_SECONDS} allows more",
+            ) from None
+        except duckdb.OutOfMemoryException:
+            raise Refusal(
+                "query",
+                f"takes more than {limits.gigabytes:.3g} GB of memory",
+                hint=f"{_GIGABYTES} allows more",
+            ) from None
+        except duckdb.Error as error:
+            raise _refusal(error) from None
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, query: str, flat: bool) -> pl.DataFrame:
+    relation = connection.sql(query)
+    if relation is None:
+        raise ValueError("query: found a statement without a result, allowed a SELECT")
+    frame: pl.DataFrame = _readable(relation, flat).pl()
+    return frame
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
+    """Make the published file the current database; instants are read and written in UTC."""
+    path = str(project.warehouse).replace("'", "''")
+    connection.execute(f"ATTACH '{path}' AS mc (READ_ONLY)")
+    connection.execute("USE mc")
+    connection.execute("SET TimeZone = 'UTC'")
+    # Variables of this program are no tables.
+    connection.execute("SET python_enable_replacements = false")
+
+
+def _fence(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    """Close everything but the published file and the Parquet files behind its views."""
+    rows = connection.sql("SELECT path FROM internal.view_files").fetchall()
+    paths = ", ".join("'" + str(path).replace("'", "''") + "'" for (path,) in rows)
+    for setting in (
+        f"memory_limit = '{limits.gigabytes * 1e9:.0f}B'",
+        # Nothing is written to disk: what does not fit into memory is refused.
+        "temp_directory = ''",
+        f"allowed_paths = [{paths}]",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET {setting}")
+
+
+@contextmanager
+def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _setting(name: str, default: float) -> float:
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < float("inf"):
+        raise Refusal(name, repr(text), "a number above 0")
+    return value
+
+
+def _refusal(error: duckdb.Error) -> Refusal:
+    """Say in one sentence what is wrong with a query, and which command helps."""
+    text = str(error).partition("\nLINE ")[0].partition(": ")[2] or str(error)
+    sentence = " ".join(text.split())
+    column = _MISSING_COLUMN.search(sentence)
+    hint = None
+    if column and column[1] in METRICS:
+        sentence = f"no stored result has the column {column[1]!r}"
+        hint = "`mc run STUDY` computes this metric, which is newer than the results"
+    elif column:
+        hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
+    elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):
+        hint = "`mc sql --tables` lists the tables"
+    elif isinstance(error, duckdb.PermissionException):
+        sentence = sentence.partition(" - ")[0]
+        hint = (
+            "only published tables may be asked; `mc sql --unsafe` reads and writes anything, "
+            "for whoever owns the machine"
+        )
+    return Refusal("query", sentence, hint=hint)
+
+
+def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyRelation:
+    columns = []
+    for number, (name, kind) in enumerate(zip(relation.columns, relation.types, strict=True), 1):
+        as_text = _NO_FRAME_KIND.search(str(kind)) or (flat and _NESTED_KIND.search(str(kind)))
+        value = f"CAST(#{number} AS VARCHAR)" if as_text else f"#{number}"
+        quoted = name.replace('"', '""')
+        columns.append(f'{value} AS "{quoted}"')
+    if not any(column.startswith("CAST") for column in columns):
+        return relation
+    return relation.project(", ".join(columns))

@@ -1,0 +1,301 @@
+"""One flipped bit in a stored file: every reader gives the right answer, or names the file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import engine
+from engine.errors import Refusal
+from engine.files import KINDS, MEMORY, verified_files
+from engine.jobs.ledger import read_trials
+from mc_assets.answers.verify import seal_files, verify_files
+from mc_assets.as_of_table import AsOfTable
+from mc_assets.calibration_store import CalibrationStore
+from mc_assets.cli import app
+from mc_assets.defs.source_realism import REALISM_SCHEMA
+from mc_assets.market_data.bar_store import BarStore
+from mc_assets.market_data.futures.curve_store import load_curve
+from mc_assets.market_data.raw_store import RawStore
+from mc_assets.pipeline import bar_steps
+from mc_assets.project import Project
+from mc_assets.study_tables import read_statistics, read_warnings
+from mc_assets.warehouse import refresh_warehouse
+from mc_assets.warehouse_queries import query_warehouse
+from tests.mc_assets.stored_home import SERIES, YEARS, make_again, stored_home
+
+_COMMANDS = (
+    "show quick --json",
+    "show quick --best sharpe --json",
+    "show quick --rows --json",
+    "show quick --lineage --json",
+    "studies --json",
+    "quality X --json",
+    "trials --archived --json",
+    "prune --json",
+)
+_TABLES = (
+    *("simulations", "equity", "trades", "trials", "studies", "statistics", "parameter_sets"),
+    *("study_warnings", "lineage", "nightly_statistics", "calibrations", "source_realism"),
+    *("bars", "bars_adjusted", "bars_quality", "bars_quarantine", "bars_history"),
+    "futures_curves",
+)
+
+
+def _readers(project: Project) -> dict[str, Callable[[], Any]]:
+    """Every way to read what is stored, by name; each returns plain data."""
+    data = project.data
+    bars, raw = BarStore(data), RawStore(data)
+    readers: dict[str, Callable[[], Any]] = {
+        "results": lambda: engine.load_results(data, "quick").frame.rows(),
+        "equity": lambda: engine.load_results(data, "quick").equity_lazy.collect().rows(),
+        "trades": lambda: engine.load_results(data, "quick").trades_lazy.collect().rows(),
+        "ledger": lambda: read_trials(data, archived=True).rows(),
+        "bars": lambda: bars.read("X", "1d").rows(),
+        "adjusted": lambda: bars.adjusted("X", "1d").rows(),
+        "quality": lambda: bars.quality("X", "1d").rows(),
+        "quarantine": lambda: bars.quarantine("X", "1d").rows(),
+        "manifest": lambda: bars.manifest().rows(),
+        "raw": lambda: [t.frame.rows() for year in YEARS for t in raw.read("X", "1d", year)],
+        "calibrations": lambda: CalibrationStore(data).read("X", "1d").rows(),
+        "realism": lambda: AsOfTable(data, "source_realism", REALISM_SCHEMA).read("X", "1d").rows(),
+        "curve": lambda: load_curve(data, "CL").rows(),
+        "statistics": lambda: read_statistics(data, "quick").rows(),
+        "warnings": lambda: read_warnings(data, "quick").rows(),
+    }
+    readers |= {f"mc {text}": _command(text.split()) for text in _COMMANDS}
+    return readers | {"mc sql": lambda: _answers_of_tables(project)}
+
+
+def _answers_of_tables(project: Project) -> dict[str, Any]:
+    """Rows of every table, published anew once; a sentence for a table that is not there."""
+    refresh_warehouse(project)
+    found: dict[str, Any] = {}
+    for table in _TABLES:
+        try:
+            found[table] = query_warehouse(project, f"FROM {table} ORDER BY ALL").rows()
+        except Refusal as refusal:
+            if "does not exist" not in str(refusal):
+                raise
+            found[table] = str(refusal)
+    return found
+
+
+def _command(arguments: list[str]) -> Callable[[], str]:
+    def run() -> str:
+        result = CliRunner().invoke(app, arguments)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.output
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterable[Project]:
+    """A project with a file of every kind."""
+    with stored_home(tmp_path_factory.mktemp("whole")) as project:
+        yield project
+
+
+@pytest.fixture(scope="module")
+def answers(whole: Project) -> dict[str, Any]:
+    """What every reader says while nothing is damaged."""
+    return {name: read() for name, read in _readers(whole).items()}
+
+
+def _files(project: Project, kind: str) -> list[Path]:
+    return sorted(
+        path
+        for path in (project.data / kind).rglob("*")
+        if path.is_file() and path.suffix in (".parquet", ".json", ".duckdb")
+    )
+
+
+def _flip(path: Path, chance: random.Random) -> str:
+    """Flip one bit in place and give the file its old time of change back."""
+    status = path.stat()
+    place = chance.randrange(8 * status.st_size)
+    with path.open("r+b") as file:
+        file.seek(place // 8)
+        (byte,) = file.read(1)
+        file.seek(place // 8)
+        file.write(bytes([byte ^ 1 << place % 8]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return f"bit {place} of {path}"
+
+
+def _faults(
+    project: Project, answers: dict[str, Any], said: pytest.LogCaptureFixture, damaged: Path
+) -> tuple[list[str], Counter[str]]:
+    """Ask every reader; return what went wrong, and how many did what."""
+    faults, outcomes = [], Counter[str]()
+    for name, read in _readers(project).items():
+        said.clear()
+        try:
+            answer = read()
+        except (ValueError, OSError) as error:
+            if "\n" in str(error) or damaged.name not in str(error) + said.text:
+                faults.append(f"{name}: {error}")
+            outcomes["refused"] += 1
+        except BaseException as error:  # a panic of Rust is no Exception
+            faults.append(f"{name}: {type(error).__name__} {error}")
+        else:
+            if answer == answers[name]:
+                outcomes["right"] += 1
+            elif damaged.name in said.text:
+                outcomes["without it, and said so"] += 1
+            else:
+                faults.append(f"{name}: another answer, and not a word")
+    return faults, outcomes
+
+
+def _flip_everywhere(
+    whole: Project,
+    answers: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    flips: Iterable[tuple[str, int]],
+) -> Counter[str]:
+    """Flip bits of kinds of files, one at a time, and ask every reader after each."""
+    outcomes = Counter[str]()
+    copy = whole.data.with_name("undamaged")
+    shutil.copytree(whole.data, copy)
+    try:
+        for kind, seed in flips:
+            chance = random.Random(f"{kind} {seed}")
+            path = chance.choice(_files(whole, kind))
+            flip = _flip(path, chance)
+            (found,) = verify_files(whole).damaged
+            assert found.path == path, flip
+            with caplog.at_level(logging.WARNING):
+                faults, seen = _faults(whole, answers, caplog, path)
+            assert not faults, f"{flip}: {faults}"
+            outcomes += seen
+            shutil.rmtree(whole.data)
+            shutil.copytree(copy, whole.data)
+    finally:
+        shutil.rmtree(whole.data)
+        copy.rename(whole.data)
+    return outcomes
+
+
+def test_a_file_of_every_kind_is_stored_and_whole(whole: Project) -> None:
+    found = verify_files(whole)
+    assert found.kinds["kind"].to_list() == list(KINDS)
+    assert found.damaged == ()
+
+
+def test_no_flipped_bit_is_served_or_ends_in_a_traceback(
+    whole: Project, answers: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes = _flip_everywhere(whole, answers, caplog, [(kind, 0) for kind in KINDS])
+    assert outcomes["refused"] > 0
+    assert outcomes["without it, and said so"] > 0
+
+
+@pytest.mark.slow
+def test_none_of_five_hundred_flipped_bits_is_served_or_ends_in_a_traceback(
+    whole: Project, answers: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    flips = [(kind, seed) for kind in KINDS for seed in range(1, 28)]
+    assert len(flips) >= 500
+    outcomes = _flip_everywhere(whole, answers, caplog, flips)
+    print(f"{len(flips)} flips: {dict(outcomes)}")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("simulations", "equity", "trades", "manifests", "results", "ledger"),
+        *("raw_bars", "bars", "bars_quarantine", "bars_quality", "bars_factors"),
+    ],
+)
+def test_what_can_be_made_again_is_made_again(whole: Project, kind: str) -> None:
+    # An archive of the ledger is written again by whoever archives again.
+    path = next(file for file in _files(whole, kind) if file.parent.name != "archives")
+    before = path.read_bytes()
+    _flip(path, random.Random(kind))
+    make_again(whole)
+    assert verify_files(whole).damaged == ()
+    if kind != "ledger":  # its rows say when they were written
+        assert path.read_bytes() == before
+    path.with_name(f"{path.name}.damaged").unlink(missing_ok=True)
+
+
+def test_the_command_names_what_is_damaged_and_what_mends_it(whole: Project) -> None:
+    runner = CliRunner()
+    sound = runner.invoke(app, ["verify"])
+    assert sound.exit_code == 0
+    assert set(KINDS) <= {line.split()[0] for line in sound.stdout.splitlines() if line.strip()}
+    path = _files(whole, "calibrations")[0]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    try:
+        assert runner.invoke(app, ["verify"]).exit_code == 1
+        found = runner.invoke(app, ["verify", "--json"])
+    finally:
+        path.write_bytes(content)
+    assert found.exit_code == 1
+    (damage,) = json.loads(found.stdout)["damaged"]
+    assert damage == {
+        "file": str(path),
+        "found": "is damaged: it does not match its checksum",
+        "remedy": KINDS["calibrations"],
+    }
+
+
+def test_ingesting_names_the_damaged_files_that_it_makes_again(
+    whole: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [_files(whole, kind)[0] for kind in ("raw_bars", "bars", "bars_factors")]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-1])
+    with caplog.at_level(logging.WARNING):
+        list(bar_steps(whole, [SERIES]))
+    assert [record.getMessage().split()[0] for record in caplog.records] == [*map(str, paths)]
+    make_again(whole)
+    assert verify_files(whole).damaged == ()
+    paths[0].with_name(f"{paths[0].name}.damaged").unlink()
+
+
+def test_files_of_an_earlier_version_are_given_a_checksum_when_asked(whole: Project) -> None:
+    path = _files(whole, "bars")[0]
+    before, rows = path.read_bytes(), pl.read_parquet(path)
+    footer = pl.read_parquet_metadata(path)
+    rows.write_parquet(path, metadata={"mc.manifest": footer["mc.manifest"]})
+    (found,) = verify_files(whole).damaged
+    assert "has no checksum" in found.reason
+    assert seal_files(whole) == 1
+    assert verify_files(whole).damaged == ()
+    assert pl.read_parquet(path).equals(rows)
+    assert path.read_bytes() == before
+
+
+def test_every_file_has_its_turn_in_sixteen_nights(whole: Project) -> None:
+    counted = sum(int(verify_files(whole, night=n).kinds["files"].sum()) for n in range(7, 23))
+    assert counted == int(verify_files(whole).kinds["files"].sum())
+
+
+def test_the_memory_makes_no_file_of_the_data_folder_whole(whole: Project) -> None:
+    verified_files.cache_clear()
+    path = _files(whole, "bars")[0]
+    content = path.read_bytes()
+    (whole.data / MEMORY).unlink(missing_ok=True)
+    assert BarStore(whole.data).read("X", "1d").height > 0
+    path.write_bytes(content[:-1] + b"x")
+    try:
+        with pytest.raises(ValueError, match="does not match its checksum"):
+            BarStore(whole.data).read("X", "1d")
+    finally:
+        path.write_bytes(content)

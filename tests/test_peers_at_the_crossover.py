@@ -1,4 +1,4 @@
-"""The programs beside ours in the benchmarks do the same task: figures of another one say nothing."""
+"""The programs beside ours in the benchmarks do the same task, or their figures say nothing."""
 
 from __future__ import annotations
 

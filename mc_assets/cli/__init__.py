@@ -22,6 +22,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _open_data_folder() -> None:
+    """Monte Carlo laboratory for trading strategies."""
+    from mc_assets.data_layout import bring_up_to_date
+    from mc_assets.project import Project
+
+    count = bring_up_to_date(Project.from_environment())
+    if count:
+        typer.secho(
+            f"mc: {count:,} files of an earlier version were given checksums; what another version "
+            "of the engine computed is computed once more where it is asked",
+            err=True,
+        )
+
+
 for group, commands in command_groups().items():
     for command in commands:
         app.command(rich_help_panel=group)(command.function)

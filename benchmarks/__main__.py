@@ -38,7 +38,8 @@ def main() -> None:
         print(done.stdout, flush=True)
         stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         sections[name] = f"Run {stamp}: `python -m benchmarks {name}`\n\n{done.stdout.strip()}"
-    text = [_heading(), *(f"## {name}\n\n{sections[name]}" for name in names if name in sections)]
+    # Also of benchmarks that are packages and run by themselves.
+    text = [_heading(), *(f"## {name}\n\n{body}" for name, body in sorted(sections.items()))]
     RESULTS.write_text("\n\n".join(text) + "\n", encoding="utf-8")
     print(f"written: {RESULTS}")
 

@@ -1,8 +1,8 @@
 """Strategies and fills: simulations per second, against NumPy and backtesting.py.
 
 ``python -m benchmarks execution`` prints the table. Times are processor time of the thread, the
-least of many rounds; the peers run in the same process on the same bars, in the same rounds.
-backtesting.py's row needs the dependency group ``peers``.
+least of many rounds; the peers run in the same process on the same bars. Rows say parameter sets x
+paths x bars. Peers other than NumPy need the dependency group ``peers``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.peers.crossover import backtesting_py, numpy_sets, vectorbt_sets
 from benchmarks.timing import least, two_thread_scaling
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution
@@ -29,10 +29,12 @@ from engine.strategies import (
     load_user_strategies,
     prepare_strategy,
 )
+from engine.strategies.trade_tape import TradeTape
 
 DAILY, PATHS, MINUTES = 2_520, 24, 982_800
 SETS = [{"fast": fast, "slow": slow} for fast in (5, 10, 15, 20) for slow in (30, 50, 75, 100, 150)]
 COSTS = Execution(cash=1e6, commission={"rate": 0.001}, slippage={"bps": 1.0})
+PAIRS = [(item["fast"], item["slow"]) for item in SETS]
 # The serial chain of additions of one bar, at 3.13 GHz.
 BOUND_NS = 1.9
 ROUNDS = 100
@@ -84,19 +86,24 @@ class Flip(Strategy):
 def run(rounds: int = ROUNDS) -> list[Row]:
     """Measure everything; one row per use."""
     walks = random_walks(PATHS, DAILY)
+    many = random_walks(10 * PATHS, DAILY)
     study = Work("sma_crossover", walks, SETS)
     engines = {
         what: Work(cls, walks, [{}] * 4)
         for cls, what in ((Pending, "resting bracket"), (Busy, "limit entries"), (Flip, "fill"))
     }
     minutes = Work("sma_crossover", random_walks(1, MINUTES), [{}])
-    works = [study, *engines.values(), minutes, lambda: _numpy_sma(walks[0, 0])]
+    one_set = Work("sma_crossover", many, SETS[:1])
+    traded = Work("sma_crossover", walks, SETS, record_trades=True)
+    works = [study, *engines.values(), minutes, one_set, traded]
+    works += [lambda: numpy_sets(walks[0, 0], PAIRS)]
     seconds = least(works, rounds)
     rows = [_study(study, seconds[0]), _two_threads(walks, rounds)]
+    rows += _variants(one_set, seconds[-3], traded, seconds[-2], seconds[0])
     rows += _peers(walks, rows[0]["value"], seconds[-1])
-    for (what, work), spent in zip(engines.items(), seconds[1:-2], strict=True):
+    for (what, work), spent in zip(engines.items(), seconds[1:-4], strict=True):
         rows.append(_order_engine(what, spent / work.simulations / DAILY * 1e9))
-    rows.append(_minute_path(seconds[-2] * 1e3))
+    rows.append(_minute_path(seconds[-4] * 1e3))
     rows += _compilation()
     return rows
 
@@ -132,7 +139,12 @@ class Work:
     """One worker's buffers for a strategy over given paths."""
 
     def __init__(
-        self, strategy: type[Strategy] | str, walks: NDArray[np.float64], sets: list[dict[str, Any]]
+        self,
+        strategy: type[Strategy] | str,
+        walks: NDArray[np.float64],
+        sets: list[dict[str, Any]],
+        *,
+        record_trades: bool = False,
     ) -> None:
         self.engine: StrategyEngine = prepare_strategy(
             strategy,
@@ -141,8 +153,10 @@ class Work:
             fields=BAR_FIELDS,
             steps=walks.shape[3],
             bars_per_year=252.0,
+            record_trades=record_trades,
         )
         self.walks = walks
+        self.tape = TradeTape() if record_trades else None
         self.parameters = np.array([self.engine.encode(item) for item in sets])
         self.metrics = np.empty((len(walks), len(sets), len(self.engine.metric_names)))
         self.status = np.empty((len(walks), len(sets)), dtype=np.int8)
@@ -151,14 +165,16 @@ class Work:
         self()
 
     def __call__(self) -> None:
-        self.engine.run(self.walks, self.parameters, self.metrics, self.status, self.scratch)
+        self.engine.run(
+            self.walks, self.parameters, self.metrics, self.status, self.scratch, trades=self.tape
+        )
 
 
 def _study(work: Work, seconds: float) -> Row:
     rate = work.simulations / seconds
     per_bar = seconds / work.simulations / DAILY * 1e9
     return {
-        "what": "SMA crossover, 2,520 daily bars, 20 sets per path, all metrics, one thread",
+        "what": f"SMA crossover, {len(SETS)} x {PATHS} x {DAILY:,}, all metrics, one thread",
         "value": rate,
         "unit": "simulations/s",
         "target": "≥ 40,000",
@@ -180,11 +196,46 @@ def _two_threads(walks: NDArray[np.float64], rounds: int) -> Row:
     }
 
 
+def _variants(
+    one_set: Work, alone: float, traded: Work, with_trades: float, without: float
+) -> list[Row]:
+    rate = one_set.simulations / alone
+    return [
+        {
+            "what": f"the same, 1 x {10 * PATHS} x {DAILY:,}: one set a path",
+            "value": rate,
+            "unit": "simulations/s",
+            "ns per bar": 1e9 / rate / DAILY,
+        },
+        {
+            "what": f"the same with every trade on a tape, {len(SETS)} x {PATHS} x {DAILY:,}",
+            "value": with_trades / without,
+            "unit": "times without",
+            "target": "≤ 1.3",
+            "ok": with_trades / without <= 1.3,
+            "ns per bar": with_trades / traded.simulations / DAILY * 1e9,
+        },
+    ]
+
+
 def _peers(walks: NDArray[np.float64], ours: float, numpy_seconds: float) -> list[Row]:
-    rows = [_peer_row("NumPy, vectorised over one path, five metrics", numpy_seconds, ours)]
+    sets = f"{len(SETS)} x 1 x {DAILY:,}"
+    rows = [_peer_row(f"NumPy, {sets}, five metrics", numpy_seconds / len(SETS), ours)]
+    if find_spec("vectorbt") is not None:
+        several = walks[:8, 0]
+        simulated, measured = least(
+            [
+                lambda: vectorbt_sets(several, PAIRS, metrics=False),
+                lambda: vectorbt_sets(several, PAIRS, metrics=True),
+            ],
+            5,
+        )
+        sets, count = f"{len(SETS)} x {len(several)} x {DAILY:,}", len(SETS) * len(several)
+        rows.append(_peer_row(f"vectorbt, {sets}, no metric", simulated / count, ours))
+        rows.append(_peer_row(f"vectorbt, {sets}, 20 metrics", measured / count, ours))
     if find_spec("backtesting") is not None:
-        (seconds,) = least([lambda: _backtesting_py(walks[0, 0])], 2)
-        rows.append(_peer_row("backtesting.py, one simulation", seconds, ours))
+        (seconds,) = least([lambda: backtesting_py(walks[0, 0], PAIRS[0])], 2)
+        rows.append(_peer_row(f"backtesting.py, 1 x 1 x {DAILY:,}", seconds, ours))
     return rows
 
 
@@ -192,57 +243,9 @@ def _peer_row(what: str, seconds: float, ours: float) -> Row:
     return {
         "what": what,
         "value": 1.0 / seconds,
-        "unit": f"simulations/s; ours {ours * seconds:,.0f} times faster",
+        "unit": f"simulations/s; ours {ours * seconds:,.1f} times as many",
         "ns per bar": seconds / DAILY * 1e9,
     }
-
-
-def _numpy_sma(bars: NDArray[np.float64]) -> tuple[float, ...]:
-    """One SMA 10/30 simulation as one would write it with array operations."""
-    opens, close = bars[0], bars[3]
-    sums = np.concatenate([[0.0], np.cumsum(close)])
-    fast = np.full(len(close), np.nan)
-    slow = np.full(len(close), np.nan)
-    fast[9:], slow[29:] = (sums[10:] - sums[:-10]) / 10.0, (sums[30:] - sums[:-30]) / 30.0
-    above = np.nan_to_num(fast > slow)
-    held = np.concatenate([[0.0, *above[:-1].astype(float)]])[: len(close)]
-    change = np.diff(held, prepend=0.0)
-    before = np.concatenate([[opens[0]], close[:-1]])
-    growth = np.where(change > 0, close / opens, np.where(held > 0, close / before, 1.0))
-    growth = np.where(change < 0, opens / before, growth) * (1.0 - 0.0011 * np.abs(change))
-    curve = 1e6 * np.cumprod(growth)
-    returns = np.diff(curve, prepend=1e6) / np.concatenate([[1e6], curve[:-1]])
-    peak = np.maximum.accumulate(curve)
-    entries, exits = curve[change > 0], curve[change < 0]
-    count = min(len(entries), len(exits))
-    wins = float(np.mean(exits[:count] > entries[:count])) if count else 0.0
-    sharpe = returns.mean() / returns.std(ddof=1) * np.sqrt(252.0)
-    return curve[-1] - 1e6, float(count), wins, float(sharpe), float((curve / peak - 1.0).min())
-
-
-def _backtesting_py(bars: NDArray[np.float64]) -> None:
-    import pandas as pd
-    from backtesting import Backtest
-    from backtesting import Strategy as Peer
-    from backtesting.lib import crossover
-
-    class Sma(Peer):  # type: ignore[misc,unused-ignore]
-        def init(self) -> None:
-            close = pd.Series(self.data.Close)
-            self.fast = self.I(lambda: close.rolling(10).mean())
-            self.slow = self.I(lambda: close.rolling(30).mean())
-
-        def next(self) -> None:
-            if crossover(self.fast, self.slow):
-                self.buy()
-            elif crossover(self.slow, self.fast):
-                self.position.close()
-
-    index = pd.date_range("2000-01-01", periods=bars.shape[1])
-    frame = pd.DataFrame(bars.T, columns=["Open", "High", "Low", "Close", "Volume"], index=index)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Backtest(frame, Sma, cash=1_000_000, commission=0.001).run()
 
 
 def _order_engine(what: str, per_bar: float) -> Row:
@@ -259,7 +262,7 @@ def _order_engine(what: str, per_bar: float) -> Row:
 
 def _minute_path(milliseconds: float) -> Row:
     return {
-        "what": "SMA crossover, one path of 982,800 minute bars",
+        "what": f"SMA crossover, 1 x 1 x {MINUTES:,}",
         "value": milliseconds,
         "unit": "ms",
         "target": "< 30",

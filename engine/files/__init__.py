@@ -2,7 +2,7 @@
 
 from engine.files.kinds import KINDS, kind_of
 from engine.files.reading import DamagedFile, read_footer, read_json, read_parquet
-from engine.files.seal import SEAL, UNSEALED, is_whole, seal
+from engine.files.seal import SEAL, UNSEALED, is_whole
 from engine.files.verified import MEMORY, VerifiedFiles, verified_files
 from engine.files.writing import set_aside, write_json, write_parquet, write_whole
 
@@ -18,7 +18,6 @@ __all__ = [
     "read_footer",
     "read_json",
     "read_parquet",
-    "seal",
     "set_aside",
     "verified_files",
     "write_json",

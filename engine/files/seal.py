@@ -9,21 +9,26 @@ but the digits takes the place of the zeros. Any reader of Parquet or JSON still
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+import io
+from typing import BinaryIO, Final
 
-__all__ = ["SEAL", "UNSEALED", "is_whole", "seal"]
+__all__ = ["SEAL", "UNSEALED", "is_whole", "is_whole_file", "seal"]
 
 #: Key of the checksum in the metadata of a Parquet file and in a JSON object.
 SEAL: Final = "checksum"
 
 _MARK: Final = b"mc-sha256:"
 _DIGITS: Final = 64
+# Read at once: files are larger than a machine with many processors wants to hold in memory.
+_CHUNK: Final = 2**20
+# A checksum stands near the end: behind the rows, among what describes the table.
+_TAIL: Final = 2**22
 
 #: What a file is made with where its checksum will stand.
 UNSEALED: Final = _MARK.decode() + "0" * _DIGITS
 
 
-def seal(content: bytes | bytearray | memoryview) -> bytes:
+def seal(content: bytes) -> bytes:
     """Put the checksum of a file's bytes in the place kept for it.
 
     Parameters
@@ -46,14 +51,15 @@ def seal(content: bytes | bytearray | memoryview) -> bytes:
     >>> is_whole(seal(b'{"x": 1, "checksum": "' + UNSEALED.encode() + b'"}'))
     True
     """
-    whole = bytes(content)
-    place = whole.rfind(UNSEALED.encode())
+    place = content.rfind(UNSEALED.encode())
     if place < 0:
         raise ValueError(
             "content: found no place for a checksum, allowed one that was made with it"
         )
     first = place + len(_MARK)
-    return whole[:first] + _digest(whole, first) + whole[first + _DIGITS :]
+    digits = _digest(io.BytesIO(content), first)
+    view = memoryview(content)
+    return b"".join((view[:first], digits, view[first + _DIGITS :]))
 
 
 def is_whole(content: bytes) -> bool | None:
@@ -64,16 +70,40 @@ def is_whole(content: bytes) -> bool | None:
     content : bytes
         The file.
     """
-    place = content.rfind(_MARK)
+    return is_whole_file(io.BytesIO(content))
+
+
+def is_whole_file(file: BinaryIO) -> bool | None:
+    """Whether an open file is what was sealed, as `is_whole`; little of it is in memory at once.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading; its position changes.
+    """
+    size = file.seek(0, io.SEEK_END)
+    start = max(size - _TAIL, 0)
+    file.seek(start)
+    place = file.read().rfind(_MARK)
+    if place < 0 and start > 0:
+        file.seek(0)
+        start, place = 0, file.read().rfind(_MARK)
     if place < 0:
         return None
-    first = place + len(_MARK)
-    return content[first : first + _DIGITS] == _digest(content, first)
+    first = start + place + len(_MARK)
+    file.seek(first)
+    return file.read(_DIGITS) == _digest(file, first)
 
 
-def _digest(content: bytes, first: int) -> bytes:
+def _digest(file: BinaryIO, first: int) -> bytes:
     """SHA-256 of everything but the digits that begin at `first`, as hexadecimal digits."""
-    view = memoryview(content)
-    digest = hashlib.sha256(view[:first])
-    digest.update(view[first + _DIGITS :])
+    digest = hashlib.sha256()
+    file.seek(0)
+    left = first
+    while left > 0 and (chunk := file.read(min(left, _CHUNK))):
+        digest.update(chunk)
+        left -= len(chunk)
+    file.seek(first + _DIGITS)
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
     return digest.hexdigest().encode()

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from engine.files.seal import is_whole
+from engine.files.seal import is_whole_file
 
 __all__ = ["MEMORY", "VerifiedFiles", "verified_files"]
 
@@ -133,15 +133,15 @@ def _look(path: Path, checksum: str | None) -> tuple[str | None, str | None]:
     try:
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
-            content = file.read()
+            if checksum is not None:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                whole: bool | None = found == checksum
+            else:
+                whole = is_whole_file(file)
     except FileNotFoundError:
         return "is missing", None
     except OSError as error:
         return f"is damaged: it cannot be read ({error.strerror})", None
-    if checksum is not None:
-        whole: bool | None = hashlib.sha256(content).hexdigest() == checksum
-    else:
-        whole = is_whole(content)
     if whole is None:
         return "is damaged: it has no checksum", None
     if not whole:

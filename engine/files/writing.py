@@ -62,10 +62,10 @@ def parquet_bytes(
     frame.write_parquet(
         buffer, compression="zstd", compression_level=1, metadata=metadata, **options
     )
-    # Released here: left to the garbage collector in an error's traceback, some versions of
-    # Python 3.12 crash on it.
-    with buffer.getbuffer() as content:
-        return seal(content) if sealed else bytes(content)
+    # Not a view of the buffer: left to the garbage collector in an error's traceback, some versions
+    # of Python 3.12 crash on one.
+    content = buffer.getvalue()
+    return seal(content) if sealed else content
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

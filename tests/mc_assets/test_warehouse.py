@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 import duckdb
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 from engine.errors import Refusal
+from engine.files import KINDS
 from mc_assets.headlines import HEADLINE_NAMES, headline_sql
 from mc_assets.project import Project
 from mc_assets.warehouse import publish_warehouse, refresh_warehouse
@@ -211,6 +213,12 @@ def test_every_sql_file_of_the_project_makes_the_table_it_is_named_after(project
         text = path.read_text()
         assert text.startswith("-- "), path.name
         assert f"TABLE {path.stem} AS" in text or f"VIEW {path.stem} AS" in text, path.name
+
+
+def test_every_stored_table_that_sql_reads_is_verified(project: Path) -> None:
+    texts = [path.read_text() for path in (project / "sql").glob("*.sql")]
+    read = {word for text in texts for word in re.findall(r"\{(\w+)\}", text)} - {"headlines"}
+    assert read <= set(KINDS)
 
 
 def test_projects_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

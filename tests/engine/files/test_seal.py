@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.files import UNSEALED, DamagedFile, is_whole, read_json, seal, write_json
+import engine.files.seal as seal_module
+from engine.files import UNSEALED, DamagedFile, is_whole, read_json, write_json
+from engine.files.seal import seal
 from engine.files.writing import parquet_bytes
 
 FRAME = pl.DataFrame({"x": [1.5, 2.5, None], "name": ["a", "b", "c"]})
@@ -44,6 +46,18 @@ def test_no_cut_table_is_taken_for_whole(length: int) -> None:
 def test_what_was_never_sealed_is_told_from_what_is_damaged() -> None:
     assert is_whole(parquet_bytes(FRAME, sealed=False)) is None
     assert is_whole(b"") is None
+
+
+def test_a_checksum_that_stands_far_from_the_end_is_found_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(seal_module, "_TAIL", 100)
+    monkeypatch.setattr(seal_module, "_CHUNK", 7)
+    whole = seal(b"a" * 500 + UNSEALED.encode() + b"b" * 500)
+    assert is_whole(whole) is True
+    assert whole == seal_module.seal(b"a" * 500 + UNSEALED.encode() + b"b" * 500)
+    assert is_whole(whole[:-1] + b"c") is False
+    assert is_whole(b"c" + whole[1:]) is False
 
 
 def test_content_without_a_place_for_its_checksum_cannot_be_sealed() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -136,8 +136,12 @@ def read_outcomes(
     unit = (rows.unit if unit is None else unit).alias("_unit")
     # Renamed, since a key may be a metric as well.
     values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
-    kept = rows.lazy.filter(pl.col("status") == "ok").sort("simulation")
-    frame = kept.select(*keys, unit, *values).collect()
+    kept = rows.lazy.filter(pl.col("status") == "ok")
+    if "parameter_set" in keys:
+        whole = _whole_grid(rows, kept, keys, columns, [unit, *values])
+        if whole is not None:
+            return whole
+    frame = kept.sort("simulation").select(*keys, unit, *values).collect()
     if frame.is_empty():
         return None
     # One column is enough to tell parameter sets apart.
@@ -150,10 +154,44 @@ def read_outcomes(
     frame = frame.sort("_group", maintain_order=True)
     layout = Layout.of(frame["_group"].to_numpy(), frame["_unit"].to_numpy())
     found = {name: layout.arrange(frame[f"_{name}"].to_numpy()) for name in columns}
+    return _outcomes(rows, groups, found, layout)
+
+
+def _whole_grid(
+    rows: Rows, kept: pl.LazyFrame, keys: list[str], columns: list[str], values: list[pl.Expr]
+) -> Outcomes | None:
+    """Put the rows of every set on every path where they belong, without sorting a million rows.
+
+    None where simulations are missing or failed, so that places are not known beforehand.
+    """
+    sets = rows.summary.parameter_sets
+    frame = kept.select("parameter_set", "simulation", *values).collect()
+    path = frame["simulation"].to_numpy() // sets
+    paths = int(path.max(initial=-1)) + 1
+    if not paths or len(frame) != sets * paths:
+        return None
+    place = frame["parameter_set"].to_numpy().astype(np.int64) * paths + path
+
+    def placed(column: pl.Series) -> NDArray[Any]:
+        values = column.to_numpy()
+        found = np.empty_like(values)
+        found[place] = values
+        return found
+
+    groups = kept.filter(pl.col("simulation") < sets).sort("parameter_set").select(keys).collect()
+    layout = Layout.of(np.repeat(np.arange(sets), paths), placed(frame["_unit"]))
+    # Units need not come in the order of the paths.
+    found = {name: layout.arrange(placed(frame[f"_{name}"])) for name in columns}
+    return _outcomes(rows, groups, found, layout)
+
+
+def _outcomes(
+    rows: Rows, groups: pl.DataFrame, columns: dict[str, Floats], layout: Layout
+) -> Outcomes:
     summary = rows.summary
     return Outcomes(
         groups,
-        found,
+        columns,
         # The rows are sorted now.
         Layout(layout.keys, layout.units, layout.rows, layout.cells, None, layout.cell_rows),
         summary.steps,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from engine.errors import Refusal
 from engine.results import Results
@@ -253,3 +254,21 @@ def test_parameters_may_have_the_names_of_columns() -> None:
     assert set(compared.table["n"]) == {20}
     assert set(made.warnings()["code"]) <= set(CODES)
     assert made.choose("sharpe").tried == 4
+
+
+def test_the_order_of_rows_and_rows_that_are_missing_change_no_other_set() -> None:
+    sets = {"fast": [3, 5, 8], "slow": 20}
+    results = Study("s", GBM(), "sma_crossover", sets, seeds=40, steps=60).run()
+    whole = results.statistics()
+    frame = results.frame
+    shuffled = replace(results, lazy=frame.sample(fraction=1.0, shuffle=True, seed=3).lazy())
+    assert shuffled.statistics().equals(whole)
+    # Without a row places are not known beforehand; the sets that have all of theirs stay.
+    lacking = replace(results, lazy=frame.filter(pl.col("simulation") != 4).lazy()).statistics()
+    for number in (0, 2):
+        same = lacking.filter(parameter_set=number)
+        # Sums of sets of unlike sizes differ in their last bits.
+        assert_frame_equal(same, whole.filter(parameter_set=number), rel_tol=1e-9)
+    assert set(lacking.filter(parameter_set=1)["n"]) == {39}
+    by_seed = results.group_by("seed").statistics()
+    assert by_seed["n"].max() == 3

@@ -39,6 +39,7 @@ from engine.execution.layout import (
     ORDER_EXPIRY,
     ORDER_ID,
     ORDER_STATE,
+    ORDER_SYMBOL,
     PENDING,
     RESTING,
     START_CASH,
@@ -100,7 +101,7 @@ def trade_bar(s: Simulation, bar: int) -> None:
     Financing of the holdings; fills and margin calls in the range of the bar; expiries.
     """
     # Most bars: orders rest, nothing else could change, and marks can wait.
-    if s.counts[WATCH] != 0 or any_touched(s, bar):
+    if s.counts[WATCH] != 0 or any_touched(s, bar) or s.rules[0, FLAT_AT_CLOSE] != 0.0:
         _work_bar(s, bar)
 
 
@@ -199,11 +200,18 @@ def _close_all(s: Simulation, bar: int) -> None:
 
 @rare
 def _end_sessions(s: Simulation, bar: int) -> None:
-    """Close the position of every symbol whose session ends with `bar`."""
+    """Close the position of every symbol whose session ends with `bar`; its orders expire."""
     keep_apart()
     for symbol in range(s.positions.shape[0]):
-        if last_bar_of_day(s, symbol, bar) == bar:
-            _close_position(s, symbol, bar)
+        if last_bar_of_day(s, symbol, bar) != bar:
+            continue
+        _close_position(s, symbol, bar)
+        slot = 0
+        while slot < s.counts[PENDING]:
+            if s.orders[slot, ORDER_SYMBOL] == symbol:
+                cancel_order(s, slot, bar, EXPIRED)
+            else:
+                slot += 1
 
 
 @part

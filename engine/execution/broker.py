@@ -92,6 +92,9 @@ def start(s: Simulation) -> None:
     s.account[CASH] = s.rules[0, INITIAL_CASH]
     s.account[START_CASH] = s.rules[0, INITIAL_CASH]
     s.counts[MARKED] = first_trading_bar(s)
+    if s.rules[0, FLAT_AT_CLOSE] != 0.0:
+        # From the first bar on, for orders that rest over the end of a session.
+        s.counts[WATCH] = s.counts[ACTIVE] = 1
 
 
 @part
@@ -101,7 +104,7 @@ def trade_bar(s: Simulation, bar: int) -> None:
     Financing of the holdings; fills and margin calls in the range of the bar; expiries.
     """
     # Most bars: orders rest, nothing else could change, and marks can wait.
-    if s.counts[WATCH] != 0 or any_touched(s, bar) or s.rules[0, FLAT_AT_CLOSE] != 0.0:
+    if s.counts[WATCH] != 0 or any_touched(s, bar):
         _work_bar(s, bar)
 
 

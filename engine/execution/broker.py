@@ -39,6 +39,7 @@ from engine.execution.layout import (
     ORDER_EXPIRY,
     ORDER_ID,
     ORDER_STATE,
+    ORDER_SYMBOL,
     PENDING,
     RESTING,
     START_CASH,
@@ -91,6 +92,9 @@ def start(s: Simulation) -> None:
     s.account[CASH] = s.rules[0, INITIAL_CASH]
     s.account[START_CASH] = s.rules[0, INITIAL_CASH]
     s.counts[MARKED] = first_trading_bar(s)
+    if s.rules[0, FLAT_AT_CLOSE] != 0.0:
+        # From the first bar on, for orders that rest over the end of a session.
+        s.counts[WATCH] = s.counts[ACTIVE] = 1
 
 
 @part
@@ -199,11 +203,18 @@ def _close_all(s: Simulation, bar: int) -> None:
 
 @rare
 def _end_sessions(s: Simulation, bar: int) -> None:
-    """Close the position of every symbol whose session ends with `bar`."""
+    """Close the position of every symbol whose session ends with `bar`; its orders expire."""
     keep_apart()
     for symbol in range(s.positions.shape[0]):
-        if last_bar_of_day(s, symbol, bar) == bar:
-            _close_position(s, symbol, bar)
+        if last_bar_of_day(s, symbol, bar) != bar:
+            continue
+        _close_position(s, symbol, bar)
+        slot = 0
+        while slot < s.counts[PENDING]:
+            if s.orders[slot, ORDER_SYMBOL] == symbol:
+                cancel_order(s, slot, bar, EXPIRED)
+            else:
+                slot += 1
 
 
 @part

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import part
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.exits import cancel_group, place_exits
@@ -208,7 +209,7 @@ def _objection(
     if equity <= 0.0:
         return HALTED
     terms = s.rules[symbol]
-    if terms[FLAT_AT_CLOSE] != 0.0 and field == CLOSE and last_bar_of_day(s, symbol, bar) == bar:
+    if terms[FLAT_AT_CLOSE] != 0.0 and _ends_session(s, symbol, field, bar):
         return HALTED
     if after < 0.0 and terms[SHORTABLE] == 0.0:
         return NOT_SHORTABLE
@@ -220,3 +221,10 @@ def _objection(
     ):
         return BUYING_POWER
     return -1
+
+
+@rare
+def _ends_session(s: Simulation, symbol: int, field: int, bar: int) -> bool:
+    """Whether a fill at the open or close of `bar` is at the end of the symbol's session."""
+    keep_apart()
+    return field == CLOSE and last_bar_of_day(s, symbol, bar) == bar

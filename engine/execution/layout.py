@@ -277,7 +277,8 @@ TICK_DENOMINATOR: Final = 43
 FLAT_AT_CLOSE: Final = 44  # nothing is held, and no order rests, over the end of a session
 FUNDING_RATE: Final = 45  # that a long position pays, and a short one receives, per mean bar
 FUNDING_FIELD: Final = 46  # field of the bars that says so for each of them; 0: none
-RULES_WIDTH: Final = 47
+WATCHED: Final = 47  # a position must be looked at on every bar: margin, funding
+RULES_WIDTH: Final = 48
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1

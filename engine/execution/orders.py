@@ -11,7 +11,6 @@ from engine.execution.layout import (
     BOOK_FULL,
     CANCELLED,
     EXPIRED,
-    FLAT_AT_CLOSE,
     IMMEDIATE,
     INVALID,
     LIMIT,
@@ -137,8 +136,6 @@ def submit(
         order[ORDER_EXPIRY] = last_bar_of_day(s, symbol, bar + 1)
     else:
         order[ORDER_EXPIRY] = bar + tif
-    if s.rules[symbol, FLAT_AT_CLOSE] != 0.0:
-        order[ORDER_EXPIRY] = min(order[ORDER_EXPIRY], last_bar_of_day(s, symbol, bar + 1))
     tick = s.rules[symbol, TICK_DENOMINATOR]
     if tick != 0.0:
         put_on_ticks(order, s.rules[symbol, TICK_NUMERATOR], tick, s.positions[symbol, UNITS])

@@ -28,12 +28,8 @@ from engine.execution.layout import (
     CASH,
     DIPS,
     FLAT_AT_CLOSE,
-    FUNDING_FIELD,
-    FUNDING_RATE,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
-    MAINTENANCE_FIXED,
-    MAINTENANCE_RATE,
     ORDER_ID,
     ORDER_LIMIT,
     ORDER_STOP,
@@ -47,6 +43,7 @@ from engine.execution.layout import (
     WALK_SHARE,
     WALK_SYMBOL,
     WATCH,
+    WATCHED,
 )
 from engine.execution.liquidation import call_margin, forced_slot
 from engine.execution.matching import (
@@ -143,20 +140,15 @@ def watch(s: Simulation) -> None:
     A long position that was paid in full cannot lose more than it cost, so its bars are marked
     later in one go.
     """
-    watched = 0
+    watched = 1 if s.rules[0, FLAT_AT_CLOSE] != 0.0 else 0
     held = False
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
-        rules = s.rules[symbol]
         if units != 0.0:
             held = True
-            margin = rules[MAINTENANCE_RATE] + rules[MAINTENANCE_FIXED]
-            funded = rules[FUNDING_RATE] != 0.0 or rules[FUNDING_FIELD] != 0.0
-            if units < 0.0 or margin > 0.0 or funded or is_unpaid(s, symbol):
+            if units < 0.0 or s.rules[symbol, WATCHED] != 0.0 or is_unpaid(s, symbol):
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
-        watched = 1
-    if held and s.rules[0, FLAT_AT_CLOSE] != 0.0:
         watched = 1
     if watched == 0 and s.counts[TRAILS] != 0:
         watched = TRAILS_ALONE

@@ -293,6 +293,8 @@ class Execution(_Settings):
             row[layout.ISOLATED] = self.margin == "isolated"
             row[layout.CLOSE_AT_END] = self.at_end == "close"
             row[layout.FLAT_AT_CLOSE] = self.flat_at == "close"
+            margin = item.maintenance_margin + item.maintenance_margin_per_unit
+            row[layout.WATCHED] = margin > 0.0 or item.funding != 0.0
             row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
             row[layout.CASH_RATE] = self.margin_interest / bars_per_year
             row[layout.BARS_PER_YEAR] = bars_per_year

@@ -13,7 +13,6 @@ from engine.files import read_json, read_parquet
 from mc_assets.data_layout import MARKER, bring_up_to_date
 from mc_assets.project import Project
 
-
 MANIFEST = {"files": {}, "world": "w", "part": "part-00"}
 
 

@@ -144,7 +144,7 @@ def as_of_close(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    exchange=st.sampled_from(["XNYS", "XHKG", "XLON", "XTKS"]),
+    exchange=st.sampled_from(["XNYS", "XHKG", "XLON", "XTKS", "CMES", "24/7"]),
     base=st.sampled_from([1, 5, 15, 30, 60]),
     multiple=st.integers(1, 13),
     start=st.integers(0, 600),

@@ -49,7 +49,7 @@ config: Any = numba_config  # its attributes are made from the environment at im
 def cache_folder() -> Path:
     """Folder of compiled kernels.
 
-    ``NUMBA_CACHE_DIR`` where it is set, else ``mc-lab/kernels`` in the user's cache folder
+    ``NUMBA_CACHE_DIR`` where it is set, else ``mc-lab/compiled`` in the user's cache folder
     (``XDG_CACHE_HOME`` or ``~/.cache``), else a folder of the system's temporary directory.
     """
     if config.CACHE_DIR:
@@ -62,7 +62,7 @@ def cache_folder() -> Path:
         usable = False
     if not usable:
         root = Path(tempfile.gettempdir()) / f"mc-lab-{os.getuid()}"
-    return root / "mc-lab" / "kernels"
+    return root / "mc-lab" / "compiled"
 
 
 class KernelCache(_Cache):

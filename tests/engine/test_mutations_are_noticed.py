@@ -102,8 +102,8 @@ MUTATIONS = {
         scenarios="every order, commission by unit",
     ),
     "borrow fee": Mutation(
-        "charge += abs(value) * s.rules[symbol, BORROW_RATE]",
-        "charge += value * s.rules[symbol, BORROW_RATE]",
+        "charge += abs(value) * rules[BORROW_RATE]",
+        "charge += value * rules[BORROW_RATE]",
         scenarios="every order, margin",
     ),
     "interest": Mutation(
@@ -169,8 +169,8 @@ MUTATIONS = {
         "(k + 1) * trading_bars // count - 1", "k * steps // count", scenarios="study, buy and hold"
     ),
     "trades of a study": Mutation(
-        "int(chunk.sets[index % len(chunk.sets)])",
-        "int(chunk.sets[-1 - index % len(chunk.sets)])",
+        "of_chunk = (paths[:, None] * sets + chunk.sets).ravel()",
+        "of_chunk = (paths[:, None] * sets + chunk.sets[::-1]).ravel()",
         scenarios="study, several symbols",
     ),
     # Indicators.

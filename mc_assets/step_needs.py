@@ -24,8 +24,8 @@ _BARS: Final = ("raw_bars", "bars", "bars_quality", "bars_quarantine")
 _ROWS: Final = ("manifests", "simulations", "equity", "trades")
 # After so long the date that a bar is complete on is past.
 _SETTLED: Final = datetime.timedelta(days=14)
-# What the warehouse does not read.
-_NOT_PUBLISHED: Final = {"dagster_home", "reports", "sample", "warehouse"}
+# What the warehouse does not take in: what it writes, and what it does not read.
+_NOT_PUBLISHED: Final = {"dagster_home", "empty_tables", "reports", "sample", "warehouse"}
 
 
 def bars_needs(project: Project, config: MarketDataConfig, key: str) -> Needs | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from engine.files.kinds import KINDS
 from mc_assets.project import Project
 
 __all__ = ["MARKER", "bring_up_to_date"]
@@ -37,6 +36,8 @@ def bring_up_to_date(project: Project) -> int:
     marker = project.data / MARKER
     if marker.exists() or not project.data.is_dir():
         return 0
+    from engine.files import KINDS  # with Polars, which no other command should wait for
+
     sealed = 0
     if any((project.data / kind).is_dir() for kind in KINDS):
         from mc_assets.answers.verify import seal_files

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from mc_assets.data_dictionary import Dictionary, TableEntry
 from mc_assets.project import Project
 from mc_assets.warehouse import refresh_warehouse
 from mc_assets.warehouse_queries import query_warehouse
 
+if TYPE_CHECKING:
+    from mc_assets.data_dictionary import TableEntry
+
 __all__ = [
-    "TableEntry",
     "ask_tables",
     "describe_tables",
     "parameter_sets",
@@ -53,6 +56,8 @@ def describe_tables(project: Project) -> list[TableEntry]:
     ValueError
         If a table's file is damaged.
     """
+    from mc_assets.data_dictionary import Dictionary
+
     columns = ask_tables(
         project,
         "SELECT table_name, column_name, data_type FROM information_schema.columns "

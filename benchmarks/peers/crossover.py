@@ -87,6 +87,12 @@ def vectorbt_sets(walks: NDArray[np.float64], sets: Sets, *, metrics: bool) -> A
     metrics : bool
         Whether to compute twenty metrics of each.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _vectorbt_sets(walks, sets, metrics=metrics)
+
+
+def _vectorbt_sets(walks: NDArray[np.float64], sets: Sets, *, metrics: bool) -> Any:
     import pandas as pd
     import vectorbt as vbt
 

@@ -27,7 +27,7 @@ app = typer.Typer(
 @app.callback()
 def _open_data_folder() -> None:
     """Monte Carlo laboratory for trading strategies."""
-    from mc_assets.data_layout import bring_up_to_date
+    from mc_assets.answers.data_layout import bring_up_to_date
     from mc_assets.project import Project
 
     count = bring_up_to_date(Project.from_environment())

@@ -58,6 +58,7 @@ def test_copies_of_a_trial_are_no_more_trials_and_unseen_ones_are() -> None:
     assert more.probabilistic_sharpe == ten.probabilistic_sharpe
 
 
+@pytest.mark.slow
 def test_a_search_without_skill_is_rarely_deflated_into_skill_and_an_edge_is_found() -> None:
     worlds, named, deflated, found = 200, 0, 0, 0
     for world in range(worlds):

@@ -119,7 +119,7 @@ def test_what_reads_a_range_is_named(body: str, read: str, tmp_path) -> None:  #
 
     file = tmp_path / "mine.py"
     file.write_text(
-        "from engine.strategies import SMA, Strategy\n\n\nclass Asked(Strategy):\n"
+        "from engine.strategies import SMA, Strategy\n\n\nclass ReadsOrNot(Strategy):\n"
         f"    wide = SMA(20)\n\n    def on_bar(self, bar, order):\n        {body}\n"
     )
     (name,) = load_user_strategies(file)
@@ -140,7 +140,7 @@ def test_a_signal_that_may_be_negative_counts_as_short(body: str, tmp_path) -> N
 
     file = tmp_path / "mine.py"
     file.write_text(
-        "from engine.strategies import SMA, Strategy\n\n\nclass Asked(Strategy):\n"
+        "from engine.strategies import SMA, Strategy\n\n\nclass ReadsOrNot(Strategy):\n"
         f"    wide = SMA(20)\n\n    def signals(self, bars, target):\n        {body}\n"
     )
     (name,) = load_user_strategies(file)

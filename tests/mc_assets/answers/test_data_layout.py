@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import Refusal
 from engine.files import read_json, read_parquet
-from mc_assets.data_layout import MARKER, bring_up_to_date
+from mc_assets.answers.data_layout import MARKER, bring_up_to_date
 from mc_assets.project import Project
 
 MANIFEST = {"files": {}, "world": "w", "part": "part-00"}

@@ -11,7 +11,7 @@ from mc_assets.warehouse import refresh_warehouse
 from mc_assets.warehouse_queries import query_warehouse
 
 if TYPE_CHECKING:
-    from mc_assets.data_dictionary import TableEntry
+    from mc_assets.data_dictionary import TableEntry as TableEntry
 
 __all__ = [
     "ask_tables",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from mc_assets.data_dictionary import TableEntry
+    from mc_assets.answers.tables import TableEntry
 
 
 def sql(

@@ -146,7 +146,7 @@ def warm_command() -> list[Row]:
             "strategy": {
                 "name": "sma_crossover",
                 "parameters": {
-                    "fast": {"steps": [2, 10, 1]},
+                    "fast": {"step_range": [2, 10, 1]},
                     "slow": [20, 50, 100],
                 },
             },
@@ -249,7 +249,12 @@ class _Dropped(ParquetStore):
     """Takes tables and keeps none; its runner reuses memory from part to part, as on disk."""
 
     def write(
-        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
+        self,
+        part: Part,
+        frames: dict[str, pl.DataFrame],
+        trials: pl.DataFrame,
+        failed: int,
+        first_error: str | None,
     ) -> Manifest:
         """Write nothing."""
         return Manifest.of(part, failed, first_error, {})
@@ -271,12 +276,17 @@ class _Timed(ParquetStore):
     spent = 0.0
 
     def write(
-        self, part: Part, frames: dict[str, pl.DataFrame], failed: int, first_error: str | None
+        self,
+        part: Part,
+        frames: dict[str, pl.DataFrame],
+        trials: pl.DataFrame,
+        failed: int,
+        first_error: str | None,
     ) -> Manifest:
         """Write, and count."""
         begin = time.process_time()
         try:
-            return super().write(part, frames, failed, first_error)
+            return super().write(part, frames, trials, failed, first_error)
         finally:
             self.spent += time.process_time() - begin
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["bars_needs", "calibration_needs", "statistics_needs", "study_needs", "warehouse_needs"]
 
-_BARS: Final = ("raw_bars", "bars", "bars_quality", "bars_quarantine")
+_BARS: Final = ("raw_bars", "bars", "bars_quality", "bars_quarantine", "bars_factors")
+# What calibrations and studies see of the market; a series may be read beside others.
+_MARKET: Final = ("bars", "bars_factors", "futures_curves")
 _ROWS: Final = ("manifests", "simulations", "equity", "trades")
 # After so long the date that a bar is complete on is past.
 _SETTLED: Final = datetime.timedelta(days=14)
@@ -54,12 +56,15 @@ def bars_needs(project: Project, config: MarketDataConfig, key: str) -> Needs | 
 
 
 def calibration_needs(project: Project, config: MarketDataConfig, key: str) -> Needs | None:
-    """Return the needs of the newest calibrations of a series; None with models of the user's."""
+    """Return the needs of the newest calibrations of a series.
+
+    None with models of the user's, and with curves or quotes, whose files are read anew.
+    """
     from engine.models import BUILT_IN
 
     series = config[key]
     own = [entry.file or entry.model not in BUILT_IN for entry in series.models or ()]
-    if any(own) or series.provider == "futures":
+    if any(own) or series.provider == "futures" or series.option_quotes is not None:
         return None
     settings: list[object] = [series.model_dump(mode="json")]
     today = datetime.datetime.now(datetime.UTC).date()
@@ -70,7 +75,7 @@ def calibration_needs(project: Project, config: MarketDataConfig, key: str) -> N
     return Needs(
         f"calibrations {key}",
         json.dumps(settings, sort_keys=True),
-        read=_folders_of(project, config, key),
+        read=_market(project),
         written=(project.data / "calibrations" / key,),
     )
 
@@ -96,7 +101,7 @@ def study_needs(project: Project, name: str) -> Needs | None:
         f"study {name}",
         definition.name,
         tuple(given),
-        read=(project.series, project.data / "bars", project.data / "calibrations"),
+        read=(project.series, *_market(project), project.data / "calibrations"),
         written=_rows_of(project, definition.name),
     )
 
@@ -110,7 +115,8 @@ def statistics_needs(project: Project, name: str) -> Needs:
     return Needs(
         f"statistics {name}",
         own,
-        read=_rows_of(project, own),
+        # What was tried on the same data, by whatever study, is part of what they say.
+        read=(*_rows_of(project, own), project.data / "ledger"),
         written=(*tables, project.reports / f"{own}.html"),
     )
 
@@ -124,6 +130,10 @@ def warehouse_needs(project: Project) -> Needs:
         read=tuple(folders),
         written=(project.warehouse,),
     )
+
+
+def _market(project: Project) -> tuple[Path, ...]:
+    return tuple(project.data / table for table in _MARKET)
 
 
 def _folders_of(project: Project, config: MarketDataConfig, key: str) -> tuple[Path, ...]:

@@ -206,6 +206,11 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def write(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+
+
 CHANGES: dict[str, tuple[Callable[[Project], None], list[str]]] = {
     "a row of a file of bars": (
         lambda project: edit(project.series.parent / "given/A.csv", "1,1,1,1", "2,2,2,2"),
@@ -213,14 +218,32 @@ CHANGES: dict[str, tuple[Callable[[Project], None], list[str]]] = {
     ),
     "stored bars": (
         lambda project: (project.data / "bars/1d/A/2016.parquet").unlink(),
-        ["bars A@1d", "calibrations A@1d", "study one", "study two", "warehouse"],
+        [
+            *("bars A@1d", "calibrations A@1d", "calibrations B@1d"),
+            *("study one", "study two", "warehouse"),
+        ],
     ),
     "a quarantine where none was": (
         lambda project: (
             (project.data / "bars_quarantine/1d/B").mkdir(parents=True)
             or ((project.data / "bars_quarantine/1d/B/2015.parquet").write_text("") and None)
         ),
-        ["bars B@1d", "calibrations B@1d", "warehouse"],
+        ["bars B@1d", "warehouse"],
+    ),
+    "factors of splits": (
+        lambda project: write(project.data / "bars_factors/1d/A/factors.parquet"),
+        [
+            *("bars A@1d", "calibrations A@1d", "calibrations B@1d"),
+            *("study one", "study two", "warehouse"),
+        ],
+    ),
+    "a curve of futures": (
+        lambda project: write(project.data / "futures_curves/1d/CL/curve.parquet"),
+        ["calibrations A@1d", "calibrations B@1d", "study one", "study two", "warehouse"],
+    ),
+    "a trial of another study": (
+        lambda project: write(project.data / "ledger/w9/part-00.parquet"),
+        ["statistics one", "statistics two", "warehouse"],
     ),
     "a calibration": (
         lambda project: (project.data / "calibrations/A@1d/2016.parquet").write_text("x") and None,
@@ -274,6 +297,11 @@ def test_code_of_the_users_own_and_servers_are_never_taken_for_current(done: Pro
     assert bars_needs(done, config, "A@1d") is None
     assert calibration_needs(done, config, "A@1d") is None
     assert study_needs(done, "one") is study_needs(done, "two") is None
+
+
+def test_calibrations_on_quotes_read_their_files_anew(done: Project) -> None:
+    edit(done.series, "models: [gbm],", "models: [gbm, heston], option_quotes: quotes.csv,")
+    assert calibration_needs(done, load_series(done.series), "A@1d") is None
 
 
 def test_calibrations_of_bars_that_are_still_coming_are_asked_for_every_day(

@@ -156,8 +156,9 @@ def run_backfill(dates: int) -> tuple[float, float]:
         write_series(folder)
     from mc_assets.defs.partitions import as_of_dates
     from mc_assets.market_data import load_series
-    from mc_assets.pipeline import Step, bar_steps, run_pipeline
+    from mc_assets.pipeline import run_pipeline
     from mc_assets.project import Project
+    from mc_assets.steps import Step, bar_steps
 
     project = Project.from_environment()
     keys = load_series(project.series).keys

@@ -114,7 +114,7 @@ def ingest_bars(
     PipelineError
         If one could not be fetched, or has an error of quality; the others are stored.
     """
-    from mc_assets.pipeline import bar_steps
+    from mc_assets.steps import bar_steps
 
     keys = series_keys(project, series)
     steps = bar_steps(project, keys, refetch=refetch, accept_withdrawn=accept_withdrawn)

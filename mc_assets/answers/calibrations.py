@@ -41,7 +41,7 @@ def calibrate_series(
     PipelineError
         If the run fails. A model that cannot be estimated is a row, not an error.
     """
-    from mc_assets.pipeline import calibration_steps
+    from mc_assets.steps import calibration_steps
 
     keys = series_keys(project, series)
     run_steps(project, calibration_steps(project, keys, as_of=as_of), progress)
@@ -62,7 +62,7 @@ def recalibrate_outdated(
     PipelineError
         If a run fails.
     """
-    from mc_assets.pipeline import outdated_steps
+    from mc_assets.steps import outdated_steps
 
     run_steps(project, outdated_steps(project, series_keys(project, series)), progress)
     return stored_calibrations(project, series)

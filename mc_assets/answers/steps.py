@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mc_assets.pipeline import Step, all_steps, run_pipeline
+from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
 from mc_assets.receipts import Receipts
+from mc_assets.steps import Step, all_steps
 
 __all__ = ["StepCallback", "StepProgress", "run_everything", "run_steps"]
 
@@ -47,7 +48,7 @@ def run_steps(
     project : Project
         Where everything lies.
     steps : iterable of Step
-        From `mc_assets.pipeline`.
+        From `mc_assets.steps`.
     progress : callable, optional
         Called with a `StepProgress` before and after each step.
     receipts : Receipts, optional

@@ -28,8 +28,8 @@ from mc_assets.defs.source_realism import REALISM_SCHEMA
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.futures.curve_store import load_curve
 from mc_assets.market_data.raw_store import RawStore
-from mc_assets.pipeline import bar_steps
 from mc_assets.project import Project
+from mc_assets.steps import bar_steps
 from mc_assets.study_tables import read_statistics, read_warnings
 from mc_assets.warehouse import refresh_warehouse
 from mc_assets.warehouse_queries import query_warehouse

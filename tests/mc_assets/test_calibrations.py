@@ -26,7 +26,8 @@ NIGHT = """
 import json, sys
 import dagster as dg
 from mc_assets.instance import open_instance, using_dagster_home
-from mc_assets.pipeline import Step, bar_steps, outdated_steps, run_pipeline
+from mc_assets.pipeline import run_pipeline
+from mc_assets.steps import Step, bar_steps, outdated_steps
 from mc_assets.project import Project
 
 project = Project.from_environment()

@@ -11,8 +11,10 @@ import pytest
 
 from engine.calendar import BarCalendar
 from mc_assets import market_data, pipeline
-from mc_assets.pipeline import PipelineError, Step, run_pipeline
+from mc_assets import steps as steps_module
+from mc_assets.pipeline import PipelineError, run_pipeline
 from mc_assets.project import Project
+from mc_assets.steps import Step, calibration_steps
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ from mc_assets.project import Project
 def test_partitions_are_grouped_into_unbroken_ranges(
     chosen: list[str], ranges: list[tuple[str, str]]
 ) -> None:
-    assert list(pipeline._runs_of(["a", "b", "c", "d"], chosen)) == ranges
+    assert list(steps_module._runs_of(["a", "b", "c", "d"], chosen)) == ranges
 
 
 @pytest.fixture
@@ -99,12 +101,12 @@ def test_calibrations_are_as_of_the_day_the_newest_bar_is_complete(
     monkeypatch.setattr(market_data, "load_series", lambda *_: config)
     monkeypatch.setattr(market_data, "BarStore", lambda _: store)
     ends = (date(1990, 1, 1), date(2026, 11, 20))
-    monkeypatch.setattr(pipeline, "_dates_of_calibrations", lambda: ends)
-    [step] = pipeline.calibration_steps(Project.from_environment(), [key])
+    monkeypatch.setattr(steps_module, "_dates_of_calibrations", lambda: ends)
+    [step] = calibration_steps(Project.from_environment(), [key])
     assert step.partitions == (f"{expected}|{key}", f"{expected}|{key}")
 
 
 @pytest.mark.parametrize("day", [date(1980, 6, 18), date(2016, 6, 18), date(2335, 6, 18)])
 def test_a_date_without_calibrations_is_refused(day: date) -> None:
     with pytest.raises(ValueError, match=f"as_of: found {day} .*, allowed a weekday from 1990-"):
-        list(pipeline.calibration_steps(Project.from_environment(), [], as_of=day))
+        list(calibration_steps(Project.from_environment(), [], as_of=day))

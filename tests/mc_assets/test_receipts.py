@@ -10,7 +10,6 @@ import pytest
 
 from mc_assets import receipts as module
 from mc_assets.market_data import load_series
-from mc_assets.pipeline import all_steps
 from mc_assets.project import Project
 from mc_assets.receipts import Needs, Receipts
 from mc_assets.step_needs import (
@@ -20,6 +19,7 @@ from mc_assets.step_needs import (
     study_needs,
     warehouse_needs,
 )
+from mc_assets.steps import all_steps
 
 
 @pytest.fixture

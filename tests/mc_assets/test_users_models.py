@@ -25,10 +25,10 @@ from mc_assets.answers.calibrations import stored_calibrations
 from mc_assets.answers.catalogue import list_sources
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import load_series
-from mc_assets.pipeline import outdated_steps
 from mc_assets.project import Project
 from mc_assets.providers import MarketDataError
 from mc_assets.series_models import calibrated_models, load_models
+from mc_assets.steps import outdated_steps
 from mc_assets.stored_market_data import StoredMarketData
 
 CHECKOUT = Path(__file__).parents[2]
@@ -194,7 +194,8 @@ class Home:
 
 
 REALISM = """
-from mc_assets.pipeline import Step, run_pipeline
+from mc_assets.pipeline import run_pipeline
+from mc_assets.steps import Step
 from mc_assets.project import Project
 import sys
 

@@ -39,8 +39,8 @@ from mc_assets.answers.tables import ask_tables, parameter_sets
 from mc_assets.calibration_store import CALIBRATION_SCHEMA, CalibrationStore
 from mc_assets.cli import app
 from mc_assets.market_data import ingest_raw, load_series, normalise_year
-from mc_assets.pipeline import Step
 from mc_assets.project import Project
+from mc_assets.steps import Step
 
 STUDY = """
 name: quick

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -104,6 +105,16 @@ class ParameterSets:
             return self  # with its hashes, which every part of a job needs
         return ParameterSets(
             self.strategy, self.swept, self.of_strategy[chosen], self.of_source[chosen]
+        )
+
+    def joined(self, others: Sequence[ParameterSets]) -> ParameterSets:
+        """Return these and other sets of the same strategy, in this order."""
+        every = [self, *others]
+        return ParameterSets(
+            self.strategy,
+            self.swept,
+            np.concatenate([one.of_strategy for one in every]),
+            np.concatenate([one.of_source for one in every]),
         )
 
     @cached_property

@@ -19,8 +19,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ import numpy as np
 import polars as pl
 
 from engine.files import DamagedFile, read_json, verified_files, write_json, write_parquet
-from engine.jobs.errors import StorageError, storage_reason
+from engine.jobs.errors import clear_errors
 from engine.jobs.job import Job
 from engine.jobs.ledger import trials_path, write_trials
 from engine.jobs.manifest import Manifest
@@ -74,7 +73,7 @@ class ParquetStore:
         """
         folder = self.root / "results" / job.study
         own = folder / job.fingerprint
-        with _clear_errors(own):
+        with clear_errors(own):
             own.mkdir(parents=True, exist_ok=True)
             for table in ("manifests", *TABLES):
                 _sweep(self.root / table / job.world.id)
@@ -116,7 +115,7 @@ class ParquetStore:
         """
         for part in parts:
             path = self._manifest_path(part.world, part.part)
-            with _clear_errors(path):
+            with clear_errors(path):
                 path.unlink(missing_ok=True)
 
     def finished(self, part: Part) -> Manifest | None:
@@ -141,15 +140,15 @@ class ParquetStore:
         for table, frame in frames.items():
             relative = f"{table}/{part.world.id}/{part.name}.parquet"
             path = self.root / relative
-            with _clear_errors(path):
+            with clear_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # Its checksum stands in the manifest.
                 files[table] = {"path": relative} | write_parquet(frame, path, sealed=False)
-        with _clear_errors(self.root / "ledger" / part.world.id):
+        with clear_errors(self.root / "ledger" / part.world.id):
             write_trials(self.root, part.world.id, part.name, trials)
         manifest = Manifest.of(part, failed, first_error, files)
         path = self._manifest_path(part.world.id, part.name)
-        with _clear_errors(path):
+        with clear_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, manifest.to_json())
         return manifest
@@ -186,9 +185,16 @@ class ParquetStore:
 
 
 class MemoryStore:
-    """Parts kept in memory, for studies that need no files."""
+    """Parts kept in memory, for studies that need no files.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    ledger : Path, optional
+        A data root whose ledger counts the trials all the same; without one nothing is counted.
+    """
+
+    def __init__(self, ledger: Path | None = None) -> None:
+        self._ledger = ledger
         self.damages: list[str] = []
         self._frames: dict[str, dict[str, pl.DataFrame]] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -215,7 +221,10 @@ class MemoryStore:
         failed: int,
         first_error: str | None,
     ) -> Manifest:
-        """Keep the tables of a part; trials are counted where there is a data root."""
+        """Keep the tables of a part, and count its trials where there is a ledger."""
+        if self._ledger is not None:
+            with clear_errors(self._ledger / "ledger" / part.world.id):
+                write_trials(self._ledger, part.world.id, part.name, trials)
         files: dict[str, dict[str, Any]] = {table: {} for table in frames}
         manifest = Manifest.of(part, failed, first_error, files)
         with self._lock:
@@ -282,15 +291,3 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
         except FileNotFoundError:
             continue  # another process swept it
-
-
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            error.errno,
-            f"cannot write {path}: {storage_reason(error)}; parts finished before are intact, "
-            "run the study again to go on from them",
-        ) from error

@@ -29,12 +29,17 @@ def execute(
     *,
     remake: Callable[[], Job],
     root: Path | None,
+    ledger: Path | None,
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> Results:
     """Run a job and return its results; `Study.run` documents the arguments."""
-    store: Store = MemoryStore() if root is None else ParquetStore(root)
+    if root is not None and ledger is not None:
+        raise Refusal(
+            "ledger", f"{ledger} beside the data root {root}", "one of them: a root has a ledger"
+        )
+    store: Store = MemoryStore(ledger) if root is None else ParquetStore(root)
     job, stopped, _ = _run(job, store, workers, progress, fresh)
     seeds = len(job.seeds)
     results = _results(job, store, stopped, lambda: extend(remake(), seeds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from engine.execution import Execution
     from engine.jobs.job import Job
     from engine.jobs.path_metrics import PathMetric
+    from engine.jobs.prepared_job import PreparedJob
     from engine.results.results import Results
     from engine.sources import Source
     from engine.strategies import Strategy
@@ -206,6 +208,7 @@ class Study:
         self,
         *,
         root: str | Path | None = None,
+        ledger: str | Path | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
         progress: ProgressCallback | None = None,
@@ -217,6 +220,9 @@ class Study:
         ----------
         root : path, optional
             Data root for Parquet results; without one results stay in memory.
+        ledger : path, optional
+            A data root whose trial ledger counts the sets of a run in memory. Without it, and
+            without `root`, nothing is counted.
         market_data : MarketData, optional
             Where symbols are looked up.
         workers : "auto" or int, optional
@@ -239,9 +245,67 @@ class Study:
             self.resolve(market_data),
             remake=lambda: self.resolve(market_data),
             root=None if root is None else Path(root),
+            ledger=None if ledger is None else Path(ledger),
             workers=self.definition.workers if workers is None else workers,
             progress=progress,
             fresh=fresh,
+        )
+
+    def prepare(
+        self,
+        *,
+        ledger: str | Path | None = None,
+        market_data: MarketData | None = None,
+        workers: str | int | None = None,
+        asked_by: str | None = None,
+    ) -> PreparedJob:
+        """Resolve, compile and open the source once, to run batch after batch of parameter sets.
+
+        The study's parameters say which ones a set must name, and how many bars indicators warm up
+        on; a constraint drops no set of a batch: whoever asks for one has chosen it.
+
+        Parameters
+        ----------
+        ledger : path, optional
+            The data root whose trial ledger counts the sets; without one nothing is counted.
+        market_data : MarketData, optional
+            Where symbols are looked up.
+        workers : "auto" or int, optional
+            Threads; by default the study's own setting.
+        asked_by : str, optional
+            How sets are chosen, as the ledger tells it; by default as the study says.
+
+        Returns
+        -------
+        PreparedJob
+            To be closed, or used in a ``with`` statement.
+
+        Raises
+        ------
+        Refusal
+            If a name of the study cannot be resolved.
+
+        Examples
+        --------
+        >>> import engine as mc
+        >>> grid = {"fast": [5, 10], "slow": [20, 50]}
+        >>> study = mc.Study("search", mc.GBM(), "sma_crossover", grid, seeds=8, steps=60)
+        >>> with study.prepare(workers=1) as prepared:
+        ...     batch = prepared.run([{"fast": fast, "slow": 30} for fast in range(5, 9)])
+        >>> batch.metric("net_pnl").shape
+        (4, 8)
+        """
+        from engine.jobs.prepared_job import PreparedJob
+        from engine.studies.further_sets import FurtherSets
+
+        job = self.resolve(market_data)
+        if asked_by is not None:
+            job = replace(job, asked_by=asked_by)
+        return PreparedJob(
+            job,
+            ledger=None if ledger is None else Path(ledger),
+            workers=self.definition.workers if workers is None else workers,
+            check=FurtherSets(job, self.definition),
         )
 
     def __repr__(self) -> str:

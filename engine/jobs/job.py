@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import code_hash
-from engine.execution.metric_names import METRIC_NAMES
 from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
 from engine.jobs.settings import JobSettings
@@ -109,7 +108,12 @@ class Job:
     def holds(self) -> Holds:
         """What its parts have to hold."""
         own = {name: code_hash(function) for name, function in self.metrics.items()}
-        return Holds(self.settings.record.equity, self.settings.record.trades, METRIC_NAMES, own)
+        return Holds(
+            self.settings.record.equity,
+            self.settings.record.trades,
+            self.world.engine.metric_names,
+            own,
+        )
 
     @cached_property
     def fingerprint(self) -> str:

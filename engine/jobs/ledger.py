@@ -313,7 +313,10 @@ def _merged(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("market").drop_nulls().first(),
         (total / n).alias("mean_net_pnl"),
         pl.when(n > 1.0).then(variance.sqrt()).alias("std_net_pnl"),
-        ((pl.col("_ok") * pl.col("mean_sharpe")).sum() / n).alias("mean_sharpe"),
+        # Not every engine has one.
+        pl.when(pl.col("mean_sharpe").is_not_null().any())
+        .then((pl.col("_ok") * pl.col("mean_sharpe")).sum() / n)
+        .alias("mean_sharpe"),
     )
     vectors = (
         rows.select("trial", "block", "outcome", "block_paths")

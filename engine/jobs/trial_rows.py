@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.compiled.version import ENGINE_VERSION
 from engine.jobs.blocks import block_of
 from engine.jobs.ledger import OUTCOME_BLOCKS, SCHEMA
 from engine.jobs.part import Terms
@@ -54,12 +53,14 @@ class Outcomes:
     def of(cls, arrays: PartArrays, prepared: Prepared) -> Outcomes:
         """Take them from the arrays of a part; nothing of these is kept."""
         part, names, ok = arrays.part, prepared.metric_names, arrays.status == 0
+        # Not every engine has one.
+        sharpe = arrays.metrics[names.index("sharpe")] if "sharpe" in names else np.nan
         return cls(
             part.sets,
             part.seeds,
             ok,
             np.where(ok, arrays.metrics[names.index("net_pnl")], np.nan),
-            np.where(ok, arrays.metrics[names.index("sharpe")], np.nan),
+            np.where(ok, sharpe, np.nan),
             arrays.time_blocks,
         )
 
@@ -147,7 +148,7 @@ def trial_rows(outcomes: Outcomes, prepared: Prepared, terms: Terms) -> pl.DataF
         "study": terms.study,
         "asked_by": terms.asked_by,
         "status": "finished",
-        "engine_version": ENGINE_VERSION,
+        "engine_version": world.engine.version,
         "tried_at": datetime.datetime.now(datetime.UTC),
         "seeds": len(seeds),
         "first_seed": int(seeds[0]),

@@ -68,7 +68,7 @@ ALLOWED = {
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
-        *("jobs", "results", "window", "yaml_text"),
+        *("files", "jobs", "results", "window", "yaml_text"),
     },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),

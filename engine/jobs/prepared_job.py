@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
+from engine.files import FileStore
 from engine.jobs.batch import Batch
 from engine.jobs.chunking import Chunking
 from engine.jobs.job import Job
@@ -46,7 +47,7 @@ class PreparedJob:
     ----------
     job : Job
         Its world stays as it is; its sets say which parameters a set must name.
-    ledger : Path, optional
+    ledger : Path or FileStore, optional
         The data root whose trial ledger counts the sets.
     workers : "auto" or int
         Threads.
@@ -68,7 +69,7 @@ class PreparedJob:
         self,
         job: Job,
         *,
-        ledger: Path | None = None,
+        ledger: Path | FileStore | None = None,
         workers: str | int = "auto",
         check: Callable[[ParameterSets], None] | None = None,
     ) -> None:

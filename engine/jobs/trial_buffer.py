@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from engine.files import FileStore, as_files
+from engine.files.documents import path_of
 from engine.jobs.errors import clear_errors
 from engine.jobs.ledger import write_trials
 from engine.jobs.part import Terms
@@ -29,7 +31,7 @@ class TrialBuffer:
 
     Parameters
     ----------
-    root : Path
+    root : Path or FileStore
         The data root whose ledger counts them.
     terms : Terms
         Who asks.
@@ -37,8 +39,8 @@ class TrialBuffer:
         The world.
     """
 
-    def __init__(self, root: Path, terms: Terms, prepared: Prepared) -> None:
-        self._root, self._terms, self._prepared = root, terms, prepared
+    def __init__(self, root: Path | FileStore, terms: Terms, prepared: Prepared) -> None:
+        self._files, self._terms, self._prepared = as_files(root), terms, prepared
         self._lock = threading.Lock()
         self._waiting: dict[bytes, list[Outcomes]] = {}
         self._simulations = 0
@@ -78,8 +80,8 @@ class TrialBuffer:
                 blocks = [joined] if joined.time_blocks is not None else joined.by_block()
                 frames += [trial_rows(one, self._prepared, self._terms) for one in blocks]
             world, name = self._terms.world.id, f"part-batch-{digest.hexdigest()[:16]}"
-            with clear_errors(self._root / "ledger" / world):
-                write_trials(self._root, world, name, pl.concat(frames))
+            with clear_errors(path_of(self._files, f"ledger/{world}")):
+                write_trials(self._files, world, name, pl.concat(frames))
             self._waiting, self._simulations = {}, 0
 
     def _new(self, outcomes: Outcomes) -> Iterator[Outcomes]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import Refusal
+from engine.files import FileStore
 from engine.jobs.blocks import BLOCKS
 from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.job import Job
@@ -29,7 +30,7 @@ def execute(
     *,
     remake: Callable[[], Job],
     root: Path | None,
-    ledger: Path | None,
+    ledger: FileStore | None,
     workers: str | int,
     progress: ProgressCallback | None,
     fresh: bool,
@@ -37,7 +38,9 @@ def execute(
     """Run a job and return its results; `Study.run` documents the arguments."""
     if root is not None and ledger is not None:
         raise Refusal(
-            "ledger", f"{ledger} beside the data root {root}", "one of them: a root has a ledger"
+            "ledger",
+            f"{ledger.address} beside the data root {root}",
+            "one of them: a root has a ledger",
         )
     store: Store = MemoryStore(ledger) if root is None else ParquetStore(root)
     job, stopped, _ = _run(job, store, workers, progress, fresh)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
+from engine.files import FileStore, as_files
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
@@ -208,7 +209,7 @@ class Study:
         self,
         *,
         root: str | Path | None = None,
-        ledger: str | Path | None = None,
+        ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
         progress: ProgressCallback | None = None,
@@ -220,7 +221,7 @@ class Study:
         ----------
         root : path, optional
             Data root for Parquet results; without one results stay in memory.
-        ledger : path, optional
+        ledger : path or FileStore, optional
             A data root whose trial ledger counts the sets of a run in memory. Without it, and
             without `root`, nothing is counted.
         market_data : MarketData, optional
@@ -245,7 +246,7 @@ class Study:
             self.resolve(market_data),
             remake=lambda: self.resolve(market_data),
             root=None if root is None else Path(root),
-            ledger=None if ledger is None else Path(ledger),
+            ledger=None if ledger is None else as_files(ledger),
             workers=self.definition.workers if workers is None else workers,
             progress=progress,
             fresh=fresh,
@@ -254,7 +255,7 @@ class Study:
     def prepare(
         self,
         *,
-        ledger: str | Path | None = None,
+        ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
         asked_by: str | None = None,
@@ -266,7 +267,7 @@ class Study:
 
         Parameters
         ----------
-        ledger : path, optional
+        ledger : path or FileStore, optional
             The data root whose trial ledger counts the sets; without one nothing is counted.
         market_data : MarketData, optional
             Where symbols are looked up.
@@ -303,7 +304,7 @@ class Study:
             job = replace(job, asked_by=asked_by)
         return PreparedJob(
             job,
-            ledger=None if ledger is None else Path(ledger),
+            ledger=None if ledger is None else as_files(ledger),
             workers=self.definition.workers if workers is None else workers,
             check=FurtherSets(job, self.definition),
         )

@@ -309,17 +309,17 @@ def test_a_full_disk_is_a_clear_error_and_finished_parts_stay(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = 0
-    real = files_module.write_whole
+    real = files_module.write_new
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes) -> bool:
         nonlocal written
         if path.suffix == ".parquet":
             written += 1
             if written > 2 + 3 * 2:  # sets and seeds; three parts and their trials
                 raise OSError(28, "No space left on device")
-        real(path, data)
+        return real(path, data)
 
-    monkeypatch.setattr(files_module, "write_whole", full)
+    monkeypatch.setattr(files_module, "write_new", full)
     with pytest.raises(StorageError, match="the disk is full; parts finished before are intact"):
         make_study().run(root=tmp_path, workers=1)
     monkeypatch.undo()
@@ -347,7 +347,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
     def refuse(path: Path, data: bytes) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(files_module, "write_whole", refuse)
+    monkeypatch.setattr(files_module, "write_new", refuse)
     with pytest.raises(StorageError, match=expected) as caught:
         make_study().run(root=tmp_path)
     assert str(tmp_path) in str(caught.value)

@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import paired_ratio
+from engine.jobs.executors import Threads
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
@@ -309,7 +310,7 @@ class _Dropped(ParquetStore):
 
 def _run(job: Job, store: ParquetStore, workers: int) -> RunReport:
     plan = make_plan(job, ())
-    return run_parts(plan, store, study=job.study, failure_allowance=1.0, workers=workers)
+    return run_parts(plan, store, study=job.study, failure_allowance=1.0, executor=Threads(workers))
 
 
 def _run_and_drop(job: Job) -> None:

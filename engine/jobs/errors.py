@@ -11,6 +11,7 @@ __all__ = [
     "StorageError",
     "StudyFailed",
     "StudyInterrupted",
+    "WorkerLost",
     "clear_errors",
     "failure_text",
     "storage_reason",
@@ -65,6 +66,10 @@ def failure_text(study: str, failed: int, rows: int, allowance: float, error: st
         f"study {study}: {failed:,} of {rows:,} simulations failed, allowed {allowance:.1%}; "
         f"the first error: {error}; what succeeded is kept"
     )
+
+
+class WorkerLost(StudyFailed):
+    """A worker that ran parts died; the parts finished before are intact."""
 
 
 class StudyInterrupted(KeyboardInterrupt):

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from engine.jobs.store import MemoryStore, ParquetStore
 from engine.jobs.trades import trades_frame
 from engine.jobs.trial_rows import Outcomes, trial_rows
 
-__all__ = ["PartPool", "run_part", "worker_count"]
+__all__ = ["PartPool", "worker_count"]
 
 
 def worker_count(workers: str | int) -> int:
@@ -42,23 +41,6 @@ def worker_count(workers: str | int) -> int:
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise Refusal("workers", repr(workers), "'auto' or a whole number >= 1")
     return workers
-
-
-def run_part(part: Part, root: str) -> Manifest:
-    """Simulate and write one part, in this thread.
-
-    A module-level function of plain picklable arguments: any `concurrent.futures` executor can
-    run it, here or on another machine that sees `root`.
-    """
-    store = ParquetStore(Path(root))
-    done = store.finished(part)
-    if done is not None:
-        return done
-    manifests: list[Manifest] = []
-    pool = PartPool([part], store, on_part=manifests.append)
-    pool.work()
-    pool.raise_first()
-    return manifests[0]
 
 
 @dataclass
@@ -83,6 +65,8 @@ class PartPool:
         Called with simulations done, simulations failed and the first error text after each chunk.
     on_part : callable, optional
         Called with the manifest of each finished part.
+    stop : threading.Event, optional
+        Ends the work between two chunks; by default one of its own.
     """
 
     def __init__(
@@ -92,13 +76,14 @@ class PartPool:
         *,
         on_chunk: Callable[[int, int, Callable[[], str]], None] | None = None,
         on_part: Callable[[Manifest], Any] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         first = parts[0]
         some_source = tuple(first.sets.of_source[0].tolist())
         self.prepared: Prepared = prepare(
             first.world, first.holds, first.terms.metrics, some_source, int(first.seeds[0])
         )
-        self.stop = threading.Event()
+        self.stop = threading.Event() if stop is None else stop
         self.finished = threading.Event()
         self._running = 0
         self._store = store

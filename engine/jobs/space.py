@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,10 @@ class ParameterSets:
         return ParameterSets(
             self.strategy, self.swept, self.of_strategy[chosen], self.of_source[chosen]
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without what follows from the numbers."""
+        return ParameterSets, (self.strategy, self.swept, self.of_strategy, self.of_source)
 
     def joined(self, others: Sequence[ParameterSets]) -> ParameterSets:
         """Return these and other sets of the same strategy, in this order."""

@@ -10,6 +10,7 @@ from engine.errors import Refusal
 from engine.files import FileStore
 from engine.jobs.blocks import BLOCKS
 from engine.jobs.errors import StudyFailed, failure_text
+from engine.jobs.executors import Executor
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
@@ -31,7 +32,7 @@ def execute(
     remake: Callable[[], Job],
     root: Path | None,
     ledger: FileStore | None,
-    workers: str | int,
+    executor: Executor,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> Results:
@@ -43,7 +44,7 @@ def execute(
             "one of them: a root has a ledger",
         )
     store: Store = MemoryStore(ledger) if root is None else ParquetStore(root)
-    job, stopped, _ = _run(job, store, workers, progress, fresh)
+    job, stopped, _ = _run(job, store, executor, progress, fresh)
     seeds = len(job.seeds)
     results = _results(job, store, stopped, lambda: extend(remake(), seeds))
     check_failures(results.summary, results.pieces)
@@ -55,7 +56,7 @@ def execute_block(
     block: int,
     *,
     root: Path,
-    workers: str | int,
+    executor: Executor,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> tuple[Plan, RunReport, Job]:
@@ -74,12 +75,12 @@ def execute_block(
         raise Refusal("block", str(block), f"0 to {BLOCKS - 1}")
     store = ParquetStore(root)
     if job.settings.until is not None:
-        job, _, report = _run(job, store, workers, progress, fresh and block == 0)
+        job, _, report = _run(job, store, executor, progress, fresh and block == 0)
     else:
         store.begin(job, JobSummary.of(job))
         if fresh:
             _discard(job, store, block)
-        report = _compute(job, store, workers, progress, block)
+        report = _compute(job, store, executor, progress, block)
     plan = make_plan(job, store.manifests(job.world.id), block)
     # One failure weighs much in a small block; the study is judged as a whole.
     check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
@@ -103,7 +104,7 @@ def check_failures(
 def _run(
     job: Job,
     store: Store,
-    workers: str | int,
+    executor: Executor,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> tuple[Job, str | None, RunReport]:
@@ -114,7 +115,7 @@ def _run(
     store.begin(job, JobSummary.of(job), keep_longer=plan is not None)
     if fresh:
         _discard(job, store)
-    report = _compute(job, store, workers, progress)
+    report = _compute(job, store, executor, progress)
     if plan is None:
         return job, None, report
     while True:
@@ -123,7 +124,7 @@ def _run(
             break
         job = extend(job, count)
         store.begin(job, JobSummary.of(job), keep_longer=True)
-        more = _compute(job, store, workers, _going_on(progress, report))
+        more = _compute(job, store, executor, _going_on(progress, report))
         report = RunReport(
             report.manifests + more.manifests, report.reused, report.seconds + more.seconds
         )
@@ -146,7 +147,7 @@ def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressC
 def _compute(
     job: Job,
     store: Store,
-    workers: str | int,
+    executor: Executor,
     progress: ProgressCallback | None,
     block: int | None = None,
 ) -> RunReport:
@@ -157,7 +158,7 @@ def _compute(
         store,
         study=job.study,
         failure_allowance=job.settings.failure_allowance,
-        workers=workers,
+        executor=executor,
         progress=progress,
     )
 

@@ -22,6 +22,7 @@ from engine.studies.loader import load_definition
 
 if TYPE_CHECKING:
     from engine.execution import Execution
+    from engine.jobs.executors import Executor
     from engine.jobs.job import Job
     from engine.jobs.path_metrics import PathMetric
     from engine.jobs.prepared_job import PreparedJob
@@ -212,6 +213,7 @@ class Study:
         ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
+        executor: str | Executor = "threads",
         progress: ProgressCallback | None = None,
         fresh: bool = False,
     ) -> Results:
@@ -227,7 +229,10 @@ class Study:
         market_data : MarketData, optional
             Where symbols are looked up.
         workers : "auto" or int, optional
-            Threads; by default the study's own setting.
+            Threads, or processes; by default the study's own setting.
+        executor : {"threads", "processes"} or Executor
+            Who runs the parts; the results are the same bytes. Others than threads write to a
+            data root, and a script that starts processes needs ``if __name__ == "__main__":``.
         progress : callable, optional
             Called with a `Progress` about ten times a second.
         fresh : bool
@@ -239,7 +244,10 @@ class Study:
             If more simulations fail than the study allows; results that succeeded are kept.
         StudyInterrupted
             On Ctrl-C; finished parts are kept.
+        WorkerLost
+            If a process that ran parts died; finished parts are kept.
         """
+        from engine.jobs.executors import executor_of
         from engine.studies.execute import execute
 
         return execute(
@@ -247,7 +255,7 @@ class Study:
             remake=lambda: self.resolve(market_data),
             root=None if root is None else Path(root),
             ledger=None if ledger is None else as_files(ledger),
-            workers=self.definition.workers if workers is None else workers,
+            executor=executor_of(executor, self.definition.workers if workers is None else workers),
             progress=progress,
             fresh=fresh,
         )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.jobs.engine import Engine, PreparedEngine
 from engine.jobs.ledger import read_trials
-from engine.jobs.pool import run_part
+from engine.jobs.shared_parts import SharedParts, run_part
 from engine.sources import GBM
 from engine.strategies import Float, Strategy
 from engine.strategies.bar_engine import BarEngine, engine_of
@@ -193,10 +193,11 @@ def test_a_strategy_of_a_file_takes_its_engine_to_another_process(tmp_path: Path
     job = Study("own", GBM(), "weighted", {"weight": [0.5]}, seeds=3, steps=9).resolve()
     assert job.world.engine.version == "renamed-1"
     part = make_plan(job, ()).parts[0]
+    shared = SharedParts.of([part])
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        there = pool.submit(run_part, part, str(tmp_path / "there")).result()
-    assert there.to_json() == run_part(part, str(tmp_path / "here")).to_json()
+        there = pool.submit(run_part, shared, shared.place(part), str(tmp_path / "there")).result()
+    assert there == run_part(shared, shared.place(part), str(tmp_path / "here"))
 
 
 def test_the_engine_of_bars_and_the_toy_keep_the_contract() -> None:

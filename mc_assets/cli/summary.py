@@ -153,7 +153,7 @@ def headline_columns(
 
 
 def _headline_sets(statistics: pl.DataFrame) -> pl.DataFrame:
-    """Return a row per parameter set, with the headlines in columns as ``parameter_sets`` has them."""
+    """Return a row per parameter set, the headlines in columns as ``parameter_sets`` has them."""
     own = {
         name: rows
         for (name,), rows in statistics.partition_by(

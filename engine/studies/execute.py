@@ -15,6 +15,7 @@ from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback
+from engine.jobs.record import recorded
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.runner import RunReport, run_parts
 from engine.jobs.store import MemoryStore, ParquetStore, Store
@@ -33,6 +34,7 @@ def execute(
     root: Path | None,
     ledger: FileStore | None,
     executor: Executor,
+    through: str,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> Results:
@@ -44,10 +46,11 @@ def execute(
             "one of them: a root has a ledger",
         )
     store: Store = MemoryStore(ledger) if root is None else ParquetStore(root)
-    job, stopped, _ = _run(job, store, executor, progress, fresh)
-    seeds = len(job.seeds)
-    results = _results(job, store, stopped, lambda: extend(remake(), seeds))
-    check_failures(results.summary, results.pieces)
+    with recorded(_files(store), job, "study", through, progress) as report:
+        job, stopped, _ = _run(job, store, executor, report, fresh)
+        seeds = len(job.seeds)
+        results = _results(job, store, stopped, lambda: extend(remake(), seeds))
+        check_failures(results.summary, results.pieces)
     return results
 
 
@@ -57,6 +60,7 @@ def execute_block(
     *,
     root: Path,
     executor: Executor,
+    through: str,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> tuple[Plan, RunReport, Job]:
@@ -74,17 +78,22 @@ def execute_block(
     if not 0 <= block < BLOCKS:
         raise Refusal("block", str(block), f"0 to {BLOCKS - 1}")
     store = ParquetStore(root)
-    if job.settings.until is not None:
-        job, _, report = _run(job, store, executor, progress, fresh and block == 0)
-    else:
-        store.begin(job, JobSummary.of(job))
-        if fresh:
-            _discard(job, store, block)
-        report = _compute(job, store, executor, progress, block)
-    plan = make_plan(job, store.manifests(job.world.id), block)
-    # One failure weighs much in a small block; the study is judged as a whole.
-    check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
+    with recorded(store.files, job, f"block {block:02d}", through, progress) as told:
+        if job.settings.until is not None:
+            job, _, report = _run(job, store, executor, told, fresh and block == 0)
+        else:
+            store.begin(job, JobSummary.of(job))
+            if fresh:
+                _discard(job, store, block)
+            report = _compute(job, store, executor, told, block)
+        plan = make_plan(job, store.manifests(job.world.id), block)
+        # One failure weighs much in a small block; the study is judged as a whole.
+        check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
     return plan, report, job
+
+
+def _files(store: Store) -> FileStore | None:
+    return store.files if isinstance(store, ParquetStore) else None
 
 
 def check_failures(

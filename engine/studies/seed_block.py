@@ -57,6 +57,7 @@ def run_block(
     market_data: MarketData | None = None,
     workers: str | int | None = None,
     executor: str | Executor = "threads",
+    through: str = "Python",
     progress: ProgressCallback | None = None,
     fresh: bool = False,
 ) -> BlockResult:
@@ -76,6 +77,7 @@ def run_block(
         block,
         root=Path(root),
         executor=executor_of(executor, study.definition.workers if workers is None else workers),
+        through=through,
         progress=progress,
         fresh=fresh,
     )

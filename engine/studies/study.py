@@ -214,6 +214,7 @@ class Study:
         market_data: MarketData | None = None,
         workers: str | int | None = None,
         executor: str | Executor = "threads",
+        through: str = "Python",
         progress: ProgressCallback | None = None,
         fresh: bool = False,
     ) -> Results:
@@ -233,6 +234,8 @@ class Study:
         executor : {"threads", "processes"} or Executor
             Who runs the parts; the results are the same bytes. Others than threads write to a
             data root, and a script that starts processes needs ``if __name__ == "__main__":``.
+        through : str
+            What the user asked through, for the run's record in a data root.
         progress : callable, optional
             Called with a `Progress` about ten times a second.
         fresh : bool
@@ -256,6 +259,7 @@ class Study:
             root=None if root is None else Path(root),
             ledger=None if ledger is None else as_files(ledger),
             executor=executor_of(executor, self.definition.workers if workers is None else workers),
+            through=through,
             progress=progress,
             fresh=fresh,
         )

@@ -157,6 +157,7 @@ def run_study(
             root=root,
             market_data=StoredMarketData(project),
             executor=_executor(executor),
+            through="mc run",
             progress=report,
             fresh=fresh,
         )

@@ -55,13 +55,14 @@ def start(root: Path, seeds: int) -> subprocess.Popen[bytes]:
 
 
 def content(root: Path) -> dict[str, str]:
-    """Every file under a root that is not temporary or a memory, with its hash.
+    """Every file under a root that is not temporary, a memory or a run's record, with its hash.
 
     Of the ledger the rows: they say when a trial was first run.
     """
     found = {}
     for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.name.endswith(".tmp") and path.name != MEMORY:
+        told = path.name == MEMORY or path.parent.name == "jobs"
+        if path.is_file() and not path.name.endswith(".tmp") and not told:
             name = str(path.relative_to(root))
             if name.startswith("ledger/"):
                 rows = pl.read_parquet(path, hive_partitioning=False).drop("tried_at")

@@ -256,7 +256,7 @@ class Study:
         return execute(
             self.resolve(market_data),
             remake=lambda: self.resolve(market_data),
-            root=None if root is None else Path(root),
+            root=None if root is None else _folder(root),
             ledger=None if ledger is None else as_files(ledger),
             executor=executor_of(executor, self.definition.workers if workers is None else workers),
             through=through,
@@ -335,6 +335,12 @@ def load_study(path: str | Path) -> Study:
     """
     path = Path(path)
     return Study.from_definition(load_definition(path), path)
+
+
+def _folder(root: str | Path) -> Path:
+    """Return a data root as a path; the address of an object store would become a folder."""
+    as_files(root)
+    return Path(root)
 
 
 def _as_in_python(refusal: Refusal) -> Refusal:

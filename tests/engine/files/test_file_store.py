@@ -330,6 +330,8 @@ def test_on_a_disk_without_links_files_are_renamed(
     assert files.get("x") == b"first"
 
 
-def test_the_address_of_an_object_store_is_one_sentence() -> None:
+def test_the_address_of_an_object_store_is_one_sentence(make_study: Make) -> None:
+    with pytest.raises(Refusal, match="root: found 's3://bucket/data', allowed a folder"):
+        make_study().run(root="s3://bucket/data")
     with pytest.raises(Refusal, match="root: found 's3://bucket/data', allowed a folder"):
         as_files("s3://bucket/data")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -309,6 +311,24 @@ def test_trials_reach_the_disk_within_a_second_and_when_a_job_is_dropped(
     del job
     gc.collect()
     assert len(read_trials(tmp_path)) == 3
+
+
+SCRIPT = """
+import sys
+from engine.sources import GBM
+from engine.studies import Study
+grid = {"fast": [3, 5], "slow": [10]}
+job = Study("s", GBM(), "sma_crossover", grid, seeds=4, steps=30).prepare(ledger=sys.argv[1])
+job.run([{"fast": 3}, {"fast": 4}])
+"""
+
+
+def test_a_process_that_ends_without_closing_its_job_has_counted_its_trials(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(read_trials(tmp_path)) == 2
 
 
 def test_a_ledger_that_cannot_be_written_loses_no_trial(make_study: Make, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     prepared = prepare(seen, job.holds, job.metrics, of_source, seed)
     generator = prepared.generator(of_source, seed)
     window = world.window
-    values = np.empty((1, len(generator.symbols), len(generator.fields), window.bars))
+    values = np.empty((1, len(generator.symbols), len(generator.fields), window.bar_count))
     generator.fill(
         np.array([seed], dtype=np.uint64),
         np.array([number], dtype=np.uint64),
@@ -97,7 +97,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         world.execution,
         symbols=generator.symbols,
         fields=generator.fields,
-        steps=window.bars,
+        steps=window.bar_count,
         bars_per_year=world.bars_per_year,
         bars_per_session=world.bars_per_session,
         warm_up=window.warm_up,

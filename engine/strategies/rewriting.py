@@ -41,7 +41,7 @@ def rewrite_hook(
     name: str,
     *,
     fields: tuple[str, ...],
-    symbols: int,
+    symbol_count: int,
     namespace: dict[str, Any],
 ) -> Callable[..., Any]:
     """Return a hook as a function ``(t, simulation, parameters, rows, values, state) -> state``.
@@ -54,7 +54,7 @@ def rewrite_hook(
         Name of the hook.
     fields : tuple of str
         Fields of the bars.
-    symbols : int
+    symbol_count : int
         Number of symbols.
     namespace : dict
         What the hook's global names mean, with helper functions already compiled.
@@ -64,11 +64,11 @@ def rewrite_hook(
     StrategyError
         If the hook uses something that the interface does not offer.
     """
-    cls.check_symbols(symbols)
+    cls.check_symbols(symbol_count)
     check_purity(cls.hooks()[name])
     hook = HookText(cls.hooks()[name])
     definition = hook.definition()
-    rewriter = _Rewriter(cls, name, hook, definition, fields, symbols, namespace)
+    rewriter = _Rewriter(cls, name, hook, definition, fields, symbol_count, namespace)
     module = ast.Module(body=[rewriter.function()], type_ignores=[])
     ast.fix_missing_locations(module)
     scope = dict(namespace)
@@ -103,13 +103,13 @@ class _Rewriter(DeclaredReads):
         hook: HookText,
         definition: ast.FunctionDef,
         fields: tuple[str, ...],
-        symbols: int,
+        symbol_count: int,
         namespace: dict[str, Any],
     ) -> None:
         super().__init__(cls, hook, definition, namespace)
         self.name = name
         self.fields = fields
-        self.symbols = symbols
+        self.symbol_count = symbol_count
         self.last_store: dict[str, ast.AST] = {}
         arguments = definition.args.args[1:]
         self.handles = {argument.arg for argument in arguments}
@@ -299,7 +299,7 @@ class _Rewriter(DeclaredReads):
             elif isinstance(index, ast.Constant | ast.Slice | ast.Tuple) or is_negative(index):
                 raise self.hook.error(
                     index,
-                    f"found symbol {ast.unparse(index)}, allowed 0 to {self.symbols - 1}",
+                    f"found symbol {ast.unparse(index)}, allowed 0 to {self.symbol_count - 1}",
                 )
             else:
                 symbol = call("mc_symbol", load("mc_s"), self._whole(index))
@@ -335,7 +335,7 @@ class _Rewriter(DeclaredReads):
         )
 
     def _is_symbol(self, value: Any) -> bool:
-        return isinstance(value, int) and 0 <= value < self.symbols
+        return isinstance(value, int) and 0 <= value < self.symbol_count
 
     def _series(self, node: ast.AST) -> Callable[[ast.expr | None], ast.expr] | None:
         """Return what makes a read of an indicator or bar field, some bars back."""

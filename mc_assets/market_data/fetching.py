@@ -33,14 +33,14 @@ class Ingested:
 
     Parameters
     ----------
-    results : dict
+    stored_years : dict
         (key, year) to what was stored.
     failures : dict
         (key, year) to the error if the year could not be fetched completely. Data stored before
         and data received before the failure are kept.
     """
 
-    results: dict[tuple[str, int], RawResult] = field(default_factory=dict)
+    stored_years: dict[tuple[str, int], RawResult] = field(default_factory=dict)
     failures: dict[tuple[str, int], MarketDataError] = field(default_factory=dict)
 
 
@@ -117,7 +117,7 @@ def ingest_raw(
     )
     for error in done.failures.values():
         raise error
-    return done.results[key, year]
+    return done.stored_years[key, year]
 
 
 def ingest_many(
@@ -222,7 +222,9 @@ def _fetch_group(
                 series, rows, (start, end), years, root, moment, reached,
                 accept_withdrawn=accept_withdrawn,
             )  # fmt: skip
-            done.results.update({(series.key, item.year): item for item in stored.results})
+            done.stored_years.update(
+                {(series.key, item.year): item for item in stored.stored_years}
+            )
             done.failures.update({(series.key, y): error for y, error in stored.refused.items()})
             if broken and reached is not None:
                 raise FetchError(
@@ -231,7 +233,7 @@ def _fetch_group(
                 )
         except Exception as error:
             failed = _failure(error, series, provider)
-            told = done.results.keys() | done.failures.keys()
+            told = done.stored_years.keys() | done.failures.keys()
             left = [(series.key, year) for year in years if (series.key, year) not in told]
             done.failures.update(dict.fromkeys(left, failed))
 

@@ -54,7 +54,7 @@ class TickReport:
 
 
 def stream_ticks(
-    source: Path | str,
+    path: Path | str,
     target: Path | str,
     *,
     kind: Kind = "quotes",
@@ -64,7 +64,7 @@ def stream_ticks(
 
     Parameters
     ----------
-    source : Path or str
+    path : Path or str
         CSV (gzipped, zipped or not) or Parquet of any size, of one instrument.
     target : Path or str
         Parquet file to write, atomically; rows that are no ticks go to
@@ -87,41 +87,41 @@ def stream_ticks(
     aside = target.with_name(f"{target.stem}.quarantine.parquet")
     target.parent.mkdir(parents=True, exist_ok=True)
     counts = QuoteCounts()
-    temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in (target, aside)]
+    temporary = [final.with_name(f".{final.name}.{os.getpid()}.tmp") for final in (target, aside)]
     try:
         with ExitStack() as stack:
             writers: list[pa.parquet.ParquetWriter] = []
-            for batch in _batches(Path(source), kind, columns or {}, counts):
+            for batch in _batches(Path(path), kind, columns or {}, counts):
                 tables = [part.to_arrow() for part in batch]
                 if not writers:
                     writers = [
                         stack.enter_context(
-                            pa.parquet.ParquetWriter(path, table.schema, compression="zstd")
+                            pa.parquet.ParquetWriter(written, table.schema, compression="zstd")
                         )
-                        for path, table in zip(temporary, tables, strict=True)
+                        for written, table in zip(temporary, tables, strict=True)
                     ]
                 for writer, table in zip(writers, tables, strict=True):
                     if table.num_rows or writer is writers[0]:
                         writer.write_table(table)
-        for path, final in zip(reversed(temporary), (aside, target), strict=True):
-            path.replace(final)
+        for written, final in zip(reversed(temporary), (aside, target), strict=True):
+            written.replace(final)
     finally:
-        for path in temporary:
-            path.unlink(missing_ok=True)
+        for written in temporary:
+            written.unlink(missing_ok=True)
     return TickReport(counts, target, aside)
 
 
 def iterate_ticks(
-    source: Path | str, *, kind: Kind = "quotes", columns: dict[str, str] | None = None
+    path: Path | str, *, kind: Kind = "quotes", columns: dict[str, str] | None = None
 ) -> Iterator[pl.DataFrame]:
     """Yield the canonical ticks of a file, batch by batch, in file order.
 
     Parameters
     ----------
-    source, kind, columns
+    path, kind, columns
         As of `stream_ticks`.
     """
-    for batch in _batches(Path(source), kind, columns or {}, QuoteCounts()):
+    for batch in _batches(Path(path), kind, columns or {}, QuoteCounts()):
         yield batch.ticks
 
 

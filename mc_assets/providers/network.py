@@ -129,12 +129,12 @@ class FetchLimits:
         self._failures = 0
         self.begin(1)
 
-    def begin(self, symbols: int) -> None:
+    def begin(self, symbol_count: int) -> None:
         """Restart the counts for a request that covers this many symbols."""
         self._pages = 0
         self._bytes = 0
-        self._most_pages = self._options.fetch_pages * symbols
-        self._most_bytes = self._options.fetch_megabytes * symbols * _MEGABYTE
+        self._most_pages = self._options.fetch_pages * symbol_count
+        self._most_bytes = self._options.fetch_megabytes * symbol_count * _MEGABYTE
 
     def page(self) -> None:
         """Count a page before it is requested.

@@ -215,7 +215,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         SYMBOLS,
     ),
     "Instrument.closed": (lambda: SESSION.closed(history(20).timestamps), BARS),
-    **_labelled("FuturesPanel", _fields(panel, "prices maturities steps"), PANEL),
+    **_labelled("FuturesPanel", _fields(panel, "prices maturities elapsed_years"), PANEL),
     "FuturesPanel.log_prices": (lambda: panel().log_prices(), PANEL),
     **_labelled(
         "OptionSurface",

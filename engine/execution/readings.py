@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engine.execution.broker import settled_cash
 from engine.execution.calling import part
+from engine.execution.equity import equity_at, unrealised
 from engine.execution.layout import (
     CASH,
     CLOSE,
@@ -22,7 +23,6 @@ from engine.execution.layout import (
     TRADES,
     UNITS,
 )
-from engine.execution.ledger import equity_at, unrealised
 from engine.execution.state import Simulation, first_trading_bar
 
 __all__ = [

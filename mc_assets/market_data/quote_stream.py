@@ -17,14 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mc_assets.market_data.numbers import parse_number
-from mc_assets.market_data.quotes import (
-    BAD_TICKS_SCHEMA,
-    Kind,
-    QuoteCounts,
-    TickLayout,
-    Ticks,
-    normalise_ticks,
-)
+from mc_assets.market_data.quotes import QuoteCounts, Ticks, normalise_ticks
+from mc_assets.market_data.tick_layout import BAD_TICKS_SCHEMA, Kind, TickLayout
 from mc_assets.providers import MarketDataError
 from mc_assets.providers.csv_text import delimiter_of
 from mc_assets.providers.text_bytes import only_member

@@ -205,7 +205,7 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
         for bar in range(first, min(first + 8, bars)):
             equity = curve[bar]
             if equity >= floor:
-                # Of one peak the lowest equity falls furthest: one division per peak will do.
+                # The lowest equity below a peak is its drawdown: one division per peak is enough.
                 if lowest_since < peak:
                     worst = min(worst, lowest_since / peak - 1.0)
                     longest = max(longest, bar - 1 - peak_bar)

@@ -60,7 +60,7 @@ def _note_future_read(s: Simulation, t: int) -> None:
 
 @part
 def known_symbol(s: Simulation, symbol: int) -> int:
-    """Return the number of a symbol; the simulation fails where there is none of it."""
+    """Return the number of a symbol; the simulation fails if there is no such symbol."""
     if 0 <= symbol < s.path.shape[0]:
         return symbol
     s.counts[STATUS] = NO_SYMBOL

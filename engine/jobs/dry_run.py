@@ -1,4 +1,4 @@
-"""What a study would take: sets, simulations, time, memory, disk; nothing is kept."""
+"""Estimate of what a study needs: simulations, time, memory, disk. Nothing is stored."""
 
 from __future__ import annotations
 

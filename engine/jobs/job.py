@@ -26,7 +26,7 @@ __all__ = ["Holds", "Job"]
 
 @dataclass(frozen=True)
 class Holds:
-    """What a part holds of its cells: what is recorded and measured, which decides no number.
+    """What a part holds of its cells: what is recorded and measured. It changes no number.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Holds:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A study in which every name has become a thing.
+    """A study whose names are resolved: sources, strategies and bars are objects.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ def trials_path(root: Path, world: str, part: str) -> Path:
 
 
 def write_trials(root: Path, world: str, part: str, rows: pl.DataFrame) -> None:
-    """Write a part's trials, unless they stand already: the first time is when they were tried.
+    """Write a part's trials unless they exist: their time is that of the first run.
 
     A damaged file is kept under another name.
     """
@@ -231,7 +231,7 @@ def read_archives(root: Path) -> list[Archive]:
 
 
 def _scan(root: Path) -> pl.LazyFrame:
-    """Rows of every part; a column that was added later is null in files that stood before.
+    """Rows of every part; a column that was added later is null in older files.
 
     Raises
     ------

@@ -199,7 +199,7 @@ class PartPool:
         """Correct the guessed cost of a bar by what this chunk took."""
         paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.window.bar_count
         guess = paths * bars * (self._path_ns + len(chunk.sets) * self._simulation_ns)
-        # Half-way steps, so that one chunk delayed by another process does not decide.
+        # The estimate moves half-way: one chunk delayed by another process must not dominate.
         factor = min(max((elapsed_ns / guess) ** 0.5, 0.25), 4.0)
         with self._lock:
             self._path_ns *= factor
@@ -253,7 +253,7 @@ class PartPool:
         # The worker that takes the next piece generates the path again unless it has it, so a
         # piece outweighs the generation.
         fewest = int(np.ceil(8 * self._path_ns / self._simulation_ns))
-        # But never so long that Ctrl-C has to wait for it.
+        # It is never so long that Ctrl-C has to wait for it.
         most = int(_LONGEST_NS / (steps * self._simulation_ns))
         piece = max(min(fewest, most), int(_CHUNK_NS * 2 / (steps * self._simulation_ns)), 1)
         # A power of two: the same groups of sets come again on every path, however the guesses

@@ -1,4 +1,4 @@
-"""Running exactly one simulation again, from its seed, to look at it."""
+"""Replay of one simulation from its seed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     seed = int(job.seeds[path // world.paths_per_seed])
     number = path % world.paths_per_seed
     of_source = tuple(job.sets.of_source[index].tolist())
-    # Of closes alone nothing could be drawn inside a bar; with ranges they are the same closes.
+    # Closes alone show nothing inside a bar; with ranges the closes are the same.
     seen = world.with_ranges()
     prepared = prepare(seen, job.holds, job.metrics, of_source, seed)
     generator = prepared.generator(of_source, seed)

@@ -273,7 +273,7 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     try:
         _run(chunk, worker)
     except _NO_SIMULATION_CAN_RUN:
-        # It cannot be compiled: no simulation of the study can run.
+        # The strategy cannot be compiled, so that no simulation of the study can run.
         raise
     except Exception as error:
         if chunk.paths[1] - chunk.paths[0] > 1:
@@ -317,7 +317,7 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     bad = worker.not_finite
     metrics[bad] = np.nan
     status[bad] = PATH_NOT_FINITE
-    # Into columns while the chunk is still in the cache.
+    # Values are written to columns while the chunk is still in the cache.
     first, last = int(chunk.sets[0]), int(chunk.sets[-1]) + 1
     own: Any = slice(first, last) if last - first == len(chunk.sets) else chunk.sets
     if len(chunk.sets) == arrays.status.shape[1]:

@@ -1,4 +1,4 @@
-"""What a job tells the readers of its results, beside the rows themselves."""
+"""Summary of a job: what readers of its results need beside the rows."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def _outcomes(
 
 Derived = tuple[tuple[str, ...], Callable[[Outcomes], Floats]]
 
-# Short of what has no float64, as the metric `cagr` has it.
+# The largest growth that has a float64, as in the metric `cagr`.
 _LARGEST_GROWTH: Final = np.expm1(690.0)
 
 

@@ -195,7 +195,7 @@ class RecordedRows(Rows):
             raise Refusal(field, repr(given), "SQL text or a Polars expression")
         try:
             expression = given if isinstance(given, pl.Expr) else pl.sql_expr(self._quoted(given))
-            # What cannot be computed shows on a row, not in the types.
+            # Only a row shows what cannot be computed; types do not.
             (kind,) = self.lazy.head(1).select(expression).collect().dtypes
         except pl.exceptions.PolarsError as error:
             text = str(error).splitlines()[0].split("; valid columns")[0]

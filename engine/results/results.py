@@ -122,7 +122,7 @@ class Results(RecordedRows):
     def error_budget(
         self, *, names: Sequence[str] | None = None, confidence: float = 0.95
     ) -> pl.DataFrame:
-        """Say how large each kind of error is, and which to shrink (`study_error_budget`).
+        """Break the error down by kind, and say which to reduce (`study_error_budget`).
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class Results(RecordedRows):
     def choose(
         self, statistic: str = "sharpe", *, ascending: bool = False, confidence: float = 0.95
     ) -> Choice:
-        """Choose the best parameter set, with what the choice explains (`engine.results.choose`).
+        """Choose the best parameter set, corrected for the choice (`engine.results.choose`).
 
         Raises
         ------
@@ -197,7 +197,7 @@ class Results(RecordedRows):
         return choose(self, statistic, ascending=ascending, confidence=confidence)
 
     def overfitting(self, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
-        """Say what the search for the best set cost, by all that was tried (`study_overfitting`).
+        """Measure the overfitting of the best set, by all trials (`study_overfitting`).
 
         Parameters
         ----------
@@ -221,7 +221,7 @@ class Results(RecordedRows):
         return study_overfitting(self, root, statistic=statistic)
 
     def warnings(self) -> pl.DataFrame:
-        """List what should be known before these numbers are believed (`study_warnings`).
+        """List the warnings about these numbers (`study_warnings`).
 
         Returns
         -------

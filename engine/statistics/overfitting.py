@@ -60,6 +60,11 @@ def probability_of_backtest_overfitting(
     risk_free : float
         Subtracted from every return, per period.
 
+    Returns
+    -------
+    BacktestOverfitting
+        The probability, and what it is made of.
+
     Raises
     ------
     ValueError

@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# Comparing every set with so many leaders eliminates nearly all that all pairs would.
+# Comparing every set with this many leaders eliminates nearly all that all pairs would.
 _LEADERS = 64
 # Share of a set's paths that all others must have as well.
 _LEAST_SHARED = 0.9
@@ -78,6 +78,11 @@ def select(
         That the subset holds the truly best set.
     maximise : bool
         Whether more is better.
+
+    Returns
+    -------
+    Selection
+        The best set, and the sets that cannot be told from it.
 
     Raises
     ------
@@ -223,6 +228,22 @@ def identical_sets(of: Linearised) -> Integers:
     """Give sets that had the same outcome on every path the same number.
 
     A parameter that changes nothing makes such sets; they are one strategy, not several.
+
+    Parameters
+    ----------
+    of : Linearised
+        One statistic of several sets on the same paths.
+
+    Returns
+    -------
+    ndarray of int64, shape (sets,)
+        From 0, in the order of first appearance.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> identical_sets(means([[1.0, 2.0], [3.0, 1.0], [1.0, 2.0]])).tolist()
+    [0, 1, 0]
     """
     value, influence = ranked_matrix(of, maximise=True)
     rows = np.column_stack([value, influence]) + 0.0
@@ -238,7 +259,26 @@ def identical_sets(of: Linearised) -> Integers:
 
 
 def best_of(of: Linearised, maximise: bool) -> int:
-    """Return the position of the best value that may be ranked; the first of equal ones."""
+    """Return the position of the best value that may be ranked; the first of equal ones.
+
+    Parameters
+    ----------
+    of : Linearised
+        One statistic of several sets.
+    maximise : bool
+        Whether more is better.
+
+    Returns
+    -------
+    int
+        Position of the set.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> best_of(means([[1.0, 2.0], [3.0, 1.0], [1.0, 2.0]]), maximise=True)
+    1
+    """
     value = _ranked(of) if maximise else -_ranked(of)
     return int(np.argmax(np.where(np.isnan(value), -math.inf, value)))
 
@@ -247,6 +287,20 @@ def ranked_matrix(of: Linearised, maximise: bool) -> tuple[Floats, Floats]:
     """Values, and influences of shape (sets, units) on the paths of all, larger being better.
 
     Paths that a few sets lack (failed simulations) are left out of the influences alone.
+
+    Parameters
+    ----------
+    of : Linearised
+        One statistic of several sets.
+    maximise : bool
+        Whether more is better; if not, signs are turned.
+
+    Returns
+    -------
+    value : ndarray of float64, shape (sets,)
+        NaN where a set cannot be ranked.
+    influence : ndarray of float64, shape (sets, units)
+        On the common paths.
 
     Raises
     ------

@@ -91,6 +91,13 @@ def reality_check(excess: ArrayLike, *, block_length: float, seed: int, draws: i
     References
     ----------
     White (2000), "A reality check for data snooping", Econometrica 68.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5))
+    >>> reality_check(trials, block_length=1.0, seed=1, draws=500) > 0.05
+    True
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
     best = (resampled - mean).max(axis=1)
@@ -102,8 +109,18 @@ def superior_predictive_ability(
 ) -> SuperiorAbility:
     """Hansen's test of superior predictive ability, studentised.
 
-    Unlike the Reality Check it does not lose power to trials that are noisy or hopeless.
-    Arguments as of `reality_check`.
+    Unlike the Reality Check it does not lose power to trials that are noisy or clearly worse than
+    the benchmark.
+
+    Parameters
+    ----------
+    excess, block_length, seed, draws
+        As of `reality_check`.
+
+    Returns
+    -------
+    SuperiorAbility
+        Three p-values.
 
     Notes
     -----
@@ -142,8 +159,12 @@ def step_m(
 ) -> Flags:
     """Find the trials that beat the benchmark, with the chance of any false one held.
 
-    Arguments as of `reality_check`; `confidence` is one less the chance of one or more false
-    discoveries.
+    Parameters
+    ----------
+    excess, block_length, seed, draws
+        As of `reality_check`.
+    confidence : float
+        One less the chance of one or more false discoveries.
 
     Returns
     -------
@@ -191,6 +212,11 @@ def model_confidence_set(
     confidence : float
         That the best trial is in the set.
 
+    Returns
+    -------
+    ConfidenceSet
+        A p-value per trial, and the trials in the set.
+
     Notes
     -----
     As long as the hypothesis that all remaining trials are equal is rejected, the trial leaves that
@@ -226,6 +252,15 @@ def stationary_counts(
     generator: np.random.Generator, periods: int, draws: int, block_length: float
 ) -> Floats:
     """How often each period is drawn by the stationary bootstrap (Politis and Romano 1994).
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Source of the draws.
+    periods, draws : int
+        Length of the history, and bootstrap samples.
+    block_length : float
+        Mean length of the blocks, at least 1.
 
     Returns
     -------

@@ -212,7 +212,7 @@ def _fetch_group(
             table = (fetched.partial if broken else fetched.tables).get(series.asked)
             if table is None:
                 raise broken or FetchError(
-                    f"{series.provider} {series.key}: found no answer, allowed a table"
+                    f"{series.provider} {series.key}", "no answer", "a table"
                 )
             rows = received(series, table, moment, complete=not network)
             reached = reached_in(rows) if broken else None
@@ -228,8 +228,9 @@ def _fetch_group(
             done.failures.update({(series.key, y): error for y, error in stored.refused.items()})
             if broken and reached is not None:
                 raise FetchError(
+                    "",
                     f"{broken}; bars up to {_instant(reached):%Y-%m-%d %H:%MZ} are kept, the next "
-                    "run asks from there"
+                    "run asks from there",
                 )
         except Exception as error:
             failed = _failure(error, series, provider)
@@ -245,11 +246,12 @@ def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> Mark
     """
     if isinstance(error, MarketDataError):
         said = masked(str(error), _keys(provider))
-        return error if said == str(error) else FetchError(said)
+        return error if said == str(error) else FetchError("", said)
     text = " ".join(masked(str(error), _keys(provider)).split())[:300]
     return FetchError(
-        f"{series.provider} {series.key}: found an unforeseen failure "
-        f"({type(error).__name__}: {text or 'no message'}), allowed a table"
+        f"{series.provider} {series.key}",
+        f"an unforeseen failure ({type(error).__name__}: {text or 'no message'})",
+        "a table",
     )
 
 

@@ -121,7 +121,7 @@ def iterate_ticks(
 
 def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts) -> Iterator[Ticks]:
     if not path.is_file():
-        raise MarketDataError(f"{path}: found no such file, allowed CSV or Parquet")
+        raise MarketDataError(str(path), "no such file", "CSV or Parquet")
     parquet = path.suffix.lower() in (".parquet", ".pq")
     layout: TickLayout | None = None
     row = 1 if parquet else 2
@@ -143,7 +143,7 @@ def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts)
             ragged.clear()
         yield batch
     if layout is None:
-        raise MarketDataError(f"{path.name}: found no rows, allowed a header and rows")
+        raise MarketDataError(path.name, "no rows", "a header and rows")
 
 
 def _header(path: Path) -> tuple[list[str], str]:
@@ -154,7 +154,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(path, error, "CSV") from None
     if b"\0" in data[:4096]:
-        raise MarketDataError(f"{path.name}: found text that is not UTF-8, allowed UTF-8")
+        raise MarketDataError(path.name, "text that is not UTF-8", "UTF-8")
     first = data.decode("utf-8-sig", errors="replace").splitlines()
     if not first:
         return [], ","
@@ -163,7 +163,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     numbers = [name for name in names if isinstance(parse_number(name), float)]
     if 2 * len(numbers) > len(names) or len(set(names)) < len(names):
         raise MarketDataError(
-            f"{path.name} line 1: found {first[0][:80]!r}, allowed the names of the columns"
+            f"{path.name} line 1", repr(first[0][:80]), "the names of the columns"
         )
     return names, delimiter
 
@@ -186,7 +186,7 @@ def _opened(path: Path) -> Iterator[pa.NativeFile]:
 
 def _broken(path: Path, error: Exception, allowed: str) -> MarketDataError:
     reason = str(error).splitlines()[0]
-    return MarketDataError(f"{path.name}: found a broken file ({reason}), allowed {allowed}")
+    return MarketDataError(path.name, f"a broken file ({reason})", allowed)
 
 
 def _csv_batches(

@@ -132,8 +132,9 @@ def _check_symbol(raw: pl.DataFrame, layout: TickLayout) -> None:
     others = others.filter(others != name)
     if len(others):
         raise MarketDataError(
-            f"{layout.where}: column {column}: found {name} and {others[0]}, allowed one "
-            "instrument in a file"
+            f"{layout.where}: column {column}",
+            f"{name} and {others[0]}",
+            "one instrument in a file",
         )
 
 

@@ -129,8 +129,9 @@ class TickLayout:
         for name in ("ts", "bid_px", "ask_px") if kind == "quotes" else ("ts", "price"):
             if columns.get(name) not in first.columns:
                 raise MarketDataError(
-                    f"{where}: found columns {', '.join(first.columns)}, allowed {kind} with a "
-                    f"{name} column"
+                    where,
+                    f"columns {', '.join(first.columns)}",
+                    f"{kind} with a {name} column",
                 )
         clock = None
         if "ts" not in given and "date" in plain:
@@ -167,16 +168,15 @@ def _check_instants(
     stamps = parse_stamps(stamp_cells(first, columns["ts"], clock), date_format)
     known = stamps.filter(pl.col("wall").is_not_null())
     if known.height and known["dated"].all() and date_format != "excel":
-        raise MarketDataError(
-            f"{where}: column {columns['ts']}: found days without a time, allowed instants"
-        )
+        raise MarketDataError(f"{where}: column {columns['ts']}", "days without a time", "instants")
     price = columns.get("bid_px") or columns["price"]
     if {"rtype", "publisher_id"} <= set(first.columns):
         prices = parse_numbers(first[price])[0].drop_nulls()
         if len(prices) and (prices % 1 == 0).all() and (prices.abs() >= 1e6).all():
             raise MarketDataError(
-                f"{where}: column {price}: found {prices[0]:.0f}, a price in units of 1e-9, "
-                "allowed decimal prices (Databento's pretty_px)"
+                f"{where}: column {price}",
+                f"{prices[0]:.0f}, a price in units of 1e-9",
+                "decimal prices (Databento's pretty_px)",
             )
 
 

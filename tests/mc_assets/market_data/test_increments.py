@@ -68,7 +68,7 @@ class DeskProvider(Provider):
         result = FetchResult()
         for symbol in symbols:
             if symbol == "BAD":
-                result.failures[symbol] = FetchError("desk BAD: status 404")
+                result.failures[symbol] = FetchError("desk BAD", "status 404")
                 continue
             days = [day for day in sorted(self.closes) if start.date() <= day <= end.date()]
             prices = [self.closes[day] for day in days]

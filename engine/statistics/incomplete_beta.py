@@ -52,7 +52,27 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def incomplete_betas(a: Floats, b: float, x: Floats) -> Floats:
-    """Return `incomplete_beta` of arrays `a` and `x` of one shape, with `x` above 0."""
+    """Return `incomplete_beta` of arrays `a` and `x` of one shape, with `x` above 0.
+
+    Parameters
+    ----------
+    a : ndarray of float64, shape (n,)
+        Above 0.
+    b : float
+        Above 0.
+    x : ndarray of float64, shape (n,)
+        Above 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> incomplete_betas(np.array([2.0]), 3.0, np.array([0.5])).round(4).tolist()
+    [0.6875]
+    """
     pairs = [(math.lgamma(v + b), math.lgamma(v)) for v in a.tolist()]
     logs = np.array(pairs, dtype=np.float64).reshape(-1, 2)
     with np.errstate(divide="ignore"):

@@ -331,6 +331,13 @@ def summary(
     -------
     dict
         Names as in a study's results; durations in bars.
+
+    Examples
+    --------
+    >>> trades = {"pnl": [10.0], "entry_bar": [0], "exit_bar": [1], "mfe": [12.0], "mae": [-3.0]}
+    >>> found = summary([105.0, 110.0], 100.0, 252.0, trades)
+    >>> found["net_pnl"], found["win_rate"], found["average_trade_duration"]
+    (10.0, 1.0, 1.0)
     """
     curve = _floats(equity)
     noise = ROUNDING * traded_value

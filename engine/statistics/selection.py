@@ -88,6 +88,15 @@ def select(
     ------
     ValueError
         If the sets do not share nine of ten of their paths.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> outcomes = generator.normal(size=(3, 50)) + [[0.0], [0.0], [2.0]]
+    >>> found = select(means(outcomes), seed=1)
+    >>> found.best, found.subset.tolist()
+    (2, [False, False, True])
     """
     subset = subset_with_best(of, confidence, maximise=maximise)
     alike = identical_sets(of)
@@ -187,6 +196,14 @@ def probability_of_best(
     Paths are drawn for all sets at once, so that pairs stay pairs (Chick and Inoue 2001, "New
     procedures to select the best simulated system using common random numbers"). A statistic
     moves with the mean of its influences over the draw, scaled by sqrt(u / (u - 1)).
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> outcomes = generator.normal(size=(3, 50)) + [[0.0], [0.0], [2.0]]
+    >>> probability_of_best(means(outcomes), seed=1).round(2).tolist()
+    [0.0, 0.0, 1.0]
     """
     value, influence = ranked_matrix(of, maximise)
     sets, units = influence.shape

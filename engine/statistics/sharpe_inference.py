@@ -263,6 +263,11 @@ def deflated_sharpe_ratio(
     References
     ----------
     Bailey and López de Prado (2014), "The deflated Sharpe ratio".
+
+    Examples
+    --------
+    >>> round(float(deflated_sharpe_ratio(0.1, 1250, trials=100, variance=0.0004)), 4)
+    0.9606
     """
     benchmark = expected_maximum_sharpe(trials, variance, formula=formula)
     return probabilistic_sharpe_ratio(sharpe, benchmark, n, skew=skew, kurtosis=kurtosis)

@@ -41,6 +41,13 @@ def skewed_ends(
     -------
     low, high : ndarray of float64, shape (sets,)
         Ends of the intervals.
+
+    Examples
+    --------
+    >>> one, sixteen = np.ones(1), np.array([16])
+    >>> low, high = skewed_ends(0.0 * one, one, 2.0 * one, sixteen, 2.0 * one)
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([-1.578], [3.318])
     """
     g = np.clip(skewness / np.sqrt(units), -_MOST_SKEWED, _MOST_SKEWED)
     bent = np.abs(g) > 1e-8

@@ -131,6 +131,13 @@ def superior_predictive_ability(
     ----------
     Hansen (2005), "A test for superior predictive ability", Journal of Business & Economic
     Statistics 23.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5)) + [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> superior_predictive_ability(trials, block_length=1.0, seed=1, draws=500).consistent < 0.05
+    True
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
     periods = len(np.asarray(excess))
@@ -179,6 +186,13 @@ def step_m(
     ----------
     Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping", Econometrica
     73, algorithm 4.1.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5)) + [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> step_m(trials, block_length=1.0, seed=1, draws=500).tolist()
+    [False, False, False, False, True]
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
     error = _errors(resampled, len(np.asarray(excess)))
@@ -227,6 +241,13 @@ def model_confidence_set(
     References
     ----------
     Hansen, Lunde and Nason (2011), "The model confidence set", Econometrica 79.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5)) + [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> model_confidence_set(trials, block_length=1.0, seed=1, draws=500).included.tolist()
+    [False, False, False, False, True]
     """
     mean, resampled = _resampled(outcomes, block_length, seed, draws)
     moved = resampled - mean
@@ -266,6 +287,12 @@ def stationary_counts(
     -------
     ndarray of float64, shape (draws, periods)
         Each row adds up to `periods`.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> stationary_counts(generator, periods=6, draws=2, block_length=3.0).sum(axis=1).tolist()
+    [6.0, 6.0]
     """
     starts = generator.integers(0, periods, size=(draws, periods))
     fresh = generator.random(size=(draws, periods)) < 1.0 / block_length

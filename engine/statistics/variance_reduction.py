@@ -111,6 +111,12 @@ def saved_by_units(outcomes: ArrayLike, layout: Layout) -> Floats:
     ndarray of float64, shape (sets,)
         One less the variance of the mean, by units, over what as many independent outcomes would
         have; below 0 where outcomes of a unit move together.
+
+    Examples
+    --------
+    >>> pairs = Layout.of([0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 2, 2])
+    >>> saved_by_units([1.0, -0.9, 2.0, -2.1, 0.5, -0.4], pairs).round(2).tolist()
+    [1.0]
     """
     x = layout.arrange(outcomes)
     found = linear_mean(x, layout)

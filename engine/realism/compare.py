@@ -148,7 +148,7 @@ def compare_with_history(
     """
     if not calibration.ok:
         raise Refusal(
-            f"calibration of {calibration.model}", f"status failed ({calibration.reason})", "ok"
+            f"calibration of {calibration.model}", f"the estimate failed: {calibration.reason}"
         )
     if len(seeds) < 20:
         raise Refusal("seeds", str(len(seeds)), ">= 20")

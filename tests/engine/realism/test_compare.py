@@ -64,7 +64,7 @@ def test_a_rolling_calibration_is_compared_with_its_window(calm):
 
 
 def test_a_failed_calibration_or_a_handful_of_seeds_are_refused(calm):
-    with pytest.raises(ValueError, match="found status failed"):
+    with pytest.raises(ValueError, match="the estimate failed: "):
         compare_with_history(try_calibrate("gbm", calm[:5]), calm)
     with pytest.raises(ValueError, match="seeds: found 3, allowed >= 20"):
         compare_with_history(calibrate("gbm", calm), calm, seeds=range(3))

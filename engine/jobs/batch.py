@@ -129,6 +129,6 @@ class Batch:
         Refusal
             If it records none.
         """
-        if not self._made.arrays.part.holds.trades:
+        if not self._made.arrays.part.holds.record.trades:
             raise Refusal("record.trades", "false", hint="let the study record trades")
         return trades_frame(self._made.arrays, self._made.prepared)

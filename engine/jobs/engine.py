@@ -167,7 +167,7 @@ class Engine(Protocol):
         bars_per_year: float,
         bars_per_session: float,
         warm_up: int,
-        equity_samples: int,
+        record_equity: int,
         record_trades: bool,
         timestamps: NDArray[np.int64] | None,
         exchange: str | None,

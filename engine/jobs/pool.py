@@ -163,7 +163,7 @@ class PartPool:
         frames = {"simulations": simulations_frame(arrays, prepared)}
         if arrays.equity is not None:
             frames["equity"] = equity_frame(arrays)
-        if part.holds.trades:
+        if part.holds.record.trades:
             frames["trades"] = trades_frame(arrays, prepared)
         trials = trial_rows(Outcomes.of(arrays, prepared), prepared, part.terms)
         manifest = self._store.write(part, frames, trials, len(failed), error)

@@ -1,4 +1,4 @@
-"""Running a job: resume, progress, failures, and a stop that loses nothing finished."""
+"""Execution of a job: resuming, progress, failures, and stops that keep what is finished."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.jobs.store import Store
 __all__ = ["RunReport", "run_parts"]
 
 # A study whose first simulations all fail is stopped: its strategy or its settings are wrong.
-_HOPELESS = 100
+_FEWEST_TO_STOP_AT = 100
 
 
 @dataclass
@@ -108,15 +108,19 @@ def run_parts(
 
     if plan.parts:
         executor = Threads() if executor is None else executor
-        hopeless = False
+        all_failed = False
         try:
             for manifest in executor.map_parts(plan.parts, store, count.add):
                 if manifest is not None:
                     made[manifest.part] = manifest
                     continue
                 report()
-                if count.done >= _HOPELESS and count.failed == count.done and failure_allowance < 1:
-                    hopeless = True
+                if (
+                    count.done >= _FEWEST_TO_STOP_AT
+                    and count.failed == count.done
+                    and failure_allowance < 1
+                ):
+                    all_failed = True
                     break
         except KeyboardInterrupt:
             executor.stop()
@@ -127,7 +131,7 @@ def run_parts(
         except BaseException:
             executor.stop()
             raise
-        if hopeless:
+        if all_failed:
             executor.stop()
             raise StudyFailed(
                 f"study {study}: stopped after {count.done} simulations, "

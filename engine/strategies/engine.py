@@ -65,7 +65,7 @@ class StrategyEngine:
         bars_per_year: float,
         bars_per_session: float = 1.0,
         warm_up: int = 0,
-        equity_samples: int = 0,
+        record_equity: int = 0,
         record_trades: bool = False,
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
@@ -82,7 +82,7 @@ class StrategyEngine:
         self.metric_names = METRIC_NAMES
         self.raised = RAISED
         trading_bars = self.window.trading_bars
-        count = min(equity_samples, trading_bars)
+        count = min(record_equity, trading_bars)
         self.sample_bars = np.array(
             [(k + 1) * trading_bars // count - 1 for k in range(count)], dtype=np.int64
         )
@@ -334,7 +334,7 @@ def prepare_strategy(
     bars_per_year: float,
     bars_per_session: float = 1.0,
     warm_up: int = 0,
-    equity_samples: int = 0,
+    record_equity: int = 0,
     record_trades: bool = False,
     timestamps: NDArray[np.int64] | None = None,
     exchange: str | None = None,
@@ -358,7 +358,7 @@ def prepare_strategy(
         For orders with time in force "day" on bars without timestamps; below 1 counts as 1.
     warm_up : int
         Bars before the first on which the strategy trades.
-    equity_samples : int
+    record_equity : int
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
         Whether `run` will be asked for trades.
@@ -382,7 +382,7 @@ def prepare_strategy(
         bars_per_year=bars_per_year,
         bars_per_session=bars_per_session,
         warm_up=warm_up,
-        equity_samples=equity_samples,
+        record_equity=record_equity,
         record_trades=record_trades,
         timestamps=timestamps,
         exchange=exchange,

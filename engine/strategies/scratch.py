@@ -21,10 +21,10 @@ class Scratch:
     rows: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     failed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
-    def rows_for(self, count: int, bars: int) -> NDArray[np.float64]:
+    def rows_for(self, count: int, bar_count: int) -> NDArray[np.float64]:
         """Return space for `count` indicator rows."""
-        if self.rows.size < count * bars:
-            self.rows = np.empty(count * bars)
+        if self.rows.size < count * bar_count:
+            self.rows = np.empty(count * bar_count)
         if self.failed.size < count:
             self.failed = np.zeros(count, dtype=np.int64)
-        return self.rows[: count * bars].reshape(count, bars)
+        return self.rows[: count * bar_count].reshape(count, bar_count)

@@ -40,7 +40,7 @@ class HeldPrepared:
 
     def __init__(self, cash: float, shape: dict[str, Any]) -> None:
         self.cash, self.symbols = cash, shape["symbols"]
-        bars, samples = shape["steps"] - shape["warm_up"], shape["equity_samples"]
+        bars, samples = shape["steps"] - shape["warm_up"], shape["record_equity"]
         self.sample_bars = np.array([(k + 1) * bars // samples - 1 for k in range(samples)], int)
         self.first = shape["warm_up"]
 
@@ -215,7 +215,7 @@ def test_the_engine_of_bars_and_the_toy_keep_the_contract() -> None:
         fields = ("open", "high", "low", "close", "volume")
         prepared: PreparedEngine = engine.prepare(
             strategy, Execution(), symbols=("X",), fields=fields, steps=9, bars_per_year=252.0,
-            bars_per_session=1.0, warm_up=0, equity_samples=3, record_trades=True,
+            bars_per_session=1.0, warm_up=0, record_equity=3, record_trades=True,
             timestamps=None, exchange=None, timeframe=None,
         )  # fmt: skip
         assert "net_pnl" in prepared.metric_names

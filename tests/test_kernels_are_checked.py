@@ -34,6 +34,7 @@ CHECKED_BY = {
     "engine/execution/ledger.py": TWIN,
     "engine/execution/margin.py": TWIN,
     "engine/execution/matching.py": TWIN,
+    "engine/execution/linked.py": "tests/engine/jobs/test_metric_groups.py",
     "engine/execution/liquidation.py": TWIN,
     "engine/execution/lots.py": "tests/engine/execution/test_exact_accounts.py",
     "engine/execution/metrics.py": METRICS,

@@ -6,16 +6,22 @@ compilation, so it is compiled once and called by its symbols.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from engine.compiled.linking import external
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled.kernel import kernel
+from engine.compiled.linking import address_of_compiled, external
 from engine.compiled.views import floats_at
 from engine.execution.broker import finish, open_path, start, trade_bar, trade_close
+from engine.execution.metric_groups import ORDER_ENGINE, metric_groups
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.state import simulation_at
 
-__all__ = ["BrokerCalls", "broker_calls"]
+__all__ = ["BrokerCalls", "broker_calls", "metric_calls"]
 
 
 class BrokerCalls(NamedTuple):
@@ -38,6 +44,44 @@ def broker_calls() -> BrokerCalls:
         external(_trade_close, 2),
         external(_finish, 2),
     )
+
+
+def metric_calls(groups: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the metrics of a row, and what computes those that `finish` does not write.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        Groups of metrics. Of a group that is not among them nothing is compiled or computed; the
+        order engine's own is written by `finish` in any case.
+
+    Returns
+    -------
+    names : tuple of str
+        Columns of a row, the order engine's first.
+    calls : ndarray of int64, shape (further groups, 2)
+        The address of a group's code, called with that of the frame of a finished simulation and
+        that of its metrics; and where its metrics stand in the row, in bytes.
+    """
+    known = metric_groups()
+    names: list[str] = [*known[ORDER_ENGINE].metrics]
+    calls = []
+    for name, group in known.items():
+        if name in groups and name != ORDER_ENGINE:
+            code = _measured(group.function, len(group.metrics))
+            calls.append((address_of_compiled(code, 2), 8 * len(names)))
+            names += group.metrics
+    return tuple(names), np.array(calls, dtype=np.int64).reshape(-1, 2)
+
+
+@cache
+def _measured(function: Any, count: int) -> Any:
+    @kernel
+    def measure(frame: int, metrics: int) -> int:
+        function(simulation_at(frame), floats_at(metrics, count))
+        return 0
+
+    return measure
 
 
 def _open_path(frame: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import code_hash
-from engine.execution.metric_names import METRIC_NAMES
+from engine.execution.metric_groups import asked_metrics, group_versions, metric_groups
 from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
 from engine.jobs.settings import JobSettings
@@ -35,7 +35,11 @@ class Holds:
     trades : bool
         Whether every trade is kept.
     metrics : tuple of str
-        Metrics of the engine.
+        Metrics of the engine's groups, in their order.
+    groups : dict of str to int
+        The groups that they belong to, and the versions of these.
+    precision : {"float64", "float32"}
+        Of the metrics.
     own_metrics : dict of str to str
         The study's own metrics and the hashes of their code.
     """
@@ -43,6 +47,8 @@ class Holds:
     equity: int
     trades: bool
     metrics: tuple[str, ...]
+    groups: Mapping[str, int]
+    precision: str
     own_metrics: Mapping[str, str]
 
     def satisfies(self, wanted: Holds) -> bool:
@@ -51,8 +57,26 @@ class Holds:
             wanted.equity in (0, self.equity)
             and self.trades >= wanted.trades
             and set(wanted.metrics) <= set(self.metrics)
+            and wanted.groups.items() <= self.groups.items()
+            and self.precision in ("float64", wanted.precision)
             and wanted.own_metrics.items() <= self.own_metrics.items()
         )
+
+    def with_metrics_of(self, other: Holds) -> Holds:
+        """Return the same with the metrics of another beside its own, in the finer precision.
+
+        Metrics of a group that has another version now are not taken.
+        """
+        taken = [
+            name
+            for group in metric_groups().values()
+            if other.groups.get(group.name) == group.version
+            for name in group.metrics
+            if name in other.metrics
+        ]
+        metrics = asked_metrics([*self.metrics, *taken], "record.metrics")
+        precision = "float64" if "float64" in (self.precision, other.precision) else "float32"
+        return replace(self, metrics=metrics, groups=group_versions(metrics), precision=precision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +133,11 @@ class Job:
     def holds(self) -> Holds:
         """What its parts have to hold."""
         own = {name: code_hash(function) for name, function in self.metrics.items()}
-        return Holds(self.settings.record.equity, self.settings.record.trades, METRIC_NAMES, own)
+        record = self.settings.record
+        metrics = asked_metrics(record.metrics, "record.metrics")
+        return Holds(
+            record.equity, record.trades, metrics, group_versions(metrics), record.precision, own
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -126,7 +154,8 @@ class Job:
                 "until": None if until is None else until.model_dump(),
                 "holds": [
                     *(self.holds.equity, self.holds.trades),
-                    *(self.holds.metrics, self.holds.own_metrics),
+                    *(self.holds.metrics, self.holds.groups, self.holds.precision),
+                    self.holds.own_metrics,
                 ],
             }
         )

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from mc_assets.estimate_text import estimate_text, interval_text
-from mc_assets.headlines import ENDINGS, ERROR_KINDS, HEADLINE_NAMES, HEADLINES
+from mc_assets.headlines import (
+    ENDINGS,
+    ERROR_KINDS,
+    HEADLINE_NAMES,
+    HEADLINES,
+    Headline,
+    headlines_in,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +52,10 @@ def print_headlines(
         title=f"{title}  {LEGEND}" if title else LEGEND,
         limit=limit,
     )
-    print_what_to_run(statistics.filter(statistics["statistic"] == HEADLINES[0].statistic))
+    for headline in headlines_in(statistics)[:1]:
+        print_what_to_run(statistics.filter(statistics["statistic"] == headline.statistic))
+    if "float32" in statistics["precision"]:
+        typer.echo("metrics are stored in float32: each is rounded to 6e-8 of itself")
 
 
 def print_what_to_run(sets: pl.DataFrame) -> None:
@@ -96,14 +106,17 @@ def headline_table(
 
     named = statistics.columns
     parameters = named[named.index("set_id") + 1 : named.index("statistic")]
-    sets = statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
-    for name in HEADLINE_NAMES:
+    headlines = headlines_in(statistics)
+    first = [headline.statistic for headline in headlines[:1]]
+    sets = statistics.filter(pl.col("statistic").is_in(first))
+    for headline in headlines:
+        name = headline.statistic
         own = statistics.filter(pl.col("statistic") == name)
         sets = sets.with_columns(own[column].alias(f"{name}{e}") for column, e in ENDINGS.items())
     return sets.select(
         pl.col("parameter_set").alias("set"),
         *parameters,
-        *headline_columns(sets, shown, with_interval),
+        *headline_columns(sets, shown, with_interval, headlines),
     )
 
 
@@ -119,7 +132,7 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
         for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
     ]
     idle = [_idle_text(share) for share in statistics["idle_share"]]
-    left_out = {*ENDINGS, "n", "idle_share", "supported", "dominant", "what_to_run"}
+    left_out = {*ENDINGS, "n", "idle_share", "supported", "precision", "dominant", "what_to_run"}
     return statistics.select(
         *(name for name in statistics.columns if name not in left_out),
         pl.Series("estimate (95 % interval)", cells, dtype=pl.String),
@@ -129,23 +142,28 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
 
 
 def headline_columns(
-    sets: pl.DataFrame, shown: Sequence[str], with_interval: Sequence[str]
+    sets: pl.DataFrame,
+    shown: Sequence[str],
+    with_interval: Sequence[str],
+    headlines: Sequence[Headline] = HEADLINES,
 ) -> list[pl.Series]:
     """Text of the headline statistics, n, the share of idle paths, the largest part of the error.
 
-    `sets` has a row per parameter set, with the columns of ``parameter_sets``.
+    `sets` has a row per parameter set, with the columns of ``parameter_sets`` for `headlines`; of
+    these the statistics `shown` are, or all where none of them is.
     """
     import polars as pl
 
     columns = []
-    for headline in HEADLINES:
+    none_shown = not any(headline.statistic in shown for headline in headlines)
+    for headline in headlines:
         name = headline.statistic
-        if name not in shown:
+        if name not in shown and not none_shown:
             continue
         own = sets.select(f"{name}{ending}" for ending in ENDINGS.values())
         cells = []
         for value, error, low, high, why in own.iter_rows():
-            if name in with_interval:
+            if name in with_interval or none_shown:
                 text = interval_text(value, error, low, high, headline.unit, why_none=why or "")
             else:
                 text = estimate_text(value, error, headline.unit, show_error=False)
@@ -162,7 +180,9 @@ def headline_columns(
 
 
 def _idle_text(share: float | None) -> str:
-    """Write the share of idle paths; a small one is not none."""
+    """Write the share of idle paths; a small one is not none, and some rows do not tell."""
+    if share is None:
+        return "–"
     if not share:
         return "0 %"
     return f"{100.0 * share:.0f} %" if share >= 0.005 else "< 1 %"

@@ -184,7 +184,7 @@ def test_pieces_and_what_is_missing_are_all_cells_once(data: st.DataObject) -> N
     from engine.jobs.job import Holds
     from engine.jobs.plan import Request
 
-    holds = Holds(0, False, ("net_pnl",), {})
+    holds = Holds(0, False, ("net_pnl",), {"bar_trading": 1}, "float64", {})
     names = [f"{n:016x}" for n in range(6)]
     manifests = []
     for number in range(data.draw(st.integers(0, 6))):

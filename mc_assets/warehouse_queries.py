@@ -197,8 +197,7 @@ def _refusal(error: duckdb.Error) -> Refusal:
     hint = None
     if column and column[1] in all_metrics():
         sentence = f"no stored result has the column {column[1]!r}"
-        asked = f"`record: {{metrics: [{column[1]}, ...]}}`"
-        hint = f"with {asked} in the study, `mc run STUDY` computes it"
+        hint = "`mc run STUDY` computes it for a study whose `record.metrics` asks for it"
     elif column:
         hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
     elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):

@@ -151,7 +151,10 @@ class BarStore:
             if (start is None or year >= start.year) and (end is None or year <= end.year)
         ]
         frames = [self.read_year(symbol, timeframe, year) for year in chosen]
-        bars = pl.concat(frames) if frames else pl.DataFrame(schema=dict(BARS_SCHEMA))
+        # A column that the series has come to keep is null in years stored before.
+        bars = (
+            pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=dict(BARS_SCHEMA))
+        )
         stamp = pl.col("timestamp")
         if start is not None:
             bars = bars.filter(stamp.dt.date() >= start)
@@ -275,13 +278,17 @@ class BarStore:
 
 
 def bars_hash(bars: pl.DataFrame) -> str:
-    """SHA-256 of the symbol, the timestamps and the five numbers of each bar."""
+    """SHA-256 of the symbol, the timestamps, the five numbers and further columns of each bar."""
     digest = hashlib.sha256()
     for symbol in bars["symbol"].unique(maintain_order=True).to_list():
         digest.update(symbol.encode())
     digest.update(bars["timestamp"].dt.epoch("us").to_numpy().astype("<i8", copy=False).data)
     for name in (*PRICES, "volume"):
         digest.update(bars[name].to_numpy().astype("<f8", copy=False).data)
+    for name in bars.columns:
+        if name not in BARS_SCHEMA:
+            digest.update(f"|{name}|".encode())
+            digest.update(bars[name].to_numpy().astype("<f8", copy=False).data)
     return digest.hexdigest()
 
 

@@ -108,9 +108,7 @@ def test_a_column_that_no_study_keeps_is_refused_with_the_way_to_get_it(
     with pytest.raises(Refusal) as refusal:
         ask_tables(project, "SELECT avg(turnover) FROM simulations")
     assert "no stored result has the column 'turnover'" in str(refusal.value)
-    assert "`record: {metrics: [turnover, ...]}` in the study, `mc run STUDY` computes" in str(
-        refusal.value
-    )
+    assert "computes it for a study whose `record.metrics` asks for it" in str(refusal.value)
 
 
 def test_rows_in_either_precision_are_one_view(tmp_path: Path) -> None:

@@ -251,9 +251,8 @@ def test_any_metric_stands_for_its_mean(results: Results) -> None:
 def test_a_statistic_of_a_column_that_was_not_stored_names_the_command(results: Results) -> None:
     older = replace(results, lazy=results.lazy.drop("downside_squares"))
     said = (
-        "statistic: 'sortino' needs downside_squares, which the stored results of api do not hold; "
-        "add downside_squares to `record: {metrics: [...]}` of the study and `mc run api` computes "
-        "it"
+        "statistic: the stored results of api have no column 'downside_squares'; "
+        "`mc run api` computes it"
     )
     for ask in (older.best, older.group_by("fast").statistic):
         with pytest.raises(Refusal) as caught:

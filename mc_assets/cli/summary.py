@@ -47,13 +47,15 @@ def print_headlines(
     """Print the headline statistics; on a narrow terminal fewer of them, or of their intervals."""
     from mc_assets.cli.tables import print_frame
 
+    sets = _headline_sets(statistics)
+    shown = sets.head(limit)
     print_frame(
-        *(headline_table(statistics, *view) for view in VIEWS),
+        *(_headline_view(shown, statistics, *view) for view in VIEWS),
         title=f"{title}  {LEGEND}" if title else LEGEND,
         limit=limit,
+        total=sets.height,
     )
-    for headline in headlines_in(statistics)[:1]:
-        print_what_to_run(statistics.filter(statistics["statistic"] == headline.statistic))
+    print_what_to_run(sets)
     if "float32" in statistics["precision"]:
         typer.echo("metrics are stored in float32: each is rounded to 6e-8 of itself")
 
@@ -102,22 +104,7 @@ def headline_table(
     polars.DataFrame
         ``set``, the parameters, and the columns of `headline_columns`.
     """
-    import polars as pl
-
-    named = statistics.columns
-    parameters = named[named.index("set_id") + 1 : named.index("statistic")]
-    headlines = headlines_in(statistics)
-    first = [headline.statistic for headline in headlines[:1]]
-    sets = statistics.filter(pl.col("statistic").is_in(first))
-    for headline in headlines:
-        name = headline.statistic
-        own = statistics.filter(pl.col("statistic") == name)
-        sets = sets.with_columns(own[column].alias(f"{name}{e}") for column, e in ENDINGS.items())
-    return sets.select(
-        pl.col("parameter_set").alias("set"),
-        *parameters,
-        *headline_columns(sets, shown, with_interval, headlines),
-    )
+    return _headline_view(_headline_sets(statistics), statistics, shown, with_interval)
 
 
 def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
@@ -177,6 +164,40 @@ def headline_columns(
         pl.Series("idle", idle, dtype=pl.String),
         pl.Series("error", error, dtype=pl.String),
     ]
+
+
+def _headline_sets(statistics: pl.DataFrame) -> pl.DataFrame:
+    """Return a row per parameter set, the headlines in columns as ``parameter_sets`` has them."""
+    shown = [headline.statistic for headline in headlines_in(statistics)]
+    own = {
+        name: rows
+        for (name,), rows in statistics.partition_by(
+            "statistic", as_dict=True, maintain_order=True
+        ).items()
+        if name in shown
+    }
+    if not own:
+        return statistics.clear()
+    return own[shown[0]].with_columns(
+        rows[column].alias(f"{name}{ending}")
+        for name, rows in own.items()
+        for column, ending in ENDINGS.items()
+    )
+
+
+def _headline_view(
+    sets: pl.DataFrame,
+    statistics: pl.DataFrame,
+    shown: Sequence[str],
+    with_interval: Sequence[str],
+) -> pl.DataFrame:
+    named = statistics.columns
+    parameters = named[named.index("set_id") + 1 : named.index("statistic")]
+    return sets.select(
+        sets["parameter_set"].alias("set"),
+        *parameters,
+        *headline_columns(sets, shown, with_interval, headlines_in(statistics)),
+    )
 
 
 def _idle_text(share: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -171,6 +172,15 @@ class BarStore:
             If they are missing or not what was written.
         """
         return read_parquet(self.root, self.path(symbol, timeframe, year))
+
+    def years_without(self, symbol: str, timeframe: str, columns: Iterable[str]) -> set[int]:
+        """Years of a series that lack one of its columns."""
+        wanted = {*columns}
+        return {
+            year
+            for year in (self.years(symbol, timeframe) if wanted else ())
+            if not wanted <= {*pl.read_parquet_schema(self.path(symbol, timeframe, year))}
+        }
 
     def damages(self, symbol: str, timeframe: str) -> list[tuple[int, DamagedFile]]:
         """Find damaged files, each with the year that has to be made again to mend it.

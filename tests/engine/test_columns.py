@@ -12,8 +12,18 @@ from engine.bars import BAR_FIELDS, Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.sources import GBM, Bootstrap, Historical
-from engine.strategies import SMA, Float, Indicator, Int, Strategy, backtest, indicator_values
+from engine.strategies import (
+    SMA,
+    Field,
+    Float,
+    Indicator,
+    Int,
+    Strategy,
+    backtest,
+    indicator_values,
+)
 from engine.strategies.audit import audit_strategy
+from engine.strategies.column_reads import column_reads
 from engine.studies import Study
 from engine.testing.prices import random_path
 
@@ -334,3 +344,19 @@ def test_an_indicator_of_a_column_that_is_not_there_is_one_sentence() -> None:
     ) as found:
         backtest(Reads, history())
     assert "\n" not in str(found.value)
+
+
+def test_the_audit_makes_up_the_columns_that_a_strategy_reads() -> None:
+    class Peeks(Strategy):
+        weight = Field("weight")
+
+        def signals(self, bars, target):
+            for bar in range(len(target) - 3):
+                target[bar] = 1.0 if bars.mood[bar + 3] > 0.0 else 0.0
+
+    assert column_reads(FollowsMood) == ("mood",)
+    assert column_reads(Peeks) == ("mood", "weight")
+    found = audit_strategy(FollowsMood, cuts=60)
+    assert found.orders > 0
+    assert found.passed, found.reasons
+    assert not audit_strategy(Peeks, cuts=60).passed

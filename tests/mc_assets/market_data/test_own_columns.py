@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 
 from engine.errors import Refusal
 from engine.studies import load_study
-from mc_assets.market_data import BarStore, ingest_raw, load_series, normalise_year
+from mc_assets.market_data import BarStore, due_years, ingest_raw, load_series, normalise_year
 from mc_assets.market_data.config import MarketDataConfig
 from mc_assets.project import Project
-from mc_assets.providers import MarketDataError
+from mc_assets.providers import MarketDataError, get_provider, provider_names
 from mc_assets.stored_market_data import StoredMarketData
 
 DAYS = ["2019-12-30", "2019-12-31", "2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07"]
@@ -56,7 +57,7 @@ def stored(
     kept = f" columns: {columns}," if columns else ""
     (folder / "series.yaml").write_text(
         "series:\n  - {symbols: [X], provider: csv, start: 2019-12-30, end: 2020-01-07,"
-        f"{kept} options: {{path: '{{symbol}}.csv'}}}}\n"
+        f"{kept} overlap: 0, options: {{path: '{{symbol}}.csv'}}}}\n"
     )
     config = load_series(folder / "series.yaml")
     for year in (2019, 2020):
@@ -167,3 +168,21 @@ def test_a_name_that_is_taken_or_is_none_is_refused(tmp_path: Path, name: str) -
             tmp_path,
             columns=f"{{{name}: Open Interest}}" if name != "2nd" else "{2nd: Open Interest}",
         )
+
+
+def test_years_of_a_server_that_lack_a_column_are_due_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(tmp_path, columns="")
+    text = (tmp_path / "series.yaml").read_text()
+    for provider in provider_names():
+        kind = get_provider(provider)
+        networked = dataclasses.replace(kind.capabilities, network=True)
+        monkeypatch.setattr(kind, "capabilities", networked)
+    now = datetime(2021, 6, 1, tzinfo=UTC)
+    config = load_series(tmp_path / "series.yaml")
+    assert due_years(config, "X@1d", tmp_path / "data", now) == [2020]
+    kept = text.replace("provider: csv,", "provider: csv, columns: {oi: Open Interest},")
+    (tmp_path / "series.yaml").write_text(kept)
+    config = load_series(tmp_path / "series.yaml")
+    assert due_years(config, "X@1d", tmp_path / "data", now) == [2019, 2020]

@@ -43,6 +43,7 @@ CHECKED_BY = {
     "engine/execution/rotation.py": "tests/engine/execution/test_rotation.py",
     "engine/execution/sessions.py": "tests/engine/execution/test_session.py",
     "engine/execution/signals.py": "tests/engine/strategies/test_vector_form.py",
+    "engine/execution/settling.py": "tests/engine/execution/test_inner_interface.py",
     "engine/execution/sizing.py": "tests/engine/execution/test_sizing.py",
     "engine/execution/sequence.py": TWIN,
     "engine/execution/state.py": "tests/engine/strategies/test_windows.py",

@@ -1,14 +1,15 @@
-"""The order engine as strategies call it.
+"""The order engine as kernels call it: its inner interface (`docs/architecture.md`).
 
 It is hundreds of lines. Inlined into every strategy it would cost each of them seconds of
-compilation, so it is compiled once and called by its symbols.
+compilation, so it is compiled once and called by its symbols. Strategies are one user of it;
+whatever else trades on paths (environments, replays) is another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,13 @@ from engine.compiled.views import floats_at
 from engine.execution.broker import finish, open_path, start, trade_bar, trade_close
 from engine.execution.metric_groups import ORDER_ENGINE, metric_groups
 from engine.execution.metric_names import METRIC_NAMES
+from engine.execution.settling import settle
 from engine.execution.state import simulation_at
 
-__all__ = ["BrokerCalls", "broker_calls", "metric_calls"]
+__all__ = ["INTERFACE_VERSION", "BrokerCalls", "broker_calls", "metric_calls", "settle_call"]
+
+#: Of the calls below and of the frame: raised when a kernel that uses them must be written anew.
+INTERFACE_VERSION: Final = 1
 
 
 class BrokerCalls(NamedTuple):
@@ -82,6 +87,21 @@ def _measured(function: Any, count: int) -> Any:
         return 0
 
     return measure
+
+
+@cache
+def settle_call() -> Any:
+    """Compile or load ``settle(frame, symbol, bar, address of a price)``, for who needs it.
+
+    A price has to be a float64 in memory, since all arguments are integers
+    (`engine.execution.settling.settle`).
+    """
+    return external(_settle, 4)
+
+
+def _settle(frame: int, symbol: int, bar: int, price: int) -> int:
+    settle(simulation_at(frame), symbol, bar, floats_at(price, 1)[0])
+    return 0
 
 
 def _open_path(frame: int) -> int:

@@ -299,9 +299,8 @@ STATUS_TEXTS: Final = {
     FUTURE_READ: "the strategy read a bar after the current one",
     RAISED: "the strategy raised an exception",
     NOT_FINITE: "net_pnl is not finite",
-    BOOK_FULL: "more orders were open at once than the book holds, "
-    f"{ORDER_CAPACITY} unless it was made for fewer",
-    LOTS_FULL: "more lots of one symbol were open at once than there is room for",
+    BOOK_FULL: f"more than {ORDER_CAPACITY} orders were open at once",
+    LOTS_FULL: "more lots of one symbol were open at once than there are bars",
     TRADES_FULL: "more trades were closed than the trade buffer holds",
     NO_SYMBOL: "the strategy named a symbol that is not simulated",
 }

@@ -12,19 +12,30 @@ from engine.errors import Refusal
 from engine.execution.calling import part
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
+    BOOK_FULL,
     CLOCK_WIDTH,
     COUNTS_WIDTH,
     EVENT_WIDTH,
     LOT_WIDTH,
+    LOTS_FULL,
     MOST_LOTS,
     ORDER_CAPACITY,
     ORDER_WIDTH,
     POSITION_WIDTH,
     RULES_WIDTH,
+    STATUS,
+    STATUS_TEXTS,
     TRADE_WIDTH,
 )
 
-__all__ = ["Simulation", "first_trading_bar", "frame_of", "new_simulation", "simulation_at"]
+__all__ = [
+    "Simulation",
+    "first_trading_bar",
+    "frame_of",
+    "new_simulation",
+    "simulation_at",
+    "status_of",
+]
 
 
 class Simulation(NamedTuple):
@@ -121,7 +132,7 @@ def new_simulation(
 
     Notes
     -----
-    A simulation that needs more than it has room for ends with a status that says so. Of what is
+    A simulation that needs more than it has room for ends with a status (`status_of`). Of what is
     allocated the order book is most: 512 orders are 74 KB, 16 are 2 KB.
     """
     symbols, _, bars = path.shape
@@ -169,6 +180,25 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_TRADING_BARS] = len(simulation.curve)
     frame[_ORDER_ROWS] = len(simulation.orders)
     return frame
+
+
+def status_of(simulation: Simulation) -> str:
+    """Say in words how a simulation ended, with its own capacities.
+
+    Examples
+    --------
+    >>> from engine.execution import Execution
+    >>> few = new_simulation(np.ones((1, 5, 9)), Execution().rules(("X",), 252.0), order_capacity=4)
+    >>> few.counts[STATUS] = BOOK_FULL
+    >>> status_of(few)
+    'more than 4 orders were open at once'
+    """
+    code = int(simulation.counts[STATUS])
+    if code == BOOK_FULL:
+        return f"more than {len(simulation.orders)} orders were open at once"
+    if code == LOTS_FULL:
+        return f"more than {simulation.lots.shape[1]} lots of one symbol were open at once"
+    return STATUS_TEXTS[code]
 
 
 # Called inside compiled code: the simulation whose frame is at an address.

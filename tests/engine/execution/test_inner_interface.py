@@ -28,13 +28,12 @@ from engine.execution.layout import (
     PENDING,
     SAME_CLOSE,
     STATUS,
-    STATUS_TEXTS,
     TRADE_ROWS,
     TRADE_WIDTH,
 )
 from engine.execution.linked import INTERFACE_VERSION, BrokerCalls, broker_calls, settle_call
 from engine.execution.metric_names import METRIC_NAMES
-from engine.execution.state import Simulation, frame_of, new_simulation, simulation_at
+from engine.execution.state import Simulation, frame_of, new_simulation, simulation_at, status_of
 from engine.strategies import Strategy, backtest
 from engine.testing.prices import random_path
 
@@ -206,7 +205,8 @@ def test_more_than_there_is_room_for_ends_a_simulation_with_a_status_that_says_s
     execution = Execution(cash=1e9)
     few = Environment(path_of(2), execution, order_capacity=20, lot_capacity=20)
     assert flooding()(few.address, resting) == status
-    assert STATUS_TEXTS[status].startswith("more ")
+    what = "orders" if resting else "lots of one symbol"
+    assert status_of(few.state) == f"more than 20 {what} were open at once"
     room = Environment(path_of(2), execution)
     assert flooding()(room.address, resting) == OK
 

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from engine.jobs.job import Holds
 from engine.jobs.part import Part
 
-__all__ = ["SCHEMA_VERSION", "Manifest", "pack_seeds", "unpack_seeds"]
+__all__ = ["SCHEMA_VERSION", "Manifest", "OtherVersion", "pack_seeds", "unpack_seeds"]
 
 #: Of the tables and of the manifest itself.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+
+class OtherVersion(ValueError):
+    """A manifest of another version: what it is of has to be computed again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +126,13 @@ class Manifest:
 
         Raises
         ------
+        OtherVersion
+            If another version of the engine wrote it.
         ValueError
             If it is damaged or contradicts itself.
         """
+        if content.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
+            raise OtherVersion(f"a manifest of version {content['schema_version']}")
         try:
             holds = content["holds"]
             made = cls(
@@ -145,8 +153,7 @@ class Manifest:
                 schema_version=content["schema_version"],
             )
             sound = (
-                made.schema_version == SCHEMA_VERSION
-                and made.rows == made.cells * made.paths_per_seed
+                made.rows == made.cells * made.paths_per_seed
                 and 0 <= made.failed <= made.rows
                 and "simulations" in made.files
                 and ("equity" in made.files) == (made.holds.equity > 0)

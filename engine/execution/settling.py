@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.execution.calling import part
 from engine.execution.currencies import exchange_rate
+from engine.execution.equity import mark_until
 from engine.execution.layout import (
     ACTIVE,
     CLOSE,
@@ -13,7 +14,7 @@ from engine.execution.layout import (
     UNITS,
     WATCH,
 )
-from engine.execution.ledger import book_fill, mark_until
+from engine.execution.ledger import book_fill
 from engine.execution.orders import cancel_order
 from engine.execution.sequence import watch
 from engine.execution.state import Simulation

@@ -44,7 +44,7 @@ def simulations_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     kept = arrays.part.holds
     for name, values in zip(arrays.kept, metrics, strict=True):
         if name in kept.metrics or name in kept.own_metrics:
-            stored = values.astype(kept.precision, copy=False)
+            stored = values.astype(kept.record.precision, copy=False)
             columns.append(pl.Series(name, stored, nan_to_null=True))
     return pl.DataFrame(columns)
 
@@ -59,7 +59,7 @@ def equity_frame(arrays: PartArrays) -> pl.DataFrame:
     paths, sets = arrays.status.shape
     of_row = pl.Series(np.tile(np.arange(sets, dtype=np.uint32), paths))
     flat = pl.Series("equity", arrays.equity.reshape(-1))
-    curves = flat.reshape((-1, arrays.part.holds.equity))
+    curves = flat.reshape((-1, arrays.part.holds.record.equity))
     return pl.DataFrame([*cell_keys(arrays, of_row), curves])
 
 

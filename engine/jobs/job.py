@@ -14,7 +14,7 @@ from engine.compiled import code_hash
 from engine.execution.metric_groups import asked_metrics, group_versions, metric_groups
 from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
-from engine.jobs.settings import JobSettings
+from engine.jobs.settings import JobSettings, Record
 from engine.jobs.space import ParameterSets, ParameterSpace
 from engine.jobs.world import World
 
@@ -26,39 +26,33 @@ __all__ = ["Holds", "Job"]
 
 @dataclass(frozen=True)
 class Holds:
-    """What a part holds of its cells: what is recorded and measured, which decides no number.
+    """What a part holds of its cells: what is recorded and measured. It changes no number.
 
     Parameters
     ----------
-    equity : int
-        Points of each equity curve; 0: none.
-    trades : bool
-        Whether every trade is kept.
+    record : Record
+        Points of each equity curve, whether every trade is kept, and the precision of metrics.
     metrics : tuple of str
         Metrics of the engine's groups, in their order.
     groups : dict of str to int
         The groups that they belong to, and the versions of these.
-    precision : {"float64", "float32"}
-        Of the metrics.
     own_metrics : dict of str to str
         The study's own metrics and the hashes of their code.
     """
 
-    equity: int
-    trades: bool
+    record: Record
     metrics: tuple[str, ...]
     groups: Mapping[str, int]
-    precision: str
     own_metrics: Mapping[str, str]
 
     def satisfies(self, wanted: Holds) -> bool:
         """Whether a part that holds this has everything that is wanted."""
         return (
-            wanted.equity in (0, self.equity)
-            and self.trades >= wanted.trades
+            wanted.record.equity in (0, self.record.equity)
+            and self.record.trades >= wanted.record.trades
             and set(wanted.metrics) <= set(self.metrics)
             and wanted.groups.items() <= self.groups.items()
-            and self.precision in ("float64", wanted.precision)
+            and self.record.precision in ("float64", wanted.record.precision)
             and wanted.own_metrics.items() <= self.own_metrics.items()
         )
 
@@ -75,13 +69,14 @@ class Holds:
             if name in other.metrics
         ]
         metrics = asked_metrics([*self.metrics, *taken], "record.metrics")
-        precision = "float64" if "float64" in (self.precision, other.precision) else "float32"
-        return replace(self, metrics=metrics, groups=group_versions(metrics), precision=precision)
+        finer = self.record if self.record.precision == "float64" else other.record
+        record = self.record.model_copy(update={"precision": finer.precision})
+        return replace(self, record=record, metrics=metrics, groups=group_versions(metrics))
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A study in which every name has become a thing.
+    """A study whose names are resolved: sources, strategies and bars are objects.
 
     Parameters
     ----------
@@ -133,11 +128,8 @@ class Job:
     def holds(self) -> Holds:
         """What its parts have to hold."""
         own = {name: code_hash(function) for name, function in self.metrics.items()}
-        record = self.settings.record
-        metrics = asked_metrics(record.metrics, "record.metrics")
-        return Holds(
-            record.equity, record.trades, metrics, group_versions(metrics), record.precision, own
-        )
+        metrics = asked_metrics(self.settings.record.metrics, "record.metrics")
+        return Holds(self.settings.record, metrics, group_versions(metrics), own)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -153,8 +145,8 @@ class Job:
                 "seeds": self.seeds[: self.first_seeds],
                 "until": None if until is None else until.model_dump(),
                 "holds": [
-                    *(self.holds.equity, self.holds.trades),
-                    *(self.holds.metrics, self.holds.groups, self.holds.precision),
+                    *(self.holds.record.equity, self.holds.record.trades),
+                    *(self.holds.metrics, self.holds.groups, self.holds.record.precision),
                     self.holds.own_metrics,
                 ],
             }

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from engine.jobs.job import Holds
 from engine.jobs.part import Part
+from engine.jobs.settings import Record
 
 __all__ = ["SCHEMA_VERSION", "Manifest", "OtherVersion", "pack_seeds", "unpack_seeds"]
 
@@ -108,11 +110,11 @@ class Manifest:
             "first_error": self.first_error,
             "paths_per_seed": self.paths_per_seed,
             "holds": {
-                "equity": holds.equity,
-                "trades": holds.trades,
+                "equity": holds.record.equity,
+                "trades": holds.record.trades,
                 "metrics": list(holds.metrics),
                 "groups": dict(holds.groups),
-                "precision": holds.precision,
+                "precision": holds.record.precision,
                 "own_metrics": dict(holds.own_metrics),
             },
             "files": self.files,
@@ -141,11 +143,11 @@ class Manifest:
                 seeds=unpack_seeds(content["seeds"]),
                 paths_per_seed=content["paths_per_seed"],
                 holds=Holds(
-                    int(holds["equity"]),
-                    bool(holds["trades"]),
+                    Record.model_validate(
+                        {name: holds[name] for name in ("equity", "trades", "precision")}
+                    ),
                     tuple(holds["metrics"]),
                     dict(holds["groups"]),
-                    str(holds["precision"]),
                     dict(holds["own_metrics"]),
                 ),
                 first_error=content["first_error"],
@@ -156,10 +158,10 @@ class Manifest:
                 made.rows == made.cells * made.paths_per_seed
                 and 0 <= made.failed <= made.rows
                 and "simulations" in made.files
-                and ("equity" in made.files) == (made.holds.equity > 0)
-                and ("trades" in made.files) == made.holds.trades
+                and ("equity" in made.files) == (made.holds.record.equity > 0)
+                and ("trades" in made.files) == made.holds.record.trades
             )
-        except (TypeError, KeyError, AttributeError, OverflowError):
+        except (TypeError, KeyError, AttributeError, OverflowError, ValidationError):
             raise ValueError("a manifest that is damaged") from None
         if not sound:
             raise ValueError("a manifest that contradicts itself")

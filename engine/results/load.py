@@ -165,7 +165,7 @@ def _rows(
     for piece in pieces:
         if piece.whole:
             holds = piece.manifest.holds
-            alike = (holds.metrics, holds.precision, *sorted(holds.own_metrics))
+            alike = (holds.metrics, holds.record.precision, *sorted(holds.own_metrics))
             whole.setdefault(alike, []).append(piece.manifest)
     frames = [store.scan(table, manifests) for manifests in whole.values()]
     for piece in pieces:

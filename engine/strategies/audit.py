@@ -175,7 +175,7 @@ def audit_strategy(
     if values is None:
         columns = column_reads(cls)
         fields = (*BAR_FIELDS, *columns)
-        values = _random_walks(rng, paths=4, symbols=len(symbols), bars=500)
+        values = _random_walks(rng, paths=4, symbol_count=len(symbols), bar_count=500)
         beside = rng.normal(size=(*values.shape[:2], len(columns), values.shape[3]))
         values = np.concatenate([values, beside], axis=2)
     fields = fields or BAR_FIELDS
@@ -364,12 +364,12 @@ def _depends_on_company(
 
 
 def _random_walks(
-    rng: np.random.Generator, *, paths: int, symbols: int, bars: int
+    rng: np.random.Generator, *, paths: int, symbol_count: int, bar_count: int
 ) -> NDArray[np.float64]:
     """Return bars of geometric random walks, shape (paths, symbols, 5, bars)."""
-    shape = (paths, symbols, bars)
+    shape = (paths, symbol_count, bar_count)
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.015, shape), axis=2))
-    opens = np.concatenate([np.full((paths, symbols, 1), 100.0), close[..., :-1]], axis=2)
+    opens = np.concatenate([np.full((paths, symbol_count, 1), 100.0), close[..., :-1]], axis=2)
     opens = opens * np.exp(rng.normal(0.0, 0.003, shape))
     spread = np.exp(np.abs(rng.normal(0.0, 0.005, (2, *shape))))
     high = np.maximum(opens, close) * spread[0]

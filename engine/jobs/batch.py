@@ -60,7 +60,7 @@ class Batch:
         metrics, status = arrays.metrics.transpose(2, 1, 0), arrays.status.T
         if not np.array_equal(of_set, np.arange(len(status))):
             metrics, status = metrics[of_set], status[of_set]
-        ids, names = arrays.part.sets.ids[of_set], prepared.metric_names
+        ids, names = arrays.part.sets.ids[of_set], arrays.kept
         made = _Made(arrays, prepared, of_set)
         return cls(ids, arrays.part.seeds, names, metrics, status, made)
 

@@ -7,6 +7,7 @@ its engine (`Strategy.engine`), a world carries it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -152,6 +153,18 @@ class Engine(Protocol):
     def range_metrics(self) -> tuple[str, ...]:
         """Columns that need ranges."""
 
+    def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
+        """Return the columns that groups and names of `record.metrics` come to, in their order.
+
+        Raises
+        ------
+        Refusal
+            If one is unknown; names `field`.
+        """
+
+    def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
+        """Return the versions of the groups that some columns belong to, by name."""
+
     @property
     def closes_suffice(self) -> bool:
         """Whether it may be given bars of closes."""
@@ -169,6 +182,7 @@ class Engine(Protocol):
         warm_up: int,
         record_equity: int,
         record_trades: bool,
+        groups: tuple[str, ...],
         timestamps: NDArray[np.int64] | None,
         exchange: str | None,
         timeframe: str | None,

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from engine.errors import Refusal
 from engine.jobs.chunking import Chunking
 from engine.jobs.frames import equity_frame, error_at, simulations_frame
+from engine.jobs.job import Holds
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared, prepare
@@ -80,8 +82,10 @@ class PartPool:
     ) -> None:
         first = parts[0]
         some_source = tuple(first.sets.of_source[0].tolist())
+        # Some keep more metrics than others: all that any of them does are computed.
+        holds = reduce(Holds.with_metrics_of, (part.holds for part in parts))
         self.prepared: Prepared = prepare(
-            first.world, first.holds, first.terms.metrics, some_source, int(first.seeds[0])
+            first.world, holds, first.terms.metrics, some_source, int(first.seeds[0])
         )
         self.stop = threading.Event() if stop is None else stop
         self.finished = threading.Event()

@@ -31,12 +31,15 @@ class PartPlace:
 
     Parameters
     ----------
+    terms : int
+        Position of its terms among the shared ones.
     block : int
         Seed block.
     sets, seeds : ndarray of uint64, shape (runs, 3)
         First position, step and count of each run.
     """
 
+    terms: int
     block: int
     sets: NDArray[np.uint64]
     seeds: NDArray[np.uint64]
@@ -71,15 +74,16 @@ class SharedParts:
 
     Parameters
     ----------
-    terms : Terms
-        What all of them share. Pickled first: it brings the user's files along.
+    terms : tuple of Terms
+        What they share; several where parts hold more than was asked, as those before them did.
+        Pickled first: they bring the user's files along.
     sets : ParameterSets
         All sets of the parts.
     seeds : ndarray of uint64, shape (seeds,)
         All seeds of the parts, by block, ascending in each.
     """
 
-    terms: Terms
+    terms: tuple[Terms, ...]
     sets: ParameterSets
     seeds: NDArray[np.uint64]
 
@@ -91,7 +95,11 @@ class SharedParts:
         _, first = np.unique(sets.ids, return_index=True)
         seeds = np.unique(np.concatenate([part.seeds for part in parts]))
         order = np.lexsort((seeds, block_of(seeds)))
-        return cls(parts[0].terms, sets[np.sort(first)], seeds[order])
+        terms: list[Terms] = []
+        for part in parts:
+            if all(part.holds != one.holds for one in terms):
+                terms.append(part.terms)
+        return cls(tuple(terms), sets[np.sort(first)], seeds[order])
 
     def place(self, part: Part) -> PartPlace:
         """Return the place of a part."""
@@ -100,13 +108,14 @@ class SharedParts:
         first = int(np.searchsorted(of_seed, part.block))
         last = int(np.searchsorted(of_seed, part.block, side="right"))
         seeds = first + np.searchsorted(self.seeds[first:last], part.seeds)
-        return PartPlace(part.block, _runs(sets), _runs(seeds.astype(np.uint64)))
+        (terms,) = [n for n, one in enumerate(self.terms) if one.holds == part.holds]
+        return PartPlace(terms, part.block, _runs(sets), _runs(seeds.astype(np.uint64)))
 
     def part(self, place: PartPlace) -> Part:
         """Return the part at a place."""
         sets = unpack_seeds(place.sets.tolist()).astype(np.int64)
         seeds = self.seeds[unpack_seeds(place.seeds.tolist()).astype(np.int64)]
-        return Part(self.terms, self.sets[sets], seeds, place.block)
+        return Part(self.terms[place.terms], self.sets[sets], seeds, place.block)
 
     @cached_property
     def _position(self) -> dict[str, int]:

@@ -40,7 +40,7 @@ from engine.files.writing import json_bytes, table_bytes
 from engine.jobs.errors import clear_errors
 from engine.jobs.job import Job
 from engine.jobs.ledger import trials_key, write_trials
-from engine.jobs.manifest import Manifest
+from engine.jobs.manifest import Manifest, OtherVersion
 from engine.jobs.part import Part
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.summary import JobSummary
@@ -112,8 +112,8 @@ class ParquetStore:
                 continue
             try:
                 found.append(self._read_manifest(key))
-            except FileNotFoundError:
-                continue  # another process took it away
+            except (FileNotFoundError, OtherVersion):
+                continue  # another process took it away, or its rows are made anew
             except ValueError as damage:
                 self._leave_out(str(damage))
         return self._whole(found, trials)
@@ -198,6 +198,8 @@ class ParquetStore:
         ------
         FileNotFoundError
             If there is none.
+        OtherVersion
+            If another version of the engine wrote it.
         ValueError
             If it is damaged or another part's.
         """
@@ -213,7 +215,7 @@ class ParquetStore:
                 raise ValueError
             if not all(isinstance(e["sha256"], str) for e in manifest.files.values()):
                 raise ValueError
-        except FileNotFoundError:
+        except (FileNotFoundError, OtherVersion):
             raise
         except DamagedFile as damage:
             raise ValueError(f"{path} {damage.reason}") from None

@@ -52,7 +52,7 @@ class Outcomes:
     @classmethod
     def of(cls, arrays: PartArrays, prepared: Prepared) -> Outcomes:
         """Take them from the arrays of a part; nothing of these is kept."""
-        part, names, ok = arrays.part, prepared.metric_names, arrays.status == 0
+        part, names, ok = arrays.part, arrays.kept, arrays.status == 0
         # Not every engine has one.
         sharpe = arrays.metrics[names.index("sharpe")] if "sharpe" in names else np.nan
         return cls(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.compiled.version import ENGINE_VERSION
-from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
+from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
+from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
 from engine.strategies.engine import StrategyEngine, prepare_strategy
 from engine.strategies.strategy import Strategy
@@ -28,13 +30,21 @@ class BarEngine:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Metrics of every simulation."""
-        return METRIC_NAMES
+        """Metrics of every group."""
+        return tuple(all_metrics())
 
     @property
     def range_metrics(self) -> tuple[str, ...]:
         """Metrics that ask how far prices went inside a bar."""
         return EXCURSIONS
+
+    def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
+        """Return the metrics that groups and metrics by name come to."""
+        return asked_metrics(asked, field)
+
+    def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
+        """Return the versions of the groups that some metrics belong to."""
+        return group_versions(metrics)
 
     def prepare(
         self, strategy: type[Strategy], execution: Execution, **shape: Any

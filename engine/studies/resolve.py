@@ -16,7 +16,7 @@ from engine.jobs.engine import Engine
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
-from engine.jobs.settings import JobSettings, PathSettings, Until, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
@@ -78,7 +78,7 @@ def resolve(
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     engine = engine_of(strategy)
     _check_columns(strategy, engine, live.metrics)
-    _check_until(definition.until, engine, live.metrics)
+    _check_until(definition.until, engine, live.metrics, definition.record)
     space = resolve_space(
         source,
         origin.swept,
@@ -267,8 +267,22 @@ def _check_columns(
             raise Refusal("metrics", repr(name), allowed)
 
 
-def _check_until(until: Until | None, engine: Engine, metrics: Mapping[str, PathMetric]) -> None:
+def _check_until(
+    until: Until | None, engine: Engine, metrics: Mapping[str, PathMetric], record: Record
+) -> None:
     """Check the statistic before anything is simulated."""
-    if until is not None and named_statistic(until.statistic, metrics) is None:
+    if until is None:
+        return
+    statistic = named_statistic(until.statistic, metrics)
+    if statistic is None:
         known = dict.fromkeys([*STATISTICS, *engine.metric_names, *metrics])
         raise Refusal("until.statistic", repr(until.statistic), ", ".join(known))
+    kept = {*engine.asked_metrics(record.metrics, "record.metrics"), *metrics}
+    absent = [name for name in statistic.needs if name not in kept]
+    if absent:
+        raise Refusal(
+            "until.statistic",
+            f"{until.statistic!r} without {', '.join(absent)}",
+            "a statistic of what `record.metrics` keeps",
+            hint="name them there",
+        )

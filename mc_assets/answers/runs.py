@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from engine.errors import Refusal
 from engine.jobs.errors import StudyInterrupted
 from engine.jobs.progress import Progress, ProgressCallback
+from mc_assets.headlines import headline_names
 from mc_assets.project import Project
 from mc_assets.stored_market_data import StoredMarketData
 
@@ -110,7 +111,7 @@ def run_study(
     workers: str | None = None,
     executor: str = "threads",
     fresh: bool = False,
-    statistics: Sequence[str] | None = None,
+    statistics: Sequence[str] | Literal["headlines"] | None = None,
     progress: ProgressCallback | None = None,
 ) -> StudyRun:
     """Run a study, or what is missing of it.
@@ -129,7 +130,7 @@ def run_study(
         ``threads``, ``processes``, or ``dask://host:port`` of a scheduler.
     fresh : bool
         Compute finished parts again, too.
-    statistics : sequence of str, optional
+    statistics : sequence of str or "headlines", optional
         Statistics to estimate; by default all.
     progress : callable, optional
         Called with a `Progress` about ten times a second, and at the end.
@@ -165,6 +166,7 @@ def run_study(
     except KeyboardInterrupt as stop:
         raise _stopped(stop, kept=root is not None) from None
     summary = results.summary
+    names = headline_names(results) if statistics == "headlines" else statistics
     return StudyRun(
         study=results.name,
         fingerprint=results.fingerprint,
@@ -178,8 +180,8 @@ def run_study(
         seconds=last[0].seconds,
         stopped=results.stopped,
         outputs=outputs,
-        statistics=results.statistics(names=statistics),
-        error_budget=results.error_budget(names=statistics),
+        statistics=results.statistics(names=names),
+        error_budget=results.error_budget(names=names),
         warnings=results.warnings(),
     )
 

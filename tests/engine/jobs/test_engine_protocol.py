@@ -30,6 +30,12 @@ class Held:
     range_metrics = ()
     closes_suffice = False
 
+    def asked_metrics(self, asked: Any, field: str) -> tuple[str, ...]:
+        return self.metric_names
+
+    def group_versions(self, metrics: Any) -> dict[str, int]:
+        return {"held": 1}
+
     def prepare(self, strategy: type[Strategy], execution: Any, **shape: Any) -> HeldPrepared:
         return HeldPrepared(execution.cash, shape)
 
@@ -215,7 +221,7 @@ def test_the_engine_of_bars_and_the_toy_keep_the_contract() -> None:
         fields = ("open", "high", "low", "close", "volume")
         prepared: PreparedEngine = engine.prepare(
             strategy, Execution(), symbols=("X",), fields=fields, steps=9, bars_per_year=252.0,
-            bars_per_session=1.0, warm_up=0, record_equity=3, record_trades=True,
+            bars_per_session=1.0, warm_up=0, record_equity=3, record_trades=True, groups=(),
             timestamps=None, exchange=None, timeframe=None,
         )  # fmt: skip
         assert "net_pnl" in prepared.metric_names
@@ -246,4 +252,6 @@ def test_jobs_import_no_engine_by_name_where_the_contract_serves(project: Path) 
             for alias in node.names
         }
         by_name = {n for n in named if n.startswith(engines) or n.endswith("prepare_strategy")}
+        # The register of groups of metrics, which engines share.
+        by_name = {n for n in by_name if not n.startswith("engine.execution.metric_groups.")}
         assert by_name <= {"engine.execution.Execution"}, f"{path.name}: {by_name}"

@@ -148,6 +148,19 @@ def test_a_part_that_ran_elsewhere_is_read_as_any_other(make_study: Make, tmp_pa
     assert len(read_trials(tmp_path)) == 4
 
 
+def test_parts_that_keep_more_than_is_asked_do_so_in_processes_too(tmp_path: Path) -> None:
+    def run(root: Path, executor: str) -> None:
+        for metric, seeds in (("sharpe", 20), ("net_pnl", 40)):
+            grid = {"fast": [3, 5], "slow": [20]}
+            record = {"metrics": [metric]}
+            study = Study("s", GBM(), "sma_crossover", grid, seeds=seeds, steps=30, record=record)
+            study.run(root=root, executor=executor, workers=2)
+
+    run(tmp_path / "threads", "threads")
+    run(tmp_path / "processes", "processes")
+    assert content(tmp_path / "processes") == content(tmp_path / "threads")
+
+
 class Elsewhere:
     """An executor of one's own: runs parts in this thread, by what would travel."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -15,6 +16,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from engine.files import as_files
+from engine.files.documents import replace
+from engine.files.writing import json_bytes
+from engine.jobs.record import read_records
 from mc_assets.cli import app, main
 
 STUDY = """
@@ -125,3 +130,21 @@ def test_an_executor_that_is_none_is_one_sentence(
     with pytest.raises(SystemExit):
         main()
     assert "executor: found processes for results in memory" in capsys.readouterr().err
+
+
+def test_the_blocks_that_one_run_made_are_one_line(folder: Path, mc: Callable[..., str]) -> None:
+    mc("run", "quick")
+    files = as_files(folder / "data")
+    (record,), _ = read_records(files)
+    for number, state in enumerate(("finished", "failed")):
+        block = dataclasses.replace(
+            record,
+            id=f"29990101T000000-{number}",
+            kind=f"block 0{number}",
+            who="a, Dagster run 1",
+            state=state,
+        )
+        replace(files, f"jobs/{block.id}.json", json_bytes(block.to_json()))
+    run, study = listed(mc)
+    assert (run["kind"], run["state"], run["done"]) == ("2 blocks", "failed", 120)
+    assert study["kind"] == "study"

@@ -78,6 +78,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "step_range",
         "uniform",
     ),
+    "resampling": ("Resampled", "resample"),
     "judging": ("Judgement", "judge"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),
     "statistics.sharpe_inference": (

@@ -70,6 +70,7 @@ ALLOWED = {
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("jobs", "results", "window", "yaml_text"),
     },
+    "resampling": {"compiled", "errors", "randomness", "sources", "statistics"},
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
         *("statistics", "results", "studies", "models"),

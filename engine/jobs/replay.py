@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.bars import split_fields
 from engine.errors import Refusal
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
 from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
@@ -18,6 +17,7 @@ from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
 from engine.jobs.trades import order_columns, trade_columns
 from engine.strategies import prepare_strategy
+from engine.strategies.bars_table import bars_table
 
 __all__ = ["Replay", "simulate_one"]
 
@@ -128,7 +128,9 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         seed=seed,
         path=number,
         parameters={**_model_parameters(job, index, seed), **job.space[index]},
-        bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps, first),
+        bars=bars_table(
+            values[0], generator.symbols, generator.fields, generator.timestamps, first
+        ),
         equity=happened.curve.copy(),
         orders=pl.DataFrame(
             order_columns(
@@ -153,23 +155,3 @@ def _model_parameters(job: Job, index: int, seed: int) -> dict[str, Any]:
         source = source.with_parameters(**dict(zip(world.swept, values, strict=True)))
     values = source.values if world.draw is None else world.draw.apply(source, seed).values
     return {MODEL_PREFIX + name: value for name, value in values.items()}
-
-
-def _bars(
-    values: NDArray[np.float64],
-    symbols: tuple[str, ...],
-    fields: tuple[str, ...],
-    timestamps: NDArray[np.int64] | None,
-    first_bar: int,
-) -> pl.DataFrame:
-    frames = []
-    whole, _ = split_fields(fields)
-    for position, symbol in enumerate(symbols):
-        numbers = np.arange(values.shape[2], dtype=np.int32) - np.int32(first_bar)
-        columns: dict[str, Any] = {"bar": numbers}
-        if timestamps is not None:
-            columns["timestamp"] = pl.Series(timestamps).cast(pl.Datetime("us", "UTC"))
-        columns["symbol"] = pl.Series([symbol] * values.shape[2], dtype=pl.String)
-        columns |= {name: values[position, i] for i, name in enumerate(whole)}
-        frames.append(pl.DataFrame(columns))
-    return pl.concat(frames)

@@ -22,6 +22,7 @@ from engine.execution.layout import (
     TRADE_ROWS,
 )
 from engine.execution.settings import Execution
+from engine.strategies.bars_table import bars_table
 from engine.strategies.engine import StrategyEngine, prepare_strategy
 from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
@@ -50,12 +51,16 @@ class Backtest:
         ``commission``, ``size``. Units of a submitted order are as it was given: `size` says
         whether they are units, a target, a share of equity or the side of a position that the
         sizing rule makes. Its price is its limit or stop.
+    bars : polars.DataFrame
+        Per bar and symbol: ``bar``, ``timestamp``, ``symbol``, ``open``, ``high``, ``low``,
+        ``close``, ``volume`` and columns of one's own. Those to warm up on have numbers below 0.
     """
 
     metrics: dict[str, float | None]
     trades: pl.DataFrame
     equity: NDArray[np.float64]
     orders: pl.DataFrame
+    bars: pl.DataFrame
 
 
 def backtest(
@@ -165,6 +170,7 @@ def backtest(
         trades=_trade_frame(simulation.trades[: counts[TRADE_ROWS]], engine, first),
         equity=simulation.curve.copy(),
         orders=_order_frame(simulation.events[: counts[ORDER_ROWS]], engine, first),
+        bars=bars_table(values[0], tuple(names), fields, first.timestamps, before),
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.bars import Bars
 from engine.judging import Judgement, judge
+from mc_assets.answers.strategy_on_bars import find_history, find_strategy
 from mc_assets.project import Project
 
 __all__ = ["Judgement", "judge_strategy"]
@@ -53,19 +53,9 @@ def judge_strategy(
         If there is no such strategy, neither a file nor a series is given, or the history is too
         short.
     """
-    from engine.errors import Refusal
-    from mc_assets.stored_market_data import StoredMarketData
-
-    name = _strategy(project, strategy)
-    if bars is not None:
-        history = _from_file(bars, symbol, timeframe, exchange)
-    elif symbol is not None:
-        history = StoredMarketData(project).bars(symbol, timeframe)
-    else:
-        raise Refusal("bars", "neither --bars nor --symbol", "a file of bars, or a series")
     return judge(
-        name,
-        history,
+        find_strategy(project, strategy),
+        find_history(project, bars, symbol, timeframe, exchange),
         constraint=constraint,
         execution={"commission": {"rate": commission}, "slippage": {"bps": slippage}},
         tries=tries,
@@ -73,44 +63,3 @@ def judge_strategy(
         seed=seed,
         root=project.data,
     )
-
-
-def _strategy(project: Project, strategy: str) -> str:
-    from engine.errors import Refusal
-    from engine.strategies import load_user_strategies, strategy_names
-    from mc_assets.answers.catalogue import load_code_of_studies
-
-    if strategy.endswith(".py"):
-        file = Path(strategy)
-        if not file.is_file():
-            raise Refusal("strategy", f"there is no file {file}")
-        found = sorted(load_user_strategies(file))
-        if len(found) != 1:
-            raise Refusal(
-                "strategy",
-                f"{', '.join(found) or 'no strategy'} in {file}",
-                "a file with one strategy, or its name",
-            )
-        return found[0]
-    if strategy not in strategy_names():
-        load_code_of_studies(project)
-    if strategy not in strategy_names():
-        raise Refusal("strategy", repr(strategy), ", ".join(strategy_names()))
-    return strategy
-
-
-def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) -> Bars:
-    from engine.calendar import BarCalendar
-    from engine.errors import Refusal
-    from mc_assets.market_data.one_file import bars_from_file
-
-    if not path.is_file():
-        raise Refusal("bars", f"there is no file {path}")
-    name = symbol or path.stem
-    provider = "parquet" if path.suffix == ".parquet" else "csv"
-    found = bars_from_file(
-        path.resolve(), name, timeframe=timeframe, exchange=exchange, provider=provider
-    )
-    if found.bars.is_empty():
-        raise Refusal("bars", f"no row of {path} that is a bar", "a table of bars")
-    return Bars.from_frame(found.bars, symbol=name, calendar=BarCalendar(exchange, timeframe))

@@ -16,6 +16,7 @@ from mc_assets.cli.prune import prune
 from mc_assets.cli.quality import quality
 from mc_assets.cli.replay import replay
 from mc_assets.cli.report import report
+from mc_assets.cli.resample import resample
 from mc_assets.cli.run import run
 from mc_assets.cli.schema import schema
 from mc_assets.cli.seeds import seeds
@@ -34,7 +35,7 @@ GROUPS: Final = MappingProxyType(
         "Data": (ingest, calibrate),
         "Studies": (run, studies, seeds, schema),
         "Results": (show, compare, replay, report, trials, sql),
-        "Checks": (quality, audit, judge, verify),
+        "Checks": (quality, audit, judge, resample, verify),
         "System": (ui, prune),
     }
 )

@@ -79,7 +79,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "uniform",
     ),
     "resampling": ("Resampled", "resample"),
-    "judging": ("Judgement", "judge"),
+    "judging": ("Judgement", "Panel", "judge", "model_risk_panel"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),
     "statistics.sharpe_inference": (
         "deflated_sharpe_ratio",

@@ -73,7 +73,7 @@ ALLOWED = {
     "resampling": {"compiled", "errors", "randomness", "sources", "statistics"},
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
-        *("statistics", "results", "studies", "models"),
+        *("statistics", "results", "studies", "models", "realism"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

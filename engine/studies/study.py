@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -210,6 +211,7 @@ class Study:
         workers: str | int | None = None,
         progress: ProgressCallback | None = None,
         fresh: bool = False,
+        asked_by: str | None = None,
     ) -> Results:
         """Run the study, or what is missing of it.
 
@@ -225,6 +227,8 @@ class Study:
             Called with a `Progress` about ten times a second.
         fresh : bool
             Compute finished parts again too.
+        asked_by : str, optional
+            Who asks, for the trial ledger; by default the method of the search.
 
         Raises
         ------
@@ -235,9 +239,13 @@ class Study:
         """
         from engine.studies.execute import execute
 
+        def resolved() -> Job:
+            job = self.resolve(market_data)
+            return job if asked_by is None else replace(job, asked_by=asked_by)
+
         return execute(
-            self.resolve(market_data),
-            remake=lambda: self.resolve(market_data),
+            resolved(),
+            remake=resolved,
             root=None if root is None else Path(root),
             workers=self.definition.workers if workers is None else workers,
             progress=progress,

@@ -146,6 +146,11 @@ def resampled() -> mc.Resampled:
 
 
 @cache
+def model_panel() -> mc.Panel:
+    return mc.model_risk_panel("buy_and_hold", history(), tries=2, paths=10)
+
+
+@cache
 def panel() -> mc.FuturesPanel:
     prices = np.array([[50.0, 51.0, 52.0], [49.0, 50.5, 51.5]])
     return mc.FuturesPanel.from_arrays(prices, [0.1, 0.3, 0.5], dt=1 / 52)
@@ -277,6 +282,11 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (
         lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,
+        {},
+    ),
+    **_labelled(
+        "Panel",
+        {name: lambda name=name: getattr(model_panel(), name) for name in ("table", "worlds")},
         {},
     ),
     "indicator_values": (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
@@ -18,6 +19,9 @@ from engine.jobs.space import MODEL_PREFIX
 from engine.jobs.trades import order_columns, trade_columns
 from engine.strategies import prepare_strategy
 from engine.strategies.bars_table import bars_table
+
+if TYPE_CHECKING:
+    from engine.plots import Chart
 
 __all__ = ["Replay", "simulate_one"]
 
@@ -64,6 +68,29 @@ class Replay:
     trades: pl.DataFrame
     metrics: dict[str, float | None]
     status: str
+
+    def plot(self, indicators: Mapping[str, ArrayLike] | None = None) -> Chart:
+        """Draw candles with fills and indicators, equity and drawdown, zoomed together.
+
+        Parameters
+        ----------
+        indicators : mapping of str to array_like of shape (bars,), optional
+            One value per bar, those to warm up on included.
+
+        Raises
+        ------
+        Refusal
+            If the simulation failed.
+        """
+        from engine.plots.simulation import simulation_chart
+
+        final, earned = self.metrics.get("final_equity"), self.metrics.get("net_pnl")
+        if final is None or earned is None:
+            raise Refusal("simulation", f"one that failed ({self.status})", "one that succeeded")
+        values = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        title = f"simulation {self.simulation}, seed {self.seed}: {values}"
+        start = final - earned
+        return simulation_chart(title, self.bars, self.equity, self.orders, start, indicators)
 
 
 def simulate_one(job: Job, simulation: int) -> Replay:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from engine.errors import Refusal
+
+if TYPE_CHECKING:
+    from engine.plots import Chart
 
 __all__ = ["SCHEMA", "Panel"]
 
@@ -158,6 +161,18 @@ class Panel:
             f"{where}; it earns least in {low['world']}, {low['estimate']:.2f}{_between(low)}."
         )
 
+    def plot(self) -> Chart:
+        """Draw what every set is behind the best of each world, realism beside the worlds."""
+        from engine.plots import Chart
+        from engine.plots.sets import world_heatmap
+
+        ok = self.table.filter(pl.col("status") == "ok")
+        first = ok.row(0, named=True)
+        named = ok.with_columns(name=pl.col("parameters").map_elements(_values, pl.String))
+        title = f"{first['strategy']} on {first['symbol']}: {first['statistic']} by world"
+        note = "Colours: what a set is behind the best of its world; the least at worst on top."
+        return Chart(title, world_heatmap(named, first["statistic"]), note)
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {
@@ -184,6 +199,11 @@ class Panel:
         simulated = rows.filter(pl.col("kind") != "history")
         rows = rows if simulated.is_empty() else simulated
         return str(rows.sort("regret", descending=True)["world"].item(0))
+
+
+def _values(text: str) -> str:
+    named = json.loads(text).items()
+    return ", ".join(f"{name} {_short(value)}" for name, value in named) or "the only set"
 
 
 def _between(row: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,9 @@ from engine.resampling.walks import DRAWDOWN, FINAL, LOSING_STREAK, UNDER_WATER
 from engine.statistics.estimates import Estimate
 from engine.statistics.quantiles import quantiles
 from engine.statistics.shares import shares_at_most
+
+if TYPE_CHECKING:
+    from engine.plots import Chart
 
 __all__ = ["LEVELS", "Resampled"]
 
@@ -97,6 +100,14 @@ class Resampled:
                 label = f"{name}_q{100 * level:02.0f}"
                 rows.append(self._row(label, float(self.observed[column]), found))
         return pl.DataFrame(rows, schema=_SCHEMA).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+    def plot(self) -> Chart:
+        """Draw the bands of equity and the course that was observed."""
+        from engine.plots import Chart
+        from engine.plots.sets import bands
+
+        title = f"{self.courses.draws:,} courses by {self.courses.method}"
+        return Chart(title, bands(self.bands, self.unit))
 
     def ruin(
         self,

@@ -27,7 +27,7 @@ def study_picture(
     title : str
         What the picture shows.
     fan : polars.DataFrame or None
-        As `mc_assets.reports.charts.fan_quantiles` returns it; None where no equity was recorded.
+        As `engine.plots.study.fan_quantiles` returns it; None where no equity was recorded.
     pnl : polars.Series
         Net P&L of each simulation.
     value_at_risk : float

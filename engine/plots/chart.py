@@ -70,10 +70,18 @@ class Chart:
 
     def _still(self, kind: str) -> bytes:
         still = type(self.figure)(self.figure)
+        height = (still.layout.height or 430) + 40
+        # A menu cannot be opened there: what it shows first is what the picture is of.
+        shown = "".join(f": {menu.buttons[0].label}" for menu in still.layout.updatemenus)
         still.update_layout(
-            paper_bgcolor="white", plot_bgcolor="white", title={"text": self.title, "y": 0.99}
+            paper_bgcolor="white",
+            plot_bgcolor="white",
+            title={"text": f"{self.title}{shown}", "y": 0.97, "yanchor": "top", "font.size": 17},
+            margin={"t": 84},
+            width=1000,
+            height=height,
+            updatemenus=[],
         )
-        still.update_layout(margin={"t": 84}, width=1000)
         try:
             image: bytes = still.to_image(format=kind, scale=2 if kind == "png" else 1)
         except (ImportError, ValueError, RuntimeError) as error:

@@ -8,20 +8,38 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import polars as pl
-
-if TYPE_CHECKING:
-    from engine.plots.chart import Chart
 
 __all__ = ["page", "section", "table", "verdict_box"]
 
 _BUNDLE = "plotly-cartesian-4.1.1.min.js.gz"
 _TEMPLATE = "page.html"
+
+
+class Drawn(Protocol):
+    """What a page shows of a chart."""
+
+    @property
+    def title(self) -> str:
+        """What it shows."""
+
+    @property
+    def figure(self) -> Any:
+        """The figure."""
+
+    @property
+    def note(self) -> str:
+        """A sentence below it."""
+
+    @property
+    def id(self) -> str:
+        """Name of its element."""
 
 
 def page(title: str, *parts: str, lead: str = "") -> str:
@@ -46,14 +64,16 @@ def page(title: str, *parts: str, lead: str = "") -> str:
     )
 
 
-def section(heading: str, *content: str | Chart) -> str:
+def section(heading: str, *content: str | Drawn) -> str:
     """Return a heading with charts, or HTML of one's own, below it."""
     parts = [f"<h2>{html.escape(heading)}</h2>"] if heading else []
     parts += [text if isinstance(text, str) else _drawn(text) for text in content]
     return f"<section>{''.join(parts)}</section>"
 
 
-def verdict_box(kind: str, word: str, sentence: str, facts: dict[str, str]) -> str:
+def verdict_box(
+    kind: str, word: str, sentence: str, facts: Mapping[str, str | tuple[str, str]], *more: str
+) -> str:
     """Return the box that a page opens with.
 
     Parameters
@@ -64,17 +84,26 @@ def verdict_box(kind: str, word: str, sentence: str, facts: dict[str, str]) -> s
         The verdict in a word or two.
     sentence : str
         The verdict in a sentence.
-    facts : dict of str to str
-        A few numbers with what they are.
+    facts : mapping of str to str, or to a pair of them
+        A few numbers with what they are; of a pair the second, its interval, stands below.
+    more : str
+        What else is said, in smaller letters.
     """
     cells = "".join(
-        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+        f"<div><dt>{html.escape(name)}</dt><dd>{_fact(value)}</dd></div>"
         for name, value in facts.items()
     )
+    small = "".join(f'<p class="note">{html.escape(text)}</p>' for text in more)
     return (
         f'<div class="verdict {kind}" role="note"><p class="word">{html.escape(word)}</p>'
-        f"<p>{html.escape(sentence)}</p><dl>{cells}</dl></div>"
+        f"<p>{html.escape(sentence)}</p><dl>{cells}</dl>{small}</div>"
     )
+
+
+def _fact(value: str | tuple[str, str]) -> str:
+    if isinstance(value, str):
+        return html.escape(value)
+    return f'{html.escape(value[0])}<span class="error">{html.escape(value[1])}</span>'
 
 
 def table(frame: pl.DataFrame, *, text: tuple[str, ...] = ()) -> str:
@@ -111,7 +140,7 @@ def _left(own: bool) -> str:
     return ' class="text"' if own else ""
 
 
-def _drawn(chart: Chart) -> str:
+def _drawn(chart: Drawn) -> str:
     height = chart.figure.layout.height or 430
     identity = f' id="{html.escape(chart.id, quote=True)}"' if chart.id else ""
     # A sentence for those who do not see the picture, and for browsers without scripts.

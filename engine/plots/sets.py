@@ -1,32 +1,18 @@
-"""Figures over parameter sets and worlds: differences, panels, convergence, months."""
+"""Figures over parameter sets and worlds: differences, panels, convergence, bands."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from engine.plots.style import ABOVE_BELOW, BLUE, GREY, ORANGE, PALE, styled
+from engine.plots.style import BLUE, GREY, ORANGE, PALE, styled
 
-__all__ = ["bands", "convergence", "intervals", "monthly_returns", "world_heatmap"]
+__all__ = ["bands", "convergence", "intervals", "world_heatmap"]
 
-_MONTHS: Final = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-)
 _ROW: Final = 26
 
 
@@ -195,60 +181,6 @@ def bands(table: pl.DataFrame, unit: str) -> go.Figure:
     figure.update_xaxes(title_text=f"{unit}s")
     figure.update_yaxes(title_text="equity", tickformat=",.0f")
     return figure
-
-
-def monthly_returns(times: pl.Series, equity: ArrayLike, start: float) -> go.Figure:
-    """Draw the return of every month as a map of years and months, years in a last column.
-
-    Parameters
-    ----------
-    times : polars.Series
-        Instants of the bars.
-    equity : array_like, shape (bars,)
-        At each close.
-    start : float
-        Equity before the first bar.
-    """
-    curve = np.asarray(equity, dtype=np.float64)
-    ends = (
-        pl.DataFrame({"time": times, "equity": curve})
-        .group_by(pl.col("time").dt.year().alias("year"), pl.col("time").dt.month().alias("month"))
-        .agg(pl.col("equity").last())
-        .sort("year", "month")
-    )
-    before = np.concatenate([[start], ends["equity"].to_numpy()[:-1]])
-    returns = _change(before, ends["equity"].to_numpy())
-    years = sorted(ends["year"].unique().to_list(), reverse=True)
-    grid = np.full((len(years), 13), np.nan)
-    whole: dict[int, float] = {}
-    for (year, month), value in zip(ends.select("year", "month").rows(), returns, strict=True):
-        grid[years.index(year), month - 1] = value
-        whole[year] = (1.0 + whole.get(year, 0.0)) * (1.0 + value) - 1.0
-    grid[:, 12] = [whole[year] for year in years]
-    limit = float(np.nanmax(np.abs(grid[:, :12]), initial=0.01))
-    text = [["" if np.isnan(v) else f"{100.0 * v:.1f}" for v in row] for row in grid]
-    figure = go.Figure(
-        go.Heatmap(
-            x=[*_MONTHS, "year"],
-            y=[str(year) for year in years],
-            z=grid,
-            text=text,
-            texttemplate="%{text}",
-            colorscale=ABOVE_BELOW,
-            zmin=-limit,
-            zmax=limit,
-            showscale=False,
-            hovertemplate="%{x} %{y}: %{text} %<extra></extra>",
-        )
-    )
-    styled(figure, 120 + _ROW * len(years))
-    figure.update_xaxes(side="top", type="category")
-    figure.update_yaxes(type="category", autorange="reversed")
-    return figure
-
-
-def _change(before: NDArray[np.float64], after: NDArray[np.float64]) -> Any:
-    return np.divide(after - before, before, out=np.zeros_like(after), where=before > 0.0)
 
 
 def _number(value: float | None) -> str:

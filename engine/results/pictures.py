@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -12,19 +12,64 @@ import polars as pl
 from engine.errors import Refusal
 
 if TYPE_CHECKING:
+    from engine.jobs.replay import Replay
+    from engine.jobs.summary import JobSummary
     from engine.plots import Chart
-    from engine.results.results import Results
+    from engine.results.comparison import Comparison
 
 __all__ = ["KINDS", "ResultPictures"]
 
 #: What `mc plot` draws of a study.
 KINDS = (
-    *("fan", "pnl", "drawdown", "sensitivity", "heatmap", "convergence", "monthly"),
+    *("fan", "pnl", "drawdown", "sensitivity", "heatmap", "convergence", "compare", "monthly"),
     "simulation",
 )
 
 # A menu of more sets is no menu.
 _MOST_SETS = 24
+
+
+class Pictured(Protocol):
+    """What pictures need of `Results`, which has them."""
+
+    @property
+    def lazy(self) -> pl.LazyFrame:
+        """The rows."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows, in memory."""
+
+    @property
+    def summary(self) -> JobSummary:
+        """The job that made them."""
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+
+    @property
+    def parameters(self) -> list[str]:
+        """Columns that hold parameters."""
+
+    @property
+    def metrics(self) -> list[str]:
+        """Columns that hold metrics."""
+
+    def equity(self) -> pl.DataFrame:
+        """Return sampled equity curves."""
+
+    def statistics(self, *, names: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return estimates with their errors."""
+
+    def best(self, statistic: str, n: int) -> pl.DataFrame:
+        """Return the best sets."""
+
+    def compare(self, baseline: Any, statistic: str) -> Comparison:
+        """Compare with other results."""
+
+    def simulation(self, simulation: int) -> Replay:
+        """Run a simulation again."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +82,7 @@ class ResultPictures:
         What is drawn.
     """
 
-    results: Results
+    results: Pictured
 
     def fan(self, parameter_set: int | None = None) -> Chart:
         """Draw quantiles of equity over simulations at each sampled bar.
@@ -144,7 +189,7 @@ class ResultPictures:
         figure = convergence(values, metric.replace("_", " "))
         return Chart(f"{self.results.name}: {metric} of {label} against paths", figure)
 
-    def compare(self, baseline: Results, statistic: str = "mean_net_pnl") -> Chart:
+    def compare(self, baseline: Any, statistic: str = "mean_net_pnl") -> Chart:
         """Draw the differences to a baseline with their intervals, as `Results.compare` finds them.
 
         Parameters
@@ -186,7 +231,7 @@ class ResultPictures:
             If its bars have no instants, as those of models.
         """
         from engine.plots import Chart
-        from engine.plots.sets import monthly_returns
+        from engine.plots.history import monthly_returns
 
         replay = self.results.simulation(simulation)
         if "timestamp" not in replay.bars.columns:

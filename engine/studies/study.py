@@ -255,6 +255,18 @@ class Study:
     def __repr__(self) -> str:
         return f"Study({self.name!r})"
 
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts
+
+        asked = self.definition
+        shown: dict[str, object] = {
+            "source": asked.source.model,
+            "strategy": asked.strategy.name,
+            **{name: str(values) for name, values in asked.strategy.parameters.items()},
+            "constraint": "; ".join(map(str, asked.constraint)) or None,
+        }
+        return facts(f"Study {self.name}", shown)
+
 
 def load_study(path: str | Path) -> Study:
     """Read a study file.

@@ -13,6 +13,7 @@ from mc_assets.cli.compare import compare
 from mc_assets.cli.ingest import ingest
 from mc_assets.cli.judge import judge
 from mc_assets.cli.panel import panel
+from mc_assets.cli.plot import plot
 from mc_assets.cli.prune import prune
 from mc_assets.cli.quality import quality
 from mc_assets.cli.replay import replay
@@ -35,7 +36,7 @@ GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
         "Studies": (run, studies, seeds, schema),
-        "Results": (show, compare, replay, report, trials, sql),
+        "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (ui, prune),
     }

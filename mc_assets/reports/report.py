@@ -83,7 +83,8 @@ def _charts(material: Material) -> dict[str, str | Chart]:
     """Return the pictures of the page by their headings, or why one is not there."""
     from engine.plots import Chart
     from engine.plots import study as charts
-    from engine.plots.sets import convergence, monthly_returns
+    from engine.plots.history import monthly_returns
+    from engine.plots.sets import convergence
 
     labels, sets = material.labels, material.sets
     profits = [(labels[s], material.metric(s, "net_pnl")) for s in sets]

@@ -30,20 +30,21 @@ def verdict_of(material: Material, data: Path) -> str:
         return ""
     best = best_set_of(material.results, _SHARPE, data)
     sentences = [] if best is None else best.sentences
-    said = " ".join(f"{text[0].upper()}{text[1:]}." for text in sentences)
+    said = [f"{text[0].upper()}{text[1:]}." for text in sentences]
     kind, word, number = _word(material)
-    facts = {"set": material.labels[number]}
+    facts: dict[str, str | tuple[str, str]] = {"set": material.labels[number]}
     for known in HEADLINES:
         row = material.statistic(number, known.statistic)
         ends = (row["std_error"], row["ci_low"], row["ci_high"])
         estimate, interval = interval_pair(row["estimate"], *ends, known.unit)
         unit = " %" if known.unit == "share" else ""
         shown = f"{estimate}{unit}"
-        facts[known.title] = shown if row["ci_low"] is None else f"{shown}  ({interval})"
+        facts[known.title] = shown if row["ci_low"] is None else (shown, interval)
     row = material.statistic(number, HEADLINES[0].statistic)
     facts["largest error"] = ERROR_KINDS.get(row["dominant"], "not known")
     facts["sets in this study"] = f"{len(material.sets):,}"
-    return verdict_box(kind, word, said or "One set was tried: nothing was searched for.", facts)
+    first, *more = said or ["One set was tried: nothing was searched for."]
+    return verdict_box(kind, word, first, facts, *more)
 
 
 def _word(material: Material) -> tuple[str, str, int]:
@@ -64,4 +65,4 @@ def _word(material: Material) -> tuple[str, str, int]:
         return "good", "Sharpe ratio above zero on these paths, the search counted in", number
     if high is not None and high < 0.0:
         return "bad", "Sharpe ratio below zero on these paths", number
-    return "open", "Not told from no edge", number
+    return "open", "No edge shown on these paths", number

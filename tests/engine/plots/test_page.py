@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,9 @@ def test_a_box_has_its_word_and_its_facts() -> None:
 def test_a_chart_is_saved_by_the_ending_of_its_name(chart: Chart, tmp_path: Path) -> None:
     path = chart.save(tmp_path / "new" / "line.html")
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
-    with pytest.raises(Refusal, match="output: found 'line.gif', allowed a name that ends in html"):
+    with pytest.raises(
+        Refusal, match=r"output: found 'line\.gif', allowed a name that ends in html"
+    ):
         chart.save(tmp_path / "line.gif")
 
 
@@ -71,14 +75,12 @@ def test_a_still_picture_is_drawn_or_what_is_missing_said(
     chart: Chart, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / f"line.{kind}"
-    try:
-        chart.save(path)
-    except Refusal as refusal:
-        assert str(refusal) == (
-            f"output: cannot draw {kind} here; `uv pip install 'mc-lab[plots]'` brings kaleido, "
-            "which needs a Chrome or Chromium"
-        )
+    if importlib.util.find_spec("kaleido") is None:
+        expected = f"output: cannot draw {kind} here; `uv pip install 'mc-lab[plots]'` brings"
+        with pytest.raises(Refusal, match=re.escape(expected)):
+            chart.save(path)
         return
+    chart.save(path)
     begins = {"png": b"\x89PNG", "svg": b"<svg", "pdf": b"%PDF"}
     assert path.read_bytes().startswith(begins[kind])
 

@@ -114,16 +114,11 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
     Of a union Pydantic reports every branch; a misspelt key explains more than the rest, and the
     deepest entry belongs to the branch that was meant.
     """
-    located = [
-        ([part for part in entry["loc"] if not _is_branch(part)], entry) for entry in error.errors()
-    ]
+    located = [(_place(entry["loc"], entry["type"]), entry) for entry in error.errors()]
     location, entry = max(
         located, key=lambda item: (item[1]["type"] == "extra_forbidden", len(item[0]))
     )
     field = ".".join(str(part) for part in location)
-    found = repr(entry["input"])
-    if len(found) > 80:
-        found = found[:77] + "..."
     kind, cause = entry["type"], entry.get("ctx", {}).get("error")
     if kind == "extra_forbidden":
         names = _field_names(model, location[:-1])
@@ -136,7 +131,13 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
         return cause.within(field)
     messages = [other["msg"] for place, other in located if place == location]
     allowed = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in messages))
-    return Refusal(field or "study", found, allowed)
+    return Refusal(field or "study", repr(entry["input"]), allowed)
+
+
+def _place(parts: tuple[int | str, ...], kind: str) -> list[int | str]:
+    """Where in the document an entry is; an unknown key counts however it is spelt."""
+    last = parts[-1:] if kind == "extra_forbidden" else ()
+    return [*(part for part in parts[: len(parts) - len(last)] if not _is_branch(part)), *last]
 
 
 def _is_branch(part: int | str) -> bool:

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from engine.errors import Refusal
 from engine.jobs.settings import Settings, settings_refusal
+from engine.studies.file_names import check_file_name
 
 __all__ = [
     "SEEDS_SCHEMA",
@@ -87,7 +88,7 @@ def parse_seeds(given: Any) -> str | SeedRange | NDArray[np.uint64]:
         If it is none of them; the field is for the caller to add.
     """
     if isinstance(given, str | Path):
-        return str(given)
+        return check_file_name(str(given))
     if isinstance(given, SeedRange):
         return given
     if isinstance(given, dict):

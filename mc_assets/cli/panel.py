@@ -27,6 +27,7 @@ def panel(
     tries: int = typer.Option(32, "--tries", help="Parameter sets, where they are searched."),
     paths: int = typer.Option(500, "--paths", help="Paths of each simulated world."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of the search and the first path."),
+    picture: Path = typer.Option(None, "--picture", help="HTML, PNG, SVG or PDF of map."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
     """Run one grid of parameter sets in every world: best sets, regret, the worst world."""
@@ -49,10 +50,14 @@ def panel(
         paths=paths,
         seed=seed,
     )
+    if picture is not None:
+        found.plot().save(picture)
     if as_json:
         print_json(found.to_json())
     else:
         _print(found)
+        if picture is not None:
+            typer.echo(f"picture: {picture}")
 
 
 def _print(found: Panel) -> None:

@@ -36,6 +36,7 @@ def resample(
     delay: int = typer.Option(None, "--delay", help="Most bars by which entries are late."),
     loss: float = typer.Option(0.5, "--loss", help="Share of the equity whose loss is ruin."),
     bound: float = typer.Option(0.01, "--bound", help="Probability to keep ruin under."),
+    picture: Path = typer.Option(None, "--picture", help="HTML, PNG, SVG or PDF of bands."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
     """Resample the trades of one backtest: bands, drawdowns, streaks, risk of ruin by size."""
@@ -62,10 +63,14 @@ def resample(
         loss=loss,
         bound=bound,
     )
+    if picture is not None:
+        found.resampled.plot().save(picture)
     if as_json:
         print_json(found.to_json())
     else:
         _print(found)
+        if picture is not None:
+            typer.echo(f"picture: {picture}")
 
 
 def _print(found: ResampledBacktest) -> None:

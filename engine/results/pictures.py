@@ -147,7 +147,7 @@ class ResultPictures:
 
         names = self._swept(1, [over] if over else None)
         figure = parameter_sensitivity(self._averaged(statistic, names), names)
-        figure.update_layout(yaxis_title=statistic, yaxis_tickformat=",.4~r")
+        figure.update_layout(yaxis_title_text=statistic, yaxis_tickformat=",.4~r")
         return Chart(f"{self.results.name}: {statistic} against {names[0]}", figure)
 
     def heatmap(self, statistic: str = "mean_net_pnl", over: Sequence[str] | None = None) -> Chart:

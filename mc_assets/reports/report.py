@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from mc_assets.project import Project
 from mc_assets.reports.material import Material
@@ -118,8 +118,10 @@ def _charts(material: Material) -> dict[str, str | Chart]:
     return made
 
 
-def report_picture(project: Project, study: str) -> bytes:
-    """Draw a PNG of the study's best parameter set by mean net P&L."""
+def report_picture(
+    project: Project, study: str, kind: Literal["png", "svg", "pdf"] = "png"
+) -> bytes:
+    """Draw a still picture of the study's best parameter set by mean net P&L."""
     from engine.plots import study as charts
     from mc_assets.reports.picture import study_picture
 
@@ -130,4 +132,5 @@ def report_picture(project: Project, study: str) -> bytes:
         charts.fan_quantiles(material.curves(best)) if material.has_equity else None,
         material.metric(best, "net_pnl"),
         material.estimate(best, "value_at_risk_95"),
+        kind,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.results import Results
@@ -19,6 +20,15 @@ from mc_assets.stored_market_data import StoredMarketData
 from mc_assets.study_tables import read_error_budget, read_statistics
 
 __all__ = ["Material"]
+
+
+class Course(NamedTuple):
+    """What one simulation did on a history, bar by bar."""
+
+    times: pl.Series
+    equity: NDArray[np.float64]
+    start: float
+    closes: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,11 @@ class Material:
         return self.results.lazy.select(wanted).collect()
 
     @property
+    def one_path(self) -> bool:
+        """Whether every set ran on a single path, which has no distribution."""
+        return len(self.rows) == self.rows["parameter_set"].n_unique() > 0
+
+    @property
     def has_equity(self) -> bool:
         """Whether equity curves were recorded."""
         return self.results.equity_lazy is not None
@@ -129,8 +144,8 @@ class Material:
         return pl.DataFrame({"bar": np.tile(bars, len(curves)), "equity": curves.ravel()})
 
     @cached_property
-    def months(self) -> tuple[pl.Series, Any, float] | None:
-        """Instants, equity and its start of the best set on history; None on simulated paths."""
+    def course(self) -> Course | None:
+        """Return the best set's course on history; None on simulated paths."""
         source = (self.results.summary.definition or {}).get("source") or {}
         if source.get("model") != "historical" or not self.sets:
             return None
@@ -143,7 +158,7 @@ class Material:
         if final is None or earned is None or "timestamp" not in bars.columns:
             return None
         own = bars.filter((pl.col("symbol") == bars["symbol"].item(0)) & (pl.col("bar") >= 0))
-        return own["timestamp"], replay.equity, final - earned
+        return Course(own["timestamp"], replay.equity, final - earned, own["close"].to_numpy())
 
     def simulations(self, parameter_set: int) -> pl.DataFrame:
         """Rows of a set that succeeded, the least profitable first."""

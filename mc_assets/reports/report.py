@@ -62,7 +62,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         warnings_of(material),
         f'<p class="note">{note_of(material)}</p>',
         *(section(heading, drawn) for heading, drawn in _charts(material).items()),
-        section("Three simulations to look at", examples_of(material)),
+        section("Simulations to look at", examples_of(material)),
         section("All statistics", all_statistics(material)),
         section("Where these numbers come from", _made_of(material)),
         lead=material.description,
@@ -82,8 +82,39 @@ def _made_of(material: Material) -> str:
 def _charts(material: Material) -> dict[str, str | Chart]:
     """Return the pictures of the page by their headings, or why one is not there."""
     from engine.plots import Chart
+    from engine.plots.study import parameter_sensitivity
+
+    if not material.sets:
+        return {}
+    made = _of_course(material) if material.course is not None else {}
+    made |= {} if material.one_path else _of_distributions(material)
+    figure = parameter_sensitivity(material.sensitivity, material.swept)
+    made["Sensitivity to parameters"] = Chart(
+        "mean net P&L by parameters", figure, id="parameter_sensitivity"
+    )
+    return made
+
+
+def _of_course(material: Material) -> dict[str, str | Chart]:
+    """Return the pictures of the best set's course on history."""
+    from engine.plots import Chart
+    from engine.plots.history import equity_and_benchmark, monthly_returns
+
+    course = material.course
+    assert course is not None
+    times, equity, start, closes = course
+    beside = equity_and_benchmark(times, equity, start, closes)
+    months = monthly_returns(times, equity, start)
+    return {
+        "The best set beside buying and holding": Chart("equity", beside, id="history"),
+        "Monthly returns, %": Chart("monthly returns", months, id="monthly"),
+    }
+
+
+def _of_distributions(material: Material) -> dict[str, str | Chart]:
+    """Return the pictures of how simulations are spread."""
+    from engine.plots import Chart
     from engine.plots import study as charts
-    from engine.plots.history import monthly_returns
     from engine.plots.sets import convergence
 
     labels, sets = material.labels, material.sets
@@ -101,20 +132,12 @@ def _charts(material: Material) -> dict[str, str | Chart]:
         "Maximum drawdown": Chart(
             "maximum drawdown", charts.drawdown_distribution(falls), id="drawdown_distribution"
         ),
-        "Sensitivity to parameters": Chart(
-            "mean net P&L by parameters",
-            charts.parameter_sensitivity(material.sensitivity, material.swept),
-            id="parameter_sensitivity",
-        ),
     }
-    own = profits[0][1] if profits else None
-    if own is not None and len(own) > 1:
-        figure = convergence(own.to_numpy(), "net P&L")
+    own = profits[0][1]
+    if len(own) > 1:
         note = f"Of {labels[sets[0]]}: the shaded interval is what more seeds shrink."
+        figure = convergence(own.to_numpy(), "net P&L")
         made["How sure the mean is, by paths"] = Chart("mean", figure, note, id="convergence")
-    months = material.months
-    if months is not None:
-        made["Monthly returns, %"] = Chart("months", monthly_returns(*months), id="monthly")
     return made
 
 

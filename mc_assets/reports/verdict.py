@@ -65,4 +65,5 @@ def _word(material: Material) -> tuple[str, str, int]:
         return "good", "Sharpe ratio above zero on these paths, the search counted in", number
     if high is not None and high < 0.0:
         return "bad", "Sharpe ratio below zero on these paths", number
-    return "open", "No edge shown on these paths", number
+    where = "this one history" if material.one_path else "these paths"
+    return "open", f"No edge shown on {where}", number

@@ -127,3 +127,21 @@ def test_a_click_on_a_heading_sorts_the_table(tmp_path: Path, page: Any) -> None
     assert names() == ["a", "c", "b"]
     page.get_by_role("button", name="value").press("Enter")
     assert names() == ["b", "c", "a"]
+
+
+@pytest.mark.browser
+def test_what_is_printed_in_the_dark_is_black_and_fits_the_paper(
+    chart: Chart, tmp_path: Path, page: Any
+) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto(chart.save(tmp_path / "line.html").as_uri())
+    page.locator("html[data-drawn='1']").wait_for(timeout=30_000, state="attached")
+    page.emulate_media(color_scheme="dark", media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    fill = "getComputedStyle(document.querySelector('.xtick text')).fill"
+    assert page.evaluate(fill) == "rgb(0, 0, 0)"
+    width = "document.querySelector('.main-svg').getBoundingClientRect().width"
+    page.wait_for_function(f"{width} === 680")
+    page.emulate_media(color_scheme="dark", media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function(f"{width} > 680")

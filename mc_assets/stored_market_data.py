@@ -11,6 +11,7 @@ import polars as pl
 from engine.bars import Bars
 from engine.calibration import Calibration, FuturesPanel
 from engine.calibration.sample import bar_ends
+from engine.errors import Refusal
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
 from mc_assets.market_data.adjustments import adjust, factors_at
@@ -101,9 +102,7 @@ class StoredMarketData:
             last = datetime.datetime.combine(self._as_of, datetime.time.max, datetime.UTC)
             frame = frame.filter(bar_ends(stamps, series.calendar) <= last.timestamp() * 1e6 + 1)
             if frame.is_empty():
-                raise ValueError(
-                    f"bars of {series.key}: found none up to {self._as_of}, allowed a later date"
-                )
+                raise Refusal(f"bars of {series.key}", f"none up to {self._as_of}", "a later date")
         # A factor table that the series no longer names belongs to bars fetched earlier.
         factors = self._bars.factors(series.symbol, timeframe) if series.factors else None
         return series, frame, factors

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid, point_value
+from engine.execution.equity import mark_until
 from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
@@ -51,7 +52,6 @@ from engine.execution.layout import (
     VIEW,
     WATCH,
 )
-from engine.execution.ledger import mark_until
 from engine.execution.liquidation import is_below_maintenance
 from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise

@@ -11,6 +11,7 @@ import math
 
 from engine.execution.calling import part
 from engine.execution.currencies import point_value
+from engine.execution.equity import equity_at
 from engine.execution.layout import (
     BACKTESTING_PY,
     BORN_OF_LIMIT,
@@ -42,7 +43,6 @@ from engine.execution.layout import (
     UNITS,
     VIEW,
 )
-from engine.execution.ledger import equity_at
 from engine.execution.state import Simulation
 
 __all__ = [

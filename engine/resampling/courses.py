@@ -37,7 +37,7 @@ class Courses:
     ----------
     method : str
         One of `METHODS`.
-    record : ndarray of float64, shape (steps,)
+    seen : ndarray of float64, shape (steps,)
         Outcomes as they came; of ``delay``, shape (steps, delays).
     steps : int
         Outcomes of a course.
@@ -54,7 +54,7 @@ class Courses:
     """
 
     method: str
-    record: Floats
+    seen: Floats
     steps: int
     draws: int
     seed: int
@@ -75,14 +75,14 @@ class Courses:
 
     def _draw(self, first: int, out: Floats) -> None:
         seed = np.uint64(self.seed)
-        record = np.ascontiguousarray(self.record, dtype=np.float64)
+        seen = np.ascontiguousarray(self.seen, dtype=np.float64)
         if self.method in ("trades", "returns"):
-            draw_blocks(seed, first, record, 1.0 / self.block_length, self.anew, out)
+            draw_blocks(seed, first, seen, 1.0 / self.block_length, self.anew, out)
         elif self.method == "shuffle":
-            draw_shuffled(seed, first, record, out)
+            draw_shuffled(seed, first, seen, out)
         elif self.method == "parametric":
-            draw_fitted(seed, first, record, self.anew, out)
+            draw_fitted(seed, first, seen, self.anew, out)
         elif self.method == "skip":
-            draw_skipped(seed, first, record, self.probability, out)
+            draw_skipped(seed, first, seen, self.probability, out)
         else:
-            draw_delayed(seed, first, record, out)
+            draw_delayed(seed, first, seen, out)

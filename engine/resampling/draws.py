@@ -52,10 +52,10 @@ def _draw_places(
 
 @kernel
 def draw_blocks(
-    seed: np.uint64, first: int, record: Floats, restart: float, anew: bool, out: Floats
+    seed: np.uint64, first: int, seen: Floats, restart: float, anew: bool, out: Floats
 ) -> None:
     """Write courses of the stationary bootstrap, from the record or from one drawn anew of it."""
-    count = record.size
+    count = seen.size
     places = np.empty(out.shape[1], dtype=np.int64)
     drawn = np.arange(count)
     for d in range(out.shape[0]):
@@ -64,16 +64,16 @@ def draw_blocks(
             _draw_places(seed, _RECORD, course, restart, count, drawn)
         _draw_places(seed, _ORDER, course, restart, count, places)
         for i in range(places.size):
-            out[d, i] = record[drawn[places[i]]]
+            out[d, i] = seen[drawn[places[i]]]
 
 
 @kernel
-def draw_shuffled(seed: np.uint64, first: int, record: Floats, out: Floats) -> None:
+def draw_shuffled(seed: np.uint64, first: int, seen: Floats, out: Floats) -> None:
     """Write the record in orders that are all equally likely (Fisher and Yates, 1938)."""
     for d in range(out.shape[0]):
-        for i in range(record.size):
-            out[d, i] = record[i]
-        for i in range(record.size - 1, 0, -1):
+        for i in range(seen.size):
+            out[d, i] = seen[i]
+        for i in range(seen.size - 1, 0, -1):
             w0, _, _, _ = words(seed, _ORDER, np.uint64(first + d), np.uint64(i))
             j = _below(w0, i + 1)
             kept = out[d, i]
@@ -83,13 +83,13 @@ def draw_shuffled(seed: np.uint64, first: int, record: Floats, out: Floats) -> N
 
 @kernel
 def draw_skipped(
-    seed: np.uint64, first: int, record: Floats, probability: float, out: Floats
+    seed: np.uint64, first: int, seen: Floats, probability: float, out: Floats
 ) -> None:
     """Write the record with each entry missed by chance, which then is 0."""
     for d in range(out.shape[0]):
-        for i in range(record.size):
+        for i in range(seen.size):
             w0, _, _, _ = words(seed, _ORDER, np.uint64(first + d), np.uint64(i))
-            out[d, i] = 0.0 if uniform(w0) < probability else record[i]
+            out[d, i] = 0.0 if uniform(w0) < probability else seen[i]
 
 
 @kernel
@@ -113,17 +113,17 @@ def _log_normal(count: int, total: float, squares: float) -> tuple[float, float]
 
 
 @kernel
-def draw_fitted(seed: np.uint64, first: int, record: Floats, anew: bool, out: Floats) -> None:
+def draw_fitted(seed: np.uint64, first: int, seen: Floats, anew: bool, out: Floats) -> None:
     """Write courses of independent gains and losses of log-normal size, fitted by moments."""
-    count = record.size
+    count = seen.size
     for d in range(out.shape[0]):
         course = np.uint64(first + d)
         wins, gained, gained_2, losses, lost, lost_2 = 0, 0.0, 0.0, 0, 0.0, 0.0
         for i in range(count):
-            value = record[i]
+            value = seen[i]
             if anew:
                 w0, _, _, _ = words(seed, _RECORD, course, np.uint64(i))
-                value = record[_below(w0, count)]
+                value = seen[_below(w0, count)]
             if value > 0.0:
                 wins += 1
                 gained += value

@@ -52,14 +52,14 @@ class Record:
         What each earned, in account currency.
     shares : ndarray of float64, shape (steps,)
         The same as a share of the equity before it.
-    bars : ndarray of int64, shape (steps,)
+    exit_bars : ndarray of int64, shape (steps,)
         Bar at which each was earned: the exit of a trade.
     """
 
     start: float
     profits: Floats
     shares: Floats
-    bars: NDArray[np.int64]
+    exit_bars: NDArray[np.int64]
 
     @classmethod
     def of_trades(cls, found: Recorded) -> Record:
@@ -82,10 +82,10 @@ class Record:
         return cls._of(start, profits, np.arange(len(equity)))
 
     @classmethod
-    def _of(cls, start: float, profits: Floats, bars: NDArray[np.int64]) -> Record:
+    def _of(cls, start: float, profits: Floats, exit_bars: NDArray[np.int64]) -> Record:
         before = start + np.concatenate([[0.0], np.cumsum(profits)[:-1]])
         shares = np.divide(profits, before, out=np.zeros_like(profits), where=before > 0.0)
-        return cls(start, profits, shares, bars)
+        return cls(start, profits, shares, exit_bars)
 
     @property
     def equity_before(self) -> Floats:

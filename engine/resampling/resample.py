@@ -148,7 +148,7 @@ def resample(
         unit="trade" if of_trades else "bar",
         compound=compound,
         start=record.start,
-        record=own,
+        seen=own,
         bands=_bands(found, record, points, curves, alone[0]),
         outcomes=outcomes,
         observed=observed[0],
@@ -172,7 +172,7 @@ def _bands(
     found: Recorded, record: Record, points: NDArray[np.int64], curves: Floats, alone: Floats
 ) -> pl.DataFrame:
     """Quantiles over courses at each point; the bar is that of the record's outcome there."""
-    bars = [int(record.bars[p - 1]) if p <= len(record.bars) else None for p in points]
+    bars = [int(record.exit_bars[p - 1]) if p <= len(record.exit_bars) else None for p in points]
     frame = pl.DataFrame(
         {
             "step": points,

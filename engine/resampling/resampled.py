@@ -55,7 +55,7 @@ class Resampled:
         Whether outcomes are shares of the equity before, or money.
     start : float
         Equity before the first step.
-    record : ndarray of float64, shape (record,)
+    seen : ndarray of float64, shape (record,)
         The outcomes that were observed.
     bands : polars.DataFrame
         Equity over the courses: ``step`` (number of the trade or bar), ``bar`` and ``time`` at
@@ -72,7 +72,7 @@ class Resampled:
     unit: str
     compound: bool
     start: float
-    record: NDArray[np.float64]
+    seen: NDArray[np.float64]
     bands: pl.DataFrame
     outcomes: NDArray[np.float64]
     observed: NDArray[np.float64]
@@ -122,7 +122,7 @@ class Resampled:
 
         Arguments as of `engine.resampling.ruin_by_size`.
         """
-        scaled = self.record if self.compound else self.record / self.start
+        scaled = self.seen if self.compound else self.seen / self.start
         return ruin_by_size(
             self.courses,
             scaled,

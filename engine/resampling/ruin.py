@@ -54,7 +54,7 @@ class RuinBySize:
 
 def ruin_by_size(
     courses: Courses,
-    record: Floats,
+    seen: Floats,
     scale: float = 1.0,
     *,
     compound: bool,
@@ -70,7 +70,7 @@ def ruin_by_size(
     ----------
     courses : Courses
         How courses are drawn.
-    record : ndarray of float64, shape (record,)
+    seen : ndarray of float64, shape (record,)
         Observed outcomes as shares of the equity before or, without `compound`, of the start.
     scale : float
         What makes such shares of the courses' outcomes.
@@ -123,7 +123,7 @@ def ruin_by_size(
     columns = {"probability" if k == "estimate" else k: v for k, v in found.columns().items()}
     table = pl.DataFrame({"size": grid, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
     return RuinBySize(
-        table, _largest(ruined, bound, confidence), bound, loss, growth_optimal_size(record)
+        table, _largest(ruined, bound, confidence), bound, loss, growth_optimal_size(seen)
     )
 
 
@@ -135,7 +135,7 @@ def _largest(ruined: Floats, bound: float, confidence: float) -> Estimate:
     return quantiles(beyond, bound).estimates(confidence)[0]
 
 
-def growth_optimal_size(record: Floats) -> float:
+def growth_optimal_size(seen: Floats) -> float:
     """Size at which outcomes compound fastest: the maximum of sum log(1 + c x) over c.
 
     Examples
@@ -143,14 +143,14 @@ def growth_optimal_size(record: Floats) -> float:
     >>> round(growth_optimal_size(np.array([2.0, -1.0])), 6)  # Kelly: (2 * 1/2 - 1/2) / 2
     0.25
     """
-    if record.mean() <= 0.0:
+    if seen.mean() <= 0.0:
         return 0.0
-    if record.min() >= 0.0:
+    if seen.min() >= 0.0:
         return math.inf
-    low, high = 0.0, 1.0 / -record.min()
+    low, high = 0.0, 1.0 / -seen.min()
     for _ in range(100):
         middle = 0.5 * (low + high)
-        if (record / (1.0 + middle * record)).sum() > 0.0:
+        if (seen / (1.0 + middle * seen)).sum() > 0.0:
             low = middle
         else:
             high = middle

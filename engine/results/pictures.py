@@ -78,11 +78,11 @@ class ResultPictures:
 
     Parameters
     ----------
-    results : Results
+    of : Results
         What is drawn.
     """
 
-    results: Pictured
+    of: Pictured
 
     def fan(self, parameter_set: int | None = None) -> Chart:
         """Draw quantiles of equity over simulations at each sampled bar.
@@ -100,7 +100,7 @@ class ResultPictures:
         from engine.plots import Chart
         from engine.plots.study import equity_fan, fan_quantiles
 
-        equity, steps = self.results.equity(), self.results.summary.steps
+        equity, steps = self.of.equity(), self.of.summary.steps
         fans = []
         for number, label in self._sets(parameter_set).items():
             curves = equity.filter(pl.col("parameter_set") == number)["equity"].to_numpy()
@@ -108,7 +108,7 @@ class ResultPictures:
             bars = np.floor((np.arange(samples) + 1) * steps / samples).astype(np.int64)
             stacked = {"bar": np.tile(bars, len(curves)), "equity": curves.ravel()}
             fans.append((label, fan_quantiles(pl.DataFrame(stacked))))
-        return Chart(f"{self.results.name}: equity through time", equity_fan(fans))
+        return Chart(f"{self.of.name}: equity through time", equity_fan(fans))
 
     def pnl(self, parameter_set: int | None = None) -> Chart:
         """Draw the distribution of net P&L over simulations, with its mean and value at risk.
@@ -121,7 +121,7 @@ class ResultPictures:
         chosen = self._sets(parameter_set)
         values = [(label, self._metric(number, "net_pnl")) for number, label in chosen.items()]
         risk = [-float(np.quantile(series, 0.05)) for _, series in values]
-        return Chart(f"{self.results.name}: net P&L", pnl_histogram(values, risk))
+        return Chart(f"{self.of.name}: net P&L", pnl_histogram(values, risk))
 
     def drawdown(self, parameter_set: int | None = None) -> Chart:
         """Draw the maximum drawdown over simulations, a box per set. Arguments as of `fan`."""
@@ -130,7 +130,7 @@ class ResultPictures:
 
         chosen = self._sets(parameter_set)
         values = [(label, self._metric(number, "max_drawdown")) for number, label in chosen.items()]
-        return Chart(f"{self.results.name}: maximum drawdown", drawdown_distribution(values))
+        return Chart(f"{self.of.name}: maximum drawdown", drawdown_distribution(values))
 
     def sensitivity(self, statistic: str = "mean_net_pnl", over: str | None = None) -> Chart:
         """Draw a statistic with its interval against one swept parameter.
@@ -148,7 +148,7 @@ class ResultPictures:
         names = self._swept(1, [over] if over else None)
         figure = parameter_sensitivity(self._averaged(statistic, names), names)
         figure.update_layout(yaxis_title_text=statistic, yaxis_tickformat=",.4~r")
-        return Chart(f"{self.results.name}: {statistic} against {names[0]}", figure)
+        return Chart(f"{self.of.name}: {statistic} against {names[0]}", figure)
 
     def heatmap(self, statistic: str = "mean_net_pnl", over: Sequence[str] | None = None) -> Chart:
         """Draw a statistic over two swept parameters; others are averaged.
@@ -165,7 +165,7 @@ class ResultPictures:
 
         names = self._swept(2, list(over) if over else None)
         figure = parameter_sensitivity(self._estimates(statistic), names, title=statistic)
-        return Chart(f"{self.results.name}: {statistic}", figure)
+        return Chart(f"{self.of.name}: {statistic}", figure)
 
     def convergence(self, metric: str = "net_pnl", parameter_set: int | None = None) -> Chart:
         """Draw the mean of a metric and its 95 % interval against the number of paths.
@@ -180,14 +180,14 @@ class ResultPictures:
         from engine.plots import Chart
         from engine.plots.sets import convergence
 
-        if metric not in self.results.metrics:
-            raise Refusal("metric", repr(metric), ", ".join(self.results.metrics))
+        if metric not in self.of.metrics:
+            raise Refusal("metric", repr(metric), ", ".join(self.of.metrics))
         number, label = next(iter(self._sets(parameter_set).items()))
         values = self._metric(number, metric).to_numpy()
         if len(values) < 2:
             raise Refusal("results", "one path, whose mean converges to nothing", "two or more")
         figure = convergence(values, metric.replace("_", " "))
-        return Chart(f"{self.results.name}: {metric} of {label} against paths", figure)
+        return Chart(f"{self.of.name}: {metric} of {label} against paths", figure)
 
     def compare(self, baseline: Any, statistic: str = "mean_net_pnl") -> Chart:
         """Draw the differences to a baseline with their intervals, as `Results.compare` finds them.
@@ -202,7 +202,7 @@ class ResultPictures:
         from engine.plots import Chart
         from engine.plots.sets import intervals
 
-        found = self.results.compare(baseline, statistic)
+        found = self.of.compare(baseline, statistic)
         names = [name for name in found.parameters if found.table[name].n_unique() > 1]
         labels = [
             ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True))
@@ -233,7 +233,7 @@ class ResultPictures:
         from engine.plots import Chart
         from engine.plots.history import monthly_returns
 
-        replay = self.results.simulation(simulation)
+        replay = self.of.simulation(simulation)
         if "timestamp" not in replay.bars.columns:
             raise Refusal("monthly", "paths without a calendar", "a study on history")
         symbol = replay.bars["symbol"].item(0)
@@ -242,14 +242,14 @@ class ResultPictures:
         assert final is not None
         assert earned is not None
         figure = monthly_returns(times, replay.equity, final - earned)
-        return Chart(f"{self.results.name}: monthly returns in percent", figure)
+        return Chart(f"{self.of.name}: monthly returns in percent", figure)
 
     def _sets(self, parameter_set: int | None) -> dict[int, str]:
         """Return the sets to draw with their labels, the best first."""
         from engine.results.set_names import set_names
 
-        parameters = self.results.parameters
-        sets = self.results.frame.select("parameter_set", *parameters).unique(
+        parameters = self.of.parameters
+        sets = self.of.frame.select("parameter_set", *parameters).unique(
             "parameter_set", maintain_order=True
         )
         named = dict(zip(sets["parameter_set"], set_names(sets, parameters), strict=True))
@@ -257,11 +257,11 @@ class ResultPictures:
             if parameter_set not in named:
                 raise Refusal("parameter_set", str(parameter_set), f"0 to {len(named) - 1}")
             return {parameter_set: named[parameter_set]}
-        best = self.results.best("sharpe", n=_MOST_SETS)["parameter_set"].to_list()
+        best = self.of.best("sharpe", n=_MOST_SETS)["parameter_set"].to_list()
         return {number: named[number] for number in best}
 
     def _metric(self, parameter_set: int, name: str) -> pl.Series:
-        rows = self.results.lazy.filter(
+        rows = self.of.lazy.filter(
             (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
         )
         found = rows.sort("simulation").select(name).collect()[name].drop_nulls()
@@ -270,17 +270,17 @@ class ResultPictures:
         return found
 
     def _swept(self, count: int, given: list[str] | None) -> list[str]:
-        frame = self.results.frame
-        varied = [name for name in self.results.parameters if frame[name].n_unique() > 1]
+        frame = self.of.frame
+        varied = [name for name in self.of.parameters if frame[name].n_unique() > 1]
         names = varied[:count] if given is None else given
-        if len(names) != count or not set(names) <= set(self.results.parameters):
+        if len(names) != count or not set(names) <= set(self.of.parameters):
             raise Refusal(
                 "over", ", ".join(names) or "nothing swept", f"{count} of {', '.join(varied)}"
             )
         return names
 
     def _estimates(self, statistic: str) -> pl.DataFrame:
-        return self.results.statistics(names=[statistic])
+        return self.of.statistics(names=[statistic])
 
     def _averaged(self, statistic: str, names: list[str]) -> pl.DataFrame:
         table = self._estimates(statistic)

@@ -58,13 +58,13 @@ class Scratch:
     rows: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     failed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
-    def rows_for(self, count: int, bars: int) -> NDArray[np.float64]:
+    def rows_for(self, count: int, bar_count: int) -> NDArray[np.float64]:
         """Return space for `count` indicator rows."""
-        if self.rows.size < count * bars:
-            self.rows = np.empty(count * bars)
+        if self.rows.size < count * bar_count:
+            self.rows = np.empty(count * bar_count)
         if self.failed.size < count:
             self.failed = np.zeros(count, dtype=np.int64)
-        return self.rows[: count * bars].reshape(count, bars)
+        return self.rows[: count * bar_count].reshape(count, bar_count)
 
 
 class StrategyEngine:
@@ -81,7 +81,7 @@ class StrategyEngine:
         bars_per_year: float,
         bars_per_session: float = 1.0,
         warm_up: int = 0,
-        equity_samples: int = 0,
+        record_equity: int = 0,
         record_trades: bool = False,
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
@@ -97,7 +97,7 @@ class StrategyEngine:
         self.parameter_names = tuple(cls.parameters)
         self.metric_names = METRIC_NAMES
         trading_bars = self.window.trading_bars
-        count = min(equity_samples, trading_bars)
+        count = min(record_equity, trading_bars)
         self.sample_bars = np.array(
             [(k + 1) * trading_bars // count - 1 for k in range(count)], dtype=np.int64
         )
@@ -339,7 +339,7 @@ def prepare_strategy(
     bars_per_year: float,
     bars_per_session: float = 1.0,
     warm_up: int = 0,
-    equity_samples: int = 0,
+    record_equity: int = 0,
     record_trades: bool = False,
     timestamps: NDArray[np.int64] | None = None,
     exchange: str | None = None,
@@ -363,7 +363,7 @@ def prepare_strategy(
         For orders with time in force "day" on bars without timestamps; below 1 counts as 1.
     warm_up : int
         Bars before the first on which the strategy trades.
-    equity_samples : int
+    record_equity : int
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
         Whether `run` will be asked for trades.
@@ -387,7 +387,7 @@ def prepare_strategy(
         bars_per_year=bars_per_year,
         bars_per_session=bars_per_session,
         warm_up=warm_up,
-        equity_samples=equity_samples,
+        record_equity=record_equity,
         record_trades=record_trades,
         timestamps=timestamps,
         exchange=exchange,

@@ -19,7 +19,7 @@ def judge_strategy(
     project: Project,
     strategy: str,
     *,
-    bars: Path | None = None,
+    bars_file: Path | None = None,
     symbol: str | None = None,
     timeframe: str = "1d",
     exchange: str = "XNYS",
@@ -39,10 +39,10 @@ def judge_strategy(
         Its data folder keeps the trial ledger.
     strategy : str
         Name of a strategy, or a Python file with one.
-    bars : Path, optional
+    bars_file : Path, optional
         CSV or Parquet file of bars.
     symbol : str, optional
-        Series of the project; with `bars`, the name the file's bars get.
+        Series of the project; with `bars_file`, the name the file's bars get.
     timeframe, exchange : str
         Of the bars; a series of the project has its own exchange.
     constraint : tuple of str
@@ -61,7 +61,7 @@ def judge_strategy(
         short.
     """
     name = find_strategy(project, strategy)
-    history = find_history(project, bars, symbol, timeframe, exchange)
+    history = find_history(project, bars_file, symbol, timeframe, exchange)
     execution = {"commission": {"rate": commission}, "slippage": {"bps": slippage}}
     found = judge(
         name,

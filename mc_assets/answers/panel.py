@@ -16,7 +16,7 @@ def make_panel(
     project: Project,
     strategy: str,
     *,
-    bars: Path | None = None,
+    bars_file: Path | None = None,
     symbol: str | None = None,
     timeframe: str = "1d",
     exchange: str = "XNYS",
@@ -37,7 +37,7 @@ def make_panel(
         Its data folder keeps the table and the trial ledger.
     strategy : str
         Name of a strategy, or a Python file with one.
-    bars, symbol, timeframe, exchange
+    bars_file, symbol, timeframe, exchange
         As of `find_history`.
     values : sequence of str
         Parameters as ``name=value`` or ``name=value,value``; by default every declared one is
@@ -58,7 +58,7 @@ def make_panel(
 
     panel = model_risk_panel(
         find_strategy(project, strategy),
-        find_history(project, bars, symbol, timeframe, exchange),
+        find_history(project, bars_file, symbol, timeframe, exchange),
         parameter_values(values) or None,
         constraint=constraint,
         execution={"commission": {"rate": commission}, "slippage": {"bps": slippage}},

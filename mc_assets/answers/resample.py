@@ -51,7 +51,7 @@ class ResampledBacktest:
             "seed": found.courses.seed,
             "block_length": found.courses.block_length,
             "unit": found.unit,
-            "record": len(found.record),
+            "record": len(found.seen),
             "statistics": found.statistics(),
             "bands": found.bands,
             "ruin": {
@@ -68,7 +68,7 @@ def resample_backtest(
     project: Project,
     strategy: str,
     *,
-    bars: Path | None = None,
+    bars_file: Path | None = None,
     symbol: str | None = None,
     timeframe: str = "1d",
     exchange: str = "XNYS",
@@ -93,7 +93,7 @@ def resample_backtest(
         Where series and strategies lie.
     strategy : str
         Name of a strategy, or a Python file with one.
-    bars, symbol, timeframe, exchange
+    bars_file, symbol, timeframe, exchange
         As of `find_history`.
     values : sequence of str
         Parameters as ``name=value``; the others have their defaults.
@@ -114,7 +114,7 @@ def resample_backtest(
 
     parameters = parameter_values(values)
     name = find_strategy(project, strategy)
-    history = find_history(project, bars, symbol, timeframe, exchange)
+    history = find_history(project, bars_file, symbol, timeframe, exchange)
     found = backtest(
         name,
         history,

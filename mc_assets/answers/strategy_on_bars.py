@@ -47,7 +47,7 @@ def find_strategy(project: Project, strategy: str) -> str:
 
 
 def find_history(
-    project: Project, bars: Path | None, symbol: str | None, timeframe: str, exchange: str
+    project: Project, bars_file: Path | None, symbol: str | None, timeframe: str, exchange: str
 ) -> Bars:
     """Return the bars of a file, or of a series of the project.
 
@@ -55,10 +55,10 @@ def find_history(
     ----------
     project : Project
         Where series lie.
-    bars : Path or None
+    bars_file : Path or None
         CSV or Parquet file of bars.
     symbol : str or None
-        Series of the project; with `bars`, the name the file's bars get.
+        Series of the project; with `bars_file`, the name the file's bars get.
     timeframe, exchange : str
         Of the bars; a series of the project has its own exchange.
 
@@ -70,8 +70,8 @@ def find_history(
     from engine.errors import Refusal
     from mc_assets.stored_market_data import StoredMarketData
 
-    if bars is not None:
-        return _from_file(bars, symbol, timeframe, exchange)
+    if bars_file is not None:
+        return _from_file(bars_file, symbol, timeframe, exchange)
     if symbol is not None:
         return StoredMarketData(project).bars(symbol, timeframe)
     raise Refusal("bars", "neither --bars nor --symbol", "a file of bars, or a series")

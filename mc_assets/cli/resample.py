@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def resample(
     strategy: str = typer.Argument(help="Name of a strategy, or a Python file with one."),
-    bars: Path = typer.Option(None, "--bars", help="CSV or Parquet file of bars."),
+    bars_file: Path = typer.Option(None, "--bars", help="CSV or Parquet file of bars."),
     symbol: str = typer.Option(None, "--symbol", help="Series, or the name of the file's bars."),
     timeframe: str = typer.Option("1d", "--timeframe", help="Length of a bar."),
     exchange: str = typer.Option("XNYS", "--exchange", help="Calendar of the file's bars."),
@@ -46,7 +46,7 @@ def resample(
     found = resample_backtest(
         Project.from_environment(),
         strategy,
-        bars=bars,
+        bars_file=bars_file,
         symbol=symbol,
         timeframe=timeframe,
         exchange=exchange,
@@ -80,7 +80,7 @@ def _print(found: ResampledBacktest) -> None:
 
     resampled = found.resampled
     courses = resampled.courses
-    what = f"{found.strategy} on {found.symbol}: {len(resampled.record):,} {resampled.unit}s"
+    what = f"{found.strategy} on {found.symbol}: {len(resampled.seen):,} {resampled.unit}s"
     blocks = f", blocks of {courses.block_length:.1f}" if courses.block_length > 1.0 else ""
     typer.secho(f"{what}, {courses.draws:,} courses by {courses.method}{blocks}", bold=True)
     table = resampled.statistics()

@@ -38,7 +38,7 @@ source:
   warm_up: auto
 strategy:
   name: rsi_reversal
-  parameters: {length: {integer: [5, 20]}, low: {uniform: [20, 30]}}
+  parameters: {period: {integer: [5, 20]}, oversold: {uniform: [20, 30]}}
 search: {method: sobol, count: 4, seed: 1}
 seeds: {count: 3, start: 0}
 paths_per_seed: 2
@@ -55,7 +55,7 @@ source:
 strategy: {name: breakout}
 execution:
   instrument: {multiplier: 5, tick_size: 0.25, initial_margin_per_unit: 100}
-  sizing: {kind: percent, value: 0.5}
+  sizing: {kind: percent_of_equity, value: 0.5}
   flat_at: close
 seeds: 3
 """,
@@ -90,7 +90,9 @@ def _check_studies(numbers: range, folder: Path, market: Any) -> tuple[int, int]
             assert_one_sentence(error, number, file)
             refused += 1
             continue
-        if job.world.steps <= 2_000 and len(job.seeds) <= 50:
+        bars = job.world.steps + job.world.window.first_trading_bar
+        most_seeds = job.settings.until.max_seeds if job.settings.until else len(job.seeds)
+        if bars <= 10_000 and most_seeds <= 50 and job.simulations <= 5_000:
             _check_run(study, market, number)
         ran += 1
     return ran, refused

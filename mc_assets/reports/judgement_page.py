@@ -137,6 +137,8 @@ def _panel(panel: Panel) -> list[str | Chart]:
 
 def _cost(found: Judgement) -> str:
     edge = found.edge
+    if math.isnan(edge.sharpe):
+        return f"<p>{edge.trials:,} sets were tried, and none traded.</p>"
     more = edge.needed_years
     needed = "no length of it" if math.isinf(more) else f"{more:,.0f} years"
     rows = {

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from engine.judging import judge, model_risk_panel
+from engine.strategies import backtest
 from mc_assets.cli import app
+from mc_assets.reports.judgement_page import judgement_page
+from tests.engine.judging.test_judge import Never, history
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +80,13 @@ def test_every_picture_is_drawn(
     page.locator("html[data-drawn='4']").wait_for(timeout=30_000, state="attached")
     assert page.locator(".js-plotly-plot .main-svg").count() >= 4
     assert faults == []
+
+
+def test_a_strategy_that_never_trades_has_a_page_that_says_so() -> None:
+    bars = history()
+    found = judge(Never, bars, tries=4, paths=20)
+    panel = model_risk_panel(Never, bars, tries=4, paths=20)
+    text = judgement_page(found, panel, backtest(Never, bars, found.parameters))
+    assert "nothing to be told, since no set traded." in text
+    assert f"{found.edge.trials:,} sets were tried, and none traded." in text
+    assert "nan" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)

@@ -180,6 +180,32 @@ def test_blocks_keep_the_dependence_that_single_returns_lose(recorded: Recorded)
     assert resample(made, "returns").courses.block_length > 4.0
 
 
+def test_bands_of_dependent_returns_hold_the_next_record_by_blocks_and_not_by_single_ones(
+    recorded: Recorded,
+) -> None:
+    rng = np.random.default_rng(5)
+
+    def returns() -> np.ndarray:
+        shocks, values = rng.normal(size=1_050), np.zeros(1_050)
+        for t in range(1, 1_050):
+            values[t] = 0.6 * values[t - 1] + shocks[t]
+        return 0.05 * values[50:]
+
+    runs, held = 300, {None: 0, 1.0: 0}
+    for run in range(runs):
+        sample, fresh = recorded(returns()), 100.0 + returns().sum()
+        for length in held:
+            found = resample(
+                sample, "returns", compound=False, draws=300, seed=run, block_length=length
+            )
+            last = found.bands.row(-1, named=True)
+            held[length] += last["q05"] <= fresh <= last["q95"]
+    # Single returns have a quarter of the long-run variance: 1.645 deviations are 0.822 of it.
+    assert _within(held[1.0] / runs, 0.589, runs), held
+    # Blocks of finite length have not all of it: 85 % where 90 % are asked.
+    assert _within(held[None] / runs, 0.85, runs), held
+
+
 @pytest.mark.parametrize(
     ("profits", "options", "expected"),
     [

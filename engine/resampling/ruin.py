@@ -147,7 +147,7 @@ def growth_optimal_size(seen: Floats) -> float:
         return 0.0
     if seen.min() >= 0.0:
         return math.inf
-    low, high = 0.0, 1.0 / -seen.min()
+    low, high = 0.0, 1.0 / -float(seen.min())
     for _ in range(100):
         middle = 0.5 * (low + high)
         if (seen / (1.0 + middle * seen)).sum() > 0.0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ __all__ = ["MarketData"]
 class MarketData(Protocol):
     """Bars and calibrations that study files refer to by symbol."""
 
-    def bars(self, symbol: str, timeframe: str) -> Bars:
-        """Bars of a series, oldest first; ValueError if there are none."""
+    def bars(self, symbol: str, timeframe: str, *, columns: Sequence[str] = ()) -> Bars:
+        """Bars of a series, oldest first, with columns of its own by name.
+
+        ValueError if there are none, a `Refusal` of ``columns`` if it has no such column.
+        """
         ...
 
     def calibration(

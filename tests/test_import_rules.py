@@ -28,7 +28,8 @@ ALLOWED = {
     "user_code": {"errors"},
     "window": {"errors"},
     "clock": {"calendar", "timeframes"},
-    "bars": {"errors", "calendar", "clock", "plots"},
+    "frames": {"errors", "calendar", "clock"},
+    "bars": {"errors", "calendar", "clock", "frames", "plots"},
     "price_block": {"errors", "bars", "calendar", "plots"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
@@ -70,7 +71,7 @@ ALLOWED = {
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
-        *("jobs", "results", "window", "yaml_text", "plots"),
+        *("jobs", "results", "window", "yaml_text", "frames", "plots"),
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "judging": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -25,7 +25,8 @@ from engine.execution.layout import (
     TRADE_ROWS,
     TRADE_WIDTH,
 )
-from engine.execution.metric_names import METRIC_NAMES
+from engine.execution.linked import metric_calls
+from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.strategies.clock_reads import clock_of
@@ -83,6 +84,7 @@ class StrategyEngine:
         warm_up: int = 0,
         record_equity: int = 0,
         record_trades: bool = False,
+        groups: Sequence[str] = (ORDER_ENGINE,),
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
         timeframe: str | None = None,
@@ -95,7 +97,7 @@ class StrategyEngine:
         self.window = Window.of(warm_up, steps - warm_up)
         self.record_trades = record_trades
         self.parameter_names = tuple(cls.parameters)
-        self.metric_names = METRIC_NAMES
+        self.metric_names, self._groups = metric_calls(groups)
         trading_bars = self.window.trading_bars
         count = min(record_equity, trading_bars)
         self.sample_bars = np.array(
@@ -281,6 +283,7 @@ class StrategyEngine:
                 equity,
                 _NO_TRADES if tape is None else tape.columns,
                 _NO_ENDS if tape is None else tape.ends,
+                self._groups,
                 done,
             )
             if tape is not None and done < simulations:
@@ -341,6 +344,7 @@ def prepare_strategy(
     warm_up: int = 0,
     record_equity: int = 0,
     record_trades: bool = False,
+    groups: Sequence[str] = (ORDER_ENGINE,),
     timestamps: NDArray[np.int64] | None = None,
     exchange: str | None = None,
     timeframe: str | None = None,
@@ -367,6 +371,9 @@ def prepare_strategy(
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
         Whether `run` will be asked for trades.
+    groups : sequence of str
+        Groups of metrics to compute; the order engine's own is always computed, as it says whether
+        a simulation came to an end.
     timestamps : ndarray of int64, shape (steps,), optional
         Opening instants of the bars: interest and fees are charged for the time between them.
         Instruments with session hours need them.
@@ -389,6 +396,7 @@ def prepare_strategy(
         warm_up=warm_up,
         record_equity=record_equity,
         record_trades=record_trades,
+        groups=groups,
         timestamps=timestamps,
         exchange=exchange,
         timeframe=timeframe,

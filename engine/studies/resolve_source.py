@@ -73,10 +73,10 @@ def resolve_source(
     if definition.model not in source_names():
         raise Refusal("source.model", repr(definition.model), ", ".join(source_names()))
     bars = _bars(definition, market_data)
-    if definition.columns is not None:
-        if not bars:
-            raise Refusal("source.columns", repr(definition.columns), "with a `symbol`")
-        bars = with_own_columns(bars, (folder or Path()) / definition.columns)
+    if definition.columns is not None and not bars:
+        raise Refusal("source.columns", repr(definition.columns), "with a `symbol`")
+    for name in definition.column_files:
+        bars = with_own_columns(bars, (folder or Path()) / name)
     calibration = _calibration(definition, market_data)
     parameters: dict[str, Any] = {}
     draw = None
@@ -172,7 +172,12 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
         )
     names = [symbols] if isinstance(symbols, str) else symbols
     try:
-        return tuple(market_data.bars(name, definition.timeframe) for name in names)
+        asked = {"columns": definition.stored_columns} if definition.stored_columns else {}
+        return tuple(market_data.bars(name, definition.timeframe, **asked) for name in names)
+    except Refusal as refusal:
+        if refusal.field == "columns":
+            raise refusal.within("source") from None
+        raise Refusal("source.symbol", repr(symbols), f"a series with bars ({refusal})") from None
     except (LookupError, ValueError, FileNotFoundError) as error:
         raise Refusal("source.symbol", repr(symbols), f"a series with bars ({error})") from None
 

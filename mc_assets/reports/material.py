@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -54,7 +53,9 @@ class Material:
 
     @cached_property
     def sets(self) -> list[int]:
-        """Numbers of the sets, the best by mean net P&L first."""
+        """Numbers of the sets, the best by mean net P&L first; without it, in their order."""
+        if not self.has("net_pnl"):
+            return sorted(self.parameters)
         ordered = self.statistics.filter(pl.col("statistic") == "mean_net_pnl").sort(
             "supported", "estimate", descending=True, nulls_last=True, maintain_order=True
         )
@@ -63,8 +64,12 @@ class Material:
     @cached_property
     def parameters(self) -> dict[int, dict[str, Any]]:
         """Parameters of each set."""
-        pairs = self.statistics.select("parameter_set", "parameters").unique().iter_rows()
-        return {number: json.loads(text) for number, text in pairs}
+        names = list(self.results.parameters)
+        sets = self.results.lazy.group_by("parameter_set").agg(pl.col(names).first()).collect()
+        return {
+            row["parameter_set"]: {name: row[name] for name in names}
+            for row in sets.sort("parameter_set").iter_rows(named=True)
+        }
 
     @cached_property
     def swept(self) -> list[str]:
@@ -92,8 +97,12 @@ class Material:
     @cached_property
     def rows(self) -> pl.DataFrame:
         """Outcomes of every simulation."""
-        wanted = ["parameter_set", "status", "net_pnl", "max_drawdown"]
-        return self.results.lazy.select(wanted).collect()
+        drawn = [name for name in ("net_pnl", "max_drawdown") if self.has(name)]
+        return self.results.lazy.select("parameter_set", "status", *drawn).collect()
+
+    def has(self, metric: str) -> bool:
+        """Whether the rows hold a metric."""
+        return metric in self.results.metrics
 
     @property
     def one_path(self) -> bool:
@@ -125,8 +134,9 @@ class Material:
         return {(row["parameter_set"], row["statistic"]): row for row in rows}
 
     def estimate(self, parameter_set: int, statistic: str) -> float:
-        """Return the estimate of a statistic of a set, NaN where undefined."""
-        found = self.statistic(parameter_set, statistic)["estimate"]
+        """Return the estimate of a statistic of a set, NaN where undefined or not kept."""
+        row = self._by_set.get((parameter_set, statistic))
+        found = None if row is None else row["estimate"]
         return float("nan") if found is None else float(found)
 
     def curves(self, parameter_set: int) -> pl.DataFrame:
@@ -147,7 +157,8 @@ class Material:
     def course(self) -> Course | None:
         """Return the best set's course on history; None on simulated paths."""
         source = (self.results.summary.definition or {}).get("source") or {}
-        if source.get("model") != "historical" or not self.sets:
+        kept = self.has("net_pnl") and self.has("final_equity")
+        if source.get("model") != "historical" or not self.sets or not kept:
             return None
         try:
             replay = self.results.simulation(self.simulations(self.sets[0])["simulation"].item(0))
@@ -161,7 +172,8 @@ class Material:
         return Course(own["timestamp"], replay.equity, final - earned, own["close"].to_numpy())
 
     def simulations(self, parameter_set: int) -> pl.DataFrame:
-        """Rows of a set that succeeded, the least profitable first."""
+        """Rows of a set that succeeded, with what is kept of them, the least profitable first."""
         chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
-        wanted = ("simulation", "seed", "net_pnl", "max_drawdown", "trades")
-        return self.results.lazy.filter(chosen).select(wanted).sort("net_pnl").collect()
+        wanted = [n for n in ("net_pnl", "max_drawdown", "trades") if self.has(n)]
+        rows = self.results.lazy.filter(chosen).select("simulation", "seed", *wanted)
+        return rows.sort(wanted[:1] or "simulation").collect()

@@ -88,11 +88,21 @@ def _charts(material: Material) -> dict[str, str | Chart]:
         return {}
     made = _of_course(material) if material.course is not None else {}
     made |= {} if material.one_path else _of_distributions(material)
-    figure = parameter_sensitivity(material.sensitivity, material.swept)
-    made["Sensitivity to parameters"] = Chart(
-        "mean net P&L by parameters", figure, id="parameter_sensitivity"
-    )
+    made["Sensitivity to parameters"] = _not_kept("net_pnl")
+    if material.has("net_pnl"):
+        figure = parameter_sensitivity(material.sensitivity, material.swept)
+        made["Sensitivity to parameters"] = Chart(
+            "mean net P&L by parameters", figure, id="parameter_sensitivity"
+        )
     return made
+
+
+def _not_kept(metric: str) -> str:
+    """Say in place of a figure how to get it."""
+    return (
+        f'<p class="note">The study does not keep <code>{metric}</code>: add it to '
+        "<code>record: {metrics: [...]}</code>, and <code>mc run</code> computes it.</p>"
+    )
 
 
 def _of_course(material: Material) -> dict[str, str | Chart]:
@@ -118,25 +128,28 @@ def _of_distributions(material: Material) -> dict[str, str | Chart]:
     from engine.plots.sets import convergence
 
     labels, sets = material.labels, material.sets
-    profits = [(labels[s], material.metric(s, "net_pnl")) for s in sets]
-    risk = [material.estimate(s, "value_at_risk_95") for s in sets]
-    falls = [(labels[s], material.metric(s, "max_drawdown")) for s in sets]
-    made: dict[str, str | Chart] = {"Equity through time": _NO_EQUITY}
+    made: dict[str, str | Chart] = {
+        "Equity through time": _NO_EQUITY,
+        "Net P&L over simulations": _not_kept("net_pnl"),
+        "Maximum drawdown": _not_kept("max_drawdown"),
+    }
     if material.has_equity:
         fans = [(labels[s], charts.fan_quantiles(material.curves(s))) for s in sets]
         made["Equity through time"] = Chart("equity", charts.equity_fan(fans), id="equity_fan")
-    made |= {
-        "Net P&L over simulations": Chart(
+    profits = [(labels[s], material.metric(s, "net_pnl")) for s in sets if material.has("net_pnl")]
+    if profits:
+        risk = [material.estimate(s, "value_at_risk_95") for s in sets]
+        made["Net P&L over simulations"] = Chart(
             "net P&L", charts.pnl_histogram(profits, risk), id="pnl_histogram"
-        ),
-        "Maximum drawdown": Chart(
+        )
+    if material.has("max_drawdown"):
+        falls = [(labels[s], material.metric(s, "max_drawdown")) for s in sets]
+        made["Maximum drawdown"] = Chart(
             "maximum drawdown", charts.drawdown_distribution(falls), id="drawdown_distribution"
-        ),
-    }
-    own = profits[0][1]
-    if len(own) > 1:
+        )
+    if profits and len(profits[0][1]) > 1:
         note = f"Of {labels[sets[0]]}: the shaded interval is what more seeds shrink."
-        figure = convergence(own.to_numpy(), "net P&L")
+        figure = convergence(profits[0][1].to_numpy(), "net P&L")
         made["How sure the mean is, by paths"] = Chart("mean", figure, note, id="convergence")
     return made
 
@@ -153,7 +166,7 @@ def report_picture(
     return study_picture(
         f"{material.results.name}: {material.labels[best]}",
         charts.fan_quantiles(material.curves(best)) if material.has_equity else None,
-        material.metric(best, "net_pnl"),
+        material.metric(best, "net_pnl") if material.has("net_pnl") else None,
         material.estimate(best, "value_at_risk_95"),
         kind,
     )

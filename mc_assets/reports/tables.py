@@ -11,7 +11,7 @@ import polars as pl
 from engine.jobs.lineage import CalibrationLineage
 from engine.plots.page import table
 from mc_assets.estimate_text import interval_pair
-from mc_assets.headlines import ERROR_KINDS, HEADLINES, Headline
+from mc_assets.headlines import ERROR_KINDS, Headline, headlines_in
 from mc_assets.reports.material import Material
 
 __all__ = [
@@ -26,21 +26,25 @@ __all__ = [
 
 def summary_table(material: Material) -> str:
     """Return the headline statistics of every set with their intervals."""
+    headlines = headlines_in(material.statistics)
+    if not headlines:
+        return '<p class="note">The study keeps no metric that a statistic is made of.</p>'
     heads = "".join(_head(name) for name in material.swept)
-    heads += "".join(_head(_title(known)) for known in HEADLINES)
+    heads += "".join(_head(_title(known)) for known in headlines)
     heads += _head("n") + _head("idle, %")
     lines = []
     for number in material.sets:
         values = material.parameters[number]
         cells = "".join(f"<td>{html.escape(str(values[name]))}</td>" for name in material.swept)
         row: dict[str, Any] = {}
-        for known in HEADLINES:
+        for known in headlines:
             row = material.statistic(number, known.statistic)
             ends = (row["std_error"], row["ci_low"], row["ci_high"])
             estimate, interval = interval_pair(row["estimate"], *ends, known.unit)
             shown = row["method"] if row["ci_low"] is None else interval
             cells += f'<td>{estimate}<span class="error">{html.escape(shown)}</span></td>'
-        cells += f"<td>{row['n']:,}</td><td>{100.0 * row['idle_share']:.0f}</td>"
+        idle = "–" if row["idle_share"] is None else f"{100.0 * row['idle_share']:.0f}"
+        cells += f"<td>{row['n']:,}</td><td>{idle}</td>"
         lines.append(f"<tr>{cells}</tr>")
     return (
         f'<div class="wide"><table class="sortable"><thead><tr>{heads}</tr></thead>'
@@ -57,22 +61,23 @@ def examples_of(material: Material) -> str:
     if not material.sets:
         return ""
     rows = material.simulations(material.sets[0])
-    if rows.is_empty():
+    if rows.is_empty() or "net_pnl" not in rows.columns:
         return ""
     places = {"worst": 0, "median": (len(rows) - 1) // 2, "best": len(rows) - 1}
     if len(rows) < 3:
         places = {"the only" if len(rows) == 1 else "worst": 0}
     some = rows[list(places.values())]
-    shown = pl.DataFrame(
-        {
-            "": list(places),
-            "seed": some["seed"],
-            "net P&L": [f"{value:,.0f}" for value in some["net_pnl"]],
-            "max drawdown, %": [f"{100.0 * value:.1f}" for value in some["max_drawdown"]],
-            "trades": [f"{value:,.0f}" for value in some["trades"]],
-            "looked at by": [f"mc replay {material.results.name} {k}" for k in some["simulation"]],
-        }
-    )
+    columns: dict[str, Any] = {"": list(places), "seed": some["seed"]}
+    for name, title, scale, form in (
+        ("net_pnl", "net P&L", 1.0, ",.0f"),
+        ("max_drawdown", "max drawdown, %", 100.0, ".1f"),
+        ("trades", "trades", 1.0, ",.0f"),
+    ):
+        if name in some.columns:
+            columns[title] = [format(scale * value, form) for value in some[name]]
+    study = material.results.name
+    columns["looked at by"] = [f"mc replay {study} {number}" for number in some["simulation"]]
+    shown = pl.DataFrame(columns)
     label = html.escape(material.labels[material.sets[0]])
     return f'<p class="note">Of {label}, by net P&amp;L.</p>' + table(
         shown, text=("", "looked at by")
@@ -113,18 +118,22 @@ def note_of(material: Material) -> str:
     """Say how the numbers of the table are to be read."""
     count = len(material.results)
     failed = int((material.rows["status"] == "failed").sum())
+    single = material.results.summary.record.precision == "float32"
+    rounded = " Metrics are stored in float32: each is rounded to 6e-8 of itself." if single else ""
     return (
         f"{count:,} simulations, {failed:,} failed. Below each number stands its 95&nbsp;% "
         f"interval, of every error that the study can tell. {_errors(material)}The Sharpe ratio "
         "is that of all returns of all n paths of a set together; idle is the share of paths that "
         "never held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L "
         "that one simulation in twenty exceeds. Max drawdown is the mean over simulations."
+        f"{rounded}"
     )
 
 
 def _errors(material: Material) -> str:
-    """Name the largest kinds of error of the mean net P&L, and what shrinks them."""
-    rows = material.statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
+    """Name the largest kinds of error of the first headline, and what shrinks them."""
+    first = [headline.statistic for headline in headlines_in(material.statistics)[:1]]
+    rows = material.statistics.filter(pl.col("statistic").is_in(first))
     said = dict(rows.select("what_to_run", "dominant").iter_rows())
     return "".join(
         f"Largest part, {ERROR_KINDS[kind]}: {html.escape(words)}. "

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from engine.errors import Refusal
 from engine.plots.page import verdict_box
+from engine.results.definitions import statistics_of
 from mc_assets.answers.choice import best_set_of
 from mc_assets.estimate_text import interval_pair
-from mc_assets.headlines import ERROR_KINDS, HEADLINES
+from mc_assets.headlines import ERROR_KINDS, headlines_in
 from mc_assets.reports.material import Material
 
 __all__ = ["verdict_of"]
@@ -26,21 +27,22 @@ def verdict_of(material: Material, data: Path) -> str:
     data : Path
         Root of the trial ledger.
     """
-    if not material.sets:
+    if not material.sets or _SHARPE not in statistics_of(material.results):
         return ""
+    headlines = headlines_in(material.statistics)
     best = best_set_of(material.results, _SHARPE, data)
     sentences = [] if best is None else best.sentences
     said = [f"{text[0].upper()}{text[1:]}." for text in sentences]
     kind, word, number = _word(material)
     facts: dict[str, str | tuple[str, str]] = {"set": material.labels[number]}
-    for known in HEADLINES:
+    for known in headlines:
         row = material.statistic(number, known.statistic)
         ends = (row["std_error"], row["ci_low"], row["ci_high"])
         estimate, interval = interval_pair(row["estimate"], *ends, known.unit)
         unit = " %" if known.unit == "share" else ""
         shown = f"{estimate}{unit}"
         facts[known.title] = shown if row["ci_low"] is None else (shown, interval)
-    row = material.statistic(number, HEADLINES[0].statistic)
+    row = material.statistic(number, headlines[0].statistic)
     facts["largest error"] = ERROR_KINDS.get(row["dominant"], "not known")
     facts["sets in this study"] = f"{len(material.sets):,}"
     first, *more = said or ["One set was tried: nothing was searched for."]

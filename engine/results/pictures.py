@@ -257,10 +257,15 @@ class ResultPictures:
             if parameter_set not in named:
                 raise Refusal("parameter_set", str(parameter_set), f"0 to {len(named) - 1}")
             return {parameter_set: named[parameter_set]}
-        best = self.of.best("sharpe", n=_MOST_SETS)["parameter_set"].to_list()
+        try:
+            best = self.of.best("sharpe", n=_MOST_SETS)["parameter_set"].to_list()
+        except Refusal:  # a study that keeps no metric that ranks its sets
+            best = list(named)[:_MOST_SETS]
         return {number: named[number] for number in best}
 
     def _metric(self, parameter_set: int, name: str) -> pl.Series:
+        if name not in self.of.metrics:
+            raise Refusal("record.metrics", f"no {name}", f"the metrics with {name}")
         rows = self.of.lazy.filter(
             (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
         )

@@ -16,6 +16,7 @@ from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
+from engine.results.definitions import statistics_of
 from engine.results.error_budget import Paths, study_error_budget
 from engine.results.grouped import Grouped
 from engine.results.overfitting import study_overfitting
@@ -241,7 +242,6 @@ class Results(RecordedRows):
         from engine.plots.snippet import facts
 
         failed = self.lazy.filter(pl.col("status") == "failed").select(pl.len()).collect().item()
-        best = self.best("sharpe", n=1)
         summary = self.summary
         shown = {
             "strategy": summary.strategy,
@@ -249,8 +249,8 @@ class Results(RecordedRows):
             "parameter sets": summary.parameter_sets,
             "failed": failed,
         }
-        if not best.is_empty():
-            row = best.row(0, named=True)
+        if "sharpe" in statistics_of(self) and failed < len(self):
+            row = self.best("sharpe", n=1).row(0, named=True)
             values = ", ".join(f"{name} {row[name]}" for name in self.parameters)
             shown |= {"best by Sharpe ratio": values, "its Sharpe ratio": row.get("estimate")}
         return facts(f"Results of {self.name}", shown)

@@ -132,6 +132,17 @@ def test_what_cannot_be_drawn_is_one_sentence(
         getattr(results.plot, kind)(**options)
 
 
+def test_what_a_study_does_not_keep_is_named_and_the_rest_is_drawn() -> None:
+    record: dict[str, Any] = {"equity": 6, "metrics": ["max_drawdown"]}
+    study = Study("few", GBM(), "sma_crossover", GRID, seeds=10, steps=60, record=record)
+    few = study.run()
+    assert len(few.plot.fan().figure.data) == 4 * 7
+    assert len(few.plot.drawdown().figure.data) == 4
+    with pytest.raises(Refusal, match="record.metrics: found no net_pnl"):
+        few.plot.pnl()
+    assert "Results of few" in few._repr_html_()
+
+
 def test_results_show_themselves_in_a_notebook(results: Results) -> None:
     text = results._repr_html_()
     assert "Results of p" in text

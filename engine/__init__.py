@@ -62,7 +62,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "realism": ("compare_with_history",),
     "errors": ("Refusal",),
     "market_data": ("MarketData",),
-    "jobs": ("Replay", "StorageError", "StudyFailed", "StudyInterrupted"),
+    "jobs": ("Batch", "PreparedJob", "Replay", "StorageError", "StudyFailed", "StudyInterrupted"),
     "results": ("Results", "study_statistics"),
     "studies": (
         "Study",

@@ -19,6 +19,7 @@ KINDS: Final = MappingProxyType(
         "equity": _STUDY,
         "trades": _STUDY,
         "manifests": _STUDY,
+        "jobs": "the run that it is of is listed no more; nothing else depends on it",
         "results": "`mc run STUDY` writes it anew",
         "ledger": (
             "`mc run STUDY` of the study that tried them counts its trials again, "

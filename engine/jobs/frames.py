@@ -21,6 +21,7 @@ from engine.strategies.parameters import Choice, Int, Parameter
 __all__ = [
     "cell_keys",
     "equity_frame",
+    "error_at",
     "simulations_frame",
     "status_text",
 ]
@@ -120,3 +121,8 @@ def status_text(prepared: Prepared, code: int) -> str:
     if code == RAISED:
         return "the simulation raised an exception"
     return str(prepared.engine.status_text(code))
+
+
+def error_at(arrays: PartArrays, place: tuple[int, int], prepared: Prepared) -> str:
+    """Say why the simulation of a path and a set failed."""
+    return arrays.errors.get(place) or status_text(prepared, int(arrays.status[place]))

@@ -61,6 +61,10 @@ class Holds:
 
         Metrics of a group that has another version now are not taken.
         """
+        if (other.metrics, other.groups) == (self.metrics, self.groups) and (
+            other.record.precision == self.record.precision
+        ):
+            return self
         taken = [
             name
             for group in metric_groups().values()
@@ -128,8 +132,9 @@ class Job:
     def holds(self) -> Holds:
         """What its parts have to hold."""
         own = {name: code_hash(function) for name, function in self.metrics.items()}
-        metrics = asked_metrics(self.settings.record.metrics, "record.metrics")
-        return Holds(self.settings.record, metrics, group_versions(metrics), own)
+        engine = self.world.engine
+        metrics = engine.asked_metrics(self.settings.record.metrics, "record.metrics")
+        return Holds(self.settings.record, metrics, engine.group_versions(metrics), own)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -105,15 +105,14 @@ def make_plan(job: Job, manifests: Sequence[Manifest], block: int | None = None)
     stored = {manifest.part: manifest.holds for manifest in manifests}
     pieces, missing = find_pieces(asked, manifests, block)
     parts = [part for number, sets, seeds in missing for part in cut(job, sets, seeds, number)]
-    return Plan(
-        pieces,
-        [
-            replace(part, holds=part.holds.with_metrics_of(stored[part.name]))
-            if part.name in stored
-            else part
-            for part in parts
-        ],
-    )
+    return Plan(pieces, [_keeping(part, stored.get(part.name)) for part in parts])
+
+
+def _keeping(part: Part, stored: Holds | None) -> Part:
+    """Return a part that keeps the metrics of the stored one that it takes the place of."""
+    if stored is None:
+        return part
+    return replace(part, terms=replace(part.terms, holds=part.holds.with_metrics_of(stored)))
 
 
 def find_pieces(

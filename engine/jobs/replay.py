@@ -16,9 +16,9 @@ from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.job import Job
 from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
-from engine.jobs.trades import order_columns, trade_columns
 from engine.strategies import prepare_strategy
 from engine.strategies.bars_table import bars_table
+from engine.strategies.trade_columns import order_columns, trade_columns
 
 if TYPE_CHECKING:
     from engine.plots import Chart

@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.compiler import COMPILER_ERRORS
-from engine.execution.layout import RAISED as STRATEGY_RAISED
-from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
+from engine.jobs.engine import Tape
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
 from engine.sources import Generator
 from engine.strategies import StrategyError
-from engine.strategies.trade_tape import TradeTape
 
 __all__ = [
     "BUFFER_BYTES",
@@ -40,8 +38,6 @@ BUFFER_BYTES = 8 * 2**20
 
 #: What the trial ledger needs of every simulation, whatever its study keeps.
 TRIAL_METRICS = ("net_pnl", "sharpe")
-
-_EXCURSIONS = [METRIC_NAMES.index(name) for name in EXCURSIONS]
 
 _NO_SIMULATION_CAN_RUN: tuple[type[Exception], ...] = (StrategyError, *COMPILER_ERRORS)
 
@@ -115,7 +111,7 @@ class PartArrays:
         values, self.source_of_set = part.sets.distinct_sources
         self.source_values: list[tuple[float, ...]] = [tuple(row) for row in values.tolist()]
         self._buffers = buffers
-        wanted = {*part.holds.metrics, *part.metrics, *TRIAL_METRICS}
+        wanted = {*part.holds.metrics, *part.terms.metrics, *TRIAL_METRICS}
         self.kept = tuple(name for name in prepared.metric_names if name in wanted)
         #: Their places among what is computed; None where everything is kept.
         self.places: list[int] | None = None
@@ -182,14 +178,11 @@ class Worker:
     ----------
     prepared : Prepared
         The world.
-    tape : TradeTape
-        Of the latest chunk, where trades are recorded.
     not_finite : ndarray of int64
         Paths of the latest fill in which a price is not finite.
     """
 
     prepared: Prepared
-    tape: TradeTape = field(default_factory=TradeTape)
     not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _metrics: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -198,6 +191,7 @@ class Worker:
     _filled: tuple[Any, ...] | None = None
     _scratch: _Scratch | None = None
     _engine_scratch: Any = None
+    _tape: Tape | None = None
 
     def values(self, paths: int) -> NDArray[np.float64]:
         """Return a buffer of shape (paths, symbols, fields, bars)."""
@@ -258,6 +252,13 @@ class Worker:
             self._status[:rows].reshape(paths, sets),
             self._equity[: rows * samples].reshape(paths, sets, samples) if samples else None,
         )
+
+    @property
+    def tape(self) -> Tape:
+        """Trades of the latest chunk, where they are recorded."""
+        if self._tape is None:
+            self._tape = self.prepared.engine.tape()
+        return self._tape
 
     @property
     def engine_scratch(self) -> Any:
@@ -324,7 +325,7 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         tape,
     )
     if not part.world.has_ranges:
-        metrics[..., _EXCURSIONS] = np.nan
+        metrics[..., prepared.of_ranges] = np.nan
     metrics = _with_path_metrics(values, metrics, equity, prepared)
     bad = worker.not_finite
     metrics[bad] = np.nan
@@ -342,10 +343,10 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     else:
         arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
     arrays.status[low:high, own] = status
-    for path, index in np.argwhere(status == STRATEGY_RAISED):
+    for path, index in np.argwhere(status == prepared.engine.raised):
         one, each = slice(path, path + 1), slice(index, index + 1)
         arrays.errors[low + int(path), int(chunk.sets[index])] = prepared.engine.failure(
-            STRATEGY_RAISED, values[one], parameters[each], worker.engine_scratch
+            prepared.engine.raised, values[one], parameters[each], worker.engine_scratch
         )
     if arrays.equity is not None and equity is not None:
         whole = prepared.whole_curves

@@ -7,7 +7,6 @@ from typing import Any
 
 from engine.calendar import BarCalendar
 from engine.clock import bar_years
-from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
 from engine.execution import layout
 from engine.jobs.job import Holds, Job
@@ -65,6 +64,8 @@ class JobSummary:
         Share of simulations that may fail.
     record : Record
         What is kept besides the metrics.
+    engine_version : str
+        Numerical version of the engine.
     until : dict, optional
         When seeds stop being added.
     stopped : str, optional
@@ -75,8 +76,6 @@ class JobSummary:
         The study as written; None where Python objects are part of it.
     lineage : Lineage
         The bars and the calibration it was made of.
-    engine_version : str
-        Numerical version of the engine.
     schema_version : int
         Of the rows.
     """
@@ -109,12 +108,12 @@ class JobSummary:
     limits: dict[str, list[float | None]]
     failure_allowance: float
     record: Record
+    engine_version: str
     until: dict[str, Any] | None = None
     stopped: str | None = None
     file: str | None = None
     definition: dict[str, Any] | None = None
     lineage: Lineage = field(default_factory=Lineage)
-    engine_version: str = ENGINE_VERSION
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -154,6 +153,7 @@ class JobSummary:
             },
             failure_allowance=job.settings.failure_allowance,
             record=job.settings.record,
+            engine_version=job.world.engine.version,
             until=None if until is None else until.model_dump(),
             stopped=stopped,
             file=job.file,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
@@ -28,7 +28,7 @@ from engine.execution.layout import (
 from engine.execution.linked import metric_calls
 from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.settings import Execution
-from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.execution.state import frame_of, new_simulation
 from engine.strategies.clock_reads import clock_of
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
@@ -39,33 +39,17 @@ from engine.strategies.longer_bars import Timeline
 from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import RowPlan, plan_rows
+from engine.strategies.scratch import Scratch
 from engine.strategies.strategy import Strategy
+from engine.strategies.trade_columns import trade_columns
 from engine.strategies.trade_tape import TradeTape
 from engine.window import Window
 
-__all__ = ["Scratch", "StrategyEngine", "prepare_strategy"]
+__all__ = ["StrategyEngine", "prepare_strategy"]
 
 _MOST_PLANS: Final = 1024
 _NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
-
-
-@dataclass
-class Scratch:
-    """Work space of one worker; grows to the largest call and is reused."""
-
-    simulation: Simulation
-    frame: NDArray[np.int64]
-    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    failed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-
-    def rows_for(self, count: int, bar_count: int) -> NDArray[np.float64]:
-        """Return space for `count` indicator rows."""
-        if self.rows.size < count * bar_count:
-            self.rows = np.empty(count * bar_count)
-        if self.failed.size < count:
-            self.failed = np.zeros(count, dtype=np.int64)
-        return self.rows[: count * bar_count].reshape(count, bar_count)
 
 
 class StrategyEngine:
@@ -98,6 +82,7 @@ class StrategyEngine:
         self.record_trades = record_trades
         self.parameter_names = tuple(cls.parameters)
         self.metric_names, self._groups = metric_calls(groups)
+        self.raised = RAISED
         trading_bars = self.window.trading_bars
         count = min(record_equity, trading_bars)
         self.sample_bars = np.array(
@@ -200,6 +185,16 @@ class StrategyEngine:
             equity = np.empty((len(values), len(parameters), 0))
         samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
         self._call(values, parameters, metrics, status, scratch, samples, equity, trades)
+
+    def tape(self) -> TradeTape:
+        """Return an empty tape of trades for one worker."""
+        return TradeTape()
+
+    def trade_columns(
+        self, columns: NDArray[np.float64], first_bar: int, *, with_ranges: bool
+    ) -> list[pl.Series]:
+        """Return the columns of a tape, shape (columns, trades), as a table has them."""
+        return trade_columns(columns, self.symbols, first_bar, with_ranges=with_ranges)
 
     def status_text(self, code: int) -> str:
         """Return what a status code means."""

@@ -68,6 +68,8 @@ class Strategy:
         Registry name; by default the class name in snake_case.
     parameters : dict of str to Parameter
         Declared parameters in order.
+    engine : object, optional
+        What runs it (`engine.jobs.engine.Engine`); None: the engine of bars.
     time_zone : str
         IANA zone of ``bar.hour``, ``bar.minute`` and ``bar.weekday``, such as
         ``"America/New_York"``; by default that of the bars' exchange.
@@ -77,6 +79,7 @@ class Strategy:
     parameters: ClassVar[dict[str, Parameter]] = {}
     indicators: ClassVar[dict[str, Expression]] = {}
     state: ClassVar[dict[str, float]] = {}
+    engine: ClassVar[Any] = None
     time_zone: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -11,8 +11,8 @@ from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Execution
-from engine.execution.metric_groups import all_metrics, asked_metrics
 from engine.jobs.columns import KEY_COLUMNS
+from engine.jobs.engine import Engine
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
@@ -23,6 +23,7 @@ from engine.market_data import MarketData
 from engine.results.definitions import STATISTICS, named_statistic
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
+from engine.strategies.bar_engine import engine_of
 from engine.strategies.clock_reads import clock_reads
 from engine.strategies.warm_up import check_timeframes
 from engine.studies.bar_form import bar_form, reads_of_ranges
@@ -75,8 +76,9 @@ def resolve(
     execution = _execution(definition, live, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
-    _check_columns(strategy, live.metrics)
-    _check_until(definition.until, live.metrics, definition.record)
+    engine = engine_of(strategy)
+    _check_columns(strategy, engine, live.metrics)
+    _check_until(definition.until, engine, live.metrics, definition.record)
     space = resolve_space(
         source,
         origin.swept,
@@ -95,7 +97,9 @@ def resolve(
         origin.calendar,
         source.bars_per_session(origin.calendar),
     )
-    reads = reads_of_ranges(sets, execution, definition.until, live.metrics)
+    reads: tuple[str, ...] = (f"the engine of {strategy.name}",)
+    if engine.closes_suffice:
+        reads = reads_of_ranges(sets, execution, definition.until, live.metrics)
     path = _path(definition.source, origin, warm_up, reads)
     seeds = resolve_seeds(definition.seeds, file)
     assert path.steps is not None
@@ -110,6 +114,7 @@ def resolve(
             ),
             draw=origin.draw,
             strategy=strategy,
+            engine=engine,
             execution=execution,
             path=path,
             paths_per_seed=definition.paths_per_seed,
@@ -246,9 +251,11 @@ def _check_clock(strategy: type[Strategy], source: Source) -> None:
         )
 
 
-def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) -> None:
+def _check_columns(
+    strategy: type[Strategy], engine: Engine, metrics: Mapping[str, PathMetric]
+) -> None:
     """Check that no parameter and no own metric takes the column of something else."""
-    taken = {*KEY_COLUMNS, *all_metrics()}
+    taken = {*KEY_COLUMNS, *engine.metric_names}
     allowed = f"a name other than the results' columns {', '.join(sorted(taken))}"
     for name in strategy.parameters:
         if name in taken:
@@ -260,15 +267,17 @@ def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) 
             raise Refusal("metrics", repr(name), allowed)
 
 
-def _check_until(until: Until | None, metrics: Mapping[str, PathMetric], record: Record) -> None:
+def _check_until(
+    until: Until | None, engine: Engine, metrics: Mapping[str, PathMetric], record: Record
+) -> None:
     """Check the statistic before anything is simulated."""
     if until is None:
         return
     statistic = named_statistic(until.statistic, metrics)
     if statistic is None:
-        known = dict.fromkeys([*STATISTICS, *all_metrics(), *metrics])
+        known = dict.fromkeys([*STATISTICS, *engine.metric_names, *metrics])
         raise Refusal("until.statistic", repr(until.statistic), ", ".join(known))
-    kept = {*asked_metrics(record.metrics, "record.metrics"), *metrics}
+    kept = {*engine.asked_metrics(record.metrics, "record.metrics"), *metrics}
     absent = [name for name in statistic.needs if name not in kept]
     if absent:
         raise Refusal(

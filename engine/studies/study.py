@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
+from engine.files import FileStore, as_files
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
@@ -21,8 +22,10 @@ from engine.studies.loader import load_definition
 
 if TYPE_CHECKING:
     from engine.execution import Execution
+    from engine.jobs.executors import Executor
     from engine.jobs.job import Job
     from engine.jobs.path_metrics import PathMetric
+    from engine.jobs.prepared_job import PreparedJob
     from engine.results.results import Results
     from engine.sources import Source
     from engine.strategies import Strategy
@@ -208,8 +211,11 @@ class Study:
         self,
         *,
         root: str | Path | None = None,
+        ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
+        executor: str | Executor = "threads",
+        through: str = "Python",
         progress: ProgressCallback | None = None,
         fresh: bool = False,
         asked_by: str | None = None,
@@ -220,10 +226,18 @@ class Study:
         ----------
         root : path, optional
             Data root for Parquet results; without one results stay in memory.
+        ledger : path or FileStore, optional
+            A data root whose trial ledger counts the sets of a run in memory. Without it, and
+            without `root`, nothing is counted.
         market_data : MarketData, optional
             Where symbols are looked up.
         workers : "auto" or int, optional
-            Threads; by default the study's own setting.
+            Threads, or processes; by default the study's own setting.
+        executor : {"threads", "processes"} or Executor
+            Who runs the parts; the results are the same bytes. Others than threads write to a
+            data root, and a script that starts processes needs ``if __name__ == "__main__":``.
+        through : str
+            What the user asked through, for the run's record in a data root.
         progress : callable, optional
             Called with a `Progress` about ten times a second.
         fresh : bool
@@ -237,7 +251,10 @@ class Study:
             If more simulations fail than the study allows; results that succeeded are kept.
         StudyInterrupted
             On Ctrl-C; finished parts are kept.
+        WorkerLost
+            If a process that ran parts died; finished parts are kept.
         """
+        from engine.jobs.executors import executor_of
         from engine.studies.execute import execute
 
         def resolved() -> Job:
@@ -247,10 +264,69 @@ class Study:
         return execute(
             resolved(),
             remake=resolved,
-            root=None if root is None else Path(root),
-            workers=self.definition.workers if workers is None else workers,
+            root=None if root is None else _folder(root),
+            ledger=None if ledger is None else as_files(ledger),
+            executor=executor_of(executor, self.definition.workers if workers is None else workers),
+            through=through,
             progress=progress,
             fresh=fresh,
+        )
+
+    def prepare(
+        self,
+        *,
+        ledger: str | Path | FileStore | None = None,
+        market_data: MarketData | None = None,
+        workers: str | int | None = None,
+        asked_by: str | None = None,
+    ) -> PreparedJob:
+        """Resolve, compile and open the source once, to run batch after batch of parameter sets.
+
+        The study's parameters say which ones a set must name, and how many bars indicators warm up
+        on; a constraint drops no set of a batch: whoever asks for one has chosen it.
+
+        Parameters
+        ----------
+        ledger : path or FileStore, optional
+            The data root whose trial ledger counts the sets; without one nothing is counted.
+        market_data : MarketData, optional
+            Where symbols are looked up.
+        workers : "auto" or int, optional
+            Threads; by default the study's own setting.
+        asked_by : str, optional
+            How sets are chosen, as the ledger tells it; by default as the study says.
+
+        Returns
+        -------
+        PreparedJob
+            To be closed, or used in a ``with`` statement.
+
+        Raises
+        ------
+        Refusal
+            If a name of the study cannot be resolved.
+
+        Examples
+        --------
+        >>> import engine as mc
+        >>> grid = {"fast": [5, 10], "slow": [20, 50]}
+        >>> study = mc.Study("search", mc.GBM(), "sma_crossover", grid, seeds=8, steps=60)
+        >>> with study.prepare(workers=1) as prepared:
+        ...     batch = prepared.run([{"fast": fast, "slow": 30} for fast in range(5, 9)])
+        >>> batch.metric("net_pnl").shape
+        (4, 8)
+        """
+        from engine.jobs.prepared_job import PreparedJob
+        from engine.studies.further_sets import FurtherSets
+
+        job = self.resolve(market_data)
+        if asked_by is not None:
+            job = replace(job, asked_by=asked_by)
+        return PreparedJob(
+            job,
+            ledger=None if ledger is None else as_files(ledger),
+            workers=self.definition.workers if workers is None else workers,
+            check=FurtherSets(job, self.definition),
         )
 
     def __repr__(self) -> str:
@@ -279,6 +355,12 @@ def load_study(path: str | Path) -> Study:
     """
     path = Path(path)
     return Study.from_definition(load_definition(path), path)
+
+
+def _folder(root: str | Path) -> Path:
+    """Return a data root as a path; the address of an object store would become a folder."""
+    as_files(root)
+    return Path(root)
 
 
 def _as_in_python(refusal: Refusal) -> Refusal:

@@ -20,6 +20,7 @@ from mc_assets.cli.replay import replay
 from mc_assets.cli.report import report
 from mc_assets.cli.resample import resample
 from mc_assets.cli.run import run
+from mc_assets.cli.runs import runs
 from mc_assets.cli.schema import schema
 from mc_assets.cli.seeds import seeds
 from mc_assets.cli.show import show
@@ -35,7 +36,7 @@ __all__ = ["GROUPS", "Command", "command_groups"]
 GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
-        "Studies": (run, studies, seeds, schema),
+        "Studies": (run, runs, studies, seeds, schema),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (ui, prune),

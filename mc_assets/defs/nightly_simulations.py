@@ -50,6 +50,7 @@ def nightly_simulations(context: dg.AssetExecutionContext, laboratory: Laborator
         results = Study.from_definition(load_definition(path), path).run(
             market_data=StoredMarketData(project, as_of=as_of),
             workers=laboratory.workers or "auto",
+            through=f"Dagster run {context.run.run_id[:8]}",
         )
         table = write_nightly_statistics(project.data, name, as_of, results)
         context.add_asset_metadata(

@@ -141,6 +141,17 @@ def results() -> mc.Results:
     return study.run(workers=1)
 
 
+@cache
+def batch() -> mc.Batch:
+    parameters = {"fast": [3, 5], "slow": 10}
+    record = {"equity": 4, "trades": True}
+    study = mc.Study(
+        "b", mc.GBM(), "sma_crossover", parameters, seeds=6, steps=30, record=record
+    )  # fmt: skip
+    with study.prepare(workers=1) as prepared:
+        return prepared.run([{"fast": 4}, {"fast": 5}])
+
+
 def overfitting_of_search() -> pl.DataFrame:
     with tempfile.TemporaryDirectory() as root:
         return (
@@ -292,6 +303,20 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {
             name: lambda name=name: getattr(results(), name)()
             for name in ("statistics", "best", "best_by_pnl", "equity", "trades")
+        },
+        {},
+    ),
+    **_labelled(
+        "Batch",
+        _fields(batch, "set_ids seeds metrics status"),
+        {"sets": 2, "seeds": 6, "paths": 6, "metrics": None},
+    ),
+    "Batch.metric": (lambda: batch().metric("net_pnl"), {"sets": 2, "paths": 6}),
+    **_labelled(
+        "Batch",
+        {
+            name: lambda name=name: getattr(batch(), name)()
+            for name in ("equity", "trades", "to_frame")
         },
         {},
     ),

@@ -44,6 +44,7 @@ _COMMANDS = (
     "quality X --json",
     "trials --archived --json",
     "prune --json",
+    "runs --json",
 )
 _TABLES = (
     *("simulations", "equity", "trades", "trials", "studies", "statistics", "parameter_sets"),

@@ -78,7 +78,8 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "step_range",
         "uniform",
     ),
-    "judging": ("Judgement", "judge"),
+    "resampling": ("Resampled", "resample"),
+    "judging": ("Judgement", "Panel", "judge", "model_risk_panel"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),
     "statistics.sharpe_inference": (
         "deflated_sharpe_ratio",

@@ -120,6 +120,22 @@ class Bars:
     def __len__(self) -> int:
         return len(self.timestamps)
 
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts, sparkline
+
+        shown: dict[str, object] = {
+            "bars": len(self),
+            "timeframe": self.calendar.timeframe,
+            "exchange": self.calendar.exchange,
+        }
+        if len(self):
+            days = np.datetime_as_string(
+                self.timestamps[[0, -1]].astype("datetime64[us]"), unit="D"
+            )
+            shown |= {"first": str(days[0]), "last": str(days[1])}
+            shown["columns of one's own"] = ", ".join(self.columns) or None
+        return facts(f"Bars of {self.symbol}", shown, sparkline(self.close, label="closes"))
+
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of prices and volume, then of the user's own columns."""

@@ -78,6 +78,12 @@ def _overfitting() -> Schema:
     return SCHEMA
 
 
+def _panel() -> Schema:
+    from mc_assets.panel_schema import PANEL_SCHEMA
+
+    return PANEL_SCHEMA
+
+
 def _study_warnings() -> Schema:
     from engine.results.warnings import SCHEMA
 
@@ -144,6 +150,7 @@ STORED: Final[Mapping[str, Callable[[], Schema]]] = {
     "lineage": _lineage,
     "nightly_statistics": _nightly_statistics,
     "overfitting": _overfitting,
+    "panel": _panel,
     "simulations": _simulations,
     "source_realism": _source_realism,
     "statistics": _statistics,

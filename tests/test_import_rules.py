@@ -24,12 +24,13 @@ ALLOWED = {
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "models": set(),
+    "plots": {"errors"},
     "user_code": {"errors"},
     "window": {"errors"},
     "clock": {"calendar", "timeframes"},
     "frames": {"errors", "calendar", "clock"},
-    "bars": {"errors", "calendar", "clock", "frames"},
-    "price_block": {"errors", "bars", "calendar"},
+    "bars": {"errors", "calendar", "clock", "frames", "plots"},
+    "price_block": {"errors", "bars", "calendar", "plots"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
     "sources": {
@@ -38,12 +39,12 @@ ALLOWED = {
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
-        *("clock", "price_block", "models", "user_code"),
+        *("clock", "price_block", "models", "user_code", "plots"),
     },
     "execution": {"errors", "compiled", "bars", "calendar", "clock"},
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
-        *("user_code", "window"),
+        *("user_code", "window", "plots"),
     },
     "realism": {
         "errors",
@@ -61,19 +62,21 @@ ALLOWED = {
             "user_code",
             "errors",
             "files",
+            "plots",
             "window",
         ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
-    "results": {"compiled", "jobs", "statistics", "execution", "errors", "files"},
+    "results": {"compiled", "jobs", "statistics", "execution", "errors", "files", "plots"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
-        *("files", "frames", "jobs", "results", "window", "yaml_text"),
+        *("files", "frames", "jobs", "results", "window", "yaml_text", "plots"),
     },
+    "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
-        *("statistics", "results", "studies", "models"),
+        *("statistics", "results", "studies", "models", "realism", "plots"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

@@ -53,6 +53,8 @@ CHECKED_BY = {
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
     "engine/randomness/normals.py": "tests/engine/randomness/test_normals.py",
     "engine/randomness/philox.py": "tests/engine/randomness/test_philox.py",
+    "engine/resampling/draws.py": "tests/engine/resampling/test_draws.py",
+    "engine/resampling/walks.py": "tests/engine/resampling/test_walks.py",
     "engine/sources/bar_shape.py": f"{SOURCES}/test_bridge.py",
     "engine/sources/bridge.py": f"{SOURCES}/test_bridge.py",
     "engine/sources/correlated.py": f"{SOURCES}/test_correlated.py",

@@ -30,6 +30,7 @@ KINDS: Final = MappingProxyType(
         "study_warnings": _REPORT,
         "error_budget": _REPORT,
         "overfitting": _REPORT,
+        "panel": "`mc panel STRATEGY --symbol SYMBOL` makes it again",
         "nightly_statistics": "materialise `nightly_simulations` of its date in `mc ui`",
         "raw_bars": "`mc ingest SERIES` fetches it again",
         "bars": _BARS,

@@ -218,6 +218,7 @@ class Study:
         through: str = "Python",
         progress: ProgressCallback | None = None,
         fresh: bool = False,
+        asked_by: str | None = None,
     ) -> Results:
         """Run the study, or what is missing of it.
 
@@ -241,6 +242,8 @@ class Study:
             Called with a `Progress` about ten times a second.
         fresh : bool
             Compute finished parts again too.
+        asked_by : str, optional
+            Who asks, for the trial ledger; by default the method of the search.
 
         Raises
         ------
@@ -254,9 +257,13 @@ class Study:
         from engine.jobs.executors import executor_of
         from engine.studies.execute import execute
 
+        def resolved() -> Job:
+            job = self.resolve(market_data)
+            return job if asked_by is None else replace(job, asked_by=asked_by)
+
         return execute(
-            self.resolve(market_data),
-            remake=lambda: self.resolve(market_data),
+            resolved(),
+            remake=resolved,
             root=None if root is None else _folder(root),
             ledger=None if ledger is None else as_files(ledger),
             executor=executor_of(executor, self.definition.workers if workers is None else workers),
@@ -324,6 +331,18 @@ class Study:
 
     def __repr__(self) -> str:
         return f"Study({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts
+
+        asked = self.definition
+        shown: dict[str, object] = {
+            "source": asked.source.model,
+            "strategy": asked.strategy.name,
+            **{name: str(values) for name, values in asked.strategy.parameters.items()},
+            "constraint": "; ".join(map(str, asked.constraint)) or None,
+        }
+        return facts(f"Study {self.name}", shown)
 
 
 def load_study(path: str | Path) -> Study:

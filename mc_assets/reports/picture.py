@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from typing import Literal
 
 import matplotlib
 
@@ -18,7 +19,11 @@ __all__ = ["as_markdown", "study_picture"]
 
 
 def study_picture(
-    title: str, fan: pl.DataFrame | None, pnl: pl.Series | None, value_at_risk: float
+    title: str,
+    fan: pl.DataFrame | None,
+    pnl: pl.Series | None,
+    value_at_risk: float,
+    kind: Literal["png", "svg", "pdf"] = "png",
 ) -> bytes:
     """Equity fan and net P&L histogram of one parameter set, side by side.
 
@@ -27,16 +32,18 @@ def study_picture(
     title : str
         What the picture shows.
     fan : polars.DataFrame or None
-        As `mc_assets.reports.charts.fan_quantiles` returns it; None where no equity was recorded.
+        As `engine.plots.study.fan_quantiles` returns it; None where no equity was recorded.
     pnl : polars.Series or None
         Net P&L of each simulation; None where it is not kept.
     value_at_risk : float
         95 % value at risk, positive for a loss.
+    kind : {"png", "svg", "pdf"}
+        Format of the image.
 
     Returns
     -------
     bytes
-        A PNG image.
+        The image.
     """
     figure = Figure(figsize=(9.0 if fan is not None else 4.8, 3.2), layout="constrained")
     figure.suptitle(title, fontsize=10)
@@ -51,7 +58,7 @@ def study_picture(
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
+    figure.savefig(buffer, format=kind, dpi=80)
     return buffer.getvalue()
 
 

@@ -172,6 +172,16 @@ def backtest() -> Any:
 
 
 @cache
+def resampled() -> mc.Resampled:
+    return mc.resample(mc.backtest("buy_and_hold", history(40)), "returns", draws=100)
+
+
+@cache
+def model_panel() -> mc.Panel:
+    return mc.model_risk_panel("buy_and_hold", history(), tries=2, paths=10)
+
+
+@cache
 def panel() -> mc.FuturesPanel:
     prices = np.array([[50.0, 51.0, 52.0], [49.0, 50.5, 51.5]])
     return mc.FuturesPanel.from_arrays(prices, [0.1, 0.3, 0.5], dt=1 / 52)
@@ -272,7 +282,13 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "Schwartz2F.futures_terms": (lambda: CURVE.futures_terms(MATURITY), {}),
     "SchwartzSmith.futures": (lambda: mc.SchwartzSmith().futures(STATE, STATE, MATURITY), {}),
     **_labelled("Replay", _fields(replay, "bars equity orders trades"), {"bars": 30}),
-    **_labelled("Backtest", _fields(backtest, "trades equity orders"), BARS),
+    **_labelled("Backtest", _fields(backtest, "trades equity orders bars"), BARS),
+    **_labelled(
+        "Resampled",
+        _fields(resampled, "seen bands outcomes observed"),
+        {"record": 40, "draws": 100, "4": 4},
+    ),
+    "Resampled.statistics": (lambda: resampled().statistics(), {}),
     **_labelled("CorrelationEstimate", _fields(correlation, "matrix std_errors n"), {"k": 2}),
     **_labelled(
         "BacktestOverfitting",
@@ -311,6 +327,11 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (
         lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,
+        {},
+    ),
+    **_labelled(
+        "Panel",
+        {name: lambda name=name: getattr(model_panel(), name) for name in ("table", "worlds")},
         {},
     ),
     "indicator_values": (

@@ -9,14 +9,20 @@ if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
 
-__all__ = ["MarketData"]
+__all__ = ["Adjustment", "MarketData"]
+
+#: What is taken out of prices: splits and dividends, splits alone, or nothing.
+Adjustment = Literal["all", "split", "raw"]
 
 
 class MarketData(Protocol):
     """Bars and calibrations that study files refer to by symbol."""
 
-    def bars(self, symbol: str, timeframe: str) -> Bars:
-        """Bars of a series, oldest first; ValueError if there are none."""
+    def bars(self, symbol: str, timeframe: str, *, adjustment: Adjustment = "all") -> Bars:
+        """Bars of a series, oldest first; ValueError if there are none.
+
+        Unless all is adjusted for, their column ``dividend_yield`` says what is paid.
+        """
         ...
 
     def calibration(

@@ -39,7 +39,7 @@ ALLOWED = {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
         *("clock", "price_block", "models", "user_code"),
     },
-    "execution": {"errors", "compiled", "bars", "calendar", "clock"},
+    "execution": {"errors", "compiled", "bars", "calendar", "clock", "randomness"},
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
         *("user_code", "window"),

@@ -20,7 +20,6 @@ from engine.execution.layout import (
     CASH,
     COST,
     FORCED,
-    HAS_SESSION,
     INITIAL_FIXED,
     INITIAL_RATE,
     ISOLATED,
@@ -41,6 +40,7 @@ from engine.execution.layout import (
 )
 from engine.execution.lots import round_to_lot
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
+from engine.execution.sessions import rests
 from engine.execution.state import Simulation
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, price_along
 
@@ -220,7 +220,7 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
         if units == 0.0 or not _belongs(s, symbol, account):
             continue
         price = price_along(s, symbol, bar, way, share)
-        if s.rules[symbol, HAS_SESSION] != 0.0 and s.closed[symbol, bar] != 0:
+        if rests(s, symbol, bar):
             price = nan
         target = round_to_lot(s, symbol, kept * units)
         submit(s, bar, symbol, MARKET, TO_UNITS, target, price, nan, nan, nan, GOOD_TILL_CANCELLED)

@@ -24,6 +24,7 @@ from engine.compiled.lanes import (
     total,
 )
 from engine.execution.calling import part
+from engine.execution.excess import excess_over, has_risk_free, risk_free_return
 from engine.execution.layout import (
     BARS_PER_YEAR,
     COMMISSION_PAID,
@@ -142,7 +143,12 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> float:
     downside = math.sqrt(total(falls) / bars)
     if downside > rounding:
         out[5] = mean / downside * annual
-    _sums(added_up, about_mean, total(falls), total(rises), bars, rounding, out)
+    fallen, risen = total(falls), total(rises)
+    out[31] = 0.0
+    if has_risk_free(s):
+        about_mean, added_up = excess_over(s, rounding, out)
+        fallen, risen = out[29], out[30]
+    _sums(added_up, about_mean, fallen, risen, bars, rounding, out)
     return held
 
 
@@ -235,7 +241,7 @@ def _sums_to_the_end(s: Simulation, out: NDArray[np.float64]) -> None:
     added_up = squares = falls = rises = 0.0
     before = s.account[START_CASH]
     for bar in range(s.curve.shape[0]):
-        change = s.curve[bar] / before - 1.0
+        change = s.curve[bar] / before - 1.0 - risk_free_return(s, bar)
         before, fall = s.curve[bar], min(change, 0.0)
         added_up += change
         squares += change * change

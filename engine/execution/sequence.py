@@ -27,7 +27,7 @@ from engine.execution.layout import (
     BRACKET_RULE,
     CASH,
     DIPS,
-    FLAT_AT_CLOSE,
+    EVERY_BAR,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     ORDER_ID,
@@ -140,7 +140,7 @@ def watch(s: Simulation) -> None:
     A long position that was paid in full cannot lose more than it cost, so its bars are marked
     later in one go.
     """
-    watched = 1 if s.rules[0, FLAT_AT_CLOSE] != 0.0 else 0
+    watched = 1 if s.rules[0, EVERY_BAR] != 0.0 else 0
     held = False
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]

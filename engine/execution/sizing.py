@@ -29,12 +29,14 @@ from engine.execution.layout import (
     ORDER_QUANTITY,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
+    ORDER_TAKE_PROFIT,
     PERCENT,
     RISK,
     SIZING_CAP,
     SIZING_KIND,
     SIZING_VALUE,
     SIZING_WINDOW,
+    STOP_LOSS,
     TO_UNITS,
     TRADES,
     UNITS,
@@ -87,8 +89,11 @@ def units_of(
         if held * quantity > 0.0:
             return 0.0
         stop = order[ORDER_STOP_LOSS]
+        default = s.rules[symbol, STOP_LOSS]
         if order[ORDER_FROM_FILL] != 0.0:
             stop = reference - quantity * stop
+        elif default != 0.0 and math.isnan(stop) and math.isnan(order[ORDER_TAKE_PROFIT]):
+            stop = reference - quantity * default * abs(reference)
         left = equity - _closing_cost(s, symbol, reference, exchange, volume)
         units = _sized(s, symbol, quantity, stop, left, reference, exchange, volume, decided)
         return settled(s, symbol, units - held, units)

@@ -15,15 +15,15 @@ from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
-from engine.execution.funding import funding_fields
+from engine.execution.columns import read_columns
 from engine.execution.layout import (
     FIRST_SUB_BAR,
-    FUNDING_FIELD,
     RAISED,
     STATUS_TEXTS,
     SUB_BARS,
     TRADE_ROWS,
     TRADE_WIDTH,
+    VOLUME,
 )
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
@@ -103,7 +103,7 @@ class StrategyEngine:
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
         whole, sub_bars = split_fields(self.fields)
-        self._rules[:, FUNDING_FIELD] = funding_fields(execution, self.symbols, whole)
+        read_columns(self._rules, execution, self.symbols, whole)
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
@@ -172,6 +172,9 @@ class StrategyEngine:
         scratch: Scratch,
         equity: NDArray[np.float64] | None = None,
         trades: TradeTape | None = None,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> None:
         """Run every parameter set on every path; the GIL is released.
 
@@ -191,13 +194,21 @@ class StrategyEngine:
             Output; equity at the bars `sample_bars`, counted from the first trading bar.
         trades : TradeTape, optional
             Output; the trades of every simulation, of an engine that records them.
+        seeds, paths : ndarray of uint64, shape (paths,), optional
+            Seed of each path, and its number within the seed: fills by chance depend on them.
+            Default: 0.
         """
         self._check(values, parameters)
+        identities = np.zeros((len(values), 2), dtype=np.int64)
+        for column, numbers in enumerate((seeds, paths)):
+            if numbers is not None:
+                identities[:, column] = np.asarray(numbers, dtype=np.uint64).view(np.int64)
         parameters = np.ascontiguousarray(parameters)
         if equity is None:
             equity = np.empty((len(values), len(parameters), 0))
         samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
-        self._call(values, parameters, metrics, status, scratch, samples, equity, trades)
+        arrays = (values, identities, parameters, metrics, status, scratch, samples, equity)
+        self._call(*arrays, trades)
 
     def status_text(self, code: int) -> str:
         """Return what a status code means."""
@@ -209,6 +220,9 @@ class StrategyEngine:
         values: NDArray[np.float64],
         parameters: NDArray[np.float64],
         scratch: Scratch,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> str:
         """Return why a simulation failed; one whose strategy raised is run again to tell what.
 
@@ -222,12 +236,15 @@ class StrategyEngine:
             Its encoded parameters.
         scratch : Scratch
             The worker's own.
+        seeds, paths : ndarray of uint64, shape (1,), optional
+            What its path is, as `run` was told.
         """
         text = self.status_text(code)
         if code != RAISED:
             return text
         metrics = np.empty((1, 1, len(self.metric_names)))
-        self.run(values, parameters, metrics, np.empty((1, 1), dtype=np.int8), scratch)
+        status = np.empty((1, 1), dtype=np.int8)
+        self.run(values, parameters, metrics, status, scratch, seeds=seeds, paths=paths)
         # That has filled the indicator rows, which the form that raises reads again.
         parameters = np.ascontiguousarray(parameters)
         planned = self._planned(parameters)
@@ -248,6 +265,7 @@ class StrategyEngine:
     def _call(
         self,
         values: NDArray[np.float64],
+        identities: NDArray[np.int64],
         parameters: NDArray[np.float64],
         metrics: NDArray[np.float64],
         status: NDArray[np.int8],
@@ -268,6 +286,7 @@ class StrategyEngine:
             done = path_loop()(
                 self._address,
                 values,
+                identities,
                 parameters,
                 planned.row_of,
                 planned.plans,
@@ -323,6 +342,14 @@ class StrategyEngine:
                 f"shape {values.shape}",
                 f"(paths, {expected[0]}, {expected[1]}, {expected[2]}) in C order",
             )
+        if self.execution.volume_limit is not None:
+            for place, symbol in enumerate(self.symbols):
+                if not (values[:, place, VOLUME] > 0.0).any(axis=1).all():
+                    raise Refusal(
+                        "execution.volume_limit",
+                        f"bars of {symbol} without volume",
+                        "bars with volumes, or no limit",
+                    )
         if parameters.shape[1:] != (len(self.parameter_names),):
             raise Refusal(
                 "parameters", f"shape {parameters.shape}", f"(sets, {len(self.parameter_names)})"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.compiled.kernel import kernel
 from engine.compiled.views import floats_at, integers_at
 from engine.execution.calling import hook
-from engine.execution.layout import ACTIVE, PENDING, RAISED, SAME_CLOSE, STATUS
+from engine.execution.layout import ACTIVE, AT_ONCE, PENDING, RAISED, SAME_CLOSE, STATUS
 from engine.execution.linked import BrokerCalls
 from engine.execution.state import first_trading_bar, simulation_at
 
@@ -77,7 +77,7 @@ def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
             if s.counts[ACTIVE] != 0:
                 trade_bar(frame, t)
             state = on_bar(t, s, p, r, values, state)
-            if same_close and s.counts[PENDING] != 0:
+            if s.counts[PENDING] != 0 and (same_close or s.counts[AT_ONCE] != 0):
                 trade_close(frame, t)
         on_finish(last, s, p, r, values, state)
         finish(frame, metrics)

@@ -40,12 +40,15 @@ def print_headlines(
     """Print the headline statistics; on a narrow terminal fewer of them, or of their intervals."""
     from mc_assets.cli.tables import print_frame
 
+    sets = _headline_sets(statistics)
+    shown = sets.head(limit)
     print_frame(
-        *(headline_table(statistics, *view) for view in VIEWS),
+        *(_headline_view(shown, statistics, *view) for view in VIEWS),
         title=f"{title}  {LEGEND}" if title else LEGEND,
         limit=limit,
+        total=sets.height,
     )
-    print_what_to_run(statistics.filter(statistics["statistic"] == HEADLINES[0].statistic))
+    print_what_to_run(sets)
 
 
 def print_what_to_run(sets: pl.DataFrame) -> None:
@@ -92,19 +95,7 @@ def headline_table(
     polars.DataFrame
         ``set``, the parameters, and the columns of `headline_columns`.
     """
-    import polars as pl
-
-    named = statistics.columns
-    parameters = named[named.index("set_id") + 1 : named.index("statistic")]
-    sets = statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
-    for name in HEADLINE_NAMES:
-        own = statistics.filter(pl.col("statistic") == name)
-        sets = sets.with_columns(own[column].alias(f"{name}{e}") for column, e in ENDINGS.items())
-    return sets.select(
-        pl.col("parameter_set").alias("set"),
-        *parameters,
-        *headline_columns(sets, shown, with_interval),
-    )
+    return _headline_view(_headline_sets(statistics), statistics, shown, with_interval)
 
 
 def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
@@ -159,6 +150,37 @@ def headline_columns(
         pl.Series("idle", idle, dtype=pl.String),
         pl.Series("error", error, dtype=pl.String),
     ]
+
+
+def _headline_sets(statistics: pl.DataFrame) -> pl.DataFrame:
+    """Return a row per parameter set, the headlines in columns as ``parameter_sets`` has them."""
+    own = {
+        name: rows
+        for (name,), rows in statistics.partition_by(
+            "statistic", as_dict=True, maintain_order=True
+        ).items()
+        if name in HEADLINE_NAMES
+    }
+    return own[HEADLINES[0].statistic].with_columns(
+        rows[column].alias(f"{name}{ending}")
+        for name, rows in own.items()
+        for column, ending in ENDINGS.items()
+    )
+
+
+def _headline_view(
+    sets: pl.DataFrame,
+    statistics: pl.DataFrame,
+    shown: Sequence[str],
+    with_interval: Sequence[str],
+) -> pl.DataFrame:
+    named = statistics.columns
+    parameters = named[named.index("set_id") + 1 : named.index("statistic")]
+    return sets.select(
+        sets["parameter_set"].alias("set"),
+        *parameters,
+        *headline_columns(sets, shown, with_interval),
+    )
 
 
 def _idle_text(share: float | None) -> str:

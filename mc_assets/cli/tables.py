@@ -18,7 +18,11 @@ _LONGEST_LIST = 6
 
 
 def print_frame(
-    frame: pl.DataFrame, *narrower: pl.DataFrame, title: str | None = None, limit: int = 100
+    frame: pl.DataFrame,
+    *narrower: pl.DataFrame,
+    title: str | None = None,
+    limit: int = 100,
+    total: int | None = None,
 ) -> None:
     """Print the first `limit` rows of a frame, numbers aligned to the right.
 
@@ -33,6 +37,8 @@ def print_frame(
         Printed above.
     limit : int
         Rows.
+    total : int, optional
+        How many rows there are; default: as many as the frame has.
     """
     from rich.console import Console
 
@@ -49,8 +55,9 @@ def print_frame(
             break
     else:
         _print_records(console, frame, _cells(frame, limit))
-    if frame.height > limit:
-        console.print(f"{frame.height - limit:,} more rows; --limit shows them")
+    more = (frame.height if total is None else total) - limit
+    if more > 0:
+        console.print(f"{more:,} more rows; --limit shows them")
 
 
 def format_value(value: object) -> str:

@@ -44,7 +44,7 @@ from engine.execution.layout import (
     WINS,
     WON,
 )
-from engine.execution.lots import dust, round_to_lot, settled
+from engine.execution.lots import dust, lots_between, round_to_lot, settled
 from engine.execution.state import Simulation
 
 __all__ = ["units_of"]
@@ -77,7 +77,9 @@ def units_of(
         if quantity == 0.0:
             return -held
         change = quantity - held
-        return round_to_lot(s, symbol, change) if abs(change) > dust(s, symbol, held) else 0.0
+        return (
+            lots_between(s, symbol, held, quantity) if abs(change) > dust(s, symbol, held) else 0.0
+        )
     if mode == CLOSE_LOT:
         return quantity
     if mode == BY_PERCENT:

@@ -1,4 +1,4 @@
-"""Rates of an account: constants and columns, interest on cash, borrowing, and what is risk-free."""
+"""Rates of an account: constants and columns, interest on cash, borrowing, the risk-free rate."""
 
 from __future__ import annotations
 

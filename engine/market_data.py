@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
 
-__all__ = ["Adjustment", "MarketData"]
+__all__ = ["Adjustment", "MarketData", "PaidMarketData"]
 
 #: What is taken out of prices: splits and dividends, splits alone, or nothing.
 Adjustment = Literal["all", "split", "raw"]
@@ -18,11 +18,8 @@ Adjustment = Literal["all", "split", "raw"]
 class MarketData(Protocol):
     """Bars and calibrations that study files refer to by symbol."""
 
-    def bars(self, symbol: str, timeframe: str, *, adjustment: Adjustment = "all") -> Bars:
-        """Bars of a series, oldest first; ValueError if there are none.
-
-        Unless all is adjusted for, their column ``dividend_yield`` says what is paid.
-        """
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        """Bars of a series, oldest first; ValueError if there are none."""
         ...
 
     def calibration(
@@ -33,4 +30,13 @@ class MarketData(Protocol):
         as_of: Literal["latest"] | datetime.date,
     ) -> Calibration:
         """Calibration of a model on a series; ValueError if there is none."""
+        ...
+
+
+@runtime_checkable
+class PaidMarketData(MarketData, Protocol):
+    """Market data that knows dividends apart from prices."""
+
+    def paid_bars(self, symbol: str, timeframe: str, adjustment: Literal["split", "raw"]) -> Bars:
+        """Bars whose column ``dividend_yield`` says what is paid at their opens."""
         ...

@@ -13,7 +13,6 @@ from engine.bars import DIVIDEND_YIELD, Bars
 from engine.calibration import Calibration, FuturesPanel
 from engine.calibration.sample import bar_ends
 from engine.errors import Refusal
-from engine.market_data import Adjustment
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
 from mc_assets.market_data.adjustments import adjust, dividend_yields, factors_at
@@ -42,12 +41,26 @@ class StoredMarketData:
         self._bars = BarStore(project.data)
         self._calibrations = CalibrationStore(project.data)
 
-    def bars(self, symbol: str, timeframe: str, *, adjustment: Adjustment = "all") -> Bars:
+    def bars(self, symbol: str, timeframe: str) -> Bars:
         """Bars of a series, oldest first.
 
         Where the series has a factor table, splits and dividends are taken out of the prices
-        before them; the last bar keeps its own. With another `adjustment` dividends stay in the
-        prices, and the column ``dividend_yield`` says what each bar's open pays.
+        before them; the last bar keeps its own.
+
+        Raises
+        ------
+        ValueError
+            If the series is unknown, or has not been ingested.
+        """
+        series, frame, factors = self._stored(symbol, timeframe)
+        if factors is not None:
+            frame = adjust(frame, factors, exchange=series.exchange, unchanged=-1)
+        return self._bars_of(series, frame)
+
+    def paid_bars(self, symbol: str, timeframe: str, adjustment: Literal["split", "raw"]) -> Bars:
+        """Bars of a series from whose prices dividends are not taken.
+
+        The column ``dividend_yield`` says what each bar's open pays, a share of the close before.
 
         Raises
         ------
@@ -56,10 +69,6 @@ class StoredMarketData:
             says what is paid, or a split between raw prices.
         """
         series, frame, factors = self._stored(symbol, timeframe)
-        if adjustment == "all":
-            if factors is not None:
-                frame = adjust(frame, factors, exchange=series.exchange, unchanged=-1)
-            return self._bars_of(series, frame)
         if factors is None:
             raise Refusal(
                 "adjustment",
@@ -67,18 +76,17 @@ class StoredMarketData:
                 "'all', or `factors` in the series file",
             )
         paid = dividend_yields(frame, factors, exchange=series.exchange)
+        split, _ = factors_at(frame, factors, exchange=series.exchange)
+        changes = np.flatnonzero(np.diff(split))
         if adjustment == "split":
             frame = adjust(
                 frame, factors, adjustment="split", exchange=series.exchange, unchanged=-1
             )
-        else:
-            split, _ = factors_at(frame, factors, exchange=series.exchange)
-            changes = np.flatnonzero(np.diff(split))
-            if len(changes):
-                day = frame["timestamp"][int(changes[0]) + 1].date()
-                raise Refusal(
-                    "adjustment", f"'raw' of {series.key}, which was split on {day}", "'split'"
-                )
+        elif len(changes):
+            day = frame["timestamp"][int(changes[0]) + 1].date()
+            raise Refusal(
+                "adjustment", f"'raw' of {series.key}, which was split on {day}", "'split'"
+            )
         return self._bars_of(series, frame).with_columns({DIVIDEND_YIELD: paid})
 
     def bars_as_of(

@@ -33,7 +33,7 @@ ALLOWED = {
     "statistics": {"errors", "compiled"},
     "sources": {
         *("errors", "compiled", "randomness", "bars", "calendar", "timeframes", "price_block"),
-        *("models", "user_code"),
+        *("clock", "models", "user_code"),
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),

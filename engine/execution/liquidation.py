@@ -66,7 +66,9 @@ def is_below_maintenance(s: Simulation, bar: int) -> bool:
 
 
 @rare
-def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) -> bool:
+def call_margin(
+    s: Simulation, bar: int, way: int, since: float, before: float, before_whole: float
+) -> bool:
     """Place the liquidation of what cannot be held on a way through `bar`.
 
     The orders are in the book, marked as forced, with the price at which they fill as their
@@ -81,6 +83,8 @@ def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) 
         Share of the way that lies behind.
     before : float
         Share of the way at which something else happens first; infinity: nothing does.
+    before_whole : float
+        The same as a share of the whole range, from the extreme that favours the holding.
 
     Returns
     -------
@@ -90,15 +94,15 @@ def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) 
     keep_apart()
     placed = False
     for account in range(_accounts(s)):
-        taken = way
+        taken, limit = way, before
         share = _crossing(s, account, bar, way, since)
         if way == TO_EXTREME and share == since:
             # Opened inside the bar at a price beyond its open, where maintenance is crossed.
-            taken = WHOLE
+            taken, limit = WHOLE, before_whole
             share = _crossing(s, account, bar, taken, 0.0)
             if share == 0.0:
                 share = 1.0  # no price of the bar covers it
-        if share < before and not _waits(s, account):
+        if share < limit and not _waits(s, account):
             placed = _liquidate(s, account, bar, taken, share) or placed
     return placed
 

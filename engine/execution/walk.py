@@ -65,7 +65,7 @@ def walk_on(s: Simulation, bar: int) -> tuple[int, float, int]:
         leg, now = int(walk[WALK_LEG]), walk[WALK_SHARE]
         way = AT_THE_OPEN if leg < 0 else FIRST_LEG + leg
         slot, share, price = _next(s, bar, way, now)
-        if leg >= 0 and s.counts[WATCH] != 0 and call_margin(s, bar, way, now, share):
+        if leg >= 0 and s.counts[WATCH] != 0 and call_margin(s, bar, way, now, share, math.inf):
             order = s.orders[forced_slot(s)]
             symbol, price = int(order[ORDER_SYMBOL]), order[ORDER_LIMIT]
             start, end = way_of(s, symbol, bar, way)

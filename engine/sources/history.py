@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import BAR_FIELDS, DIVIDEND_YIELD, TRADED, Bars
+from engine.bars import DIVIDEND_YIELD, TRADED, Bars
 from engine.calendar import EXCHANGES, BarCalendar
 from engine.clock import days_of_bars
 from engine.errors import Refusal
@@ -153,7 +153,7 @@ def _labels(bars: Bars, *, by_day: bool) -> NDArray[np.int64]:
     """Return what bars of several symbols have in common that belong together."""
     if not by_day:
         return bars.timestamps
-    days = days_of_bars(bars.timestamps, bars.calendar.exchange)
+    days: NDArray[np.int64] = days_of_bars(bars.timestamps, bars.calendar.exchange)
     twice = np.flatnonzero(np.diff(days) == 0)
     if len(twice):
         day = np.datetime64(int(days[twice[0]]), "D")
@@ -175,7 +175,8 @@ def _clock(
         stamps = item.timestamps[place]
         opens.append(np.where(has, stamps, late))
         ends.append(np.where(has, stamps + int(length * _MINUTE), -late))
-    first, last = np.min(opens, axis=0), np.max(ends, axis=0)
+    first: NDArray[np.int64] = np.min(opens, axis=0)
+    last: NDArray[np.int64] = np.max(ends, axis=0)
     wrong = np.flatnonzero(first[1:] < last[:-1])
     if len(wrong):
         bar = int(wrong[0])
@@ -200,13 +201,20 @@ def _placed(
     repeats: bool,
 ) -> Bars:
     """Return the bars of a symbol on the joined clock."""
-    fields = {
-        name: np.where(own, bars.field(name)[place], bars.close[place]) for name in BAR_FIELDS[:-1]
-    }
-    fields["volume"] = np.where(own, bars.volume[place], 0.0)
+    last = bars.close[place]
     columns = {name: values[place] for name, values in bars.columns.items()}
     if DIVIDEND_YIELD in columns:
         columns[DIVIDEND_YIELD] = np.where(own, columns[DIVIDEND_YIELD], 0.0)
     if repeats:
         columns[TRADED] = own.astype(np.float64)
-    return replace(bars, timestamps=stamps, calendar=calendar, columns=columns, **fields)
+    return replace(
+        bars,
+        timestamps=stamps,
+        open=np.where(own, bars.open[place], last),
+        high=np.where(own, bars.high[place], last),
+        low=np.where(own, bars.low[place], last),
+        close=last,
+        volume=np.where(own, bars.volume[place], 0.0),
+        calendar=calendar,
+        columns=columns,
+    )

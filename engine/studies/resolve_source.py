@@ -16,7 +16,7 @@ from engine.execution import Execution
 from engine.jobs.draw import ParameterDraw
 from engine.jobs.lineage import Lineage
 from engine.jobs.space import Scalar
-from engine.market_data import MarketData
+from engine.market_data import MarketData, PaidMarketData
 from engine.sources import Source, load_user_sources, make_source, source_names
 from engine.sources.history import joined
 from engine.studies.definition import SourceDefinition
@@ -179,10 +179,8 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
             "source.symbol", repr(symbols), "with market data: study.run(market_data=...)"
         )
     names = [symbols] if isinstance(symbols, str) else symbols
-    # What is asked of market data made in Python is what it always was.
-    adjusted = {} if definition.adjustment == "all" else {"adjustment": definition.adjustment}
     try:
-        bars = tuple(market_data.bars(name, definition.timeframe, **adjusted) for name in names)
+        bars = tuple(_series(definition, market_data, name) for name in names)
     except Refusal as error:
         if error.field != "adjustment":
             raise Refusal("source.symbol", repr(symbols), f"a series with bars ({error})") from None
@@ -195,6 +193,18 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
         return joined(bars, definition.join)
     except Refusal as error:
         raise error.within("source") from None
+
+
+def _series(definition: SourceDefinition, market_data: MarketData, name: str) -> Bars:
+    if definition.adjustment == "all":
+        return market_data.bars(name, definition.timeframe)
+    if not isinstance(market_data, PaidMarketData):
+        raise Refusal(
+            "adjustment",
+            f"{definition.adjustment!r} of bars whose dividends are not known",
+            "'all'",
+        )
+    return market_data.paid_bars(name, definition.timeframe, definition.adjustment)
 
 
 def _calibration(

@@ -78,4 +78,4 @@ def execution_settings(*, cash: float = 100_000.0) -> SearchStrategy[Execution]:
 
 def _execution(margin_calls: tuple[str, str], **settings: Any) -> Execution:
     margin, liquidate = margin_calls
-    return Execution(margin=margin, liquidate=liquidate, **settings)
+    return Execution.model_validate({"margin": margin, "liquidate": liquidate, **settings})

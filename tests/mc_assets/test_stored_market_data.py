@@ -105,7 +105,7 @@ def test_prices_without_their_splits_say_what_is_paid(
     tmp_path: Path, sessions: pl.Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = stored(tmp_path / "a", sessions, date(2015, 12, 31), LATER_FACTORS, monkeypatch)
-    bars = project.bars("A", "1d", adjustment="split")
+    bars = project.paid_bars("A", "1d", "split")
     days = bars.timestamps.astype("datetime64[us]").astype("datetime64[D]")
     paid = bars.columns["dividend_yield"]
     place = np.flatnonzero(paid)
@@ -123,10 +123,10 @@ def test_raw_prices_are_refused_over_a_split_and_are_as_traded_without_one(
 ) -> None:
     project = stored(tmp_path / "a", sessions, date(2015, 12, 31), LATER_FACTORS, monkeypatch)
     with pytest.raises(ValueError, match="'raw' of A@1d, which was split on 2014-06-09"):
-        project.bars("A", "1d", adjustment="raw")
+        project.paid_bars("A", "1d", "raw")
     alone = f"date,price_factor,split_factor\n{DIVIDEND},0.9,1\n"
     raw = stored(tmp_path / "b", sessions, date(2015, 12, 31), alone, monkeypatch)
-    bars = raw.bars("A", "1d", adjustment="raw")
+    bars = raw.paid_bars("A", "1d", "raw")
     assert bars.close.tolist() == pl.read_csv(tmp_path / "b/A.csv")["close"].to_list()
     assert np.count_nonzero(bars.columns["dividend_yield"]) == 1
 
@@ -139,4 +139,4 @@ def test_a_series_without_factors_does_not_know_what_is_paid(
     series.write_text(series.read_text().replace("factors: factors.csv, ", ""))
     project = StoredMarketData(Project.from_environment())
     with pytest.raises(ValueError, match="'split' of A@1d, whose dividends are not known"):
-        project.bars("A", "1d", adjustment="split")
+        project.paid_bars("A", "1d", "split")

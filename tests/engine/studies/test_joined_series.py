@@ -21,7 +21,15 @@ FIRST = int(np.datetime64("2023-01-02", "D").astype(int))  # a Monday
 class Market:
     """A share on weekdays, a coin on every day, and a rate in percent."""
 
-    def bars(self, symbol: str, timeframe: str, *, adjustment: str = "all") -> Bars:
+    def bars(self, symbol: str, timeframe: str) -> Bars:
+        return self._bars(symbol, {})
+
+    def paid_bars(self, symbol: str, timeframe: str, adjustment: str) -> Bars:
+        assert adjustment == "raw"
+        paid = (np.arange(200) % 50 == 3) * 0.01
+        return self._bars(symbol, {"dividend_yield": paid[np.arange(200) % 7 < 5]})
+
+    def _bars(self, symbol: str, paid: dict[str, np.ndarray]) -> Bars:
         number = np.arange(200)
         if symbol in ("SPX", "RATE"):
             number = number[number % 7 < 5]
@@ -30,7 +38,6 @@ class Market:
         calendar = BarCalendar("24/7" if symbol == "BTC" else "XNYS", "1d")
         stamps = (FIRST + number.astype(np.int64)) * DAY + open_at
         rows = (close, close + 1.0, close - 1.0, close, np.full(len(close), 1e6))
-        paid = {"dividend_yield": (number % 50 == 3) * 0.01} if adjustment != "all" else {}
         return Bars(symbol, stamps, *rows, calendar, columns=paid)
 
     def calibration(self, *_: Any) -> Any:
@@ -80,10 +87,10 @@ def test_a_rate_may_be_a_stored_series_known_at_the_open_of_each_bar(tmp_path: P
 
 def test_a_series_that_is_not_there_is_refused(tmp_path: Path) -> None:
     class Nothing(Market):
-        def bars(self, symbol: str, timeframe: str, **more: str) -> Bars:
+        def bars(self, symbol: str, timeframe: str) -> Bars:
             if symbol == "RATE":
                 raise LookupError("no series RATE")
-            return super().bars(symbol, timeframe, **more)
+            return super().bars(symbol, timeframe)
 
     content = {
         "name": "joined",
@@ -120,3 +127,15 @@ def test_a_limit_of_volume_needs_bars_with_volumes(make_study) -> None:
 
     with pytest.raises(Refusal, match=r"execution.volume_limit: found bars of gbm without volume"):
         make_study(source=GBM(volume=0.0), execution={"volume_limit": 0.1}).run()
+
+
+def test_market_data_that_knows_no_dividends_says_so(market: Any, tmp_path: Path) -> None:
+    content = {
+        "name": "joined",
+        "source": {"model": "historical", "symbol": "SP500", "adjustment": "split"},
+        "strategy": {"name": "buy_and_hold"},
+        "seeds": 1,
+    }
+    study = Study.from_definition(StudyDefinition.model_validate(content), tmp_path / "j.yaml")
+    with pytest.raises(Refusal, match=r"source.adjustment: found 'split' of bars whose dividends"):
+        study.run(market_data=market)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["Refusal"]
+__all__ = ["Refusal", "shorten"]
 
 
 class Refusal(ValueError):
@@ -19,7 +19,8 @@ class Refusal(ValueError):
     field : str
         Dotted name of the setting; empty where the whole input is meant.
     found : str
-        What stands there. Without `allowed` it is a whole sentence about the field.
+        What stands there; of a long text the sentence has both ends. Without `allowed` it is a
+        whole sentence about the field.
     allowed : str, optional
         What may stand there, where that is a value or a range.
     hint : str, optional
@@ -51,8 +52,9 @@ class Refusal(ValueError):
         self.allowed = allowed
         self.hint = hint
         self.file = file
-        where = ": ".join(str(part) for part in (file, field) if part)
-        said = found if allowed is None else f"found {found}, allowed {allowed}"
+        where = ": ".join(_on_one_line(str(part)) for part in (file, field) if part)
+        shown = _on_one_line(found)
+        said = shown if allowed is None else f"found {shorten(shown)}, allowed {allowed}"
         more = f"; {hint}" if hint else ""
         super().__init__(f"{where}: {said}{more}" if where else f"{said}{more}")
 
@@ -70,6 +72,25 @@ class Refusal(ValueError):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the parts, so that a worker's refusal reaches its caller whole."""
         return _refusal, (self.field, self.found, self.allowed, self.hint, self.file)
+
+
+def shorten(text: str, longest: int = 160) -> str:
+    """Return a text with its middle left out where it is long.
+
+    Examples
+    --------
+    >>> shorten("[" + "1, " * 500 + "2]", longest=24)
+    '[1, 1, 1, 1, … 1, 1, 2]'
+    """
+    if len(text) <= longest:
+        return text
+    end = longest // 3
+    return f"{text[: longest - end - 3].rstrip()} … {text[-end:].lstrip()}"
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text whose line ends and control characters are written out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _refusal(

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.errors import Refusal
 
-__all__ = ["JobSettings", "PathSettings", "Record", "Settings", "Until", "settings_refusal"]
+__all__ = [
+    "MOST_SEEDS",
+    "JobSettings",
+    "PathSettings",
+    "Record",
+    "Settings",
+    "Until",
+    "settings_refusal",
+]
+
+
+#: Seeds that a study may count: hours of every core for the simplest of them.
+MOST_SEEDS = 100_000_000
 
 
 class Settings(BaseModel):
@@ -86,7 +98,7 @@ class Until(Settings):
     statistic: str = Field("mean_net_pnl", description="A row of the study's statistics.")
     half_width: float = Field(gt=0, description="Wanted half-width of its confidence interval.")
     confidence: float = Field(0.95, gt=0, lt=1, description="Level of that interval.")
-    max_seeds: int = Field(gt=0, description="Never use more seeds than this.")
+    max_seeds: int = Field(gt=0, le=MOST_SEEDS, description="Never use more seeds than this.")
     leaders: int | None = Field(
         None,
         gt=0,
@@ -114,19 +126,16 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
     Of a union Pydantic reports every branch; a misspelt key explains more than the rest, and the
     deepest entry belongs to the branch that was meant.
     """
-    located = [
-        ([part for part in entry["loc"] if not _is_branch(part)], entry) for entry in error.errors()
-    ]
+    branches = _kinds(model)
+    located = [(_place(entry["loc"], entry["type"], branches), entry) for entry in error.errors()]
     location, entry = max(
         located, key=lambda item: (item[1]["type"] == "extra_forbidden", len(item[0]))
     )
     field = ".".join(str(part) for part in location)
-    found = repr(entry["input"])
-    if len(found) > 80:
-        found = found[:77] + "..."
     kind, cause = entry["type"], entry.get("ctx", {}).get("error")
     if kind == "extra_forbidden":
-        names = _field_names(model, location[:-1])
+        kinds = [branches[part] for part in entry["loc"] if part in branches]
+        names = sorted(kinds[0].model_fields) if kinds else _field_names(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), names, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return Refusal(field, f"unknown key{hint}", ", ".join(names))
@@ -134,9 +143,46 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
         return Refusal(field, "this field is required")
     if isinstance(cause, Refusal):
         return cause.within(field)
-    messages = [other["msg"] for place, other in located if place == location]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _tag_refusal(field, entry["ctx"], entry["input"])
+    if kind in ("model_type", "model_attributes_type"):
+        return Refusal(field, repr(entry["input"]), "a mapping")
+    # Of "a valid number, unable to parse string as a number" the first half says it.
+    messages = [other["msg"].split(", unable")[0] for place, other in located if place == location]
     allowed = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in messages))
-    return Refusal(field or "study", found, allowed)
+    return Refusal(field or "study", repr(entry["input"]), allowed)
+
+
+def _tag_refusal(field: str, about: dict[str, Any], given: Any) -> Refusal:
+    """Refuse a group of settings whose key `kind`, or one like it, names none of the kinds."""
+    key = str(about["discriminator"]).strip("'")
+    place = f"{field}.{key}"
+    if "tag" in about:
+        return Refusal(place, repr(about["tag"]), about["expected_tags"])
+    if isinstance(given, dict):
+        return Refusal(place, "this field is required")
+    return Refusal(field, repr(given), f"a mapping with `{key}`")
+
+
+def _place(
+    parts: tuple[int | str, ...], kind: str, branches: Container[int | str]
+) -> list[int | str]:
+    """Where in the document an entry is; an unknown key counts however it is spelt."""
+    last = parts[-1:] if kind == "extra_forbidden" else ()
+    before = parts[: len(parts) - len(last)]
+    return [*(part for part in before if part not in branches and not _is_branch(part)), *last]
+
+
+def _kinds(model: type[BaseModel]) -> dict[int | str, type[BaseModel]]:
+    """Return the groups of settings that a key ``kind`` tells apart, by its values."""
+    found: dict[int | str, type[BaseModel]] = {}
+    for field in model.model_fields.values():
+        for option in typing.get_args(field.annotation):
+            if isinstance(option, type) and issubclass(option, BaseModel):
+                tag = option.model_fields.get("kind")
+                values = () if tag is None else typing.get_args(tag.annotation)
+                found |= dict.fromkeys(values, option)
+    return found
 
 
 def _is_branch(part: int | str) -> bool:

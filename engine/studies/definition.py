@@ -20,6 +20,7 @@ from engine.jobs.settings import JobSettings, PathSettings, Settings
 from engine.jobs.space import Scalar
 from engine.market_data import Adjustment
 from engine.sources.history import Join
+from engine.studies.file_names import FileName
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
 
@@ -27,6 +28,7 @@ __all__ = ["SearchDefinition", "SourceDefinition", "StrategyDefinition", "StudyD
 
 # The name becomes a folder, whose files are read by patterns.
 _NAME = re.compile(r"[^\s./\\*?\[\]][^/\\*?\[\]\x00-\x1f]*")
+_LONGEST_NAME = 120
 
 
 def _dump_values(values: list[Scalar] | Distribution) -> Any:
@@ -90,11 +92,11 @@ class SourceDefinition(PathSettings):
         description="Settings of the source that are not numbers of the model, such as the "
         "bootstrap's `method` and `block_length`.",
     )
-    file: str | None = Field(
+    file: FileName | None = Field(
         None,
         description="Python file or folder with the user's own source, relative to the study file.",
     )
-    columns: str | None = Field(
+    columns: FileName | None = Field(
         None,
         description="CSV or Parquet file with columns of one's own for the bars of `symbol`, "
         "relative to the study file: `timestamp`, the instant at which the other values became "
@@ -111,7 +113,7 @@ class StrategyDefinition(Settings):
         description="A value, a list, a range or a distribution per parameter; the others keep "
         "their defaults.",
     )
-    file: str | None = Field(
+    file: FileName | None = Field(
         None,
         description="Python file or folder with the user's own strategy, relative to the "
         "study file.",
@@ -165,6 +167,8 @@ class StudyDefinition(JobSettings, _Question):
     def _plain_name(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
             raise Refusal("", repr(name), "text without / \\ * ? [ ] or a dot in front")
+        if len(name.encode()) > _LONGEST_NAME:
+            raise Refusal("", repr(name), f"up to {_LONGEST_NAME} bytes")
         return name
 
     @field_validator("constraint", mode="before")

@@ -29,7 +29,13 @@ from engine.strategies.warm_up import check_timeframes
 from engine.studies.bar_form import bar_form, reads_of_ranges
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
-from engine.studies.resolve_source import ResolvedSource, default_steps, load_file, resolve_source
+from engine.studies.resolve_source import (
+    ResolvedSource,
+    default_steps,
+    load_file,
+    resolve_source,
+    source_error,
+)
 from engine.studies.resolve_space import check_sources, resolve_space
 from engine.studies.resolve_window import bars_before, resolve_warm_up
 from engine.studies.seeds import resolve_seeds
@@ -200,6 +206,10 @@ def _path(
     steps = settings.steps if settings.steps is not None else default_steps(source, warm_up)
     known = {name: getattr(settings, name) for name in PathSettings.model_fields}
     s0 = settings.s0 if settings.s0 is not None else origin.last_close
+    try:
+        source.start_prices(s0)
+    except ValueError as error:
+        raise source_error(error) from None
     bars = bar_form(settings.bars, source, reads)
     found = {"steps": int(steps), "s0": s0, "warm_up": warm_up, "bars": bars}
     return PathSettings.model_validate(known | found)

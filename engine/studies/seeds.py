@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from engine.errors import Refusal
-from engine.jobs.settings import Settings, settings_refusal
+from engine.jobs.settings import MOST_SEEDS, Settings, settings_refusal
+from engine.studies.file_names import check_file_name
 
 __all__ = [
     "SEEDS_SCHEMA",
@@ -40,14 +41,11 @@ SEED_LIMIT = 2**64
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-# More are weeks of every core: a mistake.
-_COUNT_LIMIT = 100_000_000
-
 
 class SeedRange(Settings):
     """Consecutive seeds."""
 
-    count: int = Field(gt=0, le=_COUNT_LIMIT, description="How many seeds.")
+    count: int = Field(gt=0, le=MOST_SEEDS, description="How many seeds.")
     start: int = Field(0, ge=0, lt=SEED_LIMIT, description="The first one.")
 
     @model_validator(mode="after")
@@ -61,7 +59,7 @@ class SeedRange(Settings):
 SEEDS_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"type": "string", "description": "a seed set of `seeds/`, or a file"},
-        {"type": "integer", "minimum": 1, "maximum": _COUNT_LIMIT, "description": "how many"},
+        {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS, "description": "how many"},
         {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}},
         SeedRange.model_json_schema(),
     ]
@@ -87,7 +85,7 @@ def parse_seeds(given: Any) -> str | SeedRange | NDArray[np.uint64]:
         If it is none of them; the field is for the caller to add.
     """
     if isinstance(given, str | Path):
-        return str(given)
+        return check_file_name(str(given))
     if isinstance(given, SeedRange):
         return given
     if isinstance(given, dict):
@@ -98,8 +96,8 @@ def parse_seeds(given: Any) -> str | SeedRange | NDArray[np.uint64]:
     if isinstance(given, bool):
         raise Refusal("", repr(given), "a seed set, a count or whole numbers")
     if isinstance(given, int | np.integer):
-        if not 1 <= given <= _COUNT_LIMIT:
-            raise Refusal("", str(given), f"a count from 1 to {_COUNT_LIMIT:,}")
+        if not 1 <= given <= MOST_SEEDS:
+            raise Refusal("", str(given), f"a count from 1 to {MOST_SEEDS:,}")
         return SeedRange(count=int(given), start=0)
     if isinstance(given, range) and given.step == 1 and given.start >= 0 and len(given):
         return SeedRange.model_validate({"count": len(given), "start": given.start})

@@ -27,7 +27,7 @@ __all__ = [
 
 
 #: More values of a parameter, or more parameter sets, than this are a mistake.
-SET_LIMIT = 10_000_000
+SET_LIMIT = 1_000_000
 
 _FORMS = (
     "a value, a list of values, {linspace: [start, stop, count]}, "

@@ -157,3 +157,35 @@ def test_texts_of_numbers_sweep_as_numbers(make_study: Make) -> None:
 def test_more_simulations_than_anybody_waits_for_are_refused(make_study: Make) -> None:
     with pytest.raises(Refusal, match=r"study: found .* simulations, allowed at most"):
         make_study(paths_per_seed=10**12).resolve()
+
+
+@pytest.mark.parametrize(
+    ("sizing", "text"),
+    [
+        ({"kind": "percent"}, r"execution\.sizing\.kind: found 'percent', allowed 'percent_of_equ"),
+        ({"share": 1}, r"execution\.sizing\.kind: this field is required"),
+        (3, r"execution\.sizing: found 3, allowed a mapping$"),
+        (
+            {"kind": "fixed_quantity", "value": 3},
+            r"sizing\.value: found unknown key, .* kind, units",
+        ),
+        ({"kind": "percent_of_equity", "share": "x"}, r"share: found 'x', allowed a valid number$"),
+    ],
+)
+def test_a_wrong_kind_of_sizing_is_named_where_it_stands(
+    make_study: Make, sizing: Any, text: str
+) -> None:
+    with pytest.raises(Refusal, match=text):
+        make_study(execution={"sizing": sizing}).resolve()
+
+
+def test_a_key_is_unknown_however_it_is_spelt(make_study: Make) -> None:
+    with pytest.raises(Refusal, match=r"execution\.x\[: found unknown key"):
+        make_study(execution={"x[": 1}).resolve()
+
+
+def test_a_start_price_that_the_source_cannot_have_is_named_before_anything_runs(
+    make_study: Make,
+) -> None:
+    with pytest.raises(Refusal, match=r"source\.s0: found 0\.0, allowed > 0"):
+        make_study(s0=0).resolve()

@@ -241,15 +241,15 @@ class TradingTime(NamedTuple):
 
     Parameters
     ----------
-    bars : ndarray of float64, shape (bars - 1,)
-        In bars, at least 1.
+    bar_counts : ndarray of float64, shape (bars - 1,)
+        Bars of trading time, at least 1.
     inside : ndarray of bool, shape (bars - 1,)
         Whether both bars lie in one session; for bars of a session or more, always.
     dt : float
         Length of one bar of trading time in years.
     """
 
-    bars: NDArray[np.float64]
+    bar_counts: NDArray[np.float64]
     inside: NDArray[np.bool_]
     dt: float
 
@@ -272,19 +272,19 @@ def trading_time(timestamps: NDArray[np.int64], calendar: BarCalendar) -> Tradin
     """
     minutes = intraday_minutes(calendar.timeframe)
     if minutes is None:
-        steps, lacking = _elapsed_sessions(timestamps, calendar)
-        steps = np.maximum(steps, 1.0)
-        inside = np.ones(len(steps), dtype=np.bool_)
+        bar_counts, lacking = _elapsed_sessions(timestamps, calendar)
+        bar_counts = np.maximum(bar_counts, 1.0)
+        inside = np.ones(len(bar_counts), dtype=np.bool_)
     else:
-        steps, inside = _elapsed_bars(timestamps, calendar, minutes)
+        bar_counts, inside = _elapsed_bars(timestamps, calendar, minutes)
         lacking = False
-    count = float(steps.sum()) + 1.0
+    count = float(bar_counts.sum()) + 1.0
     if minutes is not None and EXCHANGES[calendar.exchange].minutes_open_to_close < 1440.0:
-        count = max(count, _bars_of_whole_sessions(timestamps, calendar, steps))
+        count = max(count, _bars_of_whole_sessions(timestamps, calendar, bar_counts))
     per_year = count / years_of(timestamps, calendar)
     # Steps of weekdays are shorter than the calendar's sessions.
     dt = 1.0 / per_year if lacking else bar_years(per_year, calendar)
-    return TradingTime(steps, inside, dt)
+    return TradingTime(bar_counts, inside, dt)
 
 
 def _years(first: int, last: int, calendar: BarCalendar, minutes: int | None) -> float:
@@ -313,12 +313,12 @@ def _elapsed_bars(
         closed = 2880.0 if terms.days_per_week < 7 else np.inf
     inside = gaps <= max(0.5 * closed, minutes) * _MINUTE
     traded = gaps - _lunch(timestamps, terms)
-    steps = np.where(inside, np.maximum(np.round(traded / (minutes * _MINUTE)), 1.0), 1.0)
-    return steps, inside
+    bar_counts = np.where(inside, np.maximum(np.round(traded / (minutes * _MINUTE)), 1.0), 1.0)
+    return bar_counts, inside
 
 
 def _bars_of_whole_sessions(
-    timestamps: NDArray[np.int64], calendar: BarCalendar, steps: NDArray[np.float64]
+    timestamps: NDArray[np.int64], calendar: BarCalendar, bar_counts: NDArray[np.float64]
 ) -> float:
     """Return the bars of trading time of all sessions.
 
@@ -327,7 +327,7 @@ def _bars_of_whole_sessions(
     """
     days = session_days(timestamps, calendar.exchange)
     first = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
-    within = np.where(np.diff(days) == 0, steps, 0.0)
+    within = np.where(np.diff(days) == 0, bar_counts, 0.0)
     lengths = np.add.reduceat(np.append(within, 0.0), first) + 1.0
     return float(len(first) * np.quantile(lengths, 0.9))
 

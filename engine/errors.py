@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 __all__ = ["Refusal", "shorten"]
 
@@ -58,20 +59,22 @@ class Refusal(ValueError):
         more = f"; {hint}" if hint else ""
         super().__init__(f"{where}: {said}{more}" if where else f"{said}{more}")
 
-    def within(self, prefix: str) -> Refusal:
+    def within(self, prefix: str) -> Self:
         """Return the same refusal with the field's place in front of its name."""
         # An index follows its list without a dot: seeds[3].
         dot = "." if prefix and self.field and self.field[0] != "[" else ""
         field = f"{prefix}{dot}{self.field}"
-        return Refusal(field, self.found, self.allowed, hint=self.hint, file=self.file)
+        return type(self)(field, self.found, self.allowed, hint=self.hint, file=self.file)
 
-    def in_file(self, file: Path) -> Refusal:
+    def in_file(self, file: Path) -> Self:
         """Return the same refusal, naming the file as well unless it names one already."""
-        return Refusal(self.field, self.found, self.allowed, hint=self.hint, file=self.file or file)
+        named = self.file or file
+        return type(self)(self.field, self.found, self.allowed, hint=self.hint, file=named)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the parts, so that a worker's refusal reaches its caller whole."""
-        return _refusal, (self.field, self.found, self.allowed, self.hint, self.file)
+        parts = (self.field, self.found, self.allowed, self.hint, self.file)
+        return _refusal, (type(self), *parts)
 
 
 def shorten(text: str, longest: int = 160) -> str:
@@ -94,6 +97,11 @@ def _on_one_line(text: str) -> str:
 
 
 def _refusal(
-    field: str, found: str, allowed: str | None, hint: str | None, file: Path | None
+    kind: type[Refusal],
+    field: str,
+    found: str,
+    allowed: str | None,
+    hint: str | None,
+    file: Path | None,
 ) -> Refusal:
-    return Refusal(field, found, allowed, hint=hint, file=file)
+    return kind(field, found, allowed, hint=hint, file=file)

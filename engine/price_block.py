@@ -73,10 +73,10 @@ class PriceBlock:
         return len(self.seeds)
 
     @property
-    def bars(self) -> int:
+    def bar_count(self) -> int:
         """Number of bars of each path."""
-        bars: int = self.values.shape[3]
-        return bars
+        count: int = self.values.shape[3]
+        return count
 
     def field(self, name: str) -> NDArray[np.float64]:
         """Return one field, without a copy.

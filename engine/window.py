@@ -34,7 +34,7 @@ class Window:
     Examples
     --------
     >>> window = Window(first_bar=100, first_trading_bar=300, last_bar=551)
-    >>> window.bars, window.warm_up, window.trading_bars
+    >>> window.bar_count, window.warm_up, window.trading_bars
     (452, 200, 252)
     """
 
@@ -56,16 +56,16 @@ class Window:
         return cls(0, warm_up, warm_up + trading_bars - 1)
 
     @property
-    def bars(self) -> int:
-        """Bars that are seen."""
+    def bar_count(self) -> int:
+        """Number of bars that are seen."""
         return self.last_bar - self.first_bar + 1
 
     @property
     def warm_up(self) -> int:
-        """Bars that are seen before the first that counts."""
+        """Number of bars that are seen before the first that counts."""
         return self.first_trading_bar - self.first_bar
 
     @property
     def trading_bars(self) -> int:
-        """Bars that count."""
+        """Number of bars that count."""
         return self.last_bar - self.first_trading_bar + 1

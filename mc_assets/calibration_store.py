@@ -13,6 +13,7 @@ import polars as pl
 
 from engine.calibration import Calibration, parameter_jumps
 from engine.calibration.versions import ESTIMATOR_VERSIONS, estimator_version
+from engine.errors import Refusal
 from mc_assets.as_of_table import AsOfTable
 
 __all__ = ["CALIBRATION_SCHEMA", "CalibrationStore"]
@@ -92,9 +93,10 @@ class CalibrationStore:
         if as_of == "latest":
             table = table.filter(pl.col("status") == "ok")
             if table.is_empty():
-                raise ValueError(
-                    f"calibration of {model} on {series}: found none, allowed after "
-                    f"`mc calibrate {series}`"
+                raise Refusal(
+                    f"calibration of {model} on {series}",
+                    "there is none",
+                    hint=f"`mc calibrate {series}` makes one",
                 )
             table = table.filter(pl.col("as_of") == pl.col("as_of").max())
         else:
@@ -102,23 +104,24 @@ class CalibrationStore:
             table = table.filter(pl.col("as_of") == as_of)
             if table.is_empty():
                 span = f"{available[0]} … {available[-1]}" if len(available) else "none yet"
-                raise ValueError(
-                    f"calibration of {model} on {series}: found none as of {as_of}, "
-                    f"allowed one of {len(available)} dates ({span})"
+                raise Refusal(
+                    f"calibration of {model} on {series}",
+                    f"none as of {as_of}",
+                    f"one of {len(available)} dates ({span})",
                 )
         if table.filter(_is_current(table)).is_empty():
             found = table["estimator_version"][0]
-            raise ValueError(
-                f"calibration of {model} on {series} as of {table['as_of'][0]}: found "
-                f"{f'estimator version {found}' if found else 'no estimator version'}, allowed "
-                f"{estimator_version(model)}; `mc calibrate {series} --as-of {table['as_of'][0]}` "
-                "makes it anew"
+            raise Refusal(
+                f"calibration of {model} on {series} as of {table['as_of'][0]}",
+                f"estimator version {found}" if found else "no estimator version",
+                estimator_version(model),
+                hint=f"`mc calibrate {series} --as-of {table['as_of'][0]}` makes it anew",
             )
         calibration = Calibration.from_rows(table.to_dicts())
         if not calibration.ok:
-            raise ValueError(
-                f"calibration of {model} on {series} as of {calibration.as_of}: "
-                f"found status failed ({calibration.reason}), allowed ok"
+            raise Refusal(
+                f"calibration of {model} on {series} as of {calibration.as_of}",
+                f"the estimate failed: {calibration.reason}",
             )
         return calibration
 

@@ -28,7 +28,7 @@ class PipelineError(ValueError):
 
 def run_pipeline(
     project: Project,
-    steps: Iterable[Step],
+    to_run: Iterable[Step],
     receipts: Receipts | None = None,
     *,
     before: Callable[[Step], None] | None = None,
@@ -40,7 +40,7 @@ def run_pipeline(
     ----------
     project : Project
         Where everything lies.
-    steps : iterable of Step
+    to_run : iterable of Step
         What to run; without one that is not current Dagster is not opened.
     receipts : Receipts, optional
         Where steps that end well are written down.
@@ -57,7 +57,7 @@ def run_pipeline(
     failures: list[str] = []
     with ExitStack() as opened:
         instance: dg.DagsterInstance | None = None
-        for step in steps:
+        for step in to_run:
             if failures and not step.independent:
                 break
             if before is not None:

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from engine.errors import Refusal
 from mc_assets.project import Project
 from mc_assets.receipts import Needs, Receipts
 from mc_assets.step_needs import (
@@ -217,9 +218,7 @@ def calibration_steps(
 
     if as_of is not None and not _is_calibrated_on(as_of):
         earliest, latest = _dates_of_calibrations()
-        raise ValueError(
-            f"as_of: found {as_of} ({as_of:%A}), allowed a weekday from {earliest} to {latest}"
-        )
+        raise Refusal("as_of", f"{as_of} ({as_of:%A})", f"a weekday from {earliest} to {latest}")
     order = load_series(project.series).keys
     dates: dict[date, list[str]] = {}
     for key in keys:

@@ -135,7 +135,7 @@ def query_warehouse(
 def _answer(connection: duckdb.DuckDBPyConnection, query: str, flat: bool) -> pl.DataFrame:
     relation = connection.sql(query)
     if relation is None:
-        raise ValueError("query: found a statement without a result, allowed a SELECT")
+        raise Refusal("query", "a statement without a result", "a SELECT")
     frame: pl.DataFrame = _readable(relation, flat).pl()
     return frame
 

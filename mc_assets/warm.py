@@ -73,7 +73,7 @@ def warm_strategies() -> None:
         prepared = prepare(job.world, job.holds, job.metrics, some_source, 1)
         engine = prepared.engine
         path = np.full(
-            (1, len(prepared.symbols), len(prepared.fields), job.world.window.bars), 100.0
+            (1, len(prepared.symbols), len(prepared.fields), job.world.window.bar_count), 100.0
         )
         metrics = np.empty((1, 1, len(engine.metric_names)))
         status = np.empty((1, 1), dtype=np.int8)

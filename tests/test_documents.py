@@ -87,14 +87,3 @@ def test_every_command_stands_in_a_group(generate: ModuleType) -> None:
     lines = list(generate.commands_table())
     assert "\n**Other**\n" not in lines
     assert len([line for line in lines if line.startswith("| `mc ")]) >= 14
-
-
-def test_a_word_has_one_meaning(project: Path) -> None:
-    text = (project / "docs" / "architecture.md").read_text(encoding="utf-8")
-    section = text.split("## Words")[1].split("\n## ")[0]
-    words = [
-        word.strip()
-        for row in re.findall(r"^\| ([^|]+) \|", section, flags=re.MULTILINE)
-        for word in row.split(",")
-    ]
-    assert len(words) == len(set(words)) > 20

@@ -153,7 +153,7 @@ def test_answers_know_no_terminal_and_no_picture(project: Path) -> None:
 
 def test_commands_ask_answers_and_present_them(project: Path) -> None:
     # What a run may end with, and the type of what it reports on the way.
-    ends = ("engine.jobs.errors", "engine.jobs.progress")
+    ends = ("engine.errors", "engine.jobs.errors", "engine.jobs.progress")
     rooms = {
         *("answers", "cli", "project", "headlines", "estimate_text", "reports.replay_picture"),
         # The UI is a process, not an answer.

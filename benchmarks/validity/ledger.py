@@ -46,10 +46,10 @@ def print_tables(worlds: int = 1000) -> None:
                 Execution(),
                 symbols=block.symbols,
                 fields=block.fields,
-                steps=block.bars,
+                steps=block.bar_count,
                 bars_per_year=_BARS / _YEARS,
                 warm_up=_WARM_UP,
-                equity_samples=OUTCOME_BLOCKS,
+                record_equity=OUTCOME_BLOCKS,
             )
             metrics = np.empty((1, len(sets), len(engine.metric_names)))
             status = np.empty((1, len(sets)), np.int8)

@@ -82,10 +82,10 @@ def _excess(sets: Floats, seed: int) -> Floats:
         Execution(),
         symbols=block.symbols,
         fields=block.fields,
-        steps=block.bars,
+        steps=block.bar_count,
         bars_per_year=_BARS / _YEARS,
         warm_up=300,
-        equity_samples=_PERIODS,
+        record_equity=_PERIODS,
     )
     metrics = np.empty((1, len(sets), len(engine.metric_names)))
     status, equity = np.empty((1, len(sets)), np.int8), np.empty((1, len(sets), _PERIODS))

@@ -43,7 +43,7 @@ class CurveData:
         Log prices, NaN where missing.
     years : ndarray, shape (rows, contracts)
         Years to expiry, 0 where missing.
-    steps : ndarray, shape (rows,)
+    elapsed_years : ndarray, shape (rows,)
         Years since the row before.
     groups : ndarray of int64, shape (rows, contracts)
         Measurement error group of each price.
@@ -56,7 +56,7 @@ class CurveData:
     panel: FuturesPanel
     y: Array
     years: Array
-    steps: Array
+    elapsed_years: Array
     groups: NDArray[np.int64]
     group_count: int
     initial: Initial
@@ -105,10 +105,10 @@ class CurveData:
             )
         years = np.where(seen, panel.maturities, 0.0)
         groups, count = _groups(panel, years, measurement)
-        steps = panel.steps.copy()
-        if len(steps):
-            steps[0] = steps[1] if len(steps) > 1 else 0.0
-        return cls(panel, y, years, steps, groups, count, initial)
+        elapsed = panel.elapsed_years.copy()
+        if len(elapsed):
+            elapsed[0] = elapsed[1] if len(elapsed) > 1 else 0.0
+        return cls(panel, y, years, elapsed, groups, count, initial)
 
     @property
     def filled(self) -> int:
@@ -134,14 +134,13 @@ class CurveData:
         stride = -(-count // most)
         if stride <= 1:
             return self
-        total = np.cumsum(self.steps)[::stride]
-        steps = np.diff(total, prepend=0.0)
+        total = np.cumsum(self.elapsed_years)[::stride]
         return replace(
             self,
             y=np.ascontiguousarray(self.y[::stride]),
             years=np.ascontiguousarray(self.years[::stride]),
             groups=np.ascontiguousarray(self.groups[::stride]),
-            steps=steps,
+            elapsed_years=np.diff(total, prepend=0.0),
         )
 
     def start(

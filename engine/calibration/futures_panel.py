@@ -38,7 +38,7 @@ class FuturesPanel:
         Settlement prices, NaN where missing.
     maturities : ndarray of float64, shape (rows, contracts)
         Years to expiry; NaN allowed where the price is missing.
-    steps : ndarray of float64, shape (rows,)
+    elapsed_years : ndarray of float64, shape (rows,)
         Years since the row before; the first is not used.
     labels : tuple of str
         Names of the columns.
@@ -54,7 +54,7 @@ class FuturesPanel:
     dates: tuple[date, ...]
     prices: Array
     maturities: Array
-    steps: Array
+    elapsed_years: Array
     labels: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -66,8 +66,10 @@ class FuturesPanel:
                     f"shape {getattr(self, name).shape}",
                     f"{shape} (dates, labels)",
                 )
-        if self.steps.shape != shape[:1]:
-            raise Refusal(f"{self.symbol} steps", f"shape {self.steps.shape}", str(shape[:1]))
+        if self.elapsed_years.shape != shape[:1]:
+            raise Refusal(
+                f"{self.symbol} elapsed_years", f"shape {self.elapsed_years.shape}", str(shape[:1])
+            )
         for before, after in zip(self.dates, self.dates[1:], strict=False):
             if after <= before:
                 raise Refusal(
@@ -86,8 +88,8 @@ class FuturesPanel:
             )
         if np.isinf(self.prices).any():
             raise Refusal(f"{self.symbol} prices", "infinity", "finite or missing")
-        if len(self.steps) > 1 and not np.all(self.steps[1:] > 0.0):
-            raise Refusal(f"{self.symbol} steps", str(self.steps[1:].min()), "> 0")
+        if len(self.elapsed_years) > 1 and not np.all(self.elapsed_years[1:] > 0.0):
+            raise Refusal(f"{self.symbol} elapsed_years", str(self.elapsed_years[1:].min()), "> 0")
 
     def __len__(self) -> int:
         return len(self.dates)
@@ -137,12 +139,12 @@ class FuturesPanel:
             dates = [date(2000, 1, 3) + timedelta(days=7 * i) for i in range(rows)]
         if dt is None:
             days = np.array([day.toordinal() for day in dates], dtype=np.float64)
-            steps = np.diff(days, prepend=days[:1]) / _DAYS_PER_YEAR
+            elapsed = np.diff(days, prepend=days[:1]) / _DAYS_PER_YEAR
         else:
-            steps = np.full(rows, float(dt))
+            elapsed = np.full(rows, float(dt))
         names = labels or [f"F{j + 1}" for j in range(contracts)]
         years = np.broadcast_to(np.asarray(maturities, dtype=np.float64), prices.shape)
-        return cls(symbol, timeframe, tuple(dates), prices, np.array(years), steps, tuple(names))
+        return cls(symbol, timeframe, tuple(dates), prices, np.array(years), elapsed, tuple(names))
 
     @classmethod
     def from_wide(
@@ -292,7 +294,7 @@ class FuturesPanel:
         for values in (self.prices, self.maturities):
             known = np.where(priced, values, np.nan)[:, listed]
             digest.update(np.ascontiguousarray(known, dtype="<f8").tobytes())
-        digest.update(np.ascontiguousarray(self.steps[1:], dtype="<f8").tobytes())
+        digest.update(np.ascontiguousarray(self.elapsed_years[1:], dtype="<f8").tobytes())
         return digest.hexdigest()
 
     def up_to(self, as_of: date) -> FuturesPanel:
@@ -300,14 +302,14 @@ class FuturesPanel:
         count = sum(day <= as_of for day in self.dates)
         return self.rows(slice(0, count))
 
-    def rows(self, window: slice) -> FuturesPanel:
+    def rows(self, kept: slice) -> FuturesPanel:
         """Keep some of the rows."""
         return replace(
             self,
-            dates=self.dates[window],
-            prices=self.prices[window],
-            maturities=self.maturities[window],
-            steps=self.steps[window],
+            dates=self.dates[kept],
+            prices=self.prices[kept],
+            maturities=self.maturities[kept],
+            elapsed_years=self.elapsed_years[kept],
         )
 
     def log_prices(self, non_positive: Literal["error", "exclude"] = "error") -> Array:

@@ -38,34 +38,34 @@ class PoissonMixture:
     ----------
     returns, weights : ndarray, shape (n,)
         Log returns, and weights of their log densities, ordered by step.
-    steps : ndarray, shape (u,)
-        The distinct steps in years, increasing.
+    elapsed_years : ndarray, shape (u,)
+        The distinct times between returns, increasing.
     ends : ndarray of int64, shape (u,)
         Where the returns of each step end.
     """
 
     returns: Array
     weights: Array
-    steps: Array
+    elapsed_years: Array
     ends: NDArray[np.int64]
 
     @classmethod
     def of(cls, returns: Array, weights: Array, dt: Array) -> PoissonMixture:
         """Mixture of returns over steps of `dt` years, in any order."""
-        steps, index, counts = np.unique(dt, return_inverse=True, return_counts=True)
+        elapsed, index, counts = np.unique(dt, return_inverse=True, return_counts=True)
         order = np.lexsort((returns, index))
-        return cls(returns[order], weights[order], steps, np.cumsum(counts))
+        return cls(returns[order], weights[order], elapsed, np.cumsum(counts))
 
     def score(self, natural: Array) -> tuple[float, Array]:
         """Log likelihood of (a, sigma, lambda, m, s), and its derivative by each."""
         gradient = np.zeros(5)
-        data = (self.returns, self.weights, self.steps, self.ends)
+        data = (self.returns, self.weights, self.elapsed_years, self.ends)
         value = _score(*data, natural, gradient, _LEAST, _BELOW, True)
         return value, gradient
 
     def rank(self, points: Array) -> Array:
         """Log likelihood at many points, shape (points, 5), to a few digits."""
-        return _values(self.returns, self.weights, self.steps, self.ends, points)
+        return _values(self.returns, self.weights, self.elapsed_years, self.ends, points)
 
     def binned(self, bins: int, tail: int) -> PoissonMixture:
         """Merge neighbouring returns of equal step: nearly the same likelihood at less cost.
@@ -89,18 +89,26 @@ class PoissonMixture:
         weights = np.add.reduceat(self.weights, begins)
         sums = np.add.reduceat(self.weights * self.returns, begins)
         ends = np.cumsum(np.bincount(step[begins], minlength=len(counts)))
-        return PoissonMixture(sums / weights, weights, self.steps, ends)
+        return PoissonMixture(sums / weights, weights, self.elapsed_years, ends)
 
 
 @kernel
 def _values(
-    returns: Array, weights: Array, steps: Array, ends: NDArray[np.int64], points: Array
+    returns: Array, weights: Array, elapsed_years: Array, ends: NDArray[np.int64], points: Array
 ) -> Array:
     values = np.empty(len(points))
     unused = np.empty(5)
     for i in range(len(points)):
         values[i] = _score(
-            returns, weights, steps, ends, points[i], unused, _LEAST_TO_RANK, _BELOW_TO_RANK, False
+            returns,
+            weights,
+            elapsed_years,
+            ends,
+            points[i],
+            unused,
+            _LEAST_TO_RANK,
+            _BELOW_TO_RANK,
+            False,
         )
     return values
 
@@ -148,7 +156,7 @@ def _levels(
 def _score(
     returns: Array,
     weights: Array,
-    steps: Array,
+    elapsed_years: Array,
     ends: NDArray[np.int64],
     natural: Array,
     gradient: Array,
@@ -163,8 +171,8 @@ def _score(
     gradient[:] = 0.0
     value = 0.0
     begin = 0
-    for u in range(len(steps)):
-        h = steps[u]
+    for u in range(len(elapsed_years)):
+        h = elapsed_years[u]
         expected = intensity * h
         diffusion, jump = sigma * sigma * h, deviation * deviation
         fewest, most = _jump_numbers(expected, least_likely)

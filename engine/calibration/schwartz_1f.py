@@ -315,7 +315,7 @@ class Schwartz1F:
         kappa, sigma = natural[0], natural[2]
         alpha, alpha_star = self._means(natural)
         decay = np.exp(-kappa * data.years)
-        phi = np.exp(-kappa * data.steps)
+        phi = np.exp(-kappa * data.elapsed_years)
         stationary = sigma**2 / (2.0 * kappa)
         q11 = stationary * (1.0 - phi**2)
         zeros = np.zeros(len(phi))
@@ -342,7 +342,7 @@ class Schwartz1F:
         """Carry the gradient over from the state space to `names`."""
         kappa, drift, sigma, _ = natural
         alpha, alpha_star = self._means(natural)
-        phi = np.exp(-kappa * data.steps)
+        phi = np.exp(-kappa * data.elapsed_years)
         stationary = sigma**2 / (2.0 * kappa)
         by_alpha_star, fall_twice, _, slope, slope_twice, loading = curve_sums(
             gradient.d, gradient.z, data.years, kappa
@@ -360,9 +360,9 @@ class Schwartz1F:
             slope * alpha_star
             + slope_twice * stationary
             - loading
-            - np.sum(gradient.phi * data.steps * phi)
-            + np.sum(gradient.c1 * data.steps * phi) * alpha
-            + np.sum(noise * 2.0 * data.steps * phi**2) * stationary
+            - np.sum(gradient.phi * data.elapsed_years * phi)
+            + np.sum(gradient.c1 * data.elapsed_years * phi) * alpha
+            + np.sum(noise * 2.0 * data.elapsed_years * phi**2) * stationary
         )
         # Both means and the stationary variance depend on kappa as well.
         by_kappa -= by_alpha * drift / kappa**2 + by_stationary * stationary / kappa

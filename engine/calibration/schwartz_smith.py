@@ -170,11 +170,11 @@ class SchwartzSmith:
         """State space at these parameters."""
         kappa, sigma_chi, _, mu_xi, sigma_xi, _, rho = natural
         decay = np.exp(-kappa * data.years)
-        phi = np.exp(-kappa * data.steps)
+        phi = np.exp(-kappa * data.elapsed_years)
         stationary = sigma_chi**2 / (2.0 * kappa)
         q11 = stationary * (1.0 - phi**2)
         q12 = rho * sigma_chi * sigma_xi * (1.0 - phi) / kappa
-        q22 = sigma_xi**2 * data.steps
+        q22 = sigma_xi**2 * data.elapsed_years
         first = data.y[0][~np.isnan(data.y[0])]
         level = float(first.mean()) if len(first) else float(np.nanmean(data.y))
         mean, covariance, _ = data.start(
@@ -188,7 +188,7 @@ class SchwartzSmith:
             h=h,
             phi=phi,
             c1=np.zeros(len(phi)),
-            c2=mu_xi * data.steps,
+            c2=mu_xi * data.elapsed_years,
             q11=q11,
             q12=q12,
             q22=q22,
@@ -199,7 +199,7 @@ class SchwartzSmith:
     def pull(self, natural: Array, data: CurveData, gradient: Gradient) -> Array:
         """Carry the gradient over from the state space to `PARAMETERS`."""
         kappa, sigma_chi, lambda_chi, _, sigma_xi, _, rho = natural
-        steps = data.steps
+        elapsed = data.elapsed_years
         fall, fall_twice, length, slope, slope_twice, loading = curve_sums(
             gradient.d, gradient.z, data.years, kappa
         )
@@ -218,18 +218,18 @@ class SchwartzSmith:
                 fall * sigma_chi * sigma_xi / kappa,
             ]
         )
-        phi = np.exp(-kappa * steps)
+        phi = np.exp(-kappa * elapsed)
         one, two, three = gradient.q11.copy(), gradient.q12.copy(), gradient.q22.copy()
         if data.initial == "first_price":
             one[0] += gradient.covariance[0]
             two[0] += gradient.covariance[1]
             three[0] += gradient.covariance[2]
-        step_single = steps * phi / kappa - (1.0 - phi) / kappa**2
-        step_double = steps * phi**2 / kappa - (1.0 - phi**2) / (2.0 * kappa**2)
+        step_single = elapsed * phi / kappa - (1.0 - phi) / kappa**2
+        step_double = elapsed * phi**2 / kappa - (1.0 - phi**2) / (2.0 * kappa**2)
         transition = np.array(
             [
                 np.sum(
-                    -gradient.phi * steps * phi
+                    -gradient.phi * elapsed * phi
                     + one * sigma_chi**2 * step_double
                     + two * rho * sigma_chi * sigma_xi * step_single
                 ),
@@ -238,9 +238,9 @@ class SchwartzSmith:
                     + two * rho * sigma_xi * (1.0 - phi) / kappa
                 ),
                 0.0,
-                np.sum(gradient.c2 * steps),
+                np.sum(gradient.c2 * elapsed),
                 np.sum(
-                    two * rho * sigma_chi * (1.0 - phi) / kappa + three * 2.0 * sigma_xi * steps
+                    two * rho * sigma_chi * (1.0 - phi) / kappa + three * 2.0 * sigma_xi * elapsed
                 ),
                 0.0,
                 np.sum(two * (1.0 - phi)) * sigma_chi * sigma_xi / kappa,
@@ -275,7 +275,7 @@ def curve_moments(data: CurveData) -> tuple[float, float, float, float]:
     volatility = []
     for column in (order[0], order[-1]):
         changes = np.diff(data.y[:, column])
-        scaled = changes / np.sqrt(data.steps[1:])
+        scaled = changes / np.sqrt(data.elapsed_years[1:])
         scaled = scaled[np.isfinite(scaled)]
         volatility.append(float(scaled.std()) if len(scaled) > 1 else 0.3)
     back = order[-1]
@@ -285,7 +285,7 @@ def curve_moments(data: CurveData) -> tuple[float, float, float, float]:
     finite = spread[np.isfinite(spread)]
     slope = float(finite.mean() / gap) if gap > 1e-3 and len(finite) else 0.0
     own = data.y[:, back][~np.isnan(data.y[:, back])]
-    span = float(data.steps[1:].sum())
+    span = float(data.elapsed_years[1:].sum())
     drift = float((own[-1] - own[0]) / span) if span > 0.0 else 0.0
     return volatility[0], volatility[1], float(np.clip(slope, -0.5, 0.5)), drift
 

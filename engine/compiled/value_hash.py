@@ -13,7 +13,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from engine.compiled.libraries import is_standard, library_of
+from engine.compiled.libraries import library_of
+from engine.compiled.origins import (
+    home_of,
+    is_engine,
+    is_named_by_library,
+    is_users,
+    module_of,
+    public_name,
+)
 from engine.compiled.syntax_form import form_of_constant
 
 __all__ = ["ValueWalk"]
@@ -85,7 +93,7 @@ class ValueWalk(ABC):
         """Return the SHA-256 of a value, 64 hexadecimal digits; once per walk."""
         self._add(value)
         for item in self._met:  # it grows
-            self._following = id(item) in self._followed and not _is_users(_home_of(item))
+            self._following = id(item) in self._followed and not is_users(home_of(item))
             self._describe(item)
         # With their lengths, so that no two lists of texts read the same.
         content = "".join([f"{len(text)}:{text}" for text in self._said])
@@ -158,7 +166,7 @@ class ValueWalk(ABC):
         if dtype is value:
             return
         self._say(str(value.shape))
-        if _module_of(type(value)).partition(".")[0] != "numpy":
+        if module_of(type(value)).partition(".")[0] != "numpy":
             self._add(type(value))
         if dtype.names is not None:  # records may have gaps between their fields
             for name in dtype.names:
@@ -210,16 +218,16 @@ class ValueWalk(ABC):
         self._add(function)
 
     def _describe_python_function(self, function: types.FunctionType) -> None:
-        home = _home_of(function)
+        home = home_of(function)
         if self._is_named(function):
             self._say("engine", function.__code__.co_qualname)
         elif library_of(home) is None:
             self.modules.add(str(function.__module__))
             self._describe_function(function)
         elif library_of(function.__module__) is not None:
-            self._say("library", _public_name(function.__module__, function.__qualname__))
+            self._say("library", public_name(function.__module__, function.__qualname__))
         else:  # made by a library's decorator around a function of the user's
-            self._say("wrapper", _public_name(home, function.__code__.co_qualname))
+            self._say("wrapper", public_name(home, function.__code__.co_qualname))
             for cell in function.__closure__ or ():
                 self._add_cell(cell)
 
@@ -237,8 +245,8 @@ class ValueWalk(ABC):
         if isinstance(method, types.MethodType):
             self._add(method.__func__)
         if owner is None or isinstance(owner, types.ModuleType):
-            self._say(_public_name(method.__module__, ""))
-        elif library_of(_module_of(type(owner))) is None or type(owner) in _CONTAINERS | _PLAIN:
+            self._say(public_name(method.__module__, ""))
+        elif library_of(module_of(type(owner))) is None or type(owner) in _CONTAINERS | _PLAIN:
             self._add(owner)
         else:  # a library's own object, such as the generator behind `random.random`
             self._add(type(owner))
@@ -252,7 +260,7 @@ class ValueWalk(ABC):
 
     def _is_named(self, value: Any) -> bool:
         """Whether a function or class of the engine counts by name."""
-        named = self._engine_by_name and not self._following and _is_engine(_home_of(value))
+        named = self._engine_by_name and not self._following and is_engine(home_of(value))
         if named:
             self._named.add(id(value))
         return named
@@ -263,8 +271,8 @@ class ValueWalk(ABC):
         if self._is_named(cls):
             self._say("engine", cls.__qualname__)
             return
-        if library_of(_module_of(cls)) is not None:
-            self._say("class", _public_name(_module_of(cls), cls.__qualname__))
+        if library_of(module_of(cls)) is not None:
+            self._say("class", public_name(module_of(cls), cls.__qualname__))
             return
         self._say("class", cls.__name__)
         compiled = vars(cls).get("class_type")
@@ -304,14 +312,14 @@ class ValueWalk(ABC):
 
     def _describe_object(self, value: Any) -> None:
         cls = type(value)
-        library = library_of(_module_of(cls))
+        library = library_of(module_of(cls))
         wrapped = getattr(value, "__wrapped__", None) if library is not None else None
         if isinstance(wrapped, types.FunctionType):  # by functools.cache or numba.vectorize
             self._say("wrapper")
             self._add(cls)
             self._add(wrapped)
-        elif callable(value) and _is_named_by_library(value):
-            self._say("library", _public_name(value.__module__, value.__name__))
+        elif callable(value) and is_named_by_library(value):
+            self._say("library", public_name(value.__module__, value.__name__))
         elif library is None:
             self._say("object")
             self._add(cls)
@@ -363,40 +371,6 @@ def _loaded(module: str, *names: str) -> Any:
     """Return classes of a module; of one that is not loaded there can be no object."""
     found: Mapping[str, Any] = vars(sys.modules[module]) if module in sys.modules else {}
     return tuple(found[name] for name in names if name in found)
-
-
-def _home_of(value: Any) -> str:
-    """Return the module that a function or class was written in."""
-    if isinstance(value, types.FunctionType):
-        return str(value.__globals__.get("__name__"))
-    return _module_of(value if isinstance(value, type) else type(value))
-
-
-def _is_engine(module: str) -> bool:
-    return module.partition(".")[0] == "engine"
-
-
-def _is_users(module: str) -> bool:
-    return library_of(module) is None and not _is_engine(module)
-
-
-def _module_of(cls: type) -> str:
-    module = cls.__module__
-    return module if isinstance(module, str) else ""  # a metaclass written in C may have another
-
-
-def _public_name(module: str | None, name: str) -> str:
-    """Name something of a library; what is Python's own moves between modules of one package."""
-    home = module or "builtins"
-    if is_standard(home):
-        # Written in C it lies in _decimal, else in decimal.
-        return f"{home.partition('.')[0].lstrip('_')}:{name}"
-    return f"{library_of(home) or ''}:{home}:{name}"
-
-
-def _is_named_by_library(value: Any) -> bool:
-    name, module = getattr(value, "__name__", None), getattr(value, "__module__", None)
-    return isinstance(name, str) and isinstance(module, str) and library_of(module) is not None
 
 
 def _is_written(name: str, member: Any) -> bool:

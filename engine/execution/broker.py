@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
+from engine.execution.equity import mark_until
 from engine.execution.financing import finance
 from engine.execution.layout import (
     ACTIVE,
@@ -52,7 +53,6 @@ from engine.execution.layout import (
     VIEW,
     WATCH,
 )
-from engine.execution.ledger import mark_until
 from engine.execution.liquidation import is_below_maintenance
 from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise

@@ -11,7 +11,7 @@ from engine.execution import layout
 from engine.execution.rates import Rate, StoredRate
 from engine.execution.settings import Execution
 
-__all__ = ["read_columns"]
+__all__ = ["check_volumes", "read_columns"]
 
 
 def read_columns(
@@ -55,6 +55,32 @@ def read_columns(
         if TRADED in fields:
             row[layout.TRADED_FIELD] = fields.index(TRADED)
             row[layout.MAY_REST] = 1.0
+
+
+def check_volumes(
+    values: NDArray[np.float64], execution: Execution, symbols: tuple[str, ...]
+) -> None:
+    """Refuse paths without volume, where fills are limited by it.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (paths, symbols, fields, bars)
+        Price block.
+
+    Raises
+    ------
+    Refusal
+        If a symbol has none on some path.
+    """
+    if execution.volume_limit is None:
+        return
+    for place, symbol in enumerate(symbols):
+        if not (values[:, place, layout.VOLUME] > 0.0).any(axis=1).all():
+            raise Refusal(
+                "execution.volume_limit",
+                f"bars of {symbol} without volume",
+                "bars with volumes, or no limit",
+            )
 
 
 def _field(setting: str, rate: Rate, fields: tuple[str, ...]) -> int:

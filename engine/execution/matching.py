@@ -13,6 +13,7 @@ from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.chance import fills_by_chance
 from engine.execution.currencies import point_value
+from engine.execution.equity import equity_at
 from engine.execution.layout import (
     BACKTESTING_PY,
     BORN_OF_LIMIT,
@@ -51,7 +52,6 @@ from engine.execution.layout import (
     UNITS,
     VIEW,
 )
-from engine.execution.ledger import equity_at
 from engine.execution.state import Simulation
 
 __all__ = [

@@ -158,7 +158,7 @@ def _sums(
     apart: float,
     falls: float,
     rises: float,
-    bars: int,
+    bar_count: int,
     rounding: float,
     out: NDArray[np.float64],
 ) -> None:
@@ -166,17 +166,17 @@ def _sums(
 
     `apart` is the sum of squares about the mean.
     """
-    if apart <= rounding * rounding * bars:
+    if apart <= rounding * rounding * bar_count:
         apart = 0.0
-    if falls <= rounding * rounding * bars:
+    if falls <= rounding * rounding * bar_count:
         falls = 0.0
         rises = added_up
-    if rises <= rounding * bars:
+    if rises <= rounding * bar_count:
         rises = 0.0
     if falls == 0.0 and rises == 0.0:
         added_up = 0.0
     out[27] = added_up
-    out[28] = apart + added_up * added_up / bars
+    out[28] = apart + added_up * added_up / bar_count
     out[29] = falls
     out[30] = rises
 
@@ -211,7 +211,7 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
         for bar in range(first, min(first + 8, bars)):
             equity = curve[bar]
             if equity >= floor:
-                # Of one peak the lowest equity falls furthest: one division per peak will do.
+                # The lowest equity below a peak is its drawdown: one division per peak is enough.
                 if lowest_since < peak:
                     worst = min(worst, lowest_since / peak - 1.0)
                     longest = max(longest, bar - 1 - peak_bar)

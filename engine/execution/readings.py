@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.execution.calling import part
+from engine.execution.equity import equity_at, unrealised
 from engine.execution.financing import settled_cash
 from engine.execution.layout import (
     CASH,
@@ -22,7 +23,6 @@ from engine.execution.layout import (
     TRADES,
     UNITS,
 )
-from engine.execution.ledger import equity_at, unrealised
 from engine.execution.state import Simulation, first_trading_bar
 
 __all__ = [
@@ -60,7 +60,7 @@ def _note_future_read(s: Simulation, t: int) -> None:
 
 @part
 def known_symbol(s: Simulation, symbol: int) -> int:
-    """Return the number of a symbol; the simulation fails where there is none of it."""
+    """Return the number of a symbol; the simulation fails if there is no such symbol."""
     if 0 <= symbol < s.path.shape[0]:
         return symbol
     s.counts[STATUS] = NO_SYMBOL

@@ -12,6 +12,8 @@ import hashlib
 import io
 from typing import BinaryIO, Final
 
+from engine.errors import Refusal
+
 __all__ = ["SEAL", "UNSEALED", "is_whole", "is_whole_file", "seal"]
 
 #: Key of the checksum in the metadata of a Parquet file and in a JSON object.
@@ -53,9 +55,7 @@ def seal(content: bytes) -> bytes:
     """
     place = content.rfind(UNSEALED.encode())
     if place < 0:
-        raise ValueError(
-            "content: found no place for a checksum, allowed one that was made with it"
-        )
+        raise Refusal("content", "no place for a checksum", "one that was made with it")
     first = place + len(_MARK)
     digits = _digest(io.BytesIO(content), first)
     view = memoryview(content)

@@ -29,7 +29,7 @@ MEMORY: Final = ".verified.jsonl"
 # A file that changed a moment ago may change again without showing it in its times.
 _SETTLED_SECONDS: Final = 2.0
 _SEALED: Final = "sealed"
-# The memory is written anew where fewer than one in so many of its lines still says something.
+# The memory is rewritten where fewer than one in this many of its lines is still in use.
 _STALE_LINES: Final = 4
 _FEW_LINES: Final = 1000
 

@@ -40,4 +40,4 @@ def _plain(value: Any) -> Any:
         return value.item()
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    raise TypeError(f"hash: found {type(value).__name__}, allowed plain values and arrays")
+    raise TypeError(f"a {type(value).__name__} cannot be hashed: only plain values and arrays can")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ParameterDraw"]
 
-# Draws outside the parameters' bounds are drawn again: the normal law is cut off there.
+# Draws outside the parameters' bounds are repeated, which truncates the normal law there.
 _ATTEMPTS = 1000
 
 

@@ -1,4 +1,4 @@
-"""What a study would take: sets, simulations, time, memory, disk; nothing is kept."""
+"""Estimate of what a study needs: simulations, time, memory, disk. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Estimate:
         Kept, dropped by the constraint, and drawn again by the search.
     seeds, max_seeds, simulations : int
         Seeds, those that ``until`` may come to, and rows before it adds any.
-    bars : str
+    bar_form : str
         Whether the ranges of bars are simulated, and what reads them.
     seconds, compile_seconds : float
         Estimated time of the run, measured on a few seeds, and what compiling took just now.
@@ -49,7 +49,7 @@ class Estimate:
     seeds: int
     max_seeds: int
     simulations: int
-    bars: str
+    bar_form: str
     seconds: float
     compile_seconds: float
     memory_bytes: int
@@ -68,7 +68,7 @@ class Estimate:
                 f"seeds           {self.seeds:,}{self._up_to(f'{self.max_seeds:,}')}",
                 f"simulations     {self.simulations:,}"
                 + self._up_to(f"{self.simulations * self._growth:,.0f}"),
-                f"bars            {self.bars}",
+                f"bars            {self.bar_form}",
                 f"time            about {_seconds(self.seconds)}"
                 + self._up_to(_seconds(self.seconds * self._growth)),
                 f"memory          about {_bytes(self.memory_bytes)}",
@@ -111,7 +111,7 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
         seeds=len(job.seeds),
         max_seeds=max(len(job.seeds), until.max_seeds if until is not None else 0),
         simulations=job.simulations,
-        bars=_bars(job),
+        bar_form=_bar_form(job),
         seconds=seconds * len(job.seeds) / seeds / threads,
         compile_seconds=compile_seconds,
         memory_bytes=250_000_000 + (threads + 1) * working + threads * BUFFER_BYTES,
@@ -119,7 +119,7 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     )
 
 
-def _bars(job: Job) -> str:
+def _bar_form(job: Job) -> str:
     if not job.world.source.has_sub_bars:
         return "as the source has them"
     if not job.world.has_ranges:

@@ -1,4 +1,4 @@
-"""What can end a run, and what of it is kept."""
+"""Errors that end a run; each says what is kept of it."""
 
 from __future__ import annotations
 

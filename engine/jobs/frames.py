@@ -56,7 +56,7 @@ def equity_frame(arrays: PartArrays) -> pl.DataFrame:
     paths, sets = arrays.status.shape
     of_row = pl.Series(np.tile(np.arange(sets, dtype=np.uint32), paths))
     flat = pl.Series("equity", arrays.equity.reshape(-1))
-    curves = flat.reshape((-1, arrays.part.holds.equity))
+    curves = flat.reshape((-1, arrays.part.holds.record.equity))
     return pl.DataFrame([*cell_keys(arrays, of_row), curves])
 
 

@@ -14,7 +14,7 @@ from engine.compiled import code_hash
 from engine.execution.metric_names import METRIC_NAMES
 from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
-from engine.jobs.settings import JobSettings
+from engine.jobs.settings import JobSettings, Record
 from engine.jobs.space import ParameterSets, ParameterSpace
 from engine.jobs.world import World
 
@@ -26,30 +26,27 @@ __all__ = ["Holds", "Job"]
 
 @dataclass(frozen=True)
 class Holds:
-    """What a part holds of its cells: what is recorded and measured, which decides no number.
+    """What a part holds of its cells: what is recorded and measured. It changes no number.
 
     Parameters
     ----------
-    equity : int
-        Points of each equity curve; 0: none.
-    trades : bool
-        Whether every trade is kept.
+    record : Record
+        Points of each equity curve, and whether every trade is kept.
     metrics : tuple of str
         Metrics of the engine.
     own_metrics : dict of str to str
         The study's own metrics and the hashes of their code.
     """
 
-    equity: int
-    trades: bool
+    record: Record
     metrics: tuple[str, ...]
     own_metrics: Mapping[str, str]
 
     def satisfies(self, wanted: Holds) -> bool:
         """Whether a part that holds this has everything that is wanted."""
         return (
-            wanted.equity in (0, self.equity)
-            and self.trades >= wanted.trades
+            wanted.record.equity in (0, self.record.equity)
+            and self.record.trades >= wanted.record.trades
             and set(wanted.metrics) <= set(self.metrics)
             and wanted.own_metrics.items() <= self.own_metrics.items()
         )
@@ -57,7 +54,7 @@ class Holds:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A study in which every name has become a thing.
+    """A study whose names are resolved: sources, strategies and bars are objects.
 
     Parameters
     ----------
@@ -109,7 +106,7 @@ class Job:
     def holds(self) -> Holds:
         """What its parts have to hold."""
         own = {name: code_hash(function) for name, function in self.metrics.items()}
-        return Holds(self.settings.record.equity, self.settings.record.trades, METRIC_NAMES, own)
+        return Holds(self.settings.record, METRIC_NAMES, own)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -125,7 +122,7 @@ class Job:
                 "seeds": self.seeds[: self.first_seeds],
                 "until": None if until is None else until.model_dump(),
                 "holds": [
-                    *(self.holds.equity, self.holds.trades),
+                    *(self.holds.record.equity, self.holds.record.trades),
                     *(self.holds.metrics, self.holds.own_metrics),
                 ],
             }

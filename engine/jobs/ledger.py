@@ -96,12 +96,12 @@ class Archive:
     reason: str
 
 
-def time_block_ends(bars: int) -> NDArray[np.int64]:
+def time_block_ends(bar_count: int) -> NDArray[np.int64]:
     """Return the last bar of each stretch of time of an outcome vector on history.
 
     Parameters
     ----------
-    bars : int
+    bar_count : int
         Bars that count.
 
     Returns
@@ -109,8 +109,8 @@ def time_block_ends(bars: int) -> NDArray[np.int64]:
     ndarray of int64, shape (blocks,)
         As equal stretches as there can be: `OUTCOME_BLOCKS` of them, or one per bar.
     """
-    count = min(OUTCOME_BLOCKS, bars)
-    return np.array([(k + 1) * bars // count - 1 for k in range(count)], dtype=np.int64)
+    count = min(OUTCOME_BLOCKS, bar_count)
+    return np.array([(k + 1) * bar_count // count - 1 for k in range(count)], dtype=np.int64)
 
 
 def trials_path(root: Path, world: str, part: str) -> Path:
@@ -119,7 +119,7 @@ def trials_path(root: Path, world: str, part: str) -> Path:
 
 
 def write_trials(root: Path, world: str, part: str, rows: pl.DataFrame) -> None:
-    """Write a part's trials, unless they stand already: the first time is when they were tried.
+    """Write a part's trials unless they exist: their time is that of the first run.
 
     A damaged file is kept under another name.
     """
@@ -231,7 +231,7 @@ def read_archives(root: Path) -> list[Archive]:
 
 
 def _scan(root: Path) -> pl.LazyFrame:
-    """Rows of every part; a column that was added later is null in files that stood before.
+    """Rows of every part; a column that was added later is null in older files.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which bars and which calibration a job was made of, by the hashes they are found under."""
+"""The bars and the calibration that a job was made from, with their hashes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class CalibrationLineage:
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a job was made of; decides none of its numbers, so it is not in its fingerprint.
+    """What a job was made from. It changes no number, so it is not in the fingerprint.
 
     Parameters
     ----------

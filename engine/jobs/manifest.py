@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from engine.jobs.job import Holds
 from engine.jobs.part import Part
+from engine.jobs.settings import Record
 
 __all__ = ["SCHEMA_VERSION", "Manifest", "pack_seeds", "unpack_seeds"]
 
@@ -104,8 +106,8 @@ class Manifest:
             "first_error": self.first_error,
             "paths_per_seed": self.paths_per_seed,
             "holds": {
-                "equity": holds.equity,
-                "trades": holds.trades,
+                "equity": holds.record.equity,
+                "trades": holds.record.trades,
                 "metrics": list(holds.metrics),
                 "own_metrics": dict(holds.own_metrics),
             },
@@ -131,8 +133,7 @@ class Manifest:
                 seeds=unpack_seeds(content["seeds"]),
                 paths_per_seed=content["paths_per_seed"],
                 holds=Holds(
-                    int(holds["equity"]),
-                    bool(holds["trades"]),
+                    Record(equity=int(holds["equity"]), trades=bool(holds["trades"])),
                     tuple(holds["metrics"]),
                     dict(holds["own_metrics"]),
                 ),
@@ -145,10 +146,10 @@ class Manifest:
                 and made.rows == made.cells * made.paths_per_seed
                 and 0 <= made.failed <= made.rows
                 and "simulations" in made.files
-                and ("equity" in made.files) == (made.holds.equity > 0)
-                and ("trades" in made.files) == made.holds.trades
+                and ("equity" in made.files) == (made.holds.record.equity > 0)
+                and ("trades" in made.files) == made.holds.record.trades
             )
-        except (TypeError, KeyError, AttributeError, OverflowError):
+        except (TypeError, KeyError, AttributeError, OverflowError, ValidationError):
             raise ValueError("a manifest that is damaged") from None
         if not sound:
             raise ValueError("a manifest that contradicts itself")

@@ -112,11 +112,11 @@ def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int
         Their block.
     """
     world, holds = job.world, job.holds
-    rows = min(_ROWS, _BARS // world.window.bars)
-    if holds.equity:
-        rows = min(rows, _SAMPLES // holds.equity)
-    if holds.trades:
-        rows = min(rows, _TRADE_BARS // world.window.bars)
+    rows = min(_ROWS, _BARS // world.window.bar_count)
+    if holds.record.equity:
+        rows = min(rows, _SAMPLES // holds.record.equity)
+    if holds.record.trades:
+        rows = min(rows, _TRADE_BARS // world.window.bar_count)
     rows = max(1, rows // world.paths_per_seed)
     set_step = min(len(sets), rows)
     seed_step = max(1, rows // len(sets))

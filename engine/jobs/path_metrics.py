@@ -1,4 +1,4 @@
-"""A user's own metrics, compiled and computed on every path while it is there."""
+"""A user's own metrics, compiled and computed while a path is in memory."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PathMetrics:
                 )
             driver = _driver(function)
             try:
-                # No path: it compiles and computes nothing.
+                # Without a path this compiles the function and computes nothing.
                 driver(np.empty((0, 1, 5, 1)), np.empty((0, 1, 1)), np.empty((0, 1)))
             except COMPILER_ERRORS as error:
                 text = " ".join(str(error).split())[:300]
@@ -83,7 +83,7 @@ class PathMetrics:
 
 
 def _driver(function: PathMetric) -> Any:
-    # An index beyond the path would read whatever lies there.
+    # An index beyond the path would read other memory.
     compiled = kernel(boundscheck=True)(function)
 
     @kernel

@@ -66,7 +66,7 @@ class Piece:
 
 @dataclass
 class Plan:
-    """What is there of a job, and what has to be computed.
+    """The stored and the missing cells of a job.
 
     Parameters
     ----------

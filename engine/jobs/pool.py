@@ -186,7 +186,7 @@ class PartPool:
         frames = {"simulations": simulations_frame(arrays, prepared)}
         if arrays.equity is not None:
             frames["equity"] = equity_frame(arrays)
-        if part.holds.trades:
+        if part.holds.record.trades:
             frames["trades"] = trades_frame(arrays, prepared)
         trials = trial_rows(arrays, prepared)
         manifest = self._store.write(part, frames, trials, len(failed), error)
@@ -197,9 +197,9 @@ class PartPool:
 
     def _learn(self, chunk: Chunk, elapsed_ns: float) -> None:
         """Correct the guessed cost of a bar by what this chunk took."""
-        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.window.bars
+        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.window.bar_count
         guess = paths * bars * (self._path_ns + len(chunk.sets) * self._simulation_ns)
-        # Half-way steps, so that one chunk delayed by another process does not decide.
+        # The estimate moves half-way: one chunk delayed by another process must not dominate.
         factor = min(max((elapsed_ns / guess) ** 0.5, 0.25), 4.0)
         with self._lock:
             self._path_ns *= factor
@@ -224,43 +224,43 @@ class PartPool:
 
     def _cut_part(self, part: Part, arrays: PartArrays) -> Iterator[Chunk]:
         world, paths, each = part.world, part.paths, part.world.paths_per_seed
-        first = self.prepared.generator(arrays.sources[0], int(part.seeds[0]))
+        first = self.prepared.generator(arrays.source_values[0], int(part.seeds[0]))
         lanes = max(1, int(getattr(first, "lanes", 1)))
         limit = chunk_limit(self.prepared, len(part.sets))
-        for source in range(len(arrays.sources)):
-            sets = np.flatnonzero(arrays.source_of_set == source)
+        for source_index in range(len(arrays.source_values)):
+            sets = np.flatnonzero(arrays.source_of_set == source_index)
             low = 0
             while low < paths:
                 bar_ns = self._path_ns + len(sets) * self._simulation_ns
-                count = int(_CHUNK_NS / (world.window.bars * bar_ns))
+                count = int(_CHUNK_NS / (world.window.bar_count * bar_ns))
                 count = min(max(count, 1), limit, paths - low)
                 if lanes < count < paths - low:
                     count -= count % lanes
                 if world.draw is not None:
                     count = min(count, each - low % each)
-                yield from self._cut_sets(arrays, source, (low, low + count), sets)
+                yield from self._cut_sets(arrays, source_index, (low, low + count), sets)
                 low += count
 
     def _cut_sets(
-        self, arrays: PartArrays, source: int, paths: tuple[int, int], sets: np.ndarray
+        self, arrays: PartArrays, source_index: int, paths: tuple[int, int], sets: np.ndarray
     ) -> Iterator[Chunk]:
         """Cut the parameter sets of a path that is too long for all of them in one chunk."""
-        steps = self.prepared.world.window.bars
+        steps = self.prepared.world.window.bar_count
         cost = steps * len(sets) * self._simulation_ns
         if paths[1] - paths[0] > 1 or cost < _LONGEST_NS:
-            yield Chunk(arrays, source, paths, sets)
+            yield Chunk(arrays, source_index, paths, sets)
             return
         # The worker that takes the next piece generates the path again unless it has it, so a
         # piece outweighs the generation.
         fewest = int(np.ceil(8 * self._path_ns / self._simulation_ns))
-        # But never so long that Ctrl-C has to wait for it.
+        # It is never so long that Ctrl-C has to wait for it.
         most = int(_LONGEST_NS / (steps * self._simulation_ns))
         piece = max(min(fewest, most), int(_CHUNK_NS * 2 / (steps * self._simulation_ns)), 1)
         # A power of two: the same groups of sets come again on every path, however the guesses
         # waver, and what the engine plans for a group is planned once.
         piece = 1 << (piece.bit_length() - 1)
         for low in range(0, len(sets), piece):
-            yield Chunk(arrays, source, paths, sets[low : low + piece])
+            yield Chunk(arrays, source_index, paths, sets[low : low + piece])
 
 
 def _error_at(arrays: PartArrays, place: tuple[int, int], prepared: Prepared) -> str:

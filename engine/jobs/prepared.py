@@ -62,43 +62,43 @@ class Prepared:
             world.execution,
             symbols=first.symbols,
             fields=first.fields,
-            steps=world.window.bars,
+            steps=world.window.bar_count,
             bars_per_year=world.bars_per_year,
             bars_per_session=world.bars_per_session,
             warm_up=world.window.warm_up,
             # Where equity is needed at every bar, what is recorded is picked from it.
-            equity_samples=world.steps if self.whole_curves else holds.equity,
-            record_trades=holds.trades,
+            record_equity=world.steps if self.whole_curves else holds.record.equity,
+            record_trades=holds.record.trades,
             timestamps=first.timestamps,
             exchange=world.calendar.exchange,
             timeframe=world.calendar.timeframe,
         )
         self.path_metrics = PathMetrics(metrics) if metrics else None
         self.metric_names = (*self.engine.metric_names, *metrics)
-        count = holds.equity
+        count = holds.record.equity
         self.sample_bars = np.array(
             [(k + 1) * world.steps // count - 1 for k in range(count)], dtype=np.int64
         )
 
-    def generator(self, source: tuple[float, ...], seed: int) -> Generator:
+    def generator(self, source_values: tuple[float, ...], seed: int) -> Generator:
         """Return the generator of a source; with drawn parameters, that of the seed.
 
         Parameters
         ----------
-        source : tuple of float
+        source_values : tuple of float
             Values of the swept source parameters.
         seed : int
             Used where parameters are drawn per seed.
         """
         world = self.world
-        key = (source, seed if world.draw is not None else 0)
+        key = (source_values, seed if world.draw is not None else 0)
         with self._lock:
             if key in self._generators:
                 self._generators.move_to_end(key)
                 return self._generators[key]
         model = world.source
         if world.swept:
-            model = model.with_parameters(**dict(zip(world.swept, source, strict=True)))
+            model = model.with_parameters(**dict(zip(world.swept, source_values, strict=True)))
         if world.draw is not None:
             model = world.draw.apply(model, seed)
         generator = model.prepare(
@@ -138,7 +138,7 @@ class _Key:
     ) -> None:
         self.arguments = (world, holds, metrics, some_source, seed)
         own = tuple(holds.own_metrics.items())
-        self._same = (world.id, holds.equity, holds.trades, holds.metrics, own)
+        self._same = (world.id, holds.record.equity, holds.record.trades, holds.metrics, own)
 
     def __hash__(self) -> int:
         return hash(self._same)

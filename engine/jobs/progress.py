@@ -1,4 +1,4 @@
-"""How far a study is."""
+"""Progress of a running study."""
 
 from __future__ import annotations
 

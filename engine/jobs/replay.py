@@ -1,4 +1,4 @@
-"""Running exactly one simulation again, from its seed, to look at it."""
+"""Replay of one simulation from its seed."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     seed = int(job.seeds[path // world.paths_per_seed])
     number = path % world.paths_per_seed
     of_source = tuple(job.sets.of_source[index].tolist())
-    # Of closes alone nothing could be drawn inside a bar; with ranges they are the same closes.
+    # Closes alone show nothing inside a bar; with ranges the closes are the same.
     seen = world.with_ranges()
     prepared = prepare(seen, job.holds, job.metrics, of_source, seed)
     generator = prepared.generator(of_source, seed)
     window = world.window
-    values = np.empty((1, len(generator.symbols), len(generator.fields), window.bars))
+    values = np.empty((1, len(generator.symbols), len(generator.fields), window.bar_count))
     seeds, paths = np.array([seed], dtype=np.uint64), np.array([number], dtype=np.uint64)
     generator.fill(seeds, paths, values, generator.scratch(1))
     engine = prepare_strategy(
@@ -93,7 +93,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         world.execution,
         symbols=generator.symbols,
         fields=generator.fields,
-        steps=window.bars,
+        steps=window.bar_count,
         bars_per_year=world.bars_per_year,
         bars_per_session=world.bars_per_session,
         warm_up=window.warm_up,

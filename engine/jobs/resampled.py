@@ -1,4 +1,4 @@
-"""The history that a job resamples: what its error by that history follows from."""
+"""The history that a job resamples, from which the history's share of the error follows."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["ResampledHistory", "ResampledPaths"]
 Floats = NDArray[np.float64]
 
 _CHUNK_BARS = 1 << 19
-# Blocks of history: enough to tell its error to a tenth, each several runs long.
+# Blocks of history: enough to know its error to a tenth, each several drawn runs long.
 _MOST_BLOCKS, _RUNS_PER_BLOCK, _SHORTEST_BLOCK = 50, 5.0, 5
-# How far back a bar's trend looks, in bars.
+# Bars over which the trend before a bar is measured.
 _TRENDS = (5, 20)
 
 
@@ -90,7 +90,7 @@ class ResampledHistory:
             Bars of a path.
         """
         bars, blocks = len(self.moves), self.blocks
-        # A run's bars lie behind its start, on average by so much.
+        # Mean distance of a run's bars from its first bar.
         fixed = self.draws.method != "stationary"
         behind = round((self.draws.length - 1.0) / (2.0 if fixed else 1.0))
         features = self._features()

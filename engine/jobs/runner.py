@@ -1,4 +1,4 @@
-"""Running a job: resume, progress, failures, and a stop that loses nothing finished."""
+"""Execution of a job: resuming, progress, failures, and stops that keep what is finished."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from engine.jobs.store import Store
 __all__ = ["RunReport", "run_parts"]
 
 # A study whose first simulations all fail is stopped: its strategy or its settings are wrong.
-_HOPELESS = 100
+_FEWEST_TO_STOP_AT = 100
 
 _REPORT_SECONDS = 0.1
 
-# How long a stop waits for chunks to end.
+# Seconds that a stop waits for running chunks.
 _STOP_SECONDS = 0.4
 
 
@@ -115,9 +115,9 @@ def run_parts(
             made[manifest.part] = manifest
 
         pool = PartPool(plan.parts, store, on_chunk=count.add, on_part=keep)
-        hopeless = _drive(pool, worker_count(workers), count, report, failure_allowance)
+        all_failed = _drive(pool, worker_count(workers), count, report, failure_allowance)
         pool.raise_first()
-        if hopeless:
+        if all_failed:
             raise StudyFailed(
                 f"study {study}: stopped after {count.done} simulations, "
                 f"which all failed; the first error: {count.error}"
@@ -130,14 +130,14 @@ def _drive(
     pool: PartPool, workers: int, count: _Count, report: Callable[[], None], allowance: float
 ) -> bool:
     """Run the pool to its end; True if it was stopped because everything fails."""
-    hopeless = False
+    all_failed = False
     pool.start(workers)
     try:
         # An event, not Thread.join: a join that Ctrl-C interrupts takes the thread for ended.
         while not pool.finished.wait(_REPORT_SECONDS):
             report()
-            if count.done >= _HOPELESS and count.failed == count.done and allowance < 1:
-                hopeless = True
+            if count.done >= _FEWEST_TO_STOP_AT and count.failed == count.done and allowance < 1:
+                all_failed = True
                 pool.stop.set()
     except BaseException as error:
         pool.stop.set()
@@ -149,4 +149,4 @@ def _drive(
             f"stopped after {count.done:,} simulations; finished parts are kept, "
             "run the study again to go on from them"
         ) from None
-    return hopeless
+    return all_failed

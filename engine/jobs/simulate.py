@@ -103,11 +103,11 @@ class PartArrays:
     """
 
     def __init__(self, part: Part, prepared: Prepared, buffers: Buffers) -> None:
-        samples = part.holds.equity
+        samples = part.holds.record.equity
         shape = (part.paths, len(part.sets))
         self.part = part
-        sources, self.source_of_set = part.sets.distinct_sources
-        self.sources: list[tuple[float, ...]] = [tuple(row) for row in sources.tolist()]
+        values, self.source_of_set = part.sets.distinct_sources
+        self.source_values: list[tuple[float, ...]] = [tuple(row) for row in values.tolist()]
         self._buffers = buffers
         columns = len(prepared.metric_names)
         self.metrics = buffers.take("metrics", (columns, *shape), np.float64)
@@ -136,8 +136,8 @@ class Chunk:
     ----------
     arrays : PartArrays
         The part.
-    source : int
-        Source of the paths, counted within the part.
+    source_index : int
+        Place of the source of the paths among the part's `source_values`.
     paths : tuple of int
         First path and the one after the last, counted within the part.
     sets : ndarray of int64
@@ -145,7 +145,7 @@ class Chunk:
     """
 
     arrays: PartArrays
-    source: int
+    source_index: int
     paths: tuple[int, int]
     sets: NDArray[np.int64]
 
@@ -190,23 +190,30 @@ class Worker:
     def values(self, paths: int) -> NDArray[np.float64]:
         """Return a buffer of shape (paths, symbols, fields, bars)."""
         prepared = self.prepared
-        shape = (paths, len(prepared.symbols), len(prepared.fields), prepared.world.window.bars)
+        shape = (
+            paths,
+            len(prepared.symbols),
+            len(prepared.fields),
+            prepared.world.window.bar_count,
+        )
         size = int(np.prod(shape))
         if self._values.size < size:
             self._values = np.empty(size)
         return self._values[:size].reshape(shape)
 
-    def fill(self, arrays: PartArrays, source: int, first: int, count: int) -> NDArray[np.float64]:
+    def fill(
+        self, arrays: PartArrays, source_index: int, first: int, count: int
+    ) -> NDArray[np.float64]:
         """Generate paths ``first`` to ``first + count`` of a part, unless they are there."""
         part = arrays.part
         each = part.world.paths_per_seed
         seed = int(part.seeds[first // each])
-        key = (part.name, source, first, count)
+        key = (part.name, source_index, first, count)
         values = self.values(count)
         if self._filled == key:
             return values
         self._filled = None
-        generator = self.prepared.generator(arrays.sources[source], seed)
+        generator = self.prepared.generator(arrays.source_values[source_index], seed)
         # Scratch belongs to a generator; one at a time keeps memory flat in a sweep.
         own = self._scratch
         if own is None or own.owner is not generator or own.paths < count:
@@ -249,7 +256,7 @@ class Worker:
 def chunk_limit(prepared: Prepared, sets: int) -> int:
     """Most paths a chunk of a part with this many sets may hold for its buffer to stay small."""
     window = prepared.world.window
-    path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * window.bars
+    path_bytes = 8 * len(prepared.symbols) * len(prepared.fields) * window.bar_count
     if prepared.whole_curves:
         path_bytes += 8 * sets * window.trading_bars
     return max(1, BUFFER_BYTES // path_bytes)
@@ -264,16 +271,18 @@ def run_chunk(chunk: Chunk, worker: Worker) -> None:
     try:
         _run(chunk, worker)
     except _NO_SIMULATION_CAN_RUN:
-        # It cannot be compiled: no simulation of the study can run.
+        # The strategy cannot be compiled, so that no simulation of the study can run.
         raise
     except Exception as error:
         if chunk.paths[1] - chunk.paths[0] > 1:
             for path in range(*chunk.paths):
-                run_chunk(Chunk(chunk.arrays, chunk.source, (path, path + 1), chunk.sets), worker)
+                run_chunk(
+                    Chunk(chunk.arrays, chunk.source_index, (path, path + 1), chunk.sets), worker
+                )
         elif len(chunk.sets) > 1:
             for index in chunk.sets:
                 only = np.array([index], dtype=np.int64)
-                run_chunk(Chunk(chunk.arrays, chunk.source, chunk.paths, only), worker)
+                run_chunk(Chunk(chunk.arrays, chunk.source_index, chunk.paths, only), worker)
         else:
             place = (chunk.paths[0], int(chunk.sets[0]))
             chunk.arrays.metrics[:, place[0], place[1]] = np.nan
@@ -287,9 +296,9 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     arrays, prepared = chunk.arrays, worker.prepared
     part = arrays.part
     low, high = chunk.paths
-    values = worker.fill(arrays, chunk.source, low, high - low)
+    values = worker.fill(arrays, chunk.source_index, low, high - low)
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
-    tape = worker.tape if part.holds.trades else None
+    tape = worker.tape if part.holds.record.trades else None
     parameters = part.sets.of_strategy[chunk.sets]
     seeds, paths = _identity(part, low, high)
     identity = {"seeds": seeds, "paths": paths}
@@ -309,7 +318,7 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     bad = worker.not_finite
     metrics[bad] = np.nan
     status[bad] = PATH_NOT_FINITE
-    # Into columns while the chunk is still in the cache.
+    # Values are written to columns while the chunk is still in the cache.
     first, last = int(chunk.sets[0]), int(chunk.sets[-1]) + 1
     own: Any = slice(first, last) if last - first == len(chunk.sets) else chunk.sets
     if len(chunk.sets) == arrays.status.shape[1]:

@@ -92,7 +92,7 @@ class ParameterSets:
         model = np.empty((len(space), len(swept)))
         for position, name in enumerate(swept):
             model[:, position] = space.column(MODEL_PREFIX + name)
-        # One zero and one kind of nothing: equal sets have equal bits.
+        # Minus zero becomes zero, and every NaN the same: equal sets have equal bits.
         own[np.isnan(own)] = np.nan
         return cls(strategy, swept, own + 0.0, model + 0.0)
 

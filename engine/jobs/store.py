@@ -45,7 +45,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Nobody writes a part for as long.
+# Seconds after which an unfinished part is abandoned: none takes as long to write.
 _STALE_SECONDS = 3600.0
 
 #: Tables of a study.

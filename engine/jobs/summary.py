@@ -1,4 +1,4 @@
-"""What a job tells the readers of its results, beside the rows themselves."""
+"""Summary of a job: what readers of its results need beside the rows."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class JobSummary:
     def holds(self) -> Holds:
         """What the parts of the study have to hold."""
         metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
-        return Holds(self.record.equity, self.record.trades, metrics, self.own_metrics)
+        return Holds(self.record, metrics, self.own_metrics)
 
     @property
     def year(self) -> str:

@@ -63,7 +63,7 @@ class RealismReport:
         error that one history has), ``monte_carlo_error`` (of the mean), ``percentile`` (share of
         paths below history), ``z_score`` and ``inside`` (whether history lies in the central
         95 %).
-    bars, paths : int
+    bar_count, paths : int
         Length and number of the simulated paths.
     score : float
         Share of the statistics that lie inside, 0 to 1.
@@ -76,7 +76,7 @@ class RealismReport:
     model: str
     as_of: date
     rows: tuple[dict[str, Any], ...]
-    bars: int
+    bar_count: int
     paths: int
     score: float
     estimator_version: str = ""
@@ -94,7 +94,7 @@ class RealismReport:
             "as_of": self.as_of,
             "model": self.model,
             "estimator_version": self.estimator_version,
-            "bars": self.bars,
+            "bars": self.bar_count,
             "paths": self.paths,
             "score": self.score,
         }
@@ -148,7 +148,7 @@ def compare_with_history(
     """
     if not calibration.ok:
         raise Refusal(
-            f"calibration of {calibration.model}", f"status failed ({calibration.reason})", "ok"
+            f"calibration of {calibration.model}", f"the estimate failed: {calibration.reason}"
         )
     if len(seeds) < 20:
         raise Refusal("seeds", str(len(seeds)), ">= 20")
@@ -196,7 +196,7 @@ def compare_with_history(
         model=calibration.model,
         as_of=calibration.as_of,
         rows=tuple(rows),
-        bars=len(history),
+        bar_count=len(history),
         paths=len(seeds),
         score=sum(row["inside"] for row in rows) / len(rows),
         estimator_version=calibration.estimator_version,

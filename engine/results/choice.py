@@ -1,4 +1,4 @@
-"""What the parameter set that came out best is worth, given how many were tried."""
+"""The best parameter set of a study, corrected for how many were tried."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["WITHOUT_EDGE", "Choice", "choose"]
 
 Floats = NDArray[np.float64]
 
-#: What a statistic is worth of a rule that has no edge.
+#: Value of a statistic for a rule without an edge.
 WITHOUT_EDGE: Final = {
     **dict.fromkeys(("mean_net_pnl", "net_pnl", "total_return", "cagr", "expectancy"), 0.0),
     **dict.fromkeys(("sharpe", "sharpe_by_path", "sortino", "calmar"), 0.0),
     **dict.fromkeys(("gain_to_loss", "omega", "profit_factor"), 1.0),
 }
 
-# The same results say the same.
+# Seed of the bootstrap: equal results give equal answers.
 _SEED: Final = 20_260_101
 _DRAWS: Final = 2000
 # Elements of a matrix that a step holds at once: 64 MB.
@@ -89,7 +89,7 @@ class Choice:
         corrected = self.corrected
         if corrected is not self.naive and math.isfinite(corrected.std_error):
             between = f"{_number(corrected.low)} to {_number(corrected.high)}"
-            # Of sets that are about equal the choice says so little that no single number is best.
+            # Where sets are tied, one corrected number would claim more than is known.
             value = between if self.tied else f"{_number(corrected.value)} ({between})"
             shown += f", corrected for the choice {value}"
         if math.isnan(self.chance):
@@ -207,7 +207,7 @@ def _chance(found: Linearised, statistic: str, ascending: bool) -> tuple[float, 
     generator = np.random.Generator(np.random.Philox(key=_SEED))
     factor = influence / math.sqrt(units * (units - 1.0))
     if len(factor) < units:
-        # As many directions as sets hold all of the covariance.
+        # As many directions as there are sets carry all of the covariance.
         variances, directions = np.linalg.eigh(factor @ factor.T)
         factor = directions * np.sqrt(np.maximum(variances, 0.0))
     best = np.empty(_DRAWS)

@@ -136,7 +136,7 @@ def compare(
 
 def _differences(found: Differences, confidence: float) -> list[pl.Series]:
     difference = found.difference
-    # The same outcomes on every path, as of a set and itself, are no test.
+    # Equal outcomes on every path, as of a set and itself, test nothing.
     same = (difference.method == Method.NO_VARIANCE.value) & (difference.value == 0.0)
     adjusted = np.where(same, 1.0, holm(np.where(same, np.nan, found.p_value)))
     verdict = [

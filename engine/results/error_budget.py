@@ -1,4 +1,4 @@
-"""What the doubt about a study's numbers consists of: Monte Carlo, the history, the parameters."""
+"""Error of a study's numbers by kind: Monte Carlo, history, parameters."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Outcomes:
         Metrics; NaN where null.
     layout : Layout
         Group and independent unit of each row.
-    bars : int
+    bar_count : int
         Bars of a path.
     years : float
         How long a path lasts.
@@ -52,7 +52,7 @@ class Outcomes:
     groups: pl.DataFrame
     columns: Mapping[str, Floats]
     layout: Layout
-    bars: int
+    bar_count: int
     years: float
 
     @cached_property
@@ -203,7 +203,7 @@ def _outcomes(
 
 Derived = tuple[tuple[str, ...], Callable[[Outcomes], Floats]]
 
-# Short of what has no float64, as the metric `cagr` has it.
+# The largest growth that has a float64, as in the metric `cagr`.
 _LARGEST_GROWTH: Final = np.expm1(690.0)
 
 
@@ -215,10 +215,12 @@ def _growth(o: Outcomes) -> Floats:
 
 def _volatility(o: Outcomes) -> Floats:
     found, total = o.columns["volatility"], o.columns["return_sum"]
-    if o.bars < 2:
+    if o.bar_count < 2:
         return found
-    apart = np.maximum(o.columns["return_squares"] - total * total / o.bars, 0.0)
-    return np.where(np.isnan(found), np.sqrt(apart / (o.bars - 1) * (o.bars / o.years)), found)
+    apart = np.maximum(o.columns["return_squares"] - total * total / o.bar_count, 0.0)
+    return np.where(
+        np.isnan(found), np.sqrt(apart / (o.bar_count - 1) * (o.bar_count / o.years)), found
+    )
 
 
 def _none_of_no_trades(name: str) -> Derived:
@@ -279,7 +281,7 @@ _PROFIT: Final = ("average_win", "win_rate", "trades")
 _LOSS: Final = (*_PROFIT, "profit_factor", "expectancy")
 
 _SUMS: Final[dict[str, Derived]] = {
-    "bars": _constant(lambda o: float(o.bars)),
+    "bars": _constant(lambda o: float(o.bar_count)),
     "years": _constant(lambda o: o.years),
     "paths": _constant(lambda o: 1.0),
     "return_sum": _of("return_sum"),

@@ -1,4 +1,4 @@
-"""What the search for a study's best parameter set cost, by everything the trial ledger holds."""
+"""Overfitting of a study's best parameter set, by all trials in the ledger."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ SCHEMA: Final = {
     "sentence": pl.String(),
 }
 
-# The same results say the same.
+# Seed of the bootstrap: equal results give equal answers.
 _SEED: Final = 20_260_102
 # Neighbouring stretches of history may depend on one another.
 _LENGTH_IN_TIME: Final = 2.0
@@ -92,7 +92,7 @@ def study_overfitting(rows: Rows, root: str | Path, *, statistic: str = "sharpe"
         ``trials_in_study`` (its sets), ``trials_in_ledger`` (of that strategy on those data, by
         whichever study), ``trials_compared`` (those of them on the same paths), on ``blocks``
         stretches of time or groups of seeds (``blocks_of``); ``effective_trials``,
-        ``trial_groups``, ``sharpe_by_chance`` (what the best of so many shows without skill),
+        ``trial_groups``, ``sharpe_by_chance`` (what the best of as many shows without skill),
         ``probabilistic_sharpe``, ``deflated_sharpe``, ``overfitting_probability``,
         ``degradation_slope``, ``loss_probability``, ``reality_check`` and ``superior_ability``
         (`engine.statistics.search_cost`); ``minimum_record_years``, ``minimum_backtest_years``;
@@ -202,7 +202,7 @@ class _Found:
             )
             return counted
         history = kind == "time"
-        # Luck of these paths is not had by sets that other paths were made for.
+        # Sets that ran on other paths did not share the luck of these.
         tried = max((family if history else trials)["set_id"].n_unique(), len(set_ids))
         try:
             cost = search_cost(

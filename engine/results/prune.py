@@ -1,4 +1,4 @@
-"""Collecting what no study names any more: parts, and earlier requests of studies."""
+"""Removal of what no study uses: parts, and earlier requests of studies."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from engine.jobs.summary import JobSummary
 
 __all__ = ["Unused", "find_unused", "remove_study", "remove_unused"]
 
-# Nobody writes a part for as long: its manifest follows its tables.
+# Seconds after which a part without a manifest is abandoned: the manifest follows its tables.
 _WRITING_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class Unused:
-    """What can go without a study losing a row.
+    """Files that can be removed without any study losing a row.
 
     Parameters
     ----------

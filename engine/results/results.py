@@ -1,8 +1,7 @@
-"""Results of a study: rows to filter, group, rank and export."""
+"""Results of a study: rows to filter, group, rank and compare."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,22 +9,17 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.jobs.canonical import short_hash
-from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.job import Job
-from engine.jobs.plan import Piece
 from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
 from engine.results.error_budget import Paths, study_error_budget
-from engine.results.export import write_sqlite, write_whole
 from engine.results.grouped import Grouped
 from engine.results.overfitting import study_overfitting
-from engine.results.rows import Rows
+from engine.results.recorded import RecordedRows
 from engine.results.statistics import study_statistics
 from engine.results.warnings import study_warnings
 
@@ -33,7 +27,7 @@ __all__ = ["Results"]
 
 
 @dataclass(frozen=True)
-class Results(Rows):
+class Results(RecordedRows):
     """Rows of a study, one per simulation.
 
     Parameters
@@ -58,144 +52,12 @@ class Results(Rows):
         What a bootstrap draws from.
     """
 
-    equity_lazy: pl.LazyFrame | None = None
-    trades_lazy: pl.LazyFrame | None = None
-    pieces: tuple[Piece, ...] = ()
-    set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
-    seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     remake: Callable[[], Job] | None = field(default=None, repr=False)
     damages: tuple[str, ...] = ()
     resampled: ResampledHistory | None = field(default=None, repr=False)
 
-    @property
-    def frame(self) -> pl.DataFrame:
-        """All rows, in memory, in the order of their simulation numbers.
-
-        Returns
-        -------
-        polars.DataFrame
-            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``world``,
-            ``set_id``, ``seed``, ``path``, a column per parameter, ``status``, ``error``, a
-            column per metric.
-        """
-        return self.lazy.sort("simulation").collect()
-
-    @property
-    def stopped(self) -> str | None:
-        """Why a study with ``until`` stopped adding seeds."""
-        return self.summary.stopped
-
-    @property
-    def missing(self) -> int:
-        """Simulations of the study that have not run yet."""
-        there = sum(piece.cells for piece in self.pieces) * self.summary.paths_per_seed
-        return self.summary.simulations - there
-
-    @property
-    def data_version(self) -> str:
-        """Hash of the rows: equal exactly when the same cells have the same numbers."""
-        parts = {piece.manifest.part: piece.manifest.files for piece in self.pieces}
-        checksums = [
-            [part, table, entry.get("sha256")]
-            for part, files in sorted(parts.items())
-            for table, entry in sorted(files.items())
-        ]
-        return short_hash([self.fingerprint, checksums])
-
-    def check_failures(self) -> None:
-        """Raise if more simulations failed than the study allows.
-
-        Raises
-        ------
-        StudyFailed
-            With the first error; rows stay as they are.
-        """
-        failures = self.failures
-        rows, allowance = len(self), self.summary.failure_allowance
-        if len(failures) > allowance * rows:
-            error = str(failures["error"][0])
-            raise StudyFailed(failure_text(self.name, len(failures), rows, allowance, error))
-
-    def sql(self, query: str) -> pl.DataFrame:
-        """Answer an SQL query over the tables `simulations`, `equity` and `trades`.
-
-        Returns
-        -------
-        polars.DataFrame
-            The answer's columns.
-
-        Raises
-        ------
-        Refusal
-            If the query cannot be read.
-        """
-        tables = {"simulations": self.lazy, "equity": self.equity_lazy, "trades": self.trades_lazy}
-        present = {name: lazy for name, lazy in tables.items() if lazy is not None}
-        try:
-            return pl.SQLContext(present).execute(self._quoted(query), eager=True)
-        except pl.exceptions.PolarsError as error:
-            text = str(error).splitlines()[0]
-            raise Refusal(
-                "query", f"{query!r} ({text})", f"SQL over {', '.join(present)}"
-            ) from None
-
-    def __len__(self) -> int:
-        return int(self.lazy.select(pl.len()).collect().item())
-
     def __repr__(self) -> str:
         return f"Results({self.name!r}, {len(self):,} simulations, {self.fingerprint})"
-
-    @property
-    def failures(self) -> pl.DataFrame:
-        """Failed simulations with their errors.
-
-        Returns
-        -------
-        polars.DataFrame
-            ``simulation``, ``parameter_set``, ``seed``, ``path``, a column per parameter,
-            ``error``.
-        """
-        keys = ["simulation", "parameter_set", "seed", "path", *self.parameters, "error"]
-        return (
-            self.lazy.filter(pl.col("status") == "failed").select(keys).sort("simulation").collect()
-        )
-
-    def equity(self) -> pl.DataFrame:
-        """Return sampled equity curves.
-
-        Returns
-        -------
-        polars.DataFrame
-            One row per simulation: ``study``, ``simulation``, ``parameter_set``, ``seed``,
-            ``equity`` (an array of 32-bit floats, one per sample, in account currency).
-
-        Raises
-        ------
-        Refusal
-            If the study did not record them.
-        """
-        if self.equity_lazy is None:
-            raise Refusal("record.equity", "0", "a number of points to record")
-        return self.equity_lazy.sort("simulation").collect()
-
-    def trades(self) -> pl.DataFrame:
-        """Every trade of every simulation.
-
-        Returns
-        -------
-        polars.DataFrame
-            One row per closed lot: ``study``, ``simulation``, ``parameter_set``, ``seed``,
-            ``trade``, ``symbol``, ``units``, ``entry_bar``, ``entry_price``, ``exit_bar``,
-            ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``, ``entry_tag``, ``exit_tag``.
-
-        Raises
-        ------
-        Refusal
-            If the study did not record them.
-        """
-        if self.trades_lazy is None:
-            raise Refusal("record.trades", "false", "true")
-        return self.trades_lazy.sort("simulation", "trade").collect()
 
     def filter(self, condition: str | pl.Expr) -> Results:
         """Keep the rows for which an SQL condition or a Polars expression holds.
@@ -260,7 +122,7 @@ class Results(Rows):
     def error_budget(
         self, *, names: Sequence[str] | None = None, confidence: float = 0.95
     ) -> pl.DataFrame:
-        """Say how large each kind of error is, and which to shrink (`study_error_budget`).
+        """Break the error down by kind, and say which to reduce (`study_error_budget`).
 
         Parameters
         ----------
@@ -325,7 +187,7 @@ class Results(Rows):
     def choose(
         self, statistic: str = "sharpe", *, ascending: bool = False, confidence: float = 0.95
     ) -> Choice:
-        """Choose the best parameter set, with what the choice explains (`engine.results.choose`).
+        """Choose the best parameter set, corrected for the choice (`engine.results.choose`).
 
         Raises
         ------
@@ -335,7 +197,7 @@ class Results(Rows):
         return choose(self, statistic, ascending=ascending, confidence=confidence)
 
     def overfitting(self, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
-        """Say what the search for the best set cost, by all that was tried (`study_overfitting`).
+        """Measure the overfitting of the best set, by all trials (`study_overfitting`).
 
         Parameters
         ----------
@@ -359,7 +221,7 @@ class Results(Rows):
         return study_overfitting(self, root, statistic=statistic)
 
     def warnings(self) -> pl.DataFrame:
-        """List what should be known before these numbers are believed (`study_warnings`).
+        """List the warnings about these numbers (`study_warnings`).
 
         Returns
         -------
@@ -464,46 +326,6 @@ class Results(Rows):
                 hint=f"`mc run {self.name}` makes them anew",
             )
         return simulate_one(job, simulation)
-
-    def to_parquet(self, path: str | Path) -> Path:
-        """Write all rows to one Parquet file."""
-        return write_whole(path, lambda to: self._ordered.sink_parquet(to, compression="zstd"))
-
-    def to_csv(self, path: str | Path) -> Path:
-        """Write all rows to a CSV file."""
-        return write_whole(path, self._ordered.sink_csv)
-
-    def to_sqlite(self, path: str | Path) -> Path:
-        """Write all rows to the table ``simulations`` of a new SQLite file."""
-        return write_whole(path, lambda to: write_sqlite(self._ordered, to))
-
-    @property
-    def _ordered(self) -> pl.LazyFrame:
-        return self.lazy.sort("simulation")
-
-    def _expression(self, given: str | pl.Expr, field: str) -> tuple[pl.Expr, pl.DataType]:
-        """Return an expression over the columns, and of what type its values are."""
-        if not isinstance(given, str | pl.Expr):
-            raise Refusal(field, repr(given), "SQL text or a Polars expression")
-        try:
-            expression = given if isinstance(given, pl.Expr) else pl.sql_expr(self._quoted(given))
-            # What cannot be computed shows on a row, not in the types.
-            (kind,) = self.lazy.head(1).select(expression).collect().dtypes
-        except pl.exceptions.PolarsError as error:
-            text = str(error).splitlines()[0].split("; valid columns")[0]
-            raise Refusal(
-                field,
-                f"{str(given)!r} ({text})",
-                "an SQL expression over " + ", ".join(self.columns),
-            ) from None
-        return expression, kind
-
-    def _quoted(self, text: str) -> str:
-        """Quote source parameters, so that SQL takes ``model.kappa`` for a column."""
-        names = [re.escape(name) for name in self.parameters if "." in name]
-        return (
-            re.sub(rf"(?<![\w.\"])({'|'.join(names)})(?![\w\"])", r'"\1"', text) if names else text
-        )
 
     def _known(self, name: str) -> None:
         if name not in self.columns:

@@ -1,4 +1,4 @@
-"""What a parameter set is called in a sentence."""
+"""Names of parameter sets in sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one should know before believing a study's numbers, as rows.
+"""Warnings about a study's numbers, as rows.
 
 The command line, reports, asset checks and the table ``study_warnings`` all show these rows.
 """
@@ -40,7 +40,7 @@ SCHEMA = {
     "count": pl.Int64(),
 }
 
-# The end of so few values tells nothing.
+# With so few values an optimum at the end means nothing.
 _FEWEST_VALUES = 3
 
 
@@ -53,7 +53,7 @@ class _Warning:
 
 
 def study_warnings(rows: Rows, trades: pl.LazyFrame | None = None) -> pl.DataFrame:
-    """List what should be known before a study's numbers are believed.
+    """List the warnings about a study's numbers.
 
     Parameters
     ----------

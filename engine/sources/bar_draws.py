@@ -24,7 +24,7 @@ class BarDraws:
 
     Parameters
     ----------
-    bars : int
+    bar_count : int
         Bars to draw from.
     method : str
         One of `METHODS`.
@@ -34,7 +34,7 @@ class BarDraws:
         Place of each bar in its session, where that is kept.
     """
 
-    bars: int
+    bar_count: int
     method: str
     length: float
     clock: SessionClock
@@ -70,7 +70,7 @@ class BarDraws:
         Returns
         -------
         ndarray of int64, shape (paths, steps)
-            From 0 to ``bars - 1``, in the order of the path.
+            From 0 to ``bar_count - 1``, in the order of the path.
 
         Examples
         --------
@@ -80,8 +80,8 @@ class BarDraws:
         [[1, 1, 1], [1, 1, 1]]
         """
         # The kernel copies the volume of a drawn bar: here that is its number.
-        records = np.zeros((self.bars, 1, _FIELDS))
-        records[:, 0, _VOLUME] = np.arange(self.bars)
+        records = np.zeros((self.bar_count, 1, _FIELDS))
+        records[:, 0, _VOLUME] = np.arange(self.bar_count)
         out = np.empty((len(seeds), 1, _FIELDS, steps))
         resample_bars(
             seeds,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import BAR_FIELDS
 
-__all__ = ["FillRequest", "Generator"]
+__all__ = ["BarForm", "FillRequest", "Generator"]
+
+#: Whether bars have simulated ranges, or only opens and closes.
+BarForm: TypeAlias = Literal["ohlc", "close"]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _ONE = np.uint64(1)
 def resample_bars(
     seeds: NDArray[np.uint64],
     path_ids: NDArray[np.uint64],
-    bars: NDArray[np.float64],
+    records: NDArray[np.float64],
     start: NDArray[np.float64],
     method: int,
     length: int,
@@ -45,12 +45,12 @@ def resample_bars(
     steps = out.shape[3]
     for n in range(seeds.size):
         if method == _IID and slot.size == 0:
-            _draw_single(seeds[n], path_ids[n], bars.shape[0], drawn)
+            _draw_single(seeds[n], path_ids[n], records.shape[0], drawn)
         else:
             _draw_blocks(
                 seeds[n],
                 path_ids[n],
-                bars.shape[0],
+                records.shape[0],
                 method,
                 length,
                 inverse_log,
@@ -64,18 +64,18 @@ def resample_bars(
             for t in range(steps):
                 i = drawn[t]
                 if relative:
-                    out[n, s, 0, t] = close * bars[i, s, 0]
-                    out[n, s, 1, t] = close * bars[i, s, 1]
-                    out[n, s, 2, t] = close * bars[i, s, 2]
-                    close = close * bars[i, s, 3]
+                    out[n, s, 0, t] = close * records[i, s, 0]
+                    out[n, s, 1, t] = close * records[i, s, 1]
+                    out[n, s, 2, t] = close * records[i, s, 2]
+                    close = close * records[i, s, 3]
                 else:
-                    out[n, s, 0, t] = close + bars[i, s, 0]
-                    out[n, s, 1, t] = close + bars[i, s, 1]
-                    out[n, s, 2, t] = close + bars[i, s, 2]
-                    close = close + bars[i, s, 3]
+                    out[n, s, 0, t] = close + records[i, s, 0]
+                    out[n, s, 1, t] = close + records[i, s, 1]
+                    out[n, s, 2, t] = close + records[i, s, 2]
+                    close = close + records[i, s, 3]
                 out[n, s, 3, t] = close
                 for f in range(4, out.shape[2]):
-                    out[n, s, f, t] = bars[i, s, f]
+                    out[n, s, f, t] = records[i, s, f]
 
 
 @inlined

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
@@ -19,15 +18,14 @@ from engine.errors import Refusal
 from engine.price_block import PriceBlock
 from engine.randomness import PATH_VERSION
 from engine.sources.blocks import blocks, one_block, seed_array
-from engine.sources.generator import FillRequest, Generator
+from engine.sources.described import described
+from engine.sources.generator import BarForm, FillRequest, Generator
 from engine.sources.parameter import Parameter, declared_parameters, option, parameter
 from engine.sources.registered import register
 from engine.sources.sub_bars import SubBarGenerator
 from engine.sources.warm_up import DrawnBefore, HistoryBefore
 
 __all__ = ["Source"]
-
-BarForm = Literal["ohlc", "close"]
 
 
 @dataclass_transform(
@@ -142,13 +140,13 @@ class Source(ABC):
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the numbers, as JSON-able values."""
-        described = {
-            item.name: _describe(getattr(self, item.name))
+        fields = {
+            item.name: described(getattr(self, item.name))
             for item in dataclasses.fields(self)  # type: ignore[arg-type]
         }
         return {
             "source": self.name,
-            **described,
+            **fields,
             "path_version": PATH_VERSION,
             "engine_version": ENGINE_VERSION,
         }
@@ -399,19 +397,3 @@ class Source(ABC):
             raise Refusal("paths_per_chunk", str(paths_per_chunk), ">= 1")
         generator = self.prepare(steps=steps, s0=s0, dt=dt, calendar=calendar, bars=bars)
         yield from blocks(generator, seed_array(seeds), paths_per_chunk)
-
-
-def _describe(value: Any) -> Any:
-    """Give a JSON-able picture of a field: bars and arrays by their hash."""
-    if isinstance(value, Bars):
-        return {"symbol": value.symbol, "data_hash": value.data_hash}
-    if isinstance(value, Source):
-        return value.fingerprint()
-    if isinstance(value, np.ndarray):
-        content = np.ascontiguousarray(value, dtype="<f8").tobytes()
-        return {"shape": list(value.shape), "sha256": hashlib.sha256(content).hexdigest()}
-    if isinstance(value, tuple | list):
-        return [_describe(item) for item in value]
-    if isinstance(value, BarCalendar):
-        return {"exchange": value.exchange, "timeframe": value.timeframe}
-    return value

@@ -32,6 +32,8 @@ Where to look
 =================================  ==========================================================
 `estimates`, `layout`              what a result is; which set and unit an outcome is of
 `linearised`                       influences, and the intervals that follow from them
+`skewness_correction`              their widening where outcomes are skewed
+`distributions`                    normal, Student's, gamma and binomial laws; `incomplete_beta`
 `moments`, `quantiles`, `shares`   means, spreads; quantiles, tail means; shares, counts
 `ratios`, `pooled`, `path_sums`    pooled ratios, and the per-path sums they need
 `tail_risk`, `drawdown`            value at risk and shortfall by method; drawdowns of curves
@@ -48,6 +50,7 @@ Where to look
 `variance_reduction`               control variates, antithetic pairs: the variance saved
 `autocorrelation`                  the Sharpe ratio of one history, with its error
 `performance`, `risk`              one simulation: the definitions
+`trade_performance`, `rounding`    its closed trades; what of its movement is rounding
 =================================  ==========================================================
 
 Coverage of the intervals is measured by ``python -m benchmarks.validity``.

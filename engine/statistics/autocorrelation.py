@@ -58,6 +58,11 @@ def autocorrelated_sharpe(
     confidence : float
         Level of the intervals.
 
+    Returns
+    -------
+    AutocorrelatedSharpe
+        One estimate per history, plain and corrected.
+
     Raises
     ------
     ValueError
@@ -77,6 +82,13 @@ def autocorrelated_sharpe(
     .. [1] Lo (2002), "The statistics of Sharpe ratios", Financial Analysts Journal 58.
     .. [2] Newey and West (1987), "A simple, positive semi-definite, heteroskedasticity and
        autocorrelation consistent covariance matrix".
+
+    Examples
+    --------
+    >>> trend = np.tile([0.02, 0.02, -0.01, -0.01], 25)
+    >>> found = autocorrelated_sharpe(trend, 252.0, lags=1)
+    >>> round(float(found.plain.value[0]), 2), round(float(found.factor[0]), 3)
+    (5.26, 0.995)
     """
     r = np.atleast_2d(np.asarray(returns, dtype=np.float64))
     count = r.shape[1]

@@ -1,4 +1,4 @@
-"""Spending a budget of simulations on the parameter sets that are hard to tell apart."""
+"""Allocation of a budget of simulations to the parameter sets that are hard to tell apart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Integers = NDArray[np.int64]
 
 
 def ocba_allocation(means: ArrayLike, variances: ArrayLike, budget: float) -> Floats:
-    """Divide a budget of simulations among sets so that the best is told apart most surely.
+    """Divide a budget of simulations so that the best set is identified most reliably.
 
     Parameters
     ----------
@@ -33,6 +33,11 @@ def ocba_allocation(means: ArrayLike, variances: ArrayLike, budget: float) -> Fl
     ndarray of float64, shape (sets,)
         Simulations per set, adding up to the budget. Sets with the best mean itself share the
         best's part evenly, sets without variance need none.
+
+    Raises
+    ------
+    Refusal
+        If the shapes differ, or there are fewer than two sets.
 
     Notes
     -----
@@ -73,7 +78,7 @@ def ocba_allocation(means: ArrayLike, variances: ArrayLike, budget: float) -> Fl
 
 
 class BudgetAllocation:
-    """Spend a budget of simulations where they tell the best set apart, until it is told.
+    """Spend a budget of simulations where they help most to identify the best set.
 
     Parameters
     ----------
@@ -166,7 +171,7 @@ class BudgetAllocation:
 
     @property
     def done(self) -> bool:
-        """Whether the best is told apart, or the budget is spent."""
+        """Whether the best set is identified, or the budget is spent."""
         counts = self.counts
         started = bool(counts.min() >= self.first)
         return started and (int(counts.sum()) >= self.budget or self.probability >= self.target)

@@ -17,10 +17,9 @@ from engine.statistics.linearised import (
     Linearised,
     check_confidence,
     count_carriers,
-    skewed_ends,
-    transformed,
     whole_power,
 )
+from engine.statistics.skewness_correction import skewed_ends, transformed
 
 __all__ = ["Differences", "compare", "paired_influences"]
 
@@ -88,6 +87,11 @@ def compare(of: Linearised, baseline: Linearised, confidence: float = 0.95) -> D
     confidence : float
         Level of the intervals.
 
+    Returns
+    -------
+    Differences
+        One per set.
+
     Raises
     ------
     ValueError
@@ -143,6 +147,11 @@ def compare(of: Linearised, baseline: Linearised, confidence: float = 0.95) -> D
 
 def paired_influences(of: Linearised, baseline: Linearised) -> tuple[NDArray[np.bool_], Floats]:
     """Match the cells of one statistic with those of another.
+
+    Parameters
+    ----------
+    of, baseline : Linearised
+        As of `compare`.
 
     Returns
     -------

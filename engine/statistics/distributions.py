@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
+from engine.statistics.incomplete_beta import incomplete_beta, incomplete_betas
 
 __all__ = [
     "binomial_exceedance",
@@ -37,17 +38,48 @@ _NODES = 48
 
 
 def normal_probability(x: float) -> float:
-    """Probability that a standard normal number is at most `x`."""
+    """Probability that a standard normal number is at most `x`.
+
+    Parameters
+    ----------
+    x : float
+        Any number.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> round(normal_probability(1.96), 4)
+    0.975
+    """
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 
 def normal_quantile(probability: float) -> float:
     """Return the number below which a standard normal one lies with this probability.
 
+    Parameters
+    ----------
+    probability : float
+        Above 0 and below 1.
+
+    Returns
+    -------
+    float
+        The quantile.
+
     Raises
     ------
     ValueError
         If the probability is not between 0 and 1.
+
+    Examples
+    --------
+    >>> round(normal_quantile(0.975), 4)
+    1.96
     """
     if not 0.0 < probability < 1.0:
         raise Refusal("probability", str(probability), "above 0 and below 1")
@@ -57,14 +89,31 @@ def normal_quantile(probability: float) -> float:
 def student_probability(x: float, freedom: float) -> float:
     """Probability that Student's t with `freedom` degrees of freedom is at most `x`.
 
+    Parameters
+    ----------
+    x : float
+        Any number.
+    freedom : float
+        Degrees of freedom, above 0.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
     Notes
     -----
     Half the regularised incomplete beta function I(nu / (nu + x^2); nu / 2, 1 / 2) beyond |x|, by
     its continued fraction (Press et al. 2007, "Numerical recipes", section 6.4).
+
+    Examples
+    --------
+    >>> round(student_probability(2.228, 10.0), 4)
+    0.975
     """
     if math.isinf(x):
         return 1.0 if x > 0 else 0.0
-    tail = 0.5 * _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + x * x))
+    tail = 0.5 * incomplete_beta(freedom / 2, 0.5, freedom / (freedom + x * x))
     return 1.0 - tail if x > 0 else tail
 
 
@@ -74,10 +123,27 @@ def student_quantile(probability: float, freedom: float) -> float:
 
     Newton's method from the expansion of Fisher and Cornish (1960) around the normal quantile.
 
+    Parameters
+    ----------
+    probability : float
+        Above 0 and below 1.
+    freedom : float
+        Degrees of freedom, above 0.
+
+    Returns
+    -------
+    float
+        The quantile.
+
     Raises
     ------
     ValueError
         If the probability is not between 0 and 1, or the degrees of freedom are not above 0.
+
+    Examples
+    --------
+    >>> round(student_quantile(0.975, 10.0), 3)
+    2.228
     """
     if not freedom > 0:
         raise Refusal("freedom", str(freedom), "above 0")
@@ -106,7 +172,7 @@ def student_quantile(probability: float, freedom: float) -> float:
             low = x
         density = math.exp(log_scale - (freedom + 1) / 2 * math.log1p(x * x / freedom))
         step = x - error / density
-        # Newton may leap out of the bracket in the far tail of few degrees of freedom.
+        # Newton's step may leave the bracket in the far tail of few degrees of freedom.
         if not low <= step <= high:
             step = 2 * x if math.isinf(high) else 0.5 * (low + high)
         if abs(step - x) <= 1e-14 * abs(x):
@@ -116,7 +182,23 @@ def student_quantile(probability: float, freedom: float) -> float:
 
 
 def normal_probabilities(x: ArrayLike) -> Floats:
-    """Return `normal_probability` of every element, in the shape of `x`."""
+    """Return `normal_probability` of every element, in the shape of `x`.
+
+    Parameters
+    ----------
+    x : array_like
+        Any numbers.
+
+    Returns
+    -------
+    ndarray of float64, shaped as `x`
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> normal_probabilities([0.0, 1.96]).round(4).tolist()
+    [0.5, 0.975]
+    """
     values = np.asarray(x, dtype=np.float64)
     found = [normal_probability(value) for value in values.ravel().tolist()]
     return np.array(found).reshape(values.shape)
@@ -125,15 +207,32 @@ def normal_probabilities(x: ArrayLike) -> Floats:
 def student_quantiles(probability: float, freedom: ArrayLike) -> Floats:
     """Return `student_quantile` for an array of degrees of freedom, each at least 1.
 
-    Notes
-    -----
-    For a given probability the logarithm of the quantile is a smooth function of 1 / freedom on
-    [0, 1]; its Chebyshev interpolant through 48 exact values is within 1e-12 of it.
+    Parameters
+    ----------
+    probability : float
+        Above 0.5 and below 1.
+    freedom : array_like
+        Degrees of freedom, each at least 1.
+
+    Returns
+    -------
+    ndarray of float64, shaped as `freedom`
+        The quantiles.
 
     Raises
     ------
     ValueError
         If the probability is not between 0.5 and 1.
+
+    Notes
+    -----
+    For a given probability the logarithm of the quantile is a smooth function of 1 / freedom on
+    [0, 1]; its Chebyshev interpolant through 48 exact values is within 1e-12 of it.
+
+    Examples
+    --------
+    >>> student_quantiles(0.975, [1.0, 10.0, 100.0]).round(3).tolist()
+    [12.706, 2.228, 1.984]
     """
     if not 0.5 < probability < 1.0:
         raise Refusal("probability", str(probability), "above 0.5 and below 1")
@@ -146,6 +245,16 @@ def student_quantiles(probability: float, freedom: ArrayLike) -> Floats:
 def student_probabilities(x: ArrayLike, freedom: ArrayLike) -> Floats:
     """Return `student_probability` of every pair; the two are broadcast.
 
+    Parameters
+    ----------
+    x, freedom : array_like
+        Numbers, and degrees of freedom above 0; the two are broadcast.
+
+    Returns
+    -------
+    ndarray of float64
+        From 0 to 1.
+
     Notes
     -----
     Above 500 degrees of freedom x is turned into a normal number [1]_, which keeps the relative
@@ -154,6 +263,11 @@ def student_probabilities(x: ArrayLike, freedom: ArrayLike) -> Floats:
     References
     ----------
     .. [1] Hill (1970), "Algorithm 395: Student's t-distribution".
+
+    Examples
+    --------
+    >>> student_probabilities(2.228, [10.0, 1000.0]).round(4).tolist()
+    [0.975, 0.9869]
     """
     values, degrees = np.broadcast_arrays(
         np.asarray(x, dtype=np.float64), np.asarray(freedom, dtype=np.float64)
@@ -172,7 +286,7 @@ def student_probabilities(x: ArrayLike, freedom: ArrayLike) -> Floats:
     if few.any():
         nu_few = nu[few]
         at = nu_few / (nu_few + flat[few] ** 2)
-        tail[few] = 0.5 * _incomplete_betas(nu_few / 2, 0.5, at)
+        tail[few] = 0.5 * incomplete_betas(nu_few / 2, 0.5, at)
     tail[np.isinf(flat)] = 0.0
     found: Floats = np.where(flat > 0, 1.0 - tail, tail).reshape(values.shape)
     return found
@@ -183,8 +297,27 @@ def binomial_exceedance(n: int, rank: float, probability: float) -> float:
 
     It is the incomplete beta function I_p(rank, n + 1 - rank): the probability that the
     `rank`-th of n order statistics lies below the quantile of this probability.
+
+    Parameters
+    ----------
+    n : int
+        Trials.
+    rank : float
+        From 1 to `n`.
+    probability : float
+        Of success in each trial, from 0 to 1.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> round(binomial_exceedance(10, 1.0, 0.1), 4)
+    0.6513
     """
-    return _incomplete_beta(rank, n + 1.0 - rank, probability)
+    return incomplete_beta(rank, n + 1.0 - rank, probability)
 
 
 def gamma_quantiles(probability: float, shape: ArrayLike) -> Floats:
@@ -197,10 +330,20 @@ def gamma_quantiles(probability: float, shape: ArrayLike) -> Floats:
     shape : array_like
         Shapes, from 0.5 to some hundreds.
 
+    Returns
+    -------
+    ndarray of float64, shaped as `shape`
+        The quantiles.
+
     Notes
     -----
     Newton's method in the logarithm, from the cube of Wilson and Hilferty (1931); the
     probability is the power series of the incomplete gamma function.
+
+    Examples
+    --------
+    >>> gamma_quantiles(0.975, [1.0, 10.0]).round(3).tolist()
+    [3.689, 17.085]
     """
     a = np.asarray(shape, dtype=np.float64)
     z = normal_quantile(probability)
@@ -245,72 +388,3 @@ def _student_series(probability: float) -> Floats:
     series: Floats = 2.0 / _NODES * np.cos(np.outer(orders, angles)) @ values
     series[0] /= 2.0
     return series
-
-
-def _incomplete_betas(a: Floats, b: float, x: Floats) -> Floats:
-    """`_incomplete_beta` of arrays a and x, with x above 0."""
-    pairs = [(math.lgamma(v + b), math.lgamma(v)) for v in a.tolist()]
-    logs = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    with np.errstate(divide="ignore"):
-        tail = np.where(x < 1.0, b * np.log1p(-x), 0.0)
-        front = np.exp(logs[:, 0] - logs[:, 1] - math.lgamma(b) + a * np.log(x) + tail)
-    near = x < (a + 1) / (a + b + 2)
-    found = np.where(x >= 1.0, 1.0, 0.0)
-    if near.any():
-        found[near] = front[near] * _fractions(a[near], b, x[near]) / a[near]
-    far = ~near & (x < 1.0)
-    if far.any():
-        found[far] = 1.0 - front[far] * _fractions(np.full(far.sum(), b), a[far], 1.0 - x[far]) / b
-    return found
-
-
-def _fractions(a: Floats, b: Floats | float, x: Floats) -> Floats:
-    """`_fraction` of arrays."""
-    c = np.ones_like(x)
-    d = 1.0 / (1.0 - (a + b) * x / (a + 1))
-    value = d.copy()
-    for m in range(1, 100_000):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            d = 1.0 / (1.0 + term * d)
-            c = 1.0 + term / c
-            factor = c * d
-            value = value * factor
-        if np.all(np.abs(factor - 1.0) < 1e-15):
-            break
-    return value
-
-
-def _incomplete_beta(a: float, b: float, x: float) -> float:
-    if x <= 0.0:
-        return 0.0
-    if x >= 1.0:
-        return 1.0
-    front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    )
-    # The fraction converges fast on this side of the mean only.
-    if x < (a + 1) / (a + b + 2):
-        return front * _fraction(a, b, x) / a
-    return 1.0 - front * _fraction(b, a, 1.0 - x) / b
-
-
-def _fraction(a: float, b: float, x: float) -> float:
-    """Lentz's evaluation of the continued fraction of the incomplete beta function."""
-    c, d = 1.0, 1.0 - (a + b) * x / (a + 1)
-    d = 1.0 / (d if abs(d) > _TINY else _TINY)
-    value = d
-    for m in range(1, 100_000):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            d = 1.0 + term * d
-            c = 1.0 + term / c
-            d = 1.0 / (d if abs(d) > _TINY else _TINY)
-            c = c if abs(c) > _TINY else _TINY
-            factor = c * d
-            value *= factor
-        if abs(factor - 1.0) < 1e-15:
-            break
-    return value

@@ -1,4 +1,4 @@
-"""Drawdowns along equity curves, of many paths at once."""
+"""Drawdowns along equity curves: of many paths at once, and of one by its definition."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
+from engine.statistics.rounding import ROUNDING
 
-__all__ = ["DrawdownSummary", "drawdown_curves", "summarise_drawdowns"]
+__all__ = [
+    "DrawdownSummary",
+    "drawdown_curves",
+    "drawdowns",
+    "max_drawdown",
+    "max_drawdown_duration",
+    "summarise_drawdowns",
+]
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +59,16 @@ def drawdown_curves(equity: ArrayLike, start: ArrayLike) -> Floats:
         Equity at each close.
     start : array_like, shape (...)
         Equity before the first bar, above 0; the first peak.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., bars)
+        From 0, at a peak, up.
+
+    Examples
+    --------
+    >>> drawdown_curves([110.0, 99.0, 121.0], 100.0).round(3).tolist()
+    [0.0, 0.1, 0.0]
     """
     curve = np.asarray(equity, dtype=np.float64)
     first = np.broadcast_to(np.asarray(start, dtype=np.float64), curve.shape[:-1])
@@ -77,6 +95,11 @@ def summarise_drawdowns(
     DrawdownSummary
         Arrays of the shape of `start`. An idle path has zeros.
 
+    Raises
+    ------
+    Refusal
+        If the level is below 0, or not below 1.
+
     Examples
     --------
     >>> found = summarise_drawdowns([110.0, 99.0, 104.5, 121.0], 100.0, level=0.75)
@@ -101,6 +124,90 @@ def summarise_drawdowns(
         (below > 0.0).mean(axis=-1),
         _longest_run(below > 0.0),
     )
+
+
+def drawdowns(equity: ArrayLike, start: float, noise: float = 0.0) -> Floats:
+    """Return equity over its running peak, less 1; the peak begins at `start`.
+
+    Parameters
+    ----------
+    equity : array_like, shape (bars,)
+        Equity at each close.
+    start : float
+        Equity before the first bar.
+    noise : float
+        Account currency by which equity may lie below a peak through rounding, beside `ROUNDING`
+        of the peak: 0 there.
+
+    Returns
+    -------
+    ndarray of float64, shape (bars,)
+        From -1 to 0 while equity is positive.
+
+    Examples
+    --------
+    >>> drawdowns([110.0, 99.0, 121.0], 100.0).round(3).tolist()
+    [0.0, -0.1, 0.0]
+    """
+    curve = np.asarray(equity, dtype=np.float64)
+    peak = np.maximum.accumulate(np.maximum(curve, start))
+    below = curve < peak * (1.0 - ROUNDING) - noise
+    return np.where(below, curve / peak - 1.0, 0.0)
+
+
+def max_drawdown(equity: ArrayLike, start: float, noise: float = 0.0) -> float:
+    """Return the deepest drawdown, a fraction of the peak, at most 0 (Magdon-Ismail, 2004).
+
+    Parameters
+    ----------
+    equity : array_like, shape (bars,)
+        Equity at each close, in account currency.
+    start : float
+        Equity before the first bar, above 0.
+    noise : float
+        Account currency by which equity may lie below a peak through rounding.
+
+    Returns
+    -------
+    float
+        A negative fraction of the peak, 0 without a drawdown.
+
+    Examples
+    --------
+    >>> round(max_drawdown([110.0, 99.0, 121.0], 100.0), 3)
+    -0.1
+    """
+    return float(drawdowns(equity, start, noise).min())
+
+
+def max_drawdown_duration(equity: ArrayLike, start: float, noise: float = 0.0) -> int:
+    """Return the most bars in a row below the running peak, recovered or not.
+
+    Parameters
+    ----------
+    equity : array_like, shape (bars,)
+        Equity at each close, in account currency.
+    start : float
+        Equity before the first bar, above 0.
+    noise : float
+        Account currency by which equity may lie below a peak through rounding.
+
+    Returns
+    -------
+    int
+        In bars.
+
+    Examples
+    --------
+    >>> max_drawdown_duration([110.0, 99.0, 104.0, 121.0], 100.0)
+    2
+    """
+    below = drawdowns(equity, start, noise) < 0.0
+    longest = run = 0
+    for under in below:
+        run = run + 1 if under else 0
+        longest = max(longest, run)
+    return longest
 
 
 def _longest_run(under: NDArray[np.bool_]) -> Floats:

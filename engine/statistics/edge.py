@@ -19,12 +19,12 @@ __all__ = ["EdgeTest", "Finding", "excess_over_market", "find_edge"]
 Floats = NDArray[np.float64]
 Finding = Literal["edge", "no edge", "not to be told"]
 
-# A mean beyond this many standard errors below zero says that the trial is hopeless, so that it
-# does not raise what the best must beat (Hansen 2005 takes sqrt(2 log log n), about 2 here).
+# A trial whose mean lies more standard errors below zero than this does not count among those that
+# the best must beat (Hansen 2005 takes sqrt(2 log log n), about 2 here).
 _CLEARLY_WORSE = 3.0
 # Share of a trial's returns below which its excess is rounding.
 _ROUNDING = 1e-9
-# Stretches of time that the correction takes for independent.
+# Number of stretches of time that the correction treats as independent.
 _STRETCHES = 100
 
 
@@ -75,7 +75,7 @@ class EdgeTest:
 
 
 def excess_over_market(returns: ArrayLike, market: ArrayLike) -> Floats:
-    """Take what average exposure to the market earned from the returns of trials.
+    """Subtract from the returns of trials what their average market exposure earned.
 
     Parameters
     ----------
@@ -89,6 +89,11 @@ def excess_over_market(returns: ArrayLike, market: ArrayLike) -> Floats:
     ndarray of float64, shape (periods, trials)
         ``r - beta m`` with beta by least squares: a trial that only holds the market has none. 0
         throughout for a trial that never traded.
+
+    Raises
+    ------
+    Refusal
+        If the shapes do not fit.
 
     Notes
     -----
@@ -167,6 +172,15 @@ def find_edge(
     Hansen (2005), "A test for superior predictive ability", Journal of Business & Economic
     Statistics 23. Politis and Romano (1994), "The stationary bootstrap", JASA 89. Andrews, Kitagawa
     and McCloskey (2024), "Inference on winners", Quarterly Journal of Economics 139.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(0.0, 0.01, size=(500, 20))
+    >>> trials[:, 7] += 0.002
+    >>> found = find_edge(trials, years=2.0, block_length=1.0, seed=1)
+    >>> found.finding, found.best
+    ('edge', 7)
     """
     x = np.asarray(excess, dtype=np.float64)
     if x.ndim != 2 or x.shape[0] < 20 or x.shape[1] < 1 or not np.isfinite(x).all():
@@ -192,8 +206,8 @@ def find_edge(
     weights = stationary_counts(generator, periods, draws, block_length)
     moved = weights @ (scaled - scaled.mean(axis=0)) / periods
     error = moved.std(axis=0) * math.sqrt(periods / (periods - 1.0))
-    hopeless = ~alive | (sharpes < -_CLEARLY_WORSE * error)
-    highest = np.where(hopeless, -math.inf, moved).max(axis=1)
+    clearly_worse = ~alive | (sharpes < -_CLEARLY_WORSE * error)
+    highest = np.where(clearly_worse, -math.inf, moved).max(axis=1)
     top = float(sharpes[best])
     p_value = float((1 + (np.maximum(highest, 0.0) >= max(top, 0.0)).sum()) / (1 + draws))
     chosen = winner(means(_in_stretches(scaled).T), confidence).corrected
@@ -225,7 +239,7 @@ def find_edge(
 
 
 def _in_stretches(values: Floats) -> Floats:
-    """Means over stretches of time long enough to be taken for independent."""
+    """Return means over stretches of time that are long enough to treat as independent."""
     count = min(_STRETCHES, len(values))
     ends = [(k + 1) * len(values) // count for k in range(count)]
     starts = [0, *ends[:-1]]

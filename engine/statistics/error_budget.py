@@ -1,4 +1,4 @@
-"""What an estimate's doubt consists of: Monte Carlo, the history, the model's parameters."""
+"""Components of an estimate's error: Monte Carlo, history, parameters of the model."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = [
 Floats = NDArray[np.float64]
 Scale = Literal["plain", "logarithm", "share"]
 
-# Short of overflow.
+# The largest exponent that does not overflow.
 _LARGEST_EXPONENT = 700.0
-# How far the history moves for an estimate that answers more to one side, in standard errors.
+# Shift of the history at which reactions to either side are compared, in standard errors.
 _TWO = 2.0
 
 
@@ -44,8 +44,8 @@ class Component:
     square_error : ndarray of float64, shape (sets,)
         Standard error of the square of `error`: how well the error itself is known.
     below, above : ndarray of float64, shape (sets,), optional
-        Errors to either side, where the estimate answers more to a shift one way than the other:
-        half of how far two standard errors lead. By default both are `error`.
+        Errors to either side, where the estimate reacts more to a shift one way than the other:
+        half the change that two standard errors cause. By default both are `error`.
     """
 
     error: Floats
@@ -110,6 +110,11 @@ def error_budget(
     scale : {"plain", "logarithm", "share"}
         On which the interval is symmetric: that of the estimate, the logarithm of a positive one,
         or the log-odds of a share.
+
+    Returns
+    -------
+    ErrorBudget
+        One total error and its parts per set.
 
     Notes
     -----
@@ -216,6 +221,16 @@ def outer_component(found: NestedVariance) -> Component:
     The standard error is the standard deviation between draws, since the truth is like one draw.
     It may be 0, where the paths alone explain how the draws' means differ; the uncertainty of its
     square then widens the total interval.
+
+    Parameters
+    ----------
+    found : NestedVariance
+        Of the statistic over outer draws.
+
+    Returns
+    -------
+    Component
+        The standard deviation between draws, with how well it is known.
     """
     return Component(np.sqrt(found.between), found.between_error)
 

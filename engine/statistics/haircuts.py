@@ -53,6 +53,11 @@ def sharpe_haircuts(
         One of `multiplicity.ADJUSTMENTS`: bonferroni, holm, benjamini_hochberg or
         benjamini_yekutieli (the papers' BHY).
 
+    Returns
+    -------
+    Haircuts
+        One per trial.
+
     Raises
     ------
     ValueError

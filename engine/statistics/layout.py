@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "laid_out"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -177,6 +177,40 @@ class Layout:
     def spread_cells(self, values: Floats) -> Floats:
         """Repeat a number per set for each of its cells."""
         return np.repeat(values, self.cells)
+
+
+def laid_out(outcomes: ArrayLike, layout: Layout | None) -> tuple[Floats, Layout]:
+    """Return outcomes one per row, and their layout.
+
+    Without a layout, outcomes of shape (paths,) are of one parameter set, and those of shape
+    (sets, paths) of several on the same paths.
+
+    Parameters
+    ----------
+    outcomes : array_like
+        One number per simulation.
+    layout : Layout, optional
+        The set and the unit of each.
+
+    Returns
+    -------
+    values : ndarray of float64, shape (rows,)
+        The outcomes, one per row.
+    layout : Layout
+        Of these rows.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or does not fit the layout.
+    """
+    if layout is not None:
+        return layout.arrange(outcomes), layout
+    values = np.asarray(outcomes, dtype=np.float64)
+    if values.ndim not in (1, 2) or values.size == 0:
+        raise Refusal("outcomes", f"shape {values.shape}", "(paths,) or (sets, paths)")
+    rows = np.atleast_2d(values)
+    return rows.ravel(), Layout.matrix(*rows.shape)
 
 
 def _segments(values: Floats, lengths: Integers) -> Floats:

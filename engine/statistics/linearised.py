@@ -14,6 +14,7 @@ from engine.errors import Refusal
 from engine.statistics.distributions import student_quantiles
 from engine.statistics.estimates import Estimates, Method
 from engine.statistics.layout import Layout
+from engine.statistics.skewness_correction import skewed_ends
 
 __all__ = [
     "FEWEST_CARRIERS",
@@ -22,10 +23,7 @@ __all__ = [
     "check_confidence",
     "count_carriers",
     "intervals",
-    "laid_out",
-    "skewed_ends",
     "sort_within",
-    "transformed",
     "whole_power",
     "without_interval",
 ]
@@ -41,11 +39,8 @@ FEWEST_CARRIERS = 5
 
 # A spread this far below the value is rounding.
 _ROUNDING = 1e-14
-# Short of overflow, and beyond any bound worth printing.
+# The largest exponent that does not overflow; no bound worth printing is larger.
 _LARGEST_EXPONENT = 700.0
-# Largest skewness over the root of the units: beyond it the transformation is so steep that it
-# triples intervals that it should widen by a third.
-_MOST_SKEWED = 0.4
 
 
 @dataclass(frozen=True)
@@ -192,6 +187,11 @@ def intervals(
     confidence : float
         Level of the intervals.
 
+    Returns
+    -------
+    Estimates
+        The estimates with errors, intervals and the method of each.
+
     Notes
     -----
     With u units the standard error is sqrt(m2 / (u - 1)). Intervals are Student's with
@@ -249,37 +249,27 @@ def intervals(
     return Estimates(value, error, low, high, n, method, idle)
 
 
-def skewed_ends(
-    centre: Floats, error: Floats, skewness: Floats, units: Integers, reach: Floats
-) -> tuple[Floats, Floats]:
-    """Return the ends of Hall's interval of a mean, from its skewness.
-
-    With g = skewness / sqrt(u) and T = (estimate - truth) / error, the variable
-    T + g (T^2 / 3 + 1 / 6) + g^2 T^3 / 27 has next to no skewness (Hall 1992); the ends are
-    where it equals plus and minus `reach`. |g| is held to 0.4.
-    """
-    g = np.clip(skewness / np.sqrt(units), -_MOST_SKEWED, _MOST_SKEWED)
-    bent = np.abs(g) > 1e-8
-    divisor = np.where(bent, g / 3.0, 1.0)
-
-    def inverse(y: Floats) -> Floats:
-        shifted = y - g / 6.0
-        return np.where(bent, (np.cbrt(1.0 + g * shifted) - 1.0) / divisor, shifted)
-
-    return centre - error * inverse(reach), centre - error * inverse(-reach)
-
-
-def transformed(studentised: Floats, skewness: Floats, units: Integers) -> Floats:
-    """Return studentised means with next to no skewness: what `skewed_ends` inverts."""
-    g = np.clip(skewness / np.sqrt(units), -_MOST_SKEWED, _MOST_SKEWED)
-    found: Floats = studentised + g * (studentised**2 / 3.0 + 1.0 / 6.0)
-    return found + g * g * studentised**3 / 27.0
-
-
 def without_interval(
     value: Floats, n: Integers, units: Integers, why: Method, idle: Floats | None = None
 ) -> Estimates:
-    """Estimates of which the value alone is given, and `why` where it is defined."""
+    """Estimates of which the value alone is given, and `why` where it is defined.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape (sets,)
+        The estimates.
+    n, units : ndarray of int64, shape (sets,)
+        Outcomes, and independent units.
+    why : Method
+        Why there is no interval.
+    idle : ndarray of float64, shape (sets,), optional
+        Share of idle outcomes.
+
+    Returns
+    -------
+    Estimates
+        With NaN for errors and intervals.
+    """
     method = np.full(len(value), why.value, dtype="U24")
     method[units == 1] = Method.ONE_HISTORY.value
     method[np.isnan(value) | (units == 0)] = Method.UNDEFINED.value
@@ -287,35 +277,44 @@ def without_interval(
     return Estimates(value, unknown, unknown, unknown, n, method, idle)
 
 
-def laid_out(outcomes: ArrayLike, layout: Layout | None) -> tuple[Floats, Layout]:
-    """Return outcomes one per row, and their layout.
+def check_confidence(confidence: float) -> float:
+    """Return the level of an interval if it is one.
 
-    Without a layout, outcomes of shape (paths,) are of one parameter set, and those of shape
-    (sets, paths) of several on the same paths.
+    Parameters
+    ----------
+    confidence : float
+        Above 0 and below 1.
+
+    Returns
+    -------
+    float
+        The same level.
 
     Raises
     ------
-    ValueError
-        If the shape is another, or does not fit the layout.
+    Refusal
+        If it is not between 0 and 1.
     """
-    if layout is not None:
-        return layout.arrange(outcomes), layout
-    values = np.asarray(outcomes, dtype=np.float64)
-    if values.ndim not in (1, 2) or values.size == 0:
-        raise Refusal("outcomes", f"shape {values.shape}", "(paths,) or (sets, paths)")
-    rows = np.atleast_2d(values)
-    return rows.ravel(), Layout.matrix(*rows.shape)
-
-
-def check_confidence(confidence: float) -> float:
-    """Return the level of an interval, or raise ValueError where it is none."""
     if not 0.0 < confidence < 1.0:
         raise Refusal("confidence", str(confidence), "above 0 and below 1")
     return confidence
 
 
 def whole_power(values: Floats, power: int) -> Floats:
-    """Raise to a small whole power by products, which is many times faster than ``**``."""
+    """Raise to a small whole power by products, which is many times faster than ``**``.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Any numbers.
+    power : int
+        At least 1.
+
+    Returns
+    -------
+    ndarray of float64
+        In the shape of `values`.
+    """
     found = values
     for _ in range(power - 1):
         found = found * values
@@ -323,7 +322,25 @@ def whole_power(values: Floats, power: int) -> Floats:
 
 
 def sort_within(values: Floats, lengths: Integers) -> Floats:
-    """Sort consecutive segments; NaN comes last in each."""
+    """Sort consecutive segments; NaN comes last in each.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (rows,)
+        Segments, one after the other.
+    lengths : ndarray of int64, shape (segments,)
+        Rows of each segment.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows,)
+        Each segment in ascending order.
+
+    Examples
+    --------
+    >>> sort_within(np.array([3.0, 1.0, 2.0, 0.0]), np.array([3, 1])).tolist()
+    [1.0, 2.0, 3.0, 0.0]
+    """
     if (lengths == lengths[0]).all():
         return np.sort(values.reshape(len(lengths), -1), axis=1).ravel()
     return values[np.lexsort((values, np.repeat(np.arange(len(lengths)), lengths)))]
@@ -334,8 +351,23 @@ def count_carriers(
 ) -> Integers:
     """Count the units that do not show the outcome that most of a set's units show.
 
-    If no outcome is shared by most units, all units carry the statistic. `second` and `fourth`
-    are the moments of the influences.
+    If no outcome is shared by most units, all units carry the statistic.
+
+    Parameters
+    ----------
+    influence : ndarray of float64, shape (cells,)
+        Per unit and set.
+    layout : Layout
+        The set of each cell.
+    units : ndarray of int64, shape (sets,)
+        Independent units.
+    second, fourth : ndarray of float64, shape (sets,)
+        Moments of the influences.
+
+    Returns
+    -------
+    ndarray of int64, shape (sets,)
+        Units that differ; all, and five more, where no outcome is shared by most.
     """
     found = layout.cells.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -350,7 +382,7 @@ def count_carriers(
         near = np.abs(chosen - usual) <= 1e-12 * np.repeat(np.sqrt(second[suspected]), lengths)
         same = np.add.reduceat(near, starts, dtype=np.int64)
         found[suspected] = np.where(2 * same > lengths, lengths - same, lengths)
-    # A handful of paths that all differ carry what there is.
+    # Where few paths all differ, each of them carries the value.
     found[found == layout.cells] += FEWEST_CARRIERS
     return found
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.statistics.estimates import Estimates, Method
-from engine.statistics.layout import Layout
-from engine.statistics.linearised import Linearised, laid_out, whole_power, without_interval
+from engine.statistics.layout import Layout, laid_out
+from engine.statistics.linearised import Linearised, whole_power, without_interval
 
 __all__ = ["kurtoses", "means", "skewnesses", "standard_deviations"]
 
@@ -48,16 +48,33 @@ def means(outcomes: ArrayLike, layout: Layout | None = None) -> Linearised:
 def standard_deviations(outcomes: ArrayLike, layout: Layout | None = None) -> Linearised:
     """Sample standard deviation (ddof 1) of every parameter set.
 
+    Parameters
+    ----------
+    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
+        NaN marks missing ones, which are left out.
+    layout : Layout, optional
+        As in `means`.
+
+    Returns
+    -------
+    Linearised
+        0 where outcomes do not vary, NaN where there are fewer than two.
+
     Notes
     -----
     The influence of a unit is its jackknife one [1]_: (u - 1) (mean of d - d), d the standard
     deviation without the unit, u the units. The interval is that of the logarithm, where the
     statistic is nearly symmetric, widened to the side to which the influences are skewed.
-    Parameters as of `means`.
 
     References
     ----------
     .. [1] Miller (1968), "Jackknifing variances".
+
+    Examples
+    --------
+    >>> found = standard_deviations([1.0, 2.0, 3.0, 4.0, 6.0]).estimates()[0]
+    >>> round(found.value, 4)
+    1.9235
     """
     x, layout = laid_out(outcomes, layout)
     valid = ~np.isnan(x)
@@ -89,12 +106,29 @@ def standard_deviations(outcomes: ArrayLike, layout: Layout | None = None) -> Li
 def skewnesses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
     """Skewness of every parameter set, adjusted for bias; no interval of it covers as stated.
 
+    Parameters
+    ----------
+    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
+        NaN marks missing ones, which are left out.
+    layout : Layout, optional
+        As in `means`.
+
+    Returns
+    -------
+    Estimates
+        Values without errors.
+
     Notes
     -----
     sqrt(n (n - 1)) / (n - 2) m3 / m2^1.5 (Joanes and Gill 1998, "Comparing measures of sample
     skewness and kurtosis"), NaN of fewer than three outcomes. Its intervals cover 62 to 83 % of
     exponential outcomes at 50 to 1,000 paths, by Student's quantile as by transformation: the
     sample cannot know how skewed it is. Hence none is given.
+
+    Examples
+    --------
+    >>> round(skewnesses([1.0, 2.0, 3.0, 4.0, 10.0])[0].value, 4)
+    1.6971
     """
     n, units, second, third, _ = _standardised(outcomes, layout)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -106,10 +140,27 @@ def skewnesses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
 def kurtoses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
     """Raw kurtosis (3 of a normal law) of every parameter set; no interval covers as stated.
 
+    Parameters
+    ----------
+    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
+        NaN marks missing ones, which are left out.
+    layout : Layout, optional
+        As in `means`.
+
+    Returns
+    -------
+    Estimates
+        Values without errors.
+
     Notes
     -----
     m4 / m2^2, at most n whatever the law (Johnson and Lowe 1979, "Bounds on the sample skewness
     and kurtosis"). Its intervals cover 42 to 72 % of exponential outcomes at 50 to 1,000 paths.
+
+    Examples
+    --------
+    >>> round(kurtoses([1.0, 2.0, 3.0, 4.0, 10.0])[0].value, 4)
+    2.788
     """
     n, units, second, _, fourth = _standardised(outcomes, layout)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -120,7 +171,20 @@ def kurtoses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
 
 
 def linear_mean(x: Floats, layout: Layout) -> Linearised:
-    """Mean of outcomes that are laid out already."""
+    """Mean of outcomes that are laid out already.
+
+    Parameters
+    ----------
+    x : ndarray of float64, shape (rows,)
+        Outcomes; NaN marks missing ones.
+    layout : Layout
+        Of the rows.
+
+    Returns
+    -------
+    Linearised
+        As of `means`.
+    """
     valid = ~np.isnan(x)
     n, centred = _centred(x, valid, layout)
     return _per_unit(_centre(x, valid, layout, n), centred, valid, layout, n)

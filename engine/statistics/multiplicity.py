@@ -26,6 +26,16 @@ def bonferroni(p_values: ArrayLike) -> Floats:
     -------
     ndarray of float64, shape (tests,)
         min(1, m p), m the tests made. Reject those at or below the level.
+
+    Raises
+    ------
+    Refusal
+        If a p-value is not between 0 and 1.
+
+    Examples
+    --------
+    >>> bonferroni([0.01, 0.04, 0.03]).round(3).tolist()
+    [0.03, 0.12, 0.09]
     """
     return _adjust(p_values, lambda ordered: ordered * len(ordered), np.maximum)
 
@@ -34,8 +44,22 @@ def holm(p_values: ArrayLike) -> Floats:
     """Adjust p-values as Bonferroni does, with more power.
 
     The i-th smallest of m becomes the largest of (m - j + 1) p_(j) up to it (Holm 1979, "A simple
-    sequentially rejective multiple test procedure"); valid under any dependence. Arguments as of
-    `bonferroni`.
+    sequentially rejective multiple test procedure"); valid under any dependence.
+
+    Parameters
+    ----------
+    p_values : array_like, shape (tests,)
+        NaN marks tests that could not be made; they stay NaN and are not counted.
+
+    Returns
+    -------
+    ndarray of float64, shape (tests,)
+        Adjusted p-values. Reject those at or below the level.
+
+    Raises
+    ------
+    Refusal
+        If a p-value is not between 0 and 1.
 
     Examples
     --------
@@ -50,8 +74,27 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
 
     The i-th smallest of m becomes the least of m p_(j) / j from it on (Benjamini and Hochberg
     1995, "Controlling the false discovery rate"); valid for independent tests and those that
-    depend positively, as statistics of strategies on common paths mostly do. Arguments as of
-    `bonferroni`.
+    depend positively, as statistics of strategies on common paths mostly do.
+
+    Parameters
+    ----------
+    p_values : array_like, shape (tests,)
+        NaN marks tests that could not be made; they stay NaN and are not counted.
+
+    Returns
+    -------
+    ndarray of float64, shape (tests,)
+        Adjusted p-values. Reject those at or below the level.
+
+    Raises
+    ------
+    Refusal
+        If a p-value is not between 0 and 1.
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(3).tolist()
+    [0.03, 0.04, 0.04]
     """
     return _adjust(
         p_values,
@@ -65,6 +108,26 @@ def benjamini_yekutieli(p_values: ArrayLike) -> Floats:
 
     Those of `benjamini_hochberg` times 1 + 1/2 + ... + 1/m (Benjamini and Yekutieli 2001, "The
     control of the false discovery rate in multiple testing under dependency").
+
+    Parameters
+    ----------
+    p_values : array_like, shape (tests,)
+        NaN marks tests that could not be made; they stay NaN and are not counted.
+
+    Returns
+    -------
+    ndarray of float64, shape (tests,)
+        Adjusted p-values. Reject those at or below the level.
+
+    Raises
+    ------
+    Refusal
+        If a p-value is not between 0 and 1.
+
+    Examples
+    --------
+    >>> benjamini_yekutieli([0.01, 0.04, 0.03]).round(4).tolist()
+    [0.055, 0.0733, 0.0733]
     """
     made = int((~np.isnan(np.asarray(p_values, dtype=np.float64))).sum())
     harmonic = float((1.0 / np.arange(1, made + 1)).sum())

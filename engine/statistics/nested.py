@@ -55,6 +55,11 @@ def nested_variance(outcomes: ArrayLike, *, common_paths: bool = False) -> Neste
         Whether path j has the same random numbers in every draw. What they share then cancels
         between draws, and is taken off (two-way random effects).
 
+    Returns
+    -------
+    NestedVariance
+        One per set.
+
     Raises
     ------
     ValueError

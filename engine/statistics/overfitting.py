@@ -60,6 +60,11 @@ def probability_of_backtest_overfitting(
     risk_free : float
         Subtracted from every return, per period.
 
+    Returns
+    -------
+    BacktestOverfitting
+        The probability, and what it is made of.
+
     Raises
     ------
     ValueError
@@ -76,6 +81,14 @@ def probability_of_backtest_overfitting(
     ----------
     .. [1] Bailey, Borwein, López de Prado and Zhu (2017), "The probability of backtest
        overfitting", Journal of Computational Finance 20(4).
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> noise = generator.normal(size=(400, 20))
+    >>> found = probability_of_backtest_overfitting(noise, splits=8)
+    >>> round(found.probability, 2)
+    0.47
     """
     x = np.asarray(returns, dtype=np.float64) - risk_free
     if x.ndim != 2 or x.shape[1] < 2:

@@ -100,6 +100,23 @@ def growth_of(final: ArrayLike, start: ArrayLike, years: ArrayLike) -> Floats:
 
     Less than nothing counts as nothing: a growth rate of debt is not defined, and leaving the
     path out would flatter the strategy that ruined it.
+
+    Parameters
+    ----------
+    final, start : array_like
+        Equity at the end, and before the first bar, in account currency.
+    years : array_like
+        How long each path lasts.
+
+    Returns
+    -------
+    ndarray of float64
+        Growth per year; -1 where nothing is left.
+
+    Examples
+    --------
+    >>> growth_of([121.0, -5.0], 100.0, 2.0).round(6).tolist()
+    [0.1, -1.0]
     """
     ratio = np.maximum(np.asarray(final, dtype=np.float64) / np.asarray(start), 0.0)
     # Beyond that the growth has no float64.
@@ -109,7 +126,23 @@ def growth_of(final: ArrayLike, start: ArrayLike, years: ArrayLike) -> Floats:
 
 
 def pnl_parts(net_pnl: ArrayLike) -> dict[str, Floats]:
-    """Split the P&L of every path into ``gain`` and ``loss``, both from 0 up."""
+    """Split the P&L of every path into ``gain`` and ``loss``, both from 0 up.
+
+    Parameters
+    ----------
+    net_pnl : array_like, shape (paths,)
+        In account currency.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (paths,)
+        ``gain`` and ``loss``.
+
+    Examples
+    --------
+    >>> {name: part.tolist() for name, part in pnl_parts([3.0, -2.0]).items()}
+    {'gain': [3.0, 0.0], 'loss': [0.0, 2.0]}
+    """
     pnl = np.asarray(net_pnl, dtype=np.float64)
     return {"gain": np.maximum(pnl, 0.0), "loss": np.maximum(-pnl, 0.0)}
 
@@ -136,6 +169,12 @@ def trade_sums(pnl: ArrayLike, path: ArrayLike, paths: int) -> dict[str, Floats]
     ------
     ValueError
         If a profit is not finite.
+
+    Examples
+    --------
+    >>> sums = trade_sums([3.0, -2.0, 1.0], [0, 0, 1], paths=3)
+    >>> sums["trades"].tolist(), sums["gross_loss"].tolist()
+    ([2.0, 1.0, 0.0], [2.0, 0.0, 0.0])
     """
     profit = np.asarray(pnl, dtype=np.float64)
     place = np.asarray(path, dtype=np.int64)

@@ -15,19 +15,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.statistics.drawdown import max_drawdown, max_drawdown_duration
 from engine.statistics.path_sums import return_sums
+from engine.statistics.rounding import ROUNDING
+from engine.statistics.trade_performance import (
+    expectancy,
+    longest_losing_streak,
+    profit_factor,
+    win_rate,
+)
 
 __all__ = [
-    "ROUNDING",
     "cagr",
     "calmar_ratio",
     "downside_deviation",
-    "drawdowns",
-    "expectancy",
-    "longest_losing_streak",
-    "max_drawdown",
-    "max_drawdown_duration",
-    "profit_factor",
     "returns_of",
     "sharpe_ratio",
     "sortino_ratio",
@@ -35,13 +36,9 @@ __all__ = [
     "total_return",
     "turnover",
     "volatility",
-    "win_rate",
 ]
 
 Floats = NDArray[np.float64]
-
-#: Share of prices, equity and values traded below which a movement is rounding: 16 last bits.
-ROUNDING: Final = 16.0 * 2.0**-52
 
 # Sums of returns that ratios of many paths follow from.
 _SUMS: Final = ("return_sum", "return_squares", "downside_squares", "upside_sum")
@@ -65,6 +62,11 @@ def returns_of(equity: ArrayLike, start: float) -> Floats:
     -------
     ndarray, shape (bars,)
         One return per bar, the first included.
+
+    Examples
+    --------
+    >>> returns_of([110.0, 99.0], 100.0).round(6).tolist()
+    [0.1, -0.1]
     """
     curve = _floats(equity)
     returns: Floats = curve / np.concatenate([[start], curve[:-1]]) - 1.0
@@ -72,7 +74,25 @@ def returns_of(equity: ArrayLike, start: float) -> Floats:
 
 
 def total_return(equity: ArrayLike, start: float) -> float:
-    """Return ``e[-1] / start - 1``."""
+    """Return ``e[-1] / start - 1``.
+
+    Parameters
+    ----------
+    equity : array_like, shape (bars,)
+        Equity at each close, in account currency.
+    start : float
+        Equity before the first bar, above 0.
+
+    Returns
+    -------
+    float
+        A fraction of `start`.
+
+    Examples
+    --------
+    >>> total_return([110.0, 121.0], 100.0)
+    0.21
+    """
     return float(_floats(equity)[-1] - start) / start
 
 
@@ -80,6 +100,25 @@ def cagr(equity: ArrayLike, start: float, bars_per_year: float) -> float:
     """Return the compound annual growth rate ``(e[-1] / start)**(bars_per_year / bars) - 1``.
 
     -1 if nothing is left, NaN if less than nothing is or the growth exceeds ``exp(690)``.
+
+    Parameters
+    ----------
+    equity : array_like, shape (bars,)
+        Equity at each close, in account currency.
+    start : float
+        Equity before the first bar, above 0.
+    bars_per_year : float
+        For annualisation.
+
+    Returns
+    -------
+    float
+        Compound growth per year; -1 where nothing is left.
+
+    Examples
+    --------
+    >>> round(cagr([110.0, 121.0], 100.0, 1.0), 6)
+    0.1
     """
     curve = _floats(equity)
     ratio = float(curve[-1]) / start
@@ -102,6 +141,16 @@ def volatility(returns: ArrayLike, bars_per_year: float, rounding: float = ROUND
         For annualisation.
     rounding : float
         Standard deviation of a bar's return up to which it is rounding: 0.
+
+    Returns
+    -------
+    float
+        Annual; NaN of fewer than two returns.
+
+    Examples
+    --------
+    >>> round(volatility([0.01, -0.01, 0.02], 252.0), 4)
+    0.2425
     """
     return _deviation(_floats(returns), rounding) * math.sqrt(bars_per_year)
 
@@ -112,6 +161,25 @@ def sharpe_ratio(returns: ArrayLike, bars_per_year: float, rounding: float = ROU
     ``mean(r) / std(r, ddof=1) * sqrt(bars_per_year)``; NaN where the returns do not vary by more
     than `rounding`. A return is ``e[t] / e[t-1] - 1``, so its rounding is one of 1, however small
     its mean.
+
+    Parameters
+    ----------
+    returns : array_like, shape (bars,)
+        Simple return of each bar.
+    bars_per_year : float
+        For annualisation.
+    rounding : float
+        Standard deviation of a bar's return up to which it is rounding.
+
+    Returns
+    -------
+    float
+        Annual.
+
+    Examples
+    --------
+    >>> round(sharpe_ratio([0.01, -0.01, 0.02], 252.0), 3)
+    6.928
     """
     values = _floats(returns)
     deviation = _deviation(values, rounding)
@@ -128,7 +196,23 @@ def _deviation(values: Floats, rounding: float) -> float:
 
 
 def downside_deviation(returns: ArrayLike) -> float:
-    """Return ``sqrt(mean(min(r, 0)**2))`` over all returns, per bar (Sortino, 1994)."""
+    """Return ``sqrt(mean(min(r, 0)**2))`` over all returns, per bar (Sortino, 1994).
+
+    Parameters
+    ----------
+    returns : array_like, shape (bars,)
+        Simple return of each bar.
+
+    Returns
+    -------
+    float
+        Per bar; 0 without a negative return.
+
+    Examples
+    --------
+    >>> round(downside_deviation([0.01, -0.02, 0.0, 0.0]), 4)
+    0.01
+    """
     return math.sqrt(float(np.mean(np.minimum(_floats(returns), 0.0) ** 2)))
 
 
@@ -137,6 +221,25 @@ def sortino_ratio(returns: ArrayLike, bars_per_year: float, rounding: float = RO
 
     ``mean(r) / downside_deviation(r) * sqrt(bars_per_year)``; NaN without a negative return,
     those of a downside deviation up to `rounding` included.
+
+    Parameters
+    ----------
+    returns : array_like, shape (bars,)
+        Simple return of each bar.
+    bars_per_year : float
+        For annualisation.
+    rounding : float
+        Standard deviation of a bar's return up to which it is rounding.
+
+    Returns
+    -------
+    float
+        Annual.
+
+    Examples
+    --------
+    >>> round(sortino_ratio([0.01, -0.01, 0.02], 252.0), 3)
+    18.33
     """
     downside = downside_deviation(returns)
     if not downside > rounding:
@@ -144,84 +247,58 @@ def sortino_ratio(returns: ArrayLike, bars_per_year: float, rounding: float = RO
     return float(np.mean(_floats(returns))) / downside * math.sqrt(bars_per_year)
 
 
-def drawdowns(equity: ArrayLike, start: float, noise: float = 0.0) -> Floats:
-    """Return equity over its running peak, less 1; the peak begins at `start`.
+def calmar_ratio(
+    equity: ArrayLike, start: float, bars_per_year: float, noise: float = 0.0
+) -> float:
+    """Return `cagr` over the depth of `max_drawdown` (Young, 1991); NaN without a drawdown.
 
     Parameters
     ----------
     equity : array_like, shape (bars,)
-        Equity at each close.
+        Equity at each close, in account currency.
     start : float
-        Equity before the first bar.
+        Equity before the first bar, above 0.
+    bars_per_year : float
+        For annualisation.
     noise : float
-        Account currency by which equity may lie below a peak through rounding, beside `ROUNDING`
-        of the peak: 0 there.
+        Account currency by which equity may lie below a peak through rounding.
+
+    Returns
+    -------
+    float
+        Growth per year over the deepest drawdown.
+
+    Examples
+    --------
+    >>> round(calmar_ratio([110.0, 99.0, 121.0], 100.0, 1.0), 3)
+    0.656
     """
-    curve = _floats(equity)
-    peak = np.maximum.accumulate(np.maximum(curve, start))
-    below = curve < peak * (1.0 - ROUNDING) - noise
-    return np.where(below, curve / peak - 1.0, 0.0)
-
-
-def max_drawdown(equity: ArrayLike, start: float, noise: float = 0.0) -> float:
-    """Return the deepest drawdown, a fraction of the peak, at most 0 (Magdon-Ismail, 2004)."""
-    return float(drawdowns(equity, start, noise).min())
-
-
-def max_drawdown_duration(equity: ArrayLike, start: float, noise: float = 0.0) -> int:
-    """Return the most bars in a row below the running peak, recovered or not."""
-    below = drawdowns(equity, start, noise) < 0.0
-    longest = run = 0
-    for under in below:
-        run = run + 1 if under else 0
-        longest = max(longest, run)
-    return longest
-
-
-def calmar_ratio(
-    equity: ArrayLike, start: float, bars_per_year: float, noise: float = 0.0
-) -> float:
-    """Return `cagr` over the depth of `max_drawdown` (Young, 1991); NaN without a drawdown."""
     depth = -max_drawdown(equity, start, noise)
     return cagr(equity, start, bars_per_year) / depth if depth > 0.0 else math.nan
 
 
-def win_rate(pnl: ArrayLike) -> float:
-    """Return the share of closed trades with a profit after costs."""
-    values = _floats(pnl)
-    return float(np.mean(values > 0.0)) if len(values) else math.nan
-
-
-def profit_factor(pnl: ArrayLike) -> float:
-    """Return the sum of profits over the sum of losses of closed trades; NaN without a loss."""
-    values = _floats(pnl)
-    lost = -float(values[values < 0.0].sum())
-    return float(values[values > 0.0].sum()) / lost if lost > 0.0 else math.nan
-
-
-def expectancy(pnl: ArrayLike) -> float:
-    """Return the mean profit of a closed trade after costs, in account currency."""
-    values = _floats(pnl)
-    return float(values.mean()) if len(values) else math.nan
-
-
-def longest_losing_streak(pnl: ArrayLike) -> float:
-    """Return the most losing trades in a row; a trade of exactly 0 neither ends nor extends it."""
-    values = _floats(pnl)
-    if not len(values):
-        return math.nan
-    longest = run = 0
-    for value in values:
-        if value > 0.0:
-            run = 0
-        elif value < 0.0:
-            run += 1
-            longest = max(longest, run)
-    return float(longest)
-
-
 def turnover(traded_value: float, equity: ArrayLike, bars_per_year: float) -> float:
-    """Return the value bought and sold over mean equity, per year."""
+    """Return the value bought and sold over mean equity, per year.
+
+    Parameters
+    ----------
+    traded_value : float
+        Value bought and sold, in account currency.
+    equity : array_like, shape (bars,)
+        Equity at each close, in account currency.
+    bars_per_year : float
+        For annualisation.
+
+    Returns
+    -------
+    float
+        Per year; NaN where mean equity is not above 0.
+
+    Examples
+    --------
+    >>> turnover(400.0, [100.0, 100.0], 1.0)
+    2.0
+    """
     curve = _floats(equity)
     mean = float(curve.mean())
     return traded_value / mean / (len(curve) / bars_per_year) if mean > 0.0 else math.nan
@@ -257,6 +334,13 @@ def summary(
     -------
     dict
         Names as in a study's results; durations in bars.
+
+    Examples
+    --------
+    >>> trades = {"pnl": [10.0], "entry_bar": [0], "exit_bar": [1], "mfe": [12.0], "mae": [-3.0]}
+    >>> found = summary([105.0, 110.0], 100.0, 252.0, trades)
+    >>> found["net_pnl"], found["win_rate"], found["average_trade_duration"]
+    (10.0, 1.0, 1.0)
     """
     curve = _floats(equity)
     noise = ROUNDING * traded_value

@@ -108,8 +108,25 @@ def quotient(
     """Ratio of two sums over paths, whatever they are of.
 
     If neither is ever negative, the interval is symmetric in the logarithm and needs five paths
-    on which each is other than 0; else it needs five on which the denominator is. Parameters and
-    errors as of `pooled`.
+    on which each is other than 0; else it needs five on which the denominator is.
+
+    Parameters
+    ----------
+    numerator, denominator : array_like, shape (paths,), (sets, paths), or as `layout` says
+        Finite sums of each path.
+    layout : Layout, optional
+        As in `moments.means`.
+
+    Returns
+    -------
+    Linearised
+        As of `pooled`.
+
+    Examples
+    --------
+    >>> found = quotient([3.0, 1.0, 2.0, 4.0, 2.0], [1.0, 1.0, 2.0, 2.0, 2.0])
+    >>> found.estimates()[0].value
+    1.4999999999999998
     """
     sums = {"numerator": numerator, "denominator": denominator}
     positive = all(np.min(np.asarray(part)) >= 0.0 for part in sums.values())
@@ -128,6 +145,25 @@ def pooled_from_summary(
 
     The summary holds no fourth moments, so the degrees of freedom are the units less one, which
     suits the many paths that a summary is for; nor does it know how many paths carry the ratio.
+
+    Parameters
+    ----------
+    ratio : str or Pooled
+        As of `pooled`.
+    summary : CoMoments
+        Of the sums that the ratio needs.
+    confidence : float
+        Level of the intervals.
+
+    Returns
+    -------
+    Estimates
+        One per set.
+
+    Raises
+    ------
+    Refusal
+        If the name is unknown, or the summary lacks a column.
     """
     chosen = _named(ratio)
     missing = set(chosen.columns) - set(summary.columns)

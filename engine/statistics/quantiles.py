@@ -16,15 +16,14 @@ from engine.statistics.distributions import (
     student_quantiles,
 )
 from engine.statistics.estimates import Estimates, Method
-from engine.statistics.layout import Layout
+from engine.statistics.layout import Layout, laid_out
 from engine.statistics.linearised import (
     FEWEST_CARRIERS,
     Linearised,
-    laid_out,
-    skewed_ends,
     sort_within,
 )
 from engine.statistics.moments import linear_mean
+from engine.statistics.skewness_correction import skewed_ends
 
 __all__ = ["expected_shortfalls", "quantiles"]
 
@@ -47,6 +46,11 @@ def quantiles(outcomes: ArrayLike, probability: float, layout: Layout | None = N
         Between 0 and 1.
     layout : Layout, optional
         As in `means`.
+
+    Returns
+    -------
+    Linearised
+        NaN of no outcomes.
 
     Raises
     ------
@@ -123,6 +127,11 @@ def expected_shortfalls(
     layout : Layout, optional
         As in `means`.
 
+    Returns
+    -------
+    Linearised
+        In the unit of the losses.
+
     Raises
     ------
     ValueError
@@ -140,6 +149,11 @@ def expected_shortfalls(
     ----------
     .. [1] Acerbi and Tasche (2002), "On the coherence of expected shortfall".
     .. [2] Manistre and Hancock (2005), "Variance of the CTE estimator".
+
+    Examples
+    --------
+    >>> expected_shortfalls(np.arange(1.0, 101.0), 0.95).estimates()[0].value
+    98.0
     """
     if not 0.0 < level < 1.0:
         raise Refusal("level", str(level), "above 0 and below 1")

@@ -96,7 +96,18 @@ def _sortino(m: Means, units: Floats) -> tuple[Floats, Slopes]:
 
 
 def quotient_of(top: str, bottom: str) -> Callable[[Means, Floats], tuple[Floats, Slopes]]:
-    """Return the ratio of one column to another, as `Pooled.function` has it."""
+    """Return the ratio of one column to another, as `Pooled.function` has it.
+
+    Parameters
+    ----------
+    top, bottom : str
+        Names of sums.
+
+    Returns
+    -------
+    callable
+        Value and derivatives of the quotient, from the means of the sums.
+    """
 
     def function(m: Means, units: Floats) -> tuple[Floats, Slopes]:
         value = m[top] / m[bottom]

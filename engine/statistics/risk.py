@@ -54,6 +54,11 @@ def value_at_risk(
     Cornish and Fisher (1937), "Moments and cumulants in the specification of distributions", with
     biased sample skewness S and excess kurtosis K:
     z + (z^2 - 1) S / 6 + (z^3 - 3 z) K / 24 - (2 z^3 - 5 z) S^2 / 36.
+
+    Examples
+    --------
+    >>> round(value_at_risk([-0.03, -0.01, 0.0, 0.02], 0.25), 4)
+    -0.015
     """
     x = _checked(returns, cutoff)
     if len(x) == 0:
@@ -101,6 +106,11 @@ def conditional_value_at_risk(
     ------
     ValueError
         If the cutoff or the method is not allowed.
+
+    Examples
+    --------
+    >>> round(conditional_value_at_risk([-0.03, -0.01, 0.0, 0.02], 0.25), 4)
+    -0.03
     """
     x = _checked(returns, cutoff)
     if len(x) == 0:

@@ -42,11 +42,11 @@ class SearchCost:
     groups : int or None
         Groups of similar trials among those compared; None where they are too many to group.
     expected_maximum : float
-        What the best of so many shows without skill, in standard errors of a trial's estimate.
+        What the best of as many shows without skill, in standard errors of a trial's estimate.
     probabilistic_sharpe : float
         Probability that the chosen trial's Sharpe ratio is above 0, as if it had been the only one.
     deflated_sharpe : float
-        Probability that it is above what the best of so many shows without skill.
+        Probability that it is above what the best of as many shows without skill.
     minimum_record : float
         Blocks needed for the first probability to be 95 %; infinite where the ratio is not above 0.
     overfitting_probability, degradation_slope, loss_probability : float
@@ -89,6 +89,11 @@ def search_cost(
         Mean length of the runs of blocks in which the tests resample: 1 for blocks of paths.
     seed : int
         Key of the Philox generators.
+
+    Returns
+    -------
+    SearchCost
+        What the search explains of the best trial.
 
     Raises
     ------

@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# Comparing every set with so many leaders eliminates nearly all that all pairs would.
+# Comparing every set with this many leaders eliminates nearly all that all pairs would.
 _LEADERS = 64
 # Share of a set's paths that all others must have as well.
 _LEAST_SHARED = 0.9
@@ -79,10 +79,24 @@ def select(
     maximise : bool
         Whether more is better.
 
+    Returns
+    -------
+    Selection
+        The best set, and the sets that cannot be told from it.
+
     Raises
     ------
     ValueError
         If the sets do not share nine of ten of their paths.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> outcomes = generator.normal(size=(3, 50)) + [[0.0], [0.0], [2.0]]
+    >>> found = select(means(outcomes), seed=1)
+    >>> found.best, found.subset.tolist()
+    (2, [False, False, True])
     """
     subset = subset_with_best(of, confidence, maximise=maximise)
     alike = identical_sets(of)
@@ -182,6 +196,14 @@ def probability_of_best(
     Paths are drawn for all sets at once, so that pairs stay pairs (Chick and Inoue 2001, "New
     procedures to select the best simulated system using common random numbers"). A statistic
     moves with the mean of its influences over the draw, scaled by sqrt(u / (u - 1)).
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> outcomes = generator.normal(size=(3, 50)) + [[0.0], [0.0], [2.0]]
+    >>> probability_of_best(means(outcomes), seed=1).round(2).tolist()
+    [0.0, 0.0, 1.0]
     """
     value, influence = ranked_matrix(of, maximise)
     sets, units = influence.shape
@@ -223,6 +245,22 @@ def identical_sets(of: Linearised) -> Integers:
     """Give sets that had the same outcome on every path the same number.
 
     A parameter that changes nothing makes such sets; they are one strategy, not several.
+
+    Parameters
+    ----------
+    of : Linearised
+        One statistic of several sets on the same paths.
+
+    Returns
+    -------
+    ndarray of int64, shape (sets,)
+        From 0, in the order of first appearance.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> identical_sets(means([[1.0, 2.0], [3.0, 1.0], [1.0, 2.0]])).tolist()
+    [0, 1, 0]
     """
     value, influence = ranked_matrix(of, maximise=True)
     rows = np.column_stack([value, influence]) + 0.0
@@ -238,7 +276,26 @@ def identical_sets(of: Linearised) -> Integers:
 
 
 def best_of(of: Linearised, maximise: bool) -> int:
-    """Return the position of the best value that may be ranked; the first of equal ones."""
+    """Return the position of the best value that may be ranked; the first of equal ones.
+
+    Parameters
+    ----------
+    of : Linearised
+        One statistic of several sets.
+    maximise : bool
+        Whether more is better.
+
+    Returns
+    -------
+    int
+        Position of the set.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> best_of(means([[1.0, 2.0], [3.0, 1.0], [1.0, 2.0]]), maximise=True)
+    1
+    """
     value = _ranked(of) if maximise else -_ranked(of)
     return int(np.argmax(np.where(np.isnan(value), -math.inf, value)))
 
@@ -247,6 +304,20 @@ def ranked_matrix(of: Linearised, maximise: bool) -> tuple[Floats, Floats]:
     """Values, and influences of shape (sets, units) on the paths of all, larger being better.
 
     Paths that a few sets lack (failed simulations) are left out of the influences alone.
+
+    Parameters
+    ----------
+    of : Linearised
+        One statistic of several sets.
+    maximise : bool
+        Whether more is better; if not, signs are turned.
+
+    Returns
+    -------
+    value : ndarray of float64, shape (sets,)
+        NaN where a set cannot be ranked.
+    influence : ndarray of float64, shape (sets, units)
+        On the common paths.
 
     Raises
     ------

@@ -13,9 +13,9 @@ from engine.statistics.linearised import check_confidence
 
 __all__ = ["SequentialPrecision"]
 
-# A look at most multiplies the paths by this: the width is known too poorly to leap further.
+# A look multiplies the paths by at most this: the width is known too poorly for larger steps.
 _MOST_GROWTH = 4.0
-# And adds a quarter at least, so that two looks are not one.
+# It adds at least a quarter, so that two looks differ.
 _LEAST_GROWTH = 1.25
 # Aim a little past the goal, so that the last batch is not followed by a tiny one.
 _MARGIN = 1.1

@@ -1,4 +1,4 @@
-"""Shares and counts of events, with intervals that stay honest for few events or none."""
+"""Shares and counts of events, with intervals that hold for few events or none."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from engine.statistics.distributions import (
     student_quantiles,
 )
 from engine.statistics.estimates import Estimates, Method
-from engine.statistics.layout import Layout
-from engine.statistics.linearised import Linearised, laid_out
+from engine.statistics.layout import Layout, laid_out
+from engine.statistics.linearised import Linearised
 from engine.statistics.moments import means
 
 __all__ = ["counts", "shares", "shares_at_least", "shares_at_most"]
@@ -24,9 +24,9 @@ __all__ = ["counts", "shares", "shares_at_least", "shares_at_most"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Up to so many successes the lower end of a share is that of a Poisson count.
+# Number of successes up to which the lower end of a share is that of a Poisson count.
 _FEW_SUCCESSES = 3.5
-# Up to so many events, each weighted by its size, a mean count has the interval of events.
+# Effective events below which a mean count has the interval of a weighted Poisson sum.
 _FEW_EVENTS = 20.0
 
 
@@ -39,6 +39,16 @@ def shares(successes: ArrayLike, layout: Layout | None = None) -> Linearised:
         Ones and zeros; NaN marks missing outcomes, which are left out.
     layout : Layout, optional
         As in `means`.
+
+    Returns
+    -------
+    Linearised
+        From 0 to 1.
+
+    Raises
+    ------
+    Refusal
+        If a share is not between 0 and 1.
 
     Notes
     -----
@@ -86,15 +96,54 @@ def shares(successes: ArrayLike, layout: Layout | None = None) -> Linearised:
 def shares_at_most(outcomes: ArrayLike, bound: float, layout: Layout | None = None) -> Linearised:
     """Probability of an outcome at or below a bound: of a loss, of losing half, of ruin.
 
-    `outcomes` and `layout` as in `means`; of ruin the lowest equity of each path against what is
-    called ruin. Errors and intervals as of `shares`.
+    For ruin, the outcome is the lowest equity of each path. Errors and intervals are those of
+    `shares`.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
+        NaN marks missing ones, which are left out.
+    bound : float
+        In the unit of the outcomes.
+    layout : Layout, optional
+        As in `means`.
+
+    Returns
+    -------
+    Linearised
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> shares_at_most([-2.0, 1.0, -1.0, 4.0], 0.0).estimates()[0].value
+    0.5
     """
     x = np.asarray(outcomes, dtype=np.float64)
     return shares(np.where(np.isnan(x), math.nan, (x <= bound).astype(np.float64)), layout)
 
 
 def shares_at_least(outcomes: ArrayLike, bound: float, layout: Layout | None = None) -> Linearised:
-    """Probability of an outcome at or above a bound: of reaching a goal. As `shares_at_most`."""
+    """Probability of an outcome at or above a bound: of reaching a goal.
+
+    Parameters
+    ----------
+    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
+        NaN marks missing ones, which are left out.
+    bound : float
+        In the unit of the outcomes.
+    layout : Layout, optional
+        As in `means`.
+
+    Returns
+    -------
+    Linearised
+        From 0 to 1; errors and intervals as of `shares`.
+
+    Examples
+    --------
+    >>> shares_at_least([-2.0, 1.0, -1.0, 4.0], 1.0).estimates()[0].value
+    0.5
+    """
     x = np.asarray(outcomes, dtype=np.float64)
     return shares(np.where(np.isnan(x), math.nan, (x >= bound).astype(np.float64)), layout)
 
@@ -109,6 +158,16 @@ def counts(events: ArrayLike, layout: Layout | None = None) -> Linearised:
     layout : Layout, optional
         As in `means`.
 
+    Returns
+    -------
+    Linearised
+        Events per path.
+
+    Raises
+    ------
+    Refusal
+        If a count is negative.
+
     Notes
     -----
     With y the sum of the counts and v that of their squares there are y^2 / v effective events.
@@ -120,6 +179,12 @@ def counts(events: ArrayLike, layout: Layout | None = None) -> Linearised:
     References
     ----------
     .. [1] Fay and Feuer (1997), "Confidence intervals for directly standardized rates".
+
+    Examples
+    --------
+    >>> found = counts([0.0] * 100).estimates()[0]
+    >>> found.value, round(found.high, 4)
+    (0.0, 0.0369)
     """
     found = means(events, layout)
     x, rows = laid_out(events, layout)

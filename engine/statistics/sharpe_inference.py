@@ -1,4 +1,4 @@
-"""What a Sharpe ratio says once its error, and the search it came from, are counted in."""
+"""Inference on Sharpe ratios: their sampling error, and the search that they come from."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ def probabilistic_sharpe_ratio(
     References
     ----------
     Bailey and López de Prado (2012), "The Sharpe ratio efficient frontier".
+
+    Examples
+    --------
+    >>> round(float(probabilistic_sharpe_ratio(0.1, 0.0, 252)), 4)
+    0.943
     """
     ratio, count = np.asarray(sharpe, dtype=np.float64), np.asarray(n, dtype=np.float64)
     if np.any(count < 2):
@@ -77,8 +82,30 @@ def minimum_track_record_length(
 ) -> Floats:
     """Count the returns needed for the Sharpe ratio to exceed the benchmark at a confidence.
 
-    Infinite where the Sharpe ratio does not exceed it at all. Arguments and source as in
-    `probabilistic_sharpe_ratio`.
+    Infinite where the Sharpe ratio does not exceed it at all.
+
+    Parameters
+    ----------
+    sharpe, benchmark : array_like
+        Sharpe ratios per period, not annualised; all arguments are broadcast.
+    skew, kurtosis : array_like
+        Of the returns; the kurtosis is raw (3 for a normal), not excess.
+    confidence : float
+        Above 0 and below 1.
+
+    Returns
+    -------
+    ndarray of float64
+        1 + (1 - skew SR + (kurtosis - 1) / 4 SR^2) (z / (SR - SR*))^2, z the normal quantile.
+
+    References
+    ----------
+    Bailey and López de Prado (2012), "The Sharpe ratio efficient frontier".
+
+    Examples
+    --------
+    >>> round(float(minimum_track_record_length(0.1, 0.0)), 1)
+    272.9
     """
     z = normal_quantile(check_confidence(confidence))
     ratio = np.asarray(sharpe, dtype=np.float64)
@@ -103,6 +130,11 @@ def minimum_backtest_length(trials: float, sharpe: float) -> float:
     float
         (E[max of N normals] / SR)^2: the Sharpe ratio of a worthless strategy over y years has
         about the standard deviation 1 / sqrt(y).
+
+    Raises
+    ------
+    Refusal
+        If the Sharpe ratio is not above 0, or there is less than one trial.
 
     References
     ----------
@@ -131,6 +163,11 @@ def expected_maximum(trials: float, formula: Formula = "exact") -> float:
         (1 - g) Z(1 - 1/N) + g Z(1 - 1/(N e)) of the papers on the deflated Sharpe ratio, g
         Euler's constant and Z the normal quantile, which is 8 % low at 2 trials, 3 % high at 5
         and 1 % high at 100.
+
+    Returns
+    -------
+    float
+        0 of one trial.
 
     Raises
     ------
@@ -172,9 +209,19 @@ def expected_maximum_sharpe(trials: float, variance: float, *, formula: Formula 
     float
         sqrt(variance) E[max of N normals].
 
+    Raises
+    ------
+    Refusal
+        If the variance is negative, or there is less than one trial.
+
     References
     ----------
     Bailey and López de Prado (2014), "The deflated Sharpe ratio".
+
+    Examples
+    --------
+    >>> round(expected_maximum_sharpe(100, 0.04), 4)
+    0.5015
     """
     if not variance >= 0.0:
         raise Refusal("variance", str(variance), "at least 0")
@@ -216,6 +263,11 @@ def deflated_sharpe_ratio(
     References
     ----------
     Bailey and López de Prado (2014), "The deflated Sharpe ratio".
+
+    Examples
+    --------
+    >>> round(float(deflated_sharpe_ratio(0.1, 1250, trials=100, variance=0.0004)), 4)
+    0.9606
     """
     benchmark = expected_maximum_sharpe(trials, variance, formula=formula)
     return probabilistic_sharpe_ratio(sharpe, benchmark, n, skew=skew, kurtosis=kurtosis)

@@ -247,6 +247,22 @@ def unit_sums(
 ) -> tuple[list[Floats], Layout]:
     """Return each column summed per unit, and the layout.
 
+    Parameters
+    ----------
+    sums : mapping of str to array_like
+        Per outcome.
+    columns : tuple of str
+        Which of them, in what order.
+    layout : Layout, optional
+        As in `moments.means`.
+
+    Returns
+    -------
+    cells : list of ndarray of float64, shape (cells,)
+        Sums per unit and set, one array per column.
+    layout : Layout
+        Of the outcomes.
+
     Raises
     ------
     ValueError

@@ -91,6 +91,13 @@ def reality_check(excess: ArrayLike, *, block_length: float, seed: int, draws: i
     References
     ----------
     White (2000), "A reality check for data snooping", Econometrica 68.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5))
+    >>> reality_check(trials, block_length=1.0, seed=1, draws=500) > 0.05
+    True
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
     best = (resampled - mean).max(axis=1)
@@ -102,8 +109,18 @@ def superior_predictive_ability(
 ) -> SuperiorAbility:
     """Hansen's test of superior predictive ability, studentised.
 
-    Unlike the Reality Check it does not lose power to trials that are noisy or hopeless.
-    Arguments as of `reality_check`.
+    Unlike the Reality Check it does not lose power to trials that are noisy or clearly worse than
+    the benchmark.
+
+    Parameters
+    ----------
+    excess, block_length, seed, draws
+        As of `reality_check`.
+
+    Returns
+    -------
+    SuperiorAbility
+        Three p-values.
 
     Notes
     -----
@@ -114,6 +131,13 @@ def superior_predictive_ability(
     ----------
     Hansen (2005), "A test for superior predictive ability", Journal of Business & Economic
     Statistics 23.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5)) + [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> superior_predictive_ability(trials, block_length=1.0, seed=1, draws=500).consistent < 0.05
+    True
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
     periods = len(np.asarray(excess))
@@ -142,8 +166,12 @@ def step_m(
 ) -> Flags:
     """Find the trials that beat the benchmark, with the chance of any false one held.
 
-    Arguments as of `reality_check`; `confidence` is one less the chance of one or more false
-    discoveries.
+    Parameters
+    ----------
+    excess, block_length, seed, draws
+        As of `reality_check`.
+    confidence : float
+        One less the chance of one or more false discoveries.
 
     Returns
     -------
@@ -158,6 +186,13 @@ def step_m(
     ----------
     Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping", Econometrica
     73, algorithm 4.1.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5)) + [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> step_m(trials, block_length=1.0, seed=1, draws=500).tolist()
+    [False, False, False, False, True]
     """
     mean, resampled = _resampled(excess, block_length, seed, draws)
     error = _errors(resampled, len(np.asarray(excess)))
@@ -191,6 +226,11 @@ def model_confidence_set(
     confidence : float
         That the best trial is in the set.
 
+    Returns
+    -------
+    ConfidenceSet
+        A p-value per trial, and the trials in the set.
+
     Notes
     -----
     As long as the hypothesis that all remaining trials are equal is rejected, the trial leaves that
@@ -201,6 +241,13 @@ def model_confidence_set(
     References
     ----------
     Hansen, Lunde and Nason (2011), "The model confidence set", Econometrica 79.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> trials = generator.normal(size=(200, 5)) + [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> model_confidence_set(trials, block_length=1.0, seed=1, draws=500).included.tolist()
+    [False, False, False, False, True]
     """
     mean, resampled = _resampled(outcomes, block_length, seed, draws)
     moved = resampled - mean
@@ -227,10 +274,25 @@ def stationary_counts(
 ) -> Floats:
     """How often each period is drawn by the stationary bootstrap (Politis and Romano 1994).
 
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Source of the draws.
+    periods, draws : int
+        Length of the history, and bootstrap samples.
+    block_length : float
+        Mean length of the blocks, at least 1.
+
     Returns
     -------
     ndarray of float64, shape (draws, periods)
         Each row adds up to `periods`.
+
+    Examples
+    --------
+    >>> generator = np.random.Generator(np.random.Philox(key=4))
+    >>> stationary_counts(generator, periods=6, draws=2, block_length=3.0).sum(axis=1).tolist()
+    [6.0, 6.0]
     """
     starts = generator.integers(0, periods, size=(draws, periods))
     fresh = generator.random(size=(draws, periods)) < 1.0 / block_length

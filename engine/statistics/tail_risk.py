@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from engine.errors import Refusal
 from engine.statistics.distributions import normal_quantile
 from engine.statistics.estimates import Estimates, Method
-from engine.statistics.layout import Layout
-from engine.statistics.linearised import Linearised, laid_out, without_interval
+from engine.statistics.layout import Layout, laid_out
+from engine.statistics.linearised import Linearised, without_interval
 from engine.statistics.moments import linear_mean, means, standard_deviations
 from engine.statistics.quantiles import expected_shortfalls, quantiles
 
@@ -64,6 +64,11 @@ def value_at_risk_of(
     Cornish and Fisher (1937), with biased skewness S and excess kurtosis K: z + (z^2 - 1) S / 6 +
     (z^3 - 3 z) K / 24 - (2 z^3 - 5 z) S^2 / 36, z the normal quantile at `level`. The interval of
     ``normal`` is that of the logarithm of the distance to the mean, as of a standard deviation.
+
+    Examples
+    --------
+    >>> value_at_risk_of(np.arange(1.0, 101.0), 0.95).estimates()[0].value
+    95.05
     """
     z = _check(level, method)
     if method == "historical":
@@ -86,12 +91,27 @@ def expected_shortfall_of(
 ) -> Linearised:
     """Mean of the losses beyond the value at risk. Parameters as of `value_at_risk_of`.
 
+    Parameters
+    ----------
+    losses, level, method, layout
+        As of `value_at_risk_of`.
+
+    Returns
+    -------
+    Linearised
+        In the unit of the losses.
+
     Notes
     -----
     ``historical`` is `quantiles.expected_shortfalls`; ``normal`` is mean + phi(z) / (1 - level)
     standard deviations; ``cornish_fisher`` is the mean beyond z of the adjusted z, phi(z) / (1 -
     level) (1 + z S / 6 + (z^2 - 1) K / 24 + (1 - 2 z^2) S^2 / 36), times the standard deviation
     (Maillard 2012, "A user's guide to the Cornish Fisher expansion").
+
+    Examples
+    --------
+    >>> expected_shortfall_of(np.arange(1.0, 101.0), 0.95).estimates()[0].value
+    98.0
     """
     z = _check(level, method)
     if method == "historical":
@@ -109,7 +129,7 @@ def expected_shortfall_of(
 
 
 def _normal(losses: ArrayLike, times: float, layout: Layout | None) -> Linearised:
-    """Mean plus so many standard deviations."""
+    """Return the mean plus a number of standard deviations."""
     centre, spread = means(losses, layout), standard_deviations(losses, layout)
     gap = replace(
         spread,

@@ -16,7 +16,7 @@ __all__ = ["EffectiveTrials", "effective_trials"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# A silhouette of so many trials takes seconds, the tree of so many minutes.
+# Above these numbers of trials the silhouettes take seconds, and the tree minutes.
 _MOST_CLUSTERED, _MOST_IN_TREE = 1500, 5000
 
 
@@ -59,6 +59,11 @@ def effective_trials(outcomes: ArrayLike, *, seed: int, draws: int = 2000) -> Ef
         Key of the Philox generator of the multipliers.
     draws : int
         Multiplier draws.
+
+    Returns
+    -------
+    EffectiveTrials
+        Their number, and the groups that they form.
 
     Raises
     ------

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
-from engine.statistics.layout import Layout
-from engine.statistics.linearised import Linearised, laid_out
+from engine.statistics.layout import Layout, laid_out
+from engine.statistics.linearised import Linearised
 from engine.statistics.moments import linear_mean
 
 __all__ = ["Controlled", "control_variates", "saved_by_units"]
@@ -20,16 +20,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Controlled:
-    """Means with a control taken off.
+    """Means adjusted by a control variate.
 
     Parameters
     ----------
     mean : Linearised
         The means with their smaller errors; unbiased up to 1 / paths.
     saved : ndarray of float64, shape (sets,)
-        Share of the variance that the control took away.
+        Share of the variance that the control removed.
     slope : ndarray of float64, shape (sets,)
-        How much of the control's deviation was taken off.
+        Regression coefficient of the outcomes on the control.
     """
 
     mean: Linearised
@@ -43,7 +43,7 @@ def control_variates(
     expected: float,
     layout: Layout | None = None,
 ) -> Controlled:
-    """Mean of outcomes, less what a control with a known mean explains.
+    """Return means of outcomes, less what a control with a known mean explains.
 
     Parameters
     ----------
@@ -56,6 +56,11 @@ def control_variates(
         Its expectation.
     layout : Layout, optional
         As in `moments.means`.
+
+    Returns
+    -------
+    Controlled
+        One mean per set.
 
     Raises
     ------
@@ -106,6 +111,12 @@ def saved_by_units(outcomes: ArrayLike, layout: Layout) -> Floats:
     ndarray of float64, shape (sets,)
         One less the variance of the mean, by units, over what as many independent outcomes would
         have; below 0 where outcomes of a unit move together.
+
+    Examples
+    --------
+    >>> pairs = Layout.of([0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 2, 2])
+    >>> saved_by_units([1.0, -0.9, 2.0, -2.1, 0.5, -0.4], pairs).round(2).tolist()
+    [1.0]
     """
     x = layout.arrange(outcomes)
     found = linear_mean(x, layout)

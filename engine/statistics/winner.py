@@ -1,4 +1,4 @@
-"""What the parameter set that came out best is worth, given that it was chosen for it."""
+"""Estimates of the best parameter set, corrected for its having been chosen."""
 
 from __future__ import annotations
 
@@ -56,6 +56,11 @@ def winner(of: Linearised, confidence: float = 0.95, *, maximise: bool = True) -
     maximise : bool
         Whether more is better.
 
+    Returns
+    -------
+    Winner
+        The naive and the corrected estimate of the best set.
+
     Raises
     ------
     ValueError
@@ -69,13 +74,21 @@ def winner(of: Linearised, confidence: float = 0.95, *, maximise: bool = True) -
     0.975 and 0.025 quantile: unbiased, and valid, given that this set won [1]_. The law is
     further truncated to X within c standard errors of the truth, c the level at which all sets
     together are covered with probability 1 - (1 - confidence) / 10: the hybrid that is never much
-    longer than simultaneous intervals. Few paths have Student's quantile: the standard error is
-    widened by its ratio to the normal one.
+    longer than simultaneous intervals. With few paths the standard
+    error is widened by the ratio of Student's quantile to the normal one.
 
     References
     ----------
     .. [1] Andrews, Kitagawa and McCloskey (2024), "Inference on winners", Quarterly Journal of
        Economics 139.
+
+    Examples
+    --------
+    >>> from engine.statistics.moments import means
+    >>> noise = np.random.Generator(np.random.Philox(key=5)).normal(size=(20, 50))
+    >>> found = winner(means(noise))
+    >>> found.naive.value > found.corrected.value
+    True
     """
     check_confidence(confidence)
     value, influence = ranked_matrix(of, maximise)

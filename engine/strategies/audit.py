@@ -30,11 +30,12 @@ from engine.execution.layout import (
 from engine.execution.settings import Execution
 from engine.strategies.audit_time import audited_calendar, time_of
 from engine.strategies.captured import captured_values, taken_from
-from engine.strategies.engine import Scratch, StrategyEngine, prepare_strategy
+from engine.strategies.engine import StrategyEngine, prepare_strategy
 from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import users_fill
 from engine.strategies.purity import pieces_of
 from engine.strategies.registry import get_strategy
+from engine.strategies.scratch import Scratch
 from engine.strategies.strategy import Strategy
 
 __all__ = ["AuditReport", "Finding", "audit_strategy"]
@@ -170,7 +171,7 @@ def audit_strategy(
     """
     rng = np.random.default_rng(seed)
     if values is None:
-        values = _random_walks(rng, paths=4, symbols=len(symbols), bars=500)
+        values = _random_walks(rng, paths=4, symbol_count=len(symbols), bar_count=500)
     paths, _, _, bars = values.shape
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     engine = prepare_strategy(
@@ -357,12 +358,12 @@ def _depends_on_company(
 
 
 def _random_walks(
-    rng: np.random.Generator, *, paths: int, symbols: int, bars: int
+    rng: np.random.Generator, *, paths: int, symbol_count: int, bar_count: int
 ) -> NDArray[np.float64]:
     """Return bars of geometric random walks, shape (paths, symbols, 5, bars)."""
-    shape = (paths, symbols, bars)
+    shape = (paths, symbol_count, bar_count)
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.015, shape), axis=2))
-    opens = np.concatenate([np.full((paths, symbols, 1), 100.0), close[..., :-1]], axis=2)
+    opens = np.concatenate([np.full((paths, symbol_count, 1), 100.0), close[..., :-1]], axis=2)
     opens = opens * np.exp(rng.normal(0.0, 0.003, shape))
     spread = np.exp(np.abs(rng.normal(0.0, 0.005, (2, *shape))))
     high = np.maximum(opens, close) * spread[0]

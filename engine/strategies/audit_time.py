@@ -49,7 +49,7 @@ def audited_calendar(strategy: type[Strategy]) -> BarCalendar | None:
 
 
 def time_of(
-    cls: type[Strategy], fields: tuple[str, ...], bars: int, calendar: BarCalendar | None
+    cls: type[Strategy], fields: tuple[str, ...], bar_count: int, calendar: BarCalendar | None
 ) -> dict[str, Any]:
     """Return when the bars of an audited path are, as `prepare_strategy` takes it.
 
@@ -59,7 +59,7 @@ def time_of(
         What is audited; where it reads the clock, bars have instants.
     fields : tuple of str
         Of the bars.
-    bars : int
+    bar_count : int
         Of the path.
     calendar : BarCalendar, optional
         Of the bars.
@@ -74,6 +74,6 @@ def time_of(
         step = _HOUR * 24 if minutes is None else _HOUR * minutes // 60
     if clock_reads(cls, fields):
         # Bars around the clock: each of them has a session.
-        found["timestamps"] = step * np.arange(bars)
+        found["timestamps"] = step * np.arange(bar_count)
         found["exchange"] = "24/7" if calendar is not None else None
     return found

@@ -22,7 +22,7 @@ from engine.strategies.vector_form import fill_targets, rewrite_signals
 __all__ = ["compile_strategy"]
 
 
-def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> EventLoop:
+def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> EventLoop:
     """Return the event loop of a strategy, of `SIMULATE_ARGUMENTS` integers.
 
     Raises
@@ -30,16 +30,16 @@ def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbols: int)
     StrategyError
         If a hook uses something the interface does not offer.
     """
-    key = (cls, fields, symbols)
+    key = (cls, fields, symbol_count)
     if key not in _COMPILED:
-        _COMPILED[key] = make_event_loop(_hooks(cls, fields, symbols), broker_calls())
+        _COMPILED[key] = make_event_loop(_hooks(cls, fields, symbol_count), broker_calls())
     return _COMPILED[key]
 
 
 _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
 
 
-def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
+def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> Hooks:
     cls.check_hooks()
     for kind in indicators_in(*cls.indicators.values()):
         check_fill(kind)
@@ -48,7 +48,9 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
     for name in ("on_start", "on_bar", "on_finish"):
         if name in found:
             namespace = namespace_of(found[name])
-            function = rewrite_hook(cls, name, fields=fields, symbols=symbols, namespace=namespace)
+            function = rewrite_hook(
+                cls, name, fields=fields, symbol_count=symbol_count, namespace=namespace
+            )
             compiled[name] = users_hook(function)
         else:
             compiled[name] = _keep_state
@@ -63,8 +65,8 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbols: int) -> Hooks:
                 f"{cls.__name__}: found signals beside on_bar or state, allowed one form only"
             )
         names = namespace_of(found["signals"])
-        signals = rewrite_signals(cls, fields=fields, symbols=symbols, namespace=names)
-        compiled["signals"] = fill_targets(users_hook(signals), symbols)
+        signals = rewrite_signals(cls, fields=fields, symbol_count=symbol_count, namespace=names)
+        compiled["signals"] = fill_targets(users_hook(signals), symbol_count)
         compiled["on_bar"] = follow_signals
     casts = [
         _cast_of(parameter, f"row[{i}]") for i, parameter in enumerate(cls.parameters.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
-from engine.execution.columns import read_columns
+from engine.execution.columns import check_volumes, read_columns
 from engine.execution.layout import (
     FIRST_SUB_BAR,
     RAISED,
@@ -23,11 +22,10 @@ from engine.execution.layout import (
     SUB_BARS,
     TRADE_ROWS,
     TRADE_WIDTH,
-    VOLUME,
 )
 from engine.execution.metric_names import METRIC_NAMES
 from engine.execution.settings import Execution
-from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.execution.state import frame_of, new_simulation
 from engine.strategies.clock_reads import clock_of
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
@@ -38,33 +36,16 @@ from engine.strategies.longer_bars import Timeline
 from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import RowPlan, plan_rows
+from engine.strategies.scratch import Scratch
 from engine.strategies.strategy import Strategy
 from engine.strategies.trade_tape import TradeTape
 from engine.window import Window
 
-__all__ = ["Scratch", "StrategyEngine", "prepare_strategy"]
+__all__ = ["StrategyEngine", "prepare_strategy"]
 
 _MOST_PLANS: Final = 1024
 _NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
-
-
-@dataclass
-class Scratch:
-    """Work space of one worker; grows to the largest call and is reused."""
-
-    simulation: Simulation
-    frame: NDArray[np.int64]
-    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    failed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-
-    def rows_for(self, count: int, bars: int) -> NDArray[np.float64]:
-        """Return space for `count` indicator rows."""
-        if self.rows.size < count * bars:
-            self.rows = np.empty(count * bars)
-        if self.failed.size < count:
-            self.failed = np.zeros(count, dtype=np.int64)
-        return self.rows[: count * bars].reshape(count, bars)
 
 
 class StrategyEngine:
@@ -81,7 +62,7 @@ class StrategyEngine:
         bars_per_year: float,
         bars_per_session: float = 1.0,
         warm_up: int = 0,
-        equity_samples: int = 0,
+        record_equity: int = 0,
         record_trades: bool = False,
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
@@ -97,7 +78,7 @@ class StrategyEngine:
         self.parameter_names = tuple(cls.parameters)
         self.metric_names = METRIC_NAMES
         trading_bars = self.window.trading_bars
-        count = min(equity_samples, trading_bars)
+        count = min(record_equity, trading_bars)
         self.sample_bars = np.array(
             [(k + 1) * trading_bars // count - 1 for k in range(count)], dtype=np.int64
         )
@@ -342,14 +323,7 @@ class StrategyEngine:
                 f"shape {values.shape}",
                 f"(paths, {expected[0]}, {expected[1]}, {expected[2]}) in C order",
             )
-        if self.execution.volume_limit is not None:
-            for place, symbol in enumerate(self.symbols):
-                if not (values[:, place, VOLUME] > 0.0).any(axis=1).all():
-                    raise Refusal(
-                        "execution.volume_limit",
-                        f"bars of {symbol} without volume",
-                        "bars with volumes, or no limit",
-                    )
+        check_volumes(values, self.execution, self.symbols)
         if parameters.shape[1:] != (len(self.parameter_names),):
             raise Refusal(
                 "parameters", f"shape {parameters.shape}", f"(sets, {len(self.parameter_names)})"
@@ -366,7 +340,7 @@ def prepare_strategy(
     bars_per_year: float,
     bars_per_session: float = 1.0,
     warm_up: int = 0,
-    equity_samples: int = 0,
+    record_equity: int = 0,
     record_trades: bool = False,
     timestamps: NDArray[np.int64] | None = None,
     exchange: str | None = None,
@@ -390,7 +364,7 @@ def prepare_strategy(
         For orders with time in force "day" on bars without timestamps; below 1 counts as 1.
     warm_up : int
         Bars before the first on which the strategy trades.
-    equity_samples : int
+    record_equity : int
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
         Whether `run` will be asked for trades.
@@ -414,7 +388,7 @@ def prepare_strategy(
         bars_per_year=bars_per_year,
         bars_per_session=bars_per_session,
         warm_up=warm_up,
-        equity_samples=equity_samples,
+        record_equity=record_equity,
         record_trades=record_trades,
         timestamps=timestamps,
         exchange=exchange,

@@ -148,9 +148,9 @@ class Expression:
     def __pos__(self) -> Expression:
         return self
 
-    def __getitem__(self, bars: Any) -> Expression:
+    def __getitem__(self, bars_ago: Any) -> Expression:
         """Return the series some bars ago: a whole number of at least 0, or an `Int`."""
-        return Lag(self, bars)
+        return Lag(self, bars_ago)
 
 
 class Field(Expression):
@@ -278,20 +278,20 @@ class Lag(Expression):
     ----------
     series : Expression
         Of one row.
-    bars : int or Int
+    bars_ago : int or Int
         How many; at least 0.
     """
 
-    def __init__(self, series: Expression, bars: Any) -> None:
+    def __init__(self, series: Expression, bars_ago: Any) -> None:
         allowed = "a number of bars back, 0 or more, as in SMA(20)[1]"
-        if isinstance(bars, Parameter):
-            if not isinstance(bars, Int) or bars.low is None or bars.low < 0:
-                raise declaration_error(f"an index: found {bars.allowed}, allowed {allowed}")
-        elif isinstance(bars, bool) or not isinstance(bars, int) or bars < 0:
-            found = "a slice" if isinstance(bars, slice) else repr(bars)
+        if isinstance(bars_ago, Parameter):
+            if not isinstance(bars_ago, Int) or bars_ago.low is None or bars_ago.low < 0:
+                raise declaration_error(f"an index: found {bars_ago.allowed}, allowed {allowed}")
+        elif isinstance(bars_ago, bool) or not isinstance(bars_ago, int) or bars_ago < 0:
+            found = "a slice" if isinstance(bars_ago, slice) else repr(bars_ago)
             raise declaration_error(f"an index: found {found}, allowed {allowed}")
         self.inputs = (as_series(series),)
-        self.arguments = (bars if isinstance(bars, Parameter) else float(bars),)
+        self.arguments = (bars_ago if isinstance(bars_ago, Parameter) else float(bars_ago),)
 
     def bars_before(self, values: tuple[float, ...]) -> int:
         """Return the bars back."""

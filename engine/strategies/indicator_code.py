@@ -143,10 +143,12 @@ def _row_function(kind: type[Indicator]) -> Any:
     first = _FIRST_READ + 2 * len(kind.reads)
     for place, declared in enumerate(kind.parameters.values(), first):
         arguments.append(f"int(plan[{place}])" if isinstance(declared, Int) else f"plan[{place}]")
-    arguments += [f"floats_at(rows + {8 * k} * bars, bars)" for k in range(len(kind.outputs))]
+    arguments += [
+        f"floats_at(rows + {8 * k} * bar_count, bar_count)" for k in range(len(kind.outputs))
+    ]
     text = (
         "def fill_row(path, plan, rows):\n"
-        "    bars = path.shape[2]\n"
+        "    bar_count = path.shape[2]\n"
         f"    fill({', '.join(arguments)})\n"
     )
     fill = hook(plain_fill(kind)) if users is None else compiled_function(users)
@@ -160,12 +162,12 @@ def _group_code(fill_group: Any) -> Callable[..., int]:
         frame: int, plans: int, count: int, width: int, rows: int, work: int, failed: int
     ) -> int:
         path = simulation_at(frame).path
-        bars = path.shape[2]
+        bar_count = path.shape[2]
         fill_group(
             path,
             floats_at(plans, count * width).reshape((count, width)),
-            floats_at(rows, count * bars).reshape((count, bars)),
-            floats_at(work, WORK_ROWS * bars).reshape((WORK_ROWS, bars)),
+            floats_at(rows, count * bar_count).reshape((count, bar_count)),
+            floats_at(work, WORK_ROWS * bar_count).reshape((WORK_ROWS, bar_count)),
         )
         return 0
 
@@ -177,10 +179,10 @@ def _built_in_code(fill_row: Any, outputs: int) -> Callable[..., int]:
         frame: int, plans: int, count: int, width: int, rows: int, work: int, failed: int
     ) -> int:
         path = simulation_at(frame).path
-        bars = path.shape[2]
+        bar_count = path.shape[2]
         for row in range(0, count, outputs):
             plan = floats_at(plans + 8 * row * width, width)
-            fill_row(path, plan, rows + 8 * row * bars)
+            fill_row(path, plan, rows + 8 * row * bar_count)
         return 0
 
     return fill_indicator
@@ -194,40 +196,40 @@ def _users_code(kind: type[Indicator]) -> tuple[Callable[..., int], Callable[...
         frame: int, plans: int, count: int, width: int, rows: int, work: int, failed: int
     ) -> int:
         path = simulation_at(frame).path
-        bars = path.shape[2]
+        bar_count = path.shape[2]
         flags = integers_at(failed, count)
         failures = 0
         for row in range(0, count, outputs):
             plan = floats_at(plans + 8 * row * width, width)
-            values = floats_at(rows + 8 * row * bars, outputs * bars)
+            values = floats_at(rows + 8 * row * bar_count, outputs * bar_count)
             values[:] = math.nan
             try:
-                fill_row(path, plan, rows + 8 * row * bars)
+                fill_row(path, plan, rows + 8 * row * bar_count)
             except Exception:
                 flags[row : row + outputs] = 1
                 failures += outputs
-            _discard(values, int(plan[warm_up]), bars)
+            _discard(values, int(plan[warm_up]), bar_count)
         return failures
 
     def fill_raising(
         frame: int, plans: int, count: int, width: int, rows: int, work: int, failed: int
     ) -> int:
         path = simulation_at(frame).path
-        bars = path.shape[2]
+        bar_count = path.shape[2]
         for row in range(0, count, outputs):
             plan = floats_at(plans + 8 * row * width, width)
-            values = floats_at(rows + 8 * row * bars, outputs * bars)
+            values = floats_at(rows + 8 * row * bar_count, outputs * bar_count)
             values[:] = math.nan
-            fill_row(path, plan, rows + 8 * row * bars)
-            _discard(values, int(plan[warm_up]), bars)
+            fill_row(path, plan, rows + 8 * row * bar_count)
+            _discard(values, int(plan[warm_up]), bar_count)
         return 0
 
     return fill_indicator, fill_raising
 
 
 @called
-def _discard(values: NDArray[np.float64], warm_up: int, bars: int) -> None:
+def _discard(values: NDArray[np.float64], warm_up: int, bar_count: int) -> None:
     """Make the first values of each row undefined."""
-    for start in range(0, values.shape[0], bars):
-        for bar in range(min(warm_up, bars)):
+    for start in range(0, values.shape[0], bar_count):
+        for bar in range(min(warm_up, bar_count)):
             values[start + bar] = math.nan

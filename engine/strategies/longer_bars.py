@@ -105,7 +105,7 @@ class Timeline:
     ----------
     calendar : BarCalendar
         Exchange and timeframe of the bars.
-    bars : int
+    bar_count : int
         Of the path.
     first_trading_bar : int
         From which the sessions of bars without instants are counted.
@@ -118,14 +118,14 @@ class Timeline:
     def __init__(
         self,
         calendar: BarCalendar,
-        bars: int,
+        bar_count: int,
         *,
         first_trading_bar: int = 0,
         bars_per_session: float = 1.0,
         timestamps: NDArray[np.int64] | None = None,
     ) -> None:
         self.calendar = calendar
-        self.bars = bars
+        self.bar_count = bar_count
         self.bars_per_session = bars_per_session
         self._first = first_trading_bar
         self._timestamps = timestamps
@@ -136,7 +136,7 @@ class Timeline:
 
     @classmethod
     def of(
-        cls, timeframe: str | None, exchange: str | None, bars: int, **more: Any
+        cls, timeframe: str | None, exchange: str | None, bar_count: int, **more: Any
     ) -> Timeline | None:
         """Return the timeline of bars of a timeframe, None of bars whose timeframe is unknown.
 
@@ -144,14 +144,14 @@ class Timeline:
         ----------
         timeframe, exchange : str, optional
             Without an exchange sessions are days in UTC.
-        bars : int
+        bar_count : int
             Of the path.
         **more
             As of the class.
         """
         if timeframe is None:
             return None
-        return cls(BarCalendar(exchange or _ALWAYS_OPEN, timeframe), bars, **more)
+        return cls(BarCalendar(exchange or _ALWAYS_OPEN, timeframe), bar_count, **more)
 
     def longer_bars(self, where: str, timeframe: str) -> LongerBars:
         """Return the longer bars of a timeframe.
@@ -186,7 +186,7 @@ class Timeline:
 
     def _make(self, timeframe: str) -> LongerBars:
         if timeframe == self.calendar.timeframe:
-            every = np.arange(self.bars)
+            every = np.arange(self.bar_count)
             return LongerBars(every, every)
         if self._timestamps is None:
             return self._of_counted_sessions(timeframe)
@@ -208,7 +208,7 @@ class Timeline:
         following = np.minimum(np.searchsorted(known, days, side="right"), len(known) - 1)
         period = _period(days, timeframe)
         ends = period != _period(known[following], timeframe)
-        return _joined(period, np.ones(self.bars, dtype=np.bool_), ends)
+        return _joined(period, np.ones(self.bar_count, dtype=np.bool_), ends)
 
     def _of_instants(self, timeframe: str, timestamps: NDArray[np.int64], base: int) -> LongerBars:
         schedule = self._schedule
@@ -242,7 +242,7 @@ class Timeline:
     @property
     def _counted(self) -> NDArray[np.int64]:
         """Number of each bar from the first trading bar on."""
-        return np.arange(self.bars, dtype=np.int64) - self._first
+        return np.arange(self.bar_count, dtype=np.int64) - self._first
 
     @cached_property
     def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -254,13 +254,13 @@ class Timeline:
     def _of_counted_sessions(self, timeframe: str) -> LongerBars:
         if self._minutes is None:
             session = self._counted
-            last_of_session = np.ones(self.bars, dtype=np.bool_)
+            last_of_session = np.ones(self.bar_count, dtype=np.bool_)
         else:
             session, place = self._places
             length = max(1, math.ceil(self.bars_per_session - 1e-9))
             last_of_session = place == length - 1
         minutes = intraday_minutes(timeframe)
-        everywhere = np.ones(self.bars, dtype=np.bool_)
+        everywhere = np.ones(self.bar_count, dtype=np.bool_)
         if minutes is not None:
             assert self._minutes is not None
             lengths = [math.ceil((end - start) / self._minutes) for start, end in self._terms.parts]

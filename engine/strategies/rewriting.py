@@ -9,7 +9,6 @@ error of the compiler names the line the user wrote.
 from __future__ import annotations
 
 import ast
-import inspect
 import types
 from collections.abc import Callable
 from typing import Any
@@ -18,22 +17,21 @@ import numpy as np
 
 from engine.execution import handles
 from engine.execution.layout import CLOCK_NAMES
-from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import typed_values
 from engine.strategies.crossings import crossing
 from engine.strategies.declared_reads import DeclaredReads
 from engine.strategies.hook_text import HookText, StrategyError
+from engine.strategies.order_calls import ORDERS, order_call
 from engine.strategies.purity import check_purity
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.strategy import Strategy
-from engine.strategies.syntax import as_float, call, is_negative, is_none, load, read
+from engine.strategies.syntax import call, is_negative, is_none, load, read
 
 __all__ = ["HANDLES", "rewrite_hook"]
 
 HANDLES = ("bar", "order", "account")
 _ARGUMENTS = ("mc_t", "mc_s", "mc_p", "mc_r", "mc_rows", "mc_state")
 _ACCOUNT = tuple(name for name in vars(handles) if name.startswith("account_"))
-_ORDERS = tuple(name for name in vars(handles) if name.startswith("order_"))
 
 
 def rewrite_hook(
@@ -41,7 +39,7 @@ def rewrite_hook(
     name: str,
     *,
     fields: tuple[str, ...],
-    symbols: int,
+    symbol_count: int,
     namespace: dict[str, Any],
 ) -> Callable[..., Any]:
     """Return a hook as a function ``(t, simulation, parameters, rows, values, state) -> state``.
@@ -54,7 +52,7 @@ def rewrite_hook(
         Name of the hook.
     fields : tuple of str
         Fields of the bars.
-    symbols : int
+    symbol_count : int
         Number of symbols.
     namespace : dict
         What the hook's global names mean, with helper functions already compiled.
@@ -64,11 +62,11 @@ def rewrite_hook(
     StrategyError
         If the hook uses something that the interface does not offer.
     """
-    cls.check_symbols(symbols)
+    cls.check_symbols(symbol_count)
     check_purity(cls.hooks()[name])
     hook = HookText(cls.hooks()[name])
     definition = hook.definition()
-    rewriter = _Rewriter(cls, name, hook, definition, fields, symbols, namespace)
+    rewriter = _Rewriter(cls, name, hook, definition, fields, symbol_count, namespace)
     module = ast.Module(body=[rewriter.function()], type_ignores=[])
     ast.fix_missing_locations(module)
     scope = dict(namespace)
@@ -91,7 +89,7 @@ _RUNTIME: dict[str, Any] = {
     "mc_symbol": handles.known_symbol,
     "mc_index": handles.bar_index,
     **{f"mc_{name}": getattr(typed_values, name) for name in typed_values.__all__},
-    **{f"mc_{name}": getattr(handles, name) for name in (*_ACCOUNT, *_ORDERS)},
+    **{f"mc_{name}": getattr(handles, name) for name in (*_ACCOUNT, *ORDERS)},
 }
 
 
@@ -103,13 +101,13 @@ class _Rewriter(DeclaredReads):
         hook: HookText,
         definition: ast.FunctionDef,
         fields: tuple[str, ...],
-        symbols: int,
+        symbol_count: int,
         namespace: dict[str, Any],
     ) -> None:
         super().__init__(cls, hook, definition, namespace)
         self.name = name
         self.fields = fields
-        self.symbols = symbols
+        self.symbol_count = symbol_count
         self.last_store: dict[str, ast.AST] = {}
         arguments = definition.args.args[1:]
         self.handles = {argument.arg for argument in arguments}
@@ -238,7 +236,7 @@ class _Rewriter(DeclaredReads):
                 return ast.copy_location(
                     call(f"mc_account_{node.attr}", load("mc_s"), load("mc_t"), symbol), node
                 )
-            names = (*self.fields, "index") if kind == "bar" else tuple(n[6:] for n in _ORDERS)
+            names = (*self.fields, "index") if kind == "bar" else tuple(n[6:] for n in ORDERS)
             raise self._unknown(node, kind, names)
         return self.generic_visit(node)
 
@@ -262,8 +260,8 @@ class _Rewriter(DeclaredReads):
         if isinstance(node.func, ast.Attribute):
             handle = self._handle(node.func.value)
             if handle is not None and handle[0] == "order":
-                made = self._order_call(node, node.func.attr, handle[1])
-                return ast.copy_location(self._with_numbers(made, node), node)
+                made = order_call(node, handle[1], hook=self.hook, visit=self.visit)
+                return ast.copy_location(made, node)
         if isinstance(node.func, ast.Name):
             target = self.namespace.get(node.func.id)
             if target is crossed_above or target is crossed_below:
@@ -299,7 +297,7 @@ class _Rewriter(DeclaredReads):
             elif isinstance(index, ast.Constant | ast.Slice | ast.Tuple) or is_negative(index):
                 raise self.hook.error(
                     index,
-                    f"found symbol {ast.unparse(index)}, allowed 0 to {self.symbols - 1}",
+                    f"found symbol {ast.unparse(index)}, allowed 0 to {self.symbol_count - 1}",
                 )
             else:
                 symbol = call("mc_symbol", load("mc_s"), self._whole(index))
@@ -314,28 +312,8 @@ class _Rewriter(DeclaredReads):
             return made
         return ast.copy_location(call("mc_as_whole", made), node)
 
-    def _with_numbers(self, made: ast.expr, node: ast.Call) -> ast.expr:
-        """Return the call of an order function with every argument a float."""
-        assert isinstance(made, ast.Call)
-        made.args[3:] = [self._number(value, node) for value in made.args[3:]]
-        for keyword in made.keywords:
-            keyword.value = self._number(keyword.value, node)
-        return made
-
-    def _number(self, value: ast.expr, node: ast.Call) -> ast.expr:
-        if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
-            inner = self._number(value.operand, node)
-            return ast.copy_location(ast.UnaryOp(value.op, inner), node)
-        if not isinstance(value, ast.Constant):
-            return ast.copy_location(call("mc_as_number", value), node)
-        if isinstance(value.value, int | float):
-            return ast.copy_location(ast.Constant(float(value.value)), node)
-        raise self.hook.error(
-            node, f"{ast.unparse(node.func)}: found {value.value!r}, allowed a number"
-        )
-
     def _is_symbol(self, value: Any) -> bool:
-        return isinstance(value, int) and 0 <= value < self.symbols
+        return isinstance(value, int) and 0 <= value < self.symbol_count
 
     def _series(self, node: ast.AST) -> Callable[[ast.expr | None], ast.expr] | None:
         """Return what makes a read of an indicator or bar field, some bars back."""
@@ -394,14 +372,14 @@ class _Rewriter(DeclaredReads):
         raise self._unknown(node, "self", known)
 
     def _unknown(self, node: ast.Attribute, owner: str, allowed: Any) -> StrategyError:
-        if owner == "order" and f"order_{node.attr}" in _ORDERS:
+        if owner == "order" and f"order_{node.attr}" in ORDERS:
             name = f"order.{node.attr}"
             return self.hook.error(node, f"{name} is called, as in {name}(...)")
         message = f"found {owner}.{node.attr}, allowed {', '.join(allowed) or 'nothing'}"
         homes = {
             "bar": (*self.fields, "index", *CLOCK_NAMES),
             "account": tuple(name[8:] for name in _ACCOUNT),
-            "order": tuple(name[6:] for name in _ORDERS),
+            "order": tuple(name[6:] for name in ORDERS),
         }
         found = [f"{home}.{node.attr}" for home, names in homes.items() if node.attr in names]
         value = getattr(self.cls, node.attr, None) if owner == "self" else None
@@ -412,49 +390,3 @@ class _Rewriter(DeclaredReads):
         if owner == "bar":
             message += f"; of history also {', '.join(CLOCK_NAMES)}"
         return self.hook.error(node, message)
-
-    def _order_call(self, node: ast.Call, method: str, symbol: ast.expr) -> ast.expr:
-        if f"order_{method}" not in _ORDERS:
-            raise self.hook.error(
-                node, f"found order.{method}, allowed {', '.join(n[6:] for n in _ORDERS)}"
-            )
-        function = getattr(handles, f"order_{method}")
-        signature = inspect.signature(getattr(function, "py_func", function))
-        names = list(signature.parameters)[3:]
-        keywords = {keyword.arg or "": None for keyword in node.keywords}
-        try:
-            signature.bind(None, None, None, *(None for _ in node.args), **keywords)
-        except TypeError as error:
-            allowed = ", ".join(names) or "none"
-            raise self.hook.error(
-                node, f"order.{method}: {error}; its arguments are {allowed}"
-            ) from error
-        given = {k.arg or "": self.visit(k.value) for k in node.keywords}
-        given |= {
-            name: self.visit(argument) for name, argument in zip(names, node.args, strict=False)
-        }
-        # Every argument is written out as a float, so that one compiled form serves all calls.
-        arguments = []
-        for name in names:
-            parameter = signature.parameters[name]
-            value = given.get(name, ast.Constant(parameter.default))
-            if name == "tif":
-                value = self._time_in_force(value)
-            arguments.append(as_float(value) if parameter.annotation == "float" else value)
-        head = [load("mc_s"), load("mc_t"), symbol]
-        return ast.Call(load(f"mc_order_{method}"), [*head, *arguments], [])
-
-    def _time_in_force(self, node: ast.expr) -> ast.expr:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value not in TIMES_IN_FORCE:
-                raise self.hook.error(
-                    node, f"tif: found {node.value!r}, allowed {', '.join(TIMES_IN_FORCE)} or bars"
-                )
-            return ast.Constant(TIMES_IN_FORCE[node.value])
-        if is_negative(node) or (isinstance(node, ast.Constant) and node.value == 0):
-            raise self.hook.error(
-                node,
-                f"tif: found {ast.unparse(node)}, allowed {', '.join(TIMES_IN_FORCE)} or bars, "
-                "at least 1",
-            )
-        return node

@@ -151,7 +151,7 @@ class Strategy:
             )
 
     @classmethod
-    def check_symbols(cls, symbols: int) -> None:
+    def check_symbols(cls, symbol_count: int) -> None:
         """Refuse indicators of a symbol that is not simulated.
 
         Raises
@@ -161,9 +161,9 @@ class Strategy:
         """
         for name, declared in cls.indicators.items():
             for symbol in (symbol for part in declared.walk() for symbol in part.symbols):
-                if not 0 <= symbol < symbols:
+                if not 0 <= symbol < symbol_count:
                     raise StrategyError(
-                        f"{cls.name}.{name}: found symbol {symbol}, allowed 0 to {symbols - 1}"
+                        f"{cls.name}.{name}: found symbol {symbol}, allowed 0 to {symbol_count - 1}"
                     )
 
     @classmethod

@@ -22,7 +22,7 @@ _ARGUMENTS = ("mc_s", "mc_p", "mc_r", "mc_rows", "mc_target")
 
 
 def rewrite_signals(
-    cls: type[Strategy], *, fields: tuple[str, ...], symbols: int, namespace: dict[str, Any]
+    cls: type[Strategy], *, fields: tuple[str, ...], symbol_count: int, namespace: dict[str, Any]
 ) -> Callable[..., Any]:
     """Return ``signals(self, bars, target)`` as a function of plain arrays.
 
@@ -36,11 +36,11 @@ def rewrite_signals(
     StrategyError
         If the hook uses something that the interface does not offer.
     """
-    cls.check_symbols(symbols)
+    cls.check_symbols(symbol_count)
     check_purity(cls.hooks()["signals"])
     text = HookText(cls.hooks()["signals"])
     definition = text.definition()
-    rewriter = _Rewriter(cls, text, definition, fields, symbols, namespace)
+    rewriter = _Rewriter(cls, text, definition, fields, symbol_count, namespace)
     body = [rewriter.visit(statement) for statement in definition.body]
     function = ast.parse(f"def signals({', '.join(_ARGUMENTS)}): pass").body[0]
     assert isinstance(function, ast.FunctionDef)
@@ -54,7 +54,7 @@ def rewrite_signals(
     return found
 
 
-def fill_targets(signals: Callable[..., Any], symbols: int) -> Callable[..., Any]:
+def fill_targets(signals: Callable[..., Any], symbol_count: int) -> Callable[..., Any]:
     """Return what calls `signals` with its target: the last rows of the indicators' space.
 
     NaN keeps the target before, which is 0 at the start, so that a change is seen by comparing
@@ -71,18 +71,18 @@ def fill_targets(signals: Callable[..., Any], symbols: int) -> Callable[..., Any
     @hook
     def several(s: Any, p: Any, r: Any, rows: Any) -> None:
         bars = s.path.shape[2]
-        target = rows[rows.shape[0] - symbols * bars :]
+        target = rows[rows.shape[0] - symbol_count * bars :]
         target[:] = 0.0
-        signals(s, p, r, rows, target.reshape((symbols, bars)))
-        _keep_last(target, symbols)
+        signals(s, p, r, rows, target.reshape((symbol_count, bars)))
+        _keep_last(target, symbol_count)
 
-    return one if symbols == 1 else several
+    return one if symbol_count == 1 else several
 
 
 @hook
-def _keep_last(target: Any, symbols: int) -> None:
-    bars = target.shape[0] // symbols
-    for symbol in range(symbols):
+def _keep_last(target: Any, symbol_count: int) -> None:
+    bars = target.shape[0] // symbol_count
+    for symbol in range(symbol_count):
         last = 0.0
         for bar in range(symbol * bars, (symbol + 1) * bars):
             if target[bar] == target[bar]:
@@ -98,7 +98,7 @@ class _Rewriter(DeclaredReads):
         text: HookText,
         definition: ast.FunctionDef,
         fields: tuple[str, ...],
-        symbols: int,
+        symbol_count: int,
         namespace: dict[str, Any],
     ) -> None:
         super().__init__(cls, text, definition, namespace)
@@ -107,7 +107,7 @@ class _Rewriter(DeclaredReads):
             raise text.error(definition, f"signals: found {names}, allowed self, bars and target")
         _, self.bars_name, self.target_name = names
         self.fields = fields
-        self.symbols = symbols
+        self.symbol_count = symbol_count
         self.rows = [
             (name, output) for name, item in cls.indicators.items() for output in item.outputs
         ]
@@ -158,11 +158,12 @@ class _Rewriter(DeclaredReads):
             return None
         if node.attr not in self.fields and node.attr in CLOCK_NAMES:
             return f"mc_read_only(mc_s.clock[{CLOCK_NAMES.index(node.attr)}])"
-        if node.attr not in self.fields or not 0 <= symbol < self.symbols:
+        if node.attr not in self.fields or not 0 <= symbol < self.symbol_count:
             raise self.hook.error(
                 node,
-                f"found bars[{symbol}].{node.attr}, allowed symbols 0 to {self.symbols - 1} and "
-                f"fields {', '.join(self.fields)}; of history also {', '.join(CLOCK_NAMES)}",
+                f"found bars[{symbol}].{node.attr}, allowed symbols 0 to "
+                f"{self.symbol_count - 1} and fields {', '.join(self.fields)}; of history also "
+                f"{', '.join(CLOCK_NAMES)}",
             )
         return f"mc_read_only(mc_s.path[{symbol}, {self.fields.index(node.attr)}])"
 

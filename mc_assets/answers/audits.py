@@ -76,7 +76,7 @@ def audit_strategies(
     strategy: str = "all",
     *,
     file: Path | None = None,
-    symbols: int = 1,
+    symbol_count: int = 1,
     cuts: int = 500,
     seed: int = 1,
     progress: Callable[[StrategyAudit], None] | None = None,
@@ -91,7 +91,7 @@ def audit_strategies(
         Name of a strategy, or ``all``.
     file : Path, optional
         Python file or folder to look for strategies in.
-    symbols : int
+    symbol_count : int
         Symbols that each strategy trades.
     cuts : int
         Bars of a path after which the future is replaced.
@@ -124,7 +124,7 @@ def audit_strategies(
             hint="; ".join(problems) or None,
         )
     audits = []
-    traded = tuple(f"S{number}" for number in range(symbols))
+    traded = tuple(f"S{number}" for number in range(symbol_count))
     for name in strategy_names() if strategy == "all" else [strategy]:
         # Warm up as a study does by default, but leave bars to trade on.
         cls = get_strategy(name)

@@ -35,7 +35,7 @@ class SeriesQuality:
         found = self.report
         return {
             "series": found.key,
-            "bars": found.bars,
+            "bars": found.bar_count,
             "quarantined": found.quarantined,
             "left_out": found.left_out,
             "first": found.first,

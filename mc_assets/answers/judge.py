@@ -15,7 +15,7 @@ def judge_strategy(
     project: Project,
     strategy: str,
     *,
-    bars: Path | None = None,
+    bars_file: Path | None = None,
     symbol: str | None = None,
     timeframe: str = "1d",
     exchange: str = "XNYS",
@@ -34,10 +34,10 @@ def judge_strategy(
         Its data folder keeps the trial ledger.
     strategy : str
         Name of a strategy, or a Python file with one.
-    bars : Path, optional
+    bars_file : Path, optional
         CSV or Parquet file of bars.
     symbol : str, optional
-        Series of the project; with `bars`, the name the file's bars get.
+        Series of the project; with `bars_file`, the name the file's bars get.
     timeframe, exchange : str
         Of the bars; a series of the project has its own exchange.
     constraint : tuple of str
@@ -57,8 +57,8 @@ def judge_strategy(
     from mc_assets.stored_market_data import StoredMarketData
 
     name = _strategy(project, strategy)
-    if bars is not None:
-        history = _from_file(bars, symbol, timeframe, exchange)
+    if bars_file is not None:
+        history = _from_file(bars_file, symbol, timeframe, exchange)
     elif symbol is not None:
         history = StoredMarketData(project).bars(symbol, timeframe)
     else:

@@ -37,7 +37,7 @@ StepCallback = Callable[[StepProgress], None]
 
 def run_steps(
     project: Project,
-    steps: Iterable[Step],
+    to_run: Iterable[Step],
     progress: StepCallback | None = None,
     receipts: Receipts | None = None,
 ) -> dict[str, dict[str, float]]:
@@ -47,7 +47,7 @@ def run_steps(
     ----------
     project : Project
         Where everything lies.
-    steps : iterable of Step
+    to_run : iterable of Step
         From `mc_assets.steps`.
     progress : callable, optional
         Called with a `StepProgress` before and after each step.
@@ -75,7 +75,7 @@ def run_steps(
         if progress is not None:
             progress(StepProgress(step, numbers, seconds))
 
-    run_pipeline(project, steps, receipts, before=before, after=after)
+    run_pipeline(project, to_run, receipts, before=before, after=after)
     return made
 
 

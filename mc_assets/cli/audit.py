@@ -21,7 +21,7 @@ def audit(
     file: Path | None = typer.Option(
         None, "--file", help="Python file or folder with your own strategies."
     ),
-    symbols: int = typer.Option(1, "--symbols", min=1, help="Symbols that the strategy trades."),
+    symbol_count: int = typer.Option(1, "--symbols", min=1, help="How many symbols it trades."),
     cuts: int = typer.Option(
         500, "--cuts", min=1, help="Bars of a path after which the future is replaced."
     ),
@@ -36,7 +36,7 @@ def audit(
         Project.from_environment(),
         strategy,
         file=file,
-        symbols=symbols,
+        symbol_count=symbol_count,
         cuts=cuts,
         seed=seed,
         progress=print_json if as_json else _print_audit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from engine.errors import Refusal
 from mc_assets.cli.json_output import print_json
 
 
@@ -26,9 +27,9 @@ def calibrate(
     try:
         day = datetime.date.fromisoformat(as_of) if as_of else None
     except ValueError:
-        raise ValueError(f"--as-of: found {as_of!r}, allowed a date YYYY-MM-DD") from None
+        raise Refusal("--as-of", repr(as_of), "a date YYYY-MM-DD") from None
     if outdated and day:
-        raise ValueError(f"--outdated: found with --as-of {day}, allowed without: it has its dates")
+        raise Refusal("--outdated", f"with --as-of {day}", "without: it has its dates")
     project = Project.from_environment()
     with StepLines(quiet=as_json) as lines:
         if outdated:

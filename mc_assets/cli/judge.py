@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def judge(
     strategy: str = typer.Argument(help="Name of a strategy, or a Python file with one."),
-    bars: Path = typer.Option(None, "--bars", help="CSV or Parquet file of bars."),
+    bars_file: Path = typer.Option(None, "--bars", help="CSV or Parquet file of bars."),
     symbol: str = typer.Option(None, "--symbol", help="Series, or the name of the file's bars."),
     timeframe: str = typer.Option("1d", "--timeframe", help="Length of a bar."),
     exchange: str = typer.Option("XNYS", "--exchange", help="Calendar of the file's bars."),
@@ -34,7 +34,7 @@ def judge(
     found = judge_strategy(
         Project.from_environment(),
         strategy,
-        bars=bars,
+        bars_file=bars_file,
         symbol=symbol,
         timeframe=timeframe,
         exchange=exchange,

@@ -32,7 +32,8 @@ def quality(
         for report in reports:
             outside = f"{report.left_out:,} rows outside start and end left out, "
             title = (
-                f"{report.key}: {report.bars:,} bars, {report.quarantined:,} rows in quarantine, "
+                f"{report.key}: {report.bar_count:,} bars, "
+                f"{report.quarantined:,} rows in quarantine, "
                 f"{outside if report.left_out else ''}"
                 f"{report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from engine.errors import Refusal
 from mc_assets.cli.json_output import print_json
 
 
@@ -19,7 +20,7 @@ def seeds(
     project = Project.from_environment()
     if name is not None:
         if count is None:
-            raise ValueError("count: found nothing, allowed how many seeds to draw")
+            raise Refusal("count", "nothing", "how many seeds to draw")
         drawn = draw_seed_set(project, name, count)
         if as_json:
             print_json(drawn)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from engine.errors import Refusal
+
 if TYPE_CHECKING:
     from mc_assets.answers.tables import TableEntry
 
@@ -29,10 +31,10 @@ def sql(
     from mc_assets.project import Project
 
     if as_json and as_csv:
-        raise ValueError("--json: found together with --csv, allowed one of the two")
+        raise Refusal("--json", "together with --csv", "one of the two")
     if tables == (query is not None):
         found = "both" if tables else "neither"
-        raise ValueError(f"query: found {found} a query and --tables, allowed one of the two")
+        raise Refusal("query", f"{found} a query and --tables", "one of the two")
     project = Project.from_environment()
     if tables:
         _print_tables(describe_tables(project), as_json)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def studies(
     strategies: bool = typer.Option(False, "--strategies", help="List strategies instead."),
-    sources: bool = typer.Option(False, "--sources", help="List price sources instead."),
+    price_sources: bool = typer.Option(False, "--sources", help="List price sources instead."),
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
     """List the study files with their state, or the strategies and price sources they may name."""
@@ -24,9 +24,9 @@ def studies(
     from mc_assets.project import Project
 
     project = Project.from_environment()
-    if strategies or sources:
+    if strategies or price_sources:
         found = [list_strategies(project)] if strategies else []
-        found += [list_sources(project)] if sources else []
+        found += [list_sources(project)] if price_sources else []
         print_problems(problem for catalogue in found for problem in catalogue.problems)
         entries = [entry for catalogue in found for entry in catalogue.entries]
         if as_json:

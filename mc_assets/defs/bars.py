@@ -85,7 +85,7 @@ def raw_bars(
         refetch=config.refetch,
         accept_withdrawn=config.accept_withdrawn,
     )
-    for place, result in done.results.items():
+    for place, result in done.stored_years.items():
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": result.rows,

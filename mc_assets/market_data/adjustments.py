@@ -69,7 +69,7 @@ def adjust(
     """
     found = bars["adjustment"].unique().to_list()
     if found not in ([], ["raw"]):
-        raise MarketDataError(f"adjustment: found {found[0]!r} bars, allowed raw bars")
+        raise MarketDataError("adjustment", f"{found[0]!r} bars", "raw bars")
     split, price = factors_at(bars, factors, exchange=exchange)
     if unchanged is not None:
         split, price = split / split[unchanged], price / price[unchanged]
@@ -150,7 +150,7 @@ def read_factors(path: Path | str) -> pl.DataFrame:
     for name in FACTOR_COLUMNS:
         if name not in table.columns:
             shown = ", ".join(column for column in table.columns if column[0] != "_")
-            raise MarketDataError(f"{path.name}: found columns {shown}, allowed one named {name}")
+            raise MarketDataError(path.name, f"columns {shown}", f"one named {name}")
     columns: dict[str, pl.Series] = {}
     walls = parse_stamps(table["date"], detect_format(table["date"]))["wall"]
     columns["date"] = walls.cast(pl.Datetime("us")).dt.date()
@@ -160,16 +160,18 @@ def read_factors(path: Path | str) -> pl.DataFrame:
         if column.has_nulls():
             row = int(column.is_null().arg_max() or 0)
             raise MarketDataError(
-                f"{path.name} line {table['_line'][row]}, column {name}: found "
-                f"{table[name][row]!r}, allowed a {'date' if name == 'date' else 'number'}"
+                f"{path.name} line {table['_line'][row]}, column {name}",
+                repr(table[name][row]),
+                f"a {('date' if name == 'date' else 'number')}",
             )
         wrong = column.is_duplicated() if name == "date" else ~(column > 0)
         if wrong.any():
             # Of two rows with the same date, report the second.
             row = int(wrong.arg_max() or 0) if name != "date" else wrong.arg_true()[-1]
             raise MarketDataError(
-                f"{path.name} line {table['_line'][row]}, column {name}: found "
-                f"{table[name][row]!r}, allowed {'each date once' if name == 'date' else '> 0'}"
+                f"{path.name} line {table['_line'][row]}, column {name}",
+                repr(table[name][row]),
+                "each date once" if name == "date" else "> 0",
             )
     factors = pl.DataFrame(columns).sort("date")
     _check_factors(factors)
@@ -211,14 +213,12 @@ def factors_from_events(
     for day, amount in dividends.select("date", "amount").iter_rows():
         before = days.filter(pl.col("date") < day)
         if before.is_empty() or amount >= before["close"][-1]:
-            raise MarketDataError(
-                f"dividend of {day}: found {amount}, allowed less than a close before it"
-            )
+            raise MarketDataError(f"dividend of {day}", amount, "less than a close before it")
         price, split = events.get(day, (1.0, 1.0))
         events[day] = (price * (1.0 - amount / before["close"][-1]), split)
     for day, ratio in splits.select("date", "ratio").iter_rows():
         if ratio <= 0:
-            raise MarketDataError(f"split of {day}: found ratio {ratio}, allowed > 0")
+            raise MarketDataError(f"split of {day}", f"ratio {ratio}", "> 0")
         price, split = events.get(day, (1.0, 1.0))
         events[day] = (price, split / ratio)
     rows = [{"day": day, "price": p, "split": s} for day, (p, s) in events.items()]
@@ -240,11 +240,11 @@ def _check_factors(factors: pl.DataFrame) -> None:
     for name in FACTOR_COLUMNS:
         if name not in factors.columns:
             raise MarketDataError(
-                f"factors: found columns {', '.join(factors.columns)}, allowed one named {name}"
+                "factors", f"columns {', '.join(factors.columns)}", f"one named {name}"
             )
     for name in FACTOR_COLUMNS[1:]:
         wrong = factors[name].filter(factors[name] <= 0)
         if len(wrong):
-            raise MarketDataError(f"factors: {name}: found {wrong[0]}, allowed > 0")
+            raise MarketDataError(f"factors: {name}", str(wrong[0]), "> 0")
     if not factors["date"].is_sorted():
-        raise MarketDataError("factors: date: found dates out of order, allowed oldest first")
+        raise MarketDataError("factors: date", "dates out of order", "oldest first")

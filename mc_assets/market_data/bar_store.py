@@ -142,9 +142,7 @@ class BarStore:
         years = self.years(symbol, timeframe)
         if not years:
             known = ", ".join(f"{name}@{frame}" for name, frame in self.series()) or "none yet"
-            raise MarketDataError(
-                f"bars: found no stored series {symbol}@{timeframe}, allowed {known}"
-            )
+            raise MarketDataError("bars", f"no stored series {symbol}@{timeframe}", known)
         chosen = [
             year
             for year in years
@@ -219,8 +217,9 @@ class BarStore:
         factors = self.factors(symbol, timeframe)
         if factors is None:
             raise MarketDataError(
-                f"{symbol}@{timeframe}: factors: found none stored, allowed after its series "
-                "names a factor file and is normalised"
+                f"{symbol}@{timeframe}: factors",
+                "none stored",
+                "after its series names a factor file and is normalised",
             )
         bars = self.read(symbol, timeframe)
         return adjust(bars, factors, adjustment=adjustment, exchange=exchange)

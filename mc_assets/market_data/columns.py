@@ -61,14 +61,10 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
     allowed = [*SPELLINGS, "price"]
     for canonical, column in given.items():
         if canonical not in allowed:
-            raise MarketDataError(
-                f"{where}: columns: found {canonical!r}, allowed {', '.join(allowed)}"
-            )
+            raise MarketDataError(f"{where}: columns", repr(canonical), ", ".join(allowed))
         if column not in names:
             shown = ", ".join(name for name in names if not name.startswith("_"))
-            raise MarketDataError(
-                f"{where}: columns.{canonical}: found {column!r}, allowed {shown}"
-            )
+            raise MarketDataError(f"{where}: columns.{canonical}", repr(column), shown)
     data = [name for name in names if not name.startswith("_")]
     symbol = sole_owner(data) or symbol
     candidates = {plain_name(name, symbol): name for name in reversed(data)}
@@ -109,16 +105,18 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
     for canonical in ("timestamp", "close"):
         if canonical not in found:
             raise MarketDataError(
-                f"{where}: found columns {', '.join(data)}, allowed a table with a "
-                f"{canonical} column (name it under options.columns)"
+                where,
+                f"columns {', '.join(data)}",
+                f"a table with a {canonical} column (name it under options.columns)",
             )
     present = [name for name in _PRICES if name in found]
     if len(present) < 4:
         if present != ["close"]:
             missing = next(name for name in _PRICES if name not in found)
             raise MarketDataError(
-                f"{where}: found no {missing} column among {', '.join(data)}, allowed all of "
-                "open, high, low and close, or a single price"
+                where,
+                f"no {missing} column among {', '.join(data)}",
+                "all of open, high, low and close, or a single price",
             )
         return ColumnMap(found, price_only=True)
     return ColumnMap(found, price_only=False)
@@ -132,8 +130,9 @@ def _check_twins(
         alike = [name for name in data if plain_name(name, symbol) == plain_name(column, symbol)]
         if len(alike) > 1 and not {canonical, "price"} & given.keys():
             raise MarketDataError(
-                f"{where}: found the columns {' and '.join(alike[:2])}, allowed one {canonical} "
-                "column (name it under options.columns)"
+                where,
+                f"the columns {' and '.join(alike[:2])}",
+                f"one {canonical} column (name it under options.columns)",
             )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES, BarCalendar
+from engine.errors import Refusal
 from engine.models import estimated_models, packaged
 from engine.timeframes import canonical_timeframe
 from mc_assets.market_data.severities import QualityConfig
@@ -62,9 +63,7 @@ class ModelEntry(BaseModel):
     def _model_is_a_name(cls, value: str) -> str:
         # It becomes part of the name of a check.
         if not _MODEL.fullmatch(value):
-            raise ValueError(
-                f"found {_short(value)}, allowed up to {_LONGEST_NAME} letters, digits and _"
-            )
+            raise Refusal("", _short(value), f"up to {_LONGEST_NAME} letters, digits and _")
         return value
 
 
@@ -163,9 +162,11 @@ class SeriesConfig(BaseModel):
     @classmethod
     def _symbol_is_a_name(cls, value: str) -> str:
         if not _SYMBOL.fullmatch(value) or not _is_name(value):
-            raise ValueError(
-                f"found {_short(value)}, allowed up to {_LONGEST_NAME} letters, digits and "
-                "^ = . _ / : + -, without .. between slashes"
+            raise Refusal(
+                "",
+                _short(value),
+                f"up to {_LONGEST_NAME} letters, digits and ^ = . _ / : + -, without .. between "
+                "slashes",
             )
         return value
 
@@ -173,9 +174,10 @@ class SeriesConfig(BaseModel):
     @classmethod
     def _provider_symbol_is_a_name(cls, value: str | None) -> str | None:
         if value is not None and not _is_name(value):
-            raise ValueError(
-                f"found {_short(value)}, allowed up to {_LONGEST_NAME} characters that can be "
-                "printed, without .. between slashes"
+            raise Refusal(
+                "",
+                _short(value),
+                f"up to {_LONGEST_NAME} characters that can be printed, without .. between slashes",
             )
         return value
 
@@ -191,14 +193,14 @@ class SeriesConfig(BaseModel):
     @classmethod
     def _exchange_is_known(cls, value: str) -> str:
         if value not in EXCHANGES:
-            raise ValueError(f"found {value!r}, allowed {', '.join(sorted(EXCHANGES))}")
+            raise Refusal("", repr(value), ", ".join(sorted(EXCHANGES)))
         return value
 
     @field_validator("provider")
     @classmethod
     def _provider_is_registered(cls, value: str) -> str:
         if value not in provider_names():
-            raise ValueError(f"found {value!r}, allowed {', '.join(provider_names())}")
+            raise Refusal("", repr(value), ", ".join(provider_names()))
         return value
 
     @model_validator(mode="after")
@@ -211,29 +213,29 @@ class SeriesConfig(BaseModel):
         ):
             for name in names:
                 if name not in known and name not in packaged():
-                    raise ValueError(
-                        f"{field}: found {name!r}, allowed "
+                    raise Refusal(
+                        field,
+                        repr(name),
                         f"{', '.join(sorted({*known, *packaged()}))}, or one of your own as "
-                        "{model: NAME, file: PATH}"
+                        "{model: NAME, file: PATH}",
                     )
         for entry in entries:
             if entry.data == "curve" and self.provider != "futures":
-                raise ValueError(
-                    f"models: found data curve for {entry.model}, allowed on a series of provider "
-                    "futures"
+                raise Refusal(
+                    "models", f"data curve for {entry.model}", "on a series of provider futures"
                 )
         return self
 
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> SeriesConfig:
         if self.start > datetime.now(UTC).date():
-            raise ValueError(f"start: found {self.start}, allowed today or earlier")
+            raise Refusal("start", str(self.start), "today or earlier")
         if self.start < _EARLIEST:
-            raise ValueError(f"start: found {self.start}, allowed {_EARLIEST} or later")
+            raise Refusal("start", str(self.start), f"{_EARLIEST} or later")
         if self.end is not None and self.end > _LATEST:
-            raise ValueError(f"end: found {self.end}, allowed up to {_LATEST}")
+            raise Refusal("end", str(self.end), f"up to {_LATEST}")
         if self.end is not None and self.end < self.start:
-            raise ValueError(f"end: found {self.end}, allowed on or after start {self.start}")
+            raise Refusal("end", str(self.end), f"on or after start {self.start}")
         return self
 
 
@@ -266,7 +268,7 @@ class MarketDataConfig(BaseModel):
 
     def __getitem__(self, key: str) -> SeriesConfig:
         if key not in self.by_key:
-            raise MarketDataError(f"series: found {key!r}, allowed {some(self.keys)}")
+            raise MarketDataError("series", repr(key), some(self.keys))
         return self.by_key[key]
 
     def comparing_with(self, key: str) -> list[SeriesConfig]:
@@ -282,7 +284,7 @@ class MarketDataConfig(BaseModel):
         ]
         if not found:
             wanted = symbol if timeframe is None else f"{symbol}@{timeframe}"
-            raise MarketDataError(f"symbol: found {wanted!r}, allowed {some(self.keys)}")
+            raise MarketDataError("symbol", repr(wanted), some(self.keys))
         return found
 
 

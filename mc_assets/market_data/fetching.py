@@ -33,14 +33,14 @@ class Ingested:
 
     Parameters
     ----------
-    results : dict
+    stored_years : dict
         (key, year) to what was stored.
     failures : dict
         (key, year) to the error if the year could not be fetched completely. Data stored before
         and data received before the failure are kept.
     """
 
-    results: dict[tuple[str, int], RawResult] = field(default_factory=dict)
+    stored_years: dict[tuple[str, int], RawResult] = field(default_factory=dict)
     failures: dict[tuple[str, int], MarketDataError] = field(default_factory=dict)
 
 
@@ -117,7 +117,7 @@ def ingest_raw(
     )
     for error in done.failures.values():
         raise error
-    return done.results[key, year]
+    return done.stored_years[key, year]
 
 
 def ingest_many(
@@ -212,7 +212,7 @@ def _fetch_group(
             table = (fetched.partial if broken else fetched.tables).get(series.asked)
             if table is None:
                 raise broken or FetchError(
-                    f"{series.provider} {series.key}: found no answer, allowed a table"
+                    f"{series.provider} {series.key}", "no answer", "a table"
                 )
             rows = received(series, table, moment, complete=not network)
             reached = reached_in(rows) if broken else None
@@ -222,16 +222,19 @@ def _fetch_group(
                 series, rows, (start, end), years, root, moment, reached,
                 accept_withdrawn=accept_withdrawn,
             )  # fmt: skip
-            done.results.update({(series.key, item.year): item for item in stored.results})
+            done.stored_years.update(
+                {(series.key, item.year): item for item in stored.stored_years}
+            )
             done.failures.update({(series.key, y): error for y, error in stored.refused.items()})
             if broken and reached is not None:
                 raise FetchError(
+                    "",
                     f"{broken}; bars up to {_instant(reached):%Y-%m-%d %H:%MZ} are kept, the next "
-                    "run asks from there"
+                    "run asks from there",
                 )
         except Exception as error:
             failed = _failure(error, series, provider)
-            told = done.results.keys() | done.failures.keys()
+            told = done.stored_years.keys() | done.failures.keys()
             left = [(series.key, year) for year in years if (series.key, year) not in told]
             done.failures.update(dict.fromkeys(left, failed))
 
@@ -243,11 +246,12 @@ def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> Mark
     """
     if isinstance(error, MarketDataError):
         said = masked(str(error), _keys(provider))
-        return error if said == str(error) else FetchError(said)
+        return error if said == str(error) else FetchError("", said)
     text = " ".join(masked(str(error), _keys(provider)).split())[:300]
     return FetchError(
-        f"{series.provider} {series.key}: found an unforeseen failure "
-        f"({type(error).__name__}: {text or 'no message'}), allowed a table"
+        f"{series.provider} {series.key}",
+        f"an unforeseen failure ({type(error).__name__}: {text or 'no message'})",
+        "a table",
     )
 
 

@@ -118,7 +118,7 @@ def normalise_year(
     raw_store = RawStore(root)
     stored = raw_store.read(series.symbol, series.timeframe, year)
     if not stored:
-        raise MarketDataError(f"raw_bars: found nothing of {key} in {year}, allowed a fetched year")
+        raise MarketDataError("raw_bars", f"nothing of {key} in {year}", "a fetched year")
     tables = [table for table in stored if not table.frame.is_empty()]
     pieces = [
         normalise(

@@ -274,8 +274,9 @@ def _check_format(cells: pl.Series, date_format: str, where: str) -> None:
     unread = parse_stamps(cells, date_format, strictly=True)["wall"].null_count() == len(cells)
     if unread and detect_format(cells):
         raise MarketDataError(
-            f"{where}: date_format: found {date_format!r}, which reads no cell such as "
-            f"{str(cells[0])!r}, allowed the strptime format of the stamps"
+            f"{where}: date_format",
+            f"{date_format!r}, which reads no cell such as {str(cells[0])!r}",
+            "the strptime format of the stamps",
         )
 
 
@@ -288,8 +289,7 @@ def _check_types(raw: RawTable, mapped: ColumnMap) -> None:
         if not (kind == pl.String or kind.is_numeric() or stamps or clocks or kind == pl.Null):
             allowed = "dates or times" if name in ("timestamp", "clock") else "numbers"
             raise MarketDataError(
-                f"{_where(raw)}: column {column}: found type {kind}, allowed {allowed}, or text of "
-                "them"
+                f"{_where(raw)}: column {column}", f"type {kind}", f"{allowed}, or text of them"
             )
 
 
@@ -300,8 +300,9 @@ def _check_units(raw: RawTable, mapped: ColumnMap) -> None:
     closes = parse_numbers(raw.frame[mapped.columns["close"]])[0].drop_nulls()
     if len(closes) and (closes % 1 == 0).all() and (closes.abs() >= _BILLIONTHS).all():
         raise MarketDataError(
-            f"{_where(raw)}: column {mapped.columns['close']}: found {closes[0]:.0f}, a price in "
-            "units of 1e-9, allowed decimal prices (Databento's pretty_px)"
+            f"{_where(raw)}: column {mapped.columns['close']}",
+            f"{closes[0]:.0f}, a price in units of 1e-9",
+            "decimal prices (Databento's pretty_px)",
         )
 
 
@@ -315,9 +316,7 @@ def _rows_of_symbol(raw: RawTable, mapped: ColumnMap) -> RawTable:
         return raw
     if not (names == raw.symbol).any():
         shown = ", ".join(names.unique().sort().head(5).to_list())
-        raise MarketDataError(
-            f"{_where(raw)}: column {column}: found {shown}, allowed rows of {raw.symbol}"
-        )
+        raise MarketDataError(f"{_where(raw)}: column {column}", shown, f"rows of {raw.symbol}")
     return replace(raw, frame=raw.frame.filter(names == raw.symbol))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from engine.calibration import Calibration, OptionSurface, calibrate
+from engine.errors import Refusal
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.paths import filled_path
@@ -67,8 +68,9 @@ class OptionQuotes:
         files = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
         if not files:
             raise MarketDataError(
-                f"{series.key}: option_quotes: found no file {series.option_quotes}, "
-                "allowed a CSV file or a pattern of them"
+                f"{series.key}: option_quotes",
+                f"no file {series.option_quotes}",
+                "a CSV file or a pattern of them",
             )
         for file in files:
             self._read(file)
@@ -89,9 +91,10 @@ class OptionQuotes:
         spot, rate = (_level(frame, name, self._series.key) for name in ("spot", "rate"))
         if spot is not None and rate is None:
             if "implied_volatility" in frame.columns and not _PRICES & set(frame.columns):
-                raise ValueError(
-                    f"{self._series.key} option_quotes {day} rate: found none, allowed a column "
-                    "rate beside the spot and implied_volatility"
+                raise Refusal(
+                    f"{self._series.key} option_quotes {day} rate",
+                    "none",
+                    "a column rate beside the spot and implied_volatility",
                 )
             # Put-call parity determines the carry; assuming a rate of zero would be a guess.
             spot = None
@@ -130,14 +133,16 @@ class OptionQuotes:
         missing = [n for n in ("expiry", "strike", "right") if n not in frame.columns]
         if missing:
             raise MarketDataError(
-                f"{where}: found columns {', '.join(frame.columns)}, missing {', '.join(missing)}"
+                "",
+                f"{where}: found columns {', '.join(frame.columns)}, missing {', '.join(missing)}",
             )
         if "as_of" not in frame.columns:
             named = _DAY_IN_NAME.search(file.stem)
             if named is None:
                 raise MarketDataError(
-                    f"{where}: found no column as_of and no date in the name, "
-                    "allowed either, such as chain_20151222.csv"
+                    where,
+                    "no column as_of and no date in the name",
+                    "either, such as chain_20151222.csv",
                 )
             self._frames[_day("".join(named.groups()), where)] = frame
             return
@@ -153,8 +158,7 @@ def _table(file: Path, series: str) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise MarketDataError(
-            f"{series}: option_quotes {file.name}: found text that is no table ({reason}), "
-            "allowed CSV"
+            f"{series}: option_quotes {file.name}", f"text that is no table ({reason})", "CSV"
         ) from None
 
 
@@ -164,9 +168,8 @@ def _level(frame: pl.DataFrame, name: str, series: str) -> float | None:
         return None
     value = frame[name].cast(pl.Float64, strict=False).drop_nulls()
     if value.is_empty() or not math.isfinite(value[0]):
-        raise ValueError(
-            f"{series} option_quotes {name}: found {frame[name].drop_nulls()[0]!r}, "
-            "allowed a number"
+        raise Refusal(
+            f"{series} option_quotes {name}", repr(frame[name].drop_nulls()[0]), "a number"
         )
     return float(value[0])
 
@@ -177,5 +180,5 @@ def _day(text: str, where: str) -> datetime.date:
         return datetime.datetime.strptime(digits, "%Y%m%d").date()
     except ValueError:
         raise MarketDataError(
-            f"{where}: as_of: found {text!r}, allowed a date YYYY-MM-DD or yyyymmdd"
+            f"{where}: as_of", repr(text), "a date YYYY-MM-DD or yyyymmdd"
         ) from None

@@ -25,7 +25,7 @@ class QualityReport:
     ----------
     key : str
         ``SYMBOL@TIMEFRAME``.
-    bars, quarantined : int
+    bar_count, quarantined : int
         Rows stored.
     left_out : int
         Rows of files before the series' start or after its end.
@@ -36,7 +36,7 @@ class QualityReport:
     """
 
     key: str
-    bars: int
+    bar_count: int
     quarantined: int
     left_out: int
     first: datetime

@@ -17,14 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mc_assets.market_data.numbers import parse_number
-from mc_assets.market_data.quotes import (
-    BAD_TICKS_SCHEMA,
-    Kind,
-    QuoteCounts,
-    TickLayout,
-    Ticks,
-    normalise_ticks,
-)
+from mc_assets.market_data.quotes import QuoteCounts, Ticks, normalise_ticks
+from mc_assets.market_data.tick_layout import BAD_TICKS_SCHEMA, Kind, TickLayout
 from mc_assets.providers import MarketDataError
 from mc_assets.providers.csv_text import delimiter_of
 from mc_assets.providers.text_bytes import only_member
@@ -54,7 +48,7 @@ class TickReport:
 
 
 def stream_ticks(
-    source: Path | str,
+    path: Path | str,
     target: Path | str,
     *,
     kind: Kind = "quotes",
@@ -64,7 +58,7 @@ def stream_ticks(
 
     Parameters
     ----------
-    source : Path or str
+    path : Path or str
         CSV (gzipped, zipped or not) or Parquet of any size, of one instrument.
     target : Path or str
         Parquet file to write, atomically; rows that are no ticks go to
@@ -87,47 +81,47 @@ def stream_ticks(
     aside = target.with_name(f"{target.stem}.quarantine.parquet")
     target.parent.mkdir(parents=True, exist_ok=True)
     counts = QuoteCounts()
-    temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in (target, aside)]
+    temporary = [final.with_name(f".{final.name}.{os.getpid()}.tmp") for final in (target, aside)]
     try:
         with ExitStack() as stack:
             writers: list[pa.parquet.ParquetWriter] = []
-            for batch in _batches(Path(source), kind, columns or {}, counts):
+            for batch in _batches(Path(path), kind, columns or {}, counts):
                 tables = [part.to_arrow() for part in batch]
                 if not writers:
                     writers = [
                         stack.enter_context(
-                            pa.parquet.ParquetWriter(path, table.schema, compression="zstd")
+                            pa.parquet.ParquetWriter(written, table.schema, compression="zstd")
                         )
-                        for path, table in zip(temporary, tables, strict=True)
+                        for written, table in zip(temporary, tables, strict=True)
                     ]
                 for writer, table in zip(writers, tables, strict=True):
                     if table.num_rows or writer is writers[0]:
                         writer.write_table(table)
-        for path, final in zip(reversed(temporary), (aside, target), strict=True):
-            path.replace(final)
+        for written, final in zip(reversed(temporary), (aside, target), strict=True):
+            written.replace(final)
     finally:
-        for path in temporary:
-            path.unlink(missing_ok=True)
+        for written in temporary:
+            written.unlink(missing_ok=True)
     return TickReport(counts, target, aside)
 
 
 def iterate_ticks(
-    source: Path | str, *, kind: Kind = "quotes", columns: dict[str, str] | None = None
+    path: Path | str, *, kind: Kind = "quotes", columns: dict[str, str] | None = None
 ) -> Iterator[pl.DataFrame]:
     """Yield the canonical ticks of a file, batch by batch, in file order.
 
     Parameters
     ----------
-    source, kind, columns
+    path, kind, columns
         As of `stream_ticks`.
     """
-    for batch in _batches(Path(source), kind, columns or {}, QuoteCounts()):
+    for batch in _batches(Path(path), kind, columns or {}, QuoteCounts()):
         yield batch.ticks
 
 
 def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts) -> Iterator[Ticks]:
     if not path.is_file():
-        raise MarketDataError(f"{path}: found no such file, allowed CSV or Parquet")
+        raise MarketDataError(str(path), "no such file", "CSV or Parquet")
     parquet = path.suffix.lower() in (".parquet", ".pq")
     layout: TickLayout | None = None
     row = 1 if parquet else 2
@@ -149,7 +143,7 @@ def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts)
             ragged.clear()
         yield batch
     if layout is None:
-        raise MarketDataError(f"{path.name}: found no rows, allowed a header and rows")
+        raise MarketDataError(path.name, "no rows", "a header and rows")
 
 
 def _header(path: Path) -> tuple[list[str], str]:
@@ -160,7 +154,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(path, error, "CSV") from None
     if b"\0" in data[:4096]:
-        raise MarketDataError(f"{path.name}: found text that is not UTF-8, allowed UTF-8")
+        raise MarketDataError(path.name, "text that is not UTF-8", "UTF-8")
     first = data.decode("utf-8-sig", errors="replace").splitlines()
     if not first:
         return [], ","
@@ -169,7 +163,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     numbers = [name for name in names if isinstance(parse_number(name), float)]
     if 2 * len(numbers) > len(names) or len(set(names)) < len(names):
         raise MarketDataError(
-            f"{path.name} line 1: found {first[0][:80]!r}, allowed the names of the columns"
+            f"{path.name} line 1", repr(first[0][:80]), "the names of the columns"
         )
     return names, delimiter
 
@@ -192,7 +186,7 @@ def _opened(path: Path) -> Iterator[pa.NativeFile]:
 
 def _broken(path: Path, error: Exception, allowed: str) -> MarketDataError:
     reason = str(error).splitlines()[0]
-    return MarketDataError(f"{path.name}: found a broken file ({reason}), allowed {allowed}")
+    return MarketDataError(path.name, f"a broken file ({reason})", allowed)
 
 
 def _csv_batches(

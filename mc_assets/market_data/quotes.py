@@ -1,169 +1,27 @@
-"""Level-1 quotes and trades: canonical columns, checks, one batch at a time."""
+"""Level-1 quotes and trades: canonical rows, checks and counts, one batch at a time."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import polars as pl
-from polars._typing import PolarsDataType
 
-from mc_assets.market_data.numbers import (
-    decimal_mark,
-    groups_thousands_by_apostrophe,
-    parse_numbers,
+from mc_assets.market_data.numbers import parse_numbers
+from mc_assets.market_data.tick_layout import (
+    BAD_TICKS_SCHEMA,
+    QUOTES_SCHEMA,
+    TRADES_SCHEMA,
+    Kind,
+    TickLayout,
 )
-from mc_assets.market_data.timestamps import SECONDS, detect_format, parse_stamps
+from mc_assets.market_data.tick_stamps import nanoseconds, stamp_cells
 from mc_assets.providers import MarketDataError
 
-__all__ = [
-    "QUOTES_SCHEMA",
-    "TRADES_SCHEMA",
-    "QuoteCounts",
-    "TickLayout",
-    "Ticks",
-    "normalise_ticks",
-]
+__all__ = ["QuoteCounts", "Ticks", "normalise_ticks"]
 
-TICK: Final = pl.Datetime("ns", "UTC")
-QUOTES_SCHEMA: Final[MappingProxyType[str, PolarsDataType]] = MappingProxyType(
-    {
-        "ts": TICK,
-        "bid_px": pl.Float64,
-        "ask_px": pl.Float64,
-        "bid_sz": pl.Float64,
-        "ask_sz": pl.Float64,
-    }
-)
-TRADES_SCHEMA: Final[MappingProxyType[str, PolarsDataType]] = MappingProxyType(
-    {"ts": TICK, "price": pl.Float64, "size": pl.Float64, "aggressor": pl.String}
-)
-BAD_TICKS_SCHEMA: Final[MappingProxyType[str, PolarsDataType]] = MappingProxyType(
-    {"row": pl.Int64, "reason": pl.String, "message": pl.String, "raw": pl.String}
-)
-_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
-    "ts": (
-        "ts", "timestamp", "localtsns", "localts", "localtimestamp", "exchtsms", "exchts", "tsns",
-        "tsevent", "siptimestamp", "participanttimestamp", "time", "datetime", "gmttime",
-        "utctime", "t", "transacttime", "eventtime", "asof", "date",
-    ),
-    "bid_px": ("bidpx", "bid", "bidprice", "bp", "bestbid", "bestbidprice", "bidpx00", "b"),
-    "ask_px": ("askpx", "ask", "askprice", "ap", "bestask", "bestaskprice", "askpx00", "a"),
-    "bid_sz": (
-        "bidsz", "bidsize", "bs", "bidqty", "bestbidqty", "bidamount", "bidsz00", "bidvolume",
-        "bidsiz",
-    ),
-    "ask_sz": (
-        "asksz", "asksize", "as", "askqty", "bestaskqty", "askamount", "asksz00", "askvolume",
-        "asksiz",
-    ),
-    "price": ("price", "px", "p", "last", "tradeprice"),
-    "size": ("size", "sz", "qty", "quantity", "amount", "s", "volume"),
-    "aggressor": ("aggressor", "side", "takerside", "aggressorside"),
-}  # fmt: skip
-# Binance's book ticker: lower-case names for prices, upper-case names for sizes.
-_CAPITALS: Final = {"bid_sz": ("b", "B"), "ask_sz": ("a", "A")}
-# Columns that may hold the time of day beside a date column.
-_CLOCKS: Final = ("time", "timem", "clock", "timeofday")
-_SYMBOLS: Final = ("symbol", "ticker", "sym", "instrument")
-# Digits after the decimal point that make up whole nanoseconds.
-_DIGITS: Final = {"epoch_s": 9, "epoch_ms": 6, "epoch_us": 3, "epoch_ns": 0}
 _ROWS_AT_ONCE: Final = 5_000
-Kind = Literal["quotes", "trades"]
-
-
-@dataclass(frozen=True)
-class TickLayout:
-    """How to read a file of ticks, determined from its first batch.
-
-    Parameters
-    ----------
-    kind : {"quotes", "trades"}
-        What the rows are.
-    columns : dict
-        Canonical name to the file's column.
-    date_format : str, optional
-        Format of the stamps (`timestamps.detect_format`).
-    decimal : {".", ","}
-        Decimal mark.
-    clock : str, optional
-        Column of the time of day, where the stamps' column holds the day alone.
-    symbol : tuple of str, optional
-        Column that names the instrument, and the first name in it.
-    where : str
-        The file, the start of an error's sentence.
-    ticks : bool
-        Prices such as ``110'165`` are points and 32nds, and not thousands.
-    """
-
-    kind: Kind
-    columns: dict[str, str]
-    date_format: str | None
-    decimal: Literal[".", ","] = "."
-    clock: str | None = None
-    symbol: tuple[str, str] | None = None
-    where: str = ""
-    ticks: bool = True
-
-    @classmethod
-    def of(
-        cls,
-        first: pl.DataFrame,
-        kind: Kind,
-        given: dict[str, str],
-        where: str,
-        delimiter: str | None = None,
-    ) -> TickLayout:
-        """Find the columns of a first batch.
-
-        Raises
-        ------
-        MarketDataError
-            If a stamp, a bid and an ask (or a price) cannot be found.
-        """
-        plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(first.columns)}
-        schema = QUOTES_SCHEMA if kind == "quotes" else TRADES_SCHEMA
-        columns = dict(given)
-        if kind == "quotes":
-            for name, pair in _CAPITALS.items():
-                if set(pair) <= set(first.columns):
-                    columns.setdefault(name, pair[1])
-        for name in schema:
-            if name not in columns:
-                match = next((plain[item] for item in _SPELLINGS[name] if item in plain), None)
-                if match is not None:
-                    columns[name] = match
-        for name in ("ts", "bid_px", "ask_px") if kind == "quotes" else ("ts", "price"):
-            if columns.get(name) not in first.columns:
-                raise MarketDataError(
-                    f"{where}: found columns {', '.join(first.columns)}, allowed {kind} with a "
-                    f"{name} column"
-                )
-        clock = None
-        if "ts" not in given and "date" in plain:
-            clock = next((plain[name] for name in _CLOCKS if name in plain), None)
-            if clock is not None and _is_clock(first[clock]):
-                columns["ts"] = plain["date"]
-            else:
-                clock = None
-        numbers = [first[columns[name]] for name in list(schema)[1:] if name in columns]
-        date_format = detect_format(_stamp_cells(first, columns["ts"], clock))
-        _check_instants(first, columns, date_format, clock, where)
-        named = next((plain[item] for item in _SYMBOLS if item in plain), None)
-        names = first[named].cast(pl.String).drop_nulls().to_list() if named else []
-        return cls(
-            kind,
-            columns,
-            date_format,
-            decimal_mark(numbers, delimiter),
-            clock,
-            (named, names[0]) if named and names else None,
-            where,
-            not groups_thousands_by_apostrophe(numbers),
-        )
 
 
 @dataclass
@@ -231,9 +89,7 @@ def normalise_ticks(
     _check_symbol(raw, layout)
     schema = QUOTES_SCHEMA if layout.kind == "quotes" else TRADES_SCHEMA
     columns = {
-        "ts": _nanoseconds(
-            _stamp_cells(raw, layout.columns["ts"], layout.clock), layout.date_format
-        )
+        "ts": nanoseconds(stamp_cells(raw, layout.columns["ts"], layout.clock), layout.date_format)
     }
     text_in = pl.repeat(None, raw.height, dtype=pl.String, eager=True)
     for name in list(schema)[1:]:
@@ -268,88 +124,6 @@ def normalise_ticks(
     )
 
 
-def _nanoseconds(column: pl.Series, date_format: str | None) -> pl.Series:
-    digits = _DIGITS.get(date_format or "")
-    if digits is not None:
-        return _epochs(column, digits)
-    if isinstance(column.dtype, pl.Datetime):
-        return column.dt.epoch("ns")
-    parsed = parse_stamps(column, date_format).with_columns(cell=column.cast(pl.String))
-    # Timestamps are parsed to microseconds; further digits are added as nanoseconds.
-    rest = pl.col("cell").str.extract(r":\d{2}\.\d{6}(\d{1,3})").str.pad_end(3, "0")
-    return parsed.select(
-        pl.coalesce("utc", "wall") * 1000 + rest.cast(pl.Int64).fill_null(0)
-    ).to_series()
-
-
-def _epochs(column: pl.Series, digits: int) -> pl.Series:
-    """Nanoseconds of a count of units that are ``10**digits`` of them; its fraction counts."""
-    if column.dtype.is_integer():
-        return _scaled(column.cast(pl.Int64, strict=False), digits)
-    if column.dtype == pl.String:
-        whole = _scaled(column.str.strip_chars().cast(pl.Int64, strict=False), digits)
-        if whole.null_count() == column.null_count():
-            return whole
-        parts = column.str.extract_groups(r"^\s*(\d+)\.(\d+)\s*$").struct.unnest()
-        fraction = parts["2"].str.pad_end(digits, "0").str.slice(0, digits)
-        written = parts["1"].cast(pl.Int64) * 10**digits + fraction.cast(pl.Int64, strict=False)
-    else:
-        whole = written = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(column))
-    # A float64 holds an instant of today to the microsecond.
-    rounded = (column.cast(pl.Float64, strict=False) * 10.0 ** (digits - 3)).round()
-    return pl.select(
-        pl.coalesce(whole, written, rounded.cast(pl.Int64, strict=False) * 1000)
-    ).to_series()
-
-
-def _scaled(counts: pl.Series, digits: int) -> pl.Series:
-    """Nanoseconds of whole counts; a count that is plainly of another unit is read in that."""
-    scaled: pl.Series = counts * 10**digits
-    first, last = SECONDS
-    if counts.is_between(first * 10 ** (9 - digits), last * 10 ** (9 - digits)).all():
-        return scaled
-    for other in set(_DIGITS.values()) - {digits}:
-        inside = counts.is_between(first * 10 ** (9 - other), last * 10 ** (9 - other))
-        scaled = pl.select(pl.when(inside).then(counts * 10**other).otherwise(scaled)).to_series()
-    return scaled
-
-
-def _stamp_cells(frame: pl.DataFrame, column: str, clock: str | None) -> pl.Series:
-    if clock is None:
-        return frame[column]
-    return frame[column].cast(pl.String) + " " + frame[clock].cast(pl.String)
-
-
-def _check_instants(
-    first: pl.DataFrame,
-    columns: dict[str, str],
-    date_format: str | None,
-    clock: str | None,
-    where: str,
-) -> None:
-    """Refuse days without a time, and Databento's whole numbers, which count billionths."""
-    stamps = parse_stamps(_stamp_cells(first, columns["ts"], clock), date_format)
-    known = stamps.filter(pl.col("wall").is_not_null())
-    if known.height and known["dated"].all() and date_format != "excel":
-        raise MarketDataError(
-            f"{where}: column {columns['ts']}: found days without a time, allowed instants"
-        )
-    price = columns.get("bid_px") or columns["price"]
-    if {"rtype", "publisher_id"} <= set(first.columns):
-        prices = parse_numbers(first[price])[0].drop_nulls()
-        if len(prices) and (prices % 1 == 0).all() and (prices.abs() >= 1e6).all():
-            raise MarketDataError(
-                f"{where}: column {price}: found {prices[0]:.0f}, a price in units of 1e-9, "
-                "allowed decimal prices (Databento's pretty_px)"
-            )
-
-
-def _is_clock(column: pl.Series) -> bool:
-    """Whether cells are times of a day, without the day."""
-    cells = column.drop_nulls().head(20)
-    return cells.dtype == pl.String and bool(cells.str.contains(r"^\s*\d{1,2}:\d{2}").all())
-
-
 def _check_symbol(raw: pl.DataFrame, layout: TickLayout) -> None:
     if layout.symbol is None:
         return
@@ -358,8 +132,9 @@ def _check_symbol(raw: pl.DataFrame, layout: TickLayout) -> None:
     others = others.filter(others != name)
     if len(others):
         raise MarketDataError(
-            f"{layout.where}: column {column}: found {name} and {others[0]}, allowed one "
-            "instrument in a file"
+            f"{layout.where}: column {column}",
+            f"{name} and {others[0]}",
+            "one instrument in a file",
         )
 
 

@@ -88,13 +88,13 @@ class Stored:
 
     Parameters
     ----------
-    results : list of RawResult
+    stored_years : list of RawResult
         Years that were stored completely.
     refused : dict
         Year to the error if the answer would withdraw too many stored bars.
     """
 
-    results: list[RawResult] = field(default_factory=list)
+    stored_years: list[RawResult] = field(default_factory=list)
     refused: dict[int, FetchError] = field(default_factory=dict)
 
 
@@ -148,7 +148,7 @@ def store_years(
         refused = refused_years(series, found, moment)
     kept = {item.year for item in refused}
     left_out = _left_out(series, rows, moment)
-    results = []
+    stored_years = []
     for part in slices:
         if part.year in kept:
             continue
@@ -165,8 +165,9 @@ def store_years(
             left_out=left_out.get(part.year, 0),
         )
         if part.whole:
-            results.append(stored)
-    return Stored(results, dict.fromkeys(sorted(kept), refusal(series, refused)) if kept else {})
+            stored_years.append(stored)
+    failed = dict.fromkeys(sorted(kept), refusal(series, refused)) if kept else {}
+    return Stored(stored_years, failed)
 
 
 class _Slice(NamedTuple):

@@ -53,12 +53,12 @@ def resample(
         try:
             lengths.append(intraday_minutes(canonical_timeframe(value)))
         except ValueError as error:
-            raise MarketDataError(str(error).replace("timeframe", field, 1)) from None
+            raise MarketDataError("", str(error).replace("timeframe", field, 1)) from None
     short, long = lengths
     longer = long > short if short and long else _rank(to) > _rank(timeframe)
     # Months do not consist of whole weeks.
     if not longer or (short and long and long % short) or (timeframe, to) == ("1w", "1mo"):
-        raise MarketDataError(f"to: found {to!r}, allowed a multiple of {timeframe}")
+        raise MarketDataError("to", repr(to), f"a multiple of {timeframe}")
     sessions = sessions_of(exchange)
     opens = bars["timestamp"].dt.epoch("us").to_numpy()
     stamped = sessions.around_the_clock and timeframe == "1d"

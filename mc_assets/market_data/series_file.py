@@ -39,29 +39,29 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
     """
     path = (path or series_path()).expanduser().resolve()
     if not path.is_file():
-        raise MarketDataError(f"{path}: found no such file, allowed a YAML file of series")
+        raise MarketDataError(str(path), "no such file", "a YAML file of series")
     try:
         document = read_yaml_file(path)
     except YamlError as error:
         line = f" line {error.line}" if error.line is not None else ""
         raise MarketDataError(
-            f"{path.name}{line}: found {error.problem}, allowed YAML: a mapping with `series`"
+            f"{path.name}{line}", error.problem, "YAML: a mapping with `series`"
         ) from None
     except OSError as error:
         raise MarketDataError(
-            f"{path}: found a file that cannot be read ({error.strerror}), allowed one that can"
+            str(path), f"a file that cannot be read ({error.strerror})", "one that can"
         ) from None
     if not isinstance(document, dict) or not isinstance(document.get("series"), list):
-        raise MarketDataError(f"{path.name}: series: found no list, allowed a list of series")
+        raise MarketDataError(f"{path.name}: series", "no list", "a list of series")
     unknown = [key for key in document if key != "series"]
     if unknown:
-        raise MarketDataError(f"{path.name}: found key {shown(unknown[0])}, allowed series")
+        raise MarketDataError(path.name, f"key {shown(unknown[0])}", "series")
     entries: list[SeriesConfig] = []
     for number, entry in enumerate(document["series"]):
         entries.extend(_expand(entry, f"{path.name}: series[{number}]"))
     key, count = next(iter(Counter(entry.key for entry in entries).most_common(1)), ("", 0))
     if count > 1:
-        raise MarketDataError(f"{path.name}: series: found {key!r} more than once, allowed once")
+        raise MarketDataError(f"{path.name}: series", f"{key!r} more than once", "once")
     config = MarketDataConfig(folder=path.parent, series=tuple(entries))
     for series in config.series:
         _check_comparison(config, series, path.name)
@@ -76,34 +76,36 @@ def _check_comparison(config: MarketDataConfig, series: SeriesConfig, file: str)
     where = f"{file}: {series.key}: compare_with"
     if key not in config.by_key or key == series.key:
         others = [other for other in config.keys if other != series.key]
-        raise MarketDataError(f"{where}: found {key!r}, allowed {some(others) or 'no series'}")
+        raise MarketDataError(where, repr(key), some(others) or "no series")
     other = config[key]
     if (other.timeframe, other.exchange) != (series.timeframe, series.exchange):
         raise MarketDataError(
-            f"{where}: found {key} with timeframe {other.timeframe}, exchange {other.exchange}, "
-            f"allowed a series with timeframe {series.timeframe}, exchange {series.exchange}"
+            where,
+            f"{key} with timeframe {other.timeframe}, exchange {other.exchange}",
+            f"a series with timeframe {series.timeframe}, exchange {series.exchange}",
         )
 
 
 def _expand(entry: object, where: str) -> list[SeriesConfig]:
     """Expand an entry of the file to one series per symbol."""
     if not isinstance(entry, dict):
-        raise MarketDataError(f"{where}: found {shown(entry)}, allowed a mapping")
+        raise MarketDataError(where, shown(entry), "a mapping")
     fields = dict(entry)
     several = fields.pop("symbols", None)
     if several is None:
         spelled = [(fields.pop("symbol", None), fields.pop("provider_symbol", None))]
     elif "symbol" in fields or "provider_symbol" in fields:
         other = "symbol" if "symbol" in fields else "provider_symbol"
-        raise MarketDataError(f"{where}: found {other} and symbols, allowed one of them")
+        raise MarketDataError(where, f"{other} and symbols", "one of them")
     elif isinstance(several, list) and several:
         spelled = [(symbol, None) for symbol in several]
     elif isinstance(several, dict) and several:
         spelled = list(several.items())
     else:
         raise MarketDataError(
-            f"{where}.symbols: found {shown(several)}, allowed a list of names, or a mapping of "
-            "names to the provider's"
+            f"{where}.symbols",
+            shown(several),
+            "a list of names, or a mapping of names to the provider's",
         )
     series: list[SeriesConfig] = []
     for symbol, provider_symbol in spelled:
@@ -113,7 +115,7 @@ def _expand(entry: object, where: str) -> list[SeriesConfig]:
         try:
             made = SeriesConfig.model_validate(given)
         except ValidationError as error:
-            raise MarketDataError(first_error(error, where, SeriesConfig)) from None
+            raise MarketDataError("", first_error(error, where, SeriesConfig)) from None
         if not series:
             # Once per entry, because its symbols share the options.
             _check_provider(made, where)
@@ -127,15 +129,19 @@ def _check_provider(series: SeriesConfig, where: str) -> None:
     can = provider.capabilities
     if not can.serves(series.timeframe):
         raise MarketDataError(
-            f"{where}.timeframe: found {series.timeframe!r}, allowed with {series.provider} "
-            f"{', '.join(can.timeframes)}"
+            f"{where}.timeframe",
+            repr(series.timeframe),
+            f"with {series.provider} {', '.join(can.timeframes)}",
         )
     if series.adjustment is not None and series.adjustment not in can.adjustments:
         raise MarketDataError(
-            f"{where}.adjustment: found {series.adjustment!r}, allowed with {series.provider} "
-            f"{', '.join(can.adjustments)}"
+            f"{where}.adjustment",
+            repr(series.adjustment),
+            f"with {series.provider} {', '.join(can.adjustments)}",
         )
     try:
         provider.Options.model_validate(series.options)
     except ValidationError as error:
-        raise MarketDataError(first_error(error, f"{where}.options", provider.Options)) from None
+        raise MarketDataError(
+            "", first_error(error, f"{where}.options", provider.Options)
+        ) from None

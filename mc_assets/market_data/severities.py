@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from engine.errors import Refusal
+
 __all__ = ["CHECK_DESCRIPTIONS", "DEFAULT_SEVERITIES", "QualityConfig", "Severity"]
 
 Severity = Literal["ignore", "warn", "error"]
@@ -91,7 +93,7 @@ class QualityConfig(BaseModel):
     def _checks_are_known(cls, value: dict[str, Severity]) -> dict[str, Severity]:
         for name in value:
             if name not in DEFAULT_SEVERITIES:
-                raise ValueError(f"found {name!r}, allowed {', '.join(DEFAULT_SEVERITIES)}")
+                raise Refusal("", repr(name), ", ".join(DEFAULT_SEVERITIES))
         return value
 
     def severity(self, check: str) -> Severity:

@@ -130,10 +130,12 @@ def refusal(series: SeriesConfig, refused: Sequence[Withdrawal]) -> FetchError:
     years = [item.year for item in refused]
     span = str(years[0]) if len(years) == 1 else f"{years[0]} to {years[-1]}"
     return FetchError(
-        f"{series.provider} {series.key}: found an answer without {gone:,} of the {stored:,} "
-        f"stored bars of {span}, allowed without at most {series.quality.withdrawn_bars:,} "
-        "(quality.withdrawn_bars) or half of a finished year; the stored bars are kept, "
-        f"`mc ingest {series.key} --accept-withdrawn` withdraws them"
+        f"{series.provider} {series.key}",
+        f"an answer without {gone:,} of the {stored:,} stored bars of {span}",
+        f"without at most {series.quality.withdrawn_bars:,} (quality.withdrawn_bars) or half of a "
+        "finished year",
+        hint=f"the stored bars are kept, `mc ingest {series.key} --accept-withdrawn` withdraws "
+        "them",
     )
 
 
@@ -161,8 +163,9 @@ def check_table(
     gone = stored.join(fresh, on=list(on), how="anti").height
     if gone > series.quality.withdrawn_bars:
         raise MarketDataError(
-            f"{series.key}: {name}: found a table without {gone:,} of the {stored.height:,} stored "
-            f"rows, allowed without at most {series.quality.withdrawn_bars:,} "
-            "(quality.withdrawn_bars); the stored rows are kept, "
-            f"`mc ingest {series.key} --accept-withdrawn` withdraws them"
+            f"{series.key}: {name}",
+            f"a table without {gone:,} of the {stored.height:,} stored rows",
+            f"without at most {series.quality.withdrawn_bars:,} (quality.withdrawn_bars)",
+            hint=f"the stored rows are kept, `mc ingest {series.key} --accept-withdrawn` withdraws "
+            "them",
         )

@@ -49,8 +49,9 @@ def zone_named(column: str, where: str) -> str | None:
         hours, minutes = int(offset[2]), int(offset[3] or 0)
         if minutes or hours > 12:
             raise MarketDataError(
-                f"{where}: column {column}: found an offset of no whole hours, allowed one, or the "
-                "zone under options.timezone"
+                f"{where}: column {column}",
+                "an offset of no whole hours",
+                "one, or the zone under options.timezone",
             )
         # Etc zones have the opposite sign.
         return f"Etc/GMT{'-' if offset[1] == '+' else '+'}{hours}" if hours else "UTC"

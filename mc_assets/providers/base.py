@@ -114,7 +114,20 @@ class Capabilities:
 
 
 class FetchError(MarketDataError):
-    """A symbol that could not be fetched: provider, symbol, range and status, never a key."""
+    """A symbol that could not be fetched, never with a key in the text.
+
+    Parameters
+    ----------
+    field : str
+        Provider, symbol and range.
+    found : str
+        What went wrong, such as the status of the answer.
+
+    Examples
+    --------
+    >>> print(FetchError("ledger GOLD", "not in the book"))
+    ledger GOLD: not in the book
+    """
 
 
 @dataclass(frozen=True)

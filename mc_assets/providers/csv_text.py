@@ -72,7 +72,7 @@ def read_text_table(
         columns or a line too long.
     """
     if not path.is_file():
-        raise MarketDataError(f"{path}: found no such file, allowed a CSV file")
+        raise MarketDataError(str(path), "no such file", "a CSV file")
     if numbers is not None:
         # Not cached, because tables of numbers are used only once.
         return _parsed(path, delimiter, numbers, megabytes)
@@ -109,7 +109,7 @@ def _parsed(
     text = data[:_LONGEST_LINE].decode("utf-8", errors="replace")
     lines = text.split("\n", _HEAD_LINES)[:_HEAD_LINES]
     if not any(line.strip() for line in lines):
-        raise MarketDataError(f"{path.name}: found an empty file, allowed a header and rows")
+        raise MarketDataError(path.name, "an empty file", "a header and rows")
     separator = delimiter or delimiter_of(lines[:20])
     width = _Width.of(lines, separator)
     head = list(islice(_rows(lines, separator, width), _HEAD_ROWS))
@@ -118,13 +118,15 @@ def _parsed(
         header = commented_header(lines[: header.line - 1], separator, header)
     if len(header.names) > _MOST_COLUMNS:
         raise MarketDataError(
-            f"{path.name} line {header.line}: found {len(header.names):,} columns or more, "
-            f"allowed up to {_MOST_COLUMNS:,}"
+            f"{path.name} line {header.line}",
+            f"{len(header.names):,} columns or more",
+            f"up to {_MOST_COLUMNS:,}",
         )
     if len(header.names) < 2:
         raise MarketDataError(
-            f"{path.name} line {header.line}: found one column {lines[0].strip()[:40]!r}, "
-            "allowed a date and a price (set options.delimiter)"
+            f"{path.name} line {header.line}",
+            f"one column {lines[0].strip()[:40]!r}",
+            "a date and a price (set options.delimiter)",
         )
     frame = None
     if numbers is not None:
@@ -222,7 +224,7 @@ def _check_lines(name: str, data: mmap.mmap | bytes) -> None:
                 data[at : at + _LONGEST_LINE].count(b"\n") for at in range(0, start, _LONGEST_LINE)
             )
             raise MarketDataError(
-                f"{name} line {line:,}: found more than {_LONGEST_LINE:,} bytes, allowed that many"
+                f"{name} line {line:,}", f"more than {_LONGEST_LINE:,} bytes", "that many"
             )
 
 

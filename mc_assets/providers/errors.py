@@ -7,13 +7,15 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from engine.errors import Refusal
+
 __all__ = ["MarketDataError", "first_error", "shown"]
 
 _LONGEST: Final = 80
 
 
-class MarketDataError(ValueError):
-    """Input that cannot be used; the text is one sentence meant for the user."""
+class MarketDataError(Refusal):
+    """Data, or a setting of a series or provider, that cannot be used."""
 
 
 def shown(value: object) -> str:

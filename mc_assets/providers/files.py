@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from engine.errors import Refusal
 from mc_assets.providers.base import (
     Capabilities,
     FetchError,
@@ -78,8 +79,8 @@ def known_timezone(value: str | None) -> str | None:
         try:
             ZoneInfo(value)
         except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise ValueError(
-                f"found {shown(value)}, allowed an IANA name such as America/New_York or UTC"
+            raise Refusal(
+                "", shown(value), "an IANA name such as America/New_York or UTC"
             ) from None
     return value
 
@@ -143,11 +144,11 @@ class FileProvider(Provider):
                 frame, delimiter = self._read(path, numbers)
                 frames.append(frame)
         except MarketDataError as error:
-            raise FetchError(f"{self.name} {symbol}: {error}") from None
+            raise FetchError("", f"{self.name} {symbol}: {error}") from None
         except OSError as error:
             found = f"{error.filename} ({error.strerror})"
             raise FetchError(
-                f"{self.name} {symbol}: path: found {found}, allowed a file that can be read"
+                f"{self.name} {symbol}: path", found, "a file that can be read"
             ) from None
         # A column may be text in one file and numbers in another.
         frame = pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
@@ -189,7 +190,6 @@ class FileProvider(Provider):
             if found:
                 return found
             raise MarketDataError(
-                f"{path}: found no file of {symbol!r}, allowed {symbol}.{self.endings[0]} in that "
-                "folder"
+                str(path), f"no file of {symbol!r}", f"{symbol}.{self.endings[0]} in that folder"
             )
-        raise MarketDataError(f"path: found {path}, which is no file or folder, allowed one")
+        raise MarketDataError("path", f"{path}, which is no file or folder", "one")

@@ -134,7 +134,7 @@ class LeanProvider(Provider):
                 files = list(self._files(symbol, timeframe, start.date(), end.date()))
                 parts = [self._rows(file) for file in files]
             except (MarketDataError, OSError) as error:
-                result.failures[symbol] = FetchError(f"lean {symbol}: {error}")
+                result.failures[symbol] = FetchError("", f"lean {symbol}: {error}")
                 continue
             layout = Layout(
                 columns={name: name for name in ("timestamp", *_TRADES)},
@@ -162,9 +162,9 @@ class LeanProvider(Provider):
                 if file.is_file():
                     yield _File(file, None)
                     return
-            raise MarketDataError(f"path: found no {file}, allowed a file of LEAN's")
+            raise MarketDataError("path", f"no {file}", "a file of LEAN's")
         if not located.is_dir():
-            raise MarketDataError(f"path: found no folder {located}, allowed one of LEAN's")
+            raise MarketDataError("path", f"no folder {located}", "one of LEAN's")
         for file in sorted(located.glob(f"*_{options.kind}.zip")):
             named = re.match(r"(\d{4})(\d\d)(\d\d)_", file.name)
             try:
@@ -173,7 +173,7 @@ class LeanProvider(Provider):
                 day = None
             if day is None:
                 raise MarketDataError(
-                    f"{file.name}: found no date in its name, allowed 20131007_{options.kind}.zip"
+                    file.name, "no date in its name", f"20131007_{options.kind}.zip"
                 )
             if not (day - first < -_MARGIN or day - last > _MARGIN):
                 yield _File(file, day)
@@ -221,15 +221,16 @@ class LeanProvider(Provider):
                 check_size(path.name, entry.file_size, self.options.megabytes)
                 if entry.file_size > max(_SMALL, _RATIO * entry.compress_size):
                     raise MarketDataError(
-                        f"{path.name}: found an entry that unpacks to more than {_RATIO} times its "
-                        "size, allowed less"
+                        path.name,
+                        f"an entry that unpacks to more than {_RATIO} times its size",
+                        "less",
                     )
                 return f"{path.name}#{entry.filename}", archive.read(entry)
         except (
             zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error
         ) as error:  # fmt: skip
             raise MarketDataError(
-                f"{path.name}: found a damaged zip file ({error}), allowed a whole one"
+                path.name, f"a damaged zip file ({error})", "a whole one"
             ) from None
 
     def _chosen(self, name: str, entries: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -246,7 +247,7 @@ class LeanProvider(Provider):
             shown = ", ".join(item.filename for item in entries[:6]) or "nothing"
             more = "" if len(entries) < 7 else f" and {len(entries) - 6} more"
             wanted = f"one entry of {contract}" if contract else "one entry (name a contract)"
-            raise MarketDataError(f"{name}: found {shown}{more}, allowed {wanted}")
+            raise MarketDataError(name, f"{shown}{more}", wanted)
         return kept[0]
 
 

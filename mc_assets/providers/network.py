@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
+from engine.errors import Refusal
 from mc_assets.providers.base import FetchError
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.failures import Failure, LimitReached, Transient
@@ -104,7 +105,7 @@ class NetworkOptions(BaseModel):
             host, parts = None, urlsplit("")
         plain = value.isascii() and value.isprintable() and " " not in value
         if parts.scheme not in ("http", "https") or not host or not plain or "@" in parts.netloc:
-            raise ValueError(f"found {value!r}, allowed an address such as https://api.example.com")
+            raise Refusal("", repr(value), "an address such as https://api.example.com")
         return value
 
 
@@ -129,12 +130,12 @@ class FetchLimits:
         self._failures = 0
         self.begin(1)
 
-    def begin(self, symbols: int) -> None:
+    def begin(self, symbol_count: int) -> None:
         """Restart the counts for a request that covers this many symbols."""
         self._pages = 0
         self._bytes = 0
-        self._most_pages = self._options.fetch_pages * symbols
-        self._most_bytes = self._options.fetch_megabytes * symbols * _MEGABYTE
+        self._most_pages = self._options.fetch_pages * symbol_count
+        self._most_bytes = self._options.fetch_megabytes * symbol_count * _MEGABYTE
 
     def page(self) -> None:
         """Count a page before it is requested.
@@ -304,8 +305,10 @@ def check_address(provider: str, base_url: str | None, own: Sequence[str]) -> No
     if (host in own and parts.scheme == "https") or {host, f"{host}:{parts.port}"} & set(allowed):
         return
     raise MarketDataError(
-        f"{provider}: options.base_url: found {base_url}, allowed https://{own[0]}, or a host that "
-        f"the environment variable {KEY_HOSTS} names: a key is sent nowhere else"
+        f"{provider}: options.base_url",
+        base_url,
+        f"https://{own[0]}, or a host that the environment variable {KEY_HOSTS} names: a key is "
+        "sent nowhere else",
     )
 
 
@@ -321,9 +324,7 @@ def environment_key(provider: str, names: Sequence[str]) -> str:
         value = os.environ.get(name, "").strip()
         if value:
             return value
-    raise MarketDataError(
-        f"{provider}: found no key in the environment, allowed one in {' or '.join(names)}"
-    )
+    raise MarketDataError(provider, "no key in the environment", f"one in {' or '.join(names)}")
 
 
 def fetch_error(
@@ -331,7 +332,7 @@ def fetch_error(
 ) -> FetchError:
     """Return an error that names provider, symbol, range and reason."""
     return FetchError(
-        f"{provider} {symbol} {timeframe}, {start:%Y-%m-%d} to {end:%Y-%m-%d}: {reason}"
+        "", f"{provider} {symbol} {timeframe}, {start:%Y-%m-%d} to {end:%Y-%m-%d}: {reason}"
     )
 
 

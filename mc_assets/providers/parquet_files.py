@@ -35,7 +35,7 @@ class ParquetProvider(FileProvider):
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise MarketDataError(
-                f"{path.name}: found a file that is not Parquet ({reason}), allowed one"
+                path.name, f"a file that is not Parquet ({reason})", "one"
             ) from None
         frame = frame.rename(_plain_names(frame.columns))
         # Categorical text becomes plain text.
@@ -48,9 +48,7 @@ class ParquetProvider(FileProvider):
         check_size(path.name, path.stat().st_size, self.options.megabytes)
         schema = pl.read_parquet_schema(path)
         if len(schema) > _MOST_COLUMNS:
-            raise MarketDataError(
-                f"{path.name}: found {len(schema):,} columns, allowed up to {_MOST_COLUMNS:,}"
-            )
+            raise MarketDataError(path.name, f"{len(schema):,} columns", f"up to {_MOST_COLUMNS:,}")
         rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
         check_size(
             f"{path.name}: {rows:,} rows", rows * len(schema) * _CELL, self.options.megabytes

@@ -38,7 +38,7 @@ def filled_path(template: str, folder: Path, *, field: str = "path", **names: st
         fixed = fixed.partition(f"{{{name}}}")[0]
         path = path.replace(f"{{{name}}}", value)
     if "\0" in path or len(path) > _LONGEST:
-        raise MarketDataError(f"{field}: found {path[:40]!r}, allowed the path of a file")
+        raise MarketDataError(field, repr(path[:40]), "the path of a file")
     try:
         located = Path(os.path.normpath(folder / Path(path).expanduser()))
         if fixed != template:
@@ -48,9 +48,10 @@ def filled_path(template: str, folder: Path, *, field: str = "path", **names: st
             if not located.is_relative_to(within):
                 shown = ", ".join(names.values())
                 raise MarketDataError(
-                    f"{field}: found {template!r} with {shown}, which lies outside of {within}, "
-                    "allowed names of files in it"
+                    field,
+                    f"{template!r} with {shown}, which lies outside of {within}",
+                    "names of files in it",
                 )
         return located.resolve()
     except (OSError, RuntimeError) as error:
-        raise MarketDataError(f"{field}: found {path!r}, allowed a path ({error})") from None
+        raise MarketDataError(field, repr(path), f"a path ({error})") from None

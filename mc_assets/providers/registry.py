@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from engine.errors import Refusal
 from mc_assets.providers.base import Provider
 from mc_assets.providers.errors import MarketDataError, first_error
 
@@ -41,7 +42,7 @@ def register_provider(provider: type[Provider]) -> type[Provider]:
     """
     name = provider.name
     if name in _BUILT_IN or _REGISTERED.get(name, provider) is not provider:
-        raise ValueError(f"provider: found {name!r} registered already, allowed a new name")
+        raise Refusal("provider", f"{name!r} registered already", "a new name")
     _REGISTERED[name] = provider
     return provider
 
@@ -63,7 +64,7 @@ def get_provider(name: str) -> type[Provider]:
         return _REGISTERED[name]
     target = _BUILT_IN.get(name) or _entry_points().get(name)
     if target is None:
-        raise MarketDataError(f"provider: found {name!r}, allowed {', '.join(provider_names())}")
+        raise MarketDataError("provider", repr(name), ", ".join(provider_names()))
     module, _, attribute = target.partition(":")
     if name in _BUILT_IN:
         built_in: type[Provider] = getattr(import_module(module), attribute)
@@ -73,20 +74,24 @@ def get_provider(name: str) -> type[Provider]:
     except Exception as error:
         # A foreign package may raise anything; the error names the package.
         raise MarketDataError(
-            f"provider {name}: found the entry point {target}, which cannot be imported "
-            f"({type(error).__name__}: {str(error).strip() or 'no message'}), allowed a Provider"
+            f"provider {name}",
+            f"the entry point {target}, which cannot be imported ({type(error).__name__}: "
+            f"{str(error).strip() or 'no message'})",
+            "a Provider",
         ) from error
     if not (isinstance(found, type) and issubclass(found, Provider)):
         raise MarketDataError(
-            f"provider {name}: found the entry point {target}, which is no subclass of "
-            "mc_assets.providers.Provider, allowed one"
+            f"provider {name}",
+            f"the entry point {target}, which is no subclass of mc_assets.providers.Provider",
+            "one",
         )
     missing = [part for part in ("name", "capabilities", "Options") if not hasattr(found, part)]
     missing += sorted(found.__abstractmethods__)
     if missing:
         raise MarketDataError(
-            f"provider {name}: found the entry point {target} without {', '.join(missing)}, "
-            "allowed a complete Provider"
+            f"provider {name}",
+            f"the entry point {target} without {', '.join(missing)}",
+            "a complete Provider",
         )
     return found
 
@@ -109,7 +114,9 @@ def make_provider(name: str, options: dict[str, Any], folder: Path, *, where: st
     try:
         validated = provider.Options.model_validate(options)
     except ValidationError as error:
-        raise MarketDataError(first_error(error, f"{where}: options", provider.Options)) from None
+        raise MarketDataError(
+            "", first_error(error, f"{where}: options", provider.Options)
+        ) from None
     return provider(validated, folder)
 
 

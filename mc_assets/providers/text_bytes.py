@@ -86,7 +86,7 @@ def text_bytes(path: Path, megabytes: float = MEGABYTES) -> mmap.mmap | bytes:
     data = _decoded(data)
     # A few NUL bytes are bad cells; many indicate a binary file.
     if data[:4096].count(0) > len(data[:4096]) / 100:
-        raise MarketDataError(f"{path.name}: found binary data, allowed text")
+        raise MarketDataError(path.name, "binary data", "text")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return _FORMULA.sub(rb'"\1"', data) if b'="' in data else data
@@ -102,7 +102,7 @@ def check_size(name: str, size: float, megabytes: float) -> None:
     """
     if size > megabytes * _MEGABYTE:
         raise MarketDataError(
-            f"{name}: found more than {megabytes:,g} MB, allowed up to that (options.megabytes)"
+            name, f"more than {megabytes:,g} MB", "up to that (options.megabytes)"
         )
 
 
@@ -115,8 +115,9 @@ def _unpacked(data: mmap.mmap, kind: str, name: str, megabytes: float) -> bytes:
             check_size(name, len(unpacked), megabytes)
             if len(unpacked) > max(_SMALL, _RATIO * taken):
                 raise MarketDataError(
-                    f"{name}: found a {kind} file that unpacks to more than {_RATIO} times its "
-                    "size, allowed less"
+                    name,
+                    f"a {kind} file that unpacks to more than {_RATIO} times its size",
+                    "less",
                 )
     except (
         OSError,
@@ -130,9 +131,7 @@ def _unpacked(data: mmap.mmap, kind: str, name: str, megabytes: float) -> bytes:
     ) as error:
         if isinstance(error, MarketDataError):
             raise
-        raise MarketDataError(
-            f"{name}: found a damaged {kind} file ({error}), allowed a whole one"
-        ) from None
+        raise MarketDataError(name, f"a damaged {kind} file ({error})", "a whole one") from None
     return bytes(unpacked)
 
 
@@ -177,9 +176,9 @@ def only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     ]
     if len(members) != 1:
         shown = ", ".join(member.filename for member in members[:5]) or "none"
-        raise MarketDataError(f"{name}: found the files {shown} in it, allowed one file")
+        raise MarketDataError(name, f"the files {shown} in it", "one file")
     if members[0].flag_bits & 1:
-        raise MarketDataError(f"{name}: found a file with a password, allowed one without")
+        raise MarketDataError(name, "a file with a password", "one without")
     return members[0]
 
 

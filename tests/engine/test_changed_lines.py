@@ -56,7 +56,7 @@ ORDER_ENGINE = {
         "s.rules[symbol, BARS_PER_YEAR] * 1.5)",
     ),
     "equity": (
-        "execution/ledger.py",
+        "execution/equity.py",
         "equity += value_of(s, symbol, s.path[symbol, field, bar]",
         "equity -= value_of(s, symbol, s.path[symbol, field, bar]",
     ),

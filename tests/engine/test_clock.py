@@ -156,27 +156,29 @@ def test_a_weekend_is_three_days_and_a_year_of_bars_adds_up_to_its_days() -> Non
 def test_trading_time_is_one_session_a_day_over_weekends_and_holidays() -> None:
     opens = opens_of("XNYS", "2019-01-01", "2019-12-31")
     found = trading_time(opens, BarCalendar())
-    assert set(found.bars.tolist()) == {1.0}
+    assert set(found.bar_counts.tolist()) == {1.0}
     assert found.dt == 1 / 252
     months = opens.astype("datetime64[us]").astype("datetime64[M]").astype(int) % 12
     hole = trading_time(opens[months != 2], BarCalendar())
-    assert hole.bars.max() == 22.0
+    assert hole.bar_counts.max() == 22.0
 
 
 def test_daily_bars_that_lack_every_second_day_are_two_days_apart() -> None:
     opens = opens_of("XNYS", "2019-01-01", "2019-12-31")[::2]
     found = trading_time(opens, BarCalendar())
-    assert np.median(found.bars) == 2.0
-    assert (found.bars * found.dt).sum() == pytest.approx((opens[-1] - opens[0]) / YEAR, abs=0.003)
+    assert np.median(found.bar_counts) == 2.0
+    assert (found.bar_counts * found.dt).sum() == pytest.approx(
+        (opens[-1] - opens[0]) / YEAR, abs=0.003
+    )
 
 
 def test_a_lunch_break_is_no_trading_time() -> None:
     day = bars_of_sessions("XHKG", "2019-03-04", "2019-03-05", 1)
     found = trading_time(day, BarCalendar("XHKG", "1m"))
-    assert set(found.bars.tolist()) == {1.0}
+    assert set(found.bar_counts.tolist()) == {1.0}
     assert np.flatnonzero(~found.inside).tolist() == [329]
     late = np.delete(day, [150, 151])  # the first two minutes of the afternoon
-    assert trading_time(late, BarCalendar("XHKG", "1m")).bars[149] == 3.0
+    assert trading_time(late, BarCalendar("XHKG", "1m")).bar_counts[149] == 3.0
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_a_lunch_break_is_no_trading_time() -> None:
 def test_missing_weeks_and_months_are_counted(timeframe: str, gap: int) -> None:
     begin = instant("2019-01-01")
     stamps = begin + np.array([0, 1, 3]) * gap
-    assert trading_time(stamps, BarCalendar("XNYS", timeframe)).bars.tolist() == [1.0, 2.0]
+    assert trading_time(stamps, BarCalendar("XNYS", timeframe)).bar_counts.tolist() == [1.0, 2.0]
 
 
 def test_a_series_that_matches_its_calendar_has_the_bars_of_simulated_paths() -> None:

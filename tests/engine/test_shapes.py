@@ -62,16 +62,36 @@ def entries_of(cls: type, name: str) -> Iterator[Entry]:
         return
     if dataclasses.is_dataclass(cls):
         for field in dataclasses.fields(cls):
-            if ARRAYS.search(str(field.type)) and field.name in vars(cls).get(
-                "__annotations__", {}
-            ):
+            if ARRAYS.search(str(field.type)) and field.name in _annotated(cls):
                 yield Entry(f"{name}.{field.name}", _said_of(field.name, cls.__doc__ or ""))
-    for key, value in vars(cls).items():
+    for key, value in _members(cls).items():
         plain = {property: "fget", cached_property: "func", classmethod: "__func__"}
         function = getattr(value, plain.get(type(value), "__call__"), None)
         function = value if inspect.isfunction(value) else function
         if not key.startswith("_") and _is_array(function):
             yield _returned(f"{name}.{key}", function)
+
+
+def _parts(cls: type) -> list[type]:
+    """Return a class and those of its bases that a reader meets nowhere else."""
+    return [
+        base
+        for base in cls.__mro__
+        if base is cls
+        or (
+            base.__module__.startswith("engine.")
+            and base.__name__ not in mc.__all__
+            and not inspect.isabstract(base)
+        )
+    ]
+
+
+def _members(cls: type) -> dict[str, Any]:
+    return {key: value for part in reversed(_parts(cls)) for key, value in vars(part).items()}
+
+
+def _annotated(cls: type) -> set[str]:
+    return {name for part in _parts(cls) for name in vars(part).get("__annotations__", {})}
 
 
 def _is_array(function: Any) -> bool:
@@ -215,7 +235,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         SYMBOLS,
     ),
     "Instrument.closed": (lambda: SESSION.closed(history(20).timestamps), BARS),
-    **_labelled("FuturesPanel", _fields(panel, "prices maturities steps"), PANEL),
+    **_labelled("FuturesPanel", _fields(panel, "prices maturities elapsed_years"), PANEL),
     "FuturesPanel.log_prices": (lambda: panel().log_prices(), PANEL),
     **_labelled(
         "OptionSurface",

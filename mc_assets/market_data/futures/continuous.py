@@ -62,8 +62,9 @@ def continuous(
         if wrong.any():
             row = nights.row(int(wrong.argmax()), named=True)
             raise MarketDataError(
-                f"{row['contract']} on {row['date']}: found the price {row['settle']:g}, allowed "
-                "> 0 for ratio adjustment (difference works on any price)"
+                f"{row['contract']} on {row['date']}",
+                f"the price {row['settle']:g}",
+                "> 0 for ratio adjustment (difference works on any price)",
             )
         ratios = np.where(rolled, settle / into, 1.0)
         price = settle * _after(ratios, 1.0, np.multiply)

@@ -100,8 +100,9 @@ def read_curve(path: Path | str, expiries: pl.DataFrame, root: str) -> Curve:
     cells = _long(table, rest, root, expiries) or _wide(table, rest, root, expiries, path.name)
     if cells is None:
         raise MarketDataError(
-            f"{path.name}: found columns {', '.join(data[:6])}, allowed nearby contracts "
-            f"({root}01), contracts ({root}G07), or date, contract and settlement"
+            path.name,
+            f"columns {', '.join(data[:6])}",
+            f"nearby contracts ({root}01), contracts ({root}G07), or date, contract and settlement",
         )
     base = pl.DataFrame(
         {
@@ -219,8 +220,9 @@ def _wide(
     unnamed = [name for name in names if name not in labels and names_month(name)]
     if unnamed and any(names_month(name) for name in labels):
         raise MarketDataError(
-            f"{file}: found the column {unnamed[0]} beside {next(iter(labels))}, allowed English "
-            f"names of months, or contracts such as {root}G07"
+            file,
+            f"the column {unnamed[0]} beside {next(iter(labels))}",
+            f"English names of months, or contracts such as {root}G07",
         )
     columns: dict[str, str] = {}
     for name, label in labels.items():
@@ -229,7 +231,7 @@ def _wide(
             settled = [text for text in (other, name) if "settle" in text.lower()]
             if len(settled) != 1:
                 raise MarketDataError(
-                    f"{file}: found the columns {other} and {name} of one contract, allowed one"
+                    file, f"the columns {other} and {name} of one contract", "one"
                 )
             columns[label] = settled[0]
     cells: list[tuple[pl.Series, pl.Series, pl.Series | None]] = [

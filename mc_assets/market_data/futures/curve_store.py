@@ -45,7 +45,7 @@ def store_curve(
     series = config[key]
     provider = make_provider(series.provider, series.options, config.folder, where=key)
     if not isinstance(provider, FuturesProvider):
-        raise MarketDataError(f"{key}: provider: found {series.provider!r}, allowed futures")
+        raise MarketDataError(f"{key}: provider", repr(series.provider), "futures")
     curve = provider.curve(series.asked)
     path = symbol_folder(root, _TABLE, series.symbol, series.timeframe) / "curve.parquet"
     if not accept_withdrawn and verified_files(root).damage(path) is None:
@@ -66,5 +66,5 @@ def load_curve(root: Path, symbol: str, timeframe: str = "1d") -> pl.DataFrame:
     """
     path = symbol_folder(root, _TABLE, symbol, timeframe) / "curve.parquet"
     if not path.is_file():
-        raise MarketDataError(f"futures_curves: found no curve of {symbol}@{timeframe}")
+        raise MarketDataError("", f"futures_curves: found no curve of {symbol}@{timeframe}")
     return read_parquet(root, path)

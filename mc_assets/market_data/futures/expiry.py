@@ -55,7 +55,7 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
     last_trade = _find(plain, _LAST_TRADE)
     if last_trade is None:
         shown = ", ".join(name for name in table.columns if name[0] != "_")
-        raise MarketDataError(f"{path.name}: found columns {shown}, allowed a last trade date")
+        raise MarketDataError(path.name, f"columns {shown}", "a last trade date")
     product = _find(plain, _ROOT)
     if product is not None:
         roots = table[product].str.strip_chars()
@@ -63,14 +63,15 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
         # CME's calendar uses the product column for the contract code.
         if not own.any() and not _labels(table[product], root):
             known = ", ".join(sorted(roots.unique().drop_nulls().to_list()))
-            raise MarketDataError(f"{path.name}: root: found {root!r}, allowed {known}")
+            raise MarketDataError(f"{path.name}: root", repr(root), known)
         table = table.filter(own) if own.any() else table
     walls = parse_stamps(table[last_trade], detect_format(table[last_trade]))["wall"]
     if walls.has_nulls():
         row = int(walls.is_null().arg_max() or 0)
         raise MarketDataError(
-            f"{path.name} line {table['_line'][row]}, column {last_trade}: found "
-            f"{table[last_trade][row]!r}, allowed a date"
+            f"{path.name} line {table['_line'][row]}, column {last_trade}",
+            repr(table[last_trade][row]),
+            "a date",
         )
     ends = walls.cast(pl.Datetime("us")).dt.date()
     names = _contracts(table, plain, ends.to_list(), root, path.name)
@@ -82,7 +83,7 @@ def read_expiries(path: Path | str, root: str) -> pl.DataFrame:
     twice = expiries["contract"].is_duplicated()
     if twice.any():
         name = expiries.filter(twice)["contract"][0]
-        raise MarketDataError(f"{path.name}: found {name} more than once, allowed once")
+        raise MarketDataError(path.name, f"{name} more than once", "once")
     return expiries
 
 
@@ -112,9 +113,7 @@ def _contracts(
     else:
         columns = [plain[name] for name in _CONTRACT if name in plain]
         if not columns:
-            raise MarketDataError(
-                f"{file}: found no contract column, allowed a code or year and month"
-            )
+            raise MarketDataError(file, "no contract column", "a code or year and month")
         column = next((name for name in columns if _labels(table[name], root)), columns[0])
         codes = table[column]
         found = [
@@ -126,7 +125,7 @@ def _contracts(
     for row, (code, end) in enumerate(zip(codes.to_list(), ends, strict=True)):
         label = labels.get(code or "")
         if label is None or label[0] == "#":
-            raise MarketDataError(f"{file} line {table['_line'][row]}{found[row]}")
+            raise MarketDataError("", f"{file} line {table['_line'][row]}{found[row]}")
         names.append(_whole_year(label, root, end))
     return names
 

@@ -114,8 +114,10 @@ def _move_rolls(days: list[date], contracts: list[str], priced: set[tuple[date, 
             both = [at for at in candidates if {(days[at], old), (days[at], new)} <= priced]
             if not both:
                 raise MarketDataError(
-                    f"{new}: found no day with a price of it and of {old} from {days[started]} to "
-                    f"{days[end - 1]}, allowed one to roll on"
+                    new,
+                    f"no day with a price of it and of {old} from {days[started]} to "
+                    f"{days[end - 1]}",
+                    "one to roll on",
                 )
             roll_day = both[0]
             contracts[started:roll_day] = [old] * (roll_day - started)

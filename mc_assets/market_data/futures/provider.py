@@ -79,7 +79,7 @@ class FuturesProvider(Provider):
                 curve = self.curve(symbol)
                 series = continuous(curve.rows, self.options.roll, self.options.adjust)
             except MarketDataError as error:
-                result.failures[symbol] = FetchError(f"futures {symbol}: {error}")
+                result.failures[symbol] = FetchError("", f"futures {symbol}: {error}")
                 continue
             frame = series.select("date", "price", "settle", held="contract")
             if not curve.quarantine.is_empty():
@@ -104,9 +104,10 @@ class FuturesProvider(Provider):
             more = f" (and {curve.quarantine.height - 1} more)" if len(curve.quarantine) > 1 else ""
             reason = [f"{message}{more}" for message in curve.quarantine["message"].head(1)]
             raise MarketDataError(
+                "",
                 reason[0]
                 if reason
-                else f"{located('path', self.options.path).name}: found no price"
+                else f"{located('path', self.options.path).name}: found no price",
             )
         return curve
 

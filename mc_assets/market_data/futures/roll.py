@@ -53,9 +53,9 @@ def held_contracts(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:
         If the volume rule has no volumes, or a day has no contract left to hold.
     """
     if curve.is_empty():
-        raise MarketDataError("curve: found no prices, allowed at least one day of them")
+        raise MarketDataError("curve", "no prices", "at least one day of them")
     if roll.rule == "volume" and curve["volume"].null_count() == curve.height:
-        raise MarketDataError("roll: found no volumes in the curve, allowed rule: days")
+        raise MarketDataError("roll", "no volumes in the curve", "rule: days")
     days = curve["date"].unique().sort()
     calendar = curve.select("contract", "expiry").unique().sort("expiry")
     names = calendar["contract"].to_list()
@@ -77,7 +77,7 @@ def held_contracts(curve: pl.DataFrame, roll: RollRule) -> pl.DataFrame:
                 current += 1
         if current >= len(names):
             raise MarketDataError(
-                f"roll: found no contract to hold after {day}, allowed a curve with later contracts"
+                "roll", f"no contract to hold after {day}", "a curve with later contracts"
             )
         held.append(names[current])
     return pl.DataFrame({"date": days, "contract": held})

@@ -18,7 +18,7 @@ def test_nearby_columns_get_the_days_to_the_expiry_of_their_rank():
     panel = FuturesPanel.from_nearby(frame, ["CL01", "CL03"], expiries, symbol="CL")
     days = np.array([[1.0, 60.0], [29.0, 90.0]])
     np.testing.assert_allclose(panel.maturities * 365.0, days)
-    assert panel.steps[1] == pytest.approx(2.0 / 365.0)
+    assert panel.elapsed_years[1] == pytest.approx(2.0 / 365.0)
 
 
 def test_long_rows_become_columns_by_expiry_with_holes():

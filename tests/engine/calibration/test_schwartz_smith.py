@@ -64,7 +64,7 @@ def test_rows_after_the_as_of_date_change_nothing(oil):
     crash = oil.prices.copy()
     crash[np.array([d > day for d in oil.dates])] = 1.0
     planted = FuturesPanel(
-        oil.symbol, oil.timeframe, oil.dates, crash, oil.maturities, oil.steps, oil.labels
+        oil.symbol, oil.timeframe, oil.dates, crash, oil.maturities, oil.elapsed_years, oil.labels
     )
     found = calibrate("schwartz_smith", planted, as_of=day)
     assert found.parameters == cut.parameters
@@ -178,7 +178,7 @@ def test_thinning_keeps_the_time_between_the_dates_that_are_left():
     stride = -(-int(np.isfinite(data.y).sum()) // 300)
     assert stride > 1
     np.testing.assert_array_equal(few.y, data.y[::stride])
-    np.testing.assert_allclose(few.steps[1:], stride / 52)
+    np.testing.assert_allclose(few.elapsed_years[1:], stride / 52)
     assert data.thinned(10**6) is data
 
 

@@ -183,8 +183,9 @@ def test_pieces_and_what_is_missing_are_all_cells_once(data: st.DataObject) -> N
     from engine.jobs.blocks import block_of
     from engine.jobs.job import Holds
     from engine.jobs.plan import Request
+    from engine.jobs.settings import Record
 
-    holds = Holds(0, False, ("net_pnl",), {})
+    holds = Holds(Record(), ("net_pnl",), {})
     names = [f"{n:016x}" for n in range(6)]
     manifests = []
     for number in range(data.draw(st.integers(0, 6))):

@@ -42,7 +42,7 @@ def test_bars_after_the_as_of_date_are_not_looked_at(calm):
     whole = compare_with_history(early, calm, seeds=range(20))
     part = compare_with_history(early, calm[:1000], seeds=range(20))
     assert whole.rows == part.rows
-    assert whole.bars == 999
+    assert whole.bar_count == 999
 
 
 def test_a_price_below_zero_is_treated_as_the_calibration_treated_it(calm):
@@ -53,18 +53,18 @@ def test_a_price_below_zero_is_treated_as_the_calibration_treated_it(calm):
     for model in ("gbm", "bootstrap"):
         estimate = calibrate(model, oil, non_positive="exclude")
         report = compare_with_history(estimate, oil, seeds=range(20))
-        assert report.bars == len(oil) - 3
+        assert report.bar_count == len(oil) - 3
         assert report.score > 0.7
 
 
 def test_a_rolling_calibration_is_compared_with_its_window(calm):
     estimate = calibrate("gbm", calm, window="rolling:1y")
     report = compare_with_history(estimate, calm, seeds=range(20))
-    assert report.bars == estimate.n
+    assert report.bar_count == estimate.n
 
 
 def test_a_failed_calibration_or_a_handful_of_seeds_are_refused(calm):
-    with pytest.raises(ValueError, match="found status failed"):
+    with pytest.raises(ValueError, match="the estimate failed: "):
         compare_with_history(try_calibrate("gbm", calm[:5]), calm)
     with pytest.raises(ValueError, match="seeds: found 3, allowed >= 20"):
         compare_with_history(calibrate("gbm", calm), calm, seeds=range(3))

@@ -17,7 +17,9 @@ from engine.errors import Refusal
 from engine.jobs import StorageError
 from engine.results import Results
 from engine.sources import GBM
-from engine.statistics.monte_carlo import mean, proportion, quantile
+from engine.statistics.moments import means
+from engine.statistics.quantiles import quantiles
+from engine.statistics.shares import shares
 from engine.studies import Study, load_results, load_study
 
 Make = Callable[..., Study]
@@ -57,9 +59,9 @@ def test_statistics_carry_their_errors_per_parameter_set(results: Results) -> No
         return own.filter(pl.col("statistic") == name).row(0, named=True)
 
     for name, expected in (
-        ("mean_net_pnl", mean(pnl)),
-        ("profit_probability", proportion(int((pnl > 0).sum()), 60)),
-        ("value_at_risk_95", quantile(-pnl, 0.95)),
+        ("mean_net_pnl", means(pnl).estimates()[0]),
+        ("profit_probability", shares((pnl > 0).astype(float)).estimates()[0]),
+        ("value_at_risk_95", quantiles(-pnl, 0.95).estimates()[0]),
     ):
         found = row(name)
         assert found["estimate"] == pytest.approx(expected.value)
@@ -74,7 +76,7 @@ def test_pooling_parameter_sets_does_not_pretend_to_more_paths(results: Results)
     assert pooled["n"].to_list() == [120, 120]
     frame = results.frame.filter(pl.col("fast") == 3)
     per_path = frame.group_by("seed").agg(pl.col("net_pnl").mean())["net_pnl"].to_numpy()
-    assert pooled["std_error"][0] == pytest.approx(mean(per_path).std_error)
+    assert pooled["std_error"][0] == pytest.approx(means(per_path).estimates()[0].std_error)
     assert results.group_by("slow").profit_probability()["estimate"].is_between(0, 1).all()
 
 
@@ -90,8 +92,8 @@ def test_antithetic_pairs_count_as_one_observation() -> None:
     found = study.run()
     pairs = found.frame["net_pnl"].to_numpy().reshape(50, 2).mean(axis=1)
     row = found.statistics().filter(pl.col("statistic") == "mean_net_pnl")
-    assert row["std_error"][0] == pytest.approx(mean(pairs).std_error)
-    assert row["std_error"][0] < mean(found.frame["net_pnl"]).std_error / 2
+    assert row["std_error"][0] == pytest.approx(means(pairs).estimates()[0].std_error)
+    assert row["std_error"][0] < means(found.frame["net_pnl"]).estimates()[0].std_error / 2
 
 
 def test_results_answer_sql(results: Results) -> None:
@@ -137,7 +139,7 @@ def test_a_comparison_on_shared_seeds_is_paired(results: Results) -> None:
     b = base.frame["net_pnl"].to_numpy()
     row = found.table.row(1, named=True)
     assert row["difference"] == pytest.approx((a - b).mean())
-    assert row["std_error"] == pytest.approx(mean(a - b).std_error)
+    assert row["std_error"] == pytest.approx(means(a - b).estimates()[0].std_error)
     assert row["n"] == 60
     same = results.compare(results)
     assert same.table["difference"].to_list() == [0.0] * 4

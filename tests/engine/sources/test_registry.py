@@ -17,7 +17,7 @@ def test_built_in_sources_are_found_by_name():
 def test_a_source_is_made_from_names():
     source = make_source("gbm", {"mu": 0.1, "sigma": 0.3}, options={"steps": 7})
     assert source.values == {"mu": 0.1, "sigma": 0.3}
-    assert source.paths(seeds=[1]).bars == 7
+    assert source.paths(seeds=[1]).bar_count == 7
 
 
 def test_history_goes_to_the_sources_that_need_it():

@@ -53,7 +53,7 @@ def test_the_path_is_bit_for_bit_the_path_without_bars_before(name: str, bars: s
     source = SOURCES[name]
     options = {"seeds": [1, 2**63 + 5], "steps": 70, "paths_per_seed": 2, "bars": bars}
     plain, warm = source.paths(**options), source.paths(**options, warm_up=33)
-    assert (warm.bars, warm.warm_up) == (103, 33)
+    assert (warm.bar_count, warm.warm_up) == (103, 33)
     assert np.array_equal(plain.values, warm.values[..., 33:])
 
 
@@ -123,7 +123,7 @@ def test_history_warms_up_on_itself() -> None:
     bars = history(100)
     whole = Historical(bars).paths(seeds=[0])
     warm = Historical(bars).paths(seeds=[0], warm_up=30)
-    assert (warm.bars, warm.warm_up) == (100, 30)
+    assert (warm.bar_count, warm.warm_up) == (100, 30)
     assert np.array_equal(whole.values, warm.values)
     last = Historical(bars, steps=20).paths(seeds=[0], warm_up=30)
     assert np.array_equal(last.values, whole.values[..., 50:])

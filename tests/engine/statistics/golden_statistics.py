@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.statistics import monte_carlo
+from engine.statistics.estimates import Estimate
 from engine.statistics.layout import Layout
+from engine.statistics.linearised import Linearised
 from engine.statistics.moments import means, standard_deviations
-from engine.statistics.monte_carlo import Estimate
 from engine.statistics.pooled import quotient
 from engine.statistics.quantiles import expected_shortfalls, quantiles
 from engine.statistics.shares import shares
@@ -42,18 +42,25 @@ def outcomes(count: int = 400) -> np.ndarray:
 def run() -> dict[str, dict[str, Any]]:
     """Estimate of every kind, of independent outcomes and of those that share paths."""
     x = outcomes()
-    above = np.where(np.isnan(x), np.nan, (x > 0).astype(np.float64))
+    defined = x[~np.isnan(x)]
     gain, loss = np.maximum(x, 0.0), np.maximum(-x, 0.0)
-    found: dict[str, Estimate] = {
-        "mean": monte_carlo.mean(x),
-        "standard_deviation": monte_carlo.standard_deviation(x),
-        "proportion": monte_carlo.proportion(int(np.nansum(above)), 398),
-        "quantile": monte_carlo.quantile(x, 0.05, 0.9),
-        "expected_shortfall": monte_carlo.expected_shortfall(-x, 0.95),
-        "ratio": monte_carlo.ratio(gain, loss),
+    kinds = {
+        "mean": means(x),
+        "standard_deviation": standard_deviations(x),
+        "proportion": shares((defined > 0).astype(np.float64)),
+        "quantile": quantiles(x, 0.05),
+        "expected_shortfall": expected_shortfalls(-x, 0.95),
+        "ratio": quotient(np.maximum(defined, 0.0), np.maximum(-defined, 0.0)),
     }
-    found |= _of_shared_paths(x, gain, loss)
+    found = _estimates(kinds) | _of_shared_paths(x, gain, loss)
     return {name: asdict(estimate) for name, estimate in found.items()}
+
+
+def _estimates(kinds: dict[str, Linearised], prefix: str = "") -> dict[str, Estimate]:
+    return {
+        f"{prefix}{name}": each.estimates(0.9 if name == "quantile" else 0.95)[0]
+        for name, each in kinds.items()
+    }
 
 
 def _of_shared_paths(x: np.ndarray, gain: np.ndarray, loss: np.ndarray) -> dict[str, Estimate]:
@@ -69,10 +76,7 @@ def _of_shared_paths(x: np.ndarray, gain: np.ndarray, loss: np.ndarray) -> dict[
         "expected_shortfall": expected_shortfalls(-y, 0.95, layout),
         "ratio": quotient(above, below, layout),
     }
-    return {
-        f"clustered_{name}": each.estimates(0.9 if name == "quantile" else 0.95)[0]
-        for name, each in found.items()
-    }
+    return _estimates(found, "clustered_")
 
 
 def changed(before: dict[str, dict[str, Any]], found: dict[str, dict[str, Any]]) -> list[str]:

@@ -8,8 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.statistics import performance
-from engine.statistics.drawdown import drawdown_curves, summarise_drawdowns
+from engine.statistics.drawdown import (
+    drawdown_curves,
+    drawdowns,
+    max_drawdown,
+    max_drawdown_duration,
+    summarise_drawdowns,
+)
 
 
 def curves(seed: int, *shape: int) -> np.ndarray:
@@ -22,10 +27,10 @@ def test_many_paths_have_the_drawdowns_each_has_alone() -> None:
     found = summarise_drawdowns(equity, 100.0)
     for index in np.ndindex(4, 3):
         alone = equity[index]
-        assert found.depth[index] == pytest.approx(-performance.max_drawdown(alone, 100.0))
-        assert found.longest[index] == performance.max_drawdown_duration(alone, 100.0)
+        assert found.depth[index] == pytest.approx(-max_drawdown(alone, 100.0))
+        assert found.longest[index] == max_drawdown_duration(alone, 100.0)
         np.testing.assert_allclose(
-            drawdown_curves(alone, 100.0), -performance.drawdowns(alone, 100.0), atol=1e-15
+            drawdown_curves(alone, 100.0), -drawdowns(alone, 100.0), atol=1e-15
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.statistics import performance as p
+from engine.statistics.trade_performance import profit_factor
 
 # 20 invented daily returns and what plain formulas and empyrical-reloaded 0.7.1 make of them:
 # reference oracles/short_returns.csv and oracles/metrics.json.
@@ -65,7 +66,7 @@ def test_what_is_not_defined_is_nan() -> None:
         assert math.isnan(found[name]), name
     assert found["max_drawdown"] == 0.0
     assert found["volatility"] == 0.0
-    assert math.isnan(p.profit_factor([1.0, 2.0]))
+    assert math.isnan(profit_factor([1.0, 2.0]))
     assert math.isnan(p.sharpe_ratio([0.001] * 50, 252.0))
     assert p.cagr([0.0], 1.0, 252.0) == -1.0
     assert math.isnan(p.cagr([-0.5], 1.0, 252.0))

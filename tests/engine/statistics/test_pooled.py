@@ -11,7 +11,7 @@ from engine.statistics import performance
 from engine.statistics.estimates import Method
 from engine.statistics.layout import Layout
 from engine.statistics.path_sums import growth_of, pnl_parts, return_sums, trade_sums
-from engine.statistics.pooled import POOLED, pooled
+from engine.statistics.pooled import POOLED, pooled, quotient
 
 Sums = dict[str, np.ndarray]
 
@@ -180,3 +180,20 @@ def test_a_column_that_is_missing_or_not_finite_is_named() -> None:
         pooled("sharp", {})
     with pytest.raises(ValueError, match="pnl: found nan"):
         trade_sums([math.nan], [0], 1)
+
+
+def test_a_quotient_of_gains_and_losses_is_symmetric_in_the_logarithm() -> None:
+    generator = np.random.Generator(np.random.Philox(3))
+    gain, loss = generator.exponential(size=(2, 80))
+    found = quotient(gain, loss).estimates()[0]
+    assert found.value == pytest.approx(gain.mean() / loss.mean())
+    assert found.low * found.high == pytest.approx(found.value**2)
+    signed = quotient(gain - 1.0, loss).estimates()[0]
+    assert signed.high - signed.value == pytest.approx(signed.value - signed.low)
+
+
+def test_a_quotient_without_spread_claims_no_error() -> None:
+    found = quotient([2.0, 4.0, 6.0, 8.0, 10.0], [1.0, 2.0, 3.0, 4.0, 5.0]).estimates()[0]
+    assert (found.value, found.method) == (2.0, Method.NO_VARIANCE)
+    assert math.isnan(found.std_error)
+    assert quotient([1.0, 2.0], [0.0, 0.0]).estimates()[0].method == Method.UNDEFINED

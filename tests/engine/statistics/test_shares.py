@@ -26,6 +26,14 @@ def test_a_share_has_wilsons_interval() -> None:
     assert found.method == Method.SCORE
 
 
+def test_eight_of_ten_have_wilsons_lower_end() -> None:
+    # Wilson (1927): 0.4902 to 0.9433; two failures have the upper end of a Poisson count.
+    found = shares(of(8, 10)).estimates()[0]
+    assert (found.value, found.n) == (0.8, 10)
+    assert found.low == pytest.approx(0.490162, abs=1e-6)
+    assert found.high == pytest.approx(0.9645, abs=1e-4)
+
+
 def test_up_to_three_successes_have_the_lower_end_of_a_poisson_count() -> None:
     for k in (1, 2, 3):
         low = stats.chi2.ppf(0.05, 2 * k) / 2 / 100

@@ -17,7 +17,7 @@ SETTINGS = Execution(cash=50_000.0, commission={"rate": 0.001}, slippage={"bps":
 
 @pytest.fixture(scope="module")
 def walks() -> np.ndarray:
-    return _random_walks(np.random.default_rng(5), paths=6, symbols=1, bars=701)
+    return _random_walks(np.random.default_rng(5), paths=6, symbol_count=1, bar_count=701)
 
 
 def run(name, walks, sets, **options):
@@ -44,9 +44,7 @@ def run(name, walks, sets, **options):
 @pytest.mark.parametrize("name", ["sma_crossover", "rsi_reversal"])
 def test_the_kernel_and_the_definitions_agree(walks, name) -> None:
     bars = walks.shape[3]
-    engine, metrics, equity, trades = run(
-        name, walks, [{}], equity_samples=bars, record_trades=True
-    )
+    engine, metrics, equity, trades = run(name, walks, [{}], record_equity=bars, record_trades=True)
     for path in range(len(walks)):
         rows = trades[path]
         columns = {
@@ -75,8 +73,8 @@ def test_excursions_and_exposure_follow_the_bars_held(walks) -> None:
     assert 0 <= exposure * 701 - held < 701
 
 
-def test_equity_samples_end_at_the_last_bar(walks) -> None:
-    engine, metrics, equity, _ = run("buy_and_hold", walks, [{}], equity_samples=10)
+def test_record_equity_end_at_the_last_bar(walks) -> None:
+    engine, metrics, equity, _ = run("buy_and_hold", walks, [{}], record_equity=10)
     assert engine.sample_bars[-1] == 700
     final = metrics[:, :, engine.metric_names.index("final_equity")]
     np.testing.assert_array_equal(equity[:, :, -1], final)

@@ -90,7 +90,7 @@ def plain(curve, trades, fills, opens, closes, rejected, per_year) -> dict[str, 
 
 def random_block(seed: int, density: float) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    walk = _random_walks(rng, paths=1, symbols=1, bars=BARS)[0, 0]
+    walk = _random_walks(rng, paths=1, symbol_count=1, bar_count=BARS)[0, 0]
     units = rng.integers(-60, 61, BARS) * (rng.random(BARS) < density)
     return np.concatenate([walk, units[None].astype(float)])
 

@@ -68,7 +68,7 @@ class DeskProvider(Provider):
         result = FetchResult()
         for symbol in symbols:
             if symbol == "BAD":
-                result.failures[symbol] = FetchError("desk BAD: status 404")
+                result.failures[symbol] = FetchError("desk BAD", "status 404")
                 continue
             days = [day for day in sorted(self.closes) if start.date() <= day <= end.date()]
             prices = [self.closes[day] for day in days]
@@ -99,7 +99,7 @@ def nightly(series: MarketDataConfig, root: Path, now: datetime) -> None:
     """What a nightly run does."""
     wanted = [(key, year) for key in series.keys for year in due_years(series, key, root, now)]
     done = ingest_many(series, wanted, root, now)
-    for key, year in done.results:
+    for key, year in done.stored_years:
         normalise_year(series, key, year, root, now)
 
 
@@ -174,7 +174,7 @@ def test_a_restated_bar_wins_is_reported_and_its_old_version_kept(tmp_path: Path
     old = DeskProvider.closes[date(2024, 1, 8)]
     DeskProvider.closes[date(2024, 1, 8)] = 7.0
     done = ingest_many(series, [("X@1d", 2024)], root, NIGHT)
-    assert done.results["X@1d", 2024].restated == 1
+    assert done.stored_years["X@1d", 2024].restated == 1
     result = normalise_year(series, "X@1d", 2024, root, NIGHT)
     restated = next(check for check in result.checks if check.check == "restated")
     assert f"found close 7.0 in place of {old}" in restated.message
@@ -207,7 +207,7 @@ def test_many_symbols_are_one_request_and_one_failure_loses_no_other(tmp_path: P
     series, root = config(tmp_path, "[A, BAD, B]"), tmp_path / "data"
     done = ingest_many(series, [(key, 2023) for key in series.keys], root, NIGHT)
     assert len(DeskProvider.asked) == 1
-    assert sorted(key for key, _ in done.results) == ["A@1d", "B@1d"]
+    assert sorted(key for key, _ in done.stored_years) == ["A@1d", "B@1d"]
     assert str(done.failures["BAD@1d", 2023]) == "desk BAD: status 404"
 
 

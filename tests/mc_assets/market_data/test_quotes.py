@@ -15,7 +15,8 @@ import pytest
 
 from mc_assets.market_data import MarketDataError
 from mc_assets.market_data.quote_stream import TickReport, iterate_ticks, stream_ticks
-from mc_assets.market_data.quotes import QuoteCounts, TickLayout, normalise_ticks
+from mc_assets.market_data.quotes import QuoteCounts, normalise_ticks
+from mc_assets.market_data.tick_layout import TickLayout
 
 QUOTES = """ts,bid_px,bid_sz,ask_px,ask_sz
 1723161254087891268,100,1,101,2

@@ -111,7 +111,7 @@ def ingest(
         config, wanted, root, NOW, refetch=refetch, accept_withdrawn=accept_withdrawn
     )
     for _, year in wanted:
-        if year in BarStore(root).years("X", "1d") or (key, year) in done.results:
+        if year in BarStore(root).years("X", "1d") or (key, year) in done.stored_years:
             normalise_year(config, key, year, root, NOW, accept_withdrawn=accept_withdrawn)
     return list(dict.fromkeys(str(error) for error in done.failures.values()))
 

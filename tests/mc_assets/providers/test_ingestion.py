@@ -43,7 +43,7 @@ def test_an_outage_of_one_symbol_leaves_the_others_and_the_next_night_catches_up
 
     server.answer = answer
     done = ingest_many(config, [(key, 2020) for key in config.keys], root, NOW)
-    assert sorted(done.results) == [("A@1d", 2020), ("B@1d", 2020)]
+    assert sorted(done.stored_years) == [("A@1d", 2020), ("B@1d", 2020)]
     assert sorted(done.failures) == [("BAD@1d", 2020)]
     assert "SECRET" not in str(done.failures["BAD@1d", 2020])
     result = normalise_year(config, "A@1d", 2020, root, NOW)

@@ -42,7 +42,7 @@ class LedgerProvider(Provider):
         result = FetchResult()
         for symbol in symbols:
             if symbol not in book:
-                result.failures[symbol] = FetchError(f"ledger {symbol}: not in the book")
+                result.failures[symbol] = FetchError(f"ledger {symbol}", "not in the book")
                 continue
             rows = [(day, close) for day, close in book[symbol] if day >= f"{start:%Y-%m-%d}"]
             frame = pl.DataFrame(rows, schema=["day", "price"], orient="row")

@@ -148,7 +148,7 @@ def test_pages_before_one_that_fails_are_kept_and_not_asked_again(
     done = nightly(config, root)
     reached = market.days[2 * PAGE - 1]
     assert reached.year == 2022
-    assert done.results == {}
+    assert done.stored_years == {}
     assert sorted(year for _, year in done.failures) == [2022, 2023, 2024]
     sentence = str(done.failures["X@1d", 2022])
     assert "status 500 after 2 attempts; bars up to " in sentence
@@ -179,7 +179,7 @@ def test_wherever_it_breaks_the_bytes_are_those_of_an_unbroken_fetch(
     broken = nightly(config, tmp_path / "broken")
     ends = {2022: 251, 2023: 501}
     came = (broken_page - 1) * PAGE
-    assert sorted(year for _, year in broken.results) == [
+    assert sorted(year for _, year in broken.stored_years) == [
         y for y, bars in ends.items() if came > bars
     ]
     market.broken_page = None
@@ -261,7 +261,7 @@ def test_a_bar_restated_between_the_two_runs_is_noticed(
     old, market.closes[day] = market.closes[day], 7.0
     market.broken_page = None
     done = nightly(config, tmp_path)
-    assert done.results["X@1d", 2022].restated == 1
+    assert done.stored_years["X@1d", 2022].restated == 1
     raw = RawStore(tmp_path).read("X", "1d", 2022)[0].frame
     assert raw.filter(pl.col("_until").is_not_null())["c"].to_list() == [old]
     assert raw["_fetch"].value_counts(sort=True)["_fetch"].to_list() == [1, 2]

@@ -139,3 +139,17 @@ def test_market_data_that_knows_no_dividends_says_so(market: Any, tmp_path: Path
     study = Study.from_definition(StudyDefinition.model_validate(content), tmp_path / "j.yaml")
     with pytest.raises(Refusal, match=r"source.adjustment: found 'split' of bars whose dividends"):
         study.run(market_data=market)
+
+
+@pytest.mark.parametrize(
+    ("execution", "message"),
+    [
+        ({"cash_interest": 11}, r"execution.cash_interest: found 11, allowed less than or equal"),
+        ({"instrument": {"borrow_rate": -2}}, r"execution.instrument.borrow_rate: found -2, allow"),
+        ({"cash_interest": {"serie": "X"}}, r"cash_interest.serie: found unknown key .*'series'"),
+        ({"cash_interest": {"series": "X", "scale": 0}}, r"execution.cash_interest.scale: found 0"),
+    ],
+)
+def test_a_wrong_rate_is_named_where_it_stands(make_study, execution, message: str) -> None:
+    with pytest.raises(Refusal, match=message):
+        make_study(execution=execution).run()

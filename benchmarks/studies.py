@@ -46,6 +46,7 @@ def run(*, quick: bool = False) -> list[Row]:
     scale = 10 if quick else 1
     return [
         *million_daily(50_000 // scale),
+        *stored(20_000 // scale),
         *overhead(20_000 // scale),
         *writing(20_000 // scale),
         *inside_bars(4000 // scale),
@@ -73,6 +74,30 @@ def million_daily(seeds: int) -> list[Row]:
         _row("same, simulations per wall second", rows / wall, None),
         _row("bytes per row on disk", size / rows, None),
     ]
+
+
+def stored(seeds: int) -> list[Row]:
+    """Bytes of a row of results by what a study keeps, and the time of the run with it."""
+    three = ["net_pnl", "max_drawdown", "trades"]
+    rows: list[Row] = []
+    _warm(_study(seeds, 252))
+    for what, record in (
+        ("every metric, float64", {}),
+        ("every metric, float32", {"precision": "float32"}),
+        ("three metrics, float64", {"metrics": three}),
+        ("three metrics, float32", {"metrics": three, "precision": "float32"}),
+    ):
+        job = _study(seeds, 252, record=record).resolve()
+        with tempfile.TemporaryDirectory() as root:
+            cpu = time.process_time()
+            report = _run(job, ParquetStore(Path(root)), 1)
+            cpu = time.process_time() - cpu
+            parts = Path(root).glob("simulations/*/*.parquet")
+            size = sum(path.stat().st_size for path in parts)
+        count = sum(manifest.rows for manifest in report.manifests)
+        rows.append(_row(f"bytes a row of results, {what}", size / count, None))
+        rows.append(_row("same, CPU us a simulation", cpu / count * 1e6, None))
+    return rows
 
 
 def overhead(seeds: int) -> list[Row]:

@@ -23,6 +23,7 @@ __all__ = [
     "days_of_bars",
     "instants_of",
     "is_zone",
+    "latest_closes",
     "session_bars",
     "session_days",
     "time_between",
@@ -143,6 +144,45 @@ def days_of_bars(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int
     """
     half = int(EXCHANGES[exchange].minutes_open_to_close / 2) * _MINUTE
     return (timestamps + half) // _DAY
+
+
+def latest_closes(timestamps: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np.int64]:
+    """Return the instants by which bars have closed.
+
+    Of a day, a week or a month that is the regular close of its last weekday, whether bars are
+    stamped with the open of their session or with midnight; half days have closed before.
+
+    Parameters
+    ----------
+    timestamps : ndarray of int64, shape (bars,)
+        Opening instants, microseconds since 1970-01-01 UTC.
+    calendar : BarCalendar
+        Exchange and timeframe.
+
+    Returns
+    -------
+    ndarray of int64, shape (bars,)
+        Microseconds since 1970-01-01 UTC.
+
+    Examples
+    --------
+    >>> monday = np.array(["2024-01-08"], dtype="datetime64[us]").astype(np.int64)
+    >>> latest_closes(monday, BarCalendar("XNYS", "1w")).astype("datetime64[us]").tolist()
+    [datetime.datetime(2024, 1, 12, 21, 0)]
+    """
+    minutes = intraday_minutes(calendar.timeframe)
+    if minutes is not None:
+        return timestamps + minutes * _MINUTE
+    terms = EXCHANGES[calendar.exchange]
+    days = days_of_bars(timestamps, calendar.exchange)
+    if calendar.timeframe == "1w":
+        # Days since 1970-01-01, a Thursday: weeks begin on Monday.
+        days = days - (days + 3) % 7 + terms.days_per_week - 1
+    elif calendar.timeframe == "1mo":
+        # A month may open on the evening before its first day.
+        months = (days + 3).astype("datetime64[D]").astype("datetime64[M]") + 1
+        days = months.astype("datetime64[D]").astype(np.int64) - 1
+    return instants_of(days * _DAY + terms.parts[-1][1] * _MINUTE, terms.zone)
 
 
 def years_of(timestamps: NDArray[np.int64], calendar: BarCalendar) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ Adjustment = Literal["all", "split", "raw"]
 class MarketData(Protocol):
     """Bars and calibrations that study files refer to by symbol."""
 
-    def bars(self, symbol: str, timeframe: str) -> Bars:
-        """Bars of a series, oldest first; ValueError if there are none."""
+    def bars(self, symbol: str, timeframe: str, *, columns: Sequence[str] = ()) -> Bars:
+        """Bars of a series, oldest first, with columns of its own by name.
+
+        ValueError if there are none, a `Refusal` of ``columns`` if it has no such column.
+        """
         ...
 
     def calibration(
@@ -37,6 +41,13 @@ class MarketData(Protocol):
 class PaidMarketData(MarketData, Protocol):
     """Market data that knows dividends apart from prices."""
 
-    def paid_bars(self, symbol: str, timeframe: str, adjustment: Literal["split", "raw"]) -> Bars:
+    def paid_bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        adjustment: Literal["split", "raw"],
+        *,
+        columns: Sequence[str] = (),
+    ) -> Bars:
         """Bars whose column ``dividend_yield`` says what is paid at their opens."""
         ...

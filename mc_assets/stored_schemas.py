@@ -37,10 +37,10 @@ def _cells() -> Schema:
 
 
 def _simulations() -> Schema:
-    from engine.execution.metric_names import METRICS
+    from engine.execution.metric_groups import all_metrics
 
     outcome = {"status": pl.String, "error": pl.String}
-    return {**_cells(), **outcome, **dict.fromkeys(METRICS, pl.Float64)}
+    return {**_cells(), **outcome, **dict.fromkeys(all_metrics(), pl.Float64)}
 
 
 def _trades() -> Schema:

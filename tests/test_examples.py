@@ -12,6 +12,8 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 A_BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+# A remark that says what a page needs beside the project.
+A_NEED = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
 A_MODULE = re.compile(r"^\s*>>> ", re.MULTILINE)
 # Those of the README are files that its own test puts together.
 PAGES = sorted({*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")} - {PROJECT / "README.md"})
@@ -42,8 +44,11 @@ def test_the_python_of_a_page_runs_as_written(
 ) -> None:
     """Blocks of one page share their names, from top to bottom."""
     monkeypatch.chdir(tmp_path)
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    for package in A_NEED.findall(text):
+        pytest.importorskip(package)
     names: dict[str, object] = {"__name__": "page"}
-    for number, block in enumerate(A_BLOCK.findall((PROJECT / page).read_text(encoding="utf-8"))):
+    for number, block in enumerate(A_BLOCK.findall(text)):
         # A strategy's text is read from its file.
         file = tmp_path / f"block_{number}.py"
         file.write_text(textwrap.dedent(block), encoding="utf-8")

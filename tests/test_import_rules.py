@@ -27,7 +27,8 @@ ALLOWED = {
     "user_code": {"errors"},
     "window": {"errors"},
     "clock": {"calendar", "timeframes"},
-    "bars": {"errors", "calendar", "clock"},
+    "frames": {"errors", "calendar", "clock"},
+    "bars": {"errors", "calendar", "clock", "frames"},
     "price_block": {"errors", "bars", "calendar"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
@@ -68,7 +69,7 @@ ALLOWED = {
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
-        *("jobs", "results", "window", "yaml_text"),
+        *("jobs", "results", "window", "yaml_text", "frames"),
     },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),

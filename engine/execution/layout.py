@@ -112,9 +112,9 @@ LOT_ORDER: Final = 5  # number of the order that opened it
 LOT_POINT: Final = 6  # account currency per point and unit when it was opened
 LOT_TAG: Final = 7  # of the order that opened it
 LOT_WIDTH: Final = 8
-MOST_LOTS: Final = 65_536  # of a symbol; fewer on paths with fewer bars
+MOST_LOTS: Final = 65_536  # of a symbol by default; fewer on paths with fewer bars
 
-# --- orders: float64[ORDER_CAPACITY, ORDER_WIDTH], oldest first --------------------------
+# --- orders: float64[capacity, ORDER_WIDTH], oldest first --------------------------------
 ORDER_ID: Final = 0
 ORDER_SYMBOL: Final = 1
 ORDER_KIND: Final = 2
@@ -135,7 +135,7 @@ ORDER_TRAIL_SHARE: Final = 16  # the same as a share of that price
 ORDER_TAG: Final = 17  # a number of the strategy's own; exits have that of the order they close
 ORDER_WHOLE: Final = 18  # non-zero: it fills whole or not at all
 ORDER_WIDTH: Final = 19
-ORDER_CAPACITY: Final = 512
+ORDER_CAPACITY: Final = 512  # by default
 
 # How the exits of an order are meant, where they are not prices.
 DISTANCES: Final = 1.0  # from the price of the fill

@@ -1,11 +1,13 @@
-"""The metrics of a simulation by name; importing this loads no compiler."""
+"""The group ``bar_trading``: metrics of trading on bars, by name, declared without a compiler."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["EXCURSIONS", "METRICS", "METRIC_NAMES"]
+from engine.execution.metric_groups import MetricGroup
+
+__all__ = ["EXCURSIONS", "GROUP", "METRICS", "METRIC_NAMES"]
 
 #: What each metric is, in the order in which `engine.execution.metrics.summarise` writes them.
 METRICS: Final = MappingProxyType(
@@ -46,6 +48,8 @@ METRICS: Final = MappingProxyType(
 )
 
 METRIC_NAMES: Final = tuple(METRICS)
+
+GROUP: Final = MetricGroup("bar_trading", 1, METRICS, "engine.execution.metrics:summarise")
 
 #: Metrics that only the ranges of bars give.
 EXCURSIONS: Final = ("average_mfe", "average_mae")

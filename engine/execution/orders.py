@@ -19,7 +19,6 @@ from engine.execution.layout import (
     MARKET_ON_OPEN,
     NEXT_ID,
     ORDER_BAR,
-    ORDER_CAPACITY,
     ORDER_EXPIRY,
     ORDER_FROM_FILL,
     ORDER_GROUP,
@@ -108,7 +107,7 @@ def submit(
         s.counts[REJECTED + INVALID] += 1
         return 0
     slot = s.counts[PENDING]
-    if slot >= ORDER_CAPACITY:
+    if slot >= s.orders.shape[0]:
         s.counts[STATUS] = BOOK_FULL
         return 0
     number = s.counts[NEXT_ID] + 1

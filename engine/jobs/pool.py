@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from engine.errors import Refusal
 from engine.jobs.frames import equity_frame, simulations_frame, status_text
+from engine.jobs.job import Holds
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared, prepare
@@ -102,8 +104,10 @@ class PartPool:
     ) -> None:
         first = parts[0]
         some_source = tuple(first.sets.of_source[0].tolist())
+        # Some keep more metrics than others: all that any of them does are computed.
+        holds = reduce(Holds.with_metrics_of, (part.holds for part in parts))
         self.prepared: Prepared = prepare(
-            first.world, first.holds, first.metrics, some_source, int(first.seeds[0])
+            first.world, holds, first.metrics, some_source, int(first.seeds[0])
         )
         self.stop = threading.Event()
         self.finished = threading.Event()

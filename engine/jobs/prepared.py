@@ -69,6 +69,7 @@ class Prepared:
             # Where equity is needed at every bar, what is recorded is picked from it.
             record_equity=world.steps if self.whole_curves else holds.record.equity,
             record_trades=holds.record.trades,
+            groups=tuple(holds.groups),
             timestamps=first.timestamps,
             exchange=world.calendar.exchange,
             timeframe=world.calendar.timeframe,
@@ -137,8 +138,8 @@ class _Key:
         seed: int,
     ) -> None:
         self.arguments = (world, holds, metrics, some_source, seed)
-        own = tuple(holds.own_metrics.items())
-        self._same = (world.id, holds.record.equity, holds.record.trades, holds.metrics, own)
+        own, groups = tuple(holds.own_metrics.items()), tuple(holds.groups.items())
+        self._same = (world.id, holds.record.equity, holds.record.trades, groups, own)
 
     def __hash__(self) -> int:
         return hash(self._same)

@@ -49,7 +49,7 @@ class Replay:
         ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``, ``entry_tag``,
         ``exit_tag``.
     metrics : dict
-        The metrics of its row.
+        Its metrics: those of its row, the others of their groups, and its trading metrics.
     status : str
         ``ok``, or what went wrong.
     """
@@ -98,6 +98,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         bars_per_session=world.bars_per_session,
         warm_up=window.warm_up,
         record_trades=True,
+        groups=tuple(job.holds.groups),
         timestamps=generator.timestamps,
         exchange=world.calendar.exchange,
         timeframe=world.calendar.timeframe,

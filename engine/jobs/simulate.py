@@ -22,6 +22,7 @@ __all__ = [
     "BUFFER_BYTES",
     "PATH_NOT_FINITE",
     "RAISED",
+    "TRIAL_METRICS",
     "Buffers",
     "Chunk",
     "PartArrays",
@@ -36,6 +37,9 @@ PATH_NOT_FINITE = 127
 
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
+
+#: What the trial ledger needs of every simulation, whatever its study keeps.
+TRIAL_METRICS = ("net_pnl", "sharpe")
 
 _EXCURSIONS = [METRIC_NAMES.index(name) for name in EXCURSIONS]
 
@@ -87,7 +91,9 @@ class PartArrays:
 
     Attributes
     ----------
-    metrics : ndarray of float64, shape (metrics, paths, sets)
+    kept : tuple of str
+        The part's metrics, and those that its trials are counted by.
+    metrics : ndarray of float64, shape (kept, paths, sets)
         A column per metric, as the table wants them.
     status : ndarray of int8, shape (paths, sets)
         0 is ok.
@@ -109,7 +115,13 @@ class PartArrays:
         values, self.source_of_set = part.sets.distinct_sources
         self.source_values: list[tuple[float, ...]] = [tuple(row) for row in values.tolist()]
         self._buffers = buffers
-        columns = len(prepared.metric_names)
+        wanted = {*part.holds.metrics, *part.metrics, *TRIAL_METRICS}
+        self.kept = tuple(name for name in prepared.metric_names if name in wanted)
+        #: Their places among what is computed; None where everything is kept.
+        self.places: list[int] | None = None
+        if len(self.kept) < len(prepared.metric_names):
+            self.places = [prepared.metric_names.index(name) for name in self.kept]
+        columns = len(self.kept)
         self.metrics = buffers.take("metrics", (columns, *shape), np.float64)
         self.status = np.zeros(shape, dtype=np.int8)
         self.equity: NDArray[np.float32] | None = None
@@ -318,6 +330,8 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     bad = worker.not_finite
     metrics[bad] = np.nan
     status[bad] = PATH_NOT_FINITE
+    if arrays.places is not None:
+        metrics = metrics[..., arrays.places]
     # Values are written to columns while the chunk is still in the cache.
     first, last = int(chunk.sets[0]), int(chunk.sets[-1]) + 1
     own: Any = slice(first, last) if last - first == len(chunk.sets) else chunk.sets

@@ -31,7 +31,7 @@ from engine.files import DamagedFile, read_json, verified_files, write_json, wri
 from engine.jobs.errors import StorageError, storage_reason
 from engine.jobs.job import Job
 from engine.jobs.ledger import trials_path, write_trials
-from engine.jobs.manifest import Manifest
+from engine.jobs.manifest import Manifest, OtherVersion
 from engine.jobs.part import Part
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.summary import JobSummary
@@ -102,8 +102,8 @@ class ParquetStore:
         for path in sorted((self.root / "manifests" / world).glob("part-*.json")):
             try:
                 found.append(_read_manifest(path))
-            except FileNotFoundError:
-                continue  # another process took it away
+            except (FileNotFoundError, OtherVersion):
+                continue  # another process took it away, or its rows are made anew
             except ValueError as damage:
                 self._leave_out(str(damage))
         return self._whole(found, trials)
@@ -239,6 +239,8 @@ def _read_manifest(path: Path) -> Manifest:
     ------
     FileNotFoundError
         If there is none.
+    OtherVersion
+        If another version of the engine wrote it.
     ValueError
         If it is damaged or another part's.
     """
@@ -252,7 +254,7 @@ def _read_manifest(path: Path) -> Manifest:
             raise ValueError
         if not all(isinstance(e["sha256"], str) for e in manifest.files.values()):
             raise ValueError
-    except FileNotFoundError:
+    except (FileNotFoundError, OtherVersion):
         raise
     except DamagedFile as damage:
         raise ValueError(f"{path} {damage.reason}") from None

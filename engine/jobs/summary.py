@@ -32,6 +32,8 @@ class JobSummary:
         Registered names.
     parameters, metrics : tuple of str
         Columns of parameters and of metrics.
+    groups : dict of str to int
+        Groups of the metrics that are not its own, and their versions.
     own_metrics : dict of str to str
         Metrics that the study defines itself, with the hashes of their code.
     parameter_sets, dropped_sets, repeated_sets : int
@@ -87,6 +89,7 @@ class JobSummary:
     strategy: str
     parameters: tuple[str, ...]
     metrics: tuple[str, ...]
+    groups: dict[str, int]
     own_metrics: dict[str, str]
     parameter_sets: int
     dropped_sets: int
@@ -127,6 +130,7 @@ class JobSummary:
             strategy=job.world.strategy.name,
             parameters=job.space.names,
             metrics=(*job.holds.metrics, *job.metrics),
+            groups=dict(job.holds.groups),
             own_metrics=dict(job.holds.own_metrics),
             parameter_sets=len(job.space),
             dropped_sets=job.space.dropped,
@@ -161,7 +165,7 @@ class JobSummary:
     def holds(self) -> Holds:
         """What the parts of the study have to hold."""
         metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
-        return Holds(self.record, metrics, self.own_metrics)
+        return Holds(self.record, metrics, self.groups, self.own_metrics)
 
     @property
     def year(self) -> str:

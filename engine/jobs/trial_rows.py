@@ -29,7 +29,7 @@ def trial_rows(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
     polars.DataFrame
         Columns of `engine.jobs.ledger.SCHEMA`.
     """
-    part, names = arrays.part, prepared.metric_names
+    part, names = arrays.part, arrays.kept
     world, each = part.world, part.world.paths_per_seed
     ok = arrays.status == 0
     pnl = np.where(ok, arrays.metrics[names.index("net_pnl")], np.nan)

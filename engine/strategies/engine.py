@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ from engine.execution.layout import (
     TRADE_ROWS,
     TRADE_WIDTH,
 )
-from engine.execution.metric_names import METRIC_NAMES
+from engine.execution.linked import metric_calls
+from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.settings import Execution
 from engine.execution.state import frame_of, new_simulation
 from engine.strategies.clock_reads import clock_of
@@ -36,7 +37,7 @@ from engine.strategies.longer_bars import Timeline
 from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import RowPlan, plan_rows
-from engine.strategies.scratch import Scratch
+from engine.strategies.scratch import Scratch, identities_of
 from engine.strategies.strategy import Strategy
 from engine.strategies.trade_tape import TradeTape
 from engine.window import Window
@@ -64,6 +65,7 @@ class StrategyEngine:
         warm_up: int = 0,
         record_equity: int = 0,
         record_trades: bool = False,
+        groups: Sequence[str] = (ORDER_ENGINE,),
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
         timeframe: str | None = None,
@@ -76,7 +78,7 @@ class StrategyEngine:
         self.window = Window.of(warm_up, steps - warm_up)
         self.record_trades = record_trades
         self.parameter_names = tuple(cls.parameters)
-        self.metric_names = METRIC_NAMES
+        self.metric_names, self._groups = metric_calls(groups)
         trading_bars = self.window.trading_bars
         count = min(record_equity, trading_bars)
         self.sample_bars = np.array(
@@ -177,13 +179,9 @@ class StrategyEngine:
             Output; the trades of every simulation, of an engine that records them.
         seeds, paths : ndarray of uint64, shape (paths,), optional
             Seed of each path, and its number within the seed: fills by chance depend on them.
-            Default: 0.
         """
         self._check(values, parameters)
-        identities = np.zeros((len(values), 2), dtype=np.int64)
-        for column, numbers in enumerate((seeds, paths)):
-            if numbers is not None:
-                identities[:, column] = np.asarray(numbers, dtype=np.uint64).view(np.int64)
+        identities = identities_of(len(values), seeds, paths)
         parameters = np.ascontiguousarray(parameters)
         if equity is None:
             equity = np.empty((len(values), len(parameters), 0))
@@ -281,6 +279,7 @@ class StrategyEngine:
                 equity,
                 _NO_TRADES if tape is None else tape.columns,
                 _NO_ENDS if tape is None else tape.ends,
+                self._groups,
                 done,
             )
             if tape is not None and done < simulations:
@@ -342,6 +341,7 @@ def prepare_strategy(
     warm_up: int = 0,
     record_equity: int = 0,
     record_trades: bool = False,
+    groups: Sequence[str] = (ORDER_ENGINE,),
     timestamps: NDArray[np.int64] | None = None,
     exchange: str | None = None,
     timeframe: str | None = None,
@@ -368,6 +368,9 @@ def prepare_strategy(
         Points of the sampled equity curve; the last is the end.
     record_trades : bool
         Whether `run` will be asked for trades.
+    groups : sequence of str
+        Groups of metrics to compute; the order engine's own is always computed, as it says whether
+        a simulation came to an end.
     timestamps : ndarray of int64, shape (steps,), optional
         Opening instants of the bars: interest and fees are charged for the time between them.
         Instruments with session hours need them.
@@ -390,6 +393,7 @@ def prepare_strategy(
         warm_up=warm_up,
         record_equity=record_equity,
         record_trades=record_trades,
+        groups=groups,
         timestamps=timestamps,
         exchange=exchange,
         timeframe=timeframe,

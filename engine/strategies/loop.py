@@ -30,7 +30,8 @@ def path_loop() -> Callable[..., int]:
     each of its paths, the encoded
     parameter sets, which indicator rows each set reads, the plans of these rows, their values, work
     space and flags, the worker's frame, the outputs, and the tape of trades with their number up to
-    the end of each simulation (of none: no trades are kept). It begins at a simulation, counted
+    the end of each simulation (of none: no trades are kept), and of each further group of metrics
+    the address of its code and its place in a row, in bytes. It begins at a simulation, counted
     over paths and sets, and returns the one that found no room on the tape, or their number.
     """
     open_path, fill_rows = broker_calls().open_path, row_filler()
@@ -53,6 +54,7 @@ def path_loop() -> Callable[..., int]:
         equity: NDArray[np.float64],
         tape: NDArray[np.float64],
         ends: NDArray[np.int64],
+        groups: NDArray[np.int64],
         begin: int,
     ) -> int:
         address: int = address_of(frame)
@@ -90,6 +92,10 @@ def path_loop() -> Callable[..., int]:
                     code = NOT_FINITE
                 if code != OK:
                     out[:] = np.nan
+                else:
+                    for group in range(groups.shape[0]):
+                        row = address_of(out) + groups[group, 1]
+                        call_measure(groups[group, 0], address, row)
                 status[path, m] = code
                 for sample in range(samples.shape[0]):
                     equity[path, m, sample] = curve[samples[sample]]
@@ -107,6 +113,8 @@ def path_loop() -> Callable[..., int]:
 
 # The event loop of a strategy, by its address.
 call_simulate: Any = call_at(SIMULATE_ARGUMENTS)
+# A group of metrics, by the address of its code: the frame, and where its metrics go.
+call_measure: Any = call_at(2)
 
 
 @part

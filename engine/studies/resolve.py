@@ -12,12 +12,12 @@ from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Execution
-from engine.execution.metric_names import METRIC_NAMES
+from engine.execution.metric_groups import all_metrics, asked_metrics
 from engine.jobs.columns import KEY_COLUMNS
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
-from engine.jobs.settings import JobSettings, PathSettings, Until, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
@@ -78,7 +78,7 @@ def resolve(
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     _check_columns(strategy, live.metrics)
-    _check_until(definition.until, live.metrics)
+    _check_until(definition.until, live.metrics, definition.record)
     space = resolve_space(
         source,
         origin.swept,
@@ -265,7 +265,7 @@ def _check_clock(strategy: type[Strategy], source: Source) -> None:
 
 def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) -> None:
     """Check that no parameter and no own metric takes the column of something else."""
-    taken = {*KEY_COLUMNS, *METRIC_NAMES}
+    taken = {*KEY_COLUMNS, *all_metrics()}
     allowed = f"a name other than the results' columns {', '.join(sorted(taken))}"
     for name in strategy.parameters:
         if name in taken:
@@ -277,8 +277,20 @@ def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) 
             raise Refusal("metrics", repr(name), allowed)
 
 
-def _check_until(until: Until | None, metrics: Mapping[str, PathMetric]) -> None:
+def _check_until(until: Until | None, metrics: Mapping[str, PathMetric], record: Record) -> None:
     """Check the statistic before anything is simulated."""
-    if until is not None and named_statistic(until.statistic, metrics) is None:
-        known = dict.fromkeys([*STATISTICS, *METRIC_NAMES, *metrics])
+    if until is None:
+        return
+    statistic = named_statistic(until.statistic, metrics)
+    if statistic is None:
+        known = dict.fromkeys([*STATISTICS, *all_metrics(), *metrics])
         raise Refusal("until.statistic", repr(until.statistic), ", ".join(known))
+    kept = {*asked_metrics(record.metrics, "record.metrics"), *metrics}
+    absent = [name for name in statistic.needs if name not in kept]
+    if absent:
+        raise Refusal(
+            "until.statistic",
+            f"{until.statistic!r} without {', '.join(absent)}",
+            "a statistic of what `record.metrics` keeps",
+            hint="name them there",
+        )

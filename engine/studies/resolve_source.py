@@ -79,10 +79,10 @@ def resolve_source(
     if definition.model not in source_names():
         raise Refusal("source.model", repr(definition.model), ", ".join(source_names()))
     bars = _bars(definition, market_data)
-    if definition.columns is not None:
-        if not bars:
-            raise Refusal("source.columns", repr(definition.columns), "with a `symbol`")
-        bars = with_own_columns(bars, (folder or Path()) / definition.columns)
+    if definition.columns is not None and not bars:
+        raise Refusal("source.columns", repr(definition.columns), "with a `symbol`")
+    for name in definition.column_files:
+        bars = with_own_columns(bars, (folder or Path()) / name)
     if execution is not None:
         bars = with_rates(bars, execution, market_data)
     calibration = _calibration(definition, market_data)
@@ -181,10 +181,10 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
     names = [symbols] if isinstance(symbols, str) else symbols
     try:
         bars = tuple(_series(definition, market_data, name) for name in names)
-    except Refusal as error:
-        if error.field != "adjustment":
-            raise Refusal("source.symbol", repr(symbols), f"a series with bars ({error})") from None
-        raise error.within("source") from None
+    except Refusal as refusal:
+        if refusal.field in ("adjustment", "columns"):
+            raise refusal.within("source") from None
+        raise Refusal("source.symbol", repr(symbols), f"a series with bars ({refusal})") from None
     except (LookupError, ValueError, FileNotFoundError) as error:
         raise Refusal("source.symbol", repr(symbols), f"a series with bars ({error})") from None
     if len(bars) < 2:
@@ -196,15 +196,16 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
 
 
 def _series(definition: SourceDefinition, market_data: MarketData, name: str) -> Bars:
+    asked = {"columns": definition.stored_columns} if definition.stored_columns else {}
     if definition.adjustment == "all":
-        return market_data.bars(name, definition.timeframe)
+        return market_data.bars(name, definition.timeframe, **asked)
     if not isinstance(market_data, PaidMarketData):
         raise Refusal(
             "adjustment",
             f"{definition.adjustment!r} of bars whose dividends are not known",
             "'all'",
         )
-    return market_data.paid_bars(name, definition.timeframe, definition.adjustment)
+    return market_data.paid_bars(name, definition.timeframe, definition.adjustment, **asked)
 
 
 def _calibration(

@@ -59,7 +59,8 @@ class Study:
     search : SearchDefinition or mapping, optional
         ``{"method", "count", "seed"}`` for distributions.
     record : Record or mapping, optional
-        ``{"equity": points, "trades": bool}``.
+        ``{"equity": points, "trades": bool, "metrics": [...], "precision": "float32"}``: by default
+        every metric of trading on bars, in double precision.
     until : Until or mapping, optional
         Add seeds until a statistic is precise.
     metrics : mapping of str to callable, optional

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from engine.jobs.errors import StudyInterrupted
 from engine.jobs.progress import Progress, ProgressCallback
+from mc_assets.headlines import headline_names
 from mc_assets.project import Project
 from mc_assets.stored_market_data import StoredMarketData
 
@@ -104,7 +105,7 @@ def run_study(
     storage: str | None = None,
     workers: str | None = None,
     fresh: bool = False,
-    statistics: Sequence[str] | None = None,
+    statistics: Sequence[str] | Literal["headlines"] | None = None,
     progress: ProgressCallback | None = None,
 ) -> StudyRun:
     """Run a study, or what is missing of it.
@@ -121,7 +122,7 @@ def run_study(
         Instead of the study's own.
     fresh : bool
         Compute finished parts again, too.
-    statistics : sequence of str, optional
+    statistics : sequence of str or "headlines", optional
         Statistics to estimate; by default all.
     progress : callable, optional
         Called with a `Progress` about ten times a second, and at the end.
@@ -152,6 +153,7 @@ def run_study(
     except KeyboardInterrupt as stop:
         raise _stopped(stop, kept=root is not None) from None
     summary = results.summary
+    names = headline_names(results) if statistics == "headlines" else statistics
     return StudyRun(
         study=results.name,
         fingerprint=results.fingerprint,
@@ -165,8 +167,8 @@ def run_study(
         seconds=last[0].seconds,
         stopped=results.stopped,
         outputs=outputs,
-        statistics=results.statistics(names=statistics),
-        error_budget=results.error_budget(names=statistics),
+        statistics=results.statistics(names=names),
+        error_budget=results.error_budget(names=names),
         warnings=results.warnings(),
     )
 

@@ -72,7 +72,6 @@ def run_study_command(
 ) -> None:
     """Run one study file and print its statistics; the options are those of `mc run`."""
     from mc_assets.answers.runs import RunStopped, estimate_study, run_study
-    from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
 
     project = Project.from_environment()
@@ -96,7 +95,7 @@ def run_study_command(
                 workers=workers,
                 fresh=fresh,
                 # Only the headlines: with many parameter sets every statistic takes time.
-                statistics=None if as_json else HEADLINE_NAMES,
+                statistics=None if as_json else "headlines",
                 progress=line,
             )
     except RunStopped as stop:

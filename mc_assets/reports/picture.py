@@ -18,7 +18,7 @@ __all__ = ["as_markdown", "study_picture"]
 
 
 def study_picture(
-    title: str, fan: pl.DataFrame | None, pnl: pl.Series, value_at_risk: float
+    title: str, fan: pl.DataFrame | None, pnl: pl.Series | None, value_at_risk: float
 ) -> bytes:
     """Equity fan and net P&L histogram of one parameter set, side by side.
 
@@ -28,8 +28,8 @@ def study_picture(
         What the picture shows.
     fan : polars.DataFrame or None
         As `mc_assets.reports.charts.fan_quantiles` returns it; None where no equity was recorded.
-    pnl : polars.Series
-        Net P&L of each simulation.
+    pnl : polars.Series or None
+        Net P&L of each simulation; None where it is not kept.
     value_at_risk : float
         95 % value at risk, positive for a loss.
 
@@ -40,10 +40,13 @@ def study_picture(
     """
     figure = Figure(figsize=(9.0 if fan is not None else 4.8, 3.2), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    panels = figure.subplots(1, 1 if fan is None else 2, squeeze=False)[0]
+    panels = figure.subplots(1, 1 if fan is None or pnl is None else 2, squeeze=False)[0]
     if fan is not None:
         _draw_fan(panels[0], fan)
-    _draw_histogram(panels[-1], pnl, value_at_risk)
+    if pnl is not None:
+        _draw_histogram(panels[-1], pnl, value_at_risk)
+    elif fan is None:
+        panels[0].text(0.5, 0.5, "neither equity nor net P&L is kept", ha="center", fontsize=8)
     for axes in panels:
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)

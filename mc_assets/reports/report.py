@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +15,11 @@ import polars as pl
 
 from engine.jobs.lineage import CalibrationLineage
 from engine.results import Results
+from engine.results.definitions import statistics_of
 from engine.studies import load_results
 from mc_assets.answers.choice import best_set_of
 from mc_assets.estimate_text import interval_pair
-from mc_assets.headlines import ERROR_KINDS, HEADLINES, Headline, with_all_errors
+from mc_assets.headlines import ERROR_KINDS, Headline, headlines_in, with_all_errors
 from mc_assets.project import Project
 from mc_assets.study_tables import read_error_budget, read_statistics
 
@@ -61,11 +61,17 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         "pnl_histogram": charts.pnl_histogram(
             [(labels[s], material.metric(s, "net_pnl")) for s in material.sets],
             [material.estimate(s, "value_at_risk_95") for s in material.sets],
-        ),
+        )
+        if material.has("net_pnl")
+        else _not_kept("net_pnl"),
         "drawdown_distribution": charts.drawdown_distribution(
             [(labels[s], material.metric(s, "max_drawdown")) for s in material.sets]
-        ),
-        "parameter_sensitivity": charts.parameter_sensitivity(material.sensitivity, material.swept),
+        )
+        if material.has("max_drawdown")
+        else _not_kept("max_drawdown"),
+        "parameter_sensitivity": charts.parameter_sensitivity(material.sensitivity, material.swept)
+        if material.has("net_pnl")
+        else _not_kept("net_pnl"),
     }
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=html.escape(material.results.name),
@@ -107,14 +113,17 @@ def report_picture(project: Project, study: str) -> bytes:
     return study_picture(
         f"{material.results.name}: {material.labels[best]}",
         charts.fan_quantiles(material.curves(best)) if material.has_equity else None,
-        material.metric(best, "net_pnl"),
+        material.metric(best, "net_pnl") if material.has("net_pnl") else None,
         material.estimate(best, "value_at_risk_95"),
     )
 
 
 @dataclass(frozen=True)
 class _Material:
-    """Everything a page shows, parameter sets ordered by mean net P&L, best first."""
+    """Everything a page shows, parameter sets ordered by mean net P&L, best first.
+
+    Rows without net P&L are in the order of the study's sets.
+    """
 
     results: Results
     statistics: pl.DataFrame
@@ -127,6 +136,8 @@ class _Material:
 
     @cached_property
     def sets(self) -> list[int]:
+        if not self.has("net_pnl"):
+            return sorted(self.parameters)
         ordered = self.statistics.filter(pl.col("statistic") == "mean_net_pnl").sort(
             "supported", "estimate", descending=True, nulls_last=True, maintain_order=True
         )
@@ -134,8 +145,12 @@ class _Material:
 
     @cached_property
     def parameters(self) -> dict[int, dict[str, Any]]:
-        pairs = self.statistics.select("parameter_set", "parameters").unique().iter_rows()
-        return {number: json.loads(text) for number, text in pairs}
+        names = list(self.results.parameters)
+        sets = self.results.lazy.group_by("parameter_set").agg(pl.col(names).first()).collect()
+        return {
+            row["parameter_set"]: {name: row[name] for name in names}
+            for row in sets.sort("parameter_set").iter_rows(named=True)
+        }
 
     @cached_property
     def swept(self) -> list[str]:
@@ -160,8 +175,12 @@ class _Material:
 
     @cached_property
     def rows(self) -> pl.DataFrame:
-        wanted = ["parameter_set", "status", "net_pnl", "max_drawdown"]
-        return self.results.lazy.select(wanted).collect()
+        drawn = [name for name in ("net_pnl", "max_drawdown") if self.has(name)]
+        return self.results.lazy.select("parameter_set", "status", *drawn).collect()
+
+    def has(self, metric: str) -> bool:
+        """Whether the rows hold a metric."""
+        return metric in self.results.metrics
 
     @property
     def has_equity(self) -> bool:
@@ -185,7 +204,8 @@ class _Material:
         return {(row["parameter_set"], row["statistic"]): row for row in rows}
 
     def estimate(self, parameter_set: int, statistic: str) -> float:
-        found = self.statistic(parameter_set, statistic)["estimate"]
+        row = self._by_set.get((parameter_set, statistic))
+        found = None if row is None else row["estimate"]
         return float("nan") if found is None else float(found)
 
     def curves(self, parameter_set: int) -> pl.DataFrame:
@@ -215,22 +235,34 @@ def _figure(material: _Material, draw: Any, labels: dict[int, str]) -> Any:
     return draw(fans)
 
 
+def _not_kept(metric: str) -> str:
+    """Say in place of a figure how to get it."""
+    return (
+        f'<p class="note">The study does not keep <code>{metric}</code>: add it to '
+        "<code>record: {metrics: [...]}</code>, and <code>mc run</code> computes it.</p>"
+    )
+
+
 def _summary_table(material: _Material) -> str:
+    headlines = headlines_in(material.statistics)
+    if not headlines:
+        return '<p class="note">The study keeps no metric that a statistic is made of.</p>'
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in material.swept)
-    heads += "".join(f"<th>{html.escape(_title(known))}</th>" for known in HEADLINES)
+    heads += "".join(f"<th>{html.escape(_title(known))}</th>" for known in headlines)
     heads += "<th>n</th><th>idle, %</th>"
     lines = []
     for number in material.sets:
         values = material.parameters[number]
         cells = "".join(f"<td>{html.escape(str(values[name]))}</td>" for name in material.swept)
         row: dict[str, Any] = {}
-        for known in HEADLINES:
+        for known in headlines:
             row = material.statistic(number, known.statistic)
             ends = (row["std_error"], row["ci_low"], row["ci_high"])
             estimate, interval = interval_pair(row["estimate"], *ends, known.unit)
             shown = row["method"] if row["ci_low"] is None else interval
             cells += f'<td>{estimate}<span class="error">{html.escape(shown)}</span></td>'
-        cells += f"<td>{row['n']:,}</td><td>{100.0 * row['idle_share']:.0f}</td>"
+        idle = "–" if row["idle_share"] is None else f"{100.0 * row['idle_share']:.0f}"
+        cells += f"<td>{row['n']:,}</td><td>{idle}</td>"
         lines.append(f"<tr>{cells}</tr>")
     return f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div>'
 
@@ -242,18 +274,22 @@ def _title(headline: Headline) -> str:
 def _note(material: _Material) -> str:
     count = len(material.results)
     failed = int((material.rows["status"] == "failed").sum())
+    single = material.results.summary.record.precision == "float32"
+    rounded = " Metrics are stored in float32: each is rounded to 6e-8 of itself." if single else ""
     return (
         f"{count:,} simulations, {failed:,} failed. Below each number stands its 95&nbsp;% "
         f"interval, of every error that the study can tell. {_errors(material)}The Sharpe ratio "
         "is that of all returns of all n paths of a set together; idle is the share of paths that "
         "never held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L "
         "that one simulation in twenty exceeds. Max drawdown is the mean over simulations."
+        f"{rounded}"
     )
 
 
 def _errors(material: _Material) -> str:
-    """Name the largest kinds of error of the mean net P&L, and what shrinks them."""
-    rows = material.statistics.filter(pl.col("statistic") == HEADLINES[0].statistic)
+    """Name the largest kinds of error of the first headline, and what shrinks them."""
+    first = [headline.statistic for headline in headlines_in(material.statistics)[:1]]
+    rows = material.statistics.filter(pl.col("statistic").is_in(first))
     said = dict(rows.select("what_to_run", "dominant").iter_rows())
     return "".join(
         f"Largest part, {ERROR_KINDS[kind]}: {html.escape(words)}. "
@@ -264,6 +300,8 @@ def _errors(material: _Material) -> str:
 
 def _choice(material: _Material, data: Path) -> str:
     """Say what the search over parameter sets explains of the best Sharpe ratio."""
+    if "sharpe" not in statistics_of(material.results):
+        return ""
     best = best_set_of(material.results, "sharpe", data)
     if best is None:
         return ""

@@ -21,10 +21,10 @@ FIRST = int(np.datetime64("2023-01-02", "D").astype(int))  # a Monday
 class Market:
     """A share on weekdays, a coin on every day, and a rate in percent."""
 
-    def bars(self, symbol: str, timeframe: str) -> Bars:
+    def bars(self, symbol: str, timeframe: str, **columns: Any) -> Bars:
         return self._bars(symbol, {})
 
-    def paid_bars(self, symbol: str, timeframe: str, adjustment: str) -> Bars:
+    def paid_bars(self, symbol: str, timeframe: str, adjustment: str, **columns: Any) -> Bars:
         assert adjustment == "raw"
         paid = (np.arange(200) % 50 == 3) * 0.01
         return self._bars(symbol, {"dividend_yield": paid[np.arange(200) % 7 < 5]})

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.elementary import exp, log
+from engine.compiled.intrinsics import keep_apart
 from engine.compiled.lanes import (
     four,
     four_at,
@@ -23,7 +24,7 @@ from engine.compiled.lanes import (
     lowest,
     total,
 )
-from engine.execution.calling import part
+from engine.execution.calling import part, rare
 from engine.execution.excess import excess_over, has_risk_free, risk_free_return
 from engine.execution.layout import (
     BARS_PER_YEAR,
@@ -63,6 +64,9 @@ def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
         out[index] = np.nan
     _growth(s, out)
     equities = _returns(s, out)
+    out[31] = 0.0
+    if has_risk_free(s):
+        _returns_above(s, equities, out)
     _drawdown(s, out)
     _trades(s, out)
     bars = s.curve.shape[0]
@@ -143,13 +147,20 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> float:
     downside = math.sqrt(total(falls) / bars)
     if downside > rounding:
         out[5] = mean / downside * annual
-    fallen, risen = total(falls), total(rises)
-    out[31] = 0.0
-    if has_risk_free(s):
-        about_mean, added_up = excess_over(s, rounding, out)
-        fallen, risen = out[29], out[30]
-    _sums(added_up, about_mean, fallen, risen, bars, rounding, out)
+    _sums(added_up, about_mean, total(falls), total(rises), bars, rounding, out)
     return held
+
+
+@rare
+def _returns_above(s: Simulation, equities: float, out: NDArray[np.float64]) -> None:
+    """Write anew what is counted above the risk-free rate."""
+    keep_apart()
+    bars = s.curve.shape[0]
+    rounding = _ROUNDING
+    if equities > 0.0:
+        rounding += _noise(s) / (equities / bars)
+    about_mean, added_up = excess_over(s, rounding, out)
+    _sums(added_up, about_mean, out[29], out[30], bars, rounding, out)
 
 
 @part

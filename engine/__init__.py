@@ -26,6 +26,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "Source",
         "StepModel",
         "get_source",
+        "joined",
         "load_user_sources",
         "make_source",
         "option",

@@ -20,11 +20,23 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["BAR_FIELDS", "SUB_BAR_FIELDS", "Bars", "split_fields", "sub_bar_fields"]
+__all__ = [
+    "BAR_FIELDS",
+    "DIVIDEND_YIELD",
+    "SUB_BAR_FIELDS",
+    "TRADED",
+    "Bars",
+    "split_fields",
+    "sub_bar_fields",
+]
 
 BAR_FIELDS = ("open", "high", "low", "close", "volume")
 #: What a price block says of each sub-bar of its bars.
 SUB_BAR_FIELDS = ("open", "high", "low")
+#: Columns that the order engine knows: what a unit is paid at the bar's open, a share of the close
+#: before; and whether the symbol has a bar of its own, 0 where it repeats its last price.
+DIVIDEND_YIELD = "dividend_yield"
+TRADED = "traded"
 
 # What a hook reads of a bar by name, and columns of stored bars.
 _TAKEN = frozenset(
@@ -63,7 +75,9 @@ class Bars:
     columns : mapping of str to ndarray of float64, shape (bars,)
         Columns of the user's own, such as a feature or the signal of a model, known at the bar's
         close; NaN where undefined. Strategies and indicators read them by name beside the prices,
-        and a bootstrap draws them with their bar.
+        and a bootstrap draws them with their bar. Two of them do something: ``dividend_yield`` is
+        paid to whoever holds a unit at the bar's open, a share of the close before; where
+        ``traded`` is 0 the symbol cannot be traded on that bar.
 
     Raises
     ------

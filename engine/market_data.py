@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
 
-__all__ = ["MarketData"]
+__all__ = ["Adjustment", "MarketData", "PaidMarketData"]
+
+#: What is taken out of prices: splits and dividends, splits alone, or nothing.
+Adjustment = Literal["all", "split", "raw"]
 
 
 class MarketData(Protocol):
@@ -31,4 +34,20 @@ class MarketData(Protocol):
         as_of: Literal["latest"] | datetime.date,
     ) -> Calibration:
         """Calibration of a model on a series; ValueError if there is none."""
+        ...
+
+
+@runtime_checkable
+class PaidMarketData(MarketData, Protocol):
+    """Market data that knows dividends apart from prices."""
+
+    def paid_bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        adjustment: Literal["split", "raw"],
+        *,
+        columns: Sequence[str] = (),
+    ) -> Bars:
+        """Bars whose column ``dividend_yield`` says what is paid at their opens."""
         ...

@@ -6,15 +6,16 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
+import numpy as np
 import polars as pl
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import BAR_FIELDS, DIVIDEND_YIELD, Bars
 from engine.calibration import Calibration, FuturesPanel
 from engine.calibration.sample import bar_ends
 from engine.errors import Refusal
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
-from mc_assets.market_data.adjustments import adjust, factors_at
+from mc_assets.market_data.adjustments import adjust, dividend_yields, factors_at
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.history import history_hashes
 from mc_assets.project import Project
@@ -67,6 +68,45 @@ class StoredMarketData:
         if factors is not None:
             frame = adjust(frame, factors, exchange=series.exchange, unchanged=-1)
         return self._bars_of(series, frame, columns)
+
+    def paid_bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        adjustment: Literal["split", "raw"],
+        *,
+        columns: Sequence[str] = (),
+    ) -> Bars:
+        """Bars of a series from whose prices dividends are not taken.
+
+        The column ``dividend_yield`` says what each bar's open pays, a share of the close before.
+
+        Raises
+        ------
+        ValueError
+            If the series is unknown, or has not been ingested; if it has no factor table that
+            says what is paid, or a split between raw prices.
+        """
+        series, frame, factors = self._stored(symbol, timeframe)
+        if factors is None:
+            raise Refusal(
+                "adjustment",
+                f"{adjustment!r} of {series.key}, whose dividends are not known",
+                "'all', or `factors` in the series file",
+            )
+        paid = dividend_yields(frame, factors, exchange=series.exchange)
+        split, _ = factors_at(frame, factors, exchange=series.exchange)
+        changes = np.flatnonzero(np.diff(split))
+        if adjustment == "split":
+            frame = adjust(
+                frame, factors, adjustment="split", exchange=series.exchange, unchanged=-1
+            )
+        elif len(changes):
+            day = frame["timestamp"][int(changes[0]) + 1].date()
+            raise Refusal(
+                "adjustment", f"'raw' of {series.key}, which was split on {day}", "'split'"
+            )
+        return self._bars_of(series, frame, columns).with_columns({DIVIDEND_YIELD: paid})
 
     def bars_as_of(
         self, symbol: str, timeframe: str, dates: Sequence[datetime.date]

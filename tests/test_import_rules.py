@@ -35,13 +35,13 @@ ALLOWED = {
     "statistics": {"errors", "compiled"},
     "sources": {
         *("errors", "compiled", "randomness", "bars", "calendar", "timeframes", "price_block"),
-        *("models", "user_code"),
+        *("clock", "models", "user_code"),
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
         *("clock", "price_block", "models", "user_code", "plots"),
     },
-    "execution": {"errors", "compiled", "bars", "calendar", "clock"},
+    "execution": {"errors", "compiled", "bars", "calendar", "clock", "randomness"},
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
         *("user_code", "window", "plots"),

@@ -76,6 +76,9 @@ class PreparedEngine(Protocol):
         scratch: Any,
         equity: NDArray[np.float64] | None = None,
         trades: Any = None,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> None:
         """Run every parameter set on every path, with the GIL released where it can be.
 
@@ -95,6 +98,9 @@ class PreparedEngine(Protocol):
             Output; equity at `sample_bars`.
         trades : Tape, optional
             Output, of `tape`, where trades are recorded; begun anew by every call.
+        seeds, paths : ndarray of uint64, shape (paths,), optional
+            Seed of each path, and its number within the seed: what happens by chance after the
+            path is made is a function of them.
         """
 
     def status_text(self, code: int) -> str:
@@ -106,6 +112,9 @@ class PreparedEngine(Protocol):
         values: NDArray[np.float64],
         parameters: NDArray[np.float64],
         scratch: Any,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> str:
         """Return why one simulation failed; arrays as in `run`, of one path and one set."""
 

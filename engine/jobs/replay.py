@@ -113,12 +113,8 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     generator = prepared.generator(of_source, seed)
     window = world.window
     values = np.empty((1, len(generator.symbols), len(generator.fields), window.bar_count))
-    generator.fill(
-        np.array([seed], dtype=np.uint64),
-        np.array([number], dtype=np.uint64),
-        values,
-        generator.scratch(1),
-    )
+    seeds, paths = np.array([seed], dtype=np.uint64), np.array([number], dtype=np.uint64)
+    generator.fill(seeds, paths, values, generator.scratch(1))
     engine = prepare_strategy(
         world.strategy,
         world.execution,
@@ -138,7 +134,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     status = np.zeros((1, 1), dtype=np.int8)
     scratch = engine.scratch(record_orders=True)
     encoded = job.sets.of_strategy[index : index + 1]
-    engine.run(values, encoded, metrics, status, scratch)
+    engine.run(values, encoded, metrics, status, scratch, seeds=seeds, paths=paths)
     happened = scratch.simulation
     if not world.has_ranges:
         metrics[..., [METRIC_NAMES.index(name) for name in EXCURSIONS]] = np.nan
@@ -171,7 +167,9 @@ def simulate_one(job: Job, simulation: int) -> Replay:
             )
         ),
         metrics={name: None if np.isnan(value) else value for name, value in named},
-        status="ok" if code == 0 else engine.failure(code, values, encoded, engine.scratch()),
+        status="ok"
+        if code == 0
+        else engine.failure(code, values, encoded, engine.scratch(), seeds=seeds, paths=paths),
     )
 
 

@@ -178,7 +178,11 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
     if kind in ("model_type", "model_attributes_type"):
         return Refusal(field, repr(entry["input"]), "a mapping")
     # Of "a valid number, unable to parse string as a number" the first half says it.
-    messages = [other["msg"].split(", unable")[0] for place, other in located if place == location]
+    messages = [
+        "a mapping" if other["type"] == "model_type" else other["msg"].split(", unable")[0]
+        for place, other in located
+        if place == location
+    ]
     allowed = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in messages))
     return Refusal(field or "study", repr(entry["input"]), allowed)
 
@@ -223,6 +227,8 @@ def _is_branch(part: int | str) -> bool:
         "int",
         "date",
         "SeedRange",
+        "RateSeries",
+        "StoredRate",
         "constrained",
     )
 

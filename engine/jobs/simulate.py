@@ -224,9 +224,7 @@ class Worker:
         own = self._scratch
         if own is None or own.owner is not generator or own.paths < count:
             own = self._scratch = _Scratch(generator, count, generator.scratch(count))
-        index = np.arange(first, first + count)
-        seeds = part.seeds[index // each]
-        paths = (index % each).astype(np.uint64)
+        seeds, paths = _identity(part, first, first + count)
         generator.fill(seeds, paths, values, own.content)
         self._filled = key
         # A sum is finite only if every price is: one pass, no temporary. Models of ours cannot
@@ -315,6 +313,8 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
     tape = worker.tape if part.holds.record.trades else None
     parameters = part.sets.of_strategy[chunk.sets]
+    seeds, paths = _identity(part, low, high)
+    identity = {"seeds": seeds, "paths": paths}
     prepared.engine.run(
         values,
         parameters,
@@ -323,6 +323,7 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         worker.engine_scratch,
         equity,
         tape,
+        **identity,
     )
     if not part.world.has_ranges:
         metrics[..., prepared.of_ranges] = np.nan
@@ -346,7 +347,12 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     for path, index in np.argwhere(status == prepared.engine.raised):
         one, each = slice(path, path + 1), slice(index, index + 1)
         arrays.errors[low + int(path), int(chunk.sets[index])] = prepared.engine.failure(
-            prepared.engine.raised, values[one], parameters[each], worker.engine_scratch
+            prepared.engine.raised,
+            values[one],
+            parameters[each],
+            worker.engine_scratch,
+            seeds=seeds[one],
+            paths=paths[one],
         )
     if arrays.equity is not None and equity is not None:
         whole = prepared.whole_curves
@@ -357,6 +363,13 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         arrays.time_blocks[low:high, own] = np.diff(at_ends, axis=2, prepend=start)
     if tape is not None:
         arrays.trades.append((chunk, tape.columns[:, : tape.count].copy(), tape.ends.copy()))
+
+
+def _identity(part: Part, first: int, end: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return seeds of some paths of a part, and their numbers within the seed."""
+    index = np.arange(first, end)
+    each = part.world.paths_per_seed
+    return part.seeds[index // each], (index % each).astype(np.uint64)
 
 
 def _with_path_metrics(

@@ -146,6 +146,7 @@ def backtest(
                 "bars",
                 f"timestamps of {other.symbol} that differ from {first.symbol}'s",
                 "equal ones",
+                hint="`joined` puts symbols of several calendars on one clock",
             )
     if not isinstance(execution, Execution):
         execution = Execution.model_validate(dict(execution or {}))

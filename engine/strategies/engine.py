@@ -15,10 +15,9 @@ from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
-from engine.execution.funding import funding_fields
+from engine.execution.columns import check_volumes, read_columns
 from engine.execution.layout import (
     FIRST_SUB_BAR,
-    FUNDING_FIELD,
     RAISED,
     STATUS_TEXTS,
     SUB_BARS,
@@ -39,7 +38,7 @@ from engine.strategies.longer_bars import Timeline
 from engine.strategies.loop import path_loop
 from engine.strategies.registry import get_strategy
 from engine.strategies.rows import RowPlan, plan_rows
-from engine.strategies.scratch import Scratch
+from engine.strategies.scratch import Scratch, identities_of
 from engine.strategies.strategy import Strategy
 from engine.strategies.trade_columns import trade_columns
 from engine.strategies.trade_tape import TradeTape
@@ -90,7 +89,7 @@ class StrategyEngine:
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
         whole, sub_bars = split_fields(self.fields)
-        self._rules[:, FUNDING_FIELD] = funding_fields(execution, self.symbols, whole)
+        read_columns(self._rules, execution, self.symbols, whole)
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
@@ -159,6 +158,9 @@ class StrategyEngine:
         scratch: Scratch,
         equity: NDArray[np.float64] | None = None,
         trades: TradeTape | None = None,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> None:
         """Run every parameter set on every path; the GIL is released.
 
@@ -178,13 +180,17 @@ class StrategyEngine:
             Output; equity at the bars `sample_bars`, counted from the first trading bar.
         trades : TradeTape, optional
             Output; the trades of every simulation, of an engine that records them.
+        seeds, paths : ndarray of uint64, shape (paths,), optional
+            Seed of each path, and its number within the seed: fills by chance depend on them.
         """
         self._check(values, parameters)
+        identities = identities_of(len(values), seeds, paths)
         parameters = np.ascontiguousarray(parameters)
         if equity is None:
             equity = np.empty((len(values), len(parameters), 0))
         samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
-        self._call(values, parameters, metrics, status, scratch, samples, equity, trades)
+        arrays = (values, identities, parameters, metrics, status, scratch, samples, equity)
+        self._call(*arrays, trades)
 
     def tape(self) -> TradeTape:
         """Return an empty tape of trades for one worker."""
@@ -206,6 +212,9 @@ class StrategyEngine:
         values: NDArray[np.float64],
         parameters: NDArray[np.float64],
         scratch: Scratch,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> str:
         """Return why a simulation failed; one whose strategy raised is run again to tell what.
 
@@ -219,12 +228,15 @@ class StrategyEngine:
             Its encoded parameters.
         scratch : Scratch
             The worker's own.
+        seeds, paths : ndarray of uint64, shape (1,), optional
+            What its path is, as `run` was told.
         """
         text = self.status_text(code)
         if code != RAISED:
             return text
         metrics = np.empty((1, 1, len(self.metric_names)))
-        self.run(values, parameters, metrics, np.empty((1, 1), dtype=np.int8), scratch)
+        status = np.empty((1, 1), dtype=np.int8)
+        self.run(values, parameters, metrics, status, scratch, seeds=seeds, paths=paths)
         # That has filled the indicator rows, which the form that raises reads again.
         parameters = np.ascontiguousarray(parameters)
         planned = self._planned(parameters)
@@ -245,6 +257,7 @@ class StrategyEngine:
     def _call(
         self,
         values: NDArray[np.float64],
+        identities: NDArray[np.int64],
         parameters: NDArray[np.float64],
         metrics: NDArray[np.float64],
         status: NDArray[np.int8],
@@ -265,6 +278,7 @@ class StrategyEngine:
             done = path_loop()(
                 self._address,
                 values,
+                identities,
                 parameters,
                 planned.row_of,
                 planned.plans,
@@ -321,6 +335,7 @@ class StrategyEngine:
                 f"shape {values.shape}",
                 f"(paths, {expected[0]}, {expected[1]}, {expected[2]}) in C order",
             )
+        check_volumes(values, self.execution, self.symbols)
         if parameters.shape[1:] != (len(self.parameter_names),):
             raise Refusal(
                 "parameters", f"shape {parameters.shape}", f"(sets, {len(self.parameter_names)})"

@@ -13,7 +13,7 @@ from engine.compiled.kernel import kernel
 from engine.compiled.linking import call_at
 from engine.compiled.views import address_of
 from engine.execution.calling import part
-from engine.execution.layout import NOT_FINITE, OK, RAISED, TRADE_ROWS
+from engine.execution.layout import NOT_FINITE, OK, PATH, RAISED, SEED, TRADE_ROWS
 from engine.execution.linked import broker_calls
 from engine.execution.state import simulation_at
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
@@ -26,7 +26,8 @@ __all__ = ["path_loop"]
 def path_loop() -> Callable[..., int]:
     """Return the compiled loop over paths and parameter sets; Numba compiles it when first called.
 
-    Its arguments are the address of a strategy's event loop, the price block, the encoded
+    Its arguments are the address of a strategy's event loop, the price block, seed and number of
+    each of its paths, the encoded
     parameter sets, which indicator rows each set reads, the plans of these rows, their values, work
     space and flags, the worker's frame, the outputs, and the tape of trades with their number up to
     the end of each simulation (of none: no trades are kept), and of each further group of metrics
@@ -39,6 +40,7 @@ def path_loop() -> Callable[..., int]:
     def run(
         simulate: int,
         values: NDArray[np.float64],
+        identities: NDArray[np.int64],
         parameters: NDArray[np.float64],
         row_of: NDArray[np.int64],
         plans: NDArray[np.float64],
@@ -70,7 +72,9 @@ def path_loop() -> Callable[..., int]:
                 address_of(work),
                 address_of(failed),
             )
-            curve = simulation_at(address).curve
+            state = simulation_at(address)
+            curve = state.curve
+            state.counts[SEED], state.counts[PATH] = identities[path, 0], identities[path, 1]
             for m in range(done % sets, sets):
                 out = metrics[path, m]
                 code = call_simulate(

@@ -1,4 +1,4 @@
-"""Work space of a thread that runs a strategy."""
+"""Work space of a strategy engine's worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.execution.state import Simulation
 
-__all__ = ["Scratch"]
+__all__ = ["Scratch", "identities_of"]
 
 
 @dataclass
@@ -28,3 +28,20 @@ class Scratch:
         if self.failed.size < count:
             self.failed = np.zeros(count, dtype=np.int64)
         return self.rows[: count * bar_count].reshape(count, bar_count)
+
+
+def identities_of(
+    count: int, seeds: NDArray[np.uint64] | None, paths: NDArray[np.uint64] | None
+) -> NDArray[np.int64]:
+    """Return seed and number of each path as the compiled loop takes them, 0 where none is given.
+
+    Returns
+    -------
+    ndarray of int64, shape (count, 2)
+        The bits of unsigned numbers.
+    """
+    found = np.zeros((count, 2), dtype=np.int64)
+    for column, numbers in enumerate((seeds, paths)):
+        if numbers is not None:
+            found[:, column] = np.asarray(numbers, dtype=np.uint64).view(np.int64)
+    return found

@@ -19,6 +19,8 @@ from pydantic import (
 from engine.errors import Refusal
 from engine.jobs.settings import JobSettings, PathSettings, Settings
 from engine.jobs.space import Scalar
+from engine.market_data import Adjustment
+from engine.sources.history import Join
 from engine.studies.file_names import FileName
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
@@ -64,6 +66,16 @@ class SourceDefinition(PathSettings):
     timeframe: str = Field("1d", description="Length of a bar; with the exchange it gives dt.")
     exchange: str = Field(
         "XNYS", description="Calendar for a source without a symbol; bars bring their own."
+    )
+    join: Join = Field(
+        "common",
+        description="Which bars several symbols of differing calendars have: those that all have, "
+        "or those that any has, in which the others repeat their last price and do not trade.",
+    )
+    adjustment: Adjustment = Field(
+        "all",
+        description="What is taken out of the prices of `symbol`: splits and dividends; splits "
+        "alone, or nothing, where dividends are paid in cash at the open of their day.",
     )
     calibration: Literal["latest"] | datetime.date | None = Field(
         None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from engine.bars import Bars
@@ -70,10 +71,11 @@ def resolve(
     Refusal
         If one cannot be.
     """
-    origin = _source(definition, live, file, market_data)
+    execution = _execution(definition, live)
+    origin = _source(definition, live, file, market_data, execution)
     source = origin.source
     strategy = _strategy(definition, live, file)
-    execution = _execution(definition, live, source)
+    _check_execution(execution, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     engine = engine_of(strategy)
@@ -154,11 +156,15 @@ def resolve_strategy(strategy: str, file: Path | None = None) -> type[Strategy]:
 
 
 def _source(
-    definition: StudyDefinition, live: Live, file: Path | None, market_data: MarketData | None
+    definition: StudyDefinition,
+    live: Live,
+    file: Path | None,
+    market_data: MarketData | None,
+    execution: Execution,
 ) -> ResolvedSource:
     if live.source is None:
         folder = file.parent if file is not None else None
-        return resolve_source(definition.source, market_data, folder)
+        return resolve_source(definition.source, market_data, folder, execution)
     calendar = live.calendar or _calendar(live.source)
     assert not isinstance(definition.source.parameters, str)
     swept = definition.source.parameters
@@ -223,13 +229,25 @@ def _job_settings(definition: StudyDefinition, steps: int) -> JobSettings:
     )
 
 
-def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execution:
-    execution = live.execution
-    if execution is None:
-        try:
-            execution = Execution.model_validate(dict(definition.execution))
-        except ValidationError as error:
-            raise settings_refusal(error, Execution).within("execution") from None
+def _execution(definition: StudyDefinition, live: Live) -> Execution:
+    if live.execution is not None:
+        return live.execution
+    try:
+        return Execution.model_validate(dict(definition.execution))
+    except ValidationError as error:
+        raise settings_refusal(error, Execution).within("execution") from None
+
+
+def _check_execution(execution: Execution, source: Source) -> None:
+    """Check that the bars of a source have what the settings follow: times of day, volumes."""
+    volumes = [item.volume for item in _held_bars(source)]
+    volumes = volumes or [getattr(source, "volume", np.ones(1))]
+    if execution.volume_limit is not None and not all((item > 0.0).any() for item in volumes):
+        raise Refusal(
+            "execution.volume_limit",
+            f"bars of {source.name} without volume",
+            "bars with volumes, or no limit",
+        )
     for terms in (execution.instrument, *execution.instruments.values()):
         if terms.session is not None and not isinstance(source, Historical):
             raise Refusal(
@@ -237,7 +255,6 @@ def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execu
                 f"bars of {source.name}, which have no times of day",
                 "history; a simulated path is of trading hours only",
             )
-    return execution
 
 
 def _check_clock(strategy: type[Strategy], source: Source) -> None:

@@ -58,7 +58,7 @@ class HeldPrepared:
 
     def run(
         self, values: Any, parameters: Any, metrics: Any, status: Any, scratch: Any,
-        equity: Any = None, trades: Any = None,
+        equity: Any = None, trades: Any = None, *, seeds: Any = None, paths: Any = None,
     ) -> None:  # fmt: skip
         status[:] = 0
         rows: list[list[float]] = []
@@ -82,7 +82,9 @@ class HeldPrepared:
     def status_text(self, code: int) -> str:
         return "too much"
 
-    def failure(self, code: int, values: Any, parameters: Any, scratch: Any) -> str:
+    def failure(
+        self, code: int, values: Any, parameters: Any, scratch: Any, **identity: Any
+    ) -> str:
         return f"a share of {parameters[0, 0]:g} is too much"
 
     def trade_columns(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
-from engine.clock import latest_closes
 from engine.errors import Refusal
+from engine.local_time import latest_closes
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from engine.bars import DIVIDEND_YIELD, TRADED, Bars
 from engine.calendar import EXCHANGES, BarCalendar
-from engine.clock import days_of_bars
 from engine.errors import Refusal
+from engine.local_time import days_of_bars
 from engine.timeframes import intraday_minutes
 
 __all__ = ["Join", "aligned", "joined"]

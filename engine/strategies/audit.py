@@ -31,9 +31,10 @@ from engine.execution.settings import Execution
 from engine.strategies.audit_time import audited_calendar, time_of
 from engine.strategies.captured import captured_values, taken_from
 from engine.strategies.column_reads import column_reads
-from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.engine import StrategyEngine
 from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import users_fill
+from engine.strategies.prepare import prepare_strategy
 from engine.strategies.purity import pieces_of
 from engine.strategies.registry import get_strategy
 from engine.strategies.scratch import Scratch

@@ -23,7 +23,8 @@ from engine.execution.layout import (
 )
 from engine.execution.settings import Execution
 from engine.strategies.bars_table import bars_table
-from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.engine import StrategyEngine
+from engine.strategies.prepare import prepare_strategy
 from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
 

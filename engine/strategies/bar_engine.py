@@ -10,7 +10,8 @@ from engine.compiled.version import ENGINE_VERSION
 from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
-from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.engine import StrategyEngine
+from engine.strategies.prepare import prepare_strategy
 from engine.strategies.strategy import Strategy
 
 __all__ = ["BarEngine", "engine_of"]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from engine.calendar import BarCalendar
-from engine.clock import is_zone
+from engine.local_time import is_zone
 from engine.strategies.expression import Expression
 from engine.strategies.fingerprint import fingerprint_of
 from engine.strategies.hook_text import HookText, StrategyError, declaration_error

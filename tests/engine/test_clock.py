@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 
 from engine.bars import Bars
 from engine.calendar import EXCHANGES, BarCalendar
-from engine.clock import (
-    bar_years,
-    latest_closes,
-    session_bars,
-    session_days,
-    time_between,
-    trading_time,
-    years_of,
-)
+from engine.clock import bar_years, session_bars, time_between, trading_time, years_of
+from engine.local_time import latest_closes, session_days
 from tests.engine.session_stamps import DAY, MINUTE, YEAR, bars_of_sessions, instant, opens_of
 
 WEEKDAYS = 5 * 365.25 / 7

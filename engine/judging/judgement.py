@@ -68,10 +68,17 @@ class Judgement:
             f"the best shows a Sharpe ratio of {edge.sharpe:.2f} beyond its exposure to the "
             f"market, chance alone would show {edge.by_chance:.2f}"
         )
-        if self.verdict == "edge":
+        size = f"{edge.corrected:.2f} ({edge.low:.2f} to {edge.high:.2f})"
+        if self.verdict == "edge" and edge.low > 0.0:
             return (
                 f"{head}an edge (p = {edge.p_value:.3f}): {looks}. How large it is, is less sure: "
-                f"{edge.corrected:.2f} ({edge.low:.2f} to {edge.high:.2f}), corrected for the pick."
+                f"{size}, corrected for the pick."
+            )
+        if self.verdict == "edge":
+            # The test says that some set has an edge, and sets that are nearly tied share it.
+            return (
+                f"{head}an edge among them (p = {edge.p_value:.3f}): {looks}. Which of them has it "
+                f"is not told: corrected for the pick this one is worth {size}."
             )
         if self.verdict == "no edge":
             return (

@@ -41,7 +41,7 @@ def judgement_page(found: Judgement, panel: Panel | None, course: Backtest) -> s
     """
     kind, word = _WORDS[found.verdict]
     if found.verdict == "edge" and found.edge.low <= 0.0:
-        word = "An edge, of unsure size"
+        word = "An edge among them, hard to place"
     parts = [
         verdict_box(kind, word, found.sentence, _facts(found), *_cautions(found)),
         section("The best set on the history", *_history(found, course)),

@@ -201,11 +201,7 @@ def find_statistic(rows: Rows, name: str, field: str) -> Statistic:
         raise Refusal(field, repr(name), ", ".join([*known, *other]))
     missing = [column for column in entry.needs if column not in stored]
     if missing:
-        raise Refusal(
-            field,
-            f"the stored results of {rows.name} have no column {missing[0]!r}",
-            hint=f"`mc run {rows.name}` computes it",
-        )
+        raise rows.not_stored(field, missing[0])
     return entry
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from engine.errors import Refusal
 from engine.jobs.summary import JobSummary
 
 __all__ = ["Rows"]
@@ -56,3 +57,19 @@ class Rows:
         """Independent unit of each simulation: its path, or several paths that depend."""
         per_unit = self.summary.parameter_sets * self.summary.paths_per_unit
         return pl.col("simulation") // per_unit
+
+    def not_stored(self, field: str, metric: str) -> Refusal:
+        """Say that the rows lack a metric, having been stored before it was there, and what helps.
+
+        Parameters
+        ----------
+        field : str
+            What asks for it.
+        metric : str
+            Its name.
+        """
+        return Refusal(
+            field,
+            f"the stored results of {self.name} have no column {metric!r}",
+            hint=f"`mc run {self.name}` computes it",
+        )

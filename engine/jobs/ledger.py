@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from engine.errors import Refusal
 from engine.files import DamagedFile, read_json, verified_files, write_json, write_parquet
 from engine.files.writing import set_aside
+from engine.jobs.blocks import BLOCKS
 
 __all__ = [
     "OUTCOME_BLOCKS",
@@ -268,7 +269,7 @@ def _without_overlaps(rows: pl.DataFrame) -> pl.DataFrame:
             keep = trial not in taken  # every seed of history is the same path
             residue = 0
         else:
-            residue = first % _SEED_BLOCKS
+            residue = first % BLOCKS  # which the seeds of a part share
             keep = not any(
                 residue == other and first <= high and low <= last
                 for other, low, high in taken.get(trial, ())
@@ -277,10 +278,6 @@ def _without_overlaps(rows: pl.DataFrame) -> pl.DataFrame:
             taken.setdefault(trial, []).append((residue, first, last))
         kept.append(keep)
     return rows.filter(pl.Series(kept, dtype=pl.Boolean)).drop("row")
-
-
-# Seeds of a part share their remainder by this.
-_SEED_BLOCKS: Final = 16
 
 
 def _merged(rows: pl.DataFrame) -> pl.DataFrame:

@@ -26,6 +26,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "Source",
         "StepModel",
         "get_source",
+        "joined",
         "load_user_sources",
         "make_source",
         "option",
@@ -62,7 +63,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "realism": ("compare_with_history",),
     "errors": ("Refusal",),
     "market_data": ("MarketData",),
-    "jobs": ("Replay", "StorageError", "StudyFailed", "StudyInterrupted"),
+    "jobs": ("Batch", "PreparedJob", "Replay", "StorageError", "StudyFailed", "StudyInterrupted"),
     "results": ("Results", "study_statistics"),
     "studies": (
         "Study",
@@ -78,7 +79,8 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "step_range",
         "uniform",
     ),
-    "judging": ("Judgement", "judge"),
+    "resampling": ("Resampled", "resample"),
+    "judging": ("Judgement", "Panel", "judge", "model_risk_panel"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),
     "statistics.sharpe_inference": (
         "deflated_sharpe_ratio",

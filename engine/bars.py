@@ -14,15 +14,29 @@ from numpy.typing import NDArray
 from engine.calendar import BarCalendar
 from engine.clock import session_bars, years_of
 from engine.errors import Refusal
+from engine.frames import check_known, instants_in, numbers_in, polars_frame
 
 if TYPE_CHECKING:
+    import pandas as pd
     import polars as pl
 
-__all__ = ["BAR_FIELDS", "SUB_BAR_FIELDS", "Bars", "split_fields", "sub_bar_fields"]
+__all__ = [
+    "BAR_FIELDS",
+    "DIVIDEND_YIELD",
+    "SUB_BAR_FIELDS",
+    "TRADED",
+    "Bars",
+    "split_fields",
+    "sub_bar_fields",
+]
 
 BAR_FIELDS = ("open", "high", "low", "close", "volume")
 #: What a price block says of each sub-bar of its bars.
 SUB_BAR_FIELDS = ("open", "high", "low")
+#: Columns that the order engine knows: what a unit is paid at the bar's open, a share of the close
+#: before; and whether the symbol has a bar of its own, 0 where it repeats its last price.
+DIVIDEND_YIELD = "dividend_yield"
+TRADED = "traded"
 
 # What a hook reads of a bar by name, and columns of stored bars.
 _TAKEN = frozenset(
@@ -61,7 +75,9 @@ class Bars:
     columns : mapping of str to ndarray of float64, shape (bars,)
         Columns of the user's own, such as a feature or the signal of a model, known at the bar's
         close; NaN where undefined. Strategies and indicators read them by name beside the prices,
-        and a bootstrap draws them with their bar.
+        and a bootstrap draws them with their bar. Two of them do something: ``dividend_yield`` is
+        paid to whoever holds a unit at the bar's open, a share of the close before; where
+        ``traded`` is 0 the symbol cannot be traded on that bar.
 
     Raises
     ------
@@ -117,6 +133,22 @@ class Bars:
 
     def __len__(self) -> int:
         return len(self.timestamps)
+
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts, sparkline
+
+        shown: dict[str, object] = {
+            "bars": len(self),
+            "timeframe": self.calendar.timeframe,
+            "exchange": self.calendar.exchange,
+        }
+        if len(self):
+            days = np.datetime_as_string(
+                self.timestamps[[0, -1]].astype("datetime64[us]"), unit="D"
+            )
+            shown |= {"first": str(days[0]), "last": str(days[1])}
+            shown["columns of one's own"] = ", ".join(self.columns) or None
+        return facts(f"Bars of {self.symbol}", shown, sparkline(self.close, label="closes"))
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -197,21 +229,22 @@ class Bars:
     @classmethod
     def from_frame(
         cls,
-        frame: pl.DataFrame,
+        frame: pl.DataFrame | pd.DataFrame,
         *,
         symbol: str | None = None,
         calendar: BarCalendar | None = None,
         history_hashes: Mapping[int, str] | None = None,
         columns: Sequence[str] = (),
+        known_at: str | None = None,
     ) -> Bars:
         """Make bars from a frame in the canonical columns (`docs/architecture.md`, "Bars").
 
         Parameters
         ----------
-        frame : polars.DataFrame
-            Columns ``timestamp`` (UTC, microseconds), ``open high low close volume`` and,
-            unless `symbol` is given, ``symbol`` with a single value. A volume that is null (not
-            given) becomes 0.
+        frame : polars.DataFrame or pandas.DataFrame
+            Columns ``timestamp`` (the opening instant, UTC where no zone is given; of pandas the
+            index may be it), ``open high low close volume`` and, unless `symbol` is given,
+            ``symbol`` with a single value. A volume that is null (not given) becomes 0.
         symbol : str, optional
             Keep only this symbol's rows.
         calendar : BarCalendar, optional
@@ -220,36 +253,58 @@ class Bars:
             Hash of the stored history through each year, where the frame comes from a store.
         columns : sequence of str
             Other columns to keep, of numbers; null is NaN.
+        known_at : str, optional
+            Column of the instants at which the values of `columns` became known (UTC where no zone
+            is given). Without it they were known at the close of their bar.
 
         Raises
         ------
         ValueError
-            If the frame holds no row of the symbol, or several symbols and none was named.
+            If the frame holds no row of the symbol, or several symbols and none was named; a
+            `Refusal` if a column is missing or no number, or values became known after the close
+            of their bar: `with_columns` moves them to the bar that could see them.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> prices = dict.fromkeys(("open", "high", "low", "close"), [100.0, 101.0])
+        >>> stamps = pl.Series(["2024-01-02", "2024-01-03"]).str.to_datetime("%Y-%m-%d")
+        >>> frame = pl.DataFrame({"timestamp": stamps, **prices, "volume": 1.0, "mood": [0.1, 0.2]})
+        >>> Bars.from_frame(frame, symbol="X", columns=["mood"]).field("mood").tolist()
+        [0.1, 0.2]
         """
+        frame = polars_frame(frame)
+        wanted = ["timestamp", *BAR_FIELDS, *columns, *([known_at] if known_at else [])]
+        absent = [name for name in wanted if name not in frame.columns]
+        if absent:
+            raise Refusal("columns", f"no {', '.join(absent)}", ", ".join(frame.columns))
         if symbol is not None and "symbol" in frame.columns:
             frame = frame.filter(frame["symbol"] == symbol)
         elif symbol is None:
+            if "symbol" not in frame.columns:
+                raise Refusal("symbol", "neither a name nor a column", "one of the two")
             found = frame["symbol"].unique().sort().to_list()
             if len(found) != 1:
                 raise Refusal("symbol", f"{found} in the frame", "exactly one")
             symbol = str(found[0])
         if frame.is_empty():
             raise ValueError(f"symbol: found no bars of {symbol!r} in the frame")
-        stamps = frame["timestamp"].dt.epoch("us").to_numpy().astype(np.int64)
-        absent = [name for name in columns if name not in frame.columns]
-        if absent:
-            raise Refusal("columns", ", ".join(absent), ", ".join(frame.columns))
+        stamps = instants_in(frame, "timestamp", "columns.timestamp")
+        calendar = calendar or BarCalendar()
+        if known_at is not None:
+            known = frame.select(known_at, *columns)
+            check_known(symbol, known, known_at, stamps, calendar)
         prices = {
             name: np.ascontiguousarray(frame[name].to_numpy(), dtype=np.float64)
             for name in BAR_FIELDS[:-1]
         }
         volume = frame["volume"].fill_null(0.0).to_numpy()
         prices["volume"] = np.ascontiguousarray(volume, dtype=np.float64)
-        own = {name: _numbers(frame, name) for name in columns}
+        own = {name: numbers_in(frame, name) for name in columns}
         return cls(
             symbol,
             stamps,
-            calendar=calendar or BarCalendar(),
+            calendar=calendar,
             history_hashes=history_hashes or {},
             columns=own,
             **prices,
@@ -319,11 +374,3 @@ def _check_column(symbol: str, name: str, shape: tuple[int, ...], count: int) ->
         )
     if shape != (count,):
         raise Refusal(f"{symbol} {name}", f"shape {shape}", f"({count},)")
-
-
-def _numbers(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
-    """Return a column of a frame as numbers, null as NaN."""
-    column = frame[name]
-    if not (column.dtype.is_numeric() or str(column.dtype) == "Boolean"):
-        raise Refusal(f"columns.{name}", f"values of type {column.dtype}", "numbers")
-    return np.array([np.nan if value is None else float(value) for value in column])

@@ -79,6 +79,7 @@ EXCHANGES: Final[dict[str, Exchange]] = {
     "XNAS": Exchange(252.0, *_NEW_YORK),
     "XTSE": Exchange(251.0, "America/Toronto", (("09:30", "16:00"),)),
     "XLON": Exchange(253.0, "Europe/London", (("08:00", "16:30"),)),
+    "XPAR": Exchange(256.0, "Europe/Paris", (("09:00", "17:30"),)),
     "XETR": Exchange(254.0, "Europe/Berlin", (("09:00", "17:30"),)),
     "XJSE": Exchange(250.0, "Africa/Johannesburg", (("09:00", "17:00"),)),
     # Since 5 November 2024; before, the afternoon ended at 15:00.

@@ -1,4 +1,4 @@
-r"""The time that bars of history take: their days, the years of a series, from bar to bar.
+r"""The time that bars of history take: the years of a series, from bar to bar.
 
 Time is counted by timestamps, in the weeks of the exchange: a week of five sessions is 7 / 365.25
 years, whatever bars it has.
@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import EXCHANGES, WEEKS_PER_YEAR, BarCalendar, Exchange
+from engine.local_time import days_of_bars, evening, session_days, wall_clock
 from engine.timeframes import intraday_minutes
 
 __all__ = [
     "REGULAR_SHARE",
     "TradingTime",
     "bar_years",
-    "days_of_bars",
-    "instants_of",
-    "is_zone",
     "session_bars",
-    "session_days",
     "time_between",
     "trading_time",
-    "wall_clock",
     "years_of",
 ]
 
@@ -42,107 +38,6 @@ _YEAR: Final = 365.25 * _DAY
 _SHORTEST: Final = {"1d": _DAY, "1w": 7 * _DAY, "1mo": 28 * _DAY}
 # No exchange closes for more weekdays in a row; a longer pause is a hole in the series.
 _LONGEST_CLOSURE: Final = 8
-
-
-def wall_clock(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
-    """Return the wall clock of instants in a zone.
-
-    Parameters
-    ----------
-    timestamps : ndarray of int64, shape (n,)
-        Microseconds since 1970-01-01 UTC.
-    zone : str
-        IANA zone.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Microseconds since 1970-01-01 00:00 by that clock.
-    """
-    if zone == "UTC":
-        return timestamps
-    import polars as pl
-
-    stamps = pl.Series(timestamps).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return stamps.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.epoch("us").to_numpy()
-
-
-def instants_of(wall: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
-    """Return the instants at which the clock of a zone shows a time; the inverse of `wall_clock`.
-
-    Parameters
-    ----------
-    wall : ndarray of int64, shape (n,)
-        Microseconds since 1970-01-01 00:00 by that clock; of a time that comes twice, the first.
-    zone : str
-        IANA zone.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Microseconds since 1970-01-01 UTC.
-    """
-    if zone == "UTC":
-        return wall
-    import polars as pl
-
-    stamps = (
-        pl.Series(wall)
-        .cast(pl.Datetime("us"))
-        .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    )
-    return stamps.dt.epoch("us").to_numpy()
-
-
-def is_zone(name: str) -> bool:
-    """Whether `name` is a zone of the IANA data base, such as ``America/New_York``."""
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        return False
-    return True
-
-
-def session_days(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int64]:
-    """Return the day of the session that each instant belongs to, holidays or not.
-
-    Parameters
-    ----------
-    timestamps : ndarray of int64, shape (n,)
-        Microseconds since 1970-01-01 UTC.
-    exchange : str
-        A key of `engine.calendar.EXCHANGES`.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Days since 1970-01-01. A session that opens on the evening before belongs to the day on
-        which it closes.
-    """
-    terms = EXCHANGES[exchange]
-    return (wall_clock(timestamps, terms.zone) + _evening(terms)) // _DAY
-
-
-def days_of_bars(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int64]:
-    """Return the day that each daily bar is of.
-
-    Whether it is stamped with the open of its session or with midnight UTC, half a session later
-    is inside that day.
-
-    Parameters
-    ----------
-    timestamps : ndarray of int64, shape (bars,)
-        Opening instants, microseconds since 1970-01-01 UTC.
-    exchange : str
-        A key of `engine.calendar.EXCHANGES`.
-
-    Returns
-    -------
-    ndarray of int64, shape (bars,)
-        Days since 1970-01-01.
-    """
-    half = int(EXCHANGES[exchange].minutes_open_to_close / 2) * _MINUTE
-    return (timestamps + half) // _DAY
 
 
 def years_of(timestamps: NDArray[np.int64], calendar: BarCalendar) -> float:
@@ -362,11 +257,6 @@ def _lunch(timestamps: NDArray[np.int64], terms: Exchange) -> NDArray[np.float64
     return total
 
 
-def _evening(terms: Exchange) -> int:
-    """Microseconds that carry the open of a session to the day that it belongs to."""
-    return max(0, -terms.parts[0][0]) * _MINUTE
-
-
 def _months(timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
     # A month may open on the evening before its first day.
     return (timestamps + 3 * _DAY).astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
@@ -386,7 +276,7 @@ def _sessions_until(instant: int, terms: Exchange) -> float:
     seconds, rest = divmod(instant, 1_000_000)
     local = datetime.fromtimestamp(seconds, UTC).astimezone(ZoneInfo(terms.zone))
     wall = int(local.replace(tzinfo=UTC).timestamp()) * 1_000_000 + rest
-    day = (wall + _evening(terms)) // _DAY
+    day = (wall + evening(terms)) // _DAY
     whole = _sessions_before(np.array([day]), terms)[0]
     if terms.days_per_week < 7 and (day + 3) % 7 >= 5:
         return float(whole)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.calibration import Calibration
 
-__all__ = ["MarketData"]
+__all__ = ["Adjustment", "MarketData", "PaidMarketData"]
+
+#: What is taken out of prices: splits and dividends, splits alone, or nothing.
+Adjustment = Literal["all", "split", "raw"]
 
 
 class MarketData(Protocol):
     """Bars and calibrations that study files refer to by symbol."""
 
-    def bars(self, symbol: str, timeframe: str) -> Bars:
-        """Bars of a series, oldest first; ValueError if there are none."""
+    def bars(self, symbol: str, timeframe: str, *, columns: Sequence[str] = ()) -> Bars:
+        """Bars of a series, oldest first, with columns of its own by name.
+
+        ValueError if there are none, a `Refusal` of ``columns`` if it has no such column.
+        """
         ...
 
     def calibration(
@@ -27,4 +34,20 @@ class MarketData(Protocol):
         as_of: Literal["latest"] | datetime.date,
     ) -> Calibration:
         """Calibration of a model on a series; ValueError if there is none."""
+        ...
+
+
+@runtime_checkable
+class PaidMarketData(MarketData, Protocol):
+    """Market data that knows dividends apart from prices."""
+
+    def paid_bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        adjustment: Literal["split", "raw"],
+        *,
+        columns: Sequence[str] = (),
+    ) -> Bars:
+        """Bars whose column ``dividend_yield`` says what is paid at their opens."""
         ...

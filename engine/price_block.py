@@ -72,6 +72,14 @@ class PriceBlock:
     def __len__(self) -> int:
         return len(self.seeds)
 
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts, sparkline
+
+        paths, symbols, _, bars = self.values.shape
+        closes = self.values[:12, 0, self.fields.index("close"), self.warm_up :]
+        shown = {"paths": paths, "bars": bars, "symbols": symbols, "fields": self.fields}
+        return facts("Price block", shown, sparkline(*closes, label="closes of a few paths"))
+
     @property
     def bar_count(self) -> int:
         """Number of bars of each path."""

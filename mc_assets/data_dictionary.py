@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engine.execution.metric_names import METRICS
+from engine.execution.metric_groups import all_metrics
 from engine.yaml_text import read_yaml_file
 from mc_assets.headlines import ENDINGS, HEADLINE_NAMES
 
@@ -122,8 +122,8 @@ class Dictionary:
         own = self.content["tables"].get(table, {}).get("columns", {})
         if column in own:
             return _parts(own[column])
-        if table == "simulations" and column in METRICS:
-            return METRICS[column], self.content["metric_units"].get(column, "")
+        if table == "simulations" and column in all_metrics():
+            return all_metrics()[column], self.content["metric_units"].get(column, "")
         if table == "parameter_sets":
             headline = self._headline(column)
             if headline is not None:

@@ -10,13 +10,17 @@ from mc_assets.estimate_text import Unit
 if TYPE_CHECKING:
     import polars as pl
 
+    from engine.results import Results
+
 __all__ = [
     "ENDINGS",
     "ERROR_KINDS",
     "HEADLINES",
     "HEADLINE_NAMES",
     "Headline",
+    "headline_names",
     "headline_sql",
+    "headlines_in",
     "with_all_errors",
 ]
 
@@ -68,6 +72,22 @@ ERROR_KINDS = {
     "parameters": "parameters",
     "none": "not known",
 }
+
+
+def headline_names(results: Results) -> tuple[str, ...]:
+    """Names of the headline statistics that results have; without any, of their first five."""
+    from engine.results.definitions import statistics_of
+
+    known = statistics_of(results)
+    shown = tuple(name for name in HEADLINE_NAMES if name in known)
+    return shown or tuple(known)[: len(HEADLINES)]
+
+
+def headlines_in(statistics: pl.DataFrame) -> tuple[Headline, ...]:
+    """Return the headlines among the statistics of a table; without any, its first five."""
+    found = statistics["statistic"].unique(maintain_order=True).to_list()
+    shown = tuple(headline for headline in HEADLINES if headline.statistic in found)
+    return shown or tuple(Headline(name, name, "ratio") for name in found[: len(HEADLINES)])
 
 
 def headline_sql() -> str:

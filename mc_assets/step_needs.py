@@ -93,8 +93,7 @@ def study_needs(project: Project, name: str) -> Needs | None:
     if not (built_in and strategy.file is None and is_built_in(strategy.name)):
         return None
     given = [file]
-    if source.columns is not None:
-        given.append(file.parent / source.columns)
+    given += [file.parent / name for name in source.column_files]
     if isinstance(definition.seeds, str):
         given += [file.parent / definition.seeds, *sorted(project.seeds.glob("*"))]
     return Needs(

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Final, Literal
 
+import numpy as np
 import polars as pl
 
-from engine.bars import Bars
+from engine.bars import BAR_FIELDS, DIVIDEND_YIELD, Bars
 from engine.calibration import Calibration, FuturesPanel
 from engine.calibration.sample import bar_ends
 from engine.errors import Refusal
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
-from mc_assets.market_data.adjustments import adjust, factors_at
+from mc_assets.market_data.adjustments import adjust, dividend_yields, factors_at
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.history import history_hashes
 from mc_assets.project import Project
 
 __all__ = ["StoredMarketData"]
+
+# Columns of stored bars that are no numbers of the bar.
+_NO_COLUMNS: Final = ("symbol", "timestamp", "source", "adjustment")
 
 
 class StoredMarketData:
@@ -40,21 +44,69 @@ class StoredMarketData:
         self._bars = BarStore(project.data)
         self._calibrations = CalibrationStore(project.data)
 
-    def bars(self, symbol: str, timeframe: str) -> Bars:
+    def bars(self, symbol: str, timeframe: str, *, columns: Sequence[str] = ()) -> Bars:
         """Bars of a series, oldest first.
 
         Where the series has a factor table, splits and dividends are taken out of the prices
         before them; the last bar keeps its own.
 
+        Parameters
+        ----------
+        symbol, timeframe : str
+            The series.
+        columns : sequence of str
+            Stored columns beside prices and volume to carry: ``vwap``, ``trade_count``, and those
+            that the series names in its ``columns``; as the provider sent them, not adjusted.
+
         Raises
         ------
         ValueError
-            If the series is unknown, or has not been ingested.
+            If the series is unknown, or has not been ingested; a `Refusal` if it stores no such
+            column.
         """
         series, frame, factors = self._stored(symbol, timeframe)
         if factors is not None:
             frame = adjust(frame, factors, exchange=series.exchange, unchanged=-1)
-        return self._bars_of(series, frame)
+        return self._bars_of(series, frame, columns)
+
+    def paid_bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        adjustment: Literal["split", "raw"],
+        *,
+        columns: Sequence[str] = (),
+    ) -> Bars:
+        """Bars of a series from whose prices dividends are not taken.
+
+        The column ``dividend_yield`` says what each bar's open pays, a share of the close before.
+
+        Raises
+        ------
+        ValueError
+            If the series is unknown, or has not been ingested; if it has no factor table that
+            says what is paid, or a split between raw prices.
+        """
+        series, frame, factors = self._stored(symbol, timeframe)
+        if factors is None:
+            raise Refusal(
+                "adjustment",
+                f"{adjustment!r} of {series.key}, whose dividends are not known",
+                "'all', or `factors` in the series file",
+            )
+        paid = dividend_yields(frame, factors, exchange=series.exchange)
+        split, _ = factors_at(frame, factors, exchange=series.exchange)
+        changes = np.flatnonzero(np.diff(split))
+        if adjustment == "split":
+            frame = adjust(
+                frame, factors, adjustment="split", exchange=series.exchange, unchanged=-1
+            )
+        elif len(changes):
+            day = frame["timestamp"][int(changes[0]) + 1].date()
+            raise Refusal(
+                "adjustment", f"'raw' of {series.key}, which was split on {day}", "'split'"
+            )
+        return self._bars_of(series, frame, columns).with_columns({DIVIDEND_YIELD: paid})
 
     def bars_as_of(
         self, symbol: str, timeframe: str, dates: Sequence[datetime.date]
@@ -107,12 +159,25 @@ class StoredMarketData:
         factors = self._bars.factors(series.symbol, timeframe) if series.factors else None
         return series, frame, factors
 
-    def _bars_of(self, series: SeriesConfig, frame: pl.DataFrame) -> Bars:
+    def _bars_of(
+        self, series: SeriesConfig, frame: pl.DataFrame, columns: Sequence[str] = ()
+    ) -> Bars:
+        stored = [name for name in frame.columns if name not in (*_NO_COLUMNS, *BAR_FIELDS)]
+        absent = [name for name in columns if name not in stored]
+        if absent:
+            raise Refusal(
+                "columns",
+                f"{', '.join(absent)}, which {series.key} does not store",
+                ", ".join(stored),
+                hint="`columns: [...]` of the series in the series file keeps further ones, and "
+                f"`mc ingest {series.key}` stores them",
+            )
         return Bars.from_frame(
             frame,
             symbol=series.symbol,
             calendar=series.calendar,
             history_hashes=history_hashes(self._bars, series.symbol, series.timeframe),
+            columns=columns,
         )
 
     def futures_panel(self, symbol: str, timeframe: str) -> FuturesPanel:

@@ -37,10 +37,10 @@ def _cells() -> Schema:
 
 
 def _simulations() -> Schema:
-    from engine.execution.metric_names import METRICS
+    from engine.execution.metric_groups import all_metrics
 
     outcome = {"status": pl.String, "error": pl.String}
-    return {**_cells(), **outcome, **dict.fromkeys(METRICS, pl.Float64)}
+    return {**_cells(), **outcome, **dict.fromkeys(all_metrics(), pl.Float64)}
 
 
 def _trades() -> Schema:
@@ -76,6 +76,12 @@ def _overfitting() -> Schema:
     from engine.results.overfitting import SCHEMA
 
     return SCHEMA
+
+
+def _panel() -> Schema:
+    from mc_assets.panel_schema import PANEL_SCHEMA
+
+    return PANEL_SCHEMA
 
 
 def _study_warnings() -> Schema:
@@ -144,6 +150,7 @@ STORED: Final[Mapping[str, Callable[[], Schema]]] = {
     "lineage": _lineage,
     "nightly_statistics": _nightly_statistics,
     "overfitting": _overfitting,
+    "panel": _panel,
     "simulations": _simulations,
     "source_realism": _source_realism,
     "statistics": _statistics,

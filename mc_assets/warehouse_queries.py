@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 
 from engine.errors import Refusal
-from engine.execution.metric_names import METRICS
+from engine.execution.metric_groups import all_metrics
 from mc_assets.project import Project
 from mc_assets.sql_question import check_plan, check_question
 from mc_assets.warehouse import check_warehouse
@@ -195,9 +195,9 @@ def _refusal(error: duckdb.Error) -> Refusal:
     sentence = " ".join(text.split())
     column = _MISSING_COLUMN.search(sentence)
     hint = None
-    if column and column[1] in METRICS:
+    if column and column[1] in all_metrics():
         sentence = f"no stored result has the column {column[1]!r}"
-        hint = "`mc run STUDY` computes this metric, which is newer than the results"
+        hint = "`mc run STUDY` computes it for a study whose `record.metrics` asks for it"
     elif column:
         hint = '`mc sql "DESCRIBE simulations"` lists the columns of a table'
     elif isinstance(error, duckdb.CatalogException) and sentence.startswith("Table "):

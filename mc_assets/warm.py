@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from mc_assets.project import Project
@@ -93,7 +93,7 @@ def _jobs() -> Iterator[Job]:
 class _MadeUpMarketData:
     """Bars and calibrations of the right types; their values do not matter."""
 
-    def bars(self, symbol: str, timeframe: str) -> Bars:
+    def bars(self, symbol: str, timeframe: str, *, columns: Sequence[str] = ()) -> Bars:
         import numpy as np
 
         from engine.bars import Bars
@@ -110,6 +110,7 @@ class _MadeUpMarketData:
             close,
             np.ones(600),
             BarCalendar("XNYS", timeframe),
+            columns=dict.fromkeys(columns, close - opened),
         )
 
     def calibration(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +155,22 @@ def test_a_metric_is_in_the_twin_that_defines_it_anew(project: Path) -> None:
     twin = (project / "tests/engine/strategies/test_metrics_against_plain.py").read_text()
     for name in METRIC_NAMES:
         assert f'"{name}"' in twin, name
+
+
+def test_metric_groups_share_no_metric_and_load_no_compiler() -> None:
+    from engine.execution.metric_groups import all_metrics, metric_groups
+
+    groups = metric_groups()
+    assert sum(len(group.metrics) for group in groups.values()) == len(all_metrics())
+    assert groups.keys().isdisjoint(all_metrics())
+    for name, group in groups.items():
+        assert name == group.name
+        assert group.version >= 1
+        assert all(len(text) > 10 for text in group.metrics.values())
+    loaded = "from engine.execution.metric_groups import all_metrics; all_metrics()"
+    code = f"import sys; {loaded}; print('numba' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
 
 
 # --- a table, a provider, a command -------------------------------------------------------------

@@ -15,9 +15,9 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 A_BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+# A remark that says what a page needs beside the project.
+A_NEED = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
 A_MODULE = re.compile(r"^\s*>>> ", re.MULTILINE)
-# Blocks of the README that name their file are put together by its own test.
-NAMES_ITS_FILE = re.compile(r"# \S+\n")
 PAGES = sorted({*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")})
 MODULES = [
     ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
@@ -46,11 +46,15 @@ def test_the_python_of_a_page_runs_as_written(
 ) -> None:
     """Blocks of one page share their names, from top to bottom."""
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "page"}
-    for number, block in enumerate(A_BLOCK.findall((PROJECT / page).read_text(encoding="utf-8"))):
-        if not NAMES_ITS_FILE.match(block):
-            run(textwrap.dedent(block), names, tmp_path / f"block_{number}.py")
-            use(names, tmp_path / f"use_{number}.py")
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    for package in A_NEED.findall(text):
+        pytest.importorskip(package)
+    shown = ModuleType("page")  # where dataclasses look for their types
+    monkeypatch.setitem(sys.modules, "page", shown)
+    names = vars(shown)
+    for number, block in enumerate(A_BLOCK.findall(text)):
+        run(textwrap.dedent(block), names, tmp_path / f"block_{number}.py")
+    use(names, tmp_path / "use.py")
 
 
 # Blocks after a double colon in a docstring, of its own indentation and more.
@@ -82,7 +86,7 @@ def test_the_code_of_a_docstring_runs_as_written(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it shows of a strategy is put into one, and every class is used on bars."""
-    shown = ModuleType("docstring")  # where dataclasses look for their types
+    shown = ModuleType("docstring")
     monkeypatch.setitem(sys.modules, "docstring", shown)
     names = vars(shown)
     exec("from engine.strategies import *; from engine.sources import *", names)
@@ -121,7 +125,9 @@ from engine.strategies import Indicator, Strategy, indicator_values
 steps = np.random.default_rng(3).standard_normal((2, 300)) * 0.01
 stamps = np.arange(300, dtype=np.int64) * 86_400_000_000
 history = [
-    mc.Bars(symbol, stamps, *[close] * 4, np.ones(300)).with_columns({"mood": close})
+    mc.Bars(symbol, stamps, *[close] * 4, np.ones(300)).with_columns(
+        {"mood": close, "predicted": close}
+    )
     for symbol, close in zip("AB", 100.0 * np.exp(steps.cumsum(axis=1)), strict=True)
 ]
 for made in (MADE,):

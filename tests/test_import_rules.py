@@ -24,25 +24,28 @@ ALLOWED = {
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "models": set(),
+    "plots": {"errors"},
     "user_code": {"errors"},
     "window": {"errors"},
-    "clock": {"calendar", "timeframes"},
-    "bars": {"errors", "calendar", "clock"},
-    "price_block": {"errors", "bars", "calendar"},
+    "local_time": {"calendar", "timeframes"},
+    "clock": {"calendar", "local_time", "timeframes"},
+    "frames": {"errors", "calendar", "local_time"},
+    "bars": {"errors", "calendar", "clock", "frames", "plots"},
+    "price_block": {"errors", "bars", "calendar", "plots"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
     "sources": {
         *("errors", "compiled", "randomness", "bars", "calendar", "timeframes", "price_block"),
-        *("models", "user_code"),
+        *("local_time", "models", "user_code"),
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
-        *("clock", "price_block", "models", "user_code"),
+        *("clock", "price_block", "models", "user_code", "plots"),
     },
-    "execution": {"errors", "compiled", "bars", "calendar", "clock"},
+    "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
-        *("user_code", "window"),
+        *("local_time", "user_code", "window", "plots"),
     },
     "realism": {
         "errors",
@@ -60,19 +63,21 @@ ALLOWED = {
             "user_code",
             "errors",
             "files",
+            "plots",
             "window",
         ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
-    "results": {"compiled", "jobs", "statistics", "execution", "errors", "files"},
+    "results": {"compiled", "jobs", "statistics", "execution", "errors", "files", "plots"},
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
-        *("jobs", "results", "window", "yaml_text"),
+        *("files", "frames", "jobs", "results", "window", "yaml_text", "plots"),
     },
+    "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
-        *("statistics", "results", "studies", "models"),
+        *("statistics", "results", "studies", "models", "realism", "plots"),
     },
 }
 FORBIDDEN_IN_ENGINE = {
@@ -222,7 +227,8 @@ def _module_name(path: Path, project: Path) -> str:
 def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path) -> None:
     # What another package happens to bring goes, or is too old, when that package changes.
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    given = [*declared["dependencies"], *declared["optional-dependencies"]["testing"]]
+    optional = declared["optional-dependencies"]
+    given = [*declared["dependencies"], *optional["testing"], *optional["cluster"]]
     names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
     # numba pins the one version of it that it works with.
     names |= {"llvmlite"}
@@ -232,7 +238,7 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
         for room in ("engine", "mc_assets")
         for path in (project / room).rglob("*.py")
         for top in _outside(path)
-        if not names & {_plain(name) for name in known.get(top, [])}
+        if not names & {_plain(name) for name in known.get(top, [top])}
     }
     assert not missing
 

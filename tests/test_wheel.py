@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 # Files other than Python that the packages open when they run.
-DATA = {"mc_assets/series.yaml", "mc_assets/reports/page.html"}
+BUNDLE = ("engine/plots/plotly-cartesian-4.1.1.min.js.gz", "engine/plots/plotly-LICENSE.txt")
+DATA = {"mc_assets/series.yaml", "engine/plots/page.html", *BUNDLE}
 
 
 @pytest.fixture(scope="module")

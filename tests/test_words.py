@@ -27,7 +27,7 @@ OTHER_MEANINGS = {
     "window": rf"{_COUNTS}|slice",
 }
 #: A strategy's own parameter, which it is free to name.
-OWN_NAMES = {("engine/execution/settings.py", "window")}
+OWN_NAMES = {("engine/execution/sizing_rules.py", "window")}
 
 
 def _named_things(tree: ast.Module) -> Iterator[tuple[str, str]]:

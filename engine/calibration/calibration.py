@@ -170,6 +170,18 @@ class Calibration:
             estimator_version=estimator_version(model),
         )
 
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts
+
+        shown: dict[str, object] = {"as of": self.as_of, "observations": self.n}
+        if not self.ok:
+            shown["failed"] = self.reason
+        for name, value in self.parameters.items():
+            error = self.std_errors[name]
+            known = "" if math.isnan(error) else f" ± {error:.2g}"
+            shown[name] = f"{value:.4g}{known}"
+        return facts(f"{self.model} on {self.symbol}@{self.timeframe}", shown)
+
     @property
     def ok(self) -> bool:
         """Whether the parameters may be used."""

@@ -9,43 +9,44 @@ from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
-from engine.execution.currencies import is_unpaid, point_value
 from engine.execution.equity import mark_until
+from engine.execution.financing import finance
 from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
+    AT_ONCE,
     BORN_OF_LIMIT,
     BORN_OF_STOP,
-    BORROW_RATE,
     CANCELLED,
     CASH,
-    CASH_RATE,
     CLOSE,
     CLOSE_AT_END,
-    COST,
     DIPS,
+    EVERY_BAR,
     EXPIRED,
-    FINANCING_PAID,
     FIRST_SUB_BAR,
     FLAT_AT_CLOSE,
     FOR_CLOSE,
     FORCED,
-    FUNDING_FIELD,
-    FUNDING_RATE,
-    FUTURES,
+    HEARD,
+    IMMEDIATE,
     INITIAL_CASH,
     MARKED,
     MARKET,
-    MULTIPLIER,
+    NEXT_ID,
     ORDER_EXPIRY,
     ORDER_ID,
     ORDER_STATE,
     ORDER_SYMBOL,
+    PATH,
     PENDING,
     RESTING,
+    SAME_CLOSE,
+    SEED,
     START_CASH,
     SUB_BAR_WIDTH,
     SUB_BARS,
+    THIS_CLOSE,
     TO_UNITS,
     TRAILS,
     UNITS,
@@ -68,7 +69,7 @@ from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.trailing import TRAILS_ALONE, move_trailing_stops
 
-__all__ = ["finish", "open_path", "settled_cash", "start", "trade_bar", "trade_close"]
+__all__ = ["finish", "open_path", "start", "trade_bar", "trade_close"]
 
 
 @part
@@ -84,16 +85,16 @@ def open_path(s: Simulation) -> None:
 @part
 def start(s: Simulation) -> None:
     """Reset the state for a new simulation on the same path."""
-    dips = s.counts[DIPS]
+    dips, seed, path = s.counts[DIPS], s.counts[SEED], s.counts[PATH]
     s.account[:] = 0.0
     s.counts[:] = 0
     s.positions[:] = 0.0
-    s.counts[DIPS] = dips
+    s.counts[DIPS], s.counts[SEED], s.counts[PATH] = dips, seed, path
     s.account[CASH] = s.rules[0, INITIAL_CASH]
     s.account[START_CASH] = s.rules[0, INITIAL_CASH]
     s.counts[MARKED] = first_trading_bar(s)
-    if s.rules[0, FLAT_AT_CLOSE] != 0.0:
-        # From the first bar on, for orders that rest over the end of a session.
+    if s.rules[0, EVERY_BAR] != 0.0:
+        # From the first bar on: for orders that rest over the end of a session, for interest.
         s.counts[WATCH] = s.counts[ACTIVE] = 1
 
 
@@ -115,7 +116,7 @@ def _work_bar(s: Simulation, bar: int) -> None:
     touched = True
     if s.counts[WATCH] != 0:
         if s.counts[WATCH] != TRAILS_ALONE:
-            _finance(s, bar)
+            finance(s, bar)
         touched = any_touched(s, bar)
     # Sub-bars are worked one after the other, as if each were a bar; a bar without them is the only
     # one of its own. This is no piece by itself: each level of pieces compiles all below it anew.
@@ -135,12 +136,17 @@ def _work_bar(s: Simulation, bar: int) -> None:
         _end_sessions(s, bar)
     if touched:
         _end_of_bar(s, bar)
+    s.counts[HEARD] = s.counts[NEXT_ID]
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
 
 
 @part
 def trade_close(s: Simulation, bar: int) -> None:
-    """Fill market orders at the close of `bar`, where the settings ask for it."""
+    """Fill at the close of `bar` what is for this very close, by the settings or by its order.
+
+    Of the settings: market orders, and limits and stops that were placed at it and that it has
+    passed.
+    """
     mark_until(s, bar)
     for phase in range(first_phase(s), OPENING + 1):
         slot = 0
@@ -155,7 +161,26 @@ def trade_close(s: Simulation, bar: int) -> None:
                 slot = first_after(s, last)
             else:
                 slot += 1
+    _leave_close(s, bar)
+    s.counts[HEARD] = s.counts[NEXT_ID]
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
+
+
+@rare
+def _leave_close(s: Simulation, bar: int) -> None:
+    """Let go of what could fill at the close of `bar` alone, and did not."""
+    keep_apart()
+    slot = 0
+    while slot < s.counts[PENDING]:
+        order = s.orders[slot]
+        if order[ORDER_STATE] == THIS_CLOSE:
+            order[ORDER_STATE] = RESTING  # its symbol rests: at the next open
+        at_once = order[ORDER_STATE] == IMMEDIATE and order[ORDER_ID] > s.counts[HEARD]
+        if at_once and s.rules[0, SAME_CLOSE] != 0.0:
+            cancel_order(s, slot, bar, EXPIRED)
+        else:
+            slot += 1
+    s.counts[AT_ONCE] = 0
 
 
 @part
@@ -165,16 +190,6 @@ def finish(s: Simulation, out: NDArray[np.float64]) -> None:
         _close_all(s, s.path.shape[2] - 1)
     mark_until(s, s.path.shape[2])
     summarise(s, out)
-
-
-@part
-def settled_cash(s: Simulation) -> float:
-    """Cash as a broker states it: the price of futures is not paid."""
-    cash = s.account[CASH]
-    for symbol in range(s.positions.shape[0]):
-        if s.rules[symbol, FUTURES] != 0.0 and not is_unpaid(s, symbol):
-            cash += s.positions[symbol, COST] * s.rules[symbol, MULTIPLIER]
-    return cash
 
 
 @part
@@ -236,31 +251,3 @@ def _settle_born(s: Simulation) -> None:
     for slot in range(s.counts[PENDING]):
         if s.orders[slot, ORDER_STATE] in (BORN_OF_STOP, BORN_OF_LIMIT):
             s.orders[slot, ORDER_STATE] = RESTING
-
-
-@part
-def _finance(s: Simulation, bar: int) -> None:
-    """Charge funding, borrow fees on short positions and interest on negative cash, for one bar.
-
-    Rates are, where bars have timestamps, for the time since the open of the bar before.
-    """
-    charge = funding = 0.0
-    cash = settled_cash(s)
-    if cash < 0.0:
-        charge -= cash * s.rules[0, CASH_RATE]
-    for symbol in range(s.positions.shape[0]):
-        units = s.positions[symbol, UNITS]
-        rules = s.rules[symbol]
-        funded = rules[FUNDING_RATE] != 0.0 or rules[FUNDING_FIELD] != 0.0
-        if (units < 0.0 or (funded and units != 0.0)) and bar > 0:
-            value = units * s.path[symbol, 3, bar - 1] * point_value(s, symbol, CLOSE, bar - 1)
-            if units < 0.0:
-                charge += abs(value) * rules[BORROW_RATE]
-            charge += value * rules[FUNDING_RATE]
-            if rules[FUNDING_FIELD] != 0.0:
-                share = s.path[symbol, int(rules[FUNDING_FIELD]), bar]
-                funding += value * share if share == share else 0.0
-    if s.elapsed.shape[0] > 0:
-        charge *= s.elapsed[bar]
-    s.account[CASH] -= charge + funding
-    s.account[FINANCING_PAID] += charge + funding

@@ -22,6 +22,7 @@ from engine.execution.layout import (
     CASH,
     CLOSE,
     CLOSE_LOT,
+    DISTANCES,
     FILLED,
     FIRST_SUB_BAR,
     FLAT_AT_CLOSE,
@@ -32,6 +33,8 @@ from engine.execution.layout import (
     INVALID,
     LIMIT,
     MARKET,
+    MARKET_ON_OPEN,
+    NEXT_ID,
     NOT_SHORTABLE,
     OPEN,
     ORDER_FROM_FILL,
@@ -46,6 +49,7 @@ from engine.execution.layout import (
     ORDER_SYMBOL,
     ORDER_TAG,
     ORDER_TAKE_PROFIT,
+    ORDER_WHOLE,
     POSITION_CAP,
     POSITION_LIMIT,
     REFUSED,
@@ -54,16 +58,20 @@ from engine.execution.layout import (
     SHORTABLE,
     SIZE_BELOW_LOT,
     STOP,
+    STOP_LOSS,
+    TAKE_PROFIT,
     UNITS,
     VIEW,
+    VOLUME_LIMIT,
 )
 from engine.execution.ledger import book_fill
-from engine.execution.lots import dust, position_after
+from engine.execution.lots import dust, position_after, settled
 from engine.execution.margin import margin_covers, units_within_margin
-from engine.execution.orders import log_event, remove_order
+from engine.execution.orders import cancel_order, log_event, remove_order
 from engine.execution.sessions import last_bar_of_day
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
+from engine.execution.volume import note_volume, rest_leaves, volume_left
 
 __all__ = ["equity_with", "fill_order"]
 
@@ -89,6 +97,13 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     volume = s.path[symbol, 4, bar]
     kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, exchange, volume, bar - (moment != AT_CLOSE))
+    limited = s.rules[symbol, VOLUME_LIMIT] != 0.0 and order[ORDER_STATE] != FORCED
+    rest = 0.0
+    if limited:
+        units, rest = _within_volume(s, symbol, units, bar)
+        if rest != 0.0 and order[ORDER_WHOLE] != 0.0:
+            cancel_order(s, slot, bar, CANCELLED)
+            return
     price = reference
     if kind != LIMIT:
         price = slipped_price(s, symbol, units, reference, volume)
@@ -102,7 +117,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     if reason == BUYING_POWER:
         cut = units_within_margin(s, slot, units, reference, exchange, equity, field, bar)
         if cut != units:
-            units = cut
+            units, rest = cut, 0.0
             price = slipped_price(s, symbol, units, reference, volume)
             commission = commission_of(s, symbol, units, price, exchange, maker)
             reason = -1
@@ -115,7 +130,10 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     take_profit, stop_loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
     parent = order[ORDER_PARENT] if mode == CLOSE_LOT else 0.0
     from_fill, group, tag = order[ORDER_FROM_FILL], order[ORDER_GROUP], order[ORDER_TAG]
-    remove_order(s, slot)
+    if rest == 0.0:
+        remove_order(s, slot)
+    elif rest_leaves(s, slot, rest):
+        cancel_order(s, slot, bar, CANCELLED)
     if group != 0.0:
         cancel_group(s, group, bar)
     state = RESTING
@@ -123,8 +141,14 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         state = BORN_OF_STOP
     elif moment == INSIDE_BY_LIMIT:
         state = BORN_OF_LIMIT
-    elif kind != MARKET and s.rules[symbol, BRACKET_RULE] == BACKTESTING_PY:
+    elif kind not in (MARKET, MARKET_ON_OPEN) and s.rules[symbol, BRACKET_RULE] == BACKTESTING_PY:
         state = BORN_OF_STOP if kind == STOP else BORN_OF_LIMIT
+    if rest != 0.0:
+        # Each part opens a lot of its own, which its exits close.
+        s.counts[NEXT_ID] += 1
+        number = float(s.counts[NEXT_ID])
+    if limited:
+        note_volume(s, symbol, units, bar)
     opened = book_fill(
         s,
         symbol,
@@ -140,7 +164,12 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         parent,
         tag,
     )
-    if opened != 0.0 and (stop_loss == stop_loss or take_profit == take_profit):
+    own_exits = stop_loss == stop_loss or take_profit == take_profit
+    default = s.rules[symbol, STOP_LOSS] != 0.0 or s.rules[symbol, TAKE_PROFIT] != 0.0
+    if default and opened != 0.0 and not own_exits:
+        stop_loss, take_profit = _default_exits(s, symbol, price)
+        own_exits, from_fill = True, DISTANCES
+    if opened != 0.0 and own_exits:
         place_exits(
             s,
             symbol,
@@ -167,6 +196,26 @@ def equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) 
             at = price if other == symbol else s.path[other, field, bar]
             equity += value_of(s, other, at, field, bar)
     return equity
+
+
+@rare
+def _within_volume(s: Simulation, symbol: int, units: float, bar: int) -> tuple[float, float]:
+    """Part of a size that the volume of `bar` allows, and what is left of it."""
+    keep_apart()
+    left = volume_left(s, symbol, bar)
+    if not abs(units) > left:
+        return units, 0.0
+    part_of = math.copysign(left, units)
+    return part_of, settled(s, symbol, units - part_of, units)
+
+
+@rare
+def _default_exits(s: Simulation, symbol: int, price: float) -> tuple[float, float]:
+    """Distances of the settings' stop-loss and take-profit from a fill; NaN: none."""
+    keep_apart()
+    loss, gain = s.rules[symbol, STOP_LOSS], s.rules[symbol, TAKE_PROFIT]
+    size = abs(price)
+    return (loss * size if loss != 0.0 else math.nan), (gain * size if gain != 0.0 else math.nan)
 
 
 @part

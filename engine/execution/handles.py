@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.execution.calling import part
 from engine.execution.exits import join_group, replace_exits
 from engine.execution.layout import (
+    AT_ONCE,
     BY_PERCENT,
     BY_UNITS,
     CANCELLED,
@@ -21,6 +22,7 @@ from engine.execution.layout import (
     PENDING,
     STOP,
     STOP_LIMIT,
+    THIS_CLOSE,
     TO_PERCENT,
     TO_UNITS,
     TRAILING,
@@ -33,6 +35,7 @@ from engine.execution.orders import (
     expire_after,
     find_order,
     submit,
+    submit_for_open,
 )
 from engine.execution.readings import (
     account_average_price,
@@ -80,6 +83,7 @@ __all__ = [
     "order_long",
     "order_market",
     "order_market_on_close",
+    "order_market_on_open",
     "order_one_cancels_other",
     "order_percent",
     "order_short",
@@ -194,6 +198,12 @@ def order_market_on_close(s: Simulation, t: int, symbol: int, units: float) -> i
 
 
 @part
+def order_market_on_open(s: Simulation, t: int, symbol: int, units: float) -> int:
+    """Trade `units` at the open of the session after that of the current bar."""
+    return submit_for_open(s, t, symbol, units)
+
+
+@part
 def order_bracket(
     s: Simulation, t: int, symbol: int, units: float, take_profit: float, stop_loss: float
 ) -> int:
@@ -304,9 +314,16 @@ def order_short(
 
 
 @part
-def order_close(s: Simulation, t: int, symbol: int) -> int:
-    """Close the position and cancel its bracket when that fills."""
-    return submit(s, t, symbol, MARKET, TO_UNITS, 0.0, NAN, NAN, NAN, NAN, GOOD_TILL_CANCELLED)
+def order_close(s: Simulation, t: int, symbol: int, now: bool = False) -> int:
+    """Close the position and cancel its bracket when that fills.
+
+    With `now` at the close of the current bar, whatever the settings say of other orders.
+    """
+    number = submit(s, t, symbol, MARKET, TO_UNITS, 0.0, NAN, NAN, NAN, NAN, GOOD_TILL_CANCELLED)
+    if now and number > 0:
+        s.orders[s.counts[PENDING] - 1, ORDER_STATE] = THIS_CLOSE
+        s.counts[AT_ONCE] = 1
+    return number
 
 
 @part

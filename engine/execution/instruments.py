@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from engine.errors import Refusal
 from engine.execution.futures import FUTURES, Contract
+from engine.execution.rates import BorrowRate, FundingRate
 from engine.execution.session import Session
 
 __all__ = ["INSTRUMENTS", "LARGE", "QUOTE", "Instrument", "named_instrument"]
@@ -58,13 +59,14 @@ class Instrument(BaseModel):
         Margin per unit (futures), added to the shares above.
     shortable : bool
         Whether the position may be negative.
-    borrow_rate : float
-        Annual cost of holding a short position, share of its value.
-    funding : float or str
+    borrow_rate : float, str or StoredRate
+        Annual cost of holding a short position, share of its value at the close before: a
+        constant, a column of the bars that holds from the close of its bar on, or a stored series.
+    funding : float, str or StoredRate
         Of perpetual contracts: annual rate that a long position pays on its value and a short one
-        receives (0.01 % every eight hours is 0.1095); or the name of a column of the bars, the
-        share of its value that a long position pays over each bar, NaN for nothing. The value is
-        that at the close before.
+        receives (0.01 % every eight hours is 0.1095), a constant or a stored series; or the name
+        of a column of the bars, the share of its value that a long position pays over each bar, NaN
+        for nothing. The value is that at the close before.
     session : Session, optional
         Trading hours: orders fill only in bars that open inside them, and wait otherwise.
         ``{zone: America/New_York, open: "09:30", close: "16:00"}``, ``{exchange: XNYS}`` with its
@@ -85,8 +87,8 @@ class Instrument(BaseModel):
     initial_margin_per_unit: float = Field(default=0.0, ge=0, le=LARGE)
     maintenance_margin_per_unit: float = Field(default=0.0, ge=0, le=LARGE)
     shortable: bool = True
-    borrow_rate: float = Field(default=0.0, ge=0, le=100)
-    funding: Annotated[float, Field(ge=-100, le=100)] | str = 0.0
+    borrow_rate: BorrowRate = 0.0
+    funding: FundingRate = 0.0
     session: Session | None = None
     futures: bool = False
 

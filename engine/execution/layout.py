@@ -20,6 +20,7 @@ def _typed(value: int) -> int:
 # Fields of a bar, and how many a sub-bar has: open, high, low.
 OPEN: Final = _typed(0)
 CLOSE: Final = _typed(3)
+VOLUME: Final = 4
 SUB_BAR_WIDTH: Final = 3
 
 # --- clock: float64[CLOCK_WIDTH, bars], what hooks may ask of a bar's opening instant --------
@@ -40,6 +41,7 @@ DURATION_SUM: Final = 9
 DURATION_MAX: Final = 10
 MFE_SUM: Final = 11
 MAE_SUM: Final = 12
+DIVIDENDS: Final = 13  # received, less paid
 WALK_LEG: Final = 15  # of a bar that is walked: the leg, from -1, at the open
 WALK_SHARE: Final = 16  # how much of the leg lies behind
 WALK_SYMBOL: Final = 17  # of the last fill on it, -1: none
@@ -67,6 +69,10 @@ VIEW: Final = 16  # field of the path at which the bar, or sub-bar, being worked
 REJECTED: Final = 17  # first of the counters by reason
 TRAILS: Final = 24  # non-zero: there may be a stop that trails
 FOR_CLOSE: Final = 25  # non-zero: there may be an order for the close
+SEED: Final = 26  # of the path, and its number; kept between simulations
+PATH: Final = 27
+HEARD: Final = 28  # number of the last order that is older than the bar's close
+AT_ONCE: Final = 29  # non-zero: there may be an order for the close at which it was placed
 READ_AHEAD: Final = 30  # bar at which a later one was asked for, where the status says so
 COUNTS_WIDTH: Final = 32
 
@@ -92,7 +98,9 @@ COST: Final = 1  # sum of units times entry price over the open lots
 OPEN_LOTS: Final = 2
 FIRST_LOT: Final = 3  # slot of the oldest open lot
 LARGEST_FILL: Final = 4  # in units, since the position was last zero: what rounding is beside
-POSITION_WIDTH: Final = 5
+TAKEN_BAR: Final = 5  # bar whose volume was last traded against, and how much of it
+TAKEN: Final = 6
+POSITION_WIDTH: Final = 7
 
 # --- lots: float64[symbols, capacity, LOT_WIDTH], oldest first ----------------------
 LOT_UNITS: Final = 0
@@ -104,9 +112,9 @@ LOT_ORDER: Final = 5  # number of the order that opened it
 LOT_POINT: Final = 6  # account currency per point and unit when it was opened
 LOT_TAG: Final = 7  # of the order that opened it
 LOT_WIDTH: Final = 8
-MOST_LOTS: Final = 65_536  # of a symbol; fewer on paths with fewer bars
+MOST_LOTS: Final = 65_536  # of a symbol by default; fewer on paths with fewer bars
 
-# --- orders: float64[ORDER_CAPACITY, ORDER_WIDTH], oldest first --------------------------
+# --- orders: float64[capacity, ORDER_WIDTH], oldest first --------------------------------
 ORDER_ID: Final = 0
 ORDER_SYMBOL: Final = 1
 ORDER_KIND: Final = 2
@@ -125,8 +133,9 @@ ORDER_GROUP: Final = 14  # the orders that its fill cancels have the same; 0: no
 ORDER_TRAIL: Final = 15  # distance at which a stop follows the best price; 0: it does not
 ORDER_TRAIL_SHARE: Final = 16  # the same as a share of that price
 ORDER_TAG: Final = 17  # a number of the strategy's own; exits have that of the order they close
-ORDER_WIDTH: Final = 18
-ORDER_CAPACITY: Final = 512
+ORDER_WHOLE: Final = 18  # non-zero: it fills whole or not at all
+ORDER_WIDTH: Final = 19
+ORDER_CAPACITY: Final = 512  # by default
 
 # How the exits of an order are meant, where they are not prices.
 DISTANCES: Final = 1.0  # from the price of the fill
@@ -138,6 +147,7 @@ BORN_OF_STOP: Final = _typed(1)  # a bracket's child whose entry filled inside t
 BORN_OF_LIMIT: Final = _typed(2)  # ... or by a limit
 IMMEDIATE: Final = _typed(3)  # cancelled unless it fills at the next open
 FORCED: Final = _typed(4)  # liquidation: no check applies
+THIS_CLOSE: Final = _typed(5)  # for the very close at which it was placed
 
 # Where in its bar a fill happens.
 AT_OPEN: Final = _typed(0)
@@ -205,7 +215,11 @@ LIMIT: Final = _typed(1)
 STOP: Final = _typed(2)
 STOP_LIMIT: Final = _typed(3)
 MARKET_ON_CLOSE: Final = _typed(4)
-KIND_NAMES: Final = ("market", "limit", "stop", "stop_limit", "market_on_close")
+MARKET_ON_OPEN: Final = _typed(5)
+KIND_NAMES: Final = (
+    *("market", "limit", "stop", "stop_limit"),
+    *("market_on_close", "market_on_open"),
+)
 
 # How ORDER_QUANTITY is read when the order fills.
 BY_UNITS: Final = _typed(0)
@@ -262,7 +276,7 @@ FUTURES: Final = 28
 DAILY_VOLATILITY: Final = 29
 SLIPPAGE_VOLUME_CAP: Final = 30
 INITIAL_CASH: Final = 31
-HAS_SESSION: Final = 32
+MAY_REST: Final = 32  # there may be bars at which the symbol does not trade
 SUB_BARS: Final = 33  # finer bars inside each bar; 1: none
 FIRST_SUB_BAR: Final = 34  # field of the path at which they start
 LOT_DENOMINATOR: Final = 35
@@ -277,8 +291,23 @@ TICK_DENOMINATOR: Final = 43
 FLAT_AT_CLOSE: Final = 44  # nothing is held, and no order rests, over the end of a session
 FUNDING_RATE: Final = 45  # that a long position pays, and a short one receives, per mean bar
 FUNDING_FIELD: Final = 46  # field of the bars that says so for each of them; 0: none
-WATCHED: Final = 47  # a position must be looked at on every bar: margin, funding
-RULES_WIDTH: Final = 48
+WATCHED: Final = 47  # a position must be looked at on every bar: margin, funding, dividends
+EVERY_BAR: Final = 48  # an account must be, whatever it holds: interest on cash, ends of sessions
+INTEREST_RATE: Final = 49  # on cash above zero, per mean bar
+# Fields of the bars with an annual rate for each of them; 0: the rate is constant.
+CASH_RATE_FIELD: Final = 50
+INTEREST_RATE_FIELD: Final = 51
+BORROW_RATE_FIELD: Final = 52
+FUNDING_RATE_FIELD: Final = 53
+RISK_FREE_FIELD: Final = 54
+RISK_FREE: Final = 55  # annual
+DIVIDEND_FIELD: Final = 56  # of what a unit is paid at the open; 0: none
+TRADED_FIELD: Final = 57  # of whether the symbol trades at a bar; 0: it does
+VOLUME_LIMIT: Final = 58  # largest share of a bar's volume that is traded; 0: any
+FILL_PROBABILITY: Final = 59  # of a limit that the range of a bar reaches
+STOP_LOSS: Final = 60  # of orders without exits, as shares of the price of the fill; 0: none
+TAKE_PROFIT: Final = 61
+RULES_WIDTH: Final = 62
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1
@@ -294,6 +323,7 @@ BOOK_FULL: Final = 4
 LOTS_FULL: Final = 5
 TRADES_FULL: Final = 6
 NO_SYMBOL: Final = 7
+NO_RATE: Final = 8
 STATUS_TEXTS: Final = {
     OK: "",
     FUTURE_READ: "the strategy read a bar after the current one",
@@ -303,4 +333,5 @@ STATUS_TEXTS: Final = {
     LOTS_FULL: "more lots of one symbol were open at once than there are bars",
     TRADES_FULL: "more trades were closed than the trade buffer holds",
     NO_SYMBOL: "the strategy named a symbol that is not simulated",
+    NO_RATE: "a rate of interest, borrowing or funding that was needed is not a number",
 }

@@ -20,7 +20,6 @@ from engine.execution.layout import (
     CASH,
     COST,
     FORCED,
-    HAS_SESSION,
     INITIAL_FIXED,
     INITIAL_RATE,
     ISOLATED,
@@ -41,6 +40,7 @@ from engine.execution.layout import (
 )
 from engine.execution.lots import round_to_lot
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
+from engine.execution.sessions import rests
 from engine.execution.state import Simulation
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, price_along
 
@@ -66,7 +66,9 @@ def is_below_maintenance(s: Simulation, bar: int) -> bool:
 
 
 @rare
-def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) -> bool:
+def call_margin(
+    s: Simulation, bar: int, way: int, since: float, before: float, before_whole: float
+) -> bool:
     """Place the liquidation of what cannot be held on a way through `bar`.
 
     The orders are in the book, marked as forced, with the price at which they fill as their
@@ -81,6 +83,8 @@ def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) 
         Share of the way that lies behind.
     before : float
         Share of the way at which something else happens first; infinity: nothing does.
+    before_whole : float
+        The same as a share of the whole range, from the extreme that favours the holding.
 
     Returns
     -------
@@ -90,15 +94,15 @@ def call_margin(s: Simulation, bar: int, way: int, since: float, before: float) 
     keep_apart()
     placed = False
     for account in range(_accounts(s)):
-        taken = way
+        taken, limit = way, before
         share = _crossing(s, account, bar, way, since)
         if way == TO_EXTREME and share == since:
             # Opened inside the bar at a price beyond its open, where maintenance is crossed.
-            taken = WHOLE
+            taken, limit = WHOLE, before_whole
             share = _crossing(s, account, bar, taken, 0.0)
             if share == 0.0:
                 share = 1.0  # no price of the bar covers it
-        if share < before and not _waits(s, account):
+        if share < limit and not _waits(s, account):
             placed = _liquidate(s, account, bar, taken, share) or placed
     return placed
 
@@ -220,7 +224,7 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
         if units == 0.0 or not _belongs(s, symbol, account):
             continue
         price = price_along(s, symbol, bar, way, share)
-        if s.rules[symbol, HAS_SESSION] != 0.0 and s.closed[symbol, bar] != 0:
+        if rests(s, symbol, bar):
             price = nan
         target = round_to_lot(s, symbol, kept * units)
         submit(s, bar, symbol, MARKET, TO_UNITS, target, price, nan, nan, nan, GOOD_TILL_CANCELLED)

@@ -15,11 +15,13 @@ from engine.execution.calling import part
 from engine.execution.layout import LARGEST_FILL, LOT_DENOMINATOR, LOT_NUMERATOR, UNITS
 from engine.execution.state import Simulation
 
-__all__ = ["dust", "position_after", "round_to_lot", "settled"]
+__all__ = ["dust", "lots_between", "position_after", "round_to_lot", "settled"]
 
 # Of a lot, and of the number of lots: a quotient of two decimals is off by a few bits.
 _NEAR = 1e-9
 _NEAR_SHARE = 1e-15
+# Of two sizes, by which their difference may be off.
+_LAST_BITS = 1e-15
 # Of the units traded, where any fraction is a size.
 _DUST = 1e-12
 
@@ -45,6 +47,21 @@ def round_to_lot(s: Simulation, symbol: int, units: float) -> float:
     if denominator != 1.0:
         whole /= denominator
     return math.copysign(whole, units)
+
+
+@part
+def lots_between(s: Simulation, symbol: int, held: float, wanted: float) -> float:
+    """Whole lots from one size to another, towards zero.
+
+    The difference of two sizes is off by the last bits of these, however small it is.
+    """
+    change = wanted - held
+    numerator, denominator = s.rules[symbol, LOT_NUMERATOR], s.rules[symbol, LOT_DENOMINATOR]
+    if denominator > 1.0:
+        nearest = np.rint(change * denominator / numerator) * numerator / denominator
+        if abs(nearest - change) <= _LAST_BITS * (abs(wanted) + abs(held)):
+            return nearest
+    return round_to_lot(s, symbol, change)
 
 
 @part

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import part
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
+from engine.execution.chance import fills_by_chance
 from engine.execution.currencies import point_value
 from engine.execution.equity import equity_at
 from engine.execution.layout import (
@@ -19,13 +21,18 @@ from engine.execution.layout import (
     BRACKET_RULE,
     CLOSE,
     CLOSE_LOT,
+    FILL_PROBABILITY,
     FIRST_SUB_BAR,
+    HEARD,
     IMMEDIATE,
     LIMIT,
     MARKET,
     MARKET_ON_CLOSE,
+    MARKET_ON_OPEN,
     OPEN,
+    ORDER_BAR,
     ORDER_EXPIRY,
+    ORDER_ID,
     ORDER_KIND,
     ORDER_LIMIT,
     ORDER_MODE,
@@ -36,8 +43,10 @@ from engine.execution.layout import (
     ORDER_SYMBOL,
     PENDING,
     PESSIMISTIC,
+    SAME_CLOSE,
     STOP,
     STOP_LIMIT,
+    THIS_CLOSE,
     TO_PERCENT,
     TO_UNITS,
     UNITS,
@@ -53,6 +62,8 @@ __all__ = [
     "is_touched_stop",
     "limit_price",
     "opening_price",
+    "price_at_close",
+    "price_by_chance",
     "stop_price",
 ]
 
@@ -93,6 +104,9 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
     kind = order[ORDER_KIND]
     if kind == MARKET:
         return at
+    if kind == MARKET_ON_OPEN:
+        early = order[ORDER_EXPIRY] > bar or view > s.rules[symbol, FIRST_SUB_BAR]
+        return math.nan if early else at
     if order[ORDER_STATE] == IMMEDIATE and view > s.rules[symbol, FIRST_SUB_BAR]:
         return math.nan
     buys = is_buy(s, slot, bar)
@@ -110,7 +124,11 @@ def opening_price(s: Simulation, slot: int, bar: int) -> float:
     limit = order[ORDER_LIMIT]
     if peer_rule and order[ORDER_MODE] == CLOSE_LOT and _sibling_stop_touched(s, slot, bar):
         return math.nan
-    return at if ((at <= limit) if buys else (at >= limit)) else math.nan
+    if not ((at <= limit) if buys else (at >= limit)):
+        return math.nan  # or an order for the close, which has no limit
+    if s.rules[symbol, FILL_PROBABILITY] < 1.0:
+        return price_by_chance(s, slot, bar, at, True, buys)
+    return at
 
 
 @part
@@ -152,10 +170,16 @@ def limit_price(s: Simulation, slot: int, bar: int) -> float:
     low, high = s.path[symbol, view + 2, bar], s.path[symbol, view + 1, bar]
     if order[ORDER_MODE] in (TO_UNITS, TO_PERCENT):
         # A fill may have turned the side of a target: what lies outside waits for the next open.
-        return limit if low <= limit <= high else math.nan
-    if is_buy(s, slot, bar):
-        return limit if low <= limit else math.nan
-    return limit if high >= limit else math.nan
+        reached = low <= limit <= high
+    elif is_buy(s, slot, bar):
+        reached = low <= limit
+    else:
+        reached = high >= limit
+    if not reached:
+        return math.nan
+    if s.rules[symbol, FILL_PROBABILITY] < 1.0:
+        return price_by_chance(s, slot, bar, limit, False, False)
+    return limit
 
 
 @part
@@ -165,6 +189,38 @@ def closing_price(s: Simulation, slot: int, bar: int) -> float:
     if order[ORDER_KIND] != MARKET_ON_CLOSE or order[ORDER_EXPIRY] > bar:
         return math.nan
     return s.path[int(order[ORDER_SYMBOL]), CLOSE, bar]
+
+
+@rare
+def price_at_close(s: Simulation, slot: int, bar: int) -> float:
+    """Price at which an order fills at the very close at which it was placed, else NaN.
+
+    A market order fills there; with ``fill="same_close"`` so do limits and stops that the close has
+    passed. What has rested through the bar had its range to fill in.
+    """
+    keep_apart()
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    kind = order[ORDER_KIND]
+    at = s.path[symbol, CLOSE, bar]
+    if order[ORDER_STATE] == THIS_CLOSE:
+        return at
+    if s.rules[symbol, SAME_CLOSE] == 0.0:
+        return math.nan
+    if kind == MARKET:
+        return at
+    if kind in (MARKET_ON_CLOSE, MARKET_ON_OPEN) or order[ORDER_ID] <= s.counts[HEARD]:
+        return math.nan
+    buys = _buys(s, slot, CLOSE, bar)
+    if kind in (STOP, STOP_LIMIT):
+        stop = order[ORDER_STOP]
+        if (at < stop) if buys else (at > stop):
+            return math.nan
+        if kind == STOP:
+            return at
+        order[ORDER_KIND] = LIMIT
+    limit = order[ORDER_LIMIT]
+    return at if ((at <= limit) if buys else (at >= limit)) else math.nan
 
 
 @part
@@ -236,9 +292,48 @@ def _sibling_stop_touched(s: Simulation, slot: int, bar: int) -> bool:
     return False
 
 
+@rare
+def price_by_chance(
+    s: Simulation, slot: int, bar: int, price: float, opens: bool, buys: bool
+) -> float:
+    """Price at which a limit that could fill at `price` does so by chance, else NaN.
+
+    Parameters
+    ----------
+    opens : bool
+        Whether `price` is an open that has passed the limit.
+    buys : bool
+        Which side of its limit the order waits on, for an open.
+    """
+    keep_apart()
+    if opens:
+        if not _was_passed(s, slot, bar, buys):
+            return price
+        price = s.orders[slot, ORDER_LIMIT]
+    return price if fills_by_chance(s, slot, bar) else math.nan
+
+
+@part
+def _was_passed(s: Simulation, slot: int, bar: int, buys: bool) -> bool:
+    """Whether a limit that the open has passed was passed over before, in this bar or earlier."""
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    if s.counts[VIEW] > s.rules[symbol, FIRST_SUB_BAR]:
+        return True
+    if order[ORDER_BAR] >= bar - 1:
+        return False
+    before, limit = s.path[symbol, CLOSE, bar - 1], order[ORDER_LIMIT]
+    return before <= limit if buys else before >= limit
+
+
 @part
 def is_buy(s: Simulation, slot: int, bar: int) -> bool:
     """Whether a limit or stop order buys; a target is compared with what is held."""
+    return _buys(s, slot, OPEN, bar)
+
+
+@part
+def _buys(s: Simulation, slot: int, field: int, bar: int) -> bool:
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
     quantity = order[ORDER_QUANTITY]
@@ -246,7 +341,7 @@ def is_buy(s: Simulation, slot: int, bar: int) -> bool:
     if mode == TO_UNITS:
         return quantity > s.positions[symbol, UNITS]
     if mode == TO_PERCENT:
-        point = point_value(s, symbol, OPEN, bar)
-        held = s.positions[symbol, UNITS] * point * s.path[symbol, OPEN, bar]
-        return quantity * equity_at(s, OPEN, bar) > held
+        point = point_value(s, symbol, field, bar)
+        held = s.positions[symbol, UNITS] * point * s.path[symbol, field, bar]
+        return quantity * equity_at(s, field, bar) > held
     return quantity > 0.0

@@ -1,11 +1,13 @@
-"""The metrics of a simulation by name; importing this loads no compiler."""
+"""The group ``bar_trading``: metrics of trading on bars, by name, declared without a compiler."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["EXCURSIONS", "METRICS", "METRIC_NAMES"]
+from engine.execution.metric_groups import MetricGroup
+
+__all__ = ["EXCURSIONS", "GROUP", "METRICS", "METRIC_NAMES"]
 
 #: What each metric is, in the order in which `engine.execution.metrics.summarise` writes them.
 METRICS: Final = MappingProxyType(
@@ -14,8 +16,8 @@ METRICS: Final = MappingProxyType(
         "total_return": "final equity over starting cash, less 1",
         "cagr": "compound annual growth rate",
         "volatility": "annual standard deviation of the returns from bar to bar",
-        "sharpe": "annual mean over standard deviation of returns, risk-free rate of zero",
-        "sortino": "annual mean over downside deviation of returns, target zero",
+        "sharpe": "annual mean over standard deviation of the returns above `risk_free_rate`",
+        "sortino": "annual mean over downside deviation of the returns above `risk_free_rate`",
         "calmar": "cagr over the depth of the largest drawdown",
         "max_drawdown": "deepest fall of equity below its peak, a fraction of the peak, at most 0",
         "max_drawdown_duration": "most bars in a row below the peak",
@@ -37,14 +39,17 @@ METRICS: Final = MappingProxyType(
         "rejected_orders": "orders that were refused, each with a reason",
         "margin_calls": "forced liquidations",
         "final_equity": "equity at the last close",
-        "return_sum": "sum of the returns from bar to bar, up to the one that takes the last",
+        "return_sum": "sum of the returns above `risk_free_rate`, up to that which takes the last",
         "return_squares": "sum of their squares",
         "downside_squares": "sum of the squares of those below 0",
         "upside_sum": "sum of those above 0",
+        "risk_free_rate": "mean annual rate above which returns count in ratios and sums",
     }
 )
 
 METRIC_NAMES: Final = tuple(METRICS)
+
+GROUP: Final = MetricGroup("bar_trading", 1, METRICS, "engine.execution.metrics:summarise")
 
 #: Metrics that only the ranges of bars give.
 EXCURSIONS: Final = ("average_mfe", "average_mae")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.elementary import exp, log
+from engine.compiled.intrinsics import keep_apart
 from engine.compiled.lanes import (
     four,
     four_at,
@@ -23,7 +24,8 @@ from engine.compiled.lanes import (
     lowest,
     total,
 )
-from engine.execution.calling import part
+from engine.execution.calling import part, rare
+from engine.execution.excess import excess_over, has_risk_free, risk_free_return
 from engine.execution.layout import (
     BARS_PER_YEAR,
     COMMISSION_PAID,
@@ -62,6 +64,9 @@ def summarise(s: Simulation, out: NDArray[np.float64]) -> None:
         out[index] = np.nan
     _growth(s, out)
     equities = _returns(s, out)
+    out[31] = 0.0
+    if has_risk_free(s):
+        _returns_above(s, equities, out)
     _drawdown(s, out)
     _trades(s, out)
     bars = s.curve.shape[0]
@@ -144,6 +149,18 @@ def _returns(s: Simulation, out: NDArray[np.float64]) -> float:
         out[5] = mean / downside * annual
     _sums(added_up, about_mean, total(falls), total(rises), bars, rounding, out)
     return held
+
+
+@rare
+def _returns_above(s: Simulation, equities: float, out: NDArray[np.float64]) -> None:
+    """Write anew what is counted above the risk-free rate."""
+    keep_apart()
+    bars = s.curve.shape[0]
+    rounding = _ROUNDING
+    if equities > 0.0:
+        rounding += _noise(s) / (equities / bars)
+    about_mean, added_up = excess_over(s, rounding, out)
+    _sums(added_up, about_mean, out[29], out[30], bars, rounding, out)
 
 
 @part
@@ -235,7 +252,7 @@ def _sums_to_the_end(s: Simulation, out: NDArray[np.float64]) -> None:
     added_up = squares = falls = rises = 0.0
     before = s.account[START_CASH]
     for bar in range(s.curve.shape[0]):
-        change = s.curve[bar] / before - 1.0
+        change = s.curve[bar] / before - 1.0 - risk_free_return(s, bar)
         before, fall = s.curve[bar], min(change, 0.0)
         added_up += change
         squares += change * change

@@ -9,15 +9,16 @@ from engine.execution.calling import part, rare
 from engine.execution.layout import (
     ACTIVE,
     BOOK_FULL,
+    BY_UNITS,
     CANCELLED,
     EXPIRED,
     IMMEDIATE,
     INVALID,
     LIMIT,
     MARKET_ON_CLOSE,
+    MARKET_ON_OPEN,
     NEXT_ID,
     ORDER_BAR,
-    ORDER_CAPACITY,
     ORDER_EXPIRY,
     ORDER_FROM_FILL,
     ORDER_GROUP,
@@ -36,6 +37,7 @@ from engine.execution.layout import (
     ORDER_TAKE_PROFIT,
     ORDER_TRAIL,
     ORDER_TRAIL_SHARE,
+    ORDER_WHOLE,
     ORDER_WIDTH,
     PENDING,
     REJECTED,
@@ -48,8 +50,8 @@ from engine.execution.layout import (
     TICK_NUMERATOR,
     UNITS,
 )
-from engine.execution.sessions import last_bar_of_day
-from engine.execution.state import Simulation
+from engine.execution.sessions import last_bar_of_day, rests
+from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.ticks import put_on_ticks
 
 __all__ = [
@@ -61,13 +63,14 @@ __all__ = [
     "log_event",
     "remove_order",
     "submit",
+    "submit_for_open",
 ]
 
 # Time in force: bars an order stays in the book, or one of these.
 GOOD_TILL_CANCELLED = math.inf
 DAY = 0.0
 IMMEDIATE_OR_CANCEL = -1.0
-FILL_OR_KILL = -2.0  # orders fill whole, so it is the same
+FILL_OR_KILL = -2.0
 TIMES_IN_FORCE = {
     "gtc": GOOD_TILL_CANCELLED,
     "day": DAY,
@@ -104,7 +107,7 @@ def submit(
         s.counts[REJECTED + INVALID] += 1
         return 0
     slot = s.counts[PENDING]
-    if slot >= ORDER_CAPACITY:
+    if slot >= s.orders.shape[0]:
         s.counts[STATUS] = BOOK_FULL
         return 0
     number = s.counts[NEXT_ID] + 1
@@ -129,6 +132,7 @@ def submit(
     order[ORDER_TRAIL] = 0.0
     order[ORDER_TRAIL_SHARE] = 0.0
     order[ORDER_TAG] = 0.0
+    order[ORDER_WHOLE] = 1.0 if tif == FILL_OR_KILL else 0.0
     if immediate:
         order[ORDER_STATE] = IMMEDIATE
         order[ORDER_EXPIRY] = bar + 1
@@ -145,6 +149,22 @@ def submit(
     return number
 
 
+@rare
+def submit_for_open(s: Simulation, bar: int, symbol: int, units: float) -> int:
+    """Place a market order for the open of the session that follows that of `bar`."""
+    keep_apart()
+    nan = math.nan
+    number = submit(s, bar, symbol, MARKET_ON_OPEN, BY_UNITS, units, nan, nan, nan, nan, DAY)
+    if number > 0:
+        first = bar + 1.0
+        if bar >= first_trading_bar(s) and not rests(s, symbol, bar):
+            first = last_bar_of_day(s, symbol, bar) + 1.0
+        while first < s.path.shape[2] and rests(s, symbol, int(first)):
+            first += 1.0
+        s.orders[s.counts[PENDING] - 1, ORDER_EXPIRY] = first
+    return number
+
+
 @part
 def find_order(s: Simulation, number: float) -> int:
     """Return the slot of an order, or -1."""
@@ -158,11 +178,11 @@ def find_order(s: Simulation, number: float) -> int:
 def expire_after(s: Simulation, bar: int, number: float, instant: float) -> bool:
     """Let an order fill only on bars that open up to an instant; at once if the next does not.
 
-    False if it is not in the book, or waits for a close, which is a moment of its own.
+    False if it is not in the book, or waits for an open or a close, moments of their own.
     """
     keep_apart()
     slot = find_order(s, number)
-    if slot < 0 or s.orders[slot, ORDER_KIND] == MARKET_ON_CLOSE:
+    if slot < 0 or s.orders[slot, ORDER_KIND] in (MARKET_ON_CLOSE, MARKET_ON_OPEN):
         return False
     last = bar
     while last + 1 < s.clock.shape[1] and s.clock[0, last + 1] <= instant:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.execution.broker import settled_cash
 from engine.execution.calling import part
 from engine.execution.equity import equity_at, unrealised
+from engine.execution.financing import settled_cash
 from engine.execution.layout import (
     CASH,
     CLOSE,

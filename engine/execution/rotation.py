@@ -16,15 +16,13 @@ from engine.execution.fills import equity_with
 from engine.execution.layout import (
     AT_CLOSE,
     CLOSE,
-    MARKET,
     OPEN,
-    ORDER_KIND,
     ORDER_SYMBOL,
     UNITS,
 )
 from engine.execution.lots import position_after
 from engine.execution.margin import margin_covers
-from engine.execution.matching import opening_price
+from engine.execution.matching import opening_price, price_at_close
 from engine.execution.sessions import is_closed
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
@@ -55,8 +53,7 @@ def due_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
         return math.nan
     if moment != AT_CLOSE:
         return opening_price(s, slot, bar)
-    order = s.orders[slot]
-    return s.path[int(order[ORDER_SYMBOL]), CLOSE, bar] if order[ORDER_KIND] == MARKET else math.nan
+    return price_at_close(s, slot, bar)
 
 
 @rare

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import EXCHANGES
-from engine.clock import instants_of
+from engine.local_time import instants_of
 
 __all__ = ["Schedule", "schedule_around"]
 

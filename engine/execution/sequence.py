@@ -27,7 +27,7 @@ from engine.execution.layout import (
     BRACKET_RULE,
     CASH,
     DIPS,
-    FLAT_AT_CLOSE,
+    EVERY_BAR,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     ORDER_ID,
@@ -61,7 +61,7 @@ from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
 from engine.execution.trailing import TRAILS_ALONE
 from engine.execution.walk import LIQUIDATED, walk_on
-from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, way_of
+from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, way_of
 
 __all__ = ["OPENING", "REDUCING", "fill_apart", "first_phase", "watch", "work_range"]
 
@@ -140,7 +140,7 @@ def watch(s: Simulation) -> None:
     A long position that was paid in full cannot lose more than it cost, so its bars are marked
     later in one go.
     """
-    watched = 1 if s.rules[0, FLAT_AT_CLOSE] != 0.0 else 0
+    watched = 1 if s.rules[0, EVERY_BAR] != 0.0 else 0
     held = False
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
@@ -220,9 +220,9 @@ def _calls(s: Simulation, bar: int, phase: int, slot: int) -> bool:
     if phase <= OPENING:
         if slot >= 0 or phase == REDUCING:
             return False
-        return call_margin(s, bar, AT_THE_OPEN, 0.0, math.inf)
+        return call_margin(s, bar, AT_THE_OPEN, 0.0, math.inf, math.inf)
     if slot < 0:
-        return call_margin(s, bar, TO_EXTREME, 0.0, math.inf)
+        return call_margin(s, bar, TO_EXTREME, 0.0, math.inf, math.inf)
     if phase == _LIMITS:
         return False
     order = s.orders[slot]
@@ -231,7 +231,14 @@ def _calls(s: Simulation, bar: int, phase: int, slot: int) -> bool:
     buys = is_buy(s, slot, bar)
     if held == 0.0 or buys == (held > 0.0):
         return False  # it opens, or adds: before the bar turns against what is held
-    start, end = way_of(s, symbol, bar, TO_EXTREME)
-    before = (order[ORDER_STOP] - start) / (end - start) if end != start else 0.0
+    before = _share_at(s, symbol, bar, TO_EXTREME, order[ORDER_STOP])
+    before_whole = _share_at(s, symbol, bar, WHOLE, order[ORDER_STOP])
     # A crossing at the very price of the stop leaves the stop to it.
-    return call_margin(s, bar, TO_EXTREME, 0.0, before)
+    return call_margin(s, bar, TO_EXTREME, 0.0, before, before_whole)
+
+
+@part
+def _share_at(s: Simulation, symbol: int, bar: int, way: int, price: float) -> float:
+    """Share of a way at which a price lies on it."""
+    start, end = way_of(s, symbol, bar, way)
+    return (price - start) / (end - start) if end != start else 0.0

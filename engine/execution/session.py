@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES
-from engine.clock import is_zone, session_days, wall_clock
 from engine.errors import Refusal
 from engine.execution.schedule import schedule_around
+from engine.local_time import is_zone, session_days, wall_clock
 
 __all__ = ["Session", "last_bars_of_days"]
 

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import math
 
-from engine.execution.calling import part
-from engine.execution.layout import HAS_SESSION, ORDER_SYMBOL, SESSION_BARS
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
+from engine.execution.layout import MAY_REST, ORDER_SYMBOL, SESSION_BARS, TRADED_FIELD, VOLUME_LIMIT
 from engine.execution.state import Simulation, first_trading_bar
+from engine.execution.volume import volume_left
 
-__all__ = ["is_closed", "last_bar_of_day"]
+__all__ = ["is_closed", "last_bar_of_day", "rests"]
 
 
 @part
 def is_closed(s: Simulation, slot: int, bar: int) -> bool:
-    """Whether the order's symbol does not trade at `bar`: the order waits."""
+    """Whether the order waits: its symbol rests at `bar`, or nothing is left of the volume."""
     symbol = int(s.orders[slot, ORDER_SYMBOL])
-    return s.rules[symbol, HAS_SESSION] != 0.0 and s.closed[symbol, bar] != 0
+    return s.rules[symbol, MAY_REST] != 0.0 and _is_closed(s, symbol, bar)
+
+
+@rare
+def _is_closed(s: Simulation, symbol: int, bar: int) -> bool:
+    keep_apart()
+    if rests(s, symbol, bar):
+        return True
+    return s.rules[symbol, VOLUME_LIMIT] != 0.0 and volume_left(s, symbol, bar) == 0.0
+
+
+@part
+def rests(s: Simulation, symbol: int, bar: int) -> bool:
+    """Whether the symbol does not trade at `bar`: outside its hours, or without a bar of its own.
+
+    Of the bars of several calendars that are joined, those of a symbol that has none repeat its
+    last price.
+    """
+    if s.closed.shape[1] > 0 and s.closed[symbol, bar] != 0:
+        return True
+    field = int(s.rules[symbol, TRADED_FIELD])
+    return field != 0 and s.path[symbol, field, bar] == 0.0
 
 
 @part

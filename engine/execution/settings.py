@@ -12,128 +12,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from engine.errors import Refusal
 from engine.execution import layout
 from engine.execution.conversion import Account, conversions
-from engine.execution.instruments import INSTRUMENTS, LARGE, QUOTE, Instrument, named_instrument
+from engine.execution.cost_settings import Commission, Slippage
+from engine.execution.instruments import INSTRUMENTS, QUOTE, Instrument, named_instrument
+from engine.execution.rates import InterestRate, MarginRate, Rate, StoredRate
 from engine.execution.session import Session, last_bars_of_days
+from engine.execution.sizing_rules import (
+    MOST_UNITS,
+    SMALL,
+    EqualWeight,
+    FixedQuantity,
+    FixedRisk,
+    Kelly,
+    PercentOfEquity,
+    Sizing,
+)
 
 __all__ = ["Commission", "Execution", "Instrument", "Slippage"]
-
-#: Least share, size or volatility that is not a slip of the pen, and most units.
-SMALL: Final = 1e-9
-MOST_UNITS: Final = 1e12
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Commission(_Settings):
-    """Commission of a fill: the sum of its parts, at least `minimum`.
-
-    Parameters
-    ----------
-    rate : float
-        Share of the traded value (0.001 is 0.1 %).
-    per_unit : float
-        Account currency per share or contract.
-    fixed : float
-        Account currency per fill.
-    minimum : float
-        Least commission of a fill.
-    maker_rate : float, optional
-        Rate of limit orders that rested in the book; default `rate`.
-    """
-
-    rate: float = Field(default=0.0, gt=-0.1, lt=0.5)
-    per_unit: float = Field(default=0.0, ge=0, le=LARGE)
-    fixed: float = Field(default=0.0, ge=0, le=LARGE)
-    minimum: float = Field(default=0.0, ge=0, le=LARGE)
-    maker_rate: float | None = Field(default=None, gt=-0.1, lt=0.5)
-
-
-class Slippage(_Settings):
-    """Slippage of market and stop fills: the sum of its parts. Limit fills never slip.
-
-    Parameters
-    ----------
-    bps : float
-        Basis points of the price.
-    ticks : float
-        Ticks of the instrument.
-    volume_share : float
-        Price impact ``k`` in ``k (units / volume)**2``, share of price.
-    impact : float
-        Factor ``Y`` of the square-root law ``Y sigma sqrt(units / volume)``.
-    daily_volatility : float
-        ``sigma`` of the square-root law: standard deviation of a session's return.
-    volume_cap : float
-        Largest share of the bar's volume that the two formulas see.
-    """
-
-    bps: float = Field(default=0.0, ge=0, le=10_000)
-    ticks: float = Field(default=0.0, ge=0, le=1e6)
-    volume_share: float = Field(default=0.0, ge=0, le=1_000)
-    impact: float = Field(default=0.0, ge=0, le=1_000)
-    daily_volatility: float = Field(default=0.01, ge=SMALL, le=10)
-    volume_cap: float = Field(default=1.0, ge=SMALL, le=1_000)
-
-
-class PercentOfEquity(_Settings):
-    """Put `share` of equity into a new position."""
-
-    kind: Literal["percent_of_equity"] = "percent_of_equity"
-    share: float = Field(default=1.0, ge=SMALL, le=1_000)
-
-
-class FixedQuantity(_Settings):
-    """Trade `units` every time."""
-
-    kind: Literal["fixed_quantity"] = "fixed_quantity"
-    units: float = Field(default=1.0, ge=SMALL, le=MOST_UNITS)
-
-
-class FixedRisk(_Settings):
-    """Lose `risk` of equity if the order's stop-loss fills at its price (Tharp, 1998)."""
-
-    kind: Literal["fixed_risk"] = "fixed_risk"
-    risk: float = Field(default=0.01, ge=SMALL, lt=1)
-
-
-class Kelly(_Settings):
-    """Put `fraction` of the Kelly bet into a new position, at most `cap` of equity.
-
-    The bet ``W - (1 - W) / R`` (Kelly, 1956) uses the trades closed so far; before `trades` of
-    them, or while none has lost, the share is `fraction`.
-    """
-
-    kind: Literal["kelly"] = "kelly"
-    fraction: float = Field(default=0.5, ge=SMALL, le=1)
-    trades: int = Field(default=20, ge=2, le=1_000_000)
-    cap: float = Field(default=1.0, ge=SMALL, le=1_000)
-
-
-class EqualWeight(_Settings):
-    """Put `share` of equity, divided by the number of symbols, into a new position."""
-
-    kind: Literal["equal_weight"] = "equal_weight"
-    share: float = Field(default=1.0, ge=SMALL, le=1_000)
-
-
-class VolatilityTarget(_Settings):
-    """Size a new position to an annual `volatility`, at most `cap` of equity.
-
-    The share is `volatility` over the realised volatility of the last `window` log returns.
-    """
-
-    kind: Literal["volatility_target"] = "volatility_target"
-    volatility: float = Field(default=0.15, ge=1e-6, le=100)
-    window: int = Field(default=20, ge=2, le=1_000_000)
-    cap: float = Field(default=1.0, ge=SMALL, le=1_000)
-
-
-Sizing = Annotated[
-    PercentOfEquity | FixedQuantity | FixedRisk | Kelly | EqualWeight | VolatilityTarget,
-    Field(discriminator="kind"),
-]
 
 
 _BRACKET_RULES: Final = {
@@ -164,8 +62,15 @@ class Execution(_Settings):
         Size of the positions that ``order.long()`` and ``order.short()`` open. A size that
         follows from equity, by these rules or in percent within the margin limit, is cut to what
         margin and costs leave; one in units is rejected instead.
-    margin_interest : float
-        Annual rate on negative cash.
+    margin_interest : float, str or StoredRate
+        Annual rate on negative cash: a constant; the name of a column of the bars, of the first
+        symbol where there are several, which holds from the close of its bar on; or a stored
+        series, ``{series: ^IRX, scale: 0.01}``, in a study of bars.
+    cash_interest : float, str or StoredRate
+        Annual rate paid on cash above zero, what short sales brought included.
+    risk_free_rate : float, str or StoredRate
+        Annual rate above which returns count in the Sharpe and Sortino ratios, in Omega and in
+        the sums of returns that pooled ratios are made of. Every row states it.
     margin : {"cross", "isolated"}
         Whether all positions stand for each other, or each symbol for itself, with the initial
         margin of its open lots and what they have gained.
@@ -176,6 +81,16 @@ class Execution(_Settings):
         each of them. The liquidation fills where maintenance is crossed on the way there.
     position_limit : float, optional
         Largest position of a symbol, in units.
+    volume_limit : float, optional
+        Largest share of a bar's volume that is traded, over all orders of a symbol. An order that
+        wants more fills in part, and the rest stays for the bars that follow: see
+        `engine.execution.volume`.
+    limit_fill_probability : float
+        Probability with which a limit order that the range of a bar reaches fills in that bar, by
+        seed, path, symbol, bar and order; see `engine.execution.chance`.
+    stop_loss, take_profit : float, optional
+        Exits of every position that an order without exits opens, as shares of the price of its
+        fill: 0.02 is 2 %.
     at_end : {"mark", "close"}
         What becomes of positions that are open at the end: valued at the last close, so that they
         are in the equity and in no metric of trades, or closed there, at the costs of a market
@@ -211,10 +126,16 @@ class Execution(_Settings):
     commission: Commission = Commission()
     slippage: Slippage = Slippage()
     sizing: Sizing = PercentOfEquity()
-    margin_interest: float = Field(default=0.0, ge=0, le=10)
+    margin_interest: MarginRate = 0.0
+    cash_interest: InterestRate = 0.0
+    risk_free_rate: InterestRate = 0.0
     margin: Literal["cross", "isolated"] = "cross"
     liquidate: Literal["all", "to_maintenance"] = "all"
     position_limit: float | None = Field(default=None, ge=SMALL, le=MOST_UNITS)
+    volume_limit: float | None = Field(default=None, ge=SMALL, le=1)
+    limit_fill_probability: float = Field(default=1.0, ge=0, le=1)
+    stop_loss: float | None = Field(default=None, ge=1e-6, le=100)
+    take_profit: float | None = Field(default=None, ge=1e-6, le=100)
     at_end: Literal["mark", "close"] = "mark"
     flat_at: Literal["never", "close"] = "never"
     bracket_rule: Literal["pessimistic", "backtesting_py", "tradingview"] = "pessimistic"
@@ -234,7 +155,9 @@ class Execution(_Settings):
         return any(terms.shortable for terms in self._every_terms())
 
     def range_reads(self) -> tuple[str, ...]:
-        """Return which settings let an account that holds no short be called for margin in a bar.
+        """Return which settings make something happen inside a bar to an account without shorts.
+
+        They let it be called for margin there, or place exits.
 
         Returns
         -------
@@ -242,6 +165,7 @@ class Execution(_Settings):
             Names of settings, as ``initial_margin``; empty for paid positions in one currency.
         """
         found = {"account.rates"} if self.account.rates else set()
+        found |= {name for name in ("stop_loss", "take_profit") if getattr(self, name) is not None}
         for terms in self._every_terms():
             found |= {
                 name
@@ -260,6 +184,17 @@ class Execution(_Settings):
 
     def _every_terms(self) -> tuple[Instrument, ...]:
         return (self.instrument, *self.instruments.values())
+
+    def stored_rates(self) -> dict[str, StoredRate]:
+        """Return the rates that are stored series, by the name of their setting."""
+        names = ("margin_interest", "cash_interest", "risk_free_rate")
+        found = {name: getattr(self, name) for name in names}
+        for symbol, terms in (("", self.instrument), *self.instruments.items()):
+            place = f"instruments.{symbol}" if symbol else "instrument"
+            found |= {
+                f"{place}.{name}": getattr(terms, name) for name in ("borrow_rate", "funding")
+            }
+        return {name: rate for name, rate in found.items() if isinstance(rate, StoredRate)}
 
     def rules(
         self, symbols: tuple[str, ...], bars_per_year: float, bars_per_session: float = 1.0
@@ -296,7 +231,15 @@ class Execution(_Settings):
             margin = item.maintenance_margin + item.maintenance_margin_per_unit
             row[layout.WATCHED] = margin > 0.0 or item.funding != 0.0
             row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
-            row[layout.CASH_RATE] = self.margin_interest / bars_per_year
+            row[layout.EVERY_BAR] = self.flat_at == "close" or self.cash_interest != 0.0
+            row[layout.CASH_RATE] = _constant(self.margin_interest) / bars_per_year
+            row[layout.INTEREST_RATE] = _constant(self.cash_interest) / bars_per_year
+            row[layout.RISK_FREE] = _constant(self.risk_free_rate)
+            row[layout.VOLUME_LIMIT] = self.volume_limit or 0.0
+            row[layout.MAY_REST] = item.session is not None or self.volume_limit is not None
+            row[layout.FILL_PROBABILITY] = self.limit_fill_probability
+            row[layout.STOP_LOSS] = self.stop_loss or 0.0
+            row[layout.TAKE_PROFIT] = self.take_profit or 0.0
             row[layout.BARS_PER_YEAR] = bars_per_year
             # Of a session of 6.5 hours the seventh hourly bar is a short one.
             row[layout.SESSION_BARS] = max(1.0, math.ceil(bars_per_session - 1e-9))
@@ -378,11 +321,9 @@ class Execution(_Settings):
         row[layout.MAINTENANCE_RATE] = terms.maintenance_margin
         row[layout.MAINTENANCE_FIXED] = terms.maintenance_margin_per_unit
         row[layout.SHORTABLE] = terms.shortable
-        row[layout.BORROW_RATE] = terms.borrow_rate / bars_per_year
+        row[layout.BORROW_RATE] = _constant(terms.borrow_rate) / bars_per_year
         row[layout.FUTURES] = terms.futures
-        if not isinstance(terms.funding, str):
-            row[layout.FUNDING_RATE] = terms.funding / bars_per_year
-        row[layout.HAS_SESSION] = terms.session is not None
+        row[layout.FUNDING_RATE] = _constant(terms.funding) / bars_per_year
 
     def _fill_costs(self, row: NDArray[np.float64]) -> None:
         commission, slippage = self.commission, self.slippage
@@ -417,3 +358,8 @@ class Execution(_Settings):
             row[layout.SIZING_KIND] = layout.VOLATILITY
             row[layout.SIZING_VALUE] = sizing.volatility
             row[layout.SIZING_WINDOW], row[layout.SIZING_CAP] = sizing.window, sizing.cap
+
+
+def _constant(rate: Rate) -> float:
+    """Return a rate that is one number, 0 of one that changes from bar to bar."""
+    return rate if isinstance(rate, float) else 0.0

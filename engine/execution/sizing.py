@@ -29,12 +29,14 @@ from engine.execution.layout import (
     ORDER_QUANTITY,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
+    ORDER_TAKE_PROFIT,
     PERCENT,
     RISK,
     SIZING_CAP,
     SIZING_KIND,
     SIZING_VALUE,
     SIZING_WINDOW,
+    STOP_LOSS,
     TO_UNITS,
     TRADES,
     UNITS,
@@ -42,7 +44,7 @@ from engine.execution.layout import (
     WINS,
     WON,
 )
-from engine.execution.lots import dust, round_to_lot, settled
+from engine.execution.lots import dust, lots_between, round_to_lot, settled
 from engine.execution.state import Simulation
 
 __all__ = ["units_of"]
@@ -75,7 +77,9 @@ def units_of(
         if quantity == 0.0:
             return -held
         change = quantity - held
-        return round_to_lot(s, symbol, change) if abs(change) > dust(s, symbol, held) else 0.0
+        return (
+            lots_between(s, symbol, held, quantity) if abs(change) > dust(s, symbol, held) else 0.0
+        )
     if mode == CLOSE_LOT:
         return quantity
     if mode == BY_PERCENT:
@@ -87,8 +91,11 @@ def units_of(
         if held * quantity > 0.0:
             return 0.0
         stop = order[ORDER_STOP_LOSS]
+        default = s.rules[symbol, STOP_LOSS]
         if order[ORDER_FROM_FILL] != 0.0:
             stop = reference - quantity * stop
+        elif default != 0.0 and math.isnan(stop) and math.isnan(order[ORDER_TAKE_PROFIT]):
+            stop = reference - quantity * default * abs(reference)
         left = equity - _closing_cost(s, symbol, reference, exchange, volume)
         units = _sized(s, symbol, quantity, stop, left, reference, exchange, volume, decided)
         return settled(s, symbol, units - held, units)

@@ -8,22 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.framed_record import Entry, Layout, framed_record
+from engine.errors import Refusal
 from engine.execution.calling import part
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
+    BOOK_FULL,
     CLOCK_WIDTH,
     COUNTS_WIDTH,
     EVENT_WIDTH,
     LOT_WIDTH,
+    LOTS_FULL,
     MOST_LOTS,
     ORDER_CAPACITY,
     ORDER_WIDTH,
     POSITION_WIDTH,
     RULES_WIDTH,
+    STATUS,
+    STATUS_TEXTS,
     TRADE_WIDTH,
 )
 
-__all__ = ["Simulation", "first_trading_bar", "frame_of", "new_simulation", "simulation_at"]
+__all__ = [
+    "Simulation",
+    "first_trading_bar",
+    "frame_of",
+    "new_simulation",
+    "simulation_at",
+    "status_of",
+]
 
 
 class Simulation(NamedTuple):
@@ -34,7 +46,7 @@ class Simulation(NamedTuple):
     counts: NDArray[np.int64]
     positions: NDArray[np.float64]  # (symbols, POSITION_WIDTH)
     lots: NDArray[np.float64]  # (symbols, capacity, LOT_WIDTH)
-    orders: NDArray[np.float64]  # (ORDER_CAPACITY, ORDER_WIDTH)
+    orders: NDArray[np.float64]  # (capacity, ORDER_WIDTH)
     rules: NDArray[np.float64]  # (symbols, RULES_WIDTH)
     curve: NDArray[np.float64]  # (trading bars,) equity at each close from the first trading bar
     trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
@@ -58,7 +70,8 @@ _DAY_BARS: Final = _ARRAYS + 7
 _ELAPSED_BARS: Final = _ARRAYS + 8
 _CLOCK_BARS: Final = _ARRAYS + 9
 _TRADING_BARS: Final = _ARRAYS + 10
-_FRAME_WIDTH: Final = _ARRAYS + 11
+_ORDER_ROWS: Final = _ARRAYS + 11
+_FRAME_WIDTH: Final = _ARRAYS + 12
 
 # In the order of the fields of `Simulation`.
 _LAYOUT: Final[Layout] = {
@@ -67,7 +80,7 @@ _LAYOUT: Final[Layout] = {
     "counts": ("int64", (COUNTS_WIDTH,)),
     "positions": ("float64", (Entry(_SYMBOLS), POSITION_WIDTH)),
     "lots": ("float64", (Entry(_SYMBOLS), Entry(_LOT_ROWS), LOT_WIDTH)),
-    "orders": ("float64", (ORDER_CAPACITY, ORDER_WIDTH)),
+    "orders": ("float64", (Entry(_ORDER_ROWS), ORDER_WIDTH)),
     "rules": ("float64", (Entry(_SYMBOLS), RULES_WIDTH)),
     "curve": ("float64", (Entry(_TRADING_BARS),)),
     "trades": ("float64", (Entry(_TRADE_ROWS), TRADE_WIDTH)),
@@ -90,17 +103,56 @@ def new_simulation(
     first_trading_bar: int = 0,
     trade_capacity: int = 0,
     event_capacity: int = 0,
+    order_capacity: int = ORDER_CAPACITY,
+    lot_capacity: int | None = None,
 ) -> Simulation:
-    """Allocate the state of one simulation on a path of shape (symbols, fields, bars)."""
+    """Allocate the state of one simulation.
+
+    Parameters
+    ----------
+    path : ndarray of float64, shape (symbols, fields, bars)
+        Its prices; the only array that is not copied.
+    rules : ndarray of float64, shape (symbols, RULES_WIDTH)
+        As of `Execution.rules`.
+    closed, last_bars, elapsed, clock : ndarray, optional
+        As of `Simulation`.
+    first_trading_bar : int
+        First bar on which equity is marked.
+    trade_capacity, event_capacity : int
+        Most trades, and most events of orders, that are kept; 0: none is.
+    order_capacity : int
+        Most orders that may be open at once.
+    lot_capacity : int, optional
+        Most lots of a symbol that may be open at once; by default as many as bars can open.
+
+    Raises
+    ------
+    Refusal
+        If a capacity cannot be one.
+
+    Notes
+    -----
+    A simulation that needs more than it has room for ends with a status (`status_of`). Of what is
+    allocated the order book is most: 512 orders are 74 KB, 16 are 2 KB.
+    """
     symbols, _, bars = path.shape
+    lot_capacity = min(bars + 64, MOST_LOTS) if lot_capacity is None else lot_capacity
+    for name, capacity, least in (
+        ("order_capacity", order_capacity, 1),
+        ("lot_capacity", lot_capacity, 1),
+        ("trade_capacity", trade_capacity, 0),
+        ("event_capacity", event_capacity, 0),
+    ):
+        if capacity < least:
+            raise Refusal(name, str(capacity), f"{least} or more")
     trading_bars = bars - first_trading_bar
     return Simulation(
         path=path,
         account=np.zeros(ACCOUNT_WIDTH),
         counts=np.zeros(COUNTS_WIDTH, dtype=np.int64),
         positions=np.zeros((symbols, POSITION_WIDTH)),
-        lots=np.zeros((symbols, min(bars + 64, MOST_LOTS), LOT_WIDTH)),
-        orders=np.zeros((ORDER_CAPACITY, ORDER_WIDTH)),
+        lots=np.zeros((symbols, lot_capacity, LOT_WIDTH)),
+        orders=np.zeros((order_capacity, ORDER_WIDTH)),
         rules=np.ascontiguousarray(rules),
         curve=np.zeros(trading_bars),
         trades=np.zeros((trade_capacity, TRADE_WIDTH)),
@@ -126,7 +178,27 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_ELAPSED_BARS] = len(simulation.elapsed)
     frame[_CLOCK_BARS] = simulation.clock.shape[1]
     frame[_TRADING_BARS] = len(simulation.curve)
+    frame[_ORDER_ROWS] = len(simulation.orders)
     return frame
+
+
+def status_of(simulation: Simulation) -> str:
+    """Say in words how a simulation ended, with its own capacities.
+
+    Examples
+    --------
+    >>> from engine.execution import Execution
+    >>> few = new_simulation(np.ones((1, 5, 9)), Execution().rules(("X",), 252.0), order_capacity=4)
+    >>> few.counts[STATUS] = BOOK_FULL
+    >>> status_of(few)
+    'more than 4 orders were open at once'
+    """
+    code = int(simulation.counts[STATUS])
+    if code == BOOK_FULL:
+        return f"more than {len(simulation.orders)} orders were open at once"
+    if code == LOTS_FULL:
+        return f"more than {simulation.lots.shape[1]} lots of one symbol were open at once"
+    return STATUS_TEXTS[code]
 
 
 # Called inside compiled code: the simulation whose frame is at an address.

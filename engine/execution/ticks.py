@@ -9,6 +9,7 @@ from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import rare
 from engine.execution.layout import (
     MARKET,
+    ORDER_FROM_FILL,
     ORDER_KIND,
     ORDER_LIMIT,
     ORDER_MODE,
@@ -50,8 +51,9 @@ def put_on_ticks(
     if order[ORDER_KIND] != MARKET:
         order[ORDER_STOP] = _on_tick(order[ORDER_STOP], buys, numerator, denominator)
         order[ORDER_LIMIT] = _on_tick(order[ORDER_LIMIT], not buys, numerator, denominator)
-    if mode != TO_UNITS and mode != TO_PERCENT:
-        # Which side a target opens is known when it fills: its exits are moved when placed.
+    if mode != TO_UNITS and mode != TO_PERCENT and order[ORDER_FROM_FILL] == 0.0:
+        # A distance is not on the grid: the price that it leads to is, when it is placed. So are
+        # the exits of a target, the side of which is known when it fills.
         take, loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
         order[ORDER_TAKE_PROFIT] = _on_tick(take, buys, numerator, denominator)
         order[ORDER_STOP_LOSS] = _on_tick(loss, not buys, numerator, denominator)

@@ -33,7 +33,7 @@ from engine.execution.layout import (
     WATCH,
 )
 from engine.execution.orders import submit
-from engine.execution.sessions import is_closed
+from engine.execution.sessions import rests
 from engine.execution.state import Simulation
 from engine.execution.ticks import put_on_ticks
 
@@ -90,9 +90,9 @@ def move_trailing_stops(s: Simulation, bar: int) -> None:
         if distance == 0.0 and share == 0.0:
             continue
         count += 1
-        if order[ORDER_BAR] >= bar or is_closed(s, slot, bar):
-            continue
         symbol = int(order[ORDER_SYMBOL])
+        if order[ORDER_BAR] >= bar or rests(s, symbol, bar):
+            continue
         if order[ORDER_QUANTITY] > 0.0:
             low = s.path[symbol, view + 2, bar]
             order[ORDER_STOP] = min(order[ORDER_STOP], low + (distance + share * abs(low)))

@@ -18,12 +18,15 @@ from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     AT_OPEN,
+    FILL_PROBABILITY,
     FIRST_SUB_BAR,
     IMMEDIATE,
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     LIMIT,
     MARKET,
+    MARKET_ON_OPEN,
+    ORDER_EXPIRY,
     ORDER_KIND,
     ORDER_LIMIT,
     ORDER_STATE,
@@ -39,7 +42,7 @@ from engine.execution.layout import (
     WATCH,
 )
 from engine.execution.liquidation import call_margin, forced_slot
-from engine.execution.matching import is_buy
+from engine.execution.matching import is_buy, price_by_chance
 from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
 from engine.execution.ways import AT_THE_OPEN, FIRST_LEG, LEGS, way_of
@@ -62,7 +65,7 @@ def walk_on(s: Simulation, bar: int) -> tuple[int, float, int]:
         leg, now = int(walk[WALK_LEG]), walk[WALK_SHARE]
         way = AT_THE_OPEN if leg < 0 else FIRST_LEG + leg
         slot, share, price = _next(s, bar, way, now)
-        if leg >= 0 and s.counts[WATCH] != 0 and call_margin(s, bar, way, now, share):
+        if leg >= 0 and s.counts[WATCH] != 0 and call_margin(s, bar, way, now, share, math.inf):
             order = s.orders[forced_slot(s)]
             symbol, price = int(order[ORDER_SYMBOL]), order[ORDER_LIMIT]
             start, end = way_of(s, symbol, bar, way)
@@ -96,6 +99,8 @@ def _next(s: Simulation, bar: int, way: int, now: float) -> tuple[int, float, fl
         kind = order[ORDER_KIND]
         symbol = int(order[ORDER_SYMBOL])
         immediate = order[ORDER_STATE] == IMMEDIATE
+        if kind == MARKET_ON_OPEN and order[ORDER_EXPIRY] <= bar:
+            immediate, kind = True, MARKET
         if way == AT_THE_OPEN:
             # What fills at the open alone fills at that of the bar, not at those inside it.
             late = immediate and s.counts[VIEW] > s.rules[symbol, FIRST_SUB_BAR]
@@ -116,6 +121,10 @@ def _next(s: Simulation, bar: int, way: int, now: float) -> tuple[int, float, fl
             if not ((end <= level < start) if falls else (start < level <= end)):
                 continue
             share, price = max(now, (level - start) / (end - start)), level
+        if kind == LIMIT and s.rules[symbol, FILL_PROBABILITY] < 1.0:
+            price = price_by_chance(s, slot, bar, price, way == AT_THE_OPEN, buys)
+            if price != price:
+                continue
         if share < nearest or (share == nearest and rank < first):
             found, nearest, first, at = slot, share, rank, price
     return found, nearest, at

@@ -1,5 +1,6 @@
 """Files of a data folder: written whole or not at all, and verified by whoever reads them."""
 
+from engine.files.file_store import FileStore, LocalFiles, MemoryFiles, as_files
 from engine.files.kinds import KINDS, kind_of
 from engine.files.reading import DamagedFile, read_footer, read_json, read_parquet
 from engine.files.seal import SEAL, UNSEALED, is_whole
@@ -12,7 +13,11 @@ __all__ = [
     "SEAL",
     "UNSEALED",
     "DamagedFile",
+    "FileStore",
+    "LocalFiles",
+    "MemoryFiles",
     "VerifiedFiles",
+    "as_files",
     "is_whole",
     "kind_of",
     "read_footer",

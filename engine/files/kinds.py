@@ -19,6 +19,7 @@ KINDS: Final = MappingProxyType(
         "equity": _STUDY,
         "trades": _STUDY,
         "manifests": _STUDY,
+        "jobs": "the run that it is of is listed no more; nothing else depends on it",
         "results": "`mc run STUDY` writes it anew",
         "ledger": (
             "`mc run STUDY` of the study that tried them counts its trials again, "
@@ -29,6 +30,7 @@ KINDS: Final = MappingProxyType(
         "study_warnings": _REPORT,
         "error_budget": _REPORT,
         "overfitting": _REPORT,
+        "panel": "`mc panel STRATEGY --symbol SYMBOL` makes it again",
         "nightly_statistics": "materialise `nightly_simulations` of its date in `mc ui`",
         "raw_bars": "`mc ingest SERIES` fetches it again",
         "bars": _BARS,

@@ -13,7 +13,7 @@ from engine.files.kinds import KINDS, kind_of
 from engine.files.seal import SEAL, is_whole
 from engine.files.verified import verified_files
 
-__all__ = ["DamagedFile", "read_footer", "read_json", "read_parquet"]
+__all__ = ["DamagedFile", "parse_json", "read_footer", "read_json", "read_parquet"]
 
 
 class DamagedFile(Refusal):
@@ -97,6 +97,17 @@ def read_json(path: Path) -> dict[str, Any]:
         raise
     except OSError as error:
         raise DamagedFile(path, f"is damaged: it cannot be read ({error.strerror})") from None
+    return parse_json(content, path)
+
+
+def parse_json(content: bytes, path: Path) -> dict[str, Any]:
+    """Read the content of a sealed JSON file; `path` is for the error.
+
+    Raises
+    ------
+    DamagedFile
+        If it is not what was written.
+    """
     whole = is_whole(content)
     if whole is None:
         raise DamagedFile(path, "is damaged: it has no checksum")

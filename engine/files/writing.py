@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from engine.files.seal import SEAL, UNSEALED, seal
 
-__all__ = ["parquet_bytes", "set_aside", "write_json", "write_parquet", "write_whole"]
+__all__ = [
+    "json_bytes",
+    "parquet_bytes",
+    "set_aside",
+    "table_bytes",
+    "write_json",
+    "write_new",
+    "write_parquet",
+    "write_whole",
+]
+
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def write_parquet(frame: pl.DataFrame, path: Path, *, sealed: bool = True) -> dict[str, Any]:
@@ -32,9 +44,14 @@ def write_parquet(frame: pl.DataFrame, path: Path, *, sealed: bool = True) -> di
     sealed : bool
         Whether the file holds its checksum itself; otherwise the caller writes it down.
     """
-    content = parquet_bytes(frame, sealed=sealed, statistics=False, row_group_size=131_072)
+    content = table_bytes(frame, sealed=sealed)
     write_whole(path, content)
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def table_bytes(frame: pl.DataFrame, *, sealed: bool = True) -> bytes:
+    """Return the file that `write_parquet` writes."""
+    return parquet_bytes(frame, sealed=sealed, statistics=False, row_group_size=131_072)
 
 
 def parquet_bytes(
@@ -70,13 +87,46 @@ def parquet_bytes(
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON atomically and sealed."""
+    write_whole(path, json_bytes(content))
+
+
+def json_bytes(content: dict[str, Any]) -> bytes:
+    """Return JSON as a sealed file."""
     text = json.dumps({**content, SEAL: UNSEALED}, indent=1, ensure_ascii=False) + "\n"
-    write_whole(path, seal(text.encode()))
+    return seal(text.encode())
+
+
+def write_new(path: Path, content: bytes) -> bool:
+    """Write a file atomically unless there is one: under a temporary name, then linked.
+
+    Returns
+    -------
+    bool
+        Whether it was written; of several writers at once one is told so.
+    """
+    if path.exists():
+        return False
+    temporary = _temporary(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            # A disk without links, such as a memory card: of two writers the second wins there.
+            if error.errno not in _NO_LINKS or path.exists():
+                raise
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file atomically: under a temporary name, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    temporary = _temporary(path)
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -84,6 +134,10 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
 
 
 def set_aside(path: Path) -> Path:

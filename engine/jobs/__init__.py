@@ -6,11 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.jobs.batch import Batch
     from engine.jobs.blocks import BLOCKS
     from engine.jobs.errors import StorageError, StudyFailed, StudyInterrupted
     from engine.jobs.job import Holds, Job
     from engine.jobs.manifest import Manifest
     from engine.jobs.part import Part
+    from engine.jobs.prepared_job import PreparedJob
     from engine.jobs.progress import Progress
     from engine.jobs.replay import Replay
     from engine.jobs.settings import PathSettings, Record, Until
@@ -19,11 +21,13 @@ if TYPE_CHECKING:
 
 # Names are imported at first use: reading study files must not load the simulation engine.
 _MODULES = {
+    "engine.jobs.batch": ["Batch"],
     "engine.jobs.errors": ["StorageError", "StudyFailed", "StudyInterrupted"],
     "engine.jobs.blocks": ["BLOCKS"],
     "engine.jobs.job": ["Holds", "Job"],
     "engine.jobs.manifest": ["Manifest"],
     "engine.jobs.part": ["Part"],
+    "engine.jobs.prepared_job": ["PreparedJob"],
     "engine.jobs.progress": ["Progress"],
     "engine.jobs.replay": ["Replay"],
     "engine.jobs.settings": ["PathSettings", "Record", "Until"],
@@ -34,6 +38,7 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "BLOCKS",
+    "Batch",
     "Holds",
     "Job",
     "JobSummary",
@@ -42,6 +47,7 @@ __all__ = [
     "ParquetStore",
     "Part",
     "PathSettings",
+    "PreparedJob",
     "Progress",
     "Record",
     "Replay",

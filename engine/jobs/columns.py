@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from engine.execution.metric_names import METRICS
+from engine.execution.metric_groups import all_metrics
 
 __all__ = ["KEYS", "KEY_COLUMNS", "OUTCOME", "Column", "fixed_columns"]
 
@@ -57,9 +57,10 @@ KEY_COLUMNS = tuple(column.name for column in (*KEYS, *OUTCOME))
 
 
 def fixed_columns() -> tuple[Column, ...]:
-    """Columns that every study has, in order: all but its parameters and its own metrics.
+    """Columns that rows have, in order: all but their parameters and metrics of their study's own.
 
-    Metrics are null where they are undefined and where the simulation failed.
+    A study keeps the metrics that it records; they are null where they are undefined and where the
+    simulation failed.
     """
-    metrics = (Column(name, pl.Float64(), text) for name, text in METRICS.items())
+    metrics = (Column(name, pl.Float64(), text) for name, text in all_metrics().items())
     return (*KEYS, *OUTCOME, *metrics)

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from engine.jobs.job import Job
@@ -98,7 +99,8 @@ def estimate(job: Job, *, workers: str | int = "auto") -> Estimate:
     if seconds == 0.0:
         seconds, trades = _trial(job, seeds)
     metrics = len(job.holds.metrics) + len(job.metrics)
-    row = 8 * metrics + 4 * job.settings.record.equity + _ROW_OVERHEAD
+    each = np.dtype(job.settings.record.precision).itemsize
+    row = each * metrics + 4 * job.settings.record.equity + _ROW_OVERHEAD
     row += round(_TRADE_BYTES * trades)
     part = max(part.rows for part in make_plan(job, ()).parts)
     working = part * (16 * metrics + 12 * job.settings.record.equity + 200)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 __all__ = [
     "StorageError",
     "StudyFailed",
     "StudyInterrupted",
+    "WorkerLost",
+    "clear_errors",
     "failure_text",
     "storage_reason",
 ]
@@ -18,6 +23,25 @@ class StorageError(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)  # without the number of the error
+
+
+@contextmanager
+def clear_errors(path: Path) -> Iterator[None]:
+    """Say which file could not be written, and why, in place of the system's error.
+
+    Raises
+    ------
+    StorageError
+        Where the system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            error.errno,
+            f"cannot write {path}: {storage_reason(error)}; parts finished before are intact, "
+            "run the study again to go on from them",
+        ) from error
 
 
 def storage_reason(error: OSError) -> str:
@@ -42,6 +66,10 @@ def failure_text(study: str, failed: int, rows: int, allowance: float, error: st
         f"study {study}: {failed:,} of {rows:,} simulations failed, allowed {allowance:.1%}; "
         f"the first error: {error}; what succeeded is kept"
     )
+
+
+class WorkerLost(StudyFailed):
+    """A worker that ran parts died; the parts finished before are intact."""
 
 
 class StudyInterrupted(KeyboardInterrupt):

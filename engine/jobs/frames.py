@@ -3,8 +3,8 @@
 A row is identified by ``world``, ``set_id``, ``seed`` and ``path`` (its number within the seed).
 It holds every parameter of the strategy and the swept ones of the source (``model.NAME``) as a
 column each, ``status`` (``ok`` or ``failed``), ``error`` (text or null), and one float column per
-metric (null where undefined or failed). What a study calls it, its ``parameter_set`` and
-``simulation`` number, is added when the study's results are opened.
+metric that the study keeps (null where undefined or failed). What a study calls it, its
+``parameter_set`` and ``simulation`` number, is added when the study's results are opened.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from engine.strategies.parameters import Choice, Int, Parameter
 __all__ = [
     "cell_keys",
     "equity_frame",
+    "error_at",
     "simulations_frame",
     "status_text",
 ]
@@ -41,8 +42,11 @@ def simulations_frame(arrays: PartArrays, prepared: Prepared) -> pl.DataFrame:
         *_outcome(arrays, prepared, status, failed),
     ]
     # Undefined values are NaN inside the kernels and null outside.
-    for name, values in zip(prepared.metric_names, metrics, strict=True):
-        columns.append(pl.Series(name, values, nan_to_null=True))
+    kept = arrays.part.holds
+    for name, values in zip(arrays.kept, metrics, strict=True):
+        if name in kept.metrics or name in kept.own_metrics:
+            stored = values.astype(kept.record.precision, copy=False)
+            columns.append(pl.Series(name, stored, nan_to_null=True))
     return pl.DataFrame(columns)
 
 
@@ -117,3 +121,8 @@ def status_text(prepared: Prepared, code: int) -> str:
     if code == RAISED:
         return "the simulation raised an exception"
     return str(prepared.engine.status_text(code))
+
+
+def error_at(arrays: PartArrays, place: tuple[int, int], prepared: Prepared) -> str:
+    """Say why the simulation of a path and a set failed."""
+    return arrays.errors.get(place) or status_text(prepared, int(arrays.status[place]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import code_hash
-from engine.execution.metric_names import METRIC_NAMES
+from engine.execution.metric_groups import asked_metrics, group_versions, metric_groups
 from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
 from engine.jobs.settings import JobSettings, Record
@@ -31,15 +31,18 @@ class Holds:
     Parameters
     ----------
     record : Record
-        Points of each equity curve, and whether every trade is kept.
+        Points of each equity curve, whether every trade is kept, and the precision of metrics.
     metrics : tuple of str
-        Metrics of the engine.
+        Metrics of the engine's groups, in their order.
+    groups : dict of str to int
+        The groups that they belong to, and the versions of these.
     own_metrics : dict of str to str
         The study's own metrics and the hashes of their code.
     """
 
     record: Record
     metrics: tuple[str, ...]
+    groups: Mapping[str, int]
     own_metrics: Mapping[str, str]
 
     def satisfies(self, wanted: Holds) -> bool:
@@ -48,8 +51,31 @@ class Holds:
             wanted.record.equity in (0, self.record.equity)
             and self.record.trades >= wanted.record.trades
             and set(wanted.metrics) <= set(self.metrics)
+            and wanted.groups.items() <= self.groups.items()
+            and self.record.precision in ("float64", wanted.record.precision)
             and wanted.own_metrics.items() <= self.own_metrics.items()
         )
+
+    def with_metrics_of(self, other: Holds) -> Holds:
+        """Return the same with the metrics of another beside its own, in the finer precision.
+
+        Metrics of a group that has another version now are not taken.
+        """
+        if (other.metrics, other.groups) == (self.metrics, self.groups) and (
+            other.record.precision == self.record.precision
+        ):
+            return self
+        taken = [
+            name
+            for group in metric_groups().values()
+            if other.groups.get(group.name) == group.version
+            for name in group.metrics
+            if name in other.metrics
+        ]
+        metrics = asked_metrics([*self.metrics, *taken], "record.metrics")
+        finer = self.record if self.record.precision == "float64" else other.record
+        record = self.record.model_copy(update={"precision": finer.precision})
+        return replace(self, record=record, metrics=metrics, groups=group_versions(metrics))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +132,9 @@ class Job:
     def holds(self) -> Holds:
         """What its parts have to hold."""
         own = {name: code_hash(function) for name, function in self.metrics.items()}
-        return Holds(self.settings.record, METRIC_NAMES, own)
+        engine = self.world.engine
+        metrics = engine.asked_metrics(self.settings.record.metrics, "record.metrics")
+        return Holds(self.settings.record, metrics, engine.group_versions(metrics), own)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -123,7 +151,8 @@ class Job:
                 "until": None if until is None else until.model_dump(),
                 "holds": [
                     *(self.holds.record.equity, self.holds.record.trades),
-                    *(self.holds.metrics, self.holds.own_metrics),
+                    *(self.holds.metrics, self.holds.groups, self.holds.record.precision),
+                    self.holds.own_metrics,
                 ],
             }
         )

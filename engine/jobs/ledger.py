@@ -14,6 +14,7 @@ themselves did (``market``), so that an edge can be told from exposure.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.files import DamagedFile, read_json, verified_files, write_json, write_parquet
-from engine.files.writing import set_aside
+from engine.files import FileStore, as_files
+from engine.files.documents import (
+    check_files,
+    damages_of,
+    read_json_document,
+    scan_tables,
+    settle,
+)
+from engine.files.writing import json_bytes, table_bytes
 from engine.jobs.blocks import BLOCKS
 
 __all__ = [
@@ -38,12 +46,14 @@ __all__ = [
     "read_archives",
     "read_trials",
     "time_block_ends",
-    "trials_path",
+    "trials_key",
     "write_trials",
 ]
 
 #: Blocks of seeds, and the most stretches of time, of an outcome vector.
 OUTCOME_BLOCKS: Final = 64
+
+_ARCHIVES: Final = "ledger/archives/"
 
 #: Columns of a part's ledger file, a row per parameter set.
 SCHEMA: Final = pl.Schema(
@@ -114,26 +124,29 @@ def time_block_ends(bar_count: int) -> NDArray[np.int64]:
     return np.array([(k + 1) * bar_count // count - 1 for k in range(count)], dtype=np.int64)
 
 
-def trials_path(root: Path, world: str, part: str) -> Path:
-    """Return the file of a part's trials."""
-    return root / "ledger" / world / f"{part}.parquet"
+def trials_key(world: str, part: str) -> str:
+    """Return the key of a part's trials."""
+    return f"ledger/{world}/{part}.parquet"
 
 
-def write_trials(root: Path, world: str, part: str, rows: pl.DataFrame) -> None:
+def write_trials(root: Path | FileStore, world: str, part: str, rows: pl.DataFrame) -> None:
     """Write a part's trials unless they exist: their time is that of the first run.
 
     A damaged file is kept under another name.
     """
-    path = trials_path(root, world, part)
-    if path.exists():
-        if verified_files(root).damage(path) is None:
-            return
-        set_aside(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(rows, path)
+    files, key = as_files(root), trials_key(world, part)
+    content = table_bytes(rows)
+    if files.put_new(key, content):
+        return
+    (reason,) = damages_of(files, [(key, None)])
+    if reason is not None:
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            settle(files, f"{key}.damaged", files.get(key))
+        files.delete(key)
+        files.put_new(key, content)
 
 
-def count_trials(root: Path) -> dict[tuple[str, str], int]:
+def count_trials(root: Path | FileStore) -> dict[tuple[str, str], int]:
     """Count the trials that count, by family and hash of the data; cheap, since little is read."""
     wanted = ("trial", "family", "data", "tried_at")
     first = (
@@ -147,12 +160,14 @@ def count_trials(root: Path) -> dict[tuple[str, str], int]:
     return {(family, data): count for family, data, count in counts.iter_rows()}
 
 
-def read_trials(root: Path, *, family: str | None = None, archived: bool = False) -> pl.DataFrame:
+def read_trials(
+    root: Path | FileStore, *, family: str | None = None, archived: bool = False
+) -> pl.DataFrame:
     """Read the ledger: one row per trial.
 
     Parameters
     ----------
-    root : Path
+    root : Path or FileStore
         The data root.
     family : str, optional
         Only the trials of this strategy.
@@ -187,7 +202,7 @@ def read_trials(root: Path, *, family: str | None = None, archived: bool = False
     return _merged(rows.collect()).filter(gone if archived else ~gone)
 
 
-def archive_trials(root: Path, family: str, reason: str) -> int:
+def archive_trials(root: Path | FileStore, family: str, reason: str) -> int:
     """Take the trials of a family out of the count, from now on, and write down why.
 
     Returns
@@ -208,14 +223,12 @@ def archive_trials(root: Path, family: str, reason: str) -> int:
         families = ", ".join(sorted(set(trials["family"]))) or "none: no trial counts"
         raise Refusal("family", repr(family), families)
     now = datetime.datetime.now(datetime.UTC)
-    folder = root / "ledger" / "archives"
-    folder.mkdir(parents=True, exist_ok=True)
     content = {"family": family, "until": now.isoformat(), "reason": reason.strip()}
-    write_json(folder / f"{now:%Y%m%dT%H%M%S%f}.json", content)
+    as_files(root).put_new(f"{_ARCHIVES}{now:%Y%m%dT%H%M%S%f}.json", json_bytes(content))
     return count
 
 
-def read_archives(root: Path) -> list[Archive]:
+def read_archives(root: Path | FileStore) -> list[Archive]:
     """Return what was archived, oldest first.
 
     Raises
@@ -224,14 +237,17 @@ def read_archives(root: Path) -> list[Archive]:
         If a file is damaged.
     """
     found = []
-    for path in sorted((root / "ledger" / "archives").glob("*.json")):
-        content = read_json(path)
+    files = as_files(root)
+    for key in files.list(_ARCHIVES):
+        if not key.endswith(".json"):
+            continue
+        content = read_json_document(files, key)
         until = datetime.datetime.fromisoformat(content["until"])
         found.append(Archive(content["family"], until, content["reason"]))
     return found
 
 
-def _scan(root: Path) -> pl.LazyFrame:
+def _scan(root: Path | FileStore) -> pl.LazyFrame:
     """Rows of every part; a column that was added later is null in older files.
 
     Raises
@@ -239,17 +255,19 @@ def _scan(root: Path) -> pl.LazyFrame:
     DamagedFile
         If a file is damaged: too few trials would be counted, and an edge be found too easily.
     """
-    files = sorted((root / "ledger").glob("*/part-*.parquet"))
-    reasons = verified_files(root).damages((path, None) for path in files)
-    for path, reason in zip(files, reasons, strict=True):
-        if reason is not None:
-            raise DamagedFile(path, reason)
-    if not files:
+    files = as_files(root)
+    keys = [
+        key
+        for key in files.list("ledger/")
+        if key.endswith(".parquet") and key.count("/") == 2 and "/part-" in key
+    ]
+    check_files(files, keys)
+    if not keys:
         return pl.LazyFrame(schema=SCHEMA)
-    return pl.scan_parquet(files, schema=SCHEMA, missing_columns="insert", hive_partitioning=False)
+    return scan_tables(files, keys, schema=SCHEMA, missing_columns="insert")
 
 
-def _archived(root: Path) -> pl.Expr:
+def _archived(root: Path | FileStore) -> pl.Expr:
     gone = pl.lit(value=False)
     for archive in read_archives(root):
         gone |= (pl.col("family") == archive.family) & (pl.col("tried_at") <= archive.until)
@@ -310,7 +328,10 @@ def _merged(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("market").drop_nulls().first(),
         (total / n).alias("mean_net_pnl"),
         pl.when(n > 1.0).then(variance.sqrt()).alias("std_net_pnl"),
-        ((pl.col("_ok") * pl.col("mean_sharpe")).sum() / n).alias("mean_sharpe"),
+        # Not every engine has one.
+        pl.when(pl.col("mean_sharpe").is_not_null().any())
+        .then((pl.col("_ok") * pl.col("mean_sharpe")).sum() / n)
+        .alias("mean_sharpe"),
     )
     vectors = (
         rows.select("trial", "block", "outcome", "block_paths")

@@ -15,10 +15,14 @@ from engine.jobs.job import Holds
 from engine.jobs.part import Part
 from engine.jobs.settings import Record
 
-__all__ = ["SCHEMA_VERSION", "Manifest", "pack_seeds", "unpack_seeds"]
+__all__ = ["SCHEMA_VERSION", "Manifest", "OtherVersion", "pack_seeds", "unpack_seeds"]
 
 #: Of the tables and of the manifest itself.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+
+class OtherVersion(ValueError):
+    """A manifest of another version: what it is of has to be computed again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +113,8 @@ class Manifest:
                 "equity": holds.record.equity,
                 "trades": holds.record.trades,
                 "metrics": list(holds.metrics),
+                "groups": dict(holds.groups),
+                "precision": holds.record.precision,
                 "own_metrics": dict(holds.own_metrics),
             },
             "files": self.files,
@@ -122,9 +128,13 @@ class Manifest:
 
         Raises
         ------
+        OtherVersion
+            If another version of the engine wrote it.
         ValueError
             If it is damaged or contradicts itself.
         """
+        if content.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
+            raise OtherVersion(f"a manifest of version {content['schema_version']}")
         try:
             holds = content["holds"]
             made = cls(
@@ -133,8 +143,11 @@ class Manifest:
                 seeds=unpack_seeds(content["seeds"]),
                 paths_per_seed=content["paths_per_seed"],
                 holds=Holds(
-                    Record(equity=int(holds["equity"]), trades=bool(holds["trades"])),
+                    Record.model_validate(
+                        {name: holds[name] for name in ("equity", "trades", "precision")}
+                    ),
                     tuple(holds["metrics"]),
+                    dict(holds["groups"]),
                     dict(holds["own_metrics"]),
                 ),
                 first_error=content["first_error"],
@@ -142,8 +155,7 @@ class Manifest:
                 schema_version=content["schema_version"],
             )
             sound = (
-                made.schema_version == SCHEMA_VERSION
-                and made.rows == made.cells * made.paths_per_seed
+                made.rows == made.cells * made.paths_per_seed
                 and 0 <= made.failed <= made.rows
                 and "simulations" in made.files
                 and ("equity" in made.files) == (made.holds.record.equity > 0)

@@ -26,7 +26,7 @@ from engine.user_code import files_of, import_user_file
 if TYPE_CHECKING:
     from engine.jobs.path_metrics import PathMetric
 
-__all__ = ["Part", "cut"]
+__all__ = ["Part", "Terms", "cut"]
 
 # A part holds at most this many rows, bars simulated and sampled equity values: a few seconds of
 # one thread and some tens of megabytes.
@@ -37,21 +37,15 @@ _TRADE_BARS = 2**24
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """A rectangle of cells: the unit of writing, resuming and dispatching.
+class Terms:
+    """What all parts of a job have in common: it travels once to whoever runs parts.
 
     Parameters
     ----------
     world : World
         What decides the numbers.
-    sets : ParameterSets
-        Its parameter sets.
-    seeds : ndarray of uint64, shape (seeds,)
-        Its seeds, ascending, all of one block.
-    block : int
-        Seed block, 0 to 15.
     holds : Holds
-        What is kept of its cells.
+        What is kept of the cells.
     study : str
         Which study asks.
     metrics : dict of str to callable
@@ -63,15 +57,63 @@ class Part:
     """
 
     world: World
-    sets: ParameterSets
-    seeds: NDArray[np.uint64]
-    block: int
     holds: Holds
     study: str
     metrics: Mapping[str, PathMetric] = field(default_factory=dict)
     asked_by: str = "grid"
     data: str = ""
     series: str = ""
+
+    @classmethod
+    def of(cls, job: Job) -> Terms:
+        """Return the terms of a job."""
+        return cls(
+            world=job.world,
+            holds=job.holds,
+            study=job.study,
+            metrics=job.metrics,
+            asked_by=job.asked_by,
+            data=job.lineage.data,
+            series=job.lineage.series,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the terms with the places of the user's files that their classes come from."""
+        kinds = [self.world.strategy, *self.world.source.classes, *self.metrics.values()]
+        values = pickle.dumps({item.name: getattr(self, item.name) for item in fields(self)})
+        return _terms_from, (files_of(*kinds), values)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A rectangle of cells: the unit of writing, resuming and dispatching.
+
+    Parameters
+    ----------
+    terms : Terms
+        What it shares with the other parts of its job.
+    sets : ParameterSets
+        Its parameter sets.
+    seeds : ndarray of uint64, shape (seeds,)
+        Its seeds, ascending, all of one block.
+    block : int
+        Seed block, 0 to 15.
+    """
+
+    terms: Terms
+    sets: ParameterSets
+    seeds: NDArray[np.uint64]
+    block: int
+
+    @property
+    def world(self) -> World:
+        """What decides the numbers."""
+        return self.terms.world
+
+    @property
+    def holds(self) -> Holds:
+        """What is kept of its cells."""
+        return self.terms.holds
 
     @cached_property
     def name(self) -> str:
@@ -90,12 +132,6 @@ class Part:
         """Simulations of the part."""
         return self.paths * len(self.sets)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the part with the places of the user's files that its classes come from."""
-        kinds = [self.world.strategy, *self.world.source.classes, *self.metrics.values()]
-        values = pickle.dumps({item.name: getattr(self, item.name) for item in fields(self)})
-        return _part_from, (files_of(*kinds), values)
-
 
 def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int) -> list[Part]:
     """Cut a rectangle of missing cells of one block into parts.
@@ -111,7 +147,8 @@ def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int
     block : int
         Their block.
     """
-    world, holds = job.world, job.holds
+    terms = Terms.of(job)
+    world, holds = terms.world, terms.holds
     rows = min(_ROWS, _BARS // world.window.bar_count)
     if holds.record.equity:
         rows = min(rows, _SAMPLES // holds.record.equity)
@@ -121,24 +158,13 @@ def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int
     set_step = min(len(sets), rows)
     seed_step = max(1, rows // len(sets))
     return [
-        Part(
-            world,
-            job.sets[sets[low : low + set_step]],
-            seeds[first : first + seed_step],
-            block,
-            holds,
-            job.study,
-            job.metrics,
-            job.asked_by,
-            job.lineage.data,
-            job.lineage.series,
-        )
+        Part(terms, job.sets[sets[low : low + set_step]], seeds[first : first + seed_step], block)
         for first in range(0, len(seeds), seed_step)
         for low in range(0, len(sets), set_step)
     ]
 
 
-def _part_from(files: list[tuple[str, str]], values: bytes) -> Part:
+def _terms_from(files: list[tuple[str, str]], values: bytes) -> Terms:
     for file, content in files:
         import_user_file(Path(file), content)
-    return Part(**pickle.loads(values))
+    return Terms(**pickle.loads(values))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,22 +86,33 @@ class _Rectangle:
     seeds: NDArray[np.bool_]  # of the block's seeds
 
 
-def make_plan(job: Job, manifests: Iterable[Manifest], block: int | None = None) -> Plan:
+def make_plan(job: Job, manifests: Sequence[Manifest], block: int | None = None) -> Plan:
     """Find the stored parts that serve a job and cut what is missing into new ones.
+
+    A part that is computed anew because it lacks a metric keeps those that it holds, so that the
+    studies that asked for them still find them.
 
     Parameters
     ----------
     job : Job
         What is asked.
-    manifests : iterable of Manifest
+    manifests : sequence of Manifest
         Stored parts of its world.
     block : int, optional
         Only this seed block.
     """
     asked = Request(job.sets.ids, job.seeds, job.holds)
+    stored = {manifest.part: manifest.holds for manifest in manifests}
     pieces, missing = find_pieces(asked, manifests, block)
     parts = [part for number, sets, seeds in missing for part in cut(job, sets, seeds, number)]
-    return Plan(pieces, parts)
+    return Plan(pieces, [_keeping(part, stored.get(part.name)) for part in parts])
+
+
+def _keeping(part: Part, stored: Holds | None) -> Part:
+    """Return a part that keeps the metrics of the stored one that it takes the place of."""
+    if stored is None:
+        return part
+    return replace(part, terms=replace(part.terms, holds=part.holds.with_metrics_of(stored)))
 
 
 def find_pieces(

@@ -12,30 +12,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from engine.errors import Refusal
-from engine.jobs.frames import equity_frame, simulations_frame, status_text
+from engine.jobs.chunking import Chunking
+from engine.jobs.frames import equity_frame, error_at, simulations_frame
+from engine.jobs.job import Holds
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared, prepare
-from engine.jobs.simulate import Buffers, Chunk, PartArrays, Worker, chunk_limit, run_chunk
+from engine.jobs.simulate import Buffers, Chunk, PartArrays, Worker, run_chunk
 from engine.jobs.store import MemoryStore, ParquetStore
 from engine.jobs.trades import trades_frame
-from engine.jobs.trial_rows import trial_rows
+from engine.jobs.trial_rows import Outcomes, trial_rows
 
-__all__ = ["PartPool", "run_part", "worker_count"]
-
-#: Wanted duration of a chunk, and the duration above which a path's parameter sets are split.
-_CHUNK_NS = 10e6
-_LONGEST_NS = 100e6
-
-# First guesses, replaced by measurement: nanoseconds per bar of a path and of a simulation.
-_PATH_NS = 30.0
-_SIMULATION_NS = 10.0
+__all__ = ["PartPool", "worker_count"]
 
 
 def worker_count(workers: str | int) -> int:
@@ -49,23 +43,6 @@ def worker_count(workers: str | int) -> int:
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise Refusal("workers", repr(workers), "'auto' or a whole number >= 1")
     return workers
-
-
-def run_part(part: Part, root: str) -> Manifest:
-    """Simulate and write one part, in this thread.
-
-    A module-level function of plain picklable arguments: any `concurrent.futures` executor can
-    run it, here or on another machine that sees `root`.
-    """
-    store = ParquetStore(Path(root))
-    done = store.finished(part)
-    if done is not None:
-        return done
-    manifests: list[Manifest] = []
-    pool = PartPool([part], store, on_part=manifests.append)
-    pool.work()
-    pool.raise_first()
-    return manifests[0]
 
 
 @dataclass
@@ -90,6 +67,8 @@ class PartPool:
         Called with simulations done, simulations failed and the first error text after each chunk.
     on_part : callable, optional
         Called with the manifest of each finished part.
+    stop : threading.Event, optional
+        Ends the work between two chunks; by default one of its own.
     """
 
     def __init__(
@@ -99,13 +78,16 @@ class PartPool:
         *,
         on_chunk: Callable[[int, int, Callable[[], str]], None] | None = None,
         on_part: Callable[[Manifest], Any] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         first = parts[0]
         some_source = tuple(first.sets.of_source[0].tolist())
+        # Some keep more metrics than others: all that any of them does are computed.
+        holds = reduce(Holds.with_metrics_of, (part.holds for part in parts))
         self.prepared: Prepared = prepare(
-            first.world, first.holds, first.metrics, some_source, int(first.seeds[0])
+            first.world, holds, first.terms.metrics, some_source, int(first.seeds[0])
         )
-        self.stop = threading.Event()
+        self.stop = threading.Event() if stop is None else stop
         self.finished = threading.Event()
         self._running = 0
         self._store = store
@@ -115,8 +97,7 @@ class PartPool:
         self._buffers = Buffers(reuse=isinstance(store, ParquetStore))
         self._open: dict[int, _Open] = {}
         self._chunks = self._cut(parts)
-        self._path_ns = _PATH_NS * first.world.path.sub_bars
-        self._simulation_ns = _SIMULATION_NS
+        self._chunking = Chunking(self.prepared)
         self._error: BaseException | None = None
 
     def start(self, workers: int) -> None:
@@ -158,7 +139,7 @@ class PartPool:
     def _run(self, chunk: Chunk, worker: Worker) -> None:
         begin = time.perf_counter_ns()
         run_chunk(chunk, worker)
-        self._learn(chunk, time.perf_counter_ns() - begin)
+        self._chunking.learn(chunk, time.perf_counter_ns() - begin)
         arrays = chunk.arrays
         if self._on_chunk is not None:
             status = arrays.status[chunk.paths[0] : chunk.paths[1], chunk.sets]
@@ -167,7 +148,7 @@ class PartPool:
             if len(failed):
                 place = (chunk.paths[0] + int(failed[0][0]), int(chunk.sets[failed[0][1]]))
             self._on_chunk(
-                chunk.simulations, len(failed), lambda: _error_at(arrays, place, self.prepared)
+                chunk.simulations, len(failed), lambda: error_at(arrays, place, self.prepared)
             )
         with self._lock:
             opened = self._open[id(arrays)]
@@ -182,28 +163,18 @@ class PartPool:
         part, prepared = arrays.part, self.prepared
         failed = np.argwhere(arrays.status)
         first = (int(failed[0][0]), int(failed[0][1])) if len(failed) else None
-        error = None if first is None else _error_at(arrays, first, prepared)
+        error = None if first is None else error_at(arrays, first, prepared)
         frames = {"simulations": simulations_frame(arrays, prepared)}
         if arrays.equity is not None:
             frames["equity"] = equity_frame(arrays)
         if part.holds.record.trades:
             frames["trades"] = trades_frame(arrays, prepared)
-        trials = trial_rows(arrays, prepared)
+        trials = trial_rows(Outcomes.of(arrays, prepared), prepared, part.terms)
         manifest = self._store.write(part, frames, trials, len(failed), error)
         with self._lock:
             arrays.release()
         if self._on_part is not None:
             self._on_part(manifest)
-
-    def _learn(self, chunk: Chunk, elapsed_ns: float) -> None:
-        """Correct the guessed cost of a bar by what this chunk took."""
-        paths, bars = chunk.paths[1] - chunk.paths[0], self.prepared.world.window.bar_count
-        guess = paths * bars * (self._path_ns + len(chunk.sets) * self._simulation_ns)
-        # The estimate moves half-way: one chunk delayed by another process must not dominate.
-        factor = min(max((elapsed_ns / guess) ** 0.5, 0.25), 4.0)
-        with self._lock:
-            self._path_ns *= factor
-            self._simulation_ns *= factor
 
     def _cut(self, parts: Sequence[Part]) -> Iterator[Chunk]:
         """Cut parts into chunks; runs under the lock, one chunk at a time."""
@@ -212,7 +183,7 @@ class PartPool:
             opened = _Open(arrays)
             self._open[id(arrays)] = opened
             pending: Chunk | None = None
-            for chunk in self._cut_part(part, arrays):
+            for chunk in self._chunking.chunks(arrays):
                 if pending is not None:
                     opened.waiting += 1
                     yield pending
@@ -221,47 +192,3 @@ class PartPool:
             opened.waiting += 1
             opened.handed_out = True
             yield pending
-
-    def _cut_part(self, part: Part, arrays: PartArrays) -> Iterator[Chunk]:
-        world, paths, each = part.world, part.paths, part.world.paths_per_seed
-        first = self.prepared.generator(arrays.source_values[0], int(part.seeds[0]))
-        lanes = max(1, int(getattr(first, "lanes", 1)))
-        limit = chunk_limit(self.prepared, len(part.sets))
-        for source_index in range(len(arrays.source_values)):
-            sets = np.flatnonzero(arrays.source_of_set == source_index)
-            low = 0
-            while low < paths:
-                bar_ns = self._path_ns + len(sets) * self._simulation_ns
-                count = int(_CHUNK_NS / (world.window.bar_count * bar_ns))
-                count = min(max(count, 1), limit, paths - low)
-                if lanes < count < paths - low:
-                    count -= count % lanes
-                if world.draw is not None:
-                    count = min(count, each - low % each)
-                yield from self._cut_sets(arrays, source_index, (low, low + count), sets)
-                low += count
-
-    def _cut_sets(
-        self, arrays: PartArrays, source_index: int, paths: tuple[int, int], sets: np.ndarray
-    ) -> Iterator[Chunk]:
-        """Cut the parameter sets of a path that is too long for all of them in one chunk."""
-        steps = self.prepared.world.window.bar_count
-        cost = steps * len(sets) * self._simulation_ns
-        if paths[1] - paths[0] > 1 or cost < _LONGEST_NS:
-            yield Chunk(arrays, source_index, paths, sets)
-            return
-        # The worker that takes the next piece generates the path again unless it has it, so a
-        # piece outweighs the generation.
-        fewest = int(np.ceil(8 * self._path_ns / self._simulation_ns))
-        # It is never so long that Ctrl-C has to wait for it.
-        most = int(_LONGEST_NS / (steps * self._simulation_ns))
-        piece = max(min(fewest, most), int(_CHUNK_NS * 2 / (steps * self._simulation_ns)), 1)
-        # A power of two: the same groups of sets come again on every path, however the guesses
-        # waver, and what the engine plans for a group is planned once.
-        piece = 1 << (piece.bit_length() - 1)
-        for low in range(0, len(sets), piece):
-            yield Chunk(arrays, source_index, paths, sets[low : low + piece])
-
-
-def _error_at(arrays: PartArrays, place: tuple[int, int], prepared: Prepared) -> str:
-    return arrays.errors.get(place) or status_text(prepared, int(arrays.status[place]))

@@ -9,12 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from engine.jobs.engine import PreparedEngine
 from engine.jobs.job import Holds
 from engine.jobs.ledger import time_block_ends
 from engine.jobs.path_metrics import PathMetric, PathMetrics
 from engine.jobs.world import World
 from engine.sources import Generator
-from engine.strategies import StrategyEngine, prepare_strategy
 
 __all__ = ["Prepared", "prepare"]
 
@@ -57,7 +57,7 @@ class Prepared:
         first = self.generator(some_source, seed)
         self.fields = first.fields
         self.symbols = first.symbols
-        self.engine: StrategyEngine = prepare_strategy(
+        self.engine: PreparedEngine = world.engine.prepare(
             world.strategy,
             world.execution,
             symbols=first.symbols,
@@ -69,12 +69,19 @@ class Prepared:
             # Where equity is needed at every bar, what is recorded is picked from it.
             record_equity=world.steps if self.whole_curves else holds.record.equity,
             record_trades=holds.record.trades,
+            groups=tuple(holds.groups),
             timestamps=first.timestamps,
             exchange=world.calendar.exchange,
             timeframe=world.calendar.timeframe,
         )
         self.path_metrics = PathMetrics(metrics) if metrics else None
         self.metric_names = (*self.engine.metric_names, *metrics)
+        #: Positions of the metrics that have no value on bars without ranges.
+        self.of_ranges = [
+            position
+            for position, name in enumerate(self.engine.metric_names)
+            if name in world.engine.range_metrics
+        ]
         count = holds.record.equity
         self.sample_bars = np.array(
             [(k + 1) * world.steps // count - 1 for k in range(count)], dtype=np.int64
@@ -137,8 +144,8 @@ class _Key:
         seed: int,
     ) -> None:
         self.arguments = (world, holds, metrics, some_source, seed)
-        own = tuple(holds.own_metrics.items())
-        self._same = (world.id, holds.record.equity, holds.record.trades, holds.metrics, own)
+        own, groups = tuple(holds.own_metrics.items()), tuple(holds.groups.items())
+        self._same = (world.id, holds.record.equity, holds.record.trades, groups, own)
 
     def __hash__(self) -> int:
         return hash(self._same)

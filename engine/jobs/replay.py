@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from engine.bars import split_fields
 from engine.errors import Refusal
 from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
 from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.job import Job
 from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
-from engine.jobs.trades import order_columns, trade_columns
 from engine.strategies import prepare_strategy
+from engine.strategies.bars_table import bars_table
+from engine.strategies.trade_columns import order_columns, trade_columns
+
+if TYPE_CHECKING:
+    from engine.plots import Chart
 
 __all__ = ["Replay", "simulate_one"]
 
@@ -49,7 +53,7 @@ class Replay:
         ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``, ``entry_tag``,
         ``exit_tag``.
     metrics : dict
-        The metrics of its row.
+        Its metrics: those of its row, the others of their groups, and its trading metrics.
     status : str
         ``ok``, or what went wrong.
     """
@@ -64,6 +68,29 @@ class Replay:
     trades: pl.DataFrame
     metrics: dict[str, float | None]
     status: str
+
+    def plot(self, indicators: Mapping[str, ArrayLike] | None = None) -> Chart:
+        """Draw candles with fills and indicators, equity and drawdown, zoomed together.
+
+        Parameters
+        ----------
+        indicators : mapping of str to array_like of shape (bars,), optional
+            One value per bar, those to warm up on included.
+
+        Raises
+        ------
+        Refusal
+            If the simulation failed.
+        """
+        from engine.plots.simulation import simulation_chart
+
+        final, earned = self.metrics.get("final_equity"), self.metrics.get("net_pnl")
+        if final is None or earned is None:
+            raise Refusal("simulation", f"one that failed ({self.status})", "one that succeeded")
+        values = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        title = f"simulation {self.simulation}, seed {self.seed}: {values}"
+        start = final - earned
+        return simulation_chart(title, self.bars, self.equity, self.orders, start, indicators)
 
 
 def simulate_one(job: Job, simulation: int) -> Replay:
@@ -86,12 +113,8 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     generator = prepared.generator(of_source, seed)
     window = world.window
     values = np.empty((1, len(generator.symbols), len(generator.fields), window.bar_count))
-    generator.fill(
-        np.array([seed], dtype=np.uint64),
-        np.array([number], dtype=np.uint64),
-        values,
-        generator.scratch(1),
-    )
+    seeds, paths = np.array([seed], dtype=np.uint64), np.array([number], dtype=np.uint64)
+    generator.fill(seeds, paths, values, generator.scratch(1))
     engine = prepare_strategy(
         world.strategy,
         world.execution,
@@ -102,6 +125,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         bars_per_session=world.bars_per_session,
         warm_up=window.warm_up,
         record_trades=True,
+        groups=tuple(job.holds.groups),
         timestamps=generator.timestamps,
         exchange=world.calendar.exchange,
         timeframe=world.calendar.timeframe,
@@ -110,7 +134,7 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     status = np.zeros((1, 1), dtype=np.int8)
     scratch = engine.scratch(record_orders=True)
     encoded = job.sets.of_strategy[index : index + 1]
-    engine.run(values, encoded, metrics, status, scratch)
+    engine.run(values, encoded, metrics, status, scratch, seeds=seeds, paths=paths)
     happened = scratch.simulation
     if not world.has_ranges:
         metrics[..., [METRIC_NAMES.index(name) for name in EXCURSIONS]] = np.nan
@@ -128,7 +152,9 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         seed=seed,
         path=number,
         parameters={**_model_parameters(job, index, seed), **job.space[index]},
-        bars=_bars(values[0], generator.symbols, generator.fields, generator.timestamps, first),
+        bars=bars_table(
+            values[0], generator.symbols, generator.fields, generator.timestamps, first
+        ),
         equity=happened.curve.copy(),
         orders=pl.DataFrame(
             order_columns(
@@ -141,7 +167,9 @@ def simulate_one(job: Job, simulation: int) -> Replay:
             )
         ),
         metrics={name: None if np.isnan(value) else value for name, value in named},
-        status="ok" if code == 0 else engine.failure(code, values, encoded, engine.scratch()),
+        status="ok"
+        if code == 0
+        else engine.failure(code, values, encoded, engine.scratch(), seeds=seeds, paths=paths),
     )
 
 
@@ -153,23 +181,3 @@ def _model_parameters(job: Job, index: int, seed: int) -> dict[str, Any]:
         source = source.with_parameters(**dict(zip(world.swept, values, strict=True)))
     values = source.values if world.draw is None else world.draw.apply(source, seed).values
     return {MODEL_PREFIX + name: value for name, value in values.items()}
-
-
-def _bars(
-    values: NDArray[np.float64],
-    symbols: tuple[str, ...],
-    fields: tuple[str, ...],
-    timestamps: NDArray[np.int64] | None,
-    first_bar: int,
-) -> pl.DataFrame:
-    frames = []
-    whole, _ = split_fields(fields)
-    for position, symbol in enumerate(symbols):
-        numbers = np.arange(values.shape[2], dtype=np.int32) - np.int32(first_bar)
-        columns: dict[str, Any] = {"bar": numbers}
-        if timestamps is not None:
-            columns["timestamp"] = pl.Series(timestamps).cast(pl.Datetime("us", "UTC"))
-        columns["symbol"] = pl.Series([symbol] * values.shape[2], dtype=pl.String)
-        columns |= {name: values[position, i] for i, name in enumerate(whole)}
-        frames.append(pl.DataFrame(columns))
-    return pl.concat(frames)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.jobs.errors import StudyFailed, StudyInterrupted
+from engine.jobs.executors import Executor, Threads
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Plan
-from engine.jobs.pool import PartPool, worker_count
 from engine.jobs.progress import Progress, ProgressCallback
 from engine.jobs.store import Store
 
@@ -18,11 +18,6 @@ __all__ = ["RunReport", "run_parts"]
 
 # A study whose first simulations all fail is stopped: its strategy or its settings are wrong.
 _FEWEST_TO_STOP_AT = 100
-
-_REPORT_SECONDS = 0.1
-
-# Seconds that a stop waits for running chunks.
-_STOP_SECONDS = 0.4
 
 
 @dataclass
@@ -67,7 +62,7 @@ def run_parts(
     *,
     study: str,
     failure_allowance: float,
-    workers: str | int = "auto",
+    executor: Executor | None = None,
     progress: ProgressCallback | None = None,
 ) -> RunReport:
     """Simulate what a plan misses.
@@ -82,8 +77,8 @@ def run_parts(
         Who asks, for messages.
     failure_allowance : float
         Share of simulations that may fail; below 1, a run whose first simulations all fail stops.
-    workers : "auto" or int
-        Threads.
+    executor : Executor, optional
+        Who runs them; by default threads, as many as there are cores.
     progress : callable, optional
         Called with a `Progress` about ten times a second, and at the end.
 
@@ -93,6 +88,8 @@ def run_parts(
         If every one of the first simulations fails.
     StudyInterrupted
         On Ctrl-C, after finished parts are safe.
+    WorkerLost
+        If one who runs parts died.
     StorageError
         If a part cannot be written.
     """
@@ -110,43 +107,35 @@ def run_parts(
             progress(Progress(reused + count.done, total, reused, failed, seconds))
 
     if plan.parts:
-
-        def keep(manifest: Manifest) -> None:
-            made[manifest.part] = manifest
-
-        pool = PartPool(plan.parts, store, on_chunk=count.add, on_part=keep)
-        all_failed = _drive(pool, worker_count(workers), count, report, failure_allowance)
-        pool.raise_first()
+        executor = Threads() if executor is None else executor
+        all_failed = False
+        try:
+            for manifest in executor.map_parts(plan.parts, store, count.add):
+                if manifest is not None:
+                    made[manifest.part] = manifest
+                    continue
+                report()
+                if (
+                    count.done >= _FEWEST_TO_STOP_AT
+                    and count.failed == count.done
+                    and failure_allowance < 1
+                ):
+                    all_failed = True
+                    break
+        except KeyboardInterrupt:
+            executor.stop()
+            raise StudyInterrupted(
+                f"stopped after {count.done:,} simulations; finished parts are kept, "
+                "run the study again to go on from them"
+            ) from None
+        except BaseException:
+            executor.stop()
+            raise
         if all_failed:
+            executor.stop()
             raise StudyFailed(
                 f"study {study}: stopped after {count.done} simulations, "
                 f"which all failed; the first error: {count.error}"
             )
     report()
     return RunReport([made[part.name] for part in plan.parts], reused, time.perf_counter() - begin)
-
-
-def _drive(
-    pool: PartPool, workers: int, count: _Count, report: Callable[[], None], allowance: float
-) -> bool:
-    """Run the pool to its end; True if it was stopped because everything fails."""
-    all_failed = False
-    pool.start(workers)
-    try:
-        # An event, not Thread.join: a join that Ctrl-C interrupts takes the thread for ended.
-        while not pool.finished.wait(_REPORT_SECONDS):
-            report()
-            if count.done >= _FEWEST_TO_STOP_AT and count.failed == count.done and allowance < 1:
-                all_failed = True
-                pool.stop.set()
-    except BaseException as error:
-        pool.stop.set()
-        # A kernel in the middle of a long path cannot be stopped: its thread ends after it.
-        pool.finished.wait(_STOP_SECONDS)
-        if not isinstance(error, KeyboardInterrupt):
-            raise
-        raise StudyInterrupted(
-            f"stopped after {count.done:,} simulations; finished parts are kept, "
-            "run the study again to go on from them"
-        ) from None
-    return all_failed

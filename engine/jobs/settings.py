@@ -7,9 +7,17 @@ import typing
 from collections.abc import Container, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from engine.errors import Refusal
+from engine.execution.metric_groups import ORDER_ENGINE, asked_metrics
 
 __all__ = [
     "MOST_SEEDS",
@@ -78,7 +86,7 @@ class PathSettings(Settings):
 
 
 class Record(Settings):
-    """What is kept besides the metrics of every simulation."""
+    """What is kept of every simulation."""
 
     equity: int = Field(
         0,
@@ -87,6 +95,28 @@ class Record(Settings):
         description="Points at which equity is sampled, evenly over the path; 0 keeps none.",
     )
     trades: bool = Field(False, description="Keep every trade of every simulation.")
+    metrics: tuple[str, ...] = Field(
+        (ORDER_ENGINE,),
+        description="Metrics that rows hold: groups, such as `bar_trading`, which stand for all of "
+        "theirs, and metrics by name. A group that is not asked for costs no column and is not "
+        "computed; the order engine's own is computed in any case, for the trial ledger.",
+    )
+    precision: Literal["float64", "float32"] = Field(
+        "float64",
+        description="Of the metrics in rows. `float32` rounds each to 6e-8 of itself and takes "
+        "about half the space; what is computed before is in double precision.",
+    )
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _one_or_many(cls, metrics: Any) -> Any:
+        return (metrics,) if isinstance(metrics, str) else metrics
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        asked_metrics(metrics, "")
+        return metrics
 
 
 class Until(Settings):
@@ -148,7 +178,11 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
     if kind in ("model_type", "model_attributes_type"):
         return Refusal(field, repr(entry["input"]), "a mapping")
     # Of "a valid number, unable to parse string as a number" the first half says it.
-    messages = [other["msg"].split(", unable")[0] for place, other in located if place == location]
+    messages = [
+        "a mapping" if other["type"] == "model_type" else other["msg"].split(", unable")[0]
+        for place, other in located
+        if place == location
+    ]
     allowed = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in messages))
     return Refusal(field or "study", repr(entry["input"]), allowed)
 
@@ -193,6 +227,8 @@ def _is_branch(part: int | str) -> bool:
         "int",
         "date",
         "SeedRange",
+        "RateSeries",
+        "StoredRate",
         "constrained",
     )
 

@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.compiler import COMPILER_ERRORS
-from engine.execution.layout import RAISED as STRATEGY_RAISED
-from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
+from engine.jobs.engine import Tape
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
 from engine.sources import Generator
 from engine.strategies import StrategyError
-from engine.strategies.trade_tape import TradeTape
 
 __all__ = [
     "BUFFER_BYTES",
     "PATH_NOT_FINITE",
     "RAISED",
+    "TRIAL_METRICS",
     "Buffers",
     "Chunk",
     "PartArrays",
@@ -37,7 +36,8 @@ PATH_NOT_FINITE = 127
 #: Largest buffer of paths that a worker keeps, in bytes: it should stay in the cache.
 BUFFER_BYTES = 8 * 2**20
 
-_EXCURSIONS = [METRIC_NAMES.index(name) for name in EXCURSIONS]
+#: What the trial ledger needs of every simulation, whatever its study keeps.
+TRIAL_METRICS = ("net_pnl", "sharpe")
 
 _NO_SIMULATION_CAN_RUN: tuple[type[Exception], ...] = (StrategyError, *COMPILER_ERRORS)
 
@@ -87,7 +87,9 @@ class PartArrays:
 
     Attributes
     ----------
-    metrics : ndarray of float64, shape (metrics, paths, sets)
+    kept : tuple of str
+        The part's metrics, and those that its trials are counted by.
+    metrics : ndarray of float64, shape (kept, paths, sets)
         A column per metric, as the table wants them.
     status : ndarray of int8, shape (paths, sets)
         0 is ok.
@@ -109,7 +111,13 @@ class PartArrays:
         values, self.source_of_set = part.sets.distinct_sources
         self.source_values: list[tuple[float, ...]] = [tuple(row) for row in values.tolist()]
         self._buffers = buffers
-        columns = len(prepared.metric_names)
+        wanted = {*part.holds.metrics, *part.terms.metrics, *TRIAL_METRICS}
+        self.kept = tuple(name for name in prepared.metric_names if name in wanted)
+        #: Their places among what is computed; None where everything is kept.
+        self.places: list[int] | None = None
+        if len(self.kept) < len(prepared.metric_names):
+            self.places = [prepared.metric_names.index(name) for name in self.kept]
+        columns = len(self.kept)
         self.metrics = buffers.take("metrics", (columns, *shape), np.float64)
         self.status = np.zeros(shape, dtype=np.int8)
         self.equity: NDArray[np.float32] | None = None
@@ -170,14 +178,11 @@ class Worker:
     ----------
     prepared : Prepared
         The world.
-    tape : TradeTape
-        Of the latest chunk, where trades are recorded.
     not_finite : ndarray of int64
         Paths of the latest fill in which a price is not finite.
     """
 
     prepared: Prepared
-    tape: TradeTape = field(default_factory=TradeTape)
     not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _metrics: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -186,6 +191,7 @@ class Worker:
     _filled: tuple[Any, ...] | None = None
     _scratch: _Scratch | None = None
     _engine_scratch: Any = None
+    _tape: Tape | None = None
 
     def values(self, paths: int) -> NDArray[np.float64]:
         """Return a buffer of shape (paths, symbols, fields, bars)."""
@@ -218,9 +224,7 @@ class Worker:
         own = self._scratch
         if own is None or own.owner is not generator or own.paths < count:
             own = self._scratch = _Scratch(generator, count, generator.scratch(count))
-        index = np.arange(first, first + count)
-        seeds = part.seeds[index // each]
-        paths = (index % each).astype(np.uint64)
+        seeds, paths = _identity(part, first, first + count)
         generator.fill(seeds, paths, values, own.content)
         self._filled = key
         # A sum is finite only if every price is: one pass, no temporary. Models of ours cannot
@@ -246,6 +250,13 @@ class Worker:
             self._status[:rows].reshape(paths, sets),
             self._equity[: rows * samples].reshape(paths, sets, samples) if samples else None,
         )
+
+    @property
+    def tape(self) -> Tape:
+        """Trades of the latest chunk, where they are recorded."""
+        if self._tape is None:
+            self._tape = self.prepared.engine.tape()
+        return self._tape
 
     @property
     def engine_scratch(self) -> Any:
@@ -302,6 +313,8 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
     tape = worker.tape if part.holds.record.trades else None
     parameters = part.sets.of_strategy[chunk.sets]
+    seeds, paths = _identity(part, low, high)
+    identity = {"seeds": seeds, "paths": paths}
     prepared.engine.run(
         values,
         parameters,
@@ -310,13 +323,16 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         worker.engine_scratch,
         equity,
         tape,
+        **identity,
     )
     if not part.world.has_ranges:
-        metrics[..., _EXCURSIONS] = np.nan
+        metrics[..., prepared.of_ranges] = np.nan
     metrics = _with_path_metrics(values, metrics, equity, prepared)
     bad = worker.not_finite
     metrics[bad] = np.nan
     status[bad] = PATH_NOT_FINITE
+    if arrays.places is not None:
+        metrics = metrics[..., arrays.places]
     # Values are written to columns while the chunk is still in the cache.
     first, last = int(chunk.sets[0]), int(chunk.sets[-1]) + 1
     own: Any = slice(first, last) if last - first == len(chunk.sets) else chunk.sets
@@ -328,10 +344,15 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     else:
         arrays.metrics[:, low:high, own] = metrics.transpose(2, 0, 1)
     arrays.status[low:high, own] = status
-    for path, index in np.argwhere(status == STRATEGY_RAISED):
+    for path, index in np.argwhere(status == prepared.engine.raised):
         one, each = slice(path, path + 1), slice(index, index + 1)
         arrays.errors[low + int(path), int(chunk.sets[index])] = prepared.engine.failure(
-            STRATEGY_RAISED, values[one], parameters[each], worker.engine_scratch
+            prepared.engine.raised,
+            values[one],
+            parameters[each],
+            worker.engine_scratch,
+            seeds=seeds[one],
+            paths=paths[one],
         )
     if arrays.equity is not None and equity is not None:
         whole = prepared.whole_curves
@@ -342,6 +363,13 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         arrays.time_blocks[low:high, own] = np.diff(at_ends, axis=2, prepend=start)
     if tape is not None:
         arrays.trades.append((chunk, tape.columns[:, : tape.count].copy(), tape.ends.copy()))
+
+
+def _identity(part: Part, first: int, end: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return seeds of some paths of a part, and their numbers within the seed."""
+    index = np.arange(first, end)
+    each = part.world.paths_per_seed
+    return part.seeds[index // each], (index % each).astype(np.uint64)
 
 
 def _with_path_metrics(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +105,20 @@ class ParameterSets:
             return self  # with its hashes, which every part of a job needs
         return ParameterSets(
             self.strategy, self.swept, self.of_strategy[chosen], self.of_source[chosen]
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without what follows from the numbers."""
+        return ParameterSets, (self.strategy, self.swept, self.of_strategy, self.of_source)
+
+    def joined(self, others: Sequence[ParameterSets]) -> ParameterSets:
+        """Return these and other sets of the same strategy, in this order."""
+        every = [self, *others]
+        return ParameterSets(
+            self.strategy,
+            self.swept,
+            np.concatenate([one.of_strategy for one in every]),
+            np.concatenate([one.of_source for one in every]),
         )
 
     @cached_property

@@ -1,6 +1,7 @@
 """Where parts are kept: Parquet files written whole or not at all, each with its checksum.
 
-Layout under a data root::
+Everything goes through the five verbs of a store of files (`engine.files.FileStore`), so that a
+root may be a folder, memory or an object store. Layout under it::
 
     simulations/WORLD/PART.parquet     rows of a part; equity/ and trades/ likewise
     manifests/WORLD/PART.json          what the part holds, with checksums
@@ -10,28 +11,36 @@ Layout under a data root::
     ledger/WORLD/PART.parquet          trials of a part (`engine.jobs.ledger`); never deleted
 
 A part counts as finished once its manifest stands and the files it names have the bytes it
-names. Every file is written under a temporary name and renamed, and two processes that compute
-the same part write the same bytes, so neither a kill nor a race leaves half a part.
+names. Every file is put whole and, where it stands with these bytes, left alone; two processes that
+compute the same part write the same bytes, so neither a kill nor a race leaves half a part.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from engine.files import DamagedFile, read_json, verified_files, write_json, write_parquet
-from engine.jobs.errors import StorageError, storage_reason
+from engine.files import DamagedFile, FileStore, as_files
+from engine.files.documents import (
+    damages_of,
+    path_of,
+    read_json_document,
+    scan_tables,
+    settle,
+    sweep,
+)
+from engine.files.writing import json_bytes, table_bytes
+from engine.jobs.errors import clear_errors
 from engine.jobs.job import Job
-from engine.jobs.ledger import trials_path, write_trials
-from engine.jobs.manifest import Manifest
+from engine.jobs.ledger import trials_key, write_trials
+from engine.jobs.manifest import Manifest, OtherVersion
 from engine.jobs.part import Part
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.summary import JobSummary
@@ -45,9 +54,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Seconds after which an unfinished part is abandoned: none takes as long to write.
-_STALE_SECONDS = 3600.0
-
 #: Tables of a study.
 TABLES = ("simulations", "equity", "trades")
 
@@ -57,12 +63,12 @@ class ParquetStore:
 
     Parameters
     ----------
-    root : Path
+    root : Path or FileStore
         The data root.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+    def __init__(self, root: Path | FileStore) -> None:
+        self.files = as_files(root)
         #: Sentences about the parts that were left out because a file of theirs is damaged.
         self.damages: list[str] = []
 
@@ -72,20 +78,22 @@ class ParquetStore:
         With `keep_longer` a request with more seeds stays: an earlier run with ``until`` added
         them, and this run will come to the same ones.
         """
-        folder = self.root / "results" / job.study
-        own = folder / job.fingerprint
-        with _clear_errors(own):
-            own.mkdir(parents=True, exist_ok=True)
+        folder = f"results/{job.study}"
+        own = f"{folder}/{job.fingerprint}"
+        with clear_errors(path_of(self.files, own)):
             for table in ("manifests", *TABLES):
-                _sweep(self.root / table / job.world.id)
-            if not (keep_longer and _longer(own / "study.json", summary)):
-                write_parquet(_set_table(job), own / "sets.parquet")
-                write_parquet(pl.DataFrame({"seed": job.seeds}), own / "seeds.parquet")
+                sweep(self.files, f"{table}/{job.world.id}")
+            if not (keep_longer and self._longer(f"{own}/study.json", summary)):
+                settle(self.files, f"{own}/sets.parquet", table_bytes(_set_table(job)))
+                seeds = pl.DataFrame({"seed": job.seeds})
+                settle(self.files, f"{own}/seeds.parquet", table_bytes(seeds))
                 resampled = ResampledHistory.of(job.world)
                 if resampled is not None:
-                    write_parquet(resampled.to_frame(), own / "history.parquet")
-                write_json(own / "study.json", summary.to_json())
-            write_json(folder / "current.json", {"fingerprint": job.fingerprint})
+                    history = table_bytes(resampled.to_frame())
+                    settle(self.files, f"{own}/history.parquet", history)
+                settle(self.files, f"{own}/study.json", json_bytes(summary.to_json()))
+            current = json_bytes({"fingerprint": job.fingerprint})
+            settle(self.files, f"{folder}/current.json", current)
 
     def manifests(self, world: str, *, trials: bool = False) -> list[Manifest]:
         """Manifests of a world's finished parts; damaged parts are left out with a warning.
@@ -99,11 +107,13 @@ class ParquetStore:
             counts them again.
         """
         found = []
-        for path in sorted((self.root / "manifests" / world).glob("part-*.json")):
+        for key in self.files.list(f"manifests/{world}/part-"):
+            if not key.endswith(".json"):
+                continue
             try:
-                found.append(_read_manifest(path))
-            except FileNotFoundError:
-                continue  # another process took it away
+                found.append(self._read_manifest(key))
+            except (FileNotFoundError, OtherVersion):
+                continue  # another process took it away, or its rows are made anew
             except ValueError as damage:
                 self._leave_out(str(damage))
         return self._whole(found, trials)
@@ -115,15 +125,15 @@ class ParquetStore:
         reading them.
         """
         for part in parts:
-            path = self._manifest_path(part.world, part.part)
-            with _clear_errors(path):
-                path.unlink(missing_ok=True)
+            key = _manifest_key(part.world, part.part)
+            with clear_errors(path_of(self.files, key)):
+                self.files.delete(key)
 
     def finished(self, part: Part) -> Manifest | None:
         """Return the manifest of a part if it is finished and intact."""
-        path = self._manifest_path(part.world.id, part.name)
         try:
-            found = self._whole([_read_manifest(path)], trials=True)
+            manifest = self._read_manifest(_manifest_key(part.world.id, part.name))
+            found = self._whole([manifest], trials=True)
         except (FileNotFoundError, ValueError):
             return None
         return next((manifest for manifest in found if manifest.holds.satisfies(part.holds)), None)
@@ -137,43 +147,43 @@ class ParquetStore:
         first_error: str | None,
     ) -> Manifest:
         """Write the tables of a part, its trials, and then its manifest."""
-        files = {}
+        world, entries = part.world.id, {}
         for table, frame in frames.items():
-            relative = f"{table}/{part.world.id}/{part.name}.parquet"
-            path = self.root / relative
-            with _clear_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                # Its checksum stands in the manifest.
-                files[table] = {"path": relative} | write_parquet(frame, path, sealed=False)
-        with _clear_errors(self.root / "ledger" / part.world.id):
-            write_trials(self.root, part.world.id, part.name, trials)
-        manifest = Manifest.of(part, failed, first_error, files)
-        path = self._manifest_path(part.world.id, part.name)
-        with _clear_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, manifest.to_json())
+            key = f"{table}/{world}/{part.name}.parquet"
+            # Its checksum stands in the manifest.
+            content = table_bytes(frame, sealed=False)
+            with clear_errors(path_of(self.files, key)):
+                settle(self.files, key, content)
+            checksum = hashlib.sha256(content).hexdigest()
+            entries[table] = {"path": key, "bytes": len(content), "sha256": checksum}
+        with clear_errors(path_of(self.files, f"ledger/{world}")):
+            write_trials(self.files, world, part.name, trials)
+        manifest = Manifest.of(part, failed, first_error, entries)
+        key = _manifest_key(world, part.name)
+        with clear_errors(path_of(self.files, key)):
+            settle(self.files, key, json_bytes(manifest.to_json()))
         return manifest
 
     def scan(self, table: str, manifests: Sequence[Manifest]) -> pl.LazyFrame:
         """Rows of a table of several parts."""
-        files = [self.root / manifest.files[table]["path"] for manifest in manifests]
-        return pl.scan_parquet(files, hive_partitioning=False)
+        keys = [manifest.files[table]["path"] for manifest in manifests]
+        return scan_tables(self.files, keys)
 
     def _whole(self, manifests: list[Manifest], trials: bool) -> list[Manifest]:
         """Leave out manifests of which a file is damaged."""
-        files: list[tuple[Path, str | None]] = []
+        wanted: list[tuple[str, str | None]] = []
         owners: list[Manifest] = []
         for manifest in manifests:
-            named = [(self.root / e["path"], e["sha256"]) for e in manifest.files.values()]
+            named = [(e["path"], e["sha256"]) for e in manifest.files.values()]
             if trials:
-                named.append((trials_path(self.root, manifest.world, manifest.part), None))
-            files += named
+                named.append((trials_key(manifest.world, manifest.part), None))
+            wanted += named
             owners += [manifest] * len(named)
         damaged = set()
-        reasons = verified_files(self.root).damages(files)
-        for (path, _), owner, reason in zip(files, owners, reasons, strict=True):
+        reasons = damages_of(self.files, wanted)
+        for (key, _), owner, reason in zip(wanted, owners, reasons, strict=True):
             if reason is not None:
-                self._leave_out(f"{path} {reason}")
+                self._leave_out(f"{path_of(self.files, key)} {reason}")
                 damaged.add(owner.part)
         return [manifest for manifest in manifests if manifest.part not in damaged]
 
@@ -181,14 +191,56 @@ class ParquetStore:
         self.damages.append(f"{damage}; its part is left out, run the study again")
         log.warning("%s", self.damages[-1])
 
-    def _manifest_path(self, world: str, part: str) -> Path:
-        return self.root / "manifests" / world / f"{part}.json"
+    def _read_manifest(self, key: str) -> Manifest:
+        """Read a part's manifest.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        OtherVersion
+            If another version of the engine wrote it.
+        ValueError
+            If it is damaged or another part's.
+        """
+        path = path_of(self.files, key)
+        try:
+            manifest = Manifest.from_json(read_json_document(self.files, key))
+            _, world, name = key.split("/")
+            part = name.removesuffix(".json")
+            paths = {t: f"{t}/{world}/{part}.parquet" for t in manifest.files}
+            if (manifest.world, manifest.part) != (world, part) or paths != {
+                table: entry["path"] for table, entry in manifest.files.items()
+            }:
+                raise ValueError
+            if not all(isinstance(e["sha256"], str) for e in manifest.files.values()):
+                raise ValueError
+        except (FileNotFoundError, OtherVersion):
+            raise
+        except DamagedFile as damage:
+            raise ValueError(f"{path} {damage.reason}") from None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ValueError(f"{path} is damaged") from None
+        return manifest
+
+    def _longer(self, key: str, summary: JobSummary) -> bool:
+        try:
+            return int(read_json_document(self.files, key)["simulations"]) > summary.simulations
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return False
 
 
 class MemoryStore:
-    """Parts kept in memory, for studies that need no files."""
+    """Parts kept in memory, for studies that need no files.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    ledger : Path or FileStore, optional
+        A data root whose ledger counts the trials all the same; without one nothing is counted.
+    """
+
+    def __init__(self, ledger: Path | FileStore | None = None) -> None:
+        self._ledger = None if ledger is None else as_files(ledger)
         self.damages: list[str] = []
         self._frames: dict[str, dict[str, pl.DataFrame]] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -215,7 +267,10 @@ class MemoryStore:
         failed: int,
         first_error: str | None,
     ) -> Manifest:
-        """Keep the tables of a part; trials are counted where there is a data root."""
+        """Keep the tables of a part, and count its trials where there is a ledger."""
+        if self._ledger is not None:
+            with clear_errors(path_of(self._ledger, f"ledger/{part.world.id}")):
+                write_trials(self._ledger, part.world.id, part.name, trials)
         files: dict[str, dict[str, Any]] = {table: {} for table in frames}
         manifest = Manifest.of(part, failed, first_error, files)
         with self._lock:
@@ -232,65 +287,11 @@ class MemoryStore:
 Store = ParquetStore | MemoryStore
 
 
-def _read_manifest(path: Path) -> Manifest:
-    """Read a part's manifest.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    ValueError
-        If it is damaged or another part's.
-    """
-    try:
-        manifest = Manifest.from_json(read_json(path))
-        world, part = path.parent.name, path.stem
-        paths = {t: f"{t}/{world}/{part}.parquet" for t in manifest.files}
-        if (manifest.world, manifest.part) != (world, part) or paths != {
-            table: entry["path"] for table, entry in manifest.files.items()
-        }:
-            raise ValueError
-        if not all(isinstance(e["sha256"], str) for e in manifest.files.values()):
-            raise ValueError
-    except FileNotFoundError:
-        raise
-    except DamagedFile as damage:
-        raise ValueError(f"{path} {damage.reason}") from None
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise ValueError(f"{path} is damaged") from None
-    return manifest
-
-
-def _longer(path: Path, summary: JobSummary) -> bool:
-    try:
-        return int(read_json(path)["simulations"]) > summary.simulations
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return False
+def _manifest_key(world: str, part: str) -> str:
+    return f"manifests/{world}/{part}.json"
 
 
 def _set_table(job: Job) -> pl.DataFrame:
     """Return the job's parameter sets: ``parameter_set`` and ``set_id``."""
     ids = job.sets.ids.tolist()
     return pl.DataFrame({"parameter_set": np.arange(len(ids), dtype=np.int32), "set_id": ids})
-
-
-def _sweep(folder: Path) -> None:
-    """Delete temporary files that a killed process left behind long ago."""
-    for path in folder.rglob(".*.tmp"):
-        try:
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()
-        except FileNotFoundError:
-            continue  # another process swept it
-
-
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            error.errno,
-            f"cannot write {path}: {storage_reason(error)}; parts finished before are intact, "
-            "run the study again to go on from them",
-        ) from error

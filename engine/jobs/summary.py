@@ -7,7 +7,6 @@ from typing import Any
 
 from engine.calendar import BarCalendar
 from engine.clock import bar_years
-from engine.compiled.version import ENGINE_VERSION
 from engine.errors import Refusal
 from engine.execution import layout
 from engine.jobs.job import Holds, Job
@@ -32,6 +31,8 @@ class JobSummary:
         Registered names.
     parameters, metrics : tuple of str
         Columns of parameters and of metrics.
+    groups : dict of str to int
+        Groups of the metrics that are not its own, and their versions.
     own_metrics : dict of str to str
         Metrics that the study defines itself, with the hashes of their code.
     parameter_sets, dropped_sets, repeated_sets : int
@@ -63,6 +64,8 @@ class JobSummary:
         Share of simulations that may fail.
     record : Record
         What is kept besides the metrics.
+    engine_version : str
+        Numerical version of the engine.
     until : dict, optional
         When seeds stop being added.
     stopped : str, optional
@@ -73,8 +76,6 @@ class JobSummary:
         The study as written; None where Python objects are part of it.
     lineage : Lineage
         The bars and the calibration it was made of.
-    engine_version : str
-        Numerical version of the engine.
     schema_version : int
         Of the rows.
     """
@@ -87,6 +88,7 @@ class JobSummary:
     strategy: str
     parameters: tuple[str, ...]
     metrics: tuple[str, ...]
+    groups: dict[str, int]
     own_metrics: dict[str, str]
     parameter_sets: int
     dropped_sets: int
@@ -106,12 +108,12 @@ class JobSummary:
     limits: dict[str, list[float | None]]
     failure_allowance: float
     record: Record
+    engine_version: str
     until: dict[str, Any] | None = None
     stopped: str | None = None
     file: str | None = None
     definition: dict[str, Any] | None = None
     lineage: Lineage = field(default_factory=Lineage)
-    engine_version: str = ENGINE_VERSION
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -127,6 +129,7 @@ class JobSummary:
             strategy=job.world.strategy.name,
             parameters=job.space.names,
             metrics=(*job.holds.metrics, *job.metrics),
+            groups=dict(job.holds.groups),
             own_metrics=dict(job.holds.own_metrics),
             parameter_sets=len(job.space),
             dropped_sets=job.space.dropped,
@@ -150,6 +153,7 @@ class JobSummary:
             },
             failure_allowance=job.settings.failure_allowance,
             record=job.settings.record,
+            engine_version=job.world.engine.version,
             until=None if until is None else until.model_dump(),
             stopped=stopped,
             file=job.file,
@@ -161,7 +165,7 @@ class JobSummary:
     def holds(self) -> Holds:
         """What the parts of the study have to hold."""
         metrics = tuple(name for name in self.metrics if name not in self.own_metrics)
-        return Holds(self.record, metrics, self.own_metrics)
+        return Holds(self.record, metrics, self.groups, self.own_metrics)
 
     @property
     def year(self) -> str:

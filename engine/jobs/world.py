@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from engine.calendar import BarCalendar
 from engine.compiled import code_hash
-from engine.compiled.version import ENGINE_VERSION
 from engine.jobs.canonical import short_hash
 from engine.jobs.settings import PathSettings
 from engine.sources import Historical
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.execution import Execution
     from engine.jobs.draw import ParameterDraw
+    from engine.jobs.engine import Engine
     from engine.sources import Source
     from engine.strategies import Strategy
 
@@ -41,6 +41,8 @@ class World:
         Draws source parameters per seed.
     strategy : type of Strategy
         What trades.
+    engine : Engine
+        What runs the strategy.
     execution : Execution
         Costs, fills, sizing.
     path : PathSettings
@@ -58,6 +60,7 @@ class World:
     swept: tuple[str, ...]
     draw: ParameterDraw | None
     strategy: type[Strategy]
+    engine: Engine
     execution: Execution
     path: PathSettings
     paths_per_seed: int
@@ -67,7 +70,7 @@ class World:
     @cached_property
     def id(self) -> str:
         """Hash of everything above and of the engine's version, 16 hexadecimal digits."""
-        return short_hash({"engine_version": ENGINE_VERSION} | self._content(self._source()))
+        return short_hash({"engine_version": self.engine.version} | self._content(self._source()))
 
     @cached_property
     def trial_id(self) -> str:

@@ -15,14 +15,14 @@ from engine.bars import Bars
 from engine.errors import Refusal
 from engine.execution import Execution
 from engine.judging.judgement import Judgement
+from engine.judging.space import declared_space, is_drawn, warm_up_on
 from engine.judging.worlds import SimulatedWorld, simulated_worlds
 from engine.results import Results
 from engine.sources import Historical
 from engine.sources.block_length import optimal_block_length
 from engine.statistics.edge import excess_over_market, find_edge
 from engine.strategies import Strategy, get_strategy
-from engine.strategies.parameters import Choice, Int, Parameter
-from engine.studies import Study, choice, integer, log_uniform, uniform
+from engine.studies import Study
 
 __all__ = ["judge"]
 
@@ -108,7 +108,7 @@ def judge(
         raise Refusal("bars", f"{len(bars)} bars", f"at least {_FEWEST_BARS_OF_HISTORY}")
     if tries < 1 or paths < 10:
         raise Refusal("tries, paths", f"{tries}, {paths}", "at least 1 and 10")
-    searched = dict(parameters) if parameters is not None else _declared(cls)
+    searched = dict(parameters) if parameters is not None else declared_space(cls)
     search = {"method": "sobol", "count": tries, "seed": seed}
     study = Study(
         f"judge {cls.name} on {bars.symbol}",
@@ -117,10 +117,10 @@ def judge(
         searched,
         constraint=constraint,
         execution=execution,
-        search=search if any(_is_drawn(values) for values in searched.values()) else None,
+        search=search if any(is_drawn(values) for values in searched.values()) else None,
         seeds=1,
         record={"equity": _PERIODS},
-        warm_up=_warm_up(cls, searched, bars),
+        warm_up=warm_up_on(cls, searched, bars),
         failure_allowance=0.99,
     )
     results = study.run(root=root)
@@ -153,47 +153,6 @@ def judge(
         worlds=_in_worlds(cls, bars, chosen, execution, paths, seed),
         seconds=time.perf_counter() - begin,
     )
-
-
-def _declared(cls: type[Strategy]) -> dict[str, Any]:
-    """Every parameter between its bounds; one without bounds keeps its default."""
-    found: dict[str, Any] = {}
-    for name, parameter in cls.parameters.items():
-        space = _space(parameter)
-        if space is not None:
-            found[name] = space
-    return found
-
-
-def _space(parameter: Parameter) -> Any:
-    if isinstance(parameter, Choice):
-        return choice(list(parameter.choices)) if len(parameter.choices) > 1 else None
-    low, high = parameter.low, parameter.high
-    if low is None or high is None or low == high:
-        return None
-    if isinstance(parameter, Int):
-        return integer(int(low), int(high))
-    return log_uniform(low, high) if parameter.log else uniform(low, high)
-
-
-def _is_drawn(values: Any) -> bool:
-    return type(values).__name__ == "Distribution" or isinstance(values, Mapping)
-
-
-def _warm_up(cls: type[Strategy], searched: Mapping[str, Any], bars: Bars) -> Any:
-    """As many bars as indicators need, unless that is more than half of the history."""
-    highest: dict[str, Any] = {}
-    for name, values in searched.items():
-        declared = cls.parameters.get(name)
-        if declared is not None and declared.high is not None and _is_drawn(values):
-            highest[name] = declared.decode(declared.encode(declared.high))
-        elif isinstance(values, list | tuple) and all(isinstance(v, int | float) for v in values):
-            highest[name] = max(values)
-    try:
-        needed = cls.warm_up(highest, bars.calendar, bars.bars_per_session)
-    except ValueError:
-        return "auto"
-    return "auto" if needed <= len(bars) // 2 else 0
 
 
 def _returns(

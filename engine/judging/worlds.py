@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.bars import Bars
-from engine.calibration import try_calibrate
+from engine.calibration import Calibration, try_calibrate
 from engine.errors import Refusal
 from engine.models import calibrated_on
 from engine.sources import Bootstrap, Source, make_source
@@ -34,12 +34,15 @@ class SimulatedWorld:
         Where paths come from.
     reason : str
         Why there is none.
+    calibration : Calibration or None
+        Of a model, what its parameters come from.
     """
 
     name: str
     kind: str
     source: Source | None
     reason: str = ""
+    calibration: Calibration | None = None
 
 
 def simulated_worlds(bars: Bars) -> list[SimulatedWorld]:
@@ -63,6 +66,7 @@ def _model(name: str, bars: Bars) -> SimulatedWorld:
         return SimulatedWorld(name, "model", None, found.reason)
     state: dict[str, Any] = {"start_state": dict(found.start_state)} if found.start_state else {}
     try:
-        return SimulatedWorld(name, "model", make_source(name, found.parameters, options=state))
+        source = make_source(name, found.parameters, options=state)
+        return SimulatedWorld(name, "model", source, calibration=found)
     except Refusal as refusal:
         return SimulatedWorld(name, "model", None, str(refusal))

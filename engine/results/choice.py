@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.results.definitions import Statistic, find_statistic
-from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes, read_outcomes
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
 from engine.statistics.estimates import Estimate
@@ -145,8 +145,7 @@ def choose(
     (6, True, True)
     """
     entry = find_statistic(rows, statistic, "statistic")
-    columns = sorted({*entry.needs, *IDLE_NEEDS})
-    outcomes = read_outcomes(rows, ["parameter_set", *rows.parameters], columns)
+    outcomes = read_outcomes(rows, ["parameter_set", *rows.parameters], [*entry.needs])
     if outcomes is None or outcomes.layout.sets < 2:
         raise Refusal("results", "one parameter set or none", "two or more to choose from")
     found = entry.of(outcomes)

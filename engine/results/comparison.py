@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.results.definitions import Statistic, find_statistic
-from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes, read_outcomes
 from engine.results.rows import Rows
 from engine.statistics.comparison import Differences
 from engine.statistics.comparison import compare as compare_linearised
@@ -162,8 +162,7 @@ def _differences(found: Differences, confidence: float) -> list[pl.Series]:
 
 
 def _outcomes(rows: Rows, entry: Statistic, unit: pl.Expr) -> Outcomes:
-    columns = sorted({*entry.needs, *IDLE_NEEDS})
-    found = read_outcomes(rows, ["parameter_set", *rows.parameters], columns, unit)
+    found = read_outcomes(rows, ["parameter_set", *rows.parameters], [*entry.needs], unit)
     if found is None:
         raise Refusal(
             "results",

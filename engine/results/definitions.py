@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from engine.errors import Refusal
-from engine.execution.metric_names import METRICS
+from engine.execution.metric_groups import all_metrics
 from engine.results.outcomes import Outcomes, columns_for
 from engine.results.rows import Rows
 from engine.statistics.estimates import Estimates
@@ -166,12 +166,19 @@ _QUANTILE: Final = re.compile(r"(\w+?)(_of_paths)?_q(0[1-9]|[1-9]\d)")
 
 
 def statistics_of(rows: Rows) -> dict[str, Statistic]:
-    """Return `STATISTICS` as far as the rows have the columns, and the means of own metrics."""
+    """Return the statistics of rows, as far as these have the columns.
+
+    They are `STATISTICS`, those of metrics that the study records by name, and the means of its
+    own.
+    """
     stored = set(rows.columns)
-    own = {name: _mean(name) for name in rows.summary.own_metrics}
-    return {
-        name: entry for name, entry in (STATISTICS | own).items() if stored.issuperset(entry.needs)
-    }
+    known = dict(STATISTICS)
+    for name in (*rows.summary.record.metrics, *rows.summary.own_metrics):
+        entry = named_statistic(name, rows.summary.own_metrics)
+        # The mean of net P&L, say, goes by a name of its own.
+        if entry is not None and known.keys().isdisjoint((name, f"mean_{name}")):
+            known[name] = entry
+    return {name: entry for name, entry in known.items() if stored.issuperset(entry.needs)}
 
 
 def find_statistic(rows: Rows, name: str, field: str) -> Statistic:
@@ -201,7 +208,7 @@ def find_statistic(rows: Rows, name: str, field: str) -> Statistic:
         raise Refusal(field, repr(name), ", ".join([*known, *other]))
     missing = [column for column in entry.needs if column not in stored]
     if missing:
-        raise rows.not_stored(field, missing[0])
+        raise rows.not_stored(field, *missing)
     return entry
 
 
@@ -212,7 +219,8 @@ def named_statistic(name: str, own_metrics: Collection[str] = ()) -> Statistic |
     entry = STATISTICS.get(name) or RATIOS.get(name)
     if entry is not None:
         return entry
-    if name in METRICS:
+    metrics = all_metrics()
+    if name in metrics:
         return _count(name) if name in _COUNTS else _mean(name)
     asked = _QUANTILE.fullmatch(name)
     if asked is None:
@@ -221,5 +229,5 @@ def named_statistic(name: str, own_metrics: Collection[str] = ()) -> Statistic |
     if by_path:
         known = of in RATIOS and of not in _NOT_OF_PATHS
         return _of_paths(of, probability) if known else None
-    is_metric = of in own_metrics or (of in METRICS and of not in RATIOS)
+    is_metric = of in own_metrics or (of in metrics and of not in RATIOS)
     return _quantile(of, probability) if is_metric else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.jobs.resampled import ResampledHistory, ResampledPaths
 from engine.jobs.summary import JobSummary
 from engine.results.definitions import Statistic, find_statistic, statistics_of
-from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes, read_outcomes
 from engine.results.rows import Rows
 from engine.statistics.error_budget import (
     Component,
@@ -144,7 +144,7 @@ def study_error_budget(
         wanted = statistics_of(rows)
     else:
         wanted = {name: find_statistic(rows, name, "statistic") for name in names}
-    needed = sorted({column for entry in wanted.values() for column in entry.needs} | {*IDLE_NEEDS})
+    needed = sorted({column for entry in wanted.values() for column in entry.needs})
     keys = ["study", "world", "parameter_set", "set_id"]
     outcomes = read_outcomes(rows, keys, needed)
     if outcomes is None or not wanted:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.errors import Refusal
 from engine.files import DamagedFile, read_json, read_parquet
 from engine.jobs.job import Job
+from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Request, find_pieces
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.store import TABLES, ParquetStore, Store
@@ -134,9 +135,12 @@ def open_results(
             if rows is not None:
                 tables[table] = _numbered(rows, summary, numbers)
     if "simulations" in tables:
-        columns = [*summary.parameters, "status", "error", *summary.metrics]
+        columns = [*summary.parameters, "status", "error"]
         keys = ["study", "simulation", "parameter_set", "world", "set_id", "seed", "path"]
-        tables["simulations"] = tables["simulations"].select(*keys, *columns)
+        # A part that keeps more than was asked says the same as one that keeps just that.
+        dtype = pl.Float32() if summary.record.precision == "float32" else pl.Float64()
+        metrics = [pl.col(name).cast(dtype) for name in summary.metrics]
+        tables["simulations"] = tables["simulations"].select(*keys, *columns, *metrics)
     empty = pl.LazyFrame(schema=dict.fromkeys(("simulation", "status"), pl.Int64()))
     return Results(
         tables.get("simulations", empty),
@@ -156,8 +160,14 @@ def _rows(
     store: Store, table: str, pieces: list[Piece], set_ids: NDArray[np.str_]
 ) -> pl.LazyFrame | None:
     """Rows of a table that the pieces serve, without the other cells of their parts."""
-    whole = [piece.manifest for piece in pieces if piece.whole]
-    frames = [store.scan(table, whole)] if whole else []
+    # Parts that keep the same have the same columns, and are read as one.
+    whole: dict[tuple[object, ...], list[Manifest]] = {}
+    for piece in pieces:
+        if piece.whole:
+            holds = piece.manifest.holds
+            alike = (holds.metrics, holds.record.precision, *sorted(holds.own_metrics))
+            whole.setdefault(alike, []).append(piece.manifest)
+    frames = [store.scan(table, manifests) for manifests in whole.values()]
     for piece in pieces:
         if not piece.whole:
             chosen = pl.Series(set_ids[piece.sets].tolist(), dtype=pl.String)
@@ -166,7 +176,7 @@ def _rows(
             frames.append(store.scan(table, [piece.manifest]).filter(own & some))
     if not frames:
         return None
-    return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
+    return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
 
 
 def _numbers(

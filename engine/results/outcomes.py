@@ -57,13 +57,15 @@ class Outcomes:
 
     @cached_property
     def idle(self) -> Floats:
-        """1 where no position was ever held, else 0, per simulation."""
+        """1 where no position was ever held, else 0, per simulation; NaN where rows do not say."""
+        if not self.columns.keys() >= {*IDLE_NEEDS}:
+            return np.full(int(self.layout.rows.sum()), np.nan)
         never = (self.columns["trades"] == 0.0) & (self.columns["exposure"] == 0.0)
         return np.where(never, 1.0, 0.0)
 
     @cached_property
     def idle_share(self) -> Floats:
-        """Share of idle paths per group."""
+        """Share of idle paths per group; NaN where rows do not say."""
         return self.layout.sum_rows(self.idle) / self.layout.rows
 
     def metric(self, name: str) -> Floats:
@@ -129,11 +131,14 @@ def read_outcomes(
     keys : list of str
         Columns to group by.
     columns : list of str
-        Metrics to read.
+        Metrics to read. What says whether a path is idle (`IDLE_NEEDS`) is read beside them where
+        the rows have it.
     unit : polars.Expr, optional
         A number per independent unit; by default that of the study.
     """
     unit = (rows.unit if unit is None else unit).alias("_unit")
+    stored = set(rows.columns)
+    columns = sorted({*columns} | ({*IDLE_NEEDS} & stored))
     # Renamed, since a key may be a metric as well.
     values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
     kept = rows.lazy.filter(pl.col("status") == "ok")

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.execution.metric_names import METRICS
+from engine.execution.metric_groups import all_metrics
 from engine.jobs.canonical import short_hash
 from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.plan import Piece
@@ -202,7 +202,7 @@ class RecordedRows(Rows):
             if isinstance(error, pl.exceptions.ColumnNotFoundError):
                 stored = set(self.columns)
                 for name in expression.meta.root_names():
-                    if name in METRICS and name not in stored:
+                    if name in all_metrics() and name not in stored:
                         raise self.not_stored(field, name) from None
             text = str(error).splitlines()[0].split("; valid columns")[0]
             raise Refusal(

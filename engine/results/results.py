@@ -11,15 +11,17 @@ import numpy as np
 import polars as pl
 
 from engine.errors import Refusal
-from engine.execution.metric_names import METRICS
+from engine.execution.metric_groups import all_metrics
 from engine.jobs.job import Job
 from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
+from engine.results.definitions import statistics_of
 from engine.results.error_budget import Paths, study_error_budget
 from engine.results.grouped import Grouped
 from engine.results.overfitting import study_overfitting
+from engine.results.pictures import ResultPictures
 from engine.results.recorded import RecordedRows
 from engine.results.statistics import study_statistics
 from engine.results.warnings import study_warnings
@@ -232,6 +234,28 @@ class Results(RecordedRows):
         """
         return study_warnings(self, self.trades_lazy)
 
+    @property
+    def plot(self) -> ResultPictures:
+        """Charts: ``results.plot.fan()``, ``.pnl()``, ``.heatmap()`` and others, each savable."""
+        return ResultPictures(self)
+
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts
+
+        failed = self.lazy.filter(pl.col("status") == "failed").select(pl.len()).collect().item()
+        summary = self.summary
+        shown = {
+            "strategy": summary.strategy,
+            "simulations": len(self),
+            "parameter sets": summary.parameter_sets,
+            "failed": failed,
+        }
+        if "sharpe" in statistics_of(self) and failed < len(self):
+            row = self.best("sharpe", n=1).row(0, named=True)
+            values = ", ".join(f"{name} {row[name]}" for name in self.parameters)
+            shown |= {"best by Sharpe ratio": values, "its Sharpe ratio": row.get("estimate")}
+        return facts(f"Results of {self.name}", shown)
+
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
         """Parameter sets with the largest mean net P&L.
 
@@ -331,6 +355,6 @@ class Results(RecordedRows):
     def _known(self, name: str) -> None:
         if name in self.columns:
             return
-        if name in METRICS:
+        if name in all_metrics():
             raise self.not_stored("column", name)
         raise Refusal("column", repr(name), ", ".join(self.columns))

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.results.definitions import STATISTICS, Statistic, find_statistic, statistics_of
-from engine.results.outcomes import IDLE_NEEDS, Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes, read_outcomes
 from engine.results.rows import Rows
 from engine.statistics.estimates import Estimate
 
@@ -33,6 +33,7 @@ COLUMNS = {
     "idle_share": pl.Float64(),
     "method": pl.String(),
     "supported": pl.Boolean(),
+    "precision": pl.String(),
 }
 
 
@@ -63,10 +64,12 @@ def study_statistics(
         ``ci_high``, ``n``, ``idle_share`` (of the set's simulations, those that never held a
         position), ``method`` (how the interval came about, or why there is none:
         `engine.statistics.estimates.Method`), ``supported`` (whether enough paths carry the
-        estimate to rank by it). Error and interval are null where they are unknown, such as of
-        one path, of which quantiles and tail means have no value either. An end of an interval is
-        infinite where a quantile has too few outcomes beyond it. A parameter that has the name of
-        one of these columns stands as ``parameter.NAME``.
+        estimate to rank by it), ``precision`` (of the rows: of float32 each outcome is rounded to
+        6e-8 of itself, while everything is computed in float64). Error and interval are
+        null where they are unknown, such as of one path, of which quantiles and tail means have no
+        value either; ``idle_share`` is where the rows do not hold the metrics `IDLE_NEEDS`. An
+        end of an interval is infinite where a quantile has too few outcomes beyond it. A parameter
+        that has the name of one of these columns stands as ``parameter.NAME``.
 
     Examples
     --------
@@ -101,7 +104,8 @@ def statistics_by(
         kinds = dict(rows.lazy.select(keys).collect_schema())
         named = {_apart([key]).get(key, key): kind for key, kind in kinds.items()}
         return pl.DataFrame(schema=named | COLUMNS)
-    return _table(outcomes, wanted, confidence)
+    precision = pl.lit(rows.summary.record.precision, dtype=pl.String()).alias("precision")
+    return _table(outcomes, wanted, confidence).with_columns(precision)
 
 
 def estimate_statistic(
@@ -120,7 +124,7 @@ def estimate_statistic(
 
 def _read(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> Outcomes | None:
     needed = {column for entry in wanted.values() for column in entry.needs}
-    return read_outcomes(rows, keys, sorted(needed.union(IDLE_NEEDS)))
+    return read_outcomes(rows, keys, sorted(needed))
 
 
 def _table(outcomes: Outcomes, wanted: Mapping[str, Statistic], confidence: float) -> pl.DataFrame:
@@ -147,7 +151,7 @@ def _table(outcomes: Outcomes, wanted: Mapping[str, Statistic], confidence: floa
             )
         ),
         pl.Series("n", side_by_side([e.n for e in estimates]), dtype=pl.Int64),
-        pl.Series("idle_share", np.repeat(outcomes.idle_share, count)),
+        pl.Series("idle_share", np.repeat(outcomes.idle_share, count), nan_to_null=True),
         _words([e.method for e in estimates]).alias("method"),
         pl.Series("supported", side_by_side([statistic.supported() for statistic in found])),
     ]

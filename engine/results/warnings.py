@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from engine.results.outcomes import IDLE_NEEDS
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
 from engine.statistics.linearised import FEWEST_CARRIERS
@@ -67,7 +68,8 @@ def study_warnings(rows: Rows, trades: pl.LazyFrame | None = None) -> pl.DataFra
     polars.DataFrame
         One row per warning: ``study``, ``world``, ``parameter_set`` and ``set_id`` (null where it
         is of all sets), ``code`` (of `CODES`), ``sentence``, ``count`` (of the simulations,
-        orders, paths or values that it speaks of). Empty where there is nothing to say.
+        orders, paths or values that it speaks of). Empty where there is nothing to say. Of metrics
+        that the study does not keep nothing is said.
 
     Examples
     --------
@@ -109,24 +111,30 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
     What is counted begins with an underscore, beside parameters of any name.
     """
     ok = pl.col("status") == "ok"
-    held = ok & ((pl.col("trades") != 0.0) | (pl.col("exposure") != 0.0))
-    orders = pl.col("rejected_orders").filter(ok)
+    stored = set(rows.columns)
+
+    def metric(name: str) -> pl.Expr:
+        # Of what rows do not hold there is nothing to warn.
+        return pl.col(name) if name in stored else pl.lit(None, dtype=pl.Float64())
+
+    held = ok & ((metric("trades") != 0.0) | (metric("exposure") != 0.0))
+    orders = metric("rejected_orders").filter(ok)
     frame = (
         rows.lazy.group_by("parameter_set")
         .agg(
             pl.col("set_id", *rows.parameters).first(),
             pl.len().alias("_simulations"),
             ok.sum().alias("_ok"),
-            held.sum().alias("_held"),
+            (held.sum() if stored >= {*IDLE_NEEDS} else pl.lit(None)).alias("_held"),
             (~ok).sum().alias("_failed"),
             pl.col("error").drop_nulls().first().alias("_error"),
             orders.sum().cast(pl.Int64).alias("_orders"),
             (orders > 0.0).sum().alias("_refused"),
             pl.col("simulation")
-            .filter(ok & (pl.col("rejected_orders") > 0.0))
+            .filter(ok & (metric("rejected_orders") > 0.0))
             .min()
             .alias("_first"),
-            pl.col("net_pnl").filter(ok).mean().alias("_mean"),
+            metric("net_pnl").filter(ok).mean().alias("_mean"),
         )
         .sort("parameter_set")
         .collect()
@@ -166,7 +174,7 @@ def _traded(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
     yield from _all_or_each(
         "nothing_traded",
         sets,
-        [row for row in sets if row["_ok"] and not row["_held"]],
+        [row for row in sets if row["_ok"] and row["_held"] == 0],
         lambda row: int(row["_ok"]),
         lambda total: f"no simulation held a position: all {total:,} ended as they began",
         lambda row: f"{row['_name']} held no position on any of {row['_ok']:,} paths",
@@ -182,7 +190,7 @@ def _traded(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
         ),
         lambda row: f"{row['_name']} has one path, and so no Monte Carlo error",
     )
-    few = [row for row in sets if row["_ok"] > 1 and 0 < row["_held"] < FEWEST_CARRIERS]
+    few = [row for row in sets if row["_ok"] > 1 and 0 < (row["_held"] or 0) < FEWEST_CARRIERS]
     yield from _all_or_each(
         "few_paths",
         sets,
@@ -248,7 +256,7 @@ def _rejected(study: str, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
 
 
 def _bounds(rows: Rows, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
-    ranked = [row for row in sets if row["_mean"] is not None and row["_held"]]
+    ranked = [row for row in sets if row["_mean"] is not None and row["_held"] != 0]
     if not ranked:
         return
     best = max(ranked, key=lambda row: float(row["_mean"]))

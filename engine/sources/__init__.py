@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.models import BUILT_IN
 from engine.sources.generator import Generator
+from engine.sources.history import joined
 from engine.sources.parameter import Parameter, option, parameter
 from engine.sources.registry import get_source, load_user_sources, make_source, source_names
 from engine.sources.source import Source
@@ -39,6 +40,7 @@ __all__ = [
     "Source",
     "StepModel",
     "get_source",
+    "joined",
     "load_user_sources",
     "make_source",
     "option",

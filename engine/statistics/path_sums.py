@@ -22,6 +22,7 @@ def return_sums(
     benchmark: ArrayLike | None = None,
     *,
     rounding: ArrayLike = 0.0,
+    risk_free: ArrayLike = 0.0,
 ) -> dict[str, Floats]:
     """Add up the returns of every path.
 
@@ -37,6 +38,8 @@ def return_sums(
         Returns of the benchmark on the same path and bars.
     rounding : array_like, shape (...)
         Standard deviation of a bar's return up to which it is rounding, which counts as 0.
+    risk_free : array_like, shape (..., bars) or ()
+        Risk-free return of each bar: the sums are of the returns above it.
 
     Returns
     -------
@@ -48,8 +51,9 @@ def return_sums(
 
     Notes
     -----
-    r_t = e_t / e_(t-1) - 1. A bar at whose close nothing (or less) is left has the return that
-    took it, -1 or below; the bars after it have 0. The benchmark's returns count on all bars.
+    r_t = e_t / e_(t-1) - 1, less the risk-free return. A bar at whose close nothing (or less) is
+    left has the return that took it; the bars after it have 0. The benchmark's returns count on all
+    bars.
 
     Examples
     --------
@@ -62,7 +66,8 @@ def return_sums(
     first = np.broadcast_to(np.asarray(start, dtype=np.float64), shape)
     before = np.concatenate([first[..., None], curve[..., :-1]], axis=-1)
     alive = np.minimum.accumulate(before, axis=-1) > 0.0
-    returns = np.where(alive, curve / np.where(alive, before, 1.0) - 1.0, 0.0)
+    free = np.asarray(risk_free, dtype=np.float64)
+    returns = np.where(alive, curve / np.where(alive, before, 1.0) - 1.0 - free, 0.0)
     least = np.asarray(rounding, dtype=np.float64)
     total, fallen = returns.sum(axis=-1), (np.minimum(returns, 0.0) ** 2).sum(axis=-1)
     fallen = np.where(fallen <= least * least * bars, 0.0, fallen)

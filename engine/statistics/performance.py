@@ -156,7 +156,7 @@ def volatility(returns: ArrayLike, bars_per_year: float, rounding: float = ROUND
 
 
 def sharpe_ratio(returns: ArrayLike, bars_per_year: float, rounding: float = ROUNDING) -> float:
-    """Return the annual Sharpe ratio at a risk-free rate of zero (Sharpe, 1994).
+    """Return the annual Sharpe ratio of returns above the risk-free rate (Sharpe, 1994).
 
     ``mean(r) / std(r, ddof=1) * sqrt(bars_per_year)``; NaN where the returns do not vary by more
     than `rounding`. A return is ``e[t] / e[t-1] - 1``, so its rounding is one of 1, however small
@@ -217,7 +217,7 @@ def downside_deviation(returns: ArrayLike) -> float:
 
 
 def sortino_ratio(returns: ArrayLike, bars_per_year: float, rounding: float = ROUNDING) -> float:
-    """Return the annual Sortino ratio with target zero (Sortino and Price, 1994).
+    """Return the annual Sortino ratio of returns above their target (Sortino and Price, 1994).
 
     ``mean(r) / downside_deviation(r) * sqrt(bars_per_year)``; NaN without a negative return,
     those of a downside deviation up to `rounding` included.
@@ -310,6 +310,7 @@ def summary(
     bars_per_year: float,
     trades: Mapping[str, ArrayLike],
     traded_value: float = 0.0,
+    risk_free: ArrayLike = 0.0,
 ) -> dict[str, float]:
     """Return the metrics that follow from an equity curve and a list of closed trades.
 
@@ -326,6 +327,8 @@ def summary(
         favourable and adverse excursion, account currency), oldest exit first.
     traded_value : float
         Value bought and sold, whose rounding is no movement of the account.
+    risk_free : array_like, shape (bars,) or ()
+        Risk-free return of each bar: ratios and sums are of the returns above it.
 
     Returns
     -------
@@ -352,14 +355,16 @@ def summary(
     pnl = _floats(trades["pnl"])
     duration = _floats(trades["exit_bar"]) - _floats(trades["entry_bar"])
     won, lost = pnl[pnl > 0.0], pnl[pnl < 0.0]
-    sums = return_sums(curve, start, len(curve) / bars_per_year, rounding=rounding)
+    years = len(curve) / bars_per_year
+    sums = return_sums(curve, start, years, rounding=rounding, risk_free=risk_free)
+    above = returns - _floats(risk_free)
     return {
         "net_pnl": float(curve[-1]) - start,
         "total_return": total_return(curve, start),
         "cagr": cagr(curve, start, bars_per_year),
         "volatility": volatility(returns, bars_per_year, rounding),
-        "sharpe": sharpe_ratio(returns, bars_per_year, rounding),
-        "sortino": sortino_ratio(returns, bars_per_year, rounding),
+        "sharpe": sharpe_ratio(above, bars_per_year, rounding),
+        "sortino": sortino_ratio(above, bars_per_year, rounding),
         "calmar": calmar_ratio(curve, start, bars_per_year, noise),
         "max_drawdown": max_drawdown(curve, start, noise),
         "max_drawdown_duration": float(max_drawdown_duration(curve, start, noise)),
@@ -376,4 +381,5 @@ def summary(
         "average_mae": float(_floats(trades["mae"]).mean()) if len(pnl) else math.nan,
         "final_equity": float(curve[-1]),
         **{name: float(sums[name]) for name in _SUMS},
+        "risk_free_rate": float(_floats(risk_free).mean()) * bars_per_year,
     }

@@ -1,7 +1,7 @@
 """Strategies: the interface, indicators, built-ins and the compiled event loop."""
 
 from engine.strategies.backtest import Backtest, backtest
-from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.engine import StrategyEngine
 from engine.strategies.expression import Close, Field, High, Low, Open, Volume
 from engine.strategies.hook_arguments import Account, Bar, Order
 from engine.strategies.hook_text import StrategyError
@@ -33,6 +33,7 @@ from engine.strategies.indicators import (
     ZScore,
 )
 from engine.strategies.parameters import Choice, Float, Int, Parameter
+from engine.strategies.prepare import prepare_strategy
 from engine.strategies.registry import (
     describe_strategy,
     get_strategy,

@@ -30,11 +30,14 @@ from engine.execution.layout import (
 from engine.execution.settings import Execution
 from engine.strategies.audit_time import audited_calendar, time_of
 from engine.strategies.captured import captured_values, taken_from
-from engine.strategies.engine import Scratch, StrategyEngine, prepare_strategy
+from engine.strategies.column_reads import column_reads
+from engine.strategies.engine import StrategyEngine
 from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import users_fill
+from engine.strategies.prepare import prepare_strategy
 from engine.strategies.purity import pieces_of
 from engine.strategies.registry import get_strategy
+from engine.strategies.scratch import Scratch
 from engine.strategies.strategy import Strategy
 
 __all__ = ["AuditReport", "Finding", "audit_strategy"]
@@ -132,7 +135,7 @@ def audit_strategy(
     values: NDArray[np.float64] | None = None,
     *,
     symbols: tuple[str, ...] = ("X",),
-    fields: tuple[str, ...] = BAR_FIELDS,
+    fields: tuple[str, ...] | None = None,
     parameters: Mapping[str, Any] | None = None,
     execution: Execution | None = None,
     warm_up: int = 0,
@@ -150,9 +153,10 @@ def audit_strategy(
     strategy : type or str
         A strategy class or its registry name.
     values : ndarray of float64, shape (paths, symbols, fields, bars), optional
-        Paths to audit on; random walks by default.
+        Paths to audit on; by default random walks, with random numbers in the columns beside
+        prices that the strategy reads.
     symbols, fields : tuple of str
-        Names along the axes of `values`.
+        Names along the axes of `values`; fields are those of a bar by default.
     parameters : mapping, optional
         Parameter values.
     execution : Execution, optional
@@ -169,10 +173,15 @@ def audit_strategy(
         Of the bars; by default `audited_calendar` where indicators ask for longer bars.
     """
     rng = np.random.default_rng(seed)
-    if values is None:
-        values = _random_walks(rng, paths=4, symbol_count=len(symbols), bar_count=500)
-    paths, _, _, bars = values.shape
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
+    if values is None:
+        columns = column_reads(cls)
+        fields = (*BAR_FIELDS, *columns)
+        values = _random_walks(rng, paths=4, symbol_count=len(symbols), bar_count=500)
+        beside = rng.normal(size=(*values.shape[:2], len(columns), values.shape[3]))
+        values = np.concatenate([values, beside], axis=2)
+    fields = fields or BAR_FIELDS
+    paths, _, _, bars = values.shape
     engine = prepare_strategy(
         cls,
         execution,

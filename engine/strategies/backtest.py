@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.bars import Bars
 from engine.errors import Refusal
@@ -22,9 +22,14 @@ from engine.execution.layout import (
     TRADE_ROWS,
 )
 from engine.execution.settings import Execution
-from engine.strategies.engine import StrategyEngine, prepare_strategy
+from engine.strategies.bars_table import bars_table
+from engine.strategies.engine import StrategyEngine
+from engine.strategies.prepare import prepare_strategy
 from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
+
+if TYPE_CHECKING:
+    from engine.plots import Chart
 
 __all__ = ["Backtest", "backtest"]
 
@@ -50,12 +55,44 @@ class Backtest:
         ``commission``, ``size``. Units of a submitted order are as it was given: `size` says
         whether they are units, a target, a share of equity or the side of a position that the
         sizing rule makes. Its price is its limit or stop.
+    bars : polars.DataFrame
+        Per bar and symbol: ``bar``, ``timestamp``, ``symbol``, ``open``, ``high``, ``low``,
+        ``close``, ``volume`` and columns of one's own. Those to warm up on have numbers below 0.
     """
 
     metrics: dict[str, float | None]
     trades: pl.DataFrame
     equity: NDArray[np.float64]
     orders: pl.DataFrame
+    bars: pl.DataFrame
+
+    @property
+    def start(self) -> float:
+        """Equity before the first trading bar, in account currency."""
+        final, earned = self.metrics["final_equity"], self.metrics["net_pnl"]
+        assert final is not None
+        assert earned is not None
+        return final - earned
+
+    def plot(self, indicators: Mapping[str, ArrayLike] | None = None) -> Chart:
+        """Draw candles with fills and indicators, equity and drawdown, zoomed together.
+
+        Parameters
+        ----------
+        indicators : mapping of str to array_like of shape (bars,), optional
+            As `indicator_values` returns them: one value per bar, those to warm up on included.
+        """
+        from engine.plots.simulation import simulation_chart
+
+        title = f"{', '.join(self.bars['symbol'].unique(maintain_order=True))}: backtest"
+        return simulation_chart(title, self.bars, self.equity, self.orders, self.start, indicators)
+
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts, sparkline
+
+        names = ("net_pnl", "total_return", "sharpe", "max_drawdown", "trades")
+        shown = {name.replace("_", " "): self.metrics.get(name) for name in names}
+        return facts("Backtest", shown, sparkline(self.equity, label="equity"))
 
 
 def backtest(
@@ -110,6 +147,7 @@ def backtest(
                 "bars",
                 f"timestamps of {other.symbol} that differ from {first.symbol}'s",
                 "equal ones",
+                hint="`joined` puts symbols of several calendars on one clock",
             )
     if not isinstance(execution, Execution):
         execution = Execution.model_validate(dict(execution or {}))
@@ -165,6 +203,7 @@ def backtest(
         trades=_trade_frame(simulation.trades[: counts[TRADE_ROWS]], engine, first),
         equity=simulation.curve.copy(),
         orders=_order_frame(simulation.events[: counts[ORDER_ROWS]], engine, first),
+        bars=bars_table(values[0], tuple(names), fields, first.timestamps, before),
     )
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import EXCHANGES
-from engine.clock import wall_clock
 from engine.errors import Refusal
 from engine.execution.layout import CLOCK_NAMES
+from engine.local_time import wall_clock
 from engine.strategies.hook_text import HookText
 
 if TYPE_CHECKING:

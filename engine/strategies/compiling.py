@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.linked import broker_calls
 from engine.execution.signals import follow_signals
-from engine.strategies.hook_text import StrategyError
+from engine.strategies.hook_text import HookText, StrategyError
 from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import check_fill
 from engine.strategies.kernel import EventLoop, Hooks, make_event_loop
@@ -75,10 +76,22 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> H
     return Hooks(
         parameter_count=len(cls.parameters),
         row_count=count,
+        closes_now=any(map(_closes_now, found.values())),
         parameters=_tuple_function("row", casts),
         rows=_tuple_function("row, bars", [f"row[{i}] * bars" for i in range(count)]),
         state=_tuple_function("", state),
         **compiled,
+    )
+
+
+def _closes_now(function: Any) -> bool:
+    """Whether a hook closes a position in a way that it says more of: ``order.close(now=True)``."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "close"
+        and bool(node.args or node.keywords)
+        for node in ast.walk(HookText(function).definition())
     )
 
 

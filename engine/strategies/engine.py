@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from engine.bars import split_fields
@@ -15,19 +15,19 @@ from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
 from engine.errors import Refusal
-from engine.execution.funding import funding_fields
+from engine.execution.columns import check_volumes, read_columns
 from engine.execution.layout import (
     FIRST_SUB_BAR,
-    FUNDING_FIELD,
     RAISED,
     STATUS_TEXTS,
     SUB_BARS,
     TRADE_ROWS,
     TRADE_WIDTH,
 )
-from engine.execution.metric_names import METRIC_NAMES
+from engine.execution.linked import metric_calls
+from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.settings import Execution
-from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.execution.state import frame_of, new_simulation
 from engine.strategies.clock_reads import clock_of
 from engine.strategies.compiler_errors import explain
 from engine.strategies.compiling import compile_strategy
@@ -36,35 +36,18 @@ from engine.strategies.indicator_code import WORK_ROWS
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
 from engine.strategies.longer_bars import Timeline
 from engine.strategies.loop import path_loop
-from engine.strategies.registry import get_strategy
 from engine.strategies.rows import RowPlan, plan_rows
+from engine.strategies.scratch import Scratch, identities_of
 from engine.strategies.strategy import Strategy
+from engine.strategies.trade_columns import trade_columns
 from engine.strategies.trade_tape import TradeTape
 from engine.window import Window
 
-__all__ = ["Scratch", "StrategyEngine", "prepare_strategy"]
+__all__ = ["StrategyEngine"]
 
 _MOST_PLANS: Final = 1024
 _NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
-
-
-@dataclass
-class Scratch:
-    """Work space of one worker; grows to the largest call and is reused."""
-
-    simulation: Simulation
-    frame: NDArray[np.int64]
-    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    failed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-
-    def rows_for(self, count: int, bar_count: int) -> NDArray[np.float64]:
-        """Return space for `count` indicator rows."""
-        if self.rows.size < count * bar_count:
-            self.rows = np.empty(count * bar_count)
-        if self.failed.size < count:
-            self.failed = np.zeros(count, dtype=np.int64)
-        return self.rows[: count * bar_count].reshape(count, bar_count)
 
 
 class StrategyEngine:
@@ -83,6 +66,7 @@ class StrategyEngine:
         warm_up: int = 0,
         record_equity: int = 0,
         record_trades: bool = False,
+        groups: Sequence[str] = (ORDER_ENGINE,),
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
         timeframe: str | None = None,
@@ -95,7 +79,8 @@ class StrategyEngine:
         self.window = Window.of(warm_up, steps - warm_up)
         self.record_trades = record_trades
         self.parameter_names = tuple(cls.parameters)
-        self.metric_names = METRIC_NAMES
+        self.metric_names, self._groups = metric_calls(groups)
+        self.raised = RAISED
         trading_bars = self.window.trading_bars
         count = min(record_equity, trading_bars)
         self.sample_bars = np.array(
@@ -103,7 +88,7 @@ class StrategyEngine:
         )
         self._rules = execution.rules(self.symbols, bars_per_year, bars_per_session)
         whole, sub_bars = split_fields(self.fields)
-        self._rules[:, FUNDING_FIELD] = funding_fields(execution, self.symbols, whole)
+        read_columns(self._rules, execution, self.symbols, whole)
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
@@ -172,6 +157,9 @@ class StrategyEngine:
         scratch: Scratch,
         equity: NDArray[np.float64] | None = None,
         trades: TradeTape | None = None,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> None:
         """Run every parameter set on every path; the GIL is released.
 
@@ -191,13 +179,27 @@ class StrategyEngine:
             Output; equity at the bars `sample_bars`, counted from the first trading bar.
         trades : TradeTape, optional
             Output; the trades of every simulation, of an engine that records them.
+        seeds, paths : ndarray of uint64, shape (paths,), optional
+            Seed of each path, and its number within the seed: fills by chance depend on them.
         """
         self._check(values, parameters)
+        identities = identities_of(len(values), seeds, paths)
         parameters = np.ascontiguousarray(parameters)
         if equity is None:
             equity = np.empty((len(values), len(parameters), 0))
         samples = self.sample_bars if equity.shape[2] else self.sample_bars[:0]
-        self._call(values, parameters, metrics, status, scratch, samples, equity, trades)
+        arrays = (values, identities, parameters, metrics, status, scratch, samples, equity)
+        self._call(*arrays, trades)
+
+    def tape(self) -> TradeTape:
+        """Return an empty tape of trades for one worker."""
+        return TradeTape()
+
+    def trade_columns(
+        self, columns: NDArray[np.float64], first_bar: int, *, with_ranges: bool
+    ) -> list[pl.Series]:
+        """Return the columns of a tape, shape (columns, trades), as a table has them."""
+        return trade_columns(columns, self.symbols, first_bar, with_ranges=with_ranges)
 
     def status_text(self, code: int) -> str:
         """Return what a status code means."""
@@ -209,6 +211,9 @@ class StrategyEngine:
         values: NDArray[np.float64],
         parameters: NDArray[np.float64],
         scratch: Scratch,
+        *,
+        seeds: NDArray[np.uint64] | None = None,
+        paths: NDArray[np.uint64] | None = None,
     ) -> str:
         """Return why a simulation failed; one whose strategy raised is run again to tell what.
 
@@ -222,12 +227,15 @@ class StrategyEngine:
             Its encoded parameters.
         scratch : Scratch
             The worker's own.
+        seeds, paths : ndarray of uint64, shape (1,), optional
+            What its path is, as `run` was told.
         """
         text = self.status_text(code)
         if code != RAISED:
             return text
         metrics = np.empty((1, 1, len(self.metric_names)))
-        self.run(values, parameters, metrics, np.empty((1, 1), dtype=np.int8), scratch)
+        status = np.empty((1, 1), dtype=np.int8)
+        self.run(values, parameters, metrics, status, scratch, seeds=seeds, paths=paths)
         # That has filled the indicator rows, which the form that raises reads again.
         parameters = np.ascontiguousarray(parameters)
         planned = self._planned(parameters)
@@ -248,6 +256,7 @@ class StrategyEngine:
     def _call(
         self,
         values: NDArray[np.float64],
+        identities: NDArray[np.int64],
         parameters: NDArray[np.float64],
         metrics: NDArray[np.float64],
         status: NDArray[np.int8],
@@ -268,6 +277,7 @@ class StrategyEngine:
             done = path_loop()(
                 self._address,
                 values,
+                identities,
                 parameters,
                 planned.row_of,
                 planned.plans,
@@ -281,6 +291,7 @@ class StrategyEngine:
                 equity,
                 _NO_TRADES if tape is None else tape.columns,
                 _NO_ENDS if tape is None else tape.ends,
+                self._groups,
                 done,
             )
             if tape is not None and done < simulations:
@@ -323,73 +334,8 @@ class StrategyEngine:
                 f"shape {values.shape}",
                 f"(paths, {expected[0]}, {expected[1]}, {expected[2]}) in C order",
             )
+        check_volumes(values, self.execution, self.symbols)
         if parameters.shape[1:] != (len(self.parameter_names),):
             raise Refusal(
                 "parameters", f"shape {parameters.shape}", f"(sets, {len(self.parameter_names)})"
             )
-
-
-def prepare_strategy(
-    strategy: type[Strategy] | str,
-    execution: Execution | None = None,
-    *,
-    symbols: tuple[str, ...],
-    fields: tuple[str, ...],
-    steps: int,
-    bars_per_year: float,
-    bars_per_session: float = 1.0,
-    warm_up: int = 0,
-    record_equity: int = 0,
-    record_trades: bool = False,
-    timestamps: NDArray[np.int64] | None = None,
-    exchange: str | None = None,
-    timeframe: str | None = None,
-) -> StrategyEngine:
-    """Return the engine of a strategy for price blocks of one shape.
-
-    Parameters
-    ----------
-    strategy : type or str
-        A strategy class or its registry name.
-    execution : Execution, optional
-        Default settings if omitted.
-    symbols, fields : tuple of str
-        Names along the second and third axis of the price block.
-    steps : int
-        Bars per path, those to warm up on included.
-    bars_per_year : float
-        For annualisation; one over it is the length of a mean bar in years.
-    bars_per_session : float
-        For orders with time in force "day" on bars without timestamps; below 1 counts as 1.
-    warm_up : int
-        Bars before the first on which the strategy trades.
-    record_equity : int
-        Points of the sampled equity curve; the last is the end.
-    record_trades : bool
-        Whether `run` will be asked for trades.
-    timestamps : ndarray of int64, shape (steps,), optional
-        Opening instants of the bars: interest and fees are charged for the time between them.
-        Instruments with session hours need them.
-    exchange : str, optional
-        Whose days end orders with time in force "day", where there are timestamps, and whose
-        clock hooks see unless the strategy names its zone. Its sessions begin the longer bars of
-        indicators with a timeframe; without it, days in UTC do.
-    timeframe : str, optional
-        Of the bars; indicators with a timeframe of their own, or of sessions, need it.
-    """
-    cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
-    return StrategyEngine(
-        cls,
-        execution or Execution(),
-        symbols=symbols,
-        fields=fields,
-        steps=steps,
-        bars_per_year=bars_per_year,
-        bars_per_session=bars_per_session,
-        warm_up=warm_up,
-        record_equity=record_equity,
-        record_trades=record_trades,
-        timestamps=timestamps,
-        exchange=exchange,
-        timeframe=timeframe,
-    )

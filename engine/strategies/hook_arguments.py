@@ -12,8 +12,9 @@ from typing import Literal, NoReturn, TypeAlias
 __all__ = ["Account", "Bar", "Order", "Series", "TimeInForce"]
 
 #: How long an order rests: ``"gtc"`` until it is cancelled, ``"day"`` to the end of the session in
-#: which it can first fill, ``"ioc"`` at the next open alone, ``"fok"`` the same, as orders fill
-#: whole, or a number of bars.
+#: which it can first fill, ``"ioc"`` at the next open alone, ``"fok"`` the same, but all of it or
+#: nothing (they differ where ``execution.volume_limit`` lets orders fill in part), or a number of
+#: bars.
 TimeInForce: TypeAlias = Literal["gtc", "day", "ioc", "fok"] | float
 
 
@@ -204,6 +205,13 @@ class Order(_Given):
         """
         _not_here("order")
 
+    def market_on_open(self, units: float) -> int:
+        """Trade `units` at the open of the session after that of the current bar.
+
+        On daily bars that is the next open, as of a market order; on minutes the first of tomorrow.
+        """
+        _not_here("order")
+
     def bracket(self, units: float, take_profit: float, stop_loss: float) -> int:
         """Trade `units` at the next fill with both exits in place."""
         _not_here("order")
@@ -266,8 +274,12 @@ class Order(_Given):
         """Be short by the sizing rule of the settings; nothing happens if already short."""
         _not_here("order")
 
-    def close(self) -> int:
-        """Close the position and cancel its bracket when that fills."""
+    def close(self, now: bool = False) -> int:
+        """Close the position and cancel its bracket when that fills.
+
+        With `now` it fills at the close of the current bar, whatever ``execution`` says of other
+        orders: at the price that the decision was taken at.
+        """
         _not_here("order")
 
     def exit(

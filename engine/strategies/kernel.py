@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.compiled.kernel import kernel
 from engine.compiled.views import floats_at, integers_at
 from engine.execution.calling import hook
-from engine.execution.layout import ACTIVE, PENDING, RAISED, SAME_CLOSE, STATUS
+from engine.execution.layout import ACTIVE, AT_ONCE, PENDING, RAISED, SAME_CLOSE, STATUS
 from engine.execution.linked import BrokerCalls
 from engine.execution.state import first_trading_bar, simulation_at
 
@@ -25,6 +25,7 @@ class Hooks(NamedTuple):
 
     parameter_count: int
     row_count: int
+    closes_now: bool  # whether one may close a position at the very close, by its text
     parameters: Callable[..., Any]  # (row of floats) -> tuple
     rows: Callable[..., Any]  # (row numbers) -> tuple
     state: Callable[..., Any]  # () -> tuple
@@ -59,6 +60,8 @@ def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
         hooks.signals,
     )
     parameter_count, row_count = hooks.parameter_count, hooks.row_count
+    # Frozen, so that a strategy that never asks does not look at every bar.
+    closes_now = hooks.closes_now
     _, start, trade_bar, trade_close, finish = broker
 
     @hook
@@ -77,7 +80,8 @@ def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
             if s.counts[ACTIVE] != 0:
                 trade_bar(frame, t)
             state = on_bar(t, s, p, r, values, state)
-            if same_close and s.counts[PENDING] != 0:
+            at_once = same_close or (closes_now and s.counts[AT_ONCE] != 0)
+            if at_once and s.counts[PENDING] != 0:
                 trade_close(frame, t)
         on_finish(last, s, p, r, values, state)
         finish(frame, metrics)

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import EXCHANGES, BarCalendar
-from engine.clock import days_of_bars, session_days
 from engine.errors import Refusal
 from engine.execution.schedule import Schedule, schedule_around
+from engine.local_time import days_of_bars, session_days
 from engine.timeframes import LONG_TIMEFRAMES, intraday_minutes
 
 __all__ = ["LongerBars", "Timeline", "bars_within", "check_timeframe"]

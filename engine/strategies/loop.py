@@ -13,7 +13,7 @@ from engine.compiled.kernel import kernel
 from engine.compiled.linking import call_at
 from engine.compiled.views import address_of
 from engine.execution.calling import part
-from engine.execution.layout import NOT_FINITE, OK, RAISED, TRADE_ROWS
+from engine.execution.layout import NOT_FINITE, OK, PATH, RAISED, SEED, TRADE_ROWS
 from engine.execution.linked import broker_calls
 from engine.execution.state import simulation_at
 from engine.strategies.kernel import SIMULATE_ARGUMENTS
@@ -26,10 +26,12 @@ __all__ = ["path_loop"]
 def path_loop() -> Callable[..., int]:
     """Return the compiled loop over paths and parameter sets; Numba compiles it when first called.
 
-    Its arguments are the address of a strategy's event loop, the price block, the encoded
+    Its arguments are the address of a strategy's event loop, the price block, seed and number of
+    each of its paths, the encoded
     parameter sets, which indicator rows each set reads, the plans of these rows, their values, work
     space and flags, the worker's frame, the outputs, and the tape of trades with their number up to
-    the end of each simulation (of none: no trades are kept). It begins at a simulation, counted
+    the end of each simulation (of none: no trades are kept), and of each further group of metrics
+    the address of its code and its place in a row, in bytes. It begins at a simulation, counted
     over paths and sets, and returns the one that found no room on the tape, or their number.
     """
     open_path, fill_rows = broker_calls().open_path, row_filler()
@@ -38,6 +40,7 @@ def path_loop() -> Callable[..., int]:
     def run(
         simulate: int,
         values: NDArray[np.float64],
+        identities: NDArray[np.int64],
         parameters: NDArray[np.float64],
         row_of: NDArray[np.int64],
         plans: NDArray[np.float64],
@@ -51,6 +54,7 @@ def path_loop() -> Callable[..., int]:
         equity: NDArray[np.float64],
         tape: NDArray[np.float64],
         ends: NDArray[np.int64],
+        groups: NDArray[np.int64],
         begin: int,
     ) -> int:
         address: int = address_of(frame)
@@ -68,7 +72,9 @@ def path_loop() -> Callable[..., int]:
                 address_of(work),
                 address_of(failed),
             )
-            curve = simulation_at(address).curve
+            state = simulation_at(address)
+            curve = state.curve
+            state.counts[SEED], state.counts[PATH] = identities[path, 0], identities[path, 1]
             for m in range(done % sets, sets):
                 out = metrics[path, m]
                 code = call_simulate(
@@ -86,6 +92,10 @@ def path_loop() -> Callable[..., int]:
                     code = NOT_FINITE
                 if code != OK:
                     out[:] = np.nan
+                else:
+                    for group in range(groups.shape[0]):
+                        row = address_of(out) + groups[group, 1]
+                        call_measure(groups[group, 0], address, row)
                 status[path, m] = code
                 for sample in range(samples.shape[0]):
                     equity[path, m, sample] = curve[samples[sample]]
@@ -103,6 +113,8 @@ def path_loop() -> Callable[..., int]:
 
 # The event loop of a strategy, by its address.
 call_simulate: Any = call_at(SIMULATE_ARGUMENTS)
+# A group of metrics, by the address of its code: the frame, and where its metrics go.
+call_measure: Any = call_at(2)
 
 
 @part

@@ -24,9 +24,12 @@ Values = Mapping[str, tuple[float, float]]
 
 _RANGES: Final = ("high", "low")
 # Calls that place nothing that rests, opens nothing, and takes what is there.
-_HARMLESS: Final = ("cancel", "cancel_all", "close", "good_till", "market_on_close", "tag")
+_HARMLESS: Final = ("cancel", "cancel_all", "close", "good_till", "tag")
 # Calls whose first argument alone says how much is bought; all others are the prices of a rest.
-_SIZED: Final = ("market", "percent", "target", "target_percent")
+_SIZED: Final = (
+    *("market", "market_on_close", "market_on_open"),
+    *("percent", "target", "target_percent"),
+)
 
 
 def range_reads(cls: type[Strategy], values: Values, *, shortable: bool = True) -> tuple[str, ...]:
@@ -126,10 +129,7 @@ class _Reader(ast.NodeVisitor):
 
     def _order(self, node: ast.Call, name: str) -> None:
         given = (*node.args, *(keyword.value for keyword in node.keywords))
-        if name in _HARMLESS:
-            if name == "market_on_close" and not (given and self._is_holding(given[0])):
-                self._may_be_short("order.market_on_close")
-        elif name == "long" and not given:
+        if name in _HARMLESS or (name == "long" and not given):
             pass
         elif name in _SIZED and len(given) == 1:
             if not self._is_holding(given[0]):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from engine.calendar import BarCalendar
-from engine.clock import is_zone
+from engine.local_time import is_zone
 from engine.strategies.expression import Expression
 from engine.strategies.fingerprint import fingerprint_of
 from engine.strategies.hook_text import HookText, StrategyError, declaration_error
@@ -68,6 +68,8 @@ class Strategy:
         Registry name; by default the class name in snake_case.
     parameters : dict of str to Parameter
         Declared parameters in order.
+    engine : object, optional
+        What runs it (`engine.jobs.engine.Engine`); None: the engine of bars.
     time_zone : str
         IANA zone of ``bar.hour``, ``bar.minute`` and ``bar.weekday``, such as
         ``"America/New_York"``; by default that of the bars' exchange.
@@ -77,6 +79,7 @@ class Strategy:
     parameters: ClassVar[dict[str, Parameter]] = {}
     indicators: ClassVar[dict[str, Expression]] = {}
     state: ClassVar[dict[str, float]] = {}
+    engine: ClassVar[Any] = None
     time_zone: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:

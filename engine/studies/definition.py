@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,6 +19,8 @@ from pydantic import (
 from engine.errors import Refusal
 from engine.jobs.settings import JobSettings, PathSettings, Settings
 from engine.jobs.space import Scalar
+from engine.market_data import Adjustment
+from engine.sources.history import Join
 from engine.studies.file_names import FileName
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
@@ -64,6 +67,16 @@ class SourceDefinition(PathSettings):
     exchange: str = Field(
         "XNYS", description="Calendar for a source without a symbol; bars bring their own."
     )
+    join: Join = Field(
+        "common",
+        description="Which bars several symbols of differing calendars have: those that all have, "
+        "or those that any has, in which the others repeat their last price and do not trade.",
+    )
+    adjustment: Adjustment = Field(
+        "all",
+        description="What is taken out of the prices of `symbol`: splits and dividends; splits "
+        "alone, or nothing, where dividends are paid in cash at the open of their day.",
+    )
     calibration: Literal["latest"] | datetime.date | None = Field(
         None,
         description="Take the source's parameters from the symbol's calibration: the "
@@ -84,12 +97,28 @@ class SourceDefinition(PathSettings):
         None,
         description="Python file or folder with the user's own source, relative to the study file.",
     )
-    columns: FileName | None = Field(
+    columns: FileName | list[FileName] | None = Field(
         None,
-        description="CSV or Parquet file with columns of one's own for the bars of `symbol`, "
-        "relative to the study file: `timestamp`, the instant at which the other values became "
-        "known, or `date`, the day of the bar at whose close they are known; and numbers.",
+        description="Columns of one's own for the bars of `symbol`. A name is one that the series "
+        "stores: `vwap`, `trade_count`, or of its `columns`. A name with an ending is a CSV or "
+        "Parquet file, relative to the study file: `timestamp`, the instant at which the other "
+        "values became known, or `date`, the day of the bar at whose close they are known; and "
+        "numbers.",
     )
+
+    @property
+    def column_files(self) -> list[str]:
+        """The files among `columns`."""
+        return [name for name in self._columns if Path(name).suffix]
+
+    @property
+    def stored_columns(self) -> list[str]:
+        """The columns of the stored series among `columns`."""
+        return [name for name in self._columns if not Path(name).suffix]
+
+    @property
+    def _columns(self) -> list[str]:
+        return [self.columns] if isinstance(self.columns, str) else self.columns or []
 
 
 class StrategyDefinition(Settings):

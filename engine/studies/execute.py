@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import Refusal
+from engine.files import FileStore
 from engine.jobs.blocks import BLOCKS
 from engine.jobs.errors import StudyFailed, failure_text
+from engine.jobs.executors import Executor
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback
+from engine.jobs.record import recorded
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.runner import RunReport, run_parts
 from engine.jobs.store import MemoryStore, ParquetStore, Store
@@ -29,16 +32,25 @@ def execute(
     *,
     remake: Callable[[], Job],
     root: Path | None,
-    workers: str | int,
+    ledger: FileStore | None,
+    executor: Executor,
+    through: str,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> Results:
     """Run a job and return its results; `Study.run` documents the arguments."""
-    store: Store = MemoryStore() if root is None else ParquetStore(root)
-    job, stopped, _ = _run(job, store, workers, progress, fresh)
-    seeds = len(job.seeds)
-    results = _results(job, store, stopped, lambda: extend(remake(), seeds))
-    check_failures(results.summary, results.pieces)
+    if root is not None and ledger is not None:
+        raise Refusal(
+            "ledger",
+            f"{ledger.address} beside the data root {root}",
+            "one of them: a root has a ledger",
+        )
+    store: Store = MemoryStore(ledger) if root is None else ParquetStore(root)
+    with recorded(_files(store), job, "study", through, progress) as report:
+        job, stopped, _ = _run(job, store, executor, report, fresh)
+        seeds = len(job.seeds)
+        results = _results(job, store, stopped, lambda: extend(remake(), seeds))
+        check_failures(results.summary, results.pieces)
     return results
 
 
@@ -47,7 +59,8 @@ def execute_block(
     block: int,
     *,
     root: Path,
-    workers: str | int,
+    executor: Executor,
+    through: str,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> tuple[Plan, RunReport, Job]:
@@ -65,17 +78,22 @@ def execute_block(
     if not 0 <= block < BLOCKS:
         raise Refusal("block", str(block), f"0 to {BLOCKS - 1}")
     store = ParquetStore(root)
-    if job.settings.until is not None:
-        job, _, report = _run(job, store, workers, progress, fresh and block == 0)
-    else:
-        store.begin(job, JobSummary.of(job))
-        if fresh:
-            _discard(job, store, block)
-        report = _compute(job, store, workers, progress, block)
-    plan = make_plan(job, store.manifests(job.world.id), block)
-    # One failure weighs much in a small block; the study is judged as a whole.
-    check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
+    with recorded(store.files, job, f"block {block:02d}", through, progress) as told:
+        if job.settings.until is not None:
+            job, _, report = _run(job, store, executor, told, fresh and block == 0)
+        else:
+            store.begin(job, JobSummary.of(job))
+            if fresh:
+                _discard(job, store, block)
+            report = _compute(job, store, executor, told, block)
+        plan = make_plan(job, store.manifests(job.world.id), block)
+        # One failure weighs much in a small block; the study is judged as a whole.
+        check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
     return plan, report, job
+
+
+def _files(store: Store) -> FileStore | None:
+    return store.files if isinstance(store, ParquetStore) else None
 
 
 def check_failures(
@@ -95,7 +113,7 @@ def check_failures(
 def _run(
     job: Job,
     store: Store,
-    workers: str | int,
+    executor: Executor,
     progress: ProgressCallback | None,
     fresh: bool,
 ) -> tuple[Job, str | None, RunReport]:
@@ -106,7 +124,7 @@ def _run(
     store.begin(job, JobSummary.of(job), keep_longer=plan is not None)
     if fresh:
         _discard(job, store)
-    report = _compute(job, store, workers, progress)
+    report = _compute(job, store, executor, progress)
     if plan is None:
         return job, None, report
     while True:
@@ -115,7 +133,7 @@ def _run(
             break
         job = extend(job, count)
         store.begin(job, JobSummary.of(job), keep_longer=True)
-        more = _compute(job, store, workers, _going_on(progress, report))
+        more = _compute(job, store, executor, _going_on(progress, report))
         report = RunReport(
             report.manifests + more.manifests, report.reused, report.seconds + more.seconds
         )
@@ -138,7 +156,7 @@ def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressC
 def _compute(
     job: Job,
     store: Store,
-    workers: str | int,
+    executor: Executor,
     progress: ProgressCallback | None,
     block: int | None = None,
 ) -> RunReport:
@@ -149,7 +167,7 @@ def _compute(
         store,
         study=job.study,
         failure_allowance=job.settings.failure_allowance,
-        workers=workers,
+        executor=executor,
         progress=progress,
     )
 

@@ -9,11 +9,13 @@ import polars as pl
 
 from engine.bars import Bars
 from engine.errors import Refusal
+from engine.frames import check_known
 
 __all__ = ["with_own_columns"]
 
 _FIELD = "source.columns"
 _MOST_BYTES = 2 * 2**30
+_TIMES = ("timestamp", "date", "known_at")
 
 
 def with_own_columns(bars: tuple[Bars, ...], file: Path) -> tuple[Bars, ...]:
@@ -21,7 +23,9 @@ def with_own_columns(bars: tuple[Bars, ...], file: Path) -> tuple[Bars, ...]:
 
     The file has a column ``timestamp``, the instant at which the other values of its row became
     known (UTC where no zone is given), or ``date``, the day of the bar at whose close they are
-    known; and columns of numbers. With a column ``symbol`` each series gets its own rows.
+    known; and columns of numbers. Beside ``date`` a column ``known_at`` may say when the values of
+    a row became known, and is checked: none after the close of its bar. With a column ``symbol``
+    each series gets its own rows.
 
     Parameters
     ----------
@@ -33,10 +37,10 @@ def with_own_columns(bars: tuple[Bars, ...], file: Path) -> tuple[Bars, ...]:
     Raises
     ------
     Refusal
-        If it cannot be read, or lacks a time or numbers.
+        If it cannot be read, lacks a time or numbers, or has values from after their bar.
     """
     frame = _read(file)
-    own = [name for name in frame.columns if name not in ("timestamp", "date", "symbol")]
+    own = [name for name in frame.columns if name not in (*_TIMES, "symbol")]
     if not own:
         raise Refusal(_FIELD, f"no column of numbers in {file}", "at least one")
     for name in own:
@@ -63,6 +67,8 @@ def _read(file: Path) -> pl.DataFrame:
         raise Refusal(
             _FIELD, f"columns {', '.join(frame.columns)} in {file}", "one named timestamp or date"
         )
+    if "known_at" in frame.columns and times != ["date"]:
+        raise Refusal(_FIELD, f"timestamp and known_at in {file}", "one of them")
     kind = frame[times[0]].dtype
     fits = kind == pl.Date if times[0] == "date" else isinstance(kind, pl.Datetime)
     if not fits:
@@ -93,6 +99,15 @@ def _joined(series: Bars, frame: pl.DataFrame, own: list[str], file: Path) -> Ba
         )
     place = np.searchsorted(days, own_days)
     there = (place < len(days)) & (days[np.minimum(place, len(days) - 1)] == own_days)
+    if "known_at" in frame.columns:
+        of_bars = frame.select("known_at", *own)[place[there].tolist()]
+        stamps = series.timestamps[there]
+        try:
+            check_known(series.symbol, of_bars, "known_at", stamps, series.calendar)
+        except Refusal as refusal:
+            raise Refusal(
+                _FIELD, f"{refusal.found} in {file}", refusal.allowed, hint=refusal.hint
+            ) from None
     found = {
         name: np.where(there, column[np.minimum(place, len(days) - 1)], np.nan)
         for name, column in values.items()

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Execution
-from engine.execution.metric_names import METRIC_NAMES
 from engine.jobs.columns import KEY_COLUMNS
+from engine.jobs.engine import Engine
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
-from engine.jobs.settings import JobSettings, PathSettings, Until, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
 from engine.results.definitions import STATISTICS, named_statistic
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
+from engine.strategies.bar_engine import engine_of
 from engine.strategies.clock_reads import clock_reads
 from engine.strategies.warm_up import check_timeframes
 from engine.studies.bar_form import bar_form, reads_of_ranges
@@ -69,14 +71,16 @@ def resolve(
     Refusal
         If one cannot be.
     """
-    origin = _source(definition, live, file, market_data)
+    execution = _execution(definition, live)
+    origin = _source(definition, live, file, market_data, execution)
     source = origin.source
     strategy = _strategy(definition, live, file)
-    execution = _execution(definition, live, source)
+    _check_execution(execution, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
-    _check_columns(strategy, live.metrics)
-    _check_until(definition.until, live.metrics)
+    engine = engine_of(strategy)
+    _check_columns(strategy, engine, live.metrics)
+    _check_until(definition.until, engine, live.metrics, definition.record)
     space = resolve_space(
         source,
         origin.swept,
@@ -95,7 +99,9 @@ def resolve(
         origin.calendar,
         source.bars_per_session(origin.calendar),
     )
-    reads = reads_of_ranges(sets, execution, definition.until, live.metrics)
+    reads: tuple[str, ...] = (f"the engine of {strategy.name}",)
+    if engine.closes_suffice:
+        reads = reads_of_ranges(sets, execution, definition.until, live.metrics)
     path = _path(definition.source, origin, warm_up, reads)
     seeds = resolve_seeds(definition.seeds, file)
     assert path.steps is not None
@@ -110,6 +116,7 @@ def resolve(
             ),
             draw=origin.draw,
             strategy=strategy,
+            engine=engine,
             execution=execution,
             path=path,
             paths_per_seed=definition.paths_per_seed,
@@ -149,11 +156,15 @@ def resolve_strategy(strategy: str, file: Path | None = None) -> type[Strategy]:
 
 
 def _source(
-    definition: StudyDefinition, live: Live, file: Path | None, market_data: MarketData | None
+    definition: StudyDefinition,
+    live: Live,
+    file: Path | None,
+    market_data: MarketData | None,
+    execution: Execution,
 ) -> ResolvedSource:
     if live.source is None:
         folder = file.parent if file is not None else None
-        return resolve_source(definition.source, market_data, folder)
+        return resolve_source(definition.source, market_data, folder, execution)
     calendar = live.calendar or _calendar(live.source)
     assert not isinstance(definition.source.parameters, str)
     swept = definition.source.parameters
@@ -218,13 +229,25 @@ def _job_settings(definition: StudyDefinition, steps: int) -> JobSettings:
     )
 
 
-def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execution:
-    execution = live.execution
-    if execution is None:
-        try:
-            execution = Execution.model_validate(dict(definition.execution))
-        except ValidationError as error:
-            raise settings_refusal(error, Execution).within("execution") from None
+def _execution(definition: StudyDefinition, live: Live) -> Execution:
+    if live.execution is not None:
+        return live.execution
+    try:
+        return Execution.model_validate(dict(definition.execution))
+    except ValidationError as error:
+        raise settings_refusal(error, Execution).within("execution") from None
+
+
+def _check_execution(execution: Execution, source: Source) -> None:
+    """Check that the bars of a source have what the settings follow: times of day, volumes."""
+    volumes = [item.volume for item in _held_bars(source)]
+    volumes = volumes or [getattr(source, "volume", np.ones(1))]
+    if execution.volume_limit is not None and not all((item > 0.0).any() for item in volumes):
+        raise Refusal(
+            "execution.volume_limit",
+            f"bars of {source.name} without volume",
+            "bars with volumes, or no limit",
+        )
     for terms in (execution.instrument, *execution.instruments.values()):
         if terms.session is not None and not isinstance(source, Historical):
             raise Refusal(
@@ -232,7 +255,6 @@ def _execution(definition: StudyDefinition, live: Live, source: Source) -> Execu
                 f"bars of {source.name}, which have no times of day",
                 "history; a simulated path is of trading hours only",
             )
-    return execution
 
 
 def _check_clock(strategy: type[Strategy], source: Source) -> None:
@@ -246,9 +268,11 @@ def _check_clock(strategy: type[Strategy], source: Source) -> None:
         )
 
 
-def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) -> None:
+def _check_columns(
+    strategy: type[Strategy], engine: Engine, metrics: Mapping[str, PathMetric]
+) -> None:
     """Check that no parameter and no own metric takes the column of something else."""
-    taken = {*KEY_COLUMNS, *METRIC_NAMES}
+    taken = {*KEY_COLUMNS, *engine.metric_names}
     allowed = f"a name other than the results' columns {', '.join(sorted(taken))}"
     for name in strategy.parameters:
         if name in taken:
@@ -260,8 +284,22 @@ def _check_columns(strategy: type[Strategy], metrics: Mapping[str, PathMetric]) 
             raise Refusal("metrics", repr(name), allowed)
 
 
-def _check_until(until: Until | None, metrics: Mapping[str, PathMetric]) -> None:
+def _check_until(
+    until: Until | None, engine: Engine, metrics: Mapping[str, PathMetric], record: Record
+) -> None:
     """Check the statistic before anything is simulated."""
-    if until is not None and named_statistic(until.statistic, metrics) is None:
-        known = dict.fromkeys([*STATISTICS, *METRIC_NAMES, *metrics])
+    if until is None:
+        return
+    statistic = named_statistic(until.statistic, metrics)
+    if statistic is None:
+        known = dict.fromkeys([*STATISTICS, *engine.metric_names, *metrics])
         raise Refusal("until.statistic", repr(until.statistic), ", ".join(known))
+    kept = {*engine.asked_metrics(record.metrics, "record.metrics"), *metrics}
+    absent = [name for name in statistic.needs if name not in kept]
+    if absent:
+        raise Refusal(
+            "until.statistic",
+            f"{until.statistic!r} without {', '.join(absent)}",
+            "a statistic of what `record.metrics` keeps",
+            hint="name them there",
+        )

@@ -12,13 +12,16 @@ from engine.calendar import BarCalendar
 from engine.calibration import Calibration
 from engine.calibration.sample import bars_as_of
 from engine.errors import Refusal
+from engine.execution import Execution
 from engine.jobs.draw import ParameterDraw
 from engine.jobs.lineage import Lineage
 from engine.jobs.space import Scalar
-from engine.market_data import MarketData
+from engine.market_data import MarketData, PaidMarketData
 from engine.sources import Source, load_user_sources, make_source, source_names
+from engine.sources.history import joined
 from engine.studies.definition import SourceDefinition
 from engine.studies.own_columns import with_own_columns
+from engine.studies.rate_columns import with_rates
 from engine.studies.values import Distribution
 
 __all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
@@ -58,7 +61,10 @@ class ResolvedSource:
 
 
 def resolve_source(
-    definition: SourceDefinition, market_data: MarketData | None, folder: Path | None = None
+    definition: SourceDefinition,
+    market_data: MarketData | None,
+    folder: Path | None = None,
+    execution: Execution | None = None,
 ) -> ResolvedSource:
     """Make the source of a study file, with the parameters that it sweeps taken out.
 
@@ -73,10 +79,12 @@ def resolve_source(
     if definition.model not in source_names():
         raise Refusal("source.model", repr(definition.model), ", ".join(source_names()))
     bars = _bars(definition, market_data)
-    if definition.columns is not None:
-        if not bars:
-            raise Refusal("source.columns", repr(definition.columns), "with a `symbol`")
-        bars = with_own_columns(bars, (folder or Path()) / definition.columns)
+    if definition.columns is not None and not bars:
+        raise Refusal("source.columns", repr(definition.columns), "with a `symbol`")
+    for name in definition.column_files:
+        bars = with_own_columns(bars, (folder or Path()) / name)
+    if execution is not None:
+        bars = with_rates(bars, execution, market_data)
     calibration = _calibration(definition, market_data)
     parameters: dict[str, Any] = {}
     draw = None
@@ -172,9 +180,32 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
         )
     names = [symbols] if isinstance(symbols, str) else symbols
     try:
-        return tuple(market_data.bars(name, definition.timeframe) for name in names)
+        bars = tuple(_series(definition, market_data, name) for name in names)
+    except Refusal as refusal:
+        if refusal.field in ("adjustment", "columns"):
+            raise refusal.within("source") from None
+        raise _not_there("symbol", symbols, refusal) from None
     except (LookupError, ValueError, FileNotFoundError) as error:
         raise _not_there("symbol", symbols, error) from None
+    if len(bars) < 2:
+        return bars
+    try:
+        return joined(bars, definition.join)
+    except Refusal as error:
+        raise error.within("source") from None
+
+
+def _series(definition: SourceDefinition, market_data: MarketData, name: str) -> Bars:
+    asked = {"columns": definition.stored_columns} if definition.stored_columns else {}
+    if definition.adjustment == "all":
+        return market_data.bars(name, definition.timeframe, **asked)
+    if not isinstance(market_data, PaidMarketData):
+        raise Refusal(
+            "adjustment",
+            f"{definition.adjustment!r} of bars whose dividends are not known",
+            "'all'",
+        )
+    return market_data.paid_bars(name, definition.timeframe, definition.adjustment, **asked)
 
 
 def _calibration(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.jobs.canonical import short_hash
+from engine.jobs.executors import Executor, executor_of
 from engine.jobs.plan import Piece
 from engine.jobs.progress import ProgressCallback
 from engine.market_data import MarketData
@@ -55,6 +56,8 @@ def run_block(
     root: str | Path,
     market_data: MarketData | None = None,
     workers: str | int | None = None,
+    executor: str | Executor = "threads",
+    through: str = "Python",
     progress: ProgressCallback | None = None,
     fresh: bool = False,
 ) -> BlockResult:
@@ -73,7 +76,8 @@ def run_block(
         study.resolve(market_data),
         block,
         root=Path(root),
-        workers=study.definition.workers if workers is None else workers,
+        executor=executor_of(executor, study.definition.workers if workers is None else workers),
+        through=through,
         progress=progress,
         fresh=fresh,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
+from engine.files import FileStore, as_files
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
@@ -20,8 +22,10 @@ from engine.studies.loader import load_definition
 
 if TYPE_CHECKING:
     from engine.execution import Execution
+    from engine.jobs.executors import Executor
     from engine.jobs.job import Job
     from engine.jobs.path_metrics import PathMetric
+    from engine.jobs.prepared_job import PreparedJob
     from engine.results.results import Results
     from engine.sources import Source
     from engine.strategies import Strategy
@@ -59,7 +63,8 @@ class Study:
     search : SearchDefinition or mapping, optional
         ``{"method", "count", "seed"}`` for distributions.
     record : Record or mapping, optional
-        ``{"equity": points, "trades": bool}``.
+        ``{"equity": points, "trades": bool, "metrics": [...], "precision": "float32"}``: by default
+        every metric of trading on bars, in double precision.
     until : Until or mapping, optional
         Add seeds until a statistic is precise.
     metrics : mapping of str to callable, optional
@@ -206,10 +211,14 @@ class Study:
         self,
         *,
         root: str | Path | None = None,
+        ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
+        executor: str | Executor = "threads",
+        through: str = "Python",
         progress: ProgressCallback | None = None,
         fresh: bool = False,
+        asked_by: str | None = None,
     ) -> Results:
         """Run the study, or what is missing of it.
 
@@ -217,14 +226,24 @@ class Study:
         ----------
         root : path, optional
             Data root for Parquet results; without one results stay in memory.
+        ledger : path or FileStore, optional
+            A data root whose trial ledger counts the sets of a run in memory. Without it, and
+            without `root`, nothing is counted.
         market_data : MarketData, optional
             Where symbols are looked up.
         workers : "auto" or int, optional
-            Threads; by default the study's own setting.
+            Threads, or processes; by default the study's own setting.
+        executor : {"threads", "processes"} or Executor
+            Who runs the parts; the results are the same bytes. Others than threads write to a
+            data root, and a script that starts processes needs ``if __name__ == "__main__":``.
+        through : str
+            What the user asked through, for the run's record in a data root.
         progress : callable, optional
             Called with a `Progress` about ten times a second.
         fresh : bool
             Compute finished parts again too.
+        asked_by : str, optional
+            Who asks, for the trial ledger; by default the method of the search.
 
         Raises
         ------
@@ -232,20 +251,98 @@ class Study:
             If more simulations fail than the study allows; results that succeeded are kept.
         StudyInterrupted
             On Ctrl-C; finished parts are kept.
+        WorkerLost
+            If a process that ran parts died; finished parts are kept.
         """
+        from engine.jobs.executors import executor_of
         from engine.studies.execute import execute
 
+        def resolved() -> Job:
+            job = self.resolve(market_data)
+            return job if asked_by is None else replace(job, asked_by=asked_by)
+
         return execute(
-            self.resolve(market_data),
-            remake=lambda: self.resolve(market_data),
-            root=None if root is None else Path(root),
-            workers=self.definition.workers if workers is None else workers,
+            resolved(),
+            remake=resolved,
+            root=None if root is None else _folder(root),
+            ledger=None if ledger is None else as_files(ledger),
+            executor=executor_of(executor, self.definition.workers if workers is None else workers),
+            through=through,
             progress=progress,
             fresh=fresh,
         )
 
+    def prepare(
+        self,
+        *,
+        ledger: str | Path | FileStore | None = None,
+        market_data: MarketData | None = None,
+        workers: str | int | None = None,
+        asked_by: str | None = None,
+    ) -> PreparedJob:
+        """Resolve, compile and open the source once, to run batch after batch of parameter sets.
+
+        The study's parameters say which ones a set must name, and how many bars indicators warm up
+        on; a constraint drops no set of a batch: whoever asks for one has chosen it.
+
+        Parameters
+        ----------
+        ledger : path or FileStore, optional
+            The data root whose trial ledger counts the sets; without one nothing is counted.
+        market_data : MarketData, optional
+            Where symbols are looked up.
+        workers : "auto" or int, optional
+            Threads; by default the study's own setting.
+        asked_by : str, optional
+            How sets are chosen, as the ledger tells it; by default as the study says.
+
+        Returns
+        -------
+        PreparedJob
+            To be closed, or used in a ``with`` statement.
+
+        Raises
+        ------
+        Refusal
+            If a name of the study cannot be resolved.
+
+        Examples
+        --------
+        >>> import engine as mc
+        >>> grid = {"fast": [5, 10], "slow": [20, 50]}
+        >>> study = mc.Study("search", mc.GBM(), "sma_crossover", grid, seeds=8, steps=60)
+        >>> with study.prepare(workers=1) as prepared:
+        ...     batch = prepared.run([{"fast": fast, "slow": 30} for fast in range(5, 9)])
+        >>> batch.metric("net_pnl").shape
+        (4, 8)
+        """
+        from engine.jobs.prepared_job import PreparedJob
+        from engine.studies.further_sets import FurtherSets
+
+        job = self.resolve(market_data)
+        if asked_by is not None:
+            job = replace(job, asked_by=asked_by)
+        return PreparedJob(
+            job,
+            ledger=None if ledger is None else as_files(ledger),
+            workers=self.definition.workers if workers is None else workers,
+            check=FurtherSets(job, self.definition),
+        )
+
     def __repr__(self) -> str:
         return f"Study({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        from engine.plots.snippet import facts
+
+        asked = self.definition
+        shown: dict[str, object] = {
+            "source": asked.source.model,
+            "strategy": asked.strategy.name,
+            **{name: str(values) for name, values in asked.strategy.parameters.items()},
+            "constraint": "; ".join(map(str, asked.constraint)) or None,
+        }
+        return facts(f"Study {self.name}", shown)
 
 
 def load_study(path: str | Path) -> Study:
@@ -258,6 +355,12 @@ def load_study(path: str | Path) -> Study:
     """
     path = Path(path)
     return Study.from_definition(load_definition(path), path)
+
+
+def _folder(root: str | Path) -> Path:
+    """Return a data root as a path; the address of an object store would become a folder."""
+    as_files(root)
+    return Path(root)
 
 
 def _as_in_python(refusal: Refusal) -> Refusal:

@@ -21,10 +21,10 @@ __all__ = ["SCRIPT_FIELDS", "Scripted", "order_scripts", "orders_around"]
 #: Fields of a script, after the five of a bar.
 SCRIPT_FIELDS: Final = ("action", "units", "limit", "stop", "take", "loss", "tif")
 
-# Shares of the actions 0 to 15 of `Scripted`.
+# Shares of the actions 0 to 17 of `Scripted`.
 _SHARES: Final = (
-    *(0.22, 0.11, 0.13, 0.1, 0.06, 0.06, 0.02, 0.04),
-    *(0.04, 0.04, 0.04, 0.04, 0.03, 0.03, 0.02, 0.02),
+    *(0.2, 0.1, 0.13, 0.1, 0.06, 0.06, 0.02, 0.04, 0.04),
+    *(0.04, 0.04, 0.04, 0.03, 0.03, 0.02, 0.02, 0.02, 0.01),
 )
 
 
@@ -35,9 +35,10 @@ class Scripted(Strategy):
     the position, 6: cancel all orders, 7: a target of units, 8: replace the exits, 9: the same by
     distances from the fills, 10: a limit and a stop of which one cancels the other, 11: a trailing
     stop, 12: exits of which the stop-loss trails, 13: a market order at the close, 14: a target
-    with a stop, 15: one with a limit. ``take`` and
-    ``loss`` are the exits of a bracket, NaN where there is none; ``tif`` is the time in force in
-    bars (0: the session, -1: at once or never, infinity: good till cancelled).
+    with a stop, 15: one with a limit, 16: a market order for the open of the next session, 17:
+    close the position at this close. ``take`` and ``loss`` are the exits of a bracket, NaN where
+    there is none; ``tif`` is the time in force in bars (0: the session, -1: at once or never,
+    infinity: good till cancelled).
     """
 
     name = "scripted"
@@ -80,6 +81,10 @@ class Scripted(Strategy):
             order.target(units, stop=bar.stop, tif=bar.tif)
         elif bar.action == 15.0:
             order.target(units, limit=bar.limit, take_profit=take, stop_loss=loss, tif=bar.tif)
+        elif bar.action == 16.0:
+            order.market_on_open(units)
+        elif bar.action == 17.0:
+            order.close(now=True)
 
 
 def order_scripts(

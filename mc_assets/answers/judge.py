@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from engine.bars import Bars
 from engine.judging import Judgement, judge
+from mc_assets.answers.strategy_on_bars import find_history, find_strategy
 from mc_assets.project import Project
 
 __all__ = ["Judgement", "judge_strategy"]
@@ -25,6 +29,7 @@ def judge_strategy(
     tries: int = 256,
     paths: int = 2_000,
     seed: int = 0,
+    page: Path | None = None,
 ) -> Judgement:
     """Judge a strategy on a series of the project or on a file.
 
@@ -46,6 +51,8 @@ def judge_strategy(
         Share of the traded value, and basis points of the price, that every fill costs.
     tries, paths, seed : int
         As of `engine.judging.judge`.
+    page : Path, optional
+        HTML file to write the judgement to, with a model-risk panel of the same history.
 
     Raises
     ------
@@ -53,64 +60,56 @@ def judge_strategy(
         If there is no such strategy, neither a file nor a series is given, or the history is too
         short.
     """
-    from engine.errors import Refusal
-    from mc_assets.stored_market_data import StoredMarketData
-
-    name = _strategy(project, strategy)
-    if bars_file is not None:
-        history = _from_file(bars_file, symbol, timeframe, exchange)
-    elif symbol is not None:
-        history = StoredMarketData(project).bars(symbol, timeframe)
-    else:
-        raise Refusal("bars", "neither --bars nor --symbol", "a file of bars, or a series")
-    return judge(
+    name = find_strategy(project, strategy)
+    history = find_history(project, bars_file, symbol, timeframe, exchange)
+    execution = {"commission": {"rate": commission}, "slippage": {"bps": slippage}}
+    found = judge(
         name,
         history,
         constraint=constraint,
-        execution={"commission": {"rate": commission}, "slippage": {"bps": slippage}},
+        execution=execution,
         tries=tries,
         paths=paths,
         seed=seed,
         root=project.data,
     )
+    if page is not None:
+        _write_page(project, page, found, name, history, execution, constraint, seed)
+    return found
 
 
-def _strategy(project: Project, strategy: str) -> str:
+def _write_page(
+    project: Project,
+    path: Path,
+    found: Judgement,
+    strategy: str,
+    history: Bars,
+    execution: Mapping[str, Any],
+    constraint: tuple[str, ...],
+    seed: int,
+) -> None:
+    import numpy as np
+
     from engine.errors import Refusal
-    from engine.strategies import load_user_strategies, strategy_names
-    from mc_assets.answers.catalogue import load_code_of_studies
+    from engine.judging import model_risk_panel
+    from engine.strategies import backtest
+    from mc_assets.answers.panel import write_panel
+    from mc_assets.reports.judgement_page import judgement_page
 
-    if strategy.endswith(".py"):
-        file = Path(strategy)
-        if not file.is_file():
-            raise Refusal("strategy", f"there is no file {file}")
-        found = sorted(load_user_strategies(file))
-        if len(found) != 1:
-            raise Refusal(
-                "strategy",
-                f"{', '.join(found) or 'no strategy'} in {file}",
-                "a file with one strategy, or its name",
-            )
-        return found[0]
-    if strategy not in strategy_names():
-        load_code_of_studies(project)
-    if strategy not in strategy_names():
-        raise Refusal("strategy", repr(strategy), ", ".join(strategy_names()))
-    return strategy
-
-
-def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) -> Bars:
-    from engine.calendar import BarCalendar
-    from engine.errors import Refusal
-    from mc_assets.market_data.one_file import bars_from_file
-
-    if not path.is_file():
-        raise Refusal("bars", f"there is no file {path}")
-    name = symbol or path.stem
-    provider = "parquet" if path.suffix == ".parquet" else "csv"
-    found = bars_from_file(
-        path.resolve(), name, timeframe=timeframe, exchange=exchange, provider=provider
-    )
-    if found.bars.is_empty():
-        raise Refusal("bars", f"no row of {path} that is a bar", "a table of bars")
-    return Bars.from_frame(found.bars, symbol=name, calendar=BarCalendar(exchange, timeframe))
+    # The bars that the judgement counted, so that the picture is of the numbers beside it.
+    days = history.timestamps.astype("datetime64[us]").astype("datetime64[D]")
+    before = int((days < np.datetime64(found.first)).sum())
+    course = backtest(strategy, history, found.parameters, execution, warm_up=before)
+    panel = None
+    with suppress(Refusal):  # of a strategy that can be simulated in no world
+        panel = model_risk_panel(
+            strategy,
+            history,
+            constraint=constraint,
+            execution=execution,
+            seed=seed,
+            root=project.data,
+        )
+        write_panel(project.data, panel)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(judgement_page(found, panel, course), encoding="utf-8")

@@ -24,7 +24,9 @@ class WrittenReport:
     report: Path
 
 
-def make_report(project: Project, study: str, *, output: Path | None = None) -> WrittenReport:
+def make_report(
+    project: Project, study: str, *, output: Path | None = None, kind: str = "html"
+) -> WrittenReport:
     """Bring a study's statistics, tables and page up to date with its results.
 
     Parameters
@@ -34,7 +36,9 @@ def make_report(project: Project, study: str, *, output: Path | None = None) -> 
     study : str
         Name of a study that has run, or its file.
     output : Path, optional
-        The page; by default ``<data>/reports/STUDY.html``.
+        The file; by default ``<data>/reports/STUDY.html``, or with the ending of `kind`.
+    kind : {"html", "png", "svg", "pdf"}
+        The page, or a still picture of the best parameter set.
 
     Raises
     ------
@@ -43,11 +47,19 @@ def make_report(project: Project, study: str, *, output: Path | None = None) -> 
     StudyFailed
         If more of its simulations failed than it allows.
     """
-    from mc_assets.reports import write_report
+    from engine.errors import Refusal
+    from mc_assets.reports import report_picture, write_report
     from mc_assets.study_tables import write_statistics
     from mc_assets.warehouse import publish_warehouse
 
+    if kind not in ("html", "png", "svg", "pdf"):
+        raise Refusal("format", repr(kind), "html, png, svg, pdf")
     name = study_name(project, study)
     write_statistics(project.data, name)
     publish_warehouse(project)
-    return WrittenReport(write_report(project, name, output=output))
+    if kind == "html":
+        return WrittenReport(write_report(project, name, output=output))
+    path = output or project.reports / f"{name}.{kind}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(report_picture(project, name, kind))  # type: ignore[arg-type]
+    return WrittenReport(path)

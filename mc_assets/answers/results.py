@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mc_assets.answers.studies import study_name
-from mc_assets.headlines import HEADLINE_NAMES, with_all_errors
+from mc_assets.headlines import headline_names, with_all_errors
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def headlines(project: Project, study: str, *, where: str | None = None) -> Stud
     Refusal
         If the study has no results, or they have no such column.
     """
-    results, names = open_results(project, study, where), HEADLINE_NAMES
+    results = open_results(project, study, where)
+    names = headline_names(results)
     budget = results.error_budget(names=names)
     return _table(results, with_all_errors(results.statistics(names=names), budget))
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from engine.errors import Refusal
 from engine.jobs.errors import StudyInterrupted
 from engine.jobs.progress import Progress, ProgressCallback
+from mc_assets.headlines import headline_names
 from mc_assets.project import Project
 from mc_assets.stored_market_data import StoredMarketData
 
 if TYPE_CHECKING:
     from engine.jobs.dry_run import Estimate
+    from engine.jobs.executors import Executor
     from engine.results import Results
     from engine.studies import Study, StudyDefinition
 
 __all__ = ["RunStopped", "StudyRun", "estimate_study", "run_study"]
+
+# Who may run the parts of a study on this machine.
+_EXECUTORS = ("threads", "processes")
 
 
 class RunStopped(StudyInterrupted):
@@ -103,8 +109,9 @@ def run_study(
     seeds: str | None = None,
     storage: str | None = None,
     workers: str | None = None,
+    executor: str = "threads",
     fresh: bool = False,
-    statistics: Sequence[str] | None = None,
+    statistics: Sequence[str] | Literal["headlines"] | None = None,
     progress: ProgressCallback | None = None,
 ) -> StudyRun:
     """Run a study, or what is missing of it.
@@ -119,9 +126,11 @@ def run_study(
         Changes such as ``strategy.fast=5,10``.
     seeds, storage, workers : str, optional
         Instead of the study's own.
+    executor : str
+        ``threads``, ``processes``, or ``dask://host:port`` of a scheduler.
     fresh : bool
         Compute finished parts again, too.
-    statistics : sequence of str, optional
+    statistics : sequence of str or "headlines", optional
         Statistics to estimate; by default all.
     progress : callable, optional
         Called with a `Progress` about ten times a second, and at the end.
@@ -146,12 +155,18 @@ def run_study(
 
     try:
         results = made.run(
-            root=root, market_data=StoredMarketData(project), progress=report, fresh=fresh
+            root=root,
+            market_data=StoredMarketData(project),
+            executor=_executor(executor),
+            through="mc run",
+            progress=report,
+            fresh=fresh,
         )
         outputs = _export(results, definition.storage, project.data)
     except KeyboardInterrupt as stop:
         raise _stopped(stop, kept=root is not None) from None
     summary = results.summary
+    names = headline_names(results) if statistics == "headlines" else statistics
     return StudyRun(
         study=results.name,
         fingerprint=results.fingerprint,
@@ -165,8 +180,8 @@ def run_study(
         seconds=last[0].seconds,
         stopped=results.stopped,
         outputs=outputs,
-        statistics=results.statistics(names=statistics),
-        error_budget=results.error_budget(names=statistics),
+        statistics=results.statistics(names=names),
+        error_budget=results.error_budget(names=names),
         warnings=results.warnings(),
     )
 
@@ -211,6 +226,17 @@ def _made(
         load_definition(path), list(settings), seeds=seeds, storage=storage, workers=workers
     )
     return Study.from_definition(definition, path), definition
+
+
+def _executor(text: str) -> str | Executor:
+    """Return an executor that only this project knows; the name of one that the library makes."""
+    from mc_assets.dask_executor import SCHEME, DaskExecutor
+
+    if text.startswith(SCHEME):
+        return DaskExecutor(text)
+    if text not in _EXECUTORS:
+        raise Refusal("executor", repr(text), f"{', '.join(_EXECUTORS)}, or {SCHEME}host:port")
+    return text
 
 
 def _stopped(stop: KeyboardInterrupt, *, kept: bool) -> RunStopped:

@@ -12,11 +12,15 @@ from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
 from mc_assets.cli.ingest import ingest
 from mc_assets.cli.judge import judge
+from mc_assets.cli.panel import panel
+from mc_assets.cli.plot import plot
 from mc_assets.cli.prune import prune
 from mc_assets.cli.quality import quality
 from mc_assets.cli.replay import replay
 from mc_assets.cli.report import report
+from mc_assets.cli.resample import resample
 from mc_assets.cli.run import run
+from mc_assets.cli.runs import runs
 from mc_assets.cli.schema import schema
 from mc_assets.cli.seeds import seeds
 from mc_assets.cli.show import show
@@ -32,9 +36,9 @@ __all__ = ["GROUPS", "Command", "command_groups"]
 GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
-        "Studies": (run, studies, seeds, schema),
-        "Results": (show, compare, replay, report, trials, sql),
-        "Checks": (quality, audit, judge, verify),
+        "Studies": (run, runs, studies, seeds, schema),
+        "Results": (show, compare, replay, plot, report, trials, sql),
+        "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (ui, prune),
     }
 )

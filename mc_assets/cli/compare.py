@@ -78,7 +78,7 @@ def _narrower(answer: StudyComparison) -> list[pl.DataFrame]:
         for name in ("estimate", "baseline")
     ]
     idle = [
-        f"{100 * own:.0f} %, {100 * other:.0f} %"
+        ", ".join("–" if share is None else f"{100 * share:.0f} %" for share in (own, other))
         for own, other in zip(table["idle_share"], table["baseline_idle_share"], strict=True)
     ]
     first = [pl.col("parameter_set").alias("set"), *map(pl.col, answer.parameters)]

@@ -25,6 +25,7 @@ def judge(
     tries: int = typer.Option(256, "--tries", min=1, help="Parameter sets to search."),
     paths: int = typer.Option(2_000, "--paths", min=10, help="Paths of each simulated world."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of search, resampling and paths."),
+    page: Path = typer.Option(None, "--page", help="HTML file to write the verdict to."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
     """Say whether a strategy has an edge, after a search that is paid for in the verdict."""
@@ -44,11 +45,14 @@ def judge(
         tries=tries,
         paths=paths,
         seed=seed,
+        page=page,
     )
     if as_json:
         print_json(found.to_json())
     else:
         _print(found)
+        if page is not None:
+            typer.echo(f"page: {page}")
 
 
 def _print(found: Judgement) -> None:

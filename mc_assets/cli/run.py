@@ -25,7 +25,10 @@ def run(
     study: str = typer.Argument(
         None, help="A study file or its name; without one everything runs: bars to reports."
     ),
-    workers: str = typer.Option(None, help="Threads, or auto."),
+    workers: str = typer.Option(None, help="Threads or processes, or auto."),
+    executor: str = typer.Option(
+        "threads", help="Who runs the parts: threads, processes, or dask://host:port."
+    ),
     seeds: str = typer.Option(None, help="Seed set or seed file to use instead."),
     settings: Annotated[
         list[str] | None,
@@ -50,6 +53,7 @@ def run(
     run_study_command(
         study,
         workers=workers,
+        executor=executor,
         seeds=seeds,
         settings=settings or (),
         storage=storage,
@@ -63,6 +67,7 @@ def run_study_command(
     study: str,
     *,
     workers: str | None = None,
+    executor: str = "threads",
     seeds: str | None = None,
     settings: Sequence[str] = (),
     storage: str | None = None,
@@ -72,7 +77,6 @@ def run_study_command(
 ) -> None:
     """Run one study file and print its statistics; the options are those of `mc run`."""
     from mc_assets.answers.runs import RunStopped, estimate_study, run_study
-    from mc_assets.headlines import HEADLINE_NAMES
     from mc_assets.project import Project
 
     project = Project.from_environment()
@@ -94,13 +98,14 @@ def run_study_command(
                 seeds=seeds,
                 storage=storage,
                 workers=workers,
+                executor=executor,
                 fresh=fresh,
                 # Only the headlines: with many parameter sets every statistic takes time.
-                statistics=None if as_json else HEADLINE_NAMES,
+                statistics=None if as_json else "headlines",
                 progress=line,
             )
     except RunStopped as stop:
-        again = _command(study, workers, seeds, settings, storage)
+        again = _command(study, workers, executor, seeds, settings, storage)
         typer.secho(f"{stop}: {again}" if stop.kept else str(stop), fg="yellow", err=True)
         raise typer.Exit(130) from None
     if as_json:
@@ -112,12 +117,15 @@ def run_study_command(
 def _command(
     study: str,
     workers: str | None,
+    executor: str,
     seeds: str | None,
     settings: Sequence[str],
     storage: str | None,
 ) -> str:
     """Return the command that goes on with this run: the same changes make the same study."""
-    options = [("--workers", workers), ("--seeds", seeds), ("--storage", storage)]
+    other = None if executor == "threads" else executor
+    options = [("--workers", workers), ("--executor", other)]
+    options += [("--seeds", seeds), ("--storage", storage)]
     options += [("--set", setting) for setting in settings]
     words = ["mc", "run", study]
     for option, value in options:

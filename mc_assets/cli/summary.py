@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from mc_assets.estimate_text import estimate_text, interval_text
-from mc_assets.headlines import ENDINGS, ERROR_KINDS, HEADLINE_NAMES, HEADLINES
+from mc_assets.headlines import (
+    ENDINGS,
+    ERROR_KINDS,
+    HEADLINE_NAMES,
+    HEADLINES,
+    Headline,
+    headlines_in,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,6 +56,8 @@ def print_headlines(
         total=sets.height,
     )
     print_what_to_run(sets)
+    if "float32" in statistics["precision"]:
+        typer.echo("metrics are stored in float32: each is rounded to 6e-8 of itself")
 
 
 def print_what_to_run(sets: pl.DataFrame) -> None:
@@ -110,7 +119,7 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
         for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
     ]
     idle = [_idle_text(share) for share in statistics["idle_share"]]
-    left_out = {*ENDINGS, "n", "idle_share", "supported", "dominant", "what_to_run"}
+    left_out = {*ENDINGS, "n", "idle_share", "supported", "precision", "dominant", "what_to_run"}
     return statistics.select(
         *(name for name in statistics.columns if name not in left_out),
         pl.Series("estimate (95 % interval)", cells, dtype=pl.String),
@@ -120,23 +129,28 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
 
 
 def headline_columns(
-    sets: pl.DataFrame, shown: Sequence[str], with_interval: Sequence[str]
+    sets: pl.DataFrame,
+    shown: Sequence[str],
+    with_interval: Sequence[str],
+    headlines: Sequence[Headline] = HEADLINES,
 ) -> list[pl.Series]:
     """Text of the headline statistics, n, the share of idle paths, the largest part of the error.
 
-    `sets` has a row per parameter set, with the columns of ``parameter_sets``.
+    `sets` has a row per parameter set, with the columns of ``parameter_sets`` for `headlines`; of
+    these the statistics `shown` are, or all where none of them is.
     """
     import polars as pl
 
     columns = []
-    for headline in HEADLINES:
+    none_shown = not any(headline.statistic in shown for headline in headlines)
+    for headline in headlines:
         name = headline.statistic
-        if name not in shown:
+        if name not in shown and not none_shown:
             continue
         own = sets.select(f"{name}{ending}" for ending in ENDINGS.values())
         cells = []
         for value, error, low, high, why in own.iter_rows():
-            if name in with_interval:
+            if name in with_interval or none_shown:
                 text = interval_text(value, error, low, high, headline.unit, why_none=why or "")
             else:
                 text = estimate_text(value, error, headline.unit, show_error=False)
@@ -154,14 +168,17 @@ def headline_columns(
 
 def _headline_sets(statistics: pl.DataFrame) -> pl.DataFrame:
     """Return a row per parameter set, the headlines in columns as ``parameter_sets`` has them."""
+    shown = [headline.statistic for headline in headlines_in(statistics)]
     own = {
         name: rows
         for (name,), rows in statistics.partition_by(
             "statistic", as_dict=True, maintain_order=True
         ).items()
-        if name in HEADLINE_NAMES
+        if name in shown
     }
-    return own[HEADLINES[0].statistic].with_columns(
+    if not own:
+        return statistics.clear()
+    return own[shown[0]].with_columns(
         rows[column].alias(f"{name}{ending}")
         for name, rows in own.items()
         for column, ending in ENDINGS.items()
@@ -179,12 +196,14 @@ def _headline_view(
     return sets.select(
         sets["parameter_set"].alias("set"),
         *parameters,
-        *headline_columns(sets, shown, with_interval),
+        *headline_columns(sets, shown, with_interval, headlines_in(statistics)),
     )
 
 
 def _idle_text(share: float | None) -> str:
-    """Write the share of idle paths; a small one is not none."""
+    """Write the share of idle paths; a small one is not none, and some rows do not tell."""
+    if share is None:
+        return "–"
     if not share:
         return "0 %"
     return f"{100.0 * share:.0f} %" if share >= 0.005 else "< 1 %"

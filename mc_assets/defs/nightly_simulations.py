@@ -5,6 +5,7 @@ import datetime
 import dagster as dg
 
 from mc_assets.defs.bars import bars
+from mc_assets.defs.best_set import best_by_mean, best_metadata
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import study_as_of
@@ -36,8 +37,6 @@ __all__ = ["nightly_simulations", "nightly_studies"]
 )
 def nightly_simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Run this run's studies as of its dates."""
-    import polars as pl
-
     from engine.studies import Study, load_definition
     from mc_assets.stored_market_data import StoredMarketData
     from mc_assets.study_tables import write_nightly_statistics
@@ -51,15 +50,13 @@ def nightly_simulations(context: dg.AssetExecutionContext, laboratory: Laborator
         results = Study.from_definition(load_definition(path), path).run(
             market_data=StoredMarketData(project, as_of=as_of),
             workers=laboratory.workers or "auto",
+            through=f"Dagster run {context.run.run_id[:8]}",
         )
         table = write_nightly_statistics(project.data, name, as_of, results)
-        ranked = table.filter(pl.col("statistic") == "mean_net_pnl")
-        best = ranked.sort("supported", "estimate", nulls_last=False).tail(1)
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": table.height,
-                "best_mean_net_pnl": best["estimate"][0],
-                "best_mean_net_pnl_std_error": best["std_error"][0],
+                **best_metadata(best_by_mean(table)),
                 "fingerprint": results.fingerprint,
             },
             asset_key="nightly_simulations",

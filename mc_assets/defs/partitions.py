@@ -15,6 +15,7 @@ from mc_assets.market_data.series_file import load_series
 from mc_assets.project import Project
 
 __all__ = [
+    "STRATEGIES",
     "as_of_dates",
     "batch_tags",
     "declared",
@@ -23,6 +24,7 @@ __all__ = [
     "series",
     "series_as_of",
     "series_years",
+    "strategy_series",
     "studies",
     "study_as_of",
     "study_seed_blocks",
@@ -33,6 +35,11 @@ _project = Project.from_environment()
 
 #: The series file as it was when the definitions were loaded.
 declared = load_series(_project.series)
+
+#: The built-in strategies; their registry would compile.
+STRATEGIES = [
+    *("breakout", "buy_and_hold", "mean_reversion", "momentum", "rsi_reversal", "sma_crossover")
+]
 
 series = dg.StaticPartitionsDefinition(declared.keys)
 studies = dg.StaticPartitionsDefinition(list(_project.study_files))
@@ -46,6 +53,9 @@ as_of_dates = dg.TimeWindowPartitionsDefinition(
 
 series_years = dg.MultiPartitionsDefinition({"series": series, "year": years})
 series_as_of = dg.MultiPartitionsDefinition({"as_of": as_of_dates, "series": series})
+strategy_series = dg.MultiPartitionsDefinition(
+    {"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)}
+)
 study_as_of = dg.MultiPartitionsDefinition({"as_of": as_of_dates, "study": studies})
 study_seed_blocks = dg.MultiPartitionsDefinition({"seed_block": seed_blocks, "study": studies})
 

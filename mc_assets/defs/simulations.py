@@ -68,6 +68,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
                 root=project.data,
                 market_data=market_data,
                 workers=laboratory.workers or "auto",
+                through=f"Dagster run {context.run.run_id[:8]}",
                 progress=report,
             )
             context.add_asset_metadata(

@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from mc_assets.defs.best_set import best_by_mean, best_metadata
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
@@ -26,6 +27,7 @@ _COLUMNS = {
     "idle_share": pl.Float64(),
     "method": pl.String(),
     "supported": pl.Boolean(),
+    "precision": pl.String(),
 }
 
 _DESCRIPTIONS = {
@@ -43,6 +45,7 @@ _DESCRIPTIONS = {
     "idle_share": "share of the simulations that never held a position",
     "method": "how the interval came about, or why there is none",
     "supported": "whether enough paths carry the estimate to rank by it",
+    "precision": "of the rows: float64, or float32, which rounds each outcome to 6e-8 of itself",
 }
 
 
@@ -77,15 +80,10 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
         table = write_statistics(laboratory.project.data, study)
         found = read_warnings(laboratory.project.data, study)["sentence"]
         sentences += [f"{study}: {sentence}" for sentence in found]
-        ranked = table.filter(pl.col("statistic") == "mean_net_pnl")
-        best = ranked.sort("supported", "estimate", nulls_last=False).tail(1)
+        best = best_by_mean(table)
+        parameters = {"best_parameters": best["parameters"]} if best else {}
         context.add_asset_metadata(
-            {
-                "dagster/partition_row_count": table.height,
-                "best_mean_net_pnl": best["estimate"][0],
-                "best_mean_net_pnl_std_error": best["std_error"][0],
-                "best_parameters": best["parameters"][0],
-            },
+            {"dagster/partition_row_count": table.height, **best_metadata(best), **parameters},
             asset_key="statistics",
             partition_key=study,
         )

@@ -8,6 +8,7 @@ from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.nightly_simulations import nightly_simulations
+from mc_assets.defs.panel import panel
 from mc_assets.defs.source_realism import source_realism
 from mc_assets.defs.statistics import statistics
 from mc_assets.resources import Laboratory
@@ -27,7 +28,7 @@ _WHOLE = dg.AssetCheckSpec(
     group_name="publish",
     kinds={"duckdb", "sql"},
     owners=["team:quant"],
-    deps=[bars, calibrations, source_realism, nightly_simulations, statistics],
+    deps=[bars, calibrations, source_realism, nightly_simulations, statistics, panel],
     # Only one run may rebuild the file at a time.
     pool="warehouse",
     check_specs=[_WHOLE],

@@ -13,7 +13,14 @@ from mc_assets.market_data.canonical import PRICES
 from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import MarketDataError
 
-__all__ = ["FACTOR_COLUMNS", "adjust", "factors_at", "factors_from_events", "read_factors"]
+__all__ = [
+    "FACTOR_COLUMNS",
+    "adjust",
+    "dividend_yields",
+    "factors_at",
+    "factors_from_events",
+    "read_factors",
+]
 
 FACTOR_COLUMNS: Final = ("date", "price_factor", "split_factor")
 
@@ -89,6 +96,33 @@ def factors_at(
         np.append(factors[name].to_numpy(), 1.0)[row] for name in ("split_factor", "price_factor")
     )
     return split, price
+
+
+def dividend_yields(
+    bars: pl.DataFrame, factors: pl.DataFrame, *, exchange: str = "XNYS"
+) -> NDArray[np.float64]:
+    """Return what is paid at the open of each bar, as a share of the close before.
+
+    Parameters
+    ----------
+    bars : polars.DataFrame
+        Canonical bars of one symbol.
+    factors : polars.DataFrame
+        Its factor table, see `adjust`.
+    exchange : str
+        Name in `exchange_calendars`.
+
+    Returns
+    -------
+    ndarray of float64, shape (bars,)
+        0 but on the first bar of an ex-date.
+
+    Notes
+    -----
+    Over an ex-date the price factor grows from ``f (1 - amount / close)`` to ``f``.
+    """
+    _, price = factors_at(bars, factors, exchange=exchange)
+    return np.concatenate([[0.0], 1.0 - price[:-1] / price[1:]])[: len(price)]
 
 
 def read_factors(path: Path | str) -> pl.DataFrame:

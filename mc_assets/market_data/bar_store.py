@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -149,7 +150,10 @@ class BarStore:
             if (start is None or year >= start.year) and (end is None or year <= end.year)
         ]
         frames = [self.read_year(symbol, timeframe, year) for year in chosen]
-        bars = pl.concat(frames) if frames else pl.DataFrame(schema=dict(BARS_SCHEMA))
+        # A column that the series has come to keep is null in years stored before.
+        bars = (
+            pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=dict(BARS_SCHEMA))
+        )
         stamp = pl.col("timestamp")
         if start is not None:
             bars = bars.filter(stamp.dt.date() >= start)
@@ -166,6 +170,15 @@ class BarStore:
             If they are missing or not what was written.
         """
         return read_parquet(self.root, self.path(symbol, timeframe, year))
+
+    def years_without(self, symbol: str, timeframe: str, columns: Iterable[str]) -> set[int]:
+        """Years of a series that lack one of its columns."""
+        wanted = {*columns}
+        return {
+            year
+            for year in (self.years(symbol, timeframe) if wanted else ())
+            if not wanted <= {*pl.read_parquet_schema(self.path(symbol, timeframe, year))}
+        }
 
     def damages(self, symbol: str, timeframe: str) -> list[tuple[int, DamagedFile]]:
         """Find damaged files, each with the year that has to be made again to mend it.
@@ -274,13 +287,17 @@ class BarStore:
 
 
 def bars_hash(bars: pl.DataFrame) -> str:
-    """SHA-256 of the symbol, the timestamps and the five numbers of each bar."""
+    """SHA-256 of the symbol, the timestamps, the five numbers and further columns of each bar."""
     digest = hashlib.sha256()
     for symbol in bars["symbol"].unique(maintain_order=True).to_list():
         digest.update(symbol.encode())
     digest.update(bars["timestamp"].dt.epoch("us").to_numpy().astype("<i8", copy=False).data)
     for name in (*PRICES, "volume"):
         digest.update(bars[name].to_numpy().astype("<f8", copy=False).data)
+    for name in bars.columns:
+        if name not in BARS_SCHEMA:
+            digest.update(f"|{name}|".encode())
+            digest.update(bars[name].to_numpy().astype("<f8", copy=False).data)
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from engine.calendar import EXCHANGES, BarCalendar
 from engine.errors import Refusal
 from engine.models import estimated_models, packaged
 from engine.timeframes import canonical_timeframe
+from mc_assets.market_data.canonical import BARS_SCHEMA
 from mc_assets.market_data.severities import QualityConfig
 from mc_assets.providers import MarketDataError, provider_names
 
@@ -23,6 +24,9 @@ Adjustment = Literal["raw", "split", "dividend", "all"]
 
 # Keys become parts of file names, partition keys and SQL, so separators are excluded.
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9^=._/:+-]*[A-Za-z0-9][A-Za-z0-9^=._/:+-]*")
+_OWN_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,79}")
+# What a hook reads of a bar beside its columns.
+_HOOK_NAMES: Final = ("index", "time", "hour", "minute", "weekday")
 _MODEL: Final = re.compile(r"[A-Za-z0-9_]{1,80}")
 # The percent-encoded name must still fit into a folder name.
 _LONGEST_NAME: Final = 80
@@ -96,6 +100,10 @@ class SeriesConfig(BaseModel):
         File of split and dividend factors (`adjustments.read_factors`) for raw bars, which
         calibrations and studies then see adjusted;
         ``{symbol}`` is filled in, relative paths start at the folder of the series file.
+    columns : list or dict, optional
+        Further columns of the provider's table to store with each bar, as numbers known at its
+        close: names, or ``{own_name: column}`` where the provider's is no name. Studies carry them
+        with ``columns: [own_name]`` of their source.
     options : dict
         The provider's own options.
     compare_with : str, optional
@@ -128,6 +136,7 @@ class SeriesConfig(BaseModel):
     overlap: int = Field(default=7, ge=0, le=3_650)
     repair: bool = False
     factors: str | None = Field(default=None, min_length=1, max_length=4_096)
+    columns: dict[str, str] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     compare_with: str | None = Field(default=None, min_length=1, max_length=200)
     quality: QualityConfig = Field(default_factory=QualityConfig)
@@ -157,6 +166,24 @@ class SeriesConfig(BaseModel):
     def calendar(self) -> BarCalendar:
         """Calendar used to annualise these bars."""
         return BarCalendar(self.exchange, self.timeframe)
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _names_are_enough(cls, value: Any) -> Any:
+        return {name: name for name in value} if isinstance(value, list) else value
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_have_names(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if not _OWN_NAME.fullmatch(name) or name in (*BARS_SCHEMA, *_HOOK_NAMES):
+                raise Refusal(
+                    "",
+                    _short(name),
+                    "small letters, digits and _, and no name of a bar's own: "
+                    f"{', '.join((*BARS_SCHEMA, *_HOOK_NAMES))}",
+                )
+        return value
 
     @field_validator("symbol")
     @classmethod

@@ -58,7 +58,8 @@ def due_years(
 
     For files: all years, because any of them may have been edited. For network providers: years
     not fetched yet or not completely, those touched by the overlap window before the last
-    stored bar, and those of which a file is damaged.
+    stored bar, those of which a file is damaged, and those stored before the series came to keep
+    one of its columns.
     """
     series = config[key]
     years = series_years(config, key, now)
@@ -71,7 +72,9 @@ def due_years(
         for year in store.years(series.symbol, series.timeframe)
         if store.reached(series.symbol, series.timeframe, year) is None
     }
-    whole -= {year for year, _ in BarStore(root).damages(series.symbol, series.timeframe)}
+    bars = BarStore(root)
+    whole -= {year for year, _ in bars.damages(series.symbol, series.timeframe)}
+    whole -= bars.years_without(series.symbol, series.timeframe, series.columns)
     return [year for year in years if year not in whole or since is None or year >= since.year]
 
 

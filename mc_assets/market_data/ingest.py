@@ -127,10 +127,12 @@ def normalise_year(
             repair=series.repair,
             quality=series.quality,
             now=moment,
+            columns=series.columns,
         )
         for table in tables
     ]
-    bars = pl.concat([pl.DataFrame(schema=dict(BARS_SCHEMA)), *(piece.bars for piece in pieces)])
+    empty = pl.DataFrame(schema={**BARS_SCHEMA, **dict.fromkeys(series.columns, pl.Float64)})
+    bars = pl.concat([empty, *(piece.bars for piece in pieces)])
     if len(pieces) > 1:
         bars = bars.sort("timestamp")
     quarantine = pl.concat(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -54,6 +56,7 @@ def normalise(
     repair: bool = False,
     quality: QualityConfig | None = None,
     now: datetime | None = None,
+    columns: Mapping[str, str] = MappingProxyType({}),
 ) -> Normalised:
     """Make canonical bars of a raw table.
 
@@ -69,18 +72,20 @@ def normalise(
         Severities written into the quarantine.
     now : datetime, optional
         A bar that opens later is from the future.
+    columns : mapping of str to str
+        Further columns of the table to keep as numbers, by the name that they get.
 
     Returns
     -------
     Normalised
-        ``bars`` in `canonical.BARS_SCHEMA`, sorted, one per open instant;
+        ``bars`` in `canonical.BARS_SCHEMA`, and `columns` behind it, sorted, one per open instant;
         ``quarantine`` in `canonical.QUARANTINE_SCHEMA`, one row per row that is no bar,
         with the reason. Every raw row is in one of the two.
 
     Raises
     ------
     MarketDataError
-        If columns of stamps or prices cannot be found.
+        If columns of stamps or prices, or those of `columns`, cannot be found.
 
     Notes
     -----
@@ -92,7 +97,7 @@ def normalise(
     """
     sessions = sessions_of(exchange)
     raw = resolve_layout(raw, sessions)
-    rows = _judged(raw, sessions, repair, now or datetime.now(UTC))
+    rows = _judged(raw, sessions, repair, now or datetime.now(UTC), columns)
     faultless = rows["reason"].null_count() == rows.height
     good = rows if faultless else rows.filter(pl.col("reason").is_null())
     bars = good.with_columns(
@@ -102,7 +107,7 @@ def normalise(
         low=pl.min_horizontal(PRICES),
         source=pl.lit(raw.provider),
         adjustment=pl.lit(raw.adjustment),
-    ).select(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items())
+    ).select(*(pl.col(name).cast(dtype) for name, dtype in BARS_SCHEMA.items()), *columns)
     if not bars["timestamp"].is_sorted():
         bars = bars.sort("timestamp")
     bad = rows.clear() if faultless else rows.filter(pl.col("reason").is_not_null())
@@ -348,9 +353,33 @@ def _stamp_cells(frame: pl.DataFrame, mapped: ColumnMap) -> pl.Series:
     return joined.alias(stamp.name)
 
 
-def _judged(raw: RawTable, sessions: Sessions, repair: bool, now: datetime) -> pl.DataFrame:
+def _judged(
+    raw: RawTable,
+    sessions: Sessions,
+    repair: bool,
+    now: datetime,
+    columns: Mapping[str, str] = MappingProxyType({}),
+) -> pl.DataFrame:
     """Parse rows and add the reason why each is not a bar, or null."""
     rows = read_rows(raw, sessions)
+    if columns:
+        rows = _with_own(raw, rows, columns)
     if repair:
         rows = repair_unit_errors(rows)
     return judge_rows(rows, now)
+
+
+def _with_own(raw: RawTable, rows: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
+    """Add the columns that the series keeps; text in one counts as text in a price."""
+    text_in = rows["text_in"]
+    found = []
+    for name, column in columns.items():
+        if column not in raw.frame.columns:
+            shown = ", ".join(name for name in raw.frame.columns if not name.startswith("_"))
+            raise MarketDataError(f"{_where(raw)}: columns", f"no {column!r}", shown)
+        values, is_text = parse_numbers(raw.frame[column], raw.layout.decimal or ".")
+        found.append(values.alias(name))
+        if is_text.any():
+            said = pl.when(is_text).then(pl.lit(column))
+            text_in = pl.select(pl.coalesce(text_in, said)).to_series()
+    return rows.with_columns(*found, text_in=text_in)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from typing import Literal
 
 import matplotlib
 
@@ -18,7 +19,11 @@ __all__ = ["as_markdown", "study_picture"]
 
 
 def study_picture(
-    title: str, fan: pl.DataFrame | None, pnl: pl.Series, value_at_risk: float
+    title: str,
+    fan: pl.DataFrame | None,
+    pnl: pl.Series | None,
+    value_at_risk: float,
+    kind: Literal["png", "svg", "pdf"] = "png",
 ) -> bytes:
     """Equity fan and net P&L histogram of one parameter set, side by side.
 
@@ -27,28 +32,33 @@ def study_picture(
     title : str
         What the picture shows.
     fan : polars.DataFrame or None
-        As `mc_assets.reports.charts.fan_quantiles` returns it; None where no equity was recorded.
-    pnl : polars.Series
-        Net P&L of each simulation.
+        As `engine.plots.study.fan_quantiles` returns it; None where no equity was recorded.
+    pnl : polars.Series or None
+        Net P&L of each simulation; None where it is not kept.
     value_at_risk : float
         95 % value at risk, positive for a loss.
+    kind : {"png", "svg", "pdf"}
+        Format of the image.
 
     Returns
     -------
     bytes
-        A PNG image.
+        The image.
     """
     figure = Figure(figsize=(9.0 if fan is not None else 4.8, 3.2), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    panels = figure.subplots(1, 1 if fan is None else 2, squeeze=False)[0]
+    panels = figure.subplots(1, 1 if fan is None or pnl is None else 2, squeeze=False)[0]
     if fan is not None:
         _draw_fan(panels[0], fan)
-    _draw_histogram(panels[-1], pnl, value_at_risk)
+    if pnl is not None:
+        _draw_histogram(panels[-1], pnl, value_at_risk)
+    elif fan is None:
+        panels[0].text(0.5, 0.5, "neither equity nor net P&L is kept", ha="center", fontsize=8)
     for axes in panels:
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
+    figure.savefig(buffer, format=kind, dpi=80)
     return buffer.getvalue()
 
 

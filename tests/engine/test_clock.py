@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 
 from engine.bars import Bars
 from engine.calendar import EXCHANGES, BarCalendar
-from engine.clock import (
-    bar_years,
-    session_bars,
-    session_days,
-    time_between,
-    trading_time,
-    years_of,
-)
+from engine.clock import bar_years, session_bars, time_between, trading_time, years_of
+from engine.local_time import latest_closes, session_days
 from tests.engine.session_stamps import DAY, MINUTE, YEAR, bars_of_sessions, instant, opens_of
 
 WEEKDAYS = 5 * 365.25 / 7
@@ -206,3 +200,33 @@ def test_the_day_of_a_session_is_that_on_which_it_closes() -> None:
     assert session_days(sunday, "CMES").tolist() == monday
     assert session_days(sunday, "24/5").tolist() == monday
     assert session_days(sunday, "24/7").tolist() == [monday[0] - 1]
+
+
+# Days of 24/5 begin there at midnight UTC, here in the evening of New York.
+@pytest.mark.parametrize("exchange", sorted(EXCHANGES.keys() - {"24/5"}))
+@pytest.mark.parametrize("stamped", ["open", "midnight"])
+def test_a_daily_bar_has_closed_by_its_latest_close_and_before_the_next_opens(
+    exchange: str, stamped: str
+) -> None:
+    import exchange_calendars
+
+    sessions = exchange_calendars.get_calendar(exchange, start="2021-12-01", end="2023-02-01")
+    days = sessions.schedule.loc["2022-01-01":"2022-12-31"]
+    # Microseconds; the index of days is their midnights.
+    opens, closes = (
+        days[name].astype("datetime64[us, UTC]").astype("int64") for name in ("open", "close")
+    )
+    stamps = opens if stamped == "open" else days.index.astype("datetime64[us]").astype("int64")
+    found = latest_closes(stamps.to_numpy(), BarCalendar(exchange, "1d"))
+    # There a session of it ends where the next begins, an hour after its trading.
+    pause = 60 * MINUTE if exchange == "CMES" else 0
+    assert (found + pause >= closes.to_numpy()).all()
+    assert (found[:-1] <= opens.to_numpy()[1:]).all()
+
+
+def test_weeks_and_months_close_with_their_last_weekday() -> None:
+    stamps = np.array([instant("2024-01-02T14:30"), instant("2024-02-26T14:30")])
+    weeks = latest_closes(stamps, BarCalendar("XNYS", "1w"))
+    assert weeks.tolist() == [instant("2024-01-05T21:00"), instant("2024-03-01T21:00")]
+    months = latest_closes(stamps[:1], BarCalendar("XNYS", "1mo"))
+    assert months.tolist() == [instant("2024-01-31T21:00")]

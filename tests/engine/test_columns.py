@@ -9,10 +9,21 @@ import polars as pl
 import pytest
 
 from engine.bars import BAR_FIELDS, Bars
+from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.sources import GBM, Bootstrap, Historical
-from engine.strategies import SMA, Float, Indicator, Int, Strategy, backtest, indicator_values
+from engine.strategies import (
+    SMA,
+    Field,
+    Float,
+    Indicator,
+    Int,
+    Strategy,
+    backtest,
+    indicator_values,
+)
 from engine.strategies.audit import audit_strategy
+from engine.strategies.column_reads import column_reads
 from engine.studies import Study
 from engine.testing.prices import random_path
 
@@ -199,7 +210,7 @@ def test_a_frame_keeps_the_columns_that_are_named() -> None:
     assert np.isnan(found.columns["mood"][1])
     assert found.columns["up"].tolist() == [1.0, 0.0, 1.0, 1.0, 0.0]
     assert Bars.from_frame(frame).columns == {}
-    with pytest.raises(Refusal, match=r"columns: found mode, allowed symbol, timestamp"):
+    with pytest.raises(Refusal, match=r"columns: found no mode, allowed symbol, timestamp"):
         Bars.from_frame(frame, columns=["mode"])
     with pytest.raises(Refusal, match=r"columns\.word: found values of type String, allowed num"):
         Bars.from_frame(frame, columns=["word"])
@@ -224,3 +235,128 @@ def test_predictions_of_a_regression_are_a_column_that_was_known(market: Any) ->
     found = backtest(FollowsTheModel, bars.with_columns({"predicted": predicted}))
     first = found.orders.filter(found.orders["event"] == "filled")["bar"][0]
     assert first == 1 + int(np.argmax(predicted > 0.0))
+
+
+def canonical_frame(bars: Bars, **more: Any) -> pl.DataFrame:
+    stamps = pl.Series(bars.timestamps).cast(pl.Datetime("us", "UTC"))
+    prices = {name: bars.field(name) for name in BAR_FIELDS}
+    return pl.DataFrame({"timestamp": stamps, **prices, **more})
+
+
+def test_a_frame_of_pandas_makes_the_bars_that_one_of_polars_makes() -> None:
+    bars = history(50)
+    frame = canonical_frame(bars, mood=mood(50))
+    expected = Bars.from_frame(frame, symbol="X", columns=["mood"])
+    assert expected.data_hash == history(50, mood=mood(50)).data_hash
+    of_pandas = frame.to_pandas()
+    indexed = of_pandas.set_index("timestamp")
+    naive = indexed.tz_localize(None).rename_axis(None)
+    for given in (of_pandas, indexed, naive):
+        found = Bars.from_frame(given, symbol="X", columns=["mood"])
+        assert found.data_hash == expected.data_hash
+
+
+def test_a_frame_without_a_column_is_one_sentence_that_names_those_it_has() -> None:
+    frame = canonical_frame(history(5))
+    with pytest.raises(
+        Refusal, match=r"^columns: found no low, mood, allowed timestamp, open, high, cl"
+    ):
+        Bars.from_frame(frame.drop("low"), symbol="X", columns=["mood"])
+    with pytest.raises(
+        Refusal, match=r"^symbol: found neither a name nor a column, allowed one of the two$"
+    ):
+        Bars.from_frame(frame)
+    with pytest.raises(
+        Refusal, match=r"^frame: found a dict, allowed a DataFrame of Polars or pandas$"
+    ):
+        Bars.from_frame({}, symbol="X")
+    words = frame.with_columns(pl.col("timestamp").cast(pl.String))
+    with pytest.raises(
+        Refusal, match=r"^columns\.timestamp: found values of type String, allowed dates"
+    ):
+        Bars.from_frame(words, symbol="X")
+
+
+def test_series_of_either_library_are_columns() -> None:
+    bars = history(4)
+    of_polars = pl.Series([1.0, None, 3.0, 4.0])
+    for values in (of_polars, of_polars.to_pandas()):
+        found = bars.with_columns({"mood": values}).columns["mood"]
+        assert np.array_equal(found, [1.0, np.nan, 3.0, 4.0], equal_nan=True)
+
+
+def known(*hours: float | None) -> pl.Series:
+    """Instants at so many hours after the midnights at which the bars are stamped."""
+    stamps = [None if h is None else int(day * DAY + h * DAY / 24) for day, h in enumerate(hours)]
+    return pl.Series(stamps, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+
+
+def test_a_value_that_became_known_after_the_close_of_its_bar_is_refused() -> None:
+    # In January New York closes at 21:00 UTC.
+    frame = canonical_frame(history(3), mood=[1.0, 2.0, 3.0])
+    options: dict[str, Any] = {"symbol": "X", "columns": ["mood"], "known_at": "said"}
+    in_time = frame.with_columns(said=known(21.0, 9.0, -30.0))
+    assert Bars.from_frame(in_time, **options).columns["mood"].tolist() == [1.0, 2.0, 3.0]
+    for late in (known(21.0, 21.01, 9.0), known(21.0, 30.0, 9.0)):
+        with pytest.raises(Refusal) as refusal:
+            Bars.from_frame(frame.with_columns(said=late), **options)
+        said = str(refusal.value)
+        assert said.startswith("X said: found 1970-01-0")
+        assert "for the bar of 1970-01-02T00:00:00Z (1 such bars), whose close was before" in said
+        assert "allowed values that were known at the close of their bar" in said
+        assert "\n" not in said
+
+
+def test_a_value_without_an_instant_is_refused_and_no_value_needs_none() -> None:
+    frame = canonical_frame(history(3), mood=[1.0, None, 3.0])
+    options: dict[str, Any] = {"symbol": "X", "columns": ["mood"], "known_at": "said"}
+    found = Bars.from_frame(frame.with_columns(said=known(9.0, None, 9.0)), **options)
+    assert np.isnan(found.columns["mood"][1])
+    with pytest.raises(
+        Refusal, match=r"^X said: found no instant in a row, allowed one in every row$"
+    ):
+        Bars.from_frame(frame.with_columns(said=known(None, None, 9.0)), **options)
+
+
+def test_the_bar_of_a_minute_closes_a_minute_later() -> None:
+    stamps = np.arange(3, dtype=np.int64) * 60_000_000
+    flat = np.full(3, 100.0)
+    bars = Bars("X", stamps, *[flat] * 5, BarCalendar("XNYS", "1m"))
+    frame = canonical_frame(bars, mood=[1.0, 2.0, 3.0])
+    options: dict[str, Any] = {"symbol": "X", "columns": ["mood"], "known_at": "said"}
+    options["calendar"] = bars.calendar
+    at_close = pl.Series(stamps + 60_000_000).cast(pl.Datetime("us"))
+    Bars.from_frame(frame.with_columns(said=at_close), **options)
+    after = pl.Series(stamps + 60_000_001).cast(pl.Datetime("us"))
+    with pytest.raises(Refusal, match=r"\(3 such bars\)"):
+        Bars.from_frame(frame.with_columns(said=after), **options)
+
+
+def test_an_indicator_of_a_column_that_is_not_there_is_one_sentence() -> None:
+    class Reads(Strategy):
+        smooth = SMA(5, field="mood")
+
+        def on_bar(self, bar, order):
+            order.target_percent(1.0 if self.smooth > 0.0 else 0.0)
+
+    with pytest.raises(
+        ValueError, match=r"found field 'mood', allowed open, high, low, close, volume"
+    ) as found:
+        backtest(Reads, history())
+    assert "\n" not in str(found.value)
+
+
+def test_the_audit_makes_up_the_columns_that_a_strategy_reads() -> None:
+    class Peeks(Strategy):
+        weight = Field("weight")
+
+        def signals(self, bars, target):
+            for bar in range(len(target) - 3):
+                target[bar] = 1.0 if bars.mood[bar + 3] > 0.0 else 0.0
+
+    assert column_reads(FollowsMood) == ("mood",)
+    assert column_reads(Peeks) == ("mood", "weight")
+    found = audit_strategy(FollowsMood, cuts=60)
+    assert found.orders > 0
+    assert found.passed, found.reasons
+    assert not audit_strategy(Peeks, cuts=60).passed

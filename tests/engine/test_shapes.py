@@ -141,6 +141,17 @@ def results() -> mc.Results:
     return study.run(workers=1)
 
 
+@cache
+def batch() -> mc.Batch:
+    parameters = {"fast": [3, 5], "slow": 10}
+    record = {"equity": 4, "trades": True}
+    study = mc.Study(
+        "b", mc.GBM(), "sma_crossover", parameters, seeds=6, steps=30, record=record
+    )  # fmt: skip
+    with study.prepare(workers=1) as prepared:
+        return prepared.run([{"fast": 4}, {"fast": 5}])
+
+
 def overfitting_of_search() -> pl.DataFrame:
     with tempfile.TemporaryDirectory() as root:
         return (
@@ -158,6 +169,16 @@ def replay() -> mc.Replay:
 @cache
 def backtest() -> Any:
     return mc.backtest("buy_and_hold", history(20))
+
+
+@cache
+def resampled() -> mc.Resampled:
+    return mc.resample(mc.backtest("buy_and_hold", history(40)), "returns", draws=100)
+
+
+@cache
+def model_panel() -> mc.Panel:
+    return mc.model_risk_panel("buy_and_hold", history(), tries=2, paths=10)
 
 
 @cache
@@ -261,7 +282,13 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "Schwartz2F.futures_terms": (lambda: CURVE.futures_terms(MATURITY), {}),
     "SchwartzSmith.futures": (lambda: mc.SchwartzSmith().futures(STATE, STATE, MATURITY), {}),
     **_labelled("Replay", _fields(replay, "bars equity orders trades"), {"bars": 30}),
-    **_labelled("Backtest", _fields(backtest, "trades equity orders"), BARS),
+    **_labelled("Backtest", _fields(backtest, "trades equity orders bars"), BARS),
+    **_labelled(
+        "Resampled",
+        _fields(resampled, "seen bands outcomes observed"),
+        {"record": 40, "draws": 100, "4": 4},
+    ),
+    "Resampled.statistics": (lambda: resampled().statistics(), {}),
     **_labelled("CorrelationEstimate", _fields(correlation, "matrix std_errors n"), {"k": 2}),
     **_labelled(
         "BacktestOverfitting",
@@ -279,6 +306,20 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         },
         {},
     ),
+    **_labelled(
+        "Batch",
+        _fields(batch, "set_ids seeds metrics status"),
+        {"sets": 2, "seeds": 6, "paths": 6, "metrics": None},
+    ),
+    "Batch.metric": (lambda: batch().metric("net_pnl"), {"sets": 2, "paths": 6}),
+    **_labelled(
+        "Batch",
+        {
+            name: lambda name=name: getattr(batch(), name)()
+            for name in ("equity", "trades", "to_frame")
+        },
+        {},
+    ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
     "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
@@ -286,6 +327,11 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (
         lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,
+        {},
+    ),
+    **_labelled(
+        "Panel",
+        {name: lambda name=name: getattr(model_panel(), name) for name in ("table", "worlds")},
         {},
     ),
     "indicator_values": (

@@ -14,6 +14,9 @@ import pytest
 import engine
 from engine.calibration import Calibration
 from engine.jobs.ledger import archive_trials
+from engine.judging import Panel
+from engine.judging.panel_table import SCHEMA as PANEL_SCHEMA
+from mc_assets.answers.panel import write_panel
 from mc_assets.answers.runs import run_study
 from mc_assets.answers.tables import ask_tables
 from mc_assets.as_of_table import AsOfTable
@@ -105,4 +108,14 @@ def _store_the_rest(project: Project) -> None:
     curve = pl.DataFrame([settled], schema=CURVE_SCHEMA)
     write_parquet(curve, symbol_folder(data, "futures_curves", "CL", "1d") / "curve.parquet")
     write_nightly_statistics(data, "quick", _DAY, engine.load_results(data, "quick"))
+    write_panel(data, Panel.of(_panel(), seconds=0.0))
     archive_trials(data, "sma_crossover", "only a test")
+
+
+def _panel() -> pl.DataFrame:
+    row = dict.fromkeys(PANEL_SCHEMA) | {
+        **{"strategy": "sma_crossover", "symbol": "X", "timeframe": "1d", "as_of": _DAY},
+        **{"statistic": "sharpe", "world": "gbm", "kind": "model", "status": "ok"},
+        **{"set_id": "0123", "parameters": "{}", "estimate": 0.5, "best": True, "regret": 0.0},
+    }
+    return pl.DataFrame([row], schema=PANEL_SCHEMA)

@@ -44,12 +44,13 @@ _COMMANDS = (
     "quality X --json",
     "trials --archived --json",
     "prune --json",
+    "runs --json",
 )
 _TABLES = (
     *("simulations", "equity", "trades", "trials", "studies", "statistics", "parameter_sets"),
     *("study_warnings", "lineage", "nightly_statistics", "calibrations", "source_realism"),
     *("bars", "bars_adjusted", "bars_quality", "bars_quarantine", "bars_history"),
-    "futures_curves",
+    *("futures_curves", "panel"),
 )
 
 

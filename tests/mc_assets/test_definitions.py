@@ -8,14 +8,17 @@ import sys
 import dagster as dg
 import pytest
 
+from engine.judging.panel_table import SCHEMA as panel_columns
 from engine.sources import GBM
+from engine.strategies.registry import is_built_in, strategy_names
 from engine.studies import Study
 from mc_assets.definitions import defs
-from mc_assets.defs.partitions import seed_blocks, study_seed_blocks
+from mc_assets.defs.partitions import STRATEGIES, seed_blocks, study_seed_blocks
+from mc_assets.panel_schema import PANEL_SCHEMA
 
 ASSETS = {
     *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
-    *("nightly_simulations", "statistics", "reports", "warehouse"),
+    *("nightly_simulations", "statistics", "reports", "warehouse", "panel"),
 }
 
 
@@ -38,10 +41,15 @@ def test_every_asset_says_what_it_is(graph: dg.AssetGraph) -> None:
 
 
 def test_tables_declare_typed_columns_and_say_what_they_hold(graph: dg.AssetGraph) -> None:
-    for name in ("bars", "calibrations", "source_realism", "simulations", "statistics"):
+    for name in ("bars", "calibrations", "source_realism", "simulations", "statistics", "panel"):
         for column in _columns(graph, name):
             assert column.type, column
             assert column.description, column
+
+
+def test_a_panel_has_the_columns_and_strategies_that_are_declared() -> None:
+    assert dict(PANEL_SCHEMA) == panel_columns
+    assert [name for name in strategy_names() if is_built_in(name)] == STRATEGIES
 
 
 def test_simulations_have_the_columns_that_are_declared(graph: dg.AssetGraph) -> None:

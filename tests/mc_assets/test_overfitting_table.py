@@ -83,3 +83,19 @@ def test_the_table_the_ranks_and_the_report_follow_the_ledger(mc: Run, tmp_path:
 def test_ranks_of_some_simulations_say_nothing_of_the_ledger(mc: Run) -> None:
     mc("run", "first")
     assert "ledger" not in mc("show", "first", "--best", "sharpe", "--where", "fast > 0")
+
+
+def test_the_page_of_one_history_shows_its_course_and_no_distribution(
+    mc: Run, tmp_path: Path
+) -> None:
+    mc("run", "first")
+    mc("report", "first")
+    page = (tmp_path / "data" / "reports" / "first.html").read_text(encoding="utf-8")
+    assert "No edge shown on this one history" in page
+    assert [name for name in ("history", "monthly") if f'id="{name}"' in page] == [
+        "history",
+        "monthly",
+    ]
+    assert 'id="pnl_histogram"' not in page
+    assert 'id="convergence"' not in page
+    assert "mc replay first " in page

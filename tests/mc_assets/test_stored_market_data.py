@@ -99,3 +99,44 @@ def test_a_later_split_changes_no_estimate_as_of_a_day_before_it(
         assert again[day] == pytest.approx(known[day], rel=1e-9)
         # What a simulation starts from is the price that was traded on the day.
         assert known[day]["spot"] == pytest.approx(raw.filter(raw["date"] == day)["close"][0])
+
+
+def test_prices_without_their_splits_say_what_is_paid(
+    tmp_path: Path, sessions: pl.Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = stored(tmp_path / "a", sessions, date(2015, 12, 31), LATER_FACTORS, monkeypatch)
+    bars = project.paid_bars("A", "1d", "split")
+    days = bars.timestamps.astype("datetime64[us]").astype("datetime64[D]")
+    paid = bars.columns["dividend_yield"]
+    place = np.flatnonzero(paid)
+    assert [days[place - 1].item(0), paid[place[0]]] == [DIVIDEND, pytest.approx(0.1)]
+    assert len(place) == 1
+    returns = bars.close[1:] / bars.close[:-1] - 1.0
+    assert returns[place[0] - 1] == pytest.approx(-0.1, abs=0.04)
+    # What is paid makes up for the fall: the return of who holds is that of adjusted prices.
+    adjusted = project.bars("A", "1d").close
+    assert returns + paid[1:] == pytest.approx(adjusted[1:] / adjusted[:-1] - 1.0, abs=4e-3)
+
+
+def test_raw_prices_are_refused_over_a_split_and_are_as_traded_without_one(
+    tmp_path: Path, sessions: pl.Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = stored(tmp_path / "a", sessions, date(2015, 12, 31), LATER_FACTORS, monkeypatch)
+    with pytest.raises(ValueError, match="'raw' of A@1d, which was split on 2014-06-09"):
+        project.paid_bars("A", "1d", "raw")
+    alone = f"date,price_factor,split_factor\n{DIVIDEND},0.9,1\n"
+    raw = stored(tmp_path / "b", sessions, date(2015, 12, 31), alone, monkeypatch)
+    bars = raw.paid_bars("A", "1d", "raw")
+    assert bars.close.tolist() == pl.read_csv(tmp_path / "b/A.csv")["close"].to_list()
+    assert np.count_nonzero(bars.columns["dividend_yield"]) == 1
+
+
+def test_a_series_without_factors_does_not_know_what_is_paid(
+    tmp_path: Path, sessions: pl.Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = stored(tmp_path / "a", sessions, date(2015, 12, 31), FACTORS, monkeypatch)
+    series = tmp_path / "a/series.yaml"
+    series.write_text(series.read_text().replace("factors: factors.csv, ", ""))
+    project = StoredMarketData(Project.from_environment())
+    with pytest.raises(ValueError, match="'split' of A@1d, whose dividends are not known"):
+        project.paid_bars("A", "1d", "split")

@@ -144,7 +144,7 @@ def test_a_query_cannot_change_the_warehouse(home: Project) -> None:
         (
             "SELECT b.sortino FROM b_first b",
             "query: no stored result has the column 'sortino'; "
-            "`mc run STUDY` computes this metric, which is newer than the results",
+            "`mc run STUDY` computes it for a study whose `record.metrics` asks for it",
         ),
         (
             "SELECT * FROM b_last",

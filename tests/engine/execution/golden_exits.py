@@ -1,4 +1,4 @@
-"""Scripted strategies whose rows `golden_rows` holds: exits that change, orders that are linked."""
+"""Scripted strategies whose rows `golden_rows` holds: linked orders, exits, moments of a day."""
 
 from __future__ import annotations
 
@@ -102,3 +102,40 @@ class EveryRestingOrder(Strategy):
                 order[k].short(stop=close - step, stop_loss=close + step, tif="fok")
             else:
                 order[k].close()
+
+
+class EveryMoment(Strategy):
+    """Draws orders for the open, for this very close and for the one after it, and limits."""
+
+    script = Int(1, low=0)
+    symbols = Int(1, low=1)
+    width = Float(0.01, low=0)
+    units = Float(100.0, low=0)
+    draw = 0
+
+    def on_bar(self, bar, order):
+        for k in range(self.symbols):
+            self.draw = next_draw(self.draw + self.script)
+            action = one_of(self.draw, 8)
+            self.draw = next_draw(self.draw)
+            side = 1.0 if one_of(self.draw, 2) == 0 else -1.0
+            self.draw = next_draw(self.draw)
+            units = side * self.units * (1 + one_of(self.draw, 4)) / 4.0
+            close = bar[k].close
+            step = self.width * max(abs(close), 1.0)
+            if action == 0:
+                order[k].market_on_open(units)
+            elif action == 1:
+                order[k].close(now=True)
+            elif action == 2:
+                order[k].limit(units, close - side * step, tif=6)
+            elif action == 3:
+                order[k].limit(units, close + side * step, tif="ioc")
+            elif action == 4:
+                order[k].stop(units, close - side * step)
+            elif action == 5:
+                order[k].long()
+            elif action == 6:
+                order[k].target_percent(side * 0.4, limit=close - side * step, tif="fok")
+            else:
+                order[k].market_on_close(units)

@@ -28,7 +28,7 @@ from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
-from tests.engine.execution.golden_exits import EveryExit, EveryRestingOrder
+from tests.engine.execution.golden_exits import EveryExit, EveryMoment, EveryRestingOrder
 from tests.engine.execution.golden_indicators import EveryExpression, EveryTrend, Touching
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
@@ -162,7 +162,8 @@ def scenarios() -> dict[str, Backtested | Simulated]:
                 found[f"sizing by {name}, exits {exits}"] = Backtested(
                     Crossing, (bars(7),), {"exits": exits}, settings
                 )
-    return found | _special_cases() | _exits() | _indicators() | _failures() | _studies()
+    found |= _special_cases() | _exits() | _money() | _moments()
+    return found | _indicators() | _failures() | _studies()
 
 
 def _orders(settings: dict[str, Any], script: int, *given: Bars, **parameters: Any) -> Backtested:
@@ -307,6 +308,79 @@ def _exits() -> dict[str, Backtested]:
     }
 
 
+def _money() -> dict[str, Backtested]:
+    """Rates that change from bar to bar, and dividends."""
+    shares = {"cash": 20_000.0, "instrument": LEVERED | {"borrow_rate": "fee"}}
+    rates = {"margin_interest": "lent", "cash_interest": "paid", "risk_free_rate": "free"}
+    stored = {"series": "^IRX", "timeframe": "1h", "scale": 0.01}
+    funded = {"instrument": LEVERED | {"funding": stored, "borrow_rate": stored}}
+    step = np.arange(320) % 9
+    changing = {
+        "lent": 0.03 + 0.01 * step,
+        "paid": 0.02 + 0.005 * step,
+        "free": 0.015 + 0.002 * step,
+        "fee": 0.01 * step,
+    }
+    quarters = bars(2).with_columns(
+        {"dividend_yield": np.where(np.arange(320) % 40 == 39, 0.012, 0.0)}
+    )
+    return {
+        "every order, interest": _orders({"cash_interest": 0.04, "risk_free_rate": 0.03}, 26),
+        "every order, rates of columns": _orders(
+            shares | rates | COSTS, 27, bars(3).with_columns(changing)
+        ),
+        "every order, rates of a series": _orders(
+            funded | {"cash_interest": stored, "cash": 20_000.0},
+            28,
+            bars(3).with_columns({"rate__IRX_1h_0_01": changing["lent"]}),
+        ),
+        "every order, dividends": _orders(COSTS, 29, quarters),
+        "every order, dividends in another currency": _orders(
+            {
+                "instrument": {"currency": "EUR"},
+                "account": {"currency": "USD", "rates": {"EUR": 1.09}},
+            },
+            30,
+            quarters,
+        ),
+    }
+
+
+def _moments() -> dict[str, Backtested]:
+    """Fills in part and by chance, exits of the settings, and moments of a day."""
+    pair = bars(1), bars(2, symbol="B", drift=0.001)
+    thin, lucky = {"volume_limit": 0.02}, {"limit_fill_probability": 0.4}
+    exits = {"stop_loss": 0.015, "take_profit": 0.03}
+    peer, same = {"bracket_rule": "backtesting_py"}, {"fill": "same_close"}
+    resting = bars(2, symbol="B").with_columns({"traded": (np.arange(320) % 7 < 5) * 1.0})
+    beside = bars(1).with_columns({"traded": np.ones(320)})
+    found = {
+        "every order, within the volume": _orders(thin | COSTS, 31),
+        "every order, within the volume, peer's brackets": _orders(thin | peer | COSTS, 32),
+        "every order, within the volume, walked": _orders(thin | WALKED | FREE, 33),
+        "every order, within the volume, same close": _orders(thin | same | MARGIN, 34),
+        "every order, by chance": _orders(lucky | COSTS, 35),
+        "every order, by chance, walked": _orders(lucky | WALKED | COSTS, 36),
+        "every order, exits of the settings": _orders(exits | COSTS, 37),
+        "every order, beside a symbol that rests": _orders(COSTS, 38, beside, resting),
+    }
+    scenarios = {
+        "": {},
+        ", same close": same,
+        ", walked": WALKED,
+        ", within the volume": thin | exits,
+        ", by chance": lucky | exits,
+    }
+    for number, (name, execution) in enumerate(scenarios.items()):
+        found[f"every moment{name}"] = Backtested(
+            EveryMoment, (bars(4, hours=True),), {"script": 10 + number}, execution | COSTS
+        )
+    found["every moment, two symbols"] = Backtested(
+        EveryMoment, pair, {"script": 20, "symbols": 2}, same | MARGIN | COSTS
+    )
+    return found
+
+
 def _indicators() -> dict[str, Backtested]:
     # More bars than a running sum goes on for.
     long, hours = bars(6, count=1100, scale=0.03), bars(6, count=1100, scale=0.03, hours=True)
@@ -327,10 +401,13 @@ def _failures() -> dict[str, Backtested]:
     rising.high[-1] = rising.close[-1] = 1e300  # the value of the position overflows
     settings = {"cash": 1e15, "instrument": {"lot_size": 0.0, "initial_margin": 0.0}}
     count = int(EveryFailure.parameters["how"].high or 0) + 1
-    return {
+    found = {
         f"failure {how}": Backtested(EveryFailure, (rising,), {"how": how}, settings)
         for how in range(1, count)
     }
+    unknown = bars().with_columns({"rate": np.full(320, np.nan)})
+    found["failure of a rate"] = _orders({"cash_interest": "rate"}, 1, unknown)
+    return found
 
 
 def _studies() -> dict[str, Simulated]:

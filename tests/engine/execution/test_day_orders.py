@@ -18,7 +18,7 @@ from engine.execution.session import Session, last_bars_of_days
 from engine.strategies import Strategy, backtest, prepare_strategy
 
 MINUTE = 60_000_000
-EXCHANGES = ("XNYS", "XNAS", "XTSE", "XLON", "XETR", "XJSE", "XTKS", "XHKG", "CMES")
+EXCHANGES = ("XNYS", "XNAS", "XTSE", "XLON", "XPAR", "XETR", "XJSE", "XTKS", "XHKG", "CMES")
 
 
 class DayLimit(Strategy):

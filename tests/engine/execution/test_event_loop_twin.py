@@ -206,8 +206,11 @@ class Twin:
             crossed = self.crossing(t)
             against = bool(self.held) and self.buys(order) != (self.held > 0.0)
             if crossed is not None and against:
-                worst = low if self.held > 0 else high
-                if crossed < (order.stop - opens) / (worst - opens):
+                start, worst = opens, low if self.held > 0 else high
+                if crossed == 0.0:  # opened inside the bar, beyond its open
+                    start = high if self.held > 0 else low
+                    crossed = self.crossing_of_range(start, worst)
+                if crossed < (order.stop - start) / (worst - start):
                     break
             if order.kind == "stop_limit":
                 order.kind = "limit"
@@ -334,9 +337,13 @@ class Twin:
         start, end = self.bars[0, t], self.bars[worst, t]
         if crossed == 0.0:  # opened inside the bar, beyond its open
             start = self.bars[best, t]
-            begin = self.slack(start)
-            crossed = begin / (begin - self.slack(end))
+            crossed = self.crossing_of_range(start, end)
         self.liquidate(t, start + crossed * (end - start), "stop")
+
+    def crossing_of_range(self, best: float, worst: float) -> float:
+        """How far from the best price to the worst maintenance is crossed; 1 if none covers it."""
+        begin = self.slack(best)
+        return begin / (begin - self.slack(worst)) if begin > 0.0 else 1.0
 
     def liquidate(self, t: int, price: float, moment: str) -> None:
         self.margin_calls += 1
@@ -402,6 +409,11 @@ class Twin:
             self.add("stop", units, stop=stop, target=True, **timed | NO_EXITS)
         elif action == 15:
             self.add("limit", units, limit=limit, target=True, **timed)
+        elif action == 16:
+            self.add("market", units, last_bar=t + 1)  # of days each bar is a session
+        elif action == 17:
+            self.add("market", 0.0, target=True)
+            self.fill(self.book[-1], self.bars[3, t], t, "close")
 
     def add_exits(
         self,

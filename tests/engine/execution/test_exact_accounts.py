@@ -158,6 +158,117 @@ def test_lots_cash_and_margin_are_those_of_exact_arithmetic(engines, seed, lot, 
     assert state.account[CASH] == pytest.approx(float(twin.cash), abs=1e-8)
 
 
+# --- interest, fees, dividends, and fills in part ------------------------------------------------
+
+RATES = {"margin_interest": 0.07, "cash_interest": 0.03}
+FEE, SHARE, PER_YEAR = 0.05, Fraction(1, 10), 252
+PAYING = (*FIELDS, "dividend_yield")
+
+
+@dataclass
+class Paying(Exact):
+    """An account that is charged and paid, and whose orders fill within a tenth of the volume."""
+
+    step: Fraction = Fraction(1)
+    book: list[tuple[str, Fraction]] = field(default_factory=list)
+
+    def finance(self, before: Fraction, paid: Fraction) -> None:
+        rate = RATES["margin_interest"] if self.cash < 0 else RATES["cash_interest"]
+        charge = -self.cash * Fraction(rate) / PER_YEAR
+        if self.held < 0:
+            charge += -self.held * before * Fraction(FEE) / PER_YEAR
+        self.cash += self.held * before * paid - charge
+
+    def fill(self, price: Fraction, volume: int) -> None:
+        left = volume * SHARE // self.step * self.step
+        waiting = []
+        for kind, size in self.book:
+            wanted = size - self.held if kind == "target" else size
+            done = max(-left, min(left, wanted))
+            if not left:
+                waiting.append((kind, size))
+                continue
+            refused = self.rejected
+            self.trade(done, price)
+            left -= abs(done) if self.rejected == refused else 0
+            if done != wanted and self.rejected == refused:
+                waiting.append((kind, size if kind == "target" else wanted - done))
+        self.book = waiting
+
+
+@pytest.fixture(scope="module")
+def paying():
+    def prepare(lot: str, margin: str):
+        terms = {"lot_size": float(lot), "initial_margin": float(margin), "borrow_rate": FEE}
+        return prepare_strategy(
+            Orders,
+            Execution(cash=6060.0, instrument=terms, volume_limit=0.1, **RATES),
+            symbols=("X",),
+            fields=PAYING,
+            steps=BARS,
+            bars_per_year=float(PER_YEAR),
+            record_trades=True,
+        )
+
+    return {(lot, margin): prepare(lot, margin) for lot in LOTS[:-1] for margin in ("1.0", "0.25")}
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    lot=st.sampled_from(LOTS[:-1]),
+    margin=st.sampled_from(["1.0", "0.25"]),
+)
+def test_rates_dividends_and_parts_of_orders_are_those_of_exact_arithmetic(
+    paying, seed, lot, margin
+) -> None:
+    rng = np.random.default_rng(seed)
+    step = Fraction(lot)
+    cents = 1010 + np.where(rng.random(BARS) < 0.5, rng.integers(-30, 31, BARS), 0)
+    most = max(2, int(Fraction(150) / step))
+    counts = rng.integers(1, most, BARS) * rng.choice([-1, 1], BARS)
+    actions = rng.choice(4, BARS, p=[0.4, 0.35, 0.1, 0.15])
+    volumes = rng.integers(0, 800, BARS)
+    volumes[-1] = 800
+    paid = np.where(rng.random(BARS) < 0.2, 0.015625, 0.0)
+    block = np.ones((1, 1, len(PAYING), BARS))
+    block[0, 0, :4] = cents / 100.0
+    block[0, 0, 4] = volumes
+    block[0, 0, 5] = counts * float(step)
+    block[0, 0, 6] = actions
+    block[0, 0, 7] = paid
+
+    twin = Paying(Fraction(6060), Fraction(margin), step=step)
+    curve = []
+    for bar in range(BARS):
+        price = Fraction(int(cents[bar]), 100)
+        before = Fraction(int(cents[max(bar - 1, 0)]), 100)
+        twin.finance(before, Fraction(paid[bar]))
+        twin.fill(price, int(volumes[bar]))
+        curve.append(float(twin.cash + twin.held * price))
+        units = int(counts[bar]) * step
+        kind = {1: "units", 2: "target", 3: "target"}.get(int(actions[bar]))
+        if kind:
+            twin.book.append((kind, Fraction(0) if actions[bar] == 2 else units))
+
+    engine = paying[lot, margin]
+    scratch = engine.scratch(record_orders=True)
+    metrics = np.empty((1, 1, len(engine.metric_names)))
+    status = np.empty((1, 1), dtype=np.int8)
+    engine.run(block, np.empty((1, 0)), metrics, status, scratch)
+    state = scratch.simulation
+    log = state.events[: state.counts[ORDER_ROWS]]
+    events = [EVENT_NAMES[int(row[4])] for row in log]
+    filled = [row[5] for row, event in zip(log, events, strict=True) if event == "filled"]
+
+    assert status[0, 0] == 0
+    assert filled == [float(units) for units in twin.fills]
+    assert sum(event == "rejected: buying_power" for event in events) == twin.rejected
+    assert state.positions[0, UNITS] == float(twin.held)
+    assert state.account[CASH] == pytest.approx(float(twin.cash), abs=1e-7)
+    np.testing.assert_allclose(state.curve, curve, rtol=1e-11, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("lot", "units", "filled"),
     [

@@ -297,3 +297,25 @@ def test_no_bar_is_survived_that_the_account_could_not_hold(
         worst = values[2 if held > 0 else 1, bar]
         assert cash + held * worst >= 0.05 * abs(held) * worst * (1 - 1e-9)
     assert held == scratch.simulation.positions[0, UNITS]
+
+
+class EntersInside(Strategy):
+    """Buys by a stop inside the bar, beyond its open."""
+
+    loss = Float(96.0)
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.stop(90.0, 104.0, stop_loss=self.loss)
+
+
+@pytest.mark.parametrize(("loss", "price"), [(96.0, 8360.0 / 85.5), (99.0, 99.0)])
+def test_a_lot_opened_beyond_the_open_is_liquidated_before_a_stop_that_lies_farther(
+    make_bars: Any, loss: float, price: float
+) -> None:
+    # Bought at 104 after an open of 97: on the way down maintenance is crossed at 97.78.
+    rows = [DAY, (97.0, 105.0, 95.0, 100.0), DAY]
+    settings = {"cash": 1000.0, "instrument": LEVERED}
+    made = backtest(EntersInside, make_bars(rows), {"loss": loss}, settings)
+    assert fills(made) == [(1, 90.0, 104.0), (1, -90.0, pytest.approx(price))]
+    assert made.metrics["margin_calls"] == float(loss < price)

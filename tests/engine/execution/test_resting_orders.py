@@ -268,3 +268,24 @@ def test_a_tag_reaches_the_trades_that_its_order_opens_and_closes(play) -> None:
     # 8 of the 10 by the tagged sale, the rest by the stop-loss, which has the tag of its entry.
     found = trades.select("units", "entry_tag", "exit_tag").rows()
     assert found == [(8.0, 3.0, 7.0), (2.0, 3.0, 3.0)]
+
+
+class TrailsIn(Strategy):
+    """Sells by a stop that trails, with exits that are distances from its fill."""
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.trailing_stop(-10, distance=3.0)
+            order.exit(take_profit=3.1, stop_loss=2.1, from_fill=True)
+
+
+def test_a_stop_that_moves_leaves_the_distances_of_its_exits_as_they_are(make_bars) -> None:
+    rows = [FLAT, (100.0, 104.0, 99.0, 103.0), (100.4, 100.9, 100.3, 100.5)]
+    rows += [(100.5, 103.0, 100.0, 101.0)]
+    on_ticks = {"instrument": {"tick_size": 0.25}}
+    made = backtest(TrailsIn, make_bars(rows), {}, on_ticks).orders
+    done = made.filter(made["event"] == "filled")
+    # Sold at the open of 100.4, which is below 101: 102.5 is a tick, though 2.1 is none.
+    assert done.select("bar", "price").rows() == [(2, 100.4), (3, 102.5)]
+    stops = made.filter((made["event"] == "submitted") & (made["size"] == "bracket"))
+    assert stops["price"].to_list() == [102.5, 97.25]

@@ -185,7 +185,7 @@ def test_pieces_and_what_is_missing_are_all_cells_once(data: st.DataObject) -> N
     from engine.jobs.plan import Request
     from engine.jobs.settings import Record
 
-    holds = Holds(Record(), ("net_pnl",), {})
+    holds = Holds(Record(), ("net_pnl",), {"bar_trading": 1}, {})
     names = [f"{n:016x}" for n in range(6)]
     manifests = []
     for number in range(data.draw(st.integers(0, 6))):

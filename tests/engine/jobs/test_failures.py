@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from engine.jobs import BLOCKS, StudyFailed, StudyInterrupted, pool, runner
+from engine.jobs import BLOCKS, StudyFailed, StudyInterrupted, executors, pool
 from engine.jobs.progress import Progress
 from engine.sources import Generator, Source, option
 from engine.strategies import StrategyError, load_user_strategies
@@ -188,7 +188,7 @@ def test_ctrl_c_does_not_wait_for_a_kernel_in_the_middle_of_a_long_path(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(pool, "run_chunk", long_kernel)
-    monkeypatch.setattr(runner, "_STOP_SECONDS", 0.01)
+    monkeypatch.setattr(executors, "_STOP_SECONDS", 0.01)
     with pytest.raises(StudyInterrupted):
         make_study().run(root=tmp_path, workers=1, progress=press)
     assert not goes_on.is_set()

@@ -91,7 +91,7 @@ def test_other_versions_of_the_engine_are_the_same_trials(
 ) -> None:
     make_study().run(root=tmp_path)
     before = read_trials(tmp_path)
-    for module in ("engine.jobs.world", "engine.sources.source"):
+    for module in ("engine.strategies.bar_engine", "engine.sources.source"):
         monkeypatch.setattr(f"{module}.ENGINE_VERSION", "another")
     make_study().run(root=tmp_path)
     after = read_trials(tmp_path)

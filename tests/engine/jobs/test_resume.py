@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from engine.errors import Refusal
 from engine.files import MEMORY, write_json
 from engine.jobs import Job, StorageError
 from engine.jobs.plan import make_plan
-from engine.jobs.pool import run_part
+from engine.jobs.shared_parts import SharedParts, run_part
 from engine.sources import Correlated, load_user_sources, make_source
 from engine.strategies import load_user_strategies
 from engine.studies import Study, load_results
@@ -54,13 +55,14 @@ def start(root: Path, seeds: int) -> subprocess.Popen[bytes]:
 
 
 def content(root: Path) -> dict[str, str]:
-    """Every file under a root that is not temporary or a memory, with its hash.
+    """Every file under a root that is not temporary, a memory or a run's record, with its hash.
 
     Of the ledger the rows: they say when a trial was first run.
     """
     found = {}
     for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.name.endswith(".tmp") and path.name != MEMORY:
+        told = path.name == MEMORY or path.parent.name == "jobs"
+        if path.is_file() and not path.name.endswith(".tmp") and not told:
             name = str(path.relative_to(root))
             if name.startswith("ledger/"):
                 rows = pl.read_parquet(path, hive_partitioning=False).drop("tried_at")
@@ -113,7 +115,8 @@ def test_a_part_runs_in_another_process_to_the_same_bytes(make_study: Make, tmp_
     parts = make_plan(make_study().resolve(), ()).parts
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        list(pool.map(run_part, parts, [str(tmp_path / "there")] * len(parts)))
+        shared, root = SharedParts.of(parts), str(tmp_path / "there")
+        list(pool.map(partial(run_part, shared, root=root), map(shared.place, parts)))
     here, there = content(tmp_path / "here"), content(tmp_path / "there")
     assert {k: v for k, v in here.items() if "part-" in k} == {
         k: v for k, v in there.items() if "part-" in k
@@ -147,11 +150,12 @@ def test_a_part_of_a_users_own_strategy_and_source_runs_in_another_process(
         source=make_source("wobbly", {"sigma": 0.3}), strategy="every_other", parameters={}
     ).resolve()
     part = make_plan(job, ()).parts[0]
+    shared = SharedParts.of([part])
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        there = pool.submit(run_part, part, str(tmp_path / "there")).result()
-        assert there.to_json() == run_part(part, str(tmp_path / "here")).to_json()
-    sent = pickle.dumps(part)
+        there = pool.submit(run_part, shared, shared.place(part), str(tmp_path / "there")).result()
+        assert there == run_part(shared, shared.place(part), str(tmp_path / "here"))
+    sent = pickle.dumps(shared)
     file.write_text(USERS_FILE.replace("1.0 if", "2.0 if"))
     with pytest.raises(ValueError, match=r"own\.py: found other code than the study was resolved"):
         pickle.loads(sent)
@@ -181,10 +185,11 @@ def test_a_part_of_correlated_legs_takes_the_files_of_the_users_among_them_along
     job = job_of(LEG)
     assert job.world.foreign
     part = make_plan(job, ()).parts[0]
+    shared = SharedParts.of([part])
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        there = pool.submit(run_part, part, str(tmp_path / "there")).result()
-    assert there.to_json() == run_part(part, str(tmp_path / "here")).to_json()
+        there = pool.submit(run_part, shared, shared.place(part), str(tmp_path / "there")).result()
+    assert there == run_part(shared, shared.place(part), str(tmp_path / "here"))
     # The code of a leg decides the numbers, wherever it stands.
     assert job_of(LEG + "\n# a remark\n").world.id == job.world.id
     assert job_of(LEG.replace("0.01", "0.02")).world.id != job.world.id
@@ -309,17 +314,17 @@ def test_a_full_disk_is_a_clear_error_and_finished_parts_stay(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = 0
-    real = files_module.write_whole
+    real = files_module.write_new
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes) -> bool:
         nonlocal written
         if path.suffix == ".parquet":
             written += 1
             if written > 2 + 3 * 2:  # sets and seeds; three parts and their trials
                 raise OSError(28, "No space left on device")
-        real(path, data)
+        return real(path, data)
 
-    monkeypatch.setattr(files_module, "write_whole", full)
+    monkeypatch.setattr(files_module, "write_new", full)
     with pytest.raises(StorageError, match="the disk is full; parts finished before are intact"):
         make_study().run(root=tmp_path, workers=1)
     monkeypatch.undo()
@@ -347,7 +352,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
     def refuse(path: Path, data: bytes) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(files_module, "write_whole", refuse)
+    monkeypatch.setattr(files_module, "write_new", refuse)
     with pytest.raises(StorageError, match=expected) as caught:
         make_study().run(root=tmp_path)
     assert str(tmp_path) in str(caught.value)

@@ -84,6 +84,7 @@ def plain(curve, trades, fills, opens, closes, rejected, per_year) -> dict[str, 
         "return_squares": (returns**2).sum(),
         "downside_squares": (returns[returns < 0.0] ** 2).sum(),
         "upside_sum": returns[returns > 0.0].sum(),
+        "risk_free_rate": 0.0,
     }
 
 

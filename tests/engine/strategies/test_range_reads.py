@@ -62,6 +62,16 @@ def test_a_strategy_that_buys_and_closes_at_opens_reads_no_range(strategy: type[
     assert range_reads(strategy, VALUES) == ()
 
 
+def test_orders_for_an_open_and_a_close_read_no_range() -> None:
+    class Waits(_Base):
+        def on_bar(self, bar, order):  # type: ignore[no-untyped-def]
+            order.market_on_open(self.units)
+            order.market_on_close(self.units)
+            order.close(now=True)
+
+    assert range_reads(Waits, VALUES) == ()
+
+
 def test_a_word_that_no_set_chooses_sends_no_order() -> None:
     both = VALUES | {"side": (0.0, 1.0)}
     found = range_reads(SellsIfBoth, both)
@@ -111,6 +121,7 @@ def test_a_size_that_may_be_negative_counts_as_short() -> None:
         ("order.trailing_stop(-1, 2.0)", "order.trailing_stop"),
         ("order.market(bar.close - 5)", "a short position by order.market"),
         ("order.market_on_close(-1)", "a short position by order.market_on_close"),
+        ("order.market_on_open(-1)", "a short position by order.market_on_open"),
         ("x = 3\n        order.market(x)", "a short position by order.market"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import Refusal
 from engine.execution import Execution
-from engine.jobs import pool as pool_module
+from engine.jobs import chunking as chunking_module
 from engine.jobs.blocks import block_of
 from engine.jobs.plan import make_plan
 from engine.jobs.pool import PartPool
@@ -129,8 +129,8 @@ def test_a_long_path_is_split_over_its_parameter_sets(
 ) -> None:
     study = make_study(seeds=2, parameters={"fast": list(range(2, 40)), "slow": [40, 50]})
     whole = study.run()
-    monkeypatch.setattr(pool_module, "_LONGEST_NS", 0.0)
-    monkeypatch.setattr(pool_module, "_CHUNK_NS", 1.0)
+    monkeypatch.setattr(chunking_module, "_LONGEST_NS", 0.0)
+    monkeypatch.setattr(chunking_module, "_CHUNK_NS", 1.0)
     job = study.resolve()
     chunks: list[int] = []
     pool = PartPool(

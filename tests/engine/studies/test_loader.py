@@ -46,7 +46,7 @@ def test_the_shipped_studies_are_valid(project: Path) -> None:
         (
             "steps",
             "stepz",
-            "source.stepz: found unknown key (did you mean 'steps'?), allowed bars",
+            "source.stepz: found unknown key (did you mean 'steps'?), allowed adjustment",
         ),
         ("steps: 252", "steps: x", "source.steps: found 'x', allowed a valid integer"),
         ("steps: 252", "steps: 0", "source.steps: found 0, allowed greater than 0"),

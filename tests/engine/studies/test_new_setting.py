@@ -42,7 +42,7 @@ ADDED_TO_STUDIES = {
     ],
     "engine/studies/execute.py": [
         (
-            "    store: Store = MemoryStore() if root is None",
+            "    store: Store = MemoryStore(ledger) if root is None",
             "    print('waiting', job.settings.slow_down)\n",
         )
     ],

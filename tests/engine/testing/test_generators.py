@@ -73,7 +73,7 @@ def test_bars_with_flat_prices_no_volume_and_missing_days_are_among_them() -> No
 def test_a_script_is_a_path_with_an_order_at_each_bar(script: np.ndarray) -> None:
     assert script.shape == (len(BAR_FIELDS) + len(SCRIPT_FIELDS), 12)
     orders = dict(zip(SCRIPT_FIELDS, script[5:], strict=True))
-    assert np.isin(orders["action"], range(16)).all()
+    assert np.isin(orders["action"], range(18)).all()
     assert (orders["units"] % 3.0 == 0).all()
     assert (orders["limit"] > 0).all()
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mc_assets.reports import charts
+from engine.plots import study as charts
 
 
 @pytest.fixture

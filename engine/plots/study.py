@@ -1,4 +1,4 @@
-"""Interactive charts of a study: Plotly figures from plain frames."""
+"""Figures of a study: equity, profits, drawdowns, sensitivity, from plain frames."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
+
+from engine.plots.style import ABOVE_BELOW, BLUE, GREY, MIDDLE, PALE, RED, styled
 
 __all__ = [
     "FAN_LEVELS",
@@ -19,12 +21,6 @@ __all__ = [
 ]
 
 FAN_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
-
-_BLUE = "#1f5fa8"
-_PALE = "rgba(31, 95, 168, 0.16)"
-_MIDDLE = "rgba(31, 95, 168, 0.30)"
-_RED = "#b3392c"
-_GREY = "#6b7280"
 
 
 def fan_quantiles(equity: pl.DataFrame) -> pl.DataFrame:
@@ -57,15 +53,16 @@ def equity_fan(sets: Sequence[tuple[str, pl.DataFrame]]) -> go.Figure:
     """
     figure = go.Figure()
     for index, (_, fan) in enumerate(sets):
-        bars = fan["bar"].to_list()
+        bars = fan["bar"].to_numpy()
+        around = np.concatenate([bars, bars[::-1]])
         for upper, lower, colour, name in (
-            ("q95", "q05", _PALE, "5–95 %"),
-            ("q75", "q25", _MIDDLE, "25–75 %"),
+            ("q95", "q05", PALE, "5–95 %"),
+            ("q75", "q25", MIDDLE, "25–75 %"),
         ):
             figure.add_trace(
                 go.Scatter(
-                    x=bars + bars[::-1],
-                    y=fan[upper].to_list() + fan[lower].to_list()[::-1],
+                    x=around,
+                    y=np.concatenate([fan[upper].to_numpy(), fan[lower].to_numpy()[::-1]]),
                     fill="toself",
                     fillcolor=colour,
                     line={"width": 0},
@@ -78,9 +75,9 @@ def equity_fan(sets: Sequence[tuple[str, pl.DataFrame]]) -> go.Figure:
             figure.add_trace(
                 go.Scatter(
                     x=bars,
-                    y=fan[column].to_list(),
+                    y=fan[column].to_numpy(),
                     mode="lines",
-                    line={"width": 0.8, "color": _BLUE},
+                    line={"width": 0.8, "color": BLUE},
                     name=name,
                     showlegend=False,
                     visible=index == 0,
@@ -89,16 +86,16 @@ def equity_fan(sets: Sequence[tuple[str, pl.DataFrame]]) -> go.Figure:
         figure.add_trace(
             go.Scatter(
                 x=bars,
-                y=fan["q50"].to_list(),
+                y=fan["q50"].to_numpy(),
                 mode="lines",
-                line={"width": 2.4, "color": _BLUE},
+                line={"width": 2.4, "color": BLUE},
                 name="median",
                 visible=index == 0,
             )
         )
     _menu(figure, [label for label, _ in sets], traces_per_set=7)
     figure.update_layout(xaxis_title="bar", yaxis_title="equity", yaxis_tickformat=",.0f")
-    return _styled(figure)
+    return styled(figure)
 
 
 def pnl_histogram(
@@ -123,7 +120,7 @@ def pnl_histogram(
                 x=(edges[:-1] + edges[1:]) / 2,
                 y=heights,
                 width=np.diff(edges) * 0.96,
-                marker_color=_BLUE,
+                marker_color=BLUE,
                 name="simulations",
                 showlegend=False,
                 visible=index == 0,
@@ -131,8 +128,8 @@ def pnl_histogram(
         )
         mean = float(values.mean()) if len(values) else 0.0
         for x, name, colour in (
-            (mean, "mean", _GREY),
-            (-value_at_risk[index], "95 % value at risk", _RED),
+            (mean, "mean", GREY),
+            (-value_at_risk[index], "95 % value at risk", RED),
         ):
             figure.add_trace(
                 go.Scatter(
@@ -148,7 +145,7 @@ def pnl_histogram(
     figure.update_layout(
         xaxis_title="net P&L", yaxis_title="simulations", xaxis_tickformat=",.0f", bargap=0
     )
-    return _styled(figure)
+    return styled(figure)
 
 
 def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
@@ -168,16 +165,18 @@ def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
                 q3=[third],
                 lowerfence=[low],
                 upperfence=[high],
-                marker_color=_BLUE,
-                fillcolor=_MIDDLE,
+                marker_color=BLUE,
+                fillcolor=MIDDLE,
                 showlegend=False,
             )
         )
     figure.update_layout(yaxis_title="maximum drawdown (whiskers: 5–95 %)", yaxis_tickformat=".0%")
-    return _styled(figure)
+    return styled(figure)
 
 
-def parameter_sensitivity(table: pl.DataFrame, parameters: Sequence[str]) -> go.Figure:
+def parameter_sensitivity(
+    table: pl.DataFrame, parameters: Sequence[str], title: str = "mean net P&L"
+) -> go.Figure:
     """Mean of a statistic against the swept parameters, with its Monte Carlo interval.
 
     Parameters
@@ -189,9 +188,11 @@ def parameter_sensitivity(table: pl.DataFrame, parameters: Sequence[str]) -> go.
         Names of the parameters that take more than one value. One gives a line with intervals, two
         a heat map; with more, the first two are shown and the rest averaged, intervals included:
         they are then as wide as if all sets erred together, which sets on the same paths about do.
+    title : str
+        What the statistic is.
     """
     if len(parameters) >= 2:
-        return _sensitivity_map(table, parameters[0], parameters[1])
+        return _sensitivity_map(table, parameters[0], parameters[1], title)
     if parameters:
         ordered = table.sort(parameters[0])
         labels = ordered[parameters[0]].to_list()
@@ -211,8 +212,8 @@ def parameter_sensitivity(table: pl.DataFrame, parameters: Sequence[str]) -> go.
             if known
             else None,
             mode="lines+markers" if len(labels) > 1 else "markers",
-            marker={"size": 9, "color": _BLUE},
-            line={"color": _BLUE},
+            marker={"size": 9, "color": BLUE},
+            line={"color": BLUE},
             showlegend=False,
         )
     )
@@ -220,13 +221,13 @@ def parameter_sensitivity(table: pl.DataFrame, parameters: Sequence[str]) -> go.
         figure.update_xaxes(type="category")
     figure.update_layout(
         xaxis_title=parameters[0] if parameters else "",
-        yaxis_title="mean net P&L (bars: 95 % interval)" if known else "mean net P&L (no interval)",
+        yaxis_title=f"{title} (bars: 95 % interval)" if known else f"{title} (no interval)",
         yaxis_tickformat=",.0f",
     )
-    return _styled(figure)
+    return styled(figure)
 
 
-def _sensitivity_map(table: pl.DataFrame, across: str, down: str) -> go.Figure:
+def _sensitivity_map(table: pl.DataFrame, across: str, down: str, title: str) -> go.Figure:
     cells = table.group_by([across, down]).agg(pl.col("estimate", "ci_low", "ci_high").mean())
     columns = sorted(cells[across].unique().to_list(), key=_order)
     rows = sorted(cells[down].unique().to_list(), key=_order)
@@ -241,24 +242,28 @@ def _sensitivity_map(table: pl.DataFrame, across: str, down: str) -> go.Figure:
             z=grid,
             text=text,
             texttemplate="%{text}",
-            colorscale="RdBu",
+            colorscale=ABOVE_BELOW,
             zmin=-limit,
             zmax=limit,
-            colorbar={"title": "mean<br>net P&L", "tickformat": ",.0f"},
-            hovertemplate=f"{across} %{{x}}, {down} %{{y}}<br>%{{z:,.0f}}<extra></extra>",
+            colorbar={"title": title.replace("mean ", "mean<br>"), "thickness": 12},
+            hovertemplate=f"{across} %{{x}}, {down} %{{y}}<br>%{{z:,.4~r}}<extra></extra>",
         )
     )
     figure.update_xaxes(type="category", title=across)
     figure.update_yaxes(type="category", title=down)
-    return _styled(figure)
+    return styled(figure)
 
 
 def _cell_text(row: dict[str, Any]) -> str:
     value, low, high = row["estimate"], row["ci_low"], row["ci_high"]
     if value is None:
         return "–"
-    between = "" if low is None or high is None else f"<br>{low:,.0f} to {high:,.0f}"
-    return f"{value:,.0f}{between}"
+    between = "" if low is None or high is None else f"<br>{_short(low)} to {_short(high)}"
+    return f"{_short(value)}{between}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100.0 else f"{value:.3g}"
 
 
 def _order(value: object) -> tuple[bool, float, str]:
@@ -294,14 +299,3 @@ def _menu(figure: go.Figure, labels: Sequence[str], *, traces_per_set: int) -> N
             {"buttons": buttons, "x": 1.0, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
         ]
     )
-
-
-def _styled(figure: go.Figure) -> go.Figure:
-    figure.update_layout(
-        template="plotly_white",
-        height=430,
-        margin={"l": 70, "r": 30, "t": 50, "b": 55},
-        font={"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 13},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-    )
-    return figure

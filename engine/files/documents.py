@@ -1,0 +1,169 @@
+"""Files of a store that change: written again where they differ, and read while they do."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from engine.files.file_store import FileStore, LocalFiles
+from engine.files.reading import DamagedFile, parse_json
+from engine.files.seal import is_whole
+from engine.files.verified import verified_files
+
+__all__ = [
+    "check_files",
+    "damages_of",
+    "path_of",
+    "read_document",
+    "read_json_document",
+    "replace",
+    "scan_tables",
+    "settle",
+    "sweep",
+]
+
+# Where the next content of a document waits while its key is free.
+_NEXT: Final = ".next"
+_TRIES: Final = 8
+
+
+def settle(files: FileStore, key: str, content: bytes) -> None:
+    """Let a file have a content: nothing is written where it has it already."""
+    if not files.put_new(key, content):
+        # It may be deleted meanwhile, or unreadable.
+        with contextlib.suppress(OSError):
+            if files.get(key) == content:
+                return
+        replace(files, key, content)
+
+
+def replace(files: FileStore, key: str, content: bytes) -> None:
+    """Put a file in place of another, so that a kill leaves the one or the other.
+
+    In one step where a store can do so. Elsewhere the new content waits under a key of its own
+    while the old one is deleted: `read_document` finds it there.
+    """
+    in_one_step = getattr(files, "replace", None)
+    if in_one_step is not None:
+        in_one_step(key, content)
+        return
+    for _ in range(_TRIES):
+        if not files.put_new(key + _NEXT, content):
+            files.delete(key + _NEXT)  # left by a kill, or another writer's, who tries again
+            continue
+        files.delete(key)
+        done = files.put_new(key, content)
+        files.delete(key + _NEXT)
+        if done:
+            return
+    raise OSError(f"{key} is written by others all the time")
+
+
+def read_document(files: FileStore, key: str) -> bytes:
+    """Return the content of a file that `replace` may be writing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    for name in (key, key + _NEXT):
+        try:
+            return files.get(name)
+        except FileNotFoundError:
+            continue
+    return files.get(key)  # replaced between the two
+
+
+def read_json_document(files: FileStore, key: str) -> dict[str, Any]:
+    """Read a sealed JSON file of a store.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    DamagedFile
+        If it is not what was written.
+    """
+    try:
+        content = read_document(files, key)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = f"is damaged: it cannot be read ({error.strerror})"
+        raise DamagedFile(path_of(files, key), reason) from None
+    return parse_json(content, path_of(files, key))
+
+
+def path_of(files: FileStore, key: str) -> Path:
+    """Return a file's name, as messages say it: its path, or its key where it has none."""
+    return Path(files.address, key) if files.address else Path(key)
+
+
+def damages_of(files: FileStore, wanted: Sequence[tuple[str, str | None]]) -> list[str | None]:
+    """Say what is wrong with each of some files; None where one is whole.
+
+    Parameters
+    ----------
+    files : FileStore
+        Where they lie.
+    wanted : sequence of (key, checksum)
+        The SHA-256 of a file that does not hold its own; None of one that is sealed.
+
+    Returns
+    -------
+    list of str or None
+        Words that follow a file's name, such as ``is missing``.
+    """
+    if isinstance(files, LocalFiles):
+        return verified_files(files.root).damages((files.path(key), c) for key, c in wanted)
+    return [_damage(files, key, checksum) for key, checksum in wanted]
+
+
+def check_files(files: FileStore, keys: Sequence[str]) -> None:
+    """Check sealed files.
+
+    Raises
+    ------
+    DamagedFile
+        If one is missing or not what was written.
+    """
+    for key, reason in zip(keys, damages_of(files, [(key, None) for key in keys]), strict=True):
+        if reason is not None:
+            raise DamagedFile(path_of(files, key), reason)
+
+
+def scan_tables(files: FileStore, keys: Iterable[str], **options: Any) -> pl.LazyFrame:
+    """Return the rows of Parquet files; a store that others cannot reach is read at once.
+
+    `options` are those of `polars.scan_parquet`.
+    """
+    sources: Any = [
+        f"{files.address}/{key}" if files.address else io.BytesIO(files.get(key)) for key in keys
+    ]
+    return pl.scan_parquet(sources, hive_partitioning=False, **options)
+
+
+def sweep(files: FileStore, prefix: str) -> None:
+    """Delete what killed writers left behind long ago, where a store has such things."""
+    if isinstance(files, LocalFiles):
+        files.sweep(prefix)
+
+
+def _damage(files: FileStore, key: str, checksum: str | None) -> str | None:
+    try:
+        content = files.get(key)
+    except FileNotFoundError:
+        return "is missing"
+    whole = is_whole(content)
+    if checksum is not None:
+        whole = hashlib.sha256(content).hexdigest() == checksum
+    if whole is None:
+        return "is damaged: it has no checksum"
+    return None if whole else "is damaged: it does not match its checksum"

@@ -1,0 +1,179 @@
+"""What the page of a study is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.results import Results
+from engine.studies import load_results
+from mc_assets.headlines import with_all_errors
+from mc_assets.project import Project
+from mc_assets.stored_market_data import StoredMarketData
+from mc_assets.study_tables import read_error_budget, read_statistics
+
+__all__ = ["Material"]
+
+
+class Course(NamedTuple):
+    """What one simulation did on a history, bar by bar."""
+
+    times: pl.Series
+    equity: NDArray[np.float64]
+    start: float
+    closes: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything a page shows, parameter sets ordered by mean net P&L, best first."""
+
+    results: Results
+    statistics: pl.DataFrame
+
+    @classmethod
+    def of(cls, project: Project, study: str) -> Material:
+        """Read a study's results, statistics and errors.
+
+        Raises
+        ------
+        Refusal
+            If it has no results or no statistics yet.
+        """
+        statistics = read_statistics(project.data, study)
+        budget = read_error_budget(project.data, study)
+        results = load_results(project.data, study, market_data=StoredMarketData(project))
+        return cls(results, with_all_errors(statistics, budget))
+
+    @cached_property
+    def sets(self) -> list[int]:
+        """Numbers of the sets, the best by mean net P&L first; without it, in their order."""
+        if not self.has("net_pnl"):
+            return sorted(self.parameters)
+        ordered = self.statistics.filter(pl.col("statistic") == "mean_net_pnl").sort(
+            "supported", "estimate", descending=True, nulls_last=True, maintain_order=True
+        )
+        return ordered["parameter_set"].to_list()
+
+    @cached_property
+    def parameters(self) -> dict[int, dict[str, Any]]:
+        """Parameters of each set."""
+        names = list(self.results.parameters)
+        sets = self.results.lazy.group_by("parameter_set").agg(pl.col(names).first()).collect()
+        return {
+            row["parameter_set"]: {name: row[name] for name in names}
+            for row in sets.sort("parameter_set").iter_rows(named=True)
+        }
+
+    @cached_property
+    def swept(self) -> list[str]:
+        """Parameters that take more than one value."""
+        names = list(next(iter(self.parameters.values()), {}))
+        return [n for n in names if len({str(p[n]) for p in self.parameters.values()}) > 1]
+
+    @cached_property
+    def labels(self) -> dict[int, str]:
+        """Each set in words: the parameters that vary."""
+        return {
+            number: ", ".join(f"{n} {values[n]}" for n in self.swept) or "the only parameter set"
+            for number, values in self.parameters.items()
+        }
+
+    @cached_property
+    def sensitivity(self) -> pl.DataFrame:
+        """Mean net P&L of every set, with a column per parameter that varies."""
+        table = self.statistics.filter(pl.col("statistic") == "mean_net_pnl")
+        for name in self.swept:
+            values = [self.parameters[number][name] for number in table["parameter_set"]]
+            table = table.with_columns(pl.Series(name, values, strict=False))
+        return table
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """Outcomes of every simulation."""
+        drawn = [name for name in ("net_pnl", "max_drawdown") if self.has(name)]
+        return self.results.lazy.select("parameter_set", "status", *drawn).collect()
+
+    def has(self, metric: str) -> bool:
+        """Whether the rows hold a metric."""
+        return metric in self.results.metrics
+
+    @property
+    def one_path(self) -> bool:
+        """Whether every set ran on a single path, which has no distribution."""
+        return len(self.rows) == self.rows["parameter_set"].n_unique() > 0
+
+    @property
+    def has_equity(self) -> bool:
+        """Whether equity curves were recorded."""
+        return self.results.equity_lazy is not None
+
+    @property
+    def description(self) -> str:
+        """What the study says of itself."""
+        return self.results.summary.description
+
+    def metric(self, parameter_set: int, name: str) -> pl.Series:
+        """Values of a metric over the simulations of a set that succeeded."""
+        chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
+        return self.rows.filter(chosen)[name]
+
+    def statistic(self, parameter_set: int, name: str) -> dict[str, Any]:
+        """Row of the table of statistics."""
+        return self._by_set[parameter_set, name]
+
+    @cached_property
+    def _by_set(self) -> dict[tuple[int, str], dict[str, Any]]:
+        rows = self.statistics.iter_rows(named=True)
+        return {(row["parameter_set"], row["statistic"]): row for row in rows}
+
+    def estimate(self, parameter_set: int, statistic: str) -> float:
+        """Return the estimate of a statistic of a set, NaN where undefined or not kept."""
+        row = self._by_set.get((parameter_set, statistic))
+        found = None if row is None else row["estimate"]
+        return float("nan") if found is None else float(found)
+
+    def curves(self, parameter_set: int) -> pl.DataFrame:
+        """Stack the sampled equity of a parameter set: ``bar`` and ``equity``, a row per sample."""
+        assert self.results.equity_lazy is not None
+        curves = (
+            self.results.equity_lazy.filter(pl.col("parameter_set") == parameter_set)
+            .select("equity")
+            .collect()["equity"]
+            .to_numpy()
+        )
+        samples = curves.shape[1]
+        steps = self.results.summary.steps
+        bars = np.floor((np.arange(samples) + 1) * steps / samples).astype(np.int64)
+        return pl.DataFrame({"bar": np.tile(bars, len(curves)), "equity": curves.ravel()})
+
+    @cached_property
+    def course(self) -> Course | None:
+        """Return the best set's course on history; None on simulated paths."""
+        source = (self.results.summary.definition or {}).get("source") or {}
+        kept = self.has("net_pnl") and self.has("final_equity")
+        if source.get("model") != "historical" or not self.sets or not kept:
+            return None
+        try:
+            replay = self.results.simulation(self.simulations(self.sets[0])["simulation"].item(0))
+        except (Refusal, IndexError):
+            return None
+        final, earned = replay.metrics.get("final_equity"), replay.metrics.get("net_pnl")
+        bars = replay.bars
+        if final is None or earned is None or "timestamp" not in bars.columns:
+            return None
+        own = bars.filter((pl.col("symbol") == bars["symbol"].item(0)) & (pl.col("bar") >= 0))
+        return Course(own["timestamp"], replay.equity, final - earned, own["close"].to_numpy())
+
+    def simulations(self, parameter_set: int) -> pl.DataFrame:
+        """Rows of a set that succeeded, with what is kept of them, the least profitable first."""
+        chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
+        wanted = [n for n in ("net_pnl", "max_drawdown", "trades") if self.has(n)]
+        rows = self.results.lazy.filter(chosen).select("simulation", "seed", *wanted)
+        return rows.sort(wanted[:1] or "simulation").collect()

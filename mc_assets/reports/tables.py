@@ -1,0 +1,196 @@
+"""Tables of the page of a study, and what is said around them."""
+
+from __future__ import annotations
+
+import datetime
+import html
+from typing import Any
+
+import polars as pl
+
+from engine.jobs.lineage import CalibrationLineage
+from engine.plots.page import table
+from mc_assets.estimate_text import interval_pair
+from mc_assets.headlines import ERROR_KINDS, Headline, headlines_in
+from mc_assets.reports.material import Material
+
+__all__ = [
+    "all_statistics",
+    "examples_of",
+    "lineage_rows",
+    "note_of",
+    "summary_table",
+    "warnings_of",
+]
+
+
+def summary_table(material: Material) -> str:
+    """Return the headline statistics of every set with their intervals."""
+    headlines = headlines_in(material.statistics)
+    if not headlines:
+        return '<p class="note">The study keeps no metric that a statistic is made of.</p>'
+    heads = "".join(_head(name) for name in material.swept)
+    heads += "".join(_head(_title(known)) for known in headlines)
+    heads += _head("n") + _head("idle, %")
+    lines = []
+    for number in material.sets:
+        values = material.parameters[number]
+        cells = "".join(f"<td>{html.escape(str(values[name]))}</td>" for name in material.swept)
+        row: dict[str, Any] = {}
+        for known in headlines:
+            row = material.statistic(number, known.statistic)
+            ends = (row["std_error"], row["ci_low"], row["ci_high"])
+            estimate, interval = interval_pair(row["estimate"], *ends, known.unit)
+            shown = row["method"] if row["ci_low"] is None else interval
+            cells += f'<td>{estimate}<span class="error">{html.escape(shown)}</span></td>'
+        idle = "–" if row["idle_share"] is None else f"{100.0 * row['idle_share']:.0f}"
+        cells += f"<td>{row['n']:,}</td><td>{idle}</td>"
+        lines.append(f"<tr>{cells}</tr>")
+    return (
+        f'<div class="wide"><table class="sortable"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _head(name: str) -> str:
+    return f'<th scope="col"><button>{html.escape(name)}</button></th>'
+
+
+def examples_of(material: Material) -> str:
+    """Return the worst, the median and the best simulation of the best set, with the command."""
+    if not material.sets:
+        return ""
+    rows = material.simulations(material.sets[0])
+    if rows.is_empty() or "net_pnl" not in rows.columns:
+        return ""
+    places = {"worst": 0, "median": (len(rows) - 1) // 2, "best": len(rows) - 1}
+    if len(rows) < 3:
+        places = {"the only" if len(rows) == 1 else "worst": 0}
+    some = rows[list(places.values())]
+    columns: dict[str, Any] = {"": list(places), "seed": some["seed"]}
+    for name, title, scale, form in (
+        ("net_pnl", "net P&L", 1.0, ",.0f"),
+        ("max_drawdown", "max drawdown, %", 100.0, ".1f"),
+        ("trades", "trades", 1.0, ",.0f"),
+    ):
+        if name in some.columns:
+            columns[title] = [format(scale * value, form) for value in some[name]]
+    study = material.results.name
+    columns["looked at by"] = [f"mc replay {study} {number}" for number in some["simulation"]]
+    shown = pl.DataFrame(columns)
+    label = html.escape(material.labels[material.sets[0]])
+    return f'<p class="note">Of {label}, by net P&amp;L.</p>' + table(
+        shown, text=("", "looked at by")
+    )
+
+
+def all_statistics(material: Material) -> str:
+    """Return every statistic of every set as a table that a click on a heading sorts."""
+    rows = material.statistics.sort("statistic", "parameter_set")
+    names = [material.labels[number] for number in rows["parameter_set"]]
+    number = [
+        "–" if value is None else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+        for name in ("estimate", "std_error", "ci_low", "ci_high")
+        for value in rows[name]
+    ]
+    count = len(rows)
+    shown = pl.DataFrame(
+        {
+            "statistic": rows["statistic"],
+            "set": names,
+            "estimate": number[:count],
+            "std. error": number[count : 2 * count],
+            "from": number[2 * count : 3 * count],
+            "to": number[3 * count :],
+            "n": rows["n"],
+            "interval by": rows["method"],
+        }
+    )
+    body = table(shown, text=("statistic", "set", "interval by"))
+    return f"<details><summary>{count:,} rows</summary>{body}</details>"
+
+
+def _title(headline: Headline) -> str:
+    return f"{headline.title}, %" if headline.unit == "share" else headline.title
+
+
+def note_of(material: Material) -> str:
+    """Say how the numbers of the table are to be read."""
+    count = len(material.results)
+    failed = int((material.rows["status"] == "failed").sum())
+    single = material.results.summary.record.precision == "float32"
+    rounded = " Metrics are stored in float32: each is rounded to 6e-8 of itself." if single else ""
+    return (
+        f"{count:,} simulations, {failed:,} failed. Below each number stands its 95&nbsp;% "
+        f"interval, of every error that the study can tell. {_errors(material)}The Sharpe ratio "
+        "is that of all returns of all n paths of a set together; idle is the share of paths that "
+        "never held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L "
+        "that one simulation in twenty exceeds. Max drawdown is the mean over simulations."
+        f"{rounded}"
+    )
+
+
+def _errors(material: Material) -> str:
+    """Name the largest kinds of error of the first headline, and what shrinks them."""
+    first = [headline.statistic for headline in headlines_in(material.statistics)[:1]]
+    rows = material.statistics.filter(pl.col("statistic").is_in(first))
+    said = dict(rows.select("what_to_run", "dominant").iter_rows())
+    return "".join(
+        f"Largest part, {ERROR_KINDS[kind]}: {html.escape(words)}. "
+        for words, kind in said.items()
+        if words is not None
+    )
+
+
+def warnings_of(material: Material) -> str:
+    """List what should be known before the numbers are believed."""
+    sentences = material.results.warnings()["sentence"].to_list()
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="warnings">{items}</ul>' if items else ""
+
+
+def lineage_rows(material: Material) -> str:
+    """Return the rows of where the numbers come from."""
+    summary = material.results.summary
+    written = summary.definition or {}
+    rows = {
+        "study": material.results.name,
+        "fingerprint": material.results.fingerprint,
+        "world": summary.world,
+        "source": _words(written.get("source") or summary.source),
+        "strategy": _words(written.get("strategy") or summary.strategy),
+        "constraint": "; ".join(map(str, written.get("constraint") or [])),
+        "execution": _words(written.get("execution")),
+        "seeds": f"{summary.seeds:,} ({_words(written.get('seeds'))})",
+        "horizon": f"{summary.steps:,} bars of {summary.timeframe} on {summary.exchange}",
+        "year": summary.year,
+        "parameter sets": f"{summary.parameter_sets:,}",
+        "bars": ", ".join(
+            f"{bars.symbol}@{bars.timeframe} to {bars.last_bar}, history {bars.history_hash}"
+            for bars in summary.lineage.bars
+        ),
+        "calibration": _calibration(summary.lineage.calibration),
+        "engine version": summary.engine_version,
+        "page written": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    return "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
+        for name, value in rows.items()
+        if value
+    )
+
+
+def _calibration(made_of: CalibrationLineage | None) -> str:
+    if made_of is None:
+        return ""
+    return f"{made_of.model} as of {made_of.as_of}, {made_of.calibration_hash}"
+
+
+def _words(value: Any) -> str:
+    """Write settings as ``name value, name value``, leaving out what was not set."""
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if v not in (None, {}, [], "")}
+        return ", ".join(f"{name} {_words(entry)}" for name, entry in kept.items())
+    if isinstance(value, list):
+        return "[" + ", ".join(_words(entry) for entry in value[:20]) + "]"
+    return str(value)

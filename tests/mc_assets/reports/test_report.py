@@ -1,0 +1,126 @@
+"""The page of a study: its verdict box, its tables, and what `mc report` and `mc plot` write."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mc_assets.answers.reports import make_report
+from mc_assets.answers.runs import run_study
+from mc_assets.cli import app
+from mc_assets.project import Project
+from mc_assets.study_tables import read_statistics
+
+STUDY = """
+name: {name}
+source: {{model: gbm, parameters: {{mu: {mu}, sigma: 0.1}}, steps: 80}}
+strategy: {{name: {strategy}}}
+seeds: {{count: 60}}
+record: {{equity: 8}}
+"""
+STUDIES = {
+    "rising": ("0.6", "buy_and_hold, parameters: {weight: [0.5, 1.0]}"),
+    "falling": ("-0.6", "buy_and_hold, parameters: {weight: [0.5, 1.0]}"),
+    "flat": ("0.0", "sma_crossover, parameters: {fast: [3, 5], slow: 20}"),
+    "alone": ("0.0", "sma_crossover, parameters: {fast: 3, slow: 20}"),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("reports")
+    (folder / "studies").mkdir()
+    for name, (mu, strategy) in STUDIES.items():
+        text = STUDY.format(name=name, mu=mu, strategy=strategy)
+        (folder / "studies" / f"{name}.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MC_DATA", str(folder / "data"))
+        patch.setenv("MC_STUDIES", str(folder / "studies"))
+        project = Project.from_environment()
+        for name in STUDIES:
+            run_study(project, name)
+            make_report(project, name)
+    return project
+
+
+@pytest.fixture
+def here(made: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("MC_DATA", str(made.data))
+    monkeypatch.setenv("MC_STUDIES", str(made.data.parent / "studies"))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("study", "kind", "word"),
+    [
+        ("rising", "good", "Sharpe ratio above zero on these paths, the search counted in"),
+        ("falling", "bad", "Sharpe ratio below zero on these paths"),
+        ("flat", "open", "No edge shown on these paths"),
+        ("alone", "open", "No edge shown on these paths"),
+    ],
+)
+def test_the_box_says_what_the_corrected_interval_says(
+    made: Project, study: str, kind: str, word: str
+) -> None:
+    text = (made.reports / f"{study}.html").read_text(encoding="utf-8")
+    assert f'class="verdict {kind}"' in text
+    assert f'<p class="word">{word}</p>' in text
+
+
+def test_every_statistic_stands_on_the_page(made: Project) -> None:
+    text = (made.reports / "flat.html").read_text(encoding="utf-8")
+    table = read_statistics(made.data, "flat")
+    assert f"<summary>{len(table):,} rows</summary>" in text
+    for name in table["statistic"].unique():
+        assert text.count(f'<td class="text">{html.escape(name)}</td>') == 2
+
+
+def test_the_simulations_to_look_at_are_the_worst_the_median_and_the_best(here: Project) -> None:
+    text = (here.reports / "rising.html").read_text(encoding="utf-8")
+    numbers = [int(n) for n in re.findall(r"mc replay rising (\d+)", text)]
+    query = "SELECT simulation FROM simulations WHERE study = 'rising' AND parameter_set = 1"
+    query += " ORDER BY net_pnl"
+    rows = json.loads(CliRunner().invoke(app, ["sql", query, "--json"]).stdout)
+    ordered = [row["simulation"] for row in rows]
+    assert numbers == [ordered[0], ordered[29], ordered[59]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_a_report_can_be_a_still_picture(here: Project, kind: str, begins: bytes) -> None:
+    result = CliRunner().invoke(app, ["report", "rising", "--format", kind])
+    assert result.exit_code == 0, result.exception
+    assert Path(result.stdout.strip()).read_bytes().startswith(begins)
+
+
+def test_a_chart_is_written_where_it_is_said(here: Project, tmp_path: Path) -> None:
+    found = json.loads(CliRunner().invoke(app, ["plot", "flat", "convergence", "--json"]).stdout)
+    assert found["plot"] == str(here.data / "plots" / "flat-convergence.html")
+    assert Path(found["plot"]).is_file()
+    own = tmp_path / "own.html"
+    arguments = ["plot", "rising", "compare", "--baseline", "falling", "--output", str(own)]
+    assert CliRunner().invoke(app, arguments).stdout.strip() == str(own)
+    assert "rising less falling" in own.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["plot", "flat", "pie"], "kind: found 'pie', allowed fan, pnl, "),
+        (["plot", "flat", "compare"], "baseline: found none, allowed the study to compare with"),
+        (["plot", "flat", "fan", "--set", "7"], "parameter_set: found 7, allowed 0 to 1"),
+        (["plot", "flat", "fan", "--output", "a.gif"], "output: found 'a.gif', allowed a name"),
+        (["plot", "flat", "monthly"], "monthly: found paths without a calendar"),
+        (["report", "flat", "--format", "gif"], "format: found 'gif', allowed html, png, svg, pdf"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(
+    here: Project, arguments: list[str], expected: str
+) -> None:
+    assert expected in str(CliRunner().invoke(app, arguments).exception)

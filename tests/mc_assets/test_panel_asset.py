@@ -1,0 +1,56 @@
+"""The asset `panel`: partitions of strategies and series, each a table of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+SERIES = """series:
+  - {symbols: [GOOD, YOUNG], provider: csv, start: 2012-01-03, end: 2015-12-31,
+     options: {path: "{symbol}.csv"}}
+"""
+CODE = """
+import dagster as dg
+from mc_assets.definitions import defs
+from mc_assets.defs.bars import bars, raw_bars
+from mc_assets.defs.panel import panel
+
+instance = dg.DagsterInstance.ephemeral()
+resources = defs.resources
+for year in ("2012", "2013", "2014", "2015"):
+    for series in ("GOOD@1d", "YOUNG@1d"):
+        key = dg.MultiPartitionKey({"series": series, "year": year})
+        dg.materialize([raw_bars, bars], partition_key=key, instance=instance, resources=resources,
+                       raise_on_error=False)
+for series in ("GOOD@1d", "YOUNG@1d"):
+    key = dg.MultiPartitionKey({"series": series, "strategy": "buy_and_hold"})
+    done = dg.materialize([panel], partition_key=key, instance=instance, resources=resources)
+    assert done.success
+    made = done.asset_materializations_for_node("panel")[0].metadata
+    print(series, made["no_panel"].value.replace(chr(10), " "))
+"""
+
+
+def test_a_strategy_on_a_series_is_one_partition_and_one_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path
+) -> None:
+    head, *lines = (project / "data" / "sample" / "SP500.csv").read_text().splitlines()
+    recent = [line for line in lines if "2012" <= line[:4] <= "2015"]
+    (tmp_path / "GOOD.csv").write_text("\n".join([head, *recent]) + "\n")
+    (tmp_path / "YOUNG.csv").write_text("\n".join([head, *recent[-40:]]) + "\n")
+    (tmp_path / "series.yaml").write_text(SERIES)
+    (tmp_path / "studies").mkdir()
+    for name, place in (("DATA", "data"), ("SERIES", "series.yaml"), ("STUDIES", "studies")):
+        monkeypatch.setenv(f"MC_{name}", str(tmp_path / place))
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    good, young = done.stdout.splitlines()[-2:]
+    assert good == "GOOD@1d none"
+    assert young.startswith("YOUNG@1d buy_and_hold on YOUNG@1d: bars: found 40 bars, allowed at")
+    table = pl.read_parquet(tmp_path / "data" / "panel" / "buy_and_hold" / "GOOD@1d.parquet")
+    assert {"history", "stationary", "gbm"} <= set(table["world"])
+    assert not (tmp_path / "data" / "panel" / "buy_and_hold" / "YOUNG@1d.parquet").exists()

@@ -117,20 +117,38 @@ class _FolderFinder:
     """Finds modules in one folder, where nothing else is found, and notes their files."""
 
     def __init__(self, folder: Path) -> None:
-        self.finder = FileFinder(str(folder), (_Source, [".py"]))
+        self.folder = folder
         self.files: list[Path] = []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if path is not None:
-            return None
-        spec = self.finder.find_spec(name, target)
+        return self.found_in(self.folder, name, target) if path is None else None
+
+    def found_in(
+        self, folder: Path, name: str, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = FileFinder(str(folder), (_Source, [".py"])).find_spec(name, target)
         if spec is None or spec.origin is None:
             return None
         self.files.append(Path(spec.origin))
         _BESIDE_NAMES.add(name)
         return spec
+
+
+class _PackageFinder:
+    """Finds the modules of packages in that folder, before Python's bytecode cache does."""
+
+    def __init__(self, finder: _FolderFinder) -> None:
+        self.finder = finder
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.partition(".")[0] not in _BESIDE_NAMES:
+            return None
+        found = (self.finder.found_in(Path(folder), name, target) for folder in path or ())
+        return next(filter(None, found), None)
 
 
 @contextmanager
@@ -141,10 +159,13 @@ def _folder_open(folder: Path) -> Iterator[list[Path]]:
         sys.modules.pop(name, None)
     _BESIDE_NAMES.clear()
     finder = _FolderFinder(folder)
+    packages = _PackageFinder(finder)
+    sys.meta_path.insert(0, packages)
     sys.meta_path.append(finder)
     try:
         yield finder.files
     finally:
+        sys.meta_path.remove(packages)
         sys.meta_path.remove(finder)
 
 

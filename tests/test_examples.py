@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import re
+import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -15,8 +18,7 @@ A_BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 # A remark that says what a page needs beside the project.
 A_NEED = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
 A_MODULE = re.compile(r"^\s*>>> ", re.MULTILINE)
-# Those of the README are files that its own test puts together.
-PAGES = sorted({*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")} - {PROJECT / "README.md"})
+PAGES = sorted({*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")})
 MODULES = [
     ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
     for package in ("engine", "mc_assets")
@@ -47,14 +49,101 @@ def test_the_python_of_a_page_runs_as_written(
     text = (PROJECT / page).read_text(encoding="utf-8")
     for package in A_NEED.findall(text):
         pytest.importorskip(package)
-    names: dict[str, object] = {"__name__": "page"}
+    shown = ModuleType("page")  # where dataclasses look for their types
+    monkeypatch.setitem(sys.modules, "page", shown)
+    names = vars(shown)
     for number, block in enumerate(A_BLOCK.findall(text)):
-        # A strategy's text is read from its file.
-        file = tmp_path / f"block_{number}.py"
-        file.write_text(textwrap.dedent(block), encoding="utf-8")
-        exec(compile(textwrap.dedent(block), str(file), "exec"), names)
+        run(textwrap.dedent(block), names, tmp_path / f"block_{number}.py")
+    use(names, tmp_path / "use.py")
+
+
+# Blocks after a double colon in a docstring, of its own indentation and more.
+A_LITERAL_BLOCK = re.compile(r"(?<!math)::\n\n((?: {4,}.*\n|\n)+)")
+NO_CODE = {"engine/execution/costs.py": "a formula", "engine/jobs/store.py": "a tree of folders"}
+
+
+def code_of(path: Path) -> list[str]:
+    """Return the blocks of code that docstrings of a file show, without results."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = [
+        f"{ast.get_docstring(node) or ''}\n"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, documented)
+    ]
+    return [textwrap.dedent(block) for text in texts for block in A_LITERAL_BLOCK.findall(text)]
+
+
+SHOWING_CODE = [
+    place
+    for package in ("engine", "mc_assets")
+    for path in sorted((PROJECT / package).rglob("*.py"))
+    if (place := path.relative_to(PROJECT).as_posix()) not in NO_CODE and code_of(path)
+]
+
+
+@pytest.mark.parametrize("place", SHOWING_CODE)
+def test_the_code_of_a_docstring_runs_as_written(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it shows of a strategy is put into one, and every class is used on bars."""
+    shown = ModuleType("docstring")
+    monkeypatch.setitem(sys.modules, "docstring", shown)
+    names = vars(shown)
+    exec("from engine.strategies import *; from engine.sources import *", names)
+    for number, block in enumerate(code_of(PROJECT / place)):
+        text = block
+        if not block.startswith(("class ", "def ")):
+            text = "def on_bar(self, bar, order):\n" + textwrap.indent(block, "    ")
+        if text.startswith("def "):
+            text = f"class Shown{number}(Strategy):\n" + textwrap.indent(text, "    ")
+        if "(Strategy)" in text and "def on_bar" not in text:
+            text = f"{text.rstrip()}\n\n    def on_bar(self, bar, order):\n        order.long()\n"
+        run(text, names, tmp_path / f"block_{number}.py")
+    use(names, tmp_path / "use.py")
+
+
+def run(text: str, names: dict[str, object], file: Path) -> None:
+    """Run code from a file, where the text of a strategy is read."""
+    file.write_text(text, encoding="utf-8")
+    exec(compile(text, str(file), "exec"), names)
+
+
+def use(names: dict[str, object], file: Path) -> None:
+    """Trade, compute or simulate with every class that an example has defined."""
+    made = [name for name, value in names.items() if getattr(value, "__module__", "") in MADE_BY]
+    if made:
+        run(USE.replace("MADE", ", ".join(made)), names, file)
+
+
+MADE_BY = ("docstring", "page")
+USE = """
+import numpy as np
+import engine as mc
+from engine.sources import StepModel
+from engine.strategies import Indicator, Strategy, indicator_values
+
+steps = np.random.default_rng(3).standard_normal((2, 300)) * 0.01
+stamps = np.arange(300, dtype=np.int64) * 86_400_000_000
+history = [
+    mc.Bars(symbol, stamps, *[close] * 4, np.ones(300)).with_columns(
+        {"mood": close, "predicted": close}
+    )
+    for symbol, close in zip("AB", 100.0 * np.exp(steps.cumsum(axis=1)), strict=True)
+]
+for made in (MADE,):
+    if not isinstance(made, type):
+        continue
+    if issubclass(made, Strategy):
+        assert mc.backtest(made, history).equity.shape == (300,)
+    elif issubclass(made, Indicator):
+        assert np.isfinite(indicator_values(made(), history)["value"]).any()
+    elif issubclass(made, StepModel):
+        assert np.isfinite(made().paths(seeds=3, steps=20).field("close")).all()
+"""
 
 
 def test_examples_are_found() -> None:
     assert {"engine", "engine.errors", "engine.testing"} <= set(MODULES)
+    assert {"engine/strategies/strategy.py", "engine/sources/custom.py"} <= set(SHOWING_CODE)
+    assert all(code_of(PROJECT / place) for place in NO_CODE)
     assert "docs/architecture.md" in {str(page.relative_to(PROJECT)) for page in PAGES}

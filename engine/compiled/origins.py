@@ -10,7 +10,6 @@ from engine.compiled.libraries import is_standard, library_of
 __all__ = [
     "home_of",
     "is_engine",
-    "is_named_by_library",
     "is_users",
     "module_of",
     "public_name",
@@ -47,9 +46,3 @@ def public_name(module: str | None, name: str) -> str:
         # Written in C it lies in _decimal, else in decimal.
         return f"{home.partition('.')[0].lstrip('_')}:{name}"
     return f"{library_of(home) or ''}:{home}:{name}"
-
-
-def is_named_by_library(value: Any) -> bool:
-    """Whether a value has a name in a module of a library, as functions written in C have."""
-    name, module = getattr(value, "__name__", None), getattr(value, "__module__", None)
-    return isinstance(name, str) and isinstance(module, str) and library_of(module) is not None

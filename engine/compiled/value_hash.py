@@ -10,18 +10,31 @@ import re
 import sys
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    KeysView,
+    Mapping,
+    ValuesView,
+)
 from typing import Any, Final
 
+from engine.compiled.class_members import is_written
 from engine.compiled.libraries import library_of
+from engine.compiled.library_objects import (
+    is_named_by_library,
+    name_in_library,
+    parts_in_library,
+)
 from engine.compiled.origins import (
     home_of,
     is_engine,
-    is_named_by_library,
     is_users,
     module_of,
     public_name,
 )
+from engine.compiled.running_code import code_form
 from engine.compiled.syntax_form import form_of_constant
 
 __all__ = ["ValueWalk"]
@@ -44,6 +57,7 @@ _DESCRIPTORS: Final = (
     types.GetSetDescriptorType,
     types.MemberDescriptorType,
 )
+_VIEWS: Final = (KeysView, ValuesView, ItemsView)
 # What a class that extends a built-in one holds of it.
 _CONTENT: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
     (str, str.__str__),
@@ -210,6 +224,17 @@ class ValueWalk(ABC):
         elif isinstance(value, enum.Enum):
             self._say("member", value.name)
             self._add(type(value))
+        elif isinstance(value, types.CodeType):
+            self._say("bytecode", code_form(value).digest)
+        elif isinstance(value, types.MappingProxyType):
+            self._say("read only")
+            self._add(dict(value))
+        elif isinstance(value, _VIEWS):
+            self._say(type(value).__name__)
+            self._add([*value])
+        elif isinstance(value, memoryview):
+            self._say("memory", value.format, str(value.shape))
+            self._add(value.tobytes())
         else:
             self._describe_object(value)
 
@@ -246,10 +271,10 @@ class ValueWalk(ABC):
             self._add(method.__func__)
         if owner is None or isinstance(owner, types.ModuleType):
             self._say(public_name(method.__module__, ""))
-        elif library_of(module_of(type(owner))) is None or type(owner) in _CONTAINERS | _PLAIN:
+        elif _is_held_by_library(owner):
+            self._add(type(owner))  # such as the generator behind `random.random`
+        else:
             self._add(owner)
-        else:  # a library's own object, such as the generator behind `random.random`
-            self._add(type(owner))
 
     def _describe_numba_type(self, value: Any) -> None:
         self._say("type", _ADDRESS.sub("", str(value)))
@@ -298,7 +323,7 @@ class ValueWalk(ABC):
             names -= _OF_NAMED_TUPLES | {*vars(cls)["_fields"]}
         for name in sorted(names):
             member = vars(cls)[name]
-            if _is_written(name, member):
+            if is_written(name, member):
                 self._say(name)
                 self._add(member)
 
@@ -331,7 +356,14 @@ class ValueWalk(ABC):
         else:
             self._say("object")
             self._add(cls)
-            self._add_reduced(value)
+            name = name_in_library(value)
+            parts = parts_in_library(value) if name is None else None
+            if name is not None:
+                self._say(name)
+            elif parts is None:
+                self._say("without a value")
+            for part in parts or ():
+                self._add(part)
 
     def _add_state(self, value: Any) -> None:
         """Add what an object of the user's or of ours holds, but for what it has computed."""
@@ -352,41 +384,15 @@ class ValueWalk(ABC):
                 self._say(name)
                 self._add(held[name])
 
-    def _add_reduced(self, value: Any) -> None:
-        """Add what a library's object would be pickled to; a lock or a file has no value."""
-        try:
-            reduced = value.__reduce_ex__(2)
-        except Exception:
-            self._say("without a value")
-            return
-        if isinstance(reduced, str):
-            self._say(reduced)
-            return
-        for part in reduced:
-            # Items of a list or a dictionary come as iterators.
-            self._add(list(part) if hasattr(part, "__next__") else part)
+
+def _is_held_by_library(owner: Any) -> bool:
+    """Whether a method's owner is a library's class, or an object that a library names."""
+    if isinstance(owner, type):
+        return library_of(module_of(owner)) is not None
+    return name_in_library(owner) is not None
 
 
 def _loaded(module: str, *names: str) -> Any:
     """Return classes of a module; of one that is not loaded there can be no object."""
     found: Mapping[str, Any] = vars(sys.modules[module]) if module in sys.modules else {}
     return tuple(found[name] for name in names if name in found)
-
-
-def _is_written(name: str, member: Any) -> bool:
-    """Whether a member of a class was written in it, not generated or kept by Python."""
-    if isinstance(member, types.MemberDescriptorType | types.GetSetDescriptorType):
-        return False
-    if not (name.startswith("__") and name.endswith("__")):
-        return True
-    function = getattr(member, "__func__", member)
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    if isinstance(function, property):
-        return True
-    if not isinstance(function, types.FunctionType):
-        return False
-    home = str(function.__globals__.get("__name__"))
-    # `dataclass` and `namedtuple` compile methods from text; others a library puts there.
-    generated = function.__code__.co_qualname.startswith("__create_fn__.")
-    return not generated and not home.startswith("namedtuple_") and library_of(home) is None

@@ -34,6 +34,7 @@ from engine.files.documents import (
     settle,
 )
 from engine.files.writing import json_bytes, table_bytes
+from engine.jobs.blocks import BLOCKS
 
 __all__ = [
     "OUTCOME_BLOCKS",
@@ -286,7 +287,7 @@ def _without_overlaps(rows: pl.DataFrame) -> pl.DataFrame:
             keep = trial not in taken  # every seed of history is the same path
             residue = 0
         else:
-            residue = first % _SEED_BLOCKS
+            residue = first % BLOCKS  # which the seeds of a part share
             keep = not any(
                 residue == other and first <= high and low <= last
                 for other, low, high in taken.get(trial, ())
@@ -295,10 +296,6 @@ def _without_overlaps(rows: pl.DataFrame) -> pl.DataFrame:
             taken.setdefault(trial, []).append((residue, first, last))
         kept.append(keep)
     return rows.filter(pl.Series(kept, dtype=pl.Boolean)).drop("row")
-
-
-# Seeds of a part share their remainder by this.
-_SEED_BLOCKS: Final = 16
 
 
 def _merged(rows: pl.DataFrame) -> pl.DataFrame:

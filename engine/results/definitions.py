@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from engine.errors import Refusal
-from engine.execution.metric_groups import all_metrics, asked_metrics
+from engine.execution.metric_groups import all_metrics
 from engine.results.outcomes import Outcomes, columns_for
 from engine.results.rows import Rows
 from engine.statistics.estimates import Estimates
@@ -208,17 +208,7 @@ def find_statistic(rows: Rows, name: str, field: str) -> Statistic:
         raise Refusal(field, repr(name), ", ".join([*known, *other]))
     missing = [column for column in entry.needs if column not in stored]
     if missing:
-        lacking, run = ", ".join(missing), f"`mc run {rows.name}` computes it"
-        asked = asked_metrics(rows.summary.record.metrics, "record.metrics")
-        if not {*asked} >= {*missing}:
-            run = f"add {lacking} to `record: {{metrics: [...]}}` of the study, and {run}"
-        raise Refusal(
-            field,
-            f"the stored results of {rows.name} have no column {missing[0]!r}"
-            if len(missing) == 1
-            else f"the stored results of {rows.name} have no columns {lacking}",
-            hint=run,
-        )
+        raise rows.not_stored(field, *missing)
     return entry
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.execution.metric_groups import all_metrics
 from engine.jobs.canonical import short_hash
 from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.plan import Piece
@@ -198,6 +199,11 @@ class RecordedRows(Rows):
             # Only a row shows what cannot be computed; types do not.
             (kind,) = self.lazy.head(1).select(expression).collect().dtypes
         except pl.exceptions.PolarsError as error:
+            if isinstance(error, pl.exceptions.ColumnNotFoundError):
+                stored = set(self.columns)
+                for name in expression.meta.root_names():
+                    if name in all_metrics() and name not in stored:
+                        raise self.not_stored(field, name) from None
             text = str(error).splitlines()[0].split("; valid columns")[0]
             raise Refusal(
                 field,

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from engine.errors import Refusal
+from engine.execution.metric_groups import all_metrics
 from engine.jobs.job import Job
 from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
@@ -352,5 +353,8 @@ class Results(RecordedRows):
         return simulate_one(job, simulation)
 
     def _known(self, name: str) -> None:
-        if name not in self.columns:
-            raise Refusal("column", repr(name), ", ".join(self.columns))
+        if name in self.columns:
+            return
+        if name in all_metrics():
+            raise self.not_stored("column", name)
+        raise Refusal("column", repr(name), ", ".join(self.columns))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from engine.errors import Refusal
+from engine.execution.metric_groups import asked_metrics
 from engine.jobs.summary import JobSummary
 
 __all__ = ["Rows"]
@@ -56,3 +58,24 @@ class Rows:
         """Independent unit of each simulation: its path, or several paths that depend."""
         per_unit = self.summary.parameter_sets * self.summary.paths_per_unit
         return pl.col("simulation") // per_unit
+
+    def not_stored(self, field: str, *metrics: str) -> Refusal:
+        """Say that the rows lack metrics, not recorded or newer than the rows, and what helps.
+
+        Parameters
+        ----------
+        field : str
+            What asks for them.
+        metrics : str
+            Their names.
+        """
+        lacking, run = ", ".join(metrics), f"`mc run {self.name}` computes it"
+        if not {*asked_metrics(self.summary.record.metrics, "record.metrics")} >= {*metrics}:
+            run = f"add {lacking} to `record: {{metrics: [...]}}` of the study, and {run}"
+        return Refusal(
+            field,
+            f"the stored results of {self.name} have no column {metrics[0]!r}"
+            if len(metrics) == 1
+            else f"the stored results of {self.name} have no columns {lacking}",
+            hint=run,
+        )

@@ -184,9 +184,9 @@ def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple
     except Refusal as refusal:
         if refusal.field in ("adjustment", "columns"):
             raise refusal.within("source") from None
-        raise Refusal("source.symbol", repr(symbols), f"a series with bars ({refusal})") from None
+        raise _not_there("symbol", symbols, refusal) from None
     except (LookupError, ValueError, FileNotFoundError) as error:
-        raise Refusal("source.symbol", repr(symbols), f"a series with bars ({error})") from None
+        raise _not_there("symbol", symbols, error) from None
     if len(bars) < 2:
         return bars
     try:
@@ -221,9 +221,7 @@ def _calibration(
             definition.symbol, definition.timeframe, definition.model, definition.calibration
         )
     except (LookupError, ValueError, FileNotFoundError) as error:
-        raise Refusal(
-            "source.calibration", str(definition.calibration), f"an existing calibration ({error})"
-        ) from None
+        raise _not_there("calibration", definition.calibration, error) from None
     if calibration.status != "ok":
         raise Refusal(
             "source.calibration",
@@ -231,6 +229,15 @@ def _calibration(
             "one that succeeded",
         )
     return calibration
+
+
+def _not_there(setting: str, found: object, error: Exception) -> Refusal:
+    """Say in one sentence what market data said of a setting of the source."""
+    if isinstance(error, Refusal) and error.field == setting:
+        return error.within("source")
+    if isinstance(error, LookupError):  # a key, not a sentence
+        return Refusal(f"source.{setting}", repr(found), "what the market data have")
+    return Refusal(f"source.{setting}", str(error))
 
 
 def _calendar(definition: SourceDefinition) -> BarCalendar:

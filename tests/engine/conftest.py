@@ -11,6 +11,7 @@ import pytest
 
 from engine.bars import Bars
 from engine.calibration import Calibration
+from engine.errors import Refusal
 from engine.sources import GBM
 from engine.studies import Study
 
@@ -35,7 +36,7 @@ class MadeUpMarket:
 
     def bars(self, symbol: str, timeframe: str) -> Bars:
         if (symbol, timeframe) != ("SP500", "1d"):
-            raise ValueError(f"series: found {symbol}@{timeframe}, allowed SP500@1d")
+            raise Refusal("symbol", repr(f"{symbol}@{timeframe}"), "SP500@1d")
         return self._bars
 
     def calibration(

@@ -6,16 +6,19 @@ import itertools
 import json
 import linecache
 import os
+import random
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from engine.compiled import code_hash, inlined, kernel
 from engine.compiled.code_hash import bytecode_hash
@@ -409,6 +412,10 @@ class Slotted:
         lambda: Path("folder") / "file.csv",
         lambda: np.random.default_rng(5),
         lambda: np.ma.masked_array([1.0, 2.0], [True, False]),
+        lambda: MappingProxyType({"a": {"b", "c"}}),
+        lambda: {"a": 1}.items(),
+        lambda: memoryview(b"abc"),
+        lambda: itertools.chain([1], [2]),
     ],
 )
 def test_an_object_counts_by_value_never_by_its_address(make: Any) -> None:
@@ -423,10 +430,28 @@ def test_what_an_object_holds_counts() -> None:
         *(Held(0.0), Held(-0.0), Held(float("nan")), Held("1"), Held(b"1"), Held(None)),
         *(np.random.default_rng(5), np.random.default_rng(6), Path("a"), Path("b")),
         *({1: 2}, {2: 1}, {1: 2.0}, [1, [2]], [[1], 2], [1, 2], range(2), slice(2)),
+        *(MappingProxyType({1: 2}), MappingProxyType({1: 3}), MappingProxyType({2: 2})),
+        *({1: 2}.keys(), {1: 2}.values(), {1: 2}.items(), {1: 3}.items(), {2: 2}.keys()),
+        *(memoryview(b"a"), memoryview(b"b"), iter([1]), iter([2]), map(abs, [1]), map(abs, [2])),
+        *(itertools.count(1), itertools.count(2), re.compile("a"), re.compile("a", re.I)),
+        *(list[int], list[str], int | None, str | None),
+        *(np.vectorize(abs), np.vectorize(_reading), np.frompyfunc(_reading, 1, 1), np.add),
+        *(np.frompyfunc(Held, 1, 1), np.frompyfunc(Slotted.__init__, 1, 1)),
+        *(random.Random(1).gauss, random.Random(2).gauss, np.array([1]).dot, np.array([2]).dot),
+        *(compile("1", "a", "eval"), compile("2", "a", "eval"), stats.norm, stats.expon),
     ]
     hashes = [code_hash(_reading(value)) for value in values]
     for one, other in itertools.combinations(range(len(values)), 2):
         assert hashes[one] != hashes[other], (values[one], values[other])
+
+
+def test_a_distribution_counts_by_its_parameters_not_by_the_generator_of_the_process() -> None:
+    before = code_hash(_reading(stats.norm(1.0, 2.0)))
+    of_method = code_hash(_reading(stats.norm.cdf))
+    np.random.standard_normal()  # noqa: NPY002  # the generator that all of them share
+    assert code_hash(_reading(stats.norm(1.0, 2.0))) == before
+    assert code_hash(_reading(stats.norm.cdf)) == of_method
+    assert code_hash(_reading(stats.norm(1.0, 3.0))) != before
 
 
 def test_equal_values_count_alike_whether_they_are_one_object_or_two() -> None:

@@ -266,6 +266,26 @@ def test_a_statistic_of_a_column_that_was_not_stored_names_the_command(results: 
     assert "downside_squares" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("ask", "field"),
+    [
+        (lambda r: r.filter("downside_squares > 0 and fast = 5"), "filter"),
+        (lambda r: r.filter(pl.col("downside_squares") > 0), "filter"),
+        (lambda r: r.group_by("fast", "downside_squares"), "column"),
+        (lambda r: r.with_metric("half", "downside_squares / 2"), "metric"),
+    ],
+)
+def test_a_condition_on_a_metric_that_was_not_stored_names_the_command(
+    results: Results, ask: Callable[[Results], object], field: str
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        ask(replace(results, lazy=results.lazy.drop("downside_squares")))
+    assert str(caught.value) == (
+        f"{field}: the stored results of api have no column 'downside_squares'; "
+        "`mc run api` computes it"
+    )
+
+
 def test_equal_sets_keep_their_order(make_study: Make) -> None:
     # No path has so many bars: none of these ever trades.
     never = {"fast": [3], "slow": [*range(150, 190)]}

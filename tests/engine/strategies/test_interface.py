@@ -465,6 +465,29 @@ def test_a_helper_in_a_module_of_a_module_beside_is_never_stale(tmp_path, bars) 
     assert filled[1] != filled[3]
 
 
+@pytest.mark.parametrize(
+    "inside", ["from . import deeper", "import package_beside.deeper as deeper"]
+)
+def test_a_module_of_a_package_beside_is_never_stale_nor_another_folders(
+    tmp_path, bars, inside
+) -> None:
+    text = BESIDE.replace("levels_beside", "package_beside.rules")
+    filled = {}
+    for name, factor in (("one", 2.0), ("two", 0.5), ("one", 0.5), ("two", 2.0)):
+        package = tmp_path / name / "package_beside"
+        package.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "own.py").write_text(text)
+        (package / "__init__.py").write_text("")
+        (package / "rules.py").write_text(
+            f"{inside}\n\n\ndef level(x):\n    return deeper.scaled(x)\n"
+        )
+        (package / "deeper.py").write_text(f"def scaled(x):\n    return x * {factor}\n")
+        load_user_strategies(tmp_path / name / "own.py")
+        filled[name, factor] = "filled" in backtest("users_own", bars).orders["event"].to_list()
+    assert filled == {key: key[1] == 2.0 for key in filled}
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
 @pytest.mark.parametrize("text", [BESIDE, BY_MODULE], ids=["by name", "by module"])
 def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(tmp_path, text) -> None:
     file, helper, probe = (tmp_path / name for name in ("own.py", "levels_beside.py", "probe.py"))

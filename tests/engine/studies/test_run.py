@@ -160,7 +160,7 @@ def test_the_shipped_studies_run(name: str, project: Path, market: Any, tmp_path
     ("old", "new", "expected"),
     [
         ("model: gbm", "model: gmb", "source.model: found 'gmb', allowed "),
-        ("SP500", "DAX", "source.symbol: found 'DAX'"),
+        ("SP500", "DAX", "source.symbol: found 'DAX@1d', allowed SP500@1d"),
         ("name: sma_crossover\n", "name: sma\n", "strategy.name: found 'sma', allowed b"),
         ("slow:", "slov:", "strategy.parameters.slov: found an unknown parameter, allowed fast"),
         ("[5, 10, 20]", "[5, 1]", "strategy.parameters.fast: found 1, allowed a whole number >= 2"),

@@ -30,7 +30,8 @@ def fingerprint_of(
 ) -> str:
     """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version.
 
-    What a declaration is documented with does not count.
+    What a declaration is documented with does not count, nor do bounds and defaults of parameters:
+    every set carries its own values.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def fingerprint_of(
     return code_hash(
         {
             "engine": ENGINE_VERSION,
-            "parameters": {name: _without_doc(item) for name, item in parameters.items()},
+            "parameters": {name: _as_compiled(item) for name, item in parameters.items()},
             "indicators": {name: _told(item) for name, item in indicators.items()},
             "state": sorted(state.items()),
             "constants": sorted(constants.items()),
@@ -54,8 +55,13 @@ def fingerprint_of(
     )
 
 
-def _without_doc(parameter: Parameter) -> dict[str, Any]:
-    return {name: value for name, value in parameter.describe().items() if name != "doc"}
+def _as_compiled(parameter: Parameter) -> dict[str, Any]:
+    """Return what hooks are compiled for; a set has its values, within whatever bounds."""
+    return {
+        name: value
+        for name, value in parameter.describe().items()
+        if name not in ("default", "low", "high", "log", "doc")
+    }
 
 
 def _told(item: Expression) -> tuple[Any, ...]:

@@ -310,10 +310,12 @@ def test_a_simulation_fails_alone(bars, how, message) -> None:
 
 
 def test_the_fingerprint_follows_parameters_constants_state_and_helpers() -> None:
-    def make(factor=1.0, start=0.0, high=9, function=scaled, doc=""):
+    def make(factor=1.0, start=0.0, units=Int(2, high=9), function=scaled):  # noqa: B008
+        declared = units
+
         class Made(Strategy):
             FACTOR = factor
-            units = Int(2, high=high, doc=doc)
+            units = declared
             level = start
 
             def on_bar(self, bar, order):
@@ -321,9 +323,11 @@ def test_the_fingerprint_follows_parameters_constants_state_and_helpers() -> Non
 
         return Made.code_hash()
 
-    assert make() == make() == make(doc="Units to hold.")
-    hashes = {make(), make(factor=2.0), make(start=1.0), make(high=8), make(function=np.sqrt)}
-    assert len(hashes) == 5
+    same = [Int(2, high=9, doc="Units to hold."), Int(3, low=1, high=8, log=True)]
+    assert {make(units=units) for units in same} == {make()}
+    others = [Float(2.0), Int(2, optional=True), Choice(1, [1, 2])]
+    hashes = {make(), make(factor=2.0), make(start=1.0), make(function=np.sqrt)}
+    assert len(hashes | {make(units=units) for units in others}) == 7
 
 
 USER = """

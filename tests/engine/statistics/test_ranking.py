@@ -60,6 +60,19 @@ def test_less_is_better_where_asked() -> None:
     assert run(KimNelson(4, 0.3, maximise=False), outcomes).selected == 3
 
 
+def test_a_set_leaves_at_the_path_that_the_formula_says() -> None:
+    # Set 0 goes +1, -1, ...; set 1 stays at 0. Of ten first paths the difference has the variance
+    # 10 / 9, and its mean is 1 / r at odd r: (Kim and Nelson, 2001) set 1 leaves at the first odd r
+    # with 1 / r > 0.5 / (2 r) (h^2 (10 / 9) / 0.5^2 - r), h^2 = 9 ((2 * 0.05)^(-2 / 9) - 1).
+    outcomes = np.zeros((2, 100))
+    outcomes[0] = np.where(np.arange(100) % 2 == 0, 1.0, -1.0)
+    plan = run(KimNelson(2, 0.5, first=10), outcomes)
+    bound = 9 * ((2 * 0.05) ** (-2 / 9) - 1) * (10 / 9) / 0.5**2
+    leaves = next(r for r in range(11, 100, 2) if 1 > 0.25 * (bound - r))
+    assert (plan.selected, plan.paths) == (0, leaves)
+    assert leaves == 23
+
+
 def test_equal_sets_end_with_one() -> None:
     assert run(KimNelson(3, 0.1), np.zeros((3, 100))).selected == 0
 

@@ -68,7 +68,7 @@ def test_a_set_leaves_at_the_path_that_the_formula_says() -> None:
     outcomes[0] = np.where(np.arange(100) % 2 == 0, 1.0, -1.0)
     plan = run(KimNelson(2, 0.5, first=10), outcomes)
     bound = 9 * ((2 * 0.05) ** (-2 / 9) - 1) * (10 / 9) / 0.5**2
-    leaves = next(r for r in range(11, 100, 2) if 1 > 0.25 * (bound - r))
+    leaves = next(r for r in range(11, 100, 2) if 0.25 * (bound - r) < 1)
     assert (plan.selected, plan.paths) == (0, leaves)
     assert leaves == 23
 

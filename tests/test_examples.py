@@ -8,10 +8,14 @@ import importlib
 import re
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from engine.sources.registered import SOURCES
+from engine.strategies import registry
 
 PROJECT = Path(__file__).resolve().parents[1]
 A_BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -100,6 +104,16 @@ def test_the_code_of_a_docstring_runs_as_written(
             text = f"{text.rstrip()}\n\n    def on_bar(self, bar, order):\n        order.long()\n"
         run(text, names, tmp_path / f"block_{number}.py")
     use(names, tmp_path / "use.py")
+
+
+@pytest.fixture(autouse=True)
+def registered_no_longer() -> Iterator[None]:
+    """What an example registers by its name goes with it."""
+    yield
+    for registered in (SOURCES, registry._USER):
+        made = [name for name, kind in registered.items() if kind.__module__ in MADE_BY]
+        for name in made:
+            del registered[name]
 
 
 def run(text: str, names: dict[str, object], file: Path) -> None:

@@ -39,12 +39,12 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     # Fills.
     "price of a market order": Mutation(
-        "    if kind == MARKET:\n        return at\n",
-        "    if kind == MARKET:\n        return at * 1.01\n",
+        "    if kind == MARKET:\n        return at\n    if kind == MARKET_ON_OPEN:",
+        "    if kind == MARKET:\n        return at * 1.01\n    if kind == MARKET_ON_OPEN:",
     ),
     "a limit that is just touched": Mutation(
-        "return limit if low <= limit else math.nan",
-        "return limit if low < limit else math.nan",
+        "reached = low <= limit\n",
+        "reached = low < limit\n",
         scenarios="every order, on a grid",
     ),
     "a stop that is just touched": Mutation(
@@ -53,8 +53,10 @@ MUTATIONS = {
         scenarios="every order, on a grid",
     ),
     "a stop that the open has passed": Mutation(
-        "        if kind == STOP:\n            return at\n",
-        "        if kind == STOP:\n            return stop\n",
+        "return at\n        order[ORDER_KIND] = LIMIT\n"
+        "    limit = order[ORDER_LIMIT]\n    if peer_rule",
+        "return stop\n        order[ORDER_KIND] = LIMIT\n"
+        "    limit = order[ORDER_LIMIT]\n    if peer_rule",
     ),
     "a take-profit in the bar of its entry": Mutation(
         "if state == BORN_OF_STOP and _sibling_stop_touched(s, slot, bar):",
@@ -102,14 +104,34 @@ MUTATIONS = {
         scenarios="every order, commission by unit",
     ),
     "borrow fee": Mutation(
-        "charge += abs(value) * rules[BORROW_RATE]",
-        "charge += value * rules[BORROW_RATE]",
+        "charge += abs(value) * _rate(s, symbol, BORROW_RATE",
+        "charge += value * _rate(s, symbol, BORROW_RATE",
         scenarios="every order, margin",
     ),
     "interest": Mutation(
-        "charge -= cash * s.rules[0, CASH_RATE]",
-        "charge -= cash * s.rules[0, CASH_RATE] * 1.01",
+        "charge -= cash * _rate(s, 0, CASH_RATE,",
+        "charge -= 1.01 * cash * _rate(s, 0, CASH_RATE,",
         scenarios="every order, margin",
+    ),
+    "interest on cash": Mutation(
+        "charge -= cash * _rate(s, 0, INTEREST_RATE,",
+        "charge -= 1.01 * cash * _rate(s, 0, INTEREST_RATE,",
+        scenarios="every order, interest",
+    ),
+    "dividend": Mutation(
+        "each = share * s.path[symbol, CLOSE, bar - 1]",
+        "each = share * s.path[symbol, CLOSE, bar]",
+        scenarios="every order, dividends",
+    ),
+    "volume that is left": Mutation(
+        "left = most - (position[TAKEN] if position[TAKEN_BAR] == bar else 0.0)",
+        "left = most",
+        scenarios="every order, within the volume",
+    ),
+    "fill by chance": Mutation(
+        "uniform(drawn) < s.rules[symbol, FILL_PROBABILITY]",
+        "uniform(drawn) < 1.01 * s.rules[symbol, FILL_PROBABILITY]",
+        scenarios="every order, by chance",
     ),
     "time between bars": Mutation(
         "charge *= s.elapsed[bar]",
@@ -153,7 +175,8 @@ MUTATIONS = {
     ),
     # Metrics and tables.
     "Sharpe ratio": Mutation(
-        "out[4] = mean / deviation * annual", "out[4] = mean / deviation * annual * 1.0000001"
+        "out[3] = deviation * annual\n            out[4] = mean",
+        "out[3] = deviation * annual\n            out[4] = 1.0000001 * mean",
     ),
     "duration of the last drawdown": Mutation(
         "longest = max(longest, bars - 1 - peak_bar)", "longest = max(longest, bars - peak_bar)"

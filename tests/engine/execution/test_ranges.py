@@ -12,14 +12,13 @@ from pydantic.fields import FieldInfo
 
 from engine.execution import Execution, Instrument
 from engine.execution.conversion import Account, PositiveRate
-from engine.execution.settings import (
-    Commission,
+from engine.execution.cost_settings import Commission, Slippage
+from engine.execution.sizing_rules import (
     EqualWeight,
     FixedQuantity,
     FixedRisk,
     Kelly,
     PercentOfEquity,
-    Slippage,
     VolatilityTarget,
 )
 

@@ -138,7 +138,7 @@ def test_observations_that_repeat_are_a_narrow_regime():
     assert found.log_likelihood > alone + 1000.0
 
 
-@pytest.mark.parametrize("seed", [11, 305])
+@pytest.mark.parametrize("seed", [11, pytest.param(305, marks=pytest.mark.slow)])
 def test_a_further_regime_is_never_less_likely(seed):
     y, _ = simulated(seed, 3)
     found = [fit_switching(y, states=states).log_likelihood for states in (2, 3, 4)]

@@ -180,6 +180,7 @@ def test_blocks_keep_the_dependence_that_single_returns_lose(recorded: Recorded)
     assert resample(made, "returns").courses.block_length > 4.0
 
 
+@pytest.mark.slow
 def test_bands_of_dependent_returns_hold_the_next_record_by_blocks_and_not_by_single_ones(
     recorded: Recorded,
 ) -> None:

@@ -155,6 +155,7 @@ def test_intervals_at_the_stop_hold_the_mean_as_often_as_they_say() -> None:
     assert covered(1000) >= 0.93
 
 
+@pytest.mark.slow
 def test_a_few_intervals_at_the_stop_hold_the_mean() -> None:
     # 60 at 95 %: 57, less three standard errors of 1.7.
     assert covered(60) >= 52 / 60

@@ -200,7 +200,8 @@ def test_a_file_of_every_kind_is_stored_and_whole(whole: Project) -> None:
 def test_no_flipped_bit_is_served_or_ends_in_a_traceback(
     whole: Project, answers: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    outcomes = _flip_everywhere(whole, answers, caplog, [(kind, 0) for kind in KINDS])
+    # Every other kind: the slow test below has them all, many times.
+    outcomes = _flip_everywhere(whole, answers, caplog, [(kind, 0) for kind in list(KINDS)[::2]])
     assert outcomes["refused"] > 0
     assert outcomes["without it, and said so"] > 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from engine.errors import Refusal
 from engine.plots.page import verdict_box
@@ -15,6 +16,9 @@ from mc_assets.reports.material import Material
 __all__ = ["verdict_of"]
 
 _SHARPE = "sharpe"
+
+# What more paths do not narrow.
+_WITHIN = {"history": "the history's error", "parameters": "the calibration's error"}
 
 
 def verdict_of(material: Material, data: Path) -> str:
@@ -63,9 +67,21 @@ def _word(material: Material) -> tuple[str, str, int]:
         alone = choice.corrected.n <= 1
         low = None if alone else choice.corrected.low
         high = None if alone else choice.corrected.high
+    whole = material.statistic(number, _SHARPE)
+    sides = [low is not None and low > 0.0, high is not None and high < 0.0]
+    if any(sides) and not _is_told(whole):
+        side = "above" if sides[0] else "below"
+        within = _WITHIN.get(whole["dominant"], "its whole error")
+        return "open", f"Sharpe ratio {side} zero on these paths, but within {within}", number
     if low is not None and low > 0.0:
         return "good", "Sharpe ratio above zero on these paths, the search counted in", number
     if high is not None and high < 0.0:
         return "bad", "Sharpe ratio below zero on these paths", number
     where = "this one history" if material.one_path else "these paths"
     return "open", f"No edge shown on {where}", number
+
+
+def _is_told(row: dict[str, Any]) -> bool:
+    """Whether zero lies outside the interval of all errors that the study can tell."""
+    low, high = row["ci_low"], row["ci_high"]
+    return low is not None and (low > 0.0 or high < 0.0)

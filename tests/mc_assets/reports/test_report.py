@@ -6,6 +6,8 @@ import html
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +16,7 @@ from mc_assets.answers.reports import make_report
 from mc_assets.answers.runs import run_study
 from mc_assets.cli import app
 from mc_assets.project import Project
+from mc_assets.reports.verdict import _word
 from mc_assets.study_tables import read_statistics
 
 STUDY = """
@@ -70,6 +73,31 @@ def test_the_box_says_what_the_corrected_interval_says(
     text = (made.reports / f"{study}.html").read_text(encoding="utf-8")
     assert f'class="verdict {kind}"' in text
     assert f'<p class="word">{word}</p>' in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dominant", "told"),
+    [
+        (0.1, 0.6, "history", "good"),
+        (-0.1, 0.6, "history", "open"),
+        (-0.1, 0.6, "none", "open"),
+    ],
+)
+def test_the_box_calls_nothing_good_that_the_error_of_the_history_may_explain(
+    low: float, high: float, dominant: str, told: str
+) -> None:
+    corrected = SimpleNamespace(n=200, low=0.16, high=0.39)
+    choice = SimpleNamespace(parameter_set=2, corrected=corrected)
+    row = {"ci_low": low, "ci_high": high, "dominant": dominant}
+    material: Any = SimpleNamespace(
+        results=SimpleNamespace(choose=lambda name: choice),
+        statistic=lambda number, name: row,
+        one_path=False,
+    )
+    kind, word, number = _word(material)
+    assert (kind, number) == (told, 2)
+    within = "the history's" if dominant == "history" else "its whole"
+    assert word.endswith("counted in" if told == "good" else f"but within {within} error")
 
 
 def test_every_statistic_stands_on_the_page(made: Project) -> None:

@@ -43,6 +43,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "estimate_correlation",
         "try_calibrate",
     ),
+    "pricing": ("OptionValues", "bachelier", "black76", "black_scholes"),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

@@ -14,6 +14,7 @@ from pathlib import Path
 SOURCES, CALIBRATION = "tests/engine/sources", "tests/engine/calibration"
 TWIN = "tests/engine/execution/test_event_loop_twin.py"
 METRICS = "tests/engine/strategies/test_metrics_against_plain.py"
+PRICING = "tests/engine/pricing"
 INDICATORS = "tests/engine/strategies/test_indicators.py"
 BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
@@ -53,6 +54,10 @@ CHECKED_BY = {
     "engine/execution/walk.py": TWIN,
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
+    "engine/pricing/european_rows.py": f"{PRICING}/test_european.py",
+    "engine/pricing/lognormal.py": f"{PRICING}/test_european.py",
+    "engine/pricing/mills.py": f"{PRICING}/test_european.py",
+    "engine/pricing/normal.py": f"{PRICING}/test_european.py",
     "engine/randomness/normals.py": "tests/engine/randomness/test_normals.py",
     "engine/randomness/philox.py": "tests/engine/randomness/test_philox.py",
     "engine/resampling/draws.py": "tests/engine/resampling/test_draws.py",

@@ -5,6 +5,17 @@ from engine.pricing.black_scholes import (
     black_scholes_vega,
     implied_volatility,
 )
+from engine.pricing.european import bachelier, black76, black_scholes
 from engine.pricing.heston_prices import heston_price
+from engine.pricing.option_values import OptionValues
 
-__all__ = ["black_scholes_price", "black_scholes_vega", "heston_price", "implied_volatility"]
+__all__ = [
+    "OptionValues",
+    "bachelier",
+    "black76",
+    "black_scholes",
+    "black_scholes_price",
+    "black_scholes_vega",
+    "heston_price",
+    "implied_volatility",
+]

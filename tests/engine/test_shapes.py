@@ -342,6 +342,14 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         lambda: engine_of_shape().encode({"fast": 3, "slow": 9}),
         {"parameters": 2},
     ),
+    **_labelled(
+        "OptionValues",
+        _fields(
+            lambda: mc.black76(100.0, [90.0, 100.0], 0.5, 0.2),
+            "price delta gamma vega theta rho vanna volga charm veta",
+        ),
+        {},
+    ),
     "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
 }
 

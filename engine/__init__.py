@@ -43,7 +43,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "estimate_correlation",
         "try_calibrate",
     ),
-    "pricing": ("OptionValues", "bachelier", "black76", "black_scholes"),
+    "pricing": ("OptionValues", "bachelier", "black76", "black_scholes", "implied_volatility"),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

@@ -55,6 +55,8 @@ CHECKED_BY = {
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
     "engine/pricing/european_rows.py": f"{PRICING}/test_european.py",
+    "engine/pricing/implied_deviation.py": f"{PRICING}/test_implied_volatility.py",
+    "engine/pricing/implied_volatility.py": f"{PRICING}/test_implied_volatility.py",
     "engine/pricing/lognormal.py": f"{PRICING}/test_european.py",
     "engine/pricing/mills.py": f"{PRICING}/test_european.py",
     "engine/pricing/normal.py": f"{PRICING}/test_european.py",

@@ -3,10 +3,10 @@
 from engine.pricing.black_scholes import (
     black_scholes_price,
     black_scholes_vega,
-    implied_volatility,
 )
 from engine.pricing.european import bachelier, black76, black_scholes
 from engine.pricing.heston_prices import heston_price
+from engine.pricing.implied_volatility import implied_volatility
 from engine.pricing.option_values import OptionValues
 
 __all__ = [

@@ -13,7 +13,14 @@ from engine.compiled import fma, inlined
 from engine.compiled.elementary import exp, log
 from engine.pricing.mills import mills
 
-__all__ = ["log_ratio", "lognormal_price", "lognormal_values", "time_value"]
+__all__ = [
+    "_ratio_difference",
+    "above_strike",
+    "log_ratio",
+    "lognormal_price",
+    "lognormal_values",
+    "time_value",
+]
 
 _INVERSE_SQRT_2PI = 0.3989422804014327
 # Beyond, the density is below the smallest number that `exp` returns, and counts as zero.
@@ -21,6 +28,8 @@ _LARGEST_EXPONENT = 690.0
 _SMALLEST_DEVIATION = 1e-150
 _LARGEST_DEVIATION = 1e3
 _SMALLEST_YEARS = 1e-300
+# Half deviations below which the difference of two tails has too few digits.
+_SMALL = 0.015
 # Deviations out of the money beyond which nothing is left.
 _FARTHEST = -1e3
 
@@ -33,8 +42,8 @@ def log_ratio(a: float, b: float) -> float:
 
 
 @inlined
-def time_value(h: float, t: float) -> tuple[float, float, float, float, float]:
-    r"""Price of an option out of the money over the smaller of forward and strike.
+def _ratio_difference(h: float, t: float) -> tuple[float, float, float, float]:
+    r"""Difference of the normal's tails over its density, at h + t and h - t.
 
     Parameters
     ----------
@@ -45,19 +54,18 @@ def time_value(h: float, t: float) -> tuple[float, float, float, float, float]:
 
     Returns
     -------
-    value, density, inner, outer, ratio : float
-        The time value; :math:`n(h + t)`; :math:`N(h + t)`, its complement, and
-        :math:`N(h - t) / n(h - t)`.
+    difference, upper, lower, whole : float
+        :math:`M(h + t) - M(h - t)`, the two, and 0; or with 1 instead, the first two less
+        :math:`1 / n(h + t)`.
 
     Notes
     -----
-    With :math:`M = N / n` the value is :math:`n(h + t) [M(h + t) - M(h - t)]`. Where t is small
-    beside :math:`\max(1, |h|)` the difference is that of a Taylor series about h, by
-    :math:`M^{(k+1)} = h M^{(k)} + k M^{(k-1)}`; where h + t is positive, it is written with its
-    complement (Jaeckel, 2015, Let's be rational, has the same cases).
+    :math:`M = N / n`. Where t is small the difference is that of a Taylor series about h, by
+    :math:`M^{(k+1)} = h M^{(k)} + k M^{(k-1)}`; where h + t is positive, the complement is taken
+    (Jaeckel, 2015, Let's be rational, has the same cases).
     """
     upper, lower = h + t, t - h
-    small = t < 0.005 * max(1.0, -h)
+    small = t < _SMALL
     at_upper = mills(-h if small else abs(upper))
     at_lower = mills(-h if small else lower)
     m1 = fma(h, at_upper, 1.0)
@@ -65,17 +73,41 @@ def time_value(h: float, t: float) -> tuple[float, float, float, float, float]:
     m3 = fma(h, m2, 2.0 * m1)
     m4 = fma(h, m3, 3.0 * m2)
     m5 = fma(h, m4, 4.0 * m3)
+    m6 = fma(h, m5, 5.0 * m4)
+    m7 = fma(h, m6, 6.0 * m5)
     t2 = t * t
-    odd = t * fma(t2, fma(t2 / 120.0, m5, m3 / 6.0), m1)
-    even = fma(t2, fma(t2 / 24.0, m4, 0.5 * m2), at_upper)
+    odd = t * fma(t2, fma(t2, fma(t2 / 5040.0, m7, m5 / 120.0), m3 / 6.0), m1)
+    even = fma(t2, fma(t2, fma(t2 / 720.0, m6, m4 / 24.0), 0.5 * m2), at_upper)
     complement = not small and upper > 0.0
-    whole = 1.0 if complement else 0.0
     signed = -at_upper if complement else at_upper
+    difference = 2.0 * odd if small else signed - at_lower
+    return (
+        difference,
+        even + odd if small else signed,
+        even - odd if small else at_lower,
+        1.0 if complement else 0.0,
+    )
+
+
+@inlined
+def time_value(h: float, t: float) -> tuple[float, float, float, float, float]:
+    """Price of an option out of the money over the smaller of forward and strike.
+
+    Parameters
+    ----------
+    h, t : float
+        As of `_ratio_difference`.
+
+    Returns
+    -------
+    value, density, inner, outer, ratio : float
+        The time value; ``n(h + t)``; ``N(h + t)``, its complement, and ``N(h - t) / n(h - t)``.
+    """
+    difference, at_upper, ratio, whole = _ratio_difference(h, t)
+    upper = h + t
     exponent = 0.5 * upper * upper
     density = _INVERSE_SQRT_2PI * exp(-exponent) if exponent < _LARGEST_EXPONENT else 0.0
-    difference = 2.0 * odd if small else signed - at_lower
-    inner = density * (even + odd if small else signed)
-    ratio = even - odd if small else at_lower
+    inner = density * at_upper
     return fma(density, difference, whole), density, whole + inner, (1.0 - whole) - inner, ratio
 
 
@@ -98,7 +130,7 @@ def lognormal_price(
     h = max(-abs(x) / s, _FARTHEST)
     value, _, _, _, _ = time_value(h, 0.5 * s)
     sign = 1.0 if call else -1.0
-    intrinsic = max(sign * _above_strike(forward, strike, x), 0.0)
+    intrinsic = max(sign * above_strike(forward, strike, x), 0.0)
     value = value if years > 0.0 and volatility > 0.0 else 0.0
     price = exp(-rate * years) * fma(min(forward, strike), value, intrinsic)
     valid = spot > 0.0 and strike > 0.0 and years >= 0.0 and volatility >= 0.0
@@ -150,7 +182,7 @@ def lognormal_values(
     value, at_upper, inner, outer, ratio = time_value(h, 0.5 * s)
     least = min(forward, strike)
     sign = 1.0 if call else -1.0
-    intrinsic = max(sign * _above_strike(forward, strike, x), 0.0)
+    intrinsic = max(sign * above_strike(forward, strike, x), 0.0)
     value = value if years > 0.0 and volatility > 0.0 else 0.0
     price = discount * fma(least, value, intrinsic)
     density = at_upper * least  # F n(d1) = K n(d2)
@@ -194,7 +226,7 @@ def lognormal_values(
 
 
 @inlined
-def _above_strike(forward: float, strike: float, x: float) -> float:
+def above_strike(forward: float, strike: float, x: float) -> float:
     """Return the forward less the strike; near it from its logarithm, which was not rounded."""
     series = fma(fma(fma(fma(x, 1.0 / 720.0, 1.0 / 120.0), x, 1.0 / 24.0), x, 1.0 / 6.0), x, 0.5)
     series = fma(series, x, 1.0)

@@ -350,6 +350,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         ),
         {},
     ),
+    "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),
     "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
 }
 

@@ -43,7 +43,15 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "estimate_correlation",
         "try_calibrate",
     ),
-    "pricing": ("OptionValues", "bachelier", "black76", "black_scholes", "implied_volatility"),
+    "pricing": (
+        "AmericanValues",
+        "OptionValues",
+        "american",
+        "bachelier",
+        "black76",
+        "black_scholes",
+        "implied_volatility",
+    ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

@@ -54,6 +54,8 @@ CHECKED_BY = {
     "engine/execution/walk.py": TWIN,
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
+    "engine/pricing/barone_adesi_whaley.py": f"{PRICING}/test_american.py",
+    "engine/pricing/early_exercise.py": f"{PRICING}/test_american.py",
     "engine/pricing/european_rows.py": f"{PRICING}/test_european.py",
     "engine/pricing/implied_deviation.py": f"{PRICING}/test_implied_volatility.py",
     "engine/pricing/implied_volatility.py": f"{PRICING}/test_implied_volatility.py",

@@ -1,5 +1,6 @@
 """Prices of options: closed forms, transforms, the volatility that a price implies."""
 
+from engine.pricing.american import AmericanValues, american
 from engine.pricing.black_scholes import (
     black_scholes_price,
     black_scholes_vega,
@@ -10,7 +11,9 @@ from engine.pricing.implied_volatility import implied_volatility
 from engine.pricing.option_values import OptionValues
 
 __all__ = [
+    "AmericanValues",
     "OptionValues",
+    "american",
     "bachelier",
     "black76",
     "black_scholes",

@@ -350,6 +350,14 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         ),
         {},
     ),
+    **_labelled(
+        "AmericanValues",
+        _fields(
+            lambda: mc.american(100.0, [90.0, 100.0], 0.5, 0.2),
+            "price delta gamma boundary vega theta rho",
+        ),
+        {},
+    ),
     "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),
     "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
 }

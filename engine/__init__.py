@@ -50,7 +50,10 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "bachelier",
         "black76",
         "black_scholes",
+        "heston_price",
         "implied_volatility",
+        "merton_price",
+        "schwartz_volatility",
     ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (

@@ -358,6 +358,22 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         ),
         {},
     ),
+    "heston_price": (
+        lambda: mc.heston_price(
+            100.0, [90.0, 100.0], 0.5, v0=0.04, kappa=1.5, theta=0.04, xi=0.5, rho=-0.7
+        ),
+        {},
+    ),
+    "merton_price": (
+        lambda: mc.merton_price(
+            100.0, [90.0], 0.5, sigma=0.2, jump_intensity=1.0, mean_log_jump=-0.1, jump_vol=0.1
+        ),
+        {},
+    ),
+    "schwartz_volatility": (
+        lambda: mc.schwartz_volatility([0.1, 0.2], 0.5, kappa=1.0, sigma_spot=0.3),
+        {},
+    ),
     "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),
     "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
 }

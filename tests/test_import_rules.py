@@ -25,6 +25,7 @@ ALLOWED = {
     "market_data": {"bars", "calibration"},
     "models": set(),
     "plots": {"errors"},
+    "pricing": {"compiled", "errors"},
     "user_code": {"errors"},
     "window": {"errors"},
     "local_time": {"calendar", "timeframes"},
@@ -40,7 +41,7 @@ ALLOWED = {
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
-        *("clock", "price_block", "models", "user_code", "plots"),
+        *("clock", "price_block", "models", "user_code", "plots", "pricing"),
     },
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "strategies": {

@@ -284,6 +284,24 @@ class OptionSurface:
         kept = replace(self, **{name: getattr(self, name)[keep] for name in names})
         return kept if self.spreads is None else replace(kept, spreads=self.spreads[keep])
 
+    def out_of_the_money(self) -> OptionSurface:
+        """Turn each option in the money into the other of its strike, by put-call parity.
+
+        Returns
+        -------
+        OptionSurface
+            The same quotes; a price below what exercise is worth becomes the smallest number.
+        """
+        sign = np.where(self.calls, 1.0, -1.0)
+        worth = self.discounts * sign * (self.forwards - self.strikes)
+        inner = worth > 0.0
+        smallest = np.finfo(np.float64).tiny
+        return replace(
+            self,
+            calls=self.calls ^ inner,
+            prices=np.where(inner, np.maximum(self.prices - worth, smallest), self.prices),
+        )
+
     def expiries(self) -> list[NDArray[np.int64]]:
         """Row numbers of each expiry, nearest first.
 

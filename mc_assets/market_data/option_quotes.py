@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from engine.calibration import Calibration, OptionSurface, calibrate
+from engine.calibration import Calibration, OptionSurface, try_calibrate
 from engine.errors import Refusal
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.providers.errors import MarketDataError
@@ -33,7 +33,7 @@ _ALSO = {
 # One of these columns must give the price of a quote.
 _PRICES = {"bid", "price", "close"}
 # Options of the Heston estimator that concern quotes; the others concern bars.
-_SURFACE_OPTIONS = ("mu", "narrowest")
+_SURFACE_OPTIONS = ("mu", "narrowest", "weights")
 _DAY_IN_NAME = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})$")
 
 
@@ -110,7 +110,7 @@ class OptionQuotes:
     def heston(self, day: datetime.date) -> Calibration:
         """Calibrate the Heston model on a date's quotes; on failure the result holds the reason."""
         try:
-            return calibrate("heston", self.surface(day), **self._options)
+            surface = self.surface(day)
         except ValueError as error:
             return Calibration.failed(
                 "heston",
@@ -120,6 +120,8 @@ class OptionQuotes:
                 window="surface",
                 reason=str(error),
             )
+        found = try_calibrate("heston", surface, **self._options)
+        return replace(found, window="surface")
 
     def _read(self, file: Path) -> None:
         frame = _table(file, self._series.key)

@@ -113,7 +113,7 @@ def test_a_surface_with_too_few_quotes_is_refused():
     surface = OptionSurface.from_quotes([100.0] * 3, [1.0] * 3, [8.0] * 3, True, spot=100.0)
     found = try_calibrate("heston", surface)
     assert found.status == "failed"
-    assert "found 3 out-of-the-money quotes" in found.reason
+    assert "found 3 quotes with a usable vega" in found.reason
 
 
 def heston_bars(rng, n, substeps=12):

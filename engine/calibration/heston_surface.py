@@ -28,6 +28,8 @@ _FEWEST = 8
 _FINALISTS = 2
 # Root mean square error, in volatility, below which quotes count as exact model prices.
 _EXACT = 1e-7
+# Of a volatility: what an uncertain forward may move that of an option in the money.
+_SUREST = 0.01
 # Of a mean volatility: a model that misses its quotes by more describes something else.
 _WORST = 0.25
 # Of the largest singular value of a Jacobian whose columns have length one.
@@ -179,10 +181,14 @@ def _usable(
         [(t, k) in outer for t, k in zip(surface.years, surface.strikes, strict=True)],
         dtype=np.bool_,
     )
+    unsure = np.zeros(len(surface), dtype=np.bool_)
+    if surface.parity_errors is not None:
+        unsure = ~(surface.parity_errors <= _SUREST * vegas)
     left_out = dict(surface.left_out)
     keep = np.ones(len(surface), dtype=np.bool_)
     for reason, bad in (
         ("in the money beside one out of the money", inner & doubled),
+        ("in the money with an uncertain forward", inner & unsure),
         ("outside the no-arbitrage bounds", outside),
         ("with little vega", ~(vegas > narrowest * surface.spot)),
     ):

@@ -53,6 +53,8 @@ class OptionSurface:
         Number of quotes that were left out of a chain, by reason.
     spreads : ndarray of float64, shape (n,), optional
         Ask less bid; NaN where unknown.
+    parity_errors : ndarray of float64, shape (n,), optional
+        Standard error of call less put at each strike, where parity found the forwards.
     expiries_left_out : int
         Expiries of a chain whose forward or discount factor nothing determined.
     pairs_set_aside : int
@@ -76,6 +78,7 @@ class OptionSurface:
     timeframe: str = "chain"
     left_out: Mapping[str, int] = field(default_factory=dict)
     spreads: Array | None = None
+    parity_errors: Array | None = None
     expiries_left_out: int = 0
     pairs_set_aside: int = 0
 
@@ -206,6 +209,7 @@ class OptionSurface:
             carried = spot * np.exp((rates - dividend) * years)
             forwards = np.where(np.isfinite(forwards), forwards, carried)
         prices, opened, aside = chain.prices, 0, 0
+        uncertain: Array | None = None
         if not np.isfinite(forwards * discounts).all() and np.isfinite(prices).any():
             found = parity_curve(
                 years,
@@ -223,6 +227,7 @@ class OptionSurface:
             count_left_out(left_out, "without a call and put of one strike", lacking & unpaired)
             count_left_out(left_out, "of an expiry that parity leaves open", lacking & ~unpaired)
             opened, aside = len(np.unique(chain.days[lacking])), found.pairs_set_aside
+            uncertain = found.error(years, chain.strikes)
         keep = np.isfinite(forwards * discounts)
         if np.isfinite(chain.volatilities).any():
             count_left_out(left_out, "without a forward and rate", ~keep)
@@ -249,6 +254,7 @@ class OptionSurface:
             float(forwards[np.argmin(years)]) if spot is None else float(spot),
             left_out=left_out,
             spreads=chain.spreads if known else None,
+            parity_errors=None if uncertain is None else uncertain[keep],
             expiries_left_out=opened,
             pairs_set_aside=aside,
         )
@@ -280,9 +286,10 @@ class OptionSurface:
 
     def select(self, keep: NDArray[np.bool_]) -> OptionSurface:
         """Keep some of the quotes."""
-        names = ("strikes", "years", "prices", "calls", "forwards", "discounts")
-        kept = replace(self, **{name: getattr(self, name)[keep] for name in names})
-        return kept if self.spreads is None else replace(kept, spreads=self.spreads[keep])
+        names: tuple[str, ...] = ("strikes", "years", "prices", "calls", "forwards", "discounts")
+        optional = ("spreads", "parity_errors")
+        names += tuple(name for name in optional if getattr(self, name) is not None)
+        return replace(self, **{name: getattr(self, name)[keep] for name in names})
 
     def out_of_the_money(self) -> OptionSurface:
         """Turn each option in the money into the other of its strike, by put-call parity.

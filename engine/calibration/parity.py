@@ -44,6 +44,8 @@ class Parity:
         Strikes with both a call and a put.
     pairs_set_aside : int
         Pairs that contradict the others and had no say.
+    discount_errors, gap_errors, centres : ndarray of float64, shape (expiries,)
+        Standard errors of the discount factor and of call less put at the strike `centres`.
     """
 
     years: Array
@@ -51,6 +53,21 @@ class Parity:
     discounts: Array
     pairs: Rows
     pairs_set_aside: int
+    discount_errors: Array
+    gap_errors: Array
+    centres: Array
+
+    def error(self, years: Array, strikes: Array) -> Array:
+        """Return the standard error of call less put, ``D (F - K)``, at strikes of the expiries.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            In units of the price.
+        """
+        place = np.searchsorted(self.years, years)
+        away = self.discount_errors[place] * (strikes - self.centres[place])
+        return np.asarray(np.hypot(self.gap_errors[place], away))
 
 
 @dataclass(frozen=True)
@@ -128,19 +145,25 @@ def parity_curve(
     elif (count >= 2).any():
         rates, errors, weights, scale = _rates(pairs, expiries, count)
     else:
-        return Parity(expiries, nothing, nothing.copy(), count, 0)
+        return Parity(expiries, nothing, nothing, count, 0, nothing, nothing, nothing)
     forwards = _forwards(pairs, rates, expiries, count, weights)
     known = np.isfinite(forwards) & (errors * expiries <= _OPEN_DISCOUNT)
     factors = np.exp(-rates * expiries)
     level = factors[pairs.expiry] * (forwards[pairs.expiry] - pairs.strike)
     with np.errstate(invalid="ignore"):
         aside = ~(np.abs(pairs.gap - level) <= _TUKEY * scale * pairs.unit)
+    size = len(expiries)
+    share = np.where(aside, 1e-9, 1.0) / pairs.unit**2
+    total = _sums(share, pairs.expiry, size)
     return Parity(
         expiries,
         np.where(known, forwards, np.nan),
         np.where(known, factors, np.nan),
         count,
         int(aside.sum()),
+        factors * errors * expiries,
+        scale / np.sqrt(np.where(total > 0.0, total, np.nan)),
+        _means(pairs.strike, share, pairs.expiry, size),
     )
 
 

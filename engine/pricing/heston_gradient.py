@@ -83,7 +83,7 @@ def heston_gradient(
     ...     100.0, [90.0, 110.0], 0.5, v0=0.05, kappa=2.0, theta=0.06, xi=0.7, rho=-0.6
     ... )
     >>> prices.round(4)
-    array([12.5679,  2.1713])
+    array([12.6663,  1.8208])
     """
     if not xi >= _SMALLEST_XI:
         raise Refusal("xi", str(xi), f">= {_SMALLEST_XI}")

@@ -121,6 +121,16 @@ def test_a_surface_of_one_right_is_fitted_at_all_its_strikes(calls):
     assert rms(volatility_errors(index_surface(), fitted(found))) <= 1.005 * DAX_BEST
 
 
+def test_an_option_in_the_money_is_not_converted_at_a_forward_that_may_move_its_volatility():
+    surface = index_surface(calls=True)
+    unsure = np.where(surface.years < 0.3, 0.0, 0.5 * surface.vegas())
+    found = calibrate("heston", OptionSurface(**(vars(surface) | {"parity_errors": unsure})))
+    left_out = found.diagnostics["quotes_left_out"]
+    inner = (surface.strikes < surface.forwards) & (surface.years > 0.3)
+    assert left_out == {"in the money with an uncertain forward": int(inner.sum())}
+    assert found.diagnostics["quotes_used"] == 104 - int(inner.sum())
+
+
 def test_vega_weights_fit_prices_and_not_volatilities():
     surface = index_surface()
     by_price, by_volatility = (

@@ -127,6 +127,19 @@ def test_known_discounts_leave_only_the_forward_to_a_single_pair():
     np.testing.assert_allclose(found.discounts, [math.exp(-steep(t) * t) for t in TIMES])
 
 
+def test_errors_grow_with_the_distance_from_the_pairs_and_cover_what_they_say():
+    strikes = [range(90, 111, 5)] * 6
+    away, off = np.array([60.0, 100.0, 140.0]), []
+    for seed in range(40):
+        quotes = chain(strikes, steep, noise=0.05, seed=seed)
+        found = parity_curve(*quotes)
+        right = math.exp(-steep(1.0)) * (forwards(steep)[4] - away)
+        said = found.error(np.ones(3), away)
+        assert said[0] > said[1] < said[2]
+        off.append((found.discounts[4] * (found.forwards[4] - away) - right) / said)
+    assert 0.5 < math.sqrt(np.mean(np.square(off))) < 2.0
+
+
 @given(
     rate=st.floats(-0.02, 0.2),
     dividend=st.floats(0.0, 0.08),

@@ -30,23 +30,25 @@ ALLOWED = {
     "window": {"errors"},
     "local_time": {"calendar", "timeframes"},
     "clock": {"calendar", "local_time", "timeframes"},
-    "frames": {"errors", "calendar", "local_time"},
-    "bars": {"errors", "calendar", "clock", "frames", "plots"},
+    "tables": {"errors", "timeframes"},
+    "frames": {"errors", "calendar", "local_time", "tables", "timeframes"},
+    "bars": {"errors", "calendar", "clock", "frames", "plots", "tables"},
+    "own_data": {"bars", "calendar", "errors", "frames", "tables"},
     "price_block": {"errors", "bars", "calendar", "plots"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
     "sources": {
         *("errors", "compiled", "randomness", "bars", "calendar", "timeframes", "price_block"),
-        *("local_time", "models", "user_code"),
+        *("local_time", "models", "own_data", "user_code"),
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
-        *("clock", "price_block", "models", "user_code", "plots"),
+        *("clock", "price_block", "models", "own_data", "frames", "user_code", "plots"),
     },
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
-        *("local_time", "user_code", "window", "plots"),
+        *("local_time", "own_data", "user_code", "window", "plots"),
     },
     "realism": {
         "errors",
@@ -69,7 +71,10 @@ ALLOWED = {
         ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
-    "results": {"compiled", "jobs", "statistics", "execution", "errors", "files", "plots"},
+    "results": {
+        *("compiled", "jobs", "statistics", "execution", "errors", "files", "plots"),
+        *("calendar", "local_time", "timeframes"),
+    },
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),

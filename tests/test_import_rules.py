@@ -26,6 +26,7 @@ ALLOWED = {
     "market_data": {"bars", "calibration"},
     "models": set(),
     "plots": {"errors"},
+    "pricing": {"compiled", "errors"},
     "user_code": {"errors"},
     "window": {"errors"},
     "local_time": {"calendar", "timeframes"},
@@ -44,6 +45,7 @@ ALLOWED = {
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
         *("clock", "price_block", "models", "own_data", "frames", "user_code", "plots"),
+        "pricing",
     },
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "strategies": {

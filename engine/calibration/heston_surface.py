@@ -14,18 +14,21 @@ from engine.calibration.least_squares import LeastSquares, levenberg_marquardt
 from engine.calibration.option_surface import OptionSurface, left_out_text
 from engine.errors import Refusal
 from engine.pricing import black_scholes_vega, implied_volatility
-from engine.pricing.heston_gradient import heston_gradient
+from engine.pricing.heston_gradient import fill_surface
 
 __all__ = ["QuoteWeights", "heston_from_surface"]
 
 Array = NDArray[np.float64]
 QuoteWeights = Literal["equal", "vega", "spread"]
 
+# Below, the inversion of a price would amplify rounding; far below any quote that has a vega.
+_FLOOR, _LEAST_VEGA, _LARGEST = 1e-13, 1e-6, 20.0
 _NAMES = ("v0", "kappa", "theta", "xi", "rho")
 _LOWER = np.array([1e-5, 0.01, 1e-5, 0.01, -0.999])
 _UPPER = np.array([4.0, 50.0, 4.0, 10.0, 0.999])
 _FEWEST = 8
 _FINALISTS = 2
+_AGREED = 1.0 + 1e-4
 # Root mean square error, in volatility, below which quotes count as exact model prices.
 _EXACT = 1e-7
 # Of a volatility: what an uncertain forward may move that of an option in the money.
@@ -91,8 +94,9 @@ def heston_from_surface(
     tries: list[LeastSquares] = []
     for kappa, xi, rho in guesses:
         tries.append(problem.solve(np.array([near, kappa, far, xi, rho]), 12))
-        if tries[-1].cost <= exact:
-            # No other start can do better than a fit without error.
+        least = min(found.cost for found in tries)
+        # No other start does better than a fit without error, nor, most likely, than two agree on.
+        if least <= exact or sum(t.cost <= _AGREED * least for t in tries) == 2:
             break
     finalists = sorted(tries, key=lambda found: found.cost)[:_FINALISTS]
     ends = [problem.solve(problem.natural(found.x), 150) for found in finalists]
@@ -118,11 +122,14 @@ class _Problem:
     """Weighted errors of implied volatility as a function of transformed parameters."""
 
     def __init__(self, quotes: OptionSurface, volatility: Array, shares: Array) -> None:
-        self._quotes = quotes
-        self.volatility = volatility
-        self._shares = shares
-        # Below, an inversion would amplify rounding; far below any quote that has a vega.
-        self._floor = 1e-13 * np.sqrt(quotes.forwards * quotes.strikes)
+        # By expiry, as the kernel takes them.
+        order = np.argsort(quotes.years, kind="stable")
+        self.volatility = volatility[order]
+        self._shares = shares[order]
+        self._years = quotes.years[order]
+        forwards, strikes = quotes.forwards[order], quotes.strikes[order]
+        self._ratio = np.log(forwards / strikes)
+        self._values = np.empty((6, len(quotes)))
 
     def natural(self, x: Array) -> Array:
         return np.append(np.exp(x[:4]), np.tanh(x[4]))
@@ -141,20 +148,19 @@ class _Problem:
 
     def errors(self, point: Array) -> tuple[Array, Array]:
         """Errors of implied volatility at a point, and their derivatives by the parameters."""
-        quotes = self._quotes
-        model = dict(zip(_NAMES, point.tolist(), strict=True))
-        prices, gradient = heston_gradient(
-            quotes.forwards, quotes.strikes, quotes.years, call=quotes.calls, **model
-        )
-        prices = np.maximum(prices, self._floor)
-        found = implied_volatility(
-            prices, quotes.forwards, quotes.strikes, quotes.years, call=quotes.calls
-        )
+        fill_surface(self._ratio, self._years, point, self._values)
+        # Prices over the root of forward times strike are those of strike 1 over its own root.
+        half = np.exp(0.5 * self._ratio)
+        prices = np.maximum(self._values[0], _FLOOR)
+        forward, calls = half * half, self._ratio <= 0.0
+        found = implied_volatility(prices * half, forward, 1.0, self._years, call=calls)
         # A price at its upper bound has no volatility; the largest one leads back.
-        found = np.where(np.isfinite(found), found, 20.0)
-        vegas = black_scholes_vega(quotes.forwards, quotes.strikes, quotes.years, found)
-        slopes = gradient / np.maximum(vegas, 1e-6 * quotes.forwards)[:, None]
-        return found - self.volatility, np.asarray(slopes)
+        found = np.where(np.isfinite(found), found, _LARGEST)
+        deviation = found * np.sqrt(self._years)
+        d = self._ratio / deviation + 0.5 * deviation
+        vegas = half * np.exp(-0.5 * d * d) * np.sqrt(self._years / (2.0 * math.pi))
+        slopes = self._values[1:] / np.maximum(vegas, _LEAST_VEGA)
+        return found - self.volatility, np.ascontiguousarray(slopes.T)
 
     def _weighted(self, x: Array) -> tuple[Array, Array]:
         point = self.natural(x)
@@ -272,6 +278,9 @@ def _calibration(
         "method": "option_surface",
         "converged": best.converged,
         "at_bound": int(at_bound.sum()),
+        "held_by_bound": [
+            name for name, held in zip(_NAMES, at_bound.tolist(), strict=True) if held
+        ],
         "rmse_volatility": rmse,
         "feller": 2.0 * kappa * theta / xi**2,
         "quotes_used": n,

@@ -13,7 +13,7 @@ from engine.compiled.kernel import inlined
 from engine.compiled.trigonometry import atan2, sincos
 from engine.errors import Refusal
 
-__all__ = ["heston_gradient", "surface_sums"]
+__all__ = ["fill_surface", "heston_gradient"]
 
 Array = NDArray[np.float64]
 
@@ -92,21 +92,20 @@ def heston_gradient(
         np.atleast_1d(np.asarray(call, dtype=bool)),
     )
     order = np.argsort(t, kind="stable")
-    prices, gradient = np.empty(len(t)), np.empty((len(t), 5))
-    ratio = np.log(f[order] / k[order])
-    sums, deviations = np.empty((6, len(t))), np.empty(len(t))
-    point = np.array([v0, kappa, theta, xi, rho])
-    surface_sums(ratio, np.ascontiguousarray(t[order]), point, sums, deviations)
+    ratio, values = np.log(f[order] / k[order]), np.empty((6, len(t)))
+    fill_surface(ratio, t[order], np.array([v0, kappa, theta, xi, rho]), values)
     root = np.sqrt(f[order] * k[order])
-    calls = root * (_black(ratio, deviations) - sums[0])
-    prices[order] = np.maximum(np.where(is_call[order], calls, calls - f[order] + k[order]), 0.0)
-    gradient[order] = -(root * sums[1:]).T
-    return prices, gradient
+    prices, gradient = np.empty(len(t)), np.empty((len(t), 5))
+    prices[order] = root * values[0]
+    gradient[order] = (root * values[1:]).T
+    # Parity makes of the option out of the money the one in the money.
+    intrinsic = np.where(is_call, np.maximum(f - k, 0.0), np.maximum(k - f, 0.0))
+    return np.maximum(prices, 0.0) + intrinsic, gradient
 
 
 @kernel
-def surface_sums(ratio: Array, years: Array, point: Array, sums: Array, deviations: Array) -> int:
-    """Integrals of every option: row 0 of the price, rows 1 to 5 of its derivatives.
+def fill_surface(ratio: Array, years: Array, point: Array, values: Array) -> int:
+    """Price the option out of the money at every place of a surface.
 
     Parameters
     ----------
@@ -114,10 +113,9 @@ def surface_sums(ratio: Array, years: Array, point: Array, sums: Array, deviatio
         Logarithm of forward over strike, and time to expiry, in rising order.
     point : ndarray, shape (5,)
         ``v0, kappa, theta, xi, rho``.
-    sums : ndarray, shape (6, n)
-        Filled: what `_black` has too much, over the root of forward times strike.
-    deviations : ndarray, shape (n,)
-        Filled: root of the model's mean variance over the time.
+    values : ndarray, shape (6, n)
+        Filled, all over the root of forward times strike: row 0 with undiscounted prices, rows 1 to
+        5 with their derivatives by the parameters.
 
     Returns
     -------
@@ -129,20 +127,17 @@ def surface_sums(ratio: Array, years: Array, point: Array, sums: Array, deviatio
         last = first
         while last < len(years) and years[last] == years[first]:
             last += 1
-        points += _expiry(ratio, years, point, sums, deviations, first, last)
+        points += _expiry(ratio, years[first], point, values, first, last)
         first = last
     return points
 
 
-@kernel
-def _black(ratio: Array, deviations: Array) -> Array:
-    """Black's call over the root of forward times strike."""
-    out = np.empty(len(ratio))
-    for i in range(len(ratio)):
-        half = exp(0.5 * ratio[i])
-        d1 = ratio[i] / deviations[i] + 0.5 * deviations[i]
-        out[i] = half * normal_cdf(d1) - normal_cdf(d1 - deviations[i]) / half
-    return out
+@inlined
+def _black(distance: float, deviation: float) -> float:
+    """Black's price of an option so far out of the money, over the root of forward times strike."""
+    half = exp(-0.5 * distance)
+    d = 0.5 * deviation - distance / deviation
+    return half * normal_cdf(d) - normal_cdf(d - deviation) / half
 
 
 @inlined
@@ -159,23 +154,14 @@ def _exponential(z: complex) -> complex:
 
 
 @kernel
-def _expiry(
-    ratio: Array,
-    years: Array,
-    point: Array,
-    sums: Array,
-    deviations: Array,
-    first: int,
-    last: int,
-) -> int:
-    """Integrals of the options of one expiry."""
-    t, v0, kappa, theta = years[first], point[0], point[1], point[2]
+def _expiry(ratio: Array, t: float, point: Array, values: Array, first: int, last: int) -> int:
+    """Fill the options of one expiry."""
+    v0, kappa, theta = point[0], point[1], point[2]
     mean = theta + (v0 - theta) * (1.0 - exp(-kappa * t)) / (kappa * t)
     deviation = math.sqrt(mean * t)
     widest = 0.0
     for i in range(first, last):
         widest = max(widest, abs(ratio[i]))
-        deviations[i] = deviation
     # A rule with this step repeats the density at this distance.
     step = math.pi / (widest + 6.0 * deviation)
     n = last - first
@@ -194,9 +180,11 @@ def _expiry(
         # The rules before and after differ by half of it.
         if 0.5 * apart < _AGREEMENT * math.pi:
             break
-    for row in range(6):
-        for i in range(n):
-            sums[row, first + i] = total[row, i] * (step / math.pi)
+    scale = step / math.pi
+    for i in range(n):
+        values[0, first + i] = _black(abs(ratio[first + i]), deviation) - scale * total[0, i]
+        for row in range(1, 6):
+            values[row, first + i] = -scale * total[row, i]
     return points
 
 

@@ -83,7 +83,8 @@ def test_the_fit_of_a_published_index_surface_is_the_best_in_implied_volatility(
     assert true <= 1.005 * DAX_BEST
     assert found.diagnostics["rmse_volatility"] == pytest.approx(true, rel=1e-6)
     assert found.diagnostics["quotes_used"] == 104
-    assert found.diagnostics["starts_at_optimum"] == 4
+    # Two starts that end in one place need no third.
+    assert found.diagnostics["starts_at_optimum"] == found.diagnostics["starts"] == 2
     # Options of one date say nothing of the drift but the carry to the longest expiry.
     assert found.parameters["mu"] == pytest.approx(0.0401)
 

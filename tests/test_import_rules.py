@@ -75,9 +75,13 @@ ALLOWED = {
         *("files", "frames", "jobs", "results", "window", "yaml_text", "plots"),
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
+    "search": {
+        *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
+        *("strategies", "studies"),
+    },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
-        *("statistics", "results", "studies", "models", "realism", "plots"),
+        *("statistics", "results", "search", "studies", "models", "realism", "plots"),
     },
 }
 FORBIDDEN_IN_ENGINE = {

@@ -37,11 +37,11 @@ from engine.studies.resolve_source import (
     resolve_source,
     source_error,
 )
-from engine.studies.resolve_space import check_sources, resolve_space
+from engine.studies.resolve_space import check_sources, fit_distributions, resolve_space
 from engine.studies.resolve_window import bars_before, resolve_warm_up
 from engine.studies.seeds import resolve_seeds
 
-__all__ = ["resolve", "resolve_strategy"]
+__all__ = ["resolve", "resolve_strategy", "strategy_of"]
 
 # More are weeks of every core: a mistake.
 _SIMULATION_LIMIT = 10**11
@@ -74,18 +74,19 @@ def resolve(
     execution = _execution(definition, live)
     origin = _source(definition, live, file, market_data, execution)
     source = origin.source
-    strategy = _strategy(definition, live, file)
+    strategy = strategy_of(definition, live, file)
     _check_execution(execution, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     engine = engine_of(strategy)
     _check_columns(strategy, engine, live.metrics)
     _check_until(definition.until, engine, live.metrics, definition.record)
+    parameters = fit_distributions(strategy, definition.strategy.parameters)
     space = resolve_space(
         source,
         origin.swept,
         strategy,
-        definition.strategy.parameters,
+        parameters,
         [*definition.constraint, *live.constraint],
         definition.search.model_dump() if definition.search is not None else {},
     )
@@ -94,7 +95,7 @@ def resolve(
     warm_up = resolve_warm_up(
         definition.source.warm_up,
         strategy,
-        definition.strategy.parameters,
+        parameters,
         sets,
         origin.calendar,
         source.bars_per_session(origin.calendar),
@@ -185,7 +186,14 @@ def _held_bars(source: Source) -> list[Bars]:
     return [series for series in bars if isinstance(series, Bars)]
 
 
-def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:
+def strategy_of(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:
+    """Return the strategy of a study.
+
+    Raises
+    ------
+    Refusal
+        If there is none of that name.
+    """
     if live.strategy is not None:
         if not (isinstance(live.strategy, type) and issubclass(live.strategy, Strategy)):
             raise Refusal(

@@ -1,0 +1,123 @@
+"""What a search came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from engine.errors import Refusal
+from engine.jobs.space import Scalar
+from engine.search.space import SearchSpace
+from engine.search.trials import Status, TrialTable, pareto_front
+
+__all__ = ["SearchOutcome"]
+
+
+@dataclass(frozen=True, eq=False)
+class SearchOutcome:
+    """Every trial of a search, and its leaders on fresh paths.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study.
+    method : str
+        How points were chosen.
+    seed : int
+        Of the search.
+    table : TrialTable
+        Objectives and requirements.
+    trials : polars.DataFrame
+        A row per parameter set that ran: ``trial``, ``generation``, ``set_id``, a column per
+        parameter, ``paths``, each statistic with its ``_std_error``, ``status``, ``reason``.
+    leaders : polars.DataFrame
+        The best, again on paths that the search did not use (`engine.search.confirm.LEADERS`).
+    space : SearchSpace
+        What moved.
+    dropped : int
+        Points that a constraint dropped.
+    simulations : int
+        Simulations of the trials.
+    seconds : float
+        How long it took.
+    """
+
+    study: str
+    method: str
+    seed: int
+    table: TrialTable
+    trials: pl.DataFrame
+    leaders: pl.DataFrame
+    space: SearchSpace
+    dropped: int
+    simulations: int
+    seconds: float
+
+    @property
+    def best(self) -> dict[str, Scalar]:
+        """The parameter set with the best value of the first objective.
+
+        Raises
+        ------
+        Refusal
+            If no trial finished; says what became of them.
+        """
+        row = self._ranked.head(1)
+        if row.is_empty():
+            counts = self.trials["status"].value_counts(sort=True).rows()
+            found = ", ".join(f"{status}: {count:,}" for status, count in counts)
+            raise Refusal(
+                "search",
+                f"no trial that counts ({found})",
+                hint="loosen `require`, or search elsewhere",
+            )
+        return {**self.space.fixed, **row.select(self.table.parameters).row(0, named=True)}
+
+    def pareto(self) -> pl.DataFrame:
+        """Return the finished trials that no other betters in every objective."""
+        return self.trials[pareto_front(self.table.scores(self.trials))]
+
+    @property
+    def sentence(self) -> str:
+        """How many were tried, what the best claims, and what it came to on fresh paths."""
+        finished = int((self.trials["status"] == Status.FINISHED).sum())
+        tried = f"{len(self.trials):,} parameter sets tried by {self.method}"
+        if self.leaders.is_empty():
+            return f"{tried}, none of which counts"
+        if finished < len(self.trials):
+            tried += f", {finished:,} of which count"
+        best, name = self.leaders.row(0, named=True), self.table.objectives[0].statistic
+        text = f"{tried}; the best claims a {name} of {best['claim']:.4g}"
+        if best["corrected"] is not None:
+            text += f" (corrected for the choice {best['corrected']:.4g})"
+        if best["fresh"] is not None:
+            text += f", and shows {best['fresh']:.4g} on paths that the search did not use"
+            if best["fresh_low"] is not None:
+                text += f" ({best['fresh_low']:.4g} to {best['fresh_high']:.4g})"
+        tied = int(self.leaders["tied"].fill_null(False).sum())
+        if tied > 1:
+            text += f"; {tied} of the {len(self.leaders)} leaders cannot be told apart"
+        return text
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a summary as plain data."""
+        return {
+            "study": self.study,
+            "method": self.method,
+            "seed": self.seed,
+            "objectives": [str(one) for one in self.table.objectives],
+            "require": [str(one) for one in self.table.requirements],
+            "tried": len(self.trials),
+            "status": dict(self.trials["status"].value_counts().sort("status").rows()),
+            "dropped": self.dropped,
+            "simulations": self.simulations,
+            "sentence": self.sentence,
+            "leaders": self.leaders.to_dicts(),
+        }
+
+    @cached_property
+    def _ranked(self) -> pl.DataFrame:
+        return self.table.ranked(self.trials)

@@ -10,12 +10,13 @@ import polars as pl
 
 from engine.errors import Refusal
 from engine.search.evaluator import Evaluator
-from engine.search.settings import SearchSettings
+from engine.search.robustness import ROBUSTNESS, best_of_cluster
 from engine.search.trials import TrialTable
 from engine.search.worlds import SearchWorlds
 from engine.statistics.estimates import Estimate
 from engine.statistics.selection import subset_with_best
 from engine.statistics.winner import winner
+from engine.studies import SearchDefinition
 
 __all__ = ["ADAPTIVE", "LEADERS", "confirm"]
 
@@ -24,6 +25,7 @@ ADAPTIVE: Final = ("genetic", "nsga2", "tpe", "cma_es")
 
 #: Columns of the leaders, beside their parameters.
 LEADERS: Final = {
+    "role": pl.String,
     "rank": pl.Int64,
     "trial": pl.Int64,
     "set_id": pl.String,
@@ -38,6 +40,10 @@ LEADERS: Final = {
     "fresh_low": pl.Float64,
     "fresh_high": pl.Float64,
     "fresh_paths": pl.Int64,
+    "plateau": pl.Float64,
+    "plateau_std_error": pl.Float64,
+    "plateau_q10": pl.Float64,
+    "cluster": pl.Int64,
 }
 
 # The best is compared with as many others: those farther behind explain nothing of its lead.
@@ -45,25 +51,25 @@ _COMPARED = 32
 
 
 def confirm(
-    settings: SearchSettings,
+    settings: SearchDefinition,
     worlds: SearchWorlds,
     table: TrialTable,
-    trials: pl.DataFrame,
+    robust: pl.DataFrame,
     evaluator: Evaluator,
     workers: str | int | None,
 ) -> pl.DataFrame:
-    """Run the leaders again.
+    """Run the leaders again, and the best of the best cluster among them.
 
     Parameters
     ----------
-    settings : SearchSettings
+    settings : SearchDefinition
         How many there are.
     worlds : SearchWorlds
         What the search saw, and what it did not.
     table : TrialTable
         Ranks the trials.
-    trials : polars.DataFrame
-        Every trial.
+    robust : polars.DataFrame
+        The finished trials with their plateaus, best first (`engine.search.robustness`).
     evaluator : Evaluator
         The world that was searched.
     workers : "auto" or int, optional
@@ -72,28 +78,32 @@ def confirm(
     Returns
     -------
     polars.DataFrame
-        The leaders, best first, with the columns of `LEADERS` and their parameters. ``claim`` is
-        the value that the search chose by, ``corrected`` that of the best corrected for its having
+        The leaders, best first, with the columns of `LEADERS` and their parameters. ``role`` is
+        ``best``, ``leader``, or ``robust`` for the set with the best plateau of the best cluster,
+        which stands last unless it is among the others (``best, robust``). ``claim`` is the value
+        that the search chose by, ``corrected`` that of the best corrected for its having
         been chosen (`engine.statistics.winner`; null where later sets depend on earlier outcomes),
         ``fresh`` the value on paths that the search did not use; ``tied`` says that the set cannot
         be told from the best with 95 % confidence. Empty where no trial finished.
     """
-    ranked = table.ranked(trials)
-    leaders = ranked.head(settings.leaders)
-    schema = _schema(table, trials)
-    if leaders.is_empty():
+    schema = _schema(table, robust)
+    if robust.is_empty():
         return pl.DataFrame(schema=schema)
+    ranked = robust.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64))
+    middle = best_of_cluster(ranked, table)
+    leaders = pl.concat([ranked.head(settings.leaders), middle]).unique("rank", maintain_order=True)
+    statistic = table.objectives[0].statistic
     rows = [
         {
-            "rank": rank + 1,
-            **{name: row[name] for name in ("trial", "set_id", *table.parameters)},
-            "claim": row[table.objectives[0].statistic],
-            "claim_std_error": row[f"{table.objectives[0].statistic}_std_error"],
+            "role": _role(row["rank"], middle["rank"].to_list()),
+            **{name: row[name] for name in ("rank", "trial", "set_id", *table.parameters)},
+            "claim": row[statistic],
+            "claim_std_error": row[f"{statistic}_std_error"],
+            **{name: row[name] for name in ROBUSTNESS if name in LEADERS},
         }
-        for rank, row in enumerate(leaders.iter_rows(named=True))
+        for row in leaders.iter_rows(named=True)
     ]
-    compared = ranked.head(max(_COMPARED, settings.leaders))
-    _compare(rows, _sets(worlds, table, compared), settings, table, evaluator)
+    _compare(rows, _sets(worlds, table, _compared(ranked, leaders)), settings, table, evaluator)
     unseen = worlds.unseen(settings.hold_out, workers=workers)
     if unseen is not None:
         prepared, seeds = unseen
@@ -102,10 +112,23 @@ def confirm(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def _role(rank: int, robust: list[int]) -> str:
+    role = "best" if rank == 1 else "leader"
+    if rank not in robust:
+        return role
+    return "best, robust" if rank == 1 else "robust"
+
+
+def _compared(ranked: pl.DataFrame, leaders: pl.DataFrame) -> pl.DataFrame:
+    """Return the leaders and, after them, the best of the rest."""
+    rest = ranked.join(leaders, on="rank", how="anti", maintain_order="left")
+    return pl.concat([leaders, rest.head(max(_COMPARED - len(leaders), 0))])
+
+
 def _compare(
     rows: list[dict[str, Any]],
     sets: Sequence[dict[str, Any]],
-    settings: SearchSettings,
+    settings: SearchDefinition,
     table: TrialTable,
     evaluator: Evaluator,
 ) -> None:
@@ -160,7 +183,7 @@ def _sets(worlds: SearchWorlds, table: TrialTable, rows: pl.DataFrame) -> list[d
     ]
 
 
-def _schema(table: TrialTable, trials: pl.DataFrame) -> dict[str, Any]:
-    own = {name: trials.schema[name] for name in table.parameters}
+def _schema(table: TrialTable, robust: pl.DataFrame) -> dict[str, Any]:
+    own = {name: robust.schema[name] for name in table.parameters}
     (*first,) = LEADERS.items()
-    return dict([*first[:3], *own.items(), *first[3:]])
+    return dict([*first[:4], *own.items(), *first[4:]])

@@ -67,7 +67,8 @@ class Genetic:
     def best(self) -> Floats:
         """The point with the best score so far, shape (dimensions,)."""
         tops = [scores[0] if len(scores) else -np.inf for scores in self._scores]
-        return self._points[int(np.argmax(tops))][0]
+        best: Floats = self._points[int(np.argmax(tops))][0]
+        return best
 
     def ask(self, count: int) -> Floats:
         """Return the children of every island, at first random points."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.search.space import Dimension, SearchSpace
-
-if TYPE_CHECKING:
-    import optuna
 
 __all__ = ["OptunaSampler"]
 
@@ -60,7 +57,7 @@ class OptunaSampler:
                 directions=["maximize"] * objectives,
             )
         self._distributions = {item.name: _distribution(optuna, item) for item in space.dimensions}
-        self._asked: list[optuna.trial.Trial] = []
+        self._asked: list[Any] = []
 
     def ask(self, count: int) -> Floats:
         """Return the next points."""

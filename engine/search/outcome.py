@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -33,10 +32,16 @@ class SearchOutcome:
     trials : polars.DataFrame
         A row per parameter set that ran: ``trial``, ``generation``, ``set_id``, a column per
         parameter, ``paths``, each statistic with its ``_std_error``, ``status``, ``reason``.
+    robust : polars.DataFrame
+        The finished trials, best first, with plateau and cluster (`engine.search.robustness`).
     leaders : polars.DataFrame
         The best, again on paths that the search did not use (`engine.search.confirm.LEADERS`).
+    moves : polars.DataFrame
+        What each leader loses when a parameter moves by a step (`engine.search.fragility`).
     space : SearchSpace
         What moved.
+    made_of : dict
+        Hashes of the world and the data, and the settings (`engine.search.worlds`).
     dropped : int
         Points that a constraint dropped.
     simulations : int
@@ -50,8 +55,11 @@ class SearchOutcome:
     seed: int
     table: TrialTable
     trials: pl.DataFrame
+    robust: pl.DataFrame
     leaders: pl.DataFrame
+    moves: pl.DataFrame
     space: SearchSpace
+    made_of: dict[str, Any]
     dropped: int
     simulations: int
     seconds: float
@@ -65,8 +73,7 @@ class SearchOutcome:
         Refusal
             If no trial finished; says what became of them.
         """
-        row = self._ranked.head(1)
-        if row.is_empty():
+        if self.leaders.is_empty():
             counts = self.trials["status"].value_counts(sort=True).rows()
             found = ", ".join(f"{status}: {count:,}" for status, count in counts)
             raise Refusal(
@@ -74,7 +81,19 @@ class SearchOutcome:
                 f"no trial that counts ({found})",
                 hint="loosen `require`, or search elsewhere",
             )
-        return {**self.space.fixed, **row.select(self.table.parameters).row(0, named=True)}
+        return self._set(self.leaders.head(1))
+
+    @property
+    def middle(self) -> dict[str, Scalar]:
+        """The parameter set amid the best cluster: the one whose neighbours do best too.
+
+        Raises
+        ------
+        Refusal
+            If no trial finished.
+        """
+        robust = self.leaders.filter(pl.col("role").str.contains("robust"))
+        return self.best if robust.is_empty() else self._set(robust)
 
     def pareto(self) -> pl.DataFrame:
         """Return the finished trials that no other betters in every objective."""
@@ -97,6 +116,9 @@ class SearchOutcome:
             text += f", and shows {best['fresh']:.4g} on paths that the search did not use"
             if best["fresh_low"] is not None:
                 text += f" ({best['fresh_low']:.4g} to {best['fresh_high']:.4g})"
+        middle = self.leaders.filter(pl.col("role") == "robust")
+        if len(middle) and middle["fresh"][0] is not None:
+            text += f"; the middle of the best cluster shows {middle['fresh'][0]:.4g} there"
         tied = int(self.leaders["tied"].fill_null(False).sum())
         if tied > 1:
             text += f"; {tied} of the {len(self.leaders)} leaders cannot be told apart"
@@ -116,8 +138,8 @@ class SearchOutcome:
             "simulations": self.simulations,
             "sentence": self.sentence,
             "leaders": self.leaders.to_dicts(),
+            "moves": self.moves.to_dicts(),
         }
 
-    @cached_property
-    def _ranked(self) -> pl.DataFrame:
-        return self.table.ranked(self.trials)
+    def _set(self, row: pl.DataFrame) -> dict[str, Scalar]:
+        return {**self.space.fixed, **row.select(self.table.parameters).row(0, named=True)}

@@ -19,15 +19,16 @@ from engine.jobs.space import Scalar
 from engine.market_data import MarketData
 from engine.search.confirm import confirm
 from engine.search.evaluator import Evaluator
+from engine.search.fragility import fragility
 from engine.search.journal import Journal
 from engine.search.objective import Objective, Requirement
 from engine.search.outcome import SearchOutcome
+from engine.search.robustness import robustness
 from engine.search.sampler import Sampler, make_sampler
-from engine.search.settings import SearchSettings
 from engine.search.space import SearchSpace
 from engine.search.trials import TrialTable
 from engine.search.worlds import SearchWorlds
-from engine.studies import Study
+from engine.studies import SearchDefinition, Study
 
 __all__ = ["Search", "SearchProgress"]
 
@@ -115,16 +116,40 @@ class Search:
         leaders: int = 5,
         hold_out: float = 0.3,
     ) -> None:
-        self.study = study
-        self.objectives = Objective.read(objective)
-        self.requirements = Requirement.read(require or {})
-        content = {"method": method, "budget": budget, "seed": seed}
+        content = {"method": method, "budget": budget, "seed": seed, "objective": objective}
         try:
-            self.settings = SearchSettings.model_validate(
+            settings = SearchDefinition.model_validate(
                 {**content, "leaders": leaders, "hold_out": hold_out}
             )
         except ValidationError as error:
-            raise settings_refusal(error, SearchSettings).within("search") from None
+            raise settings_refusal(error, SearchDefinition).within("search") from None
+        self._set_up(study, settings, require or {})
+
+    @classmethod
+    def of_study(cls, study: Study) -> Search:
+        """Return the search that a study file describes.
+
+        Raises
+        ------
+        Refusal
+            If it has no objective, or one that cannot be read.
+        """
+        definition = study.definition
+        if definition.search is None or definition.search.objective is None:
+            raise Refusal(
+                "search.objective",
+                "nothing that is wanted",
+                "a statistic, such as `objective: {maximise: sharpe}`",
+                hint=f"mc run {study.name} runs every set",
+            )
+        search = cls.__new__(cls)
+        search._set_up(study, definition.search, definition.require)
+        return search
+
+    def _set_up(self, study: Study, settings: SearchDefinition, require: Mapping[str, str]) -> None:
+        self.study, self.settings = study, settings
+        self.objectives = Objective.read(settings.objective)
+        self.requirements = Requirement.read(require)
 
     def run(
         self,
@@ -175,15 +200,23 @@ class Search:
             trials = loop.run()
             if trials.is_empty():
                 raise self._nothing(loop, worlds.space)
-            leaders = confirm(self.settings, worlds, table, trials, evaluator, workers)
+            robust = robustness(worlds.space, table, trials)
+            leaders = confirm(self.settings, worlds, table, robust, evaluator, workers)
+            named = [
+                {**worlds.space.fixed, **values}
+                for values in leaders.select(table.parameters).to_dicts()
+            ]
             return SearchOutcome(
                 study=self.study.name,
                 method=self.settings.method,
                 seed=self.settings.seed,
                 table=table,
                 trials=trials,
+                robust=robust,
                 leaders=leaders,
+                moves=fragility(worlds.space, table, named, evaluator),
                 space=worlds.space,
+                made_of=worlds.identity,
                 dropped=loop.dropped,
                 simulations=loop.simulations,
                 seconds=time.perf_counter() - begin,
@@ -202,7 +235,7 @@ class _Loop:
 
     def __init__(
         self,
-        settings: SearchSettings,
+        settings: SearchDefinition,
         space: SearchSpace,
         table: TrialTable,
         evaluator: Evaluator,

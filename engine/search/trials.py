@@ -57,8 +57,8 @@ class TrialTable:
     @property
     def statistics(self) -> tuple[str, ...]:
         """Names of all statistics that are estimated, each once."""
-        names = [one.statistic for one in (*self.objectives, *self.requirements)]
-        return tuple(dict.fromkeys(names))
+        names = [one.statistic for one in self.objectives]
+        return tuple(dict.fromkeys([*names, *(one.statistic for one in self.requirements)]))
 
     def rows(
         self,

@@ -20,6 +20,7 @@ from engine.search.objective import metrics_needed
 from engine.search.space import SearchSpace
 from engine.sources import Historical
 from engine.studies import SearchDefinition, Study
+from engine.studies.constraint import ConstraintLike
 from engine.studies.expand import constraint_tests
 from engine.studies.resolve import strategy_of
 from engine.studies.resolve_space import fit_distributions
@@ -70,13 +71,17 @@ class SearchWorlds:
         """
         whole = _searchable(search, market_data)
         study, job = _resolved(whole, market_data)
-        source = job.world.source
+        source, lineage = job.world.source, job.lineage
         if isinstance(source, Historical) and search.settings.hold_out > 0.0:
             study = _on(whole, _before(source, search.settings.hold_out))
             study, job = _resolved(study, market_data)
         space = _space(study, job)
         identity = {
             "world": job.world.id,
+            "data": lineage.data,
+            "series": lineage.series,
+            "strategy": job.world.strategy.name,
+            "code": job.world.code_hash,
             "seeds": short_hash([int(seed) for seed in job.seeds.tolist()]),
             "space": short_hash(
                 [
@@ -136,9 +141,15 @@ def _searchable(search: Search, market_data: MarketData | None) -> Study:
     if not parameters:
         parameters = declared_space(strategy)
     fitted = fit_distributions(strategy, parameters)
-    statistics = [one.statistic for one in (*search.objectives, *search.requirements)]
+    statistics = [one.statistic for one in search.objectives]
+    statistics += [one.statistic for one in search.requirements]
     needed = metrics_needed(statistics, tuple(study.live.metrics), "search.objective")
-    own = {"record": Record.model_validate({"metrics": needed}), "until": None, "search": None}
+    own: dict[str, Any] = {
+        "record": Record.model_validate({"metrics": needed}),
+        "until": None,
+        "search": None,
+        "require": {},
+    }
     updated = definition.model_copy(
         update=own | {"strategy": definition.strategy.model_copy(update={"parameters": fitted})}
     )
@@ -162,7 +173,7 @@ def _resolved(study: Study, market_data: MarketData | None) -> tuple[Study, Job]
     if not drawn:
         return study, study.resolve(market_data)
     for count in _PROBES:
-        search = SearchDefinition(method="sobol", count=count, seed=0)
+        search = SearchDefinition.model_validate({"method": "sobol", "count": count})
         listed = _study(study, definition.model_copy(update={"search": search}))
         try:
             return listed, listed.resolve(market_data)
@@ -191,7 +202,7 @@ def _space(study: Study, job: Job) -> SearchSpace:
         for name, value in job.world.source.values.items()
         if MODEL_PREFIX + name not in values
     }
-    given = [*definition.constraint, *study.live.constraint]
+    given: list[ConstraintLike] = [*definition.constraint, *study.live.constraint]
     tests = constraint_tests(given, {**known, **values})
     return SearchSpace.of(values, known=known, tests=tests)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -71,6 +72,7 @@ def resolve(
     Refusal
         If one cannot be.
     """
+    _check_search(definition, file)
     execution = _execution(definition, live)
     origin = _source(definition, live, file, market_data, execution)
     source = origin.source
@@ -88,7 +90,7 @@ def resolve(
         strategy,
         parameters,
         [*definition.constraint, *live.constraint],
-        definition.search.model_dump() if definition.search is not None else {},
+        _points(definition),
     )
     check_sources(source, space)
     sets = ParameterSets.of(space, strategy)
@@ -154,6 +156,29 @@ def resolve_strategy(strategy: str, file: Path | None = None) -> type[Strategy]:
         raise Refusal("strategy.name", repr(strategy), ", ".join(strategy_names()))
     found: type[Strategy] = get_strategy(strategy)
     return found
+
+
+def _check_search(definition: StudyDefinition, file: Path | None) -> None:
+    """Refuse to list the sets of a search for the best: they follow from one another."""
+    wanted = definition.search is not None and definition.search.objective is not None
+    if wanted:
+        raise Refusal(
+            "search.objective",
+            "a search for the best set, which no list of sets stands for",
+            hint="mc optimise run " + (str(file) if file is not None else definition.name),
+        )
+    if definition.require:
+        raise Refusal(
+            "require", ", ".join(definition.require), "beside an objective of the search alone"
+        )
+
+
+def _points(definition: StudyDefinition) -> dict[str, Any]:
+    """Return how points of the space are drawn; empty for a grid."""
+    search = definition.search
+    if search is None:
+        return {}
+    return {"method": search.method, "count": search.count, "seed": search.seed}
 
 
 def _source(

@@ -78,8 +78,10 @@ class ExperimentFile(Settings):
         default_factory=dict,
         description="What is searched; by default every declared parameter between its bounds.",
     )
-    constraints: dict[str, float] = Field(
-        default_factory=dict, description="`min_STATISTIC` or `max_STATISTIC`: a bound."
+    bounds: dict[str, float] = Field(
+        default_factory=dict,
+        alias="constraints",
+        description="`min_STATISTIC` or `max_STATISTIC`: what it must be.",
     )
     constraint: list[str] = Field(
         default_factory=list, description="Of parameters, such as `fast < slow`."
@@ -147,7 +149,7 @@ class ExperimentFile(Settings):
             method=self.optimization.method,
             budget={"sets": self.optimization.samples},
             seed=self.optimization.seed,
-            require=dict(_requirement(name, bound) for name, bound in self.constraints.items()),
+            require=dict(_requirement(name, bound) for name, bound in self.bounds.items()),
         )
 
 

@@ -118,8 +118,8 @@ def _markdown(name: str, found: SearchOutcome) -> str:
         lines.append("| " + " | ".join(_cell(row[column]) for column in columns) + " |")
     lines += [
         "",
-        f"`claim` is the {objective.statistic} that the search chose by, `fresh` the same on paths "
-        "that it did not use, with its 95 % interval.",
+        f"`claim` is the {objective.statistic} that the search chose by, `fresh` the same on "
+        f"{found.unseen}, with its 95 % interval where it has one.",
         "",
     ]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ def declared_space(cls: type[Strategy]) -> dict[str, Any]:
     --------
     >>> from engine.strategies import get_strategy
     >>> declared_space(get_strategy("rsi_reversal"))["period"].kind
-    'integer'
+    'log_integer'
     """
     found: dict[str, Any] = {}
     for name, parameter in cls.parameters.items():

@@ -31,7 +31,8 @@ class SearchOutcome:
         Objectives and requirements.
     trials : polars.DataFrame
         A row per parameter set that ran: ``trial``, ``generation``, ``set_id``, a column per
-        parameter, ``paths``, each statistic with its ``_std_error``, ``status``, ``reason``.
+        parameter, ``paths``, each statistic with its standard error beside it (`_std_error` after
+        the name), ``status``, ``reason``.
     robust : polars.DataFrame
         The finished trials, best first, with plateau and cluster (`engine.search.robustness`).
     leaders : polars.DataFrame
@@ -40,6 +41,8 @@ class SearchOutcome:
         What each leader loses when a parameter moves by a step (`engine.search.fragility`).
     space : SearchSpace
         What moved.
+    unseen : str
+        What the leaders ran on again, in words.
     made_of : dict
         Hashes of the world and the data, and the settings (`engine.search.worlds`).
     dropped : int
@@ -59,6 +62,7 @@ class SearchOutcome:
     leaders: pl.DataFrame
     moves: pl.DataFrame
     space: SearchSpace
+    unseen: str
     made_of: dict[str, Any]
     dropped: int
     simulations: int
@@ -96,7 +100,13 @@ class SearchOutcome:
         return self.best if robust.is_empty() else self._set(robust)
 
     def pareto(self) -> pl.DataFrame:
-        """Return the finished trials that no other betters in every objective."""
+        """Return the trials that no other betters in every objective.
+
+        Returns
+        -------
+        polars.DataFrame
+            Rows of `trials` that finished, in their order.
+        """
         return self.trials[pareto_front(self.table.scores(self.trials))]
 
     @property
@@ -113,7 +123,7 @@ class SearchOutcome:
         if best["corrected"] is not None:
             text += f" (corrected for the choice {best['corrected']:.4g})"
         if best["fresh"] is not None:
-            text += f", and shows {best['fresh']:.4g} on paths that the search did not use"
+            text += f", and shows {best['fresh']:.4g} on {self.unseen}"
             if best["fresh_low"] is not None:
                 text += f" ({best['fresh_low']:.4g} to {best['fresh_high']:.4g})"
         middle = self.leaders.filter(pl.col("role") == "robust")
@@ -137,6 +147,7 @@ class SearchOutcome:
             "dropped": self.dropped,
             "simulations": self.simulations,
             "sentence": self.sentence,
+            "fresh_is_on": self.unseen,
             "leaders": self.leaders.to_dicts(),
             "moves": self.moves.to_dicts(),
         }

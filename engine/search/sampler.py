@@ -29,9 +29,12 @@ class Sampler(Protocol):
         ...
 
     def ask(self, count: int) -> NDArray[np.float64]:
-        """Return points to try, shape (points, dimensions).
+        """Choose points to try.
 
-        Up to `count`, settled, as `SearchSpace.settle` does; none where there are no more.
+        Returns
+        -------
+        ndarray of float64, shape (points, dimensions)
+            Up to `count`, settled as `SearchSpace.settle` does; none where there are no more.
         """
         ...
 

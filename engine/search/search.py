@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from engine.search.fragility import fragility
 from engine.search.journal import Journal
 from engine.search.objective import Objective, Requirement
 from engine.search.outcome import SearchOutcome
+from engine.search.progress import SearchProgress
 from engine.search.robustness import robustness
 from engine.search.sampler import Sampler, make_sampler
 from engine.search.space import SearchSpace
@@ -30,32 +30,10 @@ from engine.search.trials import TrialTable
 from engine.search.worlds import SearchWorlds
 from engine.studies import SearchDefinition, Study
 
-__all__ = ["Search", "SearchProgress"]
+__all__ = ["Search"]
 
 # So many generations without a set that is new, or allowed, end a search.
 _PATIENCE = 25
-
-
-@dataclass(frozen=True)
-class SearchProgress:
-    """A moment of a running search.
-
-    Parameters
-    ----------
-    sets : int
-        Parameter sets that ran.
-    simulations : int
-        Simulations run.
-    best : float
-        The best value of the first objective; NaN before there is one.
-    seconds : float
-        Since the search began.
-    """
-
-    sets: int
-    simulations: int
-    best: float
-    seconds: float
 
 
 class Search:
@@ -188,7 +166,9 @@ class Search:
             `folder` holds another search.
         """
         begin = time.perf_counter()
-        worlds = SearchWorlds.of(self, market_data)
+        worlds = SearchWorlds.of(
+            self.study, self.settings, self.objectives, self.requirements, market_data
+        )
         table = TrialTable(
             tuple(item.name for item in worlds.space.dimensions), self.objectives, self.requirements
         )
@@ -216,6 +196,7 @@ class Search:
                 leaders=leaders,
                 moves=fragility(worlds.space, table, named, evaluator),
                 space=worlds.space,
+                unseen=worlds.unseen_in_words(self.settings.hold_out),
                 made_of=worlds.identity,
                 dropped=loop.dropped,
                 simulations=loop.simulations,

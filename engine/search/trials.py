@@ -66,7 +66,7 @@ class TrialTable:
         generation: int,
         ids: Sequence[str],
         sets: Sequence[Mapping[str, Scalar]],
-        results: Sequence[Mapping[str, Any]],
+        came_to: Sequence[Mapping[str, Any]],
     ) -> pl.DataFrame:
         """Make the rows of a generation.
 
@@ -80,7 +80,7 @@ class TrialTable:
             Set ids.
         sets : sequence of mapping
             Values by parameter.
-        results : sequence of mapping
+        came_to : sequence of mapping
             ``paths``, ``reason``, and ``STATISTIC`` and ``STATISTIC_std_error`` by name; a trial
             with a ``status`` keeps it.
         """
@@ -91,15 +91,15 @@ class TrialTable:
         }
         for name in self.parameters:
             columns[name] = [values[name] for values in sets]
-        columns["paths"] = pl.Series([row["paths"] for row in results], dtype=pl.Int64)
+        columns["paths"] = pl.Series([row["paths"] for row in came_to], dtype=pl.Int64)
         for name in self.statistics:
             for column in (name, f"{name}_std_error"):
-                values = np.array([row.get(column, np.nan) for row in results], dtype=np.float64)
+                values = np.array([row.get(column, np.nan) for row in came_to], dtype=np.float64)
                 columns[column] = pl.Series(values).fill_nan(None)
         columns["status"] = pl.Series(
-            [str(row.get("status") or self._status(row)) for row in results], dtype=pl.String
+            [str(row.get("status") or self._status(row)) for row in came_to], dtype=pl.String
         )
-        columns["reason"] = pl.Series([row.get("reason") for row in results], dtype=pl.String)
+        columns["reason"] = pl.Series([row.get("reason") for row in came_to], dtype=pl.String)
         return pl.DataFrame(columns)
 
     def scores(self, rows: pl.DataFrame) -> Floats:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from engine.jobs.settings import Record
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.search.declared import declared_space
-from engine.search.objective import metrics_needed
+from engine.search.objective import Objective, Requirement, metrics_needed
 from engine.search.space import SearchSpace
 from engine.sources import Historical
 from engine.studies import SearchDefinition, Study
@@ -25,9 +26,6 @@ from engine.studies.expand import constraint_tests
 from engine.studies.resolve import strategy_of
 from engine.studies.resolve_space import fit_distributions
 from engine.studies.values import Distribution
-
-if TYPE_CHECKING:
-    from engine.search.search import Search
 
 __all__ = ["SearchWorlds"]
 
@@ -61,19 +59,37 @@ class SearchWorlds:
     _market_data: MarketData | None
 
     @classmethod
-    def of(cls, search: Search, market_data: MarketData | None) -> SearchWorlds:
+    def of(
+        cls,
+        study: Study,
+        settings: SearchDefinition,
+        objectives: Sequence[Objective],
+        requirements: Sequence[Requirement],
+        market_data: MarketData | None,
+    ) -> SearchWorlds:
         """Resolve the study of a search.
+
+        Parameters
+        ----------
+        study : Study
+            The world, and what moves.
+        settings : SearchDefinition
+            How it is searched.
+        objectives, requirements : sequence
+            The statistics that are estimated.
+        market_data : MarketData or None
+            Where symbols are looked up.
 
         Raises
         ------
         Refusal
             If it cannot be.
         """
-        whole = _searchable(search, market_data)
+        whole = _searchable(study, objectives, requirements)
         study, job = _resolved(whole, market_data)
         source, lineage = job.world.source, job.lineage
-        if isinstance(source, Historical) and search.settings.hold_out > 0.0:
-            study = _on(whole, _before(source, search.settings.hold_out))
+        if isinstance(source, Historical) and settings.hold_out > 0.0:
+            study = _on(whole, _before(source, settings.hold_out))
             study, job = _resolved(study, market_data)
         space = _space(study, job)
         identity = {
@@ -91,10 +107,10 @@ class SearchWorlds:
             ),
             "fixed": dict(space.fixed),
             "constraint": list(whole.definition.constraint),
-            "objectives": [str(one) for one in search.objectives],
-            "require": [str(one) for one in search.requirements],
-            "method": search.settings.method,
-            "seed": search.settings.seed,
+            "objectives": [str(one) for one in objectives],
+            "require": [str(one) for one in requirements],
+            "method": settings.method,
+            "seed": settings.seed,
         }
         return cls(study, whole, job, space, identity, market_data)
 
@@ -131,21 +147,29 @@ class SearchWorlds:
         held_out = _on(study, rest, steps=len(everything.bars[0]) - seen)
         return _prepared(held_out, self._market_data, None, workers, "leaders"), self.job.seeds
 
+    def unseen_in_words(self, hold_out: float) -> str:
+        """Say what `unseen` is."""
+        if isinstance(self.job.world.source, Historical):
+            return f"the last {100 * hold_out:.0f} % of the bars, which the search did not see"
+        return "paths that the search did not use"
 
-def _searchable(search: Search, market_data: MarketData | None) -> Study:
+
+def _searchable(
+    study: Study, objectives: Sequence[Objective], requirements: Sequence[Requirement]
+) -> Study:
     """Return the study with its declared space where it names none, recording what is asked."""
-    study = search.study
     definition = study.definition
     strategy = strategy_of(definition, study.live, study.file)
     parameters = dict(definition.strategy.parameters)
     if not parameters:
         parameters = declared_space(strategy)
     fitted = fit_distributions(strategy, parameters)
-    statistics = [one.statistic for one in search.objectives]
-    statistics += [one.statistic for one in search.requirements]
-    needed = metrics_needed(statistics, tuple(study.live.metrics), "search.objective")
+    own_metrics = tuple(study.live.metrics)
+    asked = [("search.objective", one.statistic) for one in objectives]
+    asked += [(f"require.{one.statistic}", one.statistic) for one in requirements]
+    needed = [name for field, one in asked for name in metrics_needed([one], own_metrics, field)]
     own: dict[str, Any] = {
-        "record": Record.model_validate({"metrics": needed}),
+        "record": Record.model_validate({"metrics": list(dict.fromkeys(needed))}),
         "until": None,
         "search": None,
         "require": {},

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from engine.errors import Refusal
+from engine.search.progress import SearchProgress
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
     from engine.search import Search, SearchOutcome
-    from engine.search.search import SearchProgress
 
-__all__ = ["Experiment", "experiments", "leaderboard", "run_experiment", "run_quick_experiment"]
+__all__ = [
+    "Experiment",
+    "SearchProgress",
+    "experiments",
+    "leaderboard",
+    "run_experiment",
+    "run_quick_experiment",
+]
 
 
 @dataclass(frozen=True)
@@ -87,10 +94,10 @@ def run_experiment(
         else:
             study = load_study(path)
             search, name = Search.of_study(study), study.name
+        text = path.read_text(encoding="utf-8")
+        return _run(project, search, name, text, out, workers, progress)
     except Refusal as refusal:
         raise (refusal if str(path) in str(refusal) else refusal.in_file(path)) from None
-    text = path.read_text(encoding="utf-8")
-    return _run(project, search, name, text, out, workers, progress)
 
 
 def run_quick_experiment(
@@ -198,9 +205,9 @@ def leaderboard(
     -------
     polars.DataFrame
         ``data`` and its ``data_hash``, ``rank`` within it, ``experiment``, ``strategy``,
-        ``parameters``, ``claim``, ``fresh``, ``fresh_low``, ``fresh_high``, ``within_noise``: whether the difference from the
-        first of the same data is less than 1.96 standard errors. Errors are taken as independent,
-        which is more than paths in common would leave.
+        ``parameters``, ``claim``, ``fresh``, ``fresh_low``, ``fresh_high``, ``within_noise``:
+        whether the difference from the first of the same data is less than 1.96 standard errors.
+        Errors are taken as independent, which is more than paths in common would leave.
 
     Raises
     ------

@@ -50,9 +50,7 @@ def _add_commands() -> None:
                 app.add_typer(
                     families[family], name=family, help=command.help, rich_help_panel=group
                 )
-            families[family].command(name, rich_help_panel=None if family else group)(
-                command.function
-            )
+            families[family].command(name, rich_help_panel=group)(command.function)
 
 
 _add_commands()

@@ -10,9 +10,10 @@ from typing import Any, Final
 from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
-from mc_assets.cli.experiments import experiments, leaderboard
+from mc_assets.cli.experiments import experiments
 from mc_assets.cli.ingest import ingest
 from mc_assets.cli.judge import judge
+from mc_assets.cli.leaderboard import leaderboard
 from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
 from mc_assets.cli.plot import plot

@@ -1,4 +1,4 @@
-"""``mc experiments`` and ``mc leaderboard``: what searches came to."""
+"""``mc experiments``: the searches that finished."""
 
 from __future__ import annotations
 
@@ -25,23 +25,3 @@ def experiments(
         typer.echo("no experiments yet: `mc optimise run EXPERIMENT.yaml` runs one")
     else:
         print_frame(found, found.select("experiment", "strategy", "series", "tried"))
-
-
-def leaderboard(
-    statistic: str = typer.Option("sharpe", "--statistic", help="What experiments wanted."),
-    folder: Path = typer.Option(None, "--folder", help="Folder of experiments; else the reports."),
-    as_json: bool = typer.Option(False, "--json", help="Print the ranking as JSON."),
-) -> None:
-    """Rank the leaders of all experiments of the same data on paths that no search used."""
-    from mc_assets.answers import experiments as answers
-    from mc_assets.cli.tables import print_frame
-    from mc_assets.project import Project
-
-    found = answers.leaderboard(Project.from_environment(), statistic, folder)
-    if as_json:
-        print_json(found.to_dicts())
-    else:
-        print_frame(
-            found.drop("data_hash"),
-            found.select("data", "rank", "experiment", "parameters", "fresh"),
-        )

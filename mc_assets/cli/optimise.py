@@ -10,8 +10,7 @@ import typer
 from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
-    from engine.search.search import SearchProgress
-    from mc_assets.answers.experiments import Experiment
+    from mc_assets.answers.experiments import Experiment, SearchProgress
 
 
 def optimise_run(

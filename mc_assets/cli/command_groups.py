@@ -12,6 +12,7 @@ from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
 from mc_assets.cli.experiments import experiments
 from mc_assets.cli.ingest import ingest
+from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
 from mc_assets.cli.leaderboard import leaderboard
 from mc_assets.cli.optimise import optimise_run
@@ -44,7 +45,7 @@ GROUPS: Final = MappingProxyType(
         "Searches": (optimise_run, experiments, leaderboard),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (ui, prune),
+        "System": (init, ui, prune),
     }
 )
 

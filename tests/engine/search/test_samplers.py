@@ -14,7 +14,6 @@ from engine.studies.values import choice, integer, log_integer, uniform
 
 Floats = NDArray[np.float64]
 
-OPTUNA = ("tpe", "cma_es", "nsga2")
 SPACE = SearchSpace.of(
     {"x": uniform(-5.0, 10.0), "n": integer(1, 30), "k": log_integer(1, 100), "w": choice("abc")}
 )
@@ -34,8 +33,6 @@ def _ask_and_tell(method: str, seed: int, rounds: int = 4) -> list[Floats]:
 
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"grid"}))
 def test_the_same_seed_asks_the_same_and_another_something_else(method: str) -> None:
-    if method in OPTUNA:
-        pytest.importorskip("optuna")
     first, again, other = (_ask_and_tell(method, seed) for seed in (7, 7, 8))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
@@ -80,8 +77,6 @@ def _branin(points: Floats) -> Floats:
 
 @pytest.mark.parametrize(("method", "worst"), [("genetic", 0.05), ("tpe", 0.5), ("cma_es", 0.05)])
 def test_branins_optimum_is_found_within_four_hundred_trials(method: str, worst: float) -> None:
-    if method in OPTUNA:
-        pytest.importorskip("optuna")
     space = SearchSpace.of({"x": uniform(0.0, 1.0), "y": uniform(0.0, 1.0)})
     missed = []
     for seed in range(5):
@@ -128,7 +123,6 @@ def test_trials_that_do_not_count_leave_no_descendants() -> None:
 def test_methods_that_take_one_objective_say_so() -> None:
     with pytest.raises(Refusal, match="genetic with several objectives"):
         make_sampler("genetic", SPACE, objectives=2)
-    pytest.importorskip("optuna")
     with pytest.raises(Refusal, match="cma_es with several objectives"):
         make_sampler("cma_es", SPACE, objectives=2)
     with pytest.raises(Refusal, match="grid, random, sobol"):

@@ -61,8 +61,6 @@ def test_every_trial_is_the_mean_that_its_study_states() -> None:
 
 @pytest.mark.parametrize("method", ["random", "genetic", "tpe"])
 def test_the_same_search_is_the_same_bits_for_any_number_of_threads(method: str) -> None:
-    if method == "tpe":
-        pytest.importorskip("optuna")
     one, two = (_search(method=method).run(workers=workers) for workers in (1, 2))
     for first, second in zip(_tables(one), _tables(two), strict=True):
         assert first.equals(second)
@@ -78,8 +76,6 @@ class _Stop(Exception):
 def test_a_search_that_was_stopped_goes_on_to_the_same_bytes(
     method: str, after: int, tmp_path: Path
 ) -> None:
-    if method == "tpe":
-        pytest.importorskip("optuna")
     search = _search(method=method, budget={"sets": 96})
     whole = search.run(folder=tmp_path / "whole")
     calls = []

@@ -103,7 +103,7 @@ def merton_price(
     )
     rules = dict.fromkeys(_POSITIVE, "positive") | dict.fromkeys(_NOT_NEGATIVE, "not negative")
     refuse_scalars(inputs, rules)
-    found = filled(_fill, inputs, 1)[0][()]
+    found: Array = filled(_fill, inputs, 1)[0][()]
     if not found.ndim and math.isnan(found):
         jumps = float(inputs["jump_intensity"]) * float(inputs["years"])
         raise Refusal("jump_intensity", f"{jumps} jumps until expiry", f"{_MOST_JUMPS} at most")

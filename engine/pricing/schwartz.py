@@ -145,7 +145,7 @@ def schwartz_variance(
     )
     names = ("years", "kappa", "sigma_spot", "sigma_yield")
     refuse_scalars(inputs, dict.fromkeys(names, "not negative"))
-    variance = filled(_fill_two_factors if two else _fill_one_factor, inputs, 1)[0][()]
+    variance: Array = filled(_fill_two_factors if two else _fill_one_factor, inputs, 1)[0][()]
     if not variance.ndim and math.isnan(variance):
         if abs(float(inputs["rho"])) > 1.0:
             raise Refusal("rho", f"{float(inputs['rho'])}", "-1 to 1")

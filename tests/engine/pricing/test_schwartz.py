@@ -53,8 +53,8 @@ def test_simulated_futures_have_the_variance_that_prices_their_options():
     block = source.paths(s0=60.0, steps=63, dt=0.25 / 63, seeds=range(20_000))
     left = 0.5 - 0.25
     spots, yields = block.close[:, -1], block.field("convenience_yield")[:, -1]
-    futures = source.futures(spots, yields, np.array([left]))[:, 0]
-    now = float(source.futures(np.array([60.0]), np.array([0.05]), np.array([0.5]))[0, 0])
+    futures = source.futures(spots, yields, left)
+    now = float(source.futures(60.0, 0.05, 0.5))
     payoff = np.maximum(futures - 1.05 * now, 0.0)
     volatility = mc.schwartz_volatility(0.25, 0.5, **OIL)
     expected = float(mc.black76(now, 1.05 * now, 0.25, volatility).price)

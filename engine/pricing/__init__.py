@@ -1,10 +1,6 @@
 """Prices of options: closed forms, transforms, the volatility that a price implies."""
 
 from engine.pricing.american import AmericanValues, american
-from engine.pricing.black_scholes import (
-    black_scholes_price,
-    black_scholes_vega,
-)
 from engine.pricing.european import bachelier, black76, black_scholes
 from engine.pricing.heston_prices import heston_price
 from engine.pricing.implied_volatility import implied_volatility
@@ -19,8 +15,6 @@ __all__ = [
     "bachelier",
     "black76",
     "black_scholes",
-    "black_scholes_price",
-    "black_scholes_vega",
     "heston_price",
     "implied_volatility",
     "merton_price",

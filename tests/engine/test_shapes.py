@@ -277,6 +277,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
             "implied_volatilities": lambda: surface().implied_volatilities(),
             "vegas": lambda: surface().vegas(),
             "expiries": lambda: surface().expiries(),
+            "spreads": lambda: dataclasses.replace(surface(), spreads=np.full(4, 0.1)).spreads,
+            "parity_errors": lambda: (
+                dataclasses.replace(surface(), parity_errors=np.zeros(4)).parity_errors
+            ),
         },
         QUOTES,
     ),

@@ -38,7 +38,7 @@ class WalkForwardWindow:
 
 
 def walk_forward_windows(
-    bars: int,
+    bar_count: int,
     *,
     in_sample: int | None = None,
     out_of_sample: int | None = None,
@@ -50,7 +50,7 @@ def walk_forward_windows(
 
     Parameters
     ----------
-    bars : int
+    bar_count : int
         How many there are.
     in_sample, out_of_sample : int, optional
         Bars of each. Windows move by as many as are out of sample, so that every bar after the
@@ -88,16 +88,16 @@ WalkForwardWindow(first_in=3, last_in=6, first_out=7, last_out=9)]
         # All but the first window's bars in sample are out of sample once: with r bars in sample
         # per bar out of sample, r + count stretches fill the bars.
         ratio = _IN_SAMPLE_SHARE / (1.0 - _IN_SAMPLE_SHARE)
-        out_of_sample = int((bars - purge) / (count + ratio))
-        in_sample = bars - purge - count * out_of_sample
+        out_of_sample = int((bar_count - purge) / (count + ratio))
+        in_sample = bar_count - purge - count * out_of_sample
     assert in_sample is not None
     assert out_of_sample is not None
     whole = in_sample + purge + out_of_sample
-    if min(in_sample, out_of_sample) < 1 or whole > bars:
+    if min(in_sample, out_of_sample) < 1 or whole > bar_count:
         raise Refusal(
             "windows",
             f"{in_sample} bars in sample, {purge} left out and {out_of_sample} out of sample",
-            f"at least 1 of each, together at most the {bars} bars there are",
+            f"at least 1 of each, together at most the {bar_count} bars there are",
         )
     return [
         WalkForwardWindow(
@@ -106,7 +106,7 @@ WalkForwardWindow(first_in=3, last_in=6, first_out=7, last_out=9)]
             first + in_sample + purge,
             first + whole - 1,
         )
-        for first in range(0, bars - whole + 1, out_of_sample)
+        for first in range(0, bar_count - whole + 1, out_of_sample)
     ]
 
 
@@ -146,13 +146,13 @@ class PurgedSplits:
 
 
 def purged_splits(
-    bars: int, folds: int, test_folds: int = 2, *, purge: int = 0, embargo: int = 0
+    bar_count: int, folds: int, test_folds: int = 2, *, purge: int = 0, embargo: int = 0
 ) -> PurgedSplits:
     """Split bars in every way that leaves some of the folds out.
 
     Parameters
     ----------
-    bars : int
+    bar_count : int
         How many there are.
     folds : int
         Into how many stretches of nearly equal length they fall.
@@ -180,19 +180,19 @@ def purged_splits(
     >>> found.splits[1].train.tolist()
     [0, 1, 2, 10, 11]
     """
-    if not 1 <= test_folds < folds <= bars:
+    if not 1 <= test_folds < folds <= bar_count:
         raise Refusal(
             "folds",
-            f"{test_folds} of {folds} folds over {bars} bars",
+            f"{test_folds} of {folds} folds over {bar_count} bars",
             "more folds than are left out, and a bar for each",
         )
     if purge < 0 or embargo < 0:
         raise Refusal("purge, embargo", f"{purge}, {embargo}", "0 or more bars")
-    parts = _parts(bars, folds)
+    parts = _parts(bar_count, folds)
     every = list(itertools.combinations(range(folds), test_folds))
     splits = tuple(
         Fold(
-            _train(bars, parts, chosen, purge, embargo), tuple(parts[one] for one in chosen), chosen
+            _train(bar_count, parts, chosen, purge, embargo), tuple(parts[one] for one in chosen), chosen
         )
         for chosen in every
     )
@@ -211,17 +211,17 @@ def purged_splits(
     return PurgedSplits(splits, paths)
 
 
-def _parts(bars: int, folds: int) -> list[Integers]:
+def _parts(bar_count: int, folds: int) -> list[Integers]:
     """Cut bars into folds; the last takes what is left over."""
-    size = bars // folds
-    ends = [size * fold for fold in range(folds)] + [bars]
+    size = bar_count // folds
+    ends = [size * fold for fold in range(folds)] + [bar_count]
     return [np.arange(first, last) for first, last in itertools.pairwise(ends)]
 
 
 def _train(
-    bars: int, parts: Sequence[Integers], chosen: Sequence[int], purge: int, embargo: int
+    bar_count: int, parts: Sequence[Integers], chosen: Sequence[int], purge: int, embargo: int
 ) -> Integers:
-    kept = np.ones(bars, dtype=bool)
+    kept = np.ones(bar_count, dtype=bool)
     for fold in chosen:
         first, last = int(parts[fold][0]), int(parts[fold][-1])
         kept[max(first - purge, 0) : last + 1 + purge + embargo] = False

@@ -192,7 +192,9 @@ def purged_splits(
     every = list(itertools.combinations(range(folds), test_folds))
     splits = tuple(
         Fold(
-            _train(bar_count, parts, chosen, purge, embargo), tuple(parts[one] for one in chosen), chosen
+            _train(bar_count, parts, chosen, purge, embargo),
+            tuple(parts[one] for one in chosen),
+            chosen,
         )
         for chosen in every
     )

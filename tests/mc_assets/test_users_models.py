@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 import engine as mc
+from engine.models import BUILT_IN
 from engine.sources import Schwartz2F, load_user_sources, make_source
 from engine.sources.registered import SOURCES
 from mc_assets.answers.calibrations import stored_calibrations
@@ -137,13 +138,13 @@ def oil_curve(days: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 @contextmanager
 def sources_restored() -> Iterator[None]:
-    """Forget afterwards the models that are loaded inside."""
-    before = dict(SOURCES)
+    """Forget afterwards the user's models that are loaded inside."""
+    before = set(SOURCES)
     try:
         yield
     finally:
-        SOURCES.clear()
-        SOURCES.update(before)
+        for name in SOURCES.keys() - before - BUILT_IN.keys():
+            del SOURCES[name]
 
 
 class Home:
@@ -167,8 +168,7 @@ class Home:
             "MC_STUDIES": str(self.project.studies),
             "MC_SERIES": str(self.project.series),
         }
-        with sources_restored():
-            done = call_here(code, *arguments, places=places, folder=self.folder)
+        done = call_here(code, *arguments, places=places, folder=self.folder)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -205,8 +205,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     (folder / "studies").mkdir()
     (folder / "studies/own.yaml").write_text(STUDY)
     (folder / "series.yaml").write_text(SERIES)
-    made.mc("ingest")
-    (folder / "calibrated.txt").write_text(made.mc("calibrate"))
+    with sources_restored():
+        made.mc("ingest")
+        (folder / "calibrated.txt").write_text(made.mc("calibrate"))
     return made
 
 

@@ -225,9 +225,7 @@ class OptionSurface:
             years, strikes, calls, price = years[found], strikes[found], calls[found], price[found]
             forwards, discounts = forwards[found], discounts[found]
         if len(price) == 0:
-            raise Refusal(
-                f"{symbol} chain", f"no usable quote{left_out_text(left_out)}", "at least one"
-            )
+            raise Refusal(f"{symbol} chain", f"has no usable quote{left_out_text(left_out)}")
         level = float(forwards[np.argmin(years)]) if spot is None else float(spot)
         return cls(
             symbol,

@@ -204,7 +204,7 @@ def test_a_surface_of_bad_quotes_alone_fails_with_their_reasons(tmp_path):
     frame.write_csv(tmp_path / "crossed.csv")
     found = quotes_of(tmp_path, "crossed.csv").heston(DAY)
     assert found.status == "failed"
-    assert "found no usable quote (left out: 150 crossed), allowed at least one" in found.reason
+    assert "chain: has no usable quote (left out: 150 crossed)" in found.reason
     chain(DAY).with_columns(type=pl.lit("straddle")).write_csv(tmp_path / "sides.csv")
     found = quotes_of(tmp_path, "sides.csv").heston(DAY)
     assert found.reason == "SP500 right: found 'straddle', allowed call or put"

@@ -125,8 +125,8 @@ def american(
     call : array_like of bool
         Call or put.
     method : {"andersen_lake", "barone_adesi_whaley"}
-        The integral equation of the boundary, or a quick approximation whose error is some
-        hundredths of a per cent of the strike, and more for long options.
+        The integral equation of the boundary, or a quick approximation [3]_ that errs by up to 0.9
+        for a strike of 100 (two years at a volatility of 80 %).
 
     Returns
     -------
@@ -162,7 +162,7 @@ def american(
     >>> import engine as mc
     >>> put = mc.american(75.0, 80.0, 0.5, 0.35, rate=0.05, call=False)
     >>> round(float(put.price), 4), round(float(put.boundary), 2)
-    (10.1021, 50.59)
+    (10.1926, 49.0)
     """
     if method not in _FILLS:
         raise Refusal("method", repr(method), ", ".join(_FILLS))

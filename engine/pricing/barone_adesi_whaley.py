@@ -1,8 +1,8 @@
 """The quadratic approximation of American options, as kernel code.
 
 Barone-Adesi and Whaley (1987), Efficient analytic approximation of American option values,
-J. Finance 42, 301-320. Off by some hundredths of a per cent of the strike, and more for long
-options; kept for comparison with programs that quote it.
+J. Finance 42, 301-320. For a strike of 100 it errs by less than 0.1 up to a year at 25 %
+volatility, by 0.9 at two years and 80 %; kept for comparison with programs that quote it.
 """
 
 from __future__ import annotations

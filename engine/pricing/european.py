@@ -146,7 +146,7 @@ def black_scholes(
     >>> import engine as mc
     >>> puts = mc.black_scholes(100.0, [90.0, 100.0], 0.5, 0.2, rate=0.03, call=False)
     >>> puts.price.round(4)
-    array([1.4454, 4.8862])
+    array([1.4594, 4.8822])
     """
     inputs = as_inputs(
         spot=spot,

@@ -83,7 +83,7 @@ def heston_price(
     >>> import engine as mc
     >>> model = {"v0": 0.04, "kappa": 1.5, "theta": 0.04, "xi": 0.5, "rho": -0.7}
     >>> mc.heston_price(100.0, [90.0, 100.0], 0.5, **model).round(4)
-    array([12.2146,  5.1994])
+    array([12.1302,  5.119 ])
     """
     model = {"v0": v0, "kappa": kappa, "theta": theta, "xi": xi, "rho": rho}
     for name, value in model.items():

@@ -87,7 +87,7 @@ def merton_price(
     >>> import engine as mc
     >>> jumps = {"jump_intensity": 1.0, "mean_log_jump": -0.1, "jump_vol": 0.15}
     >>> mc.merton_price(100.0, [90.0, 100.0], 0.5, sigma=0.2, **jumps).round(4)
-    array([13.5103,  7.2947])
+    array([13.2302,  7.1604])
     """
     inputs = as_inputs(
         spot=spot,

@@ -16,7 +16,7 @@ from engine.compiled import inlined, kernel
 from engine.compiled.elementary import exp, log
 from engine.pricing.lognormal import lognormal_values
 
-__all__ = ["fill_quadratic"]
+__all__ = ["fill_quadratic", "quadratic_value"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -13,7 +13,7 @@ from engine.errors import Refusal
 from engine.pricing.arrays import as_inputs, filled, refuse_scalars
 from engine.pricing.lognormal import lognormal_price
 
-__all__ = ["merton_price"]
+__all__ = ["merton_price", "merton_value"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -12,7 +12,12 @@ from engine.compiled.elementary import exp
 from engine.errors import Refusal
 from engine.pricing.arrays import as_inputs, filled, refuse_scalars
 
-__all__ = ["schwartz_variance", "schwartz_volatility"]
+__all__ = [
+    "one_factor_variance",
+    "schwartz_variance",
+    "schwartz_volatility",
+    "two_factor_variance",
+]
 
 Array = NDArray[np.float64]
 

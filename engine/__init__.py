@@ -61,7 +61,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "prepare_strategy",
         "strategy_names",
     ),
-    "realism": ("compare_with_history",),
+    "realism": ("compare_models", "compare_with_history"),
     "errors": ("Refusal",),
     "market_data": ("MarketData",),
     "jobs": ("Batch", "PreparedJob", "Replay", "StorageError", "StudyFailed", "StudyInterrupted"),

@@ -358,6 +358,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
+    "compare_models": (lambda: mc.compare_models([mc.calibrate("gbm", history())]), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (
         lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,

@@ -272,7 +272,8 @@ def _run(
     outcome = search.run(
         folder=folder,
         ledger=project.data,
-        market_data=StoredMarketData(project),
+        # An experiment brings its bars: it needs no series.
+        market_data=StoredMarketData(project) if project.series.is_file() else None,
         workers=workers if workers is None or not workers.isdigit() else int(workers),
         progress=progress,
     )

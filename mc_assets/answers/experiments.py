@@ -272,8 +272,7 @@ def _run(
     outcome = search.run(
         folder=folder,
         ledger=project.data,
-        # An experiment brings its bars: it needs no series.
-        market_data=StoredMarketData(project) if project.series.is_file() else None,
+        market_data=StoredMarketData(project),
         workers=workers if workers is None or not workers.isdigit() else int(workers),
         progress=progress,
     )

@@ -107,8 +107,8 @@ def test_sets_that_do_not_vary_need_no_budget() -> None:
 
 def test_a_round_follows_the_sample_variances_of_sets_run_on_different_numbers_of_paths() -> None:
     rng = np.random.Generator(np.random.Philox(3))
-    counts = np.array([3, 5, 40])
-    seen = [rng.normal(mean, 1.0, count) for mean, count in zip((0.0, 0.3, 0.4), counts)]
+    counts, means = np.array([3, 5, 40]), (0.0, 0.3, 0.4)
+    seen = [rng.normal(mean, 1.0, count) for mean, count in zip(means, counts, strict=True)]
     plan = BudgetAllocation(3, 90_000, probability=0.999999, first=3, step=10_000)
     plan.tell(Request(np.arange(3), np.zeros(3, dtype=np.int64), counts), seen)
     variances = [float(np.sum((row - row.mean()) ** 2)) / (len(row) - 1) for row in seen]

@@ -81,6 +81,7 @@ def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
         ["ingest", "SP500"],
         *(["calibrate", "SP500@1d", "--as-of", str(day), "--json"] for day in days),
         ["run", "on_quotes", "--json"],
+        ["calibrate", "SP500@1d", "--as-of", str(DAY), "--compare", "--json"],
     ]
     printed = []
     for command in commands:
@@ -98,6 +99,11 @@ def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
     assert json.loads(on_quotes["kappa"]["diagnostics"])["method"] == "option_surface"
     assert json.loads(on_bars["kappa"]["diagnostics"])["method"] != "option_surface"
     assert json.loads(printed[3])["failed"] == 0
+    # Options have no likelihood to rank by, paths of their model have a realism.
+    compared = json.loads(printed[4])
+    assert [row["model"] for row in compared] == ["gbm", "heston"]
+    assert compared[1]["note"] == "no likelihood"
+    assert all(0.0 < row["realism"] <= 1.0 for row in compared)
     # What the study was handed for its date
     project = Project(CHECKOUT, tmp_path / "data", tmp_path / "studies", tmp_path / "series.yaml")
     used = StoredMarketData(project).calibration("SP500", "1d", "heston", DAY)

@@ -11,9 +11,12 @@ from typing import Any, Final
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # type: ignore[attr-defined]
+    NullPool,  # SQLAlchemy is Dagster's dependency, not one of ours
+)
+from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 from mc_assets.home_lock import hold, release
 
@@ -35,7 +38,7 @@ class EventLog(SqliteEventLogStorage):
     _home: Path | None = None
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[str, Any] = {}
         super().__init__(base_dir=base_dir, inst_data=inst_data)
 
     @classmethod
@@ -62,7 +65,7 @@ class EventLog(SqliteEventLogStorage):
             self._home = None
 
     @contextmanager
-    def _connect(self, shard: str) -> Iterator[Connection]:
+    def _connect(self, shard: str) -> Iterator[Any]:
         """Connect to the index or to a run's file.
 
         Dagster's own makes an engine each time, which compiles every statement anew.
@@ -72,7 +75,7 @@ class EventLog(SqliteEventLogStorage):
             with engine.connect() as connection, connection.begin():
                 yield connection
 
-    def _engine(self, shard: str) -> Engine:
+    def _engine(self, shard: str) -> Any:
         """Return the engine of a file, with its tables made; those used last are kept."""
         engine = self._engines.pop(shard, None) or create_engine(
             self.conn_string_for_shard(shard),

@@ -36,6 +36,7 @@ from engine.execution.layout import (
     NEXT_ID,
     ORDER_EXPIRY,
     ORDER_ID,
+    ORDER_LIMIT,
     ORDER_STATE,
     ORDER_SYMBOL,
     PATH,
@@ -48,12 +49,13 @@ from engine.execution.layout import (
     SUB_BARS,
     THIS_CLOSE,
     TO_UNITS,
+    TOGETHER,
     TRAILS,
     UNITS,
     VIEW,
     WATCH,
 )
-from engine.execution.liquidation import is_below_maintenance
+from engine.execution.liquidation import forced_slot, is_below_maintenance
 from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise
 from engine.execution.orders import cancel_order, first_after, submit
@@ -67,6 +69,7 @@ from engine.execution.sequence import (
 )
 from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation, first_trading_bar
+from engine.execution.together import agree
 from engine.execution.trailing import TRAILS_ALONE, move_trailing_stops
 
 __all__ = ["finish", "open_path", "start", "trade_bar", "trade_close"]
@@ -161,6 +164,11 @@ def trade_close(s: Simulation, bar: int) -> None:
                 slot = first_after(s, last)
             else:
                 slot += 1
+    while s.counts[TOGETHER] != 0 and agree(s, bar, AT_CLOSE, True):
+        slot = forced_slot(s)
+        while slot >= 0:
+            fill_apart(s, slot, s.orders[slot, ORDER_LIMIT], bar, AT_CLOSE)
+            slot = forced_slot(s)
     _leave_close(s, bar)
     s.counts[HEARD] = s.counts[NEXT_ID]
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
@@ -177,7 +185,7 @@ def _leave_close(s: Simulation, bar: int) -> None:
             order[ORDER_STATE] = RESTING  # its symbol rests: at the next open
         at_once = order[ORDER_STATE] == IMMEDIATE and order[ORDER_ID] > s.counts[HEARD]
         if at_once and s.rules[0, SAME_CLOSE] != 0.0:
-            cancel_order(s, slot, bar, EXPIRED)
+            slot = cancel_order(s, slot, bar, EXPIRED)
         else:
             slot += 1
     s.counts[AT_ONCE] = 0
@@ -199,7 +207,7 @@ def _end_of_bar(s: Simulation, bar: int) -> None:
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
         if order[ORDER_EXPIRY] <= bar:
-            cancel_order(s, slot, bar, EXPIRED)
+            slot = cancel_order(s, slot, bar, EXPIRED)
             continue
         slot += 1
     _settle_born(s)
@@ -227,7 +235,7 @@ def _end_sessions(s: Simulation, bar: int) -> None:
         slot = 0
         while slot < s.counts[PENDING]:
             if s.orders[slot, ORDER_SYMBOL] == symbol:
-                cancel_order(s, slot, bar, EXPIRED)
+                slot = cancel_order(s, slot, bar, EXPIRED)
             else:
                 slot += 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
@@ -10,6 +11,7 @@ from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.exits import cancel_group, place_exits
 from engine.execution.layout import (
+    AGREED,
     AT_CLOSE,
     AT_OPEN,
     BACKTESTING_PY,
@@ -73,7 +75,10 @@ from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 from engine.execution.volume import note_volume, rest_leaves, volume_left
 
-__all__ = ["equity_with", "fill_order"]
+__all__ = ["OPENS", "equity_with", "fill_order", "objection", "wants_units"]
+
+#: Of `objection`: nothing objects so far, and the fill makes a position larger.
+OPENS: Final = -2
 
 
 @part
@@ -109,11 +114,16 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         price = slipped_price(s, symbol, units, reference, volume)
     maker = kind == LIMIT and moment == INSIDE_BY_LIMIT
     commission = commission_of(s, symbol, units, price, exchange, maker)
-    if units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not _wants_units(s, slot):
+    if units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not wants_units(s, slot):
         log_event(s, slot, bar, CANCELLED, 0.0, math.nan, 0.0)
         remove_order(s, slot)
         return
-    reason = _objection(s, slot, units, price, reference, exchange, commission, equity, field, bar)
+    reason = objection(s, slot, units, price, equity, field, bar)
+    if reason == OPENS:
+        covered = margin_covers(
+            s, symbol, units, price, reference, exchange, commission, equity, field, bar
+        )
+        reason = -1 if covered else BUYING_POWER
     if reason == BUYING_POWER:
         cut = units_within_margin(s, slot, units, reference, exchange, equity, field, bar)
         if cut != units:
@@ -134,7 +144,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         remove_order(s, slot)
     elif rest_leaves(s, slot, rest):
         cancel_order(s, slot, bar, CANCELLED)
-    if group != 0.0:
+    if group > 0.0:
         cancel_group(s, group, bar)
     state = RESTING
     if moment == INSIDE_BY_STOP:
@@ -219,7 +229,7 @@ def _default_exits(s: Simulation, symbol: int, price: float) -> tuple[float, flo
 
 
 @part
-def _wants_units(s: Simulation, slot: int) -> bool:
+def wants_units(s: Simulation, slot: int) -> bool:
     """Whether the order asks for a trade, so that a size of zero is a rejection."""
     order = s.orders[slot]
     mode = int(order[ORDER_MODE])
@@ -230,22 +240,13 @@ def _wants_units(s: Simulation, slot: int) -> bool:
 
 
 @part
-def _objection(
-    s: Simulation,
-    slot: int,
-    units: float,
-    price: float,
-    reference: float,
-    exchange: float,
-    commission: float,
-    equity: float,
-    field: int,
-    bar: int,
+def objection(
+    s: Simulation, slot: int, units: float, price: float, equity: float, field: int, bar: int
 ) -> int:
-    """Return the reason to reject a fill, or -1."""
+    """Return the reason to reject a fill, -1, or OPENS where it needs margin to cover it."""
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
-    if order[ORDER_STATE] == FORCED:
+    if order[ORDER_STATE] == FORCED or order[ORDER_STATE] == AGREED:
         return -1
     if not (math.isfinite(units) and math.isfinite(price)):
         return INVALID
@@ -265,11 +266,7 @@ def _objection(
     over = abs(after) - terms[POSITION_CAP]
     if over > 0.0 and over > dust(s, symbol, after):
         return POSITION_LIMIT
-    if not margin_covers(
-        s, symbol, units, price, reference, exchange, commission, equity, field, bar
-    ):
-        return BUYING_POWER
-    return -1
+    return OPENS
 
 
 @rare

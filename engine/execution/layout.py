@@ -74,6 +74,7 @@ PATH: Final = 27
 HEARD: Final = 28  # number of the last order that is older than the bar's close
 AT_ONCE: Final = 29  # non-zero: there may be an order for the close at which it was placed
 READ_AHEAD: Final = 30  # bar at which a later one was asked for, where the status says so
+TOGETHER: Final = 31  # non-zero: there may be orders that fill together or not at all
 COUNTS_WIDTH: Final = 32
 
 # Reasons for which an order is rejected; counters follow REJECTED in this order.
@@ -100,7 +101,8 @@ FIRST_LOT: Final = 3  # slot of the oldest open lot
 LARGEST_FILL: Final = 4  # in units, since the position was last zero: what rounding is beside
 TAKEN_BAR: Final = 5  # bar whose volume was last traded against, and how much of it
 TAKEN: Final = 6
-POSITION_WIDTH: Final = 7
+SET_ASIDE: Final = 7  # first of a copy of the columns above, while a fill is tried
+POSITION_WIDTH: Final = 14
 
 # --- lots: float64[symbols, capacity, LOT_WIDTH], oldest first ----------------------
 LOT_UNITS: Final = 0
@@ -129,7 +131,8 @@ ORDER_TAKE_PROFIT: Final = 10
 ORDER_STOP_LOSS: Final = 11
 ORDER_STATE: Final = 12
 ORDER_FROM_FILL: Final = 13  # of the exits: 0 prices, or one of the three below
-ORDER_GROUP: Final = 14  # the orders that its fill cancels have the same; 0: none
+# The orders that its fill cancels have the same; below zero, those that fill with it; 0: none.
+ORDER_GROUP: Final = 14
 ORDER_TRAIL: Final = 15  # distance at which a stop follows the best price; 0: it does not
 ORDER_TRAIL_SHARE: Final = 16  # the same as a share of that price
 ORDER_TAG: Final = 17  # a number of the strategy's own; exits have that of the order they close
@@ -148,6 +151,7 @@ BORN_OF_LIMIT: Final = _typed(2)  # ... or by a limit
 IMMEDIATE: Final = _typed(3)  # cancelled unless it fills at the next open
 FORCED: Final = _typed(4)  # liquidation: no check applies
 THIS_CLOSE: Final = _typed(5)  # for the very close at which it was placed
+AGREED: Final = _typed(6)  # all of its group fill now: nothing objects, price and moment are set
 
 # Where in its bar a fill happens.
 AT_OPEN: Final = _typed(0)

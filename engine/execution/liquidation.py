@@ -16,6 +16,7 @@ from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.layout import (
+    AGREED,
     CANCELLED,
     CASH,
     COST,
@@ -109,10 +110,11 @@ def call_margin(
 
 @part
 def forced_slot(s: Simulation) -> int:
-    """Slot of a liquidation that fills at once, or -1."""
+    """Slot of an order that fills at once at its limit, or -1: liquidations, and agreed fills."""
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
-        if order[ORDER_STATE] == FORCED and order[ORDER_LIMIT] == order[ORDER_LIMIT]:
+        due = order[ORDER_STATE] == FORCED or order[ORDER_STATE] == AGREED
+        if due and order[ORDER_LIMIT] == order[ORDER_LIMIT]:
             return slot
     return -1
 
@@ -216,7 +218,7 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
         if stays or not _belongs(s, int(order[ORDER_SYMBOL]), account):
             slot += 1
         else:
-            cancel_order(s, slot, bar, CANCELLED)
+            slot = cancel_order(s, slot, bar, CANCELLED)
     placed = False
     nan = math.nan
     for symbol in range(s.positions.shape[0]):

@@ -21,6 +21,7 @@ from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid
 from engine.execution.fills import fill_order
 from engine.execution.layout import (
+    AGREED,
     AT_CLOSE,
     AT_OPEN,
     BACKTESTING_PY,
@@ -32,9 +33,11 @@ from engine.execution.layout import (
     INSIDE_BY_STOP,
     ORDER_ID,
     ORDER_LIMIT,
+    ORDER_STATE,
     ORDER_STOP,
     ORDER_SYMBOL,
     PENDING,
+    TOGETHER,
     TRADINGVIEW,
     TRAILS,
     UNITS,
@@ -59,6 +62,7 @@ from engine.execution.orders import first_after
 from engine.execution.rotation import reducing_price
 from engine.execution.sessions import is_closed
 from engine.execution.state import Simulation
+from engine.execution.together import agree
 from engine.execution.trailing import TRAILS_ALONE
 from engine.execution.walk import LIQUIDATED, walk_on
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, way_of
@@ -83,7 +87,8 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
     walks = s.rules[0, BRACKET_RULE] == TRADINGVIEW and not closing
     if walks:
         s.account[WALK_LEG], s.account[WALK_SHARE], s.account[WALK_SYMBOL] = -1.0, 0.0, -1.0
-    forced, moment = False, AT_OPEN
+    moment = AT_OPEN
+    forced = walks and s.counts[TOGETHER] != 0 and agree(s, bar, AT_OPEN, False)
     while phase < _DONE:
         if forced:
             slot = forced_slot(s)
@@ -91,12 +96,17 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
                 forced = False
                 continue
             price = s.orders[slot, ORDER_LIMIT]
+            if s.orders[slot, ORDER_STATE] == AGREED:
+                moment = int(s.orders[slot, ORDER_STOP])
         elif walks and phase != REDUCING:
             slot, price, moment = walk_on(s, bar)
             if slot == LIQUIDATED:
                 forced = True
                 continue
             if slot < 0:
+                if s.counts[TOGETHER] != 0 and agree(s, bar, INSIDE_BY_LIMIT, False):
+                    forced = True
+                    continue
                 return
         else:
             slot, price = _next(s, bar, phase, seen)
@@ -106,6 +116,10 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
             if forced:
                 continue
             if slot < 0:
+                tied = s.counts[TOGETHER] != 0 and phase != REDUCING
+                if tied and agree(s, bar, moment, False):
+                    forced = True
+                    continue
                 phase, seen = phase + 1, 0.0
                 if phase == _CLOSING:
                     return

@@ -6,17 +6,31 @@ import math
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
-from engine.execution.layout import MAY_REST, ORDER_SYMBOL, SESSION_BARS, TRADED_FIELD, VOLUME_LIMIT
+from engine.execution.layout import (
+    MAY_REST,
+    ORDER_GROUP,
+    ORDER_SYMBOL,
+    SESSION_BARS,
+    TRADED_FIELD,
+    VOLUME_LIMIT,
+)
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.volume import volume_left
 
-__all__ = ["is_closed", "last_bar_of_day", "rests"]
+__all__ = ["does_not_trade", "is_closed", "last_bar_of_day", "rests"]
 
 
 @part
 def is_closed(s: Simulation, slot: int, bar: int) -> bool:
-    """Whether the order waits: its symbol rests at `bar`, or nothing is left of the volume."""
-    symbol = int(s.orders[slot, ORDER_SYMBOL])
+    """Whether the order waits: for others, for its symbol to trade, or for volume."""
+    if s.orders[slot, ORDER_GROUP] < 0.0:
+        return True
+    return does_not_trade(s, int(s.orders[slot, ORDER_SYMBOL]), bar)
+
+
+@part
+def does_not_trade(s: Simulation, symbol: int, bar: int) -> bool:
+    """Whether the symbol rests at `bar`, or nothing is left of the volume."""
     return s.rules[symbol, MAY_REST] != 0.0 and _is_closed(s, symbol, bar)
 
 

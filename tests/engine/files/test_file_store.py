@@ -291,7 +291,7 @@ def test_a_damaged_part_is_left_out_and_written_again_on_every_store(
 
 def test_results_are_opened_and_pruned_on_every_store(make_study: Make, files: FileStore) -> None:
     study, other = make_study(), make_study(name="other", parameters={"fast": [4], "slow": [30]})
-    with pytest.raises(Refusal, match=r"study: found .small. has no results; none under"):
+    with pytest.raises(Refusal, match="has no results; none under"):
         load_results(files, "small")
     for each in (study, other):
         job, store = each.resolve(), ParquetStore(files)

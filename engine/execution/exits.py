@@ -40,6 +40,7 @@ from engine.execution.layout import (
     TOGETHER,
     TRAILING,
 )
+from engine.execution.marks import is_symbol, price_of
 from engine.execution.orders import (
     GOOD_TILL_CANCELLED,
     cancel_children,
@@ -195,7 +196,7 @@ def replace_exits(
             loss, take, trail = _exits_from(lot[LOT_PRICE], lot[LOT_UNITS], loss, take, meant)
         if trail != 0.0:
             side = 1.0 if lot[LOT_UNITS] > 0.0 else -1.0
-            loss = s.path[symbol, CLOSE, bar] - side * trail
+            loss = price_of(s, symbol, CLOSE, bar) - side * trail
         cancel_children(s, lot[LOT_ORDER], bar)
         before = s.counts[PENDING]
         parent, tag = lot[LOT_ORDER], lot[LOT_TAG]
@@ -237,8 +238,7 @@ def join_together(s: Simulation, first: float, second: float) -> bool:
         return False
     if not (_may_wait(s, one) and _may_wait(s, other)):
         return False
-    closes = s.orders[one, ORDER_KIND] == MARKET_ON_CLOSE
-    if closes != (s.orders[other, ORDER_KIND] == MARKET_ON_CLOSE):
+    if _is_for_close(s, one) != _is_for_close(s, other):
         return False
     joined = s.orders[other, ORDER_GROUP]
     if s.orders[one, ORDER_GROUP] == 0.0:
@@ -261,6 +261,12 @@ def _may_wait(s: Simulation, slot: int) -> bool:
         and order[ORDER_MODE] != CLOSE_LOT
         and order[ORDER_STATE] != FORCED
     )
+
+
+@part
+def _is_for_close(s: Simulation, slot: int) -> bool:
+    order = s.orders[slot]
+    return order[ORDER_KIND] == MARKET_ON_CLOSE or not is_symbol(s, int(order[ORDER_SYMBOL]))
 
 
 @rare

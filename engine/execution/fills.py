@@ -62,6 +62,10 @@ from engine.execution.layout import (
     STOP,
     STOP_LOSS,
     TAKE_PROFIT,
+    TAPE_COMMISSION,
+    TAPE_PRICE,
+    TAPE_TAKEN,
+    TAPE_UNITS,
     UNITS,
     VIEW,
     VOLUME_LIMIT,
@@ -69,10 +73,12 @@ from engine.execution.layout import (
 from engine.execution.ledger import book_fill
 from engine.execution.lots import dust, position_after, settled
 from engine.execution.margin import margin_covers, units_within_margin
+from engine.execution.marks import price_of, volume_of
 from engine.execution.orders import cancel_order, log_event, remove_order
 from engine.execution.sessions import last_bar_of_day
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
+from engine.execution.tape import is_recorded, pass_over, recorded_fill, rest_of
 from engine.execution.volume import note_volume, rest_leaves, volume_left
 
 __all__ = ["OPENS", "equity_with", "fill_order", "objection", "wants_units"]
@@ -99,14 +105,15 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     field = CLOSE if moment == AT_CLOSE else OPEN
     equity = equity_with(s, symbol, reference, field, bar)
     exchange = exchange_rate(s, symbol, field, bar)
-    volume = s.path[symbol, 4, bar]
+    volume = volume_of(s, symbol, bar)
     kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, exchange, volume, bar - (moment != AT_CLOSE))
     limited = s.rules[symbol, VOLUME_LIMIT] != 0.0 and order[ORDER_STATE] != FORCED
-    rest = 0.0
+    row = recorded_fill(s, slot, bar, units) if is_recorded(s, bar) else -1
+    wanted, rest = units, 0.0
     if limited:
         units, rest = _within_volume(s, symbol, units, bar)
-        if rest != 0.0 and order[ORDER_WHOLE] != 0.0:
+        if rest != 0.0 and order[ORDER_WHOLE] != 0.0 and row < 0:
             cancel_order(s, slot, bar, CANCELLED)
             return
     price = reference
@@ -114,11 +121,19 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         price = slipped_price(s, symbol, units, reference, volume)
     maker = kind == LIMIT and moment == INSIDE_BY_LIMIT
     commission = commission_of(s, symbol, units, price, exchange, maker)
-    if units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not wants_units(s, slot):
+    if row >= 0:
+        if s.tape[row, TAPE_UNITS] != units:
+            units = s.tape[row, TAPE_UNITS]
+            rest = rest_of(s, slot, wanted, units)
+        price, commission = s.tape[row, TAPE_PRICE], s.tape[row, TAPE_COMMISSION]
+        s.tape[row, TAPE_TAKEN] = 1.0
+    elif units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not wants_units(s, slot):
         log_event(s, slot, bar, CANCELLED, 0.0, math.nan, 0.0)
         remove_order(s, slot)
         return
-    reason = objection(s, slot, units, price, equity, field, bar)
+    reason = -1
+    if row < 0:
+        reason = objection(s, slot, units, price, equity, field, bar)
     if reason == OPENS:
         covered = margin_covers(
             s, symbol, units, price, reference, exchange, commission, equity, field, bar
@@ -135,6 +150,9 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         s.counts[REJECTED + reason] += 1
         log_event(s, slot, bar, REFUSED + reason, units, math.nan, 0.0)
         remove_order(s, slot)
+        return
+    if row < 0 and is_recorded(s, bar):
+        pass_over(s, slot, bar)
         return
     log_event(s, slot, bar, FILLED, units, price, commission)
     take_profit, stop_loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
@@ -203,7 +221,7 @@ def equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) 
     equity = s.account[CASH]
     for other in range(s.positions.shape[0]):
         if s.positions[other, UNITS] != 0.0:
-            at = price if other == symbol else s.path[other, field, bar]
+            at = price if other == symbol else price_of(s, other, field, bar)
             equity += value_of(s, other, at, field, bar)
     return equity
 

@@ -40,6 +40,7 @@ from engine.execution.layout import (
     UNITS,
 )
 from engine.execution.lots import round_to_lot
+from engine.execution.marks import exit_quote, is_symbol, volume_of
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
 from engine.execution.sessions import rests
 from engine.execution.state import Simulation
@@ -225,7 +226,7 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
         units = s.positions[symbol, UNITS]
         if units == 0.0 or not _belongs(s, symbol, account):
             continue
-        price = price_along(s, symbol, bar, way, share)
+        price = _price_of_sale(s, symbol, bar, way, share)
         if rests(s, symbol, bar):
             price = nan
         target = round_to_lot(s, symbol, kept * units)
@@ -233,6 +234,14 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
         s.orders[s.counts[PENDING] - 1, ORDER_STATE] = FORCED
         placed = placed or price == price
     return placed
+
+
+@part
+def _price_of_sale(s: Simulation, symbol: int, bar: int, way: int, share: float) -> float:
+    """Price at which a position is closed at a share of the way; a quoted one at its quote."""
+    if is_symbol(s, symbol):
+        return price_along(s, symbol, bar, way, share)
+    return exit_quote(s, symbol, max(bar - (way == AT_THE_OPEN), 0))
 
 
 @rare
@@ -265,11 +274,11 @@ def _covers(s: Simulation, bar: int, way: int, share: float, kept: float) -> boo
             continue
         rate = exchange_rate(s, symbol, OPEN, bar)
         point = s.rules[symbol, MULTIPLIER] * rate
-        reference = price_along(s, symbol, bar, way, share)
+        reference = _price_of_sale(s, symbol, bar, way, share)
         end = price_along(s, symbol, bar, way, 1.0)
         rest = round_to_lot(s, symbol, kept * units)
         sold = rest - units
-        price = slipped_price(s, symbol, sold, reference, s.path[symbol, 4, bar])
+        price = slipped_price(s, symbol, sold, reference, volume_of(s, symbol, bar))
         # All at the end of the way, less what the part that is sold earlier does not lose there.
         equity += value_of(s, symbol, end, OPEN, bar) - sold * (price - end) * point
         equity -= commission_of(s, symbol, sold, price, rate, False)

@@ -12,6 +12,7 @@ from engine.execution.layout import (
     BY_UNITS,
     CANCELLED,
     EXPIRED,
+    FOR_CLOSE,
     IMMEDIATE,
     INVALID,
     LIMIT,
@@ -50,6 +51,7 @@ from engine.execution.layout import (
     TICK_NUMERATOR,
     UNITS,
 )
+from engine.execution.marks import is_symbol
 from engine.execution.sessions import last_bar_of_day, rests
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.ticks import put_on_ticks
@@ -114,6 +116,8 @@ def submit(
     s.counts[NEXT_ID] = number
     s.counts[PENDING] = slot + 1
     s.counts[ACTIVE] = 1
+    if not is_symbol(s, symbol):
+        s.counts[FOR_CLOSE] = 1  # when it is quoted
     order = s.orders[slot]
     order[ORDER_ID] = number
     order[ORDER_SYMBOL] = symbol

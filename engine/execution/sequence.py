@@ -37,6 +37,7 @@ from engine.execution.layout import (
     ORDER_STOP,
     ORDER_SYMBOL,
     PENDING,
+    TAPE_BARS,
     TOGETHER,
     TRADINGVIEW,
     TRAILS,
@@ -60,7 +61,7 @@ from engine.execution.matching import (
 )
 from engine.execution.orders import first_after
 from engine.execution.rotation import reducing_price
-from engine.execution.sessions import is_closed
+from engine.execution.sessions import is_closed, waits_at_close
 from engine.execution.state import Simulation
 from engine.execution.together import agree
 from engine.execution.trailing import TRAILS_ALONE
@@ -164,7 +165,7 @@ def watch(s: Simulation) -> None:
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
         watched = 1
-    if watched == 0 and s.counts[TRAILS] != 0:
+    if watched == 0 and (s.counts[TRAILS] != 0 or s.counts[TAPE_BARS] != 0):
         watched = TRAILS_ALONE
     s.counts[WATCH] = watched
 
@@ -190,7 +191,7 @@ def _next(s: Simulation, bar: int, phase: int, seen: float) -> tuple[int, float]
         slot = _nearest_stop(s, bar, phase == _BORN_STOPS) if nearest else slot + 1
         if slot < 0 or slot >= s.counts[PENDING]:
             return -1, math.nan
-        if is_closed(s, slot, bar):
+        if waits_at_close(s, slot, bar) if phase == _CLOSING else is_closed(s, slot, bar):
             continue
         if phase == REDUCING:
             price = reducing_price(s, slot, bar, AT_OPEN)
@@ -214,7 +215,7 @@ def _nearest_stop(s: Simulation, bar: int, born: bool) -> int:
     nearest, found, buys = math.inf, -1, False
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
-        if not is_touched_stop(s, slot, bar, born) or is_closed(s, slot, bar):
+        if is_closed(s, slot, bar) or not is_touched_stop(s, slot, bar, born):
             continue
         order = s.orders[slot]
         symbol = int(order[ORDER_SYMBOL])

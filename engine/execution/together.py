@@ -3,9 +3,9 @@
 Such a group fills in the first bar, or sub-bar, whose prices fill every one of its orders, each by
 its own terms: at the open, where all of them fill there, after the other orders of the open; else
 behind the limits of the bar, each at its own price. Orders for the close fill together at the
-close. Till then all wait. What a single order is rejected for rejects all, but margin must cover
-what the group comes to, not its orders one by one. Sizes are not cut to the margin, and where
-fills are limited by volume the group waits for a bar with enough of it.
+close, as do those of slots with quotes. Till then all wait. What a single order is rejected for
+rejects all, but margin must cover what the group comes to, not its orders one by one. Sizes are not
+cut to the margin, and where fills are limited by volume the group waits for a bar with enough.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from engine.execution.layout import (
 )
 from engine.execution.lots import position_after
 from engine.execution.margin import margin_covers
+from engine.execution.marks import is_symbol, volume_of
 from engine.execution.matching import (
     closing_price,
     limit_price,
@@ -61,6 +62,7 @@ from engine.execution.orders import log_event, remove_order
 from engine.execution.sessions import does_not_trade
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
+from engine.execution.tape import is_recorded, recorded_fill
 from engine.execution.volume import note_volume, volume_left
 
 __all__ = ["agree"]
@@ -130,15 +132,18 @@ def _try(s: Simulation, group: float, bar: int, moment: int, placed_now: bool, s
     for symbol in range(s.positions.shape[0]):
         for column in range(SET_ASIDE):
             s.positions[symbol, SET_ASIDE + column] = s.positions[symbol, column]
-    answer, opens, last = _FILLS, False, 0
+    answer, opens, last, price, field = _FILLS, False, 0, 0.0, OPEN
     for slot in range(s.counts[PENDING]):
         if s.orders[slot, ORDER_GROUP] == group and answer == _FILLS:
-            answer, last = _try_one(s, slot, bar, moment, placed_now, sign), slot
+            last = slot
+            price, when = _due(s, slot, bar, moment, placed_now)
+            field = CLOSE if when == AT_CLOSE else OPEN
+            answer = _WAITS
+            if price == price:
+                answer = _try_one(s, slot, bar, price, when, sign)
             if answer == OPENS:
                 answer, opens = _FILLS, True
     if answer == _FILLS and opens and not sign:
-        price, when = _due(s, last, bar, moment, placed_now)
-        field = CLOSE if when == AT_CLOSE else OPEN
         symbol = int(s.orders[last, ORDER_SYMBOL])
         equity = equity_with(s, symbol, price, field, bar)
         exchange = exchange_rate(s, symbol, field, bar)
@@ -152,20 +157,19 @@ def _try(s: Simulation, group: float, bar: int, moment: int, placed_now: bool, s
 
 
 @part
-def _try_one(s: Simulation, slot: int, bar: int, moment: int, placed_now: bool, sign: bool) -> int:
+def _try_one(s: Simulation, slot: int, bar: int, price: float, when: int, sign: bool) -> int:
     """Enter the fill of one order; _FILLS, OPENS, _WAITS or the reason against it."""
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
-    price, when = _due(s, slot, bar, moment, placed_now)
-    if price != price:
-        return _WAITS
     field = CLOSE if when == AT_CLOSE else OPEN
     equity = equity_with(s, symbol, price, field, bar)
     exchange = exchange_rate(s, symbol, field, bar)
-    volume = s.path[symbol, 4, bar]
+    volume = volume_of(s, symbol, bar)
     units = units_of(s, slot, equity, price, exchange, volume, bar - (when != AT_CLOSE))
     nothing = units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not wants_units(s, slot)
     answer = _FILLS
+    if is_recorded(s, bar) and recorded_fill(s, slot, bar, units) < 0 and not nothing:
+        return _WAITS
     if not nothing:
         limited = s.rules[symbol, VOLUME_LIMIT] != 0.0
         if limited and abs(units) > volume_left(s, symbol, bar):
@@ -197,7 +201,8 @@ def _try_one(s: Simulation, slot: int, bar: int, moment: int, placed_now: bool, 
 @part
 def _due(s: Simulation, slot: int, bar: int, moment: int, placed_now: bool) -> tuple[float, int]:
     """Price and moment at which the order fills by itself; NaN if it does not."""
-    if does_not_trade(s, int(s.orders[slot, ORDER_SYMBOL]), bar):
+    symbol = int(s.orders[slot, ORDER_SYMBOL])
+    if does_not_trade(s, symbol, bar) or (moment != AT_CLOSE and not is_symbol(s, symbol)):
         return math.nan, moment
     if moment == AT_CLOSE:
         if placed_now:

@@ -25,6 +25,7 @@ from engine.execution.layout import (
     ORDER_TRAIL_SHARE,
     PENDING,
     STOP,
+    TAPE_BARS,
     TICK_DENOMINATOR,
     TICK_NUMERATOR,
     TRAILS,
@@ -32,6 +33,7 @@ from engine.execution.layout import (
     VIEW,
     WATCH,
 )
+from engine.execution.marks import is_symbol, price_of
 from engine.execution.orders import submit
 from engine.execution.sessions import rests
 from engine.execution.state import Simulation
@@ -39,7 +41,8 @@ from engine.execution.ticks import put_on_ticks
 
 __all__ = ["TRAILS_ALONE", "move_trailing_stops", "submit_trailing_stop", "watch_trail"]
 
-#: Of WATCH: bars are worked because of stops that trail, not because of what is held.
+#: Of WATCH: bars are worked because of stops that trail, or of a record of fills, not because of
+#: what is held.
 TRAILS_ALONE = 2
 
 
@@ -57,7 +60,7 @@ def submit_trailing_stop(
     keep_apart()
     stop = math.nan
     if bar >= 0 and distance >= 0.0 and 0.0 <= share < 1.0 and distance + share > 0.0:
-        close = s.path[symbol, CLOSE, bar]
+        close = price_of(s, symbol, CLOSE, bar)
         away = distance + share * abs(close)
         stop = close + away if units > 0.0 else close - away
     nan = math.nan
@@ -93,15 +96,16 @@ def move_trailing_stops(s: Simulation, bar: int) -> None:
         symbol = int(order[ORDER_SYMBOL])
         if order[ORDER_BAR] >= bar or rests(s, symbol, bar):
             continue
+        mark = price_of(s, symbol, CLOSE, bar)
         if order[ORDER_QUANTITY] > 0.0:
-            low = s.path[symbol, view + 2, bar]
+            low = s.path[symbol, view + 2, bar] if is_symbol(s, symbol) else mark
             order[ORDER_STOP] = min(order[ORDER_STOP], low + (distance + share * abs(low)))
         else:
-            high = s.path[symbol, view + 1, bar]
+            high = s.path[symbol, view + 1, bar] if is_symbol(s, symbol) else mark
             order[ORDER_STOP] = max(order[ORDER_STOP], high - (distance + share * abs(high)))
         tick = s.rules[symbol, TICK_DENOMINATOR]
         if tick != 0.0:
             put_on_ticks(order, s.rules[symbol, TICK_NUMERATOR], tick, s.positions[symbol, UNITS])
     s.counts[TRAILS] = count
-    if count == 0 and s.counts[WATCH] == TRAILS_ALONE:
+    if count == 0 and s.counts[WATCH] == TRAILS_ALONE and s.counts[TAPE_BARS] == 0:
         s.counts[WATCH] = 0

@@ -131,8 +131,24 @@ class StrategyEngine:
             dtype=np.float64,
         )
 
-    def scratch(self, *, record_orders: bool = False) -> Scratch:
-        """Return work space for one worker; `record_orders` logs the fate of every order."""
+    def scratch(
+        self,
+        *,
+        record_orders: bool = False,
+        fills: NDArray[np.float64] | None = None,
+        recorded_bars: int = 0,
+    ) -> Scratch:
+        """Return work space for one worker.
+
+        Parameters
+        ----------
+        record_orders : bool
+            Whether the fate of every order is logged.
+        fills : ndarray of float64, shape (fills, TAPE_WIDTH), optional
+            Recorded fills, which take the place of modelled ones (`engine.execution.tape`).
+        recorded_bars : int
+            Bars that they cover.
+        """
         path = np.zeros((len(self.symbols), len(self.fields), self.steps))
         capacity = 4 * self.steps + 64 if self.record_trades else 0
         simulation = new_simulation(
@@ -145,6 +161,8 @@ class StrategyEngine:
             first_trading_bar=self.window.first_trading_bar,
             trade_capacity=capacity,
             event_capacity=24 * self.steps + 64 if record_orders else 0,
+            tape=fills,
+            recorded_bars=recorded_bars,
         )
         return Scratch(simulation, frame_of(simulation))
 

@@ -31,6 +31,7 @@ from engine.execution.layout import (
     TAPE_BARS,
     TAPE_WIDTH,
     TRADE_WIDTH,
+    TRADES_FULL,
 )
 
 __all__ = [
@@ -245,6 +246,8 @@ def status_of(simulation: Simulation) -> str:
         return f"more than {len(simulation.orders)} orders were open at once"
     if code == LOTS_FULL:
         return f"more than {simulation.lots.shape[1]} lots of one symbol were open at once"
+    if code == TRADES_FULL:
+        return f"more than {len(simulation.trades)} trades were closed"
     return STATUS_TEXTS[code]
 
 

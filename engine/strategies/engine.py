@@ -151,6 +151,8 @@ class StrategyEngine:
         """
         path = np.zeros((len(self.symbols), len(self.fields), self.steps))
         capacity = 4 * self.steps + 64 if self.record_trades else 0
+        # A record may have many fills in a bar, each of which may close or open a lot.
+        more = 0 if fills is None else len(fills)
         simulation = new_simulation(
             path,
             self._rules,
@@ -159,8 +161,9 @@ class StrategyEngine:
             self._elapsed,
             self._clock,
             first_trading_bar=self.window.first_trading_bar,
-            trade_capacity=capacity,
-            event_capacity=24 * self.steps + 64 if record_orders else 0,
+            trade_capacity=capacity + (2 * more if self.record_trades else 0),
+            event_capacity=24 * self.steps + 64 + 8 * more if record_orders else 0,
+            lot_capacity=self.steps + 64 + more if more else None,
             tape=fills,
             recorded_bars=recorded_bars,
         )

@@ -113,6 +113,18 @@ def test_a_fill_of_a_resting_order_fills_it_whatever_the_bars_say() -> None:
     assert "limit" in found.orders.filter(pl.col("order") == 3)["kind"].to_list()
 
 
+def test_a_record_may_have_more_fills_in_a_bar_than_there_are_bars() -> None:
+    count, rich = 2_000, {"cash": 1e6}
+    both = {"bar": [3] * count, "price": [104.0] * count}
+    turned = pl.DataFrame(both | {"units": [1.0, -1.0] * (count // 2)})
+    found = backtest(Enters, bars_of(*PRICES), execution=rich, fills=turned)
+    # Behind them two entries of the strategy.
+    assert found.metrics["trades"] == count // 2 + 2
+    held = pl.DataFrame(both | {"units": [1.0] * count})
+    found = backtest(Enters, bars_of(*PRICES), execution=rich, fills=held)
+    assert found.trades["units"].sum() == count + 20
+
+
 def test_times_and_sides_say_the_same_as_bars_and_units() -> None:
     when = datetime.datetime.fromtimestamp((START + DAY) / 1e6 + 3600, datetime.UTC)
     times = pl.Series([when], dtype=pl.Datetime("us", "UTC"))

@@ -15,6 +15,7 @@ from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
     AT_ONCE,
+    BEYOND,
     BORN_OF_LIMIT,
     BORN_OF_STOP,
     CANCELLED,
@@ -52,7 +53,6 @@ from engine.execution.layout import (
     TAPE_TAKEN,
     THIS_CLOSE,
     TO_UNITS,
-    TOGETHER,
     TRAILS,
     UNITS,
     VIEW,
@@ -76,7 +76,7 @@ from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.tape import is_recorded
 from engine.execution.together import agree
-from engine.execution.trailing import TRAILS_ALONE, move_trailing_stops
+from engine.execution.trailing import TRAILS_ALONE, is_worked_always, move_trailing_stops
 
 __all__ = ["finish", "open_path", "start", "trade_bar", "trade_close"]
 
@@ -107,8 +107,10 @@ def start(s: Simulation) -> None:
     if s.rules[0, EVERY_BAR] != 0.0:
         # From the first bar on: for orders that rest over the end of a session, for interest.
         s.counts[WATCH] = s.counts[ACTIVE] = 1
-    elif recorded != 0:
-        s.counts[WATCH] = s.counts[ACTIVE] = TRAILS_ALONE
+    if is_worked_always(s):
+        s.counts[BEYOND] = s.counts[TRAILS] = 1
+        if s.counts[WATCH] == 0:
+            s.counts[WATCH] = s.counts[ACTIVE] = TRAILS_ALONE
     for row in range(s.tape.shape[0]):
         s.tape[row, TAPE_TAKEN] = 0.0
 
@@ -128,11 +130,11 @@ def trade_bar(s: Simulation, bar: int) -> None:
 def _work_bar(s: Simulation, bar: int) -> None:
     keep_apart()
     mark_until(s, bar)
-    touched = True
+    touched, quoted = True, s.mark_rows.shape[0] != 0
     if s.counts[WATCH] != 0:
         if s.counts[WATCH] != TRAILS_ALONE:
             finance(s, bar)
-        touched = any_touched(s, bar)
+        touched = quoted or any_touched(s, bar)
     # Sub-bars are worked one after the other, as if each were a bar; a bar without them is the only
     # one of its own. This is no piece by itself: each level of pieces compiles all below it anew.
     first = int(s.rules[0, FIRST_SUB_BAR])
@@ -141,13 +143,13 @@ def _work_bar(s: Simulation, bar: int) -> None:
         closing = number == count
         s.counts[VIEW] = 0 if closing else first + number * SUB_BAR_WIDTH
         watched = s.counts[WATCH] != 0
-        if closing or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
+        if closing or quoted or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
             work_range(s, bar, closing)
             _settle_born(s)
         if s.counts[TRAILS] != 0 and not closing:
             move_trailing_stops(s, bar)
     s.counts[VIEW] = 0
-    if is_recorded(s, bar):
+    if s.counts[BEYOND] != 0 and is_recorded(s, bar):
         take_recorded(s, bar)
     if s.rules[0, FLAT_AT_CLOSE] != 0.0:
         _end_sessions(s, bar)
@@ -178,7 +180,7 @@ def trade_close(s: Simulation, bar: int) -> None:
                 slot = first_after(s, last)
             else:
                 slot += 1
-    while s.counts[TOGETHER] != 0 and agree(s, bar, AT_CLOSE, True):
+    while s.counts[BEYOND] != 0 and agree(s, bar, AT_CLOSE, True):
         slot = forced_slot(s)
         while slot >= 0:
             fill_apart(s, slot, s.orders[slot, ORDER_LIMIT], bar, AT_CLOSE)

@@ -7,6 +7,7 @@ import math
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
+    BEYOND,
     CANCELLED,
     CLOSE,
     CLOSE_LOT,
@@ -37,7 +38,6 @@ from engine.execution.layout import (
     PENDING,
     RESTING,
     STOP,
-    TOGETHER,
     TRAILING,
 )
 from engine.execution.marks import is_symbol, price_of
@@ -248,7 +248,7 @@ def join_together(s: Simulation, first: float, second: float) -> bool:
     for slot in range(s.counts[PENDING]):
         if joined != 0.0 and s.orders[slot, ORDER_GROUP] == joined:
             s.orders[slot, ORDER_GROUP] = group
-    s.counts[TOGETHER] = 1
+    s.counts[BEYOND] = 1
     return True
 
 

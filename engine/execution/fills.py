@@ -68,6 +68,7 @@ from engine.execution.layout import (
     TAPE_UNITS,
     UNITS,
     VIEW,
+    VOLUME,
     VOLUME_LIMIT,
 )
 from engine.execution.ledger import book_fill
@@ -88,7 +89,9 @@ OPENS: Final = -2
 
 
 @part
-def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
+def fill_order(
+    s: Simulation, slot: int, reference: float, bar: int, moment: int, plain: bool
+) -> None:
     """Fill or reject the order in `slot` at price `reference` and take it out of the book.
 
     Parameters
@@ -97,6 +100,9 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         The price before slippage.
     moment : int
         AT_OPEN, INSIDE_BY_STOP, INSIDE_BY_LIMIT or AT_CLOSE.
+    plain : bool
+        Whether there is nothing but orders of symbols, each for itself, and no record of fills
+        (BEYOND is 0): a constant, so that nothing else costs such a fill anything.
     """
     order = s.orders[slot]
     number = order[ORDER_ID]
@@ -105,11 +111,12 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     field = CLOSE if moment == AT_CLOSE else OPEN
     equity = equity_with(s, symbol, reference, field, bar)
     exchange = exchange_rate(s, symbol, field, bar)
-    volume = volume_of(s, symbol, bar)
+    volume = s.path[symbol, VOLUME, bar] if plain else volume_of(s, symbol, bar)
     kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, exchange, volume, bar - (moment != AT_CLOSE))
     limited = s.rules[symbol, VOLUME_LIMIT] != 0.0 and order[ORDER_STATE] != FORCED
-    row = recorded_fill(s, slot, bar, units) if is_recorded(s, bar) else -1
+    recorded = not plain and is_recorded(s, bar)
+    row = recorded_fill(s, slot, bar, units) if recorded else -1
     wanted, rest = units, 0.0
     if limited:
         units, rest = _within_volume(s, symbol, units, bar)
@@ -132,7 +139,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         remove_order(s, slot)
         return
     reason = -1
-    if row < 0:
+    if row < 0 and (plain or order[ORDER_STATE] != AGREED):
         reason = objection(s, slot, units, price, equity, field, bar)
     if reason == OPENS:
         covered = margin_covers(
@@ -151,7 +158,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         log_event(s, slot, bar, REFUSED + reason, units, math.nan, 0.0)
         remove_order(s, slot)
         return
-    if row < 0 and is_recorded(s, bar):
+    if recorded and row < 0:
         pass_over(s, slot, bar)
         return
     log_event(s, slot, bar, FILLED, units, price, commission)
@@ -264,7 +271,7 @@ def objection(
     """Return the reason to reject a fill, -1, or OPENS where it needs margin to cover it."""
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
-    if order[ORDER_STATE] == FORCED or order[ORDER_STATE] == AGREED:
+    if order[ORDER_STATE] == FORCED:
         return -1
     if not (math.isfinite(units) and math.isfinite(price)):
         return INVALID

@@ -72,15 +72,18 @@ __all__ = [
 
 @part
 def any_touched(s: Simulation, bar: int) -> bool:
-    """Whether the range of `bar` reaches the price of any order, or one expires: most do not."""
+    """Whether the range of `bar` reaches the price of any order, or one expires: most do not.
+
+    Not for where slots are quoted: their bars are worked in any case.
+    """
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
         symbol = int(order[ORDER_SYMBOL])
         kind = order[ORDER_KIND]
-        if kind == MARKET or not is_symbol(s, symbol):
-            return True
         low, high = s.path[symbol, view + 2, bar], s.path[symbol, view + 1, bar]
+        if kind == MARKET:
+            return True
         # The first price that matters: the stop of a stop-limit, the limit of a limit.
         price = order[ORDER_LIMIT] if kind == LIMIT else order[ORDER_STOP]
         falls = (kind == LIMIT) == (order[ORDER_QUANTITY] > 0.0)

@@ -25,6 +25,7 @@ from engine.execution.layout import (
     AT_CLOSE,
     AT_OPEN,
     BACKTESTING_PY,
+    BEYOND,
     BRACKET_RULE,
     CASH,
     DIPS,
@@ -37,8 +38,6 @@ from engine.execution.layout import (
     ORDER_STOP,
     ORDER_SYMBOL,
     PENDING,
-    TAPE_BARS,
-    TOGETHER,
     TRADINGVIEW,
     TRAILS,
     UNITS,
@@ -61,7 +60,7 @@ from engine.execution.matching import (
 )
 from engine.execution.orders import first_after
 from engine.execution.rotation import reducing_price
-from engine.execution.sessions import is_closed, waits_at_close
+from engine.execution.sessions import is_closed, is_held_back, waits_at_close
 from engine.execution.state import Simulation
 from engine.execution.together import agree
 from engine.execution.trailing import TRAILS_ALONE
@@ -88,8 +87,8 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
     walks = s.rules[0, BRACKET_RULE] == TRADINGVIEW and not closing
     if walks:
         s.account[WALK_LEG], s.account[WALK_SHARE], s.account[WALK_SYMBOL] = -1.0, 0.0, -1.0
-    moment = AT_OPEN
-    forced = walks and s.counts[TOGETHER] != 0 and agree(s, bar, AT_OPEN, False)
+    moment, plain = AT_OPEN, s.counts[BEYOND] == 0
+    forced = walks and not plain and agree(s, bar, AT_OPEN, False)
     while phase < _DONE:
         if forced:
             slot = forced_slot(s)
@@ -105,7 +104,7 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
                 forced = True
                 continue
             if slot < 0:
-                if s.counts[TOGETHER] != 0 and agree(s, bar, INSIDE_BY_LIMIT, False):
+                if not plain and agree(s, bar, INSIDE_BY_LIMIT, False):
                     forced = True
                     continue
                 return
@@ -117,8 +116,7 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
             if forced:
                 continue
             if slot < 0:
-                tied = s.counts[TOGETHER] != 0 and phase != REDUCING
-                if tied and agree(s, bar, moment, False):
+                if not plain and phase != REDUCING and agree(s, bar, moment, False):
                     forced = True
                     continue
                 phase, seen = phase + 1, 0.0
@@ -130,15 +128,18 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
             if phase != REDUCING:
                 # A fill that reduces a position can make room for an order that was passed over.
                 seen = s.orders[slot, ORDER_ID]
-        fill_order(s, slot, price, bar, moment)
-        watch(s)
+        if plain:
+            fill_order(s, slot, price, bar, moment, True)
+            watch(s)
+        else:
+            fill_apart(s, slot, price, bar, moment)
 
 
 @rare
 def fill_apart(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
     """Fill the order in `slot` by a call, and `watch`: for fills that speed does not depend on."""
     keep_apart()
-    fill_order(s, slot, reference, bar, moment)
+    fill_order(s, slot, reference, bar, moment, False)
     watch(s)
 
 
@@ -165,7 +166,7 @@ def watch(s: Simulation) -> None:
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
         watched = 1
-    if watched == 0 and (s.counts[TRAILS] != 0 or s.counts[TAPE_BARS] != 0):
+    if watched == 0 and s.counts[TRAILS] != 0:
         watched = TRAILS_ALONE
     s.counts[WATCH] = watched
 
@@ -215,7 +216,9 @@ def _nearest_stop(s: Simulation, bar: int, born: bool) -> int:
     nearest, found, buys = math.inf, -1, False
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
-        if is_closed(s, slot, bar) or not is_touched_stop(s, slot, bar, born):
+        if s.counts[BEYOND] != 0 and is_held_back(s, slot):
+            continue
+        if not is_touched_stop(s, slot, bar, born) or is_closed(s, slot, bar):
             continue
         order = s.orders[slot]
         symbol = int(order[ORDER_SYMBOL])

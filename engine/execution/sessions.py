@@ -7,6 +7,7 @@ import math
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
+    BEYOND,
     MAY_REST,
     ORDER_GROUP,
     ORDER_STATE,
@@ -20,30 +21,41 @@ from engine.execution.marks import is_quoted, is_symbol
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.volume import volume_left
 
-__all__ = ["does_not_trade", "is_closed", "last_bar_of_day", "rests", "waits_at_close"]
+__all__ = [
+    "does_not_trade",
+    "is_closed",
+    "is_held_back",
+    "last_bar_of_day",
+    "rests",
+    "waits_at_close",
+]
 
 
 @part
 def is_closed(s: Simulation, slot: int, bar: int) -> bool:
     """Whether the order waits: for others, for its symbol to trade, for volume, for a close."""
-    symbol = int(s.orders[slot, ORDER_SYMBOL])
-    if _is_held_back(s, slot) or not is_symbol(s, symbol):
+    if s.counts[BEYOND] != 0 and is_held_back(s, slot):
         return True
+    symbol = int(s.orders[slot, ORDER_SYMBOL])
     return s.rules[symbol, MAY_REST] != 0.0 and _is_closed(s, symbol, bar)
 
 
 @part
 def waits_at_close(s: Simulation, slot: int, bar: int) -> bool:
     """Whether the order waits at the close of `bar`, when quoted slots trade too."""
-    if _is_held_back(s, slot):
+    order = s.orders[slot]
+    if order[ORDER_GROUP] < 0.0 or order[ORDER_STATE] == PASSED:
         return True
-    return does_not_trade(s, int(s.orders[slot, ORDER_SYMBOL]), bar)
+    return does_not_trade(s, int(order[ORDER_SYMBOL]), bar)
 
 
-@part
-def _is_held_back(s: Simulation, slot: int) -> bool:
-    """Whether the order waits for others, or has been passed over."""
-    return s.orders[slot, ORDER_GROUP] < 0.0 or s.orders[slot, ORDER_STATE] == PASSED
+@rare
+def is_held_back(s: Simulation, slot: int) -> bool:
+    """Whether the order waits for others or for a close with quotes, or has been passed over."""
+    keep_apart()
+    order = s.orders[slot]
+    waits = order[ORDER_GROUP] < 0.0 or order[ORDER_STATE] == PASSED
+    return waits or not is_symbol(s, int(order[ORDER_SYMBOL]))
 
 
 @part

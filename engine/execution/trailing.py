@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import keep_apart
-from engine.execution.calling import rare
+from engine.execution.calling import part, rare
 from engine.execution.layout import (
     BY_UNITS,
     CLOSE,
@@ -39,10 +39,16 @@ from engine.execution.sessions import rests
 from engine.execution.state import Simulation
 from engine.execution.ticks import put_on_ticks
 
-__all__ = ["TRAILS_ALONE", "move_trailing_stops", "submit_trailing_stop", "watch_trail"]
+__all__ = [
+    "TRAILS_ALONE",
+    "is_worked_always",
+    "move_trailing_stops",
+    "submit_trailing_stop",
+    "watch_trail",
+]
 
-#: Of WATCH: bars are worked because of stops that trail, or of a record of fills, not because of
-#: what is held.
+#: Of WATCH: bars are worked because of stops that trail, or because all are, not because of what
+#: is held.
 TRAILS_ALONE = 2
 
 
@@ -81,11 +87,18 @@ def watch_trail(counts: NDArray[np.int64]) -> None:
         counts[WATCH] = TRAILS_ALONE
 
 
+@part
+def is_worked_always(s: Simulation) -> bool:
+    """Whether every bar goes through the order engine: fills are recorded, or slots quoted."""
+    return s.counts[TAPE_BARS] != 0 or s.mark_rows.shape[0] != 0
+
+
 @rare
 def move_trailing_stops(s: Simulation, bar: int) -> None:
     """Move the stops that trail to where the range of `bar`, or sub-bar, leaves them."""
     keep_apart()
-    count = 0
+    # Where fills are recorded or slots quoted every bar is worked, as if there were one.
+    count = 1 if is_worked_always(s) else 0
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
@@ -107,5 +120,5 @@ def move_trailing_stops(s: Simulation, bar: int) -> None:
         if tick != 0.0:
             put_on_ticks(order, s.rules[symbol, TICK_NUMERATOR], tick, s.positions[symbol, UNITS])
     s.counts[TRAILS] = count
-    if count == 0 and s.counts[WATCH] == TRAILS_ALONE and s.counts[TAPE_BARS] == 0:
+    if count == 0 and s.counts[WATCH] == TRAILS_ALONE:
         s.counts[WATCH] = 0

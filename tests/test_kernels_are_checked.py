@@ -54,6 +54,7 @@ CHECKED_BY = {
     "engine/execution/state.py": "tests/engine/strategies/test_windows.py",
     "engine/execution/tape.py": "tests/engine/strategies/test_fill_tape.py",
     "engine/execution/together.py": "tests/engine/execution/test_all_or_none.py",
+    "engine/execution/trailing.py": TWIN,
     "engine/execution/walk.py": TWIN,
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",

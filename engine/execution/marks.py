@@ -41,9 +41,9 @@ def price_of(s: Simulation, slot: int, field: int, bar: int) -> float:
     return _mark_of(s, slot, field, bar)
 
 
-@rare
+# Merged, not called: a call that might happen would keep the numbers of a fill out of registers.
+@part
 def _mark_of(s: Simulation, slot: int, field: int, bar: int) -> float:
-    keep_apart()
     at = bar if field == CLOSE else max(bar - 1, 0)
     return s.marks[s.mark_rows[slot - s.path.shape[0]], MARK, at]
 
@@ -82,10 +82,9 @@ def exit_quote(s: Simulation, slot: int, bar: int) -> float:
     return price if price == price else _mark_of(s, slot, CLOSE, bar)
 
 
-@rare
+@part
 def mark_range(s: Simulation, slot: int, start: int, end: int) -> tuple[float, float]:
     """Highest and lowest mark of the bars from `start` to before `end`; infinite without any."""
-    keep_apart()
     top, bottom = -math.inf, math.inf
     for bar in range(start, end):
         mark = _mark_of(s, slot, CLOSE, bar)

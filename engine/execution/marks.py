@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.intrinsics import keep_apart
+from engine.compiled.intrinsics import seldom
 from engine.execution.calling import part, rare
 from engine.execution.layout import ASK, BID, CLOSE, MARK, UNITS, VOLUME
 from engine.execution.state import Simulation
@@ -41,9 +41,9 @@ def price_of(s: Simulation, slot: int, field: int, bar: int) -> float:
     return _mark_of(s, slot, field, bar)
 
 
-# Merged, not called: a call that might happen would keep the numbers of a fill out of registers.
-@part
+@rare
 def _mark_of(s: Simulation, slot: int, field: int, bar: int) -> float:
+    seldom()
     at = bar if field == CLOSE else max(bar - 1, 0)
     return s.marks[s.mark_rows[slot - s.path.shape[0]], MARK, at]
 
@@ -57,7 +57,7 @@ def volume_of(s: Simulation, slot: int, bar: int) -> float:
 @rare
 def is_quoted(s: Simulation, slot: int, bar: int) -> bool:
     """Whether a slot that is no symbol has bid and ask at the close of `bar`."""
-    keep_apart()
+    seldom()
     row = s.mark_rows[slot - s.path.shape[0]]
     return s.marks[row, BID, bar] == s.marks[row, BID, bar] and (
         s.marks[row, ASK, bar] == s.marks[row, ASK, bar]
@@ -67,7 +67,7 @@ def is_quoted(s: Simulation, slot: int, bar: int) -> bool:
 @rare
 def quote_for(s: Simulation, slot: int, buys: bool, bar: int) -> float:
     """Ask of a slot that is no symbol for a buy, its bid for a sale."""
-    keep_apart()
+    seldom()
     return s.marks[s.mark_rows[slot - s.path.shape[0]], ASK if buys else BID, bar]
 
 
@@ -77,14 +77,15 @@ def exit_quote(s: Simulation, slot: int, bar: int) -> float:
 
     The mark where there is no bid or ask.
     """
-    keep_apart()
+    seldom()
     price = quote_for(s, slot, s.positions[slot, UNITS] < 0.0, bar)
     return price if price == price else _mark_of(s, slot, CLOSE, bar)
 
 
-@part
+@rare
 def mark_range(s: Simulation, slot: int, start: int, end: int) -> tuple[float, float]:
     """Highest and lowest mark of the bars from `start` to before `end`; infinite without any."""
+    seldom()
     top, bottom = -math.inf, math.inf
     for bar in range(start, end):
         mark = _mark_of(s, slot, CLOSE, bar)

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["as_bits", "as_float", "borrow", "fma", "high_product", "keep_apart", "seldom"]
+__all__ = ["as_bits", "as_float", "borrow", "fma", "high_product", "keep_apart"]
 
 A = TypeVar("A")
 
@@ -88,25 +88,10 @@ def _keep_apart(typing_context: Any) -> Any:
     return types.none(), code
 
 
-def _seldom(typing_context: Any) -> Any:
-    """Keep the function that says it apart, and what leads to it out of the way of what is usual.
-
-    Its callers are laid out, and their registers used, as if they never called it.
-    """
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        builder.function.attributes.add("cold")
-        return context.get_dummy_value()
-
-    return types.none(), code
-
-
 # Numba calls the functions above while it compiles; kernels see these.
 fma = cast("Callable[[float, float, float], float]", intrinsic(_fma))
 as_bits = cast("Callable[[float], np.uint64]", intrinsic(_as_bits))
 as_float = cast("Callable[[np.uint64], float]", intrinsic(_as_float))
 high_product = cast("Callable[[np.uint64, np.uint64], np.uint64]", intrinsic(_high_product))
 keep_apart = cast("Callable[[], None]", intrinsic(_keep_apart))
-seldom = cast("Callable[[], None]", intrinsic(_seldom))
 borrow = cast("Callable[[A], A]", intrinsic(_borrow))

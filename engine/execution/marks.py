@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.intrinsics import seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import ASK, BID, CLOSE, MARK, UNITS, VOLUME
 from engine.execution.state import Simulation
@@ -43,7 +43,7 @@ def price_of(s: Simulation, slot: int, field: int, bar: int) -> float:
 
 @rare
 def _mark_of(s: Simulation, slot: int, field: int, bar: int) -> float:
-    seldom()
+    keep_apart()
     at = bar if field == CLOSE else max(bar - 1, 0)
     return s.marks[s.mark_rows[slot - s.path.shape[0]], MARK, at]
 
@@ -57,7 +57,7 @@ def volume_of(s: Simulation, slot: int, bar: int) -> float:
 @rare
 def is_quoted(s: Simulation, slot: int, bar: int) -> bool:
     """Whether a slot that is no symbol has bid and ask at the close of `bar`."""
-    seldom()
+    keep_apart()
     row = s.mark_rows[slot - s.path.shape[0]]
     return s.marks[row, BID, bar] == s.marks[row, BID, bar] and (
         s.marks[row, ASK, bar] == s.marks[row, ASK, bar]
@@ -67,7 +67,7 @@ def is_quoted(s: Simulation, slot: int, bar: int) -> bool:
 @rare
 def quote_for(s: Simulation, slot: int, buys: bool, bar: int) -> float:
     """Ask of a slot that is no symbol for a buy, its bid for a sale."""
-    seldom()
+    keep_apart()
     return s.marks[s.mark_rows[slot - s.path.shape[0]], ASK if buys else BID, bar]
 
 
@@ -77,7 +77,7 @@ def exit_quote(s: Simulation, slot: int, bar: int) -> float:
 
     The mark where there is no bid or ask.
     """
-    seldom()
+    keep_apart()
     price = quote_for(s, slot, s.positions[slot, UNITS] < 0.0, bar)
     return price if price == price else _mark_of(s, slot, CLOSE, bar)
 
@@ -85,7 +85,7 @@ def exit_quote(s: Simulation, slot: int, bar: int) -> float:
 @rare
 def mark_range(s: Simulation, slot: int, start: int, end: int) -> tuple[float, float]:
     """Highest and lowest mark of the bars from `start` to before `end`; infinite without any."""
-    seldom()
+    keep_apart()
     top, bottom = -math.inf, math.inf
     for bar in range(start, end):
         mark = _mark_of(s, slot, CLOSE, bar)

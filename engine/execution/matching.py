@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.intrinsics import keep_apart, seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.chance import fills_by_chance
 from engine.execution.currencies import point_value
@@ -202,7 +202,7 @@ def closing_price(s: Simulation, slot: int, bar: int) -> float:
 @rare
 def quoted_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which the quote of a close fills an order of a slot that is no symbol, else NaN."""
-    seldom()
+    keep_apart()
     order = s.orders[slot]
     kind = order[ORDER_KIND]
     buys = _buys(s, slot, CLOSE, bar)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.intrinsics import keep_apart, seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     ACTIVE,
@@ -237,7 +237,7 @@ def cancel_order(s: Simulation, slot: int, bar: int, event: int) -> int:
 
 @rare
 def _cancel_together(s: Simulation, slot: int, bar: int, event: int) -> int:
-    seldom()
+    keep_apart()
     group = s.orders[slot, ORDER_GROUP]
     following, at = slot, 0
     while at < s.counts[PENDING]:

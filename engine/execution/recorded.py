@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.intrinsics import seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import rare
 from engine.execution.layout import (
     AT_CLOSE,
@@ -37,7 +37,7 @@ def take_recorded(s: Simulation, bar: int) -> None:
     One of an order in the book fills it; one that names no order is a trade of its own. One of an
     order that is not there is left.
     """
-    seldom()
+    keep_apart()
     for at in range(s.counts[TAPE_AT], s.tape.shape[0]):
         row = s.tape[at]
         if row[TAPE_BAR] > bar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.compiled.intrinsics import keep_apart, seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     BEYOND,
@@ -40,10 +40,9 @@ def is_closed(s: Simulation, slot: int, bar: int) -> bool:
     return s.rules[symbol, MAY_REST] != 0.0 and _is_closed(s, symbol, bar)
 
 
-@rare
+@part
 def waits_at_close(s: Simulation, slot: int, bar: int) -> bool:
     """Whether the order waits at the close of `bar`, when quoted slots trade too."""
-    keep_apart()
     order = s.orders[slot]
     if order[ORDER_GROUP] < 0.0 or order[ORDER_STATE] == PASSED:
         return True
@@ -53,7 +52,7 @@ def waits_at_close(s: Simulation, slot: int, bar: int) -> bool:
 @rare
 def is_held_back(s: Simulation, slot: int) -> bool:
     """Whether the order waits for others or for a close with quotes, or has been passed over."""
-    seldom()
+    keep_apart()
     order = s.orders[slot]
     waits = order[ORDER_GROUP] < 0.0 or order[ORDER_STATE] == PASSED
     return waits or not is_symbol(s, int(order[ORDER_SYMBOL]))

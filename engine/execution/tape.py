@@ -8,7 +8,7 @@ has and the bars do not explain is taken at the close of its bar
 
 from __future__ import annotations
 
-from engine.compiled.intrinsics import seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     AGREED,
@@ -49,7 +49,7 @@ def recorded_fill(s: Simulation, slot: int, bar: int, units: float) -> int:
 
     By the order's number; a row that names none is of any order of its symbol and side.
     """
-    seldom()
+    keep_apart()
     order = s.orders[slot]
     at = s.counts[TAPE_AT]
     while at < s.tape.shape[0] and s.tape[at, TAPE_BAR] < bar:
@@ -69,7 +69,7 @@ def recorded_fill(s: Simulation, slot: int, bar: int, units: float) -> int:
 @rare
 def rest_of(s: Simulation, slot: int, wanted: float, done: float) -> float:
     """Units that a recorded fill leaves of an order; of a size that follows from equity none."""
-    seldom()
+    keep_apart()
     mode = s.orders[slot, ORDER_MODE]
     in_units = mode in (BY_UNITS, TO_UNITS, CLOSE_LOT)
     if not in_units or not abs(done) < abs(wanted):
@@ -80,7 +80,7 @@ def rest_of(s: Simulation, slot: int, wanted: float, done: float) -> float:
 @rare
 def pass_over(s: Simulation, slot: int, bar: int) -> None:
     """Leave an order unfilled in this bar; one that the broker places does not stay."""
-    seldom()
+    keep_apart()
     state = s.orders[slot, ORDER_STATE]
     if state in (FORCED, AGREED):
         cancel_order(s, slot, bar, CANCELLED)

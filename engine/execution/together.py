@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from engine.compiled.intrinsics import seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, is_unpaid
@@ -86,7 +86,7 @@ def agree(s: Simulation, bar: int, moment: int, placed_now: bool) -> bool:
     placed_now : bool
         Of AT_CLOSE: for orders that were placed at this very close, or those that waited for it.
     """
-    seldom()
+    keep_apart()
     slot = 0
     while slot < s.counts[PENDING] and moment != INSIDE_BY_STOP:
         group = s.orders[slot, ORDER_GROUP]
@@ -127,7 +127,7 @@ def _try(s: Simulation, group: float, bar: int, moment: int, placed_now: bool, s
     int
         _FILLS, _WAITS, or the reason to reject it.
     """
-    seldom()
+    keep_apart()
     cash = s.account[CASH]
     for symbol in range(s.positions.shape[0]):
         for column in range(SET_ASIDE):
@@ -218,7 +218,7 @@ def _due(s: Simulation, slot: int, bar: int, moment: int, placed_now: bool) -> t
 
 @rare
 def _reject(s: Simulation, group: float, bar: int, reason: int) -> None:
-    seldom()
+    keep_apart()
     slot = 0
     while slot < s.counts[PENDING]:
         if s.orders[slot, ORDER_GROUP] == group:

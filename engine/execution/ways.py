@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.compiled.intrinsics import seldom
+from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     CLOSE,
@@ -70,7 +70,7 @@ def way_of(s: Simulation, symbol: int, bar: int, way: int) -> tuple[float, float
 
 @rare
 def _way_of_marks(s: Simulation, slot: int, bar: int, way: int) -> tuple[float, float]:
-    seldom()
+    keep_apart()
     before, after = price_of(s, slot, OPEN, bar), price_of(s, slot, CLOSE, bar)
     if way >= FIRST_LEG:
         return before, after if way == FIRST_LEG + LEGS - 1 else before

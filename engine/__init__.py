@@ -61,6 +61,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "Account",
         "Bar",
         "Choice",
+        "FillTape",
         "Float",
         "Indicator",
         "Int",

@@ -29,12 +29,15 @@ class BuiltIn(NamedTuple):
     estimator_version : str
         Version of its estimator, raised when the same data would give other estimates: stored
         calibrations of another version count as missing.
+    limit : str
+        The model that it becomes where some of its parameters vanish; empty where there is none.
     """
 
     class_name: str
     calibrated_on: tuple[str, ...] = ()
     weighted: bool = True
     estimator_version: str = "1"
+    limit: str = ""
 
 
 BUILT_IN: Final[dict[str, BuiltIn]] = {
@@ -44,10 +47,10 @@ BUILT_IN: Final[dict[str, BuiltIn]] = {
     "heston": BuiltIn("Heston", ("Bars", "OptionSurface"), estimator_version="2"),
     "historical": BuiltIn("Historical"),
     "kou": BuiltIn("Kou"),
-    "merton": BuiltIn("Merton", ("Bars",)),
-    "regime_switching": BuiltIn("RegimeSwitching", ("Bars",)),
+    "merton": BuiltIn("Merton", ("Bars",), limit="gbm"),
+    "regime_switching": BuiltIn("RegimeSwitching", ("Bars",), limit="gbm"),
     "rolling_futures": BuiltIn("RollingFutures"),
-    "schwartz_1f": BuiltIn("Schwartz1F", ("Bars", "FuturesPanel")),
+    "schwartz_1f": BuiltIn("Schwartz1F", ("Bars", "FuturesPanel"), limit="gbm"),
     "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",)),
     "schwartz_smith": BuiltIn("SchwartzSmith", ("FuturesPanel",)),
 }

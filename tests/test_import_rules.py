@@ -54,7 +54,7 @@ ALLOWED = {
     },
     "realism": {
         "errors",
-        *("compiled", "randomness", "sources", "calibration", "statistics"),
+        *("compiled", "randomness", "sources", "calibration", "statistics", "models"),
         *("bars", "calendar", "price_block"),
     },
     "jobs": {

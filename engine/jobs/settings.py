@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Container, Sequence
 from typing import Annotated, Any, Literal
@@ -16,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.errors import Refusal
+from engine.errors import Refusal, did_you_mean
 from engine.execution.metric_groups import ORDER_ENGINE, asked_metrics
 
 __all__ = [
@@ -166,9 +165,8 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
     if kind == "extra_forbidden":
         kinds = [branches[part] for part in entry["loc"] if part in branches]
         names = sorted(kinds[0].model_fields) if kinds else _field_names(model, location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), names, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return Refusal(field, f"unknown key{hint}", ", ".join(names))
+        near = did_you_mean(location[-1], names)
+        return Refusal(field, f"unknown key{near}", ", ".join(names))
     if kind == "missing":
         return Refusal(field, "this field is required")
     if isinstance(cause, Refusal):

@@ -83,6 +83,12 @@ def test_the_page_of_the_tables_follows_from_the_tables(generate: ModuleType) ->
     assert generate.TABLES.read_text(encoding="utf-8") == generate.tables_page(), "run `make docs`"
 
 
+def test_the_page_of_a_study_file_follows_from_its_schema(generate: ModuleType) -> None:
+    text = generate.STUDY_FILE.read_text(encoding="utf-8")
+    assert text == generate.study_file_page(), "run `make docs`"
+    assert "| `maker_rate` | a number > -0.1 and < 0.5 |" in text
+
+
 def test_every_command_stands_in_a_group(generate: ModuleType) -> None:
     lines = list(generate.commands_table())
     assert "\n**Other**\n" not in lines

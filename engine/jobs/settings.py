@@ -140,7 +140,10 @@ class JobSettings(Settings):
     """What a study says of its run as a whole: a job carries it as it is."""
 
     paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
-    record: Record = Field(default_factory=lambda: Record.model_validate({}))
+    record: Record = Field(
+        default_factory=lambda: Record.model_validate({}),
+        description="What is kept of each simulation beside its metrics, and of these which.",
+    )
     until: Until | None = Field(
         None, description="Add seeds, after those given, until a statistic is precise enough."
     )

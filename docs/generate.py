@@ -51,9 +51,8 @@ def study_file_page() -> str:
     lines = [
         "# Keys of a study file",
         "",
-        "Every key, as `mc schema` prints them for an editor. The page",
-        "[studies/README.md](../studies/README.md) explains them by example; this one is written by",
-        "`make docs`.",
+        "Every key, as `mc schema` prints them for an editor; `make docs` writes this page.",
+        "[studies/README.md](../studies/README.md) explains the keys by example.",
     ]
     left, shown = [("A study", schema)], set()
     while left:

@@ -10,7 +10,17 @@ from types import ModuleType
 
 import pytest
 
-ROOMS = ("engine", "mc_assets", "sql", "studies", "seeds", "tests", "benchmarks", "docs")
+ROOMS = (
+    "engine",
+    "mc_assets",
+    "sql",
+    "studies",
+    "seeds",
+    "tests",
+    "benchmarks",
+    "docs",
+    "examples",
+)
 TEXTS = {".py", ".sql", ".yaml", ".yml", ".toml", ".md", ".html", ".txt"}
 # Notes that lie outside the repository, by the way in which they are named.
 OUTSIDE = re.compile(r"\b(DESIGN|[A-Z]+_NOTES|ROADMAP|TODO|FIXME)\b")

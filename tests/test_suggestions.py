@@ -47,13 +47,15 @@ COMMANDS = sorted({command for _, command in suggestions()})
 def mistake(text: str) -> str | None:
     """Parse a command as the command line would; return what is wrong with it."""
     words = shlex.split(text.replace("…", "1"))[1:]
-    group: Any = typer.main.get_command(app)
-    command = group.commands.get(words[0])
-    if command is None:
-        return f"there is no command {words[0]}"
-    context = command.context_class(command, info_name=words[0])
+    command: Any = typer.main.get_command(app)
+    while words and hasattr(command, "commands"):
+        name = words.pop(0)
+        command = command.commands.get(name)
+        if command is None:
+            return f"there is no command {name}"
+    context = command.context_class(command)
     try:
-        _, left, _ = command.make_parser(context).parse_args(words[1:])
+        _, left, _ = command.make_parser(context).parse_args(words)
     except Exception as error:
         return str(error)
     return f"too many words: {left}" if left else None

@@ -40,14 +40,13 @@ class StoredMarketData:
     """
 
     def __init__(self, project: Project, *, as_of: datetime.date | None = None) -> None:
-        self._as_of = as_of
-        self._series_file = project.series
+        self._as_of, self._series_file = as_of, project.series
         self._bars = BarStore(project.data)
         self._calibrations = CalibrationStore(project.data)
 
     @cached_property
     def _config(self) -> MarketDataConfig:
-        # Read when asked for: a study whose parameters stand in its file needs no series.
+        # Read when a series is asked for: a study of a model alone needs none.
         return load_series(self._series_file)
 
     def bars(self, symbol: str, timeframe: str, *, columns: Sequence[str] = ()) -> Bars:

@@ -1,4 +1,4 @@
-"""Writes sql/README.md and the generated tables of docs/architecture.md: `make docs`.
+"""Writes sql/README.md, docs/study_file.md and tables of docs/architecture.md: `make docs`.
 
 A block lies between ``<!-- name -->`` and ``<!-- /name -->``; everything between is replaced.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Any, Final
 PROJECT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = PROJECT / "docs" / "architecture.md"
 TABLES: Final = PROJECT / "sql" / "README.md"
+STUDY_FILE: Final = PROJECT / "docs" / "study_file.md"
 
 
 def written_anew(text: str) -> str:
@@ -38,6 +40,36 @@ def tables_page() -> str:
         nothing = Path(folder)
         project = Project(PROJECT, nothing, nothing, nothing / "series.yaml")
         return markdown_page(describe_tables(project))
+
+
+def study_file_page() -> str:
+    """Return the page of every key that a study file may have."""
+    from engine.studies.schema import study_schema
+
+    schema = study_schema()
+    definitions = schema["$defs"]
+    lines = [
+        "# Keys of a study file",
+        "",
+        "Every key, as `mc schema` prints them for an editor; `make docs` writes this page.",
+        "[studies/README.md](../studies/README.md) explains the keys by example.",
+    ]
+    left, shown = [("A study", schema)], set()
+    while left:
+        title, part = left.pop(0)
+        lines += ["", f"## {title}", ""]
+        if title != "A study" and part.get("description"):
+            lines += [_cell(part["description"].split("\n\n")[0]) + ".", ""]
+        lines += ["| key | takes | default | means |", "|---|---|---|---|"]
+        for name, entry in part.get("properties", {}).items():
+            default = json.dumps(entry["default"]) if "default" in entry else ""
+            row = (_takes(entry), f"`{default}`" if default else "", entry["description"])
+            lines.append(f"| `{name}` | " + " | ".join(_in_table(cell) for cell in row) + " |")
+            for found in _named(entry):
+                if found not in shown:
+                    shown.add(found)
+                    left.append((found, definitions[found]))
+    return "\n".join(lines) + "\n"
 
 
 def rooms_table() -> Iterator[str]:
@@ -111,6 +143,53 @@ _TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
 }
 
 
+def _takes(entry: dict[str, Any]) -> str:
+    """Say in words what a key of the schema takes."""
+    if "$ref" in entry:
+        name = entry["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for union in ("anyOf", "oneOf"):
+        if union in entry:
+            found = dict.fromkeys(_takes(one) for one in entry[union])
+            return " or ".join(words for words in found if words != "null") or "null"
+    if "const" in entry:
+        return f"`{entry['const']}`"
+    if "enum" in entry:
+        return ", ".join(f"`{value}`" for value in entry["enum"])
+    kind = entry.get("type", "anything")
+    if isinstance(kind, list):
+        return "one value"
+    first = next(iter(entry.get("required", ())), None)
+    if kind == "object" and first and entry["properties"][first].get("type") == "array":
+        return f"`{{{first}: [...]}}`"
+    words = {"array": "a list", "object": "a mapping", "string": "text", "number": "a number"}
+    words |= {"integer": "a whole number", "boolean": "true or false"}
+    return words.get(kind, kind) + _bounds(entry)
+
+
+def _bounds(entry: dict[str, Any]) -> str:
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    found = [f"{sign} {entry[key]:,}" for key, sign in signs.items() if key in entry]
+    return f" {' and '.join(found)}" if found else ""
+
+
+def _named(entry: Any) -> Iterator[str]:
+    """Yield the definitions that a part of the schema refers to."""
+    if isinstance(entry, dict):
+        if "$ref" in entry:
+            yield entry["$ref"].rpartition("/")[2]
+        for name, inner in entry.items():
+            if name != "discriminator":
+                yield from _named(inner)
+    elif isinstance(entry, list):
+        for inner in entry:
+            yield from _named(inner)
+
+
+def _in_table(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def _decimal(number: float) -> str:
     return f"{number:.7f}".rstrip("0").removesuffix(".")
 
@@ -164,3 +243,4 @@ def _commands(command: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 if __name__ == "__main__":
     PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     TABLES.write_text(tables_page(), encoding="utf-8")
+    STUDY_FILE.write_text(study_file_page(), encoding="utf-8")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
-__all__ = ["Refusal", "shorten"]
+__all__ = ["Refusal", "did_you_mean", "shorten"]
 
 
 class Refusal(ValueError):
@@ -75,6 +77,20 @@ class Refusal(ValueError):
         """Pickle with the parts, so that a worker's refusal reaches its caller whole."""
         parts = (self.field, self.found, self.allowed, self.hint, self.file)
         return _refusal, (type(self), *parts)
+
+
+def did_you_mean(found: object, allowed: Iterable[str]) -> str:
+    """Return a question in brackets where something allowed is spelt nearly like what was found.
+
+    Examples
+    --------
+    >>> did_you_mean("overlp", ["overlap", "start"])
+    " (did you mean 'overlap'?)"
+    >>> did_you_mean("x", ["overlap", "start"])
+    ''
+    """
+    near = difflib.get_close_matches(str(found), list(allowed), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def shorten(text: str, longest: int = 160) -> str:

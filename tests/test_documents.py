@@ -10,7 +10,17 @@ from types import ModuleType
 
 import pytest
 
-ROOMS = ("engine", "mc_assets", "sql", "studies", "seeds", "tests", "benchmarks", "docs")
+ROOMS = (
+    "engine",
+    "mc_assets",
+    "sql",
+    "studies",
+    "seeds",
+    "tests",
+    "benchmarks",
+    "docs",
+    "examples",
+)
 TEXTS = {".py", ".sql", ".yaml", ".yml", ".toml", ".md", ".html", ".txt"}
 # Notes that lie outside the repository, by the way in which they are named.
 OUTSIDE = re.compile(r"\b(DESIGN|[A-Z]+_NOTES|ROADMAP|TODO|FIXME)\b")
@@ -81,6 +91,12 @@ def test_the_tables_of_the_architecture_page_follow_from_the_code(generate: Modu
 
 def test_the_page_of_the_tables_follows_from_the_tables(generate: ModuleType) -> None:
     assert generate.TABLES.read_text(encoding="utf-8") == generate.tables_page(), "run `make docs`"
+
+
+def test_the_page_of_a_study_file_follows_from_its_schema(generate: ModuleType) -> None:
+    text = generate.STUDY_FILE.read_text(encoding="utf-8")
+    assert text == generate.study_file_page(), "run `make docs`"
+    assert "| `maker_rate` | a number > -0.1 and < 0.5 |" in text
 
 
 def test_every_command_stands_in_a_group(generate: ModuleType) -> None:

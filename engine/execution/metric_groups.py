@@ -7,13 +7,12 @@ group is named in them, and is compiled where a study asks for the group.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-from engine.errors import Refusal
+from engine.errors import Refusal, did_you_mean
 
 __all__ = [
     "BUILT_IN",
@@ -120,8 +119,7 @@ def asked_metrics(asked: Sequence[str], field: str) -> tuple[str, ...]:
         elif name in known:
             wanted.add(name)
         else:
-            near = difflib.get_close_matches(name, [*groups, *known], n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = did_you_mean(name, [*groups, *known])
             raise Refusal(
                 field,
                 f"no group or metric {name!r}{hint}",

@@ -28,21 +28,45 @@ class _Settings(BaseModel):
 
 
 class PercentOfEquity(_Settings):
-    """Put `share` of equity into a new position."""
+    """Put `share` of equity into a new position.
+
+    Parameters
+    ----------
+    kind : str
+        Names this rule.
+    share : float
+        Share of equity; above 1 with borrowed money.
+    """
 
     kind: Literal["percent_of_equity"] = "percent_of_equity"
     share: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
 class FixedQuantity(_Settings):
-    """Trade `units` every time."""
+    """Trade `units` every time.
+
+    Parameters
+    ----------
+    kind : str
+        Names this rule.
+    units : float
+        Units of the instrument.
+    """
 
     kind: Literal["fixed_quantity"] = "fixed_quantity"
     units: float = Field(default=1.0, ge=SMALL, le=MOST_UNITS)
 
 
 class FixedRisk(_Settings):
-    """Lose `risk` of equity if the order's stop-loss fills at its price (Tharp, 1998)."""
+    """Lose `risk` of equity if the order's stop-loss fills at its price (Tharp, 1998).
+
+    Parameters
+    ----------
+    kind : str
+        Names this rule.
+    risk : float
+        Share of equity.
+    """
 
     kind: Literal["fixed_risk"] = "fixed_risk"
     risk: float = Field(default=0.01, ge=SMALL, lt=1)
@@ -53,6 +77,17 @@ class Kelly(_Settings):
 
     The bet ``W - (1 - W) / R`` (Kelly, 1956) uses the trades closed so far; before `trades` of
     them, or while none has lost, the share is `fraction`.
+
+    Parameters
+    ----------
+    kind : str
+        Names this rule.
+    fraction : float
+        Share of the Kelly bet.
+    trades : int
+        Closed trades before the bet is computed.
+    cap : float
+        Largest share of equity.
     """
 
     kind: Literal["kelly"] = "kelly"
@@ -62,7 +97,15 @@ class Kelly(_Settings):
 
 
 class EqualWeight(_Settings):
-    """Put `share` of equity, divided by the number of symbols, into a new position."""
+    """Put `share` of equity, divided by the number of symbols, into a new position.
+
+    Parameters
+    ----------
+    kind : str
+        Names this rule.
+    share : float
+        Share of equity over all symbols.
+    """
 
     kind: Literal["equal_weight"] = "equal_weight"
     share: float = Field(default=1.0, ge=SMALL, le=1_000)
@@ -72,6 +115,17 @@ class VolatilityTarget(_Settings):
     """Size a new position to an annual `volatility`, at most `cap` of equity.
 
     The share is `volatility` over the realised volatility of the last `window` log returns.
+
+    Parameters
+    ----------
+    kind : str
+        Names this rule.
+    volatility : float
+        Annual volatility aimed at.
+    window : int
+        Log returns of which the volatility is realised.
+    cap : float
+        Largest share of equity.
     """
 
     kind: Literal["volatility_target"] = "volatility_target"

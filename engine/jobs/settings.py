@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Container, Sequence
 from typing import Annotated, Any, Literal
@@ -16,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.errors import Refusal
+from engine.errors import Refusal, did_you_mean
 from engine.execution.metric_groups import ORDER_ENGINE, asked_metrics
 
 __all__ = [
@@ -141,7 +140,10 @@ class JobSettings(Settings):
     """What a study says of its run as a whole: a job carries it as it is."""
 
     paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
-    record: Record = Field(default_factory=lambda: Record.model_validate({}))
+    record: Record = Field(
+        default_factory=lambda: Record.model_validate({}),
+        description="What is kept of each simulation beside its metrics, and of these which.",
+    )
     until: Until | None = Field(
         None, description="Add seeds, after those given, until a statistic is precise enough."
     )
@@ -166,9 +168,8 @@ def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:
     if kind == "extra_forbidden":
         kinds = [branches[part] for part in entry["loc"] if part in branches]
         names = sorted(kinds[0].model_fields) if kinds else _field_names(model, location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), names, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return Refusal(field, f"unknown key{hint}", ", ".join(names))
+        near = did_you_mean(location[-1], names)
+        return Refusal(field, f"unknown key{near}", ", ".join(names))
     if kind == "missing":
         return Refusal(field, "this field is required")
     if isinstance(cause, Refusal):

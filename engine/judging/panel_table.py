@@ -89,7 +89,7 @@ class Panel:
             raise Refusal(
                 "panel",
                 "no parameter set has a value in every world",
-                hint="rank by another statistic (`mc panel --statistic`)",
+                hint="rank by another statistic (`mc panel --statistic NAME`)",
             )
         table = table.drop("worst_regret", "minimax").join(
             worst.select("set_id", "worst_regret"), on="set_id", how="left", maintain_order="left"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -74,7 +75,9 @@ def make_source(
     given = dict(options or {})
     start = given.pop("start_state", None)
     history = () if bars is None else (bars,) if isinstance(bars, Bars) else tuple(bars)
-    source = get_source(name).from_values(dict(parameters or {}), history, **given)
+    kind = get_source(name)
+    _check_made_of_numbers(kind, {*given, *(parameters or {}), "bars"})
+    source = kind.from_values(dict(parameters or {}), history, **given)
     return source if start is None else source.with_start_state(start)
 
 
@@ -105,6 +108,24 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
             hint="derive a class with a `name` from `mc.StepModel` or `mc.PathModel`",
         )
     return tuple(names)
+
+
+def _check_made_of_numbers(kind: type[Source], given: set[str]) -> None:
+    """Refuse a source that is made of other sources, which a name cannot tell."""
+    missing = [
+        item.name
+        for item in dataclasses.fields(kind)  # type: ignore[arg-type]
+        if item.default is dataclasses.MISSING
+        and item.default_factory is dataclasses.MISSING
+        and item.name not in given
+    ]
+    if missing:
+        raise Refusal(
+            "model",
+            f"{kind.name!r}, whose {' and '.join(missing)} only Python can give",
+            "a source that a name and numbers make",
+            hint=f"`mc.{kind.__name__}(...)` may be the source of an `mc.Study`",
+        )
 
 
 def _import_packaged(name: str, target: str) -> None:

@@ -143,8 +143,10 @@ class _Question(Settings):
 
     name: str = Field(description="Name of the study; it names folders.")
     description: str = Field("", description="What the study asks, in a sentence.")
-    source: SourceDefinition
-    strategy: StrategyDefinition
+    source: SourceDefinition = Field(
+        description="Where prices come from: a model, a bootstrap or history."
+    )
+    strategy: StrategyDefinition = Field(description="What trades, with which parameters.")
     constraint: list[str] = Field(
         default_factory=list,
         description="Expressions over parameter names, such as `fast < slow`; parameter sets for "

@@ -1,13 +1,23 @@
-"""The JSON Schema of study files."""
+"""The JSON Schema of study files, in which every key says what it means."""
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
 
 from engine.execution import Execution
 from engine.studies.definition import StudyDefinition
 
 __all__ = ["study_schema"]
+
+# A parameter of a numpydoc section, and the indented lines that say what it is.
+_PARAMETER: Final = re.compile(r"^(\w[\w, ]*) : .*\n((?: {4}.*\n|\n)*)", re.MULTILINE)
+
+_NEXT_SECTION: Final = re.compile(r"\n\n\w+\n-{3,}\n")
 
 
 def study_schema() -> dict[str, Any]:
@@ -25,4 +35,41 @@ def study_schema() -> dict[str, Any]:
         "anyOf": [one, {"type": "array", "items": one}],
         "description": many.get("description", ""),
     }
+    for model in {*_models(StudyDefinition), *_models(Execution)}:
+        own = schema if model is StudyDefinition else definitions.get(model.__name__)
+        if own is not None:
+            _describe(own, model)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model and all that its fields are made of."""
+    yield model
+    for field in model.model_fields.values():
+        for part in _parts(field.annotation):
+            yield from _models(part)
+
+
+def _parts(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _parts(inner)
+
+
+def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Add what the model's page says of a field that says nothing itself."""
+    page = _parameters_of(model)
+    for name, entry in schema.get("properties", {}).items():
+        if not entry.get("description") and name in page:
+            entry["description"] = page[name]
+
+
+def _parameters_of(model: type[BaseModel]) -> dict[str, str]:
+    text = inspect.getdoc(model) or ""
+    _, _, section = text.partition("Parameters\n----------\n")
+    found: dict[str, str] = {}
+    for names, lines in _PARAMETER.findall(_NEXT_SECTION.split(section)[0] + "\n"):
+        meaning = " ".join(lines.split()).replace("``", "`")
+        found |= dict.fromkeys(map(str.strip, names.split(",")), meaning)
+    return found

@@ -52,7 +52,14 @@ VALUES_SCHEMA: dict[str, Any] = {
             {
                 "type": "object",
                 "description": text,
-                "properties": {name: {"type": "array", "minItems": low, "maxItems": high}},
+                "properties": {
+                    name: {
+                        "type": "array",
+                        "minItems": low,
+                        "maxItems": high,
+                        "description": text,
+                    }
+                },
                 "required": [name],
                 "additionalProperties": False,
             }

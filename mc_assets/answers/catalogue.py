@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ __all__ = [
     "Catalogue",
     "CatalogueEntry",
     "ParameterEntry",
+    "list_indicators",
     "list_sources",
     "list_strategies",
     "load_code_of_studies",
@@ -49,24 +51,27 @@ class ParameterEntry:
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A strategy or a price source.
+    """A strategy, a price source or an indicator.
 
     Parameters
     ----------
-    kind : {"strategy", "source"}
-        Which of the two.
+    kind : {"strategy", "source", "indicator"}
+        Which of them.
     name : str
         As studies write it.
     description : str
         First line of its documentation.
     parameters : tuple of ParameterEntry
         In the order of their declaration.
+    options : tuple of ParameterEntry
+        Settings of a source that no study sweeps.
     """
 
-    kind: Literal["strategy", "source"]
+    kind: Literal["strategy", "source", "indicator"]
     name: str
     description: str
     parameters: tuple[ParameterEntry, ...]
+    options: tuple[ParameterEntry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,16 @@ def list_sources(project: Project) -> Catalogue:
     return Catalogue(tuple(entries), tuple(problems))
 
 
+def list_indicators() -> Catalogue:
+    """List the built-in indicators; the rows of one that has several stand in its description."""
+    from engine.strategies import Indicator
+    from engine.strategies import indicators as room
+
+    kinds = [getattr(room, name) for name in room.__all__]
+    found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Indicator)]
+    return Catalogue(tuple(_entry("indicator", kind.__name__, kind) for kind in found), ())
+
+
 def load_code_of_studies(project: Project) -> tuple[str, ...]:
     """Register the strategies and sources in the files that studies name.
 
@@ -145,10 +160,20 @@ def load_code_of_studies(project: Project) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _entry(kind: Literal["strategy", "source"], name: str, cls: Any) -> CatalogueEntry:
+def _entry(kind: Literal["strategy", "source", "indicator"], name: str, cls: Any) -> CatalogueEntry:
     lines = (cls.__doc__ or "").strip().splitlines()
     parameters = (
         ParameterEntry(key, value.default, value.allowed, value.doc)
         for key, value in cls.parameters.items()
     )
-    return CatalogueEntry(kind, name, lines[0] if lines else "", tuple(parameters))
+    options = _options(cls) if kind == "source" else ()
+    return CatalogueEntry(kind, name, lines[0] if lines else "", tuple(parameters), options)
+
+
+def _options(cls: Any) -> tuple[ParameterEntry, ...]:
+    """Return the settings that a source declares with `engine.sources.option`."""
+    return tuple(
+        ParameterEntry(item.name, item.default, "option", item.metadata["doc"])
+        for item in dataclasses.fields(cls)
+        if "doc" in item.metadata
+    )

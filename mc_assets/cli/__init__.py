@@ -20,13 +20,24 @@ app = typer.Typer(
     name="mc",
     help="Monte Carlo laboratory for trading strategies.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"mc-lab {version('mc-lab')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _open_data_folder() -> None:
+def _open_data_folder(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_print_version
+    ),
+) -> None:
     """Monte Carlo laboratory for trading strategies."""
     from mc_assets.answers.data_layout import bring_up_to_date
     from mc_assets.project import Project

@@ -11,10 +11,13 @@ from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
 from mc_assets.cli.experiments import experiments
+from mc_assets.cli.indicators import indicators
 from mc_assets.cli.ingest import ingest
 from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
 from mc_assets.cli.leaderboard import leaderboard
+from mc_assets.cli.mv import mv
+from mc_assets.cli.new import new
 from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
 from mc_assets.cli.plot import plot
@@ -23,12 +26,14 @@ from mc_assets.cli.quality import quality
 from mc_assets.cli.replay import replay
 from mc_assets.cli.report import report
 from mc_assets.cli.resample import resample
+from mc_assets.cli.rm import rm
 from mc_assets.cli.run import run
 from mc_assets.cli.runs import runs
 from mc_assets.cli.schema import schema
 from mc_assets.cli.seeds import seeds
 from mc_assets.cli.show import show
 from mc_assets.cli.sql import sql
+from mc_assets.cli.strategies import strategies
 from mc_assets.cli.studies import studies
 from mc_assets.cli.trials import trials
 from mc_assets.cli.ui import ui
@@ -42,7 +47,7 @@ __all__ = ["FAMILIES", "GROUPS", "Command", "command_groups", "typed_name"]
 GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
-        "Studies": (run, runs, studies, seeds, schema),
+        "Studies": (run, runs, studies, new, mv, rm, strategies, indicators, seeds, schema),
         "Searches": (optimise_run, walk_forward, experiments, leaderboard),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def compare(
-    study: str = typer.Argument(..., help="Name of a study that has run."),
+    study: str = typer.Argument(
+        ..., help="Name of a study that has run.", autocompletion=study_names
+    ),
     baseline: str = typer.Argument(..., help="Name of the study to compare it with."),
     statistic: str = typer.Option(
         "mean_net_pnl", help="What is compared: a statistic, or a metric (its mean)."

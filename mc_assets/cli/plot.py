@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
 
 
 def plot(
-    study: str = typer.Argument(..., help="Name of a study that has run."),
+    study: str = typer.Argument(
+        ..., help="Name of a study that has run.", autocompletion=study_names
+    ),
     kind: str = typer.Argument(
         "fan",
         help="fan, pnl, drawdown, sensitivity, heatmap, convergence, compare, monthly, simulation.",

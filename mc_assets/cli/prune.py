@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
 
 
 def prune(
-    study: str = typer.Argument(None, help="A study whose results are removed first."),
+    study: str = typer.Argument(
+        None, help="A study whose results are removed first.", autocompletion=study_names
+    ),
     yes: bool = typer.Option(False, "--yes", help="Remove; without it nothing changes."),
     as_json: bool = typer.Option(False, "--json", help="Print what was found as JSON."),
 ) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.completion import study_names
+
 
 def replay(
-    study: str = typer.Argument(..., help="Name of a study that has run."),
+    study: str = typer.Argument(
+        ..., help="Name of a study that has run.", autocompletion=study_names
+    ),
     simulation: int = typer.Argument(..., min=0, help="Id of the simulation, from its row."),
     output: str = typer.Option(None, help="PNG to write; default data/replays/STUDY-ID.png."),
     picture: bool = typer.Option(True, help="Draw prices, trades and equity."),

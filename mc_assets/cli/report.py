@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
 
 
 def report(
-    study: str = typer.Argument(..., help="Name of a study, or its YAML file."),
+    study: str = typer.Argument(
+        ..., help="Name of a study, or its YAML file.", autocompletion=study_names
+    ),
     output: str = typer.Option("", help="File to write; default data/reports/STUDY.html."),
     kind: str = typer.Option(
         "html", "--format", help="html, or png, svg, pdf: a still picture of the best set."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 def run(
     study: str = typer.Argument(
-        None, help="A study file or its name; without one everything runs: bars to reports."
+        None,
+        help="A study file or its name; without one everything runs: bars to reports.",
+        autocompletion=study_names,
     ),
     workers: str = typer.Option(None, help="Threads or processes, or auto."),
     executor: str = typer.Option(
@@ -77,6 +80,7 @@ def run_study_command(
 ) -> None:
     """Run one study file and print its statistics; the options are those of `mc run`."""
     from mc_assets.answers.runs import RunStopped, estimate_study, run_study
+    from mc_assets.answers.study_needs import make_calibration, missing_calibration
     from mc_assets.project import Project
 
     project = Project.from_environment()
@@ -89,6 +93,12 @@ def run_study_command(
         else:
             typer.echo(str(estimate))
         return
+    missing = missing_calibration(project, study, settings)
+    if missing is not None:
+        from mc_assets.cli.steps import StepLines
+
+        with StepLines(quiet=as_json) as lines:
+            make_calibration(project, missing, progress=lines)
     try:
         with _ProgressLine(quiet=as_json) as line:
             answer = run_study(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
 
 
 def runs(
-    study: str = typer.Argument(None, help="Only the runs of this study."),
+    study: str = typer.Argument(
+        None, help="Only the runs of this study.", autocompletion=study_names
+    ),
     limit: int = typer.Option(20, min=1, help="How many runs are listed."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:

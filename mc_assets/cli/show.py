@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    study: str = typer.Argument(..., help="Name of a study that has run."),
+    study: str = typer.Argument(
+        ..., help="Name of a study that has run.", autocompletion=study_names
+    ),
     best: str = typer.Option(None, help="Rank parameter sets by this statistic."),
     n: int = typer.Option(10, min=1, help="How many sets to rank."),
     where: str = typer.Option(None, help='Only these simulations, e.g. "fast = 5".'),

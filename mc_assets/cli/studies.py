@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
+from mc_assets.cli.catalogue import print_catalogues
 from mc_assets.cli.json_output import print_json
-from mc_assets.cli.problems import print_problems
-
-if TYPE_CHECKING:
-    from mc_assets.answers.catalogue import CatalogueEntry
 
 
 def studies(
@@ -27,29 +22,16 @@ def studies(
     if strategies or price_sources:
         found = [list_strategies(project)] if strategies else []
         found += [list_sources(project)] if price_sources else []
-        print_problems(problem for catalogue in found for problem in catalogue.problems)
-        entries = [entry for catalogue in found for entry in catalogue.entries]
-        if as_json:
-            print_json(entries)
-        else:
-            _print_catalogue(entries)
+        print_catalogues(found, as_json=as_json)
         return
     listed = list_studies(project)
     if as_json:
         print_json(listed)
         return
     if not listed:
-        typer.echo(f"{project.studies} holds no study file; `mc schema` prints what one may say")
+        typer.echo(f"{project.studies} holds no study file: `mc new study NAME` writes one")
     for study in listed:
-        typer.echo(f"{study.name}  {study.state}")
+        elsewhere = "" if study.path.stem == study.name else f"  in {study.path.name}"
+        typer.echo(f"{study.name}  {study.state}{elsewhere}")
         if study.description:
             typer.echo(f"    {study.description}")
-
-
-def _print_catalogue(entries: list[CatalogueEntry]) -> None:
-    for entry in entries:
-        typer.echo(f"{entry.name}  {entry.kind}")
-        if entry.description:
-            typer.echo(f"    {entry.description}")
-        for parameter in entry.parameters:
-            typer.echo(f"    {parameter}")

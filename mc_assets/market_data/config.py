@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES, BarCalendar
-from engine.errors import Refusal
+from engine.errors import Refusal, did_you_mean
 from engine.models import estimated_models, packaged
 from engine.timeframes import canonical_timeframe
 from mc_assets.market_data.canonical import BARS_SCHEMA
@@ -220,14 +220,16 @@ class SeriesConfig(BaseModel):
     @classmethod
     def _exchange_is_known(cls, value: str) -> str:
         if value not in EXCHANGES:
-            raise Refusal("", repr(value), ", ".join(sorted(EXCHANGES)))
+            near = did_you_mean(value, EXCHANGES)
+            raise Refusal("", f"{value!r}{near}", ", ".join(sorted(EXCHANGES)))
         return value
 
     @field_validator("provider")
     @classmethod
     def _provider_is_registered(cls, value: str) -> str:
-        if value not in provider_names():
-            raise Refusal("", repr(value), ", ".join(provider_names()))
+        names = provider_names()
+        if value not in names:
+            raise Refusal("", f"{value!r}{did_you_mean(value, names)}", ", ".join(names))
         return value
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from engine.errors import did_you_mean
 from engine.yaml_text import YamlError, read_yaml_file
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig, some
 from mc_assets.project import series_path
@@ -49,7 +50,9 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
         raise MarketDataError(f"{path.name}: series", "no list", "a list of series")
     unknown = [key for key in document if key != "series"]
     if unknown:
-        raise MarketDataError(path.name, f"key {shown(unknown[0])}", "series")
+        raise MarketDataError(
+            path.name, f"key {shown(unknown[0])}{did_you_mean(unknown[0], ['series'])}", "series"
+        )
     entries: list[SeriesConfig] = []
     for number, entry in enumerate(document["series"]):
         entries.extend(_expand(entry, f"{path.name}: series[{number}]"))

@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from engine.errors import did_you_mean
 from engine.tables.errors import MarketDataError
 
 __all__ = ["MarketDataError", "first_error", "shown"]
@@ -43,7 +44,8 @@ def first_error(error: ValidationError, where: str, model: type[BaseModel]) -> s
     kind = problem["type"]
     if kind == "extra_forbidden":
         keys = _keys(model, problem["loc"][:-1])
-        return f"{field}: found an unknown key, allowed {', '.join(keys)}"
+        near = did_you_mean(place[-1], keys)
+        return f"{field}: found an unknown key{near}, allowed {', '.join(keys)}"
     if kind == "invalid_key":
         return f"{where}: found the key {shown(place[-1])}, allowed keys of text"
     if kind == "missing":

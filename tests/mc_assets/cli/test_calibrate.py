@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +100,39 @@ def test_a_study_on_an_outdated_calibration_says_what_to_type(
         "source.calibration: calibration of gbm on X@1d as of 2020-01-07: found estimator version "
         "1, allowed next; `mc calibrate X@1d --as-of 2020-01-07` makes it anew"
     )
+
+
+def test_a_study_that_lacks_its_calibration_has_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("MC_DATA", "MC_STUDIES", "MC_SERIES"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("MC_HOME", str(tmp_path))
+    days = np.arange("2020-01-02", "2020-04-01", dtype="datetime64[D]")
+    days = days[np.is_busday(days)]
+    closes = 100.0 * np.exp(np.random.default_rng(1).normal(0.0, 0.01, days.size).cumsum())
+    rows = [f"{day},{close:.4f}" for day, close in zip(days, closes, strict=True)]
+    (tmp_path / "x.csv").write_text("Date,Close\n" + "\n".join(rows) + "\n")
+    (tmp_path / "series.yaml").write_text(
+        SERIES.replace("start: 2020-01-02", "start: 2020-01-02, end: 2020-03-31, models: [gbm]")
+    )
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "calibrated.yaml").write_text(STUDY)
+
+    def mc(*words: str) -> subprocess.CompletedProcess[str]:
+        code = "from mc_assets.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+        )
+
+    without_bars = mc("run", "calibrated")
+    assert without_bars.returncode == 2
+    assert without_bars.stderr.endswith("none are stored; `mc ingest X@1d` fetches them\n")
+    assert mc("ingest").returncode == 0
+    first, second = mc("run", "calibrated"), mc("run", "calibrated")
+    assert first.stdout.count("calibrations of X@1d as of 2020-03-31") == 1, first.stderr
+    assert "calibrated: 2 simulations" in first.stdout
+    assert "calibrations of" not in second.stdout
+    assert "2 found finished" in second.stdout
+    of_a_date = mc("run", "calibrated", "--set", "source.calibration=2020-02-28")
+    assert "calibrations of X@1d as of 2020-02-28" in of_a_date.stdout

@@ -64,15 +64,24 @@ def test_a_comparison_that_cannot_be_is_one_sentence(
     ("change", "message"),
     [
         (("symbol: X, ", ""), r"series\[0\]\.symbol: found nothing, allowed a value"),
-        (("provider: csv", "provider: cvs"), r"series\[0\]\.provider: found 'cvs', allowed .*csv"),
+        (
+            ("provider: csv", "provider: cvs"),
+            r"series\[0\]\.provider: found 'cvs' \(did you mean 'csv'\?\), allowed .*csv",
+        ),
         (("start:", "begin:"), r"series\[0\]"),
         (("start: 2020-01-01", "start: soon"), r"series\[0\]\.start: found 'soon', allowed .*date"),
-        (("symbol: X", "symbol: X, exchange: NYSE"), r"exchange: found 'NYSE', allowed .*XNYS"),
+        (
+            ("symbol: X", "symbol: X, exchange: NYSE"),
+            r"exchange: found 'NYSE' \(did you mean 'XNYS'\?\), al.*XNYS",
+        ),
         (
             ("symbol: X", "symbol: X, timeframe: 2d"),
             r"timeframe: found '2d', allowed whole minutes",
         ),
-        (("symbol: X", "symbol: X, overlp: 3"), r"overlp: found an unknown key, allowed .*overlap"),
+        (
+            ("symbol: X", "symbol: X, overlp: 3"),
+            r"overlp: found an unknown key \(did you mean 'overlap'\?\), allowed .*overlap",
+        ),
         (
             ("symbol: X", "symbol: X, end: 2019-01-01"),
             r"end: found 2019-01-01, allowed on",

@@ -1,0 +1,160 @@
+"""Files to begin with: a strategy, a study, a price model, a series."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from engine.errors import Refusal
+from mc_assets.project import Project
+
+__all__ = ["KINDS", "Kind", "NewFile", "new_file"]
+
+Kind = Literal["strategy", "study", "model", "series"]
+
+#: What can be begun.
+KINDS: Final[tuple[Kind, ...]] = ("strategy", "study", "model", "series")
+
+_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]*")
+_SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+_STRATEGY: Final = '''"""A strategy: `mc indicators` lists what it may declare."""
+
+from engine.strategies import SMA, Bar, Int, Order, Strategy
+
+
+class {cls}(Strategy):
+    """Hold while the close is above its average."""
+
+    period = Int(20, low=2, high=200)
+    mean = SMA(period)
+
+    def on_bar(self, bar: Bar, order: Order) -> None:
+        """Decide at the close of each bar."""
+        order.target_percent(1.0 if bar.close > self.mean else 0.0)
+'''
+_MODEL: Final = '''"""A price model: one step from a close to the next."""
+
+from engine.sources import StepModel, parameter
+
+
+class {cls}(StepModel):
+    """dS = sigma dW (Bachelier, 1900)."""
+
+    name = "{name}"
+    sigma: float = parameter(20.0, low=0.0, unit="price/sqrt(year)", doc="Volatility.")
+
+    @staticmethod
+    def step(price, state, shocks, constants):  # constants: the parameters, then dt
+        """Return the next close."""
+        return price + constants[0] * constants[1] ** 0.5 * shocks[0]
+'''
+_STUDY: Final = """\
+# `mc studies --sources` and `mc strategies` list what may be named, `mc schema` every key.
+name: {name}
+description: How a moving-average crossover fares on prices without a trend to follow.
+source:
+  model: gbm
+  parameters: {{mu: 0.05, sigma: 0.2}}
+  steps: 252
+strategy:
+  name: sma_crossover
+  parameters: {{fast: [5, 10, 20], slow: [20, 50, 100]}}
+constraint: fast < slow
+execution:
+  cash: 100000
+  commission: {{rate: 0.0005}}
+seeds: 200
+"""
+_SERIES: Final = """
+  - symbol: {name}
+    timeframe: 1d
+    provider: csv
+    exchange: XNYS
+    start: 2000-01-01
+    options: {{path: "{path}"}}
+"""
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """What was begun.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    then : str
+        What to type next.
+    """
+
+    path: Path
+    then: str
+
+
+def new_file(project: Project, kind: Kind, name: str) -> NewFile:
+    """Write a file to begin with; none is ever overwritten. A series is added to the series file.
+
+    Raises
+    ------
+    Refusal
+        If the name cannot be one, or is taken.
+    """
+    if kind == "series":
+        return _new_series(project, name)
+    if not _IDENTIFIER.fullmatch(name):
+        raise Refusal("name", repr(name), "lower-case letters, digits and _, a letter first")
+    cls = "".join(part.capitalize() for part in name.split("_"))
+    if kind == "strategy":
+        path, text = project.root / "strategies" / f"{name}.py", _STRATEGY
+        then = f"mc audit {name} --file {_from(project.root, path)}"
+    elif kind == "model":
+        path, text = project.root / "models" / f"{name}.py", _MODEL
+        then = f"`source: {{model: {name}, file: ../models/{name}.py, steps: 252}}` in a study"
+    else:
+        path, text = project.studies / f"{name}.yaml", _STUDY
+        then = f"mc run {name}"
+        if name in project.study_files:
+            raise Refusal("name", f"{name!r}, a study that exists", "a new name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text.format(name=name, cls=cls))
+    except FileExistsError:
+        raise Refusal("name", f"{name!r}, which exists as {path}", "a new name") from None
+    return NewFile(path, then)
+
+
+def _new_series(project: Project, name: str) -> NewFile:
+    """Add a series of a CSV file to the series file, whose other lines stay as they are."""
+    from mc_assets.market_data import load_series
+
+    if not _SYMBOL.fullmatch(name):
+        raise Refusal("name", repr(name), "letters, digits, _, . and -, none of these three first")
+    path = project.series
+    text = path.read_text(encoding="utf-8") if path.exists() else "series:\n"
+    if path.exists() and f"{name}@1d" in load_series(path).keys:
+        raise Refusal("name", f"{name!r}, a series that exists", "a new name")
+    bars = project.root / "bars" / f"{name}.csv"
+    entry = _SERIES.format(name=name, path=_from(path.parent, bars))
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text.rstrip() + "\n" + entry, encoding="utf-8")
+        added = f"{name}@1d" in load_series(temporary).keys
+        if not added:
+            raise Refusal("series", "a list that does not end the file", "one that does", file=path)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return NewFile(path, f"put bars into {bars}, then mc ingest {name}@1d")
+
+
+def _from(folder: Path, path: Path) -> str:
+    """Return a path relative to a folder, where it lies near it."""
+    if path.is_relative_to(folder):
+        return path.relative_to(folder).as_posix()
+    if path.is_relative_to(folder.parent):
+        return f"../{path.relative_to(folder.parent).as_posix()}"
+    return path.as_posix()

@@ -44,12 +44,12 @@ BUILT_IN: Final[dict[str, BuiltIn]] = {
     "heston": BuiltIn("Heston", ("Bars", "OptionSurface")),
     "historical": BuiltIn("Historical"),
     "kou": BuiltIn("Kou"),
-    "merton": BuiltIn("Merton", ("Bars",)),
-    "regime_switching": BuiltIn("RegimeSwitching", ("Bars",)),
+    "merton": BuiltIn("Merton", ("Bars",), estimator_version="2"),
+    "regime_switching": BuiltIn("RegimeSwitching", ("Bars",), estimator_version="2"),
     "rolling_futures": BuiltIn("RollingFutures"),
-    "schwartz_1f": BuiltIn("Schwartz1F", ("Bars", "FuturesPanel")),
-    "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",)),
-    "schwartz_smith": BuiltIn("SchwartzSmith", ("FuturesPanel",)),
+    "schwartz_1f": BuiltIn("Schwartz1F", ("Bars", "FuturesPanel"), estimator_version="2"),
+    "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",), estimator_version="2"),
+    "schwartz_smith": BuiltIn("SchwartzSmith", ("FuturesPanel",), estimator_version="2"),
 }
 
 

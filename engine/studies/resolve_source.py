@@ -91,7 +91,8 @@ def resolve_source(
     if calibration is not None:
         parameters = dict(calibration.parameters)
         if definition.parameters == "draw":
-            draw = ParameterDraw.from_calibration(calibration)
+            own_start = "start_state" in definition.options
+            draw = ParameterDraw.from_calibration(calibration, with_states=not own_start)
         # What came after the calibration's date is not known yet.
         bars = tuple(bars_as_of(series, calibration.as_of)[0] for series in bars)
     given: dict[str, Any] = (
@@ -222,7 +223,7 @@ def _calibration(
         )
     except (LookupError, ValueError, FileNotFoundError) as error:
         raise _not_there("calibration", definition.calibration, error) from None
-    if calibration.status != "ok":
+    if not calibration.ok:
         raise Refusal(
             "source.calibration",
             f"a failed calibration of {calibration.model} ({calibration.reason})",

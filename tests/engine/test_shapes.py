@@ -241,6 +241,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     **_labelled("PriceBlock", _fields(block, f"values seeds timestamps {PRICES}"), BLOCK),
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
     "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
+    "Calibration.joint_covariance": (
+        lambda: mc.calibrate("gbm", history()).joint_covariance()[1],
+        {"n": 2},
+    ),
     "Bars.columns": (
         lambda: history(20).with_columns({"mood": np.arange(20.0)}).columns["mood"],
         BARS,

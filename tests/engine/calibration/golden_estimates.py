@@ -190,6 +190,9 @@ def _estimated(case: Case) -> Values:
             "status": found.status,
             "reason": found.reason,
             "start_state": found.start_state,
+            "state_std_errors": {
+                name: math.sqrt(row[name]) for name, row in found.state_covariance.items()
+            },
             "diagnostics": {k: v for k, v in found.diagnostics.items() if k not in _COURSE},
         }
     )

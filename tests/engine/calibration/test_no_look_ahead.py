@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.calibration import SPOT_MODELS, FuturesPanel, calibrate, model_names, try_calibrate
-from engine.calibration.curve_fit import CurveData
+from engine.calibration.curve_data import CurveData
 from engine.models import BUILT_IN, calibrated_on
 
 WINDOWS = ("full", "expanding", "rolling:2y", "exponential:1y")

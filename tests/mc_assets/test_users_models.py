@@ -103,6 +103,15 @@ seeds: 20
 """
 
 
+CONTRACTS = """
+name: contracts
+source: {model: rolling_futures, symbol: OIL, calibration: latest, parameters: draw, steps: 40,
+         options: {model: schwartz_smith, contracts: [1]}}
+strategy: {name: buy_and_hold}
+seeds: 20
+"""
+
+
 def own_bars(days: pl.Series, file: Path) -> pl.DataFrame:
     """Closes of the user's model: 2 S^0.5, 20 % a year at a price of 100."""
     with sources_restored():
@@ -304,6 +313,15 @@ def test_a_study_runs_on_the_newest_calibration_of_the_users_model_and_replays(
     assert again["metrics"]["net_pnl"] == rows["net_pnl"][3] != 0.0
     source = study.resolve(market_data).world.source
     assert source.values == {"sigma": copy.chosen("OWN", "cev")["sigma"]["estimate"], "beta": 1.0}
+
+
+def test_a_study_trades_contracts_of_the_calibrated_curve(copy: Home) -> None:
+    (copy.folder / "studies/contracts.yaml").write_text(CONTRACTS)
+    assert "mean net P&L" in copy.mc("run", "contracts")
+    study = mc.load_study(copy.folder / "studies/contracts.yaml")
+    source = study.resolve(StoredMarketData(copy.project)).world.source
+    assert source.values["kappa"] == copy.chosen("OIL", "schwartz_smith")["kappa"]["estimate"]
+    assert source.values["chi0"] != 0.0
 
 
 def test_its_paths_are_compared_with_history(copy: Home) -> None:

@@ -40,6 +40,7 @@ class BuiltIn(NamedTuple):
 BUILT_IN: Final[dict[str, BuiltIn]] = {
     "bootstrap": BuiltIn("Bootstrap", ("Bars",), weighted=False),
     "correlated": BuiltIn("Correlated"),
+    "garch": BuiltIn("GARCH", ("Bars",), weighted=False),
     "gbm": BuiltIn("GBM", ("Bars",)),
     "heston": BuiltIn("Heston", ("Bars", "OptionSurface")),
     "historical": BuiltIn("Historical"),

@@ -137,6 +137,21 @@ def regimes(rng: np.random.Generator, *, years: float) -> tuple[Bars, Any]:
     return daily_bars(100.0 * np.exp(np.concatenate(([0.0], np.cumsum(moves))))), truth
 
 
+def clustered(rng: np.random.Generator, *, years: float) -> tuple[Bars, Any]:
+    """Daily prices of a GARCH process with leverage and Student innovations of six degrees."""
+    mu, omega, alpha, gamma, beta = 0.05, 0.0016, 0.05, 0.08, 0.87
+    n = round(years * 252)
+    z = rng.standard_t(6, n) / np.sqrt(1.5)
+    variance, moves = omega / (1.0 - alpha - 0.5 * gamma - beta), np.empty(n)
+    for i in range(n):
+        moves[i] = mu * _DAY + np.sqrt(variance * _DAY) * z[i]
+        weight = alpha + (gamma if z[i] < 0.0 else 0.0)
+        variance = omega + weight * variance * z[i] ** 2 + beta * variance
+    truth = {"mu": mu, "omega": omega, "alpha": alpha, "gamma": gamma, "beta": beta}
+    closes = 100.0 * np.exp(np.concatenate(([0.0], np.cumsum(moves))))
+    return daily_bars(closes), truth | {"variance": float(variance)}
+
+
 def commodity_curve(
     rng: np.random.Generator, *, weeks: int, two_factor: bool = False
 ) -> tuple[FuturesPanel, Any]:
@@ -184,9 +199,15 @@ WORLDS: dict[str, World] = {
         lambda rng: reverting(rng, kappa=2.0, years=5),
         {"bias_correction": "analytic"},
     ),
+    "schwartz_1f, kappa 1, 5 years, corrected": World(
+        "schwartz_1f",
+        lambda rng: reverting(rng, kappa=1.0, years=5),
+        {"bias_correction": "analytic"},
+    ),
     "schwartz_1f, kappa 2, 20 years": World(
         "schwartz_1f", lambda rng: reverting(rng, kappa=2.0, years=20)
     ),
+    "garch, Student innovations, 10 years": World("garch", lambda rng: clustered(rng, years=10)),
     "regime_switching, 10 years": World("regime_switching", lambda rng: regimes(rng, years=10)),
     "schwartz_smith, 5 years of weeks": World(
         "schwartz_smith", lambda rng: commodity_curve(rng, weeks=260)

@@ -145,13 +145,13 @@ class Calibration:
         """
         names = list(parameters)
         own = dict(intervals or {})
-        on_bound = [name for name, found in own.items() if found.method == "one_sided"]
+        held = [n for n in (diagnostics or {}).get("held_by_bound", ()) if not _is_error(n)]
+        of_bounds = [name for name, found in own.items() if found.method in ("one_sided", "none")]
+        held += [name for name in of_bounds if name not in held]
         variances = np.diag(covariance).astype(float)
         errors = np.sqrt(np.where(variances >= 0.0, variances, np.nan))
         std_errors = dict(zip(names, errors.tolist(), strict=True))
-        std_errors |= dict.fromkeys(on_bound, math.nan)
-        held = [n for n in (diagnostics or {}).get("held_by_bound", ()) if not _is_error(n)]
-        held += [name for name in on_bound if name not in held]
+        std_errors |= {name: math.nan for name in held if name in std_errors}
         k = len(names) if free_parameters is None else free_parameters
         return cls(
             model=model,
@@ -170,7 +170,7 @@ class Calibration:
             reason=f"{', '.join(held)} on a bound: the data do not determine it" if held else "",
             diagnostics=diagnostics or {},
             start_state=start_state or {},
-            intervals=own,
+            intervals={name: found for name, found in own.items() if found.known},
             state_covariance=state_covariance or {},
             estimator_version=estimator_version(model),
         )

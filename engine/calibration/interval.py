@@ -9,7 +9,7 @@ from typing import Literal
 __all__ = ["Interval", "IntervalMethod"]
 
 #: How an interval was found; ``none`` where there is none.
-IntervalMethod = Literal["normal", "logit", "profile", "bootstrap", "one_sided", "none"]
+IntervalMethod = Literal["normal", "logit", "profile", "bootstrap", "level", "one_sided", "none"]
 
 # The standard normal law holds 95 % within this distance of zero.
 _NORMAL_95 = 1.959963984540054
@@ -27,8 +27,10 @@ class Interval:
         ``normal``: the estimate and 1.96 standard errors on both sides. ``logit``: the same for
         the log odds of a probability. ``profile``: where the likelihood, highest over all other
         parameters, falls to its critical value. ``bootstrap``: the same with the critical value of
-        histories simulated at each end. ``one_sided``: the estimate lies on its bound, which is
-        one end. ``none``: the data give no interval.
+        histories simulated at each end. ``level``: the same of the level that a process reverts to;
+        the slower the reversion, the less tells of it, so its distance from the estimate is drawn
+        normal and in inverse proportion to the drawn speed. ``one_sided``: the estimate lies on its
+        bound, which is one end. ``none``: the data give no interval.
 
     Examples
     --------
@@ -67,12 +69,16 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def around(self, estimate: float) -> Interval:
+        """Return the interval, widened where it does not hold an estimate."""
+        return Interval(min(self.low, estimate), max(self.high, estimate), self.method)
+
     def at(self, estimate: float, z: float) -> float:
         """Return the value that lies `z` standard normal deviations from an estimate.
 
         The law's 2.5 % and 97.5 % quantiles are the interval's ends, and its median is the
-        estimate: between and beyond them the scale is linear on either side, in logarithms where
-        the interval is positive, in log odds for a probability. A one-sided interval holds 95 %
+        estimate: between and beyond them the scale is linear on either side, in logarithms for a
+        positive ``profile``, in log odds for a probability. A one-sided interval holds 95 %
         from the bound to its other end.
         """
         if self.method == "one_sided":
@@ -83,7 +89,7 @@ class Interval:
         if self.method == "logit":
             centre = _log_odds(estimate)
             return _probability(centre + (_log_odds(end) - centre) * share)
-        if self.method in ("profile", "bootstrap") and self.low > 0.0:
+        if self.method == "profile" and self.low > 0.0:
             return estimate * math.exp(math.log(end / estimate) * share)
         return estimate + (end - estimate) * share
 

@@ -100,10 +100,18 @@ def estimate_regime_switching(
         | dict(zip(regimes, own[i].tolist(), strict=True))
         for i, name in enumerate(regimes)
     }
-    state_intervals = {
+    intervals = {
         name: Interval.logit(float(ahead[i]), math.sqrt(max(own[i, i], 0.0)))
         for i, name in enumerate(regimes)
     }
+    report = fit.optimum.report(variables + moves)
+    # A row's last probability, and one that stays, lie on their bounds with the others of the row.
+    held = set(report["held_by_bound"])
+    for i in numbers:
+        if all(f"p_{i}{j}" in held for j in numbers if j != i):
+            held.add(f"p_{i}{i}")
+    unknown = Interval(math.nan, math.nan, "none")
+    intervals |= {name: unknown for name in parameters if name in held}
     stay = np.diag(fit.transition)
     return Calibration.of(
         "regime_switching",
@@ -112,14 +120,14 @@ def estimate_regime_switching(
         log_likelihood=fit.log_likelihood,
         free_parameters=len(fit.names),
         diagnostics=sample.diagnostics
-        | fit.optimum.report(variables + moves)
+        | report
         | {
             "expected_bars_in_regime": (1.0 / np.maximum(1.0 - stay, 1e-12)).tolist(),
             "share_of_time": fit.smoothed.mean(axis=0).tolist(),
             "smoothed_last": fit.smoothed[-1].tolist(),
         },
         start_state={f"regime_{k}": float(ahead[k - 1]) for k in numbers},
-        intervals=state_intervals,
+        intervals=intervals,
         state_covariance=state_covariance,
         **sample.identity(),
     )

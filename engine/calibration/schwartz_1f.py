@@ -14,10 +14,15 @@ from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.curve_data import Initial, Measurement
 from engine.calibration.futures_panel import FuturesPanel
+from engine.calibration.interval import Interval
+from engine.calibration.reversion_interval import reversion_intervals
 from engine.calibration.sample import SpotSample
 from engine.calibration.schwartz_1f_curve import curve_calibration
 from engine.calibration.window import Window
 from engine.errors import Refusal
+
+# With more half-lives in the window the estimate's law is normal.
+_MANY_HALF_LIVES = 150.0
 
 __all__ = ["estimate_schwartz_1f", "kappa_bias"]
 
@@ -119,21 +124,23 @@ def kappa_bias(kappa: float, dt: float, n: int) -> float:
 
 
 def _from_spot(sample: SpotSample, *, corrected: bool) -> Calibration:
-    kappa = _speed(sample)
+    kappa = likeliest = _speed(sample)
     dt = float(np.average(sample.dt, weights=sample.weights))
     bias = kappa_bias(kappa, dt, max(int(sample.effective_n), 1))
+    # A half-life as long as the window.
+    floor = math.log(2.0) / (dt * sample.effective_n)
+    floored = corrected and kappa - bias < floor
     if corrected:
-        if kappa <= bias:
-            raise Refusal(
-                f"{sample.symbol} kappa",
-                f"{kappa:.4g} with bias {bias:.4g}",
-                "a speed of mean reversion that stays positive when corrected",
-            )
-        kappa -= bias
+        kappa = max(kappa - bias, min(kappa, floor))
     alpha, variance, log_likelihood = _profile(kappa, sample)
     sigma = math.sqrt(variance)
     covariance = _spot_covariance(kappa, alpha, sigma, sample)
     mu = alpha + variance / (2.0 * kappa)
+    intervals: dict[str, Interval] = {}
+    if likeliest < _MANY_HALF_LIVES * floor:
+        found = reversion_intervals(sample, likeliest)
+        at = {"kappa": kappa, "mu": mu}
+        intervals = {name: interval.around(at[name]) for name, interval in found.items()}
     # mu is a function of alpha, sigma and kappa.
     jacobian = np.array(
         [
@@ -147,11 +154,13 @@ def _from_spot(sample: SpotSample, *, corrected: bool) -> Calibration:
         parameters={"kappa": kappa, "mu": mu, "sigma": sigma},
         covariance=jacobian @ covariance @ jacobian.T,
         log_likelihood=log_likelihood,
+        intervals=intervals,
         diagnostics=sample.diagnostics
         | {
             "alpha": alpha,
             "kappa_bias": bias,
             "bias_corrected": corrected,
+            "bias_correction_floored": floored,
             "half_life_years": math.log(2.0) / kappa,
         },
         start_state={"spot": math.exp(sample.last)},

@@ -113,7 +113,7 @@ class ParameterDraw:
     def values(self, seed: int, attempt: int = 0) -> dict[str, float]:
         """Return the parameters, and the start states, that `seed` draws."""
         normals = [_normal(seed, index, attempt) for index in range(len(self.names))]
-        drawn = {}
+        drawn: dict[str, float] = {}
         for index, (name, centre, row) in enumerate(
             zip(self.names, self.estimates, self.factor, strict=True)
         ):
@@ -124,6 +124,9 @@ class ParameterDraw:
                 size = math.sqrt(math.fsum(a * a for a in row))
                 # What lies on its bound varies with nothing.
                 value = interval.at(centre, shift / size if size > 0.0 else normals[index])
+                if interval.method == "level":
+                    speed = self.estimates[self.names.index("kappa")]
+                    value = centre + shift * speed / drawn["kappa"]
             drawn[name] = float(f"{value:.12g}")
         return drawn
 

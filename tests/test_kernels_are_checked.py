@@ -26,6 +26,7 @@ CHECKED_BY = {
     "engine/calibration/poisson_mixture.py": f"{CALIBRATION}/test_merton_optimum.py",
     "engine/calibration/quasi_newton.py": f"{CALIBRATION}/test_merton_optimum.py",
     "engine/calibration/reversion_interval.py": f"{CALIBRATION}/test_parameter_intervals.py",
+    "engine/calibration/smoother.py": f"{CALIBRATION}/test_filtered_states.py",
     "engine/compiled/elementary.py": "tests/engine/compiled/test_elementary.py",
     "engine/execution/broker.py": TWIN,
     "engine/execution/costs.py": TWIN,

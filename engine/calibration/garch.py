@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.interval import Interval
-from engine.calibration.optimise import covariance_of, maximise
+from engine.calibration.optimise import covariance_of, maximise, search_all
 from engine.calibration.profile import critical_value, profile_ends
 from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 _NAMES = ("mu", "omega", "alpha", "gamma", "beta")
 _LOG_2PI = math.log(2.0 * math.pi)
 # Persistence and the share of the innovations in it, from which a search starts.
-_STARTS = ((0.95, 0.10), (0.98, 0.05), (0.90, 0.20), (0.99, 0.03), (0.70, 0.30))
+_STARTS = ((0.97, 0.08), (0.90, 0.20))
 
 
 def estimate_garch(
@@ -87,7 +87,9 @@ def estimate_garch(
     lower, upper = layout.bounds(float(np.max(np.abs(returns) / dt)))
     mean = float(returns.mean() / dt.mean())
     starts = [layout.theta(mean, persistence, share) for persistence, share in _STARTS]
-    optimum = maximise(objective, starts, lower, upper, iterations=100, finalists=2)
+    # A likelihood with one maximum almost always: a few steps tell which start is nearest to it.
+    starts = search_all(objective, starts, lower, upper, iterations=6, keep=1)
+    optimum = maximise(objective, starts, lower, upper, iterations=100, finalists=1)
     natural = layout.natural(optimum.theta)
     scores = np.empty((sample.n, 5))
     value = _score(returns, dt, natural, before, scores)
@@ -214,11 +216,11 @@ class _Layout:
     def objective(
         self, returns: Array, dt: Array, before: float
     ) -> Callable[[Array], tuple[float, Array]]:
-        scores = np.empty((len(returns), 5))
+        total = np.empty((1, 5))
 
         def objective(theta: Array) -> tuple[float, Array]:
-            value = _score(returns, dt, self.natural(theta), before, scores)
-            return value, scores.sum(axis=0) @ self.slopes(theta)
+            value = _score(returns, dt, self.natural(theta), before, total)
+            return value, total[0] @ self.slopes(theta)
 
         return objective
 
@@ -237,23 +239,42 @@ def _ahead_slope(returns: Array, dt: Array, natural: Array, before: float) -> Ar
 
 @kernel
 def _score(returns: Array, dt: Array, natural: Array, before: float, scores: Array) -> float:
-    """Log likelihood, and the derivative of each return's share in it by each parameter."""
+    """Log likelihood, and the derivative of each return's share in it by each parameter.
+
+    With one row in `scores` it holds their sums.
+    """
     mu, omega, alpha, gamma, beta = natural[0], natural[1], natural[2], natural[3], natural[4]
     variance = omega + (alpha + 0.5 * gamma + beta) * before
     # Derivatives of the current variance.
     by_mu, by_omega, by_alpha, by_gamma, by_beta = 0.0, 1.0, before, 0.5 * before, before
     total = 0.0
+    product = 1.0
+    each = len(scores) == len(returns)
+    sum_1 = sum_2 = sum_3 = sum_4 = sum_5 = 0.0
     for t in range(len(returns)):
         length = dt[t]
         error = returns[t] - mu * length
         square = error * error / length
-        total -= 0.5 * (_LOG_2PI + log(variance * length) + square / variance)
-        by_variance = 0.5 * (square / variance - 1.0) / variance
-        scores[t, 0] = by_variance * by_mu + error / variance
-        scores[t, 1] = by_variance * by_omega
-        scores[t, 2] = by_variance * by_alpha
-        scores[t, 3] = by_variance * by_gamma
-        scores[t, 4] = by_variance * by_beta
+        inverse = 1.0 / variance
+        ratio = square * inverse
+        total -= 0.5 * (_LOG_2PI + ratio)
+        # One logarithm for many variances, taken before the product can underflow.
+        product *= variance * length
+        if product < 1e-200 or product > 1e200:
+            total -= 0.5 * log(product)
+            product = 1.0
+        by_variance = 0.5 * (ratio - 1.0) * inverse
+        first = by_variance * by_mu + error * inverse
+        second, third = by_variance * by_omega, by_variance * by_alpha
+        fourth, fifth = by_variance * by_gamma, by_variance * by_beta
+        if each:
+            scores[t, 0], scores[t, 1], scores[t, 2] = first, second, third
+            scores[t, 3], scores[t, 4] = fourth, fifth
+        sum_1 += first
+        sum_2 += second
+        sum_3 += third
+        sum_4 += fourth
+        sum_5 += fifth
         fallen = 1.0 if error < 0.0 else 0.0
         weight = alpha + gamma * fallen
         by_mu = beta * by_mu - 2.0 * weight * error
@@ -262,4 +283,7 @@ def _score(returns: Array, dt: Array, natural: Array, before: float, scores: Arr
         by_gamma = beta * by_gamma + fallen * square
         by_beta = beta * by_beta + variance
         variance = omega + weight * square + beta * variance
-    return total
+    if not each:
+        scores[0, 0], scores[0, 1], scores[0, 2] = sum_1, sum_2, sum_3
+        scores[0, 3], scores[0, 4] = sum_4, sum_5
+    return total - 0.5 * log(product)

@@ -115,6 +115,8 @@ def _end(
     step: float,
     critical: float,
 ) -> float:
+    if theta[index] == bound:
+        return bound
     others = np.delete(np.arange(len(theta)), index)
     wanted = math.sqrt(critical)
     start = theta[others]

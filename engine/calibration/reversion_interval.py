@@ -21,12 +21,12 @@ Array = NDArray[np.float64]
 
 # Histories simulated per speed, and steps of each: the law follows from the number of half-lives
 # in the window, not from the number of prices.
-_HISTORIES = 600
-_STEPS = 200
-_SPEEDS = 20
+_HISTORIES = 400
+_STEPS = 128
+_SPEEDS = 14
 # Half-lives are looked for up to this many windows.
 _SLOWEST = 10.0
-_FINE = 160
+_FINE = 100
 
 
 @dataclass(frozen=True, eq=False)

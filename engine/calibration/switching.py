@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calibration.hamilton import hamilton_score
+from engine.calibration.hamilton import hamilton_filtered, hamilton_score
 from engine.calibration.optimise import Optimum, covariance_of, maximise, search_all
 from engine.calibration.switching_layout import SHORT, SwitchingLayout
 from engine.errors import Refusal
@@ -151,7 +151,7 @@ def _ahead_slope(layout: SwitchingLayout, y: Array, length: Array, theta: Array)
 
     def ahead(moved: Array) -> Array:
         means, deviations, chain = layout.unpack(moved)
-        _, _, filtered, _ = hamilton_score(y, length, np.ones(len(y)), means, deviations, chain)
+        filtered = hamilton_filtered(y, length, means, deviations, chain)
         return np.asarray(filtered[-1] @ chain)
 
     slope = np.empty((layout.states, len(theta)))

@@ -42,7 +42,7 @@ BUILT_IN: Final[dict[str, BuiltIn]] = {
     "correlated": BuiltIn("Correlated"),
     "garch": BuiltIn("GARCH", ("Bars",), weighted=False),
     "gbm": BuiltIn("GBM", ("Bars",)),
-    "heston": BuiltIn("Heston", ("Bars", "OptionSurface")),
+    "heston": BuiltIn("Heston", ("Bars", "OptionSurface"), estimator_version="2"),
     "historical": BuiltIn("Historical"),
     "kou": BuiltIn("Kou"),
     "merton": BuiltIn("Merton", ("Bars",), estimator_version="2"),

@@ -53,7 +53,7 @@ ALLOWED = {
         *("local_time", "own_data", "user_code", "window", "plots"),
     },
     "realism": {
-        "errors",
+        *("errors", "models"),
         *("compiled", "randomness", "sources", "calibration", "statistics"),
         *("bars", "calendar", "price_block"),
     },

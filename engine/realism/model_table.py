@@ -12,6 +12,7 @@ import polars as pl
 from engine.bars import Bars
 from engine.calibration import Calibration
 from engine.errors import Refusal
+from engine.models import BUILT_IN
 from engine.realism.compare import compare_with_history
 
 __all__ = ["compare_models"]
@@ -30,8 +31,6 @@ _COLUMNS: dict[str, type[pl.DataType]] = {
     "realism": pl.Float64,
     "note": pl.String,
 }
-# A model and the one that it becomes where some of its parameters vanish.
-_NESTED = {"merton": "gbm", "regime_switching": "gbm", "schwartz_1f": "gbm"}
 
 
 def compare_models(
@@ -123,7 +122,8 @@ def _row(
         }
     if calibration in same:
         row["bic_behind"] = calibration.bic - min(c.bic for c in same)
-        inner = [c for c in same if c.model == _NESTED.get(calibration.model)]
+        known_model = BUILT_IN.get(calibration.model)
+        inner = [c for c in same if known_model is not None and c.model == known_model.nests]
         if inner:
             row["nested"] = inner[0].model
             row["likelihood_ratio"] = 2.0 * (likelihood - inner[0].log_likelihood)

@@ -46,6 +46,18 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "calibration.filtered_states": ("kalman_filter",),
     "sources.block_length": ("block_length",),
+    "pricing": (
+        "AmericanValues",
+        "OptionValues",
+        "american",
+        "bachelier",
+        "black76",
+        "black_scholes",
+        "heston_price",
+        "implied_volatility",
+        "merton_price",
+        "schwartz_volatility",
+    ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.calibration.parity import parity_curve
-from engine.pricing import black_scholes_price
+from engine.pricing import black_scholes
 
 TIMES = (0.02, 0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -25,9 +25,9 @@ def chain(strikes, rate, *, times=TIMES, dividend=0.01, noise=0.0, seed=3):
         for call in (True, False)
         for k, price in zip(
             ks,
-            black_scholes_price(
+            black_scholes(
                 100.0, np.array(ks, float), t, 0.2, rate=rate(t), dividend=dividend, call=call
-            ),
+            ).price,
             strict=True,
         )
     ]
@@ -117,7 +117,7 @@ def test_known_discounts_leave_only_the_forward_to_a_single_pair():
     both = np.append(strikes, [95.0, 95.0]), np.append(calls, [True, False])
     t = np.append(years, [1.0, 1.0])
     extra = [
-        float(black_scholes_price(100.0, 95.0, 1.0, 0.2, rate=0.035, dividend=0.01, call=call))
+        float(black_scholes(100.0, 95.0, 1.0, 0.2, rate=0.035, dividend=0.01, call=call).price)
         for call in (True, False)
     ]
     found = parity_curve(
@@ -181,3 +181,25 @@ def test_a_real_index_chain_has_one_rate_for_all_expiries_with_a_pair(reference)
     carry = np.log(found.forwards[known][-1] / found.forwards[known][0])
     carry /= found.years[known][-1] - found.years[known][0]
     assert -0.016 < carry < -0.006
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 40), wild=st.floats(0.01, 50.0))
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_quoted_is_a_positive_forward_or_left_open(seed, size, wild):
+    rng = np.random.default_rng(seed)
+    strikes = rng.choice([80.0, 90.0, 100.0, 110.0], size)  # the same option more than once
+    years = rng.choice([0.02, 0.5, 2.0], size)
+    with np.errstate(all="raise"):
+        found = parity_curve(years, strikes, rng.random(size) < 0.5, rng.exponential(wild, size))
+    known = np.isfinite(found.forwards)
+    assert (known == np.isfinite(found.discounts)).all()
+    assert (found.forwards[known] > 0.0).all()
+    assert (found.discounts[known] > 0.0).all()
+
+
+def test_of_several_quotes_of_one_option_the_last_counts():
+    years, strikes, calls, prices = chain([range(80, 121, 5)] * 6, steep)
+    base = parity_curve(years, strikes, calls, prices)
+    twice = [np.concatenate([x[:20], x]) for x in (years, strikes, calls)]
+    found = parity_curve(*twice, np.concatenate([prices[:20] + 3.0, prices]))
+    np.testing.assert_array_equal(found.forwards, base.forwards)

@@ -63,6 +63,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "Account",
         "Bar",
         "Choice",
+        "FillTape",
         "Float",
         "Indicator",
         "Int",

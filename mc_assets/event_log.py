@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # type: ignore[attr-defined]
+    NullPool,  # SQLAlchemy is Dagster's dependency, not one of ours
+)
+from dagster._core.storage.sql import create_engine
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
 from mc_assets.home_lock import hold, release
 
 __all__ = ["EventLog"]
+
+# A webserver reads the files of as many runs as there are; a run writes its own and the index.
+_MOST_ENGINES: Final = 8
 
 
 class EventLog(SqliteEventLogStorage):
@@ -27,6 +36,10 @@ class EventLog(SqliteEventLogStorage):
     """
 
     _home: Path | None = None
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: dict[str, Any] = {}
+        super().__init__(base_dir=base_dir, inst_data=inst_data)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -50,6 +63,32 @@ class EventLog(SqliteEventLogStorage):
         if self._home is not None:
             release(self._home)
             self._home = None
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Any]:
+        """Connect to the index or to a run's file.
+
+        Dagster's own makes an engine each time, which compiles every statement anew.
+        """
+        with self._db_lock:
+            engine = self._engine(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> Any:
+        """Return the engine of a file, with its tables made; those used last are kept."""
+        engine = self._engines.pop(shard, None) or create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=NullPool,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+        )
+        self._engines[shard] = engine
+        if len(self._engines) > _MOST_ENGINES:
+            del self._engines[next(iter(self._engines))]
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        return engine
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events: together in their run's file, those of assets also in the index.

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from engine.calendar import BarCalendar
+from tests.mc_assets.mc_here import mc_here, users_code_forgotten
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +50,25 @@ def test_own_bars_strategy_model_and_study_work_as_written(
     (models,) = re.findall(r"`(models: \[.*\])`", readme)
     series = tmp_path / "series.yaml"
     series.write_text(f"{series.read_text()}    {models}\n")
-    environment = os.environ | {
+    places = {
         "MC_DATA": str(tmp_path / "data"),
         "MC_STUDIES": str(tmp_path / "studies"),
         "MC_SERIES": str(tmp_path / "series.yaml"),
     }
-    commands = ("ingest", "calibrate", "run dip", "report dip", "run bachelier")
-    for command in map(str.split, commands):
-        done = subprocess.run(
-            [sys.executable, "-c", "from mc_assets.cli import main; main()", *command],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    with users_code_forgotten():
+        for command in map(str.split, ("ingest", "calibrate", "run dip", "report dip")):
+            made = mc_here(*command, places=places, folder=tmp_path)
+            assert made.returncode == 0, (command, made.stdout, made.stderr)
+    # A process that has loaded nothing before finds the user's model by the study alone.
+    done = subprocess.run(
+        [sys.executable, "-c", "from mc_assets.cli import main; main()", "run", "bachelier"],
+        env=os.environ | places,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
     assert (tmp_path / "data" / "reports" / "dip.html").is_file()
     calibrations = pl.read_parquet(tmp_path / "data" / "calibrations" / "**" / "*.parquet")
     estimate = calibrations.row(by_predicate=pl.col("model") == "bachelier", named=True)

@@ -15,6 +15,7 @@ from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
     AT_ONCE,
+    BEYOND,
     BORN_OF_LIMIT,
     BORN_OF_STOP,
     CANCELLED,
@@ -36,8 +37,10 @@ from engine.execution.layout import (
     NEXT_ID,
     ORDER_EXPIRY,
     ORDER_ID,
+    ORDER_LIMIT,
     ORDER_STATE,
     ORDER_SYMBOL,
+    PASSED,
     PATH,
     PENDING,
     RESTING,
@@ -46,6 +49,8 @@ from engine.execution.layout import (
     START_CASH,
     SUB_BAR_WIDTH,
     SUB_BARS,
+    TAPE_BARS,
+    TAPE_TAKEN,
     THIS_CLOSE,
     TO_UNITS,
     TRAILS,
@@ -53,10 +58,12 @@ from engine.execution.layout import (
     VIEW,
     WATCH,
 )
-from engine.execution.liquidation import is_below_maintenance
+from engine.execution.liquidation import forced_slot, is_below_maintenance
+from engine.execution.marks import exit_quote, is_symbol
 from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise
 from engine.execution.orders import cancel_order, first_after, submit
+from engine.execution.recorded import take_recorded
 from engine.execution.rotation import due_price, reducing_price
 from engine.execution.sequence import (
     OPENING,
@@ -67,7 +74,9 @@ from engine.execution.sequence import (
 )
 from engine.execution.sessions import last_bar_of_day
 from engine.execution.state import Simulation, first_trading_bar
-from engine.execution.trailing import TRAILS_ALONE, move_trailing_stops
+from engine.execution.tape import is_recorded
+from engine.execution.together import agree
+from engine.execution.trailing import TRAILS_ALONE, is_worked_always, move_trailing_stops
 
 __all__ = ["finish", "open_path", "start", "trade_bar", "trade_close"]
 
@@ -86,16 +95,24 @@ def open_path(s: Simulation) -> None:
 def start(s: Simulation) -> None:
     """Reset the state for a new simulation on the same path."""
     dips, seed, path = s.counts[DIPS], s.counts[SEED], s.counts[PATH]
+    recorded = s.counts[TAPE_BARS]
     s.account[:] = 0.0
     s.counts[:] = 0
     s.positions[:] = 0.0
     s.counts[DIPS], s.counts[SEED], s.counts[PATH] = dips, seed, path
+    s.counts[TAPE_BARS] = recorded
     s.account[CASH] = s.rules[0, INITIAL_CASH]
     s.account[START_CASH] = s.rules[0, INITIAL_CASH]
     s.counts[MARKED] = first_trading_bar(s)
     if s.rules[0, EVERY_BAR] != 0.0:
         # From the first bar on: for orders that rest over the end of a session, for interest.
         s.counts[WATCH] = s.counts[ACTIVE] = 1
+    if is_worked_always(s):
+        s.counts[BEYOND] = s.counts[TRAILS] = 1
+        if s.counts[WATCH] == 0:
+            s.counts[WATCH] = s.counts[ACTIVE] = TRAILS_ALONE
+    for row in range(s.tape.shape[0]):
+        s.tape[row, TAPE_TAKEN] = 0.0
 
 
 @part
@@ -113,11 +130,11 @@ def trade_bar(s: Simulation, bar: int) -> None:
 def _work_bar(s: Simulation, bar: int) -> None:
     keep_apart()
     mark_until(s, bar)
-    touched = True
+    touched, quoted = True, s.mark_rows.shape[0] != 0
     if s.counts[WATCH] != 0:
         if s.counts[WATCH] != TRAILS_ALONE:
             finance(s, bar)
-        touched = any_touched(s, bar)
+        touched = quoted or any_touched(s, bar)
     # Sub-bars are worked one after the other, as if each were a bar; a bar without them is the only
     # one of its own. This is no piece by itself: each level of pieces compiles all below it anew.
     first = int(s.rules[0, FIRST_SUB_BAR])
@@ -126,12 +143,14 @@ def _work_bar(s: Simulation, bar: int) -> None:
         closing = number == count
         s.counts[VIEW] = 0 if closing else first + number * SUB_BAR_WIDTH
         watched = s.counts[WATCH] != 0
-        if closing or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
+        if closing or quoted or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
             work_range(s, bar, closing)
             _settle_born(s)
         if s.counts[TRAILS] != 0 and not closing:
             move_trailing_stops(s, bar)
     s.counts[VIEW] = 0
+    if s.counts[BEYOND] != 0 and is_recorded(s, bar):
+        take_recorded(s, bar)
     if s.rules[0, FLAT_AT_CLOSE] != 0.0:
         _end_sessions(s, bar)
     if touched:
@@ -161,6 +180,13 @@ def trade_close(s: Simulation, bar: int) -> None:
                 slot = first_after(s, last)
             else:
                 slot += 1
+    while s.counts[BEYOND] != 0 and agree(s, bar, AT_CLOSE, True):
+        slot = forced_slot(s)
+        while slot >= 0:
+            fill_apart(s, slot, s.orders[slot, ORDER_LIMIT], bar, AT_CLOSE)
+            slot = forced_slot(s)
+    if is_recorded(s, bar):
+        take_recorded(s, bar)
     _leave_close(s, bar)
     s.counts[HEARD] = s.counts[NEXT_ID]
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
@@ -175,9 +201,11 @@ def _leave_close(s: Simulation, bar: int) -> None:
         order = s.orders[slot]
         if order[ORDER_STATE] == THIS_CLOSE:
             order[ORDER_STATE] = RESTING  # its symbol rests: at the next open
+        if order[ORDER_STATE] == PASSED:
+            order[ORDER_STATE] = RESTING
         at_once = order[ORDER_STATE] == IMMEDIATE and order[ORDER_ID] > s.counts[HEARD]
         if at_once and s.rules[0, SAME_CLOSE] != 0.0:
-            cancel_order(s, slot, bar, EXPIRED)
+            slot = cancel_order(s, slot, bar, EXPIRED)
         else:
             slot += 1
     s.counts[AT_ONCE] = 0
@@ -199,7 +227,7 @@ def _end_of_bar(s: Simulation, bar: int) -> None:
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
         if order[ORDER_EXPIRY] <= bar:
-            cancel_order(s, slot, bar, EXPIRED)
+            slot = cancel_order(s, slot, bar, EXPIRED)
             continue
         slot += 1
     _settle_born(s)
@@ -227,7 +255,7 @@ def _end_sessions(s: Simulation, bar: int) -> None:
         slot = 0
         while slot < s.counts[PENDING]:
             if s.orders[slot, ORDER_SYMBOL] == symbol:
-                cancel_order(s, slot, bar, EXPIRED)
+                slot = cancel_order(s, slot, bar, EXPIRED)
             else:
                 slot += 1
 
@@ -242,12 +270,14 @@ def _close_position(s: Simulation, symbol: int, bar: int) -> None:
     if submit(s, bar, symbol, MARKET, TO_UNITS, 0.0, nan, nan, nan, nan, math.inf) > 0:
         slot = s.counts[PENDING] - 1
         s.orders[slot, ORDER_STATE] = FORCED
-        fill_apart(s, slot, s.path[symbol, CLOSE, bar], bar, AT_CLOSE)
+        quoted = not is_symbol(s, symbol)
+        price = exit_quote(s, symbol, bar) if quoted else s.path[symbol, CLOSE, bar]
+        fill_apart(s, slot, price, bar, AT_CLOSE)
 
 
 @part
 def _settle_born(s: Simulation) -> None:
-    """Make ordinary orders of brackets born inside the bar that has ended."""
+    """Make ordinary orders of brackets born inside the bar, and of what was passed over in it."""
     for slot in range(s.counts[PENDING]):
-        if s.orders[slot, ORDER_STATE] in (BORN_OF_STOP, BORN_OF_LIMIT):
+        if s.orders[slot, ORDER_STATE] in (BORN_OF_STOP, BORN_OF_LIMIT, PASSED):
             s.orders[slot, ORDER_STATE] = RESTING

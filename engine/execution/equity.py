@@ -21,6 +21,7 @@ from engine.execution.layout import (
     RATE_KIND,
     UNITS,
 )
+from engine.execution.marks import is_symbol, price_of
 from engine.execution.state import Simulation, first_trading_bar
 
 __all__ = ["equity_at", "mark_until", "unrealised"]
@@ -32,14 +33,14 @@ def equity_at(s: Simulation, field: int, bar: int) -> float:
     equity = s.account[CASH]
     for symbol in range(s.positions.shape[0]):
         if s.positions[symbol, UNITS] != 0.0:
-            equity += value_of(s, symbol, s.path[symbol, field, bar], field, bar)
+            equity += value_of(s, symbol, price_of(s, symbol, field, bar), field, bar)
     return equity
 
 
 @part
 def unrealised(s: Simulation, symbol: int, bar: int) -> float:
     """Profit of the open lots at the close of `bar`, before commissions, in account currency."""
-    gain = s.positions[symbol, UNITS] * s.path[symbol, 3, bar] - s.positions[symbol, COST]
+    gain = s.positions[symbol, UNITS] * price_of(s, symbol, CLOSE, bar) - s.positions[symbol, COST]
     if s.rules[symbol, RATE_KIND] == 0.0 or is_unpaid(s, symbol):
         return gain * point_value(s, symbol, CLOSE, bar)
     return _gain_of_paid(s, symbol, bar)
@@ -49,7 +50,7 @@ def unrealised(s: Simulation, symbol: int, bar: int) -> float:
 def _gain_of_paid(s: Simulation, symbol: int, bar: int) -> float:
     """Worth of the open lots less what was paid for them, each at the rate of its moment."""
     keep_apart()
-    worth = s.path[symbol, 3, bar] * point_value(s, symbol, CLOSE, bar)
+    worth = price_of(s, symbol, CLOSE, bar) * point_value(s, symbol, CLOSE, bar)
     first = int(s.positions[symbol, FIRST_LOT])
     gain = 0.0
     for slot in range(first, first + int(s.positions[symbol, OPEN_LOTS])):
@@ -71,10 +72,10 @@ def mark_until(s: Simulation, end: int) -> None:
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
         if units != 0.0:
-            if s.rules[symbol, RATE_KIND] == 0.0:
+            if s.rules[symbol, RATE_KIND] == 0.0 and is_symbol(s, symbol):
                 _mark(s, symbol, units * s.rules[symbol, MULTIPLIER], not held, start, end)
             else:
-                _mark_converted(s, symbol, not held, start, end)
+                _mark_one_by_one(s, symbol, not held, start, end)
             held = True
     if held:
         s.counts[EXPOSED] += end - start
@@ -102,10 +103,10 @@ def _mark(s: Simulation, symbol: int, value: float, first: bool, start: int, end
 
 
 @rare
-def _mark_converted(s: Simulation, symbol: int, first: bool, start: int, end: int) -> None:
+def _mark_one_by_one(s: Simulation, symbol: int, first: bool, start: int, end: int) -> None:
     keep_apart()
     before = first_trading_bar(s)
     for bar in range(start, end):
         others = s.account[CASH] if first else s.curve[bar - before]
-        value = value_of(s, symbol, s.path[symbol, CLOSE, bar], CLOSE, bar)
+        value = value_of(s, symbol, price_of(s, symbol, CLOSE, bar), CLOSE, bar)
         s.curve[bar - before] = others + value

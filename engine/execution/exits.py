@@ -1,4 +1,4 @@
-"""Orders that depend on others: the exits of a lot, and groups of which one cancels the rest."""
+"""Orders that depend on others: the exits of a lot, and groups that fill together or singly."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
+    BEYOND,
     CANCELLED,
     CLOSE,
     CLOSE_LOT,
@@ -20,10 +21,12 @@ from engine.execution.layout import (
     LOT_PRICE,
     LOT_TAG,
     LOT_UNITS,
+    MARKET_ON_CLOSE,
     OPEN_LOTS,
     ORDER_BAR,
     ORDER_FROM_FILL,
     ORDER_GROUP,
+    ORDER_KIND,
     ORDER_MODE,
     ORDER_PARENT,
     ORDER_STATE,
@@ -37,6 +40,7 @@ from engine.execution.layout import (
     STOP,
     TRAILING,
 )
+from engine.execution.marks import is_symbol, price_of
 from engine.execution.orders import (
     GOOD_TILL_CANCELLED,
     cancel_children,
@@ -47,7 +51,7 @@ from engine.execution.orders import (
 from engine.execution.state import Simulation
 from engine.execution.trailing import watch_trail
 
-__all__ = ["cancel_group", "join_group", "place_exits", "replace_exits"]
+__all__ = ["cancel_group", "join_group", "join_together", "place_exits", "replace_exits"]
 
 
 @rare
@@ -192,7 +196,7 @@ def replace_exits(
             loss, take, trail = _exits_from(lot[LOT_PRICE], lot[LOT_UNITS], loss, take, meant)
         if trail != 0.0:
             side = 1.0 if lot[LOT_UNITS] > 0.0 else -1.0
-            loss = s.path[symbol, CLOSE, bar] - side * trail
+            loss = price_of(s, symbol, CLOSE, bar) - side * trail
         cancel_children(s, lot[LOT_ORDER], bar)
         before = s.counts[PENDING]
         parent, tag = lot[LOT_ORDER], lot[LOT_TAG]
@@ -209,6 +213,8 @@ def join_group(s: Simulation, first: float, second: float) -> bool:
     if one < 0 or other < 0 or one == other:
         return False
     group, joined = s.orders[one, ORDER_GROUP], s.orders[other, ORDER_GROUP]
+    if group < 0.0 or joined < 0.0:
+        return False
     if group == 0.0:
         group = first
         s.orders[one, ORDER_GROUP] = group
@@ -220,12 +226,56 @@ def join_group(s: Simulation, first: float, second: float) -> bool:
 
 
 @rare
+def join_together(s: Simulation, first: float, second: float) -> bool:
+    """Let two orders fill together or not at all; their groups become one.
+
+    Not orders of which one cancels the other, exits of a lot, liquidations, nor one for a close
+    with one that is not.
+    """
+    keep_apart()
+    one, other = find_order(s, first), find_order(s, second)
+    if one < 0 or other < 0 or one == other:
+        return False
+    if not (_may_wait(s, one) and _may_wait(s, other)):
+        return False
+    if _is_for_close(s, one) != _is_for_close(s, other):
+        return False
+    joined = s.orders[other, ORDER_GROUP]
+    if s.orders[one, ORDER_GROUP] == 0.0:
+        s.orders[one, ORDER_GROUP] = -first
+    group = s.orders[one, ORDER_GROUP]
+    s.orders[other, ORDER_GROUP] = group
+    for slot in range(s.counts[PENDING]):
+        if joined != 0.0 and s.orders[slot, ORDER_GROUP] == joined:
+            s.orders[slot, ORDER_GROUP] = group
+    s.counts[BEYOND] = 1
+    return True
+
+
+@part
+def _may_wait(s: Simulation, slot: int) -> bool:
+    """Whether an order may wait for others."""
+    order = s.orders[slot]
+    return (
+        order[ORDER_GROUP] <= 0.0
+        and order[ORDER_MODE] != CLOSE_LOT
+        and order[ORDER_STATE] != FORCED
+    )
+
+
+@part
+def _is_for_close(s: Simulation, slot: int) -> bool:
+    order = s.orders[slot]
+    return order[ORDER_KIND] == MARKET_ON_CLOSE or not is_symbol(s, int(order[ORDER_SYMBOL]))
+
+
+@rare
 def cancel_group(s: Simulation, group: float, bar: int) -> None:
     """Cancel what is left of a group of which one order has filled."""
     keep_apart()
     slot = 0
     while slot < s.counts[PENDING]:
         if s.orders[slot, ORDER_GROUP] == group:
-            cancel_order(s, slot, bar, CANCELLED)
+            slot = cancel_order(s, slot, bar, CANCELLED)
         else:
             slot += 1

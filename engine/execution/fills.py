@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
@@ -10,6 +11,7 @@ from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.exits import cancel_group, place_exits
 from engine.execution.layout import (
+    AGREED,
     AT_CLOSE,
     AT_OPEN,
     BACKTESTING_PY,
@@ -60,24 +62,36 @@ from engine.execution.layout import (
     STOP,
     STOP_LOSS,
     TAKE_PROFIT,
+    TAPE_COMMISSION,
+    TAPE_PRICE,
+    TAPE_TAKEN,
+    TAPE_UNITS,
     UNITS,
     VIEW,
+    VOLUME,
     VOLUME_LIMIT,
 )
 from engine.execution.ledger import book_fill
 from engine.execution.lots import dust, position_after, settled
 from engine.execution.margin import margin_covers, units_within_margin
+from engine.execution.marks import price_of, volume_of
 from engine.execution.orders import cancel_order, log_event, remove_order
 from engine.execution.sessions import last_bar_of_day
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
+from engine.execution.tape import is_recorded, pass_over, recorded_fill, rest_of
 from engine.execution.volume import note_volume, rest_leaves, volume_left
 
-__all__ = ["equity_with", "fill_order"]
+__all__ = ["OPENS", "equity_with", "fill_order", "objection", "wants_units"]
+
+#: Of `objection`: nothing objects so far, and the fill makes a position larger.
+OPENS: Final = -2
 
 
 @part
-def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
+def fill_order(
+    s: Simulation, slot: int, reference: float, bar: int, moment: int, plain: bool
+) -> None:
     """Fill or reject the order in `slot` at price `reference` and take it out of the book.
 
     Parameters
@@ -86,6 +100,9 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         The price before slippage.
     moment : int
         AT_OPEN, INSIDE_BY_STOP, INSIDE_BY_LIMIT or AT_CLOSE.
+    plain : bool
+        Whether there is nothing but orders of symbols, each for itself, and no record of fills
+        (BEYOND is 0): a constant, so that nothing else costs such a fill anything.
     """
     order = s.orders[slot]
     number = order[ORDER_ID]
@@ -94,14 +111,16 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
     field = CLOSE if moment == AT_CLOSE else OPEN
     equity = equity_with(s, symbol, reference, field, bar)
     exchange = exchange_rate(s, symbol, field, bar)
-    volume = s.path[symbol, 4, bar]
+    volume = s.path[symbol, VOLUME, bar] if plain else volume_of(s, symbol, bar)
     kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, exchange, volume, bar - (moment != AT_CLOSE))
     limited = s.rules[symbol, VOLUME_LIMIT] != 0.0 and order[ORDER_STATE] != FORCED
-    rest = 0.0
+    recorded = not plain and is_recorded(s, bar)
+    row = recorded_fill(s, slot, bar, units) if recorded else -1
+    wanted, rest = units, 0.0
     if limited:
         units, rest = _within_volume(s, symbol, units, bar)
-        if rest != 0.0 and order[ORDER_WHOLE] != 0.0:
+        if rest != 0.0 and order[ORDER_WHOLE] != 0.0 and row < 0:
             cancel_order(s, slot, bar, CANCELLED)
             return
     price = reference
@@ -109,11 +128,24 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         price = slipped_price(s, symbol, units, reference, volume)
     maker = kind == LIMIT and moment == INSIDE_BY_LIMIT
     commission = commission_of(s, symbol, units, price, exchange, maker)
-    if units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not _wants_units(s, slot):
+    if row >= 0:
+        if s.tape[row, TAPE_UNITS] != units:
+            units = s.tape[row, TAPE_UNITS]
+            rest = rest_of(s, slot, wanted, units)
+        price, commission = s.tape[row, TAPE_PRICE], s.tape[row, TAPE_COMMISSION]
+        s.tape[row, TAPE_TAKEN] = 1.0
+    elif units == 0.0 and order[ORDER_QUANTITY] * 0.0 == 0.0 and not wants_units(s, slot):
         log_event(s, slot, bar, CANCELLED, 0.0, math.nan, 0.0)
         remove_order(s, slot)
         return
-    reason = _objection(s, slot, units, price, reference, exchange, commission, equity, field, bar)
+    reason = -1
+    if row < 0 and (plain or order[ORDER_STATE] != AGREED):
+        reason = objection(s, slot, units, price, equity, field, bar)
+    if reason == OPENS:
+        covered = margin_covers(
+            s, symbol, units, price, reference, exchange, commission, equity, field, bar
+        )
+        reason = -1 if covered else BUYING_POWER
     if reason == BUYING_POWER:
         cut = units_within_margin(s, slot, units, reference, exchange, equity, field, bar)
         if cut != units:
@@ -126,6 +158,9 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         log_event(s, slot, bar, REFUSED + reason, units, math.nan, 0.0)
         remove_order(s, slot)
         return
+    if recorded and row < 0:
+        pass_over(s, slot, bar)
+        return
     log_event(s, slot, bar, FILLED, units, price, commission)
     take_profit, stop_loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
     parent = order[ORDER_PARENT] if mode == CLOSE_LOT else 0.0
@@ -134,7 +169,7 @@ def fill_order(s: Simulation, slot: int, reference: float, bar: int, moment: int
         remove_order(s, slot)
     elif rest_leaves(s, slot, rest):
         cancel_order(s, slot, bar, CANCELLED)
-    if group != 0.0:
+    if group > 0.0:
         cancel_group(s, group, bar)
     state = RESTING
     if moment == INSIDE_BY_STOP:
@@ -193,7 +228,7 @@ def equity_with(s: Simulation, symbol: int, price: float, field: int, bar: int) 
     equity = s.account[CASH]
     for other in range(s.positions.shape[0]):
         if s.positions[other, UNITS] != 0.0:
-            at = price if other == symbol else s.path[other, field, bar]
+            at = price if other == symbol else price_of(s, other, field, bar)
             equity += value_of(s, other, at, field, bar)
     return equity
 
@@ -219,7 +254,7 @@ def _default_exits(s: Simulation, symbol: int, price: float) -> tuple[float, flo
 
 
 @part
-def _wants_units(s: Simulation, slot: int) -> bool:
+def wants_units(s: Simulation, slot: int) -> bool:
     """Whether the order asks for a trade, so that a size of zero is a rejection."""
     order = s.orders[slot]
     mode = int(order[ORDER_MODE])
@@ -230,19 +265,10 @@ def _wants_units(s: Simulation, slot: int) -> bool:
 
 
 @part
-def _objection(
-    s: Simulation,
-    slot: int,
-    units: float,
-    price: float,
-    reference: float,
-    exchange: float,
-    commission: float,
-    equity: float,
-    field: int,
-    bar: int,
+def objection(
+    s: Simulation, slot: int, units: float, price: float, equity: float, field: int, bar: int
 ) -> int:
-    """Return the reason to reject a fill, or -1."""
+    """Return the reason to reject a fill, -1, or OPENS where it needs margin to cover it."""
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
     if order[ORDER_STATE] == FORCED:
@@ -265,11 +291,7 @@ def _objection(
     over = abs(after) - terms[POSITION_CAP]
     if over > 0.0 and over > dust(s, symbol, after):
         return POSITION_LIMIT
-    if not margin_covers(
-        s, symbol, units, price, reference, exchange, commission, equity, field, bar
-    ):
-        return BUYING_POWER
-    return -1
+    return OPENS
 
 
 @rare

@@ -29,6 +29,7 @@ from engine.execution.layout import (
     STATUS,
     UNITS,
 )
+from engine.execution.marks import price_of
 from engine.execution.state import Simulation
 
 __all__ = ["finance", "settled_cash"]
@@ -54,7 +55,8 @@ def finance(s: Simulation, bar: int) -> None:
         rules = s.rules[symbol]
         funded = rules[FUNDING_RATE] != 0.0 or rules[FUNDING_RATE_FIELD] != 0.0
         if units < 0.0 or funded or rules[FUNDING_FIELD] != 0.0:
-            value = units * s.path[symbol, 3, bar - 1] * point_value(s, symbol, CLOSE, bar - 1)
+            price = price_of(s, symbol, CLOSE, bar - 1)
+            value = units * price * point_value(s, symbol, CLOSE, bar - 1)
             if units < 0.0:
                 charge += abs(value) * _rate(s, symbol, BORROW_RATE, BORROW_RATE_FIELD, bar)
             charge += value * _rate(s, symbol, FUNDING_RATE, FUNDING_RATE_FIELD, bar)

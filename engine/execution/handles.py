@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.execution.calling import part
-from engine.execution.exits import join_group, replace_exits
+from engine.execution.exits import replace_exits
+from engine.execution.group_calls import order_all_or_none, order_one_cancels_other
 from engine.execution.layout import (
     AT_ONCE,
     BY_PERCENT,
@@ -73,6 +74,7 @@ __all__ = [
     "bar_index",
     "bar_value",
     "known_symbol",
+    "order_all_or_none",
     "order_bracket",
     "order_cancel",
     "order_cancel_all",
@@ -349,14 +351,6 @@ def order_exit(
 
 
 @part
-def order_one_cancels_other(
-    s: Simulation, t: int, symbol: int, first: float, second: float
-) -> bool:
-    """Let the fill of one of two orders cancel the other; false if one is not in the book."""
-    return join_group(s, first, second)
-
-
-@part
 def order_good_till(s: Simulation, t: int, symbol: int, number: float, instant: float) -> bool:
     """Let an order fill only on bars that open up to `instant`, seconds since 1970-01-01 UTC."""
     return expire_after(s, t, number, instant)
@@ -386,14 +380,13 @@ def order_cancel(s: Simulation, t: int, symbol: int, number: float) -> bool:
 
 @part
 def order_cancel_all(s: Simulation, t: int, symbol: int) -> int:
-    """Cancel every order of the symbol and return how many there were."""
-    count = 0
+    """Cancel every order of the symbol, and those tied to one; return how many there were."""
+    before = s.counts[PENDING]
     slot = 0
     while slot < s.counts[PENDING]:
         order = s.orders[slot]
         if order[ORDER_SYMBOL] == symbol and order[ORDER_STATE] != FORCED:
-            cancel_order(s, slot, t, CANCELLED)
-            count += 1
+            slot = cancel_order(s, slot, t, CANCELLED)
         else:
             slot += 1
-    return count
+    return before - s.counts[PENDING]

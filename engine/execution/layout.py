@@ -74,7 +74,10 @@ PATH: Final = 27
 HEARD: Final = 28  # number of the last order that is older than the bar's close
 AT_ONCE: Final = 29  # non-zero: there may be an order for the close at which it was placed
 READ_AHEAD: Final = 30  # bar at which a later one was asked for, where the status says so
-COUNTS_WIDTH: Final = 32
+BEYOND: Final = 31  # non-zero: there may be orders tied to others, recorded fills, quoted slots
+TAPE_BARS: Final = 32  # bars whose fills are recorded, from the first on; kept between simulations
+TAPE_AT: Final = 33  # first recorded fill that is not of an earlier bar
+COUNTS_WIDTH: Final = 34
 
 # Reasons for which an order is rejected; counters follow REJECTED in this order.
 REJECTIONS: Final = (
@@ -92,7 +95,13 @@ NOT_SHORTABLE: Final = 3
 SIZE_BELOW_LOT: Final = 4
 HALTED: Final = 5
 
-# --- positions: float64[symbols, POSITION_WIDTH] -----------------------------------------
+# --- marks: float64[rows, MARK_WIDTH, bars], quotes of slots that are no symbols ------------
+BID: Final = 0
+ASK: Final = 1
+MARK: Final = 2  # what a position is valued at
+MARK_WIDTH: Final = 3
+
+# --- positions: float64[slots, POSITION_WIDTH], the symbols' first -------------------------
 UNITS: Final = 0
 COST: Final = 1  # sum of units times entry price over the open lots
 OPEN_LOTS: Final = 2
@@ -100,9 +109,10 @@ FIRST_LOT: Final = 3  # slot of the oldest open lot
 LARGEST_FILL: Final = 4  # in units, since the position was last zero: what rounding is beside
 TAKEN_BAR: Final = 5  # bar whose volume was last traded against, and how much of it
 TAKEN: Final = 6
-POSITION_WIDTH: Final = 7
+SET_ASIDE: Final = 7  # first of a copy of the columns above, while a fill is tried
+POSITION_WIDTH: Final = 14
 
-# --- lots: float64[symbols, capacity, LOT_WIDTH], oldest first ----------------------
+# --- lots: float64[slots, capacity, LOT_WIDTH], oldest first ----------------------
 LOT_UNITS: Final = 0
 LOT_PRICE: Final = 1
 LOT_BAR: Final = 2
@@ -129,7 +139,8 @@ ORDER_TAKE_PROFIT: Final = 10
 ORDER_STOP_LOSS: Final = 11
 ORDER_STATE: Final = 12
 ORDER_FROM_FILL: Final = 13  # of the exits: 0 prices, or one of the three below
-ORDER_GROUP: Final = 14  # the orders that its fill cancels have the same; 0: none
+# The orders that its fill cancels have the same; below zero, those that fill with it; 0: none.
+ORDER_GROUP: Final = 14
 ORDER_TRAIL: Final = 15  # distance at which a stop follows the best price; 0: it does not
 ORDER_TRAIL_SHARE: Final = 16  # the same as a share of that price
 ORDER_TAG: Final = 17  # a number of the strategy's own; exits have that of the order they close
@@ -148,12 +159,25 @@ BORN_OF_LIMIT: Final = _typed(2)  # ... or by a limit
 IMMEDIATE: Final = _typed(3)  # cancelled unless it fills at the next open
 FORCED: Final = _typed(4)  # liquidation: no check applies
 THIS_CLOSE: Final = _typed(5)  # for the very close at which it was placed
+AGREED: Final = _typed(6)  # all of its group fill now: nothing objects, price and moment are set
+PASSED: Final = _typed(7)  # the bar would fill it, but the record of fills does not say so
 
 # Where in its bar a fill happens.
 AT_OPEN: Final = _typed(0)
 INSIDE_BY_STOP: Final = _typed(1)
 INSIDE_BY_LIMIT: Final = _typed(2)
 AT_CLOSE: Final = _typed(3)
+
+# --- tape: float64[fills, TAPE_WIDTH], recorded fills by bar -----------------------------------
+TAPE_BAR: Final = 0
+TAPE_SYMBOL: Final = 1
+TAPE_UNITS: Final = 2
+TAPE_PRICE: Final = 3
+TAPE_COMMISSION: Final = 4
+TAPE_ORDER: Final = 5  # number of the order that filled; 0: it is not known
+TAPE_TAG: Final = 6
+TAPE_TAKEN: Final = 7  # non-zero: it is in the books
+TAPE_WIDTH: Final = 8
 
 # --- trades: float64[capacity, TRADE_WIDTH]; a trade is one lot, or part of one, closed ----
 TRADE_SYMBOL: Final = 0
@@ -243,7 +267,7 @@ PESSIMISTIC: Final = 0
 BACKTESTING_PY: Final = 1
 TRADINGVIEW: Final = 2
 
-# --- rules: float64[symbols, RULES_WIDTH], an `Execution` as numbers ---------------------
+# --- rules: float64[slots, RULES_WIDTH], an `Execution` as numbers ---------------------
 MULTIPLIER: Final = 0
 TICK: Final = 1
 LOT_NUMERATOR: Final = 2  # smallest tradable step of units, a decimal fraction; 0 / 0: none
@@ -308,6 +332,11 @@ FILL_PROBABILITY: Final = 59  # of a limit that the range of a bar reaches
 STOP_LOSS: Final = 60  # of orders without exits, as shares of the price of the fill; 0: none
 TAKE_PROFIT: Final = 61
 RULES_WIDTH: Final = 62
+# Rules that follow what only bars have.
+OF_BARS: Final = (
+    *(FUNDING_FIELD, BORROW_RATE_FIELD, FUNDING_RATE_FIELD),
+    *(DIVIDEND_FIELD, TRADED_FIELD, VOLUME_LIMIT),
+)
 
 # Rates of exchange.
 CONSTANT_RATE: Final = 1

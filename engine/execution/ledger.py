@@ -65,6 +65,7 @@ from engine.execution.layout import (
     WON,
 )
 from engine.execution.lots import position_after, settled
+from engine.execution.marks import is_symbol, mark_range
 from engine.execution.orders import cancel_children
 from engine.execution.state import Simulation
 
@@ -321,6 +322,8 @@ def _close_lot(
 @part
 def _range_of(s: Simulation, symbol: int, start: int, end: int) -> tuple[float, float]:
     """Highest and lowest price of the bars from `start` to before `end`; infinite without any."""
+    if not is_symbol(s, symbol):
+        return mark_range(s, symbol, start, end)
     highs, lows = s.path[symbol, 1], s.path[symbol, 2]
     top, bottom = -math.inf, math.inf
     whole = start + max(end - start, 0) // 4 * 4

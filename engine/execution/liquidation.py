@@ -16,6 +16,7 @@ from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
 from engine.execution.layout import (
+    AGREED,
     CANCELLED,
     CASH,
     COST,
@@ -39,6 +40,7 @@ from engine.execution.layout import (
     UNITS,
 )
 from engine.execution.lots import round_to_lot
+from engine.execution.marks import exit_quote, is_symbol, volume_of
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
 from engine.execution.sessions import rests
 from engine.execution.state import Simulation
@@ -109,10 +111,11 @@ def call_margin(
 
 @part
 def forced_slot(s: Simulation) -> int:
-    """Slot of a liquidation that fills at once, or -1."""
+    """Slot of an order that fills at once at its limit, or -1: liquidations, and agreed fills."""
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
-        if order[ORDER_STATE] == FORCED and order[ORDER_LIMIT] == order[ORDER_LIMIT]:
+        due = order[ORDER_STATE] == FORCED or order[ORDER_STATE] == AGREED
+        if due and order[ORDER_LIMIT] == order[ORDER_LIMIT]:
             return slot
     return -1
 
@@ -216,14 +219,14 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
         if stays or not _belongs(s, int(order[ORDER_SYMBOL]), account):
             slot += 1
         else:
-            cancel_order(s, slot, bar, CANCELLED)
+            slot = cancel_order(s, slot, bar, CANCELLED)
     placed = False
     nan = math.nan
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
         if units == 0.0 or not _belongs(s, symbol, account):
             continue
-        price = price_along(s, symbol, bar, way, share)
+        price = _price_of_sale(s, symbol, bar, way, share)
         if rests(s, symbol, bar):
             price = nan
         target = round_to_lot(s, symbol, kept * units)
@@ -231,6 +234,14 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
         s.orders[s.counts[PENDING] - 1, ORDER_STATE] = FORCED
         placed = placed or price == price
     return placed
+
+
+@part
+def _price_of_sale(s: Simulation, symbol: int, bar: int, way: int, share: float) -> float:
+    """Price at which a position is closed at a share of the way; a quoted one at its quote."""
+    if is_symbol(s, symbol):
+        return price_along(s, symbol, bar, way, share)
+    return exit_quote(s, symbol, max(bar - (way == AT_THE_OPEN), 0))
 
 
 @rare
@@ -263,11 +274,11 @@ def _covers(s: Simulation, bar: int, way: int, share: float, kept: float) -> boo
             continue
         rate = exchange_rate(s, symbol, OPEN, bar)
         point = s.rules[symbol, MULTIPLIER] * rate
-        reference = price_along(s, symbol, bar, way, share)
+        reference = _price_of_sale(s, symbol, bar, way, share)
         end = price_along(s, symbol, bar, way, 1.0)
         rest = round_to_lot(s, symbol, kept * units)
         sold = rest - units
-        price = slipped_price(s, symbol, sold, reference, s.path[symbol, 4, bar])
+        price = slipped_price(s, symbol, sold, reference, volume_of(s, symbol, bar))
         # All at the end of the way, less what the part that is sold earlier does not lose there.
         equity += value_of(s, symbol, end, OPEN, bar) - sold * (price - end) * point
         equity -= commission_of(s, symbol, sold, price, rate, False)

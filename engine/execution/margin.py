@@ -19,6 +19,7 @@ from engine.execution.layout import (
     UNITS,
 )
 from engine.execution.lots import position_after, round_to_lot, settled
+from engine.execution.marks import price_of, volume_of
 from engine.execution.state import Simulation
 
 __all__ = ["margin_covers", "units_within_margin"]
@@ -46,7 +47,7 @@ def margin_covers(
     for other in range(s.positions.shape[0]):
         rules = s.rules[other]
         size = abs(after) if other == symbol else abs(s.positions[other, UNITS])
-        at = reference if other == symbol else s.path[other, field, bar]
+        at = reference if other == symbol else price_of(s, other, field, bar)
         rate = exchange if other == symbol else exchange_rate(s, other, field, bar)
         point = rules[MULTIPLIER] * rate
         margin += size * (rules[INITIAL_RATE] * abs(at) * point + rules[INITIAL_FIXED] * rate)
@@ -99,7 +100,7 @@ def units_within_margin(
     elif mode != ENTER:
         return units
     held = s.positions[symbol, UNITS]
-    volume = s.path[symbol, 4, bar]
+    volume = volume_of(s, symbol, bar)
     side = 1.0 if units > 0.0 else -1.0
     closed = abs(held) if held * side < 0.0 else 0.0
     # The margin and every kind of cost grow with the units that are opened.

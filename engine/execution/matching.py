@@ -52,6 +52,7 @@ from engine.execution.layout import (
     UNITS,
     VIEW,
 )
+from engine.execution.marks import is_symbol, price_of, quote_for
 from engine.execution.state import Simulation
 
 __all__ = [
@@ -64,13 +65,17 @@ __all__ = [
     "opening_price",
     "price_at_close",
     "price_by_chance",
+    "quoted_price",
     "stop_price",
 ]
 
 
 @part
 def any_touched(s: Simulation, bar: int) -> bool:
-    """Whether the range of `bar` reaches the price of any order, or one expires: most do not."""
+    """Whether the range of `bar` reaches the price of any order, or one expires: most do not.
+
+    Not for where slots are quoted: their bars are worked in any case.
+    """
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
@@ -186,9 +191,34 @@ def limit_price(s: Simulation, slot: int, bar: int) -> float:
 def closing_price(s: Simulation, slot: int, bar: int) -> float:
     """Price at which an order for the close of `bar` fills, else NaN."""
     order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    if not is_symbol(s, symbol):
+        return quoted_price(s, slot, bar) if order[ORDER_BAR] < bar else math.nan
     if order[ORDER_KIND] != MARKET_ON_CLOSE or order[ORDER_EXPIRY] > bar:
         return math.nan
-    return s.path[int(order[ORDER_SYMBOL]), CLOSE, bar]
+    return s.path[symbol, CLOSE, bar]
+
+
+@rare
+def quoted_price(s: Simulation, slot: int, bar: int) -> float:
+    """Price at which the quote of a close fills an order of a slot that is no symbol, else NaN."""
+    keep_apart()
+    order = s.orders[slot]
+    kind = order[ORDER_KIND]
+    buys = _buys(s, slot, CLOSE, bar)
+    at = quote_for(s, int(order[ORDER_SYMBOL]), buys, bar)
+    if kind in (MARKET_ON_CLOSE, MARKET_ON_OPEN) and order[ORDER_EXPIRY] > bar:
+        return math.nan
+    if kind in (STOP, STOP_LIMIT):
+        stop = order[ORDER_STOP]
+        if (at < stop) if buys else (at > stop):
+            return math.nan
+        if kind == STOP_LIMIT:
+            order[ORDER_KIND] = LIMIT
+    limit = order[ORDER_LIMIT]
+    if order[ORDER_KIND] == LIMIT and ((at > limit) if buys else (at < limit)):
+        return math.nan
+    return at
 
 
 @rare
@@ -202,7 +232,10 @@ def price_at_close(s: Simulation, slot: int, bar: int) -> float:
     order = s.orders[slot]
     symbol = int(order[ORDER_SYMBOL])
     kind = order[ORDER_KIND]
-    at = s.path[symbol, CLOSE, bar]
+    if is_symbol(s, symbol):
+        at = s.path[symbol, CLOSE, bar]
+    else:
+        at = quote_for(s, symbol, _buys(s, slot, CLOSE, bar), bar)
     if order[ORDER_STATE] == THIS_CLOSE:
         return at
     if s.rules[symbol, SAME_CLOSE] == 0.0:
@@ -342,6 +375,6 @@ def _buys(s: Simulation, slot: int, field: int, bar: int) -> bool:
         return quantity > s.positions[symbol, UNITS]
     if mode == TO_PERCENT:
         point = point_value(s, symbol, field, bar)
-        held = s.positions[symbol, UNITS] * point * s.path[symbol, field, bar]
+        held = s.positions[symbol, UNITS] * point * price_of(s, symbol, field, bar)
         return quantity * equity_at(s, field, bar) > held
     return quantity > 0.0

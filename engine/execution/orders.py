@@ -12,6 +12,7 @@ from engine.execution.layout import (
     BY_UNITS,
     CANCELLED,
     EXPIRED,
+    FOR_CLOSE,
     IMMEDIATE,
     INVALID,
     LIMIT,
@@ -50,6 +51,7 @@ from engine.execution.layout import (
     TICK_NUMERATOR,
     UNITS,
 )
+from engine.execution.marks import is_symbol
 from engine.execution.sessions import last_bar_of_day, rests
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.ticks import put_on_ticks
@@ -114,6 +116,8 @@ def submit(
     s.counts[NEXT_ID] = number
     s.counts[PENDING] = slot + 1
     s.counts[ACTIVE] = 1
+    if not is_symbol(s, symbol):
+        s.counts[FOR_CLOSE] = 1  # when it is quoted
     order = s.orders[slot]
     order[ORDER_ID] = number
     order[ORDER_SYMBOL] = symbol
@@ -214,10 +218,37 @@ def remove_order(s: Simulation, slot: int) -> None:
 
 
 @part
-def cancel_order(s: Simulation, slot: int, bar: int, event: int) -> None:
-    """Log why the order in `slot` leaves the book unfilled, and remove it."""
+def cancel_order(s: Simulation, slot: int, bar: int, event: int) -> int:
+    """Log why the order in `slot` leaves the book unfilled, and remove it.
+
+    With it go those that were to fill with it.
+
+    Returns
+    -------
+    int
+        Slot of the order that came next in the book.
+    """
+    if s.orders[slot, ORDER_GROUP] < 0.0:
+        return _cancel_together(s, slot, bar, event)
     log_event(s, slot, bar, event, 0.0, math.nan, 0.0)
     remove_order(s, slot)
+    return slot
+
+
+@rare
+def _cancel_together(s: Simulation, slot: int, bar: int, event: int) -> int:
+    keep_apart()
+    group = s.orders[slot, ORDER_GROUP]
+    following, at = slot, 0
+    while at < s.counts[PENDING]:
+        if s.orders[at, ORDER_GROUP] != group:
+            at += 1
+            continue
+        log_event(s, at, bar, event, 0.0, math.nan, 0.0)
+        remove_order(s, at)
+        if at < following:
+            following -= 1
+    return following
 
 
 @part
@@ -226,7 +257,7 @@ def cancel_children(s: Simulation, parent: float, bar: int) -> None:
     slot = 0
     while slot < s.counts[PENDING]:
         if s.orders[slot, ORDER_PARENT] == parent:
-            cancel_order(s, slot, bar, CANCELLED)
+            slot = cancel_order(s, slot, bar, CANCELLED)
         else:
             slot += 1
 

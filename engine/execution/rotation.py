@@ -22,8 +22,9 @@ from engine.execution.layout import (
 )
 from engine.execution.lots import position_after
 from engine.execution.margin import margin_covers
+from engine.execution.marks import volume_of
 from engine.execution.matching import opening_price, price_at_close
-from engine.execution.sessions import is_closed
+from engine.execution.sessions import is_closed, waits_at_close
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
 
@@ -49,11 +50,9 @@ def reducing_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
 @part
 def due_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
     """Price at which the order fills at the open, or at the close, of `bar`, else NaN."""
-    if is_closed(s, slot, bar):
-        return math.nan
     if moment != AT_CLOSE:
-        return opening_price(s, slot, bar)
-    return price_at_close(s, slot, bar)
+        return math.nan if is_closed(s, slot, bar) else opening_price(s, slot, bar)
+    return math.nan if waits_at_close(s, slot, bar) else price_at_close(s, slot, bar)
 
 
 @rare
@@ -66,7 +65,7 @@ def _reduces(s: Simulation, slot: int, price: float, bar: int, moment: int) -> b
     field = CLOSE if moment == AT_CLOSE else OPEN
     equity = equity_with(s, symbol, price, field, bar)
     exchange = exchange_rate(s, symbol, field, bar)
-    volume = s.path[symbol, 4, bar]
+    volume = volume_of(s, symbol, bar)
     units = units_of(s, slot, equity, price, exchange, volume, bar - (moment != AT_CLOSE))
     after = position_after(s, symbol, units)
     if not abs(after) < abs(held):

@@ -21,9 +21,11 @@ from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid
 from engine.execution.fills import fill_order
 from engine.execution.layout import (
+    AGREED,
     AT_CLOSE,
     AT_OPEN,
     BACKTESTING_PY,
+    BEYOND,
     BRACKET_RULE,
     CASH,
     DIPS,
@@ -32,6 +34,7 @@ from engine.execution.layout import (
     INSIDE_BY_STOP,
     ORDER_ID,
     ORDER_LIMIT,
+    ORDER_STATE,
     ORDER_STOP,
     ORDER_SYMBOL,
     PENDING,
@@ -57,8 +60,9 @@ from engine.execution.matching import (
 )
 from engine.execution.orders import first_after
 from engine.execution.rotation import reducing_price
-from engine.execution.sessions import is_closed
+from engine.execution.sessions import is_closed, is_held_back, waits_at_close
 from engine.execution.state import Simulation
+from engine.execution.together import agree
 from engine.execution.trailing import TRAILS_ALONE
 from engine.execution.walk import LIQUIDATED, walk_on
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, way_of
@@ -83,7 +87,8 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
     walks = s.rules[0, BRACKET_RULE] == TRADINGVIEW and not closing
     if walks:
         s.account[WALK_LEG], s.account[WALK_SHARE], s.account[WALK_SYMBOL] = -1.0, 0.0, -1.0
-    forced, moment = False, AT_OPEN
+    moment, plain = AT_OPEN, s.counts[BEYOND] == 0
+    forced = walks and not plain and agree(s, bar, AT_OPEN, False)
     while phase < _DONE:
         if forced:
             slot = forced_slot(s)
@@ -91,12 +96,17 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
                 forced = False
                 continue
             price = s.orders[slot, ORDER_LIMIT]
+            if s.orders[slot, ORDER_STATE] == AGREED:
+                moment = int(s.orders[slot, ORDER_STOP])
         elif walks and phase != REDUCING:
             slot, price, moment = walk_on(s, bar)
             if slot == LIQUIDATED:
                 forced = True
                 continue
             if slot < 0:
+                if not plain and agree(s, bar, INSIDE_BY_LIMIT, False):
+                    forced = True
+                    continue
                 return
         else:
             slot, price = _next(s, bar, phase, seen)
@@ -106,6 +116,9 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
             if forced:
                 continue
             if slot < 0:
+                if not plain and phase != REDUCING and agree(s, bar, moment, False):
+                    forced = True
+                    continue
                 phase, seen = phase + 1, 0.0
                 if phase == _CLOSING:
                     return
@@ -115,15 +128,18 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
             if phase != REDUCING:
                 # A fill that reduces a position can make room for an order that was passed over.
                 seen = s.orders[slot, ORDER_ID]
-        fill_order(s, slot, price, bar, moment)
-        watch(s)
+        if plain:
+            fill_order(s, slot, price, bar, moment, True)
+            watch(s)
+        else:
+            fill_apart(s, slot, price, bar, moment)
 
 
 @rare
 def fill_apart(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
     """Fill the order in `slot` by a call, and `watch`: for fills that speed does not depend on."""
     keep_apart()
-    fill_order(s, slot, reference, bar, moment)
+    fill_order(s, slot, reference, bar, moment, False)
     watch(s)
 
 
@@ -176,7 +192,7 @@ def _next(s: Simulation, bar: int, phase: int, seen: float) -> tuple[int, float]
         slot = _nearest_stop(s, bar, phase == _BORN_STOPS) if nearest else slot + 1
         if slot < 0 or slot >= s.counts[PENDING]:
             return -1, math.nan
-        if is_closed(s, slot, bar):
+        if waits_at_close(s, slot, bar) if phase == _CLOSING else is_closed(s, slot, bar):
             continue
         if phase == REDUCING:
             price = reducing_price(s, slot, bar, AT_OPEN)
@@ -200,6 +216,8 @@ def _nearest_stop(s: Simulation, bar: int, born: bool) -> int:
     nearest, found, buys = math.inf, -1, False
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
+        if s.counts[BEYOND] != 0 and is_held_back(s, slot):
+            continue
         if not is_touched_stop(s, slot, bar, born) or is_closed(s, slot, bar):
             continue
         order = s.orders[slot]

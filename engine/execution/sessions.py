@@ -6,17 +6,63 @@ import math
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
-from engine.execution.layout import MAY_REST, ORDER_SYMBOL, SESSION_BARS, TRADED_FIELD, VOLUME_LIMIT
+from engine.execution.layout import (
+    BEYOND,
+    MAY_REST,
+    ORDER_GROUP,
+    ORDER_STATE,
+    ORDER_SYMBOL,
+    PASSED,
+    SESSION_BARS,
+    TRADED_FIELD,
+    VOLUME_LIMIT,
+)
+from engine.execution.marks import is_quoted, is_symbol
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.volume import volume_left
 
-__all__ = ["is_closed", "last_bar_of_day", "rests"]
+__all__ = [
+    "does_not_trade",
+    "is_closed",
+    "is_held_back",
+    "last_bar_of_day",
+    "rests",
+    "waits_at_close",
+]
 
 
 @part
 def is_closed(s: Simulation, slot: int, bar: int) -> bool:
-    """Whether the order waits: its symbol rests at `bar`, or nothing is left of the volume."""
+    """Whether the order waits: for others, for its symbol to trade, for volume, for a close."""
+    if s.counts[BEYOND] != 0 and is_held_back(s, slot):
+        return True
     symbol = int(s.orders[slot, ORDER_SYMBOL])
+    return s.rules[symbol, MAY_REST] != 0.0 and _is_closed(s, symbol, bar)
+
+
+@part
+def waits_at_close(s: Simulation, slot: int, bar: int) -> bool:
+    """Whether the order waits at the close of `bar`, when quoted slots trade too."""
+    order = s.orders[slot]
+    if order[ORDER_GROUP] < 0.0 or order[ORDER_STATE] == PASSED:
+        return True
+    return does_not_trade(s, int(order[ORDER_SYMBOL]), bar)
+
+
+@rare
+def is_held_back(s: Simulation, slot: int) -> bool:
+    """Whether the order waits for others or for a close with quotes, or has been passed over."""
+    keep_apart()
+    order = s.orders[slot]
+    waits = order[ORDER_GROUP] < 0.0 or order[ORDER_STATE] == PASSED
+    return waits or not is_symbol(s, int(order[ORDER_SYMBOL]))
+
+
+@part
+def does_not_trade(s: Simulation, symbol: int, bar: int) -> bool:
+    """Whether the symbol rests at `bar`, or nothing is left of the volume."""
+    if not is_symbol(s, symbol):
+        return not is_quoted(s, symbol, bar)
     return s.rules[symbol, MAY_REST] != 0.0 and _is_closed(s, symbol, bar)
 
 
@@ -35,6 +81,8 @@ def rests(s: Simulation, symbol: int, bar: int) -> bool:
     Of the bars of several calendars that are joined, those of a symbol that has none repeat its
     last price.
     """
+    if not is_symbol(s, symbol):
+        return not is_quoted(s, symbol, bar)
     if s.closed.shape[1] > 0 and s.closed[symbol, bar] != 0:
         return True
     field = int(s.rules[symbol, TRADED_FIELD])
@@ -49,7 +97,8 @@ def last_bar_of_day(s: Simulation, symbol: int, first: int) -> float:
     """
     bars = s.last_bars.shape[1]
     if bars > 0:
-        return float(s.last_bars[symbol, min(first, bars - 1)])
+        day_of = symbol if is_symbol(s, symbol) else 0
+        return float(s.last_bars[day_of, min(first, bars - 1)])
     session = s.rules[symbol, SESSION_BARS]
     before = first_trading_bar(s)  # sessions are counted from there
     return math.floor((first - before) / session) * session + session - 1.0 + before

@@ -35,7 +35,7 @@ def settle(s: Simulation, symbol: int, bar: int, price: float) -> None:
     slot = 0
     while slot < s.counts[PENDING]:
         if s.orders[slot, ORDER_SYMBOL] == symbol:
-            cancel_order(s, slot, bar, EXPIRED)
+            slot = cancel_order(s, slot, bar, EXPIRED)
         else:
             slot += 1
     units = s.positions[symbol, UNITS]

@@ -11,6 +11,7 @@ from engine.execution.layout import (
     BARS_PER_YEAR,
     BY_PERCENT,
     BY_UNITS,
+    CLOSE,
     CLOSE_LOT,
     COMMISSION_FIXED,
     COMMISSION_PER_UNIT,
@@ -45,6 +46,7 @@ from engine.execution.layout import (
     WON,
 )
 from engine.execution.lots import dust, lots_between, round_to_lot, settled
+from engine.execution.marks import price_of
 from engine.execution.state import Simulation
 
 __all__ = ["units_of"]
@@ -200,7 +202,7 @@ def _sized(
     if kind == KELLY:
         share = _kelly_share(s, value, rules[SIZING_WINDOW])
     elif kind == EQUAL_WEIGHT:
-        share = value / s.positions.shape[0]
+        share = value / s.path.shape[0]
     elif kind == VOLATILITY:
         share = value / _volatility(s, symbol, int(rules[SIZING_WINDOW]), decided)
     if share != share:
@@ -237,11 +239,12 @@ def _volatility(s: Simulation, symbol: int, window: int, decided: int) -> float:
     if decided < window:
         return math.nan
     for bar in range(decided - window, decided + 1):
-        if not s.path[symbol, 3, bar] > 0.0:
+        if not price_of(s, symbol, CLOSE, bar) > 0.0:
             return math.nan
     total = squares = 0.0
     for bar in range(decided - window + 1, decided + 1):
-        change = log(s.path[symbol, 3, bar] / s.path[symbol, 3, bar - 1])
+        before = price_of(s, symbol, CLOSE, bar - 1)
+        change = log(price_of(s, symbol, CLOSE, bar) / before)
         total += change
         squares += change * change
     variance = (squares - total * total / window) / (window - 1)

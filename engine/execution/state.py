@@ -16,16 +16,22 @@ from engine.execution.layout import (
     CLOCK_WIDTH,
     COUNTS_WIDTH,
     EVENT_WIDTH,
+    FILL_PROBABILITY,
     LOT_WIDTH,
     LOTS_FULL,
+    MARK_WIDTH,
     MOST_LOTS,
+    OF_BARS,
     ORDER_CAPACITY,
     ORDER_WIDTH,
     POSITION_WIDTH,
     RULES_WIDTH,
     STATUS,
     STATUS_TEXTS,
+    TAPE_BARS,
+    TAPE_WIDTH,
     TRADE_WIDTH,
+    TRADES_FULL,
 )
 
 __all__ = [
@@ -44,10 +50,10 @@ class Simulation(NamedTuple):
     path: NDArray[np.float64]  # (symbols, fields, bars)
     account: NDArray[np.float64]
     counts: NDArray[np.int64]
-    positions: NDArray[np.float64]  # (symbols, POSITION_WIDTH)
-    lots: NDArray[np.float64]  # (symbols, capacity, LOT_WIDTH)
+    positions: NDArray[np.float64]  # (slots, POSITION_WIDTH): the symbols, then what else is held
+    lots: NDArray[np.float64]  # (slots, capacity, LOT_WIDTH)
     orders: NDArray[np.float64]  # (capacity, ORDER_WIDTH)
-    rules: NDArray[np.float64]  # (symbols, RULES_WIDTH)
+    rules: NDArray[np.float64]  # (slots, RULES_WIDTH)
     curve: NDArray[np.float64]  # (trading bars,) equity at each close from the first trading bar
     trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
     events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
@@ -55,6 +61,9 @@ class Simulation(NamedTuple):
     last_bars: NDArray[np.int64]  # (symbols, bars) of a day order; (symbols, 0): counted in bars
     elapsed: NDArray[np.float64]  # (bars,) mean bars since the open before; (0,): one each
     clock: NDArray[np.float64]  # (CLOCK_WIDTH, bars); (CLOCK_WIDTH, 0) where no hook asks
+    marks: NDArray[np.float64]  # (rows, MARK_WIDTH, bars) quotes, written by who runs it
+    mark_rows: NDArray[np.int64]  # (slots that are no symbols,) the row of marks of each
+    tape: NDArray[np.float64]  # (fills, TAPE_WIDTH) recorded fills, by bar
 
 
 # A frame is an int64 array: the address of each array of a `Simulation`, then these sizes.
@@ -71,17 +80,21 @@ _ELAPSED_BARS: Final = _ARRAYS + 8
 _CLOCK_BARS: Final = _ARRAYS + 9
 _TRADING_BARS: Final = _ARRAYS + 10
 _ORDER_ROWS: Final = _ARRAYS + 11
-_FRAME_WIDTH: Final = _ARRAYS + 12
+_SLOTS: Final = _ARRAYS + 12
+_MARKS: Final = _ARRAYS + 13
+_QUOTED: Final = _ARRAYS + 14
+_TAPE_ROWS: Final = _ARRAYS + 15
+_FRAME_WIDTH: Final = _ARRAYS + 16
 
 # In the order of the fields of `Simulation`.
 _LAYOUT: Final[Layout] = {
     "path": ("float64", (Entry(_SYMBOLS), Entry(_FIELDS), Entry(_BARS))),
     "account": ("float64", (ACCOUNT_WIDTH,)),
     "counts": ("int64", (COUNTS_WIDTH,)),
-    "positions": ("float64", (Entry(_SYMBOLS), POSITION_WIDTH)),
-    "lots": ("float64", (Entry(_SYMBOLS), Entry(_LOT_ROWS), LOT_WIDTH)),
+    "positions": ("float64", (Entry(_SLOTS), POSITION_WIDTH)),
+    "lots": ("float64", (Entry(_SLOTS), Entry(_LOT_ROWS), LOT_WIDTH)),
     "orders": ("float64", (Entry(_ORDER_ROWS), ORDER_WIDTH)),
-    "rules": ("float64", (Entry(_SYMBOLS), RULES_WIDTH)),
+    "rules": ("float64", (Entry(_SLOTS), RULES_WIDTH)),
     "curve": ("float64", (Entry(_TRADING_BARS),)),
     "trades": ("float64", (Entry(_TRADE_ROWS), TRADE_WIDTH)),
     "events": ("float64", (Entry(_EVENT_ROWS), EVENT_WIDTH)),
@@ -89,6 +102,9 @@ _LAYOUT: Final[Layout] = {
     "last_bars": ("int64", (Entry(_SYMBOLS), Entry(_DAY_BARS))),
     "elapsed": ("float64", (Entry(_ELAPSED_BARS),)),
     "clock": ("float64", (CLOCK_WIDTH, Entry(_CLOCK_BARS))),
+    "marks": ("float64", (Entry(_MARKS), MARK_WIDTH, Entry(_BARS))),
+    "mark_rows": ("int64", (Entry(_QUOTED),)),
+    "tape": ("float64", (Entry(_TAPE_ROWS), TAPE_WIDTH)),
 }
 
 
@@ -105,6 +121,9 @@ def new_simulation(
     event_capacity: int = 0,
     order_capacity: int = ORDER_CAPACITY,
     lot_capacity: int | None = None,
+    mark_capacity: int | None = None,
+    tape: NDArray[np.float64] | None = None,
+    recorded_bars: int = 0,
 ) -> Simulation:
     """Allocate the state of one simulation.
 
@@ -112,8 +131,9 @@ def new_simulation(
     ----------
     path : ndarray of float64, shape (symbols, fields, bars)
         Its prices; the only array that is not copied.
-    rules : ndarray of float64, shape (symbols, RULES_WIDTH)
-        As of `Execution.rules`.
+    rules : ndarray of float64, shape (slots, RULES_WIDTH)
+        As of `Execution.rules`: a row for each symbol and, behind them, for each position slot that
+        is no symbol but has quotes of its own (`engine.execution.marks`).
     closed, last_bars, elapsed, clock : ndarray, optional
         As of `Simulation`.
     first_trading_bar : int
@@ -124,11 +144,19 @@ def new_simulation(
         Most orders that may be open at once.
     lot_capacity : int, optional
         Most lots of a symbol that may be open at once; by default as many as bars can open.
+    mark_capacity : int, optional
+        Rows of quotes, NaN until they are written; by default one for each slot that has quotes.
+        Slots name the first rows in turn until `Simulation.mark_rows` says otherwise.
+    tape : ndarray of float64, shape (fills, TAPE_WIDTH), optional
+        Recorded fills by bar, which take the place of modelled ones (`engine.execution.tape`).
+    recorded_bars : int
+        Bars, from the first on, that the record covers.
 
     Raises
     ------
     Refusal
-        If a capacity cannot be one.
+        If a capacity cannot be one, a symbol has no rules, or those of a slot with quotes follow a
+        column of the bars or a share of volume, which it has none of.
 
     Notes
     -----
@@ -136,22 +164,35 @@ def new_simulation(
     allocated the order book is most: 512 orders are 74 KB, 16 are 2 KB.
     """
     symbols, _, bars = path.shape
+    slots = len(rules)
+    if slots < symbols:
+        raise Refusal("rules", f"{slots} rows", f"a row for each of {symbols} symbols, or more")
+    if rules[symbols:, OF_BARS].any() or (rules[symbols:, FILL_PROBABILITY] < 1.0).any():
+        raise Refusal(
+            "rules",
+            "a slot with quotes whose rules follow columns, volume or chance",
+            "constant rates, no volume limit and every fill",
+        )
+    mark_capacity = slots - symbols if mark_capacity is None else mark_capacity
     lot_capacity = min(bars + 64, MOST_LOTS) if lot_capacity is None else lot_capacity
     for name, capacity, least in (
         ("order_capacity", order_capacity, 1),
         ("lot_capacity", lot_capacity, 1),
         ("trade_capacity", trade_capacity, 0),
         ("event_capacity", event_capacity, 0),
+        ("mark_capacity", mark_capacity, slots - symbols),
     ):
         if capacity < least:
             raise Refusal(name, str(capacity), f"{least} or more")
     trading_bars = bars - first_trading_bar
+    counts = np.zeros(COUNTS_WIDTH, dtype=np.int64)
+    counts[TAPE_BARS] = recorded_bars
     return Simulation(
         path=path,
         account=np.zeros(ACCOUNT_WIDTH),
-        counts=np.zeros(COUNTS_WIDTH, dtype=np.int64),
-        positions=np.zeros((symbols, POSITION_WIDTH)),
-        lots=np.zeros((symbols, lot_capacity, LOT_WIDTH)),
+        counts=counts,
+        positions=np.zeros((slots, POSITION_WIDTH)),
+        lots=np.zeros((slots, lot_capacity, LOT_WIDTH)),
         orders=np.zeros((order_capacity, ORDER_WIDTH)),
         rules=np.ascontiguousarray(rules),
         curve=np.zeros(trading_bars),
@@ -161,6 +202,9 @@ def new_simulation(
         last_bars=np.zeros((symbols, 0), dtype=np.int64) if last_bars is None else last_bars,
         elapsed=np.zeros(0) if elapsed is None else elapsed,
         clock=np.zeros((CLOCK_WIDTH, 0)) if clock is None else clock,
+        marks=np.full((mark_capacity, MARK_WIDTH, bars), np.nan),
+        mark_rows=np.arange(slots - symbols, dtype=np.int64),
+        tape=np.zeros((0, TAPE_WIDTH)) if tape is None else tape,
     )
 
 
@@ -179,6 +223,10 @@ def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     frame[_CLOCK_BARS] = simulation.clock.shape[1]
     frame[_TRADING_BARS] = len(simulation.curve)
     frame[_ORDER_ROWS] = len(simulation.orders)
+    frame[_SLOTS] = len(simulation.positions)
+    frame[_MARKS] = len(simulation.marks)
+    frame[_QUOTED] = len(simulation.mark_rows)
+    frame[_TAPE_ROWS] = len(simulation.tape)
     return frame
 
 
@@ -198,6 +246,8 @@ def status_of(simulation: Simulation) -> str:
         return f"more than {len(simulation.orders)} orders were open at once"
     if code == LOTS_FULL:
         return f"more than {simulation.lots.shape[1]} lots of one symbol were open at once"
+    if code == TRADES_FULL:
+        return f"more than {len(simulation.trades)} trades were closed"
     return STATUS_TEXTS[code]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import keep_apart
-from engine.execution.calling import rare
+from engine.execution.calling import part, rare
 from engine.execution.layout import (
     BY_UNITS,
     CLOSE,
@@ -25,6 +25,7 @@ from engine.execution.layout import (
     ORDER_TRAIL_SHARE,
     PENDING,
     STOP,
+    TAPE_BARS,
     TICK_DENOMINATOR,
     TICK_NUMERATOR,
     TRAILS,
@@ -32,14 +33,22 @@ from engine.execution.layout import (
     VIEW,
     WATCH,
 )
+from engine.execution.marks import is_symbol, price_of
 from engine.execution.orders import submit
 from engine.execution.sessions import rests
 from engine.execution.state import Simulation
 from engine.execution.ticks import put_on_ticks
 
-__all__ = ["TRAILS_ALONE", "move_trailing_stops", "submit_trailing_stop", "watch_trail"]
+__all__ = [
+    "TRAILS_ALONE",
+    "is_worked_always",
+    "move_trailing_stops",
+    "submit_trailing_stop",
+    "watch_trail",
+]
 
-#: Of WATCH: bars are worked because of stops that trail, not because of what is held.
+#: Of WATCH: bars are worked because of stops that trail, or because all are, not because of what
+#: is held.
 TRAILS_ALONE = 2
 
 
@@ -57,7 +66,7 @@ def submit_trailing_stop(
     keep_apart()
     stop = math.nan
     if bar >= 0 and distance >= 0.0 and 0.0 <= share < 1.0 and distance + share > 0.0:
-        close = s.path[symbol, CLOSE, bar]
+        close = price_of(s, symbol, CLOSE, bar)
         away = distance + share * abs(close)
         stop = close + away if units > 0.0 else close - away
     nan = math.nan
@@ -78,11 +87,18 @@ def watch_trail(counts: NDArray[np.int64]) -> None:
         counts[WATCH] = TRAILS_ALONE
 
 
+@part
+def is_worked_always(s: Simulation) -> bool:
+    """Whether every bar goes through the order engine: fills are recorded, or slots quoted."""
+    return s.counts[TAPE_BARS] != 0 or s.mark_rows.shape[0] != 0
+
+
 @rare
 def move_trailing_stops(s: Simulation, bar: int) -> None:
     """Move the stops that trail to where the range of `bar`, or sub-bar, leaves them."""
     keep_apart()
-    count = 0
+    # Where fills are recorded or slots quoted every bar is worked, as if there were one.
+    count = 1 if is_worked_always(s) else 0
     view = s.counts[VIEW]
     for slot in range(s.counts[PENDING]):
         order = s.orders[slot]
@@ -93,11 +109,12 @@ def move_trailing_stops(s: Simulation, bar: int) -> None:
         symbol = int(order[ORDER_SYMBOL])
         if order[ORDER_BAR] >= bar or rests(s, symbol, bar):
             continue
+        mark = price_of(s, symbol, CLOSE, bar)
         if order[ORDER_QUANTITY] > 0.0:
-            low = s.path[symbol, view + 2, bar]
+            low = s.path[symbol, view + 2, bar] if is_symbol(s, symbol) else mark
             order[ORDER_STOP] = min(order[ORDER_STOP], low + (distance + share * abs(low)))
         else:
-            high = s.path[symbol, view + 1, bar]
+            high = s.path[symbol, view + 1, bar] if is_symbol(s, symbol) else mark
             order[ORDER_STOP] = max(order[ORDER_STOP], high - (distance + share * abs(high)))
         tick = s.rules[symbol, TICK_DENOMINATOR]
         if tick != 0.0:

@@ -6,8 +6,18 @@ from typing import Final
 
 import numpy as np
 
-from engine.execution.calling import part
-from engine.execution.layout import CLOSE, FIRST_SUB_BAR, SUB_BAR_WIDTH, SUB_BARS, UNITS, VIEW
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
+from engine.execution.layout import (
+    CLOSE,
+    FIRST_SUB_BAR,
+    OPEN,
+    SUB_BAR_WIDTH,
+    SUB_BARS,
+    UNITS,
+    VIEW,
+)
+from engine.execution.marks import is_symbol, price_of
 from engine.execution.state import Simulation
 
 __all__ = ["AT_THE_OPEN", "FIRST_LEG", "LEGS", "TO_EXTREME", "WHOLE", "price_along", "way_of"]
@@ -34,7 +44,9 @@ def price_along(s: Simulation, symbol: int, bar: int, way: int, share: float) ->
 
 @part
 def way_of(s: Simulation, symbol: int, bar: int, way: int) -> tuple[float, float]:
-    """First and last price of a way of a symbol."""
+    """First and last price of a way of a symbol; a quoted slot goes from mark to mark."""
+    if not is_symbol(s, symbol):
+        return _way_of_marks(s, symbol, bar, way)
     view = s.counts[VIEW]
     opens, high, low = (
         s.path[symbol, view, bar],
@@ -54,6 +66,19 @@ def way_of(s: Simulation, symbol: int, bar: int, way: int) -> tuple[float, float
     if way == FIRST_LEG + 1:
         return near, far
     return far, _end_of_range(s, symbol, bar)
+
+
+@rare
+def _way_of_marks(s: Simulation, slot: int, bar: int, way: int) -> tuple[float, float]:
+    keep_apart()
+    before, after = price_of(s, slot, OPEN, bar), price_of(s, slot, CLOSE, bar)
+    if way >= FIRST_LEG:
+        return before, after if way == FIRST_LEG + LEGS - 1 else before
+    low, high = min(before, after), max(before, after)
+    favour, harm = (high, low) if s.positions[slot, UNITS] > 0.0 else (low, high)
+    if way == WHOLE:
+        return favour, harm
+    return before, harm if way == TO_EXTREME else before
 
 
 @part

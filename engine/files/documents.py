@@ -22,10 +22,13 @@ __all__ = [
     "path_of",
     "read_document",
     "read_json_document",
+    "read_table",
     "replace",
     "scan_tables",
     "settle",
+    "state_of",
     "sweep",
+    "tidy",
 ]
 
 # Where the next content of a document waits while its key is free.
@@ -101,6 +104,18 @@ def read_json_document(files: FileStore, key: str) -> dict[str, Any]:
     return parse_json(content, path_of(files, key))
 
 
+def read_table(files: FileStore, key: str) -> pl.DataFrame:
+    """Read a sealed Parquet file of a store.
+
+    Raises
+    ------
+    DamagedFile
+        If it is missing or not what was written.
+    """
+    check_files(files, [key])
+    return scan_tables(files, [key]).collect()
+
+
 def path_of(files: FileStore, key: str) -> Path:
     """Return a file's name, as messages say it: its path, or its key where it has none."""
     return Path(files.address, key) if files.address else Path(key)
@@ -154,6 +169,29 @@ def sweep(files: FileStore, prefix: str) -> None:
     """Delete what killed writers left behind long ago, where a store has such things."""
     if isinstance(files, LocalFiles):
         files.sweep(prefix)
+
+
+def tidy(files: FileStore, prefix: str) -> None:
+    """Remove folders that deletions have emptied, where a store has folders."""
+    if isinstance(files, LocalFiles):
+        files.tidy(prefix)
+
+
+def state_of(files: FileStore, key: str) -> tuple[int, float]:
+    """Return the size of a file in bytes, and its age in seconds.
+
+    Where a store does not know ages, a file counts as written just now.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    known = getattr(files, "state", None)
+    if known is not None:
+        size, age = known(key)
+        return int(size), float(age)
+    return len(files.get(key)), 0.0
 
 
 def _damage(files: FileStore, key: str, checksum: str | None) -> str | None:

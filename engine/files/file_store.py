@@ -6,6 +6,7 @@ asks for nothing else, so that a folder, memory or an object store serve it alik
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -138,6 +139,18 @@ class LocalFiles:
         with self.path(key).open("rb") as file:
             file.seek(start)
             return file.read(length)
+
+    def state(self, key: str) -> tuple[int, float]:
+        """Return size in bytes and age in seconds of a file (`engine.files.documents.state_of`)."""
+        found = self.path(key).stat()
+        return found.st_size, time.time() - found.st_mtime
+
+    def tidy(self, prefix: str) -> None:
+        """Remove the folders under a folder that are empty."""
+        for where, _, _ in os.walk(self.root / prefix, topdown=False):
+            if Path(where) != self.root / prefix and not os.listdir(where):
+                with contextlib.suppress(OSError):  # another process has just filled it
+                    os.rmdir(where)
 
     def sweep(self, prefix: str) -> None:
         """Delete temporary files that a killed process left behind long ago."""

@@ -21,6 +21,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ from engine.files.documents import (
 )
 from engine.files.writing import json_bytes, table_bytes
 from engine.jobs.errors import clear_errors
-from engine.jobs.job import Job
+from engine.jobs.job import Holds, Job
+from engine.jobs.kept import kept_beside, replaced
 from engine.jobs.ledger import trials_key, write_trials
 from engine.jobs.manifest import Manifest, OtherVersion
 from engine.jobs.part import Part
@@ -71,6 +73,7 @@ class ParquetStore:
         self.files = as_files(root)
         #: Sentences about the parts that were left out because a file of theirs is damaged.
         self.damages: list[str] = []
+        self._said: set[str] = set()
 
     def begin(self, job: Job, summary: JobSummary, *, keep_longer: bool = False) -> None:
         """Write down what the study asks and make it the current request of its name.
@@ -146,8 +149,17 @@ class ParquetStore:
         failed: int,
         first_error: str | None,
     ) -> Manifest:
-        """Write the tables of a part, its trials, and then its manifest."""
-        world, entries = part.world.id, {}
+        """Write the tables of a part, its trials, and then its manifest.
+
+        What a stored part of the same cells holds beside these stays.
+        """
+        world = part.world.id
+        holds: Holds = part.holds
+        entries: dict[str, dict[str, Any]] = {}
+        stored = self._stored(part)
+        if stored is not None:
+            self._say(replaced(stored.holds, holds), part)
+            holds, frames, entries = kept_beside(self.files, stored, holds, frames)
         for table, frame in frames.items():
             key = f"{table}/{world}/{part.name}.parquet"
             # Its checksum stands in the manifest.
@@ -158,7 +170,7 @@ class ParquetStore:
             entries[table] = {"path": key, "bytes": len(content), "sha256": checksum}
         with clear_errors(path_of(self.files, f"ledger/{world}")):
             write_trials(self.files, world, part.name, trials)
-        manifest = Manifest.of(part, failed, first_error, entries)
+        manifest = replace(Manifest.of(part, failed, first_error, entries), holds=holds)
         key = _manifest_key(world, part.name)
         with clear_errors(path_of(self.files, key)):
             settle(self.files, key, json_bytes(manifest.to_json()))
@@ -167,7 +179,38 @@ class ParquetStore:
     def scan(self, table: str, manifests: Sequence[Manifest]) -> pl.LazyFrame:
         """Rows of a table of several parts."""
         keys = [manifest.files[table]["path"] for manifest in manifests]
-        return scan_tables(self.files, keys)
+        if self.files.address is None:
+            return scan_tables(self.files, keys)
+        # A part that is computed anew meanwhile, with more columns or in another precision, still
+        # has those that it has now.
+        return scan_tables(
+            self.files,
+            keys,
+            schema=pl.read_parquet_schema(f"{self.files.address}/{keys[0]}"),
+            extra_columns="ignore",
+            cast_options=pl.ScanCastOptions(float_cast=["upcast", "downcast"]),
+        )
+
+    def _stored(self, part: Part) -> Manifest | None:
+        """Return what is stored of the very cells of a part, where that is whole."""
+        try:
+            manifest = self._read_manifest(_manifest_key(part.world.id, part.name))
+        except (FileNotFoundError, ValueError):
+            return None
+        wanted = [(entry["path"], entry["sha256"]) for entry in manifest.files.values()]
+        return None if any(damages_of(self.files, wanted)) else manifest
+
+    def _say(self, lost: str | None, part: Part) -> None:
+        """Say once what stored parts lose to this run."""
+        if lost is not None and lost not in self._said:
+            self._said.add(lost)
+            log.warning(
+                "%s: stored parts had %s, which what %s asks for takes the place of; "
+                "run the study that asked for it again to have it back",
+                part.terms.study,
+                lost,
+                part.terms.study,
+            )
 
     def _whole(self, manifests: list[Manifest], trials: bool) -> list[Manifest]:
         """Leave out manifests of which a file is damaged."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engine.results.choice import Choice, choose
     from engine.results.comparison import Comparison, compare
     from engine.results.error_budget import study_error_budget
-    from engine.results.load import read_results
+    from engine.results.load import read_results, stored_studies
     from engine.results.overfitting import study_overfitting
     from engine.results.prune import find_unused, remove_study, remove_unused
     from engine.results.results import Results
@@ -22,7 +22,7 @@ _MODULES = {
     "engine.results.choice": ["Choice", "choose"],
     "engine.results.comparison": ["Comparison", "compare"],
     "engine.results.error_budget": ["study_error_budget"],
-    "engine.results.load": ["read_results"],
+    "engine.results.load": ["read_results", "stored_studies"],
     "engine.results.overfitting": ["study_overfitting"],
     "engine.results.prune": ["find_unused", "remove_study", "remove_unused"],
     "engine.results.results": ["Results"],
@@ -44,6 +44,7 @@ __all__ = [
     "read_results",
     "remove_study",
     "remove_unused",
+    "stored_studies",
     "study_error_budget",
     "study_overfitting",
     "study_statistics",

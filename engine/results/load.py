@@ -10,7 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.files import DamagedFile, read_json, read_parquet
+from engine.files import DamagedFile, FileStore, as_files
+from engine.files.documents import path_of, read_json_document, read_table
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Request, find_pieces
@@ -19,15 +20,17 @@ from engine.jobs.store import TABLES, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.results import Results
 
-__all__ = ["open_results", "read_results"]
+__all__ = ["open_results", "read_request", "read_results", "stored_studies"]
 
 
-def read_results(root: str | Path, study: str, *, fingerprint: str | None = None) -> Results:
+def read_results(
+    root: str | Path | FileStore, study: str, *, fingerprint: str | None = None
+) -> Results:
     """Open the results of a study under a data root.
 
     Parameters
     ----------
-    root : path
+    root : path or FileStore
         The data root.
     study : str
         Name of the study.
@@ -43,39 +46,43 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
     -----
     A damaged part is left out with a warning; `Results.missing` then counts its simulations.
     """
-    root = Path(root)
-    folder = root / "results" / study
+    files = as_files(root)
+    folder = f"results/{study}"
     if fingerprint is None:
         try:
-            current = read_json(folder / "current.json")
+            current = read_json_document(files, f"{folder}/current.json")
         except FileNotFoundError:
-            have = sorted(path.parent.name for path in root.glob("results/*/current.json"))
-            known = f"there are results of {', '.join(have)}" if have else f"none under {root}"
+            have = stored_studies(files)
+            known = f"none under {files.address or 'this store'}"
+            if have:
+                known = f"there are results of {', '.join(have)}"
             raise Refusal(
                 "study", f"{study!r} has no results", hint=f"{known}; `mc run {study}` makes them"
             ) from None
         fingerprint = str(current.get("fingerprint"))
-    folder = folder / fingerprint
-    file = folder / "study.json"
-    if not file.is_file():
-        raise Refusal("fingerprint", repr(fingerprint), f"a folder of {folder.parent}")
-    summary = JobSummary.from_json(read_json(file), str(file))
+    own = f"{folder}/{fingerprint}"
     try:
-        set_ids = read_parquet(root, folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
-        seeds = read_parquet(root, folder / "seeds.parquet")["seed"].to_numpy()
+        plain = read_json_document(files, f"{own}/study.json")
+    except FileNotFoundError:
+        raise Refusal(
+            "fingerprint", repr(fingerprint), f"a folder of {path_of(files, folder)}"
+        ) from None
+    summary = JobSummary.from_json(plain, str(path_of(files, f"{own}/study.json")))
+    try:
+        set_ids, seeds = read_request(files, own)
     except DamagedFile as damage:
         raise Refusal(
             "results",
-            f"{folder} has lost the list of its parameter sets or seeds: "
+            f"{path_of(files, own)} has lost the list of its parameter sets or seeds: "
             f"{damage.path.name} {damage.reason}",
             hint=f"`mc run {study}` writes it anew",
         ) from None
     results = open_results(
-        ParquetStore(root),
+        ParquetStore(files),
         summary,
         set_ids,
         seeds,
-        resampled=_resampled(root, folder / "history.parquet"),
+        resampled=_resampled(files, f"{own}/history.parquet"),
     )
     if not results.pieces:
         raise Refusal(
@@ -84,7 +91,33 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
     return results
 
 
-def _resampled(root: Path, path: Path) -> ResampledHistory | None:
+def stored_studies(files: FileStore) -> list[str]:
+    """Return the names of the studies that a store has results of, sorted."""
+    found = (key.split("/") for key in files.list("results/"))
+    return [parts[1] for parts in found if len(parts) == 3 and parts[2] == "current.json"]
+
+
+def read_request(files: FileStore, folder: str) -> tuple[NDArray[np.str_], NDArray[np.uint64]]:
+    """Read the ids of the parameter sets and the seeds that a study asks for.
+
+    Returns
+    -------
+    set_ids : ndarray of str, shape (sets,)
+        Sets, in the order of the study.
+    seeds : ndarray of uint64, shape (seeds,)
+        Seeds, in the order of the study.
+
+    Raises
+    ------
+    DamagedFile
+        If one is missing or not what was written.
+    """
+    sets = read_table(files, f"{folder}/sets.parquet")["set_id"]
+    seeds = read_table(files, f"{folder}/seeds.parquet")["seed"]
+    return sets.to_numpy().astype("U16"), seeds.to_numpy()
+
+
+def _resampled(files: FileStore, key: str) -> ResampledHistory | None:
     """Read what a bootstrap draws from; None of another source.
 
     Raises
@@ -92,7 +125,9 @@ def _resampled(root: Path, path: Path) -> ResampledHistory | None:
     DamagedFile
         If it is not what was written.
     """
-    return ResampledHistory.from_frame(read_parquet(root, path)) if path.exists() else None
+    if key not in files.list(key):
+        return None
+    return ResampledHistory.from_frame(read_table(files, key))
 
 
 def open_results(

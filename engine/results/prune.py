@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import time
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import Refusal
-from engine.files import DamagedFile, read_json, read_parquet
+from engine.files import DamagedFile, FileStore, as_files
+from engine.files.documents import read_json_document, state_of, tidy
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Request, find_pieces
 from engine.jobs.store import TABLES, ParquetStore
 from engine.jobs.summary import JobSummary
+from engine.results.load import read_request, stored_studies
 
 __all__ = ["Unused", "find_unused", "remove_study", "remove_unused"]
 
@@ -28,26 +29,26 @@ class Unused:
     ----------
     parts : tuple of Manifest
         Finished parts of which no study names a cell.
-    files : tuple of Path
-        Their files, and tables that no manifest names.
-    requests : tuple of Path
+    files : tuple of str
+        Keys of their files, and of tables that no manifest names.
+    requests : tuple of str
         Folders of earlier requests of studies.
     bytes : int
         Size of the files.
     """
 
     parts: tuple[Manifest, ...]
-    files: tuple[Path, ...]
-    requests: tuple[Path, ...]
+    files: tuple[str, ...]
+    requests: tuple[str, ...]
     bytes: int
 
 
-def find_unused(root: Path, *, without: str | None = None) -> Unused:
+def find_unused(root: str | Path | FileStore, *, without: str | None = None) -> Unused:
     """Find what no study names.
 
     Parameters
     ----------
-    root : Path
+    root : path or FileStore
         The data root.
     without : str, optional
         A study that is about to be removed.
@@ -57,24 +58,23 @@ def find_unused(root: Path, *, without: str | None = None) -> Unused:
     Refusal
         If a study's request cannot be read: it may name any cell.
     """
-    store = ParquetStore(root)
+    store = ParquetStore(as_files(root))
     asked: dict[str, list[Request]] = {}
-    requests: list[Path] = []
-    for marker in sorted((root / "results").glob("*/current.json")):
-        if marker.parent.name == without:
+    requests: list[str] = []
+    for study in stored_studies(store.files):
+        if study == without:
             continue
-        current = str(read_json(marker)["fingerprint"])
-        world, request = _request(marker.parent / current, marker.parent.name)
+        folder = f"results/{study}"
+        current = str(read_json_document(store.files, f"{folder}/current.json")["fingerprint"])
+        world, request = _request(store.files, f"{folder}/{current}", study)
         asked.setdefault(world, []).append(request)
-        requests += [
-            folder
-            for folder in sorted(marker.parent.iterdir())
-            if folder.is_dir() and folder.name != current
-        ]
+        keys = [key.split("/") for key in store.files.list(f"{folder}/")]
+        found = {parts[2] for parts in keys if len(parts) > 3}
+        requests += [f"{folder}/{name}" for name in sorted(found - {current})]
     parts: list[Manifest] = []
-    files: list[Path] = []
-    for folder in sorted((root / "manifests").glob("*")):
-        world = folder.name
+    files: list[str] = []
+    manifests_there = store.files.list("manifests/")
+    for world in sorted({key.split("/")[1] for key in manifests_there}):
         manifests = store.manifests(world)
         named = {
             piece.manifest.part
@@ -84,30 +84,35 @@ def find_unused(root: Path, *, without: str | None = None) -> Unused:
         unused = [manifest for manifest in manifests if manifest.part not in named]
         parts += unused
         for manifest in unused:
-            files.append(root / "manifests" / world / f"{manifest.part}.json")
-            files += [root / entry["path"] for entry in manifest.files.values()]
-    files += _orphans(root)
-    there = [path for path in dict.fromkeys(files) if path.exists()]
-    size = sum(path.stat().st_size for path in there)
+            files.append(f"manifests/{world}/{manifest.part}.json")
+            files += [entry["path"] for entry in manifest.files.values()]
+    files += _orphans(store.files, set(manifests_there))
+    there: list[str] = []
+    size = 0
+    for key in dict.fromkeys(files):
+        try:
+            size += state_of(store.files, key)[0]
+        except FileNotFoundError:
+            continue
+        there.append(key)
     return Unused(tuple(parts), tuple(there), tuple(requests), size)
 
 
-def remove_unused(root: Path, unused: Unused) -> None:
+def remove_unused(root: str | Path | FileStore, unused: Unused) -> None:
     """Delete what was found, manifests first: a part without its manifest is no part.
 
     The ledger stays: what was tried was tried.
     """
+    files = as_files(root)
     for request in unused.requests:
-        shutil.rmtree(request, ignore_errors=True)
-    for path in sorted(unused.files, key=lambda path: path.suffix != ".json"):
-        path.unlink(missing_ok=True)
+        _delete(files, request)
+    for key in sorted(unused.files, key=lambda key: not key.endswith(".json")):
+        files.delete(key)
     for table in ("manifests", *TABLES):
-        for folder in (root / table).glob("*"):
-            if folder.is_dir() and next(folder.iterdir(), None) is None:
-                folder.rmdir()
+        tidy(files, table)
 
 
-def remove_study(root: Path, study: str) -> None:
+def remove_study(root: str | Path | FileStore, study: str) -> None:
     """Remove a study's name and what it asks; its cells stay until they are collected.
 
     Raises
@@ -115,20 +120,26 @@ def remove_study(root: Path, study: str) -> None:
     Refusal
         If there is no such study.
     """
-    known = sorted(path.parent.name for path in (root / "results").glob("*/current.json"))
+    files = as_files(root)
+    known = stored_studies(files)
     if study not in known:
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")
-    folder = root / "results" / study
-    (folder / "current.json").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    files.delete(f"results/{study}/current.json")
+    _delete(files, f"results/{study}")
 
 
-def _request(folder: Path, study: str) -> tuple[str, Request]:
+def _delete(files: FileStore, folder: str) -> None:
+    """Delete all that lies in a folder, and the folder where a store has some."""
+    for key in files.list(f"{folder}/"):
+        files.delete(key)
+    tidy(files, folder.rpartition("/")[0])
+
+
+def _request(files: FileStore, folder: str, study: str) -> tuple[str, Request]:
     try:
-        summary = JobSummary.from_json(read_json(folder / "study.json"), str(folder))
-        root = folder.parents[2]
-        sets = read_parquet(root, folder / "sets.parquet")["set_id"].to_numpy().astype("U16")
-        seeds = read_parquet(root, folder / "seeds.parquet")["seed"].to_numpy()
+        plain = read_json_document(files, f"{folder}/study.json")
+        summary = JobSummary.from_json(plain, folder)
+        sets, seeds = read_request(files, folder)
     except (OSError, Refusal) as error:
         found = f"{error.path.name} {error.reason}" if isinstance(error, DamagedFile) else error
         raise Refusal(
@@ -139,12 +150,16 @@ def _request(folder: Path, study: str) -> tuple[str, Request]:
     return summary.world, Request(sets, seeds, summary.holds)
 
 
-def _orphans(root: Path) -> list[Path]:
+def _orphans(files: FileStore, manifests: set[str]) -> list[str]:
     """Tables that no manifest names, left of parts that were discarded; not one being written."""
-    return [
-        path
-        for table in TABLES
-        for path in sorted((root / table).glob("*/part-*.parquet"))
-        if not (root / "manifests" / path.parent.name / f"{path.stem}.json").exists()
-        and time.time() - path.stat().st_mtime > _WRITING_SECONDS
-    ]
+    found = []
+    for key in (key for table in TABLES for key in files.list(f"{table}/")):
+        rest = key.partition("/")[2]
+        part = rest.removesuffix(".parquet")
+        named = f"manifests/{part}.json" in manifests or not part.split("/")[-1].startswith("part-")
+        if named or part == rest:
+            continue
+        with contextlib.suppress(FileNotFoundError):  # another process has just deleted it
+            if state_of(files, key)[1] > _WRITING_SECONDS:
+                found.append(key)
+    return found

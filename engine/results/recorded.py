@@ -62,7 +62,7 @@ class RecordedRows(Rows):
             ``set_id``, ``seed``, ``path``, a column per parameter, ``status``, ``error``, a
             column per metric.
         """
-        return self.lazy.sort("simulation").collect()
+        return self._collected(self.lazy.sort("simulation"))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all rows for pandas.
@@ -167,7 +167,7 @@ class RecordedRows(Rows):
         """
         if self.equity_lazy is None:
             raise Refusal("record.equity", "0", "a number of points to record")
-        return self.equity_lazy.sort("simulation").collect()
+        return self._collected(self.equity_lazy.sort("simulation"))
 
     def trades(self) -> pl.DataFrame:
         """Every trade of every simulation.
@@ -186,7 +186,7 @@ class RecordedRows(Rows):
         """
         if self.trades_lazy is None:
             raise Refusal("record.trades", "false", "true")
-        return self.trades_lazy.sort("simulation", "trade").collect()
+        return self._collected(self.trades_lazy.sort("simulation", "trade"))
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write all rows to one Parquet file."""
@@ -199,6 +199,23 @@ class RecordedRows(Rows):
     def to_sqlite(self, path: str | Path) -> Path:
         """Write all rows to the table ``simulations`` of a new SQLite file."""
         return write_whole(path, lambda to: write_sqlite(self._ordered, to))
+
+    def _collected(self, lazy: pl.LazyFrame) -> pl.DataFrame:
+        """Read rows.
+
+        Raises
+        ------
+        Refusal
+            If the files are no longer those that were opened.
+        """
+        try:
+            return lazy.collect()
+        except (pl.exceptions.SchemaError, FileNotFoundError):
+            raise Refusal(
+                "results",
+                f"stored parts of {self.name} were computed anew or removed since they were opened",
+                hint=f"`engine.load_results(root, {self.name!r})` opens what is there now",
+            ) from None
 
     @property
     def _ordered(self) -> pl.LazyFrame:

@@ -93,7 +93,8 @@ class Historical(Source):
         bars = len(self.bars[0])
         if warm_up + request.steps > bars:
             beside = f" beside {warm_up} to warm up on" if warm_up else ""
-            raise Refusal("steps", f"{request.steps}{beside}", f"<= {bars} (bars of history)")
+            allowed = f"<= {bars - warm_up}, what {bars} bars of history leave"
+            raise Refusal("steps", f"{request.steps}{beside}", allowed)
         return _HistoricalGenerator(self, request, warm_up)
 
 

@@ -3,6 +3,7 @@
 from engine.strategies.backtest import Backtest, backtest
 from engine.strategies.engine import StrategyEngine
 from engine.strategies.expression import Close, Field, High, Low, Open, Volume
+from engine.strategies.fill_tape import FillTape
 from engine.strategies.hook_arguments import Account, Bar, Order
 from engine.strategies.hook_text import StrategyError
 from engine.strategies.indicator import Indicator
@@ -62,6 +63,7 @@ __all__ = [
     "Close",
     "Donchian",
     "Field",
+    "FillTape",
     "Float",
     "High",
     "Highest",

@@ -24,6 +24,7 @@ from engine.execution.settings import Execution
 from engine.own_data import bars_of
 from engine.strategies.bars_table import bars_table
 from engine.strategies.engine import StrategyEngine
+from engine.strategies.fill_tape import FillTape, not_taken
 from engine.strategies.prepare import prepare_strategy
 from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
@@ -103,6 +104,7 @@ def backtest(
     execution: Execution | Mapping[str, Any] | None = None,
     *,
     warm_up: int | Literal["auto"] = 0,
+    fills: FillTape | pl.DataFrame | None = None,
 ) -> Backtest:
     """Run a strategy over historical bars.
 
@@ -119,12 +121,20 @@ def backtest(
     warm_up : int or "auto"
         Bars that indicators see before the first on which the strategy trades; ``"auto"``: as many
         as the slowest indicator needs. Metrics and equity count from the first trading bar.
+    fills : FillTape or DataFrame, optional
+        Recorded fills. Up to the last bar that they cover nothing else fills: an order of the
+        strategy that the bars would fill does so only if there is a fill of it, with its units,
+        price and commission; a fill that names no order is of one of its symbol and side that would
+        fill in the bar, else a trade of its own at the close of the bar. Rejections, expiries,
+        interest and margin calls stay modelled, and what follows is modelled with the positions,
+        the cash, the orders and the trades that there are then.
 
     Raises
     ------
     ValueError
         If a parameter or setting is not allowed, a symbol is missing or there twice, the symbols'
-        timestamps differ, no bar is left to trade on, or the simulation fails.
+        timestamps differ, no bar is left to trade on, a recorded fill is not of these bars and
+        orders, or the simulation fails.
 
     Examples
     --------
@@ -189,13 +199,21 @@ def backtest(
     )
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
-    scratch = engine.scratch(record_orders=True)
+    if fills is None:
+        scratch = engine.scratch(record_orders=True)
+    else:
+        record = fills if isinstance(fills, FillTape) else FillTape(fills)
+        taken, covered = record.rows(series, before)
+        scratch = engine.scratch(record_orders=True, fills=taken, recorded_bars=covered)
     encoded = engine.encode(parameters or {})[None]
     engine.run(values, encoded, metrics, status, scratch)
     if status[0, 0] != 0:
         reason = engine.failure(int(status[0, 0]), values, encoded, scratch)
         raise ValueError(f"{engine.strategy.name}: {reason}")
     simulation = scratch.simulation
+    refusal = not_taken(simulation.tape, before)
+    if refusal is not None:
+        raise refusal
     counts = simulation.counts
     return Backtest(
         metrics={

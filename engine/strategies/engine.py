@@ -131,10 +131,28 @@ class StrategyEngine:
             dtype=np.float64,
         )
 
-    def scratch(self, *, record_orders: bool = False) -> Scratch:
-        """Return work space for one worker; `record_orders` logs the fate of every order."""
+    def scratch(
+        self,
+        *,
+        record_orders: bool = False,
+        fills: NDArray[np.float64] | None = None,
+        recorded_bars: int = 0,
+    ) -> Scratch:
+        """Return work space for one worker.
+
+        Parameters
+        ----------
+        record_orders : bool
+            Whether the fate of every order is logged.
+        fills : ndarray of float64, shape (fills, TAPE_WIDTH), optional
+            Recorded fills, which take the place of modelled ones (`engine.execution.tape`).
+        recorded_bars : int
+            Bars that they cover.
+        """
         path = np.zeros((len(self.symbols), len(self.fields), self.steps))
         capacity = 4 * self.steps + 64 if self.record_trades else 0
+        # A record may have many fills in a bar, each of which may close or open a lot.
+        more = 0 if fills is None else len(fills)
         simulation = new_simulation(
             path,
             self._rules,
@@ -143,8 +161,11 @@ class StrategyEngine:
             self._elapsed,
             self._clock,
             first_trading_bar=self.window.first_trading_bar,
-            trade_capacity=capacity,
-            event_capacity=24 * self.steps + 64 if record_orders else 0,
+            trade_capacity=capacity + (2 * more if self.record_trades else 0),
+            event_capacity=24 * self.steps + 64 + 8 * more if record_orders else 0,
+            lot_capacity=self.steps + 64 + more if more else None,
+            tape=fills,
+            recorded_bars=recorded_bars,
         )
         return Scratch(simulation, frame_of(simulation))
 

@@ -309,6 +309,19 @@ class Order(_Given):
         """
         _not_here("order")
 
+    def all_or_none(self, first: float, second: float) -> bool:
+        """Let two orders fill in the same bar or not at all; false if they cannot be tied so.
+
+        Orders are named by their numbers, of one symbol or of two. Further calls make larger
+        groups. They wait for a bar that fills each of them by its own terms, then all fill; what
+        rejects one rejects all, and where one expires or is cancelled, all go. Margin must cover
+        what they come to. Not to be tied are exits, orders of which one cancels the other, and an
+        order for the close with one that is not. ::
+
+            order.all_or_none(order[0].market(10.0), order[1].limit(-10.0, bar[1].close))
+        """
+        _not_here("order")
+
     def good_till(self, number: float, instant: float) -> bool:
         """Let an order fill only on bars that open up to `instant`, else let it expire.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from engine.files import FileStore
 from engine.jobs.job import Job
 from engine.jobs.summary import JobSummary
 from engine.market_data import MarketData
@@ -18,7 +19,7 @@ __all__ = ["load_results"]
 
 
 def load_results(
-    root: str | Path,
+    root: str | Path | FileStore,
     study: str,
     *,
     fingerprint: str | None = None,
@@ -28,7 +29,7 @@ def load_results(
 
     Parameters
     ----------
-    root : path
+    root : path or FileStore
         The data root.
     study : str
         Name of the study.

@@ -53,9 +53,10 @@ def prune(project: Project, study: str | None = None, *, remove: bool = False) -
         If there is no such study, or what another study asks for cannot be read.
     """
     from engine.errors import Refusal
-    from engine.results import find_unused, remove_study, remove_unused
+    from engine.files import as_files
+    from engine.results import find_unused, remove_study, remove_unused, stored_studies
 
-    known = sorted(path.parent.name for path in project.data.glob("results/*/current.json"))
+    known = stored_studies(as_files(project.data))
     if study is not None and study not in known:
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")
     unused = find_unused(project.data, without=study)

@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 
 import engine as mc
-from engine.execution.layout import RULES_WIDTH
+from engine.execution.layout import RULES_WIDTH, TAPE_WIDTH
 from engine.strategies import SMA
 from engine.testing.prices import random_path
 
@@ -126,6 +126,16 @@ def history(count: int = 400) -> mc.Bars:
 @cache
 def block() -> mc.PriceBlock:
     return mc.Historical(history(20)).paths(seeds=[0])
+
+
+def tape() -> mc.FillTape:
+    """A record with every column that it may have."""
+    row = {
+        **{"bar": 3, "time": history(20).timestamps[3], "units": 2.0, "side": "buy"},
+        **{"quantity": 2.0, "price": 99.0, "symbol": "X", "commission": 0.5, "order": 0},
+        **{"tag": 4, "event": "filled"},
+    }
+    return mc.FillTape(pl.DataFrame([row, row]))
 
 
 @cache
@@ -332,6 +342,11 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "Schwartz2F.futures_terms": (lambda: CURVE.futures_terms(MATURITY), {}),
     "SchwartzSmith.futures": (lambda: mc.SchwartzSmith().futures(STATE, STATE, MATURITY), {}),
     **_labelled("Replay", _fields(replay, "bars equity orders trades"), {"bars": 30}),
+    "FillTape.fills": (lambda: tape().fills, {}),
+    "FillTape.rows": (
+        lambda: tape().rows((history(20),), 0)[0],
+        {"fills": 2, "TAPE_WIDTH": TAPE_WIDTH},
+    ),
     **_labelled("Backtest", _fields(backtest, "trades equity orders bars"), BARS),
     **_labelled(
         "Resampled",

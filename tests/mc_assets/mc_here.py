@@ -19,9 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from engine.models import BUILT_IN
+from engine.sources.registered import SOURCES
+from engine.strategies import registry
 from mc_assets.cli import main
 
-__all__ = ["Done", "call_here", "mc_here"]
+__all__ = ["Done", "call_here", "mc_here", "users_code_forgotten"]
 
 # What reads the environment when it is imported.
 _BOUND = ("mc_assets.definitions", "mc_assets.defs")
@@ -60,6 +63,19 @@ def call_here(
             traceback.print_exc()
             status = 1
     return Done(status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def users_code_forgotten() -> Iterator[None]:
+    """Forget afterwards the user's strategies and models that are loaded inside."""
+    strategies, sources = set(registry._USER), set(SOURCES)
+    try:
+        yield
+    finally:
+        for name in registry._USER.keys() - strategies:
+            del registry._USER[name]
+        for name in SOURCES.keys() - sources - BUILT_IN.keys():
+            del SOURCES[name]
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy import text
 
 from mc_assets.event_log import EventLog
 
@@ -87,3 +88,22 @@ def test_batches_are_stored_as_dagster_stores_single_events(
     ours = _stored(tmp_path / "ours", "ours", batch, monkeypatch)
     assert ours == _stored(tmp_path / "plain", "plain", 0, monkeypatch)
     assert len(ours["partitions"]) == 10
+
+
+def test_files_used_last_keep_their_engine_and_every_file_is_read(tmp_path: Path) -> None:
+    runs = [f"run_{number}" for number in range(12)]
+    log = EventLog(str(tmp_path))
+    for count, run in enumerate(runs, 1):
+        for _ in range(2):
+            with log.run_connection(run) as connection:
+                connection.execute(text("INSERT INTO event_logs (run_id, event) VALUES ('', '')"))
+        kept = log._engines[run]
+        with log.index_connection():
+            pass
+        with log.run_connection(run):
+            assert log._engines[run] is kept
+        assert len(log._engines) == min(count + 1, 8)
+    for run in runs:
+        with log.run_connection(run) as connection:
+            assert connection.execute(text("SELECT count(*) FROM event_logs")).scalar() == 2
+    log.dispose()

@@ -6,7 +6,6 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,7 @@ import polars as pl
 import pytest
 
 import engine as mc
-from engine.models import BUILT_IN
 from engine.sources import Schwartz2F, load_user_sources, make_source
-from engine.sources.registered import SOURCES
 from mc_assets.answers.calibrations import stored_calibrations
 from mc_assets.answers.catalogue import list_sources
 from mc_assets.calibration_store import CalibrationStore
@@ -30,7 +27,7 @@ from mc_assets.providers import MarketDataError
 from mc_assets.series_models import calibrated_models, load_models
 from mc_assets.steps import Step, outdated_steps
 from mc_assets.stored_market_data import StoredMarketData
-from tests.mc_assets.mc_here import call_here
+from tests.mc_assets.mc_here import call_here, users_code_forgotten
 
 CHECKOUT = Path(__file__).parents[2]
 CEV = CHECKOUT / "tests/engine/calibration/cev_model.py"
@@ -115,7 +112,7 @@ seeds: 20
 
 def own_bars(days: pl.Series, file: Path) -> pl.DataFrame:
     """Closes of the user's model: 2 S^0.5, 20 % a year at a price of 100."""
-    with sources_restored():
+    with users_code_forgotten():
         load_user_sources(file)
         source = make_source("cev", {"sigma": 2.0, "beta": 0.5})
         block = source.paths(seeds=[5], steps=len(days), s0=100.0, dt=1 / 252)
@@ -143,17 +140,6 @@ def oil_curve(days: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
         "last_trade_date": list(last.values()),
     }
     return pl.DataFrame(rows), pl.DataFrame(table)
-
-
-@contextmanager
-def sources_restored() -> Iterator[None]:
-    """Forget afterwards the user's models that are loaded inside."""
-    before = set(SOURCES)
-    try:
-        yield
-    finally:
-        for name in SOURCES.keys() - before - BUILT_IN.keys():
-            del SOURCES[name]
 
 
 class Home:
@@ -214,7 +200,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     (folder / "studies").mkdir()
     (folder / "studies/own.yaml").write_text(STUDY)
     (folder / "series.yaml").write_text(SERIES)
-    with sources_restored():
+    with users_code_forgotten():
         made.mc("ingest")
         (folder / "calibrated.txt").write_text(made.mc("calibrate"))
     return made
@@ -224,7 +210,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def copy(home: Home, tmp_path: Path) -> Iterator[Home]:
     """The same project at another place, which a test may change."""
     shutil.copytree(home.folder, tmp_path, dirs_exist_ok=True)
-    with sources_restored():
+    with users_code_forgotten():
         yield Home(tmp_path)
 
 

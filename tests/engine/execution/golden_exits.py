@@ -54,6 +54,51 @@ class EveryExit(Strategy):
                 order[k].close()
 
 
+class EveryGroup(Strategy):
+    """Draws orders of one or two symbols that fill together or not at all, some with exits."""
+
+    script = Int(1, low=0)
+    symbols = Int(1, low=1)
+    width = Float(0.01, low=0)
+    units = Float(100.0, low=0)
+    draw = 0
+    latest = 0.0
+
+    def on_bar(self, bar, order, account):
+        self.draw = next_draw(self.draw + self.script)
+        action = one_of(self.draw, 9)
+        self.draw = next_draw(self.draw)
+        side = 1.0 if one_of(self.draw, 2) == 0 else -1.0
+        self.draw = next_draw(self.draw)
+        given = one_of(self.draw, 4)
+        units = side * self.units * (1 + given) / 4.0
+        k = int(self.symbols) - 1
+        close, other = bar[0].close, bar[k].close
+        step = self.width * max(abs(close), 1.0)
+        if action == 0:
+            first = order[0].market(units)
+            order.all_or_none(first, order[k].limit(-units, other + side * step))
+        elif action == 1 or action == 2:
+            first = order[0].limit(units, close - side * step, stop_loss=close - 3 * side * step)
+            second = order[k].stop(-units, other - side * step, tif=5)
+            order.all_or_none(first, second)
+            self.latest = second
+        elif action == 3:
+            order.all_or_none(self.latest, order[0].target_percent(side * 0.2))
+        elif action == 4:
+            first = order[0].target(units, limit=close + side * step)
+            order.all_or_none(first, order[k].stop_limit(units, other + step, other + 2.0 * step))
+        elif action == 5:
+            first = order[0].market_on_close(units)
+            order.all_or_none(first, order[k].market_on_close(-units / 2.0))
+        elif action == 6:
+            order.cancel(self.latest)
+        elif action == 7:
+            order.all_or_none(order[0].close(), order[k].market(units))
+        else:
+            order[k].exit(take_profit=2.0 * step, stop_loss=step, from_fill=True)
+
+
 class EveryRestingOrder(Strategy):
     """Draws stops that trail, orders for the close, and sizes that are known when they fill."""
 

@@ -28,7 +28,12 @@ from engine.execution.metric_names import METRIC_NAMES
 from engine.sources import GBM, Bootstrap, Correlated, Heston, Merton, StepModel
 from engine.strategies import backtest
 from engine.studies import Study, linspace, uniform
-from tests.engine.execution.golden_exits import EveryExit, EveryMoment, EveryRestingOrder
+from tests.engine.execution.golden_exits import (
+    EveryExit,
+    EveryGroup,
+    EveryMoment,
+    EveryRestingOrder,
+)
 from tests.engine.execution.golden_indicators import EveryExpression, EveryTrend, Touching
 from tests.engine.execution.golden_strategies import (
     AtTheMean,
@@ -278,6 +283,13 @@ def _exits() -> dict[str, Backtested]:
         "every exit, in wide bars": Backtested(EveryExit, (bars(3),), short, levered),
         "every exit, walked on ticks": Backtested(
             EveryExit, (bars(6),), short, WALKED | {"instrument": {"tick_size": 0.1}}
+        ),
+        "every group": Backtested(EveryGroup, (bars(),), {}, MARGIN | COSTS),
+        "every group, walked": Backtested(
+            EveryGroup, pair, {"script": 3, "symbols": 2}, WALKED | MARGIN | COSTS
+        ),
+        "every group, same close": Backtested(
+            EveryGroup, pair, {"script": 4, "symbols": 2}, {"fill": "same_close"} | levered | COSTS
         ),
         "every resting order": Backtested(EveryRestingOrder, (bars(),), {}, COSTS),
         "every resting order, on ticks": Backtested(

@@ -30,6 +30,7 @@ from engine.execution.layout import (
     STATUS,
     TRADE_ROWS,
     TRADE_WIDTH,
+    TRADES_FULL,
 )
 from engine.execution.linked import INTERFACE_VERSION, BrokerCalls, broker_calls, settle_call
 from engine.execution.metric_names import METRIC_NAMES
@@ -209,6 +210,12 @@ def test_more_than_there_is_room_for_ends_a_simulation_with_a_status_that_says_s
     assert status_of(few.state) == f"more than 20 {what} were open at once"
     room = Environment(path_of(2), execution)
     assert flooding()(room.address, resting) == OK
+
+
+def test_more_trades_than_are_kept_end_a_simulation_with_a_status_that_says_so() -> None:
+    few = Environment(path_of(3, 40), Execution(), trade_capacity=2)
+    assert TRADES_FULL in [few.step(action) for action in [0.5, 0.0] * 20]
+    assert status_of(few.state) == "more than 2 trades were closed"
 
 
 @pytest.mark.parametrize("name", ["order_capacity", "lot_capacity"])

@@ -38,8 +38,14 @@ from engine.jobs.plan import make_plan
 from engine.jobs.runner import run_parts
 from engine.jobs.store import ParquetStore
 from engine.jobs.summary import JobSummary
+from engine.results import (
+    find_unused,
+    remove_study,
+    remove_unused,
+    stored_studies,
+)
 from engine.results.load import open_results
-from engine.studies import Study
+from engine.studies import Study, load_results
 
 Make = Callable[..., Study]
 
@@ -281,6 +287,38 @@ def test_a_damaged_part_is_left_out_and_written_again_on_every_store(
     assert [key for key in files.list() if key.endswith(".damaged")]
     assert run() == 0
     assert len(read_trials(files)) == 4
+
+
+def test_results_are_opened_and_pruned_on_every_store(make_study: Make, files: FileStore) -> None:
+    study, other = make_study(), make_study(name="other", parameters={"fast": [4], "slow": [30]})
+    with pytest.raises(Refusal, match="has no results; none under"):
+        load_results(files, "small")
+    for each in (study, other):
+        job, store = each.resolve(), ParquetStore(files)
+        store.begin(job, JobSummary.of(job))
+        plan = make_plan(job, store.manifests(job.world.id, trials=True))
+        run_parts(plan, store, study=job.study, failure_allowance=0.0)
+    assert_frame_equal(load_results(files, "small").frame, study.run().frame)
+    assert stored_studies(files) == ["other", "small"]
+    assert find_unused(files).parts == ()
+    with pytest.raises(Refusal, match="no results of 'none', allowed other, small"):
+        remove_study(files, "none")
+    unused = find_unused(files, without="other")
+    assert unused.bytes == sum(len(files.get(key)) for key in unused.files)
+    remove_study(files, "other")
+    remove_unused(files, unused)
+    assert stored_studies(files) == ["small"]
+    assert len(files.list("simulations/")) == len(files.list("manifests/")) == 16
+    assert_frame_equal(load_results(files, "small").frame, study.run().frame)
+    # Sealed tables and the list of sets are verified on every store.
+    (sets,) = (key for key in files.list("results/small/") if key.endswith("sets.parquet"))
+    content = files.get(sets)
+    files.delete(sets)
+    files.put_new(sets, content[:-9] + b"x" + content[-8:])
+    with pytest.raises(Refusal, match=r"has lost the list of its parameter sets.*is damaged"):
+        load_results(files, "small")
+    with pytest.raises(Refusal, match="small has lost what it asks for"):
+        find_unused(files)
 
 
 def test_trials_are_archived_on_every_store(make_study: Make, files: FileStore) -> None:

@@ -159,13 +159,19 @@ def test_a_part_that_is_computed_anew_is_the_same_after_a_kill(tmp_path: Path) -
     assert of_whole == of_killed
 
 
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The study with every metric."""
+    return run(tmp_path_factory.mktemp("whole"))[0]
+
+
 @pytest.mark.parametrize(
     "metrics", [THREE, NO_HEADLINE, [], ["bar_trading"], ["trades", "exposure"]]
 )
 def test_every_choice_of_metrics_has_statistics_warnings_and_comparisons(
-    tmp_path: Path, metrics: list[str]
+    whole_run: Results, tmp_path: Path, metrics: list[str]
 ) -> None:
-    whole, _ = run(tmp_path / "whole")
+    whole = whole_run
     some, _ = run(tmp_path / "some", metrics=metrics, equity=5, trades=True)
     table, every = some.statistics(), whole.statistics()
     keys = ["parameter_set", "statistic"]

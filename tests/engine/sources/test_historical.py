@@ -30,6 +30,10 @@ def test_fewer_steps_mean_the_last_bars():
     assert block.open[0].tolist() == [107.0, 108.0, 109.0]
     with pytest.raises(ValueError, match="steps: found 11, allowed <= 10"):
         Historical(_bars("A", list(range(10)))).paths(seeds=[1], steps=11)
+    # Bars to warm up on are of the same history.
+    beside = r"steps: found 8 beside 3 to warm up on, allowed <= 7, what 10 bars of history leave"
+    with pytest.raises(ValueError, match=beside):
+        Historical(_bars("A", list(range(10)))).prepare(steps=8, warm_up=3)
 
 
 def test_several_symbols_are_joined_on_shared_timestamps():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.statistics.budget_allocation import BudgetAllocation, ocba_allocation
-from engine.statistics.ranking import KimNelson
+from engine.statistics.ranking import KimNelson, Request
 
 
 def systems(seed: int, sets: int, gap: float, correlation: float, paths: int) -> np.ndarray:
@@ -103,6 +103,23 @@ def test_sets_that_do_not_vary_need_no_budget() -> None:
     assert found[1] == 0.0
     assert found.sum() == pytest.approx(100.0)
     assert ocba_allocation([1.0, 1.0], [2.0, 2.0], 10.0).tolist() == [5.0, 5.0]
+
+
+def test_a_round_follows_the_sample_variances_of_sets_run_on_different_numbers_of_paths() -> None:
+    rng = np.random.Generator(np.random.Philox(3))
+    counts, means = np.array([3, 5, 40]), (0.0, 0.3, 0.4)
+    seen = [rng.normal(mean, 1.0, count) for mean, count in zip(means, counts, strict=True)]
+    plan = BudgetAllocation(3, 90_000, probability=0.999999, first=3, step=10_000)
+    plan.tell(Request(np.arange(3), np.zeros(3, dtype=np.int64), counts), seen)
+    variances = [float(np.sum((row - row.mean()) ** 2)) / (len(row) - 1) for row in seen]
+    target = ocba_allocation([row.mean() for row in seen], variances, 10_048.0)
+    lacking = np.maximum(target - counts, 0.0)
+    request = plan.ask()
+    assert request is not None
+    more = np.zeros(3)
+    more[request.sets] = request.last - request.first
+    assert more.sum() == 10_000
+    assert np.abs(more - 10_000 * lacking / lacking.sum()).max() < 1.0
 
 
 def test_a_budget_is_spent_where_sets_are_close_and_stops_when_told() -> None:

@@ -31,7 +31,7 @@ from engine.calibration import (
     OptionSurface,
     calibrate,
 )
-from engine.calibration.curve_fit import CurveData
+from engine.calibration.curve_data import CurveData
 from engine.calibration.kalman import filter_curve, score_curve
 from engine.calibration.schwartz_smith import PARAMETERS, SchwartzSmith, futures_price
 from engine.pricing.heston_prices import heston_price

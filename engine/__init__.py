@@ -44,6 +44,8 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "estimate_correlation",
         "try_calibrate",
     ),
+    "calibration.filtered_states": ("kalman_filter",),
+    "sources.block_length": ("block_length",),
     "pricing": (
         "AmericanValues",
         "OptionValues",

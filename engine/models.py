@@ -29,30 +29,34 @@ class BuiltIn(NamedTuple):
     estimator_version : str
         Version of its estimator, raised when the same data would give other estimates: stored
         calibrations of another version count as missing.
-    limit : str
-        The model that it becomes where some of its parameters vanish; empty where there is none.
+    nests : str
+        The model that it becomes where some of its parameters vanish, with a likelihood of the same
+        data.
     """
 
     class_name: str
     calibrated_on: tuple[str, ...] = ()
     weighted: bool = True
     estimator_version: str = "1"
-    limit: str = ""
+    nests: str = ""
 
 
 BUILT_IN: Final[dict[str, BuiltIn]] = {
     "bootstrap": BuiltIn("Bootstrap", ("Bars",), weighted=False),
     "correlated": BuiltIn("Correlated"),
+    "garch": BuiltIn("GARCH", ("Bars",), weighted=False, nests="gbm"),
     "gbm": BuiltIn("GBM", ("Bars",)),
     "heston": BuiltIn("Heston", ("Bars", "OptionSurface"), estimator_version="2"),
     "historical": BuiltIn("Historical"),
     "kou": BuiltIn("Kou"),
-    "merton": BuiltIn("Merton", ("Bars",), limit="gbm"),
-    "regime_switching": BuiltIn("RegimeSwitching", ("Bars",), limit="gbm"),
+    "merton": BuiltIn("Merton", ("Bars",), estimator_version="2", nests="gbm"),
+    "regime_switching": BuiltIn("RegimeSwitching", ("Bars",), estimator_version="2", nests="gbm"),
     "rolling_futures": BuiltIn("RollingFutures"),
-    "schwartz_1f": BuiltIn("Schwartz1F", ("Bars", "FuturesPanel"), limit="gbm"),
-    "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",)),
-    "schwartz_smith": BuiltIn("SchwartzSmith", ("FuturesPanel",)),
+    "schwartz_1f": BuiltIn(
+        "Schwartz1F", ("Bars", "FuturesPanel"), estimator_version="2", nests="gbm"
+    ),
+    "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",), estimator_version="2"),
+    "schwartz_smith": BuiltIn("SchwartzSmith", ("FuturesPanel",), estimator_version="2"),
 }
 
 

@@ -28,6 +28,9 @@ CALIBRATION_SCHEMA = pl.Schema(
         "parameter": pl.String,
         "estimate": pl.Float64,
         "std_error": pl.Float64,
+        "ci_low": pl.Float64,
+        "ci_high": pl.Float64,
+        "method": pl.String,
         "log_likelihood": pl.Float64,
         "aic": pl.Float64,
         "bic": pl.Float64,
@@ -37,6 +40,7 @@ CALIBRATION_SCHEMA = pl.Schema(
         "reason": pl.String,
         "covariance": pl.String,
         "start_state": pl.String,
+        "state_errors": pl.String,
         "diagnostics": pl.String,
         "calibration_hash": pl.String,
         "history_hash": pl.String,
@@ -91,7 +95,7 @@ class CalibrationStore:
         table = self.table.read(symbol, timeframe).filter(pl.col("model") == model)
         series = f"{symbol}@{timeframe}"
         if as_of == "latest":
-            table = table.filter(pl.col("status") == "ok")
+            table = table.filter(pl.col("status") != "failed")
             if table.is_empty():
                 raise Refusal(
                     f"calibration of {model} on {series}",
@@ -136,7 +140,9 @@ class CalibrationStore:
 
         `engine.calibration.parameter_jumps` says what is too far.
         """
-        table = self.read(symbol, timeframe, allow_damaged=True).filter(pl.col("status") == "ok")
+        table = self.read(symbol, timeframe, allow_damaged=True).filter(
+            pl.col("status") != "failed"
+        )
         wanted = set(dates)
         found = []
         for (model,), history in table.group_by("model", maintain_order=True):

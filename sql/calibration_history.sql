@@ -13,5 +13,5 @@ SELECT
     lag(estimate) OVER parameter_history AS previous_estimate,
     (estimate - lag(estimate) OVER parameter_history) / nullif(std_error, 0) AS change_in_std_errors
 FROM calibrations
-WHERE status = 'ok'
+WHERE status <> 'failed'
 WINDOW parameter_history AS (PARTITION BY symbol, timeframe, model, estimator_version, "window", parameter ORDER BY as_of);

@@ -53,8 +53,8 @@ ALLOWED = {
         *("local_time", "own_data", "user_code", "window", "plots"),
     },
     "realism": {
-        "errors",
-        *("compiled", "randomness", "sources", "calibration", "statistics", "models"),
+        *("errors", "models"),
+        *("compiled", "randomness", "sources", "calibration", "statistics"),
         *("bars", "calendar", "price_block"),
     },
     "jobs": {

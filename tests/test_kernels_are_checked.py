@@ -20,11 +20,14 @@ BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
 CHECKED_BY = {
     "engine/calibration/curve_sums.py": f"{CALIBRATION}/test_kalman.py",
+    "engine/calibration/garch.py": f"{CALIBRATION}/test_garch.py",
     "engine/calibration/hamilton.py": f"{CALIBRATION}/test_hamilton.py",
     "engine/calibration/heston_history.py": f"{CALIBRATION}/test_heston.py",
     "engine/calibration/kalman.py": f"{CALIBRATION}/test_kalman.py",
     "engine/calibration/poisson_mixture.py": f"{CALIBRATION}/test_merton_optimum.py",
     "engine/calibration/quasi_newton.py": f"{CALIBRATION}/test_merton_optimum.py",
+    "engine/calibration/reversion_interval.py": f"{CALIBRATION}/test_parameter_intervals.py",
+    "engine/calibration/smoother.py": f"{CALIBRATION}/test_filtered_states.py",
     "engine/compiled/elementary.py": "tests/engine/compiled/test_elementary.py",
     "engine/compiled/trigonometry.py": "tests/engine/compiled/test_trigonometry.py",
     "engine/execution/broker.py": TWIN,
@@ -79,6 +82,7 @@ CHECKED_BY = {
     "engine/sources/bridge.py": f"{SOURCES}/test_bridge.py",
     "engine/sources/correlated.py": f"{SOURCES}/test_correlated.py",
     "engine/sources/gbm.py": f"{SOURCES}/test_gbm.py",
+    "engine/sources/garch.py": f"{SOURCES}/test_garch.py",
     "engine/sources/heston_kernels.py": f"{SOURCES}/test_heston.py",
     "engine/sources/jumps.py": f"{SOURCES}/test_merton.py",
     "engine/sources/kou.py": f"{SOURCES}/test_kou.py",

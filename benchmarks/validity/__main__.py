@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from benchmarks.validity import (
     budget,
+    calibrations,
     comparisons,
     coverage,
     histories,
@@ -28,6 +29,7 @@ _TABLES: dict[str, Callable[[int], None]] = {
     "histories": histories.print_tables,
     "ledger": ledger.print_tables,
     "verdicts": verdicts.print_tables,
+    "calibrations": calibrations.print_tables,
 }
 
 

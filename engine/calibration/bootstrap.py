@@ -13,7 +13,7 @@ from engine.calibration.calibration import Calibration
 from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
 from engine.errors import Refusal
-from engine.sources.block_length import optimal_block_length
+from engine.sources.block_length import block_length
 
 __all__ = ["estimate_bootstrap"]
 
@@ -63,7 +63,7 @@ def estimate_bootstrap(
     }
     if of not in series:
         raise Refusal("of", repr(of), ", ".join(series))
-    lengths = {name: optimal_block_length(values) for name, values in series.items()}
+    lengths = {name: block_length(values) for name, values in series.items()}
     stationary, circular = lengths[of]
     return Calibration.of(
         "bootstrap",

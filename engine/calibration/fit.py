@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.bars import Bars
-from engine.calibration.calibration import Calibration, to_json
+from engine.calibration.calibration import Calibration
 from engine.calibration.futures_panel import FuturesPanel
+from engine.calibration.json_text import to_json
 from engine.calibration.sample import bars_as_of
 from engine.calibration.window import Window
 from engine.errors import Refusal

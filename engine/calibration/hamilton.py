@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.compiled import kernel
 from engine.compiled.elementary import exp, log
 
-__all__ = ["hamilton_log_likelihood", "hamilton_score", "stationary"]
+__all__ = ["hamilton_filtered", "hamilton_log_likelihood", "hamilton_score", "stationary"]
 
 Array = NDArray[np.float64]
 
@@ -74,6 +74,18 @@ def hamilton_score(
     by_mean, by_deviation = np.empty(states), np.empty(states)
     _weigh(y, length, means, deviations, share, by_mean, by_deviation)
     return value, (by_mean, by_deviation, by_chain), filtered, share.T
+
+
+def hamilton_filtered(
+    y: Array, length: Array, means: Array, deviations: Array, chain: Array
+) -> Array:
+    """Probability of each regime given the observations up to each, shape (n, states)."""
+    n, states = len(y), len(means)
+    density = np.empty((states, n))
+    predicted, filtered = np.empty((n, states)), np.empty((n, states))
+    weight, start = np.ones(n), stationary(chain)
+    _filter(y, length, weight, means, deviations, chain, start, density, predicted, filtered)
+    return filtered
 
 
 @kernel

@@ -10,11 +10,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
-from engine.calibration.optimise import covariance_of, maximise, search_all
+from engine.calibration.interval import Interval
+from engine.calibration.optimise import Objective, Optimum, covariance_of, maximise, search_all
 from engine.calibration.poisson_mixture import PoissonMixture
+from engine.calibration.profile import critical_value, profile_ends
 from engine.calibration.sample import SpotSample
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
@@ -26,6 +29,8 @@ Array = NDArray[np.float64]
 _NAMES = ("mu", "sigma", "jump_intensity", "mean_log_jump", "jump_vol")
 # log drift of the diffusion, volatility, jumps per year, mean and deviation of a log jump
 _TRANSFORMS = Transforms(("linear", "log", "log", "linear", "log"))
+# The likelihood of fewer jumps than this is far from quadratic.
+_MANY_JUMPS = 400.0
 # Number of return bins for the multi-start search; this many extreme returns keep a bin each.
 _BINS = 256
 _TAIL = 40
@@ -106,6 +111,9 @@ def estimate_merton(
     jacobian[0] = [1.0, sigma, growth - 1.0, intensity * growth, intensity * growth * deviation]
     jacobian[1, 1] = jacobian[2, 2] = jacobian[3, 3] = jacobian[4, 4] = 1.0
     jacobian *= _TRANSFORMS.slope(np.array([log_drift, sigma, intensity, mean, deviation]))
+    intervals = {}
+    if intensity * years < _MANY_JUMPS or not optimum.free.all():
+        intervals = _profiled(coarse, optimum, lower, upper, years, sample.nominal_dt)
     diffusion = _gaussian_log_likelihood(sample)
     total = sigma**2 + intensity * (mean**2 + deviation**2)
     return Calibration.of(
@@ -113,6 +121,7 @@ def estimate_merton(
         parameters=dict(zip(_NAMES, (mu, sigma, intensity, mean, deviation), strict=True)),
         covariance=covariance_of(optimum, jacobian),
         log_likelihood=optimum.value,
+        intervals=intervals,
         diagnostics=sample.diagnostics
         | optimum.report(_NAMES)
         | {
@@ -122,6 +131,49 @@ def estimate_merton(
         },
         **sample.identity(),
     )
+
+
+def _profiled(
+    objective: Objective,
+    optimum: Optimum,
+    lower: Array,
+    upper: Array,
+    years: float,
+    step: float,
+) -> dict[str, Interval]:
+    """Intervals from the likelihood itself.
+
+    As many observations tell of the jumps' mean and deviation as there are jumps beyond twice the
+    diffusion's own deviation of a bar, less two; of their intensity half as many again as there are
+    jumps. With these numbers the intervals hold the truth as often as they say in histories with
+    one jump a year and with twenty (``python -m benchmarks.validity calibrations``).
+    """
+    # The bins merge none of the largest returns, and move the maximum by little.
+    theta = maximise(objective, [optimum.theta], lower, upper, iterations=30, finalists=1).theta
+    width = np.sqrt(np.diag(covariance_of(optimum)))
+    _, sigma, intensity, mean, deviation = _TRANSFORMS.to_natural(optimum.theta)
+    jumps = intensity * years
+    reach = 2.0 * sigma * math.sqrt(step)
+    seen = jumps * float(ndtr((mean - reach) / deviation) + ndtr(-(mean + reach) / deviation))
+    counts = {1: math.inf, 2: 1.5 * jumps, 3: seen - 2.0, 4: seen - 2.0}
+    found = {}
+    for index, count in counts.items():
+        guess = float(width[index]) if width[index] > 0.0 else 1.0
+        ends = profile_ends(
+            objective,
+            theta,
+            index,
+            lower,
+            upper,
+            width=2.0 * guess,
+            critical=critical_value(count),
+        )
+        low, high = (float(np.exp(end)) if index != 3 else end for end in ends)
+        if optimum.free[index]:
+            found[_NAMES[index]] = Interval(low, high, "profile")
+        else:
+            found[_NAMES[index]] = Interval(low, high, "one_sided")
+    return found
 
 
 def _unit_deviation(sample: SpotSample) -> float:

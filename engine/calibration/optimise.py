@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.calibration.quasi_newton import quasi_newton
 from engine.errors import Refusal
 
-__all__ = ["Optimum", "covariance_of", "maximise", "search_all"]
+__all__ = ["Objective", "Optimum", "covariance_of", "maximise", "search_all"]
 
 Array = NDArray[np.float64]
 Objective = Callable[[Array], tuple[float, Array]]

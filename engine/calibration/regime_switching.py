@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
+from engine.calibration.interval import Interval
 from engine.calibration.sample import SpotSample
 from engine.calibration.switching import fit_switching
 from engine.calibration.window import Window
@@ -47,7 +48,7 @@ def estimate_regime_switching(
     Calibration
         ``mu_k`` (mean log return per year), ``sigma_k`` and ``p_ij`` (per bar, all columns but
         the last), regimes in the order of their volatility; the probability of each regime in
-        the next bar as the start state.
+        the next bar as the start state, with the error that it has from the parameters'.
 
     Notes
     -----
@@ -89,20 +90,44 @@ def estimate_regime_switching(
     jacobian[-len(moves) :, -len(moves) :] = np.eye(len(moves))
     variables = [f"mu_{k}" for k in numbers[:means]] + [f"sigma_{k}" for k in numbers[:spreads]]
     ahead = fit.filtered[-1] @ fit.transition
+    covariance = jacobian @ fit.covariance @ jacobian.T
+    free = len(fit.names)
+    shared = fit.ahead_covariance[:, :free] @ jacobian.T
+    own = 0.5 * (fit.ahead_covariance[:, free:] + fit.ahead_covariance[:, free:].T)
+    regimes = [f"regime_{k}" for k in numbers]
+    state_covariance = {
+        name: dict(zip(parameters, shared[i].tolist(), strict=True))
+        | dict(zip(regimes, own[i].tolist(), strict=True))
+        for i, name in enumerate(regimes)
+    }
+    intervals = {
+        name: Interval.logit(float(ahead[i]), math.sqrt(max(own[i, i], 0.0)))
+        for i, name in enumerate(regimes)
+    }
+    report = fit.optimum.report(variables + moves)
+    # A row's last probability, and one that stays, lie on their bounds with the others of the row.
+    held = set(report["held_by_bound"])
+    for i in numbers:
+        if all(f"p_{i}{j}" in held for j in numbers if j != i):
+            held.add(f"p_{i}{i}")
+    unknown = Interval(math.nan, math.nan, "none")
+    intervals |= {name: unknown for name in parameters if name in held}
     stay = np.diag(fit.transition)
     return Calibration.of(
         "regime_switching",
         parameters=parameters,
-        covariance=jacobian @ fit.covariance @ jacobian.T,
+        covariance=covariance,
         log_likelihood=fit.log_likelihood,
         free_parameters=len(fit.names),
         diagnostics=sample.diagnostics
-        | fit.optimum.report(variables + moves)
+        | report
         | {
             "expected_bars_in_regime": (1.0 / np.maximum(1.0 - stay, 1e-12)).tolist(),
             "share_of_time": fit.smoothed.mean(axis=0).tolist(),
             "smoothed_last": fit.smoothed[-1].tolist(),
         },
         start_state={f"regime_{k}": float(ahead[k - 1]) for k in numbers},
+        intervals=intervals,
+        state_covariance=state_covariance,
         **sample.identity(),
     )

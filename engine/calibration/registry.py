@@ -118,6 +118,16 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     ------
     ValueError
         If the model or an option is unknown, or the data do not suffice for the estimate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import engine as mc
+    >>> path = mc.GBM(mu=0.05, sigma=0.2).paths(seeds=[1], steps=2520).values[0, 0]
+    >>> weekdays = np.arange(2520) + 2 * (np.arange(2520) // 5) + 4
+    >>> found = mc.calibrate("gbm", mc.Bars("SIM", weekdays * 86_400_000_000, *path[:5]))
+    >>> 0.2 in found.interval("sigma"), found.interval("sigma").method
+    (True, 'normal')
     """
     function = estimator(model)
     allowed = inspect.signature(function).parameters

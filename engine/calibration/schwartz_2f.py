@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.calibration import Calibration
-from engine.calibration.curve_fit import Initial, Measurement
+from engine.calibration.curve_data import Initial, Measurement
+from engine.calibration.curve_fit import state_covariance
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.schwartz_smith import PARAMETERS, estimate_schwartz_smith
 from engine.calibration.window import Window
@@ -80,25 +81,33 @@ def estimate_schwartz_2f(
         step = np.zeros(7)
         step[i] = 1e-6 * max(1.0, abs(point[i]))
         jacobian[:, i] = (_image(point + step, rate) - _image(point - step, rate)) / (2 * step[i])
-    # The rate is given, so its error is zero; the yield's is that of the filter.
-    covariance = np.zeros((9, 9))
-    covariance[8, 8] = smith.parameters["kappa"] ** 2 * smith.diagnostics["state_variances"][0]
-    covariance[:7, :7] = jacobian @ smith.covariance @ jacobian.T
     parameters = dict(zip(_NAMES, values.tolist(), strict=True))
-    delta = parameters["alpha"] + parameters["kappa"] * smith.start_state["chi"]
+    chi = smith.start_state["chi"]
+    delta = parameters["alpha"] + parameters["kappa"] * chi
+    # The rate is given, so its error is zero; the yield follows from level, speed and chi.
+    carried = np.zeros((11, 10))
+    carried[:7, :7] = jacobian
+    carried[8, :7] = jacobian[_NAMES.index("alpha")] + chi * jacobian[_NAMES.index("kappa")]
+    of_smith, covariance = smith.joint_covariance()
+    carried[8, of_smith.index("chi")] = parameters["kappa"]
+    carried[9] = carried[8]
+    carried[10, of_smith.index("spot")] = 1.0
+    joint = carried @ covariance @ carried.T
+    parameters |= {"r": rate, "delta0": delta}
     return Calibration.of(
         "schwartz_2f",
         symbol=smith.symbol,
         timeframe=smith.timeframe,
         as_of=smith.as_of,
-        parameters=parameters | {"r": rate, "delta0": delta},
-        covariance=covariance,
+        parameters=parameters,
+        covariance=joint[:9, :9],
         log_likelihood=smith.log_likelihood,
         free_parameters=7 + len(smith.diagnostics["measurement_sd"]),
         n=smith.n,
         window=smith.window,
         diagnostics=smith.diagnostics | {"schwartz_smith": smith.parameters},
         start_state={"convenience_yield": delta, "spot": smith.start_state["spot"]},
+        state_covariance=state_covariance(joint, tuple(parameters), ("convenience_yield", "spot")),
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.calibration import Calibration
-from engine.calibration.curve_fit import CurveData, Initial, Measurement, fit_curve
+from engine.calibration.curve_data import CurveData, Initial, Measurement
+from engine.calibration.curve_fit import fit_curve, state_covariance
 from engine.calibration.curve_sums import curve_sums
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, FilterResult, Gradient, filter_curve
@@ -70,7 +71,7 @@ def estimate_schwartz_smith(
     -------
     Calibration
         `PARAMETERS`, annual; states ``chi`` and ``xi`` and the model's spot price as the start
-        state; measurement errors and fit errors per column in the diagnostics.
+        state, with errors; measurement errors and fit errors per column in the diagnostics.
 
     Notes
     -----
@@ -97,19 +98,25 @@ def estimate_schwartz_smith(
     fit = fit_curve(SchwartzSmith(), data)
     parameters = dict(zip(PARAMETERS, fit.parameters.tolist(), strict=True))
     chi, xi = fit.filtered.states[-1].tolist()
+    spot = math.exp(chi + xi)
+    # The spot's error follows from those of both states.
+    carried = np.vstack([np.eye(9), [*np.zeros(7), spot, spot]])
     return Calibration.of(
         "schwartz_smith",
         symbol=panel.symbol,
         timeframe=panel.timeframe,
         as_of=as_of or panel.last_date,
         parameters=parameters,
-        covariance=fit.covariance,
+        covariance=fit.covariance[:7, :7],
         log_likelihood=fit.filtered.log_likelihood,
         free_parameters=len(PARAMETERS) + data.group_count,
         n=data.filled,
         window=str(Window.parse(window)),
         diagnostics=fit.diagnostics,
-        start_state={"chi": chi, "xi": xi, "spot": math.exp(chi + xi)},
+        start_state={"chi": chi, "xi": xi, "spot": spot},
+        state_covariance=state_covariance(
+            carried @ fit.covariance @ carried.T, PARAMETERS, ("chi", "xi", "spot")
+        ),
     )
 
 

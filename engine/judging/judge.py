@@ -20,7 +20,7 @@ from engine.judging.worlds import SimulatedWorld, simulated_worlds
 from engine.results import Results
 from engine.search.declared import declared_space
 from engine.sources import Historical
-from engine.sources.block_length import optimal_block_length
+from engine.sources.block_length import block_length
 from engine.statistics.edge import excess_over_market, find_edge
 from engine.strategies import Strategy, get_strategy
 from engine.studies import Study
@@ -128,7 +128,7 @@ def judge(
     returns, market, years, first_bar = _returns(results, bars)
     excess = excess_over_market(returns, market)
     some = excess.T[:: max(1, excess.shape[1] // 16)]
-    length = float(np.median([optimal_block_length(column)[0] for column in some]))
+    length = float(np.median([block_length(column)[0] for column in some]))
     edge = find_edge(
         excess,
         years=years,

@@ -62,7 +62,7 @@ def _bootstrap(name: str, bars: Bars) -> SimulatedWorld:
 
 def _model(name: str, bars: Bars) -> SimulatedWorld:
     found = try_calibrate(name, bars)
-    if found.status != "ok":
+    if not found.ok:
         return SimulatedWorld(name, "model", None, found.reason)
     state: dict[str, Any] = {"start_state": dict(found.start_state)} if found.start_state else {}
     try:

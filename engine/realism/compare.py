@@ -214,6 +214,8 @@ def _source(calibration: Calibration, bars: Bars) -> Source:
     if calibration.model == "heston":
         # The history did not start at today's variance, so paths start at the long-run level.
         parameters["v0"] = parameters["theta"]
+    if calibration.model == "garch":
+        parameters["v0"] = float(calibration.diagnostics["long_run_volatility"]) ** 2
     return make_source(calibration.model, parameters)
 
 

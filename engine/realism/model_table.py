@@ -122,7 +122,8 @@ def _row(
         }
     if calibration in same:
         row["bic_behind"] = calibration.bic - min(c.bic for c in same)
-        inner = [c for c in same if c.model == _limit(calibration.model)]
+        known_model = BUILT_IN.get(calibration.model)
+        inner = [c for c in same if known_model is not None and c.model == known_model.nests]
         if inner:
             row["nested"] = inner[0].model
             row["likelihood_ratio"] = 2.0 * (likelihood - inner[0].log_likelihood)
@@ -136,9 +137,3 @@ def _row(
         except ValueError as error:
             row["note"] = f"not simulated: {error}"
     return row
-
-
-def _limit(model: str) -> str | None:
-    """Return the model that another becomes where some of its parameters vanish."""
-    known = BUILT_IN.get(model)
-    return known.limit or None if known is not None else None

@@ -11,7 +11,7 @@ from engine.resampling.courses import METHODS, Courses
 from engine.resampling.record import Record, Recorded, delayed_profits
 from engine.resampling.resampled import LEVELS, Resampled
 from engine.resampling.walks import WALKED, walk
-from engine.sources.block_length import optimal_block_length
+from engine.sources.block_length import block_length as lengths_of
 
 __all__ = ["resample"]
 
@@ -128,7 +128,7 @@ def resample(
             source = source / record.equity_before[:, None]
     length = 1.0
     if method in ("trades", "returns"):
-        length = optimal_block_length(own)[0] if block_length is None else block_length
+        length = lengths_of(own)[0] if block_length is None else block_length
     courses = Courses(
         method,
         source,

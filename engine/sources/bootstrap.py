@@ -13,7 +13,7 @@ from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.sources.bar_draws import BarDraws
-from engine.sources.block_length import optimal_block_length
+from engine.sources.block_length import block_length
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.history import aligned
 from engine.sources.parameter import Parameter, option
@@ -194,7 +194,7 @@ class Bootstrap(Source):
 
 def _automatic_length(close: NDArray[np.float64], method: str, returns: str) -> float:
     series = np.diff(close) / close[:-1] if returns == "relative" else np.diff(close)
-    stationary, circular = optimal_block_length(series)
+    stationary, circular = block_length(series)
     # Sums may differ in their last bits between processors; a path must not.
     return round(stationary if method == "stationary" else circular, 9)
 

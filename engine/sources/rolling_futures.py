@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,11 @@ from engine.sources.source import Source
 
 __all__ = ["RollingFutures"]
 
+_MODELS: Final = ("schwartz_2f", "schwartz_smith")
+_A_MODEL: Final = (
+    "{model: schwartz_2f, kappa: ..., ...} or {model: schwartz_smith, ...}; "
+    "with a `calibration` the name alone"
+)
 _EXTREME = np.uint64(Stream.EXTREME)
 
 
@@ -33,8 +38,9 @@ class RollingFutures(Source):
     Parameters
     ----------
     model : Schwartz2F or SchwartzSmith
-        Dynamics of spot and convenience yield, and the curve. In YAML a mapping with ``model`` and
-        the model's parameters.
+        Dynamics of spot and convenience yield, and the curve. In YAML, among options, a mapping
+        of ``model`` and its parameters; with a ``calibration``, whose parameters, filtered
+        state and spot price are taken, the name alone.
     contracts : sequence of int
         Which nearby contracts: 1 is the next to expire, 2 the one after it. One symbol each,
         ``F1``, ``F2``, ...
@@ -57,7 +63,7 @@ class RollingFutures(Source):
     name = "rolling_futures"
     states = ("spot", "convenience_yield", "maturity")
 
-    model: Any = dataclasses.field(kw_only=False)
+    model: Any = dataclasses.field(default=None, kw_only=False)
     contracts: Any = option((1,), "Nearby contracts, from 1.")
     bars_per_contract: int = option(21, "Bars between two expiries.")
     roll_bars: int = option(5, "Bars before expiry at which to roll.")
@@ -65,15 +71,18 @@ class RollingFutures(Source):
 
     def validate(self) -> None:
         """Check the model and the schedule."""
-        from engine.sources.registry import make_source
-
         model = self.model
-        if isinstance(model, Mapping):
-            given = dict(model)
-            model = make_source(str(given.pop("model", None)), given)
+        if isinstance(model, str | Mapping):
+            given = {"model": model} if isinstance(model, str) else dict(model)
+            name = given.pop("model", None)
+            if name not in _MODELS:
+                raise Refusal("model", repr(name), _A_MODEL)
+            model = _inner(name, given)
         if not isinstance(model, Schwartz2F | SchwartzSmith):
+            if model is None:
+                raise Refusal("model", "nothing", _A_MODEL)
             found = getattr(model, "name", type(model).__name__)
-            raise Refusal("model", repr(found), "schwartz_2f, schwartz_smith")
+            raise Refusal("model", repr(found), ", ".join(_MODELS))
         if model.seasonality:
             raise Refusal(
                 "seasonality",
@@ -99,6 +108,21 @@ class RollingFutures(Source):
         scalars = {name: value for name, value in values.items() if name != "model"}
         return super().from_values(rest, bars, **options).with_parameters(**scalars)
 
+    @classmethod
+    def calibrated_model(cls, options: Mapping[str, Any]) -> str:
+        """Return the name of the model behind the contracts."""
+        given = options.get("model")
+        if isinstance(given, Mapping) and given.keys() == {"model"}:
+            given = given["model"]
+        if given not in _MODELS:
+            raise Refusal(
+                "model",
+                "nothing" if given is None else repr(given),
+                f"the name of the calibrated model, {' or '.join(_MODELS)}",
+                hint="single parameters are replaced in `source.parameters`",
+            )
+        return str(given)
+
     @property
     def symbols(self) -> tuple[str, ...]:
         """Names of the nearby contracts."""
@@ -117,6 +141,10 @@ class RollingFutures(Source):
     def with_parameters(self, **values: float) -> Self:
         """Return the same source with some of the model's parameters changed."""
         return dataclasses.replace(self, model=self.model.with_parameters(**values))
+
+    def with_start_state(self, state: Mapping[str, float]) -> Self:
+        """Return the same source with its model started from a calibration's filtered state."""
+        return dataclasses.replace(self, model=self.model.with_start_state(state))
 
     def _default_s0(self) -> tuple[float, ...]:
         return (self.default_s0,) * len(self.symbols)
@@ -152,6 +180,21 @@ class RollingFutures(Source):
         nearest = (opens + self.roll_bars) // self.bars_per_contract + 1
         first = np.array(self.contracts, dtype=np.int64)[:, None] - 1
         return (nearest[None, :] + first) * self.bars_per_contract
+
+
+def _inner(name: str, parameters: dict[str, Any]) -> Source:
+    """Make the model behind the contracts; what is wrong with it is said of its place."""
+    from engine.sources.registry import make_source
+
+    try:
+        return make_source(name, parameters)
+    except Refusal as refusal:
+        if refusal.field.startswith("parameter of "):
+            field = f"model.{refusal.found.strip(chr(39))}"
+            raise Refusal(field, "an unknown parameter", refusal.allowed) from None
+        raise refusal.within("model") from None
+    except TypeError as error:
+        raise Refusal("model", str(error)) from None
 
 
 class _RollingGenerator(Generator):

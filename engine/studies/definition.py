@@ -87,7 +87,8 @@ class SourceDefinition(PathSettings):
         default_factory=dict,
         description="Source parameters that replace calibrated or default ones; lists and ranges "
         "are swept (`model.NAME` in results and constraints). `draw` draws every path's "
-        "parameters from the calibration's estimate and covariance: parameter uncertainty.",
+        "parameters, and the filtered states that it starts from, from the calibration's estimate "
+        "and covariance: parameter uncertainty.",
     )
     options: dict[str, Any] = Field(
         default_factory=dict,

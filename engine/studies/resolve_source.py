@@ -17,7 +17,14 @@ from engine.jobs.draw import ParameterDraw
 from engine.jobs.lineage import Lineage
 from engine.jobs.space import Scalar
 from engine.market_data import MarketData, PaidMarketData
-from engine.sources import Source, load_user_sources, make_source, source_names
+from engine.sources import (
+    RollingFutures,
+    Source,
+    get_source,
+    load_user_sources,
+    make_source,
+    source_names,
+)
 from engine.sources.history import joined
 from engine.studies.definition import SourceDefinition
 from engine.studies.own_columns import with_own_columns
@@ -86,12 +93,14 @@ def resolve_source(
     if execution is not None:
         bars = with_rates(bars, execution, market_data)
     calibration = _calibration(definition, market_data)
+    rolled = issubclass(get_source(definition.model), RollingFutures)
     parameters: dict[str, Any] = {}
     draw = None
     if calibration is not None:
         parameters = dict(calibration.parameters)
         if definition.parameters == "draw":
-            draw = ParameterDraw.from_calibration(calibration)
+            own_start = "start_state" in definition.options
+            draw = ParameterDraw.from_calibration(calibration, with_states=not own_start)
         # What came after the calibration's date is not known yet.
         bars = tuple(bars_as_of(series, calibration.as_of)[0] for series in bars)
     given: dict[str, Any] = (
@@ -112,6 +121,9 @@ def resolve_source(
         source = source.with_parameters(**(fixed | start))
     calendar = bars[0].calendar if bars else _calendar(definition)
     last_close = tuple(float(series.close[-1]) for series in bars) or None
+    if rolled and "spot" in state:
+        # The price of a contract is not the spot's, from which the contracts are priced.
+        last_close = (float(state["spot"]),) * len(source.symbols)
     lineage = Lineage.of(bars, calibration)
     return ResolvedSource(source, swept, calendar, draw, last_close, lineage, bars)
 
@@ -167,7 +179,15 @@ def _make(
         options = ({"start_state": dict(state)} if state else {}) | definition.options
         return make_source(definition.model, parameters, bars=one, options=options)
     except (TypeError, ValueError) as error:
+        if isinstance(error, Refusal) and error.field.partition(".")[0] in _options(definition):
+            raise error.within("source.options") from None
         raise source_error(error, parameters) from None
+
+
+def _options(definition: SourceDefinition) -> set[str]:
+    """Names that belong under `source.options`: those given there, and a missing inner model."""
+    rolled = issubclass(get_source(definition.model), RollingFutures)
+    return {*definition.options, *(("model",) if rolled else ())}
 
 
 def _bars(definition: SourceDefinition, market_data: MarketData | None) -> tuple[Bars, ...]:
@@ -217,12 +237,20 @@ def _calibration(
         raise Refusal("source.calibration", repr(definition.calibration), "with one `symbol`")
     assert market_data is not None
     try:
+        model = definition.model
+        if issubclass(get_source(model), RollingFutures):
+            model = RollingFutures.calibrated_model(definition.options)
+    except Refusal as refusal:
+        raise refusal.within("source.options") from None
+    try:
         calibration = market_data.calibration(
-            definition.symbol, definition.timeframe, definition.model, definition.calibration
+            definition.symbol, definition.timeframe, model, definition.calibration
         )
+    except Refusal as error:
+        raise _not_there("calibration", definition.calibration, error) from None
     except (LookupError, ValueError, FileNotFoundError) as error:
         raise _not_there("calibration", definition.calibration, error) from None
-    if calibration.status != "ok":
+    if not calibration.ok:
         raise Refusal(
             "source.calibration",
             f"a failed calibration of {calibration.model} ({calibration.reason})",

@@ -53,5 +53,9 @@ def calibrate(
         return
     columns = ["symbol", "as_of", "model", "parameter", "estimate", "std_error", "n", "status"]
     print_frame(table.select(columns), limit=1000)
-    for row in table.filter(table["status"] == "failed").iter_rows(named=True):
+    for row in (
+        table.filter(table["reason"] != "")
+        .unique(["symbol", "as_of", "model"], maintain_order=True)
+        .iter_rows(named=True)
+    ):
         typer.echo(f"{row['symbol']} {row['model']}: {row['reason']}")

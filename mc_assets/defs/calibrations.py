@@ -38,11 +38,15 @@ _DESCRIPTIONS = {
     "history_hash": "hash of what it was estimated from: bars as in `bars_history`, curves, quotes",
     "as_of": "last date whose bars were used",
     "estimate": "in the model's own annual units",
-    "std_error": "sampling error of the history",
+    "std_error": "sampling error of the history; null of a parameter on its bound",
+    "ci_low": "lower end of the 95 % interval",
+    "ci_high": "upper end of the 95 % interval",
+    "method": "how the interval was found: normal, logit, profile, bootstrap, one_sided or none",
     "covariance": "this parameter's row of the covariance matrix, JSON",
     "start_state": "filtered states from which a simulation may start, JSON",
-    "status": "ok or failed",
-    "reason": "why it failed",
+    "state_errors": "interval, method and covariances of each start state with an error, JSON",
+    "status": "ok, at_bound (a parameter lies on its bound) or failed",
+    "reason": "why it failed, or what lies on its bound",
 }
 
 _ANSWERED = dg.AssetCheckSpec(

@@ -37,7 +37,7 @@ def calibration_picture(table: pl.DataFrame, title: str) -> bytes:
     bytes
         A PNG image.
     """
-    good = table.filter(pl.col("status") == "ok")
+    good = table.filter(pl.col("status") != "failed")
     names = good.select("model", "parameter").unique(maintain_order=True).rows()
     rows = max(1, -(-len(names) // _COLUMNS))
     height = 1.7 * rows + 0.4

@@ -210,6 +210,15 @@ def sampler() -> Any:
     return mc.make_sampler("random", space)
 
 
+@cache
+def states_of_shape() -> Any:
+    rng = np.random.default_rng(1)
+    spot = 60.0 * np.exp(0.03 * rng.standard_normal((40, 1)).cumsum(axis=0))
+    prices = spot * np.exp(0.004 * rng.standard_normal((40, 3)))
+    made = mc.FuturesPanel.from_arrays(prices, [0.1, 0.5, 1.0], dt=1 / 52)
+    return mc.kalman_filter(mc.calibrate("schwartz_1f", made, minimum=30), made)
+
+
 def panel() -> mc.FuturesPanel:
     prices = np.array([[50.0, 51.0, 52.0], [49.0, 50.5, 51.5]])
     return mc.FuturesPanel.from_arrays(prices, [0.1, 0.3, 0.5], dt=1 / 52)
@@ -269,6 +278,25 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     **_labelled("PriceBlock", _fields(block, f"values seeds timestamps {PRICES}"), BLOCK),
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
     "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
+    **_labelled(
+        "FilteredStates",
+        _fields(
+            states_of_shape,
+            "filtered smoothed filtered_std_error smoothed_std_error",
+        ),
+        {"rows": 40, "states": 1},
+    ),
+    "GARCH.filtered": (lambda: mc.GARCH().filtered(history()), {"n": 399}),
+    "FilteredStates.innovations": (
+        lambda: states_of_shape().innovations,
+        {"rows": 40, "contracts": 3},
+    ),
+    "FilteredStates.table": (lambda: states_of_shape().table(), {}),
+    "FilteredStates.innovation_tests": (lambda: states_of_shape().innovation_tests(), {}),
+    "Calibration.joint_covariance": (
+        lambda: mc.calibrate("gbm", history()).joint_covariance()[1],
+        {"n": 2},
+    ),
     "Bars.columns": (
         lambda: history(20).with_columns({"mood": np.arange(20.0)}).columns["mood"],
         BARS,

@@ -101,6 +101,15 @@ seeds: 20
 """
 
 
+CONTRACTS = """
+name: contracts
+source: {model: rolling_futures, symbol: OIL, calibration: latest, parameters: draw, steps: 40,
+         options: {model: schwartz_smith, contracts: [1]}}
+strategy: {name: buy_and_hold}
+seeds: 20
+"""
+
+
 def own_bars(days: pl.Series, file: Path) -> pl.DataFrame:
     """Closes of the user's model: 2 S^0.5, 20 % a year at a price of 100."""
     with users_code_forgotten():
@@ -275,6 +284,15 @@ def test_a_study_runs_on_the_newest_calibration_of_the_users_model_and_replays(
     assert source.values == {"sigma": copy.chosen("OWN", "cev")["sigma"]["estimate"], "beta": 1.0}
 
 
+def test_a_study_trades_contracts_of_the_calibrated_curve(copy: Home) -> None:
+    (copy.folder / "studies/contracts.yaml").write_text(CONTRACTS)
+    assert "mean net P&L" in copy.mc("run", "contracts")
+    study = mc.load_study(copy.folder / "studies/contracts.yaml")
+    source = study.resolve(StoredMarketData(copy.project)).world.source
+    assert source.values["kappa"] == copy.chosen("OIL", "schwartz_smith")["kappa"]["estimate"]
+    assert source.values["chi0"] != 0.0
+
+
 def test_its_paths_are_compared_with_history(copy: Home) -> None:
     partition = f"{AS_OF}|OWN@1d"
     step = Step("", ["source_realism"], (partition, partition))
@@ -325,7 +343,10 @@ def test_a_users_model_whose_file_is_not_loaded_cannot_be_judged(copy: Home) -> 
 @pytest.mark.parametrize(
     ("models", "message"),
     [
-        ("[cev]", "models: found 'cev', allowed bootstrap, gbm, .*, or one of your own as {model:"),
+        (
+            "[cev]",
+            "models: found 'cev', allowed bootstrap, garch, gbm, .*, or one of your own as {model:",
+        ),
         ("[{model: c-e-v, file: a.py}]", r"models\[0\].model: found 'c-e-v', allowed up to 80 let"),
         ("[{model: cev, fil: a.py}]", r"models\[0\].fil: "),
         ("[{model: schwartz_1f, data: curve}]", "found data curve for schwartz_1f, allowed on a"),

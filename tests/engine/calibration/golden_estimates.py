@@ -72,6 +72,8 @@ def cases() -> dict[str, Case]:
         "bootstrap": Case("bootstrap", sp500, tolerance=FORMULA),
         "bootstrap of absolute returns": Case("bootstrap", sp500, {"of": "absolute"}, FORMULA),
         "bootstrap of squared returns": Case("bootstrap", sp500, {"of": "squared"}, FORMULA),
+        "garch": Case("garch", sp500, tolerance=VALLEY),
+        "garch, symmetric": Case("garch", sp500, {"asymmetric": False}, VALLEY),
         "heston, history": Case("heston", sp500, tolerance=1e-8),
         "heston, history, exponential": Case("heston", sp500, {"window": "exponential:1y"}, 1e-8),
         "heston, quotes": Case("heston", quotes, tolerance=VALLEY),
@@ -190,6 +192,9 @@ def _estimated(case: Case) -> Values:
             "status": found.status,
             "reason": found.reason,
             "start_state": found.start_state,
+            "state_std_errors": {
+                name: math.sqrt(row[name]) for name, row in found.state_covariance.items()
+            },
             "diagnostics": {k: v for k, v in found.diagnostics.items() if k not in _COURSE},
         }
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.calibration import calibrate
-from engine.sources.block_length import optimal_block_length
+from engine.sources.block_length import block_length
 
 
 def test_block_lengths_of_the_sp500_are_those_of_arch(sp500):
@@ -24,7 +24,7 @@ def test_block_lengths_of_any_series_are_those_of_arch():
         for series in (noise, smooth, np.abs(noise), noise.cumsum()):
             table = arch_bootstrap.optimal_block_length(series)
             expected = (table["stationary"].iloc[0], table["circular"].iloc[0])
-            assert optimal_block_length(series) == pytest.approx(expected, rel=1e-9)
+            assert block_length(series) == pytest.approx(expected, rel=1e-9)
 
 
 def test_clustered_volatility_asks_for_longer_blocks(sp500):

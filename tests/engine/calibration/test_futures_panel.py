@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.calibration.curve_fit import CurveData
+from engine.calibration.curve_data import CurveData
 from engine.calibration.futures_panel import FuturesPanel
 
 

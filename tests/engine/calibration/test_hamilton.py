@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from engine.calibration.hamilton import hamilton_log_likelihood, hamilton_score, stationary
-from engine.calibration.switching import SwitchingLayout, fit_switching
+from engine.calibration.switching import fit_switching
+from engine.calibration.switching_layout import SwitchingLayout
 
 
 @pytest.fixture(scope="module")

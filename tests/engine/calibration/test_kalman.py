@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.calibration.curve_fit import CurveData
+from engine.calibration.curve_data import CurveData
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import filter_curve, score_curve
-from engine.calibration.schwartz_1f import Schwartz1F
+from engine.calibration.schwartz_1f_curve import Schwartz1F
 from engine.calibration.schwartz_smith import SchwartzSmith
 
 SMITH = np.array([1.3, 0.3, 0.1, 0.02, 0.15, 0.01, 0.25])

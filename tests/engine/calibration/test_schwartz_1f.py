@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from engine.calibration import calibrate, try_calibrate
-from engine.calibration.curve_fit import CurveData
+from engine.calibration.curve_data import CurveData
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import filter_curve
-from engine.calibration.schwartz_1f import Schwartz1F
+from engine.calibration.schwartz_1f_curve import Schwartz1F
 
 KAPPA, ALPHA, SIGMA = 1.5, 3.0, 0.35
 

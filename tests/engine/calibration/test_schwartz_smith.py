@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from engine.calibration import calibrate, curve_fit, try_calibrate
-from engine.calibration.curve_fit import CurveData
+from engine.calibration.curve_data import CurveData
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import score_curve
 from engine.calibration.schwartz_smith import (

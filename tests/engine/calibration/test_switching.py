@@ -8,7 +8,8 @@ from scipy.optimize import minimize
 
 from engine.calibration.hamilton import hamilton_score
 from engine.calibration.optimise import Optimum
-from engine.calibration.switching import SwitchingLayout, fit_switching
+from engine.calibration.switching import fit_switching
+from engine.calibration.switching_layout import SwitchingLayout
 
 KINDS = [(True, True), (True, False), (False, True)]
 

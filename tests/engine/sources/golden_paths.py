@@ -18,6 +18,7 @@ from engine.compiled.elementary import exp, log
 from engine.models import BUILT_IN
 from engine.price_block import PriceBlock
 from engine.sources import (
+    GARCH,
     GBM,
     Bootstrap,
     Correlated,
@@ -85,6 +86,8 @@ def sources() -> dict[str, Source]:
         "rolling_futures": RollingFutures(Schwartz2F(r=0.03, lambda_=0.1), contracts=(1, 3)),
         "merton": Merton(jump_intensity=40.0),
         "regime_switching": RegimeSwitching(),
+        "garch": GARCH(gamma=0.05),
+        "garch drawn from history": GARCH(innovations=bars.close[:60]),
         "heston qe": Heston(xi=0.9, kappa=0.7),
         "heston full truncation": Heston(xi=0.9, kappa=0.7, scheme="full_truncation"),
         "correlated": Correlated(

@@ -81,8 +81,9 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 
 
 def statistics_version(results: Results) -> str:
-    """Say what a study's statistics follow from: its rows, and if it is known what they drew."""
-    return f"{results.data_version}{'' if results.resampled is None else ' resampled'}"
+    """Say what statistics follow from: rows, if it is known what they drew, and what is asked."""
+    drawn = "" if results.resampled is None else " resampled"
+    return " ".join([f"{results.data_version}{drawn}", *results.summary.statistics])
 
 
 def write_overfitting(data: Path, results: Results) -> None:

@@ -145,9 +145,19 @@ class JobSettings(Settings):
     until: Until | None = Field(
         None, description="Add seeds, after those given, until a statistic is precise enough."
     )
+    statistics: tuple[str, ...] = Field(
+        (),
+        description="Statistics beside the short list that every study has: names, and `complete` "
+        "for all that the rows of the study can tell.",
+    )
     failure_allowance: float = Field(
         0.05, ge=0, le=1, description="Share of simulations that may fail before the study does."
     )
+
+    @field_validator("statistics", mode="before")
+    @classmethod
+    def _one_or_many_statistics(cls, statistics: Any) -> Any:
+        return (statistics,) if isinstance(statistics, str) else statistics
 
 
 def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:

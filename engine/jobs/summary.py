@@ -66,6 +66,8 @@ class JobSummary:
         What is kept besides the metrics.
     engine_version : str
         Numerical version of the engine.
+    statistics : tuple of str
+        Those that the study asks for beside the short list.
     until : dict, optional
         When seeds stop being added.
     stopped : str, optional
@@ -109,6 +111,7 @@ class JobSummary:
     failure_allowance: float
     record: Record
     engine_version: str
+    statistics: tuple[str, ...] = ()
     until: dict[str, Any] | None = None
     stopped: str | None = None
     file: str | None = None
@@ -154,6 +157,7 @@ class JobSummary:
             failure_allowance=job.settings.failure_allowance,
             record=job.settings.record,
             engine_version=job.world.engine.version,
+            statistics=job.settings.statistics,
             until=None if until is None else until.model_dump(),
             stopped=stopped,
             file=job.file,
@@ -203,7 +207,8 @@ class JobSummary:
                 hint="run the study again",
             )
         typed: dict[str, Any] = {
-            name: tuple(content[name]) for name in ("parameters", "metrics", "symbols", "lot_costs")
+            name: tuple(content[name])
+            for name in ("parameters", "metrics", "symbols", "lot_costs", "statistics")
         }
         typed["record"] = Record.model_validate(content["record"])
         typed["lineage"] = Lineage.from_json(content["lineage"])

@@ -27,7 +27,8 @@ Floats = NDArray[np.float64]
 #: Value of a statistic for a rule without an edge.
 WITHOUT_EDGE: Final = {
     **dict.fromkeys(("mean_net_pnl", "net_pnl", "total_return", "cagr", "expectancy"), 0.0),
-    **dict.fromkeys(("sharpe", "sharpe_by_path", "sortino", "calmar"), 0.0),
+    **dict.fromkeys(("sharpe", "sharpe_by_path", "sharpe_autocorrelated"), 0.0),
+    **dict.fromkeys(("sortino", "calmar", "information_ratio", "alpha", "excess_return"), 0.0),
     **dict.fromkeys(("gain_to_loss", "omega", "profit_factor"), 1.0),
 }
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from engine.errors import Refusal
 from engine.execution.metric_names import EXCURSIONS
 from engine.results.rows import Rows
+from engine.statistics.autocorrelation import lag_count, lag_weights
 from engine.statistics.layout import Layout
 from engine.statistics.pooled import POOLED
 
@@ -83,8 +84,8 @@ class Outcomes:
         Refusal
             For an excursion of bars without ranges.
         """
-        found = {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}
-        if ratio in EXCURSIONS and not all(np.isfinite(values).all() for values in found.values()):
+        found = self._sums(ratio)
+        if ratio in EXCURSIONS and not _finite(found):
             raise Refusal(
                 "statistics",
                 f"{ratio!r} of bars without ranges",
@@ -92,6 +93,13 @@ class Outcomes:
                 hint="`bars: ohlc` in the study's source simulates ranges",
             )
         return found
+
+    def tells(self, ratio: str) -> bool:
+        """Whether every simulation has the sums that a ratio of `POOLED` follows from."""
+        return _finite(self._sums(ratio))
+
+    def _sums(self, ratio: str) -> dict[str, Floats]:
+        return {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}
 
     def ratio_of_paths(self, ratio: str) -> Floats:
         """Return a ratio of every single path.
@@ -102,9 +110,14 @@ class Outcomes:
         sums = self.sums(ratio)
         with np.errstate(divide="ignore", invalid="ignore"):
             value, _ = POOLED[ratio].function(sums, np.ones(1))
-        earned = next(sums[name] for name in sums if name not in ("bars", "years", "paths"))
+        about_paths = ("bars", "years", "paths", "lag_weight")
+        earned = next(sums[name] for name in sums if name not in about_paths)
         limit = np.where(earned == 0.0, 0.0, np.copysign(np.inf, earned))
         return np.where(np.isnan(value), limit, value)
+
+
+def _finite(sums: Mapping[str, Floats]) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in sums.values())
 
 
 def columns_for(*, metric: str | None = None, ratio: str | None = None) -> tuple[str, ...]:
@@ -137,6 +150,7 @@ def read_outcomes(
         A number per independent unit; by default that of the study.
     """
     unit = (rows.unit if unit is None else unit).alias("_unit")
+    rows = rows.with_recorded(columns)
     stored = set(rows.columns)
     columns = sorted({*columns} | ({*IDLE_NEEDS} & stored))
     # Renamed, since a key may be a metric as well.
@@ -282,6 +296,12 @@ def _constant(value: Callable[[Outcomes], float]) -> Derived:
     return (), lambda o: np.full(int(o.layout.rows.sum()), value(o))
 
 
+def _lag_weight(o: Outcomes) -> float:
+    weights = lag_weights(lag_count(o.bar_count), o.bar_count / o.years)
+    products = o.bar_count - np.arange(1, len(weights) + 1)
+    return float(weights @ products)
+
+
 _PROFIT: Final = ("average_win", "win_rate", "trades")
 _LOSS: Final = (*_PROFIT, "profit_factor", "expectancy")
 
@@ -308,6 +328,12 @@ _SUMS: Final[dict[str, Derived]] = {
     "gross_profit": (_PROFIT, _gross_profit),
     "gross_loss": (_LOSS, _gross_loss),
     "trade_sum": _times_trades("expectancy"),
+    "trade_squares": _of("trade_squares"),
+    "lagged_products": _of("lagged_products"),
+    "lag_weight": _constant(_lag_weight),
+    "benchmark_sum": _of("benchmark_sum"),
+    "benchmark_squares": _of("benchmark_squares"),
+    "benchmark_products": _of("benchmark_products"),
     "duration_sum": _times_trades("average_trade_duration"),
     "mfe_sum": _times_trades("average_mfe"),
     "mae_sum": _times_trades("average_mae"),

@@ -35,6 +35,7 @@ Where to look
 `skewness_correction`              their widening where outcomes are skewed
 `distributions`                    normal, Student's, gamma and binomial laws; `incomplete_beta`
 `moments`, `quantiles`, `shares`   means, spreads; quantiles, tail means; shares, counts
+`shape`                            skewness and kurtosis
 `ratios`, `pooled`, `path_sums`    pooled ratios, and the per-path sums they need
 `tail_risk`, `drawdown`            value at risk and shortfall by method; drawdowns of curves
 `summaries`                        moments and products that merge over parts

@@ -67,6 +67,8 @@ class Study:
         every metric of trading on bars, in double precision.
     until : Until or mapping, optional
         Add seeds until a statistic is precise.
+    statistics : str or sequence of str, optional
+        Those of `Results.statistics` beside the short list: names, and ``"complete"``.
     metrics : mapping of str to callable, optional
         Own metrics: functions of a path's bars, shape (symbols, fields, bars), and of equity at
         every close, shape (bars,), compiled and computed as columns of these names.
@@ -118,6 +120,7 @@ class Study:
         search: SearchDefinition | Mapping[str, Any] | None = None,
         record: Record | Mapping[str, Any] | None = None,
         until: Until | Mapping[str, Any] | None = None,
+        statistics: Sequence[str] | str = (),
         metrics: Mapping[str, PathMetric] | None = None,
         bars: Literal["auto", "ohlc", "close"] = "auto",
         sub_bars: int = 1,
@@ -160,6 +163,7 @@ class Study:
             "seeds": list(seeds) if isinstance(seeds, Iterator) else seeds,
             "record": record,
             "until": until,
+            "statistics": statistics if isinstance(statistics, str) else tuple(statistics),
             "paths_per_seed": paths_per_seed,
             "failure_allowance": failure_allowance,
             "workers": workers,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from engine.execution.metric_groups import all_metrics
+from engine.results.definitions import COMPLETE, RATIOS, named_statistic
 from mc_assets.answers.runs import run_study
 from mc_assets.answers.tables import ask_tables, describe_tables
 from mc_assets.cli import app
@@ -21,7 +24,7 @@ STUDY = """
 name: filled
 source: {model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 60, warm_up: 0}
 strategy: {name: sma_crossover, parameters: {fast: [3, 5, 8], slow: 20}}
-record: {equity: 4, trades: true}
+record: {equity: 4, trades: true, metrics: [bar_trading, equity_curve, benchmark]}
 seeds: {count: 40}
 """
 SQL = Path(__file__).resolve().parents[2] / "sql"
@@ -101,6 +104,19 @@ def test_every_example_runs_with_and_without_rows(
     assert ask_tables(fresh, query).is_empty()
     answered = ask_tables(filled, query)
     assert not answered.is_empty() or name not in OF_STUDIES
+
+
+def test_every_statistic_is_told_by_its_name_or_by_that_of_its_family() -> None:
+    names = [entry.name for entry in Dictionary.read(SQL).statistics()]
+    ratios, metrics = "|".join(RATIOS), "|".join(set(all_metrics()) - set(RATIOS))
+    parts = {"METRIC": f"(?:{metrics})", "RATIO": f"(?:{ratios})", "NN": r"\d\d"}
+    told = [re.sub("METRIC|RATIO|NN", lambda part: parts[part[0]], name) for name in names]
+    for statistic in COMPLETE:
+        assert any(re.fullmatch(pattern, statistic) for pattern in told), statistic
+    example = {"METRIC": "max_drawdown", "RATIO": "sharpe", "NN": "95", "X": "-0.2", "N": "50"}
+    for name in names:
+        one = re.sub(r"METRIC|RATIO|NN|\bX\b|(?<=_)(?:X|N)(?=_|$)", lambda p: example[p[0]], name)
+        assert named_statistic(one) is not None, one
 
 
 def test_files_without_rows_have_the_columns_of_those_with_rows(filled: Project) -> None:

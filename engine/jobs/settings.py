@@ -24,6 +24,7 @@ __all__ = [
     "JobSettings",
     "PathSettings",
     "Record",
+    "Selected",
     "Settings",
     "Until",
     "settings_refusal",
@@ -119,14 +120,33 @@ class Record(Settings):
         return metrics
 
 
-class Until(Settings):
-    """Add seeds until a statistic is known precisely enough.
+class Selected(Settings):
+    """The promise by which the best parameter set is selected."""
 
-    At least 200 independent paths are used, and two looks have to agree.
+    probability: float = Field(
+        0.95, gt=0.5, lt=1, description="With which the set selected is the best."
+    )
+    indifference: float = Field(
+        gt=0,
+        description="The smallest difference worth telling, in the unit of the statistic: of sets "
+        "that are closer one of the good ones is selected.",
+    )
+
+
+class Until(Settings):
+    """Add seeds until a statistic is known precisely enough, or the best set is selected.
+
+    For precision at least 200 independent paths are used, and two looks have to agree. For a
+    selection all sets run on at least 50, and those that may be the best on more.
     """
 
     statistic: str = Field("mean_net_pnl", description="A row of the study's statistics.")
-    half_width: float = Field(gt=0, description="Wanted half-width of its confidence interval.")
+    half_width: float | None = Field(
+        None, gt=0, description="Wanted half-width of its confidence interval."
+    )
+    selected: Selected | None = Field(
+        None, description="Or: select the set with the largest, with a stated probability."
+    )
     confidence: float = Field(0.95, gt=0, lt=1, description="Level of that interval.")
     max_seeds: int = Field(gt=0, le=MOST_SEEDS, description="Never use more seeds than this.")
     leaders: int | None = Field(
@@ -136,6 +156,15 @@ class Until(Settings):
         "only; by default of all.",
     )
 
+    @model_validator(mode="after")
+    def _one_goal(self) -> Until:
+        if (self.half_width is None) == (self.selected is None):
+            both = "neither" if self.half_width is None else "both"
+            raise Refusal("", f"{both} of them", "`half_width` or `selected`")
+        if self.selected is not None and self.leaders is not None:
+            raise Refusal("leaders", str(self.leaders), "none with `selected`")
+        return self
+
 
 class JobSettings(Settings):
     """What a study says of its run as a whole: a job carries it as it is."""
@@ -143,7 +172,9 @@ class JobSettings(Settings):
     paths_per_seed: int = Field(1, gt=0, description="Paths generated from each seed.")
     record: Record = Field(default_factory=lambda: Record.model_validate({}))
     until: Until | None = Field(
-        None, description="Add seeds, after those given, until a statistic is precise enough."
+        None,
+        description="Add seeds, after those given, until a statistic is precise enough or the best "
+        "set is selected.",
     )
     statistics: tuple[str, ...] = Field(
         (),

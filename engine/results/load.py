@@ -120,7 +120,9 @@ def open_results(
     resampled : ResampledHistory, optional
         What its bootstrap draws from.
     """
-    asked = Request(set_ids, seeds, summary.holds)
+    uneven = summary.seeds_of_set
+    counts = None if uneven is None else np.array(uneven, dtype=np.int64)
+    asked = Request(set_ids, seeds, summary.holds, counts)
     pieces, _ = find_pieces(asked, store.manifests(summary.world))
     numbers = _numbers(set_ids, seeds)
     tables: dict[str, pl.LazyFrame] = {}

@@ -43,6 +43,7 @@ Where to look
 `selection`, `winner`              the best, the subset that holds it; what the winner is worth
 `ranking`, `budget_allocation`     Kim-Nelson and OCBA: who gets more paths
 `sequential`                       when an interval is narrow enough to stop
+`sequential_selection`             which sets run on, until the best is selected
 `sharpe_inference`, `trials`       PSR, DSR, shortest records; effective number of trials
 `haircuts`, `overfitting`          haircuts; probability of backtest overfitting
 `search_cost`                      all of these of one search

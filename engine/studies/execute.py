@@ -22,6 +22,7 @@ from engine.jobs.store import MemoryStore, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.load import open_results
 from engine.results.results import Results
+from engine.studies.selecting import Selecting
 from engine.studies.until import begin, decide, extend
 
 __all__ = ["execute", "execute_block"]
@@ -120,6 +121,8 @@ def _run(
     """Run a job, with rounds of more seeds until its statistic is precise enough."""
     plan = None
     if job.settings.until is not None:
+        if job.settings.until.selected is not None:
+            return _select(job, store, executor, progress, fresh)
         job, plan = begin(job)
     store.begin(job, JobSummary.of(job), keep_longer=plan is not None)
     if fresh:
@@ -139,6 +142,29 @@ def _run(
         )
     store.begin(job, JobSummary.of(job, stopped))
     return job, stopped, report
+
+
+def _select(
+    job: Job, store: Store, executor: Executor, progress: ProgressCallback | None, fresh: bool
+) -> tuple[Job, str, RunReport]:
+    """Run all sets on some seeds, and those that may be the best on more until one is selected."""
+    selecting = Selecting.of(job)
+    store.begin(selecting.whole, JobSummary.of(selecting.whole), keep_longer=True)
+    if fresh:
+        _discard(job, store)
+    report = _compute(selecting.job, store, executor, progress)
+    while True:
+        results = _results(selecting.job, store, None)
+        selecting, stopped = selecting.look(results)
+        if stopped is not None:
+            break
+        more = _compute(selecting.job, store, executor, _going_on(progress, report))
+        report = RunReport(
+            report.manifests + more.manifests, report.reused, report.seconds + more.seconds
+        )
+    found = selecting.result
+    store.begin(found, JobSummary.of(found, stopped))
+    return found, stopped, report
 
 
 def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressCallback | None:

@@ -76,6 +76,7 @@ def read_results(root: str | Path, study: str, *, fingerprint: str | None = None
         set_ids,
         seeds,
         resampled=_resampled(root, folder / "history.parquet"),
+        root=root,
     )
     if not results.pieces:
         raise Refusal(
@@ -102,6 +103,7 @@ def open_results(
     seeds: NDArray[np.uint64],
     remake: Callable[[], Job] | None = None,
     resampled: ResampledHistory | None = None,
+    root: Path | None = None,
 ) -> Results:
     """Open the cells of a study that are there.
 
@@ -119,6 +121,8 @@ def open_results(
         Returns the job as its study stands now.
     resampled : ResampledHistory, optional
         What its bootstrap draws from.
+    root : Path, optional
+        Data root whose ledger counts its trials.
     """
     uneven = summary.seeds_of_set
     counts = None if uneven is None else np.array(uneven, dtype=np.int64)
@@ -155,6 +159,7 @@ def open_results(
         remake,
         tuple(store.damages),
         resampled,
+        root,
     )
 
 

@@ -53,11 +53,14 @@ class Results(RecordedRows):
         Sentences about stored parts that were left out because a file of theirs is damaged.
     resampled : ResampledHistory, optional
         What a bootstrap draws from.
+    root : Path, optional
+        Data root that they lie in, whose ledger counts what was tried.
     """
 
     remake: Callable[[], Job] | None = field(default=None, repr=False)
     damages: tuple[str, ...] = ()
     resampled: ResampledHistory | None = field(default=None, repr=False)
+    root: Path | None = None
 
     def __repr__(self) -> str:
         return f"Results({self.name!r}, {len(self):,} simulations, {self.fingerprint})"
@@ -192,12 +195,15 @@ class Results(RecordedRows):
     ) -> Choice:
         """Choose the best parameter set, corrected for the choice (`engine.results.choose`).
 
+        On one history what chance shows is that of the trial ledger of the data root that the
+        results lie in.
+
         Raises
         ------
         Refusal
             If there is no such statistic, or nothing to choose from.
         """
-        return choose(self, statistic, ascending=ascending, confidence=confidence)
+        return choose(self, statistic, ascending=ascending, confidence=confidence, root=self.root)
 
     def overfitting(self, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
         """Measure the overfitting of the best set, by all trials (`study_overfitting`).

@@ -50,7 +50,10 @@ def execute(
     with recorded(_files(store), job, "study", through, progress) as report:
         job, stopped, _ = _run(job, store, executor, report, fresh)
         seeds = len(job.seeds)
-        results = _results(job, store, stopped, lambda: extend(remake(), seeds))
+        counted = root
+        if ledger is not None and ledger.address is not None:
+            counted = Path(ledger.address)
+        results = _results(job, store, stopped, lambda: extend(remake(), seeds), counted)
         check_failures(results.summary, results.pieces)
     return results
 
@@ -210,9 +213,13 @@ def _discard(job: Job, store: Store, block: int | None = None) -> None:
 
 
 def _results(
-    job: Job, store: Store, stopped: str | None, remake: Callable[[], Job] | None = None
+    job: Job,
+    store: Store,
+    stopped: str | None,
+    remake: Callable[[], Job] | None = None,
+    root: Path | None = None,
 ) -> Results:
     # Between rounds of `until` nobody asks for the history's error.
     resampled = None if remake is None else ResampledHistory.of(job.world)
     summary = JobSummary.of(job, stopped)
-    return open_results(store, summary, job.sets.ids, job.seeds, remake, resampled)
+    return open_results(store, summary, job.sets.ids, job.seeds, remake, resampled, root)

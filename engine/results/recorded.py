@@ -93,6 +93,11 @@ class RecordedRows(Rows):
         return self.summary.simulations - there
 
     @property
+    def partial(self) -> bool:
+        """Whether the study has simulations that have not run yet: its numbers will change."""
+        return self.missing > 0
+
+    @property
     def data_version(self) -> str:
         """Hash of the rows: equal exactly when the same cells have the same numbers."""
         parts = {piece.manifest.part: piece.manifest.files for piece in self.pieces}

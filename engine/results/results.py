@@ -63,7 +63,8 @@ class Results(RecordedRows):
     root: Path | None = None
 
     def __repr__(self) -> str:
-        return f"Results({self.name!r}, {len(self):,} simulations, {self.fingerprint})"
+        of = f" of {self.summary.simulations:,}, partial" if self.partial else ""
+        return f"Results({self.name!r}, {len(self):,} simulations{of}, {self.fingerprint})"
 
     def filter(self, condition: str | pl.Expr) -> Results:
         """Keep the rows for which an SQL condition or a Polars expression holds.

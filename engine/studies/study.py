@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.results.results import Results
     from engine.sources import Source
     from engine.strategies import Strategy
+    from engine.studies.partial import PartialCallback
 
 __all__ = ["Study", "load_study"]
 
@@ -221,6 +222,7 @@ class Study:
         executor: str | Executor = "threads",
         through: str = "Python",
         progress: ProgressCallback | None = None,
+        partial: PartialCallback | None = None,
         fresh: bool = False,
         asked_by: str | None = None,
     ) -> Results:
@@ -244,6 +246,9 @@ class Study:
             What the user asked through, for the run's record in a data root.
         progress : callable, optional
             Called with a `Progress` about ten times a second.
+        partial : callable, optional
+            Called with the `Results` of the parts that have finished, every two seconds at most;
+            `Results.partial` of them is true.
         fresh : bool
             Compute finished parts again too.
         asked_by : str, optional
@@ -273,6 +278,7 @@ class Study:
             executor=executor_of(executor, self.definition.workers if workers is None else workers),
             through=through,
             progress=progress,
+            partial=partial,
             fresh=fresh,
         )
 

@@ -16,6 +16,7 @@ from engine.models import BUILT_IN
 # The public face by room; a name is imported from its room when it is first used.
 _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "bars": ("Bars",),
+    "own_data": ("read_csv",),
     "calendar": ("BarCalendar",),
     "price_block": ("PriceBlock",),
     "window": ("Window",),
@@ -73,12 +74,15 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "load_results",
         "load_seeds",
         "load_study",
+        "log_integer",
         "log_uniform",
         "logspace",
+        "normal",
         "run_block",
         "step_range",
         "uniform",
     ),
+    "search": ("Search", "SearchOutcome", "SearchSpace", "make_sampler"),
     "resampling": ("Resampled", "resample"),
     "judging": ("Judgement", "Panel", "judge", "model_risk_panel"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),

@@ -15,9 +15,10 @@ from engine.bars import Bars
 from engine.errors import Refusal
 from engine.execution import Execution
 from engine.judging.judgement import Judgement
-from engine.judging.space import declared_space, is_drawn, warm_up_on
+from engine.judging.warm_up import is_drawn, warm_up_on
 from engine.judging.worlds import SimulatedWorld, simulated_worlds
 from engine.results import Results
+from engine.search.declared import declared_space
 from engine.sources import Historical
 from engine.sources.block_length import optimal_block_length
 from engine.statistics.edge import excess_over_market, find_edge

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,9 @@ from engine.jobs.plan import Piece
 from engine.results.export import write_sqlite, write_whole
 from engine.results.recorded_columns import not_recorded, recorded_column
 from engine.results.rows import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["RecordedRows"]
 
@@ -80,6 +84,16 @@ class RecordedRows(Rows):
             column per metric.
         """
         return self.lazy.sort("simulation").collect()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all rows for pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `frame`.
+        """
+        return self.frame.to_pandas()
 
     @property
     def stopped(self) -> str | None:

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
+from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.files import FileStore, as_files
+from engine.frames import is_frame
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
-from engine.studies.definition import SearchDefinition, StudyDefinition
+from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.loader import load_definition
+from engine.studies.search_definition import SearchDefinition
 
 if TYPE_CHECKING:
     from engine.execution import Execution
@@ -41,8 +44,8 @@ class Study:
     ----------
     name : str
         Name of the study.
-    source : Source
-        Where the paths come from.
+    source : Source, Bars or table
+        Where the paths come from; bars, or a table of them, are history as it was.
     strategy : str or type of Strategy
         A registered name or a class.
     parameters : mapping, optional
@@ -108,7 +111,7 @@ class Study:
     def __init__(
         self,
         name: str,
-        source: Source,
+        source: Source | Any,
         strategy: str | type[Strategy],
         parameters: Mapping[str, Any] | None = None,
         *,
@@ -137,6 +140,10 @@ class Study:
         for given in constraints:
             if not (isinstance(given, str) or callable(given)):
                 raise Refusal("constraint", repr(given), "an expression or a function")
+        if isinstance(source, Bars | Mapping) or is_frame(source):
+            from engine.sources import Historical
+
+            source = Historical(source)
         named = dict(parameters or {})
         of_model = {
             key.removeprefix(MODEL_PREFIX): values

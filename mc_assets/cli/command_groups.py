@@ -10,8 +10,12 @@ from typing import Any, Final
 from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
+from mc_assets.cli.experiments import experiments
 from mc_assets.cli.ingest import ingest
+from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
+from mc_assets.cli.leaderboard import leaderboard
+from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
 from mc_assets.cli.plot import plot
 from mc_assets.cli.prune import prune
@@ -32,14 +36,16 @@ from mc_assets.cli.verify import verify
 
 __all__ = ["GROUPS", "Command", "command_groups"]
 
-#: Functions of the commands by group, in the order of `mc --help`. A new command goes here.
+#: Functions of the commands by group, in the order of `mc --help`. A new command goes here; one
+#: of two words, such as ``optimise run``, is a function with an underscore between them.
 GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
         "Studies": (run, runs, studies, seeds, schema),
+        "Searches": (optimise_run, experiments, leaderboard),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (ui, prune),
+        "System": (init, ui, prune),
     }
 )
 
@@ -71,4 +77,4 @@ def command_groups() -> dict[str, tuple[Command, ...]]:
 def _commands(functions: tuple[Callable[..., Any], ...]) -> Iterator[Command]:
     for function in functions:
         sentence = (function.__doc__ or "").strip().splitlines()[0]
-        yield Command(function.__name__, sentence, function)
+        yield Command(function.__name__.replace("_", " "), sentence, function)

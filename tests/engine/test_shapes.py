@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -182,6 +183,17 @@ def model_panel() -> mc.Panel:
 
 
 @cache
+def search() -> mc.SearchOutcome:
+    space = {"fast": mc.integer(3, 6), "slow": mc.integer(8, 12)}
+    study = mc.Study("search", mc.GBM(), "sma_crossover", space, seeds=4, steps=20)
+    return mc.Search(study, objective="mean_net_pnl", budget={"sets": 6}).run()
+
+
+def sampler() -> Any:
+    space = mc.SearchSpace.of({"x": mc.uniform(0.0, 1.0), "y": mc.uniform(0.0, 1.0)})
+    return mc.make_sampler("random", space)
+
+
 def panel() -> mc.FuturesPanel:
     prices = np.array([[50.0, 51.0, 52.0], [49.0, 50.5, 51.5]])
     return mc.FuturesPanel.from_arrays(prices, [0.1, 0.3, 0.5], dt=1 / 52)
@@ -265,6 +277,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
             "implied_volatilities": lambda: surface().implied_volatilities(),
             "vegas": lambda: surface().vegas(),
             "expiries": lambda: surface().expiries(),
+            "spreads": lambda: dataclasses.replace(surface(), spreads=np.full(4, 0.1)).spreads,
+            "parity_errors": lambda: (
+                dataclasses.replace(surface(), parity_errors=np.zeros(4)).parity_errors
+            ),
         },
         QUOTES,
     ),
@@ -321,6 +337,13 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {},
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
+    **{
+        f"SearchOutcome.{name}": (lambda name=name: getattr(search(), name), {})
+        for name in ("trials", "robust", "leaders", "moves")
+    },
+    "SearchOutcome.pareto": (lambda: search().pareto(), {}),
+    "Sampler.ask": (lambda: sampler().ask(4), {"points": 4, "dimensions": 2}),
+    "Results.to_pandas": (lambda: results().to_pandas(), {}),
     "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
@@ -360,8 +383,9 @@ def test_shape_dtype_and_columns_are_as_the_page_states(label: str) -> None:
     entry = entries()[label]
     make, sizes = VALUES[label]
     value = make()
-    if isinstance(value, pl.DataFrame):
-        assert "polars.DataFrame" in entry.text, f"{label}: its page states no frame"
+    if isinstance(value, pl.DataFrame | pd.DataFrame):
+        library = type(value).__module__.partition(".")[0]
+        assert f"{library}.DataFrame" in entry.text, f"{label}: its page states no frame"
         assert set(A_COLUMN.findall(entry.text)) <= set(value.columns)
         return
     stated = A_SHAPE.findall(entry.text)

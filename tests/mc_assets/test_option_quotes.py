@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.calibration.heston_prices import heston_price
+from engine.pricing.heston_prices import heston_price
 from mc_assets.market_data import load_series
 from mc_assets.market_data.option_quotes import OptionQuotes
 from mc_assets.project import Project
@@ -152,7 +152,10 @@ def test_the_date_of_a_chain_may_stand_in_its_name(tmp_path, reference):
     assert found.ok
     assert found.as_of == day
     assert found.parameters["rho"] < -0.4
-    assert found.diagnostics["rmse_volatility"] < 0.03
+    # Of volatilities from 0.11 to 1.03; the best of twelve other starts is the same.
+    assert found.diagnostics["rmse_volatility"] < 0.04
+    assert found.diagnostics["expiries_left_out"] == 5
+    assert found.diagnostics["quotes_used"] > 100
 
 
 def test_the_last_instant_of_a_day_counts(tmp_path, reference):

@@ -24,9 +24,12 @@ from engine.statistics.autocorrelation import lag_count, lag_weights
 from engine.statistics.layout import Layout
 from engine.statistics.pooled import POOLED
 
-__all__ = ["IDLE_NEEDS", "Outcomes", "columns_for", "read_outcomes"]
+__all__ = ["IDLE_NEEDS", "Outcomes", "columns_for", "read_outcomes", "steps_of_sets"]
 
 Floats = NDArray[np.float64]
+
+# Numbers of simulations that are held at once; working on them takes three times their memory.
+_MOST_NUMBERS: Final = 9_000_000
 
 #: Columns that say whether a path is idle.
 IDLE_NEEDS: Final = ("trades", "exposure")
@@ -129,8 +132,42 @@ def columns_for(*, metric: str | None = None, ratio: str | None = None) -> tuple
     return tuple(dict.fromkeys(needed))
 
 
+def steps_of_sets(rows: Rows, keys: list[str], columns: int) -> list[range | None]:
+    """Cut parameter sets into steps whose simulations are held at once.
+
+    Every set is estimated from its own simulations alone, so that steps change numbers by rounding
+    at most, and memory does not grow with the number of sets.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one study.
+    keys : list of str
+        What is grouped by: only parameter sets are cut.
+    columns : int
+        How many are read.
+
+    Returns
+    -------
+    list of range or None
+        Numbers of parameter sets for `read_outcomes`; None for all of them at once.
+    """
+    summary = rows.summary
+    sets = summary.parameter_sets
+    # Beside the columns: unit, number of the simulation, and what says whether it is idle.
+    most = _MOST_NUMBERS // (columns + 4)
+    if "parameter_set" not in keys or summary.simulations <= most or sets < 2:
+        return [None]
+    size = max(1, most * sets // summary.simulations)
+    return [range(first, min(first + size, sets)) for first in range(0, sets, size)]
+
+
 def read_outcomes(
-    rows: Rows, keys: list[str], columns: list[str], unit: pl.Expr | None = None
+    rows: Rows,
+    keys: list[str],
+    columns: list[str],
+    unit: pl.Expr | None = None,
+    sets: range | None = None,
 ) -> Outcomes | None:
     """Read the successful simulations of every combination of `keys`; None if there are none.
 
@@ -148,6 +185,8 @@ def read_outcomes(
         the rows have it.
     unit : polars.Expr, optional
         A number per independent unit; by default that of the study.
+    sets : range, optional
+        Only these parameter sets, by number (`steps_of_sets`).
     """
     unit = (rows.unit if unit is None else unit).alias("_unit")
     rows = rows.with_recorded(columns)
@@ -156,11 +195,16 @@ def read_outcomes(
     # Renamed, since a key may be a metric as well.
     values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
     kept = rows.lazy.filter(pl.col("status") == "ok")
+    if sets is not None:
+        kept = kept.filter(pl.col("parameter_set").is_between(sets.start, sets.stop - 1))
     if "parameter_set" in keys:
-        whole = _whole_grid(rows, kept, keys, columns, [unit, *values])
+        whole = _whole_grid(rows, kept, keys, columns, [unit, *values], sets)
         if whole is not None:
             return whole
-    frame = kept.sort("simulation").select(*keys, unit, *values).collect()
+    frame = kept.select(*dict.fromkeys([*keys, "simulation"]), unit, *values).collect(
+        engine="auto" if sets is None else "streaming"
+    )
+    frame = frame.sort("simulation")
     if frame.is_empty():
         return None
     # One column is enough to tell parameter sets apart.
@@ -177,19 +221,27 @@ def read_outcomes(
 
 
 def _whole_grid(
-    rows: Rows, kept: pl.LazyFrame, keys: list[str], columns: list[str], values: list[pl.Expr]
+    rows: Rows,
+    kept: pl.LazyFrame,
+    keys: list[str],
+    columns: list[str],
+    values: list[pl.Expr],
+    some: range | None,
 ) -> Outcomes | None:
     """Put the rows of every set on every path where they belong, without sorting a million rows.
 
     None where simulations are missing or failed, so that places are not known beforehand.
     """
-    sets = rows.summary.parameter_sets
-    frame = kept.select("parameter_set", "simulation", *values).collect()
-    path = frame["simulation"].to_numpy() // sets
+    every = rows.summary.parameter_sets
+    own = range(every) if some is None else some
+    frame = kept.select("parameter_set", "simulation", *values).collect(
+        engine="auto" if some is None else "streaming"
+    )
+    path = frame["simulation"].to_numpy() // every
     paths = int(path.max(initial=-1)) + 1
-    if not paths or len(frame) != sets * paths:
+    if not paths or len(frame) != len(own) * paths:
         return None
-    place = frame["parameter_set"].to_numpy().astype(np.int64) * paths + path
+    place = (frame["parameter_set"].to_numpy().astype(np.int64) - own.start) * paths + path
 
     def placed(column: pl.Series) -> NDArray[Any]:
         values = column.to_numpy()
@@ -197,10 +249,12 @@ def _whole_grid(
         found[place] = values
         return found
 
-    groups = kept.filter(pl.col("simulation") < sets).sort("parameter_set").select(keys).collect()
-    layout = Layout.of(np.repeat(np.arange(sets), paths), placed(frame["_unit"]))
-    # Units need not come in the order of the paths.
-    found = {name: layout.arrange(placed(frame[f"_{name}"])) for name in columns}
+    first = kept.filter(pl.col("simulation") < every).select(keys)
+    groups = first.collect(engine="auto" if some is None else "streaming")
+    groups = groups.sort("parameter_set").select(keys)
+    layout = Layout.of(np.repeat(np.arange(len(own)), paths), placed(frame["_unit"]))
+    # Units need not come in the order of the paths. What is placed is let go.
+    found = {name: layout.arrange(placed(frame.drop_in_place(f"_{name}"))) for name in columns}
     return _outcomes(rows, groups, found, layout)
 
 

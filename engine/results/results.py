@@ -15,6 +15,7 @@ from engine.execution.metric_groups import all_metrics
 from engine.jobs.job import Job
 from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
+from engine.results.attribution import study_attribution
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
 from engine.results.daily_returns import daily_returns
@@ -233,6 +234,34 @@ class Results(RecordedRows):
             If there is no such statistic.
         """
         return study_overfitting(self, root, statistic=statistic)
+
+    def attribution(self, by: str = "symbol", *, confidence: float = 0.95) -> pl.DataFrame:
+        """Say what of the mean net P&L came from where (`study_attribution`).
+
+        Parameters
+        ----------
+        by : str
+            ``symbol``, ``side``, ``tag``, ``cost``, and on history ``weekday`` or ``hour``.
+        confidence : float
+            Level of the intervals.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set and value: ``parameter_set``, ``value``, ``trades``,
+            ``estimate``, ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+
+        Raises
+        ------
+        Refusal
+            If it cannot be attributed so, or the study did not record what that needs.
+        """
+        times = None
+        if by in ("weekday", "hour") and self.trades_lazy is not None:
+            bars = self.simulation(0).bars
+            if "timestamp" in bars.columns:
+                times = bars.select("bar", "timestamp").unique("bar")
+        return study_attribution(self, by, times=times, confidence=confidence)
 
     def warnings(self) -> pl.DataFrame:
         """List the warnings about these numbers (`study_warnings`).

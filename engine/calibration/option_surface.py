@@ -232,9 +232,7 @@ class OptionSurface:
         if np.isfinite(chain.volatilities).any():
             count_left_out(left_out, "without a forward and rate", ~keep)
         if not keep.any():
-            raise Refusal(
-                f"{symbol} chain", f"no usable quote{left_out_text(left_out)}", "at least one"
-            )
+            raise Refusal(f"{symbol} chain", f"has no usable quote{left_out_text(left_out)}")
         chain, years = chain.select(keep), years[keep]
         forwards, discounts, prices = forwards[keep], discounts[keep], prices[keep]
         if np.isfinite(chain.volatilities).any():

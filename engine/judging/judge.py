@@ -165,7 +165,11 @@ def _returns(
     curves = curves.join(good, on="simulation", how="semi", maintain_order="left")
     if curves.is_empty():
         results.check_failures()
-        raise Refusal("strategy", "no parameter set that could be simulated", "at least one")
+        raise Refusal(
+            "strategy",
+            "none of its parameter sets could be simulated",
+            hint="give it other values",
+        )
     equity = np.vstack(curves["equity"].to_list()).astype(np.float64)
     steps, samples = results.summary.steps, equity.shape[1]
     first_bar = len(bars) - steps

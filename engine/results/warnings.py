@@ -127,7 +127,8 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
             ok.sum().alias("_ok"),
             (held.sum() if stored >= {*IDLE_NEEDS} else pl.lit(None)).alias("_held"),
             (~ok).sum().alias("_failed"),
-            pl.col("error").drop_nulls().first().alias("_error"),
+            # Whichever comes first in the alphabet: rows come in any order.
+            pl.col("error").min().alias("_error"),
             orders.sum().cast(pl.Int64).alias("_orders"),
             (orders > 0.0).sum().alias("_refused"),
             pl.col("simulation")
@@ -136,8 +137,8 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
             .alias("_first"),
             metric("net_pnl").filter(ok).mean().alias("_mean"),
         )
+        .collect(engine="streaming")
         .sort("parameter_set")
-        .collect()
     )
     names = set_names(frame, rows.parameters)
     return [

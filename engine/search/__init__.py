@@ -6,6 +6,8 @@ from engine.search.outcome import SearchOutcome
 from engine.search.sampler import METHODS, Sampler, make_sampler
 from engine.search.search import Search
 from engine.search.space import Dimension, SearchSpace
+from engine.search.walk_forward import WalkForward, walk_forward
+from engine.search.windows import purged_splits, walk_forward_windows
 
 __all__ = [
     "METHODS",
@@ -16,6 +18,10 @@ __all__ = [
     "Search",
     "SearchOutcome",
     "SearchSpace",
+    "WalkForward",
     "declared_space",
     "make_sampler",
+    "purged_splits",
+    "walk_forward",
+    "walk_forward_windows",
 ]

@@ -72,7 +72,7 @@ class Evaluator:
             is a result with its reason.
         """
         try:
-            batch = self._run(sets, seeds)
+            batch = self.run(sets, seeds)
         except Refusal as refusal:
             if len(sets) == 1:
                 return [""], [{"paths": 0, "status": Status.REFUSED, "reason": str(refusal)}]
@@ -84,32 +84,44 @@ class Evaluator:
                 ids += own_id
                 found += own
             return ids, found
-        return batch.set_ids.tolist(), self._of_batch(batch)
+        evaluation = self.evaluate(batch.metrics, batch.status, batch.metric_names)
+        return batch.set_ids.tolist(), self.as_results(evaluation, batch, batch.status)
 
     def evaluation(self, sets: Sequence[Mapping[str, Scalar]], seeds: Seeds) -> Evaluation:
         """Return the statistics of sets on seeds, with the influence of every path."""
-        return evaluate(self._run(sets, seeds), self.prepared.job.world, self.statistics)
+        batch = self.run(sets, seeds)
+        return self.evaluate(batch.metrics, batch.status, batch.metric_names)
 
-    def _run(self, sets: Sequence[Mapping[str, Scalar]], seeds: Seeds) -> Batch:
+    def evaluate(
+        self, metrics: NDArray[np.float64], status: NDArray[np.int8], names: Sequence[str]
+    ) -> Evaluation:
+        """Estimate the statistics; arguments as of `engine.search.objective.evaluate`."""
+        return evaluate(metrics, status, names, self.prepared.job.world, self.statistics)
+
+    def run(self, sets: Sequence[Mapping[str, Scalar]], seeds: Seeds) -> Batch:
+        """Run sets on seeds, and count the simulations."""
         batch = self.prepared.run(sets, seeds)
         self.simulations += int(batch.status.size)
         return batch
 
-    def _of_batch(self, batch: Batch) -> list[dict[str, Any]]:
-        evaluation = evaluate(batch, self.prepared.job.world, self.statistics)
-        paths = batch.status.shape[1]
+    def as_results(
+        self, evaluation: Evaluation, batch: Batch, status: NDArray[np.int8]
+    ) -> list[dict[str, Any]]:
+        """Return a result per set; `batch` is what ran last, `status` all that ran."""
+        paths = status.shape[1]
         results: list[dict[str, Any]] = [
-            {"paths": paths, "status": Status.FAILED} for _ in range(len(batch.status))
+            {"paths": paths, "status": Status.FAILED} for _ in range(len(status))
         ]
         for position in set(range(len(results))) - set(evaluation.succeeded.tolist()):
-            path = int(np.flatnonzero(batch.status[position] != 0)[0])
-            results[position]["reason"] = batch.error(position, path)
-        for row, position in enumerate(evaluation.succeeded.tolist()):
-            results[position] = {"paths": paths, "_row": row}
+            path = np.flatnonzero(batch.status[position] != 0)
+            if len(path):
+                results[position]["reason"] = batch.error(position, int(path[0]))
+        for position in evaluation.succeeded.tolist():
+            results[position] = {"paths": paths}
         for name in evaluation.found:
             estimates = evaluation.estimates(name)
-            for position in evaluation.succeeded.tolist():
-                one = estimates[results[position]["_row"]]
+            for row, position in enumerate(evaluation.succeeded.tolist()):
+                one = estimates[row]
                 results[position][name] = one.value
                 results[position][f"{name}_std_error"] = one.std_error
         return results

@@ -61,6 +61,7 @@ class Genetic:
         self._points = [np.empty((0, len(space))) for _ in range(_ISLANDS)]
         self._scores = [np.empty(0) for _ in range(_ISLANDS)]
         self._asked: list[Integers] = []
+        self._tried: set[bytes] = set()
         self._told = 0
 
     @property
@@ -79,7 +80,7 @@ class Genetic:
             if len(self._points[island]) >= 2:
                 found[own] = self._children(island, len(own))
         self._asked = [np.flatnonzero(island_of == island) for island in range(_ISLANDS)]
-        return self._space.settle(found)
+        return self._fresh(self._space.settle(found))
 
     def tell(self, points: Floats, scores: Floats) -> None:
         """Let children and parents compete for the places of their island."""
@@ -96,6 +97,15 @@ class Genetic:
         self._told += 1
         if self._told % _MIGRATES_EVERY == 0:
             self._migrate()
+
+    def _fresh(self, points: Floats) -> Floats:
+        """Let immigrants from anywhere take the places of children that were tried before."""
+        anew = self._rng.random(points.shape)
+        for row, point in enumerate(points):
+            if point.tobytes() in self._tried:
+                points[row] = self._space.settle(anew[row : row + 1])[0]
+            self._tried.add(points[row].tobytes())
+        return points
 
     def _migrate(self) -> None:
         """Send the best of each island to the next, in a ring."""

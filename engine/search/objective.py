@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.jobs.batch import Batch
 from engine.jobs.world import World
 from engine.results.definitions import STATISTICS, Statistic, named_statistic
 from engine.results.outcomes import IDLE_NEEDS, Outcomes
@@ -182,33 +181,42 @@ def metrics_needed(statistics: Sequence[str], own: Sequence[str], field: str) ->
     return tuple(name for name in needed if name not in own)
 
 
-def evaluate(batch: Batch, world: World, statistics: Sequence[str]) -> Evaluation:
-    """Estimate statistics of every parameter set of a batch.
+def evaluate(
+    metrics: Floats,
+    status: NDArray[np.int8],
+    names: Sequence[str],
+    world: World,
+    statistics: Sequence[str],
+) -> Evaluation:
+    """Estimate statistics of parameter sets on common paths.
 
     A set of which a simulation failed is left out: it would be judged on other paths than the rest.
 
     Parameters
     ----------
-    batch : Batch
-        All sets on the same paths.
+    metrics : ndarray of float64, shape (sets, paths, metrics)
+        As a `Batch` has them.
+    status : ndarray of int8, shape (sets, paths)
+        0 where the simulation succeeded.
+    names : sequence of str
+        Of the metrics.
     world : World
         Theirs.
     statistics : sequence of str
         Names that `metrics_needed` knows.
     """
-    succeeded = np.flatnonzero((batch.status == 0).all(axis=1))
+    succeeded = np.flatnonzero((status == 0).all(axis=1))
     if not len(succeeded):
         return Evaluation({}, succeeded, {})
-    paths = batch.status.shape[1]
-    units = np.arange(paths) // world.paths_per_unit
-    layout = Layout.matrix(len(succeeded), paths, units)
+    paths = status.shape[1]
+    layout = Layout.matrix(len(succeeded), paths, np.arange(paths) // world.paths_per_unit)
     columns = {
-        name: layout.arrange(batch.metrics[succeeded, :, position])
-        for position, name in enumerate(batch.metric_names)
+        name: layout.arrange(metrics[succeeded, :, position]) for position, name in enumerate(names)
     }
     groups = pl.DataFrame({"parameter_set": succeeded})
-    outcomes = Outcomes(groups, columns, layout, world.steps, world.steps / world.bars_per_year)
-    own = [name for name in batch.metric_names if name not in STATISTICS]
+    years = world.steps / world.bars_per_year
+    outcomes = Outcomes(groups, columns, layout, world.steps, years)
+    own = [name for name in names if name not in STATISTICS]
     known = {name: _statistic(name, own, "search") for name in statistics}
     found = {name: statistic.of(outcomes) for name, statistic in known.items()}
     return Evaluation(found, succeeded, known)

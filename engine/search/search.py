@@ -23,6 +23,7 @@ from engine.search.journal import Journal
 from engine.search.objective import Objective, Requirement
 from engine.search.outcome import SearchOutcome
 from engine.search.progress import SearchProgress
+from engine.search.race import race
 from engine.search.robustness import robustness
 from engine.search.sampler import Sampler, make_sampler
 from engine.search.space import SearchSpace
@@ -56,6 +57,8 @@ class Search:
         Of the search.
     require : mapping, optional
         What statistics of a set must be for it to count, such as ``{"trades": ">= 100"}``.
+    race : bool
+        Whether sets that are clearly behind the best leave before all seeds have run.
     leaders : int
         How many of the best run again on fresh paths.
     hold_out : float
@@ -91,13 +94,14 @@ class Search:
         budget: Mapping[str, Any] | None = None,
         seed: int = 0,
         require: Mapping[str, str] | None = None,
+        race: bool = False,
         leaders: int = 5,
         hold_out: float = 0.3,
     ) -> None:
         content = {"method": method, "budget": budget, "seed": seed, "objective": objective}
         try:
             settings = SearchDefinition.model_validate(
-                {**content, "leaders": leaders, "hold_out": hold_out}
+                {**content, "race": race, "leaders": leaders, "hold_out": hold_out}
             )
         except ValidationError as error:
             raise settings_refusal(error, SearchDefinition).within("search") from None
@@ -127,6 +131,8 @@ class Search:
     def _set_up(self, study: Study, settings: SearchDefinition, require: Mapping[str, str]) -> None:
         self.study, self.settings = study, settings
         self.objectives = Objective.read(settings.objective)
+        if settings.race and len(self.objectives) > 1:
+            raise Refusal("search.race", "true with several objectives", "one objective")
         self.requirements = Requirement.read(require)
 
     def run(
@@ -229,6 +235,7 @@ class _Loop:
         self._begin, self._progress = begin, progress
         self._seen: dict[tuple[Scalar, ...], list[float]] = {}
         self._best = float("nan")
+        self._leader: dict[str, Scalar] | None = None
         #: Sets that ran, those of an earlier run among them, and their simulations.
         self.sets = self.simulations = 0
         #: Points that a constraint dropped.
@@ -295,9 +302,13 @@ class _Loop:
 
     def _rows(self, sets: Sequence[Mapping[str, Scalar]], number: int) -> pl.DataFrame:
         known = None if self._journal is None else self._journal.read(number)
-        if known is not None:
+        # A smaller budget may have cut the generation short.
+        if known is not None and self._table.is_of(known, sets):
             return known
-        ids, results = self._evaluator.results(sets, self._evaluator.seeds)
+        if self._settings.race:
+            ids, results = race(self._evaluator, sets, self._table.objectives[0], self._leader)
+        else:
+            ids, results = self._evaluator.results(sets, self._evaluator.seeds)
         rows = self._table.rows(self.sets, number, ids, sets, results)
         if self._journal is not None:
             self._journal.write(number, rows)
@@ -312,6 +323,8 @@ class _Loop:
             value = float(ranked[objective.statistic][0])
             if not objective.sign * value <= objective.sign * self._best:
                 self._best = value
+                best = ranked.select(self._table.parameters).row(0, named=True)
+                self._leader = {**self._space.fixed, **best}
 
     def _report(self) -> None:
         if self._progress is not None:

@@ -102,6 +102,11 @@ class TrialTable:
         columns["reason"] = pl.Series([row.get("reason") for row in came_to], dtype=pl.String)
         return pl.DataFrame(columns)
 
+    def is_of(self, rows: pl.DataFrame, sets: Sequence[Mapping[str, Scalar]]) -> bool:
+        """Whether rows are those of parameter sets, in their order."""
+        wanted = [{name: values[name] for name in self.parameters} for values in sets]
+        return rows.select(self.parameters).to_dicts() == wanted
+
     def scores(self, rows: pl.DataFrame) -> Floats:
         """Return what a sampler is told: shape (trials, objectives), more is better, NaN unmet."""
         found = np.column_stack(

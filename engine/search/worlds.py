@@ -110,6 +110,7 @@ class SearchWorlds:
             "objectives": [str(one) for one in objectives],
             "require": [str(one) for one in requirements],
             "method": settings.method,
+            "race": settings.race,
             "seed": settings.seed,
         }
         return cls(study, whole, job, space, identity, market_data)

@@ -54,6 +54,11 @@ class SearchDefinition(Settings):
     budget: Budget | None = Field(
         None, description="With an objective: when the search ends; a grid ends by itself."
     )
+    race: bool = Field(
+        False,
+        description="With an objective: sets that are clearly behind the best leave before all "
+        "seeds have run.",
+    )
     leaders: int = Field(
         5,
         ge=1,

@@ -92,7 +92,9 @@ def plot_study(
         options["simulation"] = simulation
     elif kind == "compare":
         if baseline is None:
-            raise Refusal("baseline", "none", "the study to compare with")
+            raise Refusal(
+                "baseline", "is missing", hint=f"`mc plot {study} compare --baseline OTHER_STUDY`"
+            )
         options = {"statistic": statistic, "baseline": opened(baseline)}
     elif kind == "panel":
         others = [opened(name.strip()) for name in (baseline or "").split(",") if name.strip()]

@@ -6,7 +6,8 @@ that grows with the data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import dagster as dg
 
@@ -41,6 +42,25 @@ STRATEGIES = [
     *("breakout", "buy_and_hold", "mean_reversion", "momentum", "rsi_reversal", "sma_crossover")
 ]
 
+
+class _Grid(dg.MultiPartitionsDefinition):
+    """Keys of two dimensions, listed once a day: windows begin at midnight UTC.
+
+    Each run lists the keys of every asset that it reads, the dates since 1990 of every series
+    among them.
+    """
+
+    _listed: tuple[object, Sequence[dg.MultiPartitionKey]] | None = None
+
+    def _get_partition_keys(  # type: ignore[override]  # Dagster's own keeps those of one instant.
+        self, _current_time: datetime
+    ) -> Sequence[dg.MultiPartitionKey]:
+        day = _current_time.timestamp() // 86_400
+        if self._listed is None or self._listed[0] != day:
+            self._listed = (day, super()._get_partition_keys(_current_time))
+        return self._listed[1]
+
+
 series = dg.StaticPartitionsDefinition(declared.keys)
 studies = dg.StaticPartitionsDefinition(list(_project.study_files))
 seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(BLOCKS)])
@@ -51,13 +71,11 @@ as_of_dates = dg.TimeWindowPartitionsDefinition(
     start="1990-01-01", cron_schedule="0 0 * * 1-5", fmt="%Y-%m-%d", end_offset=1
 )
 
-series_years = dg.MultiPartitionsDefinition({"series": series, "year": years})
-series_as_of = dg.MultiPartitionsDefinition({"as_of": as_of_dates, "series": series})
-strategy_series = dg.MultiPartitionsDefinition(
-    {"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)}
-)
-study_as_of = dg.MultiPartitionsDefinition({"as_of": as_of_dates, "study": studies})
-study_seed_blocks = dg.MultiPartitionsDefinition({"seed_block": seed_blocks, "study": studies})
+series_years = _Grid({"series": series, "year": years})
+series_as_of = _Grid({"as_of": as_of_dates, "series": series})
+strategy_series = _Grid({"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)})
+study_as_of = _Grid({"as_of": as_of_dates, "study": studies})
+study_seed_blocks = _Grid({"seed_block": seed_blocks, "study": studies})
 
 
 def batch_tags(first: str, last: str) -> dict[str, str]:

@@ -189,6 +189,12 @@ def search() -> mc.SearchOutcome:
     return mc.Search(study, objective="mean_net_pnl", budget={"sets": 6}).run()
 
 
+@cache
+def walked() -> mc.WalkForward:
+    study = mc.Study("walk", mc.GBM(), "sma_crossover", {"fast": [3, 5]}, seeds=4, steps=60)
+    return mc.walk_forward(study, count=2)
+
+
 def sampler() -> Any:
     space = mc.SearchSpace.of({"x": mc.uniform(0.0, 1.0), "y": mc.uniform(0.0, 1.0)})
     return mc.make_sampler("random", space)
@@ -327,6 +333,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         _fields(batch, "set_ids seeds metrics status"),
         {"sets": 2, "seeds": 6, "paths": 6, "metrics": None},
     ),
+    "Batch.curves": (lambda: batch().curves, {"sets": 2, "paths": 6, "points": 4}),
     "Batch.metric": (lambda: batch().metric("net_pnl"), {"sets": 2, "paths": 6}),
     **_labelled(
         "Batch",
@@ -341,12 +348,17 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         f"SearchOutcome.{name}": (lambda name=name: getattr(search(), name), {})
         for name in ("trials", "robust", "leaders", "moves")
     },
+    **{
+        f"WalkForward.{name}": (lambda name=name: getattr(walked(), name), {})
+        for name in ("sets", "choices", "table", "stitched")
+    },
     "SearchOutcome.pareto": (lambda: search().pareto(), {}),
     "Sampler.ask": (lambda: sampler().ask(4), {"points": 4, "dimensions": 2}),
     "Results.to_pandas": (lambda: results().to_pandas(), {}),
     "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
+    "compare_models": (lambda: mc.compare_models([mc.calibrate("gbm", history())]), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (
         lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,

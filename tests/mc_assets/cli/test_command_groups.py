@@ -5,13 +5,14 @@ from __future__ import annotations
 from typer.testing import CliRunner
 
 from mc_assets.cli import app, command_groups
+from mc_assets.cli.command_groups import typed_name
 
 
 def test_every_command_is_in_one_group_and_is_registered() -> None:
     names = [command.name for group in command_groups().values() for command in group]
     assert len(set(names)) == len(names)
     registered = {
-        entry.callback.__name__.replace("_", " "): entry.rich_help_panel
+        typed_name(entry.callback): entry.rich_help_panel
         for group in (app, *(family.typer_instance for family in app.registered_groups))
         if group is not None
         for entry in group.registered_commands
@@ -30,7 +31,7 @@ def test_every_command_says_what_it_does_in_a_sentence() -> None:
     for commands in command_groups().values():
         for command in commands:
             assert command.help.endswith("."), command.name
-            assert command.name == command.function.__name__.replace("_", " ")
+            assert command.name == typed_name(command.function)
 
 
 def test_the_help_shows_every_group_and_command() -> None:

@@ -16,7 +16,7 @@ from engine.results.outcomes import Outcomes, read_outcomes, steps_of_sets
 from engine.results.recorded import RecordedRows
 from engine.statistics.moments import means
 
-__all__ = ["ATTRIBUTED", "REST", "SCHEMA", "study_attribution"]
+__all__ = ["ATTRIBUTED", "REST", "SCHEMA", "study_attribution", "study_attributions"]
 
 #: Columns of the table.
 SCHEMA: Final = {
@@ -121,6 +121,25 @@ def study_attribution(
             parts = _by_cost(outcomes) if by == "cost" else _by_trades(outcomes, values)
             tables.append(_table(outcomes, by, parts, confidence))
     return pl.concat(tables) if tables else pl.DataFrame(schema=SCHEMA)
+
+
+def study_attributions(rows: RecordedRows) -> pl.DataFrame:
+    """Attribute net P&L to all that needs no calendar: costs, and of recorded trades the rest.
+
+    Parameters
+    ----------
+    rows : RecordedRows
+        Of one study.
+
+    Returns
+    -------
+    polars.DataFrame
+        As of `study_attribution`, one kind after the other; empty where rows lack what was paid.
+    """
+    kinds = ["cost"] if not rows.lacks(["net_pnl", "commission", "slippage"]) else []
+    if rows.trades_lazy is not None and not rows.lacks(["net_pnl"]):
+        kinds += ["symbol", "side", "tag"]
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *(study_attribution(rows, by) for by in kinds)])
 
 
 def _with_values(

@@ -31,6 +31,7 @@ SQL = Path(__file__).resolve().parents[2] / "sql"
 # Tables that a study fills by itself.
 OF_STUDIES = {
     *("parameter_sets", "statistics", "error_budget", "overfitting", "simulations", "equity"),
+    "attribution",
     *("trades", "trials"),
 }
 
@@ -119,9 +120,27 @@ def test_every_statistic_is_told_by_its_name_or_by_that_of_its_family() -> None:
         assert named_statistic(one) is not None, one
 
 
+def test_attributions_of_a_set_add_up_to_its_mean_net_pnl(filled: Project) -> None:
+    parts = ask_tables(
+        filled, 'SELECT parameter_set, "by", sum(estimate) AS whole FROM attribution GROUP BY ALL'
+    )
+    assert set(parts["by"]) == {"cost", "symbol", "side", "tag"}
+    means = ask_tables(filled, "SELECT parameter_set, mean_net_pnl FROM parameter_sets")
+    both = parts.join(means, on="parameter_set")
+    assert len(both) == 4 * len(means)
+    assert (both["whole"] - both["mean_net_pnl"]).abs().max() < 1e-6
+
+
 def test_files_without_rows_have_the_columns_of_those_with_rows(filled: Project) -> None:
     ask_tables(filled, "SELECT 1 AS one")
-    for name in ("statistics", "error_budget", "overfitting", "study_warnings", "lineage"):
+    for name in (
+        "statistics",
+        "error_budget",
+        "overfitting",
+        "study_warnings",
+        "attribution",
+        "lineage",
+    ):
         (file,) = (filled.data / name).glob("*.parquet")
         assert dict(pl.read_parquet_schema(file)) == dict(pl.Schema(STORED[name]())), name
     for name in ("simulations", "equity", "trades"):

@@ -29,7 +29,7 @@ __all__ = ["IDLE_NEEDS", "Outcomes", "columns_for", "read_outcomes", "steps_of_s
 Floats = NDArray[np.float64]
 
 # Numbers of simulations that are held at once; working on them takes three times their memory.
-_MOST_NUMBERS: Final = 9_000_000
+_MOST_NUMBERS: Final = 7_000_000
 
 #: Columns that say whether a path is idle.
 IDLE_NEEDS: Final = ("trades", "exposure")

@@ -44,6 +44,18 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "estimate_correlation",
         "try_calibrate",
     ),
+    "pricing": (
+        "AmericanValues",
+        "OptionValues",
+        "american",
+        "bachelier",
+        "black76",
+        "black_scholes",
+        "heston_price",
+        "implied_volatility",
+        "merton_price",
+        "schwartz_volatility",
+    ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

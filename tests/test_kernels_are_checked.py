@@ -14,6 +14,7 @@ from pathlib import Path
 SOURCES, CALIBRATION = "tests/engine/sources", "tests/engine/calibration"
 TWIN = "tests/engine/execution/test_event_loop_twin.py"
 METRICS = "tests/engine/strategies/test_metrics_against_plain.py"
+PRICING = "tests/engine/pricing"
 INDICATORS = "tests/engine/strategies/test_indicators.py"
 BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
@@ -56,6 +57,16 @@ CHECKED_BY = {
     "engine/execution/walk.py": TWIN,
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
+    "engine/pricing/barone_adesi_whaley.py": f"{PRICING}/test_american.py",
+    "engine/pricing/early_exercise.py": f"{PRICING}/test_american.py",
+    "engine/pricing/european_rows.py": f"{PRICING}/test_european.py",
+    "engine/pricing/implied_deviation.py": f"{PRICING}/test_implied_volatility.py",
+    "engine/pricing/implied_volatility.py": f"{PRICING}/test_implied_volatility.py",
+    "engine/pricing/lognormal.py": f"{PRICING}/test_european.py",
+    "engine/pricing/merton_prices.py": f"{PRICING}/test_merton_prices.py",
+    "engine/pricing/mills.py": f"{PRICING}/test_european.py",
+    "engine/pricing/normal.py": f"{PRICING}/test_european.py",
+    "engine/pricing/schwartz.py": f"{PRICING}/test_schwartz.py",
     "engine/pricing/heston_gradient.py": "tests/engine/pricing/test_heston_gradient.py",
     "engine/randomness/normals.py": "tests/engine/randomness/test_normals.py",
     "engine/randomness/philox.py": "tests/engine/randomness/test_philox.py",

@@ -13,7 +13,7 @@ from engine.calibration.calibration import Calibration
 from engine.calibration.least_squares import LeastSquares, levenberg_marquardt
 from engine.calibration.option_surface import OptionSurface, left_out_text
 from engine.errors import Refusal
-from engine.pricing import black_scholes_vega, implied_volatility
+from engine.pricing import black_scholes, implied_volatility
 from engine.pricing.heston_gradient import fill_surface
 
 __all__ = ["QuoteWeights", "heston_from_surface"]
@@ -177,8 +177,9 @@ def _usable(
         surface.calls, surface.strikes < surface.forwards, surface.strikes > surface.forwards
     )
     volatility = surface.implied_volatilities()
-    vegas = surface.discounts * black_scholes_vega(
-        surface.forwards, surface.strikes, surface.years, volatility
+    vegas = (
+        surface.discounts
+        * black_scholes(surface.forwards, surface.strikes, surface.years, volatility).vega
     )
     outside = ~np.isfinite(volatility)
     usable = ~inner & ~outside
@@ -225,8 +226,9 @@ def _usable(
 
 def _shares(quotes: OptionSurface, volatility: Array, weights: QuoteWeights) -> Array:
     """Weights of the errors; the mean of their squares is 1."""
-    vegas = quotes.discounts * black_scholes_vega(
-        quotes.forwards, quotes.strikes, quotes.years, volatility
+    vegas = (
+        quotes.discounts
+        * black_scholes(quotes.forwards, quotes.strikes, quotes.years, volatility).vega
     )
     if weights == "vega":
         shares = vegas

@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from engine.calibration.option_chain import OptionChain, count_left_out, read_chain
 from engine.calibration.parity import parity_curve
 from engine.errors import Refusal
-from engine.pricing.black_scholes import (
-    black_scholes_price,
-    black_scholes_vega,
+from engine.pricing import (
+    black_scholes,
     implied_volatility,
 )
 
@@ -236,8 +235,11 @@ class OptionSurface:
         chain, years = chain.select(keep), years[keep]
         forwards, discounts, prices = forwards[keep], discounts[keep], prices[keep]
         if np.isfinite(chain.volatilities).any():
-            prices = discounts * black_scholes_price(
-                forwards, chain.strikes, years, chain.volatilities, call=chain.calls
+            prices = (
+                discounts
+                * black_scholes(
+                    forwards, chain.strikes, years, chain.volatilities, call=chain.calls
+                ).price
             )
         known = np.isfinite(chain.spreads).any()
         return cls(
@@ -277,9 +279,9 @@ class OptionSurface:
         ndarray of float64, shape (n,)
             Change of the price per unit of annual volatility.
         """
-        forward_vega = black_scholes_vega(
+        forward_vega = black_scholes(
             self.forwards, self.strikes, self.years, self.implied_volatilities()
-        )
+        ).vega
         return np.asarray(self.discounts * forward_vega)
 
     def select(self, keep: NDArray[np.bool_]) -> OptionSurface:

@@ -1,4 +1,4 @@
-"""Fits the polynomials of `engine.compiled.elementary`; run to print them.
+"""Fits the polynomials of `engine.compiled.elementary` and of `engine.pricing`; run to print them.
 
 Near-minimax fits: interpolation at Chebyshev nodes in 60-digit decimal arithmetic, so nothing
 depends on the C library. ``python -m engine.compiled.fit_polynomials`` prints what
@@ -28,6 +28,8 @@ def fit_all() -> dict[str, tuple[float, ...]]:
         "LOG_FAST": _fit(_atanh_tail, Decimal(0), largest_s2, 3),
         "SIN_FAST": _fit(_sin_tail, Decimal(0), quarter, 3),
         "COS_FAST": _fit(_cos_tail, Decimal(0), quarter, 3),
+        "MILLS": _fit(_scaled_mills, Decimal(-1), Decimal(1), 23),
+        "MILLS_SLOPE": _fit(_scaled_slope, Decimal(-1), Decimal(1), 23),
     }
 
 
@@ -50,6 +52,33 @@ def _sin_tail(z: Decimal) -> Decimal:
 def _cos_tail(z: Decimal) -> Decimal:
     """Return (cos(x) - 1 + x^2/2) / x^4 with z = x^2."""
     return -_alternating_series(z, 24, 5)
+
+
+def _scaled_mills(q: Decimal) -> Decimal:
+    """Return (z + 5) m(z) with q = (z - 5) / (z + 5) and Mills' ratio m."""
+    z = 5 * (1 + q) / (1 - q)
+    return (z + 5) * _mills(z)
+
+
+def _scaled_slope(q: Decimal) -> Decimal:
+    """Return (z + 5)^2 (1 - z m(z)) with q = (z - 5) / (z + 5)."""
+    z = 5 * (1 + q) / (1 - q)
+    return (z + 5) ** 2 * (1 - z * _mills(z))
+
+
+def _mills(z: Decimal) -> Decimal:
+    """Return the upper tail of the standard normal over its density."""
+    if z > 3:
+        fraction = z
+        for n in range(2000, 0, -1):
+            fraction = z + n / fraction
+        return 1 / fraction
+    term, total, n = z, Decimal(0), 1
+    while term > Decimal(10) ** -58:
+        total += term
+        n += 2
+        term *= z * z / n
+    return (PI / 2).sqrt() * (z * z / 2).exp() - total
 
 
 def _alternating_series(z: Decimal, first: int, n: int) -> Decimal:

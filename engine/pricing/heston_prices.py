@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.errors import Refusal
+from engine.pricing.arrays import as_inputs, refuse_scalars
+
 __all__ = ["heston_characteristic", "heston_price"]
 
 Array = NDArray[np.float64]
@@ -19,39 +22,48 @@ _LONGEST = 20_000
 
 
 def heston_price(
-    spot: float,
+    spot: ArrayLike,
     strike: ArrayLike,
-    years: float,
+    years: ArrayLike,
     *,
     v0: float,
     kappa: float,
     theta: float,
     xi: float,
     rho: float,
-    rate: float = 0.0,
-    dividend: float = 0.0,
+    rate: ArrayLike = 0.0,
+    dividend: ArrayLike = 0.0,
     call: ArrayLike = True,
     tolerance: float = 1e-14,
 ) -> Array:
-    r"""Price of European options of one expiry.
+    r"""Price of European options under Heston's stochastic volatility.
 
     Parameters
     ----------
-    spot : float
-        Price of the underlying.
-    strike : array_like
-        Strikes.
-    years : float
-        Time to expiry.
+    spot, strike : array_like
+        Price of the underlying and strike; all arguments but the model's parameters broadcast.
+    years : array_like
+        Time to expiry in years. Strikes of one expiry share the work.
     v0, kappa, theta, xi, rho : float
         Variance now, its speed of reversion, long-run level and volatility, and its correlation
         with the price.
-    rate, dividend : float
-        Continuously compounded.
+    rate, dividend : array_like
+        Continuously compounded; for an option on a future set both to the same rate.
     call : array_like of bool
-        Call or put; broadcasts with `strike`.
+        Call or put.
     tolerance : float
         Size below which the integrand is cut off, relative to the strike.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        NaN where spot or strike is not positive or the option has expired.
+
+    Raises
+    ------
+    Refusal
+        If a parameter of the model is outside its bounds; if all other arguments are single numbers
+        and one of them is impossible.
 
     Notes
     -----
@@ -65,20 +77,61 @@ def heston_price(
     .. [1] Lewis, A. (2001). A simple option formula for general jump-diffusion and other
        exponential Levy processes.
     .. [2] Albrecher, H., Mayer, P., Schoutens, W., Tistaert, J. (2007). The little Heston trap.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> model = {"v0": 0.04, "kappa": 1.5, "theta": 0.04, "xi": 0.5, "rho": -0.7}
+    >>> mc.heston_price(100.0, [90.0, 100.0], 0.5, **model).round(4)
+    array([12.1302,  5.119 ])
     """
-    strikes = np.atleast_1d(np.asarray(strike, dtype=np.float64))
+    model = {"v0": v0, "kappa": kappa, "theta": theta, "xi": xi, "rho": rho}
+    for name, value in model.items():
+        if name != "rho" and not value >= 0.0:
+            raise Refusal(name, f"{value}", "0 or more")
+    if not abs(rho) <= 1.0:
+        raise Refusal("rho", f"{rho}", "-1 to 1")
+    inputs = as_inputs(
+        spot=spot, strike=strike, years=years, rate=rate, dividend=dividend, call=call
+    )
+    refuse_scalars(inputs, {"spot": "positive", "strike": "positive", "years": "not negative"})
+    shape = np.broadcast_shapes(*(each.shape for each in inputs.values()))
+    spots, strikes, times, rates, yields, calls = (
+        np.broadcast_to(each, shape).reshape(-1) for each in inputs.values()
+    )
+    prices = np.full(strikes.shape, np.nan)
+    valid = (spots > 0.0) & (strikes > 0.0) & (times >= 0.0)
+    terms = np.stack([spots, times, rates, yields], axis=1)[valid]
+    groups, members = np.unique(terms, axis=0, return_inverse=True)
+    for number, (s, t, r, q) in enumerate(groups):
+        chosen = np.flatnonzero(valid)[members.reshape(-1) == number]
+        prices[chosen] = _of_one_expiry(
+            float(s), strikes[chosen], float(t), model, float(r), float(q), calls[chosen], tolerance
+        )
+    return np.asarray(prices.reshape(shape))
+
+
+def _of_one_expiry(
+    spot: float,
+    strikes: Array,
+    years: float,
+    model: dict[str, float],
+    rate: float,
+    dividend: float,
+    calls: NDArray[np.bool_],
+    tolerance: float,
+) -> Array:
     forward = spot * math.exp((rate - dividend) * years)
     discount = math.exp(-rate * years)
+    if years == 0.0:
+        return np.maximum(np.where(calls, spot - strikes, strikes - spot), 0.0)
     log_ratio = np.log(forward / strikes)
-    model = {"v0": v0, "kappa": kappa, "theta": theta, "xi": xi, "rho": rho}
     u = _grid(years, model, tolerance)
     weight = heston_characteristic(u - 0.5j, years, **model) / (u**2 + 0.25) * _STEP
     weight[0] *= 0.5
     integral = _transform(weight, log_ratio)
-    calls = discount * (forward - np.sqrt(forward * strikes) / math.pi * integral)
-    puts = calls - discount * (forward - strikes)
-    prices = np.where(np.broadcast_to(np.asarray(call, bool), strikes.shape), calls, puts)
-    return np.maximum(prices, 0.0) if np.ndim(strike) else np.asarray(max(prices[0], 0.0))
+    values = discount * (forward - np.sqrt(forward * strikes) / math.pi * integral)
+    return np.maximum(np.where(calls, values, values - discount * (forward - strikes)), 0.0)
 
 
 def heston_characteristic(

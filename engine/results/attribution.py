@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -50,7 +50,7 @@ def study_attribution(
     rows: RecordedRows,
     by: str,
     *,
-    times: pl.DataFrame | None = None,
+    bars: Callable[[], pl.DataFrame] | None = None,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """Say what of the mean net P&L of every parameter set came from where.
@@ -62,8 +62,9 @@ def study_attribution(
     by : str
         ``symbol``; ``side``, long or short; ``tag``, of the order that opened; ``weekday`` or
         ``hour`` of the bar of the entry, in UTC, on history; ``cost``.
-    times : polars.DataFrame, optional
-        On history ``bar`` and ``timestamp``, which ``weekday`` and ``hour`` are read from.
+    bars : callable, optional
+        Returns the bars of a path, as a replay has them; on history with ``timestamp``, which
+        ``weekday`` and ``hour`` are read from.
     confidence : float
         Level of the intervals.
 
@@ -111,7 +112,7 @@ def study_attribution(
         if missing:
             raise rows.not_stored("by", *missing)
     else:
-        rows, values = _with_values(rows, by, times)
+        rows, values = _with_values(rows, by, bars)
         columns |= {f"_{part}{k}": "" for k in range(len(values)) for part in ("sum", "count")}
     keys = ["study", "world", "parameter_set", "set_id"]
     tables = []
@@ -143,15 +144,17 @@ def study_attributions(rows: RecordedRows) -> pl.DataFrame:
 
 
 def _with_values(
-    rows: RecordedRows, by: str, times: pl.DataFrame | None
+    rows: RecordedRows, by: str, bars: Callable[[], pl.DataFrame] | None
 ) -> tuple[RecordedRows, list[str]]:
     """Add the sum and the number of each simulation's trades of every value."""
     if rows.trades_lazy is None:
         raise Refusal("record.trades", "false", "true")
     trades = rows.trades_lazy
     if by in _OF_TIME:
-        if times is None:
+        path = None if bars is None else bars()
+        if path is None or "timestamp" not in path.columns:
             raise Refusal("by", f"{by!r} of paths without a calendar", "a study on history")
+        times = path.select("bar", "timestamp").unique("bar")
         trades = trades.join(times.lazy(), left_on="entry_bar", right_on="bar", how="left")
     summed = (
         trades.with_columns(_value(by).alias("_value"))

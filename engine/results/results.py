@@ -19,12 +19,12 @@ from engine.results.attribution import study_attribution
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
 from engine.results.daily_returns import daily_returns
-from engine.results.definitions import statistics_of
 from engine.results.error_budget import Paths, study_error_budget
 from engine.results.grouped import Grouped
 from engine.results.overfitting import study_overfitting
 from engine.results.pictures import ResultPictures
 from engine.results.recorded import RecordedRows
+from engine.results.snippet import results_snippet
 from engine.results.statistics import study_statistics
 from engine.results.warnings import study_warnings
 
@@ -256,12 +256,9 @@ class Results(RecordedRows):
         Refusal
             If it cannot be attributed so, or the study did not record what that needs.
         """
-        times = None
-        if by in ("weekday", "hour") and self.trades_lazy is not None:
-            bars = self.simulation(0).bars
-            if "timestamp" in bars.columns:
-                times = bars.select("bar", "timestamp").unique("bar")
-        return study_attribution(self, by, times=times, confidence=confidence)
+        return study_attribution(
+            self, by, bars=lambda: self.simulation(0).bars, confidence=confidence
+        )
 
     def warnings(self) -> pl.DataFrame:
         """List the warnings about these numbers (`study_warnings`).
@@ -280,21 +277,7 @@ class Results(RecordedRows):
         return ResultPictures(self)
 
     def _repr_html_(self) -> str:
-        from engine.plots.snippet import facts
-
-        failed = self.lazy.filter(pl.col("status") == "failed").select(pl.len()).collect().item()
-        summary = self.summary
-        shown = {
-            "strategy": summary.strategy,
-            "simulations": len(self),
-            "parameter sets": summary.parameter_sets,
-            "failed": failed,
-        }
-        if "sharpe" in statistics_of(self) and failed < len(self):
-            row = self.best("sharpe", n=1).row(0, named=True)
-            values = ", ".join(f"{name} {row[name]}" for name in self.parameters)
-            shown |= {"best by Sharpe ratio": values, "its Sharpe ratio": row.get("estimate")}
-        return facts(f"Results of {self.name}", shown)
+        return results_snippet(self)
 
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
         """Parameter sets with the largest mean net P&L.

@@ -17,7 +17,7 @@ __all__ = ["Grid", "RandomPoints", "SobolPoints"]
 Floats = NDArray[np.float64]
 
 # Large enough that what a call costs is not felt, small enough to report progress.
-_GENERATION = 256
+_GENERATION = 1_024
 
 
 class Grid:

@@ -34,9 +34,10 @@ _GOOD_SHARE, _FEWEST_GOOD = 0.1, 10
 _LINK: Final = 0.2
 # So many pairs of trials at a time.
 _BLOCK: Final = 4_000_000
-# The best of more trials than this have a plateau; the rest will not be chosen.
-_MOST: Final = 5_000
-_MOST_GOOD: Final = 2_000
+# The best of more trials than this have a plateau; the rest will not be chosen. Of more trials
+# than that, every second, third, ... counts as a neighbour.
+_MOST: Final = 1_000
+_MOST_NEIGHBOURS: Final = 10_000
 
 
 def robustness(space: SearchSpace, table: TrialTable, trials: pl.DataFrame) -> pl.DataFrame:
@@ -77,7 +78,9 @@ def robustness(space: SearchSpace, table: TrialTable, trials: pl.DataFrame) -> p
     ordered = np.array([item.is_ordered for item in space.dimensions])
     value = ranked[objective.statistic].to_numpy().astype(np.float64)
     error = ranked[f"{objective.statistic}_std_error"].fill_null(np.nan).to_numpy()
-    mean, mean_error, low, count = _smoothed(points, ordered, value, error, objective.sign)
+    every = -(-len(ranked) // _MOST_NEIGHBOURS)
+    near = np.flatnonzero(ranked["trial"].to_numpy() % every == 0) if every > 1 else None
+    mean, mean_error, low, count = _smoothed(points, ordered, value, error, objective.sign, near)
     cluster = _clusters(points, ordered, objective.sign * mean)
     columns = (mean, mean_error, low, count)
     return ranked.with_columns(
@@ -112,22 +115,28 @@ def best_of_cluster(robust: pl.DataFrame, table: TrialTable) -> pl.DataFrame:
 
 
 def _smoothed(
-    points: Floats, ordered: NDArray[np.bool_], value: Floats, error: Floats, sign: float
+    points: Floats,
+    ordered: NDArray[np.bool_],
+    value: Floats,
+    error: Floats,
+    sign: float,
+    near: NDArray[np.int64] | None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Kernel mean, its error, the tenth of the weight that is worst, and the effective count."""
     width = _WIDTH * math.sqrt(points.shape[1])
     mean, mean_error, low, count = (np.full(len(points), np.nan) for _ in range(4))
-    order = np.argsort(sign * value, kind="stable")
     last = min(len(points), _MOST)
     for first in range(0, last, step := max(_BLOCK // len(points), 1)):
-        block = slice(first, min(first + step, last))
-        weight = np.exp(-0.5 * (_distances(points[block], points, ordered) / width) ** 2)
+        block = np.arange(first, min(first + step, last))
+        others = np.arange(len(points)) if near is None else np.union1d(near, block)
+        others = others[np.argsort(sign * value[others], kind="stable")]
+        weight = np.exp(-0.5 * (_distances(points[block], points[others], ordered) / width) ** 2)
         total = weight.sum(axis=1)
-        mean[block] = weight @ value / total
-        mean_error[block] = weight @ error / total
+        mean[block] = weight @ value[others] / total
+        mean_error[block] = weight @ error[others] / total
         count[block] = total**2 / (weight**2).sum(axis=1)
-        below = np.cumsum(weight[:, order], axis=1) >= 0.1 * total[:, None]
-        low[block] = value[order[below.argmax(axis=1)]]
+        below = np.cumsum(weight, axis=1) >= 0.1 * total[:, None]
+        low[block] = value[others[below.argmax(axis=1)]]
     return mean, mean_error, low, count
 
 
@@ -137,7 +146,7 @@ def _clusters(points: Floats, ordered: NDArray[np.bool_], score: Floats) -> NDAr
     from scipy.spatial.distance import squareform
 
     found = np.zeros(len(points), dtype=np.int64)
-    wanted = min(max(round(_GOOD_SHARE * len(points)), _FEWEST_GOOD), _MOST_GOOD, len(points))
+    wanted = min(max(round(_GOOD_SHARE * len(points)), _FEWEST_GOOD), _MOST, len(points))
     score = np.where(np.isnan(score), -np.inf, score)
     good = np.argsort(-score, kind="stable")[:wanted]
     if len(good) < 2:

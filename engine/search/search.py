@@ -35,6 +35,9 @@ __all__ = ["Search"]
 
 # So many generations without a set that is new, or allowed, end a search.
 _PATIENCE = 25
+# Sets times paths of a generation: some hundred megabytes of metrics. But not fewer sets than this.
+_MOST_CELLS = 4_000_000
+_FEWEST_SETS = 16
 
 
 class Search:
@@ -266,7 +269,8 @@ class _Loop:
     def _count(self, sampler: Sampler) -> int:
         """How many points to ask for next; 0 once the budget is spent."""
         budget = self._settings.budget
-        count = sampler.generation
+        paths = len(self._evaluator.seeds) * self._evaluator.prepared.job.world.paths_per_seed
+        count = min(sampler.generation, max(_MOST_CELLS // paths, _FEWEST_SETS))
         if budget is None:
             return count
         if budget.seconds is not None and time.perf_counter() - self._begin >= budget.seconds:
@@ -274,7 +278,6 @@ class _Loop:
         if budget.sets is not None:
             count = min(count, budget.sets - self.sets)
         if budget.simulations is not None:
-            paths = len(self._evaluator.seeds) * self._evaluator.prepared.job.world.paths_per_seed
             count = min(count, (budget.simulations - self.simulations) // paths)
         return max(count, 0)
 
@@ -318,13 +321,15 @@ class _Loop:
         self.sets += len(rows)
         self.simulations += int(rows["paths"].sum())
         objective = self._table.objectives[0]
-        ranked = self._table.ranked(rows)
-        if len(ranked):
-            value = float(ranked[objective.statistic][0])
-            if not objective.sign * value <= objective.sign * self._best:
-                self._best = value
-                best = ranked.select(self._table.parameters).row(0, named=True)
-                self._leader = {**self._space.fixed, **best}
+        scores = self._table.scores(rows)[:, 0]
+        if np.isnan(scores).all():
+            return
+        best = int(np.nanargmax(scores))
+        value = objective.sign * float(scores[best])
+        if not objective.sign * value <= objective.sign * self._best:
+            self._best = value
+            named = rows.select(self._table.parameters).row(best, named=True)
+            self._leader = {**self._space.fixed, **named}
 
     def _report(self) -> None:
         if self._progress is not None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.errors import Refusal
 from engine.files import FileStore
 from engine.jobs.job import Job
+from engine.jobs.prepared_job import PreparedJob
 from engine.jobs.settings import Record
 from engine.market_data import MarketData
 from engine.search.window_scores import SCORES, SUMS, sums_of
@@ -25,9 +26,12 @@ from engine.studies import Study
 __all__ = ["WalkForward", "walk_forward"]
 
 Floats = NDArray[np.float64]
+Scored = dict[str, NDArray[np.float64]]
 
 # Equity at every bar of every set takes this many bytes at a time.
-_BYTES: Final = 256_000_000
+_BYTES: Final = 64_000_000
+# Of more bars equity is read at as many points, which is what a study can record.
+_MOST_POINTS: Final = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +172,8 @@ def walk_forward(
     -----
     Every set runs once over the whole path, and a window takes the part of its equity that lies
     in it: positions are carried over the seams, and a set that is chosen is taken with the
-    position that it holds then. Equity is kept in single precision, 6e-8 of itself.
+    position that it holds then. Equity is read in single precision, 6e-8 of itself, at every close,
+    or at 100,000 of them where there are more; a Sharpe ratio is of returns between those.
 
     Examples
     --------
@@ -194,31 +199,31 @@ def walk_forward(
         anchored=anchored,
         purge=purge,
     )
-    recorded = Record.model_validate(
-        {"metrics": ("net_pnl", "final_equity"), "equity": job.world.steps}
-    )
+    points = min(job.world.steps, _MOST_POINTS)
+    recorded = Record.model_validate({"metrics": ("net_pnl", "final_equity"), "equity": points})
     whole = Study.from_definition(
         study.definition.model_copy(update={"record": recorded, "until": None}), study.file
     )
     whole.live = study.live
+    spans = _spans(windows, job.world.steps, points)
+    per_year = job.world.bars_per_year * points / job.world.steps
+    sets = [job.space[index] for index in range(len(job.space))]
+    # All sets of a few seeds at a time, or where the paths are long some sets of one.
+    per_set = 8 * points * job.world.paths_per_seed
+    set_step = max(_BYTES // per_set, 1)
+    seed_step = max(_BYTES // (per_set * len(sets)), 1)
     parts: list[pl.DataFrame] = []
     with whole.prepare(
         ledger=ledger, market_data=market_data, workers=workers, asked_by="walk_forward"
     ) as prepared:
-        sets = [job.space[index] for index in range(len(job.space))]
-        per_seed = len(sets) * job.world.steps * job.world.paths_per_seed * 8
-        step = max(_BYTES // per_seed, 1)
-        for first in range(0, len(job.seeds), step):
-            batch = prepared.run(sets, job.seeds[first : first + step])
-            if (batch.status != 0).any():
-                bad, path = (int(axis[0]) for axis in np.nonzero(batch.status))
-                raise Refusal(
-                    "strategy", f"a simulation that failed ({batch.error(bad, path)})", "none"
-                )
-            cash = batch.metric("final_equity") - batch.metric("net_pnl")
-            equity = np.concatenate([cash[:, :, None], batch.curves], axis=2, dtype=np.float64)
+        for first in range(0, len(job.seeds), seed_step):
+            seeds = job.seeds[first : first + seed_step]
+            scored = [
+                _scored(prepared, sets[start : start + set_step], seeds, spans, score, per_year)
+                for start in range(0, len(sets), set_step)
+            ]
             offset = first * job.world.paths_per_seed
-            parts.append(_choices(equity, windows, score, job.world.bars_per_year, offset))
+            parts.append(_choices(scored, len(windows), offset))
     choices = pl.concat(parts).sort("window", "path")
     return WalkForward(
         study=study.name,
@@ -230,43 +235,74 @@ def walk_forward(
     )
 
 
-def _choices(
-    equity: Floats,
-    windows: Sequence[WalkForwardWindow],
+def _spans(
+    windows: Sequence[WalkForwardWindow], bar_count: int, points: int
+) -> list[tuple[slice, slice]]:
+    """Return where equity of each window lies among the cash and the points after it."""
+    ends = np.array([(k + 1) * bar_count // points - 1 for k in range(points)])
+
+    def span(first: int, last: int) -> slice:
+        begin, end = np.searchsorted(ends, first), np.searchsorted(ends, last, side="right")
+        return slice(int(begin), int(end) + 1)
+
+    return [(span(w.first_in, w.last_in), span(w.first_out, w.last_out)) for w in windows]
+
+
+def _scored(
+    prepared: PreparedJob,
+    sets: Sequence[dict[str, Any]],
+    seeds: NDArray[np.uint64],
+    spans: Sequence[tuple[slice, slice]],
     score: str,
-    bars_per_year: float,
-    offset: int,
-) -> pl.DataFrame:
-    """Choose on each path; `equity` has shape (sets, paths, 1 + bars), the cash before them."""
-    of = SCORES[score].of_path
-    paths = np.arange(equity.shape[1])
+    per_year: float,
+) -> Scored:
+    """Run some sets, and score them in every window: arrays of shape (windows, sets, paths)."""
+    batch = prepared.run(sets, seeds)
+    if (batch.status != 0).any():
+        bad, path = (int(axis[0]) for axis in np.nonzero(batch.status))
+        raise Refusal("strategy", f"a simulation that failed ({batch.error(bad, path)})", "none")
+    cash = batch.metric("final_equity") - batch.metric("net_pnl")
+    equity = np.concatenate([cash[:, :, None], batch.curves], axis=2, dtype=np.float64)
+    found: dict[str, list[Floats]] = {}
+    for inside, outside in spans:
+        for kind, span in (("in", inside), ("out", outside)):
+            for name, values in sums_of(SCORES[score], equity[:, :, span], per_year).items():
+                found.setdefault(f"{kind}_{name}", []).append(values)
+        found.setdefault("net_pnl", []).append(
+            equity[:, :, outside][..., -1] - equity[:, :, outside][..., 0]
+        )
+    return {name: np.stack(values) for name, values in found.items()}
+
+
+def _choices(scored: Sequence[Scored], windows: int, offset: int) -> pl.DataFrame:
+    """Choose on each path among all sets."""
+    every = {name: np.concatenate([one[name] for one in scored], axis=1) for name in scored[0]}
+    inside, outside = every["in_value"], every["out_value"]
+    paths = np.arange(inside.shape[2])
     frames: list[pl.DataFrame] = []
-    for number, window in enumerate(windows):
-        before = equity[:, :, window.first_in : window.last_in + 2]
-        after = equity[:, :, window.first_out : window.last_out + 2]
-        inside, outside = of(before, bars_per_year), of(after, bars_per_year)
+    for number in range(windows):
         # Of equals the first, as the study lists them.
-        chosen, best = np.asarray(inside.argmax(axis=0)), np.asarray(outside.argmax(axis=0))
-        taken = {
-            "in": before[chosen, paths],
-            "out": after[chosen, paths],
-            "best": after[best, paths],
-        }
+        chosen = np.asarray(inside[number].argmax(axis=0))
+        best = np.asarray(outside[number].argmax(axis=0))
         frames.append(
             pl.DataFrame(
                 {
                     "window": np.full(len(paths), number, dtype=np.int64),
                     "path": offset + paths,
                     "parameter_set": chosen.astype(np.int64),
-                    "in_sample": inside[chosen, paths],
-                    "out_of_sample": outside[chosen, paths],
-                    "best_out_of_sample": outside.max(axis=0),
-                    "median_out_of_sample": np.median(outside, axis=0),
-                    "net_pnl": after[chosen, paths, -1] - after[chosen, paths, 0],
+                    "in_sample": inside[number, chosen, paths],
+                    "out_of_sample": outside[number, chosen, paths],
+                    "best_out_of_sample": outside[number, best, paths],
+                    "median_out_of_sample": np.median(outside[number], axis=0),
+                    "net_pnl": every["net_pnl"][number, chosen, paths],
                     **{
-                        f"_{kind}_{name}": values
-                        for kind, curve in taken.items()
-                        for name, values in sums_of(SCORES[score], curve, bars_per_year).items()
+                        f"_{kind}_{name}": every[f"{side}_{name}"][number, taken, paths]
+                        for kind, side, taken in (
+                            ("in", "in", chosen),
+                            ("out", "out", chosen),
+                            ("best", "out", best),
+                        )
+                        for name in SUMS
                     },
                 }
             )

@@ -28,15 +28,15 @@ _ROUNDING: Final = 1e-7
 
 
 def sums_of(score: Score, curve: Floats, bars_per_year: float) -> Sums:
-    """Return the `SUMS` of equity of shape (paths, 1 + bars), one per path."""
+    """Return the `SUMS` of equity of shape (..., 1 + bars), each of shape (...)."""
     returns = _returns(curve)
-    bars = np.full(len(curve), float(returns.shape[1]))
+    bars = np.full(returns.shape[:-1], float(returns.shape[-1]))
     return {
         "value": score.of_path(curve, bars_per_year),
         "bars": bars,
         "years": bars / bars_per_year,
-        "return_sum": returns.sum(axis=1),
-        "return_squares": (returns**2).sum(axis=1),
+        "return_sum": returns.sum(axis=-1),
+        "return_squares": (returns**2).sum(axis=-1),
     }
 
 

@@ -355,6 +355,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "SearchOutcome.pareto": (lambda: search().pareto(), {}),
     "Sampler.ask": (lambda: sampler().ask(4), {"points": 4, "dimensions": 2}),
     "Results.to_pandas": (lambda: results().to_pandas(), {}),
+    "Results.attribution": (lambda: results().attribution("cost"), {}),
     "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
@@ -377,6 +378,39 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         lambda: engine_of_shape().encode({"fast": 3, "slow": 9}),
         {"parameters": 2},
     ),
+    **_labelled(
+        "OptionValues",
+        _fields(
+            lambda: mc.black76(100.0, [90.0, 100.0], 0.5, 0.2),
+            "price delta gamma vega theta rho vanna volga charm veta",
+        ),
+        {},
+    ),
+    **_labelled(
+        "AmericanValues",
+        _fields(
+            lambda: mc.american(100.0, [90.0, 100.0], 0.5, 0.2),
+            "price delta gamma boundary vega theta rho",
+        ),
+        {},
+    ),
+    "heston_price": (
+        lambda: mc.heston_price(
+            100.0, [90.0, 100.0], 0.5, v0=0.04, kappa=1.5, theta=0.04, xi=0.5, rho=-0.7
+        ),
+        {},
+    ),
+    "merton_price": (
+        lambda: mc.merton_price(
+            100.0, [90.0], 0.5, sigma=0.2, jump_intensity=1.0, mean_log_jump=-0.1, jump_vol=0.1
+        ),
+        {},
+    ),
+    "schwartz_volatility": (
+        lambda: mc.schwartz_volatility([0.1, 0.2], 0.5, kappa=1.0, sigma_spot=0.3),
+        {},
+    ),
+    "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),
     "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
 }
 

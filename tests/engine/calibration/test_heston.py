@@ -11,8 +11,7 @@ import pytest
 from engine.bars import Bars
 from engine.calibration import calibrate, try_calibrate
 from engine.calibration.option_surface import OptionSurface
-from engine.pricing import heston_prices
-from engine.pricing.black_scholes import black_scholes_price
+from engine.pricing import black_scholes, heston_prices
 from engine.pricing.heston_prices import heston_characteristic, heston_price
 
 MODEL = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
@@ -58,7 +57,7 @@ def test_prices_are_those_of_the_reference(reference):
 def test_prices_tend_to_black_scholes_as_the_variance_stops_moving(xi):
     strikes = np.array([80.0, 100.0, 120.0])
     found = heston_price(100.0, strikes, 0.5, v0=0.04, kappa=1.5, theta=0.04, xi=xi, rho=-0.5)
-    np.testing.assert_allclose(found, black_scholes_price(100.0, strikes, 0.5, 0.2), atol=2.0 * xi)
+    np.testing.assert_allclose(found, black_scholes(100.0, strikes, 0.5, 0.2).price, atol=2.0 * xi)
 
 
 def test_the_characteristic_function_is_a_martingales():

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from engine.calibration import OptionSurface, calibrate, try_calibrate
-from engine.pricing import black_scholes_price, heston_price, implied_volatility
+from engine.pricing import black_scholes, heston_price, implied_volatility
 
 NAMES = ("v0", "kappa", "theta", "xi", "rho")
 MODEL = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
@@ -45,7 +45,7 @@ def index_surface(*, calls: bool | None = None, spreads: np.ndarray | None = Non
     forwards = DAX * np.exp(rates * years)
     right = strikes >= forwards if calls is None else np.full(len(strikes), calls)
     volatility = np.array(list(DAX_VOLATILITIES.values())).ravel()
-    prices = black_scholes_price(DAX, strikes, years, volatility, rate=rates, call=right)
+    prices = black_scholes(DAX, strikes, years, volatility, rate=rates, call=right).price
     made = OptionSurface.from_quotes(strikes, years, prices, right, spot=DAX, rate=rates)
     return made if spreads is None else OptionSurface(**(vars(made) | {"spreads": spreads}))
 
@@ -173,9 +173,9 @@ def test_a_parameter_on_its_bound_has_no_error_and_the_others_have():
     # Above the strikes, volatilities turn up: more than any correlation of -0.999 allows.
     tilt = 0.25 * np.log(100.0 / surface.strikes)
     volatility = surface.implied_volatilities() + tilt
-    prices = black_scholes_price(
+    prices = black_scholes(
         surface.forwards, surface.strikes, surface.years, volatility, call=surface.calls
-    )
+    ).price
     found = calibrate("heston", OptionSurface(**(vars(surface) | {"prices": prices})))
     assert found.diagnostics["at_bound"] >= 1
     assert any(math.isnan(error) for error in found.std_errors.values())
@@ -199,9 +199,9 @@ def test_quotes_that_leave_parameters_open_are_a_failed_calibration(strikes, yea
 def test_quotes_that_no_heston_model_comes_near_are_a_failed_calibration():
     surface = model_quotes(np.linspace(80.0, 120.0, 9), [0.25, 1.0, 2.0])
     volatility = np.where(np.arange(len(surface)) % 2 == 0, 0.1, 0.8)
-    prices = black_scholes_price(
+    prices = black_scholes(
         surface.forwards, surface.strikes, surface.years, volatility, call=surface.calls
-    )
+    ).price
     found = try_calibrate("heston", OptionSurface(**(vars(surface) | {"prices": prices})))
     assert found.status == "failed"
     assert "that the best fit misses by" in found.reason

@@ -11,7 +11,7 @@ import pytest
 
 from engine.calibration import OptionSurface
 from engine.errors import Refusal
-from engine.pricing import black_scholes_price
+from engine.pricing import black_scholes
 
 DAY = date(2020, 1, 6)
 DAYS = (36, 182, 730)
@@ -29,9 +29,9 @@ def chain(days=DAYS, strikes=STRIKES, rights=("C", "P")) -> pl.DataFrame:
         t = n / 365.0
         for right in rights:
             for k in strikes:
-                price = black_scholes_price(
+                price = black_scholes(
                     100.0, k, t, 0.2, rate=curve(t), dividend=0.01, call=right == "C"
-                )
+                ).price
                 rows.append(
                     {
                         "expiry": (DAY + timedelta(days=n)).isoformat(),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.calibration.parity import parity_curve
-from engine.pricing import black_scholes_price
+from engine.pricing import black_scholes
 
 TIMES = (0.02, 0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -25,9 +25,9 @@ def chain(strikes, rate, *, times=TIMES, dividend=0.01, noise=0.0, seed=3):
         for call in (True, False)
         for k, price in zip(
             ks,
-            black_scholes_price(
+            black_scholes(
                 100.0, np.array(ks, float), t, 0.2, rate=rate(t), dividend=dividend, call=call
-            ),
+            ).price,
             strict=True,
         )
     ]
@@ -117,7 +117,7 @@ def test_known_discounts_leave_only_the_forward_to_a_single_pair():
     both = np.append(strikes, [95.0, 95.0]), np.append(calls, [True, False])
     t = np.append(years, [1.0, 1.0])
     extra = [
-        float(black_scholes_price(100.0, 95.0, 1.0, 0.2, rate=0.035, dividend=0.01, call=call))
+        float(black_scholes(100.0, 95.0, 1.0, 0.2, rate=0.035, dividend=0.01, call=call).price)
         for call in (True, False)
     ]
     found = parity_curve(

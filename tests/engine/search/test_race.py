@@ -60,14 +60,17 @@ def test_sets_that_are_clearly_behind_leave_and_the_rest_is_as_without_a_race() 
     assert row["mean_net_pnl"] == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_best_set_is_kept_with_the_stated_probability() -> None:
-    """Of 200 races of ten sets the true best may leave in 5 %: at most 19 in 999 of 1,000."""
+@pytest.mark.parametrize(
+    ("races", "most"), [(30, 6), pytest.param(400, 34, marks=pytest.mark.slow)]
+)
+def test_the_best_set_is_kept_with_the_stated_probability(races: int, most: int) -> None:
+    """The true best may leave in 5 % of races: no more than `most` times in 999 of 1,000."""
     lost = 0
-    for number in range(200):
+    for number in range(races):
         found = _search(_study(range(1000 * number, 1000 * number + 128))).run()
         best = found.trials.filter(pl.col("weight") == 1.0)
         lost += best["status"][0] == "behind"
-    assert lost <= 19
+    assert lost <= most
 
 
 def test_equal_sets_all_run_to_the_end() -> None:

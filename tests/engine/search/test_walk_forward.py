@@ -151,10 +151,11 @@ def test_choices_do_not_depend_on_threads_or_on_how_seeds_are_cut(
 ) -> None:
     one = walk_forward(_study(), count=3, workers=1)
     module = sys.modules["engine.search.walk_forward"]
-    monkeypatch.setattr(module, "_BYTES", 6 * 300 * 8 * 7)
-    other = walk_forward(_study(), count=3, workers=2)
-    assert one.choices.equals(other.choices)
-    assert one.table.equals(other.table)
+    for size in (6 * 300 * 8 * 7, 300 * 8 * 4):  # seven seeds, then four of the six sets at a time
+        monkeypatch.setattr(module, "_BYTES", size)
+        other = walk_forward(_study(), count=3, workers=2)
+        assert one.choices.equals(other.choices)
+        assert one.table.equals(other.table)
 
 
 def test_every_set_is_in_the_ledger(tmp_path: Any) -> None:
@@ -177,3 +178,13 @@ def test_what_cannot_be_walked_is_one_sentence(
 ) -> None:
     with pytest.raises(Refusal, match=sentence):
         walk_forward(_study(**changed), **asked)
+
+
+def test_equity_of_many_bars_is_read_at_fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = _study(seeds=5)
+    whole = walk_forward(study, score="net_pnl", in_sample=100, out_of_sample=50)
+    module = sys.modules["engine.search.walk_forward"]
+    monkeypatch.setattr(module, "_MOST_POINTS", 30)
+    # Windows end where points do: profits are the same.
+    coarse = walk_forward(study, score="net_pnl", in_sample=100, out_of_sample=50)
+    assert coarse.choices.equals(whole.choices)

@@ -1,0 +1,35 @@
+"""Prices have the same bits everywhere; a change of them is meant, or a fault."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.engine.pricing.golden_prices import digest
+
+# Printed by `python -m tests.engine.pricing.golden_prices`. No stored result depends on these bits
+# but through an estimator, whose golden estimates say so themselves.
+GOLDEN = "69ed5b7b6852ef33d064ffd59ba64706"
+
+
+def test_prices_have_the_golden_bits() -> None:
+    assert digest() == GOLDEN
+
+
+def test_a_generic_cpu_without_vectors_gives_the_same_bits(project: Path) -> None:
+    settings = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_LOOP_VECTORIZE": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engine.pricing.golden_prices"],
+        cwd=project,
+        env=dict(os.environ, PYTHONPATH=str(project), **settings),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == GOLDEN

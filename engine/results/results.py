@@ -248,13 +248,12 @@ class Results(RecordedRows):
         Returns
         -------
         polars.DataFrame
-            One row per parameter set and value: ``parameter_set``, ``value``, ``trades``,
-            ``estimate``, ``std_error``, ``ci_low``, ``ci_high``, ``n`` and more.
+            One row per parameter set and ``value``: ``estimate``, ``std_error`` and more.
 
         Raises
         ------
         Refusal
-            If it cannot be attributed so, or the study did not record what that needs.
+            If it cannot be attributed so, or what that needs was not recorded.
         """
         return study_attribution(
             self, by, bars=lambda: self.simulation(0).bars, confidence=confidence

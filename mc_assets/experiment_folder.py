@@ -152,12 +152,16 @@ def _write_figures(folder: Path, name: str, found: SearchOutcome) -> None:
     (folder / "figures").mkdir(exist_ok=True)
     for chart in charts:
         write_whole(folder / "figures" / f"{chart.id}.html", chart.to_html().encode())
-    parts = [section("", chart) for chart in charts]
+    parts = [section(chart.title, chart) for chart in charts]
     parts.append(section("Leaders", table(_as_text(found.leaders), text=("role",))))
     write_whole(folder / "report.html", page(name, *parts, lead=f"{found.sentence}.").encode())
 
 
 def _as_text(leaders: pl.DataFrame) -> pl.DataFrame:
-    columns = [name for name in leaders.columns if name not in ("trial", "set_id")]
+    columns = [
+        name
+        for name in leaders.columns
+        if name not in ("trial", "set_id") and leaders[name].null_count() < len(leaders)
+    ]
     rows = [[_cell(value) or None for value in row] for row in leaders.select(columns).iter_rows()]
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")

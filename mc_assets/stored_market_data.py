@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from engine.errors import Refusal
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.market_data import BarStore, load_series
 from mc_assets.market_data.adjustments import adjust, dividend_yields, factors_at
-from mc_assets.market_data.config import SeriesConfig
+from mc_assets.market_data.config import MarketDataConfig, SeriesConfig
 from mc_assets.market_data.history import history_hashes
 from mc_assets.project import Project
 
@@ -39,10 +40,14 @@ class StoredMarketData:
     """
 
     def __init__(self, project: Project, *, as_of: datetime.date | None = None) -> None:
-        self._as_of = as_of
-        self._config = load_series(project.series)
+        self._as_of, self._series_file = as_of, project.series
         self._bars = BarStore(project.data)
         self._calibrations = CalibrationStore(project.data)
+
+    @cached_property
+    def _config(self) -> MarketDataConfig:
+        # Read when a series is asked for: a study of a model alone needs none.
+        return load_series(self._series_file)
 
     def bars(self, symbol: str, timeframe: str, *, columns: Sequence[str] = ()) -> Bars:
         """Bars of a series, oldest first.

@@ -210,15 +210,15 @@ def _usable(
             f">= {_FEWEST}",
         )
     quotes = surface.select(keep)
-    for name, values, fewest in (
-        ("expiries", quotes.years, 2),
-        ("strikes", quotes.strikes, 3),
+    for one, many, values, fewest in (
+        ("expiry", "expiries", quotes.years, 2),
+        ("strike", "strikes", quotes.strikes, 3),
     ):
         count = len(np.unique(values))
         if count < fewest:
             raise Refusal(
                 where,
-                f"quotes of {count} {name}{left_out_text(left_out)}",
+                f"quotes of {count} {one if count == 1 else many}{left_out_text(left_out)}",
                 f">= {fewest}, which the parameters need",
             )
     return quotes.out_of_the_money(), volatility[keep], left_out, int((keep & inner).sum())

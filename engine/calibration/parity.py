@@ -178,14 +178,15 @@ def _pairs(
     called = {
         (int(of_quote[i]), float(strikes[i])): (prices[i], width[i]) for i in np.flatnonzero(calls)
     }
-    rows = []
+    # Of several quotes of one option the last counts.
+    rows = {}
     for i in np.flatnonzero(~calls):
         key = int(of_quote[i]), float(strikes[i])
         if key in called:
             price, wide = called[key]
             unit = max(0.05 * (wide + width[i]), _FINEST * key[1])
-            rows.append((*key, price - prices[i], unit))
-    table = np.array(sorted(rows), dtype=np.float64).reshape(len(rows), 4)
+            rows[key] = (*key, price - prices[i], unit)
+    table = np.array(sorted(rows.values()), dtype=np.float64).reshape(len(rows), 4)
     return _Pairs(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
 
 
@@ -358,6 +359,7 @@ def _forwards(pairs: _Pairs, rates: Array, expiries: Array, count: Rows, weights
             forwards[i] = np.average(implied[rows], weights=share)
         else:
             weak.append(i)
+    forwards[forwards <= 0.0] = np.nan
     sure = np.isfinite(forwards)
     if not sure.any():
         return forwards

@@ -148,7 +148,7 @@ def claim_and_fresh(leaders: pl.DataFrame, statistic: str) -> go.Figure:
         },
         mode="markers",
         marker={"size": 9, "color": BLUE},
-        name="on fresh paths",
+        name="where the search did not look",
     )
     styled(figure)
     figure.update_xaxes(title_text="rank by the search")

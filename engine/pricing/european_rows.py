@@ -6,14 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import kernel
-from engine.pricing.lognormal import lognormal_price, lognormal_values
+from engine.pricing.lognormal import lognormal_values
 from engine.pricing.normal import normal_values
 
 __all__ = [
     "fill_futures",
     "fill_lognormal",
     "fill_lognormal_cross",
-    "fill_lognormal_price",
     "fill_normal",
     "fill_normal_cross",
 ]
@@ -128,22 +127,4 @@ def fill_normal_cross(
     for i in range(forward.size):
         _, _, _, _, _, _, vanna[i], volga[i], charm[i], veta[i] = normal_values(
             forward[i], strike[i], years[i], volatility[i], rate[i], call[i]
-        )
-
-
-@kernel
-def fill_lognormal_price(
-    spot: Array,
-    strike: Array,
-    years: Array,
-    volatility: Array,
-    rate: Array,
-    dividend: Array,
-    call: Flags,
-    price: Array,
-) -> None:
-    """Write prices alone."""
-    for i in range(spot.size):
-        price[i] = lognormal_price(
-            spot[i], strike[i], years[i], volatility[i], rate[i], dividend[i], call[i]
         )

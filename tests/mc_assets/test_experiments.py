@@ -177,3 +177,13 @@ def test_a_command_that_asks_for_nothing_or_too_much_says_so(
 ) -> None:
     ran = CliRunner().invoke(app, ["optimise", "run", *arguments])
     assert sentence in str(ran.exception)
+
+
+def test_a_study_of_a_model_alone_needs_no_file_of_series(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MC_SERIES", str(folder / "none.yaml"))
+    (folder / "alone.yaml").write_text(
+        "name: alone\nsource: {model: gbm, steps: 20}\nstrategy: {name: buy_and_hold}\nseeds: 4\n"
+    )
+    assert "alone" in _mc("run", "alone")

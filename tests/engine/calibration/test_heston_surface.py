@@ -185,8 +185,8 @@ def test_a_parameter_on_its_bound_has_no_error_and_the_others_have():
 @pytest.mark.parametrize(
     ("strikes", "years", "reason"),
     [
-        ((100.0,), np.linspace(0.1, 2.0, 10), "X surface: found quotes of 1 strikes, allowed >= 3"),
-        (np.linspace(80, 120, 10), (0.5,), "X surface: found quotes of 1 expiries, allowed >= 2"),
+        ((100.0,), np.linspace(0.1, 2.0, 10), "X surface: found quotes of 1 strike, allowed >= 3"),
+        (np.linspace(80, 120, 10), (0.5,), "X surface: found quotes of 1 expiry, allowed >= 2"),
         ((100.0,), (0.5,), "X surface: found 1 quotes with a usable vega, allowed >= 8"),
     ],
 )

@@ -181,3 +181,25 @@ def test_a_real_index_chain_has_one_rate_for_all_expiries_with_a_pair(reference)
     carry = np.log(found.forwards[known][-1] / found.forwards[known][0])
     carry /= found.years[known][-1] - found.years[known][0]
     assert -0.016 < carry < -0.006
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 40), wild=st.floats(0.01, 50.0))
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_quoted_is_a_positive_forward_or_left_open(seed, size, wild):
+    rng = np.random.default_rng(seed)
+    strikes = rng.choice([80.0, 90.0, 100.0, 110.0], size)  # the same option more than once
+    years = rng.choice([0.02, 0.5, 2.0], size)
+    with np.errstate(all="raise"):
+        found = parity_curve(years, strikes, rng.random(size) < 0.5, rng.exponential(wild, size))
+    known = np.isfinite(found.forwards)
+    assert (known == np.isfinite(found.discounts)).all()
+    assert (found.forwards[known] > 0.0).all()
+    assert (found.discounts[known] > 0.0).all()
+
+
+def test_of_several_quotes_of_one_option_the_last_counts():
+    years, strikes, calls, prices = chain([range(80, 121, 5)] * 6, steep)
+    base = parity_curve(years, strikes, calls, prices)
+    twice = [np.concatenate([x[:20], x]) for x in (years, strikes, calls)]
+    found = parity_curve(*twice, np.concatenate([prices[:20] + 3.0, prices]))
+    np.testing.assert_array_equal(found.forwards, base.forwards)

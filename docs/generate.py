@@ -33,13 +33,14 @@ def written_anew(text: str) -> str:
 def tables_page() -> str:
     """Return the page of the tables, as a project without data has them."""
     from mc_assets.answers.tables import describe_tables
-    from mc_assets.data_dictionary import markdown_page
+    from mc_assets.data_dictionary import Dictionary, markdown_page
     from mc_assets.project import Project
 
     with tempfile.TemporaryDirectory() as folder:
         nothing = Path(folder)
         project = Project(PROJECT, nothing, nothing, nothing / "series.yaml")
-        return markdown_page(describe_tables(project))
+        named = Dictionary.read(PROJECT / "sql").statistics()
+        return markdown_page(describe_tables(project), named)
 
 
 def study_file_page() -> str:

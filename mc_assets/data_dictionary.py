@@ -12,10 +12,17 @@ from engine.execution.metric_groups import all_metrics
 from engine.yaml_text import read_yaml_file
 from mc_assets.headlines import ENDINGS, HEADLINE_NAMES
 
-__all__ = ["ColumnEntry", "Dictionary", "TableEntry", "markdown_page"]
+__all__ = ["ColumnEntry", "Dictionary", "StatisticEntry", "TableEntry", "markdown_page"]
 
 _UNIT: Final = re.compile(r"^(.*?)(?: \[([^\]]+)\])?$", re.DOTALL)
 _OF_A_STUDY: Final = "parameter, or metric of its own, of the studies that have it; null elsewhere"
+_BY_NAME: Final = """\
+What `statistics` of a study, `until.statistic`, `mc show --best` and
+`results.statistics(names=...)` take, and what `statistic` holds in `statistics` and `error_budget`.
+METRIC is a column of `simulations` that is no ratio, RATIO one that is, NN two digits, X a number,
+N a bar of the path, the first of which is 1. Ratios and figures of trades are pooled over all paths
+of a set, with errors clustered by path. `complete` in `statistics` of a study is all that its rows
+tell (`engine.results.definitions.COMPLETE`)."""
 # What the columns of a headline statistic beside its estimate have in common.
 _BESIDE: Final = {
     "std_error": "standard error of {name}, of every kind that is told",
@@ -41,6 +48,25 @@ class ColumnEntry:
 
     name: str
     type: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class StatisticEntry:
+    """A statistic that may be asked for by name.
+
+    Parameters
+    ----------
+    name : str
+        Its name; of a family METRIC, RATIO, NN, X and N stand for what it is made of.
+    unit : str
+        What its numbers count.
+    meaning : str
+        What it is.
+    """
+
+    name: str
     unit: str
     meaning: str
 
@@ -141,8 +167,17 @@ class Dictionary:
                     return text, "" if value == "method" else unit
         return None
 
+    def statistics(self) -> list[StatisticEntry]:
+        """Describe what may be asked for as a statistic, by its name or how it is made."""
+        return [
+            StatisticEntry(name, unit, meaning)
+            for name, (meaning, unit) in (
+                (name, _parts(text)) for name, text in self.content["statistics"].items()
+            )
+        ]
 
-def markdown_page(tables: Sequence[TableEntry]) -> str:
+
+def markdown_page(tables: Sequence[TableEntry], statistics: Sequence[StatisticEntry]) -> str:
     """Write the dictionary as a page."""
     lines = [
         "# Tables",
@@ -161,6 +196,8 @@ def markdown_page(tables: Sequence[TableEntry]) -> str:
             for column in table.columns
         ]
         lines.append("")
+    lines += ["## Statistics by name", "", _BY_NAME, "", "| name | unit | is |", "|---|---|---|"]
+    lines += [f"| `{entry.name}` | {entry.unit} | {entry.meaning} |" for entry in statistics]
     return "\n".join(lines).rstrip() + "\n"
 
 

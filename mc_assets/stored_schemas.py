@@ -72,6 +72,12 @@ def _error_budget() -> Schema:
     return SCHEMA
 
 
+def _attribution() -> Schema:
+    from engine.results.attribution import SCHEMA
+
+    return SCHEMA
+
+
 def _overfitting() -> Schema:
     from engine.results.overfitting import SCHEMA
 
@@ -139,6 +145,7 @@ def _futures_curves() -> Schema:
 
 #: Columns by placeholder of ``sql/``; each is imported when it is asked for.
 STORED: Final[Mapping[str, Callable[[], Schema]]] = {
+    "attribution": _attribution,
     "bars": _bars,
     "bars_factors": _bars_factors,
     "bars_quality": _bars_quality,

@@ -56,8 +56,8 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """Estimate a study's statistics from its results and write them; return the table.
 
     A study's own parameters differ from the next one's, so the table carries them as one JSON
-    text beside ``parameter_set``. The study's lineage, its warnings, the kinds of
-    their errors and what the search for its best set cost are written beside them.
+    text beside ``parameter_set``. The study's lineage, its warnings, what its P&L came from, the
+    kinds of their errors and what the search for its best set cost are written beside them.
 
     Raises
     ------
@@ -67,6 +67,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
         If more of its simulations failed than it allows.
     """
     from engine.results import read_results
+    from engine.results.attribution import study_attributions
 
     results = read_results(data, study)
     results.check_failures()
@@ -74,6 +75,8 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
         lineage_table(results.summary), data / "lineage" / f"{study}.parquet", results.data_version
     )
     _write(results.warnings(), data / "study_warnings" / f"{study}.parquet", results.data_version)
+    parts = study_attributions(results)
+    _write(parts, data / "attribution" / f"{study}.parquet", results.data_version)
     write_overfitting(data, results)
     version = statistics_version(results)
     _write(results.error_budget(), _budget_path(data, study), version)
@@ -81,8 +84,9 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 
 
 def statistics_version(results: Results) -> str:
-    """Say what a study's statistics follow from: its rows, and if it is known what they drew."""
-    return f"{results.data_version}{'' if results.resampled is None else ' resampled'}"
+    """Say what statistics follow from: rows, if it is known what they drew, and what is asked."""
+    drawn = "" if results.resampled is None else " resampled"
+    return " ".join([f"{results.data_version}{drawn}", *results.summary.statistics])
 
 
 def write_overfitting(data: Path, results: Results) -> None:
@@ -190,11 +194,11 @@ def read_warnings(data: Path, study: str) -> pl.DataFrame:
 def written_statistics_version(data: Path, study: str) -> str | None:
     """Return the `statistics_version` of a study's tables.
 
-    None where they are not all of one version, or one of them, the lineage or the warnings are
-    missing or damaged.
+    None where they are not all of one version, or one of them, the lineage, the warnings or the
+    attribution are missing or damaged.
     """
     try:
-        for table in ("lineage", "study_warnings"):
+        for table in ("lineage", "study_warnings", "attribution"):
             read_footer(data, data / table / f"{study}.parquet", _VERSION)
     except DamagedFile:
         return None

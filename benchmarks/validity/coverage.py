@@ -69,6 +69,15 @@ STATISTICS: dict[str, Statistic] = {
         lambda x: value_at_risk_of(-x, 0.95, "normal"),
         lambda p: float(-p.mean() + 1.6448536269514722 * p.std()),
     ),
+    "value at risk 99, normal": Statistic(
+        lambda x: value_at_risk_of(-x, 0.99, "normal"),
+        lambda p: float(-p.mean() + 2.3263478740408408 * p.std()),
+    ),
+    "expected shortfall 95, normal": Statistic(
+        lambda x: expected_shortfall_of(-x, 0.95, "normal"),
+        lambda p: float(-p.mean() + 2.0627128075074257 * p.std()),
+    ),
+    "1 % quantile": Statistic(lambda x: quantiles(x, 0.01), lambda p: float(np.quantile(p, 0.01))),
     "expected shortfall 90": Statistic(
         lambda x: expected_shortfall_of(-x, 0.90), lambda p: _tail_mean(p, 0.90)
     ),
@@ -87,7 +96,7 @@ _OF_TRADES = ("profit_factor", "expectancy", "payoff", "sqn", "win_rate")
 POOLED_WORLDS: dict[str, tuple[str, ...]] = {
     **{
         name: tuple(world for world in PATHS if "trade" not in world)
-        for name in (*_OF_RETURNS, "sharpe_by_path")
+        for name in (*_OF_RETURNS, "sharpe_by_path", "sharpe_autocorrelated")
     },
     **{name: tuple(world for world in PATHS if "trade" in world) for name in _OF_TRADES},
 }

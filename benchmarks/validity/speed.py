@@ -9,10 +9,11 @@ import numpy as np
 from benchmarks.timing import least
 from engine.statistics.comparison import compare
 from engine.statistics.layout import Layout
-from engine.statistics.moments import means, skewnesses, standard_deviations
+from engine.statistics.moments import means, standard_deviations
 from engine.statistics.pooled import pooled
 from engine.statistics.quantiles import expected_shortfalls, quantiles
 from engine.statistics.selection import probability_of_best, subset_with_best
+from engine.statistics.shape import skewnesses
 from engine.statistics.shares import counts, shares
 from engine.statistics.summaries import CoMoments, Moments
 from engine.statistics.winner import winner

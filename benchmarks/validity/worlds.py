@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.statistics.autocorrelation import lag_count, lag_weights
 from engine.statistics.path_sums import pnl_parts, return_sums
 
 __all__ = ["OUTCOMES", "PATHS", "Outcomes", "Paths", "Sums", "generator"]
@@ -107,10 +108,25 @@ def _volatile(rng: Generator, shape: tuple[int, ...], bars: int) -> Sums:
     return _with_benchmark(0.5 * benchmark, benchmark)
 
 
+def _trending(rng: Generator, shape: tuple[int, ...], bars: int) -> Sums:
+    """Draw returns of which a part follows on the one before."""
+    own = rng.normal(0.0004, 0.01, (*shape, bars))
+    for bar in range(1, bars):
+        own[..., bar] += 0.3 * own[..., bar - 1]
+    return _with_benchmark(own, rng.normal(0.0, 0.01, (*shape, bars)))
+
+
 def _with_benchmark(returns: Floats, benchmark: Floats) -> Sums:
     equity = 100.0 * np.cumprod(1.0 + returns, axis=-1)
-    years = returns.shape[-1] / _BARS_PER_YEAR
-    return return_sums(equity, 100.0, years, benchmark) | pnl_parts(equity[..., -1] - 100.0)
+    bars = returns.shape[-1]
+    found = return_sums(equity, 100.0, bars / _BARS_PER_YEAR, benchmark)
+    weights = lag_weights(lag_count(bars), _BARS_PER_YEAR)
+    products = np.zeros(returns.shape[:-1])
+    for lag, weight in enumerate(weights.tolist(), 1):
+        products += weight * (returns[..., lag:] * returns[..., :-lag]).sum(axis=-1)
+    found["lagged_products"] = products
+    found["lag_weight"] = np.full(products.shape, weights @ (bars - np.arange(1, len(weights) + 1)))
+    return found | pnl_parts(equity[..., -1] - 100.0)
 
 
 def _trades(rate: float) -> Callable[[Generator, tuple[int, ...]], Sums]:
@@ -144,6 +160,7 @@ PATHS = {
         Paths("four of five idle", lambda rng, shape: _held(rng, shape, 42, 0.2)),
         Paths("brackets", lambda rng, shape: _brackets(rng, shape, 63)),
         Paths("volatile paths", lambda rng, shape: _volatile(rng, shape, 42)),
+        Paths("trending paths", lambda rng, shape: _trending(rng, shape, 63)),
         Paths("20 trades a path", _trades(20.0)),
         Paths("2 trades a path", _trades(2.0)),
         Paths("a trade on every other path", _trades(0.5)),

@@ -29,6 +29,7 @@ KINDS: Final = MappingProxyType(
         "lineage": _REPORT,
         "study_warnings": _REPORT,
         "error_budget": _REPORT,
+        "attribution": _REPORT,
         "overfitting": _REPORT,
         "panel": "`mc panel STRATEGY --symbol SYMBOL` makes it again",
         "nightly_statistics": "materialise `nightly_simulations` of its date in `mc ui`",

@@ -108,6 +108,8 @@ class Job:
         What needs the ranges of bars, in the words of the study's file.
     asked_by : str
         How its sets were chosen: ``grid``, or the method of a search.
+    seeds_of_set : ndarray of int64, shape (sets,), optional
+        How many of the seeds, from the first on, each set runs on; by default on all.
     """
 
     study: str
@@ -122,6 +124,7 @@ class Job:
     lineage: Lineage = field(default_factory=Lineage)
     reads_of_ranges: tuple[str, ...] = ()
     asked_by: str = "grid"
+    seeds_of_set: NDArray[np.int64] | None = None
 
     @cached_property
     def sets(self) -> ParameterSets:
@@ -165,4 +168,6 @@ class Job:
     @property
     def simulations(self) -> int:
         """Rows of the whole job."""
+        if self.seeds_of_set is not None:
+            return int(self.seeds_of_set.sum()) * self.world.paths_per_seed
         return self.paths * len(self.space)

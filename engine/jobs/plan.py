@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,11 +28,24 @@ class Request:
         Seeds.
     holds : Holds
         What the parts have to hold.
+    seeds_of_set : ndarray of int64, shape (sets,), optional
+        How many of the seeds, from the first on, each set is wanted on; by default all.
     """
 
     set_ids: NDArray[np.str_]
     seeds: NDArray[np.uint64]
     holds: Holds
+    seeds_of_set: NDArray[np.int64] | None = None
+
+    def rectangles(self) -> Iterator[tuple[NDArray[np.int64], Request]]:
+        """Yield rectangles that make up the cells, each with the positions of its sets."""
+        first = 0
+        for last in [] if self.seeds_of_set is None else np.unique(self.seeds_of_set).tolist():
+            assert self.seeds_of_set is not None
+            sets = np.flatnonzero(self.seeds_of_set >= last).astype(np.int64)
+            if last > first:
+                yield sets, Request(self.set_ids[sets], self.seeds[first:last], self.holds)
+            first = last
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ def make_plan(job: Job, manifests: Sequence[Manifest], block: int | None = None)
     block : int, optional
         Only this seed block.
     """
-    asked = Request(job.sets.ids, job.seeds, job.holds)
+    asked = Request(job.sets.ids, job.seeds, job.holds, job.seeds_of_set)
     stored = {manifest.part: manifest.holds for manifest in manifests}
     pieces, missing = find_pieces(asked, manifests, block)
     parts = [part for number, sets, seeds in missing for part in cut(job, sets, seeds, number)]
@@ -138,6 +151,13 @@ def find_pieces(
     """
     pieces: list[Piece] = []
     unserved: list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]] = []
+    if asked.seeds_of_set is not None:
+        manifests = list(manifests)
+        for own, rectangle in asked.rectangles():
+            served, left = find_pieces(rectangle, manifests, block)
+            pieces += [replace(piece, sets=own[piece.sets]) for piece in served]
+            unserved += [(number, own[some], seeds) for number, some, seeds in left]
+        return pieces, unserved
     position = {name: index for index, name in enumerate(asked.set_ids.tolist())}
     known: dict[str, NDArray[np.int64]] = {}
     of_block: dict[int, list[Manifest]] = {}

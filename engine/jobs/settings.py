@@ -23,6 +23,7 @@ __all__ = [
     "JobSettings",
     "PathSettings",
     "Record",
+    "Selected",
     "Settings",
     "Until",
     "settings_refusal",
@@ -118,14 +119,33 @@ class Record(Settings):
         return metrics
 
 
-class Until(Settings):
-    """Add seeds until a statistic is known precisely enough.
+class Selected(Settings):
+    """The promise by which the best parameter set is selected."""
 
-    At least 200 independent paths are used, and two looks have to agree.
+    probability: float = Field(
+        0.95, gt=0.5, lt=1, description="With which the set selected is the best."
+    )
+    indifference: float = Field(
+        gt=0,
+        description="The smallest difference worth telling, in the unit of the statistic: of sets "
+        "that are closer one of the good ones is selected.",
+    )
+
+
+class Until(Settings):
+    """Add seeds until a statistic is known precisely enough, or the best set is selected.
+
+    For precision at least 200 independent paths are used, and two looks have to agree. For a
+    selection all sets run on at least 50, and those that may be the best on more.
     """
 
     statistic: str = Field("mean_net_pnl", description="A row of the study's statistics.")
-    half_width: float = Field(gt=0, description="Wanted half-width of its confidence interval.")
+    half_width: float | None = Field(
+        None, gt=0, description="Wanted half-width of its confidence interval."
+    )
+    selected: Selected | None = Field(
+        None, description="Or: select the set with the largest, with a stated probability."
+    )
     confidence: float = Field(0.95, gt=0, lt=1, description="Level of that interval.")
     max_seeds: int = Field(gt=0, le=MOST_SEEDS, description="Never use more seeds than this.")
     leaders: int | None = Field(
@@ -134,6 +154,15 @@ class Until(Settings):
         description="Ask it of this many parameter sets with the largest estimate "
         "only; by default of all.",
     )
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> Until:
+        if (self.half_width is None) == (self.selected is None):
+            both = "neither" if self.half_width is None else "both"
+            raise Refusal("", f"{both} of them", "`half_width` or `selected`")
+        if self.selected is not None and self.leaders is not None:
+            raise Refusal("leaders", str(self.leaders), "none with `selected`")
+        return self
 
 
 class JobSettings(Settings):
@@ -145,11 +174,23 @@ class JobSettings(Settings):
         description="What is kept of each simulation beside its metrics, and of these which.",
     )
     until: Until | None = Field(
-        None, description="Add seeds, after those given, until a statistic is precise enough."
+        None,
+        description="Add seeds, after those given, until a statistic is precise enough or the best "
+        "set is selected.",
+    )
+    statistics: tuple[str, ...] = Field(
+        (),
+        description="Statistics beside the short list that every study has: names, and `complete` "
+        "for all that the rows of the study can tell.",
     )
     failure_allowance: float = Field(
         0.05, ge=0, le=1, description="Share of simulations that may fail before the study does."
     )
+
+    @field_validator("statistics", mode="before")
+    @classmethod
+    def _one_or_many_statistics(cls, statistics: Any) -> Any:
+        return (statistics,) if isinstance(statistics, str) else statistics
 
 
 def settings_refusal(error: ValidationError, model: type[BaseModel]) -> Refusal:

@@ -66,6 +66,10 @@ class JobSummary:
         What is kept besides the metrics.
     engine_version : str
         Numerical version of the engine.
+    statistics : tuple of str
+        Those that the study asks for beside the short list.
+    seeds_of_set : tuple of int, optional
+        How many of the seeds each set runs on; by default all.
     until : dict, optional
         When seeds stop being added.
     stopped : str, optional
@@ -109,6 +113,8 @@ class JobSummary:
     failure_allowance: float
     record: Record
     engine_version: str
+    statistics: tuple[str, ...] = ()
+    seeds_of_set: tuple[int, ...] | None = None
     until: dict[str, Any] | None = None
     stopped: str | None = None
     file: str | None = None
@@ -154,6 +160,8 @@ class JobSummary:
             failure_allowance=job.settings.failure_allowance,
             record=job.settings.record,
             engine_version=job.world.engine.version,
+            statistics=job.settings.statistics,
+            seeds_of_set=None if job.seeds_of_set is None else tuple(job.seeds_of_set.tolist()),
             until=None if until is None else until.model_dump(),
             stopped=stopped,
             file=job.file,
@@ -203,8 +211,11 @@ class JobSummary:
                 hint="run the study again",
             )
         typed: dict[str, Any] = {
-            name: tuple(content[name]) for name in ("parameters", "metrics", "symbols", "lot_costs")
+            name: tuple(content[name])
+            for name in ("parameters", "metrics", "symbols", "lot_costs", "statistics")
         }
+        if content["seeds_of_set"] is not None:
+            typed["seeds_of_set"] = tuple(content["seeds_of_set"])
         typed["record"] = Record.model_validate(content["record"])
         typed["lineage"] = Lineage.from_json(content["lineage"])
         return cls(**(content | typed))

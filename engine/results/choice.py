@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from engine.errors import Refusal
 from engine.results.definitions import Statistic, find_statistic
 from engine.results.outcomes import Outcomes, read_outcomes
+from engine.results.overfitting import study_overfitting
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
 from engine.statistics.estimates import Estimate
 from engine.statistics.linearised import Linearised
 from engine.statistics.selection import ranked_matrix, select
-from engine.statistics.sharpe_inference import expected_maximum
 from engine.statistics.winner import winner
 
 __all__ = ["WITHOUT_EDGE", "Choice", "choose"]
@@ -27,7 +28,8 @@ Floats = NDArray[np.float64]
 #: Value of a statistic for a rule without an edge.
 WITHOUT_EDGE: Final = {
     **dict.fromkeys(("mean_net_pnl", "net_pnl", "total_return", "cagr", "expectancy"), 0.0),
-    **dict.fromkeys(("sharpe", "sharpe_by_path", "sortino", "calmar"), 0.0),
+    **dict.fromkeys(("sharpe", "sharpe_by_path", "sharpe_autocorrelated"), 0.0),
+    **dict.fromkeys(("sortino", "calmar", "information_ratio", "alpha", "excess_return"), 0.0),
     **dict.fromkeys(("gain_to_loss", "omega", "profit_factor"), 1.0),
 }
 
@@ -68,6 +70,9 @@ class Choice:
         what no edge is worth.
     chance_high : float
         What it exceeds in one search of twenty.
+    ledger : str
+        On one history, the same by everything that was ever tried on it; empty where no ledger
+        tells.
     """
 
     statistic: str
@@ -81,10 +86,13 @@ class Choice:
     probability: float
     chance: float
     chance_high: float
+    ledger: str = ""
 
     @property
     def sentence(self) -> str:
         """What chance alone would show, and what the best shows beside it."""
+        if self.ledger:
+            return self.ledger
         shown = f"the best, {self.name}, shows {_number(self.naive.value)}"
         corrected = self.corrected
         if corrected is not self.naive and math.isfinite(corrected.std_error):
@@ -93,11 +101,11 @@ class Choice:
             value = between if self.tied else f"{_number(corrected.value)} ({between})"
             shown += f", corrected for the choice {value}"
         if math.isnan(self.chance):
-            return f"of {self.tried:,} sets tried {shown}"
-        paths = f"{self.naive.n:,} such paths" if self.naive.n > 1 else "one such history"
+            unknown = "; what chance shows on one path the trial ledger of a data folder tells"
+            return f"of {self.tried:,} sets tried {shown}{unknown if self.naive.n == 1 else ''}"
         chance = (
             f"of {self.tried:,} sets tried, chance alone would show a best {self.statistic} of "
-            f"{_number(self.chance)} on {paths} if none had an edge"
+            f"{_number(self.chance)} on {self.naive.n:,} such paths if none had an edge"
         )
         if math.isfinite(self.chance_high):
             chance += f", and {_number(self.chance_high)} in one search of twenty"
@@ -105,7 +113,12 @@ class Choice:
 
 
 def choose(
-    rows: Rows, statistic: str = "sharpe", *, ascending: bool = False, confidence: float = 0.95
+    rows: Rows,
+    statistic: str = "sharpe",
+    *,
+    ascending: bool = False,
+    confidence: float = 0.95,
+    root: Path | None = None,
 ) -> Choice:
     """Choose the best parameter set of a study, and say what the choice explains.
 
@@ -119,6 +132,8 @@ def choose(
         The smallest is best.
     confidence : float
         Level of the intervals and of the subset.
+    root : Path, optional
+        The data root, whose ledger says what a search on one history cost.
 
     Raises
     ------
@@ -131,9 +146,10 @@ def choose(
     If no set has an edge, the estimates are normal about its worth (`WITHOUT_EDGE`) with the
     covariance of their influences over the common paths; ``chance`` is the mean of their maximum
     over draws. Ratios of gains to losses are normal in the logarithm. That is chance by the Monte
-    Carlo error of these paths, which more seeds shrink. Of one history the maximum is that of so
-    many independent Sharpe ratios of this length, which is more than dependent sets show (Bailey,
-    Borwein, López de Prado and Zhu 2014, "Pseudo-mathematics and financial charlatanism").
+    Carlo error of these paths, which more seeds shrink. Of one history it is
+    that of the trial ledger, which knows how alike the sets are and what else was tried
+    (`study_overfitting`): the best Sharpe ratio beyond the market that as many effective trials
+    show. Without a ledger nothing tells it.
 
     Examples
     --------
@@ -152,7 +168,8 @@ def choose(
     if np.isnan(found.value).all():
         raise Refusal("statistic", f"{statistic!r}, undefined of every set", "one that is defined")
     if int(found.units.max()) == 1:
-        return _of_one_history(outcomes, entry, statistic, found, ascending, confidence)
+        one = _of_one_history(outcomes, entry, statistic, found, ascending, confidence)
+        return one if root is None or ascending else _by_ledger(one, rows, root)
     won = winner(found, confidence, maximise=not ascending)
     selection = select(found, seed=_SEED, confidence=confidence, maximise=not ascending)
     sets = outcomes.groups["parameter_set"].to_numpy()
@@ -182,14 +199,18 @@ def _of_one_history(
 ) -> Choice:
     values = -found.value if ascending else found.value
     best, sets = int(np.nanargmax(values)), outcomes.groups["parameter_set"].to_list()
-    chance = math.nan
-    if statistic == "sharpe":
-        # The Sharpe ratio of a worthless rule over y years has the standard deviation 1 / sqrt(y).
-        chance = (-1.0 if ascending else 1.0) * expected_maximum(len(sets)) / outcomes.years**0.5
     naive = entry.estimates(found, confidence)[best]
     name = _name(outcomes, best)
-    nothing = (tuple(sets), True, math.nan)
-    return Choice(statistic, len(sets), sets[best], name, naive, naive, *nothing, chance, math.nan)
+    nothing = (tuple(sets), True, math.nan, math.nan, math.nan)
+    return Choice(statistic, len(sets), sets[best], name, naive, naive, *nothing)
+
+
+def _by_ledger(one: Choice, rows: Rows, root: Path) -> Choice:
+    """Add what the trial ledger knows of a search on one history."""
+    for row in study_overfitting(rows, root, statistic=one.statistic).iter_rows(named=True):
+        if row["excess_sharpe"] is not None and row["sharpe_by_chance"] is not None:
+            return replace(one, chance=row["sharpe_by_chance"], ledger=row["sentence"])
+    return one
 
 
 def _chance(found: Linearised, statistic: str, ascending: bool) -> tuple[float, float]:

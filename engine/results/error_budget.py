@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.jobs.resampled import ResampledHistory, ResampledPaths
 from engine.jobs.summary import JobSummary
 from engine.results.definitions import Statistic, find_statistic, statistics_of
-from engine.results.outcomes import Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes, read_outcomes, steps_of_sets
 from engine.results.rows import Rows
 from engine.statistics.error_budget import (
     Component,
@@ -144,9 +144,23 @@ def study_error_budget(
         wanted = statistics_of(rows)
     else:
         wanted = {name: find_statistic(rows, name, "statistic") for name in names}
-    needed = sorted({column for entry in wanted.values() for column in entry.needs})
     keys = ["study", "world", "parameter_set", "set_id"]
-    outcomes = read_outcomes(rows, keys, needed)
+    columns = len({column for entry in wanted.values() for column in entry.needs})
+    steps = steps_of_sets(rows, keys, columns)
+    return pl.concat(_of_sets(rows, paths, keys, wanted, confidence, sets) for sets in steps)
+
+
+def _of_sets(
+    rows: Rows,
+    paths: Paths,
+    keys: list[str],
+    wanted: dict[str, Statistic],
+    confidence: float,
+    sets: range | None,
+) -> pl.DataFrame:
+    """Return the table of some parameter sets."""
+    needed = sorted({column for entry in wanted.values() for column in entry.needs})
+    outcomes = read_outcomes(rows, keys, needed, sets=sets)
     if outcomes is None or not wanted:
         return pl.DataFrame(schema=SCHEMA)
     kind = _kind(rows.summary)
@@ -155,7 +169,7 @@ def study_error_budget(
     if kind == "bootstrap":
         parts = _by_history(found, paths, rows.summary)
     elif kind == "drawn" and rows.summary.paths_per_seed > 1:
-        parts = _by_parameters(rows, keys, needed, wanted)
+        parts = _by_parameters(rows, keys, needed, wanted, sets)
     tables = []
     for name, entry in wanted.items():
         budget = error_budget(
@@ -230,12 +244,16 @@ def _matrix(statistic: Linearised, units: NDArray[np.int64]) -> Floats:
 
 
 def _by_parameters(
-    rows: Rows, keys: list[str], needed: list[str], wanted: dict[str, Statistic]
+    rows: Rows,
+    keys: list[str],
+    needed: list[str],
+    wanted: dict[str, Statistic],
+    sets: range | None,
 ) -> dict[str, Component]:
     """Return the parameters' part of every statistic, from the spread between seeds."""
     each = rows.summary.paths_per_seed
     path = pl.col("simulation") // rows.summary.parameter_sets
-    outcomes = read_outcomes(rows, keys, needed, path)
+    outcomes = read_outcomes(rows, keys, needed, path, sets)
     assert outcomes is not None
     units = np.unique(outcomes.layout.units)
     whole = np.isin(units // each, _complete(units // each, each))

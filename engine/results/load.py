@@ -83,6 +83,7 @@ def read_results(
         set_ids,
         seeds,
         resampled=_resampled(files, f"{own}/history.parquet"),
+        root=None if files.address is None else Path(files.address),
     )
     if not results.pieces:
         raise Refusal(
@@ -137,6 +138,7 @@ def open_results(
     seeds: NDArray[np.uint64],
     remake: Callable[[], Job] | None = None,
     resampled: ResampledHistory | None = None,
+    root: Path | None = None,
 ) -> Results:
     """Open the cells of a study that are there.
 
@@ -154,8 +156,12 @@ def open_results(
         Returns the job as its study stands now.
     resampled : ResampledHistory, optional
         What its bootstrap draws from.
+    root : Path, optional
+        Data root whose ledger counts its trials.
     """
-    asked = Request(set_ids, seeds, summary.holds)
+    uneven = summary.seeds_of_set
+    counts = None if uneven is None else np.array(uneven, dtype=np.int64)
+    asked = Request(set_ids, seeds, summary.holds, counts)
     pieces, _ = find_pieces(asked, store.manifests(summary.world))
     numbers = _numbers(set_ids, seeds)
     tables: dict[str, pl.LazyFrame] = {}
@@ -188,6 +194,7 @@ def open_results(
         remake,
         tuple(store.damages),
         resampled,
+        root,
     )
 
 

@@ -20,12 +20,16 @@ from numpy.typing import NDArray
 from engine.errors import Refusal
 from engine.execution.metric_names import EXCURSIONS
 from engine.results.rows import Rows
+from engine.statistics.autocorrelation import lag_count, lag_weights
 from engine.statistics.layout import Layout
 from engine.statistics.pooled import POOLED
 
-__all__ = ["IDLE_NEEDS", "Outcomes", "columns_for", "read_outcomes"]
+__all__ = ["IDLE_NEEDS", "Outcomes", "columns_for", "read_outcomes", "steps_of_sets"]
 
 Floats = NDArray[np.float64]
+
+# Numbers of simulations that are held at once; working on them takes three times their memory.
+_MOST_NUMBERS: Final = 7_000_000
 
 #: Columns that say whether a path is idle.
 IDLE_NEEDS: Final = ("trades", "exposure")
@@ -83,8 +87,8 @@ class Outcomes:
         Refusal
             For an excursion of bars without ranges.
         """
-        found = {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}
-        if ratio in EXCURSIONS and not all(np.isfinite(values).all() for values in found.values()):
+        found = self._sums(ratio)
+        if ratio in EXCURSIONS and not _finite(found):
             raise Refusal(
                 "statistics",
                 f"{ratio!r} of bars without ranges",
@@ -92,6 +96,13 @@ class Outcomes:
                 hint="`bars: ohlc` in the study's source simulates ranges",
             )
         return found
+
+    def tells(self, ratio: str) -> bool:
+        """Whether every simulation has the sums that a ratio of `POOLED` follows from."""
+        return _finite(self._sums(ratio))
+
+    def _sums(self, ratio: str) -> dict[str, Floats]:
+        return {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}
 
     def ratio_of_paths(self, ratio: str) -> Floats:
         """Return a ratio of every single path.
@@ -102,9 +113,14 @@ class Outcomes:
         sums = self.sums(ratio)
         with np.errstate(divide="ignore", invalid="ignore"):
             value, _ = POOLED[ratio].function(sums, np.ones(1))
-        earned = next(sums[name] for name in sums if name not in ("bars", "years", "paths"))
+        about_paths = ("bars", "years", "paths", "lag_weight")
+        earned = next(sums[name] for name in sums if name not in about_paths)
         limit = np.where(earned == 0.0, 0.0, np.copysign(np.inf, earned))
         return np.where(np.isnan(value), limit, value)
+
+
+def _finite(sums: Mapping[str, Floats]) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in sums.values())
 
 
 def columns_for(*, metric: str | None = None, ratio: str | None = None) -> tuple[str, ...]:
@@ -116,8 +132,42 @@ def columns_for(*, metric: str | None = None, ratio: str | None = None) -> tuple
     return tuple(dict.fromkeys(needed))
 
 
+def steps_of_sets(rows: Rows, keys: list[str], columns: int) -> list[range | None]:
+    """Cut parameter sets into steps whose simulations are held at once.
+
+    Every set is estimated from its own simulations alone, so that steps change numbers by rounding
+    at most, and memory does not grow with the number of sets.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of one study.
+    keys : list of str
+        What is grouped by: only parameter sets are cut.
+    columns : int
+        How many are read.
+
+    Returns
+    -------
+    list of range or None
+        Numbers of parameter sets for `read_outcomes`; None for all of them at once.
+    """
+    summary = rows.summary
+    sets = summary.parameter_sets
+    # Beside the columns: unit, number of the simulation, and what says whether it is idle.
+    most = _MOST_NUMBERS // (columns + 4)
+    if "parameter_set" not in keys or summary.simulations <= most or sets < 2:
+        return [None]
+    size = max(1, most * sets // summary.simulations)
+    return [range(first, min(first + size, sets)) for first in range(0, sets, size)]
+
+
 def read_outcomes(
-    rows: Rows, keys: list[str], columns: list[str], unit: pl.Expr | None = None
+    rows: Rows,
+    keys: list[str],
+    columns: list[str],
+    unit: pl.Expr | None = None,
+    sets: range | None = None,
 ) -> Outcomes | None:
     """Read the successful simulations of every combination of `keys`; None if there are none.
 
@@ -135,18 +185,26 @@ def read_outcomes(
         the rows have it.
     unit : polars.Expr, optional
         A number per independent unit; by default that of the study.
+    sets : range, optional
+        Only these parameter sets, by number (`steps_of_sets`).
     """
     unit = (rows.unit if unit is None else unit).alias("_unit")
+    rows = rows.with_recorded(columns)
     stored = set(rows.columns)
     columns = sorted({*columns} | ({*IDLE_NEEDS} & stored))
     # Renamed, since a key may be a metric as well.
     values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
     kept = rows.lazy.filter(pl.col("status") == "ok")
+    if sets is not None:
+        kept = kept.filter(pl.col("parameter_set").is_between(sets.start, sets.stop - 1))
     if "parameter_set" in keys:
-        whole = _whole_grid(rows, kept, keys, columns, [unit, *values])
+        whole = _whole_grid(rows, kept, keys, columns, [unit, *values], sets)
         if whole is not None:
             return whole
-    frame = kept.sort("simulation").select(*keys, unit, *values).collect()
+    frame = kept.select(*dict.fromkeys([*keys, "simulation"]), unit, *values).collect(
+        engine="auto" if sets is None else "streaming"
+    )
+    frame = frame.sort("simulation")
     if frame.is_empty():
         return None
     # One column is enough to tell parameter sets apart.
@@ -163,19 +221,27 @@ def read_outcomes(
 
 
 def _whole_grid(
-    rows: Rows, kept: pl.LazyFrame, keys: list[str], columns: list[str], values: list[pl.Expr]
+    rows: Rows,
+    kept: pl.LazyFrame,
+    keys: list[str],
+    columns: list[str],
+    values: list[pl.Expr],
+    some: range | None,
 ) -> Outcomes | None:
     """Put the rows of every set on every path where they belong, without sorting a million rows.
 
     None where simulations are missing or failed, so that places are not known beforehand.
     """
-    sets = rows.summary.parameter_sets
-    frame = kept.select("parameter_set", "simulation", *values).collect()
-    path = frame["simulation"].to_numpy() // sets
+    every = rows.summary.parameter_sets
+    own = range(every) if some is None else some
+    frame = kept.select("parameter_set", "simulation", *values).collect(
+        engine="auto" if some is None else "streaming"
+    )
+    path = frame["simulation"].to_numpy() // every
     paths = int(path.max(initial=-1)) + 1
-    if not paths or len(frame) != sets * paths:
+    if not paths or len(frame) != len(own) * paths:
         return None
-    place = frame["parameter_set"].to_numpy().astype(np.int64) * paths + path
+    place = (frame["parameter_set"].to_numpy().astype(np.int64) - own.start) * paths + path
 
     def placed(column: pl.Series) -> NDArray[Any]:
         values = column.to_numpy()
@@ -183,10 +249,12 @@ def _whole_grid(
         found[place] = values
         return found
 
-    groups = kept.filter(pl.col("simulation") < sets).sort("parameter_set").select(keys).collect()
-    layout = Layout.of(np.repeat(np.arange(sets), paths), placed(frame["_unit"]))
-    # Units need not come in the order of the paths.
-    found = {name: layout.arrange(placed(frame[f"_{name}"])) for name in columns}
+    first = kept.filter(pl.col("simulation") < every).select(keys)
+    groups = first.collect(engine="auto" if some is None else "streaming")
+    groups = groups.sort("parameter_set").select(keys)
+    layout = Layout.of(np.repeat(np.arange(len(own)), paths), placed(frame["_unit"]))
+    # Units need not come in the order of the paths. What is placed is let go.
+    found = {name: layout.arrange(placed(frame.drop_in_place(f"_{name}"))) for name in columns}
     return _outcomes(rows, groups, found, layout)
 
 
@@ -282,6 +350,12 @@ def _constant(value: Callable[[Outcomes], float]) -> Derived:
     return (), lambda o: np.full(int(o.layout.rows.sum()), value(o))
 
 
+def _lag_weight(o: Outcomes) -> float:
+    weights = lag_weights(lag_count(o.bar_count), o.bar_count / o.years)
+    products = o.bar_count - np.arange(1, len(weights) + 1)
+    return float(weights @ products)
+
+
 _PROFIT: Final = ("average_win", "win_rate", "trades")
 _LOSS: Final = (*_PROFIT, "profit_factor", "expectancy")
 
@@ -308,6 +382,12 @@ _SUMS: Final[dict[str, Derived]] = {
     "gross_profit": (_PROFIT, _gross_profit),
     "gross_loss": (_LOSS, _gross_loss),
     "trade_sum": _times_trades("expectancy"),
+    "trade_squares": _of("trade_squares"),
+    "lagged_products": _of("lagged_products"),
+    "lag_weight": _constant(_lag_weight),
+    "benchmark_sum": _of("benchmark_sum"),
+    "benchmark_squares": _of("benchmark_squares"),
+    "benchmark_products": _of("benchmark_products"),
     "duration_sum": _times_trades("average_trade_duration"),
     "mfe_sum": _times_trades("average_mfe"),
     "mae_sum": _times_trades("average_mae"),

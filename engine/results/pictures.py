@@ -21,8 +21,8 @@ __all__ = ["KINDS", "ResultPictures"]
 
 #: What `mc plot` draws of a study.
 KINDS = (
-    *("fan", "pnl", "drawdown", "sensitivity", "heatmap", "convergence", "compare", "monthly"),
-    "simulation",
+    *("fan", "pnl", "drawdown", "sensitivity", "heatmap", "convergence", "compare", "panel"),
+    *("monthly", "simulation"),
 )
 
 # A menu of more sets is no menu.
@@ -216,6 +216,63 @@ class ResultPictures:
         figure = intervals(shown, "label", f"difference in {statistic}")
         other = "the baseline" if found.baseline == found.name else found.baseline
         return Chart(f"{found.name} less {other}", figure)
+
+    def panel(self, *others: Any, statistic: str = "sharpe") -> Chart:
+        """Draw what each parameter set is behind the best of each world, this one's and others'.
+
+        Parameters
+        ----------
+        others : Results
+            Of the same sets in other worlds: a bootstrap, history, another model.
+        statistic : str
+            As `Results.statistics` names it, more being better.
+
+        Raises
+        ------
+        Refusal
+            If there is no other study, or it has none of these sets.
+
+        Examples
+        --------
+        >>> import engine as mc
+        >>> sets = {"fast": [3, 5], "slow": 20}
+        >>> calm, wild = (
+        ...     mc.Study(n, mc.GBM(sigma=s), "sma_crossover", sets, seeds=20, steps=60).run()
+        ...     for n, s in (("calm", 0.1), ("wild", 0.5))
+        ... )
+        >>> calm.plot.panel(wild).title
+        'sharpe by world: calm, wild'
+        """
+        from engine.plots import Chart
+        from engine.plots.sets import world_heatmap
+
+        if not others:
+            raise Refusal("others", "none", "results of the same sets in other worlds")
+        parameters, tables = self.of.parameters, []
+        for world in (self.of, *others):
+            table = world.statistics(names=[statistic])
+            missing = [name for name in parameters if name not in table.columns]
+            if missing:
+                raise Refusal("others", f"{world.name} without {', '.join(missing)}", "same sets")
+            best = pl.col("estimate").max()
+            tables.append(
+                table.select(
+                    *parameters, "estimate", world=pl.lit(world.name), regret=best - "estimate"
+                )
+            )
+        whole = pl.concat(tables, how="vertical_relaxed")
+        varied = [name for name in parameters if whole[name].n_unique() > 1]
+        label = pl.concat_str(
+            [pl.format(f"{name} {{}}", pl.col(name).cast(pl.String)) for name in varied]
+            or [pl.lit(self.of.name)],
+            separator=", ",
+        )
+        named = whole.with_columns(
+            pl.max("regret").over(parameters or "world").alias("worst_regret")
+        ).with_columns(name=label, realism=pl.lit(None, pl.Float64))
+        worlds = ", ".join(table["world"][0] for table in tables)
+        note = "Colours: what a set is behind the best of its world; the least at worst on top."
+        return Chart(f"{statistic} by world: {worlds}", world_heatmap(named, statistic), note)
 
     def monthly(self, simulation: int = 0) -> Chart:
         """Draw the return of every month of one simulation on bars with instants.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from engine.jobs.canonical import short_hash
 from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.plan import Piece
 from engine.results.export import write_sqlite, write_whole
+from engine.results.recorded_columns import not_recorded, recorded_column
 from engine.results.rows import Rows
 
 if TYPE_CHECKING:
@@ -51,6 +53,25 @@ class RecordedRows(Rows):
     set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
     seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
 
+    def can_add(self, column: str) -> bool:
+        """Whether a column follows from the recorded trades or equity curves."""
+        return recorded_column(column, self) is not None
+
+    def with_recorded(self, columns: Sequence[str]) -> RecordedRows:
+        """Return the rows with those of some columns that follow from what is recorded."""
+        stored, lazy = set(self.columns), self.lazy
+        for name in columns:
+            added = None if name in stored else recorded_column(name, self)
+            if added is not None:
+                lazy = lazy.join(added.column, on="simulation", how="left", maintain_order="left")
+                if added.otherwise is not None:
+                    lazy = lazy.with_columns(pl.col(name).fill_null(added.otherwise))
+        return replace(self, lazy=lazy)
+
+    def not_stored(self, field: str, *metrics: str) -> Refusal:
+        """Say that the rows lack columns, and what of `record` they follow from."""
+        return not_recorded(field, metrics, self) or super().not_stored(field, *metrics)
+
     @property
     def frame(self) -> pl.DataFrame:
         """All rows, in memory, in the order of their simulation numbers.
@@ -84,6 +105,11 @@ class RecordedRows(Rows):
         """Simulations of the study that have not run yet."""
         there = sum(piece.cells for piece in self.pieces) * self.summary.paths_per_seed
         return self.summary.simulations - there
+
+    @property
+    def partial(self) -> bool:
+        """Whether the study has simulations that have not run yet: its numbers will change."""
+        return self.missing > 0
 
     @property
     def data_version(self) -> str:

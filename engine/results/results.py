@@ -15,15 +15,16 @@ from engine.execution.metric_groups import all_metrics
 from engine.jobs.job import Job
 from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
+from engine.results.attribution import study_attribution
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
 from engine.results.daily_returns import daily_returns
-from engine.results.definitions import statistics_of
 from engine.results.error_budget import Paths, study_error_budget
 from engine.results.grouped import Grouped
 from engine.results.overfitting import study_overfitting
 from engine.results.pictures import ResultPictures
 from engine.results.recorded import RecordedRows
+from engine.results.snippet import results_snippet
 from engine.results.statistics import study_statistics
 from engine.results.warnings import study_warnings
 
@@ -57,14 +58,18 @@ class Results(RecordedRows):
         Sentences about stored parts that were left out because a file of theirs is damaged.
     resampled : ResampledHistory, optional
         What a bootstrap draws from.
+    root : Path, optional
+        Data root that they lie in, whose ledger counts what was tried.
     """
 
     remake: Callable[[], Job] | None = field(default=None, repr=False)
     damages: tuple[str, ...] = ()
     resampled: ResampledHistory | None = field(default=None, repr=False)
+    root: Path | None = None
 
     def __repr__(self) -> str:
-        return f"Results({self.name!r}, {len(self):,} simulations, {self.fingerprint})"
+        of = f" of {self.summary.simulations:,}, partial" if self.partial else ""
+        return f"Results({self.name!r}, {len(self):,} simulations{of}, {self.fingerprint})"
 
     def filter(self, condition: str | pl.Expr) -> Results:
         """Keep the rows for which an SQL condition or a Polars expression holds.
@@ -196,12 +201,15 @@ class Results(RecordedRows):
     ) -> Choice:
         """Choose the best parameter set, corrected for the choice (`engine.results.choose`).
 
+        On one history what chance shows is that of the trial ledger of the data root that the
+        results lie in.
+
         Raises
         ------
         Refusal
             If there is no such statistic, or nothing to choose from.
         """
-        return choose(self, statistic, ascending=ascending, confidence=confidence)
+        return choose(self, statistic, ascending=ascending, confidence=confidence, root=self.root)
 
     def overfitting(self, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
         """Measure the overfitting of the best set, by all trials (`study_overfitting`).
@@ -227,6 +235,30 @@ class Results(RecordedRows):
         """
         return study_overfitting(self, root, statistic=statistic)
 
+    def attribution(self, by: str = "symbol", *, confidence: float = 0.95) -> pl.DataFrame:
+        """Say what of the mean net P&L came from where (`study_attribution`).
+
+        Parameters
+        ----------
+        by : str
+            ``symbol``, ``side``, ``tag``, ``cost``, and on history ``weekday`` or ``hour``.
+        confidence : float
+            Level of the intervals.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set and ``value``: ``estimate``, ``std_error`` and more.
+
+        Raises
+        ------
+        Refusal
+            If it cannot be attributed so, or what that needs was not recorded.
+        """
+        return study_attribution(
+            self, by, bars=lambda: self.simulation(0).bars, confidence=confidence
+        )
+
     def warnings(self) -> pl.DataFrame:
         """List the warnings about these numbers (`study_warnings`).
 
@@ -244,21 +276,7 @@ class Results(RecordedRows):
         return ResultPictures(self)
 
     def _repr_html_(self) -> str:
-        from engine.plots.snippet import facts
-
-        failed = self.lazy.filter(pl.col("status") == "failed").select(pl.len()).collect().item()
-        summary = self.summary
-        shown = {
-            "strategy": summary.strategy,
-            "simulations": len(self),
-            "parameter sets": summary.parameter_sets,
-            "failed": failed,
-        }
-        if "sharpe" in statistics_of(self) and failed < len(self):
-            row = self.best("sharpe", n=1).row(0, named=True)
-            values = ", ".join(f"{name} {row[name]}" for name in self.parameters)
-            shown |= {"best by Sharpe ratio": values, "its Sharpe ratio": row.get("estimate")}
-        return facts(f"Results of {self.name}", shown)
+        return results_snippet(self)
 
     def best_by_pnl(self, n: int = 10) -> pl.DataFrame:
         """Parameter sets with the largest mean net P&L.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -58,6 +59,19 @@ class Rows:
         """Independent unit of each simulation: its path, or several paths that depend."""
         per_unit = self.summary.parameter_sets * self.summary.paths_per_unit
         return pl.col("simulation") // per_unit
+
+    def lacks(self, columns: Sequence[str]) -> list[str]:
+        """Name the columns that the rows neither hold nor can be given (`with_recorded`)."""
+        stored = set(self.columns)
+        return [name for name in columns if name not in stored and not self.can_add(name)]
+
+    def can_add(self, column: str) -> bool:
+        """Whether a column follows from what the study recorded beside its rows."""
+        return False
+
+    def with_recorded(self, columns: Sequence[str]) -> Rows:
+        """Return the rows with those of some columns that follow from what is recorded."""
+        return self
 
     def not_stored(self, field: str, *metrics: str) -> Refusal:
         """Say that the rows lack metrics, not recorded or newer than the rows, and what helps.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.results.definitions import STATISTICS, Statistic, find_statistic, statistics_of
-from engine.results.outcomes import Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes, read_outcomes, steps_of_sets
 from engine.results.rows import Rows
 from engine.statistics.estimates import Estimate
 
@@ -99,13 +99,13 @@ def statistics_by(
         wanted = statistics_of(rows)
     else:
         wanted = {name: find_statistic(rows, name, "statistic") for name in names}
-    outcomes = _read(rows, keys, wanted)
-    if outcomes is None or not wanted:
+    tables = [_table(step, wanted, confidence) for step in _read(rows, keys, wanted) if wanted]
+    if not tables:
         kinds = dict(rows.lazy.select(keys).collect_schema())
         named = {_apart([key]).get(key, key): kind for key, kind in kinds.items()}
         return pl.DataFrame(schema=named | COLUMNS)
     precision = pl.lit(rows.summary.record.precision, dtype=pl.String()).alias("precision")
-    return _table(outcomes, wanted, confidence).with_columns(precision)
+    return pl.concat(tables).with_columns(precision)
 
 
 def estimate_statistic(
@@ -113,18 +113,24 @@ def estimate_statistic(
 ) -> dict[int, tuple[Estimate, bool]]:
     """Estimate one statistic per parameter set, and say whether enough paths carry it."""
     entry = find_statistic(rows, statistic, "until.statistic")
-    outcomes = _read(rows, ["parameter_set"], {statistic: entry})
-    if outcomes is None:
-        return {}
-    found = entry.of(outcomes)
-    estimates, supported = entry.estimates(found, confidence), found.supported()
-    sets = outcomes.groups["parameter_set"].to_list()
-    return {number: (estimates[place], bool(supported[place])) for place, number in enumerate(sets)}
+    every: dict[int, tuple[Estimate, bool]] = {}
+    for outcomes in _read(rows, ["parameter_set"], {statistic: entry}):
+        found = entry.of(outcomes)
+        estimates, supported = entry.estimates(found, confidence), found.supported()
+        sets = outcomes.groups["parameter_set"].to_list()
+        every |= {
+            number: (estimates[place], bool(supported[place])) for place, number in enumerate(sets)
+        }
+    return every
 
 
-def _read(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> Outcomes | None:
-    needed = {column for entry in wanted.values() for column in entry.needs}
-    return read_outcomes(rows, keys, sorted(needed))
+def _read(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> Iterator[Outcomes]:
+    """Read outcomes, of so many parameter sets at once as fit into memory."""
+    needed = sorted({column for entry in wanted.values() for column in entry.needs})
+    for sets in steps_of_sets(rows, keys, len(needed)):
+        outcomes = read_outcomes(rows, keys, needed, sets=sets)
+        if outcomes is not None:
+            yield outcomes
 
 
 def _table(outcomes: Outcomes, wanted: Mapping[str, Statistic], confidence: float) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from engine.results.outcomes import IDLE_NEEDS
+from engine.results.outcomes import IDLE_NEEDS, steps_of_sets
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
 from engine.statistics.linearised import FEWEST_CARRIERS
@@ -43,6 +43,8 @@ SCHEMA = {
 
 # With so few values an optimum at the end means nothing.
 _FEWEST_VALUES = 3
+# Columns that are counted over.
+_COLUMNS = 10
 
 
 @dataclass(frozen=True)
@@ -119,26 +121,25 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
 
     held = ok & ((metric("trades") != 0.0) | (metric("exposure") != 0.0))
     orders = metric("rejected_orders").filter(ok)
-    frame = (
-        rows.lazy.group_by("parameter_set")
-        .agg(
-            pl.col("set_id", *rows.parameters).first(),
-            pl.len().alias("_simulations"),
-            ok.sum().alias("_ok"),
-            (held.sum() if stored >= {*IDLE_NEEDS} else pl.lit(None)).alias("_held"),
-            (~ok).sum().alias("_failed"),
-            pl.col("error").drop_nulls().first().alias("_error"),
-            orders.sum().cast(pl.Int64).alias("_orders"),
-            (orders > 0.0).sum().alias("_refused"),
-            pl.col("simulation")
-            .filter(ok & (metric("rejected_orders") > 0.0))
-            .min()
-            .alias("_first"),
-            metric("net_pnl").filter(ok).mean().alias("_mean"),
-        )
-        .sort("parameter_set")
-        .collect()
+    counted = (
+        pl.col("set_id", *rows.parameters).first(),
+        pl.len().alias("_simulations"),
+        ok.sum().alias("_ok"),
+        (held.sum() if stored >= {*IDLE_NEEDS} else pl.lit(None)).alias("_held"),
+        (~ok).sum().alias("_failed"),
+        pl.col("error").drop_nulls().first().alias("_error"),
+        orders.sum().cast(pl.Int64).alias("_orders"),
+        (orders > 0.0).sum().alias("_refused"),
+        pl.col("simulation").filter(ok & (metric("rejected_orders") > 0.0)).min().alias("_first"),
+        metric("net_pnl").filter(ok).mean().alias("_mean"),
     )
+    number, tables = pl.col("parameter_set"), []
+    for sets in steps_of_sets(rows, ["parameter_set"], _COLUMNS):
+        lazy = rows.lazy
+        if sets is not None:
+            lazy = lazy.filter(number.is_between(sets.start, sets.stop - 1))
+        tables.append(lazy.group_by(number).agg(*counted).sort(number).collect())
+    frame = pl.concat(tables)
     names = set_names(frame, rows.parameters)
     return [
         row | {"_name": name} for row, name in zip(frame.iter_rows(named=True), names, strict=True)

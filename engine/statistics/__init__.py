@@ -35,6 +35,7 @@ Where to look
 `skewness_correction`              their widening where outcomes are skewed
 `distributions`                    normal, Student's, gamma and binomial laws; `incomplete_beta`
 `moments`, `quantiles`, `shares`   means, spreads; quantiles, tail means; shares, counts
+`shape`                            skewness and kurtosis
 `ratios`, `pooled`, `path_sums`    pooled ratios, and the per-path sums they need
 `tail_risk`, `drawdown`            value at risk and shortfall by method; drawdowns of curves
 `summaries`                        moments and products that merge over parts
@@ -42,6 +43,7 @@ Where to look
 `selection`, `winner`              the best, the subset that holds it; what the winner is worth
 `ranking`, `budget_allocation`     Kim-Nelson and OCBA: who gets more paths
 `sequential`                       when an interval is narrow enough to stop
+`sequential_selection`             which sets run on, until the best is selected
 `sharpe_inference`, `trials`       PSR, DSR, shortest records; effective number of trials
 `haircuts`, `overfitting`          haircuts; probability of backtest overfitting
 `search_cost`                      all of these of one search

@@ -13,7 +13,7 @@ from engine.statistics.distributions import normal_quantile
 from engine.statistics.estimates import Estimates, Method
 from engine.statistics.linearised import check_confidence
 
-__all__ = ["AutocorrelatedSharpe", "autocorrelated_sharpe"]
+__all__ = ["AutocorrelatedSharpe", "autocorrelated_sharpe", "lag_count", "lag_weights"]
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def autocorrelated_sharpe(
     count = r.shape[1]
     if r.ndim != 2 or count < 10 or not np.isfinite(r).all():
         raise Refusal("returns", f"shape {r.shape}", "(histories, 10 bars or more), all finite")
-    taken = int(4.0 * (count / 100.0) ** (2.0 / 9.0)) if lags is None else lags
+    taken = lag_count(count) if lags is None else lags
     if not 0 <= taken < count or not bars_per_year >= 1.0:
         raise Refusal(
             "lags, bars_per_year", f"{taken}, {bars_per_year}", f"0 to {count - 1}, from 1"
@@ -112,8 +112,8 @@ def autocorrelated_sharpe(
     for lag in range(1, taken + 1):
         weight = 1.0 - lag / (taken + 1.0)
         long_run = long_run + 2.0 * weight * _product(influence, lag)
-        if lag < bars_per_year:
-            year = year + 2.0 * weight * (bars_per_year - lag) * _product(z, lag)
+    for lag, weight in enumerate(lag_weights(taken, bars_per_year).tolist(), 1):
+        year = year + 2.0 * bars_per_year * weight * _product(z, lag)
     error = np.sqrt(np.maximum(long_run, 0.0) / count)
     annual = math.sqrt(bars_per_year)
     factor = bars_per_year / np.sqrt(np.maximum(year, 1e-300)) / annual
@@ -122,6 +122,55 @@ def autocorrelated_sharpe(
         _estimates(ratio * annual * factor, error * annual * factor, count, confidence),
         np.where(np.isnan(ratio), math.nan, factor),
     )
+
+
+def lag_count(bar_count: int) -> int:
+    """Return how many autocorrelations are taken into account: 4 (bars / 100)^(2/9), rounded down.
+
+    Parameters
+    ----------
+    bar_count : int
+        Returns of a history or a path.
+
+    Returns
+    -------
+    int
+        Below the number of bars.
+
+    Examples
+    --------
+    >>> lag_count(252), lag_count(2520)
+    (4, 8)
+    """
+    found = 0
+    while found + 1 < bar_count and ((found + 1) / 4.0) ** 9 <= (bar_count / 100.0) ** 2:
+        found += 1
+    return found
+
+
+def lag_weights(lags: int, bars_per_year: float) -> Floats:
+    """Return what the products of returns at each lag weigh in the variance of a year's return.
+
+    Parameters
+    ----------
+    lags : int
+        How many.
+    bars_per_year : float
+        A year's bars.
+
+    Returns
+    -------
+    ndarray of float64, shape (lags,)
+        (1 - k / (lags + 1)) (1 - k / bars_per_year) for k from 1 on; 0 of a year or more.
+
+    Examples
+    --------
+    >>> lag_weights(1, 4.0).tolist()
+    [0.375]
+    """
+    lag = np.arange(1.0, lags + 1.0)
+    found: Floats = (1.0 - lag / (lags + 1.0)) * np.maximum(1.0 - lag / bars_per_year, 0.0)
+    return found
 
 
 def _product(values: Floats, lag: int) -> Floats:

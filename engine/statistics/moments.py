@@ -1,4 +1,4 @@
-"""Means, spreads and shape of outcomes, for every parameter set at once."""
+"""Means and spreads of outcomes, for every parameter set at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.statistics.estimates import Estimates, Method
 from engine.statistics.layout import Layout, laid_out
-from engine.statistics.linearised import Linearised, whole_power, without_interval
+from engine.statistics.linearised import Linearised
 
-__all__ = ["kurtoses", "means", "skewnesses", "standard_deviations"]
+__all__ = ["means", "standard_deviations"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -103,73 +102,6 @@ def standard_deviations(outcomes: ArrayLike, layout: Layout | None = None) -> Li
     )
 
 
-def skewnesses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
-    """Skewness of every parameter set, adjusted for bias; no interval of it covers as stated.
-
-    Parameters
-    ----------
-    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
-        NaN marks missing ones, which are left out.
-    layout : Layout, optional
-        As in `means`.
-
-    Returns
-    -------
-    Estimates
-        Values without errors.
-
-    Notes
-    -----
-    sqrt(n (n - 1)) / (n - 2) m3 / m2^1.5 (Joanes and Gill 1998, "Comparing measures of sample
-    skewness and kurtosis"), NaN of fewer than three outcomes. Its intervals cover 62 to 83 % of
-    exponential outcomes at 50 to 1,000 paths, by Student's quantile as by transformation: the
-    sample cannot know how skewed it is. Hence none is given.
-
-    Examples
-    --------
-    >>> round(skewnesses([1.0, 2.0, 3.0, 4.0, 10.0])[0].value, 4)
-    1.6971
-    """
-    n, units, second, third, _ = _standardised(outcomes, layout)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = third / second**1.5 * np.sqrt(n * (n - 1.0)) / (n - 2.0)
-    value = np.where((n > 2) & (second > 0), value, math.nan)
-    return without_interval(value, n, units, Method.NO_INTERVAL)
-
-
-def kurtoses(outcomes: ArrayLike, layout: Layout | None = None) -> Estimates:
-    """Raw kurtosis (3 of a normal law) of every parameter set; no interval covers as stated.
-
-    Parameters
-    ----------
-    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
-        NaN marks missing ones, which are left out.
-    layout : Layout, optional
-        As in `means`.
-
-    Returns
-    -------
-    Estimates
-        Values without errors.
-
-    Notes
-    -----
-    m4 / m2^2, at most n whatever the law (Johnson and Lowe 1979, "Bounds on the sample skewness
-    and kurtosis"). Its intervals cover 42 to 72 % of exponential outcomes at 50 to 1,000 paths.
-
-    Examples
-    --------
-    >>> round(kurtoses([1.0, 2.0, 3.0, 4.0, 10.0])[0].value, 4)
-    2.788
-    """
-    n, units, second, _, fourth = _standardised(outcomes, layout)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = fourth / second**2
-    return without_interval(
-        np.where((n > 1) & (second > 0), value, math.nan), n, units, Method.NO_INTERVAL
-    )
-
-
 def linear_mean(x: Floats, layout: Layout) -> Linearised:
     """Mean of outcomes that are laid out already.
 
@@ -215,17 +147,3 @@ def _centred(x: Floats, valid: NDArray[np.bool_], layout: Layout) -> tuple[Integ
     n = layout.sum_rows(valid.astype(np.float64)).astype(np.int64)
     centre = _centre(x, valid, layout, n)
     return n, np.where(valid, x - layout.spread_rows(centre), 0.0)
-
-
-def _standardised(
-    outcomes: ArrayLike, layout: Layout | None
-) -> tuple[Integers, Integers, Floats, Floats, Floats]:
-    """Return n, units and the second to fourth central moments of every set."""
-    x, layout = laid_out(outcomes, layout)
-    valid = ~np.isnan(x)
-    found = linear_mean(x, layout)
-    n, centred = _centred(x, valid, layout)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        second, third, fourth = (layout.sum_rows(whole_power(centred, k)) / n for k in (2, 3, 4))
-    second[second <= (1e-14 * np.abs(found.value)) ** 2] = 0.0
-    return n, found.units, second, third, fourth

@@ -83,6 +83,30 @@ def _sharpe_by_path(m: Means, units: Floats) -> tuple[Floats, Slopes]:
     }
 
 
+def _sharpe_autocorrelated(m: Means, units: Floats) -> tuple[Floats, Slopes]:
+    """Mean over the root of the variance that a year's return has by its autocorrelations."""
+    bars, years, s1, s2 = m["bars"], m["years"], m["return_sum"], m["return_squares"]
+    mean, variance = _spread(s1, s2, bars, units)
+    share = m["lag_weight"] / bars
+    whole = variance + 2.0 * (m["lagged_products"] / bars - share * mean * mean)
+    whole = np.where(whole > 0.0, whole, math.nan)
+    annual = np.sqrt(bars / years)
+    value = mean / np.sqrt(whole) * annual
+    by_whole = -0.5 * value / whole
+    direct = annual / np.sqrt(whole)
+    by_mean = direct - 2.0 * by_whole * mean * (1.0 + 2.0 * share)
+    square = mean * mean
+    by_bars = 2.0 * square - (s2 + 2.0 * m["lagged_products"]) / bars + 6.0 * share * square
+    return value, {
+        "return_sum": by_mean / bars,
+        "return_squares": by_whole / bars,
+        "lagged_products": 2.0 * by_whole / bars,
+        "lag_weight": -2.0 * by_whole * square / bars,
+        "bars": (0.5 * value - direct * mean + by_whole * by_bars) / bars,
+        "years": -0.5 * value / years,
+    }
+
+
 def _sortino(m: Means, units: Floats) -> tuple[Floats, Slopes]:
     bars, years, s1, falls = m["bars"], m["years"], m["return_sum"], m["downside_squares"]
     # mean / sqrt(falls / bars) * sqrt(bars / years): the bars cancel.
@@ -148,11 +172,14 @@ def _sqn(m: Means, units: Floats) -> tuple[Floats, Slopes]:
 def _information(m: Means, units: Floats) -> tuple[Floats, Slopes]:
     """Sharpe ratio of the excess over the benchmark, from sums of both and of their product."""
     own, other, both = "return_squares", "benchmark_squares", "benchmark_products"
+    apart = m[own] - 2.0 * m[both] + m[other]
+    # Who holds the benchmark itself differs from it by rounding.
+    apart = np.where(apart > 1e-13 * (m[own] + m[other]), apart, math.nan)
     excess = {
         "bars": m["bars"],
         "years": m["years"],
         "return_sum": m["return_sum"] - m["benchmark_sum"],
-        "return_squares": m[own] - 2.0 * m[both] + m[other],
+        "return_squares": apart,
     }
     value, slopes = _sharpe(excess, units)
     square = slopes["return_squares"]
@@ -207,7 +234,8 @@ _BENCHMARK = ("benchmark_sum", "benchmark_squares", "benchmark_products")
 #: ``trades``, ``trade_sum``, ``trade_squares`` of its closed trades, ``duration_sum``, ``mfe_sum``,
 #: ``mae_sum`` of these; ``paths`` is 1; ``return_sum_squares`` the square of ``return_sum``;
 #: ``benchmark_sum``, ``benchmark_squares``, ``benchmark_products`` sums of b, b^2, r b with b the
-#: returns of the benchmark on the path.
+#: returns of the benchmark on the path; ``lagged_products`` the sum over lags k of their weight
+#: times sum_t r_t r_(t-k), ``lag_weight`` that of their weight times the number of products.
 #:
 #: Formulas: ``sharpe`` mean over standard deviation of the returns, annual (Sharpe 1994);
 #: ``sortino`` mean over root of the mean square below 0 (Sortino and Price 1994); ``calmar`` mean
@@ -215,6 +243,8 @@ _BENCHMARK = ("benchmark_sum", "benchmark_squares", "benchmark_products")
 #: Shadwick 2002); ``sqn`` root of the trades per path times mean over standard deviation of a
 #: trade (Tharp 2008); ``sharpe_by_path`` mean over standard deviation of the paths' total
 #: returns, by the root of the paths' length: whatever the autocorrelation within a path (Lo 2002);
+#: ``sharpe_autocorrelated`` mean over the root of the variance of a year's return by the
+#: autocorrelations of returns (Lo 2002; `autocorrelation.lag_weights`);
 #: ``information_ratio`` the Sharpe ratio of the excess over the benchmark
 #: (Goodwin 1998); ``alpha``, ``beta`` (Jensen 1968).
 POOLED: dict[str, Pooled] = {
@@ -224,6 +254,12 @@ POOLED: dict[str, Pooled] = {
         ("return_sum_squares",),
         "kurtic",
         _sharpe_by_path,
+    ),
+    "sharpe_autocorrelated": Pooled(
+        (*_RETURNS, "lagged_products", "lag_weight"),
+        ("return_squares",),
+        "kurtic",
+        _sharpe_autocorrelated,
     ),
     "sortino": Pooled(
         ("bars", "years", "return_sum", "downside_squares"),

@@ -12,18 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
 from engine.statistics.distributions import normal_quantile
-from engine.statistics.estimates import Estimates, Method
+from engine.statistics.estimates import Estimates
 from engine.statistics.layout import Layout, laid_out
-from engine.statistics.linearised import Linearised, without_interval
-from engine.statistics.moments import linear_mean, means, standard_deviations
+from engine.statistics.linearised import Linearised
+from engine.statistics.moments import means, standard_deviations
 from engine.statistics.quantiles import expected_shortfalls, quantiles
+from engine.statistics.shape import standard_moments
 
 __all__ = ["TailMethod", "expected_shortfall_of", "value_at_risk_of"]
 
 Floats = NDArray[np.float64]
 TailMethod = Literal["historical", "normal", "cornish_fisher"]
-# From skewness and excess kurtosis to a factor of the standard deviation.
-Factor = Callable[[Floats, Floats], Floats]
+# From skewness and excess kurtosis to a factor of the standard deviation, and its derivatives by
+# the two.
+Factor = Callable[[Floats, Floats], tuple[Floats, Floats, float]]
 
 
 def value_at_risk_of(
@@ -52,7 +54,7 @@ def value_at_risk_of(
     Linearised
         Its interval covers what the method is an estimate of: the mean and standard deviation of
         all losses say what a normal tail would be, not what the tail is. ``cornish_fisher`` has
-        no interval: it rests on skewness and kurtosis, which have none (`moments.skewnesses`).
+        no interval: it rests on skewness and kurtosis, which have none (`shape.skewnesses`).
 
     Raises
     ------
@@ -76,9 +78,10 @@ def value_at_risk_of(
     if method == "normal":
         return _normal(losses, z, layout)
 
-    def factor(s: Floats, k: Floats) -> Floats:
-        value = z + (z * z - 1.0) * s / 6.0 + (z**3 - 3.0 * z) * k / 24.0
-        return value - (2.0 * z**3 - 5.0 * z) * s * s / 36.0
+    def factor(s: Floats, k: Floats) -> tuple[Floats, Floats, float]:
+        bend = (2.0 * z**3 - 5.0 * z) / 36.0
+        by_s, by_k = (z * z - 1.0) / 6.0, (z**3 - 3.0 * z) / 24.0
+        return z + by_s * s + by_k * k - bend * s * s, by_s - 2.0 * bend * s, by_k
 
     return _adjusted(losses, factor, layout)
 
@@ -121,9 +124,10 @@ def expected_shortfall_of(
     if method == "normal":
         return _normal(losses, density, layout)
 
-    def factor(s: Floats, k: Floats) -> Floats:
-        value = 1.0 + z * s / 6.0 + (z * z - 1.0) * k / 24.0
-        return density * (value + (1.0 - 2.0 * z * z) * s * s / 36.0)
+    def factor(s: Floats, k: Floats) -> tuple[Floats, Floats, float]:
+        bend = density * (1.0 - 2.0 * z * z) / 36.0
+        by_s, by_k = density * z / 6.0, density * (z * z - 1.0) / 24.0
+        return density + by_s * s + by_k * k + bend * s * s, by_s + 2.0 * bend * s, by_k
 
     return _adjusted(losses, factor, layout)
 
@@ -152,23 +156,17 @@ def _normal(losses: ArrayLike, times: float, layout: Layout | None) -> Linearise
 def _adjusted(losses: ArrayLike, factor: Factor, layout: Layout | None) -> Linearised:
     """Mean plus a number of standard deviations that follows from skewness and kurtosis."""
     x, layout = laid_out(losses, layout)
-    centre = linear_mean(x, layout)
-    n = centre.n
-    centred = np.where(np.isnan(x), 0.0, x - layout.spread_rows(centre.value))
-    squares = centred * centred
+    found = standard_moments(x, layout)
+    n, centre, each = found.mean.n, found.mean.value, layout.spread_rows
     with np.errstate(divide="ignore", invalid="ignore"):
-        second, third, fourth = (
-            layout.sum_rows(part) / n for part in (squares, squares * centred, squares * squares)
-        )
-        times = factor(third / second**1.5, fourth / second**2 - 3.0)
-        value = centre.value + times * np.sqrt(second * n / (n - 1.0))
-    constant = np.sqrt(second) <= 1e-14 * np.abs(centre.value)
-    value = np.where(n > 1, np.where(constant, centre.value, value), math.nan)
-
-    def own(confidence: float) -> Estimates:
-        return without_interval(value, n, centre.units, Method.NO_INTERVAL)
-
-    return replace(centre, value=value, own=own)
+        times, by_skewness, by_kurtosis = factor(found.skewness, found.kurtosis - 3.0)
+        deviation = np.sqrt(found.second * n / (n - 1.0))
+        value = centre + times * deviation
+        by_outcome = each(deviation * by_skewness) * found.by_skewness
+        by_outcome += each(deviation * by_kurtosis) * found.by_kurtosis
+        by_outcome += each(times / (2.0 * deviation)) * found.by_variance
+    value = np.where(n > 1, np.where(found.second > 0.0, value, centre), math.nan)
+    return found.statistic(value, found.x + np.nan_to_num(by_outcome))
 
 
 def _check(level: float, method: str) -> float:

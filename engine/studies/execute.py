@@ -22,6 +22,8 @@ from engine.jobs.store import MemoryStore, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.load import open_results
 from engine.results.results import Results
+from engine.studies.partial import PartialCallback, telling_results
+from engine.studies.selecting import Selecting
 from engine.studies.until import begin, decide, extend
 
 __all__ = ["execute", "execute_block"]
@@ -36,6 +38,7 @@ def execute(
     executor: Executor,
     through: str,
     progress: ProgressCallback | None,
+    partial: PartialCallback | None,
     fresh: bool,
 ) -> Results:
     """Run a job and return its results; `Study.run` documents the arguments."""
@@ -47,9 +50,12 @@ def execute(
         )
     store: Store = MemoryStore(ledger) if root is None else ParquetStore(root)
     with recorded(_files(store), job, "study", through, progress) as report:
-        job, stopped, _ = _run(job, store, executor, report, fresh)
+        job, stopped, _ = _run(job, store, executor, report, fresh, partial)
         seeds = len(job.seeds)
-        results = _results(job, store, stopped, lambda: extend(remake(), seeds))
+        counted = root
+        if ledger is not None and ledger.address is not None:
+            counted = Path(ledger.address)
+        results = _results(job, store, stopped, lambda: extend(remake(), seeds), counted)
         check_failures(results.summary, results.pieces)
     return results
 
@@ -116,15 +122,18 @@ def _run(
     executor: Executor,
     progress: ProgressCallback | None,
     fresh: bool,
+    partial: PartialCallback | None = None,
 ) -> tuple[Job, str | None, RunReport]:
     """Run a job, with rounds of more seeds until its statistic is precise enough."""
     plan = None
     if job.settings.until is not None:
+        if job.settings.until.selected is not None:
+            return _select(job, store, executor, progress, fresh, partial)
         job, plan = begin(job)
     store.begin(job, JobSummary.of(job), keep_longer=plan is not None)
     if fresh:
         _discard(job, store)
-    report = _compute(job, store, executor, progress)
+    report = _compute(job, store, executor, progress, partial=partial)
     if plan is None:
         return job, None, report
     while True:
@@ -133,12 +142,41 @@ def _run(
             break
         job = extend(job, count)
         store.begin(job, JobSummary.of(job), keep_longer=True)
-        more = _compute(job, store, executor, _going_on(progress, report))
+        more = _compute(job, store, executor, _going_on(progress, report), partial=partial)
         report = RunReport(
             report.manifests + more.manifests, report.reused, report.seconds + more.seconds
         )
     store.begin(job, JobSummary.of(job, stopped))
     return job, stopped, report
+
+
+def _select(
+    job: Job,
+    store: Store,
+    executor: Executor,
+    progress: ProgressCallback | None,
+    fresh: bool,
+    partial: PartialCallback | None,
+) -> tuple[Job, str, RunReport]:
+    """Run all sets on some seeds, and those that may be the best on more until one is selected."""
+    selecting = Selecting.of(job)
+    store.begin(selecting.whole, JobSummary.of(selecting.whole), keep_longer=True)
+    if fresh:
+        _discard(job, store)
+    report = _compute(selecting.job, store, executor, progress, partial=partial)
+    while True:
+        results = _results(selecting.job, store, None)
+        selecting, stopped = selecting.look(results)
+        if stopped is not None:
+            break
+        going_on = _going_on(progress, report)
+        more = _compute(selecting.job, store, executor, going_on, partial=partial)
+        report = RunReport(
+            report.manifests + more.manifests, report.reused, report.seconds + more.seconds
+        )
+    found = selecting.result
+    store.begin(found, JobSummary.of(found, stopped))
+    return found, stopped, report
 
 
 def _going_on(progress: ProgressCallback | None, before: RunReport) -> ProgressCallback | None:
@@ -159,8 +197,11 @@ def _compute(
     executor: Executor,
     progress: ProgressCallback | None,
     block: int | None = None,
+    partial: PartialCallback | None = None,
 ) -> RunReport:
     """Compute what is missing of a job, or of one block of it."""
+    if partial is not None:
+        progress = telling_results(progress, partial, lambda: _results(job, store, None))
     plan = make_plan(job, store.manifests(job.world.id, trials=True), block)
     return run_parts(
         plan,
@@ -184,9 +225,13 @@ def _discard(job: Job, store: Store, block: int | None = None) -> None:
 
 
 def _results(
-    job: Job, store: Store, stopped: str | None, remake: Callable[[], Job] | None = None
+    job: Job,
+    store: Store,
+    stopped: str | None,
+    remake: Callable[[], Job] | None = None,
+    root: Path | None = None,
 ) -> Results:
     # Between rounds of `until` nobody asks for the history's error.
     resampled = None if remake is None else ResampledHistory.of(job.world)
     summary = JobSummary.of(job, stopped)
-    return open_results(store, summary, job.sets.ids, job.seeds, remake, resampled)
+    return open_results(store, summary, job.sets.ids, job.seeds, remake, resampled, root)

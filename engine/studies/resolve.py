@@ -18,16 +18,16 @@ from engine.jobs.engine import Engine
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
-from engine.jobs.settings import JobSettings, PathSettings, Record, Until, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
-from engine.results.definitions import STATISTICS, named_statistic
 from engine.sources import Historical, Source
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.strategies.bar_engine import engine_of
 from engine.strategies.clock_reads import clock_reads
 from engine.strategies.warm_up import check_timeframes
+from engine.studies.asked_statistics import check_statistics
 from engine.studies.bar_form import bar_form, reads_of_ranges
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
@@ -82,7 +82,7 @@ def resolve(
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     engine = engine_of(strategy)
     _check_columns(strategy, engine, live.metrics)
-    _check_until(definition.until, engine, live.metrics, definition.record)
+    check_statistics(definition, engine, live.metrics)
     parameters = fit_distributions(strategy, definition.strategy.parameters)
     space = resolve_space(
         source,
@@ -315,24 +315,3 @@ def _check_columns(
     for name in metrics:
         if name in taken or name in strategy.parameters:
             raise Refusal("metrics", repr(name), allowed)
-
-
-def _check_until(
-    until: Until | None, engine: Engine, metrics: Mapping[str, PathMetric], record: Record
-) -> None:
-    """Check the statistic before anything is simulated."""
-    if until is None:
-        return
-    statistic = named_statistic(until.statistic, metrics)
-    if statistic is None:
-        known = dict.fromkeys([*STATISTICS, *engine.metric_names, *metrics])
-        raise Refusal("until.statistic", repr(until.statistic), ", ".join(known))
-    kept = {*engine.asked_metrics(record.metrics, "record.metrics"), *metrics}
-    absent = [name for name in statistic.needs if name not in kept]
-    if absent:
-        raise Refusal(
-            "until.statistic",
-            f"{until.statistic!r} without {', '.join(absent)}",
-            "a statistic of what `record.metrics` keeps",
-            hint="name them there",
-        )

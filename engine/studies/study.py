@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from engine.results.results import Results
     from engine.sources import Source
     from engine.strategies import Strategy
+    from engine.studies.partial import PartialCallback
 
 __all__ = ["Study", "load_study"]
 
@@ -70,6 +71,8 @@ class Study:
         every metric of trading on bars, in double precision.
     until : Until or mapping, optional
         Add seeds until a statistic is precise.
+    statistics : str or sequence of str, optional
+        Those of `Results.statistics` beside the short list: names, and ``"complete"``.
     metrics : mapping of str to callable, optional
         Own metrics: functions of a path's bars, shape (symbols, fields, bars), and of equity at
         every close, shape (bars,), compiled and computed as columns of these names.
@@ -121,6 +124,7 @@ class Study:
         search: SearchDefinition | Mapping[str, Any] | None = None,
         record: Record | Mapping[str, Any] | None = None,
         until: Until | Mapping[str, Any] | None = None,
+        statistics: Sequence[str] | str = (),
         metrics: Mapping[str, PathMetric] | None = None,
         bars: Literal["auto", "ohlc", "close"] = "auto",
         sub_bars: int = 1,
@@ -167,6 +171,7 @@ class Study:
             "seeds": list(seeds) if isinstance(seeds, Iterator) else seeds,
             "record": record,
             "until": until,
+            "statistics": statistics if isinstance(statistics, str) else tuple(statistics),
             "paths_per_seed": paths_per_seed,
             "failure_allowance": failure_allowance,
             "workers": workers,
@@ -224,6 +229,7 @@ class Study:
         executor: str | Executor = "threads",
         through: str = "Python",
         progress: ProgressCallback | None = None,
+        partial: PartialCallback | None = None,
         fresh: bool = False,
         asked_by: str | None = None,
     ) -> Results:
@@ -247,6 +253,9 @@ class Study:
             What the user asked through, for the run's record in a data root.
         progress : callable, optional
             Called with a `Progress` about ten times a second.
+        partial : callable, optional
+            Called with the `Results` of the parts that have finished, every two seconds at most;
+            `Results.partial` of them is true.
         fresh : bool
             Compute finished parts again too.
         asked_by : str, optional
@@ -276,6 +285,7 @@ class Study:
             executor=executor_of(executor, self.definition.workers if workers is None else workers),
             through=through,
             progress=progress,
+            partial=partial,
             fresh=fresh,
         )
 

@@ -27,6 +27,7 @@ def begin(job: Job) -> tuple[Job, SequentialPrecision]:
     """Return a job with the seeds of the first look at least, and the plan of looks."""
     assert job.settings.until is not None
     until, per_seed = job.settings.until, _units_per_seed(job)
+    assert until.half_width is not None
     most = max(until.max_seeds, len(job.seeds))
     plan = SequentialPrecision(
         half_width=until.half_width,

@@ -75,6 +75,7 @@ def best_set(
 
 def best_set_of(results: Results, statistic: str, data: Path | None) -> BestSet | None:
     """Say what `best_set` does of results that are open; without a data root, of them alone."""
+    from engine.results.choice import choose
     from engine.results.definitions import find_statistic
 
     find_statistic(results, statistic, "statistic")
@@ -82,7 +83,7 @@ def best_set_of(results: Results, statistic: str, data: Path | None) -> BestSet 
     row = next((row for row in counted if row["trials_in_ledger"]), None)
     ledger = row["sentence"] if row else ""
     try:
-        found = results.choose(statistic)
+        found = choose(results, statistic)
     except Refusal:
         several = row is not None and row["trials_in_ledger"] > 1
         return BestSet(ledger, "", "") if several else None
@@ -95,6 +96,6 @@ def best_set_of(results: Results, statistic: str, data: Path | None) -> BestSet 
             f"(sets {shown}{more})"
         )
     if row is not None and row["excess_sharpe"] is not None:
-        # On history the ledger knows how alike the sets are, which the results do not.
+        # On history the ledger alone knows how alike the sets are.
         return BestSet(ledger, "", verdict)
     return BestSet(found.sentence, ledger, verdict)

@@ -58,9 +58,9 @@ def plot_study(
     simulation : int
         Of ``simulation`` and ``monthly``.
     statistic : str
-        Of ``sensitivity``, ``heatmap`` and ``compare``.
+        Of ``sensitivity``, ``heatmap``, ``compare`` and ``panel``.
     baseline : str, optional
-        The other study of ``compare``.
+        The other study of ``compare``; of ``panel`` the others, separated by commas.
     output : Path, optional
         HTML, PNG, SVG or PDF by its ending; by default ``<data>/plots/STUDY-KIND.html``.
 
@@ -82,6 +82,7 @@ def plot_study(
         return load_results(project.data, study_name(project, name), market_data=market_data)
 
     results = opened(study)
+    others: list[Results] = []
     options: dict[str, Any] = {}
     if kind in ("fan", "pnl", "drawdown", "convergence"):
         options["parameter_set"] = parameter_set
@@ -95,10 +96,13 @@ def plot_study(
                 "baseline", "is missing", hint=f"`mc plot {study} compare --baseline OTHER_STUDY`"
             )
         options = {"statistic": statistic, "baseline": opened(baseline)}
+    elif kind == "panel":
+        others = [opened(name.strip()) for name in (baseline or "").split(",") if name.strip()]
+        options["statistic"] = statistic
     chart: Chart = (
         results.simulation(simulation).plot()
         if kind == "simulation"
-        else getattr(results.plot, kind)(**options)
+        else getattr(results.plot, kind)(*others, **options)
     )
     path = output or project.data / "plots" / f"{results.name}-{kind}.html"
     return SavedPlot(chart.save(path), chart.title)

@@ -14,14 +14,17 @@ def plot(
     ),
     kind: str = typer.Argument(
         "fan",
-        help="fan, pnl, drawdown, sensitivity, heatmap, convergence, compare, monthly, simulation.",
+        help="fan, pnl, drawdown, sensitivity, heatmap, convergence, compare, panel, monthly, "
+        "simulation.",
     ),
     parameter_set: int = typer.Option(None, "--set", min=0, help="A parameter set, by number."),
     simulation: int = typer.Option(0, "--simulation", min=0, help="Of monthly and simulation."),
     statistic: str = typer.Option(
-        "mean_net_pnl", "--statistic", help="Of sensitivity, heatmap, compare."
+        "mean_net_pnl", "--statistic", help="Of sensitivity, heatmap, compare, panel."
     ),
-    baseline: str = typer.Option(None, "--baseline", help="The other study of compare."),
+    baseline: str = typer.Option(
+        None, "--baseline", help="The other study of compare; several, by commas, of panel."
+    ),
     output: str = typer.Option("", help="HTML, PNG, SVG or PDF; default data/plots/STUDY-KIND."),
     as_json: bool = typer.Option(False, "--json", help="Print the path as JSON."),
 ) -> None:

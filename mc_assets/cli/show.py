@@ -11,6 +11,7 @@ from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
     from mc_assets.answers.lineage import StudyLineage
+    from mc_assets.answers.results import StudyTable
 
 
 def show(
@@ -58,8 +59,10 @@ def show(
         answer = results.statistics(project, study, where=where)
     if as_json:
         print_json(answer.table)
+        if answer.missing:
+            typer.echo(_partial(answer), err=True)
         return
-    title = f"{answer.study}  {answer.fingerprint}"
+    title = f"{answer.study}  {answer.fingerprint}" + ("  PARTIAL" if answer.missing else "")
     ranked = best is not None and by is None and not (failures or rows)
     if short:
         print_headlines(answer.table, title=title, limit=limit)
@@ -80,9 +83,17 @@ def show(
         if chosen is not None:
             typer.echo("\n".join(chosen.sentences))
     if answer.missing:
-        typer.echo(f"{answer.missing:,} simulations have not run yet: mc run {answer.study}")
+        typer.echo(_partial(answer))
     if answer.stopped:
         typer.echo(answer.stopped)
+
+
+def _partial(answer: StudyTable) -> str:
+    """Say that the numbers are of a part of the study, and will change."""
+    return (
+        f"partial: {answer.missing:,} simulations have not run yet, and the numbers will change "
+        f"with them: mc run {answer.study}"
+    )
 
 
 def _show_lineage(answer: StudyLineage, as_json: bool) -> None:

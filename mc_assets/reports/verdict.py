@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.errors import Refusal
 from engine.plots.page import verdict_box
+from engine.results.choice import choose
 from engine.results.definitions import statistics_of
 from mc_assets.answers.choice import best_set_of
 from mc_assets.estimate_text import interval_pair
@@ -56,7 +57,7 @@ def verdict_of(material: Material, data: Path) -> str:
 def _word(material: Material) -> tuple[str, str, int]:
     """Return the colour, the word, and the set that it is about."""
     try:
-        choice = material.results.choose(_SHARPE)
+        choice = choose(material.results, _SHARPE)
     except Refusal:
         number = material.sets[0]
         row = material.statistic(number, _SHARPE)

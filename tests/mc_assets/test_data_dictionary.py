@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from engine.execution.metric_groups import all_metrics
+from engine.results.definitions import COMPLETE, RATIOS, named_statistic
 from mc_assets.answers.runs import run_study
 from mc_assets.answers.tables import ask_tables, describe_tables
 from mc_assets.cli import app
@@ -21,13 +24,14 @@ STUDY = """
 name: filled
 source: {model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 60, warm_up: 0}
 strategy: {name: sma_crossover, parameters: {fast: [3, 5, 8], slow: 20}}
-record: {equity: 4, trades: true}
+record: {equity: 4, trades: true, metrics: [bar_trading, equity_curve, benchmark]}
 seeds: {count: 40}
 """
 SQL = Path(__file__).resolve().parents[2] / "sql"
 # Tables that a study fills by itself.
 OF_STUDIES = {
     *("parameter_sets", "statistics", "error_budget", "overfitting", "simulations", "equity"),
+    "attribution",
     *("trades", "trials"),
 }
 
@@ -103,9 +107,40 @@ def test_every_example_runs_with_and_without_rows(
     assert not answered.is_empty() or name not in OF_STUDIES
 
 
+def test_every_statistic_is_told_by_its_name_or_by_that_of_its_family() -> None:
+    names = [entry.name for entry in Dictionary.read(SQL).statistics()]
+    ratios, metrics = "|".join(RATIOS), "|".join(set(all_metrics()) - set(RATIOS))
+    parts = {"METRIC": f"(?:{metrics})", "RATIO": f"(?:{ratios})", "NN": r"\d\d"}
+    told = [re.sub("METRIC|RATIO|NN", lambda part: parts[part[0]], name) for name in names]
+    for statistic in COMPLETE:
+        assert any(re.fullmatch(pattern, statistic) for pattern in told), statistic
+    example = {"METRIC": "max_drawdown", "RATIO": "sharpe", "NN": "95", "X": "-0.2", "N": "50"}
+    for name in names:
+        one = re.sub(r"METRIC|RATIO|NN|\bX\b|(?<=_)(?:X|N)(?=_|$)", lambda p: example[p[0]], name)
+        assert named_statistic(one) is not None, one
+
+
+def test_attributions_of_a_set_add_up_to_its_mean_net_pnl(filled: Project) -> None:
+    parts = ask_tables(
+        filled, 'SELECT parameter_set, "by", sum(estimate) AS whole FROM attribution GROUP BY ALL'
+    )
+    assert set(parts["by"]) == {"cost", "symbol", "side", "tag"}
+    means = ask_tables(filled, "SELECT parameter_set, mean_net_pnl FROM parameter_sets")
+    both = parts.join(means, on="parameter_set")
+    assert len(both) == 4 * len(means)
+    assert (both["whole"] - both["mean_net_pnl"]).abs().max() < 1e-6
+
+
 def test_files_without_rows_have_the_columns_of_those_with_rows(filled: Project) -> None:
     ask_tables(filled, "SELECT 1 AS one")
-    for name in ("statistics", "error_budget", "overfitting", "study_warnings", "lineage"):
+    for name in (
+        "statistics",
+        "error_budget",
+        "overfitting",
+        "study_warnings",
+        "attribution",
+        "lineage",
+    ):
         (file,) = (filled.data / name).glob("*.parquet")
         assert dict(pl.read_parquet_schema(file)) == dict(pl.Schema(STORED[name]())), name
     for name in ("simulations", "equity", "trades"):

@@ -9,6 +9,7 @@ from datetime import datetime
 import dagster as dg
 import pytest
 
+from engine.execution.metric_groups import metric_groups
 from engine.judging.panel_table import SCHEMA as panel_columns
 from engine.sources import GBM
 from engine.strategies.registry import is_built_in, strategy_names
@@ -61,7 +62,9 @@ def test_a_panel_has_the_columns_and_strategies_that_are_declared() -> None:
 
 
 def test_simulations_have_the_columns_that_are_declared(graph: dg.AssetGraph) -> None:
-    frame = Study("declared", GBM(), "sma_crossover", {"fast": 5}, seeds=1, steps=20).run().frame
+    every = {"metrics": [*metric_groups()]}
+    study = Study("all", GBM(), "sma_crossover", {"fast": 5}, seeds=1, steps=20, record=every)
+    frame = study.run().frame
     declared = {column.name: column.type for column in _columns(graph, "simulations")}
     found = {name: str(dtype) for name, dtype in frame.schema.items() if name != "fast"}
     assert found == declared

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from engine.bars import Bars
 from engine.errors import Refusal
-from engine.results import Results
-from engine.sources import GBM
+from engine.results import Results, read_results
+from engine.sources import GBM, Historical
 from engine.statistics.sharpe_inference import expected_maximum
 from engine.studies import Study
 
@@ -85,13 +87,28 @@ def test_ratios_of_gains_to_losses_are_worth_one_without_an_edge(results: Result
     assert unknown.sentence.startswith("of 9 sets tried the best, set ")
 
 
-def test_of_one_history_chance_is_that_of_independent_sharpe_ratios(results: Results) -> None:
-    one = results.filter("seed = 5")
-    found = one.choose("sharpe")
-    assert found.chance == pytest.approx(expected_maximum(9) / math.sqrt(60 / 252))
-    assert "on one such history if none had an edge" in found.sentence
+def test_of_one_path_without_a_ledger_chance_is_not_known(results: Results) -> None:
+    found = results.filter("seed = 5").choose("sharpe")
+    assert math.isnan(found.chance)
+    assert found.sentence.endswith("the trial ledger of a data folder tells")
     assert found.tied
-    assert math.isnan(one.choose("mean_net_pnl").chance)
+
+
+@pytest.mark.parametrize("where", ["root", "ledger"])
+def test_of_one_history_chance_is_that_of_the_trial_ledger(tmp_path: Path, where: str) -> None:
+    block = GBM(mu=0.08, sigma=0.2).paths(seeds=[4], steps=1500)
+    stamps = np.arange(1500) * 86_400_000_000
+    bars = Bars("X", stamps, *(block.field(name)[0] for name in block.fields))
+    study = Study("h", Historical(bars), "sma_crossover", SETS, seeds=1)
+    results = study.run(**{where: tmp_path})
+    found, row = results.choose("sharpe"), results.overfitting(tmp_path).row(0, named=True)
+    assert found.chance == row["sharpe_by_chance"]
+    assert found.sentence == row["sentence"]
+    # Rules so alike are worth fewer than nine independent ones.
+    years = results.summary.steps / results.summary.bars_per_year
+    assert found.chance < expected_maximum(9) / math.sqrt(years)
+    if where == "root":
+        assert read_results(tmp_path, "h").choose("sharpe").sentence == found.sentence
 
 
 def test_a_single_set_is_no_choice(results: Results) -> None:

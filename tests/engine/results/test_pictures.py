@@ -147,3 +147,19 @@ def test_results_show_themselves_in_a_notebook(results: Results) -> None:
     text = results._repr_html_()
     assert "Results of p" in text
     assert "<script" not in text
+
+
+def test_the_panel_shows_what_each_set_is_behind_the_best_of_each_world(results: Results) -> None:
+    other = Study("wild", GBM(sigma=0.6), "sma_crossover", GRID, seeds=30, steps=60).run()
+    chart = results.plot.panel(other, statistic="mean_net_pnl")
+    drawn = chart.figure.data[0]
+    assert list(drawn.x) == ["p", "wild"]
+    tables = [one.statistics(names=["mean_net_pnl"])["estimate"] for one in (results, other)]
+    regrets = np.array([(table.max() - table).to_numpy() for table in tables]).T
+    shown = np.array(drawn.z, dtype=float)
+    order = np.argsort(-regrets.max(axis=1), kind="stable")
+    assert shown == pytest.approx(regrets[order])
+    with pytest.raises(Refusal, match="others: found none"):
+        results.plot.panel()
+    with pytest.raises(Refusal, match="held without fast, slow"):
+        results.plot.panel(Study("held", GBM(), "buy_and_hold", seeds=9, steps=60).run())

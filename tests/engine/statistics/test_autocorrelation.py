@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from engine.statistics import performance
-from engine.statistics.autocorrelation import autocorrelated_sharpe
+from engine.statistics.autocorrelation import autocorrelated_sharpe, lag_count, lag_weights
 from engine.statistics.estimates import Method
+from engine.statistics.path_sums import return_sums
+from engine.statistics.pooled import pooled
 
 
 def trending(seed: int, histories: int, bars: int, rho: float) -> np.ndarray:
@@ -66,3 +68,39 @@ def test_what_is_not_allowed_is_refused() -> None:
         autocorrelated_sharpe(np.zeros(5), 252.0)
     with pytest.raises(ValueError, match="lags"):
         autocorrelated_sharpe(np.arange(20.0), 252.0, lags=20)
+
+
+def test_the_pooled_ratio_of_one_long_path_is_that_of_the_history() -> None:
+    rng = np.random.Generator(np.random.Philox(21))
+    noise = rng.normal(0.0005, 0.01, 20_000)
+    r = noise.copy()
+    for t in range(1, len(r)):
+        r[t] = noise[t] + 0.3 * r[t - 1]
+    q, lags = 252.0, lag_count(len(r))
+    weights = lag_weights(lags, q)
+    products = np.array([r[k:] @ r[:-k] for k in range(1, lags + 1)])
+    sums = {
+        "bars": [float(len(r))],
+        "years": [len(r) / q],
+        "return_sum": [r.sum()],
+        "return_squares": [r @ r],
+        "lagged_products": [weights @ products],
+        "lag_weight": [weights @ (len(r) - np.arange(1, lags + 1))],
+    }
+    whole = autocorrelated_sharpe(r, q).corrected.value[0]
+    assert pooled("sharpe_autocorrelated", sums).value[0] == pytest.approx(whole, rel=1e-3)
+
+
+def test_the_pooled_ratio_is_the_plain_one_where_returns_are_independent() -> None:
+    rng = np.random.Generator(np.random.Philox(22))
+    r = rng.normal(0.0004, 0.01, (400, 252))
+    weights = lag_weights(lag_count(252), 252.0)
+    sums = return_sums(100.0 * np.cumprod(1.0 + r, axis=1), 100.0, 1.0)
+    sums["lagged_products"] = sum(
+        w * (r[:, k:] * r[:, :-k]).sum(axis=1) for k, w in enumerate(weights, 1)
+    )
+    sums["lag_weight"] = np.full(400, weights @ (252.0 - np.arange(1, len(weights) + 1)))
+    plain = pooled("sharpe", sums).estimates()[0]
+    corrected = pooled("sharpe_autocorrelated", sums).estimates()[0]
+    assert corrected.value == pytest.approx(plain.value, abs=plain.std_error)
+    assert corrected.std_error == pytest.approx(plain.std_error, rel=0.1)

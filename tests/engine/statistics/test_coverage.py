@@ -13,6 +13,9 @@ from benchmarks.validity.worlds import OUTCOMES, PATHS
 HARD = {
     ("value at risk 95, normal", "exponential", 50): 0.89,
     ("value at risk 95, normal", "trend follower", 50): 0.89,
+    ("value at risk 99, normal", "exponential", 50): 0.91,
+    ("expected shortfall 95, normal", "exponential", 50): 0.91,
+    ("expected shortfall 95, normal", "trend follower", 50): 0.92,
     ("expected shortfall 90", "90 % idle", 50): 0.87,
     ("expected shortfall 90", "90 % idle", 200): 0.91,
 }
@@ -28,6 +31,7 @@ QUICK = {
 }
 QUICK_POOLED = {
     "sharpe": ("four of five idle",),
+    "sharpe_autocorrelated": ("trending paths",),
     "profit_factor": ("a trade on every other path",),
 }
 

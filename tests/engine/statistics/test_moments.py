@@ -10,7 +10,7 @@ from scipy import stats
 
 from engine.statistics.estimates import Method
 from engine.statistics.layout import Layout
-from engine.statistics.moments import kurtoses, means, skewnesses, standard_deviations
+from engine.statistics.moments import means, standard_deviations
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:
@@ -72,14 +72,6 @@ def test_the_error_of_a_standard_deviation_is_the_jackknife_written_out(n: int) 
     expected = math.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
     layout = Layout.of(np.zeros(2 * n, dtype=int), paths)
     assert standard_deviations(y, layout).estimates()[0].std_error == pytest.approx(expected)
-
-
-def test_skewness_and_kurtosis_are_scipys_and_have_no_interval() -> None:
-    x = normal(4, 3, 50) ** 3
-    assert skewnesses(x).value == pytest.approx(stats.skew(x, axis=1, bias=False))
-    assert kurtoses(x).value == pytest.approx(stats.kurtosis(x, axis=1, fisher=False))
-    assert set(skewnesses(x).method) == {Method.NO_INTERVAL.value}
-    assert np.isnan(kurtoses(x).std_error).all()
 
 
 @pytest.mark.parametrize("statistic", [means, standard_deviations])

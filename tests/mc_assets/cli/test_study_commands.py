@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.files import read_json, write_json, write_parquet
+from engine.studies import load_study, run_block
 from mc_assets.cli import app, main
 
 STUDY = """
@@ -205,7 +206,7 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
             ["show", "quick", "--best", "turnover"],
             "the stored results of quick have no column 'turnover'; `mc run quick` computes it",
         ),
-        (["show", "quick", "--best", "ulcer_index"], "statistic: found 'ulcer_index', allowed "),
+        (["show", "quick", "--best", "no_such"], "statistic: found 'no_such', allowed "),
         (
             ["sql", "SELECT turnover FROM simulations"],
             "no stored result has the column 'turnover'; ",
@@ -296,6 +297,20 @@ def test_every_kind_of_column_is_printed_as_table_json_and_csv(mc: Run, folder: 
     assert header.startswith("study,simulation,parameter_set,seed,path,equity,list,struct,gap,")
     assert '"[1, 2]",' in line
     assert "1 day" in mc("sql", every)
+
+
+def test_numbers_of_a_study_that_has_run_in_part_are_marked(mc: Run, folder: Path) -> None:
+    study = load_study(folder / "studies" / "quick.yaml")
+    of_block = run_block(study, 3, root=folder / "data")
+    assert 0 < of_block.rows < 90
+    text = mc("show", "quick")
+    assert "PARTIAL" in text
+    assert f"partial: {90 - of_block.rows} simulations have not run yet" in " ".join(text.split())
+    shown = CliRunner().invoke(app, ["show", "quick", "--json"])
+    assert {row["n"] for row in json.loads(shown.stdout)} == {of_block.rows // 3}
+    assert shown.stderr.startswith("partial: ")
+    mc("run", "quick")
+    assert "partial" not in mc("show", "quick").lower()
 
 
 def test_tables_that_the_disk_has_no_room_for_are_one_line(mc: Run, folder: Path) -> None:

@@ -1,0 +1,244 @@
+"""Attribution of a study's P&L: what of it came from which symbol, side, tag, hour or cost."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.results.outcomes import Outcomes, read_outcomes, steps_of_sets
+from engine.results.recorded import RecordedRows
+from engine.statistics.moments import means
+
+__all__ = ["ATTRIBUTED", "REST", "SCHEMA", "study_attribution", "study_attributions"]
+
+#: Columns of the table.
+SCHEMA: Final = {
+    "study": pl.String(),
+    "world": pl.String(),
+    "parameter_set": pl.Int32(),
+    "set_id": pl.String(),
+    "by": pl.String(),
+    "value": pl.String(),
+    "trades": pl.Int64(),
+    "estimate": pl.Float64(),
+    "std_error": pl.Float64(),
+    "ci_low": pl.Float64(),
+    "ci_high": pl.Float64(),
+    "n": pl.Int64(),
+    "method": pl.String(),
+}
+
+#: What P&L is attributed to.
+ATTRIBUTED: Final = ("symbol", "side", "tag", "weekday", "hour", "cost")
+
+#: What no closed trade earned: open positions, interest, dividends, funding.
+REST: Final = "not of closed trades"
+
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_OF_TIME: Final = ("weekday", "hour")
+_COSTS: Final = ("before costs", "commission", "slippage")
+
+
+def study_attribution(
+    rows: RecordedRows,
+    by: str,
+    *,
+    bars: Callable[[], pl.DataFrame] | None = None,
+    confidence: float = 0.95,
+) -> pl.DataFrame:
+    """Say what of the mean net P&L of every parameter set came from where.
+
+    Parameters
+    ----------
+    rows : RecordedRows
+        Of a study that records its trades; of ``cost``, any.
+    by : str
+        ``symbol``; ``side``, long or short; ``tag``, of the order that opened; ``weekday`` or
+        ``hour`` of the bar of the entry, in UTC, on history; ``cost``.
+    bars : callable, optional
+        Returns the bars of a path, as a replay has them; on history with ``timestamp``, which
+        ``weekday`` and ``hour`` are read from.
+    confidence : float
+        Level of the intervals.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per parameter set and value: ``study``, ``world``, ``parameter_set``, ``set_id``,
+        ``by``, ``value``, ``trades`` (closed, over all paths; null where it is of none),
+        ``estimate`` (mean net P&L per path, account currency), ``std_error``, ``ci_low``,
+        ``ci_high``, ``n``, ``method``. Estimates of a set add up to its mean net P&L: what no
+        closed trade earned is the value `REST`.
+
+    Raises
+    ------
+    Refusal
+        If it cannot be attributed so, or the study did not record what that needs.
+
+    Notes
+    -----
+    A trade's P&L is after its commission. Errors are clustered by path: a path adds the sum of its
+    trades of a value, 0 where it has none. ``cost`` splits the net P&L into what it was before
+    costs, commission and slippage.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> study = mc.Study("s", mc.GBM(), "sma_crossover", seeds=50, steps=200, record={"trades": 1})
+    >>> results = study.run()
+    >>> found = results.attribution("side")
+    >>> found["value"].to_list()
+    ['long', 'not of closed trades']
+    >>> whole = results.statistics(names=["mean_net_pnl"])["estimate"].item()
+    >>> abs(found["estimate"].sum() - whole) < 1e-6
+    True
+    """
+    if by not in ATTRIBUTED:
+        near = difflib.get_close_matches(by, ATTRIBUTED, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise Refusal("by", f"{by!r}{meant}", ", ".join(ATTRIBUTED))
+    columns = {"net_pnl": "net_pnl"}
+    values: list[str] = []
+    if by == "cost":
+        columns |= {name: name for name in ("commission", "slippage")}
+        missing = rows.lacks([*columns])
+        if missing:
+            raise rows.not_stored("by", *missing)
+    else:
+        rows, values = _with_values(rows, by, bars)
+        columns |= {f"_{part}{k}": "" for k in range(len(values)) for part in ("sum", "count")}
+    keys = ["study", "world", "parameter_set", "set_id"]
+    tables = []
+    for sets in steps_of_sets(rows, keys, len(columns)):
+        outcomes = read_outcomes(rows, keys, list(columns), sets=sets)
+        if outcomes is not None:
+            parts = _by_cost(outcomes) if by == "cost" else _by_trades(outcomes, values)
+            tables.append(_table(outcomes, by, parts, confidence))
+    return pl.concat(tables) if tables else pl.DataFrame(schema=SCHEMA)
+
+
+def study_attributions(rows: RecordedRows) -> pl.DataFrame:
+    """Attribute net P&L to all that needs no calendar: costs, and of recorded trades the rest.
+
+    Parameters
+    ----------
+    rows : RecordedRows
+        Of one study.
+
+    Returns
+    -------
+    polars.DataFrame
+        As of `study_attribution`, one kind after the other; empty where rows lack what was paid.
+    """
+    kinds = ["cost"] if not rows.lacks(["net_pnl", "commission", "slippage"]) else []
+    if rows.trades_lazy is not None and not rows.lacks(["net_pnl"]):
+        kinds += ["symbol", "side", "tag"]
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *(study_attribution(rows, by) for by in kinds)])
+
+
+def _with_values(
+    rows: RecordedRows, by: str, bars: Callable[[], pl.DataFrame] | None
+) -> tuple[RecordedRows, list[str]]:
+    """Add the sum and the number of each simulation's trades of every value."""
+    if rows.trades_lazy is None:
+        raise Refusal("record.trades", "false", "true")
+    trades = rows.trades_lazy
+    if by in _OF_TIME:
+        path = None if bars is None else bars()
+        if path is None or "timestamp" not in path.columns:
+            raise Refusal("by", f"{by!r} of paths without a calendar", "a study on history")
+        times = path.select("bar", "timestamp").unique("bar")
+        trades = trades.join(times.lazy(), left_on="entry_bar", right_on="bar", how="left")
+    summed = (
+        trades.with_columns(_value(by).alias("_value"))
+        .group_by("simulation", "_value")
+        .agg(pl.col("pnl").sum().alias("_sum"), pl.len().cast(pl.Float64).alias("_count"))
+        .collect()
+    )
+    values = sorted(summed["_value"].unique().to_list(), key=_order)
+    lazy = rows.lazy
+    for k, value in enumerate(values):
+        own = summed.filter(pl.col("_value") == value).select(
+            "simulation", pl.col("_sum").alias(f"_sum{k}"), pl.col("_count").alias(f"_count{k}")
+        )
+        lazy = lazy.join(own.lazy(), on="simulation", how="left").with_columns(
+            pl.col(f"_sum{k}", f"_count{k}").fill_null(0.0)
+        )
+    return replace(rows, lazy=lazy), values
+
+
+def _value(by: str) -> pl.Expr:
+    if by == "side":
+        return pl.when(pl.col("units") > 0.0).then(pl.lit("long")).otherwise(pl.lit("short"))
+    if by == "tag":
+        return pl.col("entry_tag").cast(pl.String)
+    if by == "hour":
+        return pl.col("timestamp").dt.hour().cast(pl.String)
+    if by == "weekday":
+        number = pl.col("timestamp").dt.weekday()
+        return number.replace_strict(range(1, 8), _DAYS, return_dtype=pl.String)
+    return pl.col("symbol").cast(pl.String)
+
+
+def _order(value: str) -> tuple[float, str]:
+    """Numbers by size, days as they come, words by their letters."""
+    if value in _DAYS:
+        return float(_DAYS.index(value)), ""
+    try:
+        return float(value), ""
+    except ValueError:
+        return 0.0, value
+
+
+Parts = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+
+
+def _by_cost(outcomes: Outcomes) -> Parts:
+    net, commission, slippage = (
+        outcomes.metric(name) for name in ("net_pnl", "commission", "slippage")
+    )
+    split = (net + commission + slippage, -commission, -slippage)
+    return {name: (part, None) for name, part in zip(_COSTS, split, strict=True)}
+
+
+def _by_trades(outcomes: Outcomes, values: list[str]) -> Parts:
+    rest = outcomes.metric("net_pnl").copy()
+    found: dict[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]] = {}
+    for k, value in enumerate(values):
+        own = outcomes.columns[f"_sum{k}"]
+        rest -= own
+        found[value] = own, outcomes.columns[f"_count{k}"]
+    return found | {REST: (rest, None)}
+
+
+def _table(outcomes: Outcomes, by: str, parts: Parts, confidence: float) -> pl.DataFrame:
+    layout, tables = outcomes.layout, []
+    for value, (earned, counts) in parts.items():
+        made = means(earned, layout).estimates(confidence)
+        trades = None if counts is None else np.rint(layout.sum_rows(counts)).astype(np.int64)
+        columns = {
+            "estimate": made.value,
+            "std_error": made.std_error,
+            "ci_low": made.low,
+            "ci_high": made.high,
+        }
+        tables.append(
+            outcomes.groups.with_columns(
+                pl.lit(by).alias("by"),
+                pl.lit(value).alias("value"),
+                pl.lit(None, pl.Int64) if trades is None else pl.Series("trades", trades),
+                *(pl.Series(name, column, nan_to_null=True) for name, column in columns.items()),
+                pl.Series("n", made.n),
+                pl.Series("method", made.method.tolist(), dtype=pl.String),
+            )
+            .rename({"literal": "trades"}, strict=False)
+            .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        )
+    return pl.concat(tables).sort("parameter_set", maintain_order=True)

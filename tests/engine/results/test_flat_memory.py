@@ -1,0 +1,85 @@
+"""Parameter sets are read in steps that fit into memory: numbers change by rounding alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from engine.results import Results, outcomes
+from engine.results.outcomes import steps_of_sets
+from engine.sources import GBM
+from engine.statistics.summaries import Moments
+from engine.studies import Study
+
+SETS = {"fast": [3, 5, 8], "slow": [12, 20, 30]}
+
+
+def results(**settings: Any) -> Results:
+    options = {"seeds": 70, "steps": 60} | settings
+    return Study("steps", GBM(), "sma_crossover", SETS, **options).run()
+
+
+@pytest.fixture(scope="module")
+def whole() -> Results:
+    return results(statistics="complete", record={"trades": True})
+
+
+def in_steps(monkeypatch: pytest.MonkeyPatch, sets: int) -> None:
+    """Hold so few numbers that a step takes some parameter sets of 70 paths and 20 columns."""
+    monkeypatch.setattr(outcomes, "_MOST_NUMBERS", sets * 70 * 24)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_steps_give_every_statistic_to_the_twelfth_digit(
+    whole: Results, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statistics, budget = whole.statistics(), whole.error_budget(names=["sharpe", "net_pnl_q05"])
+    best, warnings = whole.best("sharpe"), whole.warnings()
+    in_steps(monkeypatch, most)
+    steps = steps_of_sets(whole, ["parameter_set"], 20)
+    assert len(steps) == -(-9 // max(1, most))
+    assert_frame_equal(whole.statistics(), statistics, rel_tol=1e-12, abs_tol=1e-12)
+    found = whole.error_budget(names=["sharpe", "net_pnl_q05"])
+    assert_frame_equal(found, budget, rel_tol=1e-12, abs_tol=1e-12)
+    assert_frame_equal(whole.best("sharpe"), best, rel_tol=1e-12, abs_tol=1e-12)
+    assert_frame_equal(whole.warnings(), warnings, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def test_sets_that_failed_or_are_left_out_change_nothing(
+    whole: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = whole.filter("simulation % 7 != 3 and parameter_set != 4")
+    expected = some.statistics()
+    in_steps(monkeypatch, 1)
+    assert_frame_equal(some.statistics(), expected, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def test_paths_that_depend_on_each_other_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = results(seeds=40, paths_per_seed=2)
+    expected = pairs.statistics()
+    in_steps(monkeypatch, 1)
+    assert_frame_equal(pairs.statistics(), expected, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def test_groups_of_other_columns_are_read_at_once(
+    whole: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = whole.group_by("fast").mean_pnl()
+    in_steps(monkeypatch, 1)
+    assert_frame_equal(whole.group_by("fast").mean_pnl(), expected, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def test_merged_summaries_of_parts_are_those_of_the_whole(whole: Results) -> None:
+    own = whole.frame.sort("parameter_set", "simulation")["net_pnl"].to_numpy().reshape(9, -1)
+    parts = [Moments.of(own[:, first : first + 17]) for first in range(0, 70, 17)]
+    merged = parts[0]
+    for part in parts[1:]:
+        merged = merged.merge(part)
+    every = Moments.of(own)
+    for name in ("mean", "second", "fourth"):
+        assert getattr(merged, name) == pytest.approx(getattr(every, name), rel=1e-12)
+    table = whole.statistics(names=["mean_net_pnl"])
+    assert merged.means().value == pytest.approx(table["estimate"].to_numpy(), rel=1e-12)
+    assert merged.means().std_error == pytest.approx(table["std_error"].to_numpy(), rel=1e-12)

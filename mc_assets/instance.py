@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mc_assets.history_errors import history_errors
 from mc_assets.home_lock import descriptor, release, share, take
+from mc_assets.offered_periods import offer_periods
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def prepare_dagster_home(project: Project) -> None:
 def using_dagster_home(project: Project) -> Iterator[int]:
     """Hold DAGSTER_HOME as one of its users; reap orphans first where there is no other.
 
+    The periods that Dagster offers are brought up to today (`mc_assets.offered_periods`).
+
     Every process that has the instance open is a user (`mc_assets.event_log`): also a worker whose
     webserver, daemon or `mc ui` is gone.
 
@@ -55,9 +58,11 @@ def using_dagster_home(project: Project) -> Iterator[int]:
     alone = take(home)
     try:
         with history_errors(home):
-            if alone:
-                with open_instance(project) as instance:
+            with open_instance(project) as instance:
+                if alone:
                     reap_orphans(instance)
+                offer_periods(instance, project)
+            if alone:
                 share(home)
             yield descriptor(home)
     finally:

@@ -355,13 +355,17 @@ from pathlib import Path
 import dagster as dg
 from mc_assets.cli import app
 from mc_assets.definitions import defs
+from mc_assets.offered_periods import offer_periods
+from mc_assets.project import Project
 
 def night(kept):
     with dg.DagsterInstance.ephemeral() as instance:
-        for asset, key in (("calibrations", "2017-06-30|SP500@1d"),
-                           ("nightly_simulations", "2017-06-30|on_gbm"),
-                           ("nightly_simulations", "2017-06-30|on_bootstrap")):
-            job.execute_in_process(instance=instance, partition_key=key,
+        offer_periods(instance, Project.from_environment())
+        for asset, key in (("calibrations", "2017|SP500@1d"),
+                           ("nightly_simulations", "2017|on_gbm"),
+                           ("nightly_simulations", "2017|on_bootstrap")):
+            config = {"ops": {asset: {"config": {"dates": ["2017-06-30"]}}}}
+            job.execute_in_process(instance=instance, partition_key=key, run_config=config,
                                    asset_selection=[dg.AssetKey(asset)])
     files = sorted((data / "nightly_statistics").rglob("2017-06-30.parquet"))
     assert len(files) == 2

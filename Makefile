@@ -5,6 +5,8 @@
 SHELL := /bin/sh
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 SYNCED := .venv/.synced
+# Beside what a run needs: tests, lint, and a browser's driver of 161 MB.
+DEVELOPING := .venv/.developing
 MC := .venv/bin/mc
 PYTHON := .venv/bin/python
 
@@ -36,14 +38,14 @@ run: $(SYNCED)
 ui: $(SYNCED)
 	@$(MC) ui
 
-check: $(SYNCED) lint
+check: $(DEVELOPING) lint
 	@$(PYTHON) -m pytest -q -n 2 --dist loadfile $(QUICK)
 
-test: $(SYNCED) lint
+test: $(DEVELOPING) lint
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 # Names each of the tests that it runs: most take minutes.
-test-slow: $(SYNCED)
+test-slow: $(DEVELOPING)
 	@$(PYTHON) -m pytest -v -m slow
 	@$(PYTHON) -m pytest -v -m hypothesis --hypothesis-profile=new
 
@@ -56,30 +58,30 @@ test-lowest: | $(UV)
 			--resolution lowest-direct --group dev --editable '.[testing]' \
 		&& "$$folder/lowest/bin/python" -m pytest -q -W default $(QUICK)
 
-wheel: $(SYNCED)
+wheel: $(DEVELOPING)
 	@$(UV) build --quiet --wheel --out-dir dist
 	@$(PYTHON) -m pytest -q tests/test_wheel.py
 
-coverage: $(SYNCED)
+coverage: $(DEVELOPING)
 	@$(PYTHON) -m coverage erase
 	@$(PYTHON) -m coverage run -m pytest -q -n 2 --dist loadfile
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report
 
-mutation: $(SYNCED)
+mutation: $(DEVELOPING)
 	@$(PYTHON) -m tests.mutation jobs execution statistics
 
-lint: $(SYNCED)
+lint: $(DEVELOPING)
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 
 # Lint before each commit.
-hooks: $(SYNCED)
+hooks: $(DEVELOPING)
 	@$(UV) tool run pre-commit install
 
 # Other engines, for the tests and benchmarks that compare with them.
-peers: $(SYNCED)
+peers: $(DEVELOPING)
 	@$(UV) sync --quiet --frozen --all-groups
 
 bench: peers
@@ -87,19 +89,24 @@ bench: peers
 
 # Whether this checkout is slower than a commit: `make bench-check COMMIT=main~3`.
 COMMIT := HEAD
-bench-check: $(SYNCED)
+bench-check: $(DEVELOPING)
 	@$(PYTHON) -m benchmarks.check --against $(COMMIT)
 
 # The tables of docs/architecture.md that follow from the code.
-docs: $(SYNCED)
+docs: $(DEVELOPING)
 	@$(PYTHON) docs/generate.py
 
 clean:
 	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist
 
-# Synchronised only when the lock file changed, so later runs need no network.
+# Synchronised only when the lock file changed, so later runs need no network. What else is installed
+# stays.
 $(SYNCED): pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen
+	@$(UV) sync --quiet --frozen --inexact
+	@touch $@
+
+$(DEVELOPING): $(SYNCED)
+	@$(UV) sync --quiet --frozen --inexact --group dev
 	@touch $@
 
 # uv in a folder of this checkout: nothing is installed globally.

@@ -31,9 +31,9 @@ from engine.calibration import (
     calibrate,
 )
 from engine.calibration.curve_fit import CurveData
-from engine.calibration.heston_prices import heston_price
 from engine.calibration.kalman import filter_curve, score_curve
 from engine.calibration.schwartz_smith import PARAMETERS, SchwartzSmith, futures_price
+from engine.pricing.heston_prices import heston_price
 from engine.realism import compare_with_history
 from engine.sources import make_source
 

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data import (
     MarketDataConfig,
     RawStore,
@@ -30,7 +31,6 @@ from mc_assets.market_data import (
     ingest_many,
     normalise_year,
 )
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import Capabilities, FetchResult, Provider, RawTable, register_provider
 
 YEAR = 2021

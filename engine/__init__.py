@@ -16,6 +16,7 @@ from engine.models import BUILT_IN
 # The public face by room; a name is imported from its room when it is first used.
 _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "bars": ("Bars",),
+    "own_data": ("read_csv",),
     "calendar": ("BarCalendar",),
     "price_block": ("PriceBlock",),
     "window": ("Window",),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from engine.calendar import BarCalendar
 from engine.clock import session_bars, years_of
 from engine.errors import Refusal
-from engine.frames import check_known, instants_in, numbers_in, polars_frame
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import polars as pl
+from engine.frames import (
+    canonical_frame,
+    check_known,
+    instants_in,
+    numbers_in,
+    polars_frame,
+)
 
 __all__ = [
     "BAR_FIELDS",
@@ -229,26 +231,31 @@ class Bars:
     @classmethod
     def from_frame(
         cls,
-        frame: pl.DataFrame | pd.DataFrame,
+        frame: object,
         *,
         symbol: str | None = None,
         calendar: BarCalendar | None = None,
         history_hashes: Mapping[int, str] | None = None,
         columns: Sequence[str] = (),
         known_at: str | None = None,
+        layout: Mapping[str, Any] | None = None,
     ) -> Bars:
-        """Make bars from a frame in the canonical columns (`docs/architecture.md`, "Bars").
+        """Make bars of a table: of pandas, Polars, Arrow, or of what gives Arrow its columns.
+
+        Which column is which, the zone of the stamps, the end of the bar that they name, and how
+        numbers are written is guessed as for CSV files. A table in the canonical columns
+        (`docs/architecture.md`, "Bars") is taken as it is.
 
         Parameters
         ----------
-        frame : polars.DataFrame or pandas.DataFrame
-            Columns ``timestamp`` (the opening instant, UTC where no zone is given; of pandas the
-            index may be it), ``open high low close volume`` and, unless `symbol` is given,
-            ``symbol`` with a single value. A volume that is null (not given) becomes 0.
+        frame : DataFrame or table
+            A row per bar, with stamps (of pandas, the index may be them) and prices: open, high,
+            low and close, or one price. A volume that is not given becomes 0, and a row without
+            any price is left out.
         symbol : str, optional
-            Keep only this symbol's rows.
+            Keep only this symbol's rows; by default the one that the table names.
         calendar : BarCalendar, optional
-            Defaults to daily bars of the New York Stock Exchange.
+            By default the New York Stock Exchange's, with bars as far apart as most rows are.
         history_hashes : mapping of int to str, optional
             Hash of the stored history through each year, where the frame comes from a store.
         columns : sequence of str
@@ -256,51 +263,52 @@ class Bars:
         known_at : str, optional
             Column of the instants at which the values of `columns` became known (UTC where no zone
             is given). Without it they were known at the close of their bar.
+        layout : mapping, optional
+            What is not to be guessed: ``columns`` (``{"close": "Settle"}``), ``timezone``,
+            ``stamp`` (``"open"`` or ``"end"``), ``date_format``, ``decimal``.
 
         Raises
         ------
-        ValueError
-            If the frame holds no row of the symbol, or several symbols and none was named; a
-            `Refusal` if a column is missing or no number, or values became known after the close
-            of their bar: `with_columns` moves them to the bar that could see them.
+        Refusal
+            If a column cannot be found or is no number, a row is no bar, the table holds several
+            symbols and none was named, or values became known after the close of their bar:
+            `with_columns` moves them to the bar that could see them.
 
         Examples
         --------
-        >>> import polars as pl
-        >>> prices = dict.fromkeys(("open", "high", "low", "close"), [100.0, 101.0])
-        >>> stamps = pl.Series(["2024-01-02", "2024-01-03"]).str.to_datetime("%Y-%m-%d")
-        >>> frame = pl.DataFrame({"timestamp": stamps, **prices, "volume": 1.0, "mood": [0.1, 0.2]})
-        >>> Bars.from_frame(frame, symbol="X", columns=["mood"]).field("mood").tolist()
-        [0.1, 0.2]
+        >>> import pandas as pd
+        >>> index = pd.DatetimeIndex(["2024-01-02", "2024-01-03"], name="Date")
+        >>> prices = pd.DataFrame({"Adj Close": [100.0, 101.0], "mood": [0.1, 0.2]}, index=index)
+        >>> bars = Bars.from_frame(prices, symbol="X", columns=["mood"])
+        >>> bars.close.tolist(), bars.field("mood").tolist()
+        ([100.0, 101.0], [0.1, 0.2])
         """
-        frame = polars_frame(frame)
-        wanted = ["timestamp", *BAR_FIELDS, *columns, *([known_at] if known_at else [])]
-        absent = [name for name in wanted if name not in frame.columns]
-        if absent:
-            raise Refusal("columns", f"no {', '.join(absent)}", ", ".join(frame.columns))
-        if symbol is not None and "symbol" in frame.columns:
-            frame = frame.filter(frame["symbol"] == symbol)
+        kept = (*columns, *([known_at] if known_at else []))
+        table, symbol, calendar = canonical_frame(
+            polars_frame(frame), symbol, calendar, layout or {}, kept
+        )
+        if symbol is not None and "symbol" in table.columns:
+            frame = table.filter(table["symbol"] == symbol)
         elif symbol is None:
-            if "symbol" not in frame.columns:
+            if "symbol" not in table.columns:
                 raise Refusal("symbol", "neither a name nor a column", "one of the two")
-            found = frame["symbol"].unique().sort().to_list()
+            found = table["symbol"].unique().sort().to_list()
             if len(found) != 1:
                 raise Refusal("symbol", f"{found} in the frame", "exactly one")
             symbol = str(found[0])
-        if frame.is_empty():
+        if table.is_empty():
             raise ValueError(f"symbol: found no bars of {symbol!r} in the frame")
-        stamps = instants_in(frame, "timestamp", "columns.timestamp")
-        calendar = calendar or BarCalendar()
+        stamps = instants_in(table, "timestamp", "columns.timestamp")
         if known_at is not None:
-            known = frame.select(known_at, *columns)
+            known = table.select(known_at, *columns)
             check_known(symbol, known, known_at, stamps, calendar)
         prices = {
-            name: np.ascontiguousarray(frame[name].to_numpy(), dtype=np.float64)
+            name: np.ascontiguousarray(table[name].to_numpy(), dtype=np.float64)
             for name in BAR_FIELDS[:-1]
         }
-        volume = frame["volume"].fill_null(0.0).to_numpy()
+        volume = table["volume"].fill_null(0.0).to_numpy()
         prices["volume"] = np.ascontiguousarray(volume, dtype=np.float64)
-        own = {name: numbers_in(frame, name) for name in columns}
+        own = {name: numbers_in(table, name) for name in columns}
         return cls(
             symbol,
             stamps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,30 +16,110 @@ from engine.local_time import latest_closes
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["check_known", "instants_in", "numbers_in", "polars_frame"]
+__all__ = [
+    "canonical_frame",
+    "check_known",
+    "instants_in",
+    "is_frame",
+    "numbers_in",
+    "polars_frame",
+]
+
+
+def is_frame(given: object) -> bool:
+    """Return whether something is a table of Polars, pandas, Arrow or what speaks to Arrow."""
+    frames = ("DataFrame", "LazyFrame", "Table", "RecordBatch")
+    return hasattr(given, "__arrow_c_stream__") or (
+        _library(given) in ("pandas", "polars", "pyarrow") and type(given).__name__ in frames
+    )
 
 
 def polars_frame(frame: Any) -> pl.DataFrame:
-    """Return a frame of Polars or pandas as one of Polars.
+    """Return a table as a frame of Polars.
 
-    An index of instants, or one with a name, becomes a column; without a name, ``timestamp``.
+    Of pandas the index becomes a column, unless it merely counts: by its name, else ``timestamp``.
+    Columns in two levels, as yfinance names them, become ``Field|SYMBOL``.
 
     Raises
     ------
     Refusal
-        If it is neither.
+        If it is no table.
     """
     import polars as pl
 
     if isinstance(frame, pl.DataFrame):
         return frame
-    if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "reset_index"):
-        index = frame.index
-        if index.name is not None or index.dtype.kind == "M":
-            frame = frame.rename_axis(index.name or "timestamp").reset_index()
-        made: pl.DataFrame = pl.from_pandas(frame)
-        return made
-    raise Refusal("frame", f"a {type(frame).__name__}", "a DataFrame of Polars or pandas")
+    if not is_frame(frame):
+        raise Refusal(
+            "frame",
+            f"a {type(frame).__name__}",
+            "a DataFrame of pandas or Polars, or an Arrow table",
+        )
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    made: object = (
+        pl.from_pandas(_flat(frame)) if _library(frame) == "pandas" else pl.from_arrow(frame)
+    )
+    if isinstance(made, pl.Series) and made.dtype == pl.Struct:
+        return made.struct.unnest()
+    if not isinstance(made, pl.DataFrame):
+        raise Refusal("frame", f"one column of {type(frame).__name__}", "a table of several")
+    return made
+
+
+def canonical_frame(
+    frame: pl.DataFrame,
+    symbol: str | None,
+    calendar: BarCalendar | None,
+    layout: Mapping[str, Any],
+    own: Sequence[str],
+) -> tuple[pl.DataFrame, str | None, BarCalendar]:
+    """Return a table in the canonical columns of bars, guessing which of its columns is which.
+
+    A table that has them already, with dates or instants, is taken as it is: ``timestamp`` is the
+    instant at which a bar opens, UTC where it has no zone.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        A row per bar.
+    symbol : str, optional
+        Whose rows or columns are meant.
+    calendar : BarCalendar, optional
+        Exchange and timeframe; by default New York's, and the most frequent distance of two rows.
+    layout : mapping
+        What is not to be guessed: keys of `engine.tables.raw_table.Layout`.
+    own : sequence of str
+        Further columns to keep.
+
+    Returns
+    -------
+    frame : polars.DataFrame
+        ``timestamp open high low close volume`` and `own`; ``symbol`` where it had one.
+    symbol : str or None
+        The one that was named or found.
+    calendar : BarCalendar
+    """
+    from engine.tables.bar_rows import bar_rows, guess_timeframe, symbols_in
+
+    absent = [name for name in own if name not in frame.columns]
+    if absent:
+        raise Refusal("columns", f"no {', '.join(absent)}", ", ".join(frame.columns))
+    if not layout and _is_canonical(frame):
+        if calendar is None:
+            stamps = instants_in(frame, "timestamp", "columns.timestamp")
+            calendar = BarCalendar(timeframe=guess_timeframe(stamps))
+        return frame, symbol, calendar
+    if symbol is None:
+        names = symbols_in(frame, layout)
+        if len(names) > 1:
+            raise Refusal("symbol", f"{', '.join(names[:5])} in the frame", "exactly one")
+        symbol = names[0] if names else None
+    exchange = calendar.exchange if calendar else BarCalendar().exchange
+    made, timeframe = bar_rows(
+        frame, symbol or "", calendar.timeframe if calendar else None, exchange, layout, tuple(own)
+    )
+    return made, symbol, calendar or BarCalendar(exchange, timeframe)
 
 
 def instants_in(frame: pl.DataFrame, name: str, field: str) -> NDArray[np.int64]:
@@ -122,6 +203,43 @@ def check_known(
             hint="`bars.with_columns(..., known_at=...)`, or a column `timestamp` in a file, gives "
             "each bar the last value that was known",
         )
+
+
+def _library(given: object) -> str:
+    return type(given).__module__.partition(".")[0]
+
+
+def _flat(frame: Any) -> Any:
+    """Return a frame of pandas whose columns have names of text, the index among them."""
+    if frame.columns.nlevels == 2:
+        fields = next((n for n in (0, 1) if "close" in _lower(frame, n)), 0)
+        names = [f"{pair[fields]}|{pair[1 - fields]}" for pair in frame.columns]
+        frame = frame.set_axis(names, axis="columns")
+    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
+    index = frame.index
+    if type(index).__name__ == "PeriodIndex":
+        frame = frame.set_axis(index.to_timestamp(), axis="index")
+    if index.nlevels > 1:
+        return frame.reset_index()
+    if index.name is None and type(index).__name__ == "RangeIndex":
+        return frame
+    return frame.rename_axis(index.name or "timestamp").reset_index()
+
+
+def _lower(frame: Any, level: int) -> set[str]:
+    return {str(name).lower() for name in frame.columns.get_level_values(level)}
+
+
+def _is_canonical(frame: pl.DataFrame) -> bool:
+    """Return whether a table has the canonical columns, with stamps that need no reading."""
+    import polars as pl
+
+    wanted = ("timestamp", "open", "high", "low", "close", "volume")
+    if any(name not in frame.columns for name in wanted):
+        return False
+    stamps = frame["timestamp"].dtype
+    dated = stamps == pl.Date or isinstance(stamps, pl.Datetime)
+    return dated and all(frame[name].dtype.is_numeric() for name in wanted[1:])
 
 
 def _instant(microseconds: int) -> str:

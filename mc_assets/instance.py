@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from engine.home import shipped
 from mc_assets.history_errors import history_errors
 from mc_assets.home_lock import descriptor, release, share, take
 from mc_assets.offered_periods import offer_periods
@@ -23,10 +24,10 @@ def prepare_dagster_home(project: Project) -> None:
     """Create DAGSTER_HOME inside the data folder and point this process at it."""
     home = project.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    template = (project.root / "dagster.yaml").read_bytes()
+    template = shipped("mc_assets", "dagster.yaml")
     settings = home / "dagster.yaml"
-    if not settings.exists() or settings.read_bytes() != template:
-        shutil.copyfile(project.root / "dagster.yaml", settings)
+    if not settings.exists() or settings.read_bytes() != template.read_bytes():
+        shutil.copyfile(template, settings)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     # Events of many partitions reach `mc_assets.event_log` together.

@@ -1,61 +1,69 @@
-"""Where things lie: the checkout and its data folder. Nothing reads the working directory."""
+"""Where things lie: the folder of a project, and what is in it."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.home import home_folder, shipped
 from mc_assets.study_files import find_study_file, study_files
 
-__all__ = ["Project"]
+__all__ = ["Project", "series_path"]
 
-_CHECKOUT = Path(__file__).resolve().parents[1]
+
+def series_path() -> Path:
+    """File of the series: ``MC_SERIES``, the project's ``series.yaml``, or the checkout's."""
+    given = os.environ.get("MC_SERIES")
+    if given:
+        return Path(given).expanduser().resolve()
+    home = home_folder()
+    own, checkout = home / "series.yaml", home / "mc_assets" / "series.yaml"
+    return checkout if checkout.is_file() and not own.is_file() else own
 
 
 @dataclass(frozen=True)
 class Project:
-    """Folders of one installation.
+    """Folders of one project.
 
     Parameters
     ----------
     root : Path
-        The checkout, which holds ``studies/``, ``seeds/`` and ``sql/``.
+        The project's folder; `engine.home.home_folder` says how it is found.
     data : Path
         The data folder: everything in it but ``sample/`` is produced.
     studies : Path
         Folder of study files.
     series : Path
         The file that names the series to ingest.
+    sql : Path
+        Folder with one SQL file per table of the warehouse; by default those of this version.
     """
 
     root: Path
     data: Path
     studies: Path
     series: Path
+    sql: Path = field(default_factory=lambda: shipped("mc_assets", "sql"))
 
     @classmethod
     def from_environment(cls) -> Project:
-        """Read the folders from ``MC_DATA``, ``MC_STUDIES``, ``MC_SERIES``, else the checkout's."""
+        """Read the folders from ``MC_DATA``, ``MC_STUDIES``, ``MC_SERIES``, else the project's."""
+        home = home_folder()
 
-        def folder(variable: str, default: Path) -> Path:
-            return Path(os.environ.get(variable) or default).expanduser().resolve()
+        def folder(variable: str, name: str) -> Path:
+            return Path(os.environ.get(variable) or home / name).expanduser().resolve()
 
         return cls(
-            root=_CHECKOUT,
-            data=folder("MC_DATA", _CHECKOUT / "data"),
-            studies=folder("MC_STUDIES", _CHECKOUT / "studies"),
-            series=folder("MC_SERIES", _CHECKOUT / "mc_assets" / "series.yaml"),
+            root=home,
+            data=folder("MC_DATA", "data"),
+            studies=folder("MC_STUDIES", "studies"),
+            series=series_path(),
         )
 
     @property
-    def sql(self) -> Path:
-        """Folder with one SQL file per table of the warehouse."""
-        return self.root / "sql"
-
-    @property
     def seeds(self) -> Path:
-        """Folder of seed sets."""
+        """Folder of the project's own seed sets."""
         return self.root / "seeds"
 
     @property

@@ -15,9 +15,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+
+from engine.home import shipped
 
 __all__ = ["Needs", "Receipts"]
 
@@ -147,11 +150,11 @@ def _line(file: Path) -> str:
 @cache
 def _code() -> str:
     """Hash of what this project's code is: its files by size and time, and what it stands on."""
-    root = Path(__file__).resolve().parents[1]
+    packages = [Path(str(resources.files(package))) for package in ("engine", "mc_assets")]
     digest = hashlib.sha256(sys.version.encode())
     for name in _PACKAGES:
         digest.update(f"{name} {version(name)}".encode())
-    for line in _listing((root / "engine", root / "mc_assets", root / "sql")):
+    for line in _listing((*packages, shipped("mc_assets", "sql"), shipped("engine", "seeds"))):
         if "__pycache__" not in line:
             digest.update(line.encode())
     return digest.hexdigest()

@@ -45,7 +45,8 @@ def find_study_file(folder: Path, study: str) -> Path:
         return by_name[study][0]
     check_no_file_name(folder, study)
     allowed = ", ".join(sorted(by_name)) or f"none: {folder} holds no study file"
-    raise Refusal("study", repr(study), f"a YAML file or one of {allowed}")
+    hint = None if by_name else "`mc init` begins a project"
+    raise Refusal("study", repr(study), f"a YAML file or one of {allowed}", hint=hint)
 
 
 def check_no_file_name(folder: Path, study: str) -> None:

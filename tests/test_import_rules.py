@@ -19,33 +19,38 @@ ALLOWED = {
     "compiled": set(),
     "timeframes": {"errors"},
     "files": {"errors"},
+    "home": set(),
     "yaml_text": {"errors"},
     "calendar": {"errors", "timeframes"},
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "models": set(),
     "plots": {"errors"},
+    "pricing": {"compiled", "errors"},
     "user_code": {"errors"},
     "window": {"errors"},
     "local_time": {"calendar", "timeframes"},
     "clock": {"calendar", "local_time", "timeframes"},
-    "frames": {"errors", "calendar", "local_time"},
-    "bars": {"errors", "calendar", "clock", "frames", "plots"},
+    "tables": {"errors", "timeframes"},
+    "frames": {"errors", "calendar", "local_time", "tables", "timeframes"},
+    "bars": {"errors", "calendar", "clock", "frames", "plots", "tables"},
+    "own_data": {"bars", "calendar", "errors", "frames", "tables"},
     "price_block": {"errors", "bars", "calendar", "plots"},
     "randomness": {"errors", "compiled"},
     "statistics": {"errors", "compiled"},
     "sources": {
         *("errors", "compiled", "randomness", "bars", "calendar", "timeframes", "price_block"),
-        *("local_time", "models", "user_code"),
+        *("local_time", "models", "own_data", "user_code"),
     },
     "calibration": {
         *("errors", "compiled", "randomness", "sources", "bars", "calendar", "timeframes"),
-        *("clock", "price_block", "models", "user_code", "plots"),
+        *("clock", "price_block", "models", "own_data", "frames", "user_code", "plots"),
+        "pricing",
     },
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
-        *("local_time", "user_code", "window", "plots"),
+        *("local_time", "own_data", "user_code", "window", "plots"),
     },
     "realism": {
         "errors",
@@ -68,11 +73,14 @@ ALLOWED = {
         ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
-    "results": {"compiled", "jobs", "statistics", "execution", "errors", "files", "plots"},
+    "results": {
+        *("compiled", "jobs", "statistics", "execution", "errors", "files", "plots"),
+        *("calendar", "local_time", "timeframes"),
+    },
     "studies": {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
-        *("files", "frames", "jobs", "results", "window", "yaml_text", "plots"),
+        *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "judging": {
@@ -129,7 +137,8 @@ def test_a_room_imports_only_what_lies_below_it(room: str, project: Path) -> Non
 
 
 def test_every_room_of_the_engine_has_a_rule(project: Path) -> None:
-    rooms = {path.stem for path in (project / "engine").iterdir() if path.stem[0] != "_"}
+    inside = (project / "engine").iterdir()
+    rooms = {path.stem for path in inside if path.stem[0] != "_" and path.name != "py.typed"}
     assert rooms == set(ALLOWED)
 
 
@@ -157,8 +166,8 @@ def test_answers_know_no_terminal_and_no_picture(project: Path) -> None:
 
 
 def test_commands_ask_answers_and_present_them(project: Path) -> None:
-    # What a run may end with, and the type of what it reports on the way.
-    ends = ("engine.errors", "engine.jobs.errors", "engine.jobs.progress")
+    # What a run may end with, the type of what it reports on the way, and where things lie.
+    ends = ("engine.errors", "engine.home", "engine.jobs.errors", "engine.jobs.progress")
     rooms = {
         *("answers", "cli", "project", "headlines", "estimate_text", "reports.replay_picture"),
         # The UI is a process, not an answer.

@@ -12,22 +12,34 @@ from pathlib import Path
 
 import pytest
 
-# Files other than Python that the packages open when they run.
+# Files other than Python that the packages open when they run, and the marks of their types.
 BUNDLE = ("engine/plots/plotly-cartesian-4.1.1.min.js.gz", "engine/plots/plotly-LICENSE.txt")
-DATA = {"mc_assets/series.yaml", "engine/plots/page.html", *BUNDLE}
+STARTER = ("series.yaml", "studies/dip.yaml", "Makefile", "ci.yml", "gitignore")
+DATA = {
+    *("mc_assets/series.yaml", "engine/plots/page.html", *BUNDLE),
+    *("engine/py.typed", "mc_assets/py.typed"),
+    *(f"mc_assets/starter/{name}" for name in STARTER),
+}
+# What lies at the top of the repository, and where the wheel has it.
+SHIPPED = {
+    "seeds": "engine/shipped/seeds",
+    "sql": "mc_assets/shipped/sql",
+    "studies": "mc_assets/shipped/studies",
+    "data/sample/SP500.csv": "mc_assets/shipped/data/sample/SP500.csv",
+    "dagster.yaml": "mc_assets/shipped/dagster.yaml",
+    "workspace.yaml": "mc_assets/shipped/workspace.yaml",
+    ".env.example": "mc_assets/shipped/.env.example",
+}
 
 
 @pytest.fixture(scope="module")
 def wheel(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, built offline by the backend that pyproject.toml names."""
-    pytest.importorskip("uv_build", reason="the build backend comes with the dev group")
+    pytest.importorskip("hatchling", reason="the build backend comes with the dev group")
     folder = tmp_path_factory.mktemp("wheel")
-    code = "import sys, uv_build; print(uv_build.build_wheel(sys.argv[1]))"
-    # The backend looks for its program in the search path.
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    code = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)],
-        env=os.environ | {"PATH": path},
         cwd=project,
         capture_output=True,
         text=True,
@@ -42,8 +54,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Python of an environment with the wheel alone, and the packages it depends on."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False)
-    scheme = sysconfig.get_preferred_scheme("prefix")
-    site = Path(sysconfig.get_path("purelib", scheme, {"base": str(folder)}))
+    site = site_packages(folder)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     # A path file names a folder and does not follow the path files in it: this checkout, which is
@@ -52,15 +63,32 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
-def run(python: Path, code: str, folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
+def site_packages(environment: Path) -> Path:
+    scheme = sysconfig.get_preferred_scheme("prefix")
+    return Path(sysconfig.get_path("purelib", scheme, {"base": str(environment)}))
+
+
+MC = "from mc_assets.cli import main; main()"
+
+
+def call(
+    python: Path, code: str, folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run code without variables that name folders of this project."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MC_")}
+    return subprocess.run(
         [str(python), "-I", "-c", code, *arguments],
         cwd=folder,
+        env=own,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+
+
+def run(python: Path, code: str, folder: Path, *arguments: str) -> str:
+    done = call(python, code, folder, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -72,13 +100,17 @@ def test_the_wheel_holds_every_module_and_data_file_and_nothing_else(
         for package in ("engine", "mc_assets")
         for path in (project / package).rglob("*.py")
     }
+    shipped = set()
+    for name, place in SHIPPED.items():
+        files = [path for path in (project / name).rglob("*") if path.is_file()]
+        shipped |= {f"{place}/{path.relative_to(project / name)}" for path in files} or {place}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
         metadata = {name for name in names if ".dist-info/" in name}
         assert {name.split(".dist-info/")[1] for name in metadata} == {
             *("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
         }
-    assert names - metadata == modules | DATA
+    assert names - metadata == modules | DATA | shipped
 
 
 def test_every_file_of_the_packages_that_is_not_python_is_known(project: Path) -> None:
@@ -91,6 +123,13 @@ def test_every_file_of_the_packages_that_is_not_python_is_known(project: Path) -
     assert found == DATA
 
 
+def test_the_command_has_a_second_name_because_other_programs_are_called_mc(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+        lines = archive.read(name).decode().splitlines()
+    assert {"mc = mc_assets.cli:main", "mc-lab = mc_assets.cli:main"} <= set(lines)
+
+
 def test_the_packages_are_imported_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     code = "import engine, mc_assets.cli as cli; print(engine.__file__, cli.__file__, sep='\\n')"
     for file in run(installed, code, tmp_path).splitlines():
@@ -98,14 +137,60 @@ def test_the_packages_are_imported_from_the_wheel(installed: Path, tmp_path: Pat
 
 
 def test_the_command_line_starts_from_the_wheel(installed: Path, tmp_path: Path) -> None:
-    code = "from mc_assets.cli import main; main()"
-    assert "run [OPTIONS] [study]" in run(installed, code, tmp_path, "run", "--help")
+    assert "run [OPTIONS] [study]" in run(installed, MC, tmp_path, "run", "--help")
 
 
 def test_a_study_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     code = (
         "import engine as mc\n"
-        "study = mc.Study(name='s', source=mc.GBM(), steps=20, strategy='buy_and_hold', seeds=3)\n"
+        "study = mc.Study(name='s', source=mc.GBM(), steps=20, strategy='buy_and_hold',\n"
+        "                 seeds=mc.load_seeds('stage_1'))\n"
         "print(len(study.run(workers=1)))"
     )
-    assert run(installed, code, tmp_path).split() == ["3"]
+    assert run(installed, code, tmp_path).split() == ["25"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("studies",), "studies: there is no folder {home}/studies; `mc init` begins a project"),
+        (
+            ("run",),
+            "{home}/series.yaml: found no such file, allowed a YAML file of series; "
+            "`mc init` begins a project",
+        ),
+        (
+            ("run", "dip"),
+            "study: found 'dip', allowed a YAML file or one of none: {home}/studies holds no study "
+            "file; `mc init` begins a project",
+        ),
+    ],
+)
+def test_outside_a_project_a_command_says_one_sentence(
+    arguments: tuple[str, ...], sentence: str, installed: Path, tmp_path: Path
+) -> None:
+    done = call(installed, MC, tmp_path, *arguments)
+    assert (done.returncode, done.stderr) == (2, f"mc: {sentence.format(home=tmp_path)}\n")
+
+
+def test_a_project_is_begun_and_run_from_the_wheel_and_nothing_is_written_beside_its_code(
+    installed: Path, tmp_path: Path
+) -> None:
+    site = site_packages(installed.parents[1])
+    before = files_of(site)
+    told = run(installed, MC, tmp_path, "init")
+    assert told.splitlines()[-1] == "next: mc run   bars, calibrations, the study, its report"
+    below = tmp_path / "strategies"
+    output = run(installed, MC, below, "run")
+    assert "✓ study dip 600 rows" in output
+    assert (tmp_path / "data" / "reports" / "dip.html").is_file()
+    rows = run(installed, MC, below, "sql", "--json", "SELECT count(*) AS n FROM simulations")
+    assert rows == '[{"n":600}]\n'
+    own = tmp_path / "seeds" / "own.txt"
+    assert run(installed, MC, below, "seeds", "own", "200") == f"wrote {own}\n"
+    assert files_of(site) == before
+
+
+def files_of(folder: Path) -> set[str]:
+    """Every file but what Python itself compiles."""
+    return {str(path) for path in folder.rglob("*") if "__pycache__" not in path.parts}

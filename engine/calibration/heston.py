@@ -13,11 +13,11 @@ from scipy.optimize import least_squares
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.heston_history import heston_from_history
-from engine.calibration.heston_prices import heston_price
 from engine.calibration.option_surface import OptionSurface, left_out_text
 from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
 from engine.errors import Refusal
+from engine.pricing.heston_prices import heston_price
 
 __all__ = ["estimate_heston"]
 

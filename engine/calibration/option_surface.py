@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.calibration.black_scholes import (
+from engine.errors import Refusal
+from engine.pricing.black_scholes import (
     black_scholes_price,
     black_scholes_vega,
     implied_volatility,
 )
-from engine.errors import Refusal
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,7 +14,9 @@ from engine.calibration.calibration import Calibration
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.sample import bars_as_of
 from engine.errors import Refusal
+from engine.frames import is_frame
 from engine.models import BUILT_IN, calibrated_on
+from engine.own_data import bars_of
 
 __all__ = [
     "SPOT_MODELS",
@@ -107,7 +109,7 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
     ----------
     model : str
         One of `model_names`.
-    data : Bars, FuturesPanel or OptionSurface
+    data : Bars, FuturesPanel, OptionSurface, DataFrame or table of bars
         The history the model is estimated on.
     **options
         Options of the model's estimator, such as ``as_of`` and ``window``.
@@ -124,6 +126,7 @@ def calibrate(model: str, data: Any, **options: Any) -> Calibration:
         names = ", ".join(list(allowed)[1:])
         raise Refusal(f"option of {model}", repr(unknown[0]), names)
     taken = data_of(model)
+    data = _read(data)
     if type(data).__name__ not in taken:
         raise Refusal(f"data of {model}", type(data).__name__, " or ".join(taken))
     found = function(data, **options)
@@ -142,6 +145,7 @@ def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
         If the model is unknown.
     """
     estimator(model)
+    data = _read(data)
     try:
         found = calibrate(model, data, **options)
         if found.diagnostics.get("converged") is False:
@@ -158,6 +162,17 @@ def try_calibrate(model: str, data: Any, **options: Any) -> Calibration:
             window=str(options.get("window", "full")),
             reason=str(error) if own else f"{type(error).__name__}: {error}",
         )
+
+
+def _read(data: Any) -> Any:
+    """Return data, a table as the bars in it."""
+    if not is_frame(data):
+        return data
+    found = bars_of(data)
+    if len(found) > 1:
+        names = ", ".join(bars.symbol for bars in found)
+        raise Refusal("data", f"a table of {names}", "one symbol's bars")
+    return found[0]
 
 
 def _history_hash(data: Any, as_of: date) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,9 @@ from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.plan import Piece
 from engine.results.export import write_sqlite, write_whole
 from engine.results.rows import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["RecordedRows"]
 
@@ -59,6 +63,16 @@ class RecordedRows(Rows):
             column per metric.
         """
         return self.lazy.sort("simulation").collect()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all rows for pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `frame`.
+        """
+        return self.frame.to_pandas()
 
     @property
     def stopped(self) -> str | None:

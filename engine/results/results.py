@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
 from engine.results.choice import Choice, choose
 from engine.results.comparison import Comparison, compare
+from engine.results.daily_returns import daily_returns
 from engine.results.definitions import statistics_of
 from engine.results.error_budget import Paths, study_error_budget
 from engine.results.grouped import Grouped
@@ -25,6 +26,9 @@ from engine.results.pictures import ResultPictures
 from engine.results.recorded import RecordedRows
 from engine.results.statistics import study_statistics
 from engine.results.warnings import study_warnings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Results"]
 
@@ -336,6 +340,24 @@ class Results(RecordedRows):
         Refusal
             If there is no such simulation, or the study no longer is what made these results.
         """
+        return simulate_one(self._job(), simulation)
+
+    def to_quantstats(self, simulation: int = 0) -> pd.Series[Any]:
+        """Return the daily returns of one simulation, as QuantStats and pyfolio take them.
+
+        ``quantstats.reports.html(results.to_quantstats())`` draws a tear sheet of it: of one path,
+        where `statistics` are over all of them. See `engine.results.daily_returns`.
+
+        Raises
+        ------
+        Refusal
+            As `simulation`; or if bars are longer than a day.
+        """
+        job = self._job()
+        return daily_returns(simulate_one(job, simulation), job.world.calendar)
+
+    def _job(self) -> Job:
+        """Return the job that made these results, if it still would."""
         if self.remake is None:
             raise Refusal(
                 "study",
@@ -350,7 +372,7 @@ class Results(RecordedRows):
                 f"these results were made ({self.fingerprint}; now {job.fingerprint})",
                 hint=f"`mc run {self.name}` makes them anew",
             )
-        return simulate_one(job, simulation)
+        return job
 
     def _known(self, name: str) -> None:
         if name in self.columns:

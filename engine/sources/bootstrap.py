@@ -45,7 +45,7 @@ class Bootstrap(Source):
 
     Parameters
     ----------
-    bars : Bars or tuple of Bars
+    bars : Bars, table, sequence or mapping of these
         History. A bar needs the close before it, so n bars give n - 1 to draw from.
     method : {"stationary", "circular_block", "moving_block", "iid"}
         ``Stationary``, ``CircularBlock`` and ``MovingBlock`` mean the same.

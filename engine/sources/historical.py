@@ -25,7 +25,7 @@ class Historical(Source):
 
     Parameters
     ----------
-    bars : Bars or tuple of Bars
+    bars : Bars, table, sequence or mapping of these
         History; several symbols are joined on the timestamps they share.
     steps : int, optional
         Bars of the path; by default all. Fewer means the last ones.

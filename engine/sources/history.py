@@ -13,6 +13,7 @@ from engine.bars import DIVIDEND_YIELD, TRADED, Bars
 from engine.calendar import EXCHANGES, BarCalendar
 from engine.errors import Refusal
 from engine.local_time import days_of_bars
+from engine.own_data import bars_of
 from engine.timeframes import intraday_minutes
 
 __all__ = ["Join", "aligned", "joined"]
@@ -28,8 +29,8 @@ def aligned(bars: Any) -> tuple[Bars, ...]:
 
     Parameters
     ----------
-    bars : Bars or sequence of Bars
-        History of one or several symbols.
+    bars : Bars, table, sequence or mapping of these
+        History of one or several symbols; as of `engine.own_data.bars_of`.
 
     Returns
     -------
@@ -130,10 +131,7 @@ def joined(bars: Any, join: Join = "common") -> tuple[Bars, ...]:
 
 def _history(bars: Any) -> tuple[Bars, ...]:
     """Return bars as a tuple of series that differ in their symbol alone."""
-    history = (bars,) if isinstance(bars, Bars) else tuple(bars or ())
-    for item in history:
-        if not isinstance(item, Bars):
-            raise Refusal("bars", str(type(item).__name__), "Bars")
+    history = bars_of(() if bars is None else bars)
     if not history:
         raise Refusal("bars", "none", "the bars of at least one symbol")
     names = [item.symbol for item in history]

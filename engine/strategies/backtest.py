@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from engine.bars import Bars
 from engine.errors import Refusal
 from engine.execution.layout import (
     EVENT_COLUMNS,
@@ -22,6 +21,7 @@ from engine.execution.layout import (
     TRADE_ROWS,
 )
 from engine.execution.settings import Execution
+from engine.own_data import bars_of
 from engine.strategies.bars_table import bars_table
 from engine.strategies.engine import StrategyEngine
 from engine.strategies.prepare import prepare_strategy
@@ -29,6 +29,7 @@ from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
 
 if TYPE_CHECKING:
+    from engine.bars import Bars
     from engine.plots import Chart
 
 __all__ = ["Backtest", "backtest"]
@@ -97,7 +98,7 @@ class Backtest:
 
 def backtest(
     strategy: type[Strategy] | str,
-    bars: Bars | Sequence[Bars],
+    bars: Any,
     parameters: Mapping[str, Any] | None = None,
     execution: Execution | Mapping[str, Any] | None = None,
     *,
@@ -109,8 +110,8 @@ def backtest(
     ----------
     strategy : type or str
         A strategy class or its registry name.
-    bars : Bars or sequence of Bars
-        One symbol, or several with the same timestamps.
+    bars : Bars, DataFrame or table, sequence or mapping of these
+        One symbol, or several with the same timestamps: ``{"A": bars, "B": frame}``.
     parameters : mapping, optional
         Values of declared parameters; defaults fill the gaps.
     execution : Execution or mapping, optional
@@ -127,6 +128,7 @@ def backtest(
 
     Examples
     --------
+    >>> from engine.bars import Bars
     >>> from engine.sources import GBM
     >>> block = GBM(sigma=0.2).paths(seeds=[1], steps=300)
     >>> stamps = np.arange(300) * 86_400_000_000
@@ -136,7 +138,7 @@ def backtest(
     >>> len(whole.equity), len(warm.equity)
     (300, 251)
     """
-    series = (bars,) if isinstance(bars, Bars) else tuple(bars)
+    series = bars_of(bars)
     names = [item.symbol for item in series]
     if not series or len(set(names)) < len(names):
         raise Refusal("bars", f"symbols {', '.join(names) or 'none'}", "one or several different")

@@ -44,10 +44,11 @@ class HookText:
         self.file = function.__code__.co_filename
         try:
             lines, self.first_line = inspect.getsourcelines(function)
-        except (OSError, TypeError) as error:
+        except (OSError, TypeError):
             raise StrategyError(
-                f"{function.__qualname__}: its code cannot be read, allowed a class in a file"
-            ) from error
+                f"{function.__qualname__}: its text cannot be read, allowed a class in a file, a "
+                "notebook or IPython; Python keeps no text of what is typed into `python -`"
+            ) from None
         self.text = textwrap.dedent("".join(lines))
 
     def definition(self) -> ast.FunctionDef:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from engine.errors import Refusal
+from engine.home import home_folder, shipped
 from engine.jobs.settings import MOST_SEEDS, Settings, settings_refusal
 from engine.studies.file_names import check_file_name
 
@@ -32,7 +33,7 @@ __all__ = [
     "load_seeds",
     "parse_seeds",
     "resolve_seeds",
-    "seed_folder",
+    "seed_folders",
     "write_seed_set",
 ]
 
@@ -132,15 +133,16 @@ def resolve_seeds(
     return seeds
 
 
-def seed_folder() -> Path:
-    """Folder ``seeds/`` of the project this package belongs to."""
-    return Path(__file__).resolve().parents[2] / "seeds"
+def seed_folders() -> tuple[Path, Path]:
+    """Folders of seed sets: ``seeds/`` of the project, then the published ones."""
+    return home_folder() / "seeds", shipped("engine", "seeds")
 
 
 def list_seed_sets(folder: Path | None = None) -> dict[str, Path]:
-    """Names and files of the seed sets in a folder, sorted by name."""
-    folder = folder or seed_folder()
-    return {path.stem: path for path in sorted(folder.glob("*.txt"))}
+    """Names and files of the seed sets in a folder, or in those of `seed_folders`, by name."""
+    folders = [folder] if folder is not None else reversed(seed_folders())
+    found = {path.stem: path for place in folders for path in place.glob("*.txt")}
+    return dict(sorted(found.items()))
 
 
 def load_seeds(name: str | Path, *, folder: Path | None = None) -> NDArray[np.uint64]:
@@ -151,7 +153,7 @@ def load_seeds(name: str | Path, *, folder: Path | None = None) -> NDArray[np.ui
     name : str or Path
         Name of a set in `folder`, or the path of a seed file.
     folder : Path, optional
-        Defaults to the project's ``seeds/``.
+        Defaults to the project's ``seeds/``, and behind it the published sets.
 
     Returns
     -------
@@ -164,12 +166,12 @@ def load_seeds(name: str | Path, *, folder: Path | None = None) -> NDArray[np.ui
         If there is no such file, or a line holds no whole number in [0, 2**64), or a seed that
         an earlier line holds; names the line.
     """
-    folder = folder or seed_folder()
     path = Path(name)
-    candidates = [folder / f"{name}.txt", folder / path, path]
+    folders = seed_folders() if folder is None else (folder,)
+    candidates = [place / part for place in folders for part in (f"{name}.txt", path)] + [path]
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
-        known = ", ".join(list_seed_sets(folder)) or f"none in {folder}"
+        known = ", ".join(list_seed_sets(folder)) or f"none in {folders[0]}"
         raise Refusal("seeds", repr(str(name)), f"a file, or one of the seed sets {known}")
     return _read(found)
 
@@ -242,15 +244,19 @@ def write_seed_set(
 ) -> Path:
     """Draw a new seed set and write it with its provenance; an existing one is never touched.
 
+    The folder defaults to the project's ``seeds/``.
+
     Raises
     ------
     Refusal
         If the name is not a lower-case identifier or the set exists.
     """
-    folder = folder or seed_folder()
     if not _NAME.fullmatch(name):
         raise Refusal("name", repr(name), "lower-case letters, digits and _")
-    path = folder / f"{name}.txt"
+    known = list_seed_sets(folder).get(name)
+    if known is not None:
+        raise Refusal("name", f"{name!r}, which exists as {known}", "a new name")
+    path = (folder or seed_folders()[0]) / f"{name}.txt"
     seeds = draw_seeds(name, count, limit=limit)
     header = [
         f"# Seed set {name}: {count} seeds in [0, {limit}).",
@@ -258,6 +264,7 @@ def write_seed_set(
         f'# (little-endian) of SHA-256("{name}"), word w -> (w * {limit}) >> 64, repeats skipped.',
         "# Results refer to these seeds: this file never changes. Draw a new set instead.",
     ]
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write("\n".join([*header, *(str(seed) for seed in seeds.tolist())]) + "\n")

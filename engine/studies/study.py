@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
+from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.files import FileStore, as_files
+from engine.frames import is_frame
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
@@ -40,8 +42,8 @@ class Study:
     ----------
     name : str
         Name of the study.
-    source : Source
-        Where the paths come from.
+    source : Source, Bars or table
+        Where the paths come from; bars, or a table of them, are history as it was.
     strategy : str or type of Strategy
         A registered name or a class.
     parameters : mapping, optional
@@ -105,7 +107,7 @@ class Study:
     def __init__(
         self,
         name: str,
-        source: Source,
+        source: Source | Any,
         strategy: str | type[Strategy],
         parameters: Mapping[str, Any] | None = None,
         *,
@@ -133,6 +135,10 @@ class Study:
         for given in constraints:
             if not (isinstance(given, str) or callable(given)):
                 raise Refusal("constraint", repr(given), "an expression or a function")
+        if isinstance(source, Bars | Mapping) or is_frame(source):
+            from engine.sources import Historical
+
+            source = Historical(source)
         named = dict(parameters or {})
         of_model = {
             key.removeprefix(MODEL_PREFIX): values

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mc_assets.project import Project
-
 __all__ = ["NewSeedSet", "SeedSet", "draw_seed_set", "list_seed_sets"]
 
 
@@ -42,16 +40,16 @@ class NewSeedSet:
     path: Path
 
 
-def list_seed_sets(project: Project) -> dict[str, SeedSet]:
-    """List the project's seed sets by name."""
+def list_seed_sets() -> dict[str, SeedSet]:
+    """List the published seed sets and the project's own by name."""
     from engine import studies
 
-    found = studies.list_seed_sets(project.seeds)
+    found = studies.list_seed_sets()
     return {name: SeedSet(len(studies.load_seeds(path)), path) for name, path in found.items()}
 
 
-def draw_seed_set(project: Project, name: str, count: int) -> NewSeedSet:
-    """Draw a new seed set from its name alone; none is ever overwritten.
+def draw_seed_set(name: str, count: int) -> NewSeedSet:
+    """Draw a new seed set of the project from its name alone; none is ever overwritten.
 
     Raises
     ------
@@ -60,4 +58,4 @@ def draw_seed_set(project: Project, name: str, count: int) -> NewSeedSet:
     """
     from engine.studies.seeds import write_seed_set
 
-    return NewSeedSet(name, write_seed_set(name, count, folder=project.seeds))
+    return NewSeedSet(name, write_seed_set(name, count))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.errors import Refusal
 from mc_assets.project import Project
 from mc_assets.study_files import check_no_file_name
 
@@ -72,9 +73,19 @@ class StudyEntry:
 
 
 def list_studies(project: Project) -> list[StudyEntry]:
-    """List the study files by name; one that cannot be read hides no other."""
+    """List the study files by name; one that cannot be read hides no other.
+
+    Raises
+    ------
+    Refusal
+        If the project has no folder of studies.
+    """
     from engine.studies import load_definition
 
+    if not project.studies.is_dir():
+        raise Refusal(
+            "studies", f"there is no folder {project.studies}", hint="`mc init` begins a project"
+        )
     entries = []
     for name, path in project.study_files.items():
         try:

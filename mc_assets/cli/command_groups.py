@@ -11,6 +11,7 @@ from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
 from mc_assets.cli.ingest import ingest
+from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
 from mc_assets.cli.panel import panel
 from mc_assets.cli.plot import plot
@@ -39,7 +40,7 @@ GROUPS: Final = MappingProxyType(
         "Studies": (run, runs, studies, seeds, schema),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (ui, prune),
+        "System": (init, ui, prune),
     }
 )
 

@@ -36,6 +36,7 @@ def _print_summary(project: Project) -> None:
     from rich.console import Console
 
     from mc_assets.answers.tables import parameter_sets, study_warnings
+    from mc_assets.cli.as_typed import as_typed
     from mc_assets.cli.summary import LEGEND, VIEWS, print_warnings, print_what_to_run
     from mc_assets.cli.tables import print_frame
 
@@ -54,8 +55,8 @@ def _print_summary(project: Project) -> None:
     for study in studies:
         console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)
     console.print(
-        "\nNext: [bold]make ui[/] opens these assets in Dagster; "
-        '[bold].venv/bin/mc sql "SELECT * FROM parameter_sets"[/] asks the tables.',
+        f"\nNext: [bold]{as_typed()} ui[/] opens these assets in Dagster; "
+        f'[bold]{as_typed()} sql "SELECT * FROM parameter_sets"[/] asks the tables.',
         soft_wrap=True,
     )
 

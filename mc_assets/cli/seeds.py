@@ -15,19 +15,17 @@ def seeds(
 ) -> None:
     """List the seed sets, or draw a new one: `mc seeds my_set 500`. None is ever overwritten."""
     from mc_assets.answers.seeds import draw_seed_set, list_seed_sets
-    from mc_assets.project import Project
 
-    project = Project.from_environment()
     if name is not None:
         if count is None:
             raise Refusal("count", "nothing", "how many seeds to draw")
-        drawn = draw_seed_set(project, name, count)
+        drawn = draw_seed_set(name, count)
         if as_json:
             print_json(drawn)
         else:
             typer.echo(f"wrote {drawn.path}")
         return
-    sets = list_seed_sets(project)
+    sets = list_seed_sets()
     if as_json:
         print_json(sets)
         return

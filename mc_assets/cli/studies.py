@@ -38,6 +38,8 @@ def studies(
     if as_json:
         print_json(listed)
         return
+    if not listed:
+        typer.echo(f"{project.studies} holds no study file; `mc schema` prints what one may say")
     for study in listed:
         typer.echo(f"{study.name}  {study.state}")
         if study.description:

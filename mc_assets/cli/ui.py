@@ -21,6 +21,7 @@ def ui(
     import subprocess
     import sys
 
+    from engine.home import shipped
     from mc_assets.instance import using_dagster_home
     from mc_assets.project import Project
 
@@ -37,7 +38,7 @@ def ui(
         command = [
             sys.executable,
             *("-m", "dagster", "dev"),
-            *("-w", str(project.root / "workspace.yaml")),
+            *("-w", str(shipped("mc_assets", "workspace.yaml"))),
             *("-h", host, "-p", str(port), "--log-level", "error"),
         ]
         typer.echo("Starting Dagster …")
@@ -46,10 +47,12 @@ def ui(
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen(
             command,
-            # Not the checkout: Dagster warns about the settings template there.
+            # Not the project: Dagster warns about the settings template there.
             cwd=project.dagster_home,
-            # `dagster dev` prints a notice about its successor on every start.
-            env=os.environ | {"PYTHONWARNINGS": "ignore::FutureWarning"},
+            # `dagster dev` prints a notice about its successor on every start. Its processes have
+            # working directories of their own.
+            env=os.environ
+            | {"PYTHONWARNINGS": "ignore::FutureWarning", "MC_HOME": str(project.root)},
             pass_fds=(lock,),
         )
         # Ctrl-C in a terminal reaches Dagster, which stops its own processes; wait for it.

@@ -17,7 +17,7 @@ from mc_assets.market_data.normalise import Normalised, normalise
 from mc_assets.market_data.one_file import bars_from_file
 from mc_assets.market_data.quality import QUALITY_SCHEMA, QualityFinding
 from mc_assets.market_data.raw_store import RawResult, RawStore
-from mc_assets.market_data.series_file import load_series, series_path
+from mc_assets.market_data.series_file import load_series
 from mc_assets.providers import MarketDataError
 
 __all__ = [
@@ -44,6 +44,5 @@ __all__ = [
     "load_series",
     "normalise",
     "normalise_year",
-    "series_path",
     "series_years",
 ]

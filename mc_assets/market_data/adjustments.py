@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mc_assets.market_data.canonical import PRICES
-from mc_assets.market_data.sessions import sessions_of
+from engine.tables.columns import PRICES
+from engine.tables.sessions import sessions_of
 from mc_assets.providers import MarketDataError
 
 __all__ = [
@@ -139,9 +139,9 @@ def read_factors(path: Path | str) -> pl.DataFrame:
     MarketDataError
         If a column is missing or a cell is no number.
     """
-    from mc_assets.market_data.numbers import parse_numbers
-    from mc_assets.market_data.timestamps import detect_format, parse_stamps
-    from mc_assets.providers.csv_text import read_text_table
+    from engine.tables.csv_text import read_text_table
+    from engine.tables.numbers import parse_numbers
+    from engine.tables.timestamps import detect_format, parse_stamps
 
     path = Path(path)
     table, _ = read_text_table(path)

@@ -12,8 +12,9 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from engine.files import DamagedFile, read_footer, read_parquet, verified_files
+from engine.tables.columns import PRICES
 from mc_assets.market_data.adjustments import adjust
-from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES, QUARANTINE_SCHEMA
+from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA
 from mc_assets.market_data.files import symbol_folder, symbol_of, write_parquet, years_of
 from mc_assets.market_data.quality.findings import QUALITY_SCHEMA
 from mc_assets.providers import MarketDataError

@@ -8,9 +8,7 @@ from typing import Final
 import polars as pl
 from polars._typing import PolarsDataType
 
-__all__ = ["BARS_SCHEMA", "PRICES", "QUARANTINE_SCHEMA", "canonical_schema"]
-
-PRICES: Final = ("open", "high", "low", "close")
+__all__ = ["BARS_SCHEMA", "QUARANTINE_SCHEMA", "canonical_schema"]
 
 BARS_SCHEMA: Final[MappingProxyType[str, PolarsDataType]] = MappingProxyType(
     {

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from engine.tables.sessions import Sessions
 from engine.timeframes import intraday_minutes
-from mc_assets.market_data.sessions import Sessions
 
 __all__ = ["bar_ends"]
 

@@ -10,18 +10,19 @@ from pathlib import Path
 import polars as pl
 
 from engine.files import DamagedFile
+from engine.tables.rows import read_rows
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data.adjustments import adjust, read_factors
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig
-from mc_assets.market_data.normalise import normalise, read_rows
+from mc_assets.market_data.normalise import normalise
 from mc_assets.market_data.quality.agreement import DISAGREEMENT, compare_bars
 from mc_assets.market_data.quality.findings import QualityFinding, quality_rows
 from mc_assets.market_data.quality.year import check_bars, expected_range
 from mc_assets.market_data.raw_store import RawStore
 from mc_assets.market_data.repair import repairs
 from mc_assets.market_data.revisions import live_rows, revisions
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.market_data.short_answers import check_table
 from mc_assets.providers import MarketDataError
 from mc_assets.providers.paths import filled_path

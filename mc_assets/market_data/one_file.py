@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mc_assets.market_data.columns import number_columns
+from engine.tables.columns import number_columns
 from mc_assets.market_data.config import Adjustment
 from mc_assets.market_data.normalise import Normalised, normalise
 from mc_assets.providers import make_provider

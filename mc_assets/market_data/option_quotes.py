@@ -13,10 +13,10 @@ import polars as pl
 
 from engine.calibration import Calibration, OptionSurface, calibrate
 from engine.errors import Refusal
+from engine.tables.text_bytes import text_bytes
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.paths import filled_path
-from mc_assets.providers.text_bytes import text_bytes
 
 __all__ = ["OptionQuotes"]
 

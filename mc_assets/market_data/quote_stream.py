@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from mc_assets.market_data.numbers import parse_number
+from engine.tables.csv_text import delimiter_of
+from engine.tables.numbers import parse_number
+from engine.tables.text_bytes import only_member
 from mc_assets.market_data.quotes import QuoteCounts, Ticks, normalise_ticks
 from mc_assets.market_data.tick_layout import BAD_TICKS_SCHEMA, Kind, TickLayout
 from mc_assets.providers import MarketDataError
-from mc_assets.providers.csv_text import delimiter_of
-from mc_assets.providers.text_bytes import only_member
 
 __all__ = ["TickReport", "iterate_ticks", "stream_ticks"]
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from mc_assets.market_data.numbers import parse_numbers
+from engine.tables.numbers import parse_numbers
 from mc_assets.market_data.tick_layout import (
     BAD_TICKS_SCHEMA,
     QUOTES_SCHEMA,

@@ -11,12 +11,13 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from engine.tables.rows import resolve_layout
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.ends import bar_ends
-from mc_assets.market_data.normalise import resolve_layout, row_keys
+from mc_assets.market_data.normalise import row_keys
 from mc_assets.market_data.quality.year import expected_range
 from mc_assets.market_data.raw_store import RawResult, RawStore
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.market_data.short_answers import AnswerCheck, refusal, refused_years
 from mc_assets.providers import FetchError, RawTable
 

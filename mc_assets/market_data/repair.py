@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mc_assets.market_data.canonical import PRICES
+from engine.tables.columns import PRICES
 
 __all__ = ["repair_unit_errors", "repairs", "rescaled", "unit_scales"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.tables.sessions import Sessions, sessions_of
 from engine.timeframes import LONG_TIMEFRAMES, canonical_timeframe, intraday_minutes
 from mc_assets.market_data.canonical import BARS_SCHEMA
-from mc_assets.market_data.sessions import Sessions, sessions_of
 from mc_assets.providers import MarketDataError
 
 __all__ = ["resample"]

@@ -8,9 +8,9 @@ from typing import Final
 import polars as pl
 from polars._typing import PolarsDataType
 
-from mc_assets.market_data.canonical import PRICES
-from mc_assets.market_data.normalise import read_rows
-from mc_assets.market_data.sessions import Sessions
+from engine.tables.columns import PRICES
+from engine.tables.rows import read_rows
+from engine.tables.sessions import Sessions
 from mc_assets.providers import RawTable
 
 __all__ = ["live_rows", "revisions"]

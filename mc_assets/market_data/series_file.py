@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
-from typing import Final
 
 from pydantic import ValidationError
 
 from engine.yaml_text import YamlError, read_yaml_file
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig, some
+from mc_assets.project import series_path
 from mc_assets.providers import MarketDataError, get_provider
 from mc_assets.providers.errors import first_error, shown
 
-__all__ = ["load_series", "series_path"]
-
-_SERIES_FILE: Final = Path(__file__).resolve().parents[1] / "series.yaml"
-
-
-def series_path() -> Path:
-    """File of the series: ``MC_SERIES`` or the project's own ``series.yaml``."""
-    return Path(os.environ.get("MC_SERIES") or _SERIES_FILE)
+__all__ = ["load_series"]
 
 
 def load_series(path: Path | None = None) -> MarketDataConfig:
@@ -30,7 +22,7 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
     Parameters
     ----------
     path : Path, optional
-        Defaults to `series_path`.
+        Defaults to `mc_assets.project.series_path`.
 
     Raises
     ------
@@ -39,7 +31,9 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
     """
     path = (path or series_path()).expanduser().resolve()
     if not path.is_file():
-        raise MarketDataError(str(path), "no such file", "a YAML file of series")
+        raise MarketDataError(
+            str(path), "no such file", "a YAML file of series", hint="`mc init` begins a project"
+        )
     try:
         document = read_yaml_file(path)
     except YamlError as error:

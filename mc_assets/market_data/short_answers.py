@@ -9,11 +9,11 @@ from functools import cached_property
 
 import polars as pl
 
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.normalise import readable_bars
 from mc_assets.market_data.raw_store import RawStore
 from mc_assets.market_data.revisions import live_rows
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import FetchError, MarketDataError, RawTable
 
 __all__ = ["AnswerCheck", "Withdrawal", "check_table", "refusal", "refused_years"]

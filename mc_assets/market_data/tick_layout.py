@@ -10,13 +10,13 @@ from typing import Final, Literal
 import polars as pl
 from polars._typing import PolarsDataType
 
-from mc_assets.market_data.numbers import (
+from engine.tables.numbers import (
     decimal_mark,
     groups_thousands_by_apostrophe,
     parse_numbers,
 )
+from engine.tables.timestamps import detect_format, parse_stamps
 from mc_assets.market_data.tick_stamps import stamp_cells
-from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
 
 __all__ = ["BAD_TICKS_SCHEMA", "QUOTES_SCHEMA", "TRADES_SCHEMA", "Kind", "TickLayout"]

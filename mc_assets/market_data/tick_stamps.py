@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from mc_assets.market_data.timestamps import SECONDS, parse_stamps
+from engine.tables.timestamps import SECONDS, parse_stamps
 
 __all__ = ["nanoseconds", "stamp_cells"]
 

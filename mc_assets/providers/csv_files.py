@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import BaseModel, Field
 
+from engine.tables.csv_text import NumberColumns, read_text_table
 from mc_assets.providers.base import Layout
-from mc_assets.providers.csv_text import read_text_table
-from mc_assets.providers.files import FileOptions, FileProvider, NumberColumns
+from mc_assets.providers.files import FileOptions, FileProvider
 
 __all__ = ["CsvOptions", "CsvProvider"]
 

@@ -1,4 +1,4 @@
-"""The error class of market data, and Pydantic errors as one sentence."""
+"""Pydantic errors of series and providers as one sentence."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from engine.errors import Refusal
+from engine.tables.errors import MarketDataError
 
 __all__ = ["MarketDataError", "first_error", "shown"]
 
 _LONGEST: Final = 80
-
-
-class MarketDataError(Refusal):
-    """Data, or a setting of a series or provider, that cannot be used."""
 
 
 def shown(value: object) -> str:

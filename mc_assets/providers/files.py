@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -13,6 +13,8 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from engine.errors import Refusal
+from engine.tables.csv_text import NumberColumns
+from engine.tables.text_bytes import MEGABYTES, PACKED
 from mc_assets.providers.base import (
     Capabilities,
     FetchError,
@@ -23,12 +25,8 @@ from mc_assets.providers.base import (
 )
 from mc_assets.providers.errors import MarketDataError, shown
 from mc_assets.providers.paths import filled_path
-from mc_assets.providers.text_bytes import MEGABYTES, PACKED
 
-__all__ = ["FileOptions", "FileProvider", "NumberColumns", "known_timezone"]
-
-#: Given column names, returns those that hold numbers.
-NumberColumns = Callable[[list[str]], Collection[str]]
+__all__ = ["FileOptions", "FileProvider", "known_timezone"]
 
 
 class FileOptions(BaseModel):

@@ -13,6 +13,7 @@ from typing import ClassVar, Final, Literal, NamedTuple
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from engine.tables.text_bytes import MEGABYTES, check_size
 from mc_assets.providers.base import (
     Capabilities,
     FetchError,
@@ -24,7 +25,6 @@ from mc_assets.providers.base import (
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.providers.files import known_timezone
 from mc_assets.providers.paths import filled_path
-from mc_assets.providers.text_bytes import MEGABYTES, check_size
 
 __all__ = ["LeanOptions", "LeanProvider"]
 

@@ -9,9 +9,10 @@ from typing import ClassVar, Final
 import polars as pl
 from pydantic import BaseModel
 
+from engine.tables.csv_text import NumberColumns
+from engine.tables.text_bytes import check_size
 from mc_assets.providers.errors import MarketDataError
-from mc_assets.providers.files import FileOptions, FileProvider, NumberColumns
-from mc_assets.providers.text_bytes import check_size
+from mc_assets.providers.files import FileOptions, FileProvider
 
 __all__ = ["ParquetProvider"]
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from mc_assets.market_data.sessions import Sessions, sessions_of
+from engine.tables.sessions import Sessions, sessions_of
 
 MINUTE = 60_000_000
 DAY = 1440 * MINUTE

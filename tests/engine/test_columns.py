@@ -259,21 +259,24 @@ def test_a_frame_of_pandas_makes_the_bars_that_one_of_polars_makes() -> None:
 def test_a_frame_without_a_column_is_one_sentence_that_names_those_it_has() -> None:
     frame = canonical_frame(history(5))
     with pytest.raises(
-        Refusal, match=r"^columns: found no low, mood, allowed timestamp, open, high, cl"
+        Refusal, match=r"^columns: found no mood, allowed timestamp, open, high, low, cl"
     ):
-        Bars.from_frame(frame.drop("low"), symbol="X", columns=["mood"])
+        Bars.from_frame(frame, symbol="X", columns=["mood"])
+    with pytest.raises(
+        Refusal, match=r"^frame X@1d: found no low column among timestamp, open, high, close, vol"
+    ):
+        Bars.from_frame(frame.drop("low"), symbol="X")
     with pytest.raises(
         Refusal, match=r"^symbol: found neither a name nor a column, allowed one of the two$"
     ):
         Bars.from_frame(frame)
     with pytest.raises(
-        Refusal, match=r"^frame: found a dict, allowed a DataFrame of Polars or pandas$"
+        Refusal,
+        match=r"^frame: found a dict, allowed a DataFrame of pandas or Polars, or an Arrow table$",
     ):
         Bars.from_frame({}, symbol="X")
-    words = frame.with_columns(pl.col("timestamp").cast(pl.String))
-    with pytest.raises(
-        Refusal, match=r"^columns\.timestamp: found values of type String, allowed dates"
-    ):
+    words = frame.with_columns(timestamp=pl.lit("soon"))
+    with pytest.raises(Refusal, match=r"^X row 0: found 'soon', which is no date or instant \(5 s"):
         Bars.from_frame(words, symbol="X")
 
 

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -321,6 +322,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {},
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
+    "Results.to_pandas": (lambda: results().to_pandas(), {}),
     "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
@@ -360,8 +362,9 @@ def test_shape_dtype_and_columns_are_as_the_page_states(label: str) -> None:
     entry = entries()[label]
     make, sizes = VALUES[label]
     value = make()
-    if isinstance(value, pl.DataFrame):
-        assert "polars.DataFrame" in entry.text, f"{label}: its page states no frame"
+    if isinstance(value, pl.DataFrame | pd.DataFrame):
+        library = type(value).__module__.partition(".")[0]
+        assert f"{library}.DataFrame" in entry.text, f"{label}: its page states no frame"
         assert set(A_COLUMN.findall(entry.text)) <= set(value.columns)
         return
     stated = A_SHAPE.findall(entry.text)

@@ -104,7 +104,7 @@ def test_the_run_ends_with_a_table_the_places_and_the_next_step(home: Home) -> N
     ]
     assert all((home.root / place).is_file() for place in (tables, *reports))
     assert not any(Path(place).is_absolute() for place in (tables, *reports))
-    assert "make ui" in output
+    assert "mc ui" in output
 
 
 def test_a_second_run_finds_nothing_new_and_opens_no_dagster(home: Home) -> None:

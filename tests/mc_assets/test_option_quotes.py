@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.calibration.heston_prices import heston_price
+from engine.pricing.heston_prices import heston_price
 from mc_assets.market_data import load_series
 from mc_assets.market_data.option_quotes import OptionQuotes
 from mc_assets.project import Project

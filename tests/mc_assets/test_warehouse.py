@@ -35,6 +35,7 @@ def home(tmp_path: Path) -> Project:
         data=tmp_path / "it's data",
         studies=tmp_path / "studies",
         series=tmp_path / "series.yaml",
+        sql=tmp_path / "sql",
     )
 
 

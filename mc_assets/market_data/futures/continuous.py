@@ -7,10 +7,11 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from mc_assets.market_data.canonical import BARS_SCHEMA, PRICES
+from engine.tables.columns import PRICES
+from engine.tables.sessions import sessions_of
+from mc_assets.market_data.canonical import BARS_SCHEMA
 from mc_assets.market_data.futures.holding import night_by_night
 from mc_assets.market_data.futures.roll import RollRule
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import MarketDataError
 
 __all__ = ["BackAdjustment", "continuous", "continuous_bars"]

@@ -10,15 +10,15 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from mc_assets.market_data.futures.contracts import contract_labels, contract_name, names_month
-from mc_assets.market_data.numbers import (
+from engine.tables.csv_text import read_text_table
+from engine.tables.numbers import (
     decimal_mark,
     groups_thousands_by_apostrophe,
     parse_numbers,
 )
-from mc_assets.market_data.timestamps import detect_format, parse_stamps
+from engine.tables.timestamps import detect_format, parse_stamps
+from mc_assets.market_data.futures.contracts import contract_labels, contract_name, names_month
 from mc_assets.providers import MarketDataError
-from mc_assets.providers.csv_text import read_text_table
 
 __all__ = ["CURVE_SCHEMA", "Curve", "read_curve"]
 

@@ -10,10 +10,10 @@ from typing import Final
 
 import polars as pl
 
+from engine.tables.csv_text import read_text_table
+from engine.tables.timestamps import detect_format, parse_stamps
 from mc_assets.market_data.futures.contracts import MONTH_LETTERS, contract_labels, contract_name
-from mc_assets.market_data.timestamps import detect_format, parse_stamps
 from mc_assets.providers import MarketDataError
-from mc_assets.providers.csv_text import read_text_table
 
 __all__ = ["read_expiries"]
 

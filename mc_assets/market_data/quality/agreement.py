@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from mc_assets.market_data.canonical import PRICES
+from engine.tables.columns import PRICES
 from mc_assets.market_data.quality.findings import QualityFinding, finding
 from mc_assets.market_data.severities import QualityConfig
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from engine.calendar import BarCalendar
 from engine.clock import REGULAR_SHARE
+from engine.tables.sessions import Sessions
 from engine.timeframes import intraday_minutes
 from mc_assets.market_data.quality.findings import QualityFinding, finding
-from mc_assets.market_data.sessions import Sessions
 from mc_assets.market_data.severities import QualityConfig
 
 __all__ = ["bar_ordinals", "calendar_findings"]

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mc_assets.market_data.canonical import PRICES
+from engine.tables.columns import PRICES
 from mc_assets.market_data.quality.findings import QualityFinding, finding
 from mc_assets.market_data.repair import rescaled, unit_scales
 from mc_assets.market_data.severities import QualityConfig

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.quality.calendar import calendar_findings
 from mc_assets.market_data.quality.findings import QualityFinding, finding
 from mc_assets.market_data.quality.values import value_findings
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.market_data.severities import QualityConfig
 
 __all__ = ["HISTORY_CHECKS", "check_bars", "expected_range"]

@@ -27,11 +27,11 @@ import polars as pl
 from engine.bars import Bars
 from engine.calibration import estimate_correlation, try_calibrate
 from engine.calibration.futures_panel import FuturesPanel
-from engine.calibration.heston_prices import heston_price
 from engine.calibration.option_surface import OptionSurface
 from engine.calibration.schwartz_smith import futures_price
 from engine.calibration.versions import ESTIMATOR_VERSIONS
 from engine.calibration.volatility import VOLATILITY_ESTIMATORS
+from engine.pricing.heston_prices import heston_price
 
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = "python -m tests.engine.calibration.golden_estimates"

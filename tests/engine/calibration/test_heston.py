@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from engine.bars import Bars
-from engine.calibration import calibrate, heston_prices, try_calibrate
-from engine.calibration.black_scholes import black_scholes_price
-from engine.calibration.heston_prices import heston_characteristic, heston_price
+from engine.calibration import calibrate, try_calibrate
 from engine.calibration.option_surface import OptionSurface
+from engine.pricing import heston_prices
+from engine.pricing.black_scholes import black_scholes_price
+from engine.pricing.heston_prices import heston_characteristic, heston_price
 
 MODEL = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
 

@@ -125,7 +125,7 @@ def _json(*arguments: str) -> Any:
         ),
         ("report quick --json", lambda p: make_report(p, "quick")),
         ("quality X --json", lambda p: check_quality(p, "X")),
-        ("seeds --json", list_seed_sets),
+        ("seeds --json", lambda p: list_seed_sets()),
         ("schema", lambda p: study_schema()),
     ],
 )
@@ -173,11 +173,10 @@ def test_an_audit_prints_a_line_per_strategy_and_tells_each_when_it_is_done(home
 def test_a_new_seed_set_prints_its_file(
     home: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mc_assets.project._CHECKOUT", tmp_path)
-    (tmp_path / "seeds").mkdir()
+    monkeypatch.setenv("MC_HOME", str(tmp_path))
     printed = _json("seeds", "own_set", "5", "--json")
     assert printed == {"name": "own_set", "path": str(tmp_path / "seeds" / "own_set.txt")}
-    drawn = draw_seed_set(Project.from_environment(), "other_set", 5)
+    drawn = draw_seed_set("other_set", 5)
     assert plain(drawn) == {"name": "other_set", "path": str(tmp_path / "seeds" / "other_set.txt")}
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from engine.tables.columns import PRICES
+from engine.tables.rows import read_rows, resolve_layout
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data import QualityFinding, SeriesConfig, bars_from_file
-from mc_assets.market_data.canonical import PRICES
-from mc_assets.market_data.normalise import read_rows, resolve_layout
 from mc_assets.market_data.quality import check_bars
 from mc_assets.market_data.repair import repair_unit_errors
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.providers import make_provider
 
 NASTY = "data/nasty"

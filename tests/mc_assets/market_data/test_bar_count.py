@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.calendar import EXCHANGES, BarCalendar
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data import BARS_SCHEMA, QUARANTINE_SCHEMA, QualityFinding, SeriesConfig
 from mc_assets.market_data.quality import check_bars
 from mc_assets.market_data.quality.calendar import bar_ordinals
 from mc_assets.market_data.resample import resample
-from mc_assets.market_data.sessions import sessions_of
 from tests.engine.session_stamps import MINUTE, bars_of_sessions, instant, opens_of
 
 NOTHING = pl.DataFrame(schema=dict(QUARANTINE_SCHEMA))

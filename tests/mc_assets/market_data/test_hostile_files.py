@@ -195,7 +195,7 @@ def test_what_is_no_table_is_one_sentence_or_no_bar(tmp_path: Path, data: bytes)
 def test_a_large_file_with_quotes_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mc_assets.providers.csv_text._MOST_CAREFUL", 0.1)
+    monkeypatch.setattr("engine.tables.csv_text._MOST_CAREFUL", 0.1)
     (tmp_path / "x.csv").write_bytes(HEADER + b'"2020-01-02",1,1,1,1,5\n' * 10_000)
     assert "which has quotes, comments or rows of several widths: found more than 0.1 MB" in (
         refused(tmp_path / "x.csv")
@@ -205,7 +205,7 @@ def test_a_large_file_with_quotes_is_refused_before_it_fills_the_memory(
 def test_rows_of_several_widths_are_read_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mc_assets.providers.csv_text._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("engine.tables.csv_text._ROWS_AT_ONCE", 3)
     days = [f"2020-01-{day:02d}" for day in (2, 3, 6, 7, 8, 9, 10)]
     lines = [f'"{day}",1,1,1,1,{k}' for k, day in enumerate(days)]
     lines[5] += ",surplus"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mc_assets.market_data.numbers import (
+from engine.tables.numbers import (
     MISSING,
     decimal_mark,
     groups_thousands_by_apostrophe,

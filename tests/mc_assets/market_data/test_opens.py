@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.tables.opens import open_instants
+from engine.tables.sessions import sessions_of
+from engine.tables.timestamps import detect_format, parse_stamps
 from mc_assets.market_data import bars_from_file
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.market_data.ends import bar_ends
-from mc_assets.market_data.opens import open_instants
 from mc_assets.market_data.quality import check_bars
-from mc_assets.market_data.sessions import sessions_of
-from mc_assets.market_data.timestamps import detect_format, parse_stamps
 
 HEADER = "time,open,high,low,close,volume\n"
 

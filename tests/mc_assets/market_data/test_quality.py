@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data import BARS_SCHEMA, QUARANTINE_SCHEMA, QualityFinding, SeriesConfig
 from mc_assets.market_data.quality import check_bars, compare_bars
-from mc_assets.market_data.sessions import sessions_of
 from mc_assets.market_data.severities import QualityConfig
 
 NOTHING = pl.DataFrame(schema=dict(QUARANTINE_SCHEMA))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mc_assets.market_data.timestamps import detect_format, parse_stamps
+from engine.tables.timestamps import detect_format, parse_stamps
 
 NOON = 1583150400_000_000  # 2020-03-02 12:00Z
 MIDNIGHT = NOON - 43_200_000_000

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from engine.tables.sessions import sessions_of
 from mc_assets.market_data import (
     BarStore,
     MarketDataConfig,
@@ -20,7 +21,6 @@ from mc_assets.market_data import (
     normalise_year,
 )
 from mc_assets.market_data.fetching import Ingested
-from mc_assets.market_data.sessions import sessions_of
 from tests.mc_assets.providers.conftest import LocalServer, Reply, Request
 
 NOW = datetime(2024, 1, 6, 2, tzinfo=UTC)

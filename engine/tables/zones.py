@@ -6,7 +6,7 @@ import re
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mc_assets.providers import MarketDataError
+from engine.tables.errors import MarketDataError
 
 __all__ = ["ABBREVIATIONS", "zone_named"]
 

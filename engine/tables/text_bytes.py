@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mc_assets.providers.errors import MarketDataError
+from engine.tables.errors import MarketDataError
 
 __all__ = ["MEGABYTES", "PACKED", "check_size", "only_member", "text_bytes"]
 

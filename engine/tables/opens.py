@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.tables.sessions import Sessions
 from engine.timeframes import intraday_minutes
-from mc_assets.market_data.sessions import Sessions
 
 __all__ = ["guess_stamp", "open_instants", "to_instants"]
 

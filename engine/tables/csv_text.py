@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, zip_longest
@@ -14,12 +14,14 @@ from typing import Final
 
 import polars as pl
 
-from mc_assets.providers.csv_header import Header, commented_header, find_header
-from mc_assets.providers.errors import MarketDataError
-from mc_assets.providers.files import NumberColumns
-from mc_assets.providers.text_bytes import MEGABYTES, check_size, text_bytes
+from engine.tables.csv_header import Header, commented_header, find_header
+from engine.tables.errors import MarketDataError
+from engine.tables.text_bytes import MEGABYTES, check_size, text_bytes
 
-__all__ = ["delimiter_of", "read_text_table"]
+__all__ = ["NumberColumns", "delimiter_of", "read_text_table"]
+
+#: Returns those of a table's columns that are to come as numbers.
+NumberColumns = Callable[[list[str]], Collection[str]]
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _HEAD_ROWS: Final = 40

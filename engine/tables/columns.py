@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from mc_assets.market_data.column_spellings import (
+from engine.tables.column_spellings import (
     SPELLINGS,
     decorated_prices,
     named_volume,
     plain_name,
     sole_owner,
 )
-from mc_assets.providers import MarketDataError
+from engine.tables.errors import MarketDataError
 
-__all__ = ["NUMBERS", "ColumnMap", "map_columns", "number_columns"]
+__all__ = ["NUMBERS", "PRICES", "ColumnMap", "map_columns", "number_columns"]
 
 #: Canonical names whose cells are numbers.
 NUMBERS: Final = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
 
-_PRICES: Final = ("open", "high", "low", "close")
+#: The prices of a bar.
+PRICES: Final = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,10 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
                 found[canonical] = match
                 break
     _check_twins(
-        data, {name: found[name] for name in _PRICES if name in found}, given, symbol, where
+        data, {name: found[name] for name in PRICES if name in found}, given, symbol, where
     )
     ordered = dict(reversed(candidates.items()))
-    if not found.keys() & set(_PRICES):
+    if not found.keys() & set(PRICES):
         found |= decorated_prices(ordered)
     if "volume" not in found:
         # CryptoDataDownload names the unit: "Volume BTC", then "Volume USDT".
@@ -107,12 +108,12 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
             raise MarketDataError(
                 where,
                 f"columns {', '.join(data)}",
-                f"a table with a {canonical} column (name it under options.columns)",
+                f"a table with a {canonical} column (name it: `columns: {{{canonical}: ...}}`)",
             )
-    present = [name for name in _PRICES if name in found]
+    present = [name for name in PRICES if name in found]
     if len(present) < 4:
         if present != ["close"]:
-            missing = next(name for name in _PRICES if name not in found)
+            missing = next(name for name in PRICES if name not in found)
             raise MarketDataError(
                 where,
                 f"no {missing} column among {', '.join(data)}",
@@ -132,7 +133,7 @@ def _check_twins(
             raise MarketDataError(
                 where,
                 f"the columns {' and '.join(alike[:2])}",
-                f"one {canonical} column (name it under options.columns)",
+                f"one {canonical} column (name it: `columns: {{{canonical}: ...}}`)",
             )
 
 

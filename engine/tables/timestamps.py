@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from mc_assets.market_data.zones import ABBREVIATIONS
+from engine.tables.zones import ABBREVIATIONS
 
 __all__ = ["SECONDS", "detect_format", "parse_stamps"]
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from mc_assets.market_data.canonical import PRICES
+from engine.tables.columns import PRICES
 
 __all__ = ["judge_rows"]
 

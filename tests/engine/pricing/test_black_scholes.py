@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.calibration.black_scholes import (
+from engine.pricing.black_scholes import (
     black_scholes_price,
     black_scholes_vega,
     implied_volatility,

@@ -1,0 +1,40 @@
+"""A project to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import Refusal
+from mc_assets.answers.starter import start_project
+from mc_assets.market_data import load_series
+
+
+def test_a_project_to_begin_with_has_a_series_a_study_and_a_strategy(tmp_path: Path) -> None:
+    begun = start_project(tmp_path)
+    assert begun.kept == ()
+    assert set(begun.written) == {
+        *("series.yaml", "bars/SP500.csv", "studies/dip.yaml", "studies/README.md"),
+        *("strategies/buy_the_dip.py", "Makefile", ".github/workflows/ci.yml"),
+        *(".env.example", ".gitignore"),
+    }
+    assert all((tmp_path / place).is_file() for place in begun.written)
+    assert load_series(tmp_path / "series.yaml").keys == ["SP500@1d"]
+    assert "MC_LAB: mc-lab==0." in (tmp_path / ".github" / "workflows" / "ci.yml").read_text()
+
+
+def test_a_file_that_stands_there_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("mine:\n")
+    begun = start_project(tmp_path)
+    assert begun.kept == ("Makefile",)
+    assert "Makefile" not in begun.written
+    assert (tmp_path / "Makefile").read_text() == "mine:\n"
+
+
+@pytest.mark.parametrize("name", ["studies", "series.yaml"])
+def test_a_project_is_not_begun_twice(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(Refusal, match=f"which has {name}, allowed a folder without a project"):
+        start_project(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]

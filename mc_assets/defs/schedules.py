@@ -7,31 +7,38 @@ import dagster as dg
 from mc_assets.defs.chosen_dates import dates_config
 from mc_assets.defs.nightly_simulations import nightly_studies
 from mc_assets.defs.partitions import batch_tags, declared, series
+from mc_assets.history_retention import forget_old_runs
 from mc_assets.offered_periods import offer_periods
 from mc_assets.periods import as_of_span, period_of
 from mc_assets.resources import Laboratory
+from mc_assets.run_limits import run_limits
 
 __all__ = ["jobs", "schedules"]
 
 _NEW_YORK = "America/New_York"
+_LIMITS = run_limits()
 
 ingest = dg.define_asset_job(
     "ingest",
+    run_tags=_LIMITS["ingest"],
     selection=dg.AssetSelection.assets("raw_bars", "bars"),
     description="Fetch and normalise bars: one run for a batch of series and years.",
 )
 recalibrate = dg.define_asset_job(
     "recalibrate",
+    run_tags=_LIMITS["recalibrate"],
     selection=dg.AssetSelection.assets("calibrations", "source_realism"),
     description="Estimate every model's parameters as of a date and compare it with the bars.",
 )
 simulate_nightly = dg.define_asset_job(
     "simulate_nightly",
+    run_tags=_LIMITS["simulate_nightly"],
     selection=dg.AssetSelection.assets("nightly_simulations"),
     description="Run studies as of a date.",
 )
 publish = dg.define_asset_job(
     "publish",
+    run_tags=_LIMITS["publish"],
     selection=dg.AssetSelection.assets("warehouse"),
     description="Rebuild the DuckDB file from the Parquet files and swap it in.",
 )
@@ -131,8 +138,9 @@ def nightly_studies_run(
     execution_timezone=_NEW_YORK,
     description="Last: publish the night's tables.",
 )
-def nightly_publish(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Publish the warehouse."""
+def nightly_publish(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Publish the warehouse; forget old runs, which nobody else does while the UI is open."""
+    forget_old_runs(context.instance)
     return dg.RunRequest()
 
 

@@ -12,7 +12,6 @@ from dagster import AssetKey, DagsterEventType, EventLogEntry, Field
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import text
 
 from mc_assets.home_lock import hold, release
 
@@ -81,7 +80,9 @@ class EventLog(SqliteEventLogStorage):
         )
         with self.index_connection() as connection:
             rows = [
-                row for query in (materialised, checked) for row in connection.execute(text(query))
+                row
+                for query in (materialised, checked)
+                for row in connection.exec_driver_sql(query)
             ]
         days = ((run_id, (partition or "").partition("|")[0]) for run_id, partition, _ in rows)
         return {run_id for run_id, day in days if not _DAY.fullmatch(day) or day in periods}

@@ -119,6 +119,9 @@ def remove_study(root: Path, study: str) -> None:
     if study not in known:
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")
     folder = root / "results" / study
+    # Its name goes last: a removal that is killed is asked for again by the same name.
+    for request in folder.glob("*/"):
+        shutil.rmtree(request, ignore_errors=True)
     (folder / "current.json").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Commands that are killed at one of their own steps, so that a kill is replayed from its number.
+"""Commands that are killed, or find no disk, at one of their own steps: a fault has a number.
 
 A step is whatever changes the disk: a file opened to be written, renamed, linked, deleted, a folder
 made, Dagster's database opened. `python -m tests.mc_assets.killed` is the process that commands are
@@ -7,14 +7,17 @@ forked from; it has loaded all that they need and computed nothing, so that one 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +29,8 @@ import polars as pl
 _CHECKOUT = Path(__file__).parents[2]
 _CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# What SQLite says of a disk that is so.
+_REFUSALS = {"ENOSPC": "database or disk is full", "EROFS": "unable to open database file"}
 # What says when something was done, or remembers for the next process alone.
 _TOLD = ("dagster_home/", "jobs/", "receipts", ".verified", "empty_tables/")
 # Times of writing in a page.
@@ -107,18 +112,30 @@ class Nursery:
 
     def __exit__(self, *_: object) -> None:
         pipe(self.process.stdin).close()
+        pipe(self.process.stdout).close()
         self.process.wait(30)
 
     @property
     def data(self) -> Path:
         return self.folder / "data"
 
-    def command(self, *arguments: str, kill: tuple[str, int] | None = None) -> Ended:
-        """Run a command; `kill` is a kind of step and the number before which it is killed."""
-        request = {"arguments": arguments, "kill": kill}
+    def command(self, *arguments: str, fault: tuple[str, str, int] | None = None) -> Ended:
+        """Run a command.
+
+        `fault` is what happens, ``kill`` or the name of an error of the disk, the kind of step, and
+        the number of the step before which it does; a disk that fails stays so.
+        """
+        return self.together(arguments, fault=fault)[0]
+
+    def together(
+        self, *commands: Sequence[str], fault: tuple[str, str, int] | None = None
+    ) -> list[Ended]:
+        """Run commands at once."""
+        request = {"commands": commands, "fault": fault}
         pipe(self.process.stdin).write(json.dumps(request) + "\n")
         pipe(self.process.stdin).flush()
-        return Ended(**json.loads(pipe(self.process.stdout).readline()))
+        answers = json.loads(pipe(self.process.stdout).readline())
+        return [Ended(**answer) for answer in answers]
 
     def prepare(self, name: str) -> None:
         """Bring the data folder into the state that a command finds."""
@@ -129,6 +146,9 @@ class Nursery:
                 done = self.command(*COMMANDS[each])
                 assert done.code == 0, done.said
             self.data.mkdir(exist_ok=True)
+            # Stored the day before: what is being written now is nobody's to remove.
+            for path in self.data.rglob("*"):
+                os.utime(path, (time.time() - 86_400,) * 2)
             self.states[before] = self.folder / f"state{len(self.states)}"
             shutil.copytree(self.data, self.states[before])
         shutil.rmtree(self.data, ignore_errors=True)
@@ -156,11 +176,13 @@ class Nursery:
         """Kill a command before a step and run it again; None, or what was wrong then."""
         whole = self.whole(name)
         self.prepare(name)
-        killed = self.command(*COMMANDS[name], kill=(kind, step))
+        killed = self.command(*COMMANDS[name], fault=("kill", kind, step))
         if killed.code not in (-signal.SIGKILL, 0):
             return f"{name} {kind} {step}: ended with {killed.code}: {killed.said[-500:]}"
         again = self.command(*COMMANDS[name])
-        if again.code != 0 or "Traceback" in again.said:
+        # The kill may have come when all was removed.
+        done = name == "prune" and "no results of" in again.said
+        if (again.code != 0 and not done) or "Traceback" in again.said:
             return f"{name} {kind} {step}: run again {again.code}: {again.said[-1500:]}"
         found = content(self.data)
         wrong = sorted({*found, *whole} - {k for k in found if found[k] == whole.get(k)})
@@ -235,22 +257,27 @@ def _serve(data: str) -> None:
     _load(Path(mc_assets.answers.__file__).parent)
     for line in sys.stdin:
         request = json.loads(line)
-        counts, told = os.pipe()
-        said = Path(data).parent / "said.txt"
-        if (child := os.fork()) == 0:
-            os.close(counts)
-            _become(main, request, data, told, said)
-        os.close(told)
-        with os.fdopen(counts) as reader:
-            steps = reader.read()
-        _, status = os.waitpid(child, 0)
-        code = os.waitstatus_to_exitcode(status)
-        answer = {
-            "code": code,
-            "steps": json.loads(steps) if steps else {},
-            "said": said.read_text(errors="replace"),
-        }
-        print(json.dumps(answer), flush=True)
+        children = []
+        for number, arguments in enumerate(request["commands"]):
+            counts, told = os.pipe()
+            said = Path(data).parent / f"said{number}.txt"
+            if (child := os.fork()) == 0:
+                _become(main, arguments, request["fault"] or ("", "", 0), data, told, said)
+            os.close(told)
+            children.append((child, counts, said))
+        answers = []
+        for child, counts, said in children:
+            with os.fdopen(counts) as reader:
+                steps = reader.read()
+            _, status = os.waitpid(child, 0)
+            answers.append(
+                {
+                    "code": os.waitstatus_to_exitcode(status),
+                    "steps": json.loads(steps) if steps else {},
+                    "said": said.read_text(errors="replace"),
+                }
+            )
+        print(json.dumps(answers), flush=True)
 
 
 def _load(answers: Path) -> None:
@@ -269,24 +296,39 @@ def _load(answers: Path) -> None:
         importlib.import_module(name)
 
 
-def _become(main: Any, request: dict[str, Any], data: str, told: int, said: Path) -> None:
+def _become(
+    main: Any,
+    arguments: Sequence[str],
+    fault: Sequence[Any],
+    data: str,
+    told: int,
+    said: Path,
+) -> None:
     """Run a command in this child and end it."""
     output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.setpgid(0, 0)
     counts = {"file": 0, "history": 0}
-    kill: Sequence[Any] = request["kill"] or ("", 0)
+    what, of_kind, at = fault
 
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        kind = _kind(event, arguments, data)
-        if kind:
-            counts[kind] += 1
-            if kind == kill[0] and counts[kind] == kill[1]:
-                os.kill(os.getpid(), signal.SIGKILL)
+    def watch(event: str, values: tuple[Any, ...]) -> None:
+        kind = _kind(event, values, data)
+        if not kind:
+            return
+        counts[kind] += 1
+        if kind != of_kind or counts[kind] < at:
+            return
+        if what == "kill" and counts[kind] == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what in _REFUSALS and event not in ("os.remove", "os.rmdir"):
+            if kind == "history":
+                raise sqlite3.OperationalError(_REFUSALS[what])
+            number = getattr(errno, what)
+            raise OSError(number, os.strerror(number), values[0])
 
     sys.addaudithook(watch)
-    sys.argv = ["mc", *request["arguments"]]
+    sys.argv = ["mc", *arguments]
     code = 0
     try:
         main()

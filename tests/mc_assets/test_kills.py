@@ -65,6 +65,6 @@ def test_no_command_loses_or_changes_anything_by_two_hundred_kills(nursery: Nurs
 
 def test_a_kill_is_at_the_step_that_its_number_says(nursery: Nursery) -> None:
     nursery.prepare("prune")
-    assert nursery.command(*COMMANDS["prune"], kill=("file", 3)).code == -9
+    assert nursery.command(*COMMANDS["prune"], fault=("kill", "file", 3)).code == -9
     nursery.prepare("prune")
-    assert nursery.command(*COMMANDS["prune"], kill=("file", 1_000_000)).code == 0
+    assert nursery.command(*COMMANDS["prune"], fault=("kill", "file", 1_000_000)).code == 0

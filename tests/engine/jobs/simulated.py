@@ -192,10 +192,15 @@ def rows_of(job: Job, files: MemoryFiles) -> pl.DataFrame:
 
 
 def content(disk: Disk) -> dict[str, str]:
-    """What is stored but for records of runs, and of the ledger all but the time of trying."""
+    """What is stored but for records of runs, and of the ledger all but the time of trying.
+
+    Without what is set aside, and what a crash in the middle of `replace` left: while the file
+    stands, nobody reads that.
+    """
     found = {}
     for key, value in disk.files.items():
-        if key.startswith("jobs/") or key.endswith(".damaged"):
+        left = key.endswith(".next") and key.removesuffix(".next") in disk.files
+        if key.startswith("jobs/") or key.endswith(".damaged") or left:
             continue
         if key.startswith("ledger/"):
             value = pl.read_parquet(value).drop("tried_at").write_json().encode()

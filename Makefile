@@ -28,6 +28,10 @@ QUICK := \
 	tests/mc_assets/providers/test_network.py tests/mc_assets/test_definitions.py \
 	tests/mc_assets/test_warehouse.py
 
+# A file's tests share what is dear to make, so they stay in one process; the longest files begin first
+# (tests/conftest.py) in place of those with the most tests.
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench bench-check docs \
 	clean
 .DEFAULT_GOAL := run
@@ -39,10 +43,10 @@ ui: $(SYNCED)
 	@$(MC) ui
 
 check: $(DEVELOPING) lint
-	@$(PYTHON) -m pytest -q -n 2 --dist loadfile $(QUICK)
+	@$(PYTHON) -m pytest -q $(TOGETHER) $(QUICK)
 
 test: $(DEVELOPING) lint
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTHON) -m pytest $(TOGETHER)
 
 # Names each of the tests that it runs: most take minutes.
 test-slow: $(DEVELOPING)
@@ -64,7 +68,7 @@ wheel: $(DEVELOPING)
 
 coverage: $(DEVELOPING)
 	@$(PYTHON) -m coverage erase
-	@$(PYTHON) -m coverage run -m pytest -q -n 2 --dist loadfile
+	@$(PYTHON) -m coverage run -m pytest -q $(TOGETHER)
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report
 

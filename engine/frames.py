@@ -136,7 +136,7 @@ def instants_in(frame: pl.DataFrame, name: str, field: str) -> NDArray[np.int64]
     if not (column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime)):
         raise Refusal(field, f"values of type {column.dtype}", "dates or instants")
     if column.has_nulls():
-        raise Refusal(field, "no instant in a row", "one in every row")
+        raise Refusal(field, "a row has no instant", hint="fill it in, or leave that row out")
     return column.dt.epoch("us").to_numpy().astype(np.int64)
 
 

@@ -41,7 +41,7 @@ BUILT_IN: Final[dict[str, BuiltIn]] = {
     "bootstrap": BuiltIn("Bootstrap", ("Bars",), weighted=False),
     "correlated": BuiltIn("Correlated"),
     "gbm": BuiltIn("GBM", ("Bars",)),
-    "heston": BuiltIn("Heston", ("Bars", "OptionSurface")),
+    "heston": BuiltIn("Heston", ("Bars", "OptionSurface"), estimator_version="2"),
     "historical": BuiltIn("Historical"),
     "kou": BuiltIn("Kou"),
     "merton": BuiltIn("Merton", ("Bars",)),

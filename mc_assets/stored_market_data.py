@@ -154,7 +154,11 @@ class StoredMarketData:
             last = datetime.datetime.combine(self._as_of, datetime.time.max, datetime.UTC)
             frame = frame.filter(bar_ends(stamps, series.calendar) <= last.timestamp() * 1e6 + 1)
             if frame.is_empty():
-                raise Refusal(f"bars of {series.key}", f"none up to {self._as_of}", "a later date")
+                raise Refusal(
+                    f"bars of {series.key}",
+                    f"none had ended by {self._as_of}",
+                    hint="ask for a later date",
+                )
         # A factor table that the series no longer names belongs to bars fetched earlier.
         factors = self._bars.factors(series.symbol, timeframe) if series.factors else None
         return series, frame, factors

@@ -18,10 +18,37 @@ settings.load_profile("fixed")
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+# They begin first, so that no process is left alone with one of them at the end.
+LONGEST = (
+    "tests/mc_assets/test_end_to_end.py",
+    "tests/mc_assets/test_bit_flips.py",
+    "tests/mc_assets/test_calibrations.py",
+    "tests/test_readme.py",
+    "tests/mc_assets/test_users_models.py",
+    "tests/mc_assets/market_data/test_short_answers.py",
+    "tests/engine/jobs/test_executors.py",
+    "tests/mc_assets/providers/test_resuming.py",
+    "tests/mc_assets/cli/test_study_commands.py",
+    "tests/mc_assets/test_disagreement.py",
+    "tests/engine/results/test_comparison.py",
+    "tests/engine/compiled/test_cache.py",
+    "tests/mc_assets/providers/test_hostile_servers.py",
+    "tests/engine/jobs/test_resume.py",
+    "tests/engine/jobs/test_metric_groups.py",
+    "tests/engine/calibration/test_switching.py",
+    "tests/mc_assets/reports/test_report.py",
+    "tests/mc_assets/test_option_quotes.py",
+    "tests/mc_assets/test_webserver.py",
+    "tests/mc_assets/test_overfitting_table.py",
+    "tests/mc_assets/test_panel_asset.py",
+)
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of a file marked `in_order` as they are written: each goes on from the last."""
+    """Run the longest files first, and the tests of a file marked `in_order` as written."""
+    rank = {PROJECT / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
     for file in {item.path for item in items if item.get_closest_marker("in_order")}:
         places = [place for place, item in enumerate(items) if item.path == file]
         written = sorted((items[place] for place in places), key=_line)

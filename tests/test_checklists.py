@@ -202,6 +202,6 @@ def test_a_command_lies_in_a_file_of_its_name_and_says_what_it_does() -> None:
     for command in app.registered_commands:
         function = command.callback
         assert function is not None
-        assert function.__module__ == f"mc_assets.cli.{command.name or function.__name__}"
+        assert function.__module__ == f"mc_assets.cli.{function.__name__}"
         first = (function.__doc__ or "").split("\n")[0]
         assert 20 < len(first) <= 100, function.__name__

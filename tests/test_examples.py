@@ -68,13 +68,16 @@ NO_CODE = {"engine/execution/costs.py": "a formula", "engine/jobs/store.py": "a 
 
 def code_of(path: Path) -> list[str]:
     """Return the blocks of code that docstrings of a file show, without results."""
+    text = path.read_text(encoding="utf-8")
+    if "::\n\n" not in text:
+        return []  # most files, unparsed: each process that runs tests asks for all of them
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     texts = [
         f"{ast.get_docstring(node) or ''}\n"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, documented)
     ]
-    return [textwrap.dedent(block) for text in texts for block in A_LITERAL_BLOCK.findall(text)]
+    return [textwrap.dedent(block) for said in texts for block in A_LITERAL_BLOCK.findall(said)]
 
 
 SHOWING_CODE = [

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.conftest import LONGEST
+
 MOST_LINES = 400
 #: Longer files that are to be split.
 TO_SPLIT: set[str] = set()
@@ -60,3 +62,8 @@ def test_what_was_found_and_what_is_allowed_are_parts_of_a_refusal(project: Path
 def test_a_refusal_that_is_written_out_is_found() -> None:
     assert written_refusals('raise ValueError(f"{name}: found {x}, allowed 1 or more")\n') == [1]
     assert written_refusals('raise Refusal(name, str(x), "1 or more")\n') == []
+
+
+def test_the_files_that_begin_first_are_there(project: Path) -> None:
+    assert [place for place in LONGEST if not (project / place).is_file()] == []
+    assert len({*LONGEST}) == len(LONGEST)

@@ -83,9 +83,13 @@ ALLOWED = {
         *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
+    "search": {
+        *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
+        *("strategies", "studies"),
+    },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
-        *("statistics", "results", "studies", "models", "realism", "plots"),
+        *("statistics", "results", "search", "studies", "models", "realism", "plots"),
     },
 }
 FORBIDDEN_IN_ENGINE = {
@@ -237,7 +241,8 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
     # What another package happens to bring goes, or is too old, when that package changes.
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = declared["optional-dependencies"]
-    given = [*declared["dependencies"], *optional["testing"], *optional["cluster"]]
+    given = [*declared["dependencies"]]
+    given += [line for extra in ("testing", "cluster", "search") for line in optional[extra]]
     names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
     # numba pins the one version of it that it works with.
     names |= {"llvmlite"}

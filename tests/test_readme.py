@@ -88,8 +88,13 @@ def test_every_table_command_and_asset_that_the_readme_names_exists(project: Pat
     from mc_assets.definitions import defs
 
     text = (project / "README.md").read_text(encoding="utf-8")
-    commands = set(re.findall(r"`mc (\w+)", text))
-    have = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    commands = set(re.findall(r"`mc ([\w-]+)", text))
+    have = {
+        c.name or c.callback.__name__.replace("_", "-")
+        for c in app.registered_commands
+        if c.callback
+    }
+    have |= {family.name for family in app.registered_groups if family.name}
     assert commands <= have
     assert have <= commands
     assets = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}

@@ -82,7 +82,7 @@ class CurveData:
             If fewer than `minimum` rows or `contracts` distinct maturities are left.
         """
         if len(panel) == 0:
-            raise Refusal(f"{panel.symbol} panel", "no rows", "at least one")
+            raise Refusal(f"{panel.symbol} panel", "has no rows")
         if as_of is not None:
             panel = panel.up_to(as_of)
         span = Window.parse(window)

@@ -176,7 +176,7 @@ def _panel(panel: FuturesPanel, as_of: date | None, span: Window) -> tuple[Futur
         age = np.array([(cut.last_date - day).days for day in cut.dates])
         cut = cut.rows(slice(int(np.sum(age >= span.years * 365.25)), None))
     if len(cut) == 0:
-        raise Refusal(f"{panel.symbol} panel", "no rows", "at least one")
+        raise Refusal(f"{panel.symbol} panel", "has no rows in the window")
     return cut, as_of or cut.last_date
 
 

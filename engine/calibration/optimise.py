@@ -121,7 +121,11 @@ def maximise(
         reached.append(quasi_newton(negative, first, lower, upper, iterations))
     order = sorted(range(len(reached)), key=lambda i: reached[i][0])
     if reached[order[0]][0] >= 1e299:
-        raise Refusal("likelihood", "no start with a finite value", "at least one")
+        raise Refusal(
+            "likelihood",
+            "is finite at no start",
+            hint="look at the data with `mc quality`, or fit a simpler model",
+        )
     best: Optimum | None = None
     tried: list[Array] = []
     for i in order:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.calibration.option_chain import OptionChain, count_left_out, read_chain
+from engine.calibration.parity import parity_curve
 from engine.errors import Refusal
 from engine.pricing.black_scholes import (
     black_scholes_price,
@@ -49,6 +51,14 @@ class OptionSurface:
         Of the series that the quotes belong to.
     left_out : mapping of str to int
         Number of quotes that were left out of a chain, by reason.
+    spreads : ndarray of float64, shape (n,), optional
+        Ask less bid; NaN where unknown.
+    parity_errors : ndarray of float64, shape (n,), optional
+        Standard error of call less put at each strike, where parity found the forwards.
+    expiries_left_out : int
+        Expiries of a chain whose forward or discount factor nothing determined.
+    pairs_set_aside : int
+        Calls and puts of one strike that contradicted the others, and had no say in the forwards.
 
     Raises
     ------
@@ -67,6 +77,10 @@ class OptionSurface:
     spot: float
     timeframe: str = "chain"
     left_out: Mapping[str, int] = field(default_factory=dict)
+    spreads: Array | None = None
+    parity_errors: Array | None = None
+    expiries_left_out: int = 0
+    pairs_set_aside: int = 0
 
     def __post_init__(self) -> None:
         count = len(self.strikes)
@@ -96,6 +110,8 @@ class OptionSurface:
         for name in ("strikes", "years", "prices", "calls", "forwards", "discounts"):
             column = np.ascontiguousarray(getattr(self, name), dtype="<f8")
             digest.update(column.tobytes())
+        if self.spreads is not None:
+            digest.update(np.ascontiguousarray(self.spreads, dtype="<f8").tobytes())
         return digest.hexdigest()
 
     @classmethod
@@ -145,7 +161,7 @@ class OptionSurface:
         *,
         as_of: date,
         spot: float | None = None,
-        rate: float | None = None,
+        rate: float | Mapping[float, float] | None = None,
         dividend: float = 0.0,
         symbol: str = "options",
     ) -> OptionSurface:
@@ -156,90 +172,89 @@ class OptionSurface:
         frame : polars.DataFrame
             Columns ``expiry`` (date or yyyymmdd), ``strike``, ``right`` (call or put, any case,
             first letter counts) and either ``bid`` and ``ask`` (their middle is the price),
-            ``price`` or ``close``, or, with `spot`, ``implied_volatility`` (Black-Scholes).
+            ``price`` or ``close``, or, where forwards and rates are known,
+            ``implied_volatility`` (Black-Scholes). Optionally ``forward`` and ``rate``, one of each
+            expiry, and ``style``.
         as_of : datetime.date
             Date of the quotes. Left out and counted in `left_out` are options that expire by
             then, rows that are not numbers, crossed quotes (bid above ask) and prices, strikes
             or volatilities that are not positive.
         spot : float, optional
-            Price of the underlying. Without it, forward and discount of each expiry come from
-            put-call parity over the strikes that have both, and expiries without such a strike
-            are left out.
-        rate, dividend : float
-            With `spot`: continuously compounded; `rate` defaults to 0.
+            Price of the underlying. It makes forwards where the rate is known.
+        rate : float or mapping of float to float, optional
+            Continuously compounded: one for all, or a curve, rates by years to expiry, between
+            which straight lines are drawn. By default the column ``rate``, with straight lines to
+            expiries without one.
+        dividend : float
+            With `spot`: continuously compounded.
+
+        Returns
+        -------
+        OptionSurface
+            Forwards and discount factors that are not known come from put-call parity, see
+            `parity_curve`; expiries that it leaves open are left out and counted.
 
         Raises
         ------
         ValueError
-            If a column is missing, or nothing usable is left.
+            If a column is missing, options are American, or nothing usable is left.
         """
-        needed = [name for name in ("expiry", "strike", "right") if name not in frame.columns]
-        price = _price_column(frame)
-        implied = spot is not None and "implied_volatility" in frame.columns
-        if needed or (price is None and not implied):
-            raise Refusal(
-                f"{symbol} columns",
-                ", ".join(frame.columns),
-                "expiry, strike, right and bid and ask, price or close (or, with the spot, "
-                "implied_volatility)",
-            )
-        days = np.array([(_as_date(value) - as_of).days for value in frame["expiry"].to_list()])
-        strikes = _numbers(frame, "strike")
-        calls = np.array([_is_call(value, symbol) for value in frame["right"].to_list()])
-        volatility = np.ones(len(days))
-        if price is None:
-            assert spot is not None
-            volatility = _numbers(frame, "implied_volatility")
-            with np.errstate(invalid="ignore", divide="ignore"):
-                price = black_scholes_price(
-                    spot,
-                    strikes,
-                    np.maximum(days, 0) / 365.0,
-                    volatility,
-                    rate=rate or 0.0,
-                    dividend=dividend,
-                    call=calls,
-                )
-        left_out: dict[str, int] = {}
-        keep = np.ones(len(days), dtype=np.bool_)
-        crossed = np.zeros(len(days), dtype=np.bool_)
-        if "bid" in frame.columns and "ask" in frame.columns:
-            crossed = _numbers(frame, "bid") > _numbers(frame, "ask")
-        for reason, bad in (
-            ("expired", days <= 0),
-            ("not a number", ~np.isfinite(strikes) | ~np.isfinite(volatility) | np.isnan(price)),
-            ("crossed", crossed),
-            ("not positive", ~((price > 0.0) & (strikes > 0.0) & (volatility > 0.0))),
-        ):
-            _leave_out(left_out, reason, keep & bad)
-            keep &= ~bad
-        days, strikes, calls, price = days[keep], strikes[keep], calls[keep], price[keep]
-        years = days / 365.0
+        rated = rate is not None or "rate" in frame.columns
+        implied = rated and (spot is not None or "forward" in frame.columns)
+        chain = read_chain(frame, as_of=as_of, symbol=symbol, implied=implied)
+        years, left_out = chain.days / 365.0, dict(chain.left_out)
+        rates = _rates(chain, rate)
+        forwards, discounts = chain.forwards, np.exp(-rates * years)
         if spot is not None:
-            r = 0.0 if rate is None else rate
-            forwards, discounts = spot * np.exp((r - dividend) * years), np.exp(-r * years)
-        else:
-            forwards, discounts = _parity(days, strikes, calls, price)
-            found = np.isfinite(forwards)
-            _leave_out(left_out, "without a call and put of one strike", ~found)
-            years, strikes, calls, price = years[found], strikes[found], calls[found], price[found]
-            forwards, discounts = forwards[found], discounts[found]
-        if len(price) == 0:
-            raise Refusal(
-                f"{symbol} chain", f"no usable quote{left_out_text(left_out)}", "at least one"
+            carried = spot * np.exp((rates - dividend) * years)
+            forwards = np.where(np.isfinite(forwards), forwards, carried)
+        prices, opened, aside = chain.prices, 0, 0
+        uncertain: Array | None = None
+        if not np.isfinite(forwards * discounts).all() and np.isfinite(prices).any():
+            found = parity_curve(
+                years,
+                chain.strikes,
+                chain.calls,
+                prices,
+                spreads=chain.spreads,
+                discounts=discounts if np.isfinite(discounts).all() else None,
             )
-        level = float(forwards[np.argmin(years)]) if spot is None else float(spot)
+            place = np.searchsorted(found.years, years)
+            forwards = np.where(np.isfinite(forwards), forwards, found.forwards[place])
+            discounts = np.where(np.isfinite(discounts), discounts, found.discounts[place])
+            lacking = ~np.isfinite(forwards * discounts)
+            unpaired = found.pairs[place] == 0
+            count_left_out(left_out, "without a call and put of one strike", lacking & unpaired)
+            count_left_out(left_out, "of an expiry that parity leaves open", lacking & ~unpaired)
+            opened, aside = len(np.unique(chain.days[lacking])), found.pairs_set_aside
+            uncertain = found.error(years, chain.strikes)
+        keep = np.isfinite(forwards * discounts)
+        if np.isfinite(chain.volatilities).any():
+            count_left_out(left_out, "without a forward and rate", ~keep)
+        if not keep.any():
+            raise Refusal(f"{symbol} chain", f"has no usable quote{left_out_text(left_out)}")
+        chain, years = chain.select(keep), years[keep]
+        forwards, discounts, prices = forwards[keep], discounts[keep], prices[keep]
+        if np.isfinite(chain.volatilities).any():
+            prices = discounts * black_scholes_price(
+                forwards, chain.strikes, years, chain.volatilities, call=chain.calls
+            )
+        known = np.isfinite(chain.spreads).any()
         return cls(
             symbol,
             as_of,
-            strikes,
+            chain.strikes,
             years,
-            price,
-            calls,
+            np.maximum(prices, np.finfo(np.float64).tiny),
+            chain.calls,
             forwards,
             discounts,
-            level,
+            float(forwards[np.argmin(years)]) if spot is None else float(spot),
             left_out=left_out,
+            spreads=chain.spreads if known else None,
+            parity_errors=None if uncertain is None else uncertain[keep],
+            expiries_left_out=opened,
+            pairs_set_aside=aside,
         )
 
     def implied_volatilities(self) -> Array:
@@ -269,8 +284,28 @@ class OptionSurface:
 
     def select(self, keep: NDArray[np.bool_]) -> OptionSurface:
         """Keep some of the quotes."""
-        names = ("strikes", "years", "prices", "calls", "forwards", "discounts")
+        names: tuple[str, ...] = ("strikes", "years", "prices", "calls", "forwards", "discounts")
+        optional = ("spreads", "parity_errors")
+        names += tuple(name for name in optional if getattr(self, name) is not None)
         return replace(self, **{name: getattr(self, name)[keep] for name in names})
+
+    def out_of_the_money(self) -> OptionSurface:
+        """Turn each option in the money into the other of its strike, by put-call parity.
+
+        Returns
+        -------
+        OptionSurface
+            The same quotes; a price below what exercise is worth becomes the smallest number.
+        """
+        sign = np.where(self.calls, 1.0, -1.0)
+        worth = self.discounts * sign * (self.forwards - self.strikes)
+        inner = worth > 0.0
+        smallest = np.finfo(np.float64).tiny
+        return replace(
+            self,
+            calls=self.calls ^ inner,
+            prices=np.where(inner, np.maximum(self.prices - worth, smallest), self.prices),
+        )
 
     def expiries(self) -> list[NDArray[np.int64]]:
         """Row numbers of each expiry, nearest first.
@@ -289,79 +324,18 @@ def left_out_text(left_out: Mapping[str, int]) -> str:
     return f" (left out: {reasons})" if reasons else ""
 
 
-def _leave_out(left_out: dict[str, int], reason: str, bad: NDArray[np.bool_]) -> None:
-    if bad.any():
-        left_out[reason] = int(bad.sum())
-
-
-def _numbers(frame: pl.DataFrame, name: str) -> Array:
-    """Read a column as numbers, NaN where a value is not a number."""
-    column = frame[name].cast(float, strict=False).fill_null(float("nan"))
-    return np.asarray(column.to_numpy(), dtype=np.float64)
-
-
-def _price_column(frame: pl.DataFrame) -> Array | None:
-    """Middle of bid and ask (not positive where either is not), else price or close."""
-    if "bid" in frame.columns and "ask" in frame.columns:
-        bid, ask = _numbers(frame, "bid"), _numbers(frame, "ask")
-        return np.asarray(np.where((bid <= 0.0) | (ask <= 0.0), 0.0, 0.5 * (bid + ask)))
-    for name in ("price", "close"):
-        if name in frame.columns:
-            return _numbers(frame, name)
-    return None
-
-
-def _is_call(value: Any, symbol: str) -> bool:
-    first = str(value).strip()[:1].lower()
-    if first not in ("c", "p"):
-        raise Refusal(f"{symbol} right", repr(value), "call or put")
-    return first == "c"
-
-
-def _as_date(value: Any) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    text = str(value).replace("-", "")
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
-    except ValueError:
-        raise Refusal("expiry", repr(value), "a date or yyyymmdd") from None
-
-
-def _parity(
-    days: NDArray[np.int64], strikes: Array, calls: NDArray[np.bool_], price: Array
-) -> tuple[Array, Array]:
-    """Forward and discount per expiry from ``C - P = D (F - K)``, medians over strikes."""
-    forwards, discounts = np.full(len(days), np.nan), np.full(len(days), np.nan)
-    for value in np.unique(days):
-        rows = np.flatnonzero(days == value)
-        pairs = _pairs(rows, strikes, calls, price)
-        if len(pairs) == 0:
-            continue
-        k, gap = pairs[:, 0], pairs[:, 1]
-        discount = 1.0
-        if len(k) >= 3:
-            slopes = [
-                (gap[j] - gap[i]) / (k[j] - k[i])
-                for i in range(len(k))
-                for j in range(i + 1, len(k))
-            ]
-            # A discount factor outside 0.5 to 1.05 comes from stale quotes.
-            discount = float(np.clip(-np.median(slopes), 0.5, 1.05))
-        forwards[rows] = float(np.median(gap / discount + k))
-        discounts[rows] = discount
-    return forwards, discounts
-
-
-def _pairs(
-    rows: Sequence[int] | NDArray[np.int64], strikes: Array, calls: NDArray[np.bool_], price: Array
-) -> Array:
-    called = {strikes[i]: price[i] for i in rows if calls[i]}
-    both = [
-        (strikes[i], called[strikes[i]] - price[i])
-        for i in rows
-        if not calls[i] and strikes[i] in called
-    ]
-    return np.array(sorted(both)).reshape(len(both), 2)
+def _rates(chain: OptionChain, rate: float | Mapping[float, float] | None) -> Array:
+    """Rate to each quote's expiry; NaN where none is known."""
+    years = chain.days / 365.0
+    if rate is None:
+        known = np.isfinite(chain.rates)
+        if not known.any():
+            return chain.rates
+        times, first = np.unique(years[known], return_index=True)
+        return np.asarray(np.interp(years, times, chain.rates[known][first]))
+    if isinstance(rate, Mapping):
+        times = np.array(sorted(rate), dtype=np.float64)
+        if len(times) == 0:
+            raise Refusal("rate", "a curve without a rate", "at least one, by years to expiry")
+        return np.asarray(np.interp(years, times, [float(rate[time]) for time in times]))
+    return np.full(len(years), float(rate))

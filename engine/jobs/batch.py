@@ -114,6 +114,24 @@ class Batch:
             raise Refusal("record.equity", "0", hint="say how many points the study records")
         return equity_frame(self._made.arrays)
 
+    @property
+    def curves(self) -> NDArray[np.float32]:
+        """Equity at the points that the study records.
+
+        Returns
+        -------
+        ndarray of float32, shape (sets, paths, points)
+            NaN where the simulation failed.
+
+        Raises
+        ------
+        Refusal
+            If it records none.
+        """
+        if self._made.arrays.equity is None:
+            raise Refusal("record.equity", "0", hint="say how many points the study records")
+        return self._made.arrays.equity.transpose(1, 0, 2)[self._made.of_set]
+
     def trades(self) -> pl.DataFrame:
         """Return the trades that the study records.
 

@@ -44,7 +44,7 @@ class SetReader:
             allowed.
         """
         if not len(sets):
-            raise Refusal("sets", "no parameter set", "at least one")
+            raise Refusal("sets", "are empty", hint="give one parameter set or more")
         own = np.tile(self._own, (len(sets), 1))
         source = np.tile(self._source, (len(sets), 1))
         declared = self._strategy.parameters

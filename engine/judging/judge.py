@@ -15,9 +15,10 @@ from engine.bars import Bars
 from engine.errors import Refusal
 from engine.execution import Execution
 from engine.judging.judgement import Judgement
-from engine.judging.space import declared_space, is_drawn, warm_up_on
+from engine.judging.warm_up import is_drawn, warm_up_on
 from engine.judging.worlds import SimulatedWorld, simulated_worlds
 from engine.results import Results
+from engine.search.declared import declared_space
 from engine.sources import Historical
 from engine.sources.block_length import optimal_block_length
 from engine.statistics.edge import excess_over_market, find_edge
@@ -164,7 +165,11 @@ def _returns(
     curves = curves.join(good, on="simulation", how="semi", maintain_order="left")
     if curves.is_empty():
         results.check_failures()
-        raise Refusal("strategy", "no parameter set that could be simulated", "at least one")
+        raise Refusal(
+            "strategy",
+            "none of its parameter sets could be simulated",
+            hint="give it other values",
+        )
     equity = np.vstack(curves["equity"].to_list()).astype(np.float64)
     steps, samples = results.summary.steps, equity.shape[1]
     first_bar = len(bars) - steps

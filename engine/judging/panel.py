@@ -16,12 +16,13 @@ from engine.calibration import Calibration, try_calibrate
 from engine.errors import Refusal
 from engine.execution import Execution
 from engine.judging.panel_table import SCHEMA, Panel
-from engine.judging.space import declared_space, is_drawn, warm_up_on
+from engine.judging.warm_up import is_drawn, warm_up_on
 from engine.judging.worlds import SimulatedWorld, simulated_worlds
 from engine.realism import compare_with_history
 from engine.results import Results
 from engine.results.definitions import Statistic, find_statistic
 from engine.results.outcomes import IDLE_NEEDS, read_outcomes
+from engine.search.declared import declared_space
 from engine.sources import Historical
 from engine.statistics.comparison import compare
 from engine.strategies import Strategy, get_strategy

@@ -86,7 +86,11 @@ class Panel:
             .sort("worst_regret", maintain_order=True)
         )
         if worst.is_empty():
-            raise Refusal("panel", "no set with a value in every world", "at least one")
+            raise Refusal(
+                "panel",
+                "no parameter set has a value in every world",
+                hint="rank by another statistic (`mc panel --statistic`)",
+            )
         table = table.drop("worst_regret", "minimax").join(
             worst.select("set_id", "worst_regret"), on="set_id", how="left", maintain_order="left"
         )

@@ -1,5 +1,6 @@
 """Realism: whether a calibrated source's paths look like the history they come from."""
 
 from engine.realism.compare import REALISM_COLUMNS, RealismReport, compare_with_history
+from engine.realism.model_table import compare_models
 
-__all__ = ["REALISM_COLUMNS", "RealismReport", "compare_with_history"]
+__all__ = ["REALISM_COLUMNS", "RealismReport", "compare_models", "compare_with_history"]

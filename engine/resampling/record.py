@@ -78,7 +78,11 @@ class Record:
         start = start_of(found)
         profits = np.diff(equity, prepend=start)
         if not profits.any():
-            raise Refusal("equity", "no position on any bar", "a simulation that traded")
+            raise Refusal(
+                "equity",
+                "the simulation held no position on any bar",
+                hint="choose one that traded",
+            )
         return cls._of(start, profits, np.arange(len(equity)))
 
     @classmethod

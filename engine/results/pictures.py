@@ -265,13 +265,21 @@ class ResultPictures:
 
     def _metric(self, parameter_set: int, name: str) -> pl.Series:
         if name not in self.of.metrics:
-            raise Refusal("record.metrics", f"no {name}", f"the metrics with {name}")
+            raise Refusal(
+                "record.metrics",
+                f"{name} was not kept",
+                hint=f"add {name} to them and run the study again",
+            )
         rows = self.of.lazy.filter(
             (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
         )
         found = rows.sort("simulation").select(name).collect()[name].drop_nulls()
         if found.is_empty():
-            raise Refusal("results", f"no simulation with a {name}", "one at least")
+            raise Refusal(
+                "results",
+                f"no simulation of parameter set {parameter_set} has a {name}",
+                hint="draw another set or metric",
+            )
         return found
 
     def _swept(self, count: int, given: list[str] | None) -> list[str]:

@@ -88,7 +88,11 @@ class StepModel(Model):
 
     def _generator(self, request: FillRequest) -> Generator:
         if type(self).step is StepModel.step:
-            raise Refusal(self.name, "no step", "a static method step")
+            raise Refusal(
+                self.name,
+                "its class has no `step`",
+                hint="write a static method step(price, state, shocks, constants)",
+            )
         if not self.compiled:
             _warn_slow(self.name, "its step runs in plain Python")
         return _StepGenerator(self, request)
@@ -130,7 +134,7 @@ class PathModel(Model):
 
     def _generator(self, request: FillRequest) -> Generator:
         if type(self).generate is PathModel.generate:
-            raise Refusal(self.name, "no generate", "a method generate")
+            raise Refusal(self.name, "its class has no `generate`", hint="write such a method")
         if self.sampling != "random":
             raise Refusal("sampling", repr(self.sampling), f"'random' for {self.name}")
         _warn_slow(self.name, "its generate runs once per path in Python")

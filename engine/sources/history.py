@@ -54,7 +54,11 @@ def aligned(bars: Any) -> tuple[Bars, ...]:
     shared = reduce(np.intersect1d, [item.timestamps for item in history])
     if shared.size == 0:
         names = ", ".join(item.symbol for item in history)
-        raise Refusal("bars", f"no shared timestamp of {names}", ">= 1")
+        raise Refusal(
+            "bars",
+            f"{names} have no timestamp in common",
+            hint="`join: last_known` in the study's source, or `joined` in Python",
+        )
     return tuple(
         item if len(item) == shared.size else item[np.isin(item.timestamps, shared)]
         for item in history
@@ -119,7 +123,11 @@ def joined(bars: Any, join: Join = "common") -> tuple[Bars, ...]:
         calendar = max(calendars, key=lambda item: item.bars_per_year)
     if len(wanted) == 0:
         names = ", ".join(item.symbol for item in history)
-        raise Refusal("join", f"no bar that {names} have together", "at least one")
+        raise Refusal(
+            "join",
+            f"{names} have no bar after all of them have begun",
+            hint="`mc ingest` fetches years that overlap",
+        )
     places = [np.searchsorted(label, wanted, side="right") - 1 for label in labels]
     own = [label[place] == wanted for label, place in zip(labels, places, strict=True)]
     stamps = _clock(history, places, own, minutes)

@@ -99,7 +99,11 @@ def load_user_sources(path: str | Path) -> tuple[str, ...]:
             and item.name
         ]
     if not names:
-        raise Refusal(str(path), "no class with a source name", "at least one")
+        raise Refusal(
+            str(path),
+            "defines no source",
+            hint="derive a class with a `name` from `mc.StepModel` or `mc.PathModel`",
+        )
     return tuple(names)
 
 

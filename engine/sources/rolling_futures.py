@@ -75,7 +75,11 @@ class RollingFutures(Source):
             found = getattr(model, "name", type(model).__name__)
             raise Refusal("model", repr(found), "schwartz_2f, schwartz_smith")
         if model.seasonality:
-            raise Refusal("seasonality", "one", "none for rolling_futures")
+            raise Refusal(
+                "seasonality",
+                "rolling_futures has none",
+                hint="leave it out of the model",
+            )
         object.__setattr__(self, "model", model)
         chosen = tuple(np.ravel(self.contracts).tolist())
         if not chosen or len(set(chosen)) != len(chosen) or any(n < 1 or n % 1 for n in chosen):

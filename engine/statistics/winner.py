@@ -94,7 +94,11 @@ def winner(of: Linearised, confidence: float = 0.95, *, maximise: bool = True) -
     value, influence = ranked_matrix(of, maximise)
     sets, units = influence.shape
     if np.isnan(value).all():
-        raise Refusal("of", "no parameter set with a defined value", "at least one")
+        raise Refusal(
+            "of",
+            "no parameter set has a defined value",
+            hint="choose a statistic that is defined for one of them",
+        )
     index = best_of(of, maximise)
     naive = of.estimates(confidence)[index]
     sign = 1.0 if maximise else -1.0

@@ -217,7 +217,9 @@ class Timeline:
         if not inside.any():
             exchange = self.calendar.exchange
             raise Refusal(
-                "bars", f"none inside the sessions of {exchange}", "those of its sessions"
+                "bars",
+                f"none lies inside the sessions of {exchange}",
+                hint="name the exchange on which they were traded",
             )
         minutes = intraday_minutes(timeframe)
         resumed = timestamps >= schedule.break_ends[place]

@@ -100,6 +100,6 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
                 raise Refusal(str(file), f"strategy {item.name!r}", "a name not built in")
             found[item.name] = item
     if not found:
-        raise Refusal(str(path), "no Strategy class", "at least one")
+        raise Refusal(str(path), "defines no strategy", hint="derive a class from `mc.Strategy`")
     _USER.update(found)
     return tuple(found)

@@ -22,10 +22,11 @@ from engine.jobs.space import Scalar
 from engine.market_data import Adjustment
 from engine.sources.history import Join
 from engine.studies.file_names import FileName
+from engine.studies.search_definition import SearchDefinition
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
 
-__all__ = ["SearchDefinition", "SourceDefinition", "StrategyDefinition", "StudyDefinition"]
+__all__ = ["SourceDefinition", "StrategyDefinition", "StudyDefinition"]
 
 # The name becomes a folder, whose files are read by patterns.
 _NAME = re.compile(r"[^\s./\\*?\[\]][^/\\*?\[\]\x00-\x1f]*")
@@ -137,14 +138,6 @@ class StrategyDefinition(Settings):
     )
 
 
-class SearchDefinition(Settings):
-    """How parameters with distributions are searched."""
-
-    method: Literal["random", "sobol"] = Field("random", description="Random points, or Sobol's.")
-    count: int = Field(gt=0, description="Points to draw, before the constraint.")
-    seed: int = Field(0, ge=0, lt=2**64, description="Of the search; paths do not depend on it.")
-
-
 class _Question(Settings):
     """What trades on which paths."""
 
@@ -159,6 +152,11 @@ class _Question(Settings):
     )
     search: SearchDefinition | None = Field(
         None, description="Needed when a parameter has a distribution."
+    )
+    require: dict[str, str] = Field(
+        default_factory=dict,
+        description="With an objective of the search: what statistics of a parameter set must be "
+        'for it to count, such as `trades: ">= 100"`.',
     )
     execution: dict[str, Any] = Field(
         default_factory=dict, description="Cash, costs, fills, instrument and sizing."

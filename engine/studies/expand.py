@@ -15,7 +15,7 @@ from engine.jobs.space import MODEL_PREFIX, ParameterSpace, Scalar
 from engine.studies.constraint import Constraint, ConstraintLike
 from engine.studies.values import SET_LIMIT, Distribution
 
-__all__ = ["expand"]
+__all__ = ["constraint_tests", "expand"]
 
 
 def expand(
@@ -68,7 +68,7 @@ def expand(
     ) * (count or 1)
     if total > SET_LIMIT:
         raise Refusal("parameters", f"{total:,} parameter sets", f"at most {SET_LIMIT:,}")
-    tests = _tests(constraint, {**(known or {}), **values})
+    tests = constraint_tests(constraint, {**(known or {}), **values})
     fixed = dict(known or {})
     kept: list[tuple[Scalar, ...]] = []
     met: set[tuple[Scalar, ...]] = set()  # of the search: grids have each value once
@@ -91,9 +91,16 @@ def expand(
     return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)
 
 
-def _tests(
+def constraint_tests(
     constraint: Sequence[ConstraintLike], names: Mapping[str, Any]
 ) -> list[Callable[[Mapping[str, Any]], bool]]:
+    """Return a test of parameter sets per constraint; `names` are those that they may use.
+
+    Raises
+    ------
+    Refusal
+        If one cannot be read.
+    """
     tests: list[Callable[[Mapping[str, Any]], bool]] = []
     for index, given in enumerate(constraint):
         field = "constraint" if len(constraint) == 1 else f"constraint[{index}]"

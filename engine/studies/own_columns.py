@@ -42,7 +42,11 @@ def with_own_columns(bars: tuple[Bars, ...], file: Path) -> tuple[Bars, ...]:
     frame = _read(file)
     own = [name for name in frame.columns if name not in (*_TIMES, "symbol")]
     if not own:
-        raise Refusal(_FIELD, f"no column of numbers in {file}", "at least one")
+        raise Refusal(
+            _FIELD,
+            f"{file} has no column beside its times and symbols",
+            hint="add one of numbers",
+        )
     for name in own:
         if not (frame[name].dtype.is_numeric() or frame[name].dtype == pl.Boolean):
             raise Refusal(_FIELD, f"{name} of type {frame[name].dtype} in {file}", "numbers")
@@ -81,7 +85,11 @@ def _joined(series: Bars, frame: pl.DataFrame, own: list[str], file: Path) -> Ba
     if "symbol" in frame.columns:
         frame = frame.filter(pl.col("symbol") == series.symbol)
         if frame.is_empty():
-            raise Refusal(_FIELD, f"no row of {series.symbol} in {file}", "rows of every symbol")
+            raise Refusal(
+                _FIELD,
+                f"{file} has no row of {series.symbol}",
+                hint="add its rows: every symbol of the study has some",
+            )
     values = {name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in own}
     if "timestamp" in frame.columns:
         known_at = frame["timestamp"].dt.epoch("us").to_numpy().astype(np.int64)

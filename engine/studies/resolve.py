@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -37,11 +38,11 @@ from engine.studies.resolve_source import (
     resolve_source,
     source_error,
 )
-from engine.studies.resolve_space import check_sources, resolve_space
+from engine.studies.resolve_space import check_sources, fit_distributions, resolve_space
 from engine.studies.resolve_window import bars_before, resolve_warm_up
 from engine.studies.seeds import resolve_seeds
 
-__all__ = ["resolve", "resolve_strategy"]
+__all__ = ["resolve", "resolve_strategy", "strategy_of"]
 
 # More are weeks of every core: a mistake.
 _SIMULATION_LIMIT = 10**11
@@ -71,30 +72,32 @@ def resolve(
     Refusal
         If one cannot be.
     """
+    _check_search(definition, file)
     execution = _execution(definition, live)
     origin = _source(definition, live, file, market_data, execution)
     source = origin.source
-    strategy = _strategy(definition, live, file)
+    strategy = strategy_of(definition, live, file)
     _check_execution(execution, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     engine = engine_of(strategy)
     _check_columns(strategy, engine, live.metrics)
     _check_until(definition.until, engine, live.metrics, definition.record)
+    parameters = fit_distributions(strategy, definition.strategy.parameters)
     space = resolve_space(
         source,
         origin.swept,
         strategy,
-        definition.strategy.parameters,
+        parameters,
         [*definition.constraint, *live.constraint],
-        definition.search.model_dump() if definition.search is not None else {},
+        _points(definition),
     )
     check_sources(source, space)
     sets = ParameterSets.of(space, strategy)
     warm_up = resolve_warm_up(
         definition.source.warm_up,
         strategy,
-        definition.strategy.parameters,
+        parameters,
         sets,
         origin.calendar,
         source.bars_per_session(origin.calendar),
@@ -155,6 +158,29 @@ def resolve_strategy(strategy: str, file: Path | None = None) -> type[Strategy]:
     return found
 
 
+def _check_search(definition: StudyDefinition, file: Path | None) -> None:
+    """Refuse to list the sets of a search for the best: they follow from one another."""
+    wanted = definition.search is not None and definition.search.objective is not None
+    if wanted:
+        raise Refusal(
+            "search.objective",
+            "a search for the best set, which no list of sets stands for",
+            hint="mc optimise run " + (str(file) if file is not None else definition.name),
+        )
+    if definition.require:
+        raise Refusal(
+            "require", ", ".join(definition.require), "beside an objective of the search alone"
+        )
+
+
+def _points(definition: StudyDefinition) -> dict[str, Any]:
+    """Return how points of the space are drawn; empty for a grid."""
+    search = definition.search
+    if search is None:
+        return {}
+    return {"method": search.method, "count": search.count, "seed": search.seed}
+
+
 def _source(
     definition: StudyDefinition,
     live: Live,
@@ -185,7 +211,14 @@ def _held_bars(source: Source) -> list[Bars]:
     return [series for series in bars if isinstance(series, Bars)]
 
 
-def _strategy(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:
+def strategy_of(definition: StudyDefinition, live: Live, file: Path | None) -> type[Strategy]:
+    """Return the strategy of a study.
+
+    Raises
+    ------
+    Refusal
+        If there is none of that name.
+    """
     if live.strategy is not None:
         if not (isinstance(live.strategy, type) and issubclass(live.strategy, Strategy)):
             raise Refusal(

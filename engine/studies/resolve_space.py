@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,12 +12,13 @@ from engine.errors import Refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSpace, Scalar
 from engine.sources import Source
 from engine.strategies import Strategy
+from engine.strategies.parameters import Int, Parameter
 from engine.studies.constraint import ConstraintLike
 from engine.studies.expand import expand
 from engine.studies.resolve_source import source_error
-from engine.studies.values import Distribution
+from engine.studies.values import Distribution, integer, log_integer, normal
 
-__all__ = ["check_sources", "resolve_space"]
+__all__ = ["check_sources", "fit_distributions", "resolve_space"]
 
 Values = Mapping[str, list[Scalar] | Distribution]
 
@@ -79,6 +81,46 @@ def resolve_space(
             for value in space.column(name):
                 _checked(strategy, name, value)
     return space
+
+
+def fit_distributions(strategy: type[Strategy], parameters: Values) -> dict[str, Any]:
+    """Let distributions draw what the parameters of a strategy take.
+
+    A whole number is searched on whole numbers, with the same mass per unit or, in the logarithm,
+    per ratio; a normal law is cut off at the declared bounds.
+
+    Raises
+    ------
+    Refusal
+        If a distribution has no whole number, or a normal law is asked for one.
+    """
+    return {
+        name: _fitted(f"strategy.parameters.{name}", strategy.parameters[name], values)
+        if isinstance(values, Distribution) and name in strategy.parameters
+        else values
+        for name, values in parameters.items()
+    }
+
+
+def _fitted(field: str, declared: Parameter, drawn: Distribution) -> Distribution:
+    if drawn.kind == "choice":
+        return drawn
+    try:
+        if isinstance(declared, Int) and not drawn.is_whole:
+            if drawn.kind == "normal":
+                raise Refusal("", "a normal law for a whole number", "integer or log_integer")
+            low, high = drawn.bounds
+            return (log_integer if drawn.kind == "log_uniform" else integer)(
+                math.ceil(low), math.floor(high)
+            )
+        if drawn.kind == "normal":
+            mean, deviation, low, high = map(float, drawn.arguments)  # type: ignore[arg-type]
+            least = low if declared.low is None else max(low, declared.low)
+            most = high if declared.high is None else min(high, declared.high)
+            return normal(mean, deviation, least, most)
+    except Refusal as refusal:
+        raise refusal.within(field) from None
+    return drawn
 
 
 def check_sources(source: Source, space: ParameterSpace) -> None:

@@ -126,7 +126,7 @@ def _upper_bounds(
     for position, (name, declared) in enumerate(strategy.parameters.items()):
         given: Any = parameters.get(name)
         if isinstance(given, Distribution) and given.kind != "choice":
-            bounds[position] = max(bounds[position], declared.encode(given.arguments[1]))
+            bounds[position] = max(bounds[position], declared.encode(given.bounds[1]))
     rows = bounds.reshape(1, -1)
     chosen = {part.timeframe for item in strategy.indicators.values() for part in item.walk()}
     for position, (name, declared) in enumerate(strategy.parameters.items()):

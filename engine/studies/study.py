@@ -18,9 +18,10 @@ from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
-from engine.studies.definition import SearchDefinition, StudyDefinition
+from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.loader import load_definition
+from engine.studies.search_definition import SearchDefinition
 
 if TYPE_CHECKING:
     from engine.execution import Execution

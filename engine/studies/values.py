@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.errors import Refusal
 from engine.jobs.space import Scalar
+from engine.statistics.distributions import normal_probability, normal_quantile
 
 __all__ = [
     "SET_LIMIT",
@@ -18,8 +19,10 @@ __all__ = [
     "choice",
     "integer",
     "linspace",
+    "log_integer",
     "log_uniform",
     "logspace",
+    "normal",
     "parse_values",
     "step_range",
     "uniform",
@@ -32,7 +35,8 @@ SET_LIMIT = 1_000_000
 _FORMS = (
     "a value, a list of values, {linspace: [start, stop, count]}, "
     "{logspace: [start, stop, count]}, {step_range: [start, stop, step]}, {uniform: [low, high]}, "
-    "{log_uniform: [low, high]}, {integer: [low, high]} or {choice: [values]}"
+    "{log_uniform: [low, high]}, {integer: [low, high]}, {log_integer: [low, high]}, "
+    "{normal: [mean, deviation]} or {choice: [values]}"
 )
 
 #: JSON Schema of everything `parse_values` takes.
@@ -59,6 +63,8 @@ VALUES_SCHEMA: dict[str, Any] = {
                 ("uniform", 2, 2, "low, high: searched uniformly"),
                 ("log_uniform", 2, 2, "low, high: searched uniformly in the logarithm"),
                 ("integer", 2, 2, "low, high: whole numbers, both ends included"),
+                ("log_integer", 2, 2, "low, high: whole numbers, uniformly in the logarithm"),
+                ("normal", 2, 4, "mean, deviation, and low and high where it is cut off"),
                 ("choice", 1, 1_000_000, "values searched with equal probability"),
             )
         ),
@@ -68,14 +74,19 @@ VALUES_SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Distribution:
-    """A dimension of a random or Sobol search.
+    """A dimension of a search.
 
     Parameters
     ----------
-    kind : {"uniform", "log_uniform", "integer", "choice"}
+    kind : {"uniform", "log_uniform", "integer", "log_integer", "normal", "choice"}
         How a number u in [0, 1) becomes a value.
     arguments : tuple
-        Low and high, or the values of a choice.
+        Low and high; mean, deviation, low and high of a normal law; or the values of a choice.
+
+    Notes
+    -----
+    A whole number k of ``log_integer`` has the mass ``ln((k + 1) / k)``, so that 10 to 99 are drawn
+    as often as 100 to 999.
     """
 
     kind: str
@@ -85,12 +96,56 @@ class Distribution:
         """Return the value at the quantile `u` in [0, 1)."""
         if self.kind == "choice":
             return self.arguments[int(u * len(self.arguments))]
-        low, high = (float(bound) for bound in self.arguments)  # type: ignore[arg-type]
+        if self.kind == "normal":
+            return self._normal_value(u)
+        low, high = self.bounds
         if self.kind == "integer":
             return int(low) + int(u * (int(high) - int(low) + 1))
         if self.kind == "uniform":
             return _tidy(low + (high - low) * u)
+        if self.kind == "log_integer":
+            drawn = low * math.exp(u * math.log((high + 1.0) / low))
+            return min(max(int(drawn), int(low)), int(high))
         return _tidy(math.exp(math.log(low) + (math.log(high) - math.log(low)) * u))
+
+    def quantile(self, value: Scalar) -> float:
+        """Return where in [0, 1) a value lies: of whole numbers and choices, amid its share."""
+        if self.kind == "choice":
+            return (self.arguments.index(value) + 0.5) / len(self.arguments)
+        number = float(value)  # type: ignore[arg-type]
+        if self.kind == "normal":
+            mean, deviation, low, high = map(float, self.arguments)  # type: ignore[arg-type]
+            first, last = (normal_probability((end - mean) / deviation) for end in (low, high))
+            u = (normal_probability((number - mean) / deviation) - first) / (last - first)
+        else:
+            low, high = self.bounds
+            if self.kind == "integer":
+                u = (number - low + 0.5) / (high - low + 1.0)
+            elif self.kind == "log_integer":
+                u = math.log((number + 0.5) / low) / math.log((high + 1.0) / low)
+            elif self.kind == "uniform":
+                u = (number - low) / (high - low)
+            else:
+                u = math.log(number / low) / math.log(high / low)
+        return min(max(u, 0.0), math.nextafter(1.0, 0.0))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest value, of all kinds but a choice."""
+        low, high = self.arguments[-2:]
+        return float(low), float(high)  # type: ignore[arg-type]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return self.kind in ("integer", "log_integer")
+
+    def _normal_value(self, u: float) -> float:
+        mean, deviation, low, high = map(float, self.arguments)  # type: ignore[arg-type]
+        first, last = (normal_probability((end - mean) / deviation) for end in (low, high))
+        # Amid the law's own steps, so that neither end is drawn at infinity.
+        at = min(max(first + (last - first) * u, 1e-300), 1.0 - 1e-16)
+        return _tidy(min(max(mean + deviation * normal_quantile(at), low), high))
 
 
 def linspace(start: float, stop: float, count: int) -> list[Scalar]:
@@ -150,19 +205,41 @@ def integer(low: int, high: int) -> Distribution:
     return Distribution("integer", (int(low), int(high)))
 
 
+def log_integer(low: int, high: int) -> Distribution:
+    """Search whole numbers from 1 up uniformly in the logarithm, both ends included."""
+    whole = float(low).is_integer() and float(high).is_integer()
+    _require(whole and 1 <= low <= high, f"[{low}, {high}]", "whole numbers with 1 <= low <= high")
+    return Distribution("log_integer", (int(low), int(high)))
+
+
+def normal(
+    mean: float, deviation: float, low: float | None = None, high: float | None = None
+) -> Distribution:
+    """Search by a normal law, cut off at `low` and `high`, at most six deviations away."""
+    _require_finite(mean, deviation)
+    _require(deviation > 0, f"a deviation of {deviation}", "one above 0")
+    reach = 6.0 * deviation
+    least = mean - reach if low is None else max(low, mean - reach)
+    most = mean + reach if high is None else min(high, mean + reach)
+    _require(least < most, f"[{low}, {high}]", "a low below the high, near the mean")
+    return Distribution("normal", (mean, deviation, least, most))
+
+
 def choice(values: Sequence[Scalar]) -> Distribution:
     """Search values with equal probability."""
     _require(len(values) > 0, "no value", "at least one value")
     return Distribution("choice", tuple(values))
 
 
-_KINDS: dict[str, tuple[Callable[..., Any], int]] = {
-    "linspace": (linspace, 3),
-    "logspace": (logspace, 3),
-    "step_range": (step_range, 3),
-    "uniform": (uniform, 2),
-    "log_uniform": (log_uniform, 2),
-    "integer": (integer, 2),
+_KINDS: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
+    "linspace": (linspace, (3,)),
+    "logspace": (logspace, (3,)),
+    "step_range": (step_range, (3,)),
+    "uniform": (uniform, (2,)),
+    "log_uniform": (log_uniform, (2,)),
+    "integer": (integer, (2,)),
+    "log_integer": (log_integer, (2,)),
+    "normal": (normal, (2, 4)),
 }
 
 
@@ -213,12 +290,12 @@ def _parse_kind(found: dict[Any, Any]) -> list[Scalar] | Distribution:
         for value in arguments:
             _require(_is_scalar(value), repr(value), "numbers, text, true, false or null")
         return choice(arguments)
-    function, count = _KINDS[kind]
+    function, counts = _KINDS[kind]
     numbers = [a for a in arguments if isinstance(a, int | float) and not isinstance(a, bool)]
     _require(
-        len(arguments) == count and len(numbers) == count,
+        len(arguments) in counts and len(numbers) == len(arguments),
         f"{kind}: {arguments!r}",
-        f"{count} numbers",
+        f"{' or '.join(map(str, counts))} numbers",
     )
     if kind in ("linspace", "logspace"):
         _require(float(arguments[2]).is_integer(), f"count {arguments[2]!r}", "a whole count")

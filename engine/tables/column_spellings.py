@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["SPELLINGS", "decorated_prices", "named_volume", "plain_name", "sole_owner"]
@@ -85,6 +86,7 @@ _FIELDS: Final = frozenset(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def plain_name(name: str, symbol: str) -> str:
     """Letters and digits of a column name in lower case, without symbol, number and unit.
 

@@ -11,7 +11,7 @@ from mc_assets.answers.bars import series_keys
 from mc_assets.answers.steps import StepCallback, run_steps
 from mc_assets.project import Project
 
-__all__ = ["calibrate_series", "recalibrate_outdated", "stored_calibrations"]
+__all__ = ["calibrate_series", "compared_models", "recalibrate_outdated", "stored_calibrations"]
 
 
 def calibrate_series(
@@ -97,4 +97,43 @@ def stored_calibrations(
         load_models(config[key], config.folder)
         wanted = pl.lit(as_of) if as_of else pl.col("as_of").max()
         frames.append(store.read(symbol, timeframe).filter(pl.col("as_of") == wanted))
+    return pl.concat(frames)
+
+
+def compared_models(
+    project: Project, series: Sequence[str] = (), *, as_of: datetime.date | None = None
+) -> pl.DataFrame:
+    """Compare the stored calibrations of each series as of a date, by default the newest.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``symbol``, ``timeframe``, ``as_of`` and the columns of `engine.realism.compare_models`,
+        best model of each series first.
+
+    Raises
+    ------
+    ValueError
+        If a series is unknown, has no calibration of the date, or no bars.
+    """
+    from engine.errors import Refusal
+    from engine.realism import compare_models
+    from mc_assets.calibration_store import CalibrationStore
+    from mc_assets.stored_market_data import StoredMarketData
+
+    store, market_data = CalibrationStore(project.data), StoredMarketData(project)
+    frames = []
+    for key in series_keys(project, series):
+        symbol, _, timeframe = key.rpartition("@")
+        stored = stored_calibrations(project, [key], as_of=as_of)
+        if stored.is_empty():
+            when = f" as of {as_of}" if as_of else ""
+            raise Refusal(
+                f"calibrations of {key}{when}", "none", "some", hint=f"run `mc calibrate {key}`"
+            )
+        day = stored["as_of"][0]
+        ((bars, _),) = market_data.bars_as_of(symbol, timeframe, [day])
+        table = compare_models(store.on(symbol, timeframe, day), bars)
+        owner = (pl.lit(symbol).alias("symbol"), pl.lit(timeframe).alias("timeframe"))
+        frames.append(table.select(*owner, pl.lit(day).alias("as_of"), pl.all()))
     return pl.concat(frames)

@@ -91,7 +91,9 @@ def plot_study(
         options["simulation"] = simulation
     elif kind == "compare":
         if baseline is None:
-            raise Refusal("baseline", "none", "the study to compare with")
+            raise Refusal(
+                "baseline", "is missing", hint=f"`mc plot {study} compare --baseline OTHER_STUDY`"
+            )
         options = {"statistic": statistic, "baseline": opened(baseline)}
     chart: Chart = (
         results.simulation(simulation).plot()

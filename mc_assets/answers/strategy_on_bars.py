@@ -124,5 +124,5 @@ def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) ->
         path.resolve(), name, timeframe=timeframe, exchange=exchange, provider=provider
     )
     if found.bars.is_empty():
-        raise Refusal("bars", f"no row of {path} that is a bar", "a table of bars")
+        raise Refusal("bars", f"{path} has no row that is a bar", hint="name a file of bars")
     return Bars.from_frame(found.bars, symbol=name, calendar=BarCalendar(exchange, timeframe))

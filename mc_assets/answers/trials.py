@@ -121,6 +121,8 @@ def archive_trials(project: Project, family: str | None, reason: str) -> Archive
     from engine.jobs import ledger
 
     if family is None:
-        raise Refusal("family", "nothing", "the strategy whose trials are archived")
+        raise Refusal(
+            "family", "is missing", hint='`mc trials STRATEGY --archive --reason "why"` names it'
+        )
     count = ledger.archive_trials(project.data, family, reason)
     return ArchivedTrials(family, count, datetime.datetime.now(datetime.UTC))

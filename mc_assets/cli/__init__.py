@@ -40,9 +40,20 @@ def _open_data_folder() -> None:
         )
 
 
-for group, commands in command_groups().items():
-    for command in commands:
-        app.command(rich_help_panel=group)(command.function)
+def _add_commands() -> None:
+    families: dict[str, typer.Typer] = {"": app}
+    for group, commands in command_groups().items():
+        for command in commands:
+            family, _, name = command.name.rpartition(" ")
+            if family not in families:
+                families[family] = typer.Typer(no_args_is_help=True)
+                app.add_typer(
+                    families[family], name=family, help=command.help, rich_help_panel=group
+                )
+            families[family].command(name, rich_help_panel=group)(command.function)
+
+
+_add_commands()
 
 
 _INTERRUPTED = 130

@@ -14,12 +14,19 @@ def calibrate(
     outdated: bool = typer.Option(
         False, "--outdated", help="Every stored date whose estimators have another version by now."
     ),
-    as_json: bool = typer.Option(False, "--json", help="Print the calibrations as JSON."),
+    compare: bool = typer.Option(
+        False, "--compare", help="Print the models of each series in one table, best first."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print the table as JSON."),
 ) -> None:
     """Calibrate through Dagster and print the estimates with their standard errors."""
     import datetime
 
-    from mc_assets.answers.calibrations import calibrate_series, recalibrate_outdated
+    from mc_assets.answers.calibrations import (
+        calibrate_series,
+        compared_models,
+        recalibrate_outdated,
+    )
     from mc_assets.cli.steps import StepLines
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
@@ -36,8 +43,13 @@ def calibrate(
             table = recalibrate_outdated(project, series or (), progress=lines)
         else:
             table = calibrate_series(project, series or (), as_of=day, progress=lines)
+        if compare:
+            table = compared_models(project, series or (), as_of=day)
     if as_json:
         print_json(table)
+        return
+    if compare:
+        print_frame(table.drop("timeframe", "status", "aic", "nested"), limit=1000)
         return
     columns = ["symbol", "as_of", "model", "parameter", "estimate", "std_error", "n", "status"]
     print_frame(table.select(columns), limit=1000)

@@ -10,9 +10,12 @@ from typing import Any, Final
 from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
+from mc_assets.cli.experiments import experiments
 from mc_assets.cli.ingest import ingest
 from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
+from mc_assets.cli.leaderboard import leaderboard
+from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
 from mc_assets.cli.plot import plot
 from mc_assets.cli.prune import prune
@@ -30,19 +33,26 @@ from mc_assets.cli.studies import studies
 from mc_assets.cli.trials import trials
 from mc_assets.cli.ui import ui
 from mc_assets.cli.verify import verify
+from mc_assets.cli.walk_forward import walk_forward
 
-__all__ = ["GROUPS", "Command", "command_groups"]
+__all__ = ["FAMILIES", "GROUPS", "Command", "command_groups", "typed_name"]
 
-#: Functions of the commands by group, in the order of `mc --help`. A new command goes here.
+#: Functions of the commands by group, in the order of `mc --help`. A new command goes here; one
+#: of two words is a function whose name begins with one of `FAMILIES` and an underscore.
 GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
         "Studies": (run, runs, studies, seeds, schema),
+        "Searches": (optimise_run, walk_forward, experiments, leaderboard),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (init, ui, prune),
     }
 )
+
+
+#: First words of commands of two words, such as ``optimise run``.
+FAMILIES: Final = ("optimise",)
 
 
 @dataclass(frozen=True)
@@ -72,4 +82,20 @@ def command_groups() -> dict[str, tuple[Command, ...]]:
 def _commands(functions: tuple[Callable[..., Any], ...]) -> Iterator[Command]:
     for function in functions:
         sentence = (function.__doc__ or "").strip().splitlines()[0]
-        yield Command(function.__name__, sentence, function)
+        yield Command(typed_name(function), sentence, function)
+
+
+def typed_name(function: Callable[..., Any]) -> str:
+    """Return the words after ``mc`` that call a function.
+
+    Examples
+    --------
+    >>> from mc_assets.cli.optimise import optimise_run
+    >>> from mc_assets.cli.walk_forward import walk_forward
+    >>> typed_name(optimise_run), typed_name(walk_forward)
+    ('optimise run', 'walk-forward')
+    """
+    first, _, rest = function.__name__.partition("_")
+    if first in FAMILIES:
+        return f"{first} {rest}".replace("_", "-")
+    return function.__name__.replace("_", "-")

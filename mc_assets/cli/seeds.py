@@ -18,7 +18,7 @@ def seeds(
 
     if name is not None:
         if count is None:
-            raise Refusal("count", "nothing", "how many seeds to draw")
+            raise Refusal("count", "is missing", hint=f"`mc seeds {name} 500` draws 500 seeds")
         drawn = draw_seed_set(name, count)
         if as_json:
             print_json(drawn)

@@ -8,7 +8,7 @@ that grows with the data. Partitions in time that move with the calendar are in 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -44,6 +44,24 @@ STRATEGIES = [
     *("breakout", "buy_and_hold", "mean_reversion", "momentum", "rsi_reversal", "sma_crossover")
 ]
 
+
+class _Grid(dg.MultiPartitionsDefinition):
+    """Keys of two dimensions, listed once a day: windows begin at midnight UTC.
+
+    Each run lists the keys of every asset that it reads.
+    """
+
+    _listed: tuple[object, Sequence[dg.MultiPartitionKey]] | None = None
+
+    def _get_partition_keys(  # type: ignore[override]  # Dagster's own keeps those of one instant.
+        self, _current_time: datetime.datetime
+    ) -> Sequence[dg.MultiPartitionKey]:
+        day = _current_time.timestamp() // 86_400
+        if self._listed is None or self._listed[0] != day:
+            self._listed = (day, super()._get_partition_keys(_current_time))
+        return self._listed[1]
+
+
 series = dg.StaticPartitionsDefinition(declared.keys)
 studies = dg.StaticPartitionsDefinition(list(_project.study_files))
 seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(BLOCKS)])
@@ -58,13 +76,12 @@ years = dg.TimeWindowPartitionsDefinition(
 )
 periods = dg.DynamicPartitionsDefinition(name="periods")
 
-series_years = dg.MultiPartitionsDefinition({"series": series, "year": years})
+series_years = _Grid({"series": series, "year": years})
+# Not kept for a day: periods come and go with the instance.
 series_periods = dg.MultiPartitionsDefinition({"period": periods, "series": series})
-strategy_series = dg.MultiPartitionsDefinition(
-    {"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)}
-)
+strategy_series = _Grid({"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)})
 study_periods = dg.MultiPartitionsDefinition({"period": periods, "study": studies})
-study_seed_blocks = dg.MultiPartitionsDefinition({"seed_block": seed_blocks, "study": studies})
+study_seed_blocks = _Grid({"seed_block": seed_blocks, "study": studies})
 
 
 def batch_tags(first: str, last: str) -> dict[str, str]:

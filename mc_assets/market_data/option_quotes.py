@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from engine.calibration import Calibration, OptionSurface, calibrate
+from engine.calibration import Calibration, OptionSurface, try_calibrate
 from engine.errors import Refusal
 from engine.tables.text_bytes import text_bytes
 from mc_assets.market_data.config import SeriesConfig
@@ -26,12 +26,14 @@ _ALSO = {
     "expiry": ("expiration", "expiration_date", "expiry_date"),
     "implied_volatility": ("iv", "implied_vol"),
     "as_of": ("date", "quote_date", "timestamp"),
-    "spot": ("forward", "underlying", "underlying_price"),
+    "spot": ("underlying", "underlying_price"),
+    "forward": ("forward_price",),
+    "style": ("exercise_style", "exercise"),
 }
 # One of these columns must give the price of a quote.
 _PRICES = {"bid", "price", "close"}
 # Options of the Heston estimator that concern quotes; the others concern bars.
-_SURFACE_OPTIONS = ("mu", "narrowest")
+_SURFACE_OPTIONS = ("mu", "narrowest", "weights")
 _DAY_IN_NAME = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})$")
 
 
@@ -44,8 +46,9 @@ class OptionQuotes:
         With ``option_quotes``: a CSV file, or a pattern such as ``chains/*.csv``. Columns are
         ``expiry``, ``strike``, ``right`` (call or put) and ``bid`` and ``ask``, ``price``,
         ``close`` or ``implied_volatility``; ``as_of``, a date or instant, unless the file's name
-        ends in yyyymmdd; optionally ``spot`` and ``rate`` (else forwards and discounts come from
-        put-call parity). Of a date with several instants the last one counts.
+        ends in yyyymmdd; optionally ``rate`` and ``spot`` or ``forward`` (else forwards and
+        discounts come from put-call parity; a rate may differ from expiry to expiry), and
+        ``style``. Of a date with several instants the last one counts.
     folder : Path
         What relative paths start from.
 
@@ -88,8 +91,9 @@ class OptionQuotes:
             If the quotes of the date make no surface.
         """
         frame = self._frames[day]
-        spot, rate = (_level(frame, name, self._series.key) for name in ("spot", "rate"))
-        if spot is not None and rate is None:
+        spot = _level(frame, "spot", self._series.key)
+        rated = _level(frame, "rate", self._series.key) is not None
+        if spot is not None and not rated:
             if "implied_volatility" in frame.columns and not _PRICES & set(frame.columns):
                 raise Refusal(
                     f"{self._series.key} option_quotes {day} rate",
@@ -98,19 +102,15 @@ class OptionQuotes:
                 )
             # Put-call parity determines the carry; assuming a rate of zero would be a guess.
             spot = None
-        surface = OptionSurface.from_frame(
-            frame,
-            as_of=day,
-            spot=spot,
-            rate=rate,
-            symbol=self._series.symbol,
-        )
+        if not rated and "rate" in frame.columns:
+            frame = frame.drop("rate")
+        surface = OptionSurface.from_frame(frame, as_of=day, spot=spot, symbol=self._series.symbol)
         return replace(surface, timeframe=self._series.timeframe)
 
     def heston(self, day: datetime.date) -> Calibration:
         """Calibrate the Heston model on a date's quotes; on failure the result holds the reason."""
         try:
-            return calibrate("heston", self.surface(day), **self._options)
+            surface = self.surface(day)
         except ValueError as error:
             return Calibration.failed(
                 "heston",
@@ -120,6 +120,8 @@ class OptionQuotes:
                 window="surface",
                 reason=str(error),
             )
+        found = try_calibrate("heston", surface, **self._options)
+        return replace(found, window="surface")
 
     def _read(self, file: Path) -> None:
         frame = _table(file, self._series.key)
@@ -163,7 +165,7 @@ def _table(file: Path, series: str) -> pl.DataFrame:
 
 
 def _level(frame: pl.DataFrame, name: str, series: str) -> float | None:
-    """First value of a column that holds the same number in every row, if there is one."""
+    """First number of a column, if there is one."""
     if name not in frame.columns or frame[name].null_count() == len(frame):
         return None
     value = frame[name].cast(pl.Float64, strict=False).drop_nulls()

@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -142,13 +143,19 @@ class HttpClient:
             proxy = None
         if proxy not in self._pools:
             backend = _TimedBackend(self._clock)
-            context = ssl.create_default_context()
+            context = _trusted()
             self._pools[proxy] = (
                 httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
                 if proxy is None
                 else httpcore.HTTPProxy(proxy, ssl_context=context, network_backend=backend)
             )
         return self._pools[proxy]
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Certificates of the system, read once: that takes as long as a page of bars."""
+    return ssl.create_default_context()
 
 
 def too_large(options: NetworkOptions) -> LimitReached:

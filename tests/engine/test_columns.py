@@ -316,7 +316,7 @@ def test_a_value_without_an_instant_is_refused_and_no_value_needs_none() -> None
     found = Bars.from_frame(frame.with_columns(said=known(9.0, None, 9.0)), **options)
     assert np.isnan(found.columns["mood"][1])
     with pytest.raises(
-        Refusal, match=r"^X said: found no instant in a row, allowed one in every row$"
+        Refusal, match=r"^X said: a row has no instant; fill it in, or leave that row out$"
     ):
         Bars.from_frame(frame.with_columns(said=known(None, None, 9.0)), **options)
 

@@ -183,6 +183,23 @@ def model_panel() -> mc.Panel:
 
 
 @cache
+def search() -> mc.SearchOutcome:
+    space = {"fast": mc.integer(3, 6), "slow": mc.integer(8, 12)}
+    study = mc.Study("search", mc.GBM(), "sma_crossover", space, seeds=4, steps=20)
+    return mc.Search(study, objective="mean_net_pnl", budget={"sets": 6}).run()
+
+
+@cache
+def walked() -> mc.WalkForward:
+    study = mc.Study("walk", mc.GBM(), "sma_crossover", {"fast": [3, 5]}, seeds=4, steps=60)
+    return mc.walk_forward(study, count=2)
+
+
+def sampler() -> Any:
+    space = mc.SearchSpace.of({"x": mc.uniform(0.0, 1.0), "y": mc.uniform(0.0, 1.0)})
+    return mc.make_sampler("random", space)
+
+
 def panel() -> mc.FuturesPanel:
     prices = np.array([[50.0, 51.0, 52.0], [49.0, 50.5, 51.5]])
     return mc.FuturesPanel.from_arrays(prices, [0.1, 0.3, 0.5], dt=1 / 52)
@@ -266,6 +283,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
             "implied_volatilities": lambda: surface().implied_volatilities(),
             "vegas": lambda: surface().vegas(),
             "expiries": lambda: surface().expiries(),
+            "spreads": lambda: dataclasses.replace(surface(), spreads=np.full(4, 0.1)).spreads,
+            "parity_errors": lambda: (
+                dataclasses.replace(surface(), parity_errors=np.zeros(4)).parity_errors
+            ),
         },
         QUOTES,
     ),
@@ -312,6 +333,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         _fields(batch, "set_ids seeds metrics status"),
         {"sets": 2, "seeds": 6, "paths": 6, "metrics": None},
     ),
+    "Batch.curves": (lambda: batch().curves, {"sets": 2, "paths": 6, "points": 4}),
     "Batch.metric": (lambda: batch().metric("net_pnl"), {"sets": 2, "paths": 6}),
     **_labelled(
         "Batch",
@@ -322,10 +344,21 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {},
     ),
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
+    **{
+        f"SearchOutcome.{name}": (lambda name=name: getattr(search(), name), {})
+        for name in ("trials", "robust", "leaders", "moves")
+    },
+    **{
+        f"WalkForward.{name}": (lambda name=name: getattr(walked(), name), {})
+        for name in ("sets", "choices", "table", "stitched")
+    },
+    "SearchOutcome.pareto": (lambda: search().pareto(), {}),
+    "Sampler.ask": (lambda: sampler().ask(4), {"points": 4, "dimensions": 2}),
     "Results.to_pandas": (lambda: results().to_pandas(), {}),
     "Results.error_budget": (lambda: results().error_budget(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
+    "compare_models": (lambda: mc.compare_models([mc.calibrate("gbm", history())]), {}),
     "study_statistics": (lambda: mc.study_statistics(results()), {}),
     "Judgement.worlds": (
         lambda: mc.judge("buy_and_hold", history(), tries=1, paths=10).worlds,

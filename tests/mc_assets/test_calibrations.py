@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,76 +12,85 @@ import polars as pl
 import pytest
 
 from engine.calibration.versions import ESTIMATOR_VERSIONS
+from mc_assets.calibration_store import CalibrationStore
 from mc_assets.definitions import defs
+from mc_assets.instance import open_instance, using_dagster_home
+from mc_assets.pipeline import run_pipeline
+from mc_assets.project import Project
+from mc_assets.steps import Step, bar_steps, outdated_steps
+from tests.mc_assets.mc_here import call_here
 
 CHECKOUT = Path(__file__).parents[2]
 DATES = ("2016-06-29", "2016-06-30")
 SERIES = ("ABSENT", "CRASH", "FLAT", "GOOD", "NEGATIVE", "NEW", "YOUNG")
 
-NIGHT = """
-import json, sys
-import dagster as dg
-from mc_assets.instance import open_instance, using_dagster_home
-from mc_assets.pipeline import run_pipeline
-from mc_assets.steps import Step, bar_steps, outdated_steps
-from mc_assets.project import Project
 
-project = Project.from_environment()
-dates, series = sys.argv[1].split(","), sys.argv[2].split(",")
-keys = [f"{name}@1d" for name in series]
-run_pipeline(project, bar_steps(project, [key for key in keys if key != "ABSENT@1d"]))
-years = (f"{dates[0][:4]}|{keys[0]}", f"{dates[-1][:4]}|{keys[-1]}")
-for asset in ("calibrations", "source_realism"):
-    run_pipeline(project, [Step(asset, [asset], years, config={asset: {"dates": dates}})])
-with using_dagster_home(project), open_instance(project) as instance:
-    asset = dg.AssetKey("calibrations")
-    events = instance.fetch_materializations(asset, limit=1000).records
-    metadata = {
-        event.partition_key: {k: v.value for k, v in event.asset_materialization.metadata.items()}
-        for event in events
-    }
-    checks = {}
-    for name in ("every_estimator_answered", "parameters_are_steady"):
-        found = instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(asset, name), limit=5
-        )
-        made = found[0].event.dagster_event.event_specific_data
-        checks[name] = {
-            "runs": len(found),
-            "passed": made.passed,
-            "severity": made.severity.value,
-            **{k: v.value for k, v in made.metadata.items()},
+def run_night(found: dict[str, Any]) -> None:
+    """Run a night, look at what Dagster keeps of it, and run it again with another estimator."""
+    project = Project.from_environment()
+    keys = [f"{name}@1d" for name in SERIES]
+
+    def step(title: str, asset: str, first: str, last: str) -> Step:
+        dates = {asset: {"dates": list(DATES)}}
+        return Step(title, [asset], (f"2016|{first}", f"2016|{last}"), config=dates)
+
+    run_pipeline(project, bar_steps(project, [key for key in keys if key != "ABSENT@1d"]))
+    run_pipeline(project, [step("night", "calibrations", keys[0], keys[-1])])
+    run_pipeline(project, [step("looks", "source_realism", keys[0], keys[-1])])
+    with using_dagster_home(project), open_instance(project) as instance:
+        asset = dg.AssetKey("calibrations")
+        events = instance.fetch_materializations(asset, limit=1000).records
+        found["events"] = len(events)
+        found["metadata"] = {event.partition_key: _metadata(event) for event in events}
+        found["checks"] = {
+            name: _newest_check(instance, dg.AssetCheckKey(asset, name))
+            for name in ("every_estimator_answered", "parameters_are_steady")
         }
-    runs = [
-        run.status.value
-        for run in instance.get_runs()
-        if run.asset_selection and asset in run.asset_selection
-    ]
-    realism = instance.fetch_materializations(dg.AssetKey("source_realism"), limit=1).records[0]
-    not_compared = realism.asset_materialization.metadata["not_compared"].value
-# One estimator moves on: its estimates are outdated, not compared, and made anew.
-from engine.calibration.versions import ESTIMATOR_VERSIONS
-from mc_assets.calibration_store import CalibrationStore
+        found["runs"] = [
+            run.status.value
+            for run in instance.get_runs()
+            if run.asset_selection and asset in run.asset_selection
+        ]
+    found["not_compared"] = _not_compared(project)
+    # One estimator moves on: its estimates are outdated, not compared, and made anew.
+    ESTIMATOR_VERSIONS["gbm"] = "next"
+    run_pipeline(project, [step("again", "source_realism", "GOOD@1d", "GOOD@1d")])
+    outdated = _not_compared(project)
+    steps = list(outdated_steps(project, keys))
+    run_pipeline(project, [step for step in steps if "GOOD" in step.title])
+    stored = CalibrationStore(project.data).read("GOOD", "1d")
+    found["moved"] = {
+        "steps": [step.title for step in steps],
+        "not_compared": outdated,
+        "versions": stored.select("model", "estimator_version").unique().rows(),
+        "left": [step.title for step in outdated_steps(project, ["GOOD@1d"])],
+    }
 
-ESTIMATOR_VERSIONS["gbm"] = "next"
-store = CalibrationStore(project.data)
-again = {"source_realism": {"dates": dates}}
-year = (f"{dates[0][:4]}|GOOD@1d",) * 2
-run_pipeline(project, [Step("again", ["source_realism"], year, config=again)])
-with using_dagster_home(project), open_instance(project) as instance:
-    realism = instance.fetch_materializations(dg.AssetKey("source_realism"), limit=1).records[0]
-    outdated = realism.asset_materialization.metadata["not_compared"].value
-steps = list(outdated_steps(project, keys))
-run_pipeline(project, [step for step in steps if "GOOD" in step.title])
-moved = {
-    "steps": [step.title for step in steps],
-    "not_compared": outdated,
-    "versions": store.read("GOOD", "1d").select("model", "estimator_version").unique().rows(),
-    "left": [step.title for step in outdated_steps(project, ["GOOD@1d"])],
-}
-found = {"metadata": metadata, "checks": checks, "runs": runs, "events": len(events)}
-print(json.dumps(found | {"not_compared": not_compared, "moved": moved}))
-"""
+
+def _metadata(event: dg.EventLogRecord) -> dict[str, Any]:
+    made = event.asset_materialization
+    assert made is not None
+    return {name: entry.value for name, entry in made.metadata.items()}
+
+
+def _newest_check(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dict[str, Any]:
+    found = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+    event = found[0].event
+    assert event is not None
+    assert event.dagster_event is not None
+    made: Any = event.dagster_event.event_specific_data
+    return {
+        "runs": len(found),
+        "passed": made.passed,
+        "severity": made.severity.value,
+        **{name: entry.value for name, entry in made.metadata.items()},
+    }
+
+
+def _not_compared(project: Project) -> Any:
+    with using_dagster_home(project), open_instance(project) as instance:
+        newest = instance.fetch_materializations(dg.AssetKey("source_realism"), limit=1).records[0]
+    return _metadata(newest)["not_compared"]
 
 
 @pytest.fixture(scope="module")
@@ -117,20 +122,12 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "    provider: csv\n    start: 2014-01-02\n    end: 2016-06-30\n"
         '    options: {path: "{symbol}.csv"}\n    models: [gbm, schwartz_1f]\n'
     )
-    environment = os.environ | {
-        "MC_DATA": str(folder / "data"),
-        "MC_SERIES": str(folder / "series.yaml"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", NIGHT, ",".join(DATES), ",".join(SERIES)],
-        env=environment,
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
+    places = {"MC_DATA": str(folder / "data"), "MC_SERIES": str(folder / "series.yaml")}
+    found: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ESTIMATOR_VERSIONS, "gbm", ESTIMATOR_VERSIONS["gbm"])
+        done = call_here(lambda: run_night(found), places=places, folder=CHECKOUT)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     tables = sorted((folder / "data/calibrations").rglob("*.parquet"))
     found["rows"] = pl.concat([pl.read_parquet(table) for table in tables])
     looks = sorted((folder / "data/source_realism").rglob("*.parquet"))
@@ -196,7 +193,7 @@ def test_estimates_are_made_anew_where_an_estimator_has_moved_on(night: dict[str
     assert f"calibrations of GOOD@1d as of {DATES[0]} to {DATES[1]} by" in moved["steps"][3]
     assert f"GOOD@1d {DATES[1]}: found estimates of an earlier" in moved["not_compared"]
     assert "`mc calibrate GOOD@1d --outdated`" in moved["not_compared"]
-    assert sorted(moved["versions"]) == [["gbm", "next"], ["schwartz_1f", "1"]]
+    assert sorted(moved["versions"]) == [("gbm", "next"), ("schwartz_1f", "1")]
     assert moved["left"] == []
 
 

@@ -18,7 +18,13 @@ from engine.sources import GBM
 from engine.strategies.registry import is_built_in, strategy_names
 from engine.studies import Study
 from mc_assets.definitions import defs
-from mc_assets.defs.partitions import STRATEGIES, seed_blocks, study_seed_blocks
+from mc_assets.defs.partitions import (
+    STRATEGIES,
+    seed_blocks,
+    series_years,
+    strategy_series,
+    study_seed_blocks,
+)
 from mc_assets.panel_schema import PANEL_SCHEMA
 
 ASSETS = {
@@ -90,6 +96,22 @@ def test_every_study_is_split_over_the_same_seed_blocks() -> None:
     assert len(seed_blocks.get_partition_keys()) == BLOCKS == 16
     dimensions = {d.name: d.partitions_def for d in study_seed_blocks.partitions_defs}
     assert dimensions["seed_block"] == seed_blocks
+
+
+@pytest.mark.parametrize("keys", [strategy_series, series_years, study_seed_blocks])
+def test_keys_listed_once_a_day_are_those_that_dagster_lists_at_each_instant(
+    keys: dg.MultiPartitionsDefinition,
+) -> None:
+    plain = dg.MultiPartitionsDefinition(
+        {dimension.name: dimension.partitions_def for dimension in keys.partitions_defs}
+    )
+    assert keys == plain
+    # A weekend, a new year and the last second of a day, there and back.
+    for day in ("2026-11-20", "2026-11-22", "2026-11-23", "2027-01-01", "2026-11-20"):
+        for time in ("00:00:00", "23:59:59"):
+            now = datetime.datetime.fromisoformat(f"{day}T{time}+00:00")
+            assert keys.get_partition_keys(now) == plain.get_partition_keys(now)
+            assert keys.get_partition_keys(now) is keys.get_partition_keys(now)
 
 
 def test_the_nightly_schedules_follow_the_new_york_close() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
+
+from mc_assets.instance import open_instance, using_dagster_home
+from mc_assets.project import Project
+from mc_assets.warehouse import publish_warehouse
+from tests.mc_assets.mc_here import Done, call_here, mc_here
 
 SERIES = """\
 series:
@@ -27,21 +31,6 @@ series:
     end: 2016-12-31
     options: {{path: "two/{{symbol}}.parquet"}}
 """
-CHECKS = """
-import json
-from mc_assets.instance import open_instance, using_dagster_home
-from mc_assets.project import Project
-from mc_assets.warehouse import publish_warehouse
-from dagster import AssetCheckKey, AssetKey
-project = Project.from_environment()
-publish_warehouse(project)
-key = AssetCheckKey(AssetKey("bars"), "provider_disagreement")
-with using_dagster_home(project), open_instance(project) as instance:
-    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
-    found = [record.event.dagster_event.event_specific_data for record in records]
-print(json.dumps([[e.passed, e.severity.value, e.description, e.blocking] for e in found]))
-"""
-
 pytestmark = pytest.mark.in_order
 
 
@@ -69,19 +58,32 @@ class Home:
     def write(self, severity: str) -> None:
         (self.root / "series.yaml").write_text(SERIES.format(severity=severity))
 
-    def run(self, *arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
-        entry = code or "from mc_assets.cli import main; main()"
+    @property
+    def places(self) -> dict[str, str]:
         places = {"MC_DATA": "data", "MC_STUDIES": "studies", "MC_SERIES": "series.yaml"}
-        environment = {name: str(self.root / place) for name, place in places.items()}
-        return subprocess.run(
-            [sys.executable, "-c", entry, *arguments],
-            env=os.environ | environment,
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return {name: str(self.root / place) for name, place in places.items()}
+
+    def run(self, *arguments: str) -> Done:
+        return mc_here(*arguments, places=self.places, folder=self.root)
+
+    def newest_check(self) -> dg.AssetCheckEvaluation:
+        """What the check said last, after the tables were published."""
+        found: list[Any] = []
+
+        def look() -> None:
+            project = Project.from_environment()
+            publish_warehouse(project)
+            key = dg.AssetCheckKey(dg.AssetKey("bars"), "provider_disagreement")
+            with using_dagster_home(project), open_instance(project) as instance:
+                log = instance.event_log_storage
+                (newest, *_) = log.get_asset_check_execution_history(key, limit=20)
+            assert newest.event is not None
+            assert newest.event.dagster_event is not None
+            found.append(newest.event.dagster_event.event_specific_data)
+
+        done = call_here(look, places=self.places, folder=self.root)
+        assert done.returncode == 0, done.stderr
+        return found[0]  # type: ignore[no-any-return]
 
     def bytes_of_tables(self) -> dict[str, str]:
         return {
@@ -100,12 +102,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Home:
 
 
 def test_a_nightly_disagreement_is_a_check_and_rows_in_sql(home: Home) -> None:
-    shown = home.run(code=CHECKS)
-    newest = json.loads(shown.stdout)[0]
-    assert newest[:2] == [False, "WARN"]
-    assert newest[3] is False
-    assert "SPX@1d 2015 provider_disagreement: 2015-03-10" in newest[2]
-    assert "SPX@1d 2016 provider_disagreement: 2016-06-24" in newest[2]
+    newest = home.newest_check()
+    assert (newest.passed, newest.severity.value) == (False, "WARN")
+    assert newest.blocking is False
+    assert newest.description is not None
+    assert "SPX@1d 2015 provider_disagreement: 2015-03-10" in newest.description
+    assert "SPX@1d 2016 provider_disagreement: 2016-06-24" in newest.description
     answer = home.run(
         "sql", "--json", "SELECT symbol, year, severity, timestamp::DATE AS day, value, message "
         "FROM bars_quality WHERE \"check\" = 'provider_disagreement' ORDER BY timestamp",
@@ -143,8 +145,7 @@ def test_sources_that_agree_again_leave_no_rows(home: Home) -> None:
     # Only the other source is ingested: the series that names it is compared again.
     home.sample.write_parquet(home.root / "two/SPX.parquet")
     assert home.run("ingest", "SPX.other@1d").returncode == 0
-    newest = json.loads(home.run(code=CHECKS).stdout)[0]
-    assert newest[0] is True
+    assert home.newest_check().passed is True
     answer = home.run(
         "sql", "--json",
         "SELECT count(*) AS n FROM bars_quality WHERE \"check\" = 'provider_disagreement'",

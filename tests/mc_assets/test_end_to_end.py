@@ -8,12 +8,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
+
+from tests.mc_assets.mc_here import Done, call_here, mc_here
 
 STUDY = """\
 name: {name}
@@ -51,8 +55,8 @@ class Home:
         self.write_study("on_bootstrap", model="bootstrap", source="options: {method: stationary}")
 
     @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | {
+    def places(self) -> dict[str, str]:
+        return {
             "MC_DATA": str(self.data),
             "MC_STUDIES": str(self.studies),
             "MC_SERIES": str(self.series),
@@ -62,11 +66,14 @@ class Home:
         text = STUDY.format(name=name, model=model, source=source)
         (self.studies / f"{name}.yaml").write_text(text)
 
-    def mc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def mc(self, *arguments: str) -> Done:
+        return mc_here(*arguments, places=self.places, folder=self.root)
+
+    def mc_in_a_process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         code = "from mc_assets.cli import main; main()"
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
-            env=self.environment,
+            env=os.environ | self.places,
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -74,11 +81,17 @@ class Home:
             check=False,
         )
 
+    def dagster(self, code: Callable[[], object]) -> None:
+        """Call a function with this project's definitions and its Dagster home."""
+        places = self.places | {"DAGSTER_HOME": str(self.data / "dagster_home")}
+        done = call_here(code, places=places, folder=self.root)
+        assert done.returncode == 0, done.stderr
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Home:
     made = Home(tmp_path_factory.mktemp("home") / "project", project)
-    done = made.mc("run")
+    done = made.mc_in_a_process("run")
     assert done.returncode == 0, done.stdout + done.stderr
     (made.root / "output.txt").write_text(done.stdout)
     return made
@@ -111,7 +124,7 @@ def test_a_second_run_finds_nothing_new_and_opens_no_dagster(home: Home) -> None
     first = (home.root / "output.txt").read_text()
     history = sorted((home.data / "dagster_home").rglob("*"))
     times = [path.stat().st_mtime_ns for path in history]
-    done = home.mc("run")
+    done = home.mc_in_a_process("run")
     assert done.returncode == 0, done.stderr
     steps = [line for line in done.stdout.splitlines() if line.startswith("✓")]
     assert len(steps) == 7
@@ -166,19 +179,17 @@ def test_calibrations_are_gbm_maximum_likelihood_on_the_bars(home: Home) -> None
 
 
 def test_history_and_partitions_are_kept_in_the_project(home: Home) -> None:
-    code = """
-import dagster as dg, json
-with dg.DagsterInstance.get() as instance:
-    done = {name: len(instance.get_materialized_partitions(dg.AssetKey(name)))
-            for name in ("raw_bars", "bars", "calibrations", "simulations", "statistics")}
-    runs = [run.status.value for run in instance.get_runs()]
-print(json.dumps([done, runs]))
-"""
-    environment = home.environment | {"DAGSTER_HOME": str(home.data / "dagster_home")}
-    found = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    partitions, runs = json.loads(found.stdout)
+    partitions: dict[str, int] = {}
+    runs: set[str] = set()
+
+    def look() -> None:
+        with dg.DagsterInstance.get() as instance:
+            for name in ("raw_bars", "bars", "calibrations", "simulations", "statistics"):
+                found = instance.get_materialized_partitions(dg.AssetKey(name))
+                partitions[name] = len(found)
+            runs.update(run.status.value for run in instance.get_runs())
+
+    home.dagster(look)
     assert partitions == {
         "raw_bars": 4,
         "bars": 4,
@@ -186,23 +197,22 @@ print(json.dumps([done, runs]))
         "simulations": 32,
         "statistics": 2,
     }
-    assert set(runs) == {"SUCCESS"}
+    assert runs == {"SUCCESS"}
 
 
 def test_a_study_names_the_hash_that_dagster_shows_of_its_bars(home: Home) -> None:
-    code = """
-import dagster as dg, json
-with dg.DagsterInstance.get() as instance:
-    wanted = dg.AssetRecordsFilter(dg.AssetKey("bars"), asset_partitions=["SP500@1d|2018"])
-    (record, *_) = instance.fetch_materializations(wanted, limit=1).records
-    metadata = record.asset_materialization.metadata
-print(json.dumps([metadata["data_hash"].value, metadata["history_hash"].value]))
-"""
-    environment = home.environment | {"DAGSTER_HOME": str(home.data / "dagster_home")}
-    found = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    year, history = json.loads(found.stdout)
+    hashes: list[str] = []
+
+    def look() -> None:
+        wanted = dg.AssetRecordsFilter(dg.AssetKey("bars"), asset_partitions=["SP500@1d|2018"])
+        with dg.DagsterInstance.get() as instance:
+            (record, *_) = instance.fetch_materializations(wanted, limit=1).records
+        made = record.asset_materialization
+        assert made is not None
+        hashes.extend(str(made.metadata[name].value) for name in ("data_hash", "history_hash"))
+
+    home.dagster(look)
+    year, history = hashes
     query = "SELECT data_hash, history_hash FROM bars_history WHERE year = 2018"
     assert json.loads(home.mc("sql", "--json", query).stdout) == [
         {"data_hash": year, "history_hash": history}
@@ -348,46 +358,6 @@ def test_calibrate_prints_estimates_with_errors_as_of_a_date(home: Home) -> None
     assert '"last_bar": "2017-06-30"' in sigma["diagnostics"]
 
 
-# One process for the nights before and after, and the bars between them.
-NIGHTS = """
-import sys
-from pathlib import Path
-import dagster as dg
-from mc_assets.cli import app
-from mc_assets.definitions import defs
-from mc_assets.offered_periods import offer_periods
-from mc_assets.project import Project
-
-def night(kept):
-    with dg.DagsterInstance.ephemeral() as instance:
-        offer_periods(instance, Project.from_environment())
-        for asset, key in (("calibrations", "2017|SP500@1d"),
-                           ("nightly_simulations", "2017|on_gbm"),
-                           ("nightly_simulations", "2017|on_bootstrap")):
-            config = {"ops": {asset: {"config": {"dates": ["2017-06-30"]}}}}
-            job.execute_in_process(instance=instance, partition_key=key, run_config=config,
-                                   asset_selection=[dg.AssetKey(asset)])
-    files = sorted((data / "nightly_statistics").rglob("2017-06-30.parquet"))
-    assert len(files) == 2
-    for file in files:
-        file.rename(kept / f"{file.parent.name}.parquet")
-
-def ingest(text):
-    sample.write_text(text)
-    app(["ingest"], standalone_mode=False)
-
-job = defs.resolve_implicit_global_asset_job_def()
-data, sample, crash, before, after = map(Path, sys.argv[1:])
-good = sample.read_text()
-night(before)
-try:
-    ingest(crash.read_text())
-    night(after)
-finally:
-    ingest(good)
-"""
-
-
 def test_a_nightly_study_sees_no_bar_after_its_date(home: Home, tmp_path: Path) -> None:
     sample = home.root / "sample" / "SP500.csv"
     # Tomorrow's crash: every later bar is a tenth of what it was.
@@ -403,16 +373,42 @@ def test_a_nightly_study_sees_no_bar_after_its_date(home: Home, tmp_path: Path) 
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()
     after.mkdir()
-    arguments = [str(path) for path in (home.data, sample, crash, before, after)]
-    done = subprocess.run(
-        [sys.executable, "-c", NIGHTS, *arguments],
-        env=home.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    good = sample.read_text()
+    home.dagster(lambda: _night(home.data, before))
+    try:
+        sample.write_text(crash.read_text())
+        assert home.mc("ingest").returncode == 0
+        home.dagster(lambda: _night(home.data, after))
+    finally:
+        sample.write_text(good)
+        assert home.mc("ingest").returncode == 0
     estimates = ["statistic", "parameter_set", "estimate", "std_error"]
     for study in ("on_gbm", "on_bootstrap"):
         one, other = (pl.read_parquet(folder / f"{study}.parquet") for folder in (before, after))
         assert one.select(estimates).equals(other.select(estimates))
+
+
+def _night(data: Path, kept: Path) -> None:
+    """Calibrate and run the nightly studies as of a date; move what they stored to a folder."""
+    from mc_assets.definitions import defs
+    from mc_assets.offered_periods import offer_periods
+    from mc_assets.project import Project
+
+    job = defs.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        offer_periods(instance, Project.from_environment())
+        for asset, key in (
+            ("calibrations", "2017|SP500@1d"),
+            ("nightly_simulations", "2017|on_gbm"),
+            ("nightly_simulations", "2017|on_bootstrap"),
+        ):
+            job.execute_in_process(
+                instance=instance,
+                partition_key=key,
+                asset_selection=[dg.AssetKey(asset)],
+                run_config={"ops": {asset: {"config": {"dates": ["2017-06-30"]}}}},
+            )
+    files = sorted((data / "nightly_statistics").rglob("2017-06-30.parquet"))
+    assert len(files) == 2
+    for file in files:
+        file.rename(kept / f"{file.parent.name}.parquet")

@@ -2,9 +2,6 @@
 
 import datetime
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from mc_assets.market_data.option_quotes import OptionQuotes
 from mc_assets.project import Project
 from mc_assets.providers.errors import MarketDataError
 from mc_assets.stored_market_data import StoredMarketData
+from tests.mc_assets.mc_here import mc_here
 
 CHECKOUT = Path(__file__).parents[2]
 TRUE = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
@@ -63,19 +61,6 @@ def quotes_of(folder: Path, name: str) -> OptionQuotes:
     return OptionQuotes(config.series[0], config.folder)
 
 
-COMMANDS = """
-import contextlib, io, json, sys
-from mc_assets.cli import app
-
-printed = []
-for command in json.loads(sys.argv[1]):
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        app(command, standalone_mode=False)
-    printed.append(out.getvalue())
-print(json.dumps(printed))
-"""
-
-
 def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
     later = chain(DAY + datetime.timedelta(days=1)).with_columns(pl.col("bid", "ask") * 3)
     pl.concat([chain(DAY), later]).write_csv(tmp_path / "SP500_options.csv")
@@ -86,7 +71,7 @@ def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
         f"source: {{model: heston, symbol: SP500, calibration: {DAY}, steps: 5}}\n"
         "strategy: {name: buy_and_hold}\nseeds: 4\n"
     )
-    environment = os.environ | {
+    places = {
         "MC_DATA": str(tmp_path / "data"),
         "MC_SERIES": str(series_file(tmp_path, "'{symbol}_options.csv'")),
         "MC_STUDIES": str(tmp_path / "studies"),
@@ -96,17 +81,13 @@ def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
         ["ingest", "SP500"],
         *(["calibrate", "SP500@1d", "--as-of", str(day), "--json"] for day in days),
         ["run", "on_quotes", "--json"],
+        ["calibrate", "SP500@1d", "--as-of", str(DAY), "--compare", "--json"],
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
-        env=environment,
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
-    assert done.returncode == 0, done.stderr
-    printed = json.loads(done.stdout.splitlines()[-1])
+    printed = []
+    for command in commands:
+        done = mc_here(*command, places=places, folder=CHECKOUT)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
     on_quotes, on_bars = (
         {row["parameter"]: row for row in json.loads(text) if row["model"] == "heston"}
         for text in printed[1:3]
@@ -118,6 +99,11 @@ def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
     assert json.loads(on_quotes["kappa"]["diagnostics"])["method"] == "option_surface"
     assert json.loads(on_bars["kappa"]["diagnostics"])["method"] != "option_surface"
     assert json.loads(printed[3])["failed"] == 0
+    # Options have no likelihood to rank by, paths of their model have a realism.
+    compared = json.loads(printed[4])
+    assert [row["model"] for row in compared] == ["gbm", "heston"]
+    assert compared[1]["note"] == "no likelihood"
+    assert all(0.0 < row["realism"] <= 1.0 for row in compared)
     # What the study was handed for its date
     project = Project(CHECKOUT, tmp_path / "data", tmp_path / "studies", tmp_path / "series.yaml")
     used = StoredMarketData(project).calibration("SP500", "1d", "heston", DAY)
@@ -152,7 +138,10 @@ def test_the_date_of_a_chain_may_stand_in_its_name(tmp_path, reference):
     assert found.ok
     assert found.as_of == day
     assert found.parameters["rho"] < -0.4
-    assert found.diagnostics["rmse_volatility"] < 0.03
+    # Of volatilities from 0.11 to 1.03; the best of twelve other starts is the same.
+    assert found.diagnostics["rmse_volatility"] < 0.04
+    assert found.diagnostics["expiries_left_out"] == 5
+    assert found.diagnostics["quotes_used"] > 100
 
 
 def test_the_last_instant_of_a_day_counts(tmp_path, reference):
@@ -224,7 +213,7 @@ def test_a_surface_of_bad_quotes_alone_fails_with_their_reasons(tmp_path):
     frame.write_csv(tmp_path / "crossed.csv")
     found = quotes_of(tmp_path, "crossed.csv").heston(DAY)
     assert found.status == "failed"
-    assert "found no usable quote (left out: 150 crossed), allowed at least one" in found.reason
+    assert "chain: has no usable quote (left out: 150 crossed)" in found.reason
     chain(DAY).with_columns(type=pl.lit("straddle")).write_csv(tmp_path / "sides.csv")
     found = quotes_of(tmp_path, "sides.csv").heston(DAY)
     assert found.reason == "SP500 right: found 'straddle', allowed call or put"

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
-import pytest
+
+from tests.mc_assets.mc_here import call_here
 
 SERIES = """series:
   - {symbols: [GOOD, YOUNG], provider: csv, start: 2012-01-03, end: 2015-12-31,
      options: {path: "{symbol}.csv"}}
 """
-CODE = """
-import dagster as dg
-from mc_assets.definitions import defs
-from mc_assets.defs.bars import bars, raw_bars
-from mc_assets.defs.panel import panel
 
-instance = dg.DagsterInstance.ephemeral()
-resources = defs.resources
-for year in ("2012", "2013", "2014", "2015"):
+
+def _materialize() -> None:
+    """Make bars and panels of both series; print why there is no panel."""
+    from mc_assets.definitions import defs
+    from mc_assets.defs.bars import bars, raw_bars
+    from mc_assets.defs.panel import panel
+
+    instance = dg.DagsterInstance.ephemeral()
+    resources = defs.resources
+    for year in ("2012", "2013", "2014", "2015"):
+        for series in ("GOOD@1d", "YOUNG@1d"):
+            key = dg.MultiPartitionKey({"series": series, "year": year})
+            dg.materialize(
+                [raw_bars, bars], partition_key=key, instance=instance, resources=resources,
+                raise_on_error=False,
+            )  # fmt: skip
     for series in ("GOOD@1d", "YOUNG@1d"):
-        key = dg.MultiPartitionKey({"series": series, "year": year})
-        dg.materialize([raw_bars, bars], partition_key=key, instance=instance, resources=resources,
-                       raise_on_error=False)
-for series in ("GOOD@1d", "YOUNG@1d"):
-    key = dg.MultiPartitionKey({"series": series, "strategy": "buy_and_hold"})
-    done = dg.materialize([panel], partition_key=key, instance=instance, resources=resources)
-    assert done.success
-    made = done.asset_materializations_for_node("panel")[0].metadata
-    print(series, made["no_panel"].value.replace(chr(10), " "))
-"""
+        key = dg.MultiPartitionKey({"series": series, "strategy": "buy_and_hold"})
+        done = dg.materialize([panel], partition_key=key, instance=instance, resources=resources)
+        assert done.success
+        made = done.asset_materializations_for_node("panel")[0].metadata
+        print(series, str(made["no_panel"].value).replace("\n", " "))
 
 
 def test_a_strategy_on_a_series_is_one_partition_and_one_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path
+    tmp_path: Path, project: Path
 ) -> None:
     head, *lines = (project / "data" / "sample" / "SP500.csv").read_text().splitlines()
     recent = [line for line in lines if "2012" <= line[:4] <= "2015"]
@@ -44,9 +47,9 @@ def test_a_strategy_on_a_series_is_one_partition_and_one_table(
     (tmp_path / "YOUNG.csv").write_text("\n".join([head, *recent[-40:]]) + "\n")
     (tmp_path / "series.yaml").write_text(SERIES)
     (tmp_path / "studies").mkdir()
-    for name, place in (("DATA", "data"), ("SERIES", "series.yaml"), ("STUDIES", "studies")):
-        monkeypatch.setenv(f"MC_{name}", str(tmp_path / place))
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    places = {"DATA": "data", "SERIES": "series.yaml", "STUDIES": "studies"}
+    in_folder = {f"MC_{name}": str(tmp_path / place) for name, place in places.items()}
+    done = call_here(_materialize, places=in_folder, folder=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     good, young = done.stdout.splitlines()[-2:]
     assert good == "GOOD@1d none"

@@ -78,7 +78,7 @@ def test_archived_trials_are_told_with_their_reason(mc: Run) -> None:
     ("arguments", "expected"),
     [
         (["rsi"], "family: found 'rsi', allowed sma_crossover"),
-        (["--archive"], "family: found nothing, allowed the strategy"),
+        (["--archive"], "family: is missing; `mc trials STRATEGY --archive"),
         (["sma_crossover", "--archive"], "reason: found '', allowed a sentence"),
     ],
 )

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -19,17 +16,21 @@ import polars as pl
 import pytest
 
 import engine as mc
+from engine.models import BUILT_IN
 from engine.sources import Schwartz2F, load_user_sources, make_source
 from engine.sources.registered import SOURCES
 from mc_assets.answers.calibrations import stored_calibrations
 from mc_assets.answers.catalogue import list_sources
 from mc_assets.calibration_store import CalibrationStore
+from mc_assets.cli import main
 from mc_assets.market_data import load_series
+from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
 from mc_assets.providers import MarketDataError
 from mc_assets.series_models import calibrated_models, load_models
-from mc_assets.steps import outdated_steps
+from mc_assets.steps import Step, outdated_steps
 from mc_assets.stored_market_data import StoredMarketData
+from tests.mc_assets.mc_here import call_here
 
 CHECKOUT = Path(__file__).parents[2]
 CEV = CHECKOUT / "tests/engine/calibration/cev_model.py"
@@ -137,13 +138,13 @@ def oil_curve(days: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 @contextmanager
 def sources_restored() -> Iterator[None]:
-    """Forget afterwards the models that are loaded inside."""
-    before = dict(SOURCES)
+    """Forget afterwards the user's models that are loaded inside."""
+    before = set(SOURCES)
     try:
         yield
     finally:
-        SOURCES.clear()
-        SOURCES.update(before)
+        for name in SOURCES.keys() - before - BUILT_IN.keys():
+            del SOURCES[name]
 
 
 class Home:
@@ -160,28 +161,20 @@ class Home:
         """The user's model."""
         return self.folder / "models/cev.py"
 
-    def python(self, code: str, *arguments: str) -> str:
-        """Run code in a process that finds the project; return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            env=os.environ
-            | {
-                "MC_DATA": str(self.project.data),
-                "MC_STUDIES": str(self.project.studies),
-                "MC_SERIES": str(self.project.series),
-            },
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
+    def run(self, code: Callable[[], object], *arguments: str) -> str:
+        """Run a function that finds the project; return what it printed."""
+        places = {
+            "MC_DATA": str(self.project.data),
+            "MC_STUDIES": str(self.project.studies),
+            "MC_SERIES": str(self.project.series),
+        }
+        done = call_here(code, *arguments, places=places, folder=self.folder)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def mc(self, *arguments: str) -> str:
         """Run `mc` with arguments; return what it printed."""
-        return self.python("from mc_assets.cli import main; main()", *arguments)
+        return self.run(main, *arguments)
 
     def rows(self) -> pl.DataFrame:
         """Every stored calibration."""
@@ -191,17 +184,6 @@ class Home:
         """Rows of a model by parameter."""
         found = self.rows().filter(pl.col("symbol") == symbol, pl.col("model") == model)
         return {row["parameter"]: row for row in found.iter_rows(named=True)}
-
-
-REALISM = """
-from mc_assets.pipeline import run_pipeline
-from mc_assets.steps import Step
-from mc_assets.project import Project
-import sys
-
-partition = sys.argv[1]
-run_pipeline(Project.from_environment(), [Step("", ["source_realism"], (partition, partition))])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -223,8 +205,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     (folder / "studies").mkdir()
     (folder / "studies/own.yaml").write_text(STUDY)
     (folder / "series.yaml").write_text(SERIES)
-    made.mc("ingest")
-    (folder / "calibrated.txt").write_text(made.mc("calibrate"))
+    with sources_restored():
+        made.mc("ingest")
+        (folder / "calibrated.txt").write_text(made.mc("calibrate"))
     return made
 
 
@@ -307,7 +290,9 @@ def test_a_study_runs_on_the_newest_calibration_of_the_users_model_and_replays(
 
 
 def test_its_paths_are_compared_with_history(copy: Home) -> None:
-    copy.python(REALISM, f"{AS_OF}|OWN@1d")
+    partition = f"{AS_OF}|OWN@1d"
+    step = Step("", ["source_realism"], (partition, partition))
+    copy.run(lambda: run_pipeline(copy.project, [step]))
     looks = pl.read_parquet(copy.folder / "data/source_realism/**/*.parquet")
     assert set(looks["model"]) == {"gbm", "cev"}
 

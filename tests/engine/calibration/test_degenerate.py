@@ -98,7 +98,7 @@ def test_prices_of_one_maturity_in_several_columns_are_one_maturity(model):
 def test_a_panel_without_rows_is_a_failure_with_a_reason(model):
     found = try_calibrate(model, FuturesPanel.from_arrays(np.empty((0, 3)), [0.1, 0.5, 1], dt=0.1))
     assert found.status == "failed"
-    assert found.reason == "futures panel: found no rows, allowed at least one"
+    assert found.reason == "futures panel: has no rows"
 
 
 @pytest.mark.parametrize("model", SPOT_MODELS)

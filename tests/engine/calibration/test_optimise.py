@@ -75,7 +75,7 @@ def test_a_flat_direction_has_no_error_and_leaves_the_others_theirs():
 
 
 def test_no_finite_start_is_refused():
-    with pytest.raises(ValueError, match="likelihood: found no start with a finite value"):
+    with pytest.raises(ValueError, match="likelihood: is finite at no start; look at the data"):
         maximise(lambda theta: (np.nan, theta), [np.zeros(2)], -WIDE, WIDE)
 
 

@@ -263,7 +263,7 @@ def test_a_set_that_reads_ranges_is_refused_in_a_world_of_closes(make_study: Mak
 @pytest.mark.parametrize(
     ("sets", "seeds", "expected"),
     [
-        ([], None, "sets: found no parameter set, allowed at least one"),
+        ([], None, "sets: are empty; give one parameter set or more"),
         ([{"fast": 3}], None, r"sets\[0\]: found no value of slow, allowed a value of each"),
         ([{"fast": 3, "slow": 10, "x": 1}], None, r"sets\[0\]: found an unknown parameter x"),
         ([{"fast": 3.5, "slow": 10}], None, "fast: found 3.5, allowed"),

@@ -112,7 +112,7 @@ def test_a_set_without_a_value_somewhere_is_not_chosen() -> None:
     worlds = {"gbm": {"a": 1.0, "b": 0.0}, "heston": {"a": None, "b": 1.0}}
     assert Panel.of(_table(worlds), seconds=0.0).chosen == {"p": "b"}
     nowhere = {"gbm": {"a": 1.0, "b": None}, "heston": {"a": None, "b": 1.0}}
-    with pytest.raises(Refusal, match="panel: found no set with a value in every world"):
+    with pytest.raises(Refusal, match="panel: no parameter set has a value in every world; rank"):
         Panel.of(_table(nowhere), seconds=0.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -31,10 +32,15 @@ def few() -> Results:
     return crossover("few", 4, 30, 400)
 
 
+@lru_cache(maxsize=1)
+def equal_rules(paths: int) -> tuple[Results, Results]:
+    """Two crossovers on the same driftless paths."""
+    return crossover("a", 3, 25, range(paths)), crossover("b", 4, 30, range(paths))
+
+
 def rejections(studies: int, paths: int, statistic: str) -> float:
     """Share of studies in which two rules of the same worth differ at 5 %."""
-    seeds = range(studies * paths)
-    one, two = (crossover(name, *sets, seeds) for name, sets in (("a", (3, 25)), ("b", (4, 30))))
+    one, two = equal_rules(studies * paths)
     frames = one.frame, two.frame
     found = []
     for first in range(0, studies * paths, paths):

@@ -162,7 +162,7 @@ def test_bad_user_files_are_named(tmp_path):
     with pytest.raises(ValueError, match="user file: found no"):
         load_user_sources(tmp_path / "absent.py")
     (tmp_path / "empty.py").write_text("x = 1\n")
-    with pytest.raises(ValueError, match="found no class with a source name"):
+    with pytest.raises(ValueError, match="defines no source; derive a class with a `name` from"):
         load_user_sources(tmp_path / "empty.py")
     (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
     with pytest.raises(ValueError, match=r"broken\.py: ModuleNotFoundError on import: No module"):
@@ -177,5 +177,5 @@ def test_a_model_without_a_step_is_an_error(tmp_path):
         "from engine.sources import StepModel\nclass M(StepModel):\n    name = 'stepless'\n"
     )
     load_user_sources(tmp_path / "m.py")
-    with pytest.raises(ValueError, match="stepless: found no step, allowed a static method"):
+    with pytest.raises(ValueError, match="stepless: its class has no `step`; write a static"):
         make_source("stepless").prepare(steps=3)

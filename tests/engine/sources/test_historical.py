@@ -39,7 +39,7 @@ def test_several_symbols_are_joined_on_shared_timestamps():
 
 
 def test_symbols_without_a_common_day_are_an_error():
-    with pytest.raises(ValueError, match="no shared timestamp of A, B"):
+    with pytest.raises(ValueError, match="bars: A, B have no timestamp in common; `join: last"):
         Historical((_bars("A", [1, 2]), _bars("B", [3, 4])))
     with pytest.raises(ValueError, match="symbols A, A, allowed each symbol once"):
         Historical((_bars("A", [1, 2]), _bars("A", [1, 2])))

@@ -144,7 +144,7 @@ def test_hours_that_begin_at_different_minutes_are_refused() -> None:
         return Bars(symbol, stamps, *[flat] * 5, BarCalendar(exchange, "1h"))
 
     share = hours("SPX", "XNYS", 870)
-    with pytest.raises(Refusal, match="no bar that SPX, BTC have together"):
+    with pytest.raises(Refusal, match="join: SPX, BTC have no bar after all of them have begun"):
         joined((share, hours("BTC", "24/7", 840)))
     with pytest.raises(Refusal, match=r"ends at .*bars that end before the next ones open"):
         joined((share, hours("BTC", "24/7", 840)), "last_known")

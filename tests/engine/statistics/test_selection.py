@@ -146,5 +146,5 @@ def test_sets_on_other_paths_are_refused() -> None:
     ragged = means(np.arange(30.0), Layout.of(sets, units))
     with pytest.raises(ValueError, match="found 10 paths that all parameter sets share, of up"):
         subset_with_best(ragged)
-    with pytest.raises(ValueError, match="no parameter set with a defined value"):
+    with pytest.raises(ValueError, match="of: no parameter set has a defined value; choose"):
         winner(replace(means(np.zeros((2, 3))), value=np.full(2, np.nan)))

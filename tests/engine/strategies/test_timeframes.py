@@ -592,7 +592,7 @@ def test_a_timeframe_that_the_bars_cannot_make_is_one_sentence(
 def test_bars_that_all_lie_outside_the_sessions_are_refused() -> None:
     nights = 86_400_000_000 * np.arange(50) + 3_600_000_000
     bars = bars_at(nights, BarCalendar("XNYS", "1h"))
-    with pytest.raises(Refusal, match="bars: found none inside the sessions of XNYS, allowed"):
+    with pytest.raises(Refusal, match="bars: none lies inside the sessions of XNYS; name"):
         indicator_values(SMA(3, timeframe="2h"), bars)
 
 

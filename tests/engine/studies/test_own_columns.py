@@ -100,7 +100,7 @@ def test_rows_of_a_symbol_are_its_own(market: Any, tmp_path: Path) -> None:
     (joined,) = with_own_columns((bars,), tmp_path / "both.csv")
     assert joined.columns["mood"][3] == 4.5
     frame.filter(pl.col("symbol") == "OTHER").write_csv(tmp_path / "other.csv")
-    with pytest.raises(Refusal, match=r"no row of SP500 in .*other\.csv"):
+    with pytest.raises(Refusal, match=r"other\.csv has no row of SP500; add its rows"):
         with_own_columns((bars,), tmp_path / "other.csv")
 
 
@@ -112,7 +112,7 @@ def test_rows_of_a_symbol_are_its_own(market: Any, tmp_path: Path) -> None:
             "day,mood\n1970-01-01,1\n",
             "columns day, mood in .*, allowed one named timestamp or date",
         ),
-        ("date\n1970-01-01\n", "no column of numbers"),
+        ("date\n1970-01-01\n", "has no column beside its times and symbols; add one of numbers"),
         ("date,mood\n1970-01-01,high\n", "mood of type String in .*, allowed numbers"),
         ("timestamp,mood\n1970-01-01,1\n", "timestamp of type Date in .*, allowed instants"),
         ("date,mood\n1970-01-01,1\n1970-01-01,2\n", "1970-01-01 twice in .*, allowed each day"),

@@ -365,7 +365,7 @@ def test_the_schema_names_every_key_and_what_it_means(mc: Run, tmp_path: Path) -
         (["show", "quick"], "'quick' has no results"),
         (["replay", "quick", "0"], "'quick' has no results"),
         (["seeds", "stage_1", "5"], "exists"),
-        (["seeds", "stage_8"], "count: found nothing"),
+        (["seeds", "stage_8"], "count: is missing; `mc seeds stage_8 500` draws"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(

@@ -7,9 +7,7 @@ import gzip
 import io
 import json
 import lzma
-import os
-import subprocess
-import sys
+import shutil
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -30,6 +28,7 @@ from mc_assets.market_data import (
 )
 from mc_assets.market_data.futures.curve_store import load_curve, store_curve
 from tests.mc_assets.market_data.test_increments import DeskProvider, desk
+from tests.mc_assets.mc_here import mc_here
 
 __all__ = ["desk"]
 
@@ -120,6 +119,28 @@ def stored(root: Path) -> list[float]:
     return BarStore(root).read("X", "1d")["close"].to_list()
 
 
+@pytest.fixture(scope="module")
+def whole_stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder for each format, in which its whole file was ingested once."""
+    stores = {}
+    for name, pack in PACKERS.items():
+        folder = tmp_path_factory.mktemp(name.replace(".", "_"))
+        (folder / f"X.{name}").write_bytes(pack(text(WHOLE).encode()))
+        assert ingest(series_file(folder, name), folder / "data") == []
+        stores[name] = folder
+    return stores
+
+
+@pytest.fixture
+def whole_store(whole_stores: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
+    """Copy such a folder into the test's own."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(whole_stores[name], tmp_path, dirs_exist_ok=True))
+
+    return copy
+
+
 SHORT = {
     "cut to 19 rows": WHOLE[:19],
     "cut to 19 rows and a broken one": [*WHOLE[:19], WHOLE[19][:14]],
@@ -136,12 +157,12 @@ SHORT = {
 @pytest.mark.parametrize("refetch", [False, True])
 @pytest.mark.parametrize("short", SHORT.values(), ids=SHORT)
 def test_a_file_that_lost_bars_changes_nothing_and_says_so(
-    tmp_path: Path, short: list[str], refetch: bool
+    whole_store: Callable[[str], Path], tmp_path: Path, short: list[str], refetch: bool
 ) -> None:
+    whole_store("csv")
     config, root = series_file(tmp_path, "csv"), tmp_path / "data"
-    (tmp_path / "X.csv").write_text(text(WHOLE))
-    assert ingest(config, root) == []
     before = stored(root)
+    assert len(before) == len(WHOLE)
     (tmp_path / "X.csv").write_text(text(short))
     [sentence] = ingest(config, root, refetch=refetch)
     assert stored(root) == before
@@ -157,12 +178,11 @@ def test_a_file_that_lost_bars_changes_nothing_and_says_so(
 
 @pytest.mark.parametrize("name", PACKERS)
 def test_a_short_file_of_any_format_keeps_what_is_stored_until_it_is_accepted(
-    tmp_path: Path, name: str
+    whole_store: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
+    whole_store(name)
     config, root = series_file(tmp_path, name), tmp_path / "data"
     file = tmp_path / f"X.{name}"
-    file.write_bytes(PACKERS[name](text(WHOLE).encode()))
-    assert ingest(config, root) == []
     before = stored(root)
     assert len(before) == len(WHOLE)
     file.write_bytes(PACKERS[name](text(WHOLE[:19]).encode()))
@@ -178,14 +198,14 @@ def test_a_short_file_of_any_format_keeps_what_is_stored_until_it_is_accepted(
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
 @pytest.mark.parametrize("name", PACKERS)
 def test_a_file_that_breaks_off_keeps_what_is_stored(
-    tmp_path: Path, name: str, share: float
+    whole_store: Callable[[str], Path], tmp_path: Path, name: str, share: float
 ) -> None:
+    whole_store(name)
     config, root = series_file(tmp_path, name), tmp_path / "data"
     file = tmp_path / f"X.{name}"
-    data = PACKERS[name](text(WHOLE).encode())
-    file.write_bytes(data)
-    ingest(config, root)
+    data = file.read_bytes()
     before = stored(root)
+    assert len(before) == len(WHOLE)
     file.write_bytes(data[: int(len(data) * share)])
     failures = ingest(config, root)
     if name == "csv" and share == 0.999:
@@ -320,19 +340,6 @@ def test_a_futures_curve_that_lost_settlements_is_not_taken(tmp_path: Path) -> N
     assert load_curve(tmp_path, "CL").height == 12
 
 
-# Both commands in one process, for Dagster takes seconds to load.
-COMMANDS = """
-from mc_assets.cli import app
-from mc_assets.pipeline import PipelineError
-
-try:
-    app(["ingest", "--refetch"], standalone_mode=False)
-except PipelineError as error:
-    print("refused:", error)
-app(["ingest", "X@1d", "--accept-withdrawn"], standalone_mode=False)
-"""
-
-
 def test_the_command_fails_and_takes_the_answer_when_told_to(tmp_path: Path) -> None:
     config, root = series_file(tmp_path, "csv", start="2019-01-02"), tmp_path / "data"
     (tmp_path / "X.csv").write_text(text(WHOLE))
@@ -340,13 +347,11 @@ def test_the_command_fails_and_takes_the_answer_when_told_to(tmp_path: Path) -> 
     assert len(stored(root)) == 260
     (tmp_path / "X.csv").write_text(text(WHOLE[-19:]))
     places = {"MC_DATA": str(root), "MC_SERIES": str(tmp_path / "series.yaml")}
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS],
-        env=os.environ | places,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    refused = done.stdout.partition("refused: ")[2].split("\n")[0]
+    done = mc_here("ingest", "--refetch", places=places, folder=tmp_path)
+    assert done.returncode == 2
+    refused = done.stderr.removeprefix("mc: ")
     assert refused.startswith("csv X@1d: found an answer without 241 of the 260 stored bars")
+    assert len(stored(root)) == 260
+    taken = mc_here("ingest", "X@1d", "--accept-withdrawn", places=places, folder=tmp_path)
+    assert taken.returncode == 0, taken.stderr
     assert len(stored(root)) == 19

@@ -141,7 +141,10 @@ def test_a_chart_is_written_where_it_is_said(here: Project, tmp_path: Path) -> N
     ("arguments", "expected"),
     [
         (["plot", "flat", "pie"], "kind: found 'pie', allowed fan, pnl, "),
-        (["plot", "flat", "compare"], "baseline: found none, allowed the study to compare with"),
+        (
+            ["plot", "flat", "compare"],
+            "baseline: is missing; `mc plot flat compare --base",
+        ),
         (["plot", "flat", "fan", "--set", "7"], "parameter_set: found 7, allowed 0 to 1"),
         (["plot", "flat", "fan", "--output", "a.gif"], "output: found 'a.gif', allowed a name"),
         (["plot", "flat", "monthly"], "monthly: found paths without a calendar"),

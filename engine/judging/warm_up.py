@@ -1,4 +1,4 @@
-"""What is searched where nothing is said of it: every declared parameter between its bounds."""
+"""How many bars a search on history warms up on."""
 
 from __future__ import annotations
 
@@ -7,31 +7,8 @@ from typing import Any
 
 from engine.bars import Bars
 from engine.strategies import Strategy
-from engine.strategies.parameters import Choice, Int, Parameter
-from engine.studies import choice, integer, log_uniform, uniform
 
-__all__ = ["declared_space", "is_drawn", "warm_up_on"]
-
-
-def declared_space(cls: type[Strategy]) -> dict[str, Any]:
-    """Every parameter between its bounds; one without bounds keeps its default."""
-    found: dict[str, Any] = {}
-    for name, parameter in cls.parameters.items():
-        space = _space(parameter)
-        if space is not None:
-            found[name] = space
-    return found
-
-
-def _space(parameter: Parameter) -> Any:
-    if isinstance(parameter, Choice):
-        return choice(list(parameter.choices)) if len(parameter.choices) > 1 else None
-    low, high = parameter.low, parameter.high
-    if low is None or high is None or low == high:
-        return None
-    if isinstance(parameter, Int):
-        return integer(int(low), int(high))
-    return log_uniform(low, high) if parameter.log else uniform(low, high)
+__all__ = ["is_drawn", "warm_up_on"]
 
 
 def is_drawn(values: Any) -> bool:

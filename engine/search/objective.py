@@ -1,0 +1,229 @@
+"""What a search maximises, and what a parameter set must be like to count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.jobs.world import World
+from engine.results.definitions import STATISTICS, Statistic, named_statistic
+from engine.results.outcomes import IDLE_NEEDS, Outcomes
+from engine.statistics.estimates import Estimates
+from engine.statistics.layout import Layout
+from engine.statistics.linearised import Linearised
+
+__all__ = ["Evaluation", "Objective", "Requirement", "evaluate", "metrics_needed"]
+
+Floats = NDArray[np.float64]
+
+_COMPARISONS: Final = {
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    ">": np.greater,
+    "<": np.less,
+}
+_REQUIREMENT: Final = re.compile(r"\s*(>=|<=|>|<)\s*(\S+)\s*")
+_FORMS: Final = "a statistic, {maximise: STATISTIC}, {minimise: STATISTIC}, or a list of these"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One statistic that a search wants large, or small.
+
+    Parameters
+    ----------
+    statistic : str
+        As `engine.results.definitions.find_statistic` takes it.
+    maximise : bool
+        Whether more is better.
+    """
+
+    statistic: str
+    maximise: bool = True
+
+    @classmethod
+    def read(cls, given: Any, field: str = "search.objective") -> tuple[Objective, ...]:
+        """Read a statistic, ``{maximise: ...}``, ``{minimise: ...}``, or a list of these.
+
+        Raises
+        ------
+        Refusal
+            If it is none of them, or a statistic stands twice.
+
+        Examples
+        --------
+        >>> Objective.read([{"maximise": "sharpe"}, {"minimise": "volatility"}])[1].maximise
+        False
+        """
+        entries = given if isinstance(given, list | tuple) else [given]
+        found = tuple(cls._one(entry, field) for entry in entries)
+        names = [one.statistic for one in found]
+        if not found or len(set(names)) < len(names):
+            raise Refusal(field, repr(given), _FORMS)
+        return found
+
+    @classmethod
+    def _one(cls, given: Any, field: str) -> Objective:
+        if isinstance(given, Objective):
+            return given
+        if isinstance(given, str):
+            return cls(given)
+        if isinstance(given, Mapping) and len(given) == 1:
+            (direction, name), *_ = given.items()
+            if direction in ("maximise", "minimise") and isinstance(name, str):
+                return cls(name, direction == "maximise")
+        raise Refusal(field, repr(given), _FORMS)
+
+    @property
+    def sign(self) -> float:
+        """1 where more is better, else -1."""
+        return 1.0 if self.maximise else -1.0
+
+    def __str__(self) -> str:
+        return f"{'maximise' if self.maximise else 'minimise'} {self.statistic}"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a statistic of a parameter set must be for the set to count.
+
+    Parameters
+    ----------
+    statistic : str
+        As of `Objective`.
+    comparison : {">=", "<=", ">", "<"}
+        How it compares.
+    bound : float
+        With what.
+    """
+
+    statistic: str
+    comparison: str
+    bound: float
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any], field: str = "require") -> tuple[Requirement, ...]:
+        """Read ``{STATISTIC: ">= 100"}``.
+
+        Raises
+        ------
+        Refusal
+            If a requirement cannot be read.
+
+        Examples
+        --------
+        >>> Requirement.read({"trades": ">= 100"})
+        (Requirement(statistic='trades', comparison='>=', bound=100.0),)
+        """
+        return tuple(cls._one(name, text, field) for name, text in given.items())
+
+    @classmethod
+    def _one(cls, name: str, text: Any, field: str) -> Requirement:
+        parsed = _REQUIREMENT.fullmatch(text) if isinstance(text, str) else None
+        try:
+            bound = float(parsed[2]) if parsed is not None else np.nan
+        except ValueError:
+            bound = np.nan
+        if parsed is None or not np.isfinite(bound):
+            raise Refusal(
+                f"{field}.{name}", repr(text), "a comparison with a number, such as '>= 100'"
+            )
+        return cls(name, parsed[1], bound)
+
+    def holds(self, values: Floats) -> NDArray[np.bool_]:
+        """Whether it holds, for each value; not where that is undefined."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(_COMPARISONS[self.comparison](values, self.bound), dtype=bool)
+
+    def __str__(self) -> str:
+        return f"{self.statistic} {self.comparison} {self.bound:g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What parameter sets came to on the same paths.
+
+    Parameters
+    ----------
+    found : dict of str to Linearised
+        Each statistic of the sets in which every simulation succeeded, in their order.
+    succeeded : ndarray of int64, shape (sets that did,)
+        Their positions in the batch.
+    """
+
+    found: Mapping[str, Linearised]
+    succeeded: NDArray[np.int64]
+    _statistics: Mapping[str, Statistic]
+
+    def estimates(self, name: str, confidence: float = 0.95) -> Estimates:
+        """Estimate one of the statistics of the sets that succeeded."""
+        return self._statistics[name].estimates(self.found[name], confidence)
+
+
+def metrics_needed(statistics: Sequence[str], own: Sequence[str], field: str) -> tuple[str, ...]:
+    """Name the metrics that statistics are estimated from.
+
+    Raises
+    ------
+    Refusal
+        If there is no such statistic.
+    """
+    needed: dict[str, None] = dict.fromkeys(IDLE_NEEDS)
+    for name in statistics:
+        needed |= dict.fromkeys(_statistic(name, own, field).needs)
+    return tuple(name for name in needed if name not in own)
+
+
+def evaluate(
+    metrics: Floats,
+    status: NDArray[np.int8],
+    names: Sequence[str],
+    world: World,
+    statistics: Sequence[str],
+) -> Evaluation:
+    """Estimate statistics of parameter sets on common paths.
+
+    A set of which a simulation failed is left out: it would be judged on other paths than the rest.
+
+    Parameters
+    ----------
+    metrics : ndarray of float64, shape (sets, paths, metrics)
+        As a `Batch` has them.
+    status : ndarray of int8, shape (sets, paths)
+        0 where the simulation succeeded.
+    names : sequence of str
+        Of the metrics.
+    world : World
+        Theirs.
+    statistics : sequence of str
+        Names that `metrics_needed` knows.
+    """
+    succeeded = np.flatnonzero((status == 0).all(axis=1))
+    if not len(succeeded):
+        return Evaluation({}, succeeded, {})
+    paths = status.shape[1]
+    layout = Layout.matrix(len(succeeded), paths, np.arange(paths) // world.paths_per_unit)
+    columns = {
+        name: layout.arrange(metrics[succeeded, :, position]) for position, name in enumerate(names)
+    }
+    groups = pl.DataFrame({"parameter_set": succeeded})
+    years = world.steps / world.bars_per_year
+    outcomes = Outcomes(groups, columns, layout, world.steps, years)
+    own = [name for name in names if name not in STATISTICS]
+    known = {name: _statistic(name, own, "search") for name in statistics}
+    found = {name: statistic.of(outcomes) for name, statistic in known.items()}
+    return Evaluation(found, succeeded, known)
+
+
+def _statistic(name: str, own: Sequence[str], field: str) -> Statistic:
+    found = named_statistic(name) or (named_statistic(name, own) if name in own else None)
+    if found is None:
+        raise Refusal(field, repr(name), ", ".join([*STATISTICS, *own]))
+    return found

@@ -1,0 +1,282 @@
+"""The worlds of a search: the one that it sees, and the one that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from engine.errors import Refusal
+from engine.files import FileStore
+from engine.jobs.canonical import short_hash
+from engine.jobs.job import Job
+from engine.jobs.prepared_job import PreparedJob
+from engine.jobs.settings import Record
+from engine.jobs.space import MODEL_PREFIX
+from engine.market_data import MarketData
+from engine.search.declared import declared_space
+from engine.search.objective import Objective, Requirement, metrics_needed
+from engine.search.space import SearchSpace
+from engine.sources import Historical
+from engine.studies import SearchDefinition, Study
+from engine.studies.constraint import ConstraintLike
+from engine.studies.expand import constraint_tests
+from engine.studies.resolve import strategy_of
+from engine.studies.resolve_space import fit_distributions
+from engine.studies.values import Distribution
+
+__all__ = ["SearchWorlds"]
+
+# Points of the space of which one has to satisfy the constraints, for a world to be made.
+_PROBES = (1, 1_024)
+
+
+@dataclass(frozen=True, eq=False)
+class SearchWorlds:
+    """The study as it is searched, and as its leaders are confirmed.
+
+    Parameters
+    ----------
+    study : Study
+        What is searched: on history, its bars but the last ones.
+    whole : Study
+        The study with all of its bars.
+    job : Job
+        Of `study`, with a set or a few.
+    space : SearchSpace
+        What moves.
+    identity : dict
+        What decides the search's outcome: hashes and settings.
+    """
+
+    study: Study
+    whole: Study
+    job: Job
+    space: SearchSpace
+    identity: dict[str, Any]
+    _market_data: MarketData | None
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        settings: SearchDefinition,
+        objectives: Sequence[Objective],
+        requirements: Sequence[Requirement],
+        market_data: MarketData | None,
+    ) -> SearchWorlds:
+        """Resolve the study of a search.
+
+        Parameters
+        ----------
+        study : Study
+            The world, and what moves.
+        settings : SearchDefinition
+            How it is searched.
+        objectives, requirements : sequence
+            The statistics that are estimated.
+        market_data : MarketData or None
+            Where symbols are looked up.
+
+        Raises
+        ------
+        Refusal
+            If it cannot be.
+        """
+        whole = _searchable(study, objectives, requirements)
+        study, job = _resolved(whole, market_data)
+        source, lineage = job.world.source, job.lineage
+        if isinstance(source, Historical) and settings.hold_out > 0.0:
+            study = _on(whole, _before(source, settings.hold_out))
+            study, job = _resolved(study, market_data)
+        space = _space(study, job)
+        identity = {
+            "world": job.world.id,
+            "data": lineage.data,
+            "series": lineage.series,
+            "strategy": job.world.strategy.name,
+            "code": job.world.code_hash,
+            "seeds": short_hash([int(seed) for seed in job.seeds.tolist()]),
+            "space": short_hash(
+                [
+                    (item.name, item.values.kind, list(item.values.arguments))
+                    for item in space.dimensions
+                ]
+            ),
+            "fixed": dict(space.fixed),
+            "constraint": list(whole.definition.constraint),
+            "objectives": [str(one) for one in objectives],
+            "require": [str(one) for one in requirements],
+            "method": settings.method,
+            "race": settings.race,
+            "seed": settings.seed,
+        }
+        return cls(study, whole, job, space, identity, market_data)
+
+    def prepare(self, *, ledger: Any = None, workers: str | int | None = None) -> PreparedJob:
+        """Prepare the world that is searched."""
+        return _prepared(self.study, self._market_data, ledger, workers, self.identity["method"])
+
+    def unseen(
+        self, hold_out: float, *, workers: str | int | None = None
+    ) -> tuple[PreparedJob, np.ndarray[Any, np.dtype[np.uint64]]] | None:
+        """Prepare what the search did not see: fresh seeds, or the last bars of history.
+
+        Returns
+        -------
+        prepared : PreparedJob
+            The world.
+        seeds : ndarray of uint64
+            As many as the study has, none of them its own.
+        """
+        source = self.job.world.source
+        if not isinstance(source, Historical):
+            return (
+                _prepared(self.study, self._market_data, None, workers, "leaders"),
+                _fresh(self.job.seeds),
+            )
+        if hold_out == 0.0:
+            return None
+        study, _ = _resolved(self.whole, self._market_data)
+        everything = study.resolve(self._market_data).world.source
+        assert isinstance(everything, Historical)
+        seen, warm_up = len(source.bars[0]), int(self.job.world.path.warm_up)
+        first = max(seen - warm_up, 0)
+        rest = Historical(tuple(bars[first:] for bars in everything.bars))
+        held_out = _on(study, rest, steps=len(everything.bars[0]) - seen)
+        return _prepared(held_out, self._market_data, None, workers, "leaders"), self.job.seeds
+
+    def unseen_in_words(self, hold_out: float) -> str:
+        """Say what `unseen` is."""
+        if isinstance(self.job.world.source, Historical):
+            return f"the last {100 * hold_out:.0f} % of the bars, which the search did not see"
+        return "paths that the search did not use"
+
+
+def _searchable(
+    study: Study, objectives: Sequence[Objective], requirements: Sequence[Requirement]
+) -> Study:
+    """Return the study with its declared space where it names none, recording what is asked."""
+    definition = study.definition
+    strategy = strategy_of(definition, study.live, study.file)
+    parameters = dict(definition.strategy.parameters)
+    if not parameters:
+        parameters = declared_space(strategy)
+    fitted = fit_distributions(strategy, parameters)
+    own_metrics = tuple(study.live.metrics)
+    asked = [("search.objective", one.statistic) for one in objectives]
+    asked += [(f"require.{one.statistic}", one.statistic) for one in requirements]
+    needed = [name for field, one in asked for name in metrics_needed([one], own_metrics, field)]
+    own: dict[str, Any] = {
+        "record": Record.model_validate({"metrics": list(dict.fromkeys(needed))}),
+        "until": None,
+        "search": None,
+        "require": {},
+    }
+    updated = definition.model_copy(
+        update=own | {"strategy": definition.strategy.model_copy(update={"parameters": fitted})}
+    )
+    return _study(study, updated)
+
+
+def _resolved(study: Study, market_data: MarketData | None) -> tuple[Study, Job]:
+    """Return a study with some of its points listed, and its job."""
+    definition = study.definition
+    drawn = any(
+        isinstance(values, Distribution)
+        for values in (
+            *definition.strategy.parameters.values(),
+            *(
+                definition.source.parameters.values()
+                if isinstance(definition.source.parameters, dict)
+                else ()
+            ),
+        )
+    )
+    if not drawn:
+        return study, study.resolve(market_data)
+    for count in _PROBES:
+        search = SearchDefinition.model_validate({"method": "sobol", "count": count})
+        listed = _study(study, definition.model_copy(update={"search": search}))
+        try:
+            return listed, listed.resolve(market_data)
+        except Refusal as refusal:
+            if refusal.field != "constraint" or count == _PROBES[-1]:
+                raise
+    raise AssertionError
+
+
+def _space(study: Study, job: Job) -> SearchSpace:
+    definition = study.definition
+    strategy = job.world.strategy
+    values: dict[str, Any] = {}
+    if isinstance(definition.source.parameters, dict):
+        values |= {
+            MODEL_PREFIX + name: definition.source.parameters[name] for name in job.world.swept
+        }
+    values |= definition.strategy.parameters
+    known: dict[str, Any] = {
+        name: declared.default
+        for name, declared in strategy.parameters.items()
+        if name not in values
+    }
+    known |= {
+        MODEL_PREFIX + name: value
+        for name, value in job.world.source.values.items()
+        if MODEL_PREFIX + name not in values
+    }
+    given: list[ConstraintLike] = [*definition.constraint, *study.live.constraint]
+    tests = constraint_tests(given, {**known, **values})
+    return SearchSpace.of(values, known=known, tests=tests)
+
+
+def _prepared(
+    study: Study,
+    market_data: MarketData | None,
+    ledger: FileStore | None,
+    workers: str | int | None,
+    asked_by: str,
+) -> PreparedJob:
+    return study.prepare(ledger=ledger, market_data=market_data, workers=workers, asked_by=asked_by)
+
+
+def _study(study: Study, definition: Any) -> Study:
+    copy = Study.from_definition(definition, study.file)
+    copy.live = study.live
+    return copy
+
+
+def _on(study: Study, source: Historical, steps: int | None = None) -> Study:
+    """Return the study on other bars of the same history."""
+    of_source = study.definition.source.model_copy(update={"steps": steps, "parameters": {}})
+    copy = _study(study, study.definition.model_copy(update={"source": of_source}))
+    copy.live = replace(study.live, source=source)
+    return copy
+
+
+def _before(source: Historical, hold_out: float) -> Historical:
+    count = len(source.bars[0])
+    seen = round(count * (1.0 - hold_out))
+    if seen < 2 or seen >= count:
+        raise Refusal(
+            "search.hold_out",
+            f"{hold_out:g} of {count} bars",
+            "a share that leaves bars on both sides",
+        )
+    return Historical(tuple(bars[:seen] for bars in source.bars))
+
+
+def _fresh(seeds: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return as many seeds as given, none of them among them."""
+    used = {int(seed) for seed in seeds.tolist()}
+    first = max(used) + 1
+    if first + len(seeds) > 2**64:
+        first = 0
+    found: list[int] = []
+    while len(found) < len(seeds):
+        if first not in used:
+            found.append(first)
+        first += 1
+    return np.array(found, dtype=np.uint64)

@@ -1,0 +1,76 @@
+"""``mc walk-forward``: choose in sample, judge out of sample."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mc_assets.cli.json_output import print_json
+
+
+def walk_forward(
+    study: str = typer.Argument(help="A study file or its name; its parameter sets compete."),
+    score: str = typer.Option(
+        "sharpe", "--score", help="What sets are chosen by: sharpe, net_pnl or total_return."
+    ),
+    count: int = typer.Option(None, "--windows", help="How many, 70 % of each in sample; else 5."),
+    in_sample: int = typer.Option(None, "--in-sample", help="Bars to choose on."),
+    out_of_sample: int = typer.Option(None, "--out-of-sample", help="Bars to judge on."),
+    anchored: bool = typer.Option(False, "--anchored/--rolling", help="Begin at the first bar."),
+    purge: int = typer.Option(0, "--purge", help="Bars left out between the two."),
+    seeds: str = typer.Option(None, help="Seed set or seed file to use instead."),
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting: strategy.fast=5,10 or source.steps=504."),
+    ] = None,
+    workers: str = typer.Option(None, help="Threads, or auto."),
+    as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
+) -> None:
+    """Choose the best set on some bars of every path, and judge it on the bars after them."""
+    from mc_assets.answers.walk_forward import walk_study_forward
+    from mc_assets.cli.tables import print_frame
+    from mc_assets.project import Project
+
+    found = walk_study_forward(
+        Project.from_environment(),
+        study,
+        settings=settings or (),
+        seeds=seeds,
+        workers=workers,
+        score=score,
+        count=count,
+        in_sample=in_sample,
+        out_of_sample=out_of_sample,
+        anchored=anchored,
+        purge=purge,
+    )
+    if as_json:
+        print_json(found.to_json())
+        return
+    import polars as pl
+
+    typer.secho(f"{found.sentence}.", bold=True)
+    numbers = [
+        pl.col(name).round_sig_figs(3)
+        for name in ("in_sample", "out_of_sample", "efficiency", "selection_loss", "chosen_share")
+    ]
+    rows = found.table.with_columns(
+        window=pl.col("window").cast(pl.String).fill_null("all"),
+        chosen_most=pl.col("chosen_most").replace_strict(
+            found.sets["parameter_set"], _names(found.sets)
+        ),
+    )
+    shown = rows.select("window", *numbers, "chosen_most")
+    print_frame(shown, shown.select("window", "in_sample", "out_of_sample", "chosen_most"))
+
+
+def _names(sets: object) -> list[str]:
+    import polars as pl
+
+    assert isinstance(sets, pl.DataFrame)
+    varying = [name for name in sets.columns[1:] if sets[name].n_unique() > 1]
+    return [
+        ", ".join(f"{name} {value}" for name, value in row.items())
+        for row in sets.select(varying).to_dicts()
+    ]

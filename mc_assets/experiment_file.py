@@ -1,0 +1,193 @@
+"""Experiment files: a strategy, a file of bars and what to search, in one YAML mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from engine.errors import Refusal
+from engine.jobs.settings import Settings, settings_refusal
+from mc_assets.project import Project
+
+if TYPE_CHECKING:
+    from engine.search import Search
+
+__all__ = ["ExperimentFile", "is_experiment"]
+
+_TICKS: Final = ("l1_quote", "quotes", "ticks", "trades")
+# Bounds that are written as `min_NAME` or `max_NAME`, and mean a statistic of another name or sign.
+_DRAWDOWN: Final = "max_drawdown"
+
+
+class _Data(Settings):
+    """Where the bars are."""
+
+    path: str = Field(description="CSV or Parquet file, relative to the experiment file.")
+    format: Literal["csv", "parquet"] | None = Field(None, description="By default its ending.")
+    # `schema` is a method of the base class.
+    kind: str = Field("bars", alias="schema", description="What a row is: bars.")
+    symbol: str | None = Field(None, description="Name of the instrument; by default the file's.")
+    timeframe: str = Field("1d", description="Length of a bar.")
+    exchange: str = Field("XNYS", description="Calendar of the bars.")
+
+    @field_validator("kind")
+    @classmethod
+    def _bars_alone(cls, kind: str) -> str:
+        if kind in _TICKS:
+            raise Refusal("", repr(kind), "bars: quotes and trades cannot be searched on yet")
+        if kind != "bars":
+            raise Refusal("", repr(kind), "bars")
+        return kind
+
+
+class _Optimization(Settings):
+    """How the search goes."""
+
+    method: str = Field("random", description="As `search.method` of a study, or `monte_carlo`.")
+    samples: int = Field(100, gt=0, description="Parameter sets to try.")
+    seed: int = Field(0, ge=0, lt=2**64, description="Of the search.")
+    parallel_workers: int = Field(0, ge=0, description="Threads; 0 uses every core.")
+    objective: Any = Field("sharpe", description="As `search.objective` of a study.")
+
+
+class _Parameter(Settings):
+    """What a parameter may be."""
+
+    type: Literal["int", "float", "choice"] = Field("float", description="Kind of number.")
+    distribution: Literal["uniform", "log_uniform", "normal", "choice"] = Field(
+        "uniform", description="How values are drawn."
+    )
+    min: float | None = Field(None, description="Smallest value.")
+    max: float | None = Field(None, description="Largest value.")
+    mean: float | None = Field(None, description="Of a normal law.")
+    std: float | None = Field(None, gt=0, description="Of a normal law.")
+    values: list[Any] | None = Field(None, description="Of a choice.")
+
+
+class ExperimentFile(Settings):
+    """An experiment: ``experiment_name``, ``data``, ``strategy``, ``optimization``, and more."""
+
+    experiment_name: str = Field(description="Names its folder.")
+    data: _Data
+    strategy: str = Field(description="Name of a strategy, or a Python file with one.")
+    optimization: _Optimization = Field(default_factory=lambda: _Optimization.model_validate({}))
+    parameters: dict[str, _Parameter] = Field(
+        default_factory=dict,
+        description="What is searched; by default every declared parameter between its bounds.",
+    )
+    bounds: dict[str, float] = Field(
+        default_factory=dict,
+        alias="constraints",
+        description="`min_STATISTIC` or `max_STATISTIC`: what it must be.",
+    )
+    constraint: list[str] = Field(
+        default_factory=list, description="Of parameters, such as `fast < slow`."
+    )
+    execution: dict[str, Any] = Field(default_factory=dict, description="As of a study.")
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> ExperimentFile:
+        """Check what a file says.
+
+        Raises
+        ------
+        Refusal
+            Names the field.
+        """
+        try:
+            return cls.model_validate(dict(content))
+        except ValidationError as error:
+            raise settings_refusal(error, cls) from None
+
+    def search(self, project: Project, folder: Path) -> Search:
+        """Return the search that it describes.
+
+        Parameters
+        ----------
+        project : Project
+            Where strategies are looked up.
+        folder : Path
+            The file's own.
+
+        Raises
+        ------
+        Refusal
+            If there is no such strategy or file, or a parameter cannot be searched.
+        """
+        from engine.search import Search
+        from engine.sources import Historical
+        from engine.studies import Study
+        from mc_assets.answers.strategy_on_bars import find_history, find_strategy
+
+        own = folder / self.strategy
+        strategy = find_strategy(
+            project, str(own) if self.strategy.endswith(".py") else self.strategy
+        )
+        bars = find_history(
+            project,
+            folder / self.data.path,
+            self.data.symbol,
+            self.data.timeframe,
+            self.data.exchange,
+        )
+        parameters = {name: _values(name, one) for name, one in self.parameters.items()}
+        study = Study(
+            self.experiment_name,
+            Historical(bars),
+            strategy,
+            parameters,
+            constraint=tuple(self.constraint),
+            execution=self.execution,
+            seeds=1,
+        )
+        return Search(
+            study,
+            objective=self.optimization.objective,
+            method=self.optimization.method,
+            budget={"sets": self.optimization.samples},
+            seed=self.optimization.seed,
+            require=dict(_requirement(name, bound) for name, bound in self.bounds.items()),
+        )
+
+
+def is_experiment(content: Mapping[str, Any]) -> bool:
+    """Whether a YAML mapping is an experiment rather than a study."""
+    return "experiment_name" in content or "optimization" in content
+
+
+def _values(name: str, given: _Parameter) -> Any:
+    from engine.studies import choice, integer, log_integer, log_uniform, normal, uniform
+
+    field = f"parameters.{name}"
+    whole = given.type == "int"
+    try:
+        if given.values is not None or "choice" in (given.type, given.distribution):
+            if not given.values:
+                raise Refusal("values", "none", "a list of values")
+            return choice(given.values)
+        if given.distribution == "normal":
+            if given.mean is None or given.std is None:
+                raise Refusal("distribution", "normal without mean or std", "both")
+            return normal(given.mean, given.std, given.min, given.max)
+        if given.min is None or given.max is None:
+            raise Refusal("", "no min or no max", "both")
+        by_kind: dict[str, Any] = {
+            "uniform": integer if whole else uniform,
+            "log_uniform": log_integer if whole else log_uniform,
+        }
+        return by_kind[given.distribution](given.min, given.max)
+    except Refusal as refusal:
+        raise refusal.within(field) from None
+
+
+def _requirement(name: str, bound: float) -> tuple[str, str]:
+    if name == _DRAWDOWN:
+        # Written from 0 up or from 0 down; a drawdown of ours is at most 0.
+        return _DRAWDOWN, f">= {-abs(bound):g}"
+    for prefix, comparison in (("min_", ">="), ("max_", "<=")):
+        if name.startswith(prefix) and len(name) > len(prefix):
+            return name.removeprefix(prefix), f"{comparison} {bound:g}"
+    raise Refusal(f"constraints.{name}", "a name without a side", "min_STATISTIC or max_STATISTIC")

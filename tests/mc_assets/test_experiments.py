@@ -1,0 +1,179 @@
+"""Experiments: from a file, or a line, to a folder and a leaderboard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from mc_assets.cli import app
+
+EXPERIMENT = """
+experiment_name: "SMA_SP500"
+data: {path: "SP.csv", format: "csv", schema: "bars"}
+strategy: "sma_crossover"
+optimization: {method: "monte_carlo", samples: 60, seed: 42, parallel_workers: 1}
+parameters:
+  fast: {type: "int", distribution: "log_uniform", min: 3, max: 40}
+  slow: {type: "int", distribution: "uniform", min: 45, max: 150}
+constraints: {min_trades: 3, max_drawdown: 0.6}
+"""
+
+STUDY = """
+name: searched
+source: {model: gbm, steps: 60, parameters: {mu: 0.1}}
+strategy:
+  name: sma_crossover
+  parameters: {fast: {integer: [3, 9]}, slow: {log_uniform: [10, 30]}}
+search:
+  method: genetic
+  budget: {sets: 40}
+  seed: 1
+  objective: {maximise: mean_net_pnl}
+require: {trades: ">= 1"}
+seeds: 20
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
+    monkeypatch.setenv("MC_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MC_STUDIES", str(tmp_path))
+    lines = (project / "data" / "sample" / "SP500.csv").read_text().splitlines()
+    (tmp_path / "SP.csv").write_text("\n".join(lines[:1200]) + "\n")
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT)
+    return tmp_path
+
+
+def _mc(*arguments: str) -> str:
+    ran = CliRunner().invoke(app, list(arguments))
+    assert ran.exit_code == 0, (ran.exception, ran.output)
+    return ran.stdout
+
+
+def test_an_experiment_leaves_a_folder_from_which_it_can_be_read_and_run_again(
+    folder: Path,
+) -> None:
+    text = _mc("optimise", "run", str(folder / "experiment.yaml"))
+    made = folder / "data" / "reports" / "SMA_SP500"
+    assert f"experiment: {made / 'report.html'}" in text.replace("\n", "")
+    assert (made / "input.yaml").read_text() == EXPERIMENT
+    trials = pl.read_parquet(made / "trials.parquet")
+    assert len(trials) == 60
+    assert trials["fast"].is_between(3, 40).all()
+    assert trials["slow"].is_between(45, 150).all()
+    met = trials.filter(pl.col("status") == "finished")
+    assert (met["trades"] >= 3).all()
+    assert (met["max_drawdown"] >= -0.6).all()
+    assert len(pl.read_csv(made / "trials.csv")) == 60
+    resolved = json.loads((made / "resolved.json").read_text())
+    assert [item["kind"] for item in resolved["space"]] == ["log_integer", "integer"]
+    assert resolved["settings"]["seed"] == 42
+    assert resolved["made_of"]["data"]
+    assert set(resolved["code"]) == {"version", "commit", "dirty"}
+    summary = json.loads((made / "summary.json").read_text())
+    assert summary["tried"] == 60
+    assert summary["sentence"] in text.replace("\n", " ")
+    assert "the last 30 % of the bars" in summary["sentence"]
+    assert summary["leaders"][0]["fresh"] is not None
+    assert {path.name for path in (made / "figures").iterdir()} == {
+        *("course.html", "fresh.html", "map1.html")
+    }
+    before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
+    _mc("optimise", "run", str(folder / "experiment.yaml"))
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_one_line_searches_every_declared_parameter_of_a_strategy(folder: Path) -> None:
+    out = folder / "reports" / "experiment_001"
+    _mc(
+        *("optimise", "run", "--strategy", "sma_crossover", "--data", str(folder / "SP.csv")),
+        *("--method", "monte_carlo", "--samples", "20", "--out", str(out)),
+    )
+    asked = yaml.safe_load((out / "input.yaml").read_text())
+    assert asked["experiment_name"] == "experiment_001"
+    assert asked["optimization"]["method"] == "random"
+    trials = pl.read_parquet(out / "trials.parquet")
+    assert len(trials) == 20
+    assert trials["fast"].n_unique() > 5
+    listed = json.loads(_mc("experiments", "--folder", str(folder / "reports"), "--json"))
+    assert [row["experiment"] for row in listed] == ["experiment_001"]
+    assert listed[0]["tried"] == 20
+
+
+def test_a_study_file_with_an_objective_is_an_experiment_by_its_name(folder: Path) -> None:
+    (folder / "searched.yaml").write_text(STUDY)
+    found = json.loads(_mc("optimise", "run", "searched", "--json"))
+    assert found["tried"] == 40
+    assert found["method"] == "genetic"
+    assert found["fresh_is_on"] == "paths that the search did not use"
+    trials = json.loads(_mc("trials", "--json"))
+    assert trials["families"][0]["trials"] >= 40
+
+
+def test_the_leaderboard_ranks_leaders_of_the_same_data_and_says_what_is_noise(
+    folder: Path,
+) -> None:
+    (folder / "searched.yaml").write_text(STUDY)
+    other = STUDY.replace("genetic", "random").replace("name: searched", "name: drawn")
+    (folder / "drawn.yaml").write_text(other)
+    for name in ("searched", "drawn"):
+        _mc("optimise", "run", name)
+    rows = json.loads(_mc("leaderboard", "--statistic", "mean_net_pnl", "--json"))
+    assert {row["experiment"] for row in rows} == {"searched", "drawn"}
+    assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+    fresh = [row["fresh"] for row in rows]
+    assert fresh == sorted(fresh, reverse=True)
+    assert rows[0]["within_noise"]
+    ran = CliRunner().invoke(app, ["leaderboard", "--statistic", "sharpe"])
+    assert "found 'sharpe', which no experiment" in str(ran.exception)
+    assert "allowed mean_net_pnl" in str(ran.exception)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('schema: "bars"', 'schema: "l1_quote"', "data.schema: found 'l1_quote', allowed bars:"),
+        ('format: "csv"', 'format: "hdf5"', "data.format"),
+        ("SP.csv", "none.csv", "there is no file"),
+        ("monte_carlo", "annealing", "method"),
+        ("samples: 60", "samples: 0", "optimization.samples"),
+        ("min_trades", "trades", "constraints.trades: found a name without a side"),
+        ("min_trades", "min_luck", "require.luck: found 'luck'"),
+        ("max: 40", "max: 2", "parameters.fast: found [3.0, 2.0]"),
+        (", max: 40", "", "parameters.fast: found no min or no max, allowed both"),
+        ("  fast:", "  fats:", "strategy.parameters.fats: found an unknown parameter"),
+        ("sma_crossover", "no_such", "strategy: found 'no_such'"),
+        ("optimization:", "optimisation:", "did you mean 'optimization'"),
+    ],
+)
+def test_what_an_experiment_cannot_say_is_one_sentence_with_its_file(
+    folder: Path, old: str, new: str, sentence: str
+) -> None:
+    path = folder / "experiment.yaml"
+    path.write_text(EXPERIMENT.replace(old, new))
+    ran = CliRunner().invoke(app, ["optimise", "run", str(path)])
+    assert ran.exit_code != 0
+    text = str(ran.exception)
+    assert sentence in text
+    assert "\n" not in text
+    assert "experiment.yaml" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "neither a file nor both --strategy and --data"),
+        (["x.yaml", "--strategy", "rsi_reversal"], "a file beside --strategy or --data"),
+        (["x.yaml"], "there is no file x.yaml"),
+    ],
+)
+def test_a_command_that_asks_for_nothing_or_too_much_says_so(
+    folder: Path, arguments: list[str], sentence: str
+) -> None:
+    ran = CliRunner().invoke(app, ["optimise", "run", *arguments])
+    assert sentence in str(ran.exception)

@@ -164,8 +164,8 @@ def run_backfill(dates: int) -> tuple[float, float]:
     folder = Path(os.environ["MC_SERIES"]).parent
     if not Path(os.environ["MC_SERIES"]).exists():
         write_series(folder)
-    from mc_assets.defs.partitions import as_of_dates
     from mc_assets.market_data import load_series
+    from mc_assets.periods import dates_in, period_keys
     from mc_assets.pipeline import run_pipeline
     from mc_assets.project import Project
     from mc_assets.steps import Step, bar_steps
@@ -174,10 +174,16 @@ def run_backfill(dates: int) -> tuple[float, float]:
     keys = load_series(project.series).keys
     if not (project.data / "bars").exists():
         run_pipeline(project, bar_steps(project, keys))
-    days = as_of_dates.get_partition_keys()
-    newest = days.index("2018-12-31")
-    first = f"{days[newest - dates + 1]}|{keys[0]}"
-    step = Step("backfill", ["calibrations"], (first, f"{days[newest]}|{keys[-1]}"))
+    end = date(2018, 12, 31)
+    years = period_keys(date(2005, 1, 1), end)
+    days = [day for year in years for day in dates_in(year)][-dates:]
+    years = sorted({str(day.year) for day in days})
+    step = Step(
+        "backfill",
+        ["calibrations"],
+        (f"{years[0]}|{keys[0]}", f"{years[-1]}|{keys[-1]}"),
+        config={"calibrations": {"dates": [str(day) for day in days]}},
+    )
     took: list[float] = []
 
     def after(_: Step, numbers: dict[str, float], seconds: float) -> None:
@@ -188,9 +194,7 @@ def run_backfill(dates: int) -> tuple[float, float]:
     before = _processor_seconds()
     run_pipeline(project, [step], after=after)
     processor = _processor_seconds() - before
-    check_events(
-        project, [f"{day}|{key}" for day in days[newest - dates + 1 : newest + 1] for key in keys]
-    )
+    check_events(project, [f"{year}|{key}" for year in years for key in keys])
     return took[0], processor
 
 

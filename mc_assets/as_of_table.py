@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import polars as pl
 from engine.files import DamagedFile, read_parquet, set_aside, write_whole
 from engine.files.writing import parquet_bytes
 
-__all__ = ["AsOfTable"]
+__all__ = ["AsOfTable", "stored_dates"]
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class AsOfTable:
         for (symbol, timeframe, year), part in frame.group_by(
             "symbol", "timeframe", pl.col("as_of").dt.year(), maintain_order=True
         ):
-            path = self._folder(str(symbol), str(timeframe)) / f"{year}.parquet"
+            path = self.folder(str(symbol), str(timeframe)) / f"{year}.parquet"
             if path.exists():
                 try:
                     part = pl.concat([self._read(path).join(part, on=_KEY, how="anti"), part])
@@ -74,7 +75,7 @@ class AsOfTable:
             If a file is not what was written.
         """
         frames = [self.schema.to_frame()]
-        for file in sorted(self._folder(symbol, timeframe).glob("*.parquet")):
+        for file in sorted(self.folder(symbol, timeframe).glob("*.parquet")):
             try:
                 frames.append(self._read(file))
             except DamagedFile as damage:
@@ -87,5 +88,18 @@ class AsOfTable:
         """Read a file; a column that the table did not have when it was written is null."""
         return read_parquet(self.data, file, schema=self.schema, missing_columns="insert")
 
-    def _folder(self, symbol: str, timeframe: str) -> Path:
+    def folder(self, symbol: str, timeframe: str) -> Path:
+        """Folder of a series; it need not exist."""
         return self.root / quote(f"{symbol}@{timeframe}", safe="@")
+
+
+def stored_dates(data: Path, name: str, symbol: str, timeframe: str) -> set[datetime.date]:
+    """Return the dates that a table holds rows of a series for; those of damaged files not."""
+    table = AsOfTable(data, name, pl.Schema({"as_of": pl.Date}))
+    found: set[datetime.date] = set()
+    for file in sorted(table.folder(symbol, timeframe).glob("*.parquet")):
+        try:
+            found |= set(read_parquet(data, file, columns=["as_of"])["as_of"].unique())
+        except DamagedFile:
+            continue
+    return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from dagster import AssetKey, DagsterEventType, EventLogEntry
+from dagster import AssetKey, DagsterEventType, EventLogEntry, Field
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # type: ignore[attr-defined]
@@ -24,6 +25,7 @@ __all__ = ["EventLog"]
 
 # A webserver reads the files of as many runs as there are; a run writes its own and the index.
 _MOST_ENGINES: Final = 8
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class EventLog(SqliteEventLogStorage):
@@ -33,8 +35,15 @@ class EventLog(SqliteEventLogStorage):
     which for a backfill of ten thousand partitions takes longer than the work itself.
 
     While it is open, its process counts as a user of the home (`mc_assets.home_lock`).
+
+    Attributes
+    ----------
+    keep_days : int
+        After so many days a finished run may be forgotten (`mc_assets.history_retention`); 0 keeps
+        every run.
     """
 
+    keep_days: int = 0
     _home: Path | None = None
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -43,8 +52,8 @@ class EventLog(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
-        """Return an empty schema: DAGSTER_HOME decides where the log lies."""
-        return {}
+        """Return what `dagster.yaml` may set; DAGSTER_HOME decides where the log lies."""
+        return {"keep_days": Field(int, is_required=False, default_value=0)}
 
     @classmethod
     def from_config_value(
@@ -55,6 +64,7 @@ class EventLog(SqliteEventLogStorage):
         opened = cls(base_dir=str(home / "history" / "runs"), inst_data=inst_data)
         hold(home)
         opened._home = home
+        opened.keep_days = config_value.get("keep_days", 0)
         return opened
 
     def dispose(self) -> None:
@@ -89,6 +99,39 @@ class EventLog(SqliteEventLogStorage):
             self._initdb(engine)
             self._initialized_dbs.add(shard)
         return engine
+
+    def runs_to_keep(self, periods: Collection[str]) -> set[str]:
+        """Return the runs that made what every partition and every check shows now.
+
+        Parameters
+        ----------
+        periods : collection of str
+            The periods that are offered: a day that is none any more shows nothing.
+        """
+        materialised = (
+            "SELECT run_id, partition, MAX(id) FROM event_logs "
+            "WHERE dagster_event_type = 'ASSET_MATERIALIZATION' GROUP BY asset_key, partition"
+        )
+        checked = (
+            "SELECT run_id, NULL, MAX(id) FROM asset_check_executions "
+            "GROUP BY asset_key, check_name"
+        )
+        with self.index_connection() as connection:
+            rows = [
+                row
+                for query in (materialised, checked)
+                for row in connection.exec_driver_sql(query)
+            ]
+        days = ((run_id, (partition or "").partition("|")[0]) for run_id, partition, _ in rows)
+        return {run_id for run_id, day in days if not _DAY.fullmatch(day) or day in periods}
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete what a run logged, and its file."""
+        super().delete_events(run_id)
+        self._engines.pop(run_id, None)
+        self._initialized_dbs.discard(run_id)
+        for ending in ("", "-journal", "-wal", "-shm"):
+            Path(self.path_for_shard(run_id) + ending).unlink(missing_ok=True)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events: together in their run's file, those of assets also in the index.

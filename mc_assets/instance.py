@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from engine.home import shipped
 from mc_assets.history_errors import history_errors
+from mc_assets.history_retention import forget_old_runs
 from mc_assets.home_lock import descriptor, release, share, take
+from mc_assets.offered_periods import offer_periods
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ def prepare_dagster_home(project: Project) -> None:
 def using_dagster_home(project: Project) -> Iterator[int]:
     """Hold DAGSTER_HOME as one of its users; reap orphans first where there is no other.
 
+    The periods that Dagster offers are brought up to today (`mc_assets.offered_periods`), and
+    where there is no other user, old runs are forgotten (`mc_assets.history_retention`).
+
     Every process that has the instance open is a user (`mc_assets.event_log`): also a worker whose
     webserver, daemon or `mc ui` is gone.
 
@@ -56,9 +61,13 @@ def using_dagster_home(project: Project) -> Iterator[int]:
     alone = take(home)
     try:
         with history_errors(home):
-            if alone:
-                with open_instance(project) as instance:
+            with open_instance(project) as instance:
+                if alone:
                     reap_orphans(instance)
+                offer_periods(instance, project)
+                if alone:
+                    forget_old_runs(instance)
+            if alone:
                 share(home)
             yield descriptor(home)
     finally:

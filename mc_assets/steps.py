@@ -7,13 +7,14 @@ Steps know which assets and partitions they stand for, and what their receipts r
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final
 
 from engine.errors import Refusal
+from mc_assets.periods import as_of_span, period_keys, period_of
 from mc_assets.project import Project
 from mc_assets.receipts import Needs, Receipts
 from mc_assets.step_needs import (
@@ -216,20 +217,22 @@ def calibration_steps(
     """
     from mc_assets.market_data import load_series
 
-    if as_of is not None and not _is_calibrated_on(as_of):
-        earliest, latest = _dates_of_calibrations()
+    if as_of is not None and not _is_calibrated_on(project, as_of):
+        earliest, latest = _dates_of_calibrations(project)
         raise Refusal("as_of", f"{as_of} ({as_of:%A})", f"a weekday from {earliest} to {latest}")
     order = load_series(project.series).keys
     dates: dict[date, list[str]] = {}
     for key in keys:
         dates.setdefault(as_of or _newest_date(project, key), []).append(key)
     for day, together in dates.items():
+        period = period_of(day)
         for first, last in _runs_of(order, together):
             names = " to ".join(dict.fromkeys((first, last)))
             yield Step(
                 f"calibrations of {names} as of {day}",
                 ["calibrations"],
-                (f"{day}|{first}", f"{day}|{last}"),
+                (f"{period}|{first}", f"{period}|{last}"),
+                config={"calibrations": {"dates": [str(day)]}},
                 covered=tuple(order[order.index(first) : order.index(last) + 1]),
             )
 
@@ -237,23 +240,26 @@ def calibration_steps(
 def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
     """Yield the steps that make anew the calibrations of estimators that have moved on since."""
     from mc_assets.calibration_store import CalibrationStore
-    from mc_assets.defs.partitions import as_of_dates
     from mc_assets.market_data import load_series
     from mc_assets.series_models import calibrated_models, load_models
 
     config = load_series(project.series)
     store = CalibrationStore(project.data)
+    order = period_keys(*as_of_span(config))
     for key in keys:
         symbol, _, timeframe = key.rpartition("@")
         load_models(config[key], config.folder)
         found = store.outdated(symbol, timeframe, calibrated_models(config[key]))
-        days = [day.isoformat() for day in found]
-        for first, last in _runs_of(as_of_dates.get_partition_keys() if days else [], days):
-            between = " to ".join(dict.fromkeys((first, last)))
+        periods = {period_of(day) for day in found}
+        for first, last in _runs_of(order, periods):
+            between = order[order.index(first) : order.index(last) + 1]
+            days = [str(day) for day in found if period_of(day) in between]
+            dates = " to ".join(dict.fromkeys((days[0], days[-1])))
             yield Step(
-                f"calibrations of {key} as of {between} by the estimators of today",
+                f"calibrations of {key} as of {dates} by the estimators of today",
                 ["calibrations"],
                 (f"{first}|{key}", f"{last}|{key}"),
+                config={"calibrations": {"dates": days}},
             )
 
 
@@ -296,28 +302,26 @@ def _newest_date(project: Project, key: str) -> date:
     end = int(bar_ends(np.array([stamps[-1]], dtype=np.int64), calendar)[0]) - 1
     day = datetime.fromtimestamp(end // 1_000_000, UTC).date()
     following = day + timedelta(days=7 - day.weekday() if day.weekday() > 4 else 0)
-    if _is_calibrated_on(following):
+    if _is_calibrated_on(project, following):
         return following
     # The week, or the weekend, is not over yet: take the last date there is.
-    last = _dates_of_calibrations()[1]
+    last = _dates_of_calibrations(project)[1]
     return min(last, day - timedelta(days=max(day.weekday() - 4, 0)))
 
 
-def _is_calibrated_on(day: date) -> bool:
-    first, last = _dates_of_calibrations()
+def _is_calibrated_on(project: Project, day: date) -> bool:
+    first, last = _dates_of_calibrations(project)
     return first <= day <= last and day.weekday() < 5
 
 
-def _dates_of_calibrations() -> tuple[date, date]:
+def _dates_of_calibrations(project: Project) -> tuple[date, date]:
     """First and last date that calibrations have a partition of."""
-    from mc_assets.defs.partitions import as_of_dates
+    from mc_assets.market_data import load_series
 
-    ends = (as_of_dates.get_first_partition_key(), as_of_dates.get_last_partition_key())
-    first, last = (date.fromisoformat(key) for key in ends if key is not None)
-    return first, last
+    return as_of_span(load_series(project.series))
 
 
-def _runs_of(order: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _runs_of(order: Sequence[str], keys: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield first and last of each unbroken run of `keys` in `order`: one Dagster range each."""
     start: str | None = None
     previous = ""

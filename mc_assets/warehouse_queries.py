@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -105,9 +108,12 @@ def query_warehouse(
         )
     check_warehouse(project)
     limits = limits or Limits.from_environment()
-    with duckdb.connect(":memory:") as connection:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        duckdb.connect(":memory:") as connection,
+    ):
         try:
-            _attach(connection, project)
+            _attach(connection, project.warehouse, Path(folder))
             if unsafe:
                 return _answer(connection, query, flat)
             statement = check_question(connection, query)
@@ -132,6 +138,11 @@ def query_warehouse(
             raise _refusal(error) from None
 
 
+def _attaching(file: Path) -> str:
+    path = str(file).replace("'", "''")
+    return f"ATTACH '{path}' AS mc (READ_ONLY)"
+
+
 def _answer(connection: duckdb.DuckDBPyConnection, query: str, flat: bool) -> pl.DataFrame:
     relation = connection.sql(query)
     if relation is None:
@@ -140,10 +151,17 @@ def _answer(connection: duckdb.DuckDBPyConnection, query: str, flat: bool) -> pl
     return frame
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
-    """Make the published file the current database; instants are read and written in UTC."""
-    path = str(project.warehouse).replace("'", "''")
-    connection.execute(f"ATTACH '{path}' AS mc (READ_ONLY)")
+def _attach(connection: duckdb.DuckDBPyConnection, file: Path, folder: Path) -> None:
+    """Make the published file the current database; instants are read and written in UTC.
+
+    Where another program holds it for writing, a copy in `folder` is.
+    """
+    try:
+        connection.execute(_attaching(file))
+    except duckdb.IOException as error:
+        if "lock on file" not in str(error):
+            raise
+        connection.execute(_attaching(Path(shutil.copy(file, folder))))
     connection.execute("USE mc")
     connection.execute("SET TimeZone = 'UTC'")
     # Variables of this program are no tables.

@@ -23,6 +23,7 @@ __all__ = [
     "read_document",
     "read_json_document",
     "read_table",
+    "remove",
     "replace",
     "scan_tables",
     "settle",
@@ -66,6 +67,13 @@ def replace(files: FileStore, key: str, content: bytes) -> None:
         if done:
             return
     raise OSError(f"{key} is written by others all the time")
+
+
+def remove(files: FileStore, key: str) -> None:
+    """Delete a file, and first what a killed `replace` left of it: that would be read again."""
+    if getattr(files, "replace", None) is None:
+        files.delete(key + _NEXT)
+    files.delete(key)
 
 
 def read_document(files: FileStore, key: str) -> bytes:

@@ -33,6 +33,7 @@ from engine.files.documents import (
     damages_of,
     path_of,
     read_json_document,
+    remove,
     scan_tables,
     settle,
     sweep,
@@ -130,7 +131,7 @@ class ParquetStore:
         for part in parts:
             key = _manifest_key(part.world, part.part)
             with clear_errors(path_of(self.files, key)):
-                self.files.delete(key)
+                remove(self.files, key)
 
     def finished(self, part: Part) -> Manifest | None:
         """Return the manifest of a part if it is finished and intact."""

@@ -124,8 +124,14 @@ def remove_study(root: str | Path | FileStore, study: str) -> None:
     known = stored_studies(files)
     if study not in known:
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")
-    files.delete(f"results/{study}/current.json")
-    _delete(files, f"results/{study}")
+    # Its name goes last: a removal that is killed is asked for again by the same name.
+    folder = f"results/{study}"
+    name = f"{folder}/current.json"
+    for key in files.list(f"{folder}/"):
+        if key != name:
+            files.delete(key)
+    files.delete(name)
+    tidy(files, "results")
 
 
 def _delete(files: FileStore, folder: str) -> None:

@@ -61,9 +61,9 @@ def prune(project: Project, study: str | None = None, *, remove: bool = False) -
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")
     unused = find_unused(project.data, without=study)
     if remove:
+        remove_unused(project.data, unused)
         if study is not None:
             remove_study(project.data, study)
-        remove_unused(project.data, unused)
     return Pruned(
         removed=remove,
         study=study,

@@ -9,10 +9,11 @@ import dagster as dg
 from engine.calibration.versions import ESTIMATOR_VERSIONS
 from mc_assets.calibration_store import CALIBRATION_SCHEMA
 from mc_assets.defs.bars import bars
+from mc_assets.defs.chosen_dates import DatesConfig, dates_of_series
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
-from mc_assets.defs.partitions import grouped, series_as_of
+from mc_assets.defs.partitions import grouped, series_periods
 from mc_assets.resources import Laboratory
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ _STEADY = dg.AssetCheckSpec(
     group_name="calibrate",
     kinds={"scipy", "parquet"},
     owners=["team:quant"],
-    partitions_def=series_as_of,
+    partitions_def=series_periods,
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[
         dg.AssetDep(
@@ -73,9 +74,9 @@ _STEADY = dg.AssetCheckSpec(
             partition_mapping=dg.MultiPartitionMapping(
                 {
                     "series": dg.DimensionPartitionMapping("series", dg.IdentityPartitionMapping()),
-                    # Every year, as without this line, but listed once per date rather than once
+                    # Every year, as without this line, but listed once per period rather than once
                     # per partition.
-                    "year": dg.DimensionPartitionMapping("as_of", dg.AllPartitionMapping()),
+                    "year": dg.DimensionPartitionMapping("period", dg.AllPartitionMapping()),
                 }
             ),
         )
@@ -89,10 +90,13 @@ _STEADY = dg.AssetCheckSpec(
     description=(
         "Parameters of every price model for a series, from bars up to the as-of date and none "
         "after it, with standard errors. A model that cannot be estimated is a row with status "
-        "`failed` and the reason."
+        "`failed` and the reason. A partition is a day of the newest weeks, a month of this year "
+        "or the last, or a year before: every weekday in it, or the `dates` of the configuration."
     ),
 )
-def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
+def calibrations(
+    context: dg.AssetExecutionContext, config: DatesConfig, laboratory: Laboratory
+) -> Materialized:
     """Estimate every model for this run's series and dates."""
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
@@ -101,7 +105,7 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
-    config = load_series(project.series)
+    known = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)
     failures: list[str] = []
@@ -109,20 +113,30 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
     metadata: dict[str, dict[str, Any]] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         symbol, _, timeframe = series.rpartition("@")
-        dates = [datetime.date.fromisoformat(key.keys_by_dimension["as_of"]) for key in keys]
-        made = _estimated(config[series], config.folder, market_data, dates, laboratory.threads)
-        store.write([estimate for day in dates for estimate in made[day]])
-        jumps += store.jumps(symbol, timeframe, dates)
-        for key, day in zip(keys, dates, strict=True):
-            failed = [estimate for estimate in made[day] if not estimate.ok]
-            failures += [f"{series} {day} {c.model}: {c.reason}" for c in failed]
+        try:
+            dates = dates_of_series(project.data, series, keys, config.dates)
+        except ValueError as error:
+            failures.append(f"{series}: {error}")
+            continue
+        days = [day for of_key in dates.values() for day in of_key]
+        if not days:
+            continue
+        made = _estimated(known[series], known.folder, market_data, days, laboratory.threads)
+        store.write([estimate for day in days for estimate in made[day]])
+        jumps += store.jumps(symbol, timeframe, days)
+        for key, of_key in dates.items():
+            estimates = [(day, estimate) for day in of_key for estimate in made[day]]
+            failed = [(day, estimate) for day, estimate in estimates if not estimate.ok]
+            failures += [f"{series} {day} {c.model}: {c.reason}" for day, c in failed]
             metadata[key] = {
-                "dagster/partition_row_count": sum(max(len(c.parameters), 1) for c in made[day]),
+                "dagster/partition_row_count": sum(max(len(c.parameters), 1) for _, c in estimates),
+                "dates": len(of_key),
                 "failed": len(failed),
             }
         # On the newest date alone: metadata of the result would be written to every partition.
         picture = calibration_picture(store.read(symbol, timeframe, allow_damaged=True), series)
-        metadata[keys[dates.index(max(dates))]]["parameters_through_time"] = dg.MetadataValue.md(
+        newest = max(dates, key=lambda key: max(dates[key], default=datetime.date.min))
+        metadata[newest]["parameters_through_time"] = dg.MetadataValue.md(
             as_markdown([(series, picture)])
         )
     add_partition_metadata(context, "calibrations", metadata)

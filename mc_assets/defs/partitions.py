@@ -1,33 +1,35 @@
 """Partitions: few assets, many partitions, so the graph stays one that a person can read.
 
 Only names are read here (the keys of the series file, the names of the study files); nothing
-that grows with the data.
+that grows with the data. Partitions in time that move with the calendar are in the instance
+(`mc_assets.offered_periods`), so that those of a new day appear without a reload.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
 import dagster as dg
 
 from engine.jobs.blocks import BLOCKS
 from mc_assets.market_data.series_file import load_series
+from mc_assets.periods import as_of_span
 from mc_assets.project import Project
 
 __all__ = [
     "STRATEGIES",
-    "as_of_dates",
     "batch_tags",
     "declared",
     "grouped",
+    "periods",
     "seed_blocks",
     "series",
-    "series_as_of",
+    "series_periods",
     "series_years",
     "strategy_series",
     "studies",
-    "study_as_of",
+    "study_periods",
     "study_seed_blocks",
     "years",
 ]
@@ -46,14 +48,13 @@ STRATEGIES = [
 class _Grid(dg.MultiPartitionsDefinition):
     """Keys of two dimensions, listed once a day: windows begin at midnight UTC.
 
-    Each run lists the keys of every asset that it reads, the dates since 1990 of every series
-    among them.
+    Each run lists the keys of every asset that it reads.
     """
 
     _listed: tuple[object, Sequence[dg.MultiPartitionKey]] | None = None
 
     def _get_partition_keys(  # type: ignore[override]  # Dagster's own keeps those of one instant.
-        self, _current_time: datetime
+        self, _current_time: datetime.datetime
     ) -> Sequence[dg.MultiPartitionKey]:
         day = _current_time.timestamp() // 86_400
         if self._listed is None or self._listed[0] != day:
@@ -64,17 +65,22 @@ class _Grid(dg.MultiPartitionsDefinition):
 series = dg.StaticPartitionsDefinition(declared.keys)
 studies = dg.StaticPartitionsDefinition(list(_project.study_files))
 seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(BLOCKS)])
+_first, _last = as_of_span(declared)
+_ended = _last < datetime.datetime.now(datetime.UTC).date()
 years = dg.TimeWindowPartitionsDefinition(
-    start="1970", cron_schedule="0 0 1 1 *", fmt="%Y", end_offset=1
+    start=str(_first.year),
+    end=str(_last.year + 1) if _ended else None,
+    cron_schedule="0 0 1 1 *",
+    fmt="%Y",
+    end_offset=0 if _ended else 1,
 )
-as_of_dates = dg.TimeWindowPartitionsDefinition(
-    start="1990-01-01", cron_schedule="0 0 * * 1-5", fmt="%Y-%m-%d", end_offset=1
-)
+periods = dg.DynamicPartitionsDefinition(name="periods")
 
 series_years = _Grid({"series": series, "year": years})
-series_as_of = _Grid({"as_of": as_of_dates, "series": series})
+# Not kept for a day: periods come and go with the instance.
+series_periods = dg.MultiPartitionsDefinition({"period": periods, "series": series})
 strategy_series = _Grid({"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)})
-study_as_of = _Grid({"as_of": as_of_dates, "study": studies})
+study_periods = dg.MultiPartitionsDefinition({"period": periods, "study": studies})
 study_seed_blocks = _Grid({"seed_block": seed_blocks, "study": studies})
 
 

@@ -4,48 +4,70 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from mc_assets.defs.chosen_dates import dates_config
 from mc_assets.defs.nightly_simulations import nightly_studies
-from mc_assets.defs.partitions import batch_tags, series
+from mc_assets.defs.partitions import batch_tags, declared, series
+from mc_assets.history_retention import forget_old_runs
+from mc_assets.offered_periods import offer_periods
+from mc_assets.periods import as_of_span, period_of
 from mc_assets.resources import Laboratory
+from mc_assets.run_limits import run_limits
 
 __all__ = ["jobs", "schedules"]
 
 _NEW_YORK = "America/New_York"
+_LIMITS = run_limits()
 
 ingest = dg.define_asset_job(
     "ingest",
+    run_tags=_LIMITS["ingest"],
     selection=dg.AssetSelection.assets("raw_bars", "bars"),
     description="Fetch and normalise bars: one run for a batch of series and years.",
 )
 recalibrate = dg.define_asset_job(
     "recalibrate",
+    run_tags=_LIMITS["recalibrate"],
     selection=dg.AssetSelection.assets("calibrations", "source_realism"),
     description="Estimate every model's parameters as of a date and compare it with the bars.",
 )
 simulate_nightly = dg.define_asset_job(
     "simulate_nightly",
+    run_tags=_LIMITS["simulate_nightly"],
     selection=dg.AssetSelection.assets("nightly_simulations"),
     description="Run studies as of a date.",
 )
 publish = dg.define_asset_job(
     "publish",
+    run_tags=_LIMITS["publish"],
     selection=dg.AssetSelection.assets("warehouse"),
     description="Rebuild the DuckDB file from the Parquet files and swap it in.",
 )
 
 
-def _all_series(*, first: str, last: str) -> dg.RunRequest | dg.SkipReason:
-    """One run over every series; `first` and `last` are key templates with ``{series}``."""
+def _all_series(first: str, last: str) -> dict[str, str]:
+    """Tags of one run over every series; `first` and `last` are key templates with ``{series}``."""
     keys = series.get_partition_keys()
-    if not keys:
-        return dg.SkipReason("the series file names no series")
-    return dg.RunRequest(
-        tags=batch_tags(first.format(series=keys[0]), last.format(series=keys[-1]))
-    )
+    return batch_tags(first.format(series=keys[0]), last.format(series=keys[-1]))
 
 
 def _evaluated_on(context: dg.ScheduleEvaluationContext) -> date:
     return context.scheduled_execution_time.date()
+
+
+def _as_of(
+    context: dg.ScheduleEvaluationContext, laboratory: Laboratory, assets: list[str]
+) -> tuple[str, dict[str, object]] | dg.SkipReason:
+    """Period of the day of a tick and the configuration of `assets` that makes that day alone."""
+    day = _evaluated_on(context)
+    last = as_of_span(declared)[1]
+    if not declared.keys or day > last:
+        return dg.SkipReason(f"no series has bars after {last}")
+    offer_periods(context.instance, laboratory.project)
+    period = period_of(day)
+    # A tick that comes weeks late is of a day that is part of a month by now.
+    chosen = [] if period == str(day) else [str(day)]
+    configured = dates_config(assets, chosen)
+    return period, {"ops": {name: {"config": config} for name, config in configured.items()}}
 
 
 @dg.schedule(
@@ -58,8 +80,11 @@ def nightly_ingest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.
     """Refresh the newest bars of every series in one run."""
     day = _evaluated_on(context)
     # In January the overlap that notices restated bars still reaches into the old year.
-    first = day - timedelta(days=14)
-    return _all_series(first=f"{{series}}|{first.year}", last=f"{{series}}|{day.year}")
+    first, last = day - timedelta(days=14), as_of_span(declared)[1]
+    if not declared.keys or first > last:
+        return dg.SkipReason(f"no series has bars after {last}")
+    until = min(day.year, last.year)
+    return dg.RunRequest(tags=_all_series(f"{{series}}|{first.year}", f"{{series}}|{until}"))
 
 
 @dg.schedule(
@@ -69,11 +94,15 @@ def nightly_ingest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.
     description="Half an hour after the bars: every model of every series as of today.",
 )
 def nightly_recalibration(
-    context: dg.ScheduleEvaluationContext,
+    context: dg.ScheduleEvaluationContext, laboratory: Laboratory
 ) -> dg.RunRequest | dg.SkipReason:
     """Calibrate every series as of today in one run."""
-    day = _evaluated_on(context).isoformat()
-    return _all_series(first=f"{day}|{{series}}", last=f"{day}|{{series}}")
+    found = _as_of(context, laboratory, ["calibrations", "source_realism"])
+    if isinstance(found, dg.SkipReason):
+        return found
+    period, config = found
+    tags = _all_series(f"{period}|{{series}}", f"{period}|{{series}}")
+    return dg.RunRequest(tags=tags, run_config=config)
 
 
 @dg.schedule(
@@ -89,9 +118,16 @@ def nightly_studies_run(
     names = nightly_studies(laboratory)
     if not names:
         return dg.SkipReason("no study is marked `nightly: true`")
-    day = _evaluated_on(context).isoformat()
+    found = _as_of(context, laboratory, ["nightly_simulations"])
+    if isinstance(found, dg.SkipReason):
+        return found
+    period, config = found
     return [
-        dg.RunRequest(run_key=f"{day}|{name}", tags=batch_tags(f"{day}|{name}", f"{day}|{name}"))
+        dg.RunRequest(
+            run_key=f"{_evaluated_on(context)}|{name}",
+            tags=batch_tags(f"{period}|{name}", f"{period}|{name}"),
+            run_config=config,
+        )
         for name in names
     ]
 
@@ -102,8 +138,9 @@ def nightly_studies_run(
     execution_timezone=_NEW_YORK,
     description="Last: publish the night's tables.",
 )
-def nightly_publish(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Publish the warehouse."""
+def nightly_publish(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Publish the warehouse; forget old runs, which nobody else does while the UI is open."""
+    forget_old_runs(context.instance)
     return dg.RunRequest()
 
 

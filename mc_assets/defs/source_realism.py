@@ -1,6 +1,5 @@
 """Source realism: how far each calibrated model's paths are from the bars they imitate."""
 
-import datetime
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +8,11 @@ import dagster as dg
 from engine.calibration import SPOT_MODELS
 from engine.models import BUILT_IN
 from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.chosen_dates import DatesConfig, dates_of_series
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
-from mc_assets.defs.partitions import declared, grouped, series_as_of
+from mc_assets.defs.partitions import declared, grouped, series_periods
 from mc_assets.realism_table import REALISM_SCHEMA
 from mc_assets.resources import Laboratory
 
@@ -63,7 +63,7 @@ _ENOUGH = 0.75
     group_name="calibrate",
     kinds={"numba", "parquet"},
     owners=["team:quant"],
-    partitions_def=series_as_of,
+    partitions_def=series_periods,
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[calibrations],
     pool="source_realism",
@@ -81,7 +81,9 @@ _ENOUGH = 0.75
         "paths beside those of the bars, each with its Monte Carlo error: what a model misses."
     ),
 )
-def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
+def source_realism(
+    context: dg.AssetExecutionContext, config: DatesConfig, laboratory: Laboratory
+) -> Materialized:
     """Compare every calibrated model with the bars, for this run's series and dates."""
     from engine.realism import compare_with_history
     from mc_assets.as_of_table import AsOfTable
@@ -91,7 +93,7 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
-    config = load_series(project.series)
+    known = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)
     table = AsOfTable(project.data, "source_realism", REALISM_SCHEMA)
@@ -102,15 +104,16 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
         symbol, _, timeframe = series.rpartition("@")
         refused += [
             f"{series} {model}: {reason}"
-            for model, reason in load_models(config[series], config.folder).items()
+            for model, reason in load_models(known[series], known.folder).items()
         ]
-        at = {datetime.date.fromisoformat(key.keys_by_dimension["as_of"]): key for key in keys}
         try:
+            dates = dates_of_series(project.data, series, keys, config.dates)
+            at = {day: key for key, of_key in dates.items() for day in of_key}
             histories = list(market_data.bars_as_of(symbol, timeframe, list(at)))
         except ValueError as error:
             refused.append(f"{series}: {error}")
             continue
-        outdated = store.outdated(symbol, timeframe, calibrated_models(config[series]))
+        outdated = store.outdated(symbol, timeframe, calibrated_models(known[series]))
         refused += [
             f"{series} {day}: found estimates of an earlier estimator version, allowed after "
             f"`mc calibrate {series} --outdated`"
@@ -128,9 +131,11 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
                     # A young symbol has parameters before it has enough bars to compare.
                     refused.append(f"{series} {day} {calibration.model}: {error}")
             table.write([row for report in made for row in report.to_rows()])
-            metadata[at[day]] = {f"score/{report.model}": report.score for report in made} | {
-                "dagster/partition_row_count": sum(len(r.rows) for r in made)
-            }
+            # The scores of a period are those of its newest date; rows are of all of them.
+            of_period = metadata.setdefault(at[day], {"dagster/partition_row_count": 0, "dates": 0})
+            of_period |= {f"score/{report.model}": report.score for report in made}
+            of_period["dagster/partition_row_count"] += sum(len(r.rows) for r in made)
+            of_period["dates"] += 1
             reports += made
     add_partition_metadata(context, "source_realism", metadata)
     if refused:

@@ -275,6 +275,17 @@ class BarStore:
         described: dict[str, Any] = json.loads(read_footer(self.root, path, _FOOTER) or "{}")
         return described
 
+    def span(self, symbol: str, timeframe: str) -> tuple[date, date] | None:
+        """UTC days of the first and the last stored bar; None where there is no bar."""
+        found: list[str] = []
+        years = self.years(symbol, timeframe)
+        for order, end in ((years, "first"), (reversed(years), "last")):
+            stamps = (self.year_manifest(symbol, timeframe, year).get(end) for year in order)
+            found += [stamp for stamp in stamps if stamp][:1]
+        if len(found) < 2:
+            return None
+        return date.fromisoformat(found[0][:10]), date.fromisoformat(found[1][:10])
+
     def _factors_path(self, symbol: str, timeframe: str) -> Path:
         return symbol_folder(self.root, FACTORS, symbol, timeframe) / "factors.parquet"
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import os
 import subprocess
 import sys
-from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -18,9 +22,8 @@ from mc_assets.definitions import defs
 from mc_assets.defs.partitions import (
     STRATEGIES,
     seed_blocks,
-    series_as_of,
     series_years,
-    study_as_of,
+    strategy_series,
     study_seed_blocks,
 )
 from mc_assets.panel_schema import PANEL_SCHEMA
@@ -98,7 +101,7 @@ def test_every_study_is_split_over_the_same_seed_blocks() -> None:
     assert dimensions["seed_block"] == seed_blocks
 
 
-@pytest.mark.parametrize("keys", [series_as_of, study_as_of, series_years, study_seed_blocks])
+@pytest.mark.parametrize("keys", [strategy_series, series_years, study_seed_blocks])
 def test_keys_listed_once_a_day_are_those_that_dagster_lists_at_each_instant(
     keys: dg.MultiPartitionsDefinition,
 ) -> None:
@@ -109,7 +112,7 @@ def test_keys_listed_once_a_day_are_those_that_dagster_lists_at_each_instant(
     # A weekend, a new year and the last second of a day, there and back.
     for day in ("2026-11-20", "2026-11-22", "2026-11-23", "2027-01-01", "2026-11-20"):
         for time in ("00:00:00", "23:59:59"):
-            now = datetime.fromisoformat(f"{day}T{time}+00:00")
+            now = datetime.datetime.fromisoformat(f"{day}T{time}+00:00")
             assert keys.get_partition_keys(now) == plain.get_partition_keys(now)
             assert keys.get_partition_keys(now) is keys.get_partition_keys(now)
 
@@ -121,20 +124,92 @@ def test_the_nightly_schedules_follow_the_new_york_close() -> None:
         assert schedule.execution_timezone == "America/New_York"
 
 
-def test_a_night_is_one_run_over_every_series() -> None:
-    import datetime
+# A process of its own, since schedules are made of the series file as it is at import.
+TICK = """
+import datetime, json, sys
+import dagster as dg
+import mc_assets.definitions
+from mc_assets.defs import schedules
+from mc_assets.instance import open_instance, using_dagster_home
+from mc_assets.project import Project
+from mc_assets.resources import Laboratory
 
-    from mc_assets.defs.partitions import series
-    from mc_assets.defs.schedules import nightly_recalibration
+at = datetime.datetime.fromisoformat(sys.argv[1])
+project = Project.from_environment()
+laboratory = Laboratory.from_project(project)
+with using_dagster_home(project), open_instance(project) as instance:
+    found = {}
+    for name in ("nightly_ingest", "nightly_recalibration", "nightly_studies_run"):
+        context = dg.build_schedule_context(
+            instance, scheduled_execution_time=at, resources={"laboratory": laboratory})
+        made = getattr(schedules, name)(context)
+        made = made[0] if isinstance(made, list) else made
+        skipped = isinstance(made, dg.SkipReason)
+        found[name] = made.skip_message if skipped else [made.run_key, made.tags, made.run_config]
+print(json.dumps(found))
+"""
 
-    context = dg.build_schedule_context(
-        scheduled_execution_time=datetime.datetime(2026, 3, 2, 19, tzinfo=datetime.UTC)
+
+def _tick(folder: Path, at: datetime.datetime, *, end: str = "") -> dict[str, Any]:
+    (folder / "studies").mkdir()
+    (folder / "series.yaml").write_text(
+        "series:\n  - symbols: [A, B, C]\n    timeframe: 1d\n    provider: csv\n"
+        f'    start: 2010-01-01\n    {end}\n    options: {{path: "{{symbol}}.csv"}}\n'
     )
-    request = nightly_recalibration(context)
-    assert isinstance(request, dg.RunRequest)
-    keys = series.get_partition_keys()
-    assert request.tags["dagster/asset_partition_range_start"] == f"2026-03-02|{keys[0]}"
-    assert request.tags["dagster/asset_partition_range_end"] == f"2026-03-02|{keys[-1]}"
+    (folder / "studies" / "one.yaml").write_text(
+        "name: one\nsource: {model: gbm, steps: 20, parameters: {mu: 0.0, sigma: 0.2}}\n"
+        "strategy: {name: buy_and_hold}\nseeds: 10\nnightly: true\n"
+    )
+    environment = {
+        "MC_DATA": str(folder / "data"),
+        "MC_SERIES": str(folder / "series.yaml"),
+        "MC_STUDIES": str(folder / "studies"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", TICK, at.isoformat()],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _range(first: str, last: str) -> dict[str, str]:
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+
+
+def test_a_night_is_one_run_over_every_series_as_of_its_day(tmp_path: Path) -> None:
+    today = datetime.datetime.now(datetime.UTC).replace(hour=19, minute=0, second=0)
+    at = today - datetime.timedelta(days=max(today.weekday() - 4, 0))
+    found = _tick(tmp_path, at)
+    day = at.date()
+    _, tags, config = found["nightly_recalibration"]
+    assert tags == _range(f"{day}|A@1d", f"{day}|C@1d")
+    both = ("calibrations", "source_realism")
+    assert config == {"ops": {name: {"config": {"dates": []}} for name in both}}
+    key, tags, _ = found["nightly_studies_run"]
+    assert key == f"{day}|one"
+    assert tags == _range(f"{day}|one", f"{day}|one")
+    first = (day - datetime.timedelta(days=14)).year
+    assert found["nightly_ingest"][1] == _range(f"A@1d|{first}", f"C@1d|{day.year}")
+
+
+def test_a_night_that_comes_late_makes_its_own_day_of_a_longer_period(tmp_path: Path) -> None:
+    at = datetime.datetime(2016, 3, 2, 19, tzinfo=datetime.UTC)
+    found = _tick(tmp_path, at)
+    _, tags, config = found["nightly_recalibration"]
+    assert tags == _range("2016|A@1d", "2016|C@1d")
+    assert config["ops"]["calibrations"] == {"config": {"dates": ["2016-03-02"]}}
+
+
+def test_no_night_is_made_after_the_last_series_has_ended(tmp_path: Path) -> None:
+    found = _tick(
+        tmp_path, datetime.datetime(2026, 3, 2, 19, tzinfo=datetime.UTC), end="end: 2018-06-30"
+    )
+    assert set(found.values()) == {"no series has bars after 2018-12-31"}
 
 
 def test_loading_the_definitions_compiles_nothing_and_scans_nothing() -> None:

@@ -391,16 +391,23 @@ def test_a_nightly_study_sees_no_bar_after_its_date(home: Home, tmp_path: Path) 
 def _night(data: Path, kept: Path) -> None:
     """Calibrate and run the nightly studies as of a date; move what they stored to a folder."""
     from mc_assets.definitions import defs
+    from mc_assets.offered_periods import offer_periods
+    from mc_assets.project import Project
 
     job = defs.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_periods(instance, Project.from_environment())
         for asset, key in (
-            ("calibrations", "2017-06-30|SP500@1d"),
-            ("nightly_simulations", "2017-06-30|on_gbm"),
-            ("nightly_simulations", "2017-06-30|on_bootstrap"),
+            ("calibrations", "2017|SP500@1d"),
+            ("nightly_simulations", "2017|on_gbm"),
+            ("nightly_simulations", "2017|on_bootstrap"),
         ):
-            selection = [dg.AssetKey(asset)]
-            job.execute_in_process(instance=instance, partition_key=key, asset_selection=selection)
+            job.execute_in_process(
+                instance=instance,
+                partition_key=key,
+                asset_selection=[dg.AssetKey(asset)],
+                run_config={"ops": {asset: {"config": {"dates": ["2017-06-30"]}}}},
+            )
     files = sorted((data / "nightly_statistics").rglob("2017-06-30.parquet"))
     assert len(files) == 2
     for file in files:

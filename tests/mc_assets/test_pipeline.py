@@ -12,6 +12,7 @@ import pytest
 from engine.calendar import BarCalendar
 from mc_assets import market_data, pipeline
 from mc_assets import steps as steps_module
+from mc_assets.periods import period_of
 from mc_assets.pipeline import PipelineError, run_pipeline
 from mc_assets.project import Project
 from mc_assets.steps import Step, calibration_steps
@@ -101,12 +102,16 @@ def test_calibrations_are_as_of_the_day_the_newest_bar_is_complete(
     monkeypatch.setattr(market_data, "load_series", lambda *_: config)
     monkeypatch.setattr(market_data, "BarStore", lambda _: store)
     ends = (date(1990, 1, 1), date(2026, 11, 20))
-    monkeypatch.setattr(steps_module, "_dates_of_calibrations", lambda: ends)
+    monkeypatch.setattr(steps_module, "_dates_of_calibrations", lambda _: ends)
     [step] = calibration_steps(Project.from_environment(), [key])
-    assert step.partitions == (f"{expected}|{key}", f"{expected}|{key}")
+    period = period_of(expected)
+    assert step.partitions == (f"{period}|{key}", f"{period}|{key}")
+    assert step.config == {"calibrations": {"dates": [str(expected)]}}
 
 
 @pytest.mark.parametrize("day", [date(1980, 6, 18), date(2016, 6, 18), date(2335, 6, 18)])
 def test_a_date_without_calibrations_is_refused(day: date) -> None:
-    with pytest.raises(ValueError, match=f"as_of: found {day} .*, allowed a weekday from 1990-"):
+    with pytest.raises(
+        ValueError, match=f"as_of: found {day} .*, allowed a weekday from 1986-01-01 to 2018-12-31"
+    ):
         list(calibration_steps(Project.from_environment(), [], as_of=day))

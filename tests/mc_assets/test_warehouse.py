@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -69,6 +71,33 @@ def test_an_open_reader_neither_blocks_nor_sees_a_publication(home: Project) -> 
         publish_warehouse(home)
         assert reader.sql("SELECT count(*) FROM b_first").fetchall() == [(1,)]
     assert query_warehouse(home, "SELECT count(*) AS n FROM b_first")["n"].to_list() == [2]
+
+
+# Another program that has the file open for writing, until its standard input ends.
+HOLDING = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1]) as connection:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_question_is_answered_while_another_program_holds_the_file(home: Project) -> None:
+    _write(home, [1])
+    publish_warehouse(home)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(home.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        asked = "SELECT count(*) AS n FROM b_first"
+        assert query_warehouse(home, asked)["n"].to_list() == [1]
+        _write(home, [1, 2])
+        refresh_warehouse(home)
+        assert query_warehouse(home, asked)["n"].to_list() == [2]
+        other.communicate()
 
 
 def test_a_failed_publication_keeps_the_old_file_and_leaves_nothing_behind(home: Project) -> None:

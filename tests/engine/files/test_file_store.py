@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -28,6 +29,7 @@ from engine.files.documents import (
     damages_of,
     read_document,
     read_json_document,
+    remove,
     replace,
     scan_tables,
     settle,
@@ -195,6 +197,18 @@ def test_a_kill_between_two_verbs_leaves_the_old_document_or_the_new_one(verbs: 
     replace(files, "d", b"newest")
     assert read_document(files, "d") == b"newest"
     assert files.list() == ["d"]
+
+
+@pytest.mark.parametrize("verbs", range(5))
+def test_a_removed_document_does_not_come_back_from_what_a_kill_left(verbs: int) -> None:
+    files = MemoryFiles()
+    replace(files, "d", b"old")
+    with contextlib.suppress(Stopped):
+        replace(Stopping(files, verbs), "d", b"new")
+    remove(files, "d")
+    with pytest.raises(FileNotFoundError):
+        read_document(files, "d")
+    assert files.list() == []
 
 
 def test_a_document_that_is_replaced_all_the_time_is_always_there(files: FileStore) -> None:

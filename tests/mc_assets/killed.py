@@ -1,0 +1,364 @@
+"""Commands that are killed, or find no disk, at one of their own steps: a fault has a number.
+
+A step is whatever changes the disk: a file opened to be written, renamed, linked, deleted, a folder
+made, Dagster's database opened. `python -m tests.mc_assets.killed` is the process that commands are
+forked from; it has loaded all that they need and computed nothing, so that one takes little time.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import polars as pl
+
+_CHECKOUT = Path(__file__).parents[2]
+_CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# What SQLite says of a disk that is so.
+_REFUSALS = {"ENOSPC": "database or disk is full", "EROFS": "unable to open database file"}
+# What says when something was done, or remembers for the next process alone.
+_TOLD = ("dagster_home/", "jobs/", "receipts", ".verified", "empty_tables/")
+# Times of writing in a page.
+_TIMES = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?( ?UTC)?")
+
+BARS = 250
+SERIES = """series:
+  - {symbols: [X], provider: csv, start: 2016-01-04, end: 2016-12-30, models: [gbm],
+     options: {path: "{symbol}.csv"}}
+"""
+STUDY = """name: quick
+source: {model: gbm, symbol: X, timeframe: 1d, calibration: latest, steps: 40}
+strategy: {name: sma_crossover, parameters: {fast: [3, 5], slow: [20, 30]}}
+seeds: {count: 64}
+record: {equity: 8, trades: true}
+"""
+COMMANDS: dict[str, list[str]] = {
+    "everything": ["run"],
+    "ingest": ["ingest"],
+    "calibrate": ["calibrate"],
+    "run": ["run", "quick"],
+    "panel": ["panel", "buy_and_hold", "--symbol", "X", "--paths", "20"],
+    "judge": ["judge", "sma_crossover", "--symbol", "X", "--tries", "8", "--paths", "20"],
+    "report": ["report", "quick"],
+    "sql": ["sql", "SELECT count(*) FROM simulations"],
+    "prune": ["prune", "quick", "--yes"],
+    "resample": ["resample", "buy_and_hold", "--symbol", "X", "--draws", "200"],
+}
+#: What has run before each of them.
+BEFORE: dict[str, tuple[str, ...]] = {
+    "everything": (),
+    "ingest": (),
+    "calibrate": ("ingest",),
+    "run": ("ingest", "calibrate"),
+    "panel": ("ingest",),
+    "judge": ("ingest",),
+    "report": ("ingest", "calibrate", "run"),
+    "sql": ("ingest", "calibrate", "run"),
+    "prune": ("ingest", "calibrate", "run", "report"),
+    "resample": ("ingest",),
+}
+
+
+@dataclass
+class Ended:
+    """How a command ended: exit code or minus the signal, the steps it took, what it said."""
+
+    code: int
+    steps: dict[str, int]
+    said: str
+
+
+@dataclass
+class Nursery:
+    """A small project, and a process that its commands are forked from."""
+
+    folder: Path
+    states: dict[tuple[str, ...], Path] = field(default_factory=dict)
+    wholes: dict[str, dict[str, str]] = field(default_factory=dict)
+    counted: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def __enter__(self) -> Nursery:
+        write_project(self.folder)
+        environment = {
+            "MC_DATA": str(self.data),
+            "MC_SERIES": str(self.folder / "series.yaml"),
+            "MC_STUDIES": str(self.folder / "studies"),
+            "PYTHONPATH": str(_CHECKOUT),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.mc_assets.killed", str(self.data)],
+            cwd=self.folder,
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pipe(self.process.stdin).close()
+        pipe(self.process.stdout).close()
+        self.process.wait(30)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def command(self, *arguments: str, fault: tuple[str, str, int] | None = None) -> Ended:
+        """Run a command.
+
+        `fault` is what happens, ``kill`` or the name of an error of the disk, the kind of step, and
+        the number of the step before which it does; a disk that fails stays so.
+        """
+        return self.together(arguments, fault=fault)[0]
+
+    def together(
+        self, *commands: Sequence[str], fault: tuple[str, str, int] | None = None
+    ) -> list[Ended]:
+        """Run commands at once."""
+        request = {"commands": commands, "fault": fault}
+        pipe(self.process.stdin).write(json.dumps(request) + "\n")
+        pipe(self.process.stdin).flush()
+        answers = json.loads(pipe(self.process.stdout).readline())
+        return [Ended(**answer) for answer in answers]
+
+    def prepare(self, name: str) -> None:
+        """Bring the data folder into the state that a command finds."""
+        before = BEFORE[name]
+        if before not in self.states:
+            shutil.rmtree(self.data, ignore_errors=True)
+            for each in before:
+                done = self.command(*COMMANDS[each])
+                assert done.code == 0, done.said
+            self.data.mkdir(exist_ok=True)
+            # Stored the day before: what is being written now is nobody's to remove.
+            for path in self.data.rglob("*"):
+                os.utime(path, (time.time() - 86_400,) * 2)
+            self.states[before] = self.folder / f"state{len(self.states)}"
+            shutil.copytree(self.data, self.states[before])
+        shutil.rmtree(self.data, ignore_errors=True)
+        shutil.copytree(self.states[before], self.data)
+
+    def whole(self, name: str) -> dict[str, str]:
+        """Content of the data folder after the command ran undisturbed."""
+        if name not in self.wholes:
+            self.prepare(name)
+            done = self.command(*COMMANDS[name])
+            assert done.code == 0, done.said
+            self.counted[name] = done.steps
+            self.wholes[name] = content(self.data)
+        return self.wholes[name]
+
+    def points(self, name: str, kind: str, count: int) -> list[int]:
+        """Return `count` steps of a command, spread over all of a kind."""
+        self.whole(name)
+        steps = self.counted[name].get(kind, 0)
+        return sorted(
+            {1 + (steps - 1) * i // max(count - 1, 1) for i in range(count)} if steps else ()
+        )
+
+    def survives(self, name: str, kind: str, step: int) -> str | None:
+        """Kill a command before a step and run it again; None, or what was wrong then."""
+        whole = self.whole(name)
+        self.prepare(name)
+        killed = self.command(*COMMANDS[name], fault=("kill", kind, step))
+        if killed.code not in (-signal.SIGKILL, 0):
+            return f"{name} {kind} {step}: ended with {killed.code}: {killed.said[-500:]}"
+        again = self.command(*COMMANDS[name])
+        # The kill may have come when all was removed.
+        done = name == "prune" and "no results of" in again.said
+        if (again.code != 0 and not done) or "Traceback" in again.said:
+            return f"{name} {kind} {step}: run again {again.code}: {again.said[-1500:]}"
+        found = content(self.data)
+        wrong = sorted({*found, *whole} - {k for k in found if found[k] == whole.get(k)})
+        return f"{name} {kind} {step}: differs in {wrong[:6]}" if wrong else None
+
+
+def pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
+
+
+def write_project(folder: Path) -> None:
+    """Write bars, a series file and a study."""
+    (folder / "studies").mkdir()
+    (folder / "studies" / "quick.yaml").write_text(STUDY)
+    (folder / "series.yaml").write_text(SERIES)
+    rng = np.random.default_rng(7)
+    days = pl.date_range(pl.date(2016, 1, 4), pl.date(2016, 12, 30), eager=True)
+    days = days.filter(days.dt.weekday() < 6).head(BARS)
+    close = 100.0 * np.exp(np.cumsum(0.01 * rng.standard_normal(len(days))))
+    columns = dict.fromkeys(("open", "high", "low", "close"), close)
+    frame = pl.DataFrame({"date": days, **columns, "volume": 1000.0})
+    frame.write_csv(folder / "X.csv")
+
+
+def content(data: Path) -> dict[str, str]:
+    """Every file that a result lies in, with the hash of what it says, but for times of writing."""
+    import duckdb
+
+    found = {}
+    for path in sorted(data.rglob("*")):
+        name = path.relative_to(data).as_posix()
+        if not path.is_file() or name.startswith(_TOLD) or ".tmp" in path.name:
+            continue
+        if name.startswith("ledger/"):
+            rows = pl.read_parquet(path, hive_partitioning=False)
+            made = rows.drop("tried_at", strict=False).write_json().encode()
+        elif path.suffix == ".duckdb":
+            with duckdb.connect(str(path), read_only=True) as connection:
+                made = _tables(connection).encode()
+        elif name.startswith("warehouse/"):
+            continue
+        elif path.suffix == ".html":
+            made = _TIMES.sub(b"", path.read_bytes())
+        else:
+            made = path.read_bytes()
+        found[name] = hashlib.sha256(made).hexdigest()
+    return found
+
+
+def _tables(connection: Any) -> str:
+    import duckdb
+
+    names = [row[0] for row in connection.sql("SHOW TABLES").fetchall()]
+    rows = {}
+    for name in sorted(names):
+        try:
+            table = connection.sql(f'SELECT * FROM "{name}"').pl()
+        except duckdb.IOException:
+            continue  # a view of rows that are removed: the next question publishes anew
+        table = table.drop([c for c in table.columns if c.endswith("_at")])
+        rows[name] = sorted(str(row) for row in table.rows())
+    return json.dumps(rows)
+
+
+def _serve(data: str) -> None:
+    """Fork a command for each line of standard input, and say how it ended."""
+    import mc_assets.answers
+    import mc_assets.definitions
+    from mc_assets.cli import main
+
+    _load(Path(mc_assets.answers.__file__).parent)
+    for line in sys.stdin:
+        request = json.loads(line)
+        children = []
+        for number, arguments in enumerate(request["commands"]):
+            counts, told = os.pipe()
+            said = Path(data).parent / f"said{number}.txt"
+            if (child := os.fork()) == 0:
+                _become(main, arguments, request["fault"] or ("", "", 0), data, told, said)
+            os.close(told)
+            children.append((child, counts, said))
+        answers = []
+        for child, counts, said in children:
+            with os.fdopen(counts) as reader:
+                steps = reader.read()
+            _, status = os.waitpid(child, 0)
+            answers.append(
+                {
+                    "code": os.waitstatus_to_exitcode(status),
+                    "steps": json.loads(steps) if steps else {},
+                    "said": said.read_text(errors="replace"),
+                }
+            )
+        print(json.dumps(answers), flush=True)
+
+
+def _load(answers: Path) -> None:
+    """Import what commands import."""
+    import importlib
+
+    for path in sorted(answers.glob("*.py")):
+        importlib.import_module(f"mc_assets.answers.{path.stem}".removesuffix(".__init__"))
+    for name in (
+        "engine.calibration",
+        "engine.judging",
+        "engine.realism",
+        "engine.results",
+        "duckdb",
+    ):
+        importlib.import_module(name)
+
+
+def _become(
+    main: Any,
+    arguments: Sequence[str],
+    fault: Sequence[Any],
+    data: str,
+    told: int,
+    said: Path,
+) -> None:
+    """Run a command in this child and end it."""
+    output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.setpgid(0, 0)
+    counts = {"file": 0, "history": 0}
+    what, of_kind, at = fault
+
+    def watch(event: str, values: tuple[Any, ...]) -> None:
+        kind = _kind(event, values, data)
+        if not kind:
+            return
+        counts[kind] += 1
+        if kind != of_kind or counts[kind] < at:
+            return
+        if what == "kill" and counts[kind] == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what in _REFUSALS and event not in ("os.remove", "os.rmdir"):
+            if kind == "history":
+                raise sqlite3.OperationalError(_REFUSALS[what])
+            number = getattr(errno, what)
+            raise OSError(number, os.strerror(number), values[0])
+
+    sys.addaudithook(watch)
+    sys.argv = ["mc", *arguments]
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        code = 99
+    sys.stdout.flush()
+    os.write(told, json.dumps(counts).encode())
+    os._exit(code)
+
+
+def _kind(event: str, arguments: tuple[Any, ...], data: str) -> str | None:
+    if event == "sqlite3.connect":
+        return "history"
+    if event == "open":
+        if not isinstance(arguments[2], int) or not arguments[2] & _WRITING:
+            return None
+    elif event not in _CHANGES:
+        return None
+    return (
+        "file"
+        if isinstance(arguments[0], str | bytes | os.PathLike)
+        and os.fspath(arguments[0]).startswith(data)
+        else None
+    )
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

@@ -17,7 +17,7 @@ __all__ = ["ColumnEntry", "Dictionary", "StatisticEntry", "TableEntry", "markdow
 _UNIT: Final = re.compile(r"^(.*?)(?: \[([^\]]+)\])?$", re.DOTALL)
 _OF_A_STUDY: Final = "parameter, or metric of its own, of the studies that have it; null elsewhere"
 _BY_NAME: Final = """\
-What `statistics` of a study, `until.statistic`, `mc show --best` and
+What `statistics` of a study, `until.statistic`, `mc show STUDY --best NAME` and
 `results.statistics(names=...)` take, and what `statistic` holds in `statistics` and `error_budget`.
 METRIC is a column of `simulations` that is no ratio, RATIO one that is, NN two digits, X a number,
 N a bar of the path, the first of which is 1. Ratios and figures of trades are pooled over all paths

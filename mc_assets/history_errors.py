@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,14 @@ from typing import Any, Final, TextIO
 
 __all__ = ["history_errors"]
 
+# What the system says of a file that cannot be written, and SQLite of its database.
+_OF_FILES: Final = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full",
+    errno.EFBIG: "a file would be larger than allowed",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "the folder cannot be written",
+}
 # What SQLite says of the disk. Anything else it says is a bug and keeps its traceback.
 _OF_THE_DISK: Final = {
     "disk is full": "the disk is full",
@@ -65,7 +74,7 @@ class _WithoutNotes:
 
 
 def _reason(error: BaseException) -> str | None:
-    """Look for SQLite's words in an exception and in those that it came from."""
+    """Look for what SQLite or the system says in an exception and in those that it came from."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -73,6 +82,8 @@ def _reason(error: BaseException) -> str | None:
         if found is None or id(found) in seen:
             continue
         seen.add(id(found))
+        if isinstance(found, OSError) and found.errno in _OF_FILES:
+            return _OF_FILES[found.errno]
         if isinstance(found, sqlite3.Error):
             words = (reason for text, reason in _OF_THE_DISK.items() if text in str(found))
             return next(words, None)

@@ -56,8 +56,9 @@ def using_dagster_home(project: Project) -> Iterator[int]:
     OSError
         If Dagster's database cannot be written, then or in what is done with it: one sentence.
     """
-    prepare_dagster_home(project)
     home = project.dagster_home
+    with history_errors(home):
+        prepare_dagster_home(project)
     alone = take(home)
     try:
         with history_errors(home):

@@ -265,7 +265,7 @@ class Source(ABC):
             raise Refusal(
                 "sub_bars",
                 str(sub_bars),
-                f"1 for {self.name}: only models know the path inside a bar",
+                f"1 for {self.name}, which knows no path inside a bar",
             )
         start = self.start_prices(s0)
         count = int(sub_bars)

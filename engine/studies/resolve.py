@@ -13,12 +13,13 @@ from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Execution
+from engine.execution.metric_groups import ORDER_ENGINE, asked_metrics
 from engine.jobs.columns import KEY_COLUMNS
 from engine.jobs.engine import Engine
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
-from engine.jobs.settings import JobSettings, PathSettings, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, Record, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
@@ -81,7 +82,7 @@ def resolve(
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
     engine = engine_of(strategy)
-    _check_columns(strategy, engine, live.metrics)
+    _check_columns(strategy, engine, live.metrics, definition.record)
     check_statistics(definition, engine, live.metrics)
     parameters = fit_distributions(strategy, definition.strategy.parameters)
     space = resolve_space(
@@ -302,10 +303,14 @@ def _check_clock(strategy: type[Strategy], source: Source) -> None:
 
 
 def _check_columns(
-    strategy: type[Strategy], engine: Engine, metrics: Mapping[str, PathMetric]
+    strategy: type[Strategy], engine: Engine, metrics: Mapping[str, PathMetric], record: Record
 ) -> None:
-    """Check that no parameter and no own metric takes the column of something else."""
-    taken = {*KEY_COLUMNS, *engine.metric_names}
+    """Check that no parameter and no own metric takes the column of something else.
+
+    Metrics of groups that the study does not record have none.
+    """
+    kept = {*asked_metrics((ORDER_ENGINE,), ""), *asked_metrics(record.metrics, "record.metrics")}
+    taken = {*KEY_COLUMNS, *(name for name in engine.metric_names if name in kept)}
     allowed = f"a name other than the results' columns {', '.join(sorted(taken))}"
     for name in strategy.parameters:
         if name in taken:

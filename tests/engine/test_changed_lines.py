@@ -57,8 +57,8 @@ ORDER_ENGINE = {
     ),
     "equity": (
         "execution/equity.py",
-        "equity += value_of(s, symbol, s.path[symbol, field, bar]",
-        "equity -= value_of(s, symbol, s.path[symbol, field, bar]",
+        "equity += value_of(s, symbol, price_of(s, symbol, field, bar)",
+        "equity -= value_of(s, symbol, price_of(s, symbol, field, bar)",
     ),
     "currency": (
         "execution/currencies.py",

@@ -104,7 +104,10 @@ REFUSED = {
 @pytest.fixture
 def home(tmp_path: Path) -> Project:
     """A published view of Parquet, a published table, and a Parquet file that is not published."""
-    project = Project(tmp_path, tmp_path / "it's data", tmp_path, tmp_path / "series.yaml")
+    project = Project(
+        *(tmp_path, tmp_path / "it's data", tmp_path, tmp_path / "series.yaml"),
+        sql=tmp_path / "sql",
+    )
     (tmp_path / "sql").mkdir()
     (tmp_path / "sql" / "seen.sql").write_text(
         "CREATE VIEW seen AS SELECT * FROM read_parquet({numbers})"

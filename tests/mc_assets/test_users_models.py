@@ -21,6 +21,7 @@ from mc_assets.answers.catalogue import list_sources
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.cli import main
 from mc_assets.market_data import load_series
+from mc_assets.periods import period_of
 from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
 from mc_assets.providers import MarketDataError
@@ -294,8 +295,9 @@ def test_a_study_trades_contracts_of_the_calibrated_curve(copy: Home) -> None:
 
 
 def test_its_paths_are_compared_with_history(copy: Home) -> None:
-    partition = f"{AS_OF}|OWN@1d"
-    step = Step("", ["source_realism"], (partition, partition))
+    partition = f"{period_of(date.fromisoformat(AS_OF))}|OWN@1d"
+    config: dict[str, dict[str, object]] = {"source_realism": {"dates": [AS_OF]}}
+    step = Step("", ["source_realism"], (partition, partition), config=config)
     copy.run(lambda: run_pipeline(copy.project, [step]))
     looks = pl.read_parquet(copy.folder / "data/source_realism/**/*.parquet")
     assert set(looks["model"]) == {"gbm", "cev"}

@@ -10,7 +10,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
@@ -137,7 +137,9 @@ class SimulatedFiles(MemoryFiles):
         fault = self._fault()
         self._disk.operations += 1
         if fault == "after":
-            operation()
+            # Also after one that failed, such as the look for a file that is not there.
+            with suppress(Exception):
+                operation()
         if fault:
             self._gone = True
             raise Crashed
@@ -178,6 +180,7 @@ def run(job: Job, files: MemoryFiles) -> None:
         executor=Inline(),
         through="a simulation",
         progress=None,
+        partial=None,
         fresh=False,
     )
 

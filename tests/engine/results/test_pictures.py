@@ -138,7 +138,7 @@ def test_what_a_study_does_not_keep_is_named_and_the_rest_is_drawn() -> None:
     few = study.run()
     assert len(few.plot.fan().figure.data) == 4 * 7
     assert len(few.plot.drawdown().figure.data) == 4
-    with pytest.raises(Refusal, match=r"record\.metrics: found no net_pnl"):
+    with pytest.raises(Refusal, match=r"record\.metrics: net_pnl was not kept; add net_pnl"):
         few.plot.pnl()
     assert "Results of few" in few._repr_html_()
 

@@ -20,8 +20,12 @@ from engine.sources import (
 )
 
 MODELS: tuple[Source, ...] = (
-    # Every built-in model, with its defaults.
-    *(source() for source in map(get_source, BUILT_IN) if source.parameters),
+    # Every built-in model that knows the path inside a bar, with its defaults.
+    *(
+        source()
+        for source in map(get_source, BUILT_IN)
+        if source.parameters and source.has_sub_bars
+    ),
     RegimeSwitching(),
     Correlated({"A": GBM(), "B": Merton()}, correlation=[[1.0, 0.5], [0.5, 1.0]]),
 )

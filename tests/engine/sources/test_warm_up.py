@@ -175,7 +175,7 @@ def test_a_history_that_is_too_short_is_one_sentence() -> None:
         SOURCES["bootstrap"].paths(seeds=[1], steps=5, warm_up=500)
     with pytest.raises(Refusal, match=r"warm_up: found 120 of the 120 bars of history"):
         Historical(history()).paths(seeds=[1], warm_up=120)
-    with pytest.raises(Refusal, match=r"steps: found 100 beside 30 to warm up on, allowed <= 120"):
+    with pytest.raises(Refusal, match=r"steps: found 100 beside 30 to warm up on, allowed <= 90"):
         Historical(history(), steps=100).paths(seeds=[1], warm_up=30)
 
 

@@ -60,11 +60,11 @@ def calibration(day: str) -> Calibration:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Partitions of the steps that would run."""
+    """Partitions and configuration of the steps that would run."""
     found: list[Any] = []
 
     def run_pipeline(project: Project, wanted: Any, receipts: Any, **callbacks: Any) -> None:
-        found.extend(step.partitions for step in wanted)
+        found.extend((step.partitions, step.config) for step in wanted)
 
     monkeypatch.setattr(steps, "run_pipeline", run_pipeline)
     return found
@@ -74,8 +74,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_every_outdated_date_is_calibrated_and_no_other(asked: list[Any]) -> None:
     done = CliRunner().invoke(app, ["calibrate", "X@1d", "--outdated"])
     assert done.exit_code == 0, done.exception
-    dates = ("2020-01-02", "2020-01-07")
-    assert asked == [(f"{day}|X@1d", f"{day}|X@1d") for day in dates]
+    dates = {"dates": ["2020-01-02", "2020-01-07"]}
+    assert asked == [(("2020|X@1d", "2020|X@1d"), {"calibrations": dates})]
     assert "2020-01-03" in done.stdout  # what there is of this version
 
 

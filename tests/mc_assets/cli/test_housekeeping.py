@@ -186,14 +186,14 @@ def test_strategies_indicators_and_sources_are_listed_with_every_setting(home: P
     assert "    contracts = (1,)  (option)  Nearby contracts, from 1." in told
 
 
-def test_a_source_that_no_file_can_make_says_who_can(
+def test_a_source_of_contracts_says_what_its_model_may_be(
     home: Path, refused: Callable[..., str]
 ) -> None:
     text = STUDY.replace("model: gbm, parameters: {mu: 0.05, sigma: 0.2}", "model: rolling_futures")
     (home / "studies" / "roll.yaml").write_text(text.replace("name: quick", "name: roll"))
     assert refused("run", "roll").endswith(
-        "source.model: found 'rolling_futures', whose model only Python can give, allowed a source "
-        "that a name and numbers make; `mc.RollingFutures(...)` may be the source of an `mc.Study`"
+        "allowed {model: schwartz_2f, kappa: ..., ...} or {model: schwartz_smith, ...}; with a "
+        "`calibration` the name alone"
     )
 
 

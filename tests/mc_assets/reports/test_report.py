@@ -16,7 +16,7 @@ from mc_assets.answers.reports import make_report
 from mc_assets.answers.runs import run_study
 from mc_assets.cli import app
 from mc_assets.project import Project
-from mc_assets.reports.verdict import _word
+from mc_assets.reports import verdict
 from mc_assets.study_tables import read_statistics
 
 STUDY = """
@@ -84,17 +84,18 @@ def test_the_box_says_what_the_corrected_interval_says(
     ],
 )
 def test_the_box_calls_nothing_good_that_the_error_of_the_history_may_explain(
-    low: float, high: float, dominant: str, told: str
+    monkeypatch: pytest.MonkeyPatch, low: float, high: float, dominant: str, told: str
 ) -> None:
     corrected = SimpleNamespace(n=200, low=0.16, high=0.39)
     choice = SimpleNamespace(parameter_set=2, corrected=corrected)
     row = {"ci_low": low, "ci_high": high, "dominant": dominant}
     material: Any = SimpleNamespace(
-        results=SimpleNamespace(choose=lambda name: choice),
+        results=None,
         statistic=lambda number, name: row,
         one_path=False,
     )
-    kind, word, number = _word(material)
+    monkeypatch.setattr(verdict, "choose", lambda results, name: choice)
+    kind, word, number = verdict._word(material)
     assert (kind, number) == (told, 2)
     within = "the history's" if dominant == "history" else "its whole"
     assert word.endswith("counted in" if told == "good" else f"but within {within} error")

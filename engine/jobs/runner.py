@@ -124,10 +124,7 @@ def run_parts(
                     break
         except KeyboardInterrupt:
             executor.stop()
-            raise StudyInterrupted(
-                f"stopped after {count.done:,} simulations; finished parts are kept, "
-                "run the study again to go on from them"
-            ) from None
+            raise _interrupted(count) from None
         except BaseException:
             executor.stop()
             raise
@@ -137,5 +134,15 @@ def run_parts(
                 f"study {study}: stopped after {count.done} simulations, "
                 f"which all failed; the first error: {count.error}"
             )
-    report()
+    try:
+        report()
+    except KeyboardInterrupt:
+        raise _interrupted(count) from None
     return RunReport([made[part.name] for part in plan.parts], reused, time.perf_counter() - begin)
+
+
+def _interrupted(count: _Count) -> StudyInterrupted:
+    return StudyInterrupted(
+        f"stopped after {count.done:,} simulations; finished parts are kept, "
+        "run the study again to go on from them"
+    )

@@ -66,6 +66,18 @@ def test_a_run_that_failed_or_was_stopped_says_why(make_study: Make, tmp_path: P
     assert only(tmp_path / "failed").ended is not None
 
 
+def test_a_run_that_is_stopped_in_its_last_moment_says_why(
+    make_study: Make, tmp_path: Path
+) -> None:
+    def press(now: Progress) -> None:
+        if now.done == now.total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(StudyInterrupted):
+        make_study(seeds=4).run(root=tmp_path, progress=press)
+    assert only(tmp_path).state == "stopped"
+
+
 def test_blocks_are_recorded_as_what_they_are(make_study: Make, tmp_path: Path) -> None:
     run_block(make_study(), 3, root=tmp_path, through="Dagster run 1a2b")
     found = only(tmp_path)

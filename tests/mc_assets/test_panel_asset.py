@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -21,13 +22,19 @@ def _materialize() -> None:
     from mc_assets.defs.bars import bars, raw_bars
     from mc_assets.defs.panel import panel
 
-    instance = dg.DagsterInstance.ephemeral()
     resources = defs.resources
+    with dg.DagsterInstance.ephemeral() as instance:
+        _materialize_in(instance, resources, [raw_bars, bars], panel)
+
+
+def _materialize_in(
+    instance: dg.DagsterInstance, resources: Any, of_bars: list[Any], panel: Any
+) -> None:
     for year in ("2012", "2013", "2014", "2015"):
         for series in ("GOOD@1d", "YOUNG@1d"):
             key = dg.MultiPartitionKey({"series": series, "year": year})
             dg.materialize(
-                [raw_bars, bars], partition_key=key, instance=instance, resources=resources,
+                of_bars, partition_key=key, instance=instance, resources=resources,
                 raise_on_error=False,
             )  # fmt: skip
     for series in ("GOOD@1d", "YOUNG@1d"):

@@ -9,7 +9,7 @@ import pytest
 from tests.mc_assets.killed import COMMANDS, Nursery, content
 
 # Those that do not open Dagster take seconds.
-QUICK = ("run", "prune", "judge")
+QUICK = ("run", "prune")
 EVERY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
 
 

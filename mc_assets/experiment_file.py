@@ -134,15 +134,20 @@ class ExperimentFile(Settings):
             self.data.exchange,
         )
         parameters = {name: _values(name, one) for name, one in self.parameters.items()}
-        study = Study(
-            self.experiment_name,
-            Historical(bars),
-            strategy,
-            parameters,
-            constraint=tuple(self.constraint),
-            execution=self.execution,
-            seeds=1,
-        )
+        try:
+            study = Study(
+                self.experiment_name,
+                Historical(bars),
+                strategy,
+                parameters,
+                constraint=tuple(self.constraint),
+                execution=self.execution,
+                seeds=1,
+            )
+        except Refusal as refusal:
+            if refusal.field != "name":
+                raise
+            raise Refusal("experiment_name", refusal.found, refusal.allowed) from None
         return Search(
             study,
             objective=self.optimization.objective,

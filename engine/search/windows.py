@@ -75,9 +75,11 @@ WalkForwardWindow(first_in=3, last_in=6, first_out=7, last_out=9)]
     """
     both = in_sample is not None and out_of_sample is not None
     if both == (count is not None) or (in_sample is None) != (out_of_sample is None):
+        given = {"in_sample": in_sample, "out_of_sample": out_of_sample, "count": count}
+        named = [name for name, value in given.items() if value is not None]
         raise Refusal(
             "windows",
-            f"in_sample {in_sample}, out_of_sample {out_of_sample}, count {count}",
+            " and ".join(named) or "no length and no count",
             "in_sample and out_of_sample, or a count",
         )
     if purge < 0:

@@ -226,10 +226,14 @@ def leaderboard(
             ]
     if not rows:
         wanted = {summary["objectives"][0].split()[-1] for _, summary in found}
+        if not wanted:
+            raise Refusal(
+                "experiments", "there are none", hint="`mc optimise run EXPERIMENT.yaml` runs one"
+            )
         raise Refusal(
             "statistic",
             f"{statistic!r}, which no experiment with results on fresh paths wanted",
-            ", ".join(sorted(wanted)) or "mc optimise run EXPERIMENT.yaml first",
+            ", ".join(sorted(wanted)),
         )
     rows.sort(
         key=lambda row: (

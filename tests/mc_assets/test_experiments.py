@@ -149,6 +149,7 @@ def test_the_leaderboard_ranks_leaders_of_the_same_data_and_says_what_is_noise(
         ("  fast:", "  fats:", "strategy.parameters.fats: found an unknown parameter"),
         ("sma_crossover", "no_such", "strategy: found 'no_such'"),
         ("optimization:", "optimisation:", "did you mean 'optimization'"),
+        ("SMA_SP500", "../evil", "experiment_name: found '../evil', allowed text without /"),
     ],
 )
 def test_what_an_experiment_cannot_say_is_one_sentence_with_its_file(
@@ -177,6 +178,13 @@ def test_a_command_that_asks_for_nothing_or_too_much_says_so(
 ) -> None:
     ran = CliRunner().invoke(app, ["optimise", "run", *arguments])
     assert sentence in str(ran.exception)
+
+
+def test_a_leaderboard_of_nothing_says_what_makes_an_experiment(folder: Path) -> None:
+    ran = CliRunner().invoke(app, ["leaderboard"])
+    assert str(ran.exception) == (
+        "experiments: there are none; `mc optimise run EXPERIMENT.yaml` runs one"
+    )
 
 
 def test_a_study_of_a_model_alone_needs_no_file_of_series(

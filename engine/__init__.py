@@ -58,6 +58,15 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "merton_price",
         "schwartz_volatility",
     ),
+    "options": (
+        "OptionListing",
+        "OptionSeries",
+        "StrikeBand",
+        "StrikeGrid",
+        "option_listing",
+        "option_margin",
+        "scan_margin",
+    ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

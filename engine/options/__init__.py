@@ -1,16 +1,19 @@
 """Options on a path: contracts as exchanges list them, quotes, margin and volatility surfaces."""
 
+from engine.options.chains import OptionChain, read_option_chain
 from engine.options.listings import OptionListing, OptionSeries, option_listing
 from engine.options.margin import option_margin
 from engine.options.scan import scan_margin
 from engine.options.strike_grid import StrikeBand, StrikeGrid
 
 __all__ = [
+    "OptionChain",
     "OptionListing",
     "OptionSeries",
     "StrikeBand",
     "StrikeGrid",
     "option_listing",
     "option_margin",
+    "read_option_chain",
     "scan_margin",
 ]

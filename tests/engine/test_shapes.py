@@ -232,6 +232,12 @@ def surface() -> mc.OptionSurface:
     return mc.OptionSurface.from_quotes(strikes, years, [11.0, 4.0, 1.0, 6.0], True, spot=100.0)
 
 
+def chain() -> mc.OptionChain:
+    quotes = {"strike": [90.0, 110.0], "right": "call", "bid": [11.0, 1.0], "ask": [12.0, 1.1]}
+    stamps = {"date": "2024-01-02", "expiry": "2024-02-16"}
+    return mc.OptionChain.from_frame(pl.DataFrame({**stamps, **quotes}))
+
+
 @cache
 def overfitting() -> Any:
     returns = np.random.default_rng(2).normal(size=(64, 5))
@@ -454,6 +460,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         lambda: mc.schwartz_volatility([0.1, 0.2], 0.5, kappa=1.0, sigma_spot=0.3),
         {},
     ),
+    **_labelled("OptionChain", _fields(chain, "frame set_aside timestamps"), {"instants": 1}),
     "StrikeGrid.rows": (
         lambda: mc.option_listing("CL").grid.rows(),
         {"bands": 2, "GRID_WIDTH": GRID_WIDTH},

@@ -13,7 +13,7 @@ from engine.options.chain_spellings import GREEKS
 from engine.pricing import black76, implied_volatility
 from engine.pricing.parity import parity_curve
 
-__all__ = ["with_greeks", "years_to_expiry"]
+__all__ = ["with_greeks"]
 
 Array = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ _YEAR_MICROSECONDS: Final = 365.0 * 86_400_000_000.0
 
 
 def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
-    """Add ``years``, ``forward`` and ``rate``, and fill volatilities and greeks that are null.
+    """Add ``expires``, ``years``, ``forward``, ``rate``; fill in volatilities and greeks.
 
     Parameters
     ----------
@@ -38,7 +38,9 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
     polars.DataFrame
         In the order of `rows`.
     """
-    years = years_to_expiry(rows, zone)
+    expires = _closes(rows["expiry"], zone)
+    left = expires.dt.epoch("us").to_numpy() - rows["timestamp"].dt.epoch("us").to_numpy()
+    years = np.maximum(left, 0) / _YEAR_MICROSECONDS
     forward, rates = np.full(len(rows), np.nan), np.full(len(rows), rate)
     snapshots = rows.select(pl.struct("timestamp", "underlying").rank("dense")).to_series()
     of_snapshot = snapshots.to_numpy()
@@ -78,6 +80,7 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
         for name in GREEKS
     }
     return rows.with_columns(
+        expires.alias("expires"),
         pl.Series("years", years),
         pl.Series("forward", forward, nan_to_null=True),
         pl.Series("rate", rates),
@@ -86,16 +89,7 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
     )
 
 
-def years_to_expiry(rows: pl.DataFrame, zone: str) -> Array:
-    """Return the time from each quote to 16:00 of the day of expiry, in years of 365 days.
-
-    Returns
-    -------
-    ndarray of float64, shape (rows,)
-        0 for quotes after that hour of the day itself.
-    """
-    closes = (
-        rows["expiry"].cast(pl.Datetime("us")).dt.offset_by(f"{_CLOSE}h").dt.replace_time_zone(zone)
-    )
-    left = closes.dt.epoch("us").to_numpy() - rows["timestamp"].dt.epoch("us").to_numpy()
-    return np.asarray(np.maximum(left, 0) / _YEAR_MICROSECONDS)
+def _closes(days: pl.Series, zone: str) -> pl.Series:
+    """Return 16:00 of each day in a zone, UTC."""
+    local = days.cast(pl.Datetime("us")).dt.offset_by(f"{_CLOSE}h")
+    return local.dt.replace_time_zone(zone).dt.convert_time_zone("UTC")

@@ -35,8 +35,8 @@ class OptionChain:
         A row per quote, by instant, expiry, strike and right: ``timestamp`` (UTC), ``underlying``,
         ``underlying_price``, ``expiry``, ``strike``, ``right``, ``bid``, ``ask``, ``bid_size``,
         ``ask_size``, ``quote_age`` (seconds), ``implied_volatility``, ``delta``, ``gamma``,
-        ``vega``, ``theta`` (those of the file, else computed), ``years``, ``forward`` and
-        ``rate``.
+        ``vega``, ``theta`` (those of the file, else computed), ``expires`` (the instant), ``years``
+        to it, ``forward`` and ``rate``.
     set_aside : polars.DataFrame
         Rows that cannot be used, with ``reason``; none of the file is in neither.
     """
@@ -107,7 +107,7 @@ class OptionChain:
         ... })
         >>> chain = mc.OptionChain.from_frame(table)
         >>> chain.frame["forward"].round(2).to_list()
-        [75.17, 75.17, 75.17, 75.17]
+        [75.15, 75.15, 75.15, 75.15]
         """
         _check_settings(zone, rate, stale_after)
         rows = chain_rows(polars_frame(frame), zone=zone, as_of=as_of, underlying=underlying)

@@ -22,6 +22,7 @@ import pytest
 
 import engine as mc
 from engine.execution.layout import RULES_WIDTH, TAPE_WIDTH
+from engine.options.smile_rows import SMILE_WIDTH
 from engine.options.strike_grid import GRID_WIDTH
 from engine.strategies import SMA
 from engine.testing.prices import random_path
@@ -257,6 +258,7 @@ def engine_of_shape() -> Any:
     )
 
 
+SMILE = mc.VolatilitySurface.from_smile([0.5, 1.0], 0.3)
 REGIMES = mc.RegimeSwitching
 SESSION = mc.Instrument(session=("14:30", "21:00"))
 CURVE = mc.Schwartz2F()
@@ -461,6 +463,24 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {},
     ),
     **_labelled("OptionChain", _fields(chain, "frame set_aside timestamps"), {"instants": 1}),
+    **_labelled(
+        "ChainMarks",
+        _fields(
+            lambda: mc.chain_marks(chain(), chain().timestamps),
+            "times bid ask implied_volatility delta mark",
+        ),
+        {"contracts": 2, "times": 1},
+    ),
+    "ChainMarks.fills": (
+        lambda: mc.chain_marks(chain(), chain().timestamps).fills("buy", 0.5),
+        {"contracts": 2, "times": 1},
+    ),
+    **_labelled(
+        "VolatilitySurface",
+        _fields(lambda: SMILE, "rows forwards errors"),
+        {"expiries": 2, "SMILE_WIDTH": SMILE_WIDTH},
+    ),
+    "VolatilitySurface.volatility": (lambda: SMILE.volatility(90.0, 0.5, forward=[99.0, 98.0]), {}),
     "StrikeGrid.rows": (
         lambda: mc.option_listing("CL").grid.rows(),
         {"bands": 2, "GRID_WIDTH": GRID_WIDTH},

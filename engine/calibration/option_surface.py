@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.calibration.option_chain import OptionChain, count_left_out, read_chain
-from engine.calibration.parity import parity_curve
 from engine.errors import Refusal
 from engine.pricing import (
     black_scholes,
     implied_volatility,
 )
+from engine.pricing.parity import parity_curve
 
 if TYPE_CHECKING:
     import polars as pl

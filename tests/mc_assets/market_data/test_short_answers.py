@@ -195,8 +195,17 @@ def test_a_short_file_of_any_format_keeps_what_is_stored_until_it_is_accepted(
     assert ingest(config, root) == []
 
 
-@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
-@pytest.mark.parametrize("name", PACKERS)
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        # Every format broken off near its end, and a text and a packed one anywhere.
+        (name, share)
+        if share == 0.9 or name in ("csv", "csv.gz")
+        else pytest.param(name, share, marks=pytest.mark.slow)
+        for name in PACKERS
+        for share in (0.3, 0.9, 0.999)
+    ],
+)
 def test_a_file_that_breaks_off_keeps_what_is_stored(
     whole_store: Callable[[str], Path], tmp_path: Path, name: str, share: float
 ) -> None:

@@ -154,8 +154,20 @@ SHORT = {
 }
 
 
-@pytest.mark.parametrize("refetch", [False, True])
-@pytest.mark.parametrize("short", SHORT.values(), ids=SHORT)
+@pytest.mark.parametrize(
+    ("short", "refetch"),
+    [
+        pytest.param(
+            lines,
+            refetch,
+            id=f"{name}, {'fetched again' if refetch else 'what is due'}",
+            # What is fetched again differs from what is due in where it begins.
+            marks=[pytest.mark.slow] * (refetch and name not in ("no rows at all", "prices lost")),
+        )
+        for name, lines in SHORT.items()
+        for refetch in (False, True)
+    ],
+)
 def test_a_file_that_lost_bars_changes_nothing_and_says_so(
     whole_store: Callable[[str], Path], tmp_path: Path, short: list[str], refetch: bool
 ) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# The same examples in every run; `make test-slow` draws new ones.
-settings.register_profile("fixed", derandomize=True)
-settings.register_profile("new", derandomize=False)
+# The same examples in every run; `make test-slow` draws new ones, and more of them.
+settings.register_profile("fixed", derandomize=True, max_examples=40)
+settings.register_profile("new", derandomize=False, max_examples=200)
 settings.load_profile("fixed")
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -65,6 +65,11 @@ def pytest_collection_finish() -> None:
     """Look for garbage no more among what is there to the end."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let extension modules find what they own when the process ends."""
+    gc.unfreeze()
 
 
 def _line(item: pytest.Item) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -27,7 +28,7 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
     Parameters
     ----------
     rows : polars.DataFrame
-        Canonical rows that can be used.
+        Canonical rows that can be used, by their instants.
     zone : str
         IANA zone in whose afternoon, at 16:00, options expire.
     rate : float
@@ -42,15 +43,16 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
     left = expires.dt.epoch("us").to_numpy() - rows["timestamp"].dt.epoch("us").to_numpy()
     years = np.maximum(left, 0) / _YEAR_MICROSECONDS
     forward, rates = np.full(len(rows), np.nan), np.full(len(rows), rate)
-    snapshots = rows.select(pl.struct("timestamp", "underlying").rank("dense")).to_series()
-    of_snapshot = snapshots.to_numpy()
+    # Rows lie by their instants.
+    starts = np.flatnonzero(np.diff(rows["timestamp"].dt.epoch("us").to_numpy(), prepend=-1))
+    snapshots = [*pairwise([*starts.tolist(), len(rows)])]
     strikes, bid, ask = (rows[name].to_numpy() for name in ("strike", "bid", "ask"))
     calls = (rows["right"] == "call").to_numpy()
     spot = rows["underlying_price"].fill_null(np.nan).to_numpy()
     middle = 0.5 * (bid + ask)
     alive = (bid > 0.0) & (years > 0.0)
-    for snapshot in np.unique(of_snapshot):
-        here = np.flatnonzero(of_snapshot == snapshot)
+    for first, after in snapshots:
+        here = np.arange(first, after)
         use = here[alive[here]]
         if len(use) == 0:
             continue

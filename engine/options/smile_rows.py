@@ -27,8 +27,8 @@ def smile_variance(x: float, variance: float, correlation: float, curvature: flo
     Notes
     -----
     :math:`w(x) = \tfrac{\theta}{2} [1 + \rho \varphi x + \sqrt{(\varphi x + \rho)^2 + 1 -
-    \rho^2}]`: Gatheral, J. and Jacquier, A. (2014), Arbitrage-free SVI volatility surfaces, Quantitative
-    Finance 14, 59-71.
+    \rho^2}]`: Gatheral, J. and Jacquier, A. (2014), Arbitrage-free SVI volatility surfaces,
+    Quantitative Finance 14, 59-71.
     """
     scaled = curvature * x
     shifted = scaled + correlation

@@ -85,7 +85,7 @@ ALLOWED = {
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
-        *("strategies", "studies"),
+        *("bars", "calibration", "strategies", "studies"),
     },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),

@@ -10,6 +10,7 @@ from typing import Any, Final
 from mc_assets.cli.audit import audit
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
+from mc_assets.cli.cross_validate import cross_validate
 from mc_assets.cli.experiments import experiments
 from mc_assets.cli.indicators import indicators
 from mc_assets.cli.ingest import ingest
@@ -48,7 +49,7 @@ GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
         "Studies": (run, runs, studies, new, mv, rm, strategies, indicators, seeds, schema),
-        "Searches": (optimise_run, walk_forward, experiments, leaderboard),
+        "Searches": (optimise_run, walk_forward, cross_validate, experiments, leaderboard),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (init, ui, prune),

@@ -142,6 +142,7 @@ class Search:
         self,
         *,
         folder: str | Path | None = None,
+        replace: bool = False,
         ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
@@ -154,6 +155,8 @@ class Search:
         folder : path, optional
             Where generations are kept as they finish: a search that was interrupted goes on from
             there, to the same bytes.
+        replace : bool
+            Whether another search in `folder`, such as that of yesterday's data, makes way.
         ledger : path or FileStore, optional
             A data root whose trial ledger counts the sets.
         market_data : MarketData, optional
@@ -181,7 +184,9 @@ class Search:
         table = TrialTable(
             tuple(item.name for item in worlds.space.dimensions), self.objectives, self.requirements
         )
-        journal = None if folder is None else Journal.open(Path(folder), worlds.identity)
+        journal = None
+        if folder is not None:
+            journal = Journal.open(Path(folder), worlds.identity, replace=replace)
         with Evaluator(
             worlds.prepare(ledger=ledger, workers=workers), table.statistics
         ) as evaluator:

@@ -133,6 +133,7 @@ def walk_forward(
     model_paths: int = 200,
     only: Sequence[int] | None = None,
     folder: str | Path | None = None,
+    replace: bool = False,
     ledger: FileStore | None = None,
     market_data: MarketData | None = None,
     workers: str | int | None = None,
@@ -165,6 +166,8 @@ def walk_forward(
         Numbers of the windows to walk; by default all.
     folder : path, optional
         Where windows are kept as they finish: a walk that was interrupted goes on from there.
+    replace : bool
+        Whether another walk in `folder`, such as that of yesterday's data, makes way.
     ledger : FileStore, optional
         The data root whose trial ledger counts the sets.
     market_data : MarketData, optional
@@ -217,7 +220,9 @@ def walk_forward(
     wanted = _wanted(only, len(windows))
     chosen_on = {"model": model, "model_paths": model_paths if model else None}
     identity = _identity(runs.job, windows, score, at_seam, chosen_on)
-    journal = None if folder is None else Journal.open(Path(folder), identity)
+    journal = None
+    if folder is not None:
+        journal = Journal.open(Path(folder), identity, replace=replace)
     kept: dict[int, pl.DataFrame] = {}
     if journal is not None:
         found = ((number, journal.read(number)) for number in range(len(windows)))

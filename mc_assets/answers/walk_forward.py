@@ -26,6 +26,7 @@ def walk_study_forward(
     workers: str | None = None,
     only: Sequence[int] | None = None,
     folder: Path | None = None,
+    replace: bool = False,
     **windows: Any,
 ) -> WalkForward:
     """Walk a study forward.
@@ -40,7 +41,7 @@ def walk_study_forward(
         Changes such as ``strategy.fast=5,10``.
     seeds, workers : str, optional
         Instead of the study's own.
-    only, folder
+    only, folder, replace
         As of `engine.search.walk_forward`.
     windows
         ``score``, ``in_sample``, ``out_of_sample``, ``count``, ``anchored``, ``purge``, ``at_seam``
@@ -61,7 +62,8 @@ def walk_study_forward(
         counted = {"count": own.pop("windows")}
         lengths = [windows.get(name) for name in ("count", "in_sample", "out_of_sample")]
         windows = own | (counted if lengths == [None] * 3 else {}) | _given(windows)
-    return walk_forward(asked, only=only, folder=folder, **common, **_given(windows))
+    kept: dict[str, Any] = {"only": only, "folder": folder, "replace": replace}
+    return walk_forward(asked, **kept, **common, **_given(windows))
 
 
 def compare_frequencies(

@@ -59,7 +59,11 @@ def walk_forward(
             rounded = compared.with_columns(_floats().round_sig_figs(3))
             print_frame(rounded, rounded.select("every", "out_of_sample", "net_pnl"))
         return
-    lengths: dict[str, Any] = {"count": count, "in_sample": in_sample, "out_of_sample": out_of_sample}
+    lengths: dict[str, Any] = {
+        "count": count,
+        "in_sample": in_sample,
+        "out_of_sample": out_of_sample,
+    }
     seams: dict[str, Any] = {"at_seam": at_seam, "model": model}
     found = walk_study_forward(project, study, **asked, **windows, **lengths, **seams)
     if as_json:

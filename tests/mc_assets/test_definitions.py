@@ -31,6 +31,7 @@ from mc_assets.panel_schema import PANEL_SCHEMA
 ASSETS = {
     *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
     *("nightly_simulations", "statistics", "reports", "warehouse", "panel"),
+    *("experiments", "walk_forward_windows", "walk_forward"),
 }
 
 

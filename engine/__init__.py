@@ -109,6 +109,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "reoptimisation_sweep",
         "walk_forward",
     ),
+    "portfolio": ("Allocation", "Portfolio"),
     "resampling": ("Resampled", "resample"),
     "judging": ("Judgement", "Panel", "judge", "model_risk_panel"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),

@@ -87,6 +87,9 @@ ALLOWED = {
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
         *("bars", "calibration", "strategies", "studies"),
     },
+    "portfolio": {
+        *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),
+    },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
         *("statistics", "results", "search", "studies", "models", "realism", "plots"),

@@ -17,6 +17,7 @@ from engine.jobs.settings import Record
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.search.declared import declared_space
+from engine.search.fresh_seeds import fresh_seeds
 from engine.search.objective import Objective, Requirement, metrics_needed
 from engine.search.space import SearchSpace
 from engine.sources import Historical
@@ -27,10 +28,33 @@ from engine.studies.resolve import strategy_of
 from engine.studies.resolve_space import fit_distributions
 from engine.studies.values import Distribution
 
-__all__ = ["SearchWorlds"]
+__all__ = ["SearchWorlds", "Unseen"]
 
 # Points of the space of which one has to satisfy the constraints, for a world to be made.
 _PROBES = (1, 1_024)
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """What the leaders run on again.
+
+    Parameters
+    ----------
+    study : Study
+        The study on bars, or for seeds, that the search did not use.
+    seeds : ndarray of uint64
+        Of the paths.
+    market_data : MarketData or None
+        Where symbols are looked up.
+    """
+
+    study: Study
+    seeds: np.ndarray[Any, np.dtype[np.uint64]]
+    market_data: MarketData | None
+
+    def prepare(self, study: Study | None = None, *, workers: str | int | None) -> PreparedJob:
+        """Prepare it, or another study on the same paths; nothing is counted as a trial."""
+        return _prepared(study or self.study, self.market_data, None, workers, "leaders")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,24 +143,17 @@ class SearchWorlds:
         """Prepare the world that is searched."""
         return _prepared(self.study, self._market_data, ledger, workers, self.identity["method"])
 
-    def unseen(
-        self, hold_out: float, *, workers: str | int | None = None
-    ) -> tuple[PreparedJob, np.ndarray[Any, np.dtype[np.uint64]]] | None:
-        """Prepare what the search did not see: fresh seeds, or the last bars of history.
+    def unseen(self, hold_out: float) -> Unseen | None:
+        """Return what the search did not see: fresh seeds, or the last bars of history.
 
         Returns
         -------
-        prepared : PreparedJob
-            The world.
-        seeds : ndarray of uint64
-            As many as the study has, none of them its own.
+        Unseen or None
+            As many seeds as the study has, none of them its own, or the same on other bars.
         """
         source = self.job.world.source
         if not isinstance(source, Historical):
-            return (
-                _prepared(self.study, self._market_data, None, workers, "leaders"),
-                _fresh(self.job.seeds),
-            )
+            return Unseen(self.study, fresh_seeds(self.job.seeds), self._market_data)
         if hold_out == 0.0:
             return None
         study, _ = _resolved(self.whole, self._market_data)
@@ -146,7 +163,7 @@ class SearchWorlds:
         first = max(seen - warm_up, 0)
         rest = Historical(tuple(bars[first:] for bars in everything.bars))
         held_out = _on(study, rest, steps=len(everything.bars[0]) - seen)
-        return _prepared(held_out, self._market_data, None, workers, "leaders"), self.job.seeds
+        return Unseen(held_out, self.job.seeds, self._market_data)
 
     def unseen_in_words(self, hold_out: float) -> str:
         """Say what `unseen` is."""
@@ -266,17 +283,3 @@ def _before(source: Historical, hold_out: float) -> Historical:
             "a share that leaves bars on both sides",
         )
     return Historical(tuple(bars[:seen] for bars in source.bars))
-
-
-def _fresh(seeds: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Return as many seeds as given, none of them among them."""
-    used = {int(seed) for seed in seeds.tolist()}
-    first = max(used) + 1
-    if first + len(seeds) > 2**64:
-        first = 0
-    found: list[int] = []
-    while len(found) < len(seeds):
-        if first not in used:
-            found.append(first)
-        first += 1
-    return np.array(found, dtype=np.uint64)

@@ -22,6 +22,7 @@ from mc_assets.cli.new import new
 from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
 from mc_assets.cli.plot import plot
+from mc_assets.cli.portfolio import portfolio
 from mc_assets.cli.prune import prune
 from mc_assets.cli.quality import quality
 from mc_assets.cli.replay import replay
@@ -49,7 +50,14 @@ GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate),
         "Studies": (run, runs, studies, new, mv, rm, strategies, indicators, seeds, schema),
-        "Searches": (optimise_run, walk_forward, cross_validate, experiments, leaderboard),
+        "Searches": (
+            optimise_run,
+            walk_forward,
+            cross_validate,
+            portfolio,
+            experiments,
+            leaderboard,
+        ),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (init, ui, prune),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import polars as pl
 from pydantic import ValidationError
 
 from engine.errors import Refusal
-from engine.files import FileStore
+from engine.files import FileStore, as_files
 from engine.jobs.settings import settings_refusal
 from engine.jobs.space import Scalar
 from engine.market_data import MarketData
+from engine.search.chance import chance_sentence
 from engine.search.confirm import confirm
 from engine.search.evaluator import Evaluator
 from engine.search.fragility import fragility
@@ -24,6 +26,7 @@ from engine.search.objective import Objective, Requirement
 from engine.search.outcome import SearchOutcome
 from engine.search.progress import SearchProgress
 from engine.search.race import race
+from engine.search.regimes import REGIMES, regimes
 from engine.search.robustness import robustness
 from engine.search.sampler import Sampler, make_sampler
 from engine.search.space import SearchSpace
@@ -187,8 +190,9 @@ class Search:
         journal = None
         if folder is not None:
             journal = Journal.open(Path(folder), worlds.identity, replace=replace)
+        counted = None if ledger is None else as_files(ledger)
         with Evaluator(
-            worlds.prepare(ledger=ledger, workers=workers), table.statistics
+            worlds.prepare(ledger=counted, workers=workers), table.statistics
         ) as evaluator:
             loop = _Loop(self.settings, worlds.space, table, evaluator, journal, begin, progress)
             trials = loop.run()
@@ -200,7 +204,7 @@ class Search:
                 {**worlds.space.fixed, **values}
                 for values in leaders.select(table.parameters).to_dicts()
             ]
-            return SearchOutcome(
+            found = SearchOutcome(
                 study=self.study.name,
                 method=self.settings.method,
                 seed=self.settings.seed,
@@ -209,6 +213,7 @@ class Search:
                 robust=robust,
                 leaders=leaders,
                 moves=fragility(worlds.space, table, named, evaluator),
+                regimes=_regimes(self.settings, worlds, named, leaders, workers),
                 space=worlds.space,
                 unseen=worlds.unseen_in_words(self.settings.hold_out),
                 made_of=worlds.identity,
@@ -216,6 +221,13 @@ class Search:
                 simulations=loop.simulations,
                 seconds=time.perf_counter() - begin,
             )
+            has_history = evaluator.has_history
+        # The ledger holds the trials once the world is closed.
+        if counted is None or not has_history or leaders.is_empty():
+            return found
+        return replace_fields(
+            found, chance=chance_sentence(counted, worlds.job, leaders["set_id"][0])
+        )
 
     def _nothing(self, loop: _Loop, space: SearchSpace) -> Refusal:
         return Refusal(
@@ -223,6 +235,19 @@ class Search:
             f"it drops all {loop.dropped:,} parameter sets that {self.settings.method} asked for",
             hint="loosen it, or widen the parameters' values",
         )
+
+
+def _regimes(
+    settings: SearchDefinition,
+    worlds: SearchWorlds,
+    leaders: Sequence[Mapping[str, Scalar]],
+    table: pl.DataFrame,
+    workers: str | int | None,
+) -> pl.DataFrame:
+    unseen = worlds.unseen(settings.hold_out)
+    if unseen is None:
+        return pl.DataFrame(schema=REGIMES)
+    return regimes(unseen, leaders, table["rank"].to_list(), workers=workers)
 
 
 class _Loop:
@@ -303,9 +328,9 @@ class _Loop:
                 self._seen[key] = [float("nan")] * len(self._table.objectives)
         rows = self._rows(list(new.values()), number) if new else None
         if rows is not None:
-            for key, score in zip(new, self._table.scores(rows).tolist(), strict=True):
-                self._seen[key] = score
-            self._count_in(rows)
+            scores = self._table.scores(rows)
+            self._seen.update(zip(new, scores.tolist(), strict=True))
+            self._count_in(rows, scores[:, 0])
         return rows, np.array([self._seen[key] for key in keys], dtype=np.float64)
 
     def _rows(self, sets: Sequence[Mapping[str, Scalar]], number: int) -> pl.DataFrame:
@@ -322,11 +347,10 @@ class _Loop:
             self._journal.write(number, rows)
         return rows
 
-    def _count_in(self, rows: pl.DataFrame) -> None:
+    def _count_in(self, rows: pl.DataFrame, scores: np.ndarray[Any, np.dtype[np.float64]]) -> None:
         self.sets += len(rows)
         self.simulations += int(rows["paths"].sum())
         objective = self._table.objectives[0]
-        scores = self._table.scores(rows)[:, 0]
         if np.isnan(scores).all():
             return
         best = int(np.nanargmax(scores))

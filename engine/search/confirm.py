@@ -112,7 +112,9 @@ def confirm(
     unseen = worlds.unseen(settings.hold_out)
     if unseen is not None:
         sets = _sets(worlds, table, leaders)
-        with Evaluator(unseen.prepare(workers=workers), table.statistics) as fresh:
+        with Evaluator(
+            unseen.prepare(workers=workers), table.statistics, table.objectives
+        ) as fresh:
             _add_fresh(rows, sets, table, fresh, unseen.seeds)
         if evaluator.has_history:
             errors = history_errors(unseen, sets, statistic, workers=workers)

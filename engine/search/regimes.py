@@ -67,11 +67,12 @@ def regimes(
         in which it was largest, ``normal`` the rest; ``share`` of the periods, the market's annual
         volatility in them, and the leader's annual return and Sharpe ratio, pooled over paths, with
         errors of independent paths, null of one history. Empty where paths are shorter than twenty
-        bars.
+        bars, or differ from set to set.
     """
     job = unseen.study.resolve(unseen.market_data)
     points = min(job.world.steps, _POINTS)
-    if points < 2 * _WINDOW or not len(leaders):
+    # Where sets differ in their paths, each would have a market of its own.
+    if points < 2 * _WINDOW or not len(leaders) or job.world.swept:
         return pl.DataFrame(schema=REGIMES)
     recorded = recording_equity(unseen.study, points)
     with unseen.prepare(recorded, workers=workers) as prepared:

@@ -53,7 +53,8 @@ class Search:
         no parameter of the strategy, every declared one is searched between its bounds.
     objective : str, mapping or list
         A statistic to maximise, ``{"maximise": ...}``, ``{"minimise": ...}``, or a list of these
-        for a Pareto front.
+        for a Pareto front. In place of a statistic a function of statistics, which are the names of
+        its arguments: ``lambda sharpe, max_drawdown: sharpe + 2 * max_drawdown``.
     method : str
         ``grid``, ``random``, ``sobol``, ``genetic``, and with the extra ``search`` installed
         ``tpe``, ``cma_es``, ``nsga2``.
@@ -63,6 +64,9 @@ class Search:
         Of the search.
     require : mapping, optional
         What statistics of a set must be for it to count, such as ``{"trades": ">= 100"}``.
+    when : mapping, optional
+        Parameters that matter only where an expression over the others holds, such as
+        ``{"trail": "exit == 'trailing'"}``; elsewhere they have their defaults.
     race : bool
         Whether sets that are clearly behind the best leave before all seeds have run.
     leaders : int
@@ -100,6 +104,7 @@ class Search:
         budget: Mapping[str, Any] | None = None,
         seed: int = 0,
         require: Mapping[str, str] | None = None,
+        when: Mapping[str, str] | None = None,
         race: bool = False,
         leaders: int = 5,
         hold_out: float = 0.3,
@@ -111,7 +116,7 @@ class Search:
             )
         except ValidationError as error:
             raise settings_refusal(error, SearchDefinition).within("search") from None
-        self._set_up(study, settings, require or {})
+        self._set_up(study, settings, require or {}, when or {})
 
     @classmethod
     def of_study(cls, study: Study) -> Search:
@@ -131,15 +136,21 @@ class Search:
                 hint=f"mc run {study.name} runs every set",
             )
         search = cls.__new__(cls)
-        search._set_up(study, definition.search, definition.require)
+        search._set_up(study, definition.search, definition.require, definition.when)
         return search
 
-    def _set_up(self, study: Study, settings: SearchDefinition, require: Mapping[str, str]) -> None:
+    def _set_up(
+        self,
+        study: Study,
+        settings: SearchDefinition,
+        require: Mapping[str, str],
+        when: Mapping[str, str],
+    ) -> None:
         self.study, self.settings = study, settings
         self.objectives = Objective.read(settings.objective)
         if settings.race and len(self.objectives) > 1:
             raise Refusal("search.race", "true with several objectives", "one objective")
-        self.requirements = Requirement.read(require)
+        self.requirements, self.when = Requirement.read(require), dict(when)
 
     def run(
         self,
@@ -182,7 +193,7 @@ class Search:
         """
         begin = time.perf_counter()
         worlds = SearchWorlds.of(
-            self.study, self.settings, self.objectives, self.requirements, market_data
+            self.study, self.settings, self.objectives, self.requirements, self.when, market_data
         )
         table = TrialTable(
             tuple(item.name for item in worlds.space.dimensions), self.objectives, self.requirements
@@ -192,7 +203,7 @@ class Search:
             journal = Journal.open(Path(folder), worlds.identity, replace=replace)
         counted = None if ledger is None else as_files(ledger)
         with Evaluator(
-            worlds.prepare(ledger=counted, workers=workers), table.statistics
+            worlds.prepare(ledger=counted, workers=workers), table.statistics, self.objectives
         ) as evaluator:
             loop = _Loop(self.settings, worlds.space, table, evaluator, journal, begin, progress)
             trials = loop.run()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from engine.search.objective import Objective, Requirement, metrics_needed
 from engine.search.space import SearchSpace
 from engine.sources import Historical
 from engine.studies import SearchDefinition, Study
-from engine.studies.constraint import ConstraintLike
+from engine.studies.constraint import Constraint, ConstraintLike
 from engine.studies.expand import constraint_tests
 from engine.studies.resolve import strategy_of
 from engine.studies.resolve_space import fit_distributions
@@ -89,6 +90,7 @@ class SearchWorlds:
         settings: SearchDefinition,
         objectives: Sequence[Objective],
         requirements: Sequence[Requirement],
+        when: Mapping[str, str],
         market_data: MarketData | None,
     ) -> SearchWorlds:
         """Resolve the study of a search.
@@ -101,6 +103,8 @@ class SearchWorlds:
             How it is searched.
         objectives, requirements : sequence
             The statistics that are estimated.
+        when : mapping of str to str
+            Parameters that matter only where an expression holds.
         market_data : MarketData or None
             Where symbols are looked up.
 
@@ -115,7 +119,7 @@ class SearchWorlds:
         if isinstance(source, Historical) and settings.hold_out > 0.0:
             study = _on(whole, _before(source, settings.hold_out))
             study, job = _resolved(study, market_data)
-        space = _space(study, job)
+        space = _space(study, job, when)
         identity = {
             "world": job.world.id,
             "data": lineage.data,
@@ -131,7 +135,8 @@ class SearchWorlds:
             ),
             "fixed": dict(space.fixed),
             "constraint": list(whole.definition.constraint),
-            "objectives": [str(one) for one in objectives],
+            **({"when": dict(when)} if when else {}),
+            "objectives": [str(one) + (f": {one.code}" if one.code else "") for one in objectives],
             "require": [str(one) for one in requirements],
             "method": settings.method,
             "race": settings.race,
@@ -183,7 +188,7 @@ def _searchable(
         parameters = declared_space(strategy)
     fitted = fit_distributions(strategy, parameters)
     own_metrics = tuple(study.live.metrics)
-    asked = [("search.objective", one.statistic) for one in objectives]
+    asked = [("search.objective", name) for one in objectives for name in one.needs]
     asked += [(f"require.{one.statistic}", one.statistic) for one in requirements]
     needed = [name for field, one in asked for name in metrics_needed([one], own_metrics, field)]
     own: dict[str, Any] = {
@@ -191,6 +196,7 @@ def _searchable(
         "until": None,
         "search": None,
         "require": {},
+        "when": {},
     }
     updated = definition.model_copy(
         update=own | {"strategy": definition.strategy.model_copy(update={"parameters": fitted})}
@@ -225,7 +231,7 @@ def _resolved(study: Study, market_data: MarketData | None) -> tuple[Study, Job]
     raise AssertionError
 
 
-def _space(study: Study, job: Job) -> SearchSpace:
+def _space(study: Study, job: Job, when: Mapping[str, str]) -> SearchSpace:
     definition = study.definition
     strategy = job.world.strategy
     values: dict[str, Any] = {}
@@ -246,7 +252,29 @@ def _space(study: Study, job: Job) -> SearchSpace:
     }
     given: list[ConstraintLike] = [*definition.constraint, *study.live.constraint]
     tests = constraint_tests(given, {**known, **values})
-    return SearchSpace.of(values, known=known, tests=tests)
+    conditions: dict[str, Any] = {}
+    for name, expression in when.items():
+        field = f"when.{name}"
+        if name not in definition.strategy.parameters:
+            allowed = ", ".join(definition.strategy.parameters)
+            raise Refusal(field, "a parameter that does not move", allowed)
+        conditions[name] = Constraint(expression, {*known, *values} - {name}, field).holds
+        known[name] = strategy.parameters[name].default
+    _check_order(when, conditions)
+    return SearchSpace.of(values, known=known, tests=tests, conditions=conditions)
+
+
+def _check_order(when: Mapping[str, str], conditions: Mapping[str, Any]) -> None:
+    """Refuse a condition that names a parameter with a condition of its own."""
+    for name, expression in when.items():
+        used = {ast.unparse(node) for node in ast.walk(ast.parse(expression.strip(), mode="eval"))}
+        chained = sorted(used & conditions.keys())
+        if chained:
+            raise Refusal(
+                f"when.{name}",
+                f"{chained[0]}, which has a condition of its own",
+                "parameters that always matter",
+            )
 
 
 def _prepared(

@@ -157,6 +157,12 @@ class _Question(Settings):
     search: SearchDefinition | None = Field(
         None, description="Needed when a parameter has a distribution."
     )
+    when: dict[str, str] = Field(
+        default_factory=dict,
+        description="With an objective of the search: parameters that matter only where an "
+        "expression over the others holds, such as `trail: exit == 'trailing'`; elsewhere they "
+        "have their defaults and are not moved.",
+    )
     require: dict[str, str] = Field(
         default_factory=dict,
         description="With an objective of the search: what statistics of a parameter set must be "

@@ -35,22 +35,29 @@ class KeptPaths:
         self._values: NDArray[np.float64] | None = None
         self._filled: NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
-    def of(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64] | None:
-        """Return room for the paths of seeds, with those that are there; None if it is too much.
+    def open(self, seeds: NDArray[np.uint64]) -> None:
+        """Make room for the paths of a batch, before its chunks are handed out to threads.
+
+        The same memory, with what is in it, as long as the seeds are the same.
+        """
+        asked = seeds.tobytes()
+        if asked == self._seeds:
+            return
+        count = len(seeds) * self._each
+        fits = 8 * count * int(np.prod(self._shape)) <= _MOST_BYTES
+        self._values = np.empty((count, *self._shape)) if fits else None
+        self._filled = np.zeros(count, dtype=bool)
+        self._seeds = asked
+
+    def room(self, first: int, count: int) -> NDArray[np.float64] | None:
+        """Return where some paths of the batch lie; None if all of them together take too much.
 
         Returns
         -------
-        ndarray of float64, shape (paths, symbols, fields, bars)
-            The same memory as long as the seeds are the same.
+        ndarray of float64, shape (count, symbols, fields, bars)
+            Filled where `holds` says so.
         """
-        asked = seeds.tobytes()
-        if asked != self._seeds:
-            count = len(seeds) * self._each
-            fits = 8 * count * int(np.prod(self._shape)) <= _MOST_BYTES
-            self._values = np.empty((count, *self._shape)) if fits else None
-            self._filled = np.zeros(count, dtype=bool)
-            self._seeds = asked
-        return self._values
+        return None if self._values is None else self._values[first : first + count]
 
     def holds(self, first: int, count: int) -> bool:
         """Whether paths are filled."""

@@ -82,8 +82,8 @@ class PreparedJob:
         self._reader, self._check = SetReader(job), check
         self._chunking = Chunking(self._prepared)
         # Paths of a swept source differ from set to set.
-        kept = None if job.world.swept else KeptPaths(self._prepared)
-        self._workers = [Worker(self._prepared, kept) for _ in range(worker_count(workers))]
+        self._kept = None if job.world.swept else KeptPaths(self._prepared)
+        self._workers = [Worker(self._prepared, self._kept) for _ in range(worker_count(workers))]
         self._threads = ThreadPoolExecutor(len(self._workers), thread_name_prefix="batch")
         self._lock = threading.Lock()
         self._closed = False
@@ -183,6 +183,8 @@ class PreparedJob:
         arrays = PartArrays(part, self._prepared, Buffers(reuse=False))
         total = self._chunking.nanoseconds(arrays)
         with self._lock:
+            if self._kept is not None:
+                self._kept.open(part.seeds)
             if total < _SHARED_NS or len(self._workers) == 1:
                 self._work(self._workers[0], iter(self._chunking.chunks(arrays)), None)
                 return arrays

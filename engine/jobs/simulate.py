@@ -204,7 +204,8 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     arrays, prepared = chunk.arrays, worker.prepared
     part = arrays.part
     low, high = chunk.paths
-    values = worker.fill(arrays, chunk.source_index, low, high - low)
+    source_values = arrays.source_values[chunk.source_index]
+    values = worker.fill(part, source_values, low, high - low)
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
     tape = worker.tape if part.holds.record.trades else None
     parameters = part.sets.of_strategy[chunk.sets]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from engine.jobs.kept_paths import KeptPaths
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
 from engine.sources import Generator
-
-if TYPE_CHECKING:
-    from engine.jobs.simulate import PartArrays
 
 __all__ = ["Worker", "identity_of"]
 
@@ -68,22 +65,21 @@ class Worker:
         return self._values[:size].reshape(shape)
 
     def fill(
-        self, arrays: PartArrays, source_index: int, first: int, count: int
+        self, part: Part, source_values: tuple[float, ...], first: int, count: int
     ) -> NDArray[np.float64]:
         """Generate paths ``first`` to ``first + count`` of a part, unless they are there."""
-        part = arrays.part
         each = part.world.paths_per_seed
         seed = int(part.seeds[first // each])
-        key = (part.name, source_index, first, count)
-        stays = None if self.kept is None else self.kept.of(part.seeds)
-        values = self.values(count) if stays is None else stays[first : first + count]
+        key = (part.name, source_values, first, count)
+        stays = None if self.kept is None else self.kept.room(first, count)
+        values = self.values(count) if stays is None else stays
         if stays is None and self._filled == key:
             return values
         self._filled = None
         if stays is not None and self.kept is not None and self.kept.holds(first, count):
             self._check(values, foreign=part.world.foreign)
             return values
-        generator = self.prepared.generator(arrays.source_values[source_index], seed)
+        generator = self.prepared.generator(source_values, seed)
         # Scratch belongs to a generator; one at a time keeps memory flat in a sweep.
         own = self._scratch
         if own is None or own.owner is not generator or own.paths < count:

@@ -47,6 +47,7 @@ def export_to_optuna(
     from mc_assets.experiment_folder import SUMMARY
 
     optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     root = project.reports if folder is None else folder
     own = root / experiment
     if not (own / SUMMARY).is_file():

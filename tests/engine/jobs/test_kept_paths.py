@@ -53,3 +53,14 @@ def test_the_same_seeds_are_filled_once(monkeypatch: pytest.MonkeyPatch) -> None
         assert filled == []
         prepared.run(sets[:2], range(64, 96))
         assert sum(filled) == 32
+
+
+def test_threads_share_the_room_that_was_made_before_they_began() -> None:
+    study = mc.Study("shared", mc.GBM(), "sma_crossover", GRID, seeds=40, steps=40)
+    sets = [{"fast": fast, "slow": 30} for fast in range(3, 9)]
+    with study.prepare(workers=1) as alone, study.prepare(workers=4) as many:
+        # Every batch has other seeds, so that each makes room anew.
+        for first in range(0, 4_000, 400):
+            seeds = range(first, first + 400)
+            one, other = (job.run(sets, seeds).metrics for job in (alone, many))
+            np.testing.assert_array_equal(one, other)

@@ -10,6 +10,9 @@ DEVELOPING := .venv/.developing
 MC := .venv/bin/mc
 PYTHON := .venv/bin/python
 
+# Someone who watches the first minutes sees what is downloaded.
+QUIET := $(shell [ -t 2 ] || echo --quiet)
+
 # Where this is set, every process compiles the source of every package anew: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -106,7 +109,7 @@ clean:
 # Synchronised only when the lock file changed, so later runs need no network. What else is installed
 # stays.
 $(SYNCED): pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --inexact
+	@$(UV) sync $(QUIET) --frozen --inexact
 	@touch $@
 
 $(DEVELOPING): $(SYNCED)
@@ -119,4 +122,4 @@ $(DEVELOPING): $(SYNCED)
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "python3: found $$(python3 --version 2>&1), allowed Python 3.11 to 3.13"; exit 2; }
 	@python3 -m venv .uv
-	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@.uv/bin/python -m pip install $(QUIET) --disable-pip-version-check uv

@@ -16,6 +16,7 @@ from mc_assets.cli.ingest import ingest
 from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
 from mc_assets.cli.leaderboard import leaderboard
+from mc_assets.cli.mcp import mcp
 from mc_assets.cli.mv import mv
 from mc_assets.cli.new import new
 from mc_assets.cli.optimise import optimise_run
@@ -51,7 +52,7 @@ GROUPS: Final = MappingProxyType(
         "Searches": (optimise_run, walk_forward, experiments, leaderboard),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (init, ui, prune),
+        "System": (init, ui, mcp, prune),
     }
 )
 

@@ -35,12 +35,14 @@ QUICK := \
 # (tests/conftest.py) in place of those with the most tests.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench bench-check docs \
-	clean
+.PHONY: run setup ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench bench-check docs \
+	site clean
 .DEFAULT_GOAL := run
 
 run: $(SYNCED)
 	@$(MC) run
+
+setup: $(SYNCED)
 
 ui: $(SYNCED)
 	@$(MC) ui
@@ -99,12 +101,17 @@ COMMIT := HEAD
 bench-check: $(DEVELOPING)
 	@$(PYTHON) -m benchmarks.check --against $(COMMIT)
 
-# The tables of docs/architecture.md that follow from the code.
+# The tables of pages that follow from the code.
 docs: $(DEVELOPING)
 	@$(PYTHON) docs/generate.py
 
+# The pages as a site that needs no server and no network: `site/index.html`.
+site: $(DEVELOPING)
+	@$(UV) sync --quiet --frozen --inexact --group docs
+	@$(PYTHON) -m mkdocs build --quiet --strict
+
 clean:
-	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist
+	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist site
 
 # Synchronised only when the lock file changed, so later runs need no network. What else is installed
 # stays.

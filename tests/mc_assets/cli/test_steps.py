@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import termios
 import threading
 
 # A step as Dagster runs it: a file in place of descriptor 1, lines printed into it.
@@ -34,6 +35,7 @@ def on_a_terminal(code: str, columns: int = 80) -> str:
     """Run Python on a terminal of its own; return all that it was sent but colours and
     moves of the cursor."""
     outer, inner = pty.openpty()
+    termios.tcsetwinsize(inner, (25, columns))
     environment = os.environ | {"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=inner, stderr=inner, stdin=inner, env=environment
@@ -75,3 +77,28 @@ def test_a_bar_and_its_counts_fit_eighty_columns() -> None:
     assert frames
     assert all("bars of X@1d" in line and len(line) <= 80 for line in frames)
     assert any("━━━━" in line for line in frames)
+
+
+STUDY = """
+from engine.jobs.progress import Progress
+from mc_assets.cli.progress_line import ProgressLine
+
+with ProgressLine(quiet=False) as line:
+    for done in (0, 3_456, 10_000):
+        line(Progress(done, 10_000, 0, 0, 0.5))
+"""
+
+
+def test_a_study_shows_a_bar_its_counts_and_the_time_left() -> None:
+    frames = [line.rstrip() for line in on_a_terminal(STUDY).split("\r") if line.strip()]
+    assert frames == [
+        "╌" * 16 + " 0 / 10,000 simulations",
+        "━" * 6 + "╌" * 10 + " 3,456 / 10,000 simulations, 6,912/s, 0.9 s left",
+        "━" * 16 + " 10,000 / 10,000 simulations, 20,000/s",
+    ]
+
+
+def test_a_bar_that_would_wrap_the_line_is_left_out() -> None:
+    sent = on_a_terminal(STUDY, columns=60)
+    frames = [line.rstrip() for line in sent.split("\r") if line.strip()]
+    assert frames[1] == "3,456 / 10,000 simulations, 6,912/s, 0.9 s left"

@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,20 @@ def suggestions() -> Iterator[tuple[str, str]]:
                         yield path.relative_to(PROJECT).as_posix(), " ".join("".join(found).split())
 
 
-COMMANDS = sorted({command for _, command in suggestions()})
+SUGGESTIONS = [*suggestions()]
+COMMANDS = sorted({command for _, command in SUGGESTIONS})
+
+
+@cache
+def command_line() -> Any:
+    """Every command, as typer makes them; seconds where it is done for each."""
+    return typer.main.get_command(app)
 
 
 def mistake(text: str) -> str | None:
     """Parse a command as the command line would; return what is wrong with it."""
     words = shlex.split(text.replace("…", "1"))[1:]
-    command: Any = typer.main.get_command(app)
+    command = command_line()
     while words and hasattr(command, "commands"):
         name = words.pop(0)
         command = command.commands.get(name)
@@ -68,7 +76,7 @@ def test_commands_are_found() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_a_sentence_names_can_be_typed(command: str) -> None:
-    places = [place for place, text in suggestions() if text == command]
+    places = [place for place, text in SUGGESTIONS if text == command]
     assert mistake(command) is None, (command, places)
 
 

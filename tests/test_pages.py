@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -124,6 +125,12 @@ def test_the_site_is_searched_without_a_network(site: Path) -> None:
     index = (site / "search" / "search_index.js").read_text(encoding="utf-8")
     assert "trailing_stop" in index
     assert "Bars.from_frame" in index
+
+
+@pytest.mark.browser
+def test_a_word_is_found_on_the_site_as_it_lies_on_the_disk(site: Path, page: Any) -> None:
+    page.goto(f"file://{site}/index.html?q=trailing_stop")
+    page.wait_for_selector(".md-search-result__link[href*='strategies.html']", state="attached")
 
 
 def dead_links(pages: dict[Path, Links]) -> Iterator[tuple[str, str]]:

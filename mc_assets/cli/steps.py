@@ -68,7 +68,7 @@ class StepLines:
             self._console.print(f"[green]✓[/] {step.title} [dim]{made}{progress.seconds:.1f} s[/]")
         elif progress.count is None:
             self._live.reset(self._task, description=step.title, total=None, counts="")
-        else:
+        elif progress.count.total > 1:
             text = str(progress.count)
             if text != self._live.tasks[0].fields["counts"]:
                 self._live.update(

@@ -29,6 +29,7 @@ LONGEST = (
     "tests/mc_assets/test_bit_flips.py",
     "tests/mc_assets/test_calibrations.py",
     "tests/test_readme.py",
+    "tests/test_pages.py",
     "tests/mc_assets/test_users_models.py",
     "tests/mc_assets/market_data/test_short_answers.py",
     "tests/engine/jobs/test_executors.py",

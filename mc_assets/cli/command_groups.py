@@ -19,6 +19,7 @@ from mc_assets.cli.ingest import ingest
 from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
 from mc_assets.cli.leaderboard import leaderboard
+from mc_assets.cli.mcp import mcp
 from mc_assets.cli.mv import mv
 from mc_assets.cli.new import new
 from mc_assets.cli.optimise import optimise_run
@@ -63,7 +64,7 @@ GROUPS: Final = MappingProxyType(
         ),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (init, ui, status, doctor, prune),
+        "System": (init, ui, mcp, status, doctor, prune),
     }
 )
 

@@ -16,12 +16,8 @@ from hypothesis import strategies as st
 
 import engine as mc
 
-REFERENCE = Path("/work/shared/reference/data/options")
-SPX = REFERENCE / "lean_spx_chain_20151222.csv"
-ES = REFERENCE / "lean_es_futures_option_quotes_20200106.csv"
-needs_reference = pytest.mark.skipif(
-    not REFERENCE.is_dir(), reason="the folder of reference data is not here"
-)
+SPX = "data/options/lean_spx_chain_20151222.csv"
+ES = "data/options/lean_es_futures_option_quotes_20200106.csv"
 CLOSE = datetime.datetime(2024, 1, 2, 21, 0, tzinfo=datetime.UTC)
 
 
@@ -244,9 +240,8 @@ def test_an_expiry_between_others_lies_on_the_line_of_their_forwards():
     assert found["implied_volatility"].to_numpy() == pytest.approx(0.2, rel=2e-2)
 
 
-@needs_reference
-def test_quotes_on_a_future_imply_the_price_that_it_was_quoted_at():
-    chain = mc.read_option_chain(ES, underlying="202003")
+def test_quotes_on_a_future_imply_the_price_that_it_was_quoted_at(reference):
+    chain = mc.read_option_chain(reference / ES, underlying="202003")
     # Middle of the future's own quotes at the two instants.
     forwards = chain.frame["forward"].unique().sort().to_list()
     assert forwards == pytest.approx([3225.625, 3239.625], abs=0.25)
@@ -254,10 +249,9 @@ def test_quotes_on_a_future_imply_the_price_that_it_was_quoted_at():
     assert chain.frame["implied_volatility"].is_between(0.05, 0.6).all()
 
 
-@needs_reference
-def test_volatilities_of_an_index_are_near_those_that_the_file_states():
+def test_volatilities_of_an_index_are_near_those_that_the_file_states(reference):
     """It does not say at which rates and dividends; near the money and soon they hardly matter."""
-    raw = pl.read_csv(SPX)
+    raw = pl.read_csv(reference / SPX)
     at = datetime.datetime(2015, 12, 22, 16, 15)
     stated = mc.OptionChain.from_frame(raw, as_of=at, underlying="SPX")
     bare = raw.drop("implied_volatility", "delta", "gamma", "vega", "theta", "rho")

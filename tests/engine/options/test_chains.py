@@ -127,6 +127,16 @@ def test_days_in_an_archive_and_files_in_a_folder_are_read_together(tmp_path):
     assert quotes(zipped) == quotes(files)
 
 
+def test_days_are_those_of_the_zone_that_is_given(tmp_path):
+    text = f"{LONG}2024-01-02 09:30,2024-01-05,470,call,12.1,12.2\n"
+    text += "2024-01-05 15:50,2024-01-05,470,call,12.1,12.2\n"
+    chain = mc.read_option_chain(written(tmp_path / "c.csv", text), zone="Asia/Tokyo")
+    assert chain.counts == {}
+    assert chain.frame["timestamp"][0].hour == 0  # 09:30 in Tokyo
+    assert chain.frame["expires"][0].hour == 7
+    assert chain.at("2024-01-02").nearest_expiry(3, window=(3, 3)) == datetime.date(2024, 1, 5)
+
+
 # --- quotes that cannot be used ----------------------------------------------------------------
 
 BROKEN = {

@@ -88,7 +88,10 @@ ALLOWED = {
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
-        *("strategies", "studies"),
+        *("bars", "calibration", "strategies", "studies"),
+    },
+    "portfolio": {
+        *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),
     },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),

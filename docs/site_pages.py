@@ -27,6 +27,16 @@ ELSEWHERE: Final = {
 _LINK: Final = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
+def on_config(config: Any) -> Any:
+    """List under how-to every page of this folder that `mkdocs.yml` gives no other place."""
+    placed = str(config["nav"])
+    (how_to,) = [section["How-to"] for section in config["nav"] if "How-to" in section]
+    for page in sorted((PROJECT / "docs").glob("*.md")):
+        if f"'{page.name}'" not in placed:
+            how_to.append(page.name)
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages of other rooms and the Python reference."""
     for place, name in ELSEWHERE.items():

@@ -224,7 +224,5 @@ def _increments(target: Floats, counts: Integers, more: int) -> Integers:
 
 def _covariance(a: Floats, b: Floats) -> float:
     common = min(len(a), len(b))
-    if common < 2:
-        return 0.0
     x, y = a[:common] - a[:common].mean(), b[:common] - b[:common].mean()
     return float(x @ y) / (common - 1)

@@ -77,7 +77,7 @@ QUOTED = [*LINES[:15], f'"{LINES[15]}', "2", f'{LINES[17]},"', *LINES[18:]]
 REMARK = [*LINES[:15], f'{LINES[15][:-4]}"sold', "2", 'and bought"', *LINES[18:]]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(damaged())
 @example(QUOTED)
 @example(REMARK)

@@ -52,6 +52,7 @@ ALLOWED = {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
         *("local_time", "own_data", "user_code", "window", "plots"),
     },
+    "options": {"compiled", "errors", "execution", "pricing", "strategies", "window"},
     "realism": {
         *("errors", "models"),
         *("compiled", "randomness", "sources", "calibration", "statistics"),
@@ -81,6 +82,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
+        "options",
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {

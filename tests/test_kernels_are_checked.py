@@ -15,6 +15,7 @@ SOURCES, CALIBRATION = "tests/engine/sources", "tests/engine/calibration"
 TWIN = "tests/engine/execution/test_event_loop_twin.py"
 METRICS = "tests/engine/strategies/test_metrics_against_plain.py"
 PRICING = "tests/engine/pricing"
+POSITIONS = "tests/engine/options/test_positions.py"
 INDICATORS = "tests/engine/strategies/test_indicators.py"
 BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
@@ -65,6 +66,13 @@ CHECKED_BY = {
     "engine/execution/walk.py": TWIN,
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
+    "engine/options/closing.py": POSITIONS,
+    "engine/options/loop.py": POSITIONS,
+    "engine/options/metrics.py": POSITIONS,
+    "engine/options/positions.py": POSITIONS,
+    "engine/options/pricing.py": POSITIONS,
+    "engine/options/spread.py": POSITIONS,
+    "engine/options/volatility.py": "tests/engine/options/test_volatility.py",
     "engine/pricing/barone_adesi_whaley.py": f"{PRICING}/test_american.py",
     "engine/pricing/early_exercise.py": f"{PRICING}/test_american.py",
     "engine/pricing/european_rows.py": f"{PRICING}/test_european.py",

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from engine.compiled import inlined
 from engine.execution import layout as account
 from engine.execution.calling import part
+from engine.execution.option_metric_names import METRICS
 from engine.execution.state import Simulation
 from engine.options import layout
-from engine.options.metric_names import METRICS
 
 __all__ = ["no_options", "write_account", "write_options"]
 

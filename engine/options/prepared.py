@@ -15,6 +15,7 @@ from engine.execution.columns import read_columns
 from engine.execution.layout import NOT_FINITE
 from engine.execution.linked import metric_calls
 from engine.execution.metric_groups import ORDER_ENGINE
+from engine.execution.option_metric_names import METRICS
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.options.layout import (
@@ -32,7 +33,6 @@ from engine.options.layout import (
 )
 from engine.options.legs import Leg
 from engine.options.loop import run_paths
-from engine.options.metric_names import METRICS
 from engine.options.rules import encode_set, encode_terms
 from engine.options.settings import OptionSettings
 from engine.options.tape import LegTape, trade_columns

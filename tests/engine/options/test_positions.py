@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,25 @@ import pytest
 from numpy.typing import NDArray
 
 import engine as mc
-from engine.options.layout import EXIT_REASONS, TAPE_COLUMNS
+from engine.options.layout import (
+    BLOCK,
+    EXIT_REASONS,
+    HELD_WIDTH,
+    LEG_ROOM,
+    LEG_WIDTH,
+    RULES_WIDTH,
+    SERIES_WIDTH,
+    TABLES_WIDTH,
+    TAPE_COLUMNS,
+    TAPE_WIDTH,
+    TOTALS_WIDTH,
+)
 from engine.options.legs import Leg
+from engine.options.positions import trade_path
+from engine.options.rules import encode_set, encode_terms
+from engine.options.settings import OptionSettings
 from engine.options.strategies import OptionLegs, ShortStrangle
+from engine.options.volatility import fill_series, fill_tables
 from tests.engine.options.conftest import run_on
 from tests.engine.options.plain import PlainTerms, trade_plainly
 
@@ -71,6 +88,40 @@ def test_a_strangle_is_traded_as_a_plain_program_trades_it(
         assert "profit_target" in reasons
     if "roll_at_dte" in rules:
         assert "days_left" in reasons
+
+
+@pytest.mark.parametrize("pricing", ["black76", "bachelier"])
+def test_the_loop_is_its_own_plain_python_to_the_bit(
+    pricing: str, lognormal_closes: NDArray[np.float64]
+) -> None:
+    volatility = 0.4 if pricing == "black76" else 30.0
+    options = {"volatility": volatility, "pricing": pricing, "strike_step": 0.5, **FEES}
+    settings = OptionSettings.model_validate(options)
+    values = {name: item.default for name, item in ShortStrangle.parameters.items()}
+    values |= {"profit_target": 0.4, "dte": 30, "strikes": "deviations", "put_otm": 0.7}
+    plan = encode_set(values, ShortStrangle.legs, settings, 1.0)
+    legs = plan[RULES_WIDTH:].reshape(-1, LEG_WIDTH)
+    plainly = FunctionType(
+        trade_path.py_func.__code__,
+        trade_path.py_func.__globals__ | {"borrow": lambda array: array},
+    )
+    for closes in lognormal_closes[:3]:
+        series, tables = np.empty((SERIES_WIDTH, 200 + BLOCK)), np.empty((TABLES_WIDTH, 31 + BLOCK))
+        fill_series(closes, closes[:0], False, volatility, series)
+        fill_tables(0, np.empty(0), False, False, 1 / 252, 0.0, 0.02, 0.0, tables)
+        found = []
+        for trade in (trade_path, plainly):
+            totals, curve = np.zeros(TOTALS_WIDTH), np.zeros(200)
+            tape, used = np.zeros((TAPE_WIDTH, 64)), np.zeros(1)
+            room, held = np.zeros((LEG_ROOM + 2, BLOCK)), np.zeros((2, HELD_WIDTH))
+            code = trade(
+                series, tables, 0, encode_terms(settings, 1e5), plan[:RULES_WIDTH], legs, room,
+                held, totals, curve, tape, used,
+            )  # fmt: skip
+            assert code == 0
+            assert used[0] >= 12
+            found.append(np.concatenate([totals, curve, tape.ravel()]))
+        assert found[0].tobytes() == found[1].tobytes()
 
 
 def test_a_margin_call_closes_at_the_worse_side_of_the_market() -> None:

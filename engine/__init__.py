@@ -58,6 +58,18 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "merton_price",
         "schwartz_volatility",
     ),
+    "options": (
+        "Leg",
+        "OptionListing",
+        "OptionSeries",
+        "OptionSettings",
+        "OptionStrategy",
+        "StrikeBand",
+        "StrikeGrid",
+        "option_listing",
+        "option_margin",
+        "scan_margin",
+    ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

@@ -48,11 +48,14 @@ ALLOWED = {
         "pricing",
     },
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
+    "options": {
+        *("errors", "compiled", "pricing", "execution", "bars", "calendar", "files", "frames"),
+        *("strategies", "window"),
+    },
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
         *("local_time", "own_data", "user_code", "window", "plots"),
     },
-    "options": {"compiled", "errors", "execution", "pricing", "strategies", "window"},
     "realism": {
         *("errors", "models"),
         *("compiled", "randomness", "sources", "calibration", "statistics"),

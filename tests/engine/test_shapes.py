@@ -22,6 +22,7 @@ import pytest
 
 import engine as mc
 from engine.execution.layout import RULES_WIDTH, TAPE_WIDTH
+from engine.options.strike_grid import GRID_WIDTH
 from engine.strategies import SMA
 from engine.testing.prices import random_path
 
@@ -451,6 +452,31 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     ),
     "schwartz_volatility": (
         lambda: mc.schwartz_volatility([0.1, 0.2], 0.5, kappa=1.0, sigma_spot=0.3),
+        {},
+    ),
+    "StrikeGrid.rows": (
+        lambda: mc.option_listing("CL").grid.rows(),
+        {"bands": 2, "GRID_WIDTH": GRID_WIDTH},
+    ),
+    "StrikeGrid.between": (
+        lambda: mc.option_listing("CL").grid.between(70.0, 71.0, price=75.0),
+        {"strikes": 3},
+    ),
+    "option_margin": (
+        lambda: mc.option_margin([99.0, 101.0], [100.0], [0.1], [-1.0], [2.0], call=[True]),
+        {},
+    ),
+    "scan_margin": (
+        lambda: mc.scan_margin(
+            [99.0, 101.0],
+            [100.0],
+            [0.1],
+            [-1.0],
+            [0.2],
+            call=[True],
+            price_range=0.08,
+            volatility_shift=0.25,
+        ),
         {},
     ),
     "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),

@@ -130,7 +130,9 @@ class PreparedOptions:
         level, window, premium = 1.0, 0.0, 1.0
         if volatility.kind == "constant":
             level = volatility.value
-        elif volatility.kind == "realised":
+        elif volatility.kind == "model":
+            level = volatility.premium
+        else:
             window, premium = float(volatility.lookback), volatility.premium
         self._market = np.array([bar_years, lag, settings.rate, carry, level, window, premium])
 

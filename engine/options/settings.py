@@ -26,9 +26,17 @@ class _Settings(BaseModel):
 
 
 class ModelVolatility(_Settings):
-    """The path's own dynamics: options cost what the model says."""
+    """The path's own dynamics, times a premium: the assumed edge of who sells.
+
+    Parameters
+    ----------
+    premium : float
+        Factor; 1.1 means that options cost a tenth more volatility than the model has, and 1 that
+        nobody has an edge.
+    """
 
     kind: Literal["model"] = Field("model", description=_KIND)
+    premium: float = Field(1.0, gt=0, le=100)
 
 
 class ConstantVolatility(_Settings):
@@ -140,7 +148,7 @@ class OptionSettings(_Settings):
     pricing: Literal["black76", "black_scholes", "bachelier"] = "black76"
     rate: float = Field(0.0, gt=-1, lt=1)
     dividend: float = Field(0.0, gt=-1, lt=1)
-    volatility: Volatility = ModelVolatility()
+    volatility: Volatility = Field(default_factory=lambda: ModelVolatility.model_validate({}))
     spread: Spread = Field(default_factory=lambda: Spread.model_validate({}))
     commission: float = Field(0.0, ge=0, le=1e9)
     exercise_fee: float = Field(0.0, ge=0, le=1e9)

@@ -1,4 +1,4 @@
-"""Option strategies: legs that follow declared parameters, and rules that all of them share."""
+"""The interface of option strategies: legs that follow parameters, and rules that all share."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from typing import Any, ClassVar
 
 from engine.compiled.code_hash import code_hash
 from engine.options.engine import OptionEngine
-from engine.options.layout import STRIKE_RULES
 from engine.options.legs import Leg
 from engine.strategies.hook_text import StrategyError
-from engine.strategies.parameters import Choice, Float, Int, Parameter
+from engine.strategies.parameters import Float, Parameter
 from engine.strategies.strategy import Strategy
 
-__all__ = ["OptionLegs", "OptionStrategy", "ShortStrangle"]
-
-_PERCENT = 100.0
+__all__ = ["OptionStrategy"]
 
 
 class OptionStrategy(Strategy):
@@ -69,31 +66,6 @@ class OptionStrategy(Strategy):
                 ],
             }
         )
-
-
-class OptionLegs(OptionStrategy):
-    """The legs that a study lists in `options.legs`."""
-
-    name = "option_legs"
-
-
-class ShortStrangle(OptionStrategy):
-    """Sell a put below the price and a call above it.
-
-    It earns the premium where the underlying stays between the strikes, and loses without bound
-    where it does not.
-    """
-
-    name = "short_strangle"
-
-    put_otm = Float(2.0, low=0.0, high=_PERCENT, doc="how far the put is out of the money")
-    call_otm = Float(2.0, low=0.0, high=_PERCENT, doc="how far the call is out of the money")
-    strikes = Choice("percent", list(STRIKE_RULES), doc="unit of both")
-    dte = Int(21, low=1, high=1000, doc="days to expiry at entry")
-    legs = (
-        Leg(side="sell", right="put", otm=put_otm, by=strikes, days=dte),
-        Leg(side="sell", right="call", otm=call_otm, by=strikes, days=dte),
-    )
 
 
 def _told(item: Any) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import engine as mc
+from engine.options.built_ins import OptionLegs, ShortStrangle
 from engine.options.layout import (
     BLOCK,
     EXIT_REASONS,
@@ -28,8 +29,9 @@ from engine.options.legs import Leg
 from engine.options.positions import trade_path
 from engine.options.rules import encode_set, encode_terms
 from engine.options.settings import OptionSettings
-from engine.options.strategies import OptionLegs, ShortStrangle
 from engine.options.volatility import fill_series, fill_tables
+from engine.strategies import get_strategy
+from engine.strategies.option_builders import OF_OPTIONS
 from tests.engine.options.conftest import run_on
 from tests.engine.options.plain import PlainTerms, trade_plainly
 
@@ -231,6 +233,40 @@ def test_a_calendar_spread_sells_its_far_leg_when_the_near_one_expires() -> None
     far = mc.black76(100.0, 100.0, 20 / 252, 0.4).price
     assert row["exit_price"].tolist() == pytest.approx([0.0, far])
     assert row["commission"].tolist() == [0.5, 1.0]
+
+
+def test_an_iron_butterfly_earns_what_the_butterfly_of_its_strikes_earns(
+    lognormal_closes: NDArray[np.float64],
+) -> None:
+    options = {"volatility": 0.4, "margin": 0.0}
+    iron, plain = (
+        run_on(lognormal_closes, get_strategy(name), [{}], options).equity
+        for name in ("iron_butterfly", "butterfly")
+    )
+    np.testing.assert_allclose(iron, plain, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(OF_OPTIONS.keys() - {"option_legs"}))
+def test_every_built_in_begins_by_its_name_and_trades(
+    name: str, lognormal_closes: NDArray[np.float64]
+) -> None:
+    built = getattr(mc.Strategy, name)().contracts(2.0).build()
+    ran = run_on(lognormal_closes, built, [{}], {"volatility": 0.4, "margin": 0.0})
+    single = run_on(lognormal_closes, get_strategy(name), [{}], {"volatility": 0.4, "margin": 0.0})
+    assert (ran.metrics["trades"] >= 9).all()
+    np.testing.assert_allclose(ran.metrics["net_pnl"], 2.0 * single.metrics["net_pnl"], rtol=1e-9)
+
+
+def test_a_chain_of_calls_sets_defaults_and_names_what_it_may_set() -> None:
+    built = mc.Strategy.short_strangle().put_otm(3.0).call_otm(1.0).roll_at_dte(2).build()
+    assert built.name == "short_strangle"
+    assert built.parameters["put_otm"].default == 3.0
+    assert built.code_hash() == ShortStrangle.code_hash()
+    assert ShortStrangle.parameters["put_otm"].default == 2.0
+    with pytest.raises(AttributeError, match="found 'putotm', allowed"):
+        mc.Strategy.short_strangle().putotm(3.0)
+    with pytest.raises(mc.Refusal, match="put_otm: found -1, allowed a number >= 0"):
+        mc.Strategy.short_strangle().put_otm(-1)
 
 
 @pytest.mark.parametrize("leg_count", [9])

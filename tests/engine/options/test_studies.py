@@ -74,13 +74,13 @@ def test_sold_at_the_models_own_volatility_it_earns_minus_costs(
         assert not within(of_set["net_pnl"], 0.0, 3.0)
 
 
-def test_sold_above_what_is_realised_it_earns_the_difference() -> None:
-    """A straddle at a volatility a tenth too high: the premium's excess, less nothing."""
+@pytest.mark.parametrize("volatility", [0.33, {"kind": "model", "premium": 1.1}])
+def test_sold_above_what_is_realised_it_earns_the_difference(volatility: Any) -> None:
     sigma, years = 0.3, 21 / 252
     source = mc.GBM(mu=0.0, sigma=sigma)
     found = strangle(
         source, {"put_otm": 0.0, "call_otm": 0.0}, seeds=20_000, steps=22,
-        options={"volatility": 1.1 * sigma},
+        options={"volatility": volatility},
     ).run(workers=2)  # fmt: skip
     dear, fair = (
         2.0 * float(mc.black76(100.0, 100.0, years, v).price) for v in (1.1 * sigma, sigma)

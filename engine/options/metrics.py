@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,14 @@ __all__ = ["no_options", "write_account", "write_options"]
 
 Array = NDArray[np.float64]
 
+_METRICS: Final = len(METRICS)
+_REASONS: Final = len(layout.EXIT_REASONS)
+
 
 @part
 def no_options(s: Simulation, out: Array) -> None:
     """Write the group ``options`` of a simulation that trades bars: it has none."""
-    for index in range(len(METRICS)):
+    for index in range(_METRICS):
         out[index] = np.nan
 
 
@@ -36,7 +40,7 @@ def write_options(totals: Array, out: Array) -> None:
     out[3] = totals[layout.WORST_SHARE]
     out[4] = totals[layout.MARGIN_USE]
     out[5] = totals[layout.ASSIGNED]
-    for reason in range(len(layout.EXIT_REASONS)):
+    for reason in range(_REASONS):
         out[6 + reason] = totals[layout.EXITS + reason]
 
 

@@ -17,18 +17,23 @@ __all__ = ["OptionStrategy"]
 class OptionStrategy(Strategy):
     """Base class of strategies that hold options: a position of legs, opened again and again.
 
-    A subclass declares its legs as data; these may follow parameters that it declares::
-
-        class ShortPut(OptionStrategy):
-            otm = Float(3.0, low=0.0, high=50.0)
-            dte = Int(21, low=1, high=252)
-            legs = (Leg(side="sell", right="put", otm=otm, days=dte),)
+    A subclass declares its legs as data; these may follow parameters that it declares.
 
     A position is opened at the close of a bar, at the prices of that close, whenever nothing is
     held: also at the close at which the one before it ended. It ends, all legs together, when its
     nearest leg expires or one of the rules below says so; legs that expire are settled in cash,
     others closed at the market. A position whose last leg would expire after the end of the path
     is not opened.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> class WheelPut(mc.OptionStrategy):
+    ...     otm = mc.Float(3.0, low=0.0, high=50.0)
+    ...     legs = (mc.Leg(side="sell", right="put", otm=otm, days=21),)
+    >>> study = mc.Study("puts", mc.GBM(mu=0.0), WheelPut, {"otm": [1, 3]}, seeds=4, steps=63)
+    >>> study.run().frame["trades"].to_list()
+    [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
     """
 
     legs: ClassVar[tuple[Leg, ...]] = ()

@@ -217,3 +217,27 @@ def test_bars_that_went_below_zero_need_a_pricer_that_does() -> None:
 def test_an_option_strategy_is_no_strategy_of_bars() -> None:
     with pytest.raises(ValueError, match="options: found settings of options beside a strategy"):
         Study("bars", mc.GBM(), "buy_and_hold", options={"multiplier": 10.0}).resolve()
+
+
+def test_a_replay_is_the_row_with_its_legs() -> None:
+    study = strangle(
+        OIL, {"put_otm": [1.0, 2.0]}, options=COSTS | {"underlying": "future"}, seeds=3
+    )
+    rows = study.run(workers=1)
+    replay = rows.simulation(5)
+    row = rows.frame.row(5, named=True)
+    assert replay.status == "ok"
+    assert replay.metrics["net_pnl"] == row["net_pnl"]
+    assert replay.metrics["premium"] == row["premium"]
+    assert replay.equity[-1] == row["final_equity"]
+    assert replay.trades["pnl"].sum() == pytest.approx(row["net_pnl"])
+    assert replay.trades["symbol"][0].startswith("put ")
+    assert len(replay.orders) == 0
+
+
+def test_a_strategy_of_bars_has_no_metrics_of_options() -> None:
+    rows = Study(
+        "bars", mc.GBM(), "buy_and_hold", seeds=3, steps=20, record={"metrics": "options"}
+    ).run().frame  # fmt: skip
+    assert rows["premium"].null_count() == 3
+    assert rows["status"].to_list() == ["ok"] * 3

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.errors import Refusal
 from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
 
@@ -38,9 +39,8 @@ class OptionBuilder:
         """Return the method that sets a parameter."""
         declared = self._base.parameters
         if name not in declared:
-            raise AttributeError(
-                f"{self._base.name}: found {name!r}, allowed {', '.join(declared)} or build"
-            )
+            refusal = Refusal(self._base.name, repr(name), f"{', '.join(declared)}, build")
+            raise AttributeError(str(refusal))
 
         def with_value(value: Any) -> OptionBuilder:
             declared[name].encode(value)

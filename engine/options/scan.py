@@ -175,6 +175,18 @@ def scan_rules(
             raise Refusal(name, f"{size}", "0 or more")
     if not 1.0 <= extreme < np.inf:
         raise Refusal("extreme", f"{extreme}", "1 price range or more")
-    rules = np.array([price_range, volatility_shift, extreme, covered, short_minimum, horizon])
+    pairs = [0.0, *(sign * thirds / 3.0 for thirds in (1, 2, 3) for sign in (1.0, -1.0))]
+    moves = [price_range * move for move in np.repeat(pairs, 2)]
+    shifts = [1.0 + volatility_shift, 1.0 - volatility_shift] * len(pairs)
+    far = extreme * price_range
+    rules = np.array(
+        [
+            *(short_minimum, horizon),
+            *(*moves, far, -far),
+            *(*shifts, 1.0, 1.0),
+            *([1.0] * len(moves)),
+            *(covered, covered),
+        ]
+    )
     assert len(rules) == SCAN_RULES_WIDTH
     return rules

@@ -8,12 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import inlined, kernel
+from engine.compiled import kernel
 from engine.pricing.lognormal import lognormal_price
 
 __all__ = [
     "HELD_SCAN_WIDTH",
     "SCAN_RULES_WIDTH",
+    "SCENARIOS",
     "fill_scan",
     "forget_scan",
     "held_scan_risk",
@@ -24,14 +25,16 @@ __all__ = [
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-#: Of the row of rules: price range, volatility shift, extreme, covered, short minimum, horizon.
-SCAN_RULES_WIDTH: Final = 6
-_RANGE, _SHIFT, _EXTREME, _COVERED, _SHORT_MINIMUM, _HORIZON = 0, 1, 2, 3, 4, 5
+#: Scenarios of a scan.
+SCENARIOS: Final = 16
+#: Of the row of rules: short-option minimum and horizon; then of every scenario its move of the
+#: price as a share of it, its factor of volatilities, and the share of its loss that counts.
+SCAN_RULES_WIDTH: Final = 2 + 3 * SCENARIOS
+_SHORT_MINIMUM, _HORIZON, _SCENARIOS = 0, 1, 2
 #: Of the row that holds the last scan: price, instant, risk.
 HELD_SCAN_WIDTH: Final = 3
 _AT_PRICE, _AT_TIME, _RISK = 0, 1, 2
 _SMALLEST_SHARE = 1e-6
-_ORDINARY = 14
 
 
 @kernel
@@ -49,10 +52,11 @@ def fill_scan(
     out: Array,
 ) -> None:
     """Write the margin of each position, per unit of the multiplier."""
+    losses = np.empty(SCENARIOS)
     for i in range(spots.size):
         out[i] = scan_risk(
             *(spots[i], strikes[i], calls[i], years[i], volatilities[i], units[i], underlying[i]),
-            *(rate, dividend, rules),
+            *(rate, dividend, rules, losses),
         )
 
 
@@ -68,6 +72,7 @@ def scan_risk(
     rate: float,
     dividend: float,
     rules: Array,
+    losses: Array,
 ) -> float:
     """Largest loss of a position in sixteen scenarios, per unit of the multiplier.
 
@@ -85,47 +90,33 @@ def scan_risk(
         For discounting, and the yield of the underlying: the rate itself for a future.
     rules : ndarray of float64, shape (SCAN_RULES_WIDTH,)
         As of `engine.options.scan.scan_rules`.
+    losses : ndarray of float64, shape (SCENARIOS,)
+        Room to work in.
     """
+    moves = rules[_SCENARIOS : _SCENARIOS + SCENARIOS]
+    shifts = rules[_SCENARIOS + SCENARIOS : _SCENARIOS + 2 * SCENARIOS]
+    weights = rules[_SCENARIOS + 2 * SCENARIOS :]
     now, least = 0.0, 0.0
     for k in range(strikes.size):
         now += units[k] * lognormal_price(
             spot, strikes[k], years[k], volatilities[k], rate, dividend, calls[k]
         )
         least += rules[_SHORT_MINIMUM] * max(-units[k], 0.0)
-    worst = least
-    for scenario in range(_ORDINARY + 2):
-        move, shift, weight = _scenario(scenario, rules)
-        price = max(spot * (1.0 + move), spot * _SMALLEST_SHARE)
-        then = underlying * (price - spot)
-        for k in range(strikes.size):
-            then += units[k] * lognormal_price(
-                price,
-                strikes[k],
-                max(years[k] - rules[_HORIZON], 0.0),
-                volatilities[k] * shift,
-                rate,
-                dividend,
-                calls[k],
+    for j in range(SCENARIOS):
+        price = max(spot * (1.0 + moves[j]), spot * _SMALLEST_SHARE)
+        losses[j] = now - underlying * (price - spot)
+    for k in range(strikes.size):
+        left = max(years[k] - rules[_HORIZON], 0.0)
+        strike, volatility, size, is_call = strikes[k], volatilities[k], units[k], calls[k]
+        for j in range(SCENARIOS):  # in one piece, so that it runs in the lanes of vectors
+            price = max(spot * (1.0 + moves[j]), spot * _SMALLEST_SHARE)
+            losses[j] -= size * lognormal_price(
+                price, strike, left, volatility * shifts[j], rate, dividend, is_call
             )
-        worst = max(worst, weight * (now - then))
+    worst = least
+    for j in range(SCENARIOS):
+        worst = max(worst, weights[j] * losses[j])
     return worst
-
-
-@inlined
-def _scenario(number: int, rules: Array) -> tuple[float, float, float]:
-    """Move of the price as a share of it, factor of volatilities, share of the loss that counts.
-
-    In pairs with volatility up and down: no move, up and down by a third, by two, by three; then
-    the extremes.
-    """
-    if number >= _ORDINARY:
-        sign = 1.0 if number == _ORDINARY else -1.0
-        return sign * rules[_EXTREME] * rules[_RANGE], 1.0, rules[_COVERED]
-    pair = number // 2
-    thirds = (pair + 1) // 2
-    sign = 1.0 if pair % 2 == 1 else -1.0
-    shift = 1.0 + rules[_SHIFT] if number % 2 == 0 else 1.0 - rules[_SHIFT]
-    return sign * thirds / 3.0 * rules[_RANGE], shift, 1.0
 
 
 @kernel
@@ -144,6 +135,7 @@ def held_scan_risk(
     rate: float,
     dividend: float,
     rules: Array,
+    losses: Array,
 ) -> float:
     """Return the risk of the last scan, made anew where price or clock have moved on since.
 
@@ -164,7 +156,8 @@ def held_scan_risk(
         held[_AT_PRICE] = spot
         held[_AT_TIME] = now
         held[_RISK] = scan_risk(
-            *(spot, strikes, calls, years, volatilities, units, underlying, rate, dividend, rules)
+            *(spot, strikes, calls, years, volatilities, units, underlying, rate, dividend),
+            *(rules, losses),
         )
     return float(held[_RISK])
 
@@ -187,7 +180,9 @@ def held_scan_slope(units: Array, underlying: float, rules: Array) -> float:
     size = 0.0
     for k in range(units.size):
         size += abs(units[k])
-    widest = rules[_EXTREME] * rules[_RANGE]
-    ordinary = size * (1.0 + rules[_RANGE]) + abs(underlying) * rules[_RANGE]
-    extreme = rules[_COVERED] * (size * (1.0 + widest) + abs(underlying) * widest)
-    return float(max(ordinary, extreme))
+    slope = 0.0
+    for j in range(SCENARIOS):
+        move = abs(rules[_SCENARIOS + j])
+        weight = rules[_SCENARIOS + 2 * SCENARIOS + j]
+        slope = max(slope, weight * (size * (1.0 + move) + abs(underlying) * move))
+    return slope

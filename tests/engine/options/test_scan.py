@@ -11,6 +11,7 @@ import engine as mc
 from engine.options.scan import scan_rules
 from engine.options.scan_rules import (
     HELD_SCAN_WIDTH,
+    SCENARIOS,
     forget_scan,
     held_scan_risk,
     held_scan_slope,
@@ -144,7 +145,7 @@ def test_options_on_shares_grow_with_rate_less_yield():
 # --- the form that scans only where something moved --------------------------------------------
 
 
-def kernel_arguments(legs, volatility=None):
+def kernel_arguments(legs):
     strikes, years, units, volatilities, call = (np.array(each) for each in zip(*legs, strict=True))
     return strikes, call, years, volatilities, units
 
@@ -154,12 +155,12 @@ def kernel_arguments(legs, volatility=None):
 def test_a_held_scan_is_never_farther_off_than_its_bound(legs, futures, moves):
     strikes, call, years, volatilities, units = kernel_arguments(legs)
     rules = scan_rules(**SETTINGS)
-    held, step = np.empty(HELD_SCAN_WIDTH), 0.005
+    held, room, step = np.empty(HELD_SCAN_WIDTH), np.empty(SCENARIOS), 0.005
     forget_scan(held)
     spot = 75.0
     for move in [0.0, *moves]:
         spot *= 1.0 + move
-        rest = (spot, strikes, call, years, volatilities, units, futures, 0.0, 0.0, rules)
+        rest = (spot, strikes, call, years, volatilities, units, futures, 0.0, 0.0, rules, room)
         found = held_scan_risk(held, step, 1.0, 0.0, *rest)
         bound = held_scan_slope(units, futures, rules) * step * held[0]
         assert abs(found - scan_risk(*rest)) <= bound + 1e-9
@@ -168,12 +169,12 @@ def test_a_held_scan_is_never_farther_off_than_its_bound(legs, futures, moves):
 def test_a_held_scan_is_made_anew_after_a_step_a_day_or_another_position():
     legs = kernel_arguments([(75.0, 0.1, -1.0, 0.3, True)])
     rules = scan_rules(**SETTINGS)
-    held = np.empty(HELD_SCAN_WIDTH)
+    held, room = np.empty(HELD_SCAN_WIDTH), np.empty(SCENARIOS)
     forget_scan(held)
     day = 1 / 365
 
     def risk(spot, now):
-        return held_scan_risk(held, 0.01, day, now, spot, *legs, 0.0, 0.0, 0.0, rules)
+        return held_scan_risk(held, 0.01, day, now, spot, *legs, 0.0, 0.0, 0.0, rules, room)
 
     first = risk(75.0, 0.0)
     assert risk(75.5, 0.5 * day) == first
@@ -207,5 +208,5 @@ def test_what_cannot_be_scanned_is_said_in_a_sentence(changed, sentence):
 
 def test_the_compiled_scan_and_its_python_are_one():
     legs = kernel_arguments([(70.0, 0.1, -1.0, 0.3, False), (80.0, 0.1, -2.0, 0.4, True)])
-    rest = (75.0, *legs, 1.0, 0.03, 0.03, scan_rules(**SETTINGS))
+    rest = (75.0, *legs, 1.0, 0.03, 0.03, scan_rules(**SETTINGS), np.empty(SCENARIOS))
     assert scan_risk(*rest) == pytest.approx(scan_risk.py_func(*rest), rel=1e-14)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,7 +52,22 @@ class OptionBuilder:
     def build(self) -> type[Strategy]:
         """Return the strategy: a class to hand to a study, whose sets may sweep the rest."""
         content: dict[str, Any] = {"name": self._base.name, "__doc__": self._base.__doc__}
+        content["chosen"] = self._values
         for name, value in self._values.items():
             content[name] = copy.copy(self._base.parameters[name])
             content[name].default = value
-        return type(self._base.__name__, (self._base,), content)
+        return _Built(self._base.__name__, (self._base,), content)
+
+
+class _Built(type):
+    """Of the classes that `OptionBuilder.build` makes: processes make them again by its calls."""
+
+    name: str
+    chosen: dict[str, Any]
+
+
+def _build_again(name: str, values: dict[str, Any]) -> type[Strategy]:
+    return OptionBuilder(name, values).build()
+
+
+copyreg.pickle(_Built, lambda built: (_build_again, (built.name, built.chosen)))

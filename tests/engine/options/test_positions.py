@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import pairwise
 from types import FunctionType
 from typing import Any
@@ -263,6 +264,9 @@ def test_a_chain_of_calls_sets_defaults_and_names_what_it_may_set() -> None:
     assert built.parameters["put_otm"].default == 3.0
     assert built.code_hash() == ShortStrangle.code_hash()
     assert ShortStrangle.parameters["put_otm"].default == 2.0
+    elsewhere = pickle.loads(pickle.dumps(built))
+    assert elsewhere.parameters["call_otm"].default == 1.0
+    assert elsewhere.code_hash() == built.code_hash()
     with pytest.raises(AttributeError, match="found 'putotm', allowed"):
         mc.Strategy.short_strangle().putotm(3.0)
     with pytest.raises(mc.Refusal, match="put_otm: found -1, allowed a number >= 0"):

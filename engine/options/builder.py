@@ -56,7 +56,9 @@ class OptionBuilder:
         for name, value in self._values.items():
             content[name] = copy.copy(self._base.parameters[name])
             content[name].default = value
-        return _Built(self._base.__name__, (self._base,), content)
+        made: Any = _Built(self._base.__name__, (self._base,), content)
+        built: type[Strategy] = made
+        return built
 
 
 class _Built(type):
@@ -66,7 +68,7 @@ class _Built(type):
     chosen: dict[str, Any]
 
 
-def _build_again(name: str, values: dict[str, Any]) -> type[Strategy]:
+def _build_again(name: str, values: dict[str, Any]) -> Any:
     return OptionBuilder(name, values).build()
 
 

@@ -103,6 +103,7 @@ CHECKED_BY = {
     "engine/sources/jumps.py": f"{SOURCES}/test_merton.py",
     "engine/sources/kou.py": f"{SOURCES}/test_kou.py",
     "engine/sources/merton.py": f"{SOURCES}/test_merton.py",
+    "engine/sources/range_start.py": f"{SOURCES}/test_bridge.py",
     "engine/sources/regime_switching.py": f"{SOURCES}/test_regime_switching.py",
     "engine/sources/resample.py": f"{SOURCES}/test_bootstrap.py",
     "engine/sources/rolling_futures.py": f"{SOURCES}/test_rolling_futures.py",

@@ -60,9 +60,12 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "options": (
         "ChainMarks",
+        "Leg",
         "OptionChain",
         "OptionListing",
         "OptionSeries",
+        "OptionSettings",
+        "OptionStrategy",
         "StrikeBand",
         "StrikeGrid",
         "VolatilitySurface",

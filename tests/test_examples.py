@@ -150,7 +150,10 @@ history = [
 for made in (MADE,):
     if not isinstance(made, type):
         continue
-    if issubclass(made, Strategy):
+    if issubclass(made, mc.OptionStrategy):
+        rows = mc.Study("made", mc.GBM(), made, seeds=2, steps=126).run().frame
+        assert (rows["trades"] > 0).all()
+    elif issubclass(made, Strategy):
         assert mc.backtest(made, history).equity.shape == (300,)
     elif issubclass(made, Indicator):
         assert np.isfinite(indicator_values(made(), history)["value"]).any()

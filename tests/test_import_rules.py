@@ -50,6 +50,7 @@ ALLOWED = {
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "options": {
         *("errors", "compiled", "pricing", "execution", "bars", "calendar", "files", "frames"),
+        *("strategies", "window"),
     },
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
@@ -84,6 +85,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
+        "options",
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {

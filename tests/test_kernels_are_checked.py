@@ -15,6 +15,7 @@ SOURCES, CALIBRATION = "tests/engine/sources", "tests/engine/calibration"
 TWIN = "tests/engine/execution/test_event_loop_twin.py"
 METRICS = "tests/engine/strategies/test_metrics_against_plain.py"
 PRICING = "tests/engine/pricing"
+POSITIONS = "tests/engine/options/test_positions.py"
 INDICATORS = "tests/engine/strategies/test_indicators.py"
 BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
@@ -66,11 +67,18 @@ CHECKED_BY = {
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
     "engine/options/chain_marks.py": "tests/engine/options/test_chain_marks.py",
+    "engine/options/closing.py": POSITIONS,
     "engine/options/listings.py": "tests/engine/options/test_listings.py",
+    "engine/options/loop.py": POSITIONS,
+    "engine/options/metrics.py": POSITIONS,
+    "engine/options/positions.py": POSITIONS,
+    "engine/options/pricing.py": POSITIONS,
     "engine/options/scan_rules.py": "tests/engine/options/test_scan.py",
     "engine/options/smile_rows.py": "tests/engine/options/test_smile.py",
+    "engine/options/spread.py": POSITIONS,
     "engine/options/strategy_rules.py": "tests/engine/options/test_margin.py",
     "engine/options/strike_grid.py": "tests/engine/options/test_listings.py",
+    "engine/options/volatility.py": "tests/engine/options/test_volatility.py",
     "engine/pricing/barone_adesi_whaley.py": f"{PRICING}/test_american.py",
     "engine/pricing/early_exercise.py": f"{PRICING}/test_american.py",
     "engine/pricing/european_rows.py": f"{PRICING}/test_european.py",

@@ -7,7 +7,7 @@ its engine (`Strategy.engine`), a world carries it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -148,6 +148,10 @@ class Engine(Protocol):
         Those of them that have no value where bars have no ranges.
     closes_suffice : bool
         Whether `engine.strategies.range_reads` can tell that its strategies need no ranges.
+    settings : dict of str to object
+        What a study's section for it says; part of a world's id, empty where there is none.
+    reads_dynamics : bool
+        Whether the paths bring the constants of their model (`engine.sources.dynamics`).
     """
 
     @property
@@ -161,6 +165,63 @@ class Engine(Protocol):
     @property
     def range_metrics(self) -> tuple[str, ...]:
         """Columns that need ranges."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Section of the study, as plain values."""
+
+    @property
+    def reads_dynamics(self) -> bool:
+        """Whether constants of the model are among the fields."""
+
+    def with_options(self, options: Mapping[str, Any]) -> Engine:
+        """Return the engine with the section `options` of a study.
+
+        Raises
+        ------
+        Refusal
+            If it takes none.
+        ValidationError
+            If it does, but not this.
+        """
+
+    def check(
+        self,
+        strategy: type[Strategy],
+        execution: Execution,
+        parameters: NDArray[np.float64],
+        *,
+        source: str,
+        symbols: tuple[str, ...],
+        fields: tuple[str, ...],
+        lowest: float,
+        steps: int,
+        bars_per_session: float,
+    ) -> None:
+        """Refuse a world and sets that no simulation could run on.
+
+        Parameters
+        ----------
+        strategy, execution
+            Of the world.
+        parameters : ndarray of float64, shape (sets, parameters)
+            Encoded, in the order of the strategy's declarations.
+        source : str
+            Name of the source.
+        symbols, fields : tuple of str
+            Of its paths.
+        lowest : float
+            Lowest price of the bars that it holds; infinity where it holds none.
+        steps : int
+            Bars of a path that count.
+        bars_per_session : float
+            Of the paths.
+
+        Raises
+        ------
+        Refusal
+            If there is something; one sentence.
+        """
 
     def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
         """Return the columns that groups and names of `record.metrics` come to, in their order.

@@ -15,6 +15,7 @@ from engine.jobs.ledger import time_block_ends
 from engine.jobs.path_metrics import PathMetric, PathMetrics
 from engine.jobs.world import World
 from engine.sources import Generator
+from engine.sources.dynamics import WithDynamics, dynamics_of
 
 __all__ = ["Prepared", "prepare"]
 
@@ -108,12 +109,14 @@ class Prepared:
             model = model.with_parameters(**dict(zip(world.swept, source_values, strict=True)))
         if world.draw is not None:
             model = world.draw.apply(model, seed)
-        generator = model.prepare(
+        generator: Generator = model.prepare(
             calendar=world.calendar,
             paths_per_seed=world.paths_per_seed,
             history=world.history,
             **world.path.model_dump(),
         )
+        if world.engine.reads_dynamics:
+            generator = WithDynamics(generator, dynamics_of(model))
         with self._lock:
             self._generators[key] = generator
             while len(self._generators) > _GENERATORS:

@@ -11,12 +11,15 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
-from engine.execution.layout import ORDER_ROWS, TRADE_ROWS
+from engine.execution.layout import EVENT_COLUMNS, ORDER_ROWS, TRADE_ROWS
 from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.job import Job
 from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
+from engine.jobs.world import World
+from engine.sources import Generator
 from engine.strategies import prepare_strategy
+from engine.strategies.bar_engine import BarEngine
 from engine.strategies.bars_table import bars_table
 from engine.strategies.trade_columns import order_columns, trade_columns
 
@@ -45,13 +48,13 @@ class Replay:
     equity : ndarray of float64, shape (bars,)
         Equity at the close of every bar that counts, in account currency.
     orders : polars.DataFrame
-        One row per event of an order (submitted, filled, cancelled, expired, rejected and why):
-        ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``, ``commission``,
-        ``size``.
+        One row per event of an order (submitted, filled, cancelled, expired, rejected and why); of
+        options none: ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``,
+        ``commission``, ``size``.
     trades : polars.DataFrame
-        One row per closed lot: ``symbol``, ``units``, ``entry_bar``, ``entry_price``,
-        ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``, ``entry_tag``,
-        ``exit_tag``.
+        One row per closed lot, of options per closed leg: ``symbol``, ``units``, ``entry_bar``,
+        ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``,
+        ``entry_tag``, ``exit_tag``.
     metrics : dict
         Its metrics: those of its row, the others of their groups, and its trading metrics.
     status : str
@@ -115,38 +118,21 @@ def simulate_one(job: Job, simulation: int) -> Replay:
     values = np.empty((1, len(generator.symbols), len(generator.fields), window.bar_count))
     seeds, paths = np.array([seed], dtype=np.uint64), np.array([number], dtype=np.uint64)
     generator.fill(seeds, paths, values, generator.scratch(1))
-    engine = prepare_strategy(
-        world.strategy,
-        world.execution,
-        symbols=generator.symbols,
-        fields=generator.fields,
-        steps=window.bar_count,
-        bars_per_year=world.bars_per_year,
-        bars_per_session=world.bars_per_session,
-        warm_up=window.warm_up,
-        record_trades=True,
-        groups=tuple(job.holds.groups),
-        timestamps=generator.timestamps,
-        exchange=world.calendar.exchange,
-        timeframe=world.calendar.timeframe,
-    )
-    metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
-    status = np.zeros((1, 1), dtype=np.int8)
-    scratch = engine.scratch(record_orders=True)
     encoded = job.sets.of_strategy[index : index + 1]
-    engine.run(values, encoded, metrics, status, scratch, seeds=seeds, paths=paths)
-    happened = scratch.simulation
+    shape = _shape(job, generator)
+    happen = _bars_happen if isinstance(world.engine, BarEngine) else _others_happen
+    happened = happen(world, shape, values, encoded, seeds, paths)
+    metrics = happened.metrics
     if not world.has_ranges:
-        metrics[..., [METRIC_NAMES.index(name) for name in EXCURSIONS]] = np.nan
-    found = metrics[0, 0].tolist()
+        metrics[[METRIC_NAMES.index(name) for name in EXCURSIONS]] = np.nan
+    found = metrics.tolist()
+    first = window.first_trading_bar
     if prepared.path_metrics is not None:
         own = np.empty((1, 1, len(prepared.path_metrics.names)))
-        trading = np.ascontiguousarray(values[..., window.first_trading_bar :])
-        prepared.path_metrics.run(trading, happened.curve.reshape(1, 1, -1), own)
+        trading = np.ascontiguousarray(values[..., first:])
+        prepared.path_metrics.run(trading, happened.equity.reshape(1, 1, -1), own)
         found += own[0, 0].tolist()
     named = zip(prepared.metric_names, found, strict=True)
-    code = int(status[0, 0])
-    first = window.first_trading_bar
     return Replay(
         simulation=simulation,
         seed=seed,
@@ -155,21 +141,99 @@ def simulate_one(job: Job, simulation: int) -> Replay:
         bars=bars_table(
             values[0], generator.symbols, generator.fields, generator.timestamps, first
         ),
-        equity=happened.curve.copy(),
-        orders=pl.DataFrame(
-            order_columns(
-                happened.events[: happened.counts[ORDER_ROWS]].T, generator.symbols, first
-            )
-        ),
-        trades=pl.DataFrame(
-            trade_columns(
-                happened.trades[: happened.counts[TRADE_ROWS]].T, generator.symbols, first
-            )
-        ),
+        equity=happened.equity,
+        orders=pl.DataFrame(happened.orders),
+        trades=pl.DataFrame(happened.trades),
         metrics={name: None if np.isnan(value) else value for name, value in named},
-        status="ok"
-        if code == 0
-        else engine.failure(code, values, encoded, engine.scratch(), seeds=seeds, paths=paths),
+        status=happened.status,
+    )
+
+
+@dataclass(frozen=True)
+class _Happened:
+    """What one simulation left: metrics, equity at each bar, columns of orders and trades."""
+
+    metrics: NDArray[np.float64]
+    equity: NDArray[np.float64]
+    orders: list[pl.Series]
+    trades: list[pl.Series]
+    status: str
+
+
+def _shape(job: Job, generator: Generator) -> dict[str, Any]:
+    """Return what an engine is told of the paths."""
+    world = job.world
+    return {
+        "symbols": generator.symbols,
+        "fields": generator.fields,
+        "steps": world.window.bar_count,
+        "bars_per_year": world.bars_per_year,
+        "bars_per_session": world.bars_per_session,
+        "warm_up": world.window.warm_up,
+        "record_trades": True,
+        "groups": tuple(job.holds.groups),
+        "timestamps": generator.timestamps,
+        "exchange": world.calendar.exchange,
+        "timeframe": world.calendar.timeframe,
+    }
+
+
+def _bars_happen(
+    world: World,
+    shape: dict[str, Any],
+    values: NDArray[np.float64],
+    encoded: NDArray[np.float64],
+    seeds: NDArray[np.uint64],
+    paths: NDArray[np.uint64],
+) -> _Happened:
+    """Run a strategy of bars, whose orders are told as well."""
+    engine = prepare_strategy(world.strategy, world.execution, **shape)
+    metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
+    status = np.zeros((1, 1), dtype=np.int8)
+    scratch = engine.scratch(record_orders=True)
+    identity: dict[str, Any] = {"seeds": seeds, "paths": paths}
+    engine.run(values, encoded, metrics, status, scratch, **identity)
+    left, code = scratch.simulation, int(status[0, 0])
+    symbols, first = shape["symbols"], world.window.first_trading_bar
+    text = "ok"
+    if code != 0:
+        text = engine.failure(code, values, encoded, engine.scratch(), **identity)
+    return _Happened(
+        metrics[0, 0],
+        left.curve.copy(),
+        order_columns(left.events[: left.counts[ORDER_ROWS]].T, symbols, first),
+        trade_columns(left.trades[: left.counts[TRADE_ROWS]].T, symbols, first),
+        text,
+    )
+
+
+def _others_happen(
+    world: World,
+    shape: dict[str, Any],
+    values: NDArray[np.float64],
+    encoded: NDArray[np.float64],
+    seeds: NDArray[np.uint64],
+    paths: NDArray[np.uint64],
+) -> _Happened:
+    """Run a strategy of any engine, whose orders nobody tells."""
+    engine = world.engine.prepare(
+        world.strategy, world.execution, record_equity=world.steps, **shape
+    )
+    metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
+    status, tape = np.zeros((1, 1), dtype=np.int8), engine.tape()
+    equity, scratch = np.empty((1, 1, len(engine.sample_bars))), engine.scratch()
+    identity: dict[str, Any] = {"seeds": seeds, "paths": paths}
+    engine.run(values, encoded, metrics, status, scratch, equity, tape, **identity)
+    code, first = int(status[0, 0]), world.window.first_trading_bar
+    text = "ok"
+    if code != 0:
+        text = engine.failure(code, values, encoded, scratch, **identity)
+    return _Happened(
+        metrics[0, 0],
+        equity[0, 0],
+        order_columns(np.empty((len(EVENT_COLUMNS), 0)), shape["symbols"], first),
+        engine.trade_columns(tape.columns[:, : tape.count], first, with_ranges=world.has_ranges),
+        text,
     )
 
 

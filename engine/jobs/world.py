@@ -105,6 +105,8 @@ class World:
             "paths_per_seed": self.paths_per_seed,
             "calendar": [self.calendar.exchange, self.calendar.timeframe],
             "history": [bars.data_hash for bars in self.history],
+            # Without a key where there are none, so that worlds of bars keep their ids.
+            **({"settings": self.engine.settings} if self.engine.settings else {}),
         }
 
     @property

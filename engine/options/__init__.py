@@ -1,18 +1,24 @@
-"""Options on a path: contracts as exchanges list them, quotes, margin and volatility surfaces."""
+"""Options on a path: contracts as exchanges list them, quotes, legs as data, volatility, margin."""
 
 from engine.options.chain_marks import ChainMarks, chain_marks
 from engine.options.chains import OptionChain, read_option_chain
+from engine.options.legs import Leg
 from engine.options.listings import OptionListing, OptionSeries, option_listing
 from engine.options.margin import option_margin
 from engine.options.scan import scan_margin
+from engine.options.settings import OptionSettings
 from engine.options.smile import VolatilitySurface
+from engine.options.strategies import OptionStrategy
 from engine.options.strike_grid import StrikeBand, StrikeGrid
 
 __all__ = [
     "ChainMarks",
+    "Leg",
     "OptionChain",
     "OptionListing",
     "OptionSeries",
+    "OptionSettings",
+    "OptionStrategy",
     "StrikeBand",
     "StrikeGrid",
     "VolatilitySurface",

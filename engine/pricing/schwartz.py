@@ -13,6 +13,8 @@ from engine.errors import Refusal
 from engine.pricing.arrays import as_inputs, filled, refuse_scalars
 
 __all__ = [
+    "decayed",
+    "loading_integrals",
     "one_factor_variance",
     "schwartz_variance",
     "schwartz_volatility",
@@ -163,7 +165,7 @@ def schwartz_variance(
 def one_factor_variance(years: float, futures_years: float, kappa: float, sigma: float) -> float:
     """Return the variance with one factor."""
     left = futures_years - years
-    return sigma * sigma * exp(-2.0 * kappa * left) * _decayed(2.0 * kappa, years)
+    return sigma * sigma * exp(-2.0 * kappa * left) * decayed(2.0 * kappa, years)
 
 
 @inlined
@@ -176,25 +178,35 @@ def two_factor_variance(
     rho: float,
 ) -> float:
     """Return the variance with two factors."""
-    left = futures_years - years
-    first, second = 0.0, 0.0
-    if kappa * futures_years < _SLOW:
-        for k in range(len(_POINTS)):
-            b = _decayed(kappa, fma(years, _POINTS[k], left))
-            first += _WEIGHTS[k] * years * b
-            second += _WEIGHTS[k] * years * b * b
-    else:
-        # e^{-kappa u} and its square, integrated.
-        once = exp(-kappa * left) * _decayed(kappa, years)
-        twice = exp(-2.0 * kappa * left) * _decayed(2.0 * kappa, years)
-        first = (years - once) / kappa
-        second = (years - 2.0 * once + twice) / (kappa * kappa)
+    first, second = loading_integrals(years, futures_years, kappa)
     crossed = 2.0 * rho * sigma_spot * sigma_yield * first
     return sigma_spot * sigma_spot * years + sigma_yield * sigma_yield * second - crossed
 
 
 @inlined
-def _decayed(speed: float, years: float) -> float:
+def loading_integrals(years: float, futures_years: float, kappa: float) -> tuple[float, float]:
+    """Return the integrals of B and of its square over the times that the future has left.
+
+    ``B(u) = (1 - exp(-kappa u)) / kappa`` is how much of the convenience yield a future carries.
+    """
+    left = futures_years - years
+    first, second = 0.0, 0.0
+    if kappa * futures_years < _SLOW:
+        for k in range(len(_POINTS)):
+            b = decayed(kappa, fma(years, _POINTS[k], left))
+            first += _WEIGHTS[k] * years * b
+            second += _WEIGHTS[k] * years * b * b
+    else:
+        # e^{-kappa u} and its square, integrated.
+        once = exp(-kappa * left) * decayed(kappa, years)
+        twice = exp(-2.0 * kappa * left) * decayed(2.0 * kappa, years)
+        first = (years - once) / kappa
+        second = (years - 2.0 * once + twice) / (kappa * kappa)
+    return first, second
+
+
+@inlined
+def decayed(speed: float, years: float) -> float:
     """Return ``(1 - exp(-speed years)) / speed``, the time itself where the speed is 0."""
     x = speed * years
     # Its series where the difference from one has too few digits.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.compiled.version import ENGINE_VERSION
+from engine.errors import Refusal
 from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
@@ -23,6 +24,8 @@ class BarEngine:
 
     #: Whether the text of a strategy's hooks tells what it reads of a bar.
     closes_suffice: bool = True
+    #: Whether paths must bring the constants of their model.
+    reads_dynamics: bool = False
 
     @property
     def version(self) -> str:
@@ -38,6 +41,22 @@ class BarEngine:
     def range_metrics(self) -> tuple[str, ...]:
         """Metrics that ask how far prices went inside a bar."""
         return EXCURSIONS
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """No section of its own: `execution` is for bars."""
+        return {}
+
+    def with_options(self, options: Mapping[str, Any]) -> BarEngine:
+        """Refuse settings of options."""
+        raise Refusal(
+            "options", "settings of options beside a strategy of bars", "an option strategy"
+        )
+
+    def check(
+        self, strategy: type[Strategy], execution: Execution, parameters: Any, **paths: Any
+    ) -> None:
+        """Accept any paths: what a strategy reads of them is checked by its text."""
 
     def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
         """Return the metrics that groups and metrics by name come to."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import Refusal
+from engine.strategies.option_builders import OF_OPTIONS
 from engine.strategies.strategy import Strategy
 from engine.user_code import import_user_file, user_files
 
@@ -33,12 +34,12 @@ _USER: dict[str, type[Strategy]] = {}
 
 def strategy_names() -> list[str]:
     """Return the names of all known strategies, sorted."""
-    return sorted({*_BUILT_IN, *_USER})
+    return sorted({*_BUILT_IN, *OF_OPTIONS, *_USER})
 
 
 def is_built_in(name: str) -> bool:
     """Return whether a name means a strategy of this project."""
-    return name in _BUILT_IN and name not in _USER
+    return (name in _BUILT_IN or name in OF_OPTIONS) and name not in _USER
 
 
 def get_strategy(name: str) -> type[Strategy]:
@@ -51,9 +52,13 @@ def get_strategy(name: str) -> type[Strategy]:
     """
     if name in _USER:
         return _USER[name]
-    if name not in _BUILT_IN:
+    if name not in (*_BUILT_IN, *OF_OPTIONS):
         raise Refusal("strategy", repr(name), ", ".join(strategy_names()))
-    found: type[Strategy] = getattr(import_module(f"engine.strategies.{name}"), _BUILT_IN[name])
+    if name in OF_OPTIONS:
+        module, class_name = "engine.options.built_ins", OF_OPTIONS[name]
+    else:
+        module, class_name = f"engine.strategies.{name}", _BUILT_IN[name]
+    found: type[Strategy] = getattr(import_module(module), class_name)
     return found
 
 
@@ -96,7 +101,7 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
                 continue
             if item.__module__ != module.__name__:
                 continue
-            if item.name in _BUILT_IN:
+            if item.name in (*_BUILT_IN, *OF_OPTIONS):
                 raise Refusal(str(file), f"strategy {item.name!r}", "a name not built in")
             found[item.name] = item
     if not found:

@@ -14,6 +14,7 @@ from engine.local_time import is_zone
 from engine.strategies.expression import Expression
 from engine.strategies.fingerprint import fingerprint_of
 from engine.strategies.hook_text import HookText, StrategyError, declaration_error
+from engine.strategies.option_builders import OptionBuilders
 from engine.strategies.parameters import Parameter
 from engine.strategies.warm_up import bars_before
 
@@ -22,7 +23,7 @@ __all__ = ["Strategy"]
 _HOOKS = ("on_start", "on_bar", "on_finish")
 
 
-class Strategy:
+class Strategy(OptionBuilders):
     """Base class of strategies.
 
     A subclass declares parameters (`Int`, `Float`, `Choice`), indicators (`SMA`, `RSI`, ...) and

@@ -171,6 +171,10 @@ class _Question(Settings):
     execution: dict[str, Any] = Field(
         default_factory=dict, description="Cash, costs, fills, instrument and sizing."
     )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Of an option strategy: contract, volatility, costs, margin.",
+    )
     seeds: Seeds = Field(
         description="A file of `seeds/`, a list of numbers, a count (from 0), or {count, start}."
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from engine.bars import Bars
+from engine.bars import BAR_FIELDS, Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Execution
@@ -23,7 +23,9 @@ from engine.jobs.settings import JobSettings, PathSettings, Record, settings_ref
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
+from engine.options.settings import OptionSettings
 from engine.sources import Historical, Source
+from engine.sources.dynamics import dynamics_of
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
 from engine.strategies.bar_engine import engine_of
 from engine.strategies.clock_reads import clock_reads
@@ -81,7 +83,7 @@ def resolve(
     _check_execution(execution, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
-    engine = engine_of(strategy)
+    engine = _engine(definition, strategy)
     _check_columns(strategy, engine, live.metrics, definition.record)
     check_statistics(definition, engine, live.metrics)
     parameters = fit_distributions(strategy, definition.strategy.parameters)
@@ -95,6 +97,7 @@ def resolve(
     )
     check_sources(source, space)
     sets = ParameterSets.of(space, strategy)
+    _check_engine(engine, sets, execution, origin, definition.source.steps)
     warm_up = resolve_warm_up(
         definition.source.warm_up,
         strategy,
@@ -273,6 +276,40 @@ def _execution(definition: StudyDefinition, live: Live) -> Execution:
         return Execution.model_validate(dict(definition.execution))
     except ValidationError as error:
         raise settings_refusal(error, Execution).within("execution") from None
+
+
+def _engine(definition: StudyDefinition, strategy: type[Strategy]) -> Engine:
+    """Return the engine of a strategy with what the study says to it."""
+    engine: Engine = engine_of(strategy)
+    if not definition.options:
+        return engine
+    try:
+        return engine.with_options(definition.options)
+    except ValidationError as error:
+        raise settings_refusal(error, OptionSettings).within("options") from None
+
+
+def _check_engine(
+    engine: Engine,
+    sets: ParameterSets,
+    execution: Execution,
+    origin: ResolvedSource,
+    steps: int | None,
+) -> None:
+    """Check that the engine can run the strategy on the paths of the source."""
+    source = origin.source
+    lows = [float(np.min(bars.low)) for bars in _held_bars(source)]
+    engine.check(
+        sets.strategy,
+        execution,
+        sets.of_strategy,
+        source=source.name,
+        symbols=source.symbols,
+        fields=(*BAR_FIELDS, *source.states, *dynamics_of(source)),
+        lowest=min(lows, default=float("inf")),
+        steps=default_steps(source, 0) if steps is None else steps,
+        bars_per_session=source.bars_per_session(origin.calendar),
+    )
 
 
 def _check_execution(execution: Execution, source: Source) -> None:

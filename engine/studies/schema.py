@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 
 from engine.execution import Execution
+from engine.options.settings import OptionSettings
 from engine.studies.definition import StudyDefinition
 
 __all__ = ["study_schema"]
@@ -21,7 +22,7 @@ _NEXT_SECTION: Final = re.compile(r"\n\n\w+\n-{3,}\n")
 
 
 def study_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a study file, execution settings included."""
+    """JSON Schema (draft 2020-12) of a study file, all its settings included."""
     schema = StudyDefinition.model_json_schema(mode="validation")
     execution = Execution.model_json_schema(mode="validation")
     definitions = schema.setdefault("$defs", {})
@@ -29,13 +30,25 @@ def study_schema() -> dict[str, Any]:
     definitions["Execution"] = execution
     description = schema["properties"]["execution"].get("description", "")
     schema["properties"]["execution"] = {"$ref": "#/$defs/Execution", "description": description}
+    options = OptionSettings.model_json_schema(mode="validation")
+    definitions |= options.pop("$defs", {})
+    definitions["OptionSettings"] = options
+    description = schema["properties"]["options"].get("description", "")
+    schema["properties"]["options"] = {
+        "$ref": "#/$defs/OptionSettings",
+        "description": description,
+    }
     one = {"type": "string"}
     many = schema["properties"]["constraint"]
     schema["properties"]["constraint"] = {
         "anyOf": [one, {"type": "array", "items": one}],
         "description": many.get("description", ""),
     }
-    for model in {*_models(StudyDefinition), *_models(Execution)}:
+    for model in {
+        *_models(StudyDefinition),
+        *_models(Execution),
+        *_models(OptionSettings),
+    }:
         own = schema if model is StudyDefinition else definitions.get(model.__name__)
         if own is not None:
             _describe(own, model)

@@ -64,6 +64,8 @@ class Study:
         Length of a bar; by default the source's, or daily bars of the New York Stock Exchange.
     execution : Execution or mapping, optional
         Cash, costs, fills, sizing.
+    options : mapping, optional
+        Of an option strategy: contract, volatility, costs, margin (`OptionSettings`).
     search : SearchDefinition or mapping, optional
         ``{"method", "count", "seed"}`` for distributions.
     record : Record or mapping, optional
@@ -121,6 +123,7 @@ class Study:
         s0: float | Sequence[float] | None = None,
         calendar: BarCalendar | None = None,
         execution: Execution | Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         search: SearchDefinition | Mapping[str, Any] | None = None,
         record: Record | Mapping[str, Any] | None = None,
         until: Until | Mapping[str, Any] | None = None,
@@ -167,6 +170,7 @@ class Study:
             "constraint": [given for given in constraints if isinstance(given, str)],
             "search": search,
             "execution": dict(plain_execution),
+            "options": dict(options or {}),
             # A generator would be used up by the first run.
             "seeds": list(seeds) if isinstance(seeds, Iterator) else seeds,
             "record": record,

@@ -125,7 +125,9 @@ def audit_strategies(
         )
     audits = []
     traded = tuple(f"S{number}" for number in range(symbol_count))
-    for name in strategy_names() if strategy == "all" else [strategy]:
+    # Legs as data read nothing ahead: there are no hooks to audit.
+    hooked = [name for name in strategy_names() if get_strategy(name).engine is None]
+    for name in hooked if strategy == "all" else [strategy]:
         # Warm up as a study does by default, but leave bars to trade on.
         cls = get_strategy(name)
         warm_up = min(cls.warm_up(calendar=audited_calendar(cls)), _MOST_WARM_UP)

@@ -37,7 +37,7 @@ def _print_summary(project: Project) -> None:
 
     from mc_assets.answers.tables import parameter_sets, study_warnings
     from mc_assets.cli.as_typed import as_typed
-    from mc_assets.cli.summary import LEGEND, VIEWS, print_warnings, print_what_to_run
+    from mc_assets.cli.summary import LEGEND, MOST_SETS, VIEWS, print_warnings, print_what_to_run
     from mc_assets.cli.tables import print_frame
 
     console = Console()
@@ -46,7 +46,12 @@ def _print_summary(project: Project) -> None:
     for study in studies:
         rows = table.filter(table["study"] == study)
         if not rows.is_empty():
-            print_frame(*(_view(rows, *view) for view in VIEWS), title=f"{study}  {LEGEND}")
+            print_frame(
+                *(_view(rows, *view) for view in VIEWS),
+                title=f"{study}  {LEGEND}",
+                limit=MOST_SETS,
+                shown_by=f"{as_typed()} show {study} --limit {rows.height}",
+            )
             print_what_to_run(rows)
             own = warnings.filter(warnings["study"] == study)
             print_warnings(own)

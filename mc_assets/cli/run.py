@@ -140,7 +140,7 @@ def _command(
 
 
 def _print_run(answer: StudyRun) -> None:
-    from mc_assets.cli.summary import print_headlines, print_warnings
+    from mc_assets.cli.summary import MOST_SETS, print_headlines, print_warnings
     from mc_assets.headlines import with_all_errors
 
     left_out = [f"{answer.dropped_sets:,} dropped by the constraint"] if answer.dropped_sets else []
@@ -154,7 +154,11 @@ def _print_run(answer: StudyRun) -> None:
     )
     if answer.stopped:
         typer.echo(answer.stopped)
-    print_headlines(with_all_errors(answer.statistics, answer.error_budget))
+    print_headlines(
+        with_all_errors(answer.statistics, answer.error_budget),
+        limit=MOST_SETS,
+        shown_by=f"mc show {answer.study} --limit {answer.parameter_sets}",
+    )
     print_warnings(answer.warnings)
     for kind, where in answer.outputs.items():
         typer.echo(f"{kind}: {where}")

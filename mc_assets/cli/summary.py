@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEGEND",
+    "MOST_SETS",
     "VIEWS",
     "headline_columns",
     "headline_table",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 LEGEND = "estimates over n paths with 95 % intervals; error: its largest part"
+
+#: Parameter sets that a command prints after it ran; a grid may have hundreds.
+MOST_SETS = 20
 
 # Of one kind of warning, so many sentences are printed.
 _MOST_SENTENCES = 3
@@ -42,7 +46,11 @@ VIEWS = ((HEADLINE_NAMES, HEADLINE_NAMES), (HEADLINE_NAMES, _FIRST), (_FIRST, _F
 
 
 def print_headlines(
-    statistics: pl.DataFrame, *, title: str | None = None, limit: int = 100
+    statistics: pl.DataFrame,
+    *,
+    title: str | None = None,
+    limit: int = 100,
+    shown_by: str = "--limit",
 ) -> None:
     """Print the headline statistics; on a narrow terminal fewer of them, or of their intervals."""
     from mc_assets.cli.tables import print_frame
@@ -54,6 +62,7 @@ def print_headlines(
         title=f"{title}  {LEGEND}" if title else LEGEND,
         limit=limit,
         total=sets.height,
+        shown_by=shown_by,
     )
     print_what_to_run(sets)
     if "float32" in statistics["precision"]:

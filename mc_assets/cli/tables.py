@@ -24,6 +24,7 @@ def print_frame(
     title: str | None = None,
     limit: int = 100,
     total: int | None = None,
+    shown_by: str = "--limit",
 ) -> None:
     """Print the first `limit` rows of a frame, numbers aligned to the right.
 
@@ -41,6 +42,8 @@ def print_frame(
         Rows.
     total : int, optional
         How many rows there are; default: as many as the frame has.
+    shown_by : str
+        What shows the rest.
     """
     from rich.console import Console
 
@@ -61,7 +64,7 @@ def print_frame(
         _print_records(console, frame, _cells(frame, limit))
     more = (frame.height if total is None else total) - limit
     if more > 0:
-        console.print(f"{more:,} more rows; --limit shows them")
+        console.print(f"{more:,} more rows; {shown_by} shows them")
 
 
 def format_value(value: object) -> str:

@@ -29,6 +29,14 @@ class Held:
     metric_names = ("net_pnl", "highest_close")
     range_metrics = ()
     closes_suffice = False
+    settings: dict[str, Any] = {}  # noqa: RUF012 - one value, never changed
+    reads_dynamics = False
+
+    def with_options(self, options: Any) -> Held:
+        return self
+
+    def check(self, strategy: Any, execution: Any, parameters: Any, **paths: Any) -> None:
+        pass
 
     def asked_metrics(self, asked: Any, field: str) -> tuple[str, ...]:
         return self.metric_names

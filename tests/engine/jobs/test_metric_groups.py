@@ -243,7 +243,10 @@ def test_an_unknown_group_or_metric_is_one_sentence() -> None:
         said = str(refusal.value)
         assert "no group or metric 'bar_tradin' (did you mean 'bar_trading'?)" in said
         assert said.startswith("record.metrics: found")
-        assert "groups bar_trading, equity_curve, benchmark; metrics net_pnl, total_return" in said
+        assert (
+            "groups bar_trading, equity_curve, benchmark, options; metrics net_pnl, total_return"
+            in said
+        )
         assert "\n" not in said
     with pytest.raises(Refusal, match=r"record\.precision: found 'float16'"):
         study(record={"precision": "float16"})

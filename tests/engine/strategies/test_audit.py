@@ -13,6 +13,7 @@ from engine.strategies import (
     Int,
     Strategy,
     StrategyError,
+    get_strategy,
     load_user_strategies,
     strategy_names,
 )
@@ -42,7 +43,11 @@ class Honest(Strategy):
             target[t] = 1.0 if back >= 0 and bars.close[t] > bars.close[back] else 0.0
 
 
-@pytest.mark.parametrize("name", strategy_names())
+# Those that hold options are legs as data: no hook of theirs could read ahead.
+HOOKED = [name for name in strategy_names() if get_strategy(name).engine is None]
+
+
+@pytest.mark.parametrize("name", HOOKED)
 def test_every_built_in_passes(name: str) -> None:
     report = audit_strategy(name)
     assert report.findings == ()

@@ -1,0 +1,192 @@
+"""The engine of options: what jobs ask of an engine, answered for legs on a path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled.version import ENGINE_VERSION
+from engine.errors import Refusal
+from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
+from engine.execution.metric_names import EXCURSIONS
+from engine.execution.settings import Execution
+from engine.options.layout import LEG_BARS
+from engine.options.legs import Leg, encode_legs
+from engine.options.prepared import PreparedOptions
+from engine.options.settings import OptionSettings
+from engine.options.volatility import DYNAMICS
+from engine.strategies.strategy import Strategy
+
+__all__ = ["OPTIONS_VERSION", "OptionEngine"]
+
+#: Raised when the same study of options would give other numbers: golden hashes guard it.
+OPTIONS_VERSION: Final = "1"
+
+# What else an `Execution` sets is of orders in the underlying.
+_READ: Final = frozenset({"cash", "risk_free_rate"})
+
+
+@dataclass(frozen=True)
+class OptionEngine:
+    """What jobs ask of an engine (`engine.jobs.engine.Engine`), answered for options.
+
+    Parameters
+    ----------
+    terms : OptionSettings
+        The section `options` of a study.
+    """
+
+    terms: OptionSettings = field(default_factory=lambda: OptionSettings.model_validate({}))
+
+    #: Whether it may be given bars of closes: it reads no others.
+    closes_suffice: bool = True
+
+    @property
+    def version(self) -> str:
+        """Numerical version of the loop, and of what it shares with the engine of bars."""
+        return f"options-{OPTIONS_VERSION}.{ENGINE_VERSION}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the numbers beside execution and strategy."""
+        return self.terms.model_dump(mode="json")
+
+    @property
+    def reads_dynamics(self) -> bool:
+        """Whether paths must bring the constants of their model."""
+        return self.terms.volatility.kind == "model" or self.terms.underlying == "future"
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics of every group."""
+        return tuple(all_metrics())
+
+    @property
+    def range_metrics(self) -> tuple[str, ...]:
+        """Metrics that ask how far prices went inside a bar."""
+        return EXCURSIONS
+
+    def with_options(self, options: Mapping[str, Any]) -> OptionEngine:
+        """Return the engine with the section `options` of a study."""
+        return OptionEngine(OptionSettings.model_validate(dict(options)))
+
+    def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
+        """Return the metrics that groups and metrics by name come to."""
+        return asked_metrics(asked, field)
+
+    def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
+        """Return the versions of the groups that some metrics belong to."""
+        return group_versions(metrics)
+
+    def check(
+        self,
+        strategy: type[Strategy],
+        execution: Execution,
+        parameters: NDArray[np.float64],
+        *,
+        source: str,
+        symbols: tuple[str, ...],
+        fields: tuple[str, ...],
+        lowest: float,
+        steps: int,
+        bars_per_session: float,
+    ) -> None:
+        """Refuse what no simulation could run on; see `engine.jobs.engine.Engine`."""
+        if len(symbols) != 1:
+            raise Refusal("source", f"{len(symbols)} symbols", f"one, for {strategy.name}")
+        _check_execution(execution)
+        self._check_dynamics(source, fields)
+        if lowest <= 0.0 and self.terms.pricing != "bachelier":
+            raise Refusal(
+                "options.pricing",
+                f"{self.terms.pricing} with prices down to {lowest:g}",
+                "bachelier, whose prices may be below zero",
+            )
+        self._check_expiries(strategy, parameters, steps, bars_per_session)
+
+    def prepare(
+        self, strategy: type[Strategy], execution: Execution, **shape: Any
+    ) -> PreparedOptions:
+        """Bind it to a strategy and a world."""
+        return PreparedOptions(strategy, self.legs_of(strategy), self.terms, execution, **shape)
+
+    def legs_of(self, strategy: type[Strategy]) -> tuple[Leg, ...]:
+        """Return the legs of a strategy, or those of the settings where it has none.
+
+        Raises
+        ------
+        Refusal
+            If both have some, or neither has.
+        """
+        own: tuple[Leg, ...] = getattr(strategy, "legs", ())
+        if own and self.terms.legs:
+            raise Refusal("options.legs", f"legs beside those of {strategy.name}", "none")
+        if not (own or self.terms.legs):
+            raise Refusal("options.legs", "none", f"the legs of {strategy.name}")
+        return own or self.terms.legs
+
+    def _check_dynamics(self, source: str, fields: tuple[str, ...]) -> None:
+        known = [names for names in DYNAMICS[1:] if set(names) <= set(fields)]
+        if self.terms.volatility.kind == "model" and not known:
+            raise Refusal(
+                "options.volatility",
+                f"model on paths of {source}, of which no closed form is known",
+                "a number or realised; model on gbm, schwartz_1f, schwartz_2f, rolling_futures",
+            )
+        futures = [names for names in known if "model.kappa" in names]
+        if self.terms.underlying == "future" and not futures:
+            raise Refusal(
+                "options.underlying",
+                f"future on paths of {source}, which has no futures",
+                "price; future on schwartz_1f, schwartz_2f, rolling_futures",
+            )
+        if self.terms.underlying == "price" and self.terms.volatility.kind == "model" and futures:
+            raise Refusal(
+                "options.underlying",
+                f"price at the volatility of {source}, whose futures are what it prices",
+                "future",
+            )
+
+    def _check_expiries(
+        self,
+        strategy: type[Strategy],
+        parameters: NDArray[np.float64],
+        steps: int,
+        bars_per_session: float,
+    ) -> None:
+        """Refuse legs that no path is long enough for."""
+        # Whatever the strikes: their values may be many, and do not matter here.
+        legs = [leg.model_copy(update={"otm": 0.5}) for leg in self.legs_of(strategy)]
+        names = list(strategy.parameters)
+        followed = {leg.days.name for leg in legs if not isinstance(leg.days, int | float)}
+        columns = [names.index(name) for name in sorted(followed)]
+        _, rows = np.unique(parameters[:, columns], axis=0, return_index=True)
+        for row in rows.tolist():
+            values = {
+                name: declared.decode(parameters[row, column])
+                for column, (name, declared) in enumerate(strategy.parameters.items())
+            }
+            longest = encode_legs(legs, values, bars_per_session)[:, LEG_BARS].max()
+            if longest >= steps:
+                raise Refusal(
+                    "strategy.parameters",
+                    f"an expiry {longest:g} bars after the entry on paths of {steps}",
+                    f"at most {steps - 1}",
+                )
+
+
+def _check_execution(execution: Execution) -> None:
+    """Refuse settings of orders in the underlying, which nothing here reads."""
+    usual = Execution().model_dump()
+    for name, value in execution.model_dump().items():
+        if name not in _READ and value != usual[name]:
+            raise Refusal(
+                f"execution.{name}",
+                "a setting of orders in the underlying",
+                ", ".join(sorted(_READ)),
+                hint="costs, contract and margin of options stand in `options`",
+            )

@@ -1,0 +1,120 @@
+"""Where everything lies in the arrays that the compiled loop over option positions works on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Bars that are priced at once. Few of them are for nothing where a position is closed early;
+#: a whole number of vectors, and one more than the 21 days of a month have.
+BLOCK: Final = 24
+
+# --- series: float64[SERIES_WIDTH, bars + BLOCK], of one path ----------------------------------
+PRICE: Final = 0  # of the underlying, or of the spot behind its futures
+LOG_PRICE: Final = 1
+YIELD: Final = 2  # the convenience yield; 0 where the model has none
+LEVEL: Final = 3  # volatility that changes from bar to bar; 1 where the tables hold all of it
+SERIES_WIDTH: Final = 4
+
+# --- tables: float64[TABLES_WIDTH, bars to expiry], of one path ---------------------------------
+# Columns count down to 0 bars, as time does, and stay there for BLOCK more.
+DEVIATION: Final = 0  # of the log price up to expiry, over LEVEL; of the price under Bachelier
+# What makes the future of an option: a factor of the price or, of a model's future,
+# exp(GROWTH + SPOT_LOADING log price + YIELD_LOADING yield).
+GROWTH: Final = 1
+SPOT_LOADING: Final = 2
+YIELD_LOADING: Final = 3
+DISCOUNT: Final = 4
+TABLES_WIDTH: Final = 5
+
+# --- terms: float64[TERMS_WIDTH], `OptionSettings` as numbers ----------------------------------
+MULTIPLIER: Final = 0
+COMMISSION: Final = 1  # per contract
+EXERCISE_FEE: Final = 2  # per contract that expires in the money
+SPREAD_SHARE: Final = 3  # of the premium
+SPREAD_POINTS: Final = 4
+STRIKE_STEP: Final = 5  # 0: any strike
+MARGIN_RATE: Final = 6  # share of the underlying's value per uncovered short contract
+CASH: Final = 7
+OF_FUTURE: Final = 8  # non-zero: the underlying is a future of the model, by the tables
+NORMAL: Final = 9  # non-zero: Bachelier's price
+TERMS_WIDTH: Final = 10
+
+# --- rules: float64[RULES_WIDTH], of one parameter set -----------------------------------------
+CONTRACTS: Final = 0
+PROFIT_TARGET: Final = 1  # NaN: none
+STOP_LOSS: Final = 2  # NaN: none
+ROLL_BARS: Final = 3  # bars left at which the position is closed; 0: at expiry
+ENTRY_BARS: Final = 4  # between bars on which a position may be opened; 0: on any
+CROSSED: Final = 5  # share of the half-spread that a fill pays
+RULES_WIDTH: Final = 6
+
+# --- legs: float64[legs, LEG_WIDTH], of one parameter set --------------------------------------
+LEG_UNITS: Final = 0  # per contract of the position, below 0: sold
+LEG_CALL: Final = 1
+LEG_RULE: Final = 2
+LEG_OFFSET: Final = 3
+LEG_BARS: Final = 4  # from entry to expiry
+LEG_WIDTH: Final = 5
+MOST_LEGS: Final = 8
+
+# Rules for strikes, by the words of `Leg.by`.
+PERCENT: Final = 0
+DEVIATIONS: Final = 1
+POINTS: Final = 2
+DELTA: Final = 3
+ABSOLUTE: Final = 4
+STRIKE_RULES: Final = ("percent", "deviations", "points", "delta", "absolute")
+
+# --- room: float64[LEG_ROOM + legs, BLOCK], what is priced at once ------------------------------
+FORWARD: Final = 0
+VALUE: Final = 1  # of the position, in account currency
+LEG_ROOM: Final = 2  # first of the legs, per unit
+
+# --- held: float64[legs, HELD_WIDTH], the open position ----------------------------------------
+STRIKE: Final = 0
+ENTRY_FILL: Final = 1
+HELD_WIDTH: Final = 2
+
+# --- totals: float64[TOTALS_WIDTH], of one simulation ------------------------------------------
+TRADES: Final = 0
+WINS: Final = 1
+LOSSES: Final = 2
+WON: Final = 3
+LOST: Final = 4
+DURATION_SUM: Final = 5
+DURATION_MAX: Final = 6
+STREAK: Final = 7
+STREAK_MAX: Final = 8
+EXPOSED: Final = 9
+COMMISSION_PAID: Final = 10
+SLIPPAGE_PAID: Final = 11
+TRADED_VALUE: Final = 12
+REJECTED: Final = 13
+PREMIUM: Final = 14  # received, less paid
+PREMIUM_SIZE: Final = 15  # sum of what each position received or paid
+KEPT: Final = 16  # profit of all positions
+WORST: Final = 17  # profit of the worst position
+WORST_SHARE: Final = 18  # least profit over premium of a position
+MARGIN_USE: Final = 19  # largest margin over equity
+ASSIGNED: Final = 20  # legs that expired in the money
+EXITS: Final = 21  # first of the counters by reason
+TOTALS_WIDTH: Final = 26
+
+EXIT_REASONS: Final = ("expiry", "margin_call", "stop_loss", "profit_target", "days_left")
+AT_EXPIRY: Final = 0
+MARGIN_CALL: Final = 1
+STOPPED: Final = 2
+TARGET: Final = 3
+DAYS_LEFT: Final = 4
+
+# --- tape: float64[TAPE_WIDTH, capacity], a column a leg of a position that was closed ----------
+TAPE_COLUMNS: Final = (
+    *("position", "leg", "call", "strike", "expiry_bar", "units", "entry_bar", "entry_price"),
+    *("exit_bar", "exit_price", "pnl", "commission", "reason"),
+)
+TAPE_WIDTH: Final = len(TAPE_COLUMNS)
+
+# --- statuses ----------------------------------------------------------------------------------
+OK: Final = 0
+NOT_PRICED: Final = 1
+TAPE_FULL: Final = 2  # the tape has to grow; no simulation ends with it

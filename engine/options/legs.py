@@ -1,0 +1,141 @@
+"""Legs of an option position, as data: a new combination compiles nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from engine.compiled.elementary import normal_ppf
+from engine.errors import Refusal
+from engine.options.layout import (
+    DELTA,
+    LEG_BARS,
+    LEG_CALL,
+    LEG_OFFSET,
+    LEG_RULE,
+    LEG_UNITS,
+    LEG_WIDTH,
+    MOST_LEGS,
+    STRIKE_RULES,
+)
+from engine.strategies.parameters import Parameter
+
+__all__ = ["Leg", "encode_legs", "parameters_of"]
+
+
+class Leg(BaseModel):
+    """One option of a position.
+
+    Parameters
+    ----------
+    side : {"buy", "sell"}
+        Whether it is bought or sold at entry.
+    right : {"call", "put"}
+        Its right.
+    otm : float or Parameter
+        How far its strike lies out of the money, by the rule `by`; below 0 it lies in the money.
+    by : {"percent", "deviations", "points", "delta", "absolute"} or Choice
+        Percent of the underlying's future, standard deviations of its logarithm up to expiry,
+        points; the delta of the option, before discounting and without its sign, 0 to 1; or the
+        strike itself.
+    days : float or Parameter
+        Days to expiry: sessions, as the bars have them.
+    ratio : float or Parameter
+        Options per contract of the position.
+
+    Examples
+    --------
+    >>> Leg(side="sell", right="put", otm=2.0, days=21).otm
+    2.0
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    side: Literal["buy", "sell"]
+    right: Literal["call", "put"]
+    otm: Any = 0.0
+    by: Any = "percent"
+    days: Any = 21
+    ratio: Any = 1.0
+
+    @field_validator("otm", "days", "ratio")
+    @classmethod
+    def _a_number(cls, value: Any) -> Any:
+        if isinstance(value, Parameter):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            raise Refusal("", repr(value), "a number or a declared parameter")
+        return value
+
+    @field_validator("days", "ratio")
+    @classmethod
+    def _positive(cls, value: Any) -> Any:
+        if not isinstance(value, Parameter) and value <= 0:
+            raise Refusal("", repr(value), "> 0")
+        return value
+
+    @field_validator("by")
+    @classmethod
+    def _a_rule(cls, value: Any) -> Any:
+        if not isinstance(value, Parameter) and value not in STRIKE_RULES:
+            raise Refusal("", repr(value), ", ".join(STRIKE_RULES))
+        return value
+
+
+_FIELDS: Final = ("otm", "by", "days", "ratio")
+
+
+def parameters_of(legs: Sequence[Leg]) -> list[Parameter]:
+    """Return the declared parameters that legs follow."""
+    found = (getattr(leg, name) for leg in legs for name in _FIELDS)
+    return [item for item in found if isinstance(item, Parameter)]
+
+
+def encode_legs(
+    legs: Sequence[Leg], values: dict[str, Any], bars_per_session: float
+) -> NDArray[np.float64]:
+    """Return legs as the loop takes them.
+
+    Parameters
+    ----------
+    legs : sequence of Leg
+        One to `MOST_LEGS`.
+    values : dict of str to object
+        Values of the parameters that they follow.
+    bars_per_session : float
+        Turns days into bars; a leg has at least one.
+
+    Returns
+    -------
+    ndarray of float64, shape (legs, LEG_WIDTH)
+        See `engine.options.layout`.
+
+    Raises
+    ------
+    Refusal
+        If there are too many or none, or a value makes no sense by its rule.
+    """
+    if not 1 <= len(legs) <= MOST_LEGS:
+        raise Refusal("legs", str(len(legs)), f"1 to {MOST_LEGS}")
+    out = np.zeros((len(legs), LEG_WIDTH))
+    for row, leg in zip(out, legs, strict=True):
+        otm, by, days, ratio = (_value(getattr(leg, name), values) for name in _FIELDS)
+        rule = STRIKE_RULES.index(by)
+        if rule == DELTA:
+            if not 0.0 < otm < 1.0:
+                raise Refusal("otm", f"{otm:g} by delta", "more than 0 and less than 1")
+            otm = float(normal_ppf(float(otm)))
+        row[LEG_UNITS] = ratio if leg.side == "buy" else -ratio
+        row[LEG_CALL] = leg.right == "call"
+        row[LEG_RULE], row[LEG_OFFSET] = rule, otm
+        row[LEG_BARS] = max(math.floor(days * bars_per_session + 0.5), 1)
+    return out
+
+
+def _value(given: Any, values: dict[str, Any]) -> Any:
+    return values[given.name] if isinstance(given, Parameter) else given

@@ -1,0 +1,169 @@
+"""Settings of option strategies in a study: contract, volatility, costs, margin."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from engine.errors import Refusal
+from engine.options.legs import Leg
+
+__all__ = [
+    "ConstantVolatility",
+    "ModelVolatility",
+    "OptionSettings",
+    "RealisedVolatility",
+    "Spread",
+]
+
+
+_KIND: Final = "Where the volatility of options comes from."
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ModelVolatility(_Settings):
+    """The path's own dynamics, times a premium: the assumed edge of who sells.
+
+    Parameters
+    ----------
+    premium : float
+        Factor; 1.1 means that options cost a tenth more volatility than the model has, and 1 that
+        nobody has an edge.
+    """
+
+    kind: Literal["model"] = Field("model", description=_KIND)
+    premium: float = Field(1.0, gt=0, le=100)
+
+
+class ConstantVolatility(_Settings):
+    """One volatility for every option and bar.
+
+    Parameters
+    ----------
+    value : float
+        Annual; in units of the price with ``pricing: bachelier``.
+    """
+
+    kind: Literal["constant"] = Field("constant", description=_KIND)
+    value: float = Field(gt=0, le=1e9)
+
+
+class RealisedVolatility(_Settings):
+    """What the path has just moved by, times a premium: the assumed edge of who sells.
+
+    Parameters
+    ----------
+    lookback : int
+        Bars of the trailing root mean square; nothing is opened before they are there.
+    premium : float
+        Factor; 1.1 means that options cost a tenth more volatility than was realised.
+    """
+
+    kind: Literal["realised"] = Field("realised", description=_KIND)
+    lookback: int = Field(21, ge=1, le=100_000)
+    premium: float = Field(1.0, gt=0, le=100)
+
+
+class Spread(_Settings):
+    """Distance between bid and ask: the sum of its parts.
+
+    Parameters
+    ----------
+    percent : float
+        Percent of the premium.
+    points : float
+        Points of the premium: ticks times their size.
+    crossed : float, optional
+        Share of the half-spread that a fill pays. By default it falls with the number of legs, from
+        0.75 of one to 0.56 of four and more.
+    """
+
+    percent: float = Field(0.0, ge=0, lt=200)
+    points: float = Field(0.0, ge=0, le=1e9)
+    crossed: float | None = Field(None, ge=0, le=1)
+
+
+def _named_volatility(given: Any) -> Any:
+    """Take `model` for its settings, and a number for a constant."""
+    if isinstance(given, str):
+        return {"kind": given}
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return {"kind": "constant", "value": given}
+    return given
+
+
+Volatility = Annotated[
+    Annotated[
+        ModelVolatility | ConstantVolatility | RealisedVolatility, Field(discriminator="kind")
+    ],
+    BeforeValidator(_named_volatility),
+]
+
+
+class OptionSettings(_Settings):
+    """What the options of a study are, what they cost, and what holding them asks for.
+
+    Parameters
+    ----------
+    multiplier : float
+        Account currency per point of premium and contract.
+    underlying : {"price", "future"}
+        What an option is on: the price of the path, or the future of the path's model that expires
+        `future_days` after the option.
+    future_days : float
+        Sessions from the expiry of an option to that of its future.
+    pricing : {"black76", "black_scholes", "bachelier"}
+        ``black76``: the price of the path is that of a future. ``black_scholes``: it is a spot that
+        grows at `rate` less `dividend`. ``bachelier``: a future whose price may be below zero.
+    rate : float
+        Annual rate of discounting, continuously compounded.
+    dividend : float
+        Annual yield of a spot.
+    volatility : "model", float, ModelVolatility, ConstantVolatility or RealisedVolatility
+        At which options are priced. It decides the result: an option sold at the model's own
+        volatility earns minus its costs.
+    spread : Spread
+        Between bid and ask.
+    commission : float
+        Account currency per option and fill.
+    exercise_fee : float
+        Account currency per option that expires in the money.
+    strike_step : float
+        Distance of listed strikes; 0: every strike is listed.
+    margin : float
+        Share of the underlying's value that an uncovered short option asks for beside what buying
+        the position back costs. A position that asks for more than equity is not opened, and one
+        that comes to it is closed, the whole half-spread crossed (`margin_calls`).
+    legs : sequence of Leg, optional
+        Of the strategy ``option_legs``, which has none of its own.
+    """
+
+    multiplier: float = Field(100.0, gt=0, le=1e9)
+    underlying: Literal["price", "future"] = "price"
+    future_days: float = Field(0.0, ge=0, le=10_000)
+    pricing: Literal["black76", "black_scholes", "bachelier"] = "black76"
+    rate: float = Field(0.0, gt=-1, lt=1)
+    dividend: float = Field(0.0, gt=-1, lt=1)
+    volatility: Volatility = Field(default_factory=lambda: ModelVolatility.model_validate({}))
+    spread: Spread = Field(default_factory=lambda: Spread.model_validate({}))
+    commission: float = Field(0.0, ge=0, le=1e9)
+    exercise_fee: float = Field(0.0, ge=0, le=1e9)
+    strike_step: float = Field(0.0, ge=0, le=1e9)
+    margin: float = Field(0.1, ge=0, le=10)
+    legs: tuple[Leg, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> OptionSettings:
+        if self.pricing != "black_scholes" and self.dividend:
+            raise Refusal("dividend", f"{self.dividend:g}", "0 but with pricing: black_scholes")
+        if self.underlying == "price" and self.future_days:
+            raise Refusal("future_days", f"{self.future_days:g}", "0 but with underlying: future")
+        if self.underlying == "future" and self.pricing != "black76":
+            raise Refusal("pricing", self.pricing, "black76 with underlying: future")
+        if self.pricing == "bachelier" and self.volatility.kind == "model":
+            raise Refusal("volatility", "model", "constant or realised with pricing: bachelier")
+        return self

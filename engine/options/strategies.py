@@ -1,0 +1,80 @@
+"""The interface of option strategies: legs that follow parameters, and rules that all share."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from engine.compiled.code_hash import code_hash
+from engine.options.engine import OptionEngine
+from engine.options.legs import Leg
+from engine.strategies.hook_text import StrategyError
+from engine.strategies.parameters import Float, Parameter
+from engine.strategies.strategy import Strategy
+
+__all__ = ["OptionStrategy"]
+
+
+class OptionStrategy(Strategy):
+    """Base class of strategies that hold options: a position of legs, opened again and again.
+
+    A subclass declares its legs as data; these may follow parameters that it declares.
+
+    A position is opened at the close of a bar, at the prices of that close, whenever nothing is
+    held: also at the close at which the one before it ended. It ends, all legs together, when its
+    nearest leg expires or one of the rules below says so; legs that expire are settled in cash,
+    others closed at the market. A position whose last leg would expire after the end of the path
+    is not opened.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> class WheelPut(mc.OptionStrategy):
+    ...     otm = mc.Float(3.0, low=0.0, high=50.0)
+    ...     legs = (mc.Leg(side="sell", right="put", otm=otm, days=21),)
+    >>> study = mc.Study("puts", mc.GBM(mu=0.0), WheelPut, {"otm": [1, 3]}, seeds=4, steps=63)
+    >>> study.run().frame["trades"].to_list()
+    [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    """
+
+    legs: ClassVar[tuple[Leg, ...]] = ()
+    engine: ClassVar[Any] = OptionEngine()
+
+    contracts = Float(1.0, low=1e-6, high=1e6, doc="size of a position")
+    profit_target = Float(
+        None, low=1e-6, high=100.0, doc="profit at which to close, as a share of the premium"
+    )
+    stop_loss = Float(
+        None, low=1e-6, high=1000.0, doc="loss at which to close, as a multiple of the premium"
+    )
+    roll_at_dte = Float(0.0, low=0.0, high=1000.0, doc="days to expiry at which to close; 0: hold")
+    entry_every = Float(0.0, low=0.0, high=1000.0, doc="days between entries; 0: whenever flat")
+
+    @classmethod
+    def hooks(cls) -> dict[str, Any]:
+        """Return none: legs and rules are data."""
+        return {}
+
+    @classmethod
+    def check_hooks(cls) -> None:
+        """Refuse to be run as a strategy of bars."""
+        raise StrategyError(f"{cls.__name__}: holds options, which a study runs (`mc.Study`)")
+
+    @classmethod
+    def code_hash(cls) -> str:
+        """SHA-256 of parameters and legs."""
+        return code_hash(
+            {
+                "parameters": {name: _told(item) for name, item in cls.parameters.items()},
+                "legs": [
+                    {name: _told(getattr(leg, name)) for name in Leg.model_fields}
+                    for leg in cls.legs
+                ],
+            }
+        )
+
+
+def _told(item: Any) -> Any:
+    """Return what of a declaration decides numbers: a set has its values, within any bounds."""
+    if isinstance(item, Parameter):
+        return [item.name, item.kind, getattr(item, "choices", None)]
+    return item

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import glob
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,14 @@ from mc_assets.receipts import Needs
 if TYPE_CHECKING:
     from mc_assets.market_data.config import MarketDataConfig
 
-__all__ = ["bars_needs", "calibration_needs", "statistics_needs", "study_needs", "warehouse_needs"]
+__all__ = [
+    "bars_needs",
+    "calibration_needs",
+    "search_needs",
+    "statistics_needs",
+    "study_needs",
+    "warehouse_needs",
+]
 
 _BARS: Final = ("raw_bars", "bars", "bars_quality", "bars_quarantine", "bars_factors")
 # What calibrations and studies see of the market; a series may be read beside others.
@@ -103,6 +111,14 @@ def study_needs(project: Project, name: str) -> Needs | None:
         read=(project.series, *_market(project), project.data / "calibrations"),
         written=_rows_of(project, definition.name),
     )
+
+
+def search_needs(project: Project, name: str) -> Needs | None:
+    """Return the needs of the search of a study with an objective; None with the user's code."""
+    needs = study_needs(project, name)
+    if needs is None:
+        return None
+    return replace(needs, name=f"search {name}", written=(project.reports / needs.settings,))
 
 
 def statistics_needs(project: Project, name: str) -> Needs:

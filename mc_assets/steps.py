@@ -20,10 +20,12 @@ from mc_assets.receipts import Needs, Receipts
 from mc_assets.step_needs import (
     bars_needs,
     calibration_needs,
+    search_needs,
     statistics_needs,
     study_needs,
     warehouse_needs,
 )
+from mc_assets.study_files import searched_studies
 
 __all__ = ["Step", "all_steps", "bar_steps", "calibration_steps"]
 
@@ -113,6 +115,9 @@ def all_steps(
     def of_study(name: str) -> Needs | None:
         return study_needs(project, name)
 
+    def of_search(name: str) -> Needs | None:
+        return search_needs(project, name)
+
     def of_statistics(name: str) -> Needs:
         return statistics_needs(project, name)
 
@@ -125,9 +130,11 @@ def all_steps(
     yield from _current("calibrations of", config.keys, of_calibrations, receipts)
     for step in calibration_steps(project, keys):
         yield from _with_needs([step], [key for key in keys if step.covers(key)], of_calibrations)
-    names = list(project.study_files)
+    searches = searched_studies(project.studies)
+    names = [name for name in project.study_files if name not in searches]
     stale = _stale(names, of_study, receipts)
-    if kernels is not None and stale:
+    stale_searches = _stale(searches, of_search, receipts)
+    if kernels is not None and (stale or stale_searches):
         yield Step("kernels compiled", (), wait=kernels)
     yield from _current("study", names, of_study, receipts)
     for name in stale:
@@ -136,6 +143,10 @@ def all_steps(
     yield from _current("statistics and report of", names, of_statistics, receipts)
     for step in _statistics_steps(project, stale):
         yield from _with_needs([step], [name for name in stale if step.covers(name)], of_statistics)
+    yield from _current("search", searches, of_search, receipts)
+    for name in stale_searches:
+        step = Step(f"search {name}", ["experiments"], (name, name), covered=(name,))
+        yield from _with_needs([step], [name], of_search)
     if receipts.is_current(warehouse_needs(project)):
         yield Step("warehouse", (), current=True)
     else:

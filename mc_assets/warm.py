@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from mc_assets.project import Project
+from mc_assets.study_files import searched_studies
 
 if TYPE_CHECKING:
     from engine.bars import Bars
@@ -91,7 +92,11 @@ def _jobs() -> Iterator[Job]:
     from engine.studies import Study, load_definition
     from engine.studies.overrides import override
 
-    for path in Project.from_environment().study_files.values():
+    project = Project.from_environment()
+    searches = searched_studies(project.studies)
+    for name, path in project.study_files.items():
+        if name in searches:
+            continue  # its sets are drawn when it is searched
         definition = override(load_definition(path), ["until=null"], seeds="1")
         yield Study.from_definition(definition, path).resolve(_MadeUpMarketData())
 

@@ -58,7 +58,10 @@ def _print_summary(project: Project) -> None:
             console.print()
     console.print(f"tables   {_from_here(project.warehouse)}", soft_wrap=True)
     for study in studies:
-        console.print(f"report   {_from_here(project.reports / f'{study}.html')}", soft_wrap=True)
+        page = project.reports / f"{study}.html"
+        if not page.is_file():  # a search leaves a folder
+            page = project.reports / study / "report.html"
+        console.print(f"report   {_from_here(page)}", soft_wrap=True)
     console.print(
         f"\nNext: [bold]{as_typed()} ui[/] opens these assets in Dagster; "
         f'[bold]{as_typed()} sql "SELECT * FROM parameter_sets"[/] asks the tables.',

@@ -8,6 +8,9 @@ from typing import Any
 
 import dagster as dg
 
+from mc_assets.project import Project
+from mc_assets.receipts import Receipts
+from mc_assets.steps import all_steps
 from tests.mc_assets.mc_here import call_here
 
 SEARCHED = """
@@ -156,3 +159,26 @@ def test_a_night_searches_the_studies_that_are_marked_so(tmp_path: Path) -> None
     runs, simulated = _called(tmp_path, _schedules)
     assert runs == [["2026-11-26|searched", "searched"]]
     assert simulated == []
+
+
+def test_a_run_of_everything_searches_what_has_an_objective_and_runs_the_rest(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "searched.yaml").write_text(SEARCHED)
+    (tmp_path / "studies" / "walked.yaml").write_text(WALKED)
+    (tmp_path / "series.yaml").write_text("series: []\n")
+    project = Project(tmp_path, tmp_path / "data", tmp_path / "studies", tmp_path / "series.yaml")
+    receipts = Receipts(project.data)
+    steps = list(all_steps(project, receipts))
+    assert [step.title for step in steps] == [
+        *("study walked", "statistics and reports of walked", "search searched", "warehouse"),
+    ]
+    search = steps[2]
+    assert (search.assets, search.partitions) == (["experiments"], ("searched", "searched"))
+    # A receipt shows the search done until what it depends on changes.
+    (needs,) = [needs for ask in search.needs if (needs := ask()) is not None]
+    receipts.keep(needs, receipts.before(needs))
+    assert [step.current for step in all_steps(project, receipts)] == [False, False, True, False]
+    (tmp_path / "studies" / "searched.yaml").write_text(SEARCHED.replace("mu: 0.1", "mu: 0.2"))
+    assert not any(step.current for step in all_steps(project, receipts))

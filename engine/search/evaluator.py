@@ -13,7 +13,7 @@ from engine.errors import Refusal
 from engine.jobs.batch import Batch
 from engine.jobs.prepared_job import PreparedJob
 from engine.jobs.space import Scalar
-from engine.search.objective import Evaluation, evaluate
+from engine.search.objective import Evaluation, Objective, evaluate
 from engine.search.trials import Status
 
 __all__ = ["Evaluator"]
@@ -30,10 +30,18 @@ class Evaluator:
         The world.
     statistics : sequence of str
         What is estimated of each set.
+    objectives : sequence of Objective
+        Those among them with a function of their own say how it is computed.
     """
 
-    def __init__(self, prepared: PreparedJob, statistics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        prepared: PreparedJob,
+        statistics: Sequence[str],
+        objectives: Sequence[Objective] = (),
+    ) -> None:
         self.prepared, self.statistics = prepared, tuple(statistics)
+        self._objectives = tuple(objectives)
         #: Simulations run so far.
         self.simulations = 0
 
@@ -76,14 +84,12 @@ class Evaluator:
         except Refusal as refusal:
             if len(sets) == 1:
                 return [""], [{"paths": 0, "status": Status.REFUSED, "reason": str(refusal)}]
-            # One of them cannot be judged: each by itself, so that the others are.
-            ids: list[str] = []
-            found: list[dict[str, Any]] = []
-            for one in sets:
-                own_id, own = self.results([one], seeds)
-                ids += own_id
-                found += own
-            return ids, found
+            # One of them cannot be judged: it is found by halving, so that the others are.
+            middle = len(sets) // 2
+            (ids, found), (more_ids, more) = (
+                self.results(half, seeds) for half in (sets[:middle], sets[middle:])
+            )
+            return ids + more_ids, found + more
         evaluation = self.evaluate(batch.metrics, batch.status, batch.metric_names)
         return batch.set_ids.tolist(), self.as_results(evaluation, batch, batch.status)
 
@@ -96,7 +102,8 @@ class Evaluator:
         self, metrics: NDArray[np.float64], status: NDArray[np.int8], names: Sequence[str]
     ) -> Evaluation:
         """Estimate the statistics; arguments as of `engine.search.objective.evaluate`."""
-        return evaluate(metrics, status, names, self.prepared.job.world, self.statistics)
+        world = self.prepared.job.world
+        return evaluate(metrics, status, names, world, self.statistics, self._objectives)
 
     def run(self, sets: Sequence[Mapping[str, Scalar]], seeds: Seeds) -> Batch:
         """Run sets on seeds, and count the simulations."""

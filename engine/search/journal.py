@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,28 @@ class Journal:
         self.folder = folder
 
     @classmethod
-    def open(cls, folder: Path, identity: dict[str, Any]) -> Journal:
+    def open(cls, folder: Path, identity: dict[str, Any], *, replace: bool = False) -> Journal:
         """Begin a journal, or go on with the one that is there.
+
+        Parameters
+        ----------
+        folder : Path
+            Where it lies.
+        identity : dict
+            What decides its numbers.
+        replace : bool
+            Whether another search that is there makes way.
 
         Raises
         ------
         Refusal
-            If another search is there.
+            If another search is there, and does not make way.
         """
         path, plain = folder / _IDENTITY, json.loads(json.dumps(identity, default=str))
+        if path.exists() and replace and read_json(path) != plain:
+            # The identity first: generations without one belong to nobody.
+            path.unlink()
+            shutil.rmtree(folder / _GENERATIONS, ignore_errors=True)
         if path.exists():
             found = read_json(path)
             if found != plain:
@@ -54,6 +68,7 @@ class Journal:
                 )
         else:
             folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(folder / _GENERATIONS, ignore_errors=True)
             write_json(path, plain)
         return cls(folder)
 

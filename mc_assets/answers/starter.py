@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -28,6 +29,7 @@ _SHIPPED: Final = {
     "studies/README.md": "studies/README.md",
     ".env.example": ".env.example",
 }
+_ELSEWHERE: Final = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
 # A folder that has one of these is a project already.
 _A_PROJECT: Final = ("series.yaml", "studies")
 
@@ -65,7 +67,7 @@ def start_project(folder: Path) -> Starter:
             raise Refusal("folder", f"{folder}, which has {name}", "a folder without a project")
     contents = {place: _starter(name) for place, name in _OWN.items()}
     contents |= {
-        place: shipped("mc_assets", name).read_text(encoding="utf-8")
+        place: _without_links_to_elsewhere(shipped("mc_assets", name).read_text(encoding="utf-8"))
         for place, name in _SHIPPED.items()
     }
     kept = tuple(place for place in contents if (folder / place).exists())
@@ -75,6 +77,11 @@ def start_project(folder: Path) -> Starter:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(contents[place], encoding="utf-8")
     return Starter(folder, written, kept)
+
+
+def _without_links_to_elsewhere(text: str) -> str:
+    """Keep the words of links to pages of the repository, which the project does not have."""
+    return _ELSEWHERE.sub(r"`\1` of mc-lab's repository", text)
 
 
 def _starter(name: str) -> str:

@@ -76,8 +76,16 @@ def nightly_simulations(
 
 
 def nightly_studies(laboratory: Laboratory) -> list[str]:
-    """Names of the studies marked ``nightly: true``, in the order of their partitions."""
+    """Names of the studies marked ``nightly: true`` that are simulated: those without an objective.
+
+    They are in the order of their partitions.
+    """
     from engine.studies import load_definition
 
     files = laboratory.project.study_files
-    return [name for name, path in files.items() if load_definition(path).nightly]
+    asked = {name: load_definition(path) for name, path in files.items()}
+    return [
+        name
+        for name, one in asked.items()
+        if one.nightly and (one.search is None or one.search.objective is None)
+    ]

@@ -207,3 +207,15 @@ def test_a_table_stands_for_bars_in_a_backtest_a_bootstrap_a_calibration_and_a_s
 def test_what_holds_no_bars_is_one_sentence(given: Any) -> None:
     with pytest.raises(Refusal, match=r"^bars: found a (int|str|float), allowed bars, or a table"):
         mc.Bootstrap(given)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_table_in_place_of_arrays_is_told_where_it_is_read(named: bool) -> None:
+    frame = pd.DataFrame({"Close": [1.0, 2.0]})
+    sentence = (
+        r"Bars: found a DataFrame, allowed a symbol and an array per column; "
+        r"mc\.Bars\.from_frame\(frame, symbol='NAME'\) reads a table"
+    )
+    bars: Any = mc.Bars
+    with pytest.raises(Refusal, match=sentence):
+        bars(symbol=frame) if named else bars(frame)

@@ -8,8 +8,8 @@ import pytest
 
 from tests.mc_assets.killed import COMMANDS, Nursery
 
-# Commands that write without Dagster, in steps of files; those that go through it, in both kinds.
-SHORT = {("run", "file"): 5, ("prune", "file"): 3, ("panel", "file"): 2}
+# Commands that write without Dagster, in steps of files; all of them, in both kinds of steps.
+SHORT = {("run", "file"): 4, ("prune", "file"): 2}
 LONG = {
     ("run", "file"): 80,
     ("prune", "file"): 60,

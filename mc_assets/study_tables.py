@@ -68,6 +68,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     """
     from engine.results import read_results
     from engine.results.attribution import study_attributions
+    from engine.results.error_budget import Paths, study_tables
 
     results = read_results(data, study)
     results.check_failures()
@@ -79,8 +80,9 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     _write(parts, data / "attribution" / f"{study}.parquet", results.data_version)
     write_overfitting(data, results)
     version = statistics_version(results)
-    _write(results.error_budget(), _budget_path(data, study), version)
-    return _write(statistics_table(results), _path(data, study), version)
+    statistics, budget = study_tables(results, Paths(results.seeds, results.resampled))
+    _write(budget, _budget_path(data, study), version)
+    return _write(statistics_table(results, statistics), _path(data, study), version)
 
 
 def statistics_version(results: Results) -> str:
@@ -117,11 +119,12 @@ def write_nightly_statistics(
     )
 
 
-def statistics_table(results: Results) -> pl.DataFrame:
-    """Estimate a study's statistics, its parameters as one JSON text."""
+def statistics_table(results: Results, table: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return a study's statistics, its parameters as one JSON text; estimate them if not given."""
     from engine.results.statistics import COLUMNS
 
-    table = results.statistics()
+    if table is None:
+        table = results.statistics()
     # Parameters stand between the keys and the statistic, some under another name.
     columns = table.columns[table.columns.index("set_id") + 1 : table.columns.index("statistic")]
     named = [

@@ -21,7 +21,8 @@ from engine.judging.worlds import SimulatedWorld, simulated_worlds
 from engine.realism import compare_with_history
 from engine.results import Results
 from engine.results.definitions import Statistic, find_statistic
-from engine.results.outcomes import IDLE_NEEDS, read_outcomes
+from engine.results.outcomes import IDLE_NEEDS
+from engine.results.read_outcomes import read_outcomes
 from engine.search.declared import declared_space
 from engine.sources import Historical
 from engine.statistics.comparison import compare

@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.results.outcomes import Outcomes, read_outcomes, steps_of_sets
+from engine.results.outcomes import Outcomes
+from engine.results.read_outcomes import read_outcomes, steps_of_sets
 from engine.results.recorded import RecordedRows
 from engine.statistics.moments import means
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.results.definitions import Statistic, find_statistic
-from engine.results.outcomes import Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes
 from engine.results.overfitting import study_overfitting
+from engine.results.read_outcomes import read_outcomes
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
 from engine.statistics.estimates import Estimate

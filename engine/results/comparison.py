@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.results.definitions import Statistic, find_statistic
-from engine.results.outcomes import Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes
+from engine.results.read_outcomes import read_outcomes
 from engine.results.rows import Rows
 from engine.statistics.comparison import Differences
 from engine.statistics.comparison import compare as compare_linearised

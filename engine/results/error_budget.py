@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.jobs.resampled import ResampledHistory, ResampledPaths
 from engine.jobs.summary import JobSummary
 from engine.results.definitions import Statistic, find_statistic, statistics_of
-from engine.results.outcomes import Outcomes, read_outcomes, steps_of_sets
+from engine.results.outcomes import Outcomes
+from engine.results.read_outcomes import read_outcomes
 from engine.results.rows import Rows
+from engine.results.statistics import (
+    Estimated,
+    estimate_each,
+    read_steps,
+    statistics_table,
+    study_statistics,
+    with_precision,
+)
+from engine.results.what_to_run import Kind, Paths, what_to_run
 from engine.statistics.error_budget import (
     Component,
     ErrorBudget,
@@ -27,10 +36,9 @@ from engine.statistics.estimates import Estimates
 from engine.statistics.linearised import Linearised
 from engine.statistics.nested import nested_variance
 
-__all__ = ["SCHEMA", "Paths", "study_error_budget"]
+__all__ = ["SCHEMA", "Paths", "study_error_budget", "study_tables"]
 
 Floats = NDArray[np.float64]
-Kind = Literal["history", "bootstrap", "drawn", "calibrated", "given"]
 
 #: Columns of the table.
 SCHEMA: Final = {
@@ -57,31 +65,6 @@ _MOST_PATHS, _LEAST_PATHS, _MOST_BARS = 50_000, 2_000, 40_000_000
 _PATHS_PER_FEATURE = 10
 # Elements of a matrix of influences that a step holds at once.
 _BLOCK = 8_000_000
-
-
-@dataclass(frozen=True)
-class Paths:
-    """How the paths of a study were made.
-
-    Parameters
-    ----------
-    seeds : ndarray of uint64, shape (seeds,)
-        In the study's order.
-    history : ResampledHistory, optional
-        What a bootstrap draws from.
-    """
-
-    seeds: NDArray[np.uint64]
-    history: ResampledHistory | None = None
-
-    def again(self, paths: NDArray[np.int64], summary: JobSummary) -> ResampledPaths | None:
-        """Draw the bars of some paths of the study again; None where nothing tells them."""
-        if self.history is None or self.history.blocks == 0 or not len(self.seeds):
-            return None
-        each = summary.paths_per_seed
-        return self.history.paths(
-            self.seeds[paths // each], (paths % each).astype(np.uint64), summary.steps
-        )
 
 
 def study_error_budget(
@@ -140,48 +123,112 @@ def study_error_budget(
     >>> row["dominant"], row["history"] > 10 * row["monte_carlo"]
     ('history', True)
     """
+    return study_tables(rows, paths, names=names, confidence=confidence)[1]
+
+
+def study_tables(
+    rows: Rows,
+    paths: Paths,
+    *,
+    names: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Estimate statistics and their errors by kind in one go over the rows.
+
+    Parameters
+    ----------
+    rows, paths, names, confidence
+        As of `study_error_budget`.
+
+    Returns
+    -------
+    statistics : polars.DataFrame
+        As `engine.results.statistics.study_statistics` returns.
+    budget : polars.DataFrame
+        As `study_error_budget` returns.
+
+    Raises
+    ------
+    Refusal
+        If there is no such statistic.
+    """
     if names is None:
         wanted = statistics_of(rows)
     else:
         wanted = {name: find_statistic(rows, name, "statistic") for name in names}
-    keys = ["study", "world", "parameter_set", "set_id"]
-    columns = len({column for entry in wanted.values() for column in entry.needs})
-    steps = steps_of_sets(rows, keys, columns)
-    return pl.concat(_of_sets(rows, paths, keys, wanted, confidence, sets) for sets in steps)
+    keys = ["study", "world", "parameter_set", "set_id", *rows.parameters]
+    statistics, budgets = [], []
+    for outcomes in read_steps(rows, keys, wanted):
+        told = _Told.of(rows, paths, outcomes, wanted, confidence)
+        found = estimate_each(outcomes, wanted, told.estimate)
+        statistics.append(statistics_table(outcomes, found))
+        budgets.append(_budget_table(told, found))
+    if not statistics:
+        return study_statistics(rows, names=names), pl.DataFrame(schema=SCHEMA)
+    return with_precision(pl.concat(statistics), rows), pl.concat(budgets)
 
 
-def _of_sets(
-    rows: Rows,
-    paths: Paths,
-    keys: list[str],
-    wanted: dict[str, Statistic],
-    confidence: float,
-    sets: range | None,
-) -> pl.DataFrame:
-    """Return the table of some parameter sets."""
-    needed = sorted({column for entry in wanted.values() for column in entry.needs})
-    outcomes = read_outcomes(rows, keys, needed, sets=sets)
-    if outcomes is None or not wanted:
-        return pl.DataFrame(schema=SCHEMA)
-    kind = _kind(rows.summary)
-    found = {name: entry.of(outcomes) for name, entry in wanted.items()}
-    parts: dict[str, Component] = {}
-    if kind == "bootstrap":
-        parts = _by_history(found, paths, rows.summary)
-    elif kind == "drawn" and rows.summary.paths_per_seed > 1:
-        parts = _by_parameters(rows, keys, needed, wanted, sets)
-    tables = []
-    for name, entry in wanted.items():
+@dataclass(frozen=True)
+class _Budgeted(Estimated):
+    """A statistic of some parameter sets with its errors by kind."""
+
+    budget: ErrorBudget
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the errors of some parameter sets follow from.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of the study.
+    paths : Paths
+        How its paths were made.
+    outcomes : Outcomes
+        Of the parameter sets.
+    confidence : float
+        Level of the intervals.
+    kind : str
+        What paths come from.
+    component : callable, optional
+        The part of the history or of the parameters of a statistic; None where neither is told.
+    """
+
+    rows: Rows
+    paths: Paths
+    outcomes: Outcomes
+    confidence: float
+    kind: Kind
+    component: Callable[[Statistic, Linearised], Component] | None
+
+    @classmethod
+    def of(
+        cls,
+        rows: Rows,
+        paths: Paths,
+        outcomes: Outcomes,
+        wanted: dict[str, Statistic],
+        confidence: float,
+    ) -> _Told:
+        kind, component = _kind(rows.summary), None
+        if kind == "bootstrap":
+            component = _by_history(outcomes, paths, rows.summary)
+        elif kind == "drawn" and rows.summary.paths_per_seed > 1:
+            component = _by_parameters(rows, outcomes, wanted)
+        return cls(rows, paths, outcomes, confidence, kind, component)
+
+    def estimate(self, entry: Statistic) -> _Budgeted:
+        found = entry.of(self.outcomes)
+        estimates = entry.estimates(found, self.confidence)
+        part = None if self.component is None else self.component(entry, found)
         budget = error_budget(
-            entry.estimates(found[name], confidence),
-            confidence=confidence,
-            scale=_scale(entry, found[name]),
-            **{"history" if kind == "bootstrap" else "parameters": parts.get(name)},
+            estimates,
+            confidence=self.confidence,
+            scale=_scale(entry, found),
+            **{"history" if self.kind == "bootstrap" else "parameters": part},
         )
-        tables.append(_table(outcomes, name, _bounded(budget, entry.bounds), kind, paths, rows))
-    order = [*keys[2:3], "_place"]
-    places = pl.Series("_place", np.repeat(np.arange(len(tables)), outcomes.layout.sets))
-    return pl.concat(tables).with_columns(places).sort(order).drop("_place")
+        return _Budgeted(estimates, found.supported(), _bounded(budget, entry.bounds))
 
 
 def _kind(summary: JobSummary) -> Kind:
@@ -195,21 +242,18 @@ def _kind(summary: JobSummary) -> Kind:
 
 
 def _by_history(
-    found: dict[str, Linearised], paths: Paths, summary: JobSummary
-) -> dict[str, Component]:
-    """Return the history's part of every statistic, from the draws of the first so many paths."""
-    units = np.unique(next(iter(found.values())).layout.units)
+    outcomes: Outcomes, paths: Paths, summary: JobSummary
+) -> Callable[[Statistic, Linearised], Component] | None:
+    """Return the history's part of a statistic, from the draws of the first so many paths."""
+    units = np.unique(outcomes.layout.units)
     most = int(np.clip(_MOST_BARS // summary.steps, _LEAST_PATHS, _MOST_PATHS))
     units = units[:most]
     drawn = paths.again(units, summary)
     if drawn is None or len(units) < 2 * _PATHS_PER_FEATURE:
-        return {}
+        return None
     features = min(drawn.totals.shape[1], len(units) // _PATHS_PER_FEATURE)
     explained = {"totals": drawn.totals[:, :features], "by_block": drawn.by_block[:features]}
-    return {
-        name: _in_steps(statistic, units, drawn.starts, explained)
-        for name, statistic in found.items()
-    }
+    return lambda entry, found: _in_steps(found, units, drawn.starts, explained)
 
 
 def _in_steps(
@@ -244,28 +288,27 @@ def _matrix(statistic: Linearised, units: NDArray[np.int64]) -> Floats:
 
 
 def _by_parameters(
-    rows: Rows,
-    keys: list[str],
-    needed: list[str],
-    wanted: dict[str, Statistic],
-    sets: range | None,
-) -> dict[str, Component]:
-    """Return the parameters' part of every statistic, from the spread between seeds."""
+    rows: Rows, outcomes: Outcomes, wanted: dict[str, Statistic]
+) -> Callable[[Statistic, Linearised], Component] | None:
+    """Return the parameters' part of a statistic, from the spread between seeds."""
     each = rows.summary.paths_per_seed
-    path = pl.col("simulation") // rows.summary.parameter_sets
-    outcomes = read_outcomes(rows, keys, needed, path, sets)
-    assert outcomes is not None
-    units = np.unique(outcomes.layout.units)
+    sets = outcomes.groups["parameter_set"]
+    some = range(int(sets[0]), int(sets[-1]) + 1)
+    needed = sorted({column for entry in wanted.values() for column in entry.needs})
+    by_path = read_outcomes(rows, ["parameter_set"], needed, 1, some)
+    assert by_path is not None
+    units = np.unique(by_path.layout.units)
     whole = np.isin(units // each, _complete(units // each, each))
     units = units[whole]
     if len(units) < 2 * each:
-        return {}
-    found = {}
-    for name, entry in wanted.items():
-        matrix = _matrix(entry.of(outcomes), units)
+        return None
+
+    def component(entry: Statistic, _: Linearised) -> Component:
+        matrix = _matrix(entry.of(by_path), units)
         shaped = matrix.reshape(len(matrix), len(units) // each, each)
-        found[name] = outer_component(nested_variance(shaped))
-    return found
+        return outer_component(nested_variance(shaped))
+
+    return component
 
 
 def _complete(seeds: NDArray[np.int64], each: int) -> NDArray[np.int64]:
@@ -286,9 +329,15 @@ def _bounded(budget: ErrorBudget, bounds: tuple[float, float]) -> ErrorBudget:
     return replace(budget, estimates=replace(estimates, low=low, high=high))
 
 
-def _table(
-    outcomes: Outcomes, name: str, budget: ErrorBudget, kind: Kind, paths: Paths, rows: Rows
-) -> pl.DataFrame:
+def _budget_table(told: _Told, found: dict[str, _Budgeted]) -> pl.DataFrame:
+    """Return a row per parameter set and statistic, all statistics of a set together."""
+    tables = [_table(told, name, each.budget) for name, each in found.items()]
+    sets = told.outcomes.layout.sets
+    places = pl.Series("_place", np.repeat(np.arange(len(tables)), sets))
+    return pl.concat(tables).with_columns(places).sort("parameter_set", "_place").drop("_place")
+
+
+def _table(told: _Told, name: str, budget: ErrorBudget) -> pl.DataFrame:
     estimates: Estimates = budget.estimates
     columns = {
         "estimate": estimates.value,
@@ -299,44 +348,19 @@ def _table(
         "ci_low": estimates.low,
         "ci_high": estimates.high,
     }
-    words = [
-        _what_to_run(str(each), bool(told), kind, paths, rows.summary)
-        for each, told in zip(budget.dominant, ~np.isnan(budget.history), strict=True)
-    ]
-    return outcomes.groups.with_columns(
+    known = ~np.isnan(budget.history)
+    words: dict[tuple[str, bool], str] = {
+        (dominant, is_told): what_to_run(
+            dominant, is_told, told.kind, told.paths, told.rows.summary
+        )
+        for dominant in np.unique(budget.dominant).tolist()
+        for is_told in (False, True)
+    }
+    advice = [words[each] for each in zip(budget.dominant.tolist(), known.tolist(), strict=True)]
+    return told.outcomes.groups.with_columns(
         pl.lit(name).alias("statistic"),
         *(pl.Series(key, values, nan_to_null=True) for key, values in columns.items()),
         pl.Series("method", estimates.method.tolist(), dtype=pl.String),
         pl.Series("dominant", budget.dominant.tolist(), dtype=pl.String),
-        pl.Series("what_to_run", words, dtype=pl.String),
+        pl.Series("what_to_run", advice, dtype=pl.String),
     ).select(pl.col(key).cast(dtype) for key, dtype in SCHEMA.items())
-
-
-def _what_to_run(dominant: str, told: bool, kind: Kind, paths: Paths, summary: JobSummary) -> str:
-    """Say what narrows the largest part, or tells one that is not told."""
-    if kind == "history":
-        return "`source.model: bootstrap` tells one, a single history none"
-    if kind == "bootstrap" and not told:
-        return _to_be_told(paths, summary)
-    if kind == "calibrated":
-        return (
-            "`source.parameters: draw` with `paths_per_seed: 4` counts the calibration's error in"
-        )
-    if kind == "drawn" and summary.paths_per_seed == 1:
-        return "`paths_per_seed: 4` tells the parameters' part from Monte Carlo"
-    if dominant == "history":
-        return "a longer history narrows it, more seeds hardly do"
-    if dominant == "parameters":
-        return "a longer calibration window narrows it, more seeds hardly do"
-    return "more seeds narrow it"
-
-
-def _to_be_told(paths: Paths, summary: JobSummary) -> str:
-    """Say what lets the history's part of a bootstrap be told."""
-    if paths.history is None:
-        if any(name.endswith("block_length") for name in summary.parameters):
-            return "a single `block_length` lets the history's part be told"
-        return f"`mc run {summary.study}` writes down what is resampled, so that its part is told"
-    if paths.history.blocks == 0:
-        return "a history ten times as long as its blocks depend on one another tells its part"
-    return "more seeds narrow it, and let the history's part stand out of the noise"

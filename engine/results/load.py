@@ -19,6 +19,8 @@ from engine.jobs.resampled import ResampledHistory
 from engine.jobs.store import TABLES, ParquetStore, Store
 from engine.jobs.summary import JobSummary
 from engine.results.results import Results
+from engine.results.shelf import Shelf
+from engine.results.stored_columns import StoredColumns
 
 __all__ = ["open_results", "read_request", "read_results", "stored_studies"]
 
@@ -183,9 +185,12 @@ def open_results(
         metrics = [pl.col(name).cast(dtype) for name in summary.metrics]
         tables["simulations"] = tables["simulations"].select(*keys, *columns, *metrics)
     empty = pl.LazyFrame(schema=dict.fromkeys(("simulation", "status"), pl.Int64()))
+    rows = tables.get("simulations", empty)
+    stored = StoredColumns(rows, store, summary, set_ids, seeds, pieces, Shelf(root))
     return Results(
-        tables.get("simulations", empty),
+        rows,
         summary,
+        stored if pieces else None,
         tables.get("equity"),
         tables.get("trades"),
         tuple(pieces),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,17 +19,15 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.execution.metric_names import EXCURSIONS
-from engine.results.rows import Rows
 from engine.statistics.autocorrelation import lag_count, lag_weights
 from engine.statistics.layout import Layout
 from engine.statistics.pooled import POOLED
+from engine.statistics.quantiles import Ordered
 
-__all__ = ["IDLE_NEEDS", "Outcomes", "columns_for", "read_outcomes", "steps_of_sets"]
+__all__ = ["IDLE_NEEDS", "Outcomes", "columns_for"]
 
 Floats = NDArray[np.float64]
-
-# Numbers of simulations that are held at once; working on them takes three times their memory.
-_MOST_NUMBERS: Final = 7_000_000
+Made = TypeVar("Made")
 
 #: Columns that say whether a path is idle.
 IDLE_NEEDS: Final = ("trades", "exposure")
@@ -77,7 +75,34 @@ class Outcomes:
 
         NaN is left where it gives none: a metric of one's own, a turnover of negative equity.
         """
-        return _DEFINED[name][1](self) if name in _DEFINED else self.columns[name]
+        if name not in _DEFINED:
+            return self.columns[name]
+        return self._once(("metric", name), lambda: _DEFINED[name][1](self))
+
+    def ordered(self, name: str, sign: float = 1.0) -> Ordered:
+        """Return a metric, or with a sign of -1 what is lost of it, sorted within each group."""
+        # Adding zero leaves no minus zero.
+        return self._once(
+            ("ordered", name, sign),
+            lambda: Ordered.of(sign * self.metric(name) + 0.0, self.layout),
+        )
+
+    def ordered_ratios(self, ratio: str) -> Ordered:
+        """Return `ratio_of_paths` sorted within each group."""
+        return self._once(
+            ("ratios", ratio), lambda: Ordered.of(self.ratio_of_paths(ratio), self.layout)
+        )
+
+    def _once(self, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
+        """Return what several statistics need, made once."""
+        if what not in self._made:
+            self._made[what] = make()
+        found: Made = self._made[what]
+        return found
+
+    @cached_property
+    def _made(self) -> dict[tuple[object, ...], Any]:
+        return {}
 
     def sums(self, ratio: str) -> dict[str, Floats]:
         """Return the sums per simulation that a ratio of `POOLED` follows from.
@@ -130,146 +155,6 @@ def columns_for(*, metric: str | None = None, ratio: str | None = None) -> tuple
     assert ratio is not None
     needed = [column for name in POOLED[ratio].columns for column in _SUMS[name][0]]
     return tuple(dict.fromkeys(needed))
-
-
-def steps_of_sets(rows: Rows, keys: list[str], columns: int) -> list[range | None]:
-    """Cut parameter sets into steps whose simulations are held at once.
-
-    Every set is estimated from its own simulations alone, so that steps change numbers by rounding
-    at most, and memory does not grow with the number of sets.
-
-    Parameters
-    ----------
-    rows : Rows
-        Of one study.
-    keys : list of str
-        What is grouped by: only parameter sets are cut.
-    columns : int
-        How many are read.
-
-    Returns
-    -------
-    list of range or None
-        Numbers of parameter sets for `read_outcomes`; None for all of them at once.
-    """
-    summary = rows.summary
-    sets = summary.parameter_sets
-    # Beside the columns: unit, number of the simulation, and what says whether it is idle.
-    most = _MOST_NUMBERS // (columns + 4)
-    if "parameter_set" not in keys or summary.simulations <= most or sets < 2:
-        return [None]
-    size = max(1, most * sets // summary.simulations)
-    return [range(first, min(first + size, sets)) for first in range(0, sets, size)]
-
-
-def read_outcomes(
-    rows: Rows,
-    keys: list[str],
-    columns: list[str],
-    unit: pl.Expr | None = None,
-    sets: range | None = None,
-) -> Outcomes | None:
-    """Read the successful simulations of every combination of `keys`; None if there are none.
-
-    Groups of parameter sets come by number, others as they first appear. Sums depend on their
-    order: rows come by number of the simulation, however the parts were cut.
-
-    Parameters
-    ----------
-    rows : Rows
-        Of one study.
-    keys : list of str
-        Columns to group by.
-    columns : list of str
-        Metrics to read. What says whether a path is idle (`IDLE_NEEDS`) is read beside them where
-        the rows have it.
-    unit : polars.Expr, optional
-        A number per independent unit; by default that of the study.
-    sets : range, optional
-        Only these parameter sets, by number (`steps_of_sets`).
-    """
-    unit = (rows.unit if unit is None else unit).alias("_unit")
-    rows = rows.with_recorded(columns)
-    stored = set(rows.columns)
-    columns = sorted({*columns} | ({*IDLE_NEEDS} & stored))
-    # Renamed, since a key may be a metric as well.
-    values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
-    kept = rows.lazy.filter(pl.col("status") == "ok")
-    if sets is not None:
-        kept = kept.filter(pl.col("parameter_set").is_between(sets.start, sets.stop - 1))
-    if "parameter_set" in keys:
-        whole = _whole_grid(rows, kept, keys, columns, [unit, *values], sets)
-        if whole is not None:
-            return whole
-    frame = kept.select(*dict.fromkeys([*keys, "simulation"]), unit, *values).collect(
-        engine="auto" if sets is None else "streaming"
-    )
-    frame = frame.sort("simulation")
-    if frame.is_empty():
-        return None
-    # One column is enough to tell parameter sets apart.
-    by = ["parameter_set"] if "parameter_set" in keys else keys
-    groups = frame.select(keys).unique(subset=by, keep="first", maintain_order=True)
-    if by != keys:
-        groups = groups.sort("parameter_set")
-    numbered = groups.select(by).with_row_index("_group")
-    frame = frame.join(numbered, on=by, how="left", nulls_equal=True, maintain_order="left")
-    frame = frame.sort("_group", maintain_order=True)
-    layout = Layout.of(frame["_group"].to_numpy(), frame["_unit"].to_numpy())
-    found = {name: layout.arrange(frame[f"_{name}"].to_numpy()) for name in columns}
-    return _outcomes(rows, groups, found, layout)
-
-
-def _whole_grid(
-    rows: Rows,
-    kept: pl.LazyFrame,
-    keys: list[str],
-    columns: list[str],
-    values: list[pl.Expr],
-    some: range | None,
-) -> Outcomes | None:
-    """Put the rows of every set on every path where they belong, without sorting a million rows.
-
-    None where simulations are missing or failed, so that places are not known beforehand.
-    """
-    every = rows.summary.parameter_sets
-    own = range(every) if some is None else some
-    frame = kept.select("parameter_set", "simulation", *values).collect(
-        engine="auto" if some is None else "streaming"
-    )
-    path = frame["simulation"].to_numpy() // every
-    paths = int(path.max(initial=-1)) + 1
-    if not paths or len(frame) != len(own) * paths:
-        return None
-    place = (frame["parameter_set"].to_numpy().astype(np.int64) - own.start) * paths + path
-
-    def placed(column: pl.Series) -> NDArray[Any]:
-        values = column.to_numpy()
-        found = np.empty_like(values)
-        found[place] = values
-        return found
-
-    first = kept.filter(pl.col("simulation") < every).select(keys)
-    groups = first.collect(engine="auto" if some is None else "streaming")
-    groups = groups.sort("parameter_set").select(keys)
-    layout = Layout.of(np.repeat(np.arange(len(own)), paths), placed(frame["_unit"]))
-    # Units need not come in the order of the paths. What is placed is let go.
-    found = {name: layout.arrange(placed(frame.drop_in_place(f"_{name}"))) for name in columns}
-    return _outcomes(rows, groups, found, layout)
-
-
-def _outcomes(
-    rows: Rows, groups: pl.DataFrame, columns: dict[str, Floats], layout: Layout
-) -> Outcomes:
-    summary = rows.summary
-    return Outcomes(
-        groups,
-        columns,
-        # The rows are sorted now.
-        Layout(layout.keys, layout.units, layout.rows, layout.cells, None, layout.cell_rows),
-        summary.steps,
-        summary.steps / summary.bars_per_year,
-    )
 
 
 # --- the rule ----------------------------------------------------------------------------------
@@ -347,7 +232,7 @@ def _of(name: str) -> Derived:
 
 
 def _constant(value: Callable[[Outcomes], float]) -> Derived:
-    return (), lambda o: np.full(int(o.layout.rows.sum()), value(o))
+    return (), lambda o: np.broadcast_to(np.float64(value(o)), (int(o.layout.rows.sum()),))
 
 
 def _lag_weight(o: Outcomes) -> float:

@@ -160,6 +160,8 @@ class RecordedRows(Rows):
             ) from None
 
     def __len__(self) -> int:
+        if self.stored is not None:
+            return self.stored.simulations
         return int(self.lazy.select(pl.len()).collect().item())
 
     @property
@@ -173,9 +175,11 @@ class RecordedRows(Rows):
             ``error``.
         """
         keys = ["simulation", "parameter_set", "seed", "path", *self.parameters, "error"]
-        return (
-            self.lazy.filter(pl.col("status") == "failed").select(keys).sort("simulation").collect()
-        )
+        failed = self.lazy.filter(pl.col("status") == "failed").select(keys).sort("simulation")
+        if self.stored is not None and not self.stored.failed:
+            # The manifests say that there are none.
+            return pl.DataFrame(schema=failed.collect_schema())
+        return failed.collect()
 
     def equity(self) -> pl.DataFrame:
         """Return sampled equity curves.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from engine.errors import Refusal
 from engine.execution.metric_groups import asked_metrics
 from engine.jobs.summary import JobSummary
+from engine.results.stored_columns import StoredColumns
 
 __all__ = ["Rows"]
 
@@ -24,10 +25,19 @@ class Rows:
         The rows (`engine.jobs.frames` documents the columns).
     summary : JobSummary
         The job that made them.
+    stored_as : StoredColumns, optional
+        The columns of the rows that were opened, by parameter set.
     """
 
     lazy: pl.LazyFrame
     summary: JobSummary
+    stored_as: StoredColumns | None = field(default=None, repr=False)
+
+    @property
+    def stored(self) -> StoredColumns | None:
+        """The columns of these rows as they are stored; None once rows were chosen or changed."""
+        known = self.stored_as
+        return known if known is not None and known.lazy is self.lazy else None
 
     @property
     def name(self) -> str:
@@ -55,9 +65,19 @@ class Rows:
         return self.lazy.collect_schema().names()
 
     @property
-    def unit(self) -> pl.Expr:
-        """Independent unit of each simulation: its path, or several paths that depend."""
-        per_unit = self.summary.parameter_sets * self.summary.paths_per_unit
+    def paths_per_unit(self) -> int:
+        """How many paths in a row depend on each other."""
+        return self.summary.paths_per_unit
+
+    def unit(self, paths: int | None = None) -> pl.Expr:
+        """Return the number of the independent unit of each simulation: some paths in a row.
+
+        Parameters
+        ----------
+        paths : int, optional
+            How many; by default as many as depend on each other.
+        """
+        per_unit = self.summary.parameter_sets * (paths or self.paths_per_unit)
         return pl.col("simulation") // per_unit
 
     def lacks(self, columns: Sequence[str]) -> list[str]:

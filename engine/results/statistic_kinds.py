@@ -108,8 +108,7 @@ def quantile_of(metric: str, probability: float) -> Statistic:
     """Return a quantile of a metric over paths."""
     return Statistic(
         columns_for(metric=metric),
-        # Adding zero leaves no minus zero.
-        lambda o: quantiles(o.metric(metric) + 0.0, probability, o.layout),
+        lambda o: quantiles(o.ordered(metric), probability),
         True,
     )
 
@@ -118,7 +117,7 @@ def quantile_of_paths(ratio: str, probability: float) -> Statistic:
     """Return a quantile of the ratios of single paths."""
     return Statistic(
         columns_for(ratio=ratio),
-        lambda o: quantiles(o.ratio_of_paths(ratio), probability, o.layout),
+        lambda o: quantiles(o.ordered_ratios(ratio), probability),
         True,
     )
 
@@ -184,12 +183,13 @@ def share_at_most(metric: str, bound: float) -> Statistic:
 
 def value_at_risk(metric: str, level: float, method: TailMethod = "historical") -> Statistic:
     """Return the loss (positive) that is exceeded with probability 1 - level."""
-    return Statistic(
-        columns_for(metric=metric),
-        # Adding zero leaves no minus zero.
-        lambda o: value_at_risk_of(-o.metric(metric) + 0.0, level, method, o.layout),
-        True,
-    )
+
+    def of(o: Outcomes) -> Linearised:
+        if method == "historical":
+            return quantiles(o.ordered(metric, -1.0), level)
+        return value_at_risk_of(-o.metric(metric) + 0.0, level, method, o.layout)
+
+    return Statistic(columns_for(metric=metric), of, True)
 
 
 def shortfall_of(metric: str, level: float, method: TailMethod = "historical") -> Statistic:

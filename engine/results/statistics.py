@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.jobs.pool import worker_count
 from engine.results.definitions import STATISTICS, Statistic, find_statistic, statistics_of
-from engine.results.outcomes import Outcomes, read_outcomes, steps_of_sets
+from engine.results.outcomes import Outcomes
+from engine.results.read_outcomes import read_outcomes, steps_of_sets
 from engine.results.rows import Rows
-from engine.statistics.estimates import Estimate
+from engine.statistics.estimates import Estimate, Estimates
 
 __all__ = [
     "COLUMNS",
     "STATISTICS",
+    "Estimated",
+    "estimate_each",
     "estimate_statistic",
+    "read_steps",
     "statistics_by",
+    "statistics_table",
     "study_statistics",
+    "with_precision",
 ]
+
+Made = TypeVar("Made")
 
 #: Columns of a table of statistics behind its keys.
 COLUMNS = {
@@ -35,6 +47,28 @@ COLUMNS = {
     "supported": pl.Boolean(),
     "precision": pl.String(),
 }
+
+
+# Outcomes from which on several statistics are estimated at once, and how many: each takes ten
+# times the memory of its outcomes.
+_MANY_ROWS: Final = 100_000
+_MOST_THREADS: Final = 4
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """A statistic of some groups, without the influences that it was estimated from.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        With their Monte Carlo errors.
+    supported : ndarray of bool, shape (groups,)
+        Whether enough paths carry each.
+    """
+
+    estimates: Estimates
+    supported: NDArray[np.bool_]
 
 
 def study_statistics(
@@ -99,13 +133,15 @@ def statistics_by(
         wanted = statistics_of(rows)
     else:
         wanted = {name: find_statistic(rows, name, "statistic") for name in names}
-    tables = [_table(step, wanted, confidence) for step in _read(rows, keys, wanted) if wanted]
+    tables = []
+    for step in read_steps(rows, keys, wanted):
+        found = estimate_each(step, wanted, partial(_estimated, step, confidence))
+        tables.append(statistics_table(step, found))
     if not tables:
         kinds = dict(rows.lazy.select(keys).collect_schema())
         named = {_apart([key]).get(key, key): kind for key, kind in kinds.items()}
         return pl.DataFrame(schema=named | COLUMNS)
-    precision = pl.lit(rows.summary.record.precision, dtype=pl.String()).alias("precision")
-    return pl.concat(tables).with_columns(precision)
+    return with_precision(pl.concat(tables), rows)
 
 
 def estimate_statistic(
@@ -114,7 +150,7 @@ def estimate_statistic(
     """Estimate one statistic per parameter set, and say whether enough paths carry it."""
     entry = find_statistic(rows, statistic, "until.statistic")
     every: dict[int, tuple[Estimate, bool]] = {}
-    for outcomes in _read(rows, ["parameter_set"], {statistic: entry}):
+    for outcomes in read_steps(rows, ["parameter_set"], {statistic: entry}):
         found = entry.of(outcomes)
         estimates, supported = entry.estimates(found, confidence), found.supported()
         sets = outcomes.groups["parameter_set"].to_list()
@@ -124,29 +160,45 @@ def estimate_statistic(
     return every
 
 
-def _read(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> Iterator[Outcomes]:
-    """Read outcomes, of so many parameter sets at once as fit into memory."""
+def read_steps(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> Iterator[Outcomes]:
+    """Read outcomes for statistics, of so many parameter sets at once as fit into memory."""
     needed = sorted({column for entry in wanted.values() for column in entry.needs})
-    for sets in steps_of_sets(rows, keys, len(needed)):
+    for sets in steps_of_sets(rows, keys, len(needed)) if wanted else []:
         outcomes = read_outcomes(rows, keys, needed, sets=sets)
         if outcomes is not None:
             yield outcomes
 
 
-def _table(outcomes: Outcomes, wanted: Mapping[str, Statistic], confidence: float) -> pl.DataFrame:
+def estimate_each(
+    outcomes: Outcomes, wanted: Mapping[str, Statistic], estimate: Callable[[Statistic], Made]
+) -> dict[str, Made]:
+    """Estimate statistics by name, several at a time where there are many outcomes.
+
+    What is estimated should not hold influences: they are as many numbers as there are outcomes.
+    """
+    several = int(outcomes.layout.rows.sum()) >= _MANY_ROWS
+    workers = min(_MOST_THREADS, worker_count("auto")) if several else 1
+    if workers == 1:
+        return {name: estimate(entry) for name, entry in wanted.items()}
+    with ThreadPoolExecutor(workers) as pool:
+        return dict(zip(wanted, pool.map(estimate, wanted.values()), strict=True))
+
+
+def _estimated(outcomes: Outcomes, confidence: float, entry: Statistic) -> Estimated:
+    found = entry.of(outcomes)
+    return Estimated(entry.estimates(found, confidence), found.supported())
+
+
+def statistics_table(outcomes: Outcomes, found: Mapping[str, Estimated]) -> pl.DataFrame:
     """Return a row per group and statistic, all statistics of a group together."""
-    sets, count = outcomes.layout.sets, len(wanted)
-    found = [entry.of(outcomes) for entry in wanted.values()]
-    estimates = [
-        entry.estimates(linearised, confidence)
-        for entry, linearised in zip(wanted.values(), found, strict=True)
-    ]
+    sets, count = outcomes.layout.sets, len(found)
+    estimates = [each.estimates for each in found.values()]
 
     def side_by_side(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return np.stack(values, axis=1).ravel()
 
     columns = [
-        pl.Series("statistic", list(wanted)).gather(np.tile(np.arange(count), sets)),
+        pl.Series("statistic", list(found)).gather(np.tile(np.arange(count), sets)),
         *(
             pl.Series(name, side_by_side([getattr(e, source) for e in estimates]), nan_to_null=True)
             for name, source in (
@@ -159,10 +211,16 @@ def _table(outcomes: Outcomes, wanted: Mapping[str, Statistic], confidence: floa
         pl.Series("n", side_by_side([e.n for e in estimates]), dtype=pl.Int64),
         pl.Series("idle_share", np.repeat(outcomes.idle_share, count), nan_to_null=True),
         _words([e.method for e in estimates]).alias("method"),
-        pl.Series("supported", side_by_side([statistic.supported() for statistic in found])),
+        pl.Series("supported", side_by_side([each.supported for each in found.values()])),
     ]
     keys = outcomes.groups.select(pl.all().gather(np.repeat(np.arange(sets), count)))
     return keys.rename(_apart(keys.columns)).with_columns(columns)
+
+
+def with_precision(table: pl.DataFrame, rows: Rows) -> pl.DataFrame:
+    """Say in which precision the rows are stored."""
+    precision = pl.lit(rows.summary.record.precision, dtype=pl.String()).alias("precision")
+    return table.with_columns(precision)
 
 
 def _words(methods: Sequence[NDArray[np.str_]]) -> pl.Series:

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from engine.results.outcomes import IDLE_NEEDS, steps_of_sets
+from engine.results.outcomes import IDLE_NEEDS
+from engine.results.read_outcomes import steps_of_sets
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
+from engine.results.stored_columns import StoredColumns
 from engine.statistics.linearised import FEWEST_CARRIERS
 
 __all__ = ["CODES", "SCHEMA", "study_warnings"]
@@ -43,7 +46,8 @@ SCHEMA = {
 
 # With so few values an optimum at the end means nothing.
 _FEWEST_VALUES = 3
-# Columns that are counted over.
+# Columns that are counted over, and how many numbers that takes of each simulation.
+_COUNTED = ("trades", "exposure", "rejected_orders", "net_pnl")
 _COLUMNS = 10
 
 
@@ -112,6 +116,20 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
 
     What is counted begins with an underscore, beside parameters of any name.
     """
+    stored = rows.stored
+    frame = (
+        _counted_in_rows(rows)
+        if stored is None or stored.failed
+        else _counted_in_columns(rows, stored)
+    )
+    names = set_names(frame, rows.parameters)
+    return [
+        row | {"_name": name} for row, name in zip(frame.iter_rows(named=True), names, strict=True)
+    ]
+
+
+def _counted_in_rows(rows: Rows) -> pl.DataFrame:
+    """Count in rows of any kind, those that were chosen or failed among them."""
     ok = pl.col("status") == "ok"
     stored = set(rows.columns)
 
@@ -139,11 +157,45 @@ def _per_set(rows: Rows) -> list[dict[str, Any]]:
         if sets is not None:
             lazy = lazy.filter(number.is_between(sets.start, sets.stop - 1))
         tables.append(lazy.group_by(number).agg(*counted).sort(number).collect())
-    frame = pl.concat(tables)
-    names = set_names(frame, rows.parameters)
-    return [
-        row | {"_name": name} for row, name in zip(frame.iter_rows(named=True), names, strict=True)
-    ]
+    return pl.concat(tables)
+
+
+def _counted_in_columns(rows: Rows, stored: StoredColumns) -> pl.DataFrame:
+    """Count in stored columns of which no simulation failed, to the same table."""
+    columns = [name for name in _COUNTED if stored.holds([name])]
+    every, tables = rows.summary.parameter_sets, []
+    for some in steps_of_sets(rows, ["parameter_set"], _COLUMNS):
+        sets = range(every) if some is None else some
+        found = stored.read(columns, sets)
+        if not len(found.rows):
+            continue
+        starts = np.concatenate([[0], np.cumsum(found.rows[:-1])])
+        counts: dict[str, Any] = {"_simulations": found.rows, "_ok": found.rows}
+        unknown = np.full(len(found.sets), None)
+        held, mean, first = unknown, unknown, unknown
+        orders = refused = np.zeros(len(found.sets), dtype=np.int64)
+        if found.columns.keys() >= {*IDLE_NEEDS}:
+            never = (found.columns["trades"] == 0.0) & (found.columns["exposure"] == 0.0)
+            held = np.add.reduceat(~never, starts, dtype=np.int64)
+        if "net_pnl" in found.columns:
+            mean = np.add.reduceat(found.columns["net_pnl"], starts) / found.rows
+        if "rejected_orders" in found.columns:
+            rejected = found.columns["rejected_orders"]
+            orders = np.add.reduceat(rejected, starts).astype(np.int64)
+            refused = np.add.reduceat(rejected > 0.0, starts, dtype=np.int64)
+            # A path's number in place of every path without a refusal would be beyond the last.
+            last = np.iinfo(np.int64).max
+            earliest = np.minimum.reduceat(np.where(rejected > 0.0, found.paths, last), starts)
+            numbers = earliest * every + found.sets
+            first = np.where(refused > 0, numbers.astype(object), unknown)
+        counts |= {"_held": held, "_orders": orders, "_refused": refused}
+        counts |= {"_first": first, "_mean": mean, "_failed": 0 * found.rows}
+        table = stored.keys(["set_id", *rows.parameters])
+        table = table.filter(pl.col("parameter_set").is_in(pl.Series(found.sets).implode()))
+        error = pl.lit(None, dtype=pl.String).alias("_error")
+        series = [pl.Series(name, list(values)) for name, values in counts.items()]
+        tables.append(table.with_columns(*series, error))
+    return pl.concat(tables, how="vertical_relaxed")
 
 
 def _all_or_each(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -37,10 +38,8 @@ Shape = Literal["skewed", "kurtic", "logarithm", "skewed logarithm"]
 #: An interval needs this many paths whose outcome differs from the most common one.
 FEWEST_CARRIERS = 5
 
-# A spread this far below the value is rounding.
-_ROUNDING = 1e-14
-# The largest exponent that does not overflow; no bound worth printing is larger.
-_LARGEST_EXPONENT = 700.0
+# A spread this far below the value is rounding; the largest exponent that does not overflow.
+_ROUNDING, _LARGEST_EXPONENT = 1e-14, 700.0
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,17 @@ class Linearised:
         """Variance of each estimate, by the influences."""
         return _over(self.moment(2), self.units - 1)
 
-    def moment(self, power: int) -> Floats:
+    def moment(self, power: Literal[2, 3, 4]) -> Floats:
         """Moment of the influences about 0, over the units of each set."""
-        return _over(self.layout.sum_cells(whole_power(self.influence, power)), self.units)
+        return self._moments[power - 2]
+
+    @cached_property
+    def _moments(self) -> tuple[Floats, Floats, Floats]:
+        square = self.influence * self.influence
+        cube = square * self.influence
+        powers = (square, cube, cube * self.influence)
+        second, third, fourth = (_over(self.layout.sum_cells(p), self.units) for p in powers)
+        return second, third, fourth
 
     def take(self, sets: ArrayLike) -> Linearised:
         """Return the statistic of some sets, by position: one as everybody's baseline, leaders.
@@ -145,7 +152,7 @@ class Linearised:
         """Estimate with errors and intervals (`intervals`), under the rule of undefined values."""
         if self.own is not None:
             return self.own(check_confidence(confidence))
-        second, third, fourth = (self.moment(power) for power in (2, 3, 4))
+        second, third, fourth = self._moments
         return intervals(
             self.value,
             (second, third, fourth),

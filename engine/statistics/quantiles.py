@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +25,7 @@ from engine.statistics.linearised import (
 from engine.statistics.moments import linear_mean
 from engine.statistics.skewness_correction import skewed_ends
 
-__all__ = ["expected_shortfalls", "quantiles"]
+__all__ = ["Ordered", "expected_shortfalls", "quantiles"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,17 +35,44 @@ _NODES, _NODE_WEIGHTS = (0.5 * a for a in np.polynomial.legendre.leggauss(5))
 _NODES = _NODES + 0.5
 
 
-def quantiles(outcomes: ArrayLike, probability: float, layout: Layout | None = None) -> Linearised:
+@dataclass(frozen=True)
+class Ordered:
+    """Outcomes that are sorted within each parameter set once, for any number of quantiles.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (rows,)
+        The outcomes as laid out; NaN marks missing ones.
+    layout : Layout
+        The set and the unit of each.
+    ordered : ndarray of float64, shape (rows,)
+        The same, ascending within each set, NaN last.
+    """
+
+    values: Floats
+    layout: Layout
+    ordered: Floats
+
+    @classmethod
+    def of(cls, outcomes: ArrayLike, layout: Layout | None = None) -> Ordered:
+        """Sort outcomes; shapes as in `quantiles`."""
+        x, layout = laid_out(outcomes, layout)
+        return cls(x, layout, sort_within(x, layout.rows))
+
+
+def quantiles(
+    outcomes: ArrayLike | Ordered, probability: float, layout: Layout | None = None
+) -> Linearised:
     """Quantile of the outcomes of every parameter set, free of any distribution.
 
     Parameters
     ----------
-    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says
+    outcomes : array_like, shape (paths,), (sets, paths), or as `layout` says; or Ordered
         NaN marks missing ones, which are left out.
     probability : float
         Between 0 and 1.
     layout : Layout, optional
-        As in `means`.
+        As in `means`; sorted outcomes have their own.
 
     Returns
     -------
@@ -85,9 +112,10 @@ def quantiles(outcomes: ArrayLike, probability: float, layout: Layout | None = N
     """
     if not 0.0 < probability < 1.0:
         raise Refusal("probability", str(probability), "above 0 and below 1")
-    x, layout = laid_out(outcomes, layout)
+    made = outcomes if isinstance(outcomes, Ordered) else Ordered.of(outcomes, layout)
+    x, layout, ordered = made.values, made.layout, made.ordered
     n = layout.sum_rows((~np.isnan(x)).astype(np.float64)).astype(np.int64)
-    ordered, starts = sort_within(x, layout.rows), _starts(layout)
+    starts = _starts(layout)
     value = order_statistics(ordered, starts, n, probability * (n - 1.0) + np.ones(len(n)))
     error = _maritz_jarrett(ordered, starts, n, probability)
     # The influence is one below the quantile and another above it: their distance, one over the

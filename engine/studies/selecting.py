@@ -17,7 +17,8 @@ from engine.errors import Refusal
 from engine.jobs.job import Job
 from engine.jobs.space import ParameterSpace
 from engine.results.definitions import Statistic, find_statistic
-from engine.results.outcomes import Outcomes, read_outcomes
+from engine.results.outcomes import Outcomes
+from engine.results.read_outcomes import read_outcomes
 from engine.results.results import Results
 from engine.statistics.linearised import Linearised
 from engine.statistics.sequential_selection import SequentialSelection
@@ -128,10 +129,10 @@ class Selecting:
 
 def _on_common_paths(results: Results, entry: Statistic) -> Linearised:
     """Estimate on the paths on which no set failed, so that all sets have the same."""
-    failed = results.lazy.filter(pl.col("status") == "failed").select(results.unit).unique()
+    failed = results.lazy.filter(pl.col("status") == "failed").select(results.unit()).unique()
     units = failed.collect().to_series()
     if len(units):
-        results = results.filter(~results.unit.is_in(units.implode()))
+        results = results.filter(~results.unit().is_in(units.implode()))
     outcomes = read_outcomes(results, ["parameter_set"], [*entry.needs])
     assert outcomes is not None
     return _idle_is_nothing(entry.of(outcomes), outcomes)

@@ -92,10 +92,12 @@ def headlines(project: Project, study: str, *, where: str | None = None) -> Stud
     Refusal
         If the study has no results, or they have no such column.
     """
+    from engine.results.error_budget import Paths, study_tables
+
     results = open_results(project, study, where)
     names = headline_names(results)
-    budget = results.error_budget(names=names)
-    return _table(results, with_all_errors(results.statistics(names=names), budget))
+    paths = Paths(results.seeds, results.resampled)
+    return _table(results, with_all_errors(*study_tables(results, paths, names=names)))
 
 
 def best_sets(

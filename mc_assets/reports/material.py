@@ -65,7 +65,11 @@ class Material:
     def parameters(self) -> dict[int, dict[str, Any]]:
         """Parameters of each set."""
         names = list(self.results.parameters)
-        sets = self.results.lazy.group_by("parameter_set").agg(pl.col(names).first()).collect()
+        stored = self.results.stored
+        if stored is not None:
+            sets = stored.keys(names)
+        else:
+            sets = self.results.lazy.group_by("parameter_set").agg(pl.col(names).first()).collect()
         return {
             row["parameter_set"]: {name: row[name] for name in names}
             for row in sets.sort("parameter_set").iter_rows(named=True)
@@ -94,12 +98,6 @@ class Material:
             table = table.with_columns(pl.Series(name, values, strict=False))
         return table
 
-    @cached_property
-    def rows(self) -> pl.DataFrame:
-        """Outcomes of every simulation."""
-        drawn = [name for name in ("net_pnl", "max_drawdown") if self.has(name)]
-        return self.results.lazy.select("parameter_set", "status", *drawn).collect()
-
     def has(self, metric: str) -> bool:
         """Whether the rows hold a metric."""
         return metric in self.results.metrics
@@ -107,7 +105,7 @@ class Material:
     @property
     def one_path(self) -> bool:
         """Whether every set ran on a single path, which has no distribution."""
-        return len(self.rows) == self.rows["parameter_set"].n_unique() > 0
+        return len(self.results) == len(self.parameters) > 0
 
     @property
     def has_equity(self) -> bool:
@@ -121,8 +119,7 @@ class Material:
 
     def metric(self, parameter_set: int, name: str) -> pl.Series:
         """Values of a metric over the simulations of a set that succeeded."""
-        chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
-        return self.rows.filter(chosen)[name]
+        return self._succeeded(parameter_set, [name])[name]
 
     def statistic(self, parameter_set: int, name: str) -> dict[str, Any]:
         """Row of the table of statistics."""
@@ -173,7 +170,23 @@ class Material:
 
     def simulations(self, parameter_set: int) -> pl.DataFrame:
         """Rows of a set that succeeded, with what is kept of them, the least profitable first."""
-        chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
         wanted = [n for n in ("net_pnl", "max_drawdown", "trades") if self.has(n)]
-        rows = self.results.lazy.filter(chosen).select("simulation", "seed", *wanted)
-        return rows.sort(wanted[:1] or "simulation").collect()
+        rows = self._succeeded(parameter_set, wanted)
+        return rows.sort(wanted[:1] or "simulation", maintain_order=True)
+
+    def _succeeded(self, parameter_set: int, names: list[str]) -> pl.DataFrame:
+        """Return number, seed and metrics of the simulations of a set that succeeded."""
+        results, summary = self.results, self.results.summary
+        if results.stored is None or not results.stored.holds(names):
+            chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
+            rows = results.lazy.filter(chosen).select("simulation", "seed", *names)
+            return rows.sort("simulation").collect()
+        found = results.stored.read(names, range(parameter_set, parameter_set + 1))
+        return pl.DataFrame(
+            {
+                "simulation": found.paths * summary.parameter_sets + parameter_set,
+                "seed": results.seeds[found.paths // summary.paths_per_seed],
+                **found.columns,
+            },
+            nan_to_null=True,
+        )

@@ -117,7 +117,7 @@ def _title(headline: Headline) -> str:
 def note_of(material: Material) -> str:
     """Say how the numbers of the table are to be read."""
     count = len(material.results)
-    failed = int((material.rows["status"] == "failed").sum())
+    failed = len(material.results.failures)
     single = material.results.summary.record.precision == "float32"
     rounded = " Metrics are stored in float32: each is rounded to 6e-8 of itself." if single else ""
     return (

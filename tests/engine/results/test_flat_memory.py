@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from polars.testing import assert_frame_equal
 
-from engine.results import Results, outcomes
-from engine.results.outcomes import steps_of_sets
+from engine.results import Results, read_outcomes
+from engine.results.read_outcomes import steps_of_sets
 from engine.sources import GBM
 from engine.statistics.summaries import Moments
 from engine.studies import Study
@@ -28,7 +28,7 @@ def whole() -> Results:
 
 def in_steps(monkeypatch: pytest.MonkeyPatch, sets: int) -> None:
     """Hold so few numbers that a step takes some parameter sets of 70 paths and 20 columns."""
-    monkeypatch.setattr(outcomes, "_MOST_NUMBERS", sets * 70 * 24)
+    monkeypatch.setattr(read_outcomes, "_MOST_NUMBERS", sets * 70 * 24)
 
 
 @pytest.mark.parametrize("most", [0, 1, 2])

@@ -25,7 +25,7 @@ ALLOWED = {
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "models": set(),
-    "plots": {"errors"},
+    "plots": {"errors", "files"},
     "pricing": {"compiled", "errors"},
     "user_code": {"errors"},
     "window": {"errors"},

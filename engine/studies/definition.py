@@ -171,7 +171,7 @@ class StudyDefinition(JobSettings, _Question):
     storage: Literal["parquet", "memory", "sqlite", "csv"] = Field(
         "parquet", description="Where results go; `sqlite` and `csv` add a file beside the Parquet."
     )
-    workers: Literal["auto"] | Annotated[int, Field(gt=0)] = Field(
+    workers: Literal["auto"] | Annotated[int, Field(gt=0, le=1_024)] = Field(
         "auto", description="Threads; `auto` uses every core."
     )
     nightly: bool = Field(False, description="Run it on every new calibration.")

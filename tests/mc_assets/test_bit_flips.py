@@ -45,6 +45,8 @@ _COMMANDS = (
     "trials --archived --json",
     "prune --json",
     "runs --json",
+    "experiments --json",
+    "leaderboard --json",
 )
 _TABLES = (
     *("simulations", "equity", "trades", "trials", "studies", "statistics", "parameter_sets"),

@@ -50,7 +50,7 @@ ALLOWED = {
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
-        *("local_time", "own_data", "user_code", "window", "plots"),
+        *("frames", "local_time", "own_data", "user_code", "window", "plots"),
     },
     "realism": {
         *("errors", "models"),

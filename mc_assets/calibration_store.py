@@ -80,6 +80,14 @@ class CalibrationStore:
         table = table.filter(pl.col("model").is_in(list(models)))
         return table.filter(~_is_current(table))["as_of"].unique().sort().to_list()
 
+    def complete(self, symbol: str, timeframe: str, models: Iterable[str]) -> set[datetime.date]:
+        """Return the dates on which every one of `models` has an estimate of today's version."""
+        wanted = set(models)
+        table = self.read(symbol, timeframe, allow_damaged=True)
+        table = table.filter(pl.col("model").is_in(list(wanted)))
+        per_day = table.group_by("as_of").agg(pl.col("model").n_unique())
+        return set(per_day.filter(pl.col("model") == len(wanted))["as_of"])
+
     def find(
         self, symbol: str, timeframe: str, model: str, as_of: Literal["latest"] | datetime.date
     ) -> Calibration:

@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["descriptor", "hold", "release", "share", "take"]
+__all__ = ["descriptor", "hold", "is_in_use", "release", "share", "take"]
 
 _FILE = ".in_use"
 
@@ -88,6 +88,24 @@ def descriptor(home: Path) -> int:
     """Return the descriptor of the lock: a child that inherits it is a user as long as it lives."""
     with _guard:
         return _held[home].descriptor
+
+
+def is_in_use(home: Path) -> bool:
+    """Whether any process, this one or another, is a user of a home now; it need not exist."""
+    with _guard:
+        if home in _held:
+            return True
+        try:
+            opened = os.open(home / _FILE, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(opened)
+        return False
 
 
 def _opened(home: Path) -> int:

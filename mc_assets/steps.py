@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from engine.errors import Refusal
-from mc_assets.periods import as_of_span, period_keys, period_of
+from mc_assets.periods import as_of_span, period_of
 from mc_assets.project import Project
 from mc_assets.receipts import Needs, Receipts
 from mc_assets.step_needs import (
@@ -25,7 +25,7 @@ from mc_assets.step_needs import (
     warehouse_needs,
 )
 
-__all__ = ["Step", "all_steps", "bar_steps", "calibration_steps", "outdated_steps"]
+__all__ = ["Step", "all_steps", "bar_steps", "calibration_steps"]
 
 
 log = logging.getLogger(__name__)
@@ -234,32 +234,6 @@ def calibration_steps(
                 (f"{period}|{first}", f"{period}|{last}"),
                 config={"calibrations": {"dates": [str(day)]}},
                 covered=tuple(order[order.index(first) : order.index(last) + 1]),
-            )
-
-
-def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
-    """Yield the steps that make anew the calibrations of estimators that have moved on since."""
-    from mc_assets.calibration_store import CalibrationStore
-    from mc_assets.market_data import load_series
-    from mc_assets.series_models import calibrated_models, load_models
-
-    config = load_series(project.series)
-    store = CalibrationStore(project.data)
-    order = period_keys(*as_of_span(config))
-    for key in keys:
-        symbol, _, timeframe = key.rpartition("@")
-        load_models(config[key], config.folder)
-        found = store.outdated(symbol, timeframe, calibrated_models(config[key]))
-        periods = {period_of(day) for day in found}
-        for first, last in _runs_of(order, periods):
-            between = order[order.index(first) : order.index(last) + 1]
-            days = [str(day) for day in found if period_of(day) in between]
-            dates = " to ".join(dict.fromkeys((days[0], days[-1])))
-            yield Step(
-                f"calibrations of {key} as of {dates} by the estimators of today",
-                ["calibrations"],
-                (f"{first}|{key}", f"{last}|{key}"),
-                config={"calibrations": {"dates": days}},
             )
 
 

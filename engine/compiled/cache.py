@@ -35,7 +35,7 @@ from numba.core.serialize import dumps
 
 from engine.compiled.code_hash import bytecode_hash
 
-__all__ = ["KernelCache", "cache_folder"]
+__all__ = ["KernelCache", "cache_folder", "cache_problem"]
 
 log = logging.getLogger(__name__)
 
@@ -154,17 +154,22 @@ class KernelCache(_Cache):
         """Nothing to do: no entry of a changed function is ever looked up again."""
 
 
-def _is_safe(folder: Path) -> bool:
-    """Whether nobody but this user can put files into the folder; says once where others can."""
+def cache_problem(folder: Path) -> str:
+    """Say why a folder is not used: others can put files into it. Empty where it is used."""
     try:
         status = folder.stat()
     except OSError:
-        return True  # not there yet: this user makes it
-    reason = ""
+        return ""  # not there yet: this user makes it
     if status.st_uid != os.getuid():
-        reason = "belongs to another user"
-    elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        reason = "can be written by others: `chmod go-w` it after removing what is in it"
+        return "belongs to another user"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "can be written by others: `chmod go-w` it after removing what is in it"
+    return ""
+
+
+def _is_safe(folder: Path) -> bool:
+    """Whether nobody but this user can put files into the folder; says once where others can."""
+    reason = cache_problem(folder)
     if reason:
         _warn(folder, reason)
     return not reason

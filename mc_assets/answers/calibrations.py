@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -11,7 +12,28 @@ from mc_assets.answers.bars import series_keys
 from mc_assets.answers.steps import StepCallback, run_steps
 from mc_assets.project import Project
 
-__all__ = ["calibrate_series", "compared_models", "recalibrate_outdated", "stored_calibrations"]
+__all__ = [
+    "Backfilled",
+    "backfill_calibrations",
+    "calibrate_series",
+    "compared_models",
+    "recalibrate_outdated",
+    "stored_calibrations",
+]
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """What a backfill found and made.
+
+    Parameters
+    ----------
+    series : polars.DataFrame
+        A row per series: ``series``, ``dates`` (weekdays asked for that have bars), ``stored``
+        before, ``made``, and ``failed``, models times dates that could not be estimated.
+    """
+
+    series: pl.DataFrame
 
 
 def calibrate_series(
@@ -48,6 +70,62 @@ def calibrate_series(
     return stored_calibrations(project, series, as_of=as_of)
 
 
+def backfill_calibrations(
+    project: Project,
+    first: datetime.date,
+    last: datetime.date,
+    series: Sequence[str] = (),
+    *,
+    again: bool = False,
+    progress: StepCallback | None = None,
+) -> Backfilled:
+    """Calibrate series as of every weekday between two days that has no calibration yet.
+
+    What is finished stays when it is stopped; the same call goes on from there.
+
+    Parameters
+    ----------
+    project : Project
+        Where bars and calibrations lie.
+    first, last : datetime.date
+        Both belong to it; days before a series' first bar or after its last are left out.
+    series : sequence of str
+        Symbols or series such as ``SP500@1d``; by default all.
+    again : bool
+        Make stored dates anew, too: of bars that a provider has changed since.
+    progress : callable, optional
+        Called before and after each step.
+
+    Raises
+    ------
+    ValueError
+        If a series is unknown or has no bars, or the days are the wrong way round.
+    PipelineError
+        If a run fails; what others made is kept.
+    """
+    from mc_assets.backfills import missing_dates
+
+    backfills = missing_dates(project, series_keys(project, series), first, last, again=again)
+    run_steps(project, (step for found in backfills for step in found.steps(project)), progress)
+    rows = [
+        (found.series, found.stored + len(found.missing), found.stored, len(found.missing))
+        for found in backfills
+    ]
+    frame = pl.DataFrame(rows, schema=["series", "dates", "stored", "made"], orient="row")
+    failed = [_failures(project, found.series, found.missing) for found in backfills]
+    return Backfilled(frame.with_columns(pl.Series("failed", failed, dtype=pl.Int64)))
+
+
+def _failures(project: Project, key: str, days: Sequence[datetime.date]) -> int:
+    """Count the estimates of some days that failed."""
+    from mc_assets.calibration_store import CalibrationStore
+
+    symbol, _, timeframe = key.rpartition("@")
+    table = CalibrationStore(project.data).read(symbol, timeframe, allow_damaged=True)
+    failed = table.filter(pl.col("as_of").is_in(list(days)) & (pl.col("status") == "failed"))
+    return failed.select("as_of", "model").n_unique() if failed.height else 0
+
+
 def recalibrate_outdated(
     project: Project, series: Sequence[str] = (), *, progress: StepCallback | None = None
 ) -> pl.DataFrame:
@@ -62,7 +140,7 @@ def recalibrate_outdated(
     PipelineError
         If a run fails.
     """
-    from mc_assets.steps import outdated_steps
+    from mc_assets.backfills import outdated_steps
 
     run_steps(project, outdated_steps(project, series_keys(project, series)), progress)
     return stored_calibrations(project, series)

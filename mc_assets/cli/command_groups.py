@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from mc_assets.cli.audit import audit
+from mc_assets.cli.backfill import backfill_calibrations
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
+from mc_assets.cli.doctor import doctor
 from mc_assets.cli.experiments import experiments
 from mc_assets.cli.indicators import indicators
 from mc_assets.cli.ingest import ingest
@@ -33,6 +35,7 @@ from mc_assets.cli.schema import schema
 from mc_assets.cli.seeds import seeds
 from mc_assets.cli.show import show
 from mc_assets.cli.sql import sql
+from mc_assets.cli.status import status
 from mc_assets.cli.strategies import strategies
 from mc_assets.cli.studies import studies
 from mc_assets.cli.trials import trials
@@ -46,18 +49,18 @@ __all__ = ["FAMILIES", "GROUPS", "Command", "command_groups", "typed_name"]
 #: of two words is a function whose name begins with one of `FAMILIES` and an underscore.
 GROUPS: Final = MappingProxyType(
     {
-        "Data": (ingest, calibrate),
+        "Data": (ingest, calibrate, backfill_calibrations),
         "Studies": (run, runs, studies, new, mv, rm, strategies, indicators, seeds, schema),
         "Searches": (optimise_run, walk_forward, experiments, leaderboard),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (init, ui, prune),
+        "System": (init, ui, status, doctor, prune),
     }
 )
 
 
 #: First words of commands of two words, such as ``optimise run``.
-FAMILIES: Final = ("optimise",)
+FAMILIES: Final = ("backfill", "optimise")
 
 
 @dataclass(frozen=True)

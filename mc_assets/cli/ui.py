@@ -9,6 +9,9 @@ import typer
 if TYPE_CHECKING:
     import subprocess
 
+# How many ports are looked at for a free one.
+_PORTS = 20
+
 
 def ui(
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
@@ -17,7 +20,6 @@ def ui(
     """Open the Dagster UI; runs, history and partitions are kept in data/dagster_home."""
     import os
     import signal
-    import socket
     import subprocess
     import sys
 
@@ -26,14 +28,9 @@ def ui(
     from mc_assets.project import Project
 
     project = Project.from_environment()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ValueError(
-                f"port: {port} on {host} is not free ({error}); --port takes another"
-            ) from None
+    asked, port = port, _free_port(host, port)
+    if port != asked:
+        typer.echo(f"port {asked} is not free, {port} is taken instead")
     with using_dagster_home(project) as lock:
         command = [
             sys.executable,
@@ -63,6 +60,26 @@ def ui(
         code = process.wait()
     if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130):
         raise typer.Exit(code=1)
+
+
+def _free_port(host: str, port: int) -> int:
+    """Return the first free port from `port` upwards."""
+    import errno
+    import socket
+
+    for candidate in range(port, min(port + _PORTS, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, candidate))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                raise ValueError(
+                    f"--host, --port: {host}:{candidate} cannot be used ({error})"
+                ) from None
+            return candidate
+    raise ValueError(f"--port: none of the {_PORTS} ports from {port} on {host} is free")
 
 
 def _answers(host: str, port: int, process: subprocess.Popen[bytes]) -> bool:

@@ -260,7 +260,8 @@ def _failure(error: Exception, series: SeriesConfig, provider: Provider) -> Mark
 
 def _keys(provider: Provider) -> list[str]:
     """Values of the provider's keys, to be masked in messages."""
-    return [os.environ.get(name, "").strip() for name in provider.capabilities.environment]
+    names = [name for key in provider.capabilities.keys for name in key]
+    return [os.environ.get(name, "").strip() for name in names]
 
 
 def _ranges(

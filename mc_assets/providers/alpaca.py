@@ -63,7 +63,7 @@ class AlpacaProvider(Provider):
         network=True,
         requests_per_minute=200.0,
         symbols_per_request=100,
-        environment=(*_KEY, *_SECRET),
+        keys=(_KEY, _SECRET),
     )
     Options: ClassVar[type[BaseModel]] = AlpacaOptions
     options: AlpacaOptions

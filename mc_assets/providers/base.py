@@ -36,8 +36,8 @@ class Capabilities:
         Default of its rate limiter; None means unlimited.
     symbols_per_request : int
         How many symbols one request may name.
-    environment : tuple of str
-        Environment variables its keys may come from.
+    keys : tuple of tuple of str
+        For each key that it needs, the environment variables that it may come from.
     """
 
     timeframes: tuple[str, ...]
@@ -45,7 +45,7 @@ class Capabilities:
     network: bool = False
     requests_per_minute: float | None = None
     symbols_per_request: int = 1
-    environment: tuple[str, ...] = ()
+    keys: tuple[tuple[str, ...], ...] = ()
 
     def serves(self, timeframe: str) -> bool:
         """Whether the provider has bars of a timeframe."""

@@ -51,7 +51,7 @@ class PolygonProvider(Provider):
         network=True,
         # The free plan's limit.
         requests_per_minute=5.0,
-        environment=_KEYS,
+        keys=(_KEYS,),
     )
     Options: ClassVar[type[BaseModel]] = NetworkOptions
     options: NetworkOptions

@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 
 from engine.calibration.versions import ESTIMATOR_VERSIONS
+from mc_assets.backfills import outdated_steps
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.definitions import defs
 from mc_assets.instance import open_instance, using_dagster_home
 from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
-from mc_assets.steps import Step, bar_steps, outdated_steps
+from mc_assets.steps import Step, bar_steps
 from tests.mc_assets.mc_here import call_here
 
 CHECKOUT = Path(__file__).parents[2]

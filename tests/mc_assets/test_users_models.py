@@ -18,6 +18,7 @@ import engine as mc
 from engine.sources import Schwartz2F, load_user_sources, make_source
 from mc_assets.answers.calibrations import stored_calibrations
 from mc_assets.answers.catalogue import list_sources
+from mc_assets.backfills import outdated_steps
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.cli import main
 from mc_assets.market_data import load_series
@@ -26,7 +27,7 @@ from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
 from mc_assets.providers import MarketDataError
 from mc_assets.series_models import calibrated_models, load_models
-from mc_assets.steps import Step, outdated_steps
+from mc_assets.steps import Step
 from mc_assets.stored_market_data import StoredMarketData
 from tests.mc_assets.mc_here import call_here, users_code_forgotten
 

@@ -219,7 +219,7 @@ def test_a_failure_nobody_foresaw_is_one_sentence_without_keys(
 
     monkeypatch.setenv("DESK_KEY", "DESKKEY")
     monkeypatch.setattr(DeskProvider, "fetch", broken)
-    can = dataclasses.replace(DeskProvider.capabilities, environment=("DESK_KEY",))
+    can = dataclasses.replace(DeskProvider.capabilities, keys=(("DESK_KEY",),))
     monkeypatch.setattr(DeskProvider, "capabilities", can)
     done = ingest_many(config(tmp_path), [("X@1d", 2023)], tmp_path / "data", NIGHT)
     assert str(done.failures["X@1d", 2023]) == (

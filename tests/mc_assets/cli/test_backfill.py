@@ -1,0 +1,122 @@
+"""``mc backfill calibrations``: only what is missing is made, and a stopped one goes on."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.calibration import versions
+from mc_assets.backfills import missing_dates
+from mc_assets.calibration_store import CalibrationStore
+from mc_assets.project import Project
+from tests.mc_assets.mc_here import Done, mc_here
+
+SERIES = """
+series:
+  - {symbol: X, provider: csv, start: 2020-01-01, end: 2020-12-31,
+     options: {path: x.csv}, models: [gbm]}
+  - {symbol: EMPTY, provider: csv, start: 2020-01-01, end: 2020-12-31,
+     options: {path: x.csv}, models: [gbm]}
+"""
+
+
+class Folder:
+    """A project of one series with bars of 2020."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "studies").mkdir()
+        (root / "series.yaml").write_text(SERIES)
+        days = pl.date_range(datetime.date(2020, 1, 1), datetime.date(2020, 12, 31), eager=True)
+        days = days.filter(days.dt.weekday() < 6)
+        close = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, len(days))))
+        frame = pl.DataFrame({"date": days, "open": close, "high": close, "low": close})
+        frame.with_columns(close=close, volume=pl.lit(1.0)).write_csv(root / "x.csv")
+
+    def mc(self, *arguments: str) -> Done:
+        places = {
+            "MC_DATA": str(self.root / "data"),
+            "MC_STUDIES": str(self.root / "studies"),
+            "MC_SERIES": str(self.root / "series.yaml"),
+        }
+        return mc_here(*arguments, places=places, folder=self.root)
+
+    def backfill(self, first: str, last: str, *more: str) -> dict[str, int]:
+        done = self.mc(
+            *("backfill", "calibrations", "X@1d", "--from", first, "--to", last, "--json"), *more
+        )
+        assert done.returncode == 0, done.stderr
+        (row,) = json.loads(done.stdout)
+        return dict(row)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    made = Folder(tmp_path_factory.mktemp("backfill"))
+    assert made.mc("ingest", "X@1d").returncode == 0
+    return made
+
+
+def test_a_backfill_makes_what_is_missing_and_nothing_else(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = folder.backfill("2020-06-01", "2020-06-12")
+    assert first == {"series": "X@1d", "dates": 10, "stored": 0, "made": 10, "failed": 0}
+    wider = folder.backfill("2020-05-27", "2020-06-16")
+    assert wider == {"series": "X@1d", "dates": 15, "stored": 10, "made": 5, "failed": 0}
+    again = folder.backfill("2020-06-01", "2020-06-02", "--again")
+    assert again == {"series": "X@1d", "dates": 2, "stored": 0, "made": 2, "failed": 0}
+
+    stored = CalibrationStore(folder.root / "data").read("X", "1d")["as_of"].unique()
+    assert len(stored) == 15
+    monkeypatch.setitem(versions.ESTIMATOR_VERSIONS, "gbm", "next")
+    project = Project(
+        folder.root, folder.root / "data", folder.root / "studies", folder.root / "series.yaml"
+    )
+    (found,) = missing_dates(
+        project, ["X@1d"], datetime.date(2020, 6, 1), datetime.date(2020, 6, 12)
+    )
+    assert (len(found.missing), found.stored) == (10, 0)
+
+
+def test_days_without_bars_are_left_out(folder: Folder) -> None:
+    before = folder.backfill("2019-12-25", "2020-01-03")
+    assert before["dates"] == 3  # the 1st, 2nd and 3rd of January
+    assert folder.backfill("2021-03-01", "2021-04-01")["dates"] == 0
+
+
+def test_the_runs_of_a_long_backfill_are_short(folder: Folder) -> None:
+    """What a kill costs is at most one run of 64 dates."""
+    project = Project(
+        folder.root, folder.root / "data", folder.root / "studies", folder.root / "series.yaml"
+    )
+    (found,) = missing_dates(
+        project, ["X@1d"], datetime.date(2020, 7, 1), datetime.date(2020, 12, 31)
+    )
+    steps = list(found.steps(project))
+    dates = [step.config["calibrations"]["dates"] for step in steps if step.config]
+    assert [len(days) for days in dates] == [64, 64, 4]
+    assert [day for days in dates for day in days] == [str(day) for day in found.missing]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--from", "2020-13-01", "--to", "2020-02-01"], "--from: found '2020-13-01'"),
+        (["--from", "2020-03-01", "--to", "2020-02-01"], "before 2020-03-01"),
+        (["NOT@1d", "--from", "2020-03-01", "--to", "2020-04-01"], "NOT@1d"),
+        (["EMPTY@1d", "--from", "2020-03-01", "--to", "2020-04-01"], "`mc ingest EMPTY@1d`"),
+    ],
+)
+def test_a_backfill_of_what_is_not_there_is_refused_in_one_sentence(
+    folder: Folder, arguments: list[str], sentence: str
+) -> None:
+    done = folder.mc("backfill", "calibrations", *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -26,6 +26,8 @@ from typing import IO, Any
 import numpy as np
 import polars as pl
 
+from engine.jobs.ledger import read_trials
+
 _CHECKOUT = Path(__file__).parents[2]
 _CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -33,8 +35,13 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _REFUSALS = {"ENOSPC": "database or disk is full", "EROFS": "unable to open database file"}
 # What says when something was done, or remembers for the next process alone.
 _TOLD = ("dagster_home/", "jobs/", "receipts", ".verified", "empty_tables/")
+# What is remembered to save time, and trials of searches, which are compared as they are counted: a
+# search that goes on may write again what it had counted, in a file of another name.
+_PASSING = (".verified", "part-batch-")
 # Times of writing, and how long it took.
-_TIMES = re.compile(rb'\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?( ?UTC)?|"seconds": [\d.e-]+')
+_TIMES = re.compile(
+    rb'\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?( ?UTC)?|"seconds": [\d.e-]+|<th>seconds</th><td>[\d.,]+'
+)
 
 BARS = 250
 SERIES = """series:
@@ -282,7 +289,9 @@ def content(home: Path) -> dict[str, str]:
     found = {}
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home).as_posix().removeprefix("data/")
-        if not path.is_file() or name.startswith(_TOLD) or ".tmp" in path.name:
+        if not path.is_file() or name.startswith(_TOLD) or path.name.startswith(_PASSING):
+            continue
+        if ".tmp" in path.name:
             continue
         if name.startswith("ledger/"):
             rows = pl.read_parquet(path, hive_partitioning=False)
@@ -297,6 +306,10 @@ def content(home: Path) -> dict[str, str]:
         else:
             made = path.read_bytes()
         found[name] = hashlib.sha256(made).hexdigest()
+    for archived in (False, True):
+        trials = read_trials(home / "data", archived=archived).drop("tried_at")
+        rows = json.dumps(sorted(map(str, trials.rows()))).encode()
+        found[f"trials, archived {archived}"] = hashlib.sha256(rows).hexdigest()
     return found
 
 

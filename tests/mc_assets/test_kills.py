@@ -41,6 +41,7 @@ LONG = {
     ("sql", "file"): 4,
     ("calibrate", "file"): 3,
     ("calibrate", "history"): 1,
+    ("backfill", "file"): 2,
     ("ingest", "file"): 3,
     ("ingest", "history"): 1,
     ("resample", "file"): 1,

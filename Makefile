@@ -32,8 +32,8 @@ QUICK := \
 # (tests/conftest.py) in place of those with the most tests.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-slow test-lowest wheel coverage mutation lint hooks peers bench bench-check docs \
-	clean
+.PHONY: run ui check test test-costs test-slow test-lowest wheel coverage mutation lint hooks peers bench \
+	bench-check docs clean
 .DEFAULT_GOAL := run
 
 run: $(SYNCED)
@@ -47,6 +47,12 @@ check: $(DEVELOPING) lint
 
 test: $(DEVELOPING) lint
 	@$(PYTHON) -m pytest $(TOGETHER)
+
+# What each test and fixture costs in processor time: where the suite's minutes go.
+test-costs: $(DEVELOPING)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
+		&& MC_TEST_COSTS="$$folder" $(PYTHON) -m pytest -q -p tests.cpu_costs $(TOGETHER) \
+		&& $(PYTHON) -m tests.cpu_costs "$$folder"
 
 # Names each of the tests that it runs: most take minutes.
 test-slow: $(DEVELOPING)

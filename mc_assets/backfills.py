@@ -97,10 +97,12 @@ def outdated_steps(project: Project, keys: Sequence[str]) -> Iterator[Step]:
         symbol, _, timeframe = key.rpartition("@")
         load_models(config[key], config.folder)
         found = store.outdated(symbol, timeframe, calibrated_models(config[key]))
-        yield from _dated_steps(project, key, found)
+        yield from _dated_steps(project, key, found, " by the estimators of today")
 
 
-def _dated_steps(project: Project, key: str, dates: Sequence[date]) -> Iterator[Step]:
+def _dated_steps(
+    project: Project, key: str, dates: Sequence[date], how: str = ""
+) -> Iterator[Step]:
     """Yield the steps that calibrate a series as of some dates, oldest first."""
     from mc_assets.market_data import load_series
 
@@ -120,8 +122,9 @@ def _dated_steps(project: Project, key: str, dates: Sequence[date]) -> Iterator[
         for begin in range(0, len(members), _DATES):
             batch = members[begin : begin + _DATES]
             days = [str(day) for _, _, day in batch]
+            span = " to ".join(dict.fromkeys((days[0], days[-1])))
             yield Step(
-                f"calibrations of {key} as of {' to '.join(dict.fromkeys((days[0], days[-1])))}",
+                f"calibrations of {key} as of {span}{how}",
                 ["calibrations"],
                 (f"{order[batch[0][1]]}|{key}", f"{order[batch[-1][1]]}|{key}"),
                 config={"calibrations": {"dates": days}},

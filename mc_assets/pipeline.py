@@ -118,17 +118,15 @@ def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
     """
     import dagster as dg
 
-    from mc_assets.definitions import defs
     from mc_assets.defs.partitions import batch_tags
+    from mc_assets.own_runs import execute_here
 
-    job = defs.resolve_implicit_global_asset_job_def()
     with _quiet_logs():
-        result = job.execute_in_process(
-            instance=instance,
-            asset_selection=[dg.AssetKey(name) for name in step.assets],
-            tags=batch_tags(*step.partitions) if step.partitions else None,
-            run_config={"ops": {k: {"config": v} for k, v in (step.config or {}).items()}},
-            raise_on_error=False,
+        result = execute_here(
+            instance,
+            step.assets,
+            tags=batch_tags(*step.partitions) if step.partitions else {},
+            config={"ops": {k: {"config": v} for k, v in (step.config or {}).items()}},
         )
     for evaluation in result.get_asset_check_evaluations():
         if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR:
@@ -138,7 +136,7 @@ def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
     return _totals(result, dg.AssetKey(step.assets[-1]))
 
 
-def _totals(result: dg.ExecuteInProcessResult, asset: dg.AssetKey) -> dict[str, float]:
+def _totals(result: dg.JobExecutionResult, asset: dg.AssetKey) -> dict[str, float]:
     """Sum the numbers that an asset reported, over the partitions of a run."""
     totals: dict[str, float] = {}
     for event in result.get_asset_materialization_events():
@@ -151,7 +149,7 @@ def _totals(result: dg.ExecuteInProcessResult, asset: dg.AssetKey) -> dict[str, 
     return totals
 
 
-def _reason(result: dg.ExecuteInProcessResult) -> str:
+def _reason(result: dg.JobExecutionResult) -> str:
     """Say why a run failed: the message of the innermost exception of its first failed step."""
     for event in result.all_events:
         if event.is_step_failure:

@@ -1,4 +1,4 @@
-"""Compile a project's kernels ahead of their use, in processes of their own.
+"""Compile a project's kernels ahead of their use, in a process of its own.
 
 The first run of a checkout compiles its kernels for most of a minute; doing so on another core
 while bars come in hides most of it. Later runs find them on disk.
@@ -23,29 +23,35 @@ __all__ = ["Warming", "warm_paths", "warm_strategies"]
 
 
 class Warming:
-    """`warm_paths` and `warm_strategies`, each in a process of its own.
+    """`warm_strategies` and `warm_paths` in a process beside this one.
 
-    Their errors are ignored: they recur, with a message, where the kernels are used.
+    Where nothing was ever compiled each has its own: both then take their time. Their errors are
+    ignored: they recur, with a message, where the kernels are used.
     """
 
     def __init__(self) -> None:
+        from engine.compiled.cache import cache_folder
+
+        calls = ["warm_strategies()", "warm_paths()"]
+        if any(cache_folder().glob("*/*.kernel")):
+            calls = ["; ".join(calls)]
         self._processes = [
             subprocess.Popen(
-                [sys.executable, "-c", f"from mc_assets.warm import {name}; {name}()"],
+                [sys.executable, "-c", f"from mc_assets.warm import *; {call}"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 stdin=subprocess.DEVNULL,
             )
-            for name in ("warm_strategies", "warm_paths")
+            for call in calls
         ]
 
     def wait(self) -> None:
-        """Wait until both have ended."""
+        """Wait until what was started has ended."""
         for process in self._processes:
             process.wait()
 
     def kill(self) -> None:
-        """End both."""
+        """End what was started."""
         for process in self._processes:
             process.kill()
 

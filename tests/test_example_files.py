@@ -31,7 +31,11 @@ def test_every_example_is_told_of_in_the_folder() -> None:
     assert len(NOTEBOOKS) >= 4
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name",
+    # Other programs compile for ten seconds.
+    [pytest.param(name, marks=pytest.mark.slow) if name in PEERS else name for name in SCRIPTS],
+)
 def test_a_script_runs_from_any_folder(name: str, tmp_path: Path) -> None:
     for peer in PEERS.get(name, ()):
         pytest.importorskip(peer, reason="`make peers` installs it")

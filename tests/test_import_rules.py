@@ -48,6 +48,9 @@ ALLOWED = {
         "pricing",
     },
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
+    "options": {
+        *("errors", "compiled", "pricing", "execution", "bars", "calendar", "files", "frames"),
+    },
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
         *("frames", "local_time", "own_data", "user_code", "window", "plots"),

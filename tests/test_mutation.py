@@ -47,6 +47,20 @@ def test_a_sample_follows_from_its_seed(project: Path) -> None:
     assert first != mutation.sampled(project, "jobs", 10, seed=4)
 
 
+def test_tests_that_are_named_for_the_changed_file_run_before_the_others(project: Path) -> None:
+    tests = mutation.TESTS_OF["statistics"]
+    files = mutation.nearest_first(project, tests, Path("engine/statistics/tail_risk.py"))
+    assert [Path(file).stem for file in files[:2]] == ["test_tail_risk", "test_risk"]
+    every = sorted((project / tests[0]).glob("test_*.py"))
+    assert sorted(files) == [file.relative_to(project).as_posix() for file in every]
+
+
+def test_the_share_of_the_killed_has_wilsons_interval() -> None:
+    # (0.9 + 1.92 / 40) / (1 + 3.84 / 40) ± 1.96 / (1 + 3.84 / 40) sqrt(0.09 / 40 + 3.84 / 6400)
+    assert mutation.told(36, 40) == "36 of 40 changes killed, 90 % (77 to 96 %)"
+    assert mutation.told(40, 40) == "40 of 40 changes killed, 100 % (91 to 100 %)"
+
+
 def test_rooms_and_their_tests_exist(project: Path) -> None:
     for room, tests in mutation.TESTS_OF.items():
         assert (project / "engine" / room).is_dir()

@@ -29,6 +29,7 @@ def test_numpy_trades_as_the_engine_does(ours: dict[str, np.ndarray]) -> None:
     np.testing.assert_allclose(found["max_drawdown"], ours["max_drawdown"][0], atol=2e-4)
 
 
+@pytest.mark.slow
 def test_vectorbt_trades_as_the_engine_does(ours: dict[str, np.ndarray]) -> None:
     pytest.importorskip("vectorbt")
     found = vectorbt_sets(WALKS[:, 0], PAIRS, metrics=False)

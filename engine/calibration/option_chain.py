@@ -14,7 +14,7 @@ from engine.errors import Refusal
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["OptionChain", "count_left_out", "read_chain"]
+__all__ = ["ChainQuotes", "count_left_out", "read_chain"]
 
 Array = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ _STYLES = ("style", "exercise", "exercise_style")
 
 
 @dataclass(frozen=True)
-class OptionChain:
+class ChainQuotes:
     """Quotes of European options as a file gives them, one entry per option.
 
     Parameters
@@ -54,13 +54,13 @@ class OptionChain:
     def __len__(self) -> int:
         return len(self.days)
 
-    def select(self, keep: NDArray[np.bool_]) -> OptionChain:
+    def select(self, keep: NDArray[np.bool_]) -> ChainQuotes:
         """Keep some of the rows."""
         names = [f.name for f in fields(self) if f.name != "left_out"]
         return replace(self, **{name: getattr(self, name)[keep] for name in names})
 
 
-def read_chain(frame: pl.DataFrame, *, as_of: date, symbol: str, implied: bool) -> OptionChain:
+def read_chain(frame: pl.DataFrame, *, as_of: date, symbol: str, implied: bool) -> ChainQuotes:
     """Read the columns of a chain and leave out the rows that cannot be used.
 
     Parameters
@@ -92,7 +92,7 @@ def read_chain(frame: pl.DataFrame, *, as_of: date, symbol: str, implied: bool) 
         )
     _refuse_american(frame, symbol)
     nothing = np.full(len(frame), np.nan)
-    chain = OptionChain(
+    chain = ChainQuotes(
         days=np.array(
             [(_as_date(value) - as_of).days for value in frame["expiry"].to_list()], dtype=np.int64
         ),
@@ -130,7 +130,7 @@ def count_left_out(left_out: dict[str, int], reason: str, bad: NDArray[np.bool_]
         left_out[reason] = int(bad.sum())
 
 
-def _one_of_each_expiry(chain: OptionChain, name: str, symbol: str) -> None:
+def _one_of_each_expiry(chain: ChainQuotes, name: str, symbol: str) -> None:
     column = getattr(chain, name)
     for days in np.unique(chain.days):
         values = column[(chain.days == days) & np.isfinite(column)]

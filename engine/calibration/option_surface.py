@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.calibration.option_chain import OptionChain, count_left_out, read_chain
-from engine.calibration.parity import parity_curve
+from engine.calibration.option_chain import ChainQuotes, count_left_out, read_chain
 from engine.errors import Refusal
 from engine.pricing import (
     black_scholes,
     implied_volatility,
 )
+from engine.pricing.parity import parity_curve
 
 if TYPE_CHECKING:
     import polars as pl
@@ -326,7 +326,7 @@ def left_out_text(left_out: Mapping[str, int]) -> str:
     return f" (left out: {reasons})" if reasons else ""
 
 
-def _rates(chain: OptionChain, rate: float | Mapping[float, float] | None) -> Array:
+def _rates(chain: ChainQuotes, rate: float | Mapping[float, float] | None) -> Array:
     """Rate to each quote's expiry; NaN where none is known."""
     years = chain.days / 365.0
     if rate is None:

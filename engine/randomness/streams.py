@@ -13,7 +13,7 @@ __all__ = ["PATH_VERSION", "Stream"]
 
 # Version of the definition of a path: generator, layout of blocks and streams, order of draws.
 # It enters every fingerprint. Version 1: see `engine.randomness.normals`.
-PATH_VERSION = 1
+PATH_VERSION = 2
 
 
 class Stream(IntEnum):

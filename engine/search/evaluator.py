@@ -76,14 +76,12 @@ class Evaluator:
         except Refusal as refusal:
             if len(sets) == 1:
                 return [""], [{"paths": 0, "status": Status.REFUSED, "reason": str(refusal)}]
-            # One of them cannot be judged: each by itself, so that the others are.
-            ids: list[str] = []
-            found: list[dict[str, Any]] = []
-            for one in sets:
-                own_id, own = self.results([one], seeds)
-                ids += own_id
-                found += own
-            return ids, found
+            # One of them cannot be judged: it is found by halving, so that the others are.
+            middle = len(sets) // 2
+            (ids, found), (more_ids, more) = (
+                self.results(half, seeds) for half in (sets[:middle], sets[middle:])
+            )
+            return ids + more_ids, found + more
         evaluation = self.evaluate(batch.metrics, batch.status, batch.metric_names)
         return batch.set_ids.tolist(), self.as_results(evaluation, batch, batch.status)
 

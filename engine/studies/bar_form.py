@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,11 +12,13 @@ from engine.execution import Execution
 from engine.execution.metric_names import EXCURSIONS
 from engine.jobs.path_metrics import PathMetric
 from engine.jobs.settings import Until
-from engine.jobs.space import ParameterSets
+from engine.jobs.space import ParameterSets, Scalar
 from engine.sources import Source
+from engine.strategies.parameters import Choice, Parameter
 from engine.strategies.range_reads import Values, range_reads
+from engine.studies.values import Distribution
 
-__all__ = ["bar_form", "reads_of_ranges"]
+__all__ = ["bar_form", "reads_of_ranges", "searched_bounds"]
 
 
 def bar_form(
@@ -66,6 +69,41 @@ def reads_of_ranges(
     if until is not None and until.statistic in EXCURSIONS:
         found.append(f"until.{until.statistic}")
     return tuple(found)
+
+
+def searched_bounds(
+    sets: ParameterSets, parameters: Mapping[str, list[Scalar] | Distribution]
+) -> ParameterSets:
+    """Return sets at the least and the largest code of each parameter that a study searches.
+
+    What a distribution may draw counts, whether it was drawn or not, so that every further set of a
+    search is judged on the same bars.
+
+    Parameters
+    ----------
+    sets : ParameterSets
+        Those that the study lists.
+    parameters : mapping
+        Values or distributions of the strategy's parameters.
+    """
+    rows = [sets.of_strategy]
+    for place, (name, declared) in enumerate(sets.strategy.parameters.items()):
+        given = parameters.get(name)
+        if isinstance(given, Distribution) and len(sets):
+            codes = _codes(declared, given)
+            more = np.repeat(sets.of_strategy[:1], len(codes), axis=0)
+            more[:, place] = codes
+            rows.append(more)
+    every = np.concatenate(rows)
+    return ParameterSets(sets.strategy, (), every, np.empty((len(every), 0)))
+
+
+def _codes(declared: Parameter, drawn: Distribution) -> list[float]:
+    """Return the codes of what a distribution may draw, or of its bounds."""
+    if isinstance(declared, Choice):
+        return [declared.encode(value) for value in drawn.arguments if value in declared.choices]
+    values: Any = drawn.arguments if drawn.kind == "choice" else drawn.bounds
+    return [math.nan if value is None else float(value) for value in values]
 
 
 def _values(sets: ParameterSets) -> Values:

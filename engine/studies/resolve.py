@@ -29,7 +29,7 @@ from engine.strategies.bar_engine import engine_of
 from engine.strategies.clock_reads import clock_reads
 from engine.strategies.warm_up import check_timeframes
 from engine.studies.asked_statistics import check_statistics
-from engine.studies.bar_form import bar_form, reads_of_ranges
+from engine.studies.bar_form import bar_form, reads_of_ranges, searched_bounds
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
 from engine.studies.resolve_source import (
@@ -105,7 +105,8 @@ def resolve(
     )
     reads: tuple[str, ...] = (f"the engine of {strategy.name}",)
     if engine.closes_suffice:
-        reads = reads_of_ranges(sets, execution, definition.until, live.metrics)
+        searched = searched_bounds(sets, parameters)
+        reads = reads_of_ranges(searched, execution, definition.until, live.metrics)
     path = _path(definition.source, origin, warm_up, reads)
     seeds = resolve_seeds(definition.seeds, file)
     assert path.steps is not None

@@ -22,6 +22,8 @@ import pytest
 
 import engine as mc
 from engine.execution.layout import RULES_WIDTH, TAPE_WIDTH
+from engine.options.smile_rows import SMILE_WIDTH
+from engine.options.strike_grid import GRID_WIDTH
 from engine.strategies import SMA
 from engine.testing.prices import random_path
 
@@ -231,6 +233,12 @@ def surface() -> mc.OptionSurface:
     return mc.OptionSurface.from_quotes(strikes, years, [11.0, 4.0, 1.0, 6.0], True, spot=100.0)
 
 
+def chain() -> mc.OptionChain:
+    quotes = {"strike": [90.0, 110.0], "right": "call", "bid": [11.0, 1.0], "ask": [12.0, 1.1]}
+    stamps = {"date": "2024-01-02", "expiry": "2024-02-16"}
+    return mc.OptionChain.from_frame(pl.DataFrame({**stamps, **quotes}))
+
+
 @cache
 def overfitting() -> Any:
     returns = np.random.default_rng(2).normal(size=(64, 5))
@@ -250,6 +258,7 @@ def engine_of_shape() -> Any:
     )
 
 
+SMILE = mc.VolatilitySurface.from_smile([0.5, 1.0], 0.3)
 REGIMES = mc.RegimeSwitching
 SESSION = mc.Instrument(session=("14:30", "21:00"))
 CURVE = mc.Schwartz2F()
@@ -451,6 +460,50 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     ),
     "schwartz_volatility": (
         lambda: mc.schwartz_volatility([0.1, 0.2], 0.5, kappa=1.0, sigma_spot=0.3),
+        {},
+    ),
+    **_labelled("OptionChain", _fields(chain, "frame set_aside timestamps"), {"instants": 1}),
+    **_labelled(
+        "ChainMarks",
+        _fields(
+            lambda: mc.chain_marks(chain(), chain().timestamps),
+            "times bid ask implied_volatility delta mark",
+        ),
+        {"contracts": 2, "times": 1},
+    ),
+    "ChainMarks.fills": (
+        lambda: mc.chain_marks(chain(), chain().timestamps).fills("buy", 0.5),
+        {"contracts": 2, "times": 1},
+    ),
+    **_labelled(
+        "VolatilitySurface",
+        _fields(lambda: SMILE, "rows forwards errors"),
+        {"expiries": 2, "SMILE_WIDTH": SMILE_WIDTH},
+    ),
+    "VolatilitySurface.volatility": (lambda: SMILE.volatility(90.0, 0.5, forward=[99.0, 98.0]), {}),
+    "StrikeGrid.rows": (
+        lambda: mc.option_listing("CL").grid.rows(),
+        {"bands": 2, "GRID_WIDTH": GRID_WIDTH},
+    ),
+    "StrikeGrid.between": (
+        lambda: mc.option_listing("CL").grid.between(70.0, 71.0, price=75.0),
+        {"strikes": 3},
+    ),
+    "option_margin": (
+        lambda: mc.option_margin([99.0, 101.0], [100.0], [0.1], [-1.0], [2.0], call=[True]),
+        {},
+    ),
+    "scan_margin": (
+        lambda: mc.scan_margin(
+            [99.0, 101.0],
+            [100.0],
+            [0.1],
+            [-1.0],
+            [0.2],
+            call=[True],
+            price_range=0.08,
+            volatility_shift=0.25,
+        ),
         {},
     ),
     "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),

@@ -210,11 +210,15 @@ class Nursery:
 
     def prepare(self, name: str) -> None:
         """Bring the project into the state that a command finds."""
-        before = BEFORE[name]
+        self._restore(BEFORE[name])
+
+    def _restore(self, before: tuple[str, ...]) -> None:
+        """Bring the project into the state after these commands, each of which runs once."""
         if before not in self.states:
             self._become(self.folder / "begun")
-            for each in before:
-                done = self.command(*COMMANDS[each])
+            if before:
+                self._restore(before[:-1])
+                done = self.command(*COMMANDS[before[-1]])
                 assert done.code == 0, done.said
             (self.home / "data").mkdir(exist_ok=True)
             # Stored the day before: what is being written now is nobody's to remove.

@@ -204,8 +204,9 @@ def test_a_file_of_every_kind_is_stored_and_whole(whole: Project) -> None:
 def test_no_flipped_bit_is_served_or_ends_in_a_traceback(
     whole: Project, answers: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Every other kind: the slow test below has them all, many times.
-    outcomes = _flip_everywhere(whole, answers, caplog, [(kind, 0) for kind in list(KINDS)[::2]])
+    # One kind of each sort of reader: the slow test below has them all, many times.
+    kinds = ("simulations", "bars", "calibrations")
+    outcomes = _flip_everywhere(whole, answers, caplog, [(kind, 0) for kind in kinds])
     assert outcomes["refused"] > 0
     assert outcomes["without it, and said so"] > 0
 

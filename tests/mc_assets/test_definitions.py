@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +25,7 @@ from mc_assets.defs.partitions import (
     study_seed_blocks,
 )
 from mc_assets.panel_schema import PANEL_SCHEMA
+from tests.mc_assets.mc_here import call_here
 
 ASSETS = {
     *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
@@ -124,30 +123,28 @@ def test_the_nightly_schedules_follow_the_new_york_close() -> None:
         assert schedule.execution_timezone == "America/New_York"
 
 
-# A process of its own, since schedules are made of the series file as it is at import.
-TICK = """
-import datetime, json, sys
-import dagster as dg
-import mc_assets.definitions
-from mc_assets.defs import schedules
-from mc_assets.instance import open_instance, using_dagster_home
-from mc_assets.project import Project
-from mc_assets.resources import Laboratory
+# Schedules are made of the series file as it is when they are imported.
+def _found(at: datetime.datetime) -> dict[str, Any]:
+    from mc_assets.defs import schedules
+    from mc_assets.instance import open_instance, using_dagster_home
+    from mc_assets.project import Project
+    from mc_assets.resources import Laboratory
 
-at = datetime.datetime.fromisoformat(sys.argv[1])
-project = Project.from_environment()
-laboratory = Laboratory.from_project(project)
-with using_dagster_home(project), open_instance(project) as instance:
-    found = {}
-    for name in ("nightly_ingest", "nightly_recalibration", "nightly_studies_run"):
-        context = dg.build_schedule_context(
-            instance, scheduled_execution_time=at, resources={"laboratory": laboratory})
-        made = getattr(schedules, name)(context)
-        made = made[0] if isinstance(made, list) else made
-        skipped = isinstance(made, dg.SkipReason)
-        found[name] = made.skip_message if skipped else [made.run_key, made.tags, made.run_config]
-print(json.dumps(found))
-"""
+    project = Project.from_environment()
+    laboratory = Laboratory.from_project(project)
+    found: dict[str, Any] = {}
+    with using_dagster_home(project), open_instance(project) as instance:
+        for name in ("nightly_ingest", "nightly_recalibration", "nightly_studies_run"):
+            context = dg.build_schedule_context(
+                instance, scheduled_execution_time=at, resources={"laboratory": laboratory}
+            )
+            made = getattr(schedules, name)(context)
+            made = made[0] if isinstance(made, list) else made
+            skipped = isinstance(made, dg.SkipReason)
+            found[name] = (
+                made.skip_message if skipped else (made.run_key, made.tags, made.run_config)
+            )
+    return found
 
 
 def _tick(folder: Path, at: datetime.datetime, *, end: str = "") -> dict[str, Any]:
@@ -165,15 +162,9 @@ def _tick(folder: Path, at: datetime.datetime, *, end: str = "") -> dict[str, An
         "MC_SERIES": str(folder / "series.yaml"),
         "MC_STUDIES": str(folder / "studies"),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", TICK, at.isoformat()],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    found: dict[str, Any] = {}
+    done = call_here(lambda: found.update(_found(at)), places=environment, folder=folder)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 

@@ -91,7 +91,7 @@ class Home:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Home:
     made = Home(tmp_path_factory.mktemp("home") / "project", project)
-    done = made.mc_in_a_process("run")
+    done = made.mc("run")
     assert done.returncode == 0, done.stdout + done.stderr
     (made.root / "output.txt").write_text(done.stdout)
     return made
@@ -254,6 +254,7 @@ def test_the_report_draws_every_chart_in_a_browser(home: Home, page: Any) -> Non
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
 
 
+@pytest.mark.slow
 def test_a_fresh_run_of_all_steps_reuses_every_part_and_changes_no_result(home: Home) -> None:
     parts = sorted((home.data / "simulations").rglob("*.parquet"))
     assert parts

@@ -26,7 +26,14 @@ def _no_more_than(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [1_000, 40_000, 150_000])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(1_000, marks=pytest.mark.slow),
+        40_000,
+        pytest.param(150_000, marks=pytest.mark.slow),
+    ],
+)
 def test_ingest_on_a_full_disk_ends_in_one_sentence(tmp_path: Path, size: int) -> None:
     (tmp_path / "X.csv").write_text(CSV)
     (tmp_path / "series.yaml").write_text(SERIES)

@@ -40,7 +40,12 @@ CHOICES = {
 }
 
 
-@pytest.fixture(params=CHOICES)
+@pytest.fixture(
+    params=[
+        pytest.param(choice, marks=pytest.mark.slow) if choice == "three" else choice
+        for choice in CHOICES
+    ]
+)
 def home(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Project:

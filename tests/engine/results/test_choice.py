@@ -30,7 +30,9 @@ def results() -> Results:
     return crossovers(300)
 
 
-@pytest.mark.parametrize("statistic", ["sharpe", "mean_net_pnl"])
+@pytest.mark.parametrize(
+    "statistic", ["sharpe", pytest.param("mean_net_pnl", marks=pytest.mark.slow)]
+)
 def test_chance_is_what_the_best_of_rules_without_edge_shows(statistic: str) -> None:
     studies, paths = 200, 100
     whole = crossovers(studies * paths)

@@ -43,8 +43,9 @@ def by_name(results: Results, **settings: Any) -> dict[str, dict[str, Any]]:
     return {row["statistic"]: row for row in first.iter_rows(named=True)}
 
 
-def test_total_intervals_hold_the_truth_where_monte_carlo_alone_does_not() -> None:
-    worlds, paths = 80, 400
+@pytest.mark.parametrize("worlds", [24, pytest.param(80, marks=pytest.mark.slow)])
+def test_total_intervals_hold_the_truth_where_monte_carlo_alone_does_not(worlds: int) -> None:
+    paths = 400
     cross = {"parameters": {"fast": 5, "slow": 20}}
     held, alone = dict.fromkeys(NAMES, 0), dict.fromkeys(NAMES, 0)
     truth = run(LAW, "sma_crossover", 60_000, **cross).statistics(names=NAMES)

@@ -15,9 +15,12 @@ import pytest
 import engine as mc
 from engine.errors import Refusal
 from engine.jobs.ledger import read_trials
+from engine.jobs.prepared_job import PreparedJob
 from engine.search import Search
+from engine.search.evaluator import Evaluator
 from engine.search.journal import Journal
 from engine.search.progress import SearchProgress
+from engine.search.trials import Status
 from engine.sources import Historical
 from engine.studies import load_definition
 
@@ -101,6 +104,39 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_bytes(
     for path in (tmp_path / "whole").rglob("*.*"):
         other = tmp_path / "cut" / path.relative_to(tmp_path / "whole")
         assert other.read_bytes() == path.read_bytes()
+
+
+def test_every_side_that_a_strategy_declares_is_judged() -> None:
+    """Sets that sell short read the ranges of bars, those that do not could go without."""
+    study = mc.Study("sides", mc.GBM(mu=0.1), "rsi_reversal", seeds=4, steps=120)
+    found = Search(study, objective="mean_net_pnl", budget={"sets": 24}, seed=1).run(workers=1)
+    assert set(found.trials["sides"]) == {"long", "both"}
+    assert set(found.trials["status"]) <= {"finished", "objective undefined"}
+
+
+def test_sets_that_cannot_be_judged_are_found_in_few_steps(monkeypatch: Any) -> None:
+    """Each of them costs a logarithm of runs; all others run in as large groups as there are."""
+    asked: list[int] = []
+    own = PreparedJob.run
+
+    def run(self: PreparedJob, sets: Any, seeds: Any = None) -> Any:
+        asked.append(len(sets))
+        return own(self, sets, seeds)
+
+    monkeypatch.setattr(PreparedJob, "run", run)
+    study = _study(parameters={"fast": 5, "slow": [30, 40]}, constraint=[], warm_up=40)
+    with Evaluator(study.prepare(workers=1), ("mean_net_pnl",)) as evaluator:
+        sets = [{"slow": slow} for slow in range(20, 36)]
+        sets[11] = {"slow": 90}
+        ids, results = evaluator.results(sets, evaluator.seeds)
+    assert [result.get("status") for result in results].index(Status.REFUSED) == 11
+    assert ids.count("") == 1
+    assert len(asked) == 9
+    assert max(asked[1:]) == 8
+    alone = Evaluator(study.prepare(workers=1), ("mean_net_pnl",))
+    with alone:
+        _, last = alone.results(sets[-1:], alone.seeds)
+    assert last == results[-1:]
 
 
 def test_a_folder_with_another_search_is_refused_by_what_differs(tmp_path: Path) -> None:

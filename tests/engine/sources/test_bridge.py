@@ -7,13 +7,26 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from engine.compiled import kernel
 from engine.sources import GBM
-from engine.sources.bridge import range_survival
+from engine.sources.bridge import group_extremes, range_survival
+from engine.sources.fit_range_start import fit_range_start
+from engine.sources.range_start import _START, range_start
 
 # Driftless Brownian motion over [0, 1]: E[range] = sqrt(8/pi), E[range^2] = 4 ln 2 (Parkinson,
 # 1980), E[high] = sqrt(2/pi), E[max drawdown] = sqrt(pi/2) (Magdon-Ismail et al., 2004).
 BROWNIAN = GBM(mu=0.02, sigma=0.2)  # log drift 0
 SCALE = 0.2
+
+
+@kernel
+def _group(room: NDArray[np.float64]) -> None:
+    group_extremes(room)
+
+
+@kernel
+def _start(x: float, s: float, t: float) -> float:
+    return range_start(x, s, t)
 
 
 def _standard(block) -> dict[str, NDArray[np.float64]]:
@@ -101,6 +114,52 @@ def test_the_survival_function_of_the_range_falls_from_one_to_zero(a, b):
     assert survival[0] > (1 - 1e-7 if max(a, b) < 0.45 else 1 - 1e-12)
     assert survival[-1] < 1e-9
     assert (np.diff(survival) < 1e-12).all()
+
+
+def test_a_range_is_where_its_survival_function_is_the_uniform():
+    """One step from the polynomial start, and the scalar solver where that is not enough."""
+    rng = np.random.default_rng(3)
+    short, far = 0, 0
+    for deviation in (0.2, 1.0, 3.0, 1e-3):
+        for _ in range(20):
+            room = np.zeros((8, 256))
+            high, low = rng.random(256), rng.random(256)
+            room[0], room[1], room[2], room[3] = high, low, rng.standard_normal(256), deviation**2
+            moves = room[2].copy()
+            _group(room)
+            top, width = room[0] / deviation, (room[0] - room[1]) / deviation
+            ends = moves / deviation
+            for a, b, w, u in zip(top, top - ends, width, low, strict=True):
+                if w > max(a, b) + 4e-6:
+                    assert range_survival(w - 4e-6, a, b) > u
+                assert range_survival(w + 4e-6, max(a, 0.0), max(b, 0.0)) < u
+            short += int((width < 0.85).sum())
+            far += int((np.maximum(top, top - ends) > 4.0).sum())
+    assert short > 20
+    assert far > 20
+
+
+def test_most_ranges_need_no_solver_because_the_start_is_near():
+    rng = np.random.default_rng(4)
+    x, high, u = np.abs(rng.standard_normal(4_000)), rng.random(4_000), rng.random(4_000)
+    s, t = np.sqrt(x * x - 2 * np.log(high)), np.sqrt(-2 * np.log(u))
+    near = 0
+    for move, ends, target, survival in zip(x, s, t, u, strict=True):
+        a, b = 0.5 * (ends + move), 0.5 * (ends - move)
+        start = _start(move, ends, target)
+        above = range_survival(max(start - 0.02, a), a, b)
+        near += above >= survival >= range_survival(start + 0.02, a, b)
+    assert near > 0.98 * len(x)
+
+
+def test_the_coefficients_of_the_start_are_those_that_the_fit_prints():
+    fitted = fit_range_start()
+    powers = np.linspace(0.0, 1.0, 6)[:, None] ** np.arange(4)
+    values = [
+        np.einsum("ijk,ai,bj,ck->abc", np.asarray(c), powers, powers, powers)
+        for c in (fitted, _START)
+    ]
+    np.testing.assert_allclose(*values, rtol=0, atol=1e-4)
 
 
 def test_extreme_moves_and_tiny_volatility_stay_consistent():

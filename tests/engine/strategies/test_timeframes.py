@@ -142,7 +142,7 @@ def as_of_close(
 # --- against Polars --------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(
     exchange=st.sampled_from(["XNYS", "XHKG", "XLON", "XTKS", "CMES", "24/7"]),
     base=st.sampled_from([1, 5, 15, 30, 60]),
@@ -250,12 +250,18 @@ def test_bars_outside_the_sessions_are_part_of_no_longer_bar() -> None:
     assert found[14] == found[16] == found[17 + 13] == bars.high[2:15].max()
 
 
+@cache
+def an_hour_of_bars() -> tuple[pl.DataFrame, Bars, pl.DataFrame]:
+    """Sessions, bars of a quarter of an hour, and bars of an hour that are made of them."""
+    table = sessions("XNYS", "2024-01-02", "2024-03-28")
+    bars = bars_at(stamps_of(table, 15), BarCalendar("XNYS", "15m"), seed=3)
+    return table, bars, longer(bars, table, "1h", 15)
+
+
 @pytest.mark.parametrize("name", indicators.__all__)
 def test_every_indicator_is_on_longer_bars_what_it_is_on_bars_made_beforehand(name: str) -> None:
     kind = getattr(indicators, name)
-    table = sessions("XNYS", "2024-01-02", "2024-03-28")
-    bars = bars_at(stamps_of(table, 15), BarCalendar("XNYS", "15m"), seed=3)
-    made = longer(bars, table, "1h", 15)
+    table, bars, made = an_hour_of_bars()
     columns = (made[field].to_numpy() for field in FIELDS)
     # The last of a session is short; its stamp does not count here.
     opens = made["closes"].to_numpy() - 60 * MINUTE

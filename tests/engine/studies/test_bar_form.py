@@ -28,7 +28,7 @@ from engine.sources import (
     Source,
 )
 from engine.strategies import RSI, Choice, Float, Strategy
-from engine.studies import Study
+from engine.studies import SearchDefinition, Study, choice, uniform
 from engine.testing import execution_settings
 
 MODELS: tuple[Source, ...] = (
@@ -118,6 +118,23 @@ def test_ranges_are_simulated_where_they_are_read(more: dict[str, Any], because:
 def test_words_that_sets_choose_decide_whether_ranges_are_read() -> None:
     assert form(GBM(), HoldsInSteps, parameters={"share": [0.1, 0.5]}) == "close"
     assert form(GBM(), HoldsInSteps, parameters={"side": ["long", "both"]}) == "ohlc"
+
+
+def test_what_a_distribution_may_draw_decides_whether_ranges_are_read() -> None:
+    """A search judges all its sets on bars that were fixed when its world was made."""
+    long_alone = {"sides": choice(["long"]), "oversold": uniform(20.0, 40.0)}
+    both = long_alone | {"sides": choice(["both", "long"])}
+    one = SearchDefinition(method="sobol", count=1)
+    forms = []
+    for parameters in (long_alone, both):
+        given = study(GBM(), "rsi_reversal", "auto", parameters=parameters)
+        definition = given.definition.model_copy(update={"search": one})
+        drawn = Study.from_definition(definition, None)
+        drawn.live = given.live
+        job = drawn.resolve()
+        assert job.space.column("sides") == ["long"]
+        forms.append(job.world.path.bars)
+    assert forms == ["close", "ohlc"]
 
 
 def test_bars_that_exist_keep_their_ranges() -> None:

@@ -75,11 +75,14 @@ def test_cells_of_another_study_change_nothing(folder: Path, tmp_path: Path) -> 
     assert_frame_equal(study().run(root=tmp_path).frame, read_results(folder, "chosen").frame)
 
 
-def test_blocks_and_whole_runs_agree(folder: Path, tmp_path: Path) -> None:
-    blocks = [run_block(study(), block, root=tmp_path) for block in range(BLOCKS)]
+@pytest.mark.parametrize("most", [60, pytest.param(4000, marks=pytest.mark.slow)])
+def test_blocks_and_whole_runs_agree(most: int, tmp_path: Path) -> None:
+    whole = study(most=most).run()
+    assert len(set(seeds_of(whole.frame))) > 1
+    blocks = [run_block(study(most=most), block, root=tmp_path) for block in range(BLOCKS)]
     found = load_results(tmp_path, "chosen")
     assert sum(block.rows for block in blocks) == len(found)
-    assert_frame_equal(found.frame, read_results(folder, "chosen").frame)
+    assert_frame_equal(found.frame, whole.frame)
 
 
 def test_a_simulation_of_the_selected_set_is_run_again(folder: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from mc_assets.calibration_store import CalibrationStore
 from mc_assets.cli import app
 from mc_assets.project import Project
 from mc_assets.stored_market_data import StoredMarketData
+from tests.mc_assets.mc_here import Done, mc_here
 
 SERIES = "series: [{symbol: X, provider: csv, start: 2020-01-02, options: {path: x.csv}}]\n"
 STUDY = """
@@ -107,7 +106,6 @@ def test_a_study_that_lacks_its_calibration_has_it_made(
 ) -> None:
     for variable in ("MC_DATA", "MC_STUDIES", "MC_SERIES"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("MC_HOME", str(tmp_path))
     days = np.arange("2020-01-02", "2020-04-01", dtype="datetime64[D]")
     days = days[np.is_busday(days)]
     closes = 100.0 * np.exp(np.random.default_rng(1).normal(0.0, 0.01, days.size).cumsum())
@@ -119,11 +117,8 @@ def test_a_study_that_lacks_its_calibration_has_it_made(
     (tmp_path / "studies").mkdir()
     (tmp_path / "studies" / "calibrated.yaml").write_text(STUDY)
 
-    def mc(*words: str) -> subprocess.CompletedProcess[str]:
-        code = "from mc_assets.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
-        )
+    def mc(*words: str) -> Done:
+        return mc_here(*words, places={"MC_HOME": str(tmp_path)}, folder=tmp_path)
 
     without_bars = mc("run", "calibrated")
     assert without_bars.returncode == 2

@@ -234,7 +234,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
-@pytest.mark.parametrize("wrong", [0, 300_000])
+@pytest.mark.parametrize("wrong", [pytest.param(0, marks=pytest.mark.slow), 300_000])
 def test_short_rows_and_wrong_ones_stay_within_the_limit(tmp_path: Path, wrong: int) -> None:
     # A block holds the more rows the shorter they are; of wrong ones every cell is kept.
     source = tmp_path / "short.csv"

@@ -120,7 +120,12 @@ def test_the_simulations_to_look_at_are_the_worst_the_median_and_the_best(here: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+    ("kind", "begins"),
+    [
+        ("png", b"\x89PNG"),
+        pytest.param("svg", b"<?xml", marks=pytest.mark.slow),
+        pytest.param("pdf", b"%PDF", marks=pytest.mark.slow),
+    ],
 )
 def test_a_report_can_be_a_still_picture(here: Project, kind: str, begins: bytes) -> None:
     result = CliRunner().invoke(app, ["report", "rising", "--format", kind])

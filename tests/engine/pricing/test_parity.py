@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.calibration.parity import parity_curve
 from engine.pricing import black_scholes
+from engine.pricing.parity import parity_curve
 
 TIMES = (0.02, 0.1, 0.25, 0.5, 1.0, 2.0)
 

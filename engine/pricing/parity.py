@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.pricing.parity_pairs import Pairs, call_put_pairs
+
 __all__ = ["Parity", "parity_curve"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-# Error of a quote that is taken for exact, as a share of its strike.
-_FINEST = 1e-5
 # Rates of neighbouring expiries differ by this much where one is e times as far as the other.
 _BEND = 0.005
 # What is known of the level of rates before any quote is read: next to nothing.
@@ -70,19 +70,6 @@ class Parity:
         return np.asarray(np.hypot(self.gap_errors[place], away))
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Strikes with both rights: gap is call less put, unit the size of its likely error."""
-
-    expiry: Rows
-    strike: Array
-    gap: Array
-    unit: Array
-
-    def of(self, expiry: int) -> Rows:
-        return np.flatnonzero(self.expiry == expiry)
-
-
 def parity_curve(
     years: Array,
     strikes: Array,
@@ -135,7 +122,7 @@ def parity_curve(
     array([108.33])
     """
     expiries, of_quote = np.unique(years, return_inverse=True)
-    pairs = _pairs(of_quote, strikes, calls, prices, spreads)
+    pairs = call_put_pairs(of_quote, strikes, calls, prices, spreads)
     count = np.bincount(pairs.expiry, minlength=len(expiries))
     nothing = np.full(len(expiries), np.nan)
     if discounts is not None:
@@ -167,30 +154,7 @@ def parity_curve(
     )
 
 
-def _pairs(
-    of_quote: Rows,
-    strikes: Array,
-    calls: NDArray[np.bool_],
-    prices: Array,
-    spreads: Array | None,
-) -> _Pairs:
-    width = np.zeros(len(strikes)) if spreads is None else np.nan_to_num(spreads)
-    called = {
-        (int(of_quote[i]), float(strikes[i])): (prices[i], width[i]) for i in np.flatnonzero(calls)
-    }
-    # Of several quotes of one option the last counts.
-    rows = {}
-    for i in np.flatnonzero(~calls):
-        key = int(of_quote[i]), float(strikes[i])
-        if key in called:
-            price, wide = called[key]
-            unit = max(0.05 * (wide + width[i]), _FINEST * key[1])
-            rows[key] = (*key, price - prices[i], unit)
-    table = np.array(sorted(rows.values()), dtype=np.float64).reshape(len(rows), 4)
-    return _Pairs(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3])
-
-
-def _rates(pairs: _Pairs, expiries: Array, count: Rows) -> tuple[Array, Array, Array, float]:
+def _rates(pairs: Pairs, expiries: Array, count: Rows) -> tuple[Array, Array, Array, float]:
     """Rate of each expiry with its error, the weight of each pair, and the scale of residuals."""
     rates, scale, trusted = _first_rates(pairs, expiries, count)
     prior = _prior(expiries)
@@ -245,7 +209,7 @@ def _prior(expiries: Array) -> Array:
 
 
 def _first_rates(
-    pairs: _Pairs, expiries: Array, count: Rows
+    pairs: Pairs, expiries: Array, count: Rows
 ) -> tuple[Array, float, NDArray[np.bool_]]:
     """One rate that most pairs agree on, then each expiry's own where its pairs are trusted."""
     own = {i: _slope_rates(pairs, i, float(expiries[i])) for i in _places(count >= 2)}
@@ -283,7 +247,7 @@ def _first_rates(
     return rates, scale, trusted | (count >= 4)
 
 
-def _slope_rates(pairs: _Pairs, expiry: int, years: float) -> Array:
+def _slope_rates(pairs: Pairs, expiry: int, years: float) -> Array:
     """Rates that pairs of strikes imply; where there are many, the median of each strike's."""
     rows = pairs.of(expiry)
     k, gap = pairs.strike[rows], pairs.gap[rows]
@@ -300,17 +264,20 @@ def _slope_rates(pairs: _Pairs, expiry: int, years: float) -> Array:
     return np.asarray(-np.log(medians[good]) / years)
 
 
-def _from_medians(pairs: _Pairs, rates: Array, expiries: Array) -> Array:
+def _from_medians(pairs: Pairs, rates: Array, expiries: Array) -> Array:
     """Residuals from the median of each expiry, in units of likely errors."""
     level = pairs.gap + np.exp(-rates * expiries)[pairs.expiry] * pairs.strike
+    # One sort for all expiries: this is asked for at each of some hundred rates.
+    ordered = level[np.lexsort((level, pairs.expiry))]
+    # Pairs lie by their expiries.
+    present, first, count = np.unique(pairs.expiry, return_index=True, return_counts=True)
     centre = np.zeros(len(expiries))
-    for i in np.unique(pairs.expiry):
-        centre[i] = np.median(level[pairs.of(i)])
+    centre[present] = 0.5 * (ordered[first + (count - 1) // 2] + ordered[first + count // 2])
     return np.asarray((level - centre[pairs.expiry]) / pairs.unit)
 
 
 def _residuals(
-    pairs: _Pairs, rates: Array, expiries: Array, scale: float, *, tukey: bool = False
+    pairs: Pairs, rates: Array, expiries: Array, scale: float, *, tukey: bool = False
 ) -> tuple[Array, Array]:
     """Residuals from the weighted mean of each expiry, and the weights."""
     level = pairs.gap + np.exp(-rates * expiries)[pairs.expiry] * pairs.strike
@@ -329,7 +296,7 @@ def _residuals(
     return residuals, weights
 
 
-def _bounded(pairs: _Pairs, rates: Array, expiries: Array) -> tuple[Array, float]:
+def _bounded(pairs: Pairs, rates: Array, expiries: Array) -> tuple[Array, float]:
     """Weights and scale at known rates."""
     residuals = _from_medians(pairs, rates, expiries)
     scale = _scale(residuals, len(expiries))
@@ -346,7 +313,7 @@ def _scale(residuals: Array, expiries: int) -> float:
     return max(1.4826 * float(np.median(np.abs(residuals))) * math.sqrt(min(spare, 4.0)), 1.0)
 
 
-def _forwards(pairs: _Pairs, rates: Array, expiries: Array, count: Rows, weights: Array) -> Array:
+def _forwards(pairs: Pairs, rates: Array, expiries: Array, count: Rows, weights: Array) -> Array:
     """Forward of each expiry: its pairs' mean, or the one pair that all forwards confirm."""
     implied = pairs.strike + pairs.gap * np.exp(rates * expiries)[pairs.expiry]
     forwards = np.full(len(expiries), np.nan)
@@ -378,7 +345,7 @@ def _forwards(pairs: _Pairs, rates: Array, expiries: Array, count: Rows, weights
     return forwards
 
 
-def _line(implied: Array, pairs: _Pairs, expiries: Array, forwards: Array) -> tuple[Array, float]:
+def _line(implied: Array, pairs: Pairs, expiries: Array, forwards: Array) -> tuple[Array, float]:
     """Logarithms of forwards on a robust line over the expiries, and how far off it one may lie."""
     middle = np.array(
         [

@@ -44,7 +44,7 @@ def worker_count(workers: str | int) -> int:
             else (os.cpu_count() or 1)
         )
     whole = isinstance(workers, int) and not isinstance(workers, bool)
-    if not whole or not 1 <= int(workers) <= MOST_WORKERS:
+    if isinstance(workers, str) or not whole or not 1 <= workers <= MOST_WORKERS:
         raise Refusal(
             "workers", repr(workers), f"'auto' or a whole number from 1 to {MOST_WORKERS:,}"
         )

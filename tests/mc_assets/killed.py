@@ -34,7 +34,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What SQLite says of a disk that is so.
 _REFUSALS = {"ENOSPC": "database or disk is full", "EROFS": "unable to open database file"}
 # What says when something was done, or remembers for the next process alone.
-_TOLD = ("dagster_home/", "jobs/", "receipts", ".verified", "empty_tables/")
+_TOLD = ("ledger/archives/", "dagster_home/", "jobs/", "receipts", ".verified", "empty_tables/")
 # What is remembered to save time, and trials of searches, which are compared as they are counted: a
 # search that goes on may write again what it had counted, in a file of another name.
 _PASSING = (".verified", "part-batch-")

@@ -10,12 +10,15 @@ DEVELOPING := .venv/.developing
 MC := .venv/bin/mc
 PYTHON := .venv/bin/python
 
+# Someone who watches the first minutes sees what is downloaded.
+QUIET := $(shell [ -t 2 ] || echo --quiet)
+
 # Where this is set, every process compiles the source of every package anew: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
 # What `make check` and `make test-lowest` run: some of every room, seconds each.
 QUICK := \
-	$(filter-out tests/test_readme.py tests/test_wheel.py,$(wildcard tests/test_*.py)) \
+	$(filter-out $(patsubst %,tests/test_%.py,pages readme wheel),$(wildcard tests/test_*.py)) \
 	tests/engine/test_public_face.py tests/engine/test_shapes.py tests/engine/testing tests/engine/files \
 	tests/engine/calibration/test_calibration.py tests/engine/calibration/test_gbm.py \
 	$(patsubst %,tests/engine/execution/test_%.py,account fills handles margin_and_costs properties) \
@@ -32,12 +35,14 @@ QUICK := \
 # (tests/conftest.py) in place of those with the most tests.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-costs test-slow test-lowest wheel coverage mutation lint hooks peers bench \
-	bench-check docs clean
+.PHONY: run setup ui check test test-costs test-slow test-lowest wheel coverage mutation lint hooks peers \
+	bench bench-check docs site clean
 .DEFAULT_GOAL := run
 
 run: $(SYNCED)
 	@$(MC) run
+
+setup: $(SYNCED)
 
 ui: $(SYNCED)
 	@$(MC) ui
@@ -102,17 +107,22 @@ COMMIT := HEAD
 bench-check: $(DEVELOPING)
 	@$(PYTHON) -m benchmarks.check --against $(COMMIT)
 
-# The tables of docs/architecture.md that follow from the code.
+# The tables of pages that follow from the code.
 docs: $(DEVELOPING)
 	@$(PYTHON) docs/generate.py
 
+# The pages as a site that needs no server and no network: `site/index.html`.
+site: $(DEVELOPING)
+	@$(UV) sync --quiet --frozen --inexact --group docs
+	@$(PYTHON) -m mkdocs build --quiet --strict
+
 clean:
-	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist
+	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist site
 
 # Synchronised only when the lock file changed, so later runs need no network. What else is installed
 # stays.
 $(SYNCED): pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --inexact
+	@$(UV) sync $(QUIET) --frozen --inexact
 	@touch $@
 
 $(DEVELOPING): $(SYNCED)
@@ -125,4 +135,4 @@ $(DEVELOPING): $(SYNCED)
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "python3: found $$(python3 --version 2>&1), allowed Python 3.11 to 3.13"; exit 2; }
 	@python3 -m venv .uv
-	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@.uv/bin/python -m pip install $(QUIET) --disable-pip-version-check uv

@@ -13,6 +13,18 @@ from typing import Any
 import numpy as np
 
 import engine as mc
+from benchmarks.execution import random_walks
+from benchmarks.peers.searching import (
+    FAST,
+    SLOW,
+    backtesting_grid,
+    backtesting_sambo,
+    optuna_around_backtesting,
+    our_grid,
+    our_profit,
+    our_walk,
+    vectorbt_walk,
+)
 from benchmarks.timing import paired_ratio
 
 __all__ = ["main", "run"]
@@ -32,6 +44,7 @@ def run(*, quick: bool = False) -> list[Row]:
         *parzen(),
         *racing(),
         *walking(scale),
+        *peers(),
     ]
 
 
@@ -132,6 +145,32 @@ def walking(scale: int) -> list[Row]:
     seconds = time.perf_counter() - begin
     what = f"walk-forward, 40 windows x {len(found.sets)} sets x {bars:,} bars of one history"
     return [_row(what, f"{seconds:.1f} s", "60 s", ok=seconds <= 60 / scale)]
+
+
+def peers() -> list[Row]:
+    """Processor time of other programs over ours on the same job, whose answers are the same."""
+    bars = random_walks(1, 1_260)[0, 0]
+    grid = len(FAST) * len(SLOW)
+    rows: list[Row] = []
+    for what, theirs in (
+        (f"backtesting.py optimize, grid of {grid}", lambda: backtesting_grid(bars)),
+        (f"backtesting.py optimize, SAMBO, {grid} tries", lambda: backtesting_sambo(bars, grid)),
+        (
+            f"Optuna around backtesting.py, {grid} trials",
+            lambda: optuna_around_backtesting(bars, grid),
+        ),
+    ):
+        pair, profit = theirs()
+        same = abs(profit - our_profit(bars, pair)) < 0.01
+        ratio = paired_ratio(theirs, lambda: our_grid(bars), 3)
+        name = f"{what}, 1,260 bars, over the grid here with leaders, plateaus and regimes"
+        rows.append(_row(name, f"{ratio:.1f} x", "same answer", ok=same))
+    walked, split = our_walk(bars, 400, 86), vectorbt_walk(bars, 400, 86)
+    same = [pair for pair, _ in walked] == [pair for pair, _ in split]
+    ratio = paired_ratio(lambda: vectorbt_walk(bars, 400, 86), lambda: our_walk(bars, 400, 86), 3)
+    name = f"vectorbt's splitter loop, {len(split)} windows x {grid} sets, over the walk here"
+    rows.append(_row(name, f"{ratio:.1f} x", "same answer", ok=same))
+    return rows
 
 
 def _study(seeds: int) -> mc.Study:

@@ -30,8 +30,8 @@ from engine.jobs.part import Part
 from engine.jobs.plan import make_plan
 from engine.jobs.prepared import prepare
 from engine.jobs.runner import RunReport, run_parts
-from engine.jobs.simulate import Worker
 from engine.jobs.store import ParquetStore
+from engine.jobs.worker import Worker
 from engine.sources import GBM
 from engine.strategies import Strategy
 from engine.studies import Study

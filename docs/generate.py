@@ -1,4 +1,4 @@
-"""Writes sql/README.md, docs/study_file.md and tables of docs/architecture.md: `make docs`.
+"""Writes sql/README.md, docs/study_file.md and tables of other pages of docs: `make docs`.
 
 A block lies between ``<!-- name -->`` and ``<!-- /name -->``; everything between is replaced.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import json
+import math
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,13 +18,14 @@ from typing import Any, Final
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = PROJECT / "docs" / "architecture.md"
+STRATEGIES: Final = PROJECT / "docs" / "strategies.md"
 TABLES: Final = PROJECT / "sql" / "README.md"
 STUDY_FILE: Final = PROJECT / "docs" / "study_file.md"
 
 
-def written_anew(text: str) -> str:
+def written_anew(text: str, page: Path = PAGE) -> str:
     """Return a page with every generated block as it should be."""
-    for name, table in _TABLES.items():
+    for name, table in _TABLES[page].items():
         first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         assert text.count(first) == text.count(last) == 1, f"{name}: the page has no such block"
         before, rest = text.split(first)
@@ -136,12 +139,73 @@ def futures_table() -> Iterator[str]:
         )
 
 
-_TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
-    "rooms": rooms_table,
-    "commands": commands_table,
-    "indicators": indicators_table,
-    "futures": futures_table,
+def orders_table() -> Iterator[str]:
+    """Yield one row per call of an order: how it is written, what it does."""
+    from engine.strategies.hook_arguments import Order
+
+    yield "| call | does |"
+    yield "|---|---|"
+    for name, call in vars(Order).items():
+        if name.startswith("_"):
+            continue
+        arguments = ", ".join(map(_argument, list(inspect.signature(call).parameters.values())[1:]))
+        yield f"| `order.{name}({arguments})` | {_paragraph(call.__doc__)} |"
+
+
+def fields_table(kind: str) -> Iterator[str]:
+    """Yield one row per field of `Bar` or `Account`: its name, what it holds."""
+    text = (PROJECT / "engine" / "strategies" / "hook_arguments.py").read_text(encoding="utf-8")
+    body = text.split(f"class {kind}(_Given):")[1].split("\n    def __getitem__")[0]
+    yield "| field | holds |"
+    yield "|---|---|"
+    remark: list[str] = []
+    for line in body.split('"""')[2].splitlines():
+        if line.startswith("    #: ") or (remark and line.startswith("    #")):
+            remark.append(line.strip().removeprefix("#:").strip())
+        elif found := re.match(r"    (\w+): ", line):
+            holds = " ".join(remark) or f"{found[1]} of the bar"
+            yield f"| `{kind.lower()}.{found[1]}` | {_cell(holds)} |"
+            remark = []
+
+
+def metrics_table() -> Iterator[str]:
+    """Yield one row per metric that a simulation may have: its group, what it is."""
+    from engine.execution.metric_groups import metric_groups
+
+    yield "| metric | group | is |"
+    yield "|---|---|---|"
+    for group in metric_groups().values():
+        for name, text in group.metrics.items():
+            yield f"| `{name}` | `{group.name}` | {text} |"
+
+
+_TABLES: Final[dict[Path, dict[str, Callable[[], Iterator[str]]]]] = {
+    PAGE: {
+        "rooms": rooms_table,
+        "commands": commands_table,
+        "indicators": indicators_table,
+        "futures": futures_table,
+    },
+    STRATEGIES: {
+        "orders": orders_table,
+        "account": lambda: fields_table("Account"),
+        "bar": lambda: fields_table("Bar"),
+        "metrics": metrics_table,
+    },
 }
+
+
+def _argument(parameter: inspect.Parameter) -> str:
+    """Write an argument of a call; one that is not given by default stands for itself."""
+    default = parameter.default
+    if default is inspect.Parameter.empty:
+        return parameter.name
+    nothing = isinstance(default, float) and not math.isfinite(default)
+    return f"{parameter.name}=..." if nothing else f"{parameter.name}={default!r}"
+
+
+def _paragraph(text: str | None) -> str:
+    return _cell((text or "").split("\n\n")[0])
 
 
 def _takes(entry: dict[str, Any]) -> str:
@@ -242,6 +306,7 @@ def _commands(command: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in _TABLES:
+        page.write_text(written_anew(page.read_text(encoding="utf-8"), page), encoding="utf-8")
     TABLES.write_text(tables_page(), encoding="utf-8")
     STUDY_FILE.write_text(study_file_page(), encoding="utf-8")

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,8 @@ class Bars:
 
     Raises
     ------
+    Refusal
+        If a table stands in place of the arrays: `from_frame` reads it.
     ValueError
         If the arrays differ in length, timestamps are not strictly increasing, a price is not
         finite, or a column's name is taken.
@@ -106,6 +108,18 @@ class Bars:
     calendar: BarCalendar = field(default_factory=BarCalendar)
     history_hashes: Mapping[int, str] = field(default_factory=dict)
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __new__(cls, *given: object, **named: object) -> Self:
+        """Make the object; a table in place of the arrays is told where it is read."""
+        first = given[0] if given else named.get("symbol", "")
+        if not isinstance(first, str):
+            raise Refusal(
+                "Bars",
+                f"a {type(first).__name__}",
+                "a symbol and an array per column",
+                hint="mc.Bars.from_frame(frame, symbol='NAME') reads a table",
+            )
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         count = len(self.timestamps)

@@ -11,6 +11,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     bars,
     calibrations,
+    experiments,
     nightly_simulations,
     panel,
     reports,
@@ -18,6 +19,7 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     simulations,
     source_realism,
     statistics,
+    walk_forward,
     warehouse,
 )
 from mc_assets.project import Project  # noqa: E402
@@ -35,6 +37,9 @@ defs = dg.Definitions(
         nightly_simulations.nightly_simulations,
         statistics.statistics,
         panel.panel,
+        experiments.experiments,
+        walk_forward.walk_forward_windows,
+        walk_forward.walk_forward,
         reports.reports,
         warehouse.warehouse,
     ],

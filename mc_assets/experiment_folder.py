@@ -42,7 +42,8 @@ def write_experiment(
     found : SearchOutcome
         ``resolved.json`` says what was searched and by what code on what data, ``trials.parquet``
         and ``trials.csv`` hold a row per trial, ``leaderboard.csv`` the leaders on fresh paths,
-        ``moves.csv`` what they lose a step away, ``summary.json`` and ``summary.md`` the outcome,
+        ``moves.csv`` what they lose a step away, ``regimes.csv`` what they come to by the market's
+        volatility, ``summary.json`` and ``summary.md`` the outcome,
         ``figures/`` the pictures, ``report.html`` all of them on a page.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,7 @@ def write_experiment(
         ("trials.csv", found.trials),
         ("leaderboard.csv", found.leaders),
         ("moves.csv", found.moves),
+        ("regimes.csv", found.regimes),
     ):
         write_whole(folder / file, frame.write_csv().encode())
     _write_figures(folder, name, found)

@@ -12,7 +12,10 @@ __all__ = ["RUN_HOURS", "run_limits"]
 
 #: Environment variable that sets them, such as ``ingest=2, recalibrate=0``.
 RUN_HOURS: Final = "MC_RUN_HOURS"
-_DEFAULT: Final = {"ingest": 4.0, "recalibrate": 12.0, "simulate_nightly": 12.0, "publish": 1.0}
+_DEFAULT: Final = {
+    **{"ingest": 4.0, "recalibrate": 12.0, "simulate_nightly": 12.0, "search_nightly": 12.0},
+    "publish": 1.0,
+}
 
 
 def run_limits() -> dict[str, dict[str, str]]:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from engine.errors import Refusal
 from engine.yaml_text import YamlError, read_yaml_file
 
-__all__ = ["check_no_file_name", "find_study_file", "name_of", "study_files"]
+__all__ = [
+    "check_no_file_name",
+    "find_study_file",
+    "name_of",
+    "searched_studies",
+    "study_files",
+    "walked_studies",
+]
+
+# As `WalkForwardDefinition` has it, which would load the engine.
+_WINDOWS = 5
 
 
 def study_files(folder: Path) -> dict[str, Path]:
@@ -21,6 +32,28 @@ def study_files(folder: Path) -> dict[str, Path]:
     for name, paths in _by_name(folder).items():
         found |= {name: paths[0]} if len(paths) == 1 else {path.name: path for path in paths}
     return dict(sorted(found.items()))
+
+
+def searched_studies(folder: Path) -> list[str]:
+    """Return the names of the studies with an objective, which `mc optimise run` searches."""
+    found: list[str] = []
+    for name, path in study_files(folder).items():
+        search = _content(path).get("search")
+        if isinstance(search, dict) and search.get("objective") is not None:
+            found.append(name)
+    return found
+
+
+def walked_studies(folder: Path) -> dict[str, int]:
+    """Return how many windows each study has that says how it is walked forward."""
+    found: dict[str, int] = {}
+    for name, path in study_files(folder).items():
+        asked = _content(path).get("walk_forward")
+        if isinstance(asked, dict):
+            count = asked.get("windows", _WINDOWS)
+            # What cannot be used is said when the study is read.
+            found[name] = count if isinstance(count, int) and 0 < count <= 1_000 else 1
+    return found
 
 
 def find_study_file(folder: Path, study: str) -> Path:
@@ -76,9 +109,14 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
 
 
 def _name_in(path: Path) -> str | None:
+    name = _content(path).get("name")
+    return name if isinstance(name, str) and name else None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a file says; nothing of one that cannot be read."""
     try:
         content = read_yaml_file(path)
     except (YamlError, OSError, UnicodeDecodeError):
-        return None
-    name = content.get("name") if isinstance(content, dict) else None
-    return name if isinstance(name, str) and name else None
+        return {}
+    return content if isinstance(content, dict) else {}

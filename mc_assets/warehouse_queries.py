@@ -73,6 +73,7 @@ def query_warehouse(
     query: str,
     *,
     flat: bool = False,
+    rows: int | None = None,
     limits: Limits | None = None,
     unsafe: bool = False,
 ) -> pl.DataFrame:
@@ -89,6 +90,8 @@ def query_warehouse(
         SQL for DuckDB: one statement that reads.
     flat : bool
         Whether lists and structures come as text.
+    rows : int, optional
+        Make no more than the first so many; by default all.
     limits : Limits, optional
         Defaults to those of the environment.
     unsafe : bool
@@ -115,13 +118,13 @@ def query_warehouse(
         try:
             _attach(connection, project.warehouse, Path(folder))
             if unsafe:
-                return _answer(connection, query, flat)
+                return _answer(connection, query, flat, rows)
             statement = check_question(connection, query)
             _fence(connection, limits)
             with _interrupted_after(connection, limits.seconds):
                 if statement is not None:
                     check_plan(connection, statement)
-                return _answer(connection, query, flat)
+                return _answer(connection, query, flat, rows)
         except duckdb.InterruptException:
             raise Refusal(
                 "query",
@@ -143,11 +146,14 @@ def _attaching(file: Path) -> str:
     return f"ATTACH '{path}' AS mc (READ_ONLY)"
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, query: str, flat: bool) -> pl.DataFrame:
+def _answer(
+    connection: duckdb.DuckDBPyConnection, query: str, flat: bool, rows: int | None
+) -> pl.DataFrame:
     relation = connection.sql(query)
     if relation is None:
         raise Refusal("query", "a statement without a result", "a SELECT")
-    frame: pl.DataFrame = _readable(relation, flat).pl()
+    relation = _readable(relation, flat)
+    frame: pl.DataFrame = (relation if rows is None else relation.limit(rows)).pl()
     return frame
 
 

@@ -23,28 +23,36 @@ PROJECT = Path(__file__).resolve().parents[1]
 # for garbage took a fifth of the suite's time.
 gc.set_threshold(200_000, 20, 100)
 
-# They begin first, so that no process is left alone with one of them at the end.
+# They begin first, so that no process is left alone with one of them at the end; `make test-costs`
+# tells which they are.
 LONGEST = (
     "tests/mc_assets/test_end_to_end.py",
-    "tests/mc_assets/test_bit_flips.py",
-    "tests/mc_assets/test_calibrations.py",
-    "tests/test_readme.py",
-    "tests/mc_assets/test_users_models.py",
-    "tests/mc_assets/market_data/test_short_answers.py",
-    "tests/engine/jobs/test_executors.py",
-    "tests/mc_assets/providers/test_resuming.py",
+    "tests/test_pages.py",
     "tests/mc_assets/cli/test_study_commands.py",
-    "tests/mc_assets/test_disagreement.py",
-    "tests/engine/results/test_comparison.py",
-    "tests/engine/compiled/test_cache.py",
-    "tests/mc_assets/providers/test_hostile_servers.py",
+    "tests/mc_assets/test_kills.py",
+    "tests/mc_assets/test_users_models.py",
     "tests/engine/jobs/test_resume.py",
-    "tests/engine/jobs/test_metric_groups.py",
-    "tests/engine/calibration/test_switching.py",
+    "tests/engine/jobs/test_executors.py",
+    "tests/mc_assets/test_commands_and_the_disk.py",
+    "tests/engine/strategies/test_timeframes.py",
+    "tests/engine/strategies/test_interface.py",
+    "tests/engine/strategies/test_audit.py",
+    "tests/test_wheel.py",
+    "tests/mc_assets/market_data/test_short_answers.py",
+    "tests/engine/compiled/test_cache.py",
     "tests/mc_assets/reports/test_report.py",
-    "tests/mc_assets/test_option_quotes.py",
-    "tests/mc_assets/test_webserver.py",
+    "tests/mc_assets/test_kept_metrics.py",
+    "tests/test_readme.py",
+    "tests/mc_assets/test_calibrations.py",
+    "tests/mc_assets/test_bit_flips.py",
+    "tests/engine/calibration/test_switching.py",
+    "tests/mc_assets/test_disagreement.py",
+    "tests/engine/jobs/test_metric_groups.py",
+    "tests/mc_assets/providers/test_resuming.py",
     "tests/mc_assets/test_overfitting_table.py",
+    "tests/mc_assets/test_webserver.py",
+    "tests/engine/judging/test_judge.py",
+    "tests/mc_assets/test_history_retention.py",
     "tests/mc_assets/test_panel_asset.py",
 )
 

@@ -89,6 +89,24 @@ def test_the_tables_of_the_architecture_page_follow_from_the_code(generate: Modu
     assert generate.written_anew(text) == text, "run `make docs`"
 
 
+def test_the_tables_of_the_page_of_strategies_follow_from_the_code(generate: ModuleType) -> None:
+    text = generate.STRATEGIES.read_text(encoding="utf-8")
+    assert generate.written_anew(text, generate.STRATEGIES) == text, "run `make docs`"
+
+
+def test_every_call_field_and_indicator_is_used_in_an_example(project: Path) -> None:
+    page = (project / "docs" / "strategies.md").read_text(encoding="utf-8")
+    examples = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
+    told = re.findall(r"^\| `((?:order|account|bar)\.\w+)", page, flags=re.MULTILINE)
+    assert len(told) > 35
+    assert [name for name in told if not re.search(rf"{name}\b", examples)] == []
+    architecture = (project / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = architecture.split("<!-- indicators -->")[1].split("<!-- /indicators -->")[0]
+    indicators = re.findall(r"^\| `(\w+)\(", table, flags=re.MULTILINE)
+    assert len(indicators) > 20
+    assert [name for name in indicators if f" {name}(" not in examples] == []
+
+
 def test_the_page_of_the_tables_follows_from_the_tables(generate: ModuleType) -> None:
     assert generate.TABLES.read_text(encoding="utf-8") == generate.tables_page(), "run `make docs`"
 

@@ -88,7 +88,10 @@ ALLOWED = {
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
-        *("strategies", "studies"),
+        *("bars", "calibration", "strategies", "studies"),
+    },
+    "portfolio": {
+        *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),
     },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
@@ -245,7 +248,7 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = declared["optional-dependencies"]
     given = [*declared["dependencies"]]
-    given += [line for extra in ("testing", "cluster", "search") for line in optional[extra]]
+    given += [line for extra in ("testing", "cluster", "search", "mcp") for line in optional[extra]]
     names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
     # numba pins the one version of it that it works with.
     names |= {"llvmlite"}

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,16 @@ for place, suggested in suggestions():
 COMMANDS = sorted(PLACES)
 
 
+@cache
+def command_line() -> Any:
+    """Every command, as typer makes them; seconds where it is done for each."""
+    return typer.main.get_command(app)
+
+
 def mistake(text: str) -> str | None:
     """Parse a command as the command line would; return what is wrong with it."""
     words = shlex.split(text.replace("…", "1"))[1:]
-    command: Any = typer.main.get_command(app)
+    command = command_line()
     while words and hasattr(command, "commands"):
         name = words.pop(0)
         command = command.commands.get(name)

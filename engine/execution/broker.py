@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.equity import mark_until
+from engine.execution.fills import fill_order
 from engine.execution.financing import finance
 from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
     AT_ONCE,
+    AT_OPEN,
     BEYOND,
     BORN_OF_LIMIT,
     BORN_OF_STOP,
+    BRACKET_RULE,
     CANCELLED,
     CASH,
     CLOSE,
@@ -35,8 +38,10 @@ from engine.execution.layout import (
     MARKED,
     MARKET,
     NEXT_ID,
+    OPEN,
     ORDER_EXPIRY,
     ORDER_ID,
+    ORDER_KIND,
     ORDER_LIMIT,
     ORDER_STATE,
     ORDER_SYMBOL,
@@ -53,9 +58,11 @@ from engine.execution.layout import (
     TAPE_TAKEN,
     THIS_CLOSE,
     TO_UNITS,
+    TRADINGVIEW,
     TRAILS,
     UNITS,
     VIEW,
+    VOLUME_LIMIT,
     WATCH,
 )
 from engine.execution.liquidation import forced_slot, is_below_maintenance
@@ -70,9 +77,10 @@ from engine.execution.sequence import (
     REDUCING,
     fill_apart,
     first_phase,
+    watch,
     work_range,
 )
-from engine.execution.sessions import last_bar_of_day
+from engine.execution.sessions import is_closed, last_bar_of_day
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.tape import is_recorded
 from engine.execution.together import agree
@@ -130,8 +138,17 @@ def trade_bar(s: Simulation, bar: int) -> None:
 def _work_bar(s: Simulation, bar: int) -> None:
     keep_apart()
     mark_until(s, bar)
+    lone = _is_lone_market_order(s, bar)
+    if lone:
+        # Most fills of most strategies: what else a bar can hold is not looked for.
+        fill_order(s, 0, s.path[0, OPEN, bar], bar, AT_OPEN, float(MARKET), True)
+        watch(s)
+        if s.counts[PENDING] == 0 and s.counts[WATCH] == 0:
+            s.counts[HEARD] = s.counts[NEXT_ID]
+            s.counts[ACTIVE] = 0
+            return
     touched, quoted = True, s.mark_rows.shape[0] != 0
-    if s.counts[WATCH] != 0:
+    if s.counts[WATCH] != 0 and not lone:
         if s.counts[WATCH] != TRAILS_ALONE:
             finance(s, bar)
         touched = quoted or any_touched(s, bar)
@@ -143,7 +160,8 @@ def _work_bar(s: Simulation, bar: int) -> None:
         closing = number == count
         s.counts[VIEW] = 0 if closing else first + number * SUB_BAR_WIDTH
         watched = s.counts[WATCH] != 0
-        if closing or quoted or any_touched(s, bar) or (watched and is_below_maintenance(s, bar)):
+        worked = lone or closing or quoted or any_touched(s, bar)
+        if worked or (watched and is_below_maintenance(s, bar)):
             work_range(s, bar, closing)
             _settle_born(s)
         if s.counts[TRAILS] != 0 and not closing:
@@ -157,6 +175,21 @@ def _work_bar(s: Simulation, bar: int) -> None:
         _end_of_bar(s, bar)
     s.counts[HEARD] = s.counts[NEXT_ID]
     s.counts[ACTIVE] = s.counts[PENDING] + s.counts[WATCH]
+
+
+@part
+def _is_lone_market_order(s: Simulation, bar: int) -> bool:
+    """Whether a market order is all that `bar` has to fill, and nothing is watched."""
+    counts = s.counts
+    if counts[PENDING] != 1 or counts[WATCH] != 0 or counts[BEYOND] != 0 or counts[FOR_CLOSE] != 0:
+        return False
+    if s.positions.shape[0] != 1 or s.orders[0, ORDER_KIND] != MARKET:
+        return False
+    rules = s.rules[0]
+    divided = rules[SUB_BARS] > 1.0 or rules[BRACKET_RULE] == TRADINGVIEW
+    if divided or rules[FLAT_AT_CLOSE] != 0.0 or rules[VOLUME_LIMIT] != 0.0:
+        return False
+    return not is_closed(s, 0, bar)
 
 
 @part

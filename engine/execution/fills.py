@@ -42,7 +42,6 @@ from engine.execution.layout import (
     ORDER_FROM_FILL,
     ORDER_GROUP,
     ORDER_ID,
-    ORDER_KIND,
     ORDER_MODE,
     ORDER_PARENT,
     ORDER_QUANTITY,
@@ -90,7 +89,7 @@ OPENS: Final = -2
 
 @part
 def fill_order(
-    s: Simulation, slot: int, reference: float, bar: int, moment: int, plain: bool
+    s: Simulation, slot: int, reference: float, bar: int, moment: int, kind: float, plain: bool
 ) -> None:
     """Fill or reject the order in `slot` at price `reference` and take it out of the book.
 
@@ -100,6 +99,8 @@ def fill_order(
         The price before slippage.
     moment : int
         AT_OPEN, INSIDE_BY_STOP, INSIDE_BY_LIMIT or AT_CLOSE.
+    kind : float
+        The order's; a constant where the caller knows it.
     plain : bool
         Whether there is nothing but orders of symbols, each for itself, and no record of fills
         (BEYOND is 0): a constant, so that nothing else costs such a fill anything.
@@ -112,7 +113,6 @@ def fill_order(
     equity = equity_with(s, symbol, reference, field, bar)
     exchange = exchange_rate(s, symbol, field, bar)
     volume = s.path[symbol, VOLUME, bar] if plain else volume_of(s, symbol, bar)
-    kind = order[ORDER_KIND]
     units = units_of(s, slot, equity, reference, exchange, volume, bar - (moment != AT_CLOSE))
     limited = s.rules[symbol, VOLUME_LIMIT] != 0.0 and order[ORDER_STATE] != FORCED
     recorded = not plain and is_recorded(s, bar)

@@ -33,6 +33,7 @@ from engine.execution.layout import (
     INSIDE_BY_LIMIT,
     INSIDE_BY_STOP,
     ORDER_ID,
+    ORDER_KIND,
     ORDER_LIMIT,
     ORDER_STATE,
     ORDER_STOP,
@@ -129,7 +130,7 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
                 # A fill that reduces a position can make room for an order that was passed over.
                 seen = s.orders[slot, ORDER_ID]
         if plain:
-            fill_order(s, slot, price, bar, moment, True)
+            fill_order(s, slot, price, bar, moment, s.orders[slot, ORDER_KIND], True)
             watch(s)
         else:
             fill_apart(s, slot, price, bar, moment)
@@ -139,7 +140,7 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
 def fill_apart(s: Simulation, slot: int, reference: float, bar: int, moment: int) -> None:
     """Fill the order in `slot` by a call, and `watch`: for fills that speed does not depend on."""
     keep_apart()
-    fill_order(s, slot, reference, bar, moment, False)
+    fill_order(s, slot, reference, bar, moment, s.orders[slot, ORDER_KIND], False)
     watch(s)
 
 

@@ -24,10 +24,11 @@ from engine.jobs.job import Holds
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared, prepare
-from engine.jobs.simulate import Buffers, Chunk, PartArrays, Worker, run_chunk
+from engine.jobs.simulate import Buffers, Chunk, PartArrays, run_chunk
 from engine.jobs.store import MemoryStore, ParquetStore
 from engine.jobs.trades import trades_frame
 from engine.jobs.trial_rows import Outcomes, trial_rows
+from engine.jobs.worker import Worker
 
 __all__ = ["MOST_WORKERS", "PartPool", "worker_count"]
 

@@ -19,14 +19,16 @@ from engine.files import FileStore
 from engine.jobs.batch import Batch
 from engine.jobs.chunking import Chunking
 from engine.jobs.job import Job
+from engine.jobs.kept_paths import KeptPaths
 from engine.jobs.part import Part, Terms
 from engine.jobs.pool import worker_count
 from engine.jobs.prepared import prepare
 from engine.jobs.set_reader import SetReader
-from engine.jobs.simulate import Buffers, Chunk, PartArrays, Worker, run_chunk
+from engine.jobs.simulate import Buffers, Chunk, PartArrays, run_chunk
 from engine.jobs.space import ParameterSets, Scalar
 from engine.jobs.trial_buffer import TrialBuffer
 from engine.jobs.trial_rows import Outcomes
+from engine.jobs.worker import Worker
 
 __all__ = ["PreparedJob"]
 
@@ -79,7 +81,9 @@ class PreparedJob:
         self._prepared = prepare(job.world, job.holds, job.metrics, some_source, int(job.seeds[0]))
         self._reader, self._check = SetReader(job), check
         self._chunking = Chunking(self._prepared)
-        self._workers = [Worker(self._prepared) for _ in range(worker_count(workers))]
+        # Paths of a swept source differ from set to set.
+        self._kept = None if job.world.swept else KeptPaths(self._prepared)
+        self._workers = [Worker(self._prepared, self._kept) for _ in range(worker_count(workers))]
         self._threads = ThreadPoolExecutor(len(self._workers), thread_name_prefix="batch")
         self._lock = threading.Lock()
         self._closed = False
@@ -189,6 +193,8 @@ class PreparedJob:
         arrays = PartArrays(part, self._prepared, Buffers(reuse=False))
         total = self._chunking.nanoseconds(arrays)
         with self._lock:
+            if self._kept is not None:
+                self._kept.open(part.seeds)
             if total < _SHARED_NS or len(self._workers) == 1:
                 self._work(self._workers[0], iter(self._chunking.chunks(arrays)), None)
                 return arrays

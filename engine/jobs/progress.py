@@ -58,7 +58,9 @@ ProgressCallback = Callable[[Progress], None]
 
 
 def _duration(seconds: float) -> str:
-    whole = max(1, round(seconds))
+    if seconds < 9.95:
+        return f"{max(seconds, 0.1):.1f} s"
+    whole = round(seconds)
     if whole < 120:
         return f"{whole} s"
     if whole < 7200:

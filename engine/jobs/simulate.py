@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled.compiler import COMPILER_ERRORS
-from engine.jobs.engine import Tape
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
-from engine.sources import Generator
+from engine.jobs.worker import Worker, identity_of
 from engine.strategies import StrategyError
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "Buffers",
     "Chunk",
     "PartArrays",
-    "Worker",
     "chunk_limit",
     "run_chunk",
 ]
@@ -163,109 +161,6 @@ class Chunk:
         return (self.paths[1] - self.paths[0]) * len(self.sets)
 
 
-@dataclass(frozen=True)
-class _Scratch:
-    owner: Generator
-    paths: int
-    content: Any
-
-
-@dataclass
-class Worker:
-    """Buffers that one thread reuses from chunk to chunk.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        The world.
-    not_finite : ndarray of int64
-        Paths of the latest fill in which a price is not finite.
-    """
-
-    prepared: Prepared
-    not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    _metrics: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    _status: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
-    _equity: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    _filled: tuple[Any, ...] | None = None
-    _scratch: _Scratch | None = None
-    _engine_scratch: Any = None
-    _tape: Tape | None = None
-
-    def values(self, paths: int) -> NDArray[np.float64]:
-        """Return a buffer of shape (paths, symbols, fields, bars)."""
-        prepared = self.prepared
-        shape = (
-            paths,
-            len(prepared.symbols),
-            len(prepared.fields),
-            prepared.world.window.bar_count,
-        )
-        size = int(np.prod(shape))
-        if self._values.size < size:
-            self._values = np.empty(size)
-        return self._values[:size].reshape(shape)
-
-    def fill(
-        self, arrays: PartArrays, source_index: int, first: int, count: int
-    ) -> NDArray[np.float64]:
-        """Generate paths ``first`` to ``first + count`` of a part, unless they are there."""
-        part = arrays.part
-        each = part.world.paths_per_seed
-        seed = int(part.seeds[first // each])
-        key = (part.name, source_index, first, count)
-        values = self.values(count)
-        if self._filled == key:
-            return values
-        self._filled = None
-        generator = self.prepared.generator(arrays.source_values[source_index], seed)
-        # Scratch belongs to a generator; one at a time keeps memory flat in a sweep.
-        own = self._scratch
-        if own is None or own.owner is not generator or own.paths < count:
-            own = self._scratch = _Scratch(generator, count, generator.scratch(count))
-        seeds, paths = _identity(part, first, first + count)
-        generator.fill(seeds, paths, values, own.content)
-        self._filled = key
-        # A sum is finite only if every price is: one pass, no temporary. Models of ours cannot
-        # lose another price than all with the close, so that one of them will do.
-        prices = values[:, :, :4, :] if part.world.foreign else values[:, :, 3:4, :]
-        self.not_finite = np.flatnonzero(~np.isfinite(prices.sum(axis=(1, 2, 3))))
-        return values
-
-    def outputs(
-        self, paths: int, sets: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64] | None]:
-        """Return arrays for the engine's metrics, statuses and equity curves of a chunk."""
-        rows = paths * sets
-        columns = len(self.prepared.engine.metric_names)
-        samples = len(self.prepared.engine.sample_bars)
-        if self._metrics.size < rows * columns:
-            self._metrics = np.empty(rows * columns)
-            self._status = np.empty(rows, dtype=np.int8)
-        if self._equity.size < rows * samples:
-            self._equity = np.empty(rows * samples)
-        return (
-            self._metrics[: rows * columns].reshape(paths, sets, columns),
-            self._status[:rows].reshape(paths, sets),
-            self._equity[: rows * samples].reshape(paths, sets, samples) if samples else None,
-        )
-
-    @property
-    def tape(self) -> Tape:
-        """Trades of the latest chunk, where they are recorded."""
-        if self._tape is None:
-            self._tape = self.prepared.engine.tape()
-        return self._tape
-
-    @property
-    def engine_scratch(self) -> Any:
-        """Scratch memory of the strategy engine."""
-        if self._engine_scratch is None:
-            self._engine_scratch = self.prepared.engine.scratch()
-        return self._engine_scratch
-
-
 def chunk_limit(prepared: Prepared, sets: int) -> int:
     """Most paths a chunk of a part with this many sets may hold for its buffer to stay small."""
     window = prepared.world.window
@@ -309,11 +204,12 @@ def _run(chunk: Chunk, worker: Worker) -> None:
     arrays, prepared = chunk.arrays, worker.prepared
     part = arrays.part
     low, high = chunk.paths
-    values = worker.fill(arrays, chunk.source_index, low, high - low)
+    source_values = arrays.source_values[chunk.source_index]
+    values = worker.fill(part, source_values, low, high - low)
     metrics, status, equity = worker.outputs(high - low, len(chunk.sets))
     tape = worker.tape if part.holds.record.trades else None
     parameters = part.sets.of_strategy[chunk.sets]
-    seeds, paths = _identity(part, low, high)
+    seeds, paths = identity_of(part, low, high)
     identity = {"seeds": seeds, "paths": paths}
     prepared.engine.run(
         values,
@@ -363,13 +259,6 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         arrays.time_blocks[low:high, own] = np.diff(at_ends, axis=2, prepend=start)
     if tape is not None:
         arrays.trades.append((chunk, tape.columns[:, : tape.count].copy(), tape.ends.copy()))
-
-
-def _identity(part: Part, first: int, end: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return seeds of some paths of a part, and their numbers within the seed."""
-    index = np.arange(first, end)
-    each = part.world.paths_per_seed
-    return part.seeds[index // each], (index % each).astype(np.uint64)
 
 
 def _with_path_metrics(

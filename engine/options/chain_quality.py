@@ -21,13 +21,17 @@ REASONS: Final = {
 _CONTRACT: Final = ("timestamp", "underlying", "expiry", "strike", "right")
 
 
-def sorted_out(rows: pl.DataFrame, stale_after: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+def sorted_out(
+    rows: pl.DataFrame, zone: str, stale_after: float
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Separate quotes that can be used from those that cannot.
 
     Parameters
     ----------
     rows : polars.DataFrame
         Canonical rows.
+    zone : str
+        IANA zone whose days those of expiry are.
     stale_after : float
         Seconds from which a quote is stale, where the file says how old it is.
 
@@ -43,8 +47,7 @@ def sorted_out(rows: pl.DataFrame, stale_after: float) -> tuple[pl.DataFrame, pl
             pl.col(name).is_null() for name in ("timestamp", "expiry", "strike", "right")
         )
         | (pl.col("strike") <= 0.0),
-        "expired": pl.col("timestamp").dt.convert_time_zone("America/New_York").dt.date()
-        > pl.col("expiry"),
+        "expired": pl.col("timestamp").dt.convert_time_zone(zone).dt.date() > pl.col("expiry"),
         "missing": pl.col("bid").is_null() | pl.col("ask").is_null() | (pl.col("ask") <= 0.0),
         "negative": pl.col("bid") < 0.0,
         "crossed": pl.col("bid") > pl.col("ask"),

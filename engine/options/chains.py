@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,10 +39,13 @@ class OptionChain:
         to it, ``forward`` and ``rate``.
     set_aside : polars.DataFrame
         Rows that cannot be used, with ``reason``; none of the file is in neither.
+    zone : str
+        IANA zone whose days those of expiry are.
     """
 
     frame: pl.DataFrame
     set_aside: pl.DataFrame
+    zone: str = _NEW_YORK
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -131,12 +134,12 @@ class OptionChain:
                 underlying or ", ".join(underlyings[:5]),
                 f"exactly one of {', '.join(underlyings[:10])}",
             )
-        usable, set_aside = sorted_out(rows, stale_after)
+        usable, set_aside = sorted_out(rows, zone, stale_after)
         if usable.is_empty():
-            chain = cls(usable, set_aside)
+            chain = cls(usable, set_aside, zone)
             counts = ", ".join(f"{count} {reason}" for reason, count in chain.counts.items())
             raise Refusal("quotes", f"{counts or 'no row'}", "one that can be used")
-        return cls(with_greeks(usable, zone, rate), set_aside)
+        return cls(with_greeks(usable, zone, rate), set_aside, zone)
 
     def at(self, instant: datetime.datetime | datetime.date | str) -> OptionChain:
         """Return the newest quotes that were known at an instant.
@@ -158,7 +161,7 @@ class OptionChain:
             assert isinstance(first, str)
             raise Refusal("instant", f"{moment:%Y-%m-%dT%H:%MZ}", f"from {first} on")
         newest = known["timestamp"].max()
-        return OptionChain(known.filter(pl.col("timestamp") == newest), self.set_aside)
+        return replace(self, frame=known.filter(pl.col("timestamp") == newest))
 
     def expiries(self) -> list[datetime.date]:
         """Return the days of expiry that have quotes, ascending."""
@@ -182,7 +185,7 @@ class OptionChain:
         low, high = window or (1, 100_000)
         newest = self.frame["timestamp"].max()
         assert isinstance(newest, datetime.datetime)
-        day = newest.astimezone(ZoneInfo(_NEW_YORK)).date()
+        day = newest.astimezone(ZoneInfo(self.zone)).date()
         fits = [each for each in self.expiries() if low <= (each - day).days <= high]
         if not fits:
             quoted = ", ".join(f"{(each - day).days}" for each in self.expiries()[:10])

@@ -14,9 +14,9 @@ from engine.plots.style import BLUE, GREY, ORANGE, PALE, styled
 
 __all__ = ["claim_and_fresh", "parameter_maps", "search_course"]
 
-# Maps of every pair of up to as many parameters.
-_MOST_PARAMETERS: Final = 4
 _MOST_POINTS: Final = 5_000
+# Of the maps of all pairs together, so that a page of ten parameters stays one that opens.
+_MOST_ON_MAPS: Final = 20_000
 
 
 def search_course(trials: pl.DataFrame, statistic: str, *, maximise: bool) -> go.Figure:
@@ -78,13 +78,14 @@ def parameter_maps(
     Returns
     -------
     list of (title, figure)
-        One per pair, of the first four parameters.
+        One per pair; of one parameter its value.
     """
     figures: list[tuple[str, go.Figure]] = []
-    shown = trials.head(_MOST_POINTS).reverse()
+    pairs = list(itertools.combinations(parameters, 2)) or [(parameters[0], statistic)]
+    # The best are drawn last, above the others.
+    shown = trials.head(min(_MOST_POINTS, _MOST_ON_MAPS // len(pairs))).reverse()
     first = shown.filter(pl.col("cluster") == 1)
-    pairs = list(itertools.combinations(parameters[:_MOST_PARAMETERS], 2))
-    for across, down in pairs or [(parameters[0], statistic)]:
+    for across, down in pairs:
         figure = go.Figure(
             go.Scattergl(
                 x=shown[across].to_list(),

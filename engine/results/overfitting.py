@@ -23,7 +23,7 @@ from engine.statistics.haircuts import sharpe_haircuts
 from engine.statistics.search_cost import FEWEST_BLOCKS, SearchCost, search_cost
 from engine.statistics.sharpe_inference import minimum_backtest_length
 
-__all__ = ["SCHEMA", "study_overfitting"]
+__all__ = ["SCHEMA", "side_by_side", "study_overfitting"]
 
 Floats = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ class _Found:
 
     def numbers(self, trials: pl.DataFrame, family: pl.DataFrame) -> dict[str, Any]:
         """Every number that the trials on the same paths give, out of all on the same data."""
-        matrix, set_ids, beyond_market = _side_by_side(trials)
+        matrix, set_ids, beyond_market = side_by_side(trials)
         kind = trials["blocks_of"][0] if len(trials) else None
         counted = {
             "trials_compared": len(set_ids),
@@ -268,9 +268,25 @@ def _of_search(cost: SearchCost) -> dict[str, Any]:
     }
 
 
-def _side_by_side(trials: pl.DataFrame) -> tuple[Floats, list[str], bool]:
-    """Return outcomes of shape (blocks, trials), the set of each trial, and if the market is off.
+def side_by_side(trials: pl.DataFrame) -> tuple[Floats, list[str], bool]:
+    """Put the outcomes of trials of one world side by side.
 
+    Parameters
+    ----------
+    trials : polars.DataFrame
+        Rows of the ledger.
+
+    Returns
+    -------
+    outcomes : ndarray of float64, shape (blocks, trials)
+        Of the trials whose outcomes are whole.
+    set_ids : list of str
+        The set of each.
+    beyond_market : bool
+        Whether exposure to the market is taken off.
+
+    Notes
+    -----
     Profits in stretches of time become returns on the equity at their start, less what average
     exposure to the market earned; those of groups of seeds are weighted by their paths.
     """

@@ -1,8 +1,10 @@
 """Searching parameters when the objective is noisy: samplers, the search loop, what came out."""
 
+from engine.search.cross_validation import CrossValidation, cross_validate
 from engine.search.declared import declared_space
 from engine.search.objective import Objective, Requirement
 from engine.search.outcome import SearchOutcome
+from engine.search.reoptimisation import reoptimisation_sweep
 from engine.search.sampler import METHODS, Sampler, make_sampler
 from engine.search.search import Search
 from engine.search.space import Dimension, SearchSpace
@@ -11,6 +13,7 @@ from engine.search.windows import purged_splits, walk_forward_windows
 
 __all__ = [
     "METHODS",
+    "CrossValidation",
     "Dimension",
     "Objective",
     "Requirement",
@@ -19,9 +22,11 @@ __all__ = [
     "SearchOutcome",
     "SearchSpace",
     "WalkForward",
+    "cross_validate",
     "declared_space",
     "make_sampler",
     "purged_splits",
+    "reoptimisation_sweep",
     "walk_forward",
     "walk_forward_windows",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import polars as pl
 
 from engine.errors import Refusal
 from engine.search.evaluator import Evaluator
+from engine.search.history_errors import history_errors
 from engine.search.robustness import ROBUSTNESS, best_of_cluster
 from engine.search.trials import TrialTable
 from engine.search.worlds import SearchWorlds
@@ -46,6 +48,8 @@ LEADERS: Final = {
     "cluster": pl.Int64,
 }
 
+# The 97.5 % quantile of the normal law.
+_Z: Final = 1.959963984540054
 # The best is compared with as many others: those farther behind explain nothing of its lead.
 _COMPARED = 32
 
@@ -83,7 +87,8 @@ def confirm(
         which stands last unless it is among the others (``best, robust``). ``claim`` is the value
         that the search chose by, ``corrected`` that of the best corrected for its having
         been chosen (`engine.statistics.winner`; null where later sets depend on earlier outcomes),
-        ``fresh`` the value on paths that the search did not use; ``tied`` says that the set cannot
+        ``fresh`` the value on paths that the search did not use, on history with the error that its
+        length leaves (`engine.search.history_errors`); ``tied`` says that the set cannot
         be told from the best with 95 % confidence. Empty where no trial finished.
     """
     schema = _schema(table, robust)
@@ -104,11 +109,16 @@ def confirm(
         for row in leaders.iter_rows(named=True)
     ]
     _compare(rows, _sets(worlds, table, _compared(ranked, leaders)), settings, table, evaluator)
-    unseen = worlds.unseen(settings.hold_out, workers=workers)
+    unseen = worlds.unseen(settings.hold_out)
     if unseen is not None:
-        prepared, seeds = unseen
-        with Evaluator(prepared, table.statistics) as fresh:
-            _add_fresh(rows, _sets(worlds, table, leaders), table, fresh, seeds)
+        sets = _sets(worlds, table, leaders)
+        with Evaluator(
+            unseen.prepare(workers=workers), table.statistics, table.objectives
+        ) as fresh:
+            _add_fresh(rows, sets, table, fresh, unseen.seeds)
+        if evaluator.has_history:
+            errors = history_errors(unseen, sets, statistic, workers=workers)
+            _add_history_errors(rows, errors)
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -164,6 +174,20 @@ def _add_fresh(
     for index, position in enumerate(evaluation.succeeded.tolist()):
         one = estimates[index]
         rows[position] |= {**_columns("fresh", one), "fresh_paths": one.n}
+
+
+def _add_history_errors(rows: list[dict[str, Any]], errors: Sequence[float] | None) -> None:
+    """Add the errors that one history has by its own length."""
+    if errors is None:
+        return
+    for row, error in zip(rows, errors, strict=True):
+        if row.get("fresh") is not None and math.isfinite(error):
+            half = _Z * error
+            row |= {
+                "fresh_std_error": error,
+                "fresh_low": row["fresh"] - half,
+                "fresh_high": row["fresh"] + half,
+            }
 
 
 def _columns(name: str, estimate: Estimate) -> dict[str, float | None]:

@@ -13,7 +13,7 @@ from engine.errors import Refusal
 from engine.jobs.batch import Batch
 from engine.jobs.prepared_job import PreparedJob
 from engine.jobs.space import Scalar
-from engine.search.objective import Evaluation, evaluate
+from engine.search.objective import Evaluation, Objective, evaluate
 from engine.search.trials import Status
 
 __all__ = ["Evaluator"]
@@ -30,10 +30,18 @@ class Evaluator:
         The world.
     statistics : sequence of str
         What is estimated of each set.
+    objectives : sequence of Objective
+        Those among them with a function of their own say how it is computed.
     """
 
-    def __init__(self, prepared: PreparedJob, statistics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        prepared: PreparedJob,
+        statistics: Sequence[str],
+        objectives: Sequence[Objective] = (),
+    ) -> None:
         self.prepared, self.statistics = prepared, tuple(statistics)
+        self._objectives = tuple(objectives)
         #: Simulations run so far.
         self.simulations = 0
 
@@ -94,7 +102,8 @@ class Evaluator:
         self, metrics: NDArray[np.float64], status: NDArray[np.int8], names: Sequence[str]
     ) -> Evaluation:
         """Estimate the statistics; arguments as of `engine.search.objective.evaluate`."""
-        return evaluate(metrics, status, names, self.prepared.job.world, self.statistics)
+        world = self.prepared.job.world
+        return evaluate(metrics, status, names, world, self.statistics, self._objectives)
 
     def run(self, sets: Sequence[Mapping[str, Scalar]], seeds: Seeds) -> Batch:
         """Run sets on seeds, and count the simulations."""

@@ -90,7 +90,8 @@ def fragility(
 def _moved(
     space: SearchSpace, dimension: Dimension, values: dict[str, Scalar]
 ) -> list[dict[str, Scalar]]:
-    if not dimension.is_ordered:
+    place = space.dimensions.index(dimension)
+    if not dimension.is_ordered or not space.matters([values])[0, place]:
         return []
     at = dimension.values.quantile(values[dimension.name])
     if dimension.count is None:
@@ -101,5 +102,5 @@ def _moved(
         known = [dimension.values.value(dimension.at(index)) for index in range(dimension.count)]
         here = known.index(values[dimension.name])
         moved = [known[near] for near in (here - 1, here + 1) if 0 <= near < len(known)]
-    sets = [{**values, dimension.name: value} for value in moved]
-    return [one for one in sets if space.allows(one)]
+    sets = [space.plain({**values, dimension.name: value}) for value in moved]
+    return [one for one in sets if one != values and space.allows(one)]

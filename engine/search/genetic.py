@@ -21,7 +21,10 @@ _STEP_DECAY = 0.9
 # Words have no near values: they are drawn anew.
 _ISLANDS = 2
 _MIGRATES_EVERY = 4
+# Small generations learn sooner, large ones keep more kinds alive and cost less each: they grow by
+# the smallest with each so many points.
 _SMALLEST, _LARGEST = 16, 64
+_GROWS_EVERY = 512
 
 
 class Genetic:
@@ -52,17 +55,21 @@ class Genetic:
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._space, self._rng = space, np.random.Generator(np.random.Philox(seed))
-        self.generation = int(np.clip(8 * len(space), _SMALLEST, _LARGEST))
+        self._first_generation = int(np.clip(8 * len(space), _SMALLEST, _LARGEST))
         self._ordered = np.array([item.is_ordered for item in space.dimensions])
         # A step of a whole number or a choice is at least to the next value.
         self._least = np.array([1.0 / (item.count or 1e9) for item in space.dimensions])
-        each = max(self.generation // _ISLANDS, _SMALLEST // _ISLANDS)
-        self._capacity = each
         self._points = [np.empty((0, len(space))) for _ in range(_ISLANDS)]
         self._scores = [np.empty(0) for _ in range(_ISLANDS)]
         self._asked: list[Integers] = []
         self._tried: set[bytes] = set()
-        self._told = 0
+        self._told = self._points_told = 0
+
+    @property
+    def generation(self) -> int:
+        """How many points the next generation has."""
+        grown = _SMALLEST * (self._points_told // _GROWS_EVERY)
+        return min(self._first_generation + grown, _LARGEST)
 
     @property
     def best(self) -> Floats:
@@ -84,6 +91,7 @@ class Genetic:
 
     def tell(self, points: Floats, scores: Floats) -> None:
         """Let children and parents compete for the places of their island."""
+        capacity = self.generation // _ISLANDS
         for island, own in enumerate(self._asked):
             defined = own[~np.isnan(scores[own, 0])]
             every = np.concatenate([self._points[island], points[defined]])
@@ -92,9 +100,10 @@ class Genetic:
             # earlier survives, so that the order of arrival in memory plays no part.
             _, first = np.unique(every, axis=0, return_index=True)
             kept = np.sort(first)
-            order = kept[np.argsort(-worth[kept], kind="stable")][: self._capacity]
+            order = kept[np.argsort(-worth[kept], kind="stable")][:capacity]
             self._points[island], self._scores[island] = every[order], worth[order]
         self._told += 1
+        self._points_told += len(points)
         if self._told % _MIGRATES_EVERY == 0:
             self._migrate()
 
@@ -119,7 +128,7 @@ class Genetic:
                 continue
             every = np.concatenate([self._points[island], points])
             worth = np.concatenate([self._scores[island], scores])
-            order = np.argsort(-worth, kind="stable")[: self._capacity]
+            order = np.argsort(-worth, kind="stable")[: self.generation // _ISLANDS]
             self._points[island], self._scores[island] = every[order], worth[order]
 
     def _children(self, island: int, count: int) -> Floats:

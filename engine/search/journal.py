@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,28 @@ class Journal:
         self.folder = folder
 
     @classmethod
-    def open(cls, folder: Path, identity: dict[str, Any]) -> Journal:
+    def open(cls, folder: Path, identity: dict[str, Any], *, replace: bool = False) -> Journal:
         """Begin a journal, or go on with the one that is there.
+
+        Parameters
+        ----------
+        folder : Path
+            Where it lies.
+        identity : dict
+            What decides its numbers.
+        replace : bool
+            Whether another search that is there makes way.
 
         Raises
         ------
         Refusal
-            If another search is there.
+            If another search is there, and does not make way.
         """
         path, plain = folder / _IDENTITY, json.loads(json.dumps(identity, default=str))
         folder.mkdir(parents=True, exist_ok=True)
         # Of two searches that begin at once, the second finds what the first has written.
         if write_new(path, json_bytes(plain)):
+            shutil.rmtree(folder / _GENERATIONS, ignore_errors=True)
             return cls(folder)
         try:
             found = read_json(path)
@@ -63,6 +74,11 @@ class Journal:
             set_aside(path)
             for generation in (folder / _GENERATIONS).glob("*.parquet"):
                 generation.unlink()  # of what search it is, nobody knows
+            return cls.open(folder, identity)
+        if found != plain and replace:
+            # The identity first: generations without one belong to nobody.
+            path.unlink()
+            shutil.rmtree(folder / _GENERATIONS, ignore_errors=True)
             return cls.open(folder, identity)
         if found != plain:
             differs = sorted(

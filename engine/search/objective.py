@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,7 +32,9 @@ _COMPARISONS: Final = {
     "<": np.less,
 }
 _REQUIREMENT: Final = re.compile(r"\s*(>=|<=|>|<)\s*(\S+)\s*")
-_FORMS: Final = "a statistic, {maximise: STATISTIC}, {minimise: STATISTIC}, or a list of these"
+_FORMS: Final = (
+    "a statistic or a function of statistics, {maximise: ...}, {minimise: ...}, or a list of these"
+)
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,14 @@ class Objective:
         As `engine.results.definitions.find_statistic` takes it.
     maximise : bool
         Whether more is better.
+    function : callable, optional
+        In place of a statistic of that name: a function of the statistics that its arguments name,
+        of one set, which takes and returns numbers.
     """
 
     statistic: str
     maximise: bool = True
+    function: Callable[..., float] | None = None
 
     @classmethod
     def read(cls, given: Any, field: str = "search.objective") -> tuple[Objective, ...]:
@@ -75,11 +83,35 @@ class Objective:
             return given
         if isinstance(given, str):
             return cls(given)
+        if callable(given):
+            return cls(_name_of(given), True, given)
         if isinstance(given, Mapping) and len(given) == 1:
             (direction, name), *_ = given.items()
-            if direction in ("maximise", "minimise") and isinstance(name, str):
-                return cls(name, direction == "maximise")
+            if direction in ("maximise", "minimise"):
+                if isinstance(name, str):
+                    return cls(name, direction == "maximise")
+                if callable(name):
+                    return cls(_name_of(name), direction == "maximise", name)
         raise Refusal(field, repr(given), _FORMS)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The statistics that it follows from."""
+        if self.function is None:
+            return (self.statistic,)
+        return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def code(self) -> str:
+        """What decides its numbers, beside its name: the text of a function."""
+        if self.function is None:
+            return ""
+        try:
+            return inspect.getsource(self.function)
+        except (OSError, TypeError):
+            # Typed into an interpreter: what it does, without where it stands.
+            made: Any = getattr(self.function, "__code__", None)
+            return repr((made.co_code, made.co_names)) if made is not None else repr(self.function)
 
     @property
     def sign(self) -> float:
@@ -88,6 +120,11 @@ class Objective:
 
     def __str__(self) -> str:
         return f"{'maximise' if self.maximise else 'minimise'} {self.statistic}"
+
+
+def _name_of(function: Callable[..., float]) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return "objective" if name == "<lambda>" else name
 
 
 @dataclass(frozen=True)
@@ -164,6 +201,8 @@ class Evaluation:
 
     def estimates(self, name: str, confidence: float = 0.95) -> Estimates:
         """Estimate one of the statistics of the sets that succeeded."""
+        if name not in self._statistics:
+            return self.found[name].estimates(confidence)
         return self._statistics[name].estimates(self.found[name], confidence)
 
 
@@ -187,6 +226,7 @@ def evaluate(
     names: Sequence[str],
     world: World,
     statistics: Sequence[str],
+    objectives: Sequence[Objective] = (),
 ) -> Evaluation:
     """Estimate statistics of parameter sets on common paths.
 
@@ -203,7 +243,14 @@ def evaluate(
     world : World
         Theirs.
     statistics : sequence of str
-        Names that `metrics_needed` knows.
+        Names that `metrics_needed` knows, and those of objectives.
+    objectives : sequence of Objective
+        Those with a function of their own are computed from the statistics that they need.
+
+    Notes
+    -----
+    The influence of a path on a function of statistics is the sum of its influences on them times
+    the function's slopes (the delta method), by differences of a millionth.
     """
     succeeded = np.flatnonzero((status == 0).all(axis=1))
     if not len(succeeded):
@@ -217,9 +264,51 @@ def evaluate(
     years = world.steps / world.bars_per_year
     outcomes = Outcomes(groups, columns, layout, world.steps, years)
     own = [name for name in names if name not in STATISTICS]
-    known = {name: _statistic(name, own, "search") for name in statistics}
+    functions = {one.statistic: one for one in objectives if one.function is not None}
+    needed = [name for name in statistics if name not in functions]
+    needed += [name for one in functions.values() for name in one.needs]
+    known = {name: _statistic(name, own, "search") for name in dict.fromkeys(needed)}
     found = {name: statistic.of(outcomes) for name, statistic in known.items()}
+    for name, one in functions.items():
+        found[name] = _combined(one, [found[need] for need in one.needs])
     return Evaluation(found, succeeded, known)
+
+
+def _combined(objective: Objective, parts: Sequence[Linearised]) -> Linearised:
+    """Return a function of statistics, with the influence of every path."""
+    values = np.stack([one.value for one in parts])
+    value = np.array([_value_of(objective, column) for column in values.T])
+    first = parts[0]
+    place = np.repeat(np.arange(values.shape[1]), first.layout.cells)
+    influence = np.zeros_like(first.influence)
+    for row, part in enumerate(parts):
+        step = 1e-6 * np.maximum(np.abs(values[row]), 1e-6)
+        up, down = values.copy(), values.copy()
+        up[row] += step
+        down[row] -= step
+        ends = [np.array([_value_of(objective, column) for column in at.T]) for at in (up, down)]
+        slope = (ends[0] - ends[1]) / (2.0 * step)
+        influence += np.nan_to_num(slope)[place] * part.influence
+    return Linearised(value, influence, first.layout, first.n, first.units, "skewed")
+
+
+def _value_of(objective: Objective, values: Floats) -> float:
+    assert objective.function is not None
+    if np.isnan(values).any():
+        return math.nan
+    try:
+        return float(objective.function(*values.tolist()))
+    except ArithmeticError:
+        return math.nan
+    except Exception as error:
+        found = ", ".join(
+            f"{name}={value:g}" for name, value in zip(objective.needs, values, strict=True)
+        )
+        raise Refusal(
+            f"search.objective.{objective.statistic}",
+            f"{type(error).__name__}: {error} at {found}",
+            "a number for every set",
+        ) from error
 
 
 def _statistic(name: str, own: Sequence[str], field: str) -> Statistic:

@@ -39,6 +39,9 @@ class SearchOutcome:
         The best, again on paths that the search did not use (`engine.search.confirm.LEADERS`).
     moves : polars.DataFrame
         What each leader loses when a parameter moves by a step (`engine.search.fragility`).
+    regimes : polars.DataFrame
+        What each leader comes to on these paths while the market is calm, normal and turbulent
+        (`engine.search.regimes`).
     space : SearchSpace
         What moved.
     unseen : str
@@ -51,6 +54,9 @@ class SearchOutcome:
         Simulations of the trials.
     seconds : float
         How long it took.
+    chance : str
+        On one history with a ledger, what chance alone would show of everything that was ever
+        tried; else empty.
     """
 
     study: str
@@ -61,12 +67,14 @@ class SearchOutcome:
     robust: pl.DataFrame
     leaders: pl.DataFrame
     moves: pl.DataFrame
+    regimes: pl.DataFrame
     space: SearchSpace
     unseen: str
     made_of: dict[str, Any]
     dropped: int
     simulations: int
     seconds: float
+    chance: str = ""
 
     @property
     def best(self) -> dict[str, Scalar]:
@@ -132,7 +140,7 @@ class SearchOutcome:
         tied = int(self.leaders["tied"].fill_null(False).sum())
         if tied > 1:
             text += f"; {tied} of the {len(self.leaders)} leaders cannot be told apart"
-        return text
+        return f"{text}; {self.chance}" if self.chance else text
 
     def to_json(self) -> dict[str, Any]:
         """Return a summary as plain data."""
@@ -150,6 +158,7 @@ class SearchOutcome:
             "fresh_is_on": self.unseen,
             "leaders": self.leaders.to_dicts(),
             "moves": self.moves.to_dicts(),
+            "regimes": self.regimes.to_dicts(),
         }
 
     def _set(self, row: pl.DataFrame) -> dict[str, Scalar]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import polars as pl
 from pydantic import ValidationError
 
 from engine.errors import Refusal
-from engine.files import FileStore
+from engine.files import FileStore, as_files
 from engine.jobs.settings import settings_refusal
 from engine.jobs.space import Scalar
 from engine.market_data import MarketData
+from engine.search.chance import chance_sentence
 from engine.search.confirm import confirm
 from engine.search.evaluator import Evaluator
 from engine.search.fragility import fragility
@@ -24,6 +26,7 @@ from engine.search.objective import Objective, Requirement
 from engine.search.outcome import SearchOutcome
 from engine.search.progress import SearchProgress
 from engine.search.race import race
+from engine.search.regimes import REGIMES, regimes
 from engine.search.robustness import robustness
 from engine.search.sampler import Sampler, make_sampler
 from engine.search.space import SearchSpace
@@ -50,7 +53,8 @@ class Search:
         no parameter of the strategy, every declared one is searched between its bounds.
     objective : str, mapping or list
         A statistic to maximise, ``{"maximise": ...}``, ``{"minimise": ...}``, or a list of these
-        for a Pareto front.
+        for a Pareto front. In place of a statistic a function of statistics, which are the names of
+        its arguments: ``lambda sharpe, max_drawdown: sharpe + 2 * max_drawdown``.
     method : str
         ``grid``, ``random``, ``sobol``, ``genetic``, and with the extra ``search`` installed
         ``tpe``, ``cma_es``, ``nsga2``.
@@ -60,6 +64,9 @@ class Search:
         Of the search.
     require : mapping, optional
         What statistics of a set must be for it to count, such as ``{"trades": ">= 100"}``.
+    when : mapping, optional
+        Parameters that matter only where an expression over the others holds, such as
+        ``{"trail": "exit == 'trailing'"}``; elsewhere they have their defaults.
     race : bool
         Whether sets that are clearly behind the best leave before all seeds have run.
     leaders : int
@@ -97,6 +104,7 @@ class Search:
         budget: Mapping[str, Any] | None = None,
         seed: int = 0,
         require: Mapping[str, str] | None = None,
+        when: Mapping[str, str] | None = None,
         race: bool = False,
         leaders: int = 5,
         hold_out: float = 0.3,
@@ -108,7 +116,7 @@ class Search:
             )
         except ValidationError as error:
             raise settings_refusal(error, SearchDefinition).within("search") from None
-        self._set_up(study, settings, require or {})
+        self._set_up(study, settings, require or {}, when or {})
 
     @classmethod
     def of_study(cls, study: Study) -> Search:
@@ -128,20 +136,27 @@ class Search:
                 hint=f"mc run {study.name} runs every set",
             )
         search = cls.__new__(cls)
-        search._set_up(study, definition.search, definition.require)
+        search._set_up(study, definition.search, definition.require, definition.when)
         return search
 
-    def _set_up(self, study: Study, settings: SearchDefinition, require: Mapping[str, str]) -> None:
+    def _set_up(
+        self,
+        study: Study,
+        settings: SearchDefinition,
+        require: Mapping[str, str],
+        when: Mapping[str, str],
+    ) -> None:
         self.study, self.settings = study, settings
         self.objectives = Objective.read(settings.objective)
         if settings.race and len(self.objectives) > 1:
             raise Refusal("search.race", "true with several objectives", "one objective")
-        self.requirements = Requirement.read(require)
+        self.requirements, self.when = Requirement.read(require), dict(when)
 
     def run(
         self,
         *,
         folder: str | Path | None = None,
+        replace: bool = False,
         ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
@@ -154,6 +169,8 @@ class Search:
         folder : path, optional
             Where generations are kept as they finish: a search that was interrupted goes on from
             there, to the same bytes.
+        replace : bool
+            Whether another search in `folder`, such as that of yesterday's data, makes way.
         ledger : path or FileStore, optional
             A data root whose trial ledger counts the sets.
         market_data : MarketData, optional
@@ -176,14 +193,17 @@ class Search:
         """
         begin = time.perf_counter()
         worlds = SearchWorlds.of(
-            self.study, self.settings, self.objectives, self.requirements, market_data
+            self.study, self.settings, self.objectives, self.requirements, self.when, market_data
         )
         table = TrialTable(
             tuple(item.name for item in worlds.space.dimensions), self.objectives, self.requirements
         )
-        journal = None if folder is None else Journal.open(Path(folder), worlds.identity)
+        journal = None
+        if folder is not None:
+            journal = Journal.open(Path(folder), worlds.identity, replace=replace)
+        counted = None if ledger is None else as_files(ledger)
         with Evaluator(
-            worlds.prepare(ledger=ledger, workers=workers), table.statistics
+            worlds.prepare(ledger=counted, workers=workers), table.statistics, self.objectives
         ) as evaluator:
             loop = _Loop(self.settings, worlds.space, table, evaluator, journal, begin, progress)
             trials = loop.run()
@@ -195,7 +215,7 @@ class Search:
                 {**worlds.space.fixed, **values}
                 for values in leaders.select(table.parameters).to_dicts()
             ]
-            return SearchOutcome(
+            found = SearchOutcome(
                 study=self.study.name,
                 method=self.settings.method,
                 seed=self.settings.seed,
@@ -204,6 +224,7 @@ class Search:
                 robust=robust,
                 leaders=leaders,
                 moves=fragility(worlds.space, table, named, evaluator),
+                regimes=_regimes(self.settings, worlds, named, leaders, workers),
                 space=worlds.space,
                 unseen=worlds.unseen_in_words(self.settings.hold_out),
                 made_of=worlds.identity,
@@ -211,6 +232,13 @@ class Search:
                 simulations=loop.simulations,
                 seconds=time.perf_counter() - begin,
             )
+            has_history = evaluator.has_history
+        # The ledger holds the trials once the world is closed.
+        if counted is None or not has_history or leaders.is_empty():
+            return found
+        return replace_fields(
+            found, chance=chance_sentence(counted, worlds.job, leaders["set_id"][0])
+        )
 
     def _nothing(self, loop: _Loop, space: SearchSpace) -> Refusal:
         return Refusal(
@@ -218,6 +246,19 @@ class Search:
             f"it drops all {loop.dropped:,} parameter sets that {self.settings.method} asked for",
             hint="loosen it, or widen the parameters' values",
         )
+
+
+def _regimes(
+    settings: SearchDefinition,
+    worlds: SearchWorlds,
+    leaders: Sequence[Mapping[str, Scalar]],
+    table: pl.DataFrame,
+    workers: str | int | None,
+) -> pl.DataFrame:
+    unseen = worlds.unseen(settings.hold_out)
+    if unseen is None:
+        return pl.DataFrame(schema=REGIMES)
+    return regimes(unseen, leaders, table["rank"].to_list(), workers=workers)
 
 
 class _Loop:
@@ -298,9 +339,9 @@ class _Loop:
                 self._seen[key] = [float("nan")] * len(self._table.objectives)
         rows = self._rows(list(new.values()), number) if new else None
         if rows is not None:
-            for key, score in zip(new, self._table.scores(rows).tolist(), strict=True):
-                self._seen[key] = score
-            self._count_in(rows)
+            scores = self._table.scores(rows)
+            self._seen.update(zip(new, scores.tolist(), strict=True))
+            self._count_in(rows, scores[:, 0])
         return rows, np.array([self._seen[key] for key in keys], dtype=np.float64)
 
     def _rows(self, sets: Sequence[Mapping[str, Scalar]], number: int) -> pl.DataFrame:
@@ -319,11 +360,10 @@ class _Loop:
             self._journal.write(number, rows)
         return rows
 
-    def _count_in(self, rows: pl.DataFrame) -> None:
+    def _count_in(self, rows: pl.DataFrame, scores: np.ndarray[Any, np.dtype[np.float64]]) -> None:
         self.sets += len(rows)
         self.simulations += int(rows["paths"].sum())
         objective = self._table.objectives[0]
-        scores = self._table.scores(rows)[:, 0]
         if np.isnan(scores).all():
             return
         best = int(np.nanargmax(scores))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,9 @@ class SearchSpace:
         Defaults of the others, which constraints may name.
     tests : tuple of callable
         A set is allowed if every one holds for the mapping of its values.
+    conditions : mapping of str to callable
+        Parameters that matter only where a test holds; elsewhere they have the value of `known`,
+        so that sets that differ in nothing that matters are one set.
 
     Examples
     --------
@@ -94,6 +97,7 @@ class SearchSpace:
     fixed: Mapping[str, Scalar]
     known: Mapping[str, Any]
     tests: tuple[Test, ...] = ()
+    conditions: Mapping[str, Test] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -102,6 +106,7 @@ class SearchSpace:
         *,
         known: Mapping[str, Any] | None = None,
         tests: Sequence[Test] = (),
+        conditions: Mapping[str, Test] | None = None,
     ) -> SearchSpace:
         """Make a space of lists and distributions by name; a list of one value stays as it is.
 
@@ -125,7 +130,7 @@ class SearchSpace:
                 "no parameter that a search could move",
                 "a list, a range or a distribution for at least one",
             )
-        return cls(tuple(moving), fixed, dict(known or {}), tuple(tests))
+        return cls(tuple(moving), fixed, dict(known or {}), tuple(tests), dict(conditions or {}))
 
     def __len__(self) -> int:
         return len(self.dimensions)
@@ -153,10 +158,46 @@ class SearchSpace:
                     dimension.values.quantile(dimension.values.value(float(u)))
                     for u in settled[:, column]
                 ]
+        if self.conditions:
+            # What does not matter lies in the middle, so that equal sets are equal points.
+            settled[~self.matters(self._plain(settled))] = 0.5
         return settled
 
     def sets(self, points: Floats) -> list[dict[str, Scalar]]:
         """Return the parameter set of each point, fixed parameters among them."""
+        return [self.plain(values) for values in self._plain(points)]
+
+    def points(self, sets: Sequence[Mapping[str, Scalar]]) -> Floats:
+        """Return where parameter sets lie, shape (sets, dimensions)."""
+        matter = self.matters(sets)
+        return np.array(
+            [
+                [
+                    dimension.values.quantile(values[dimension.name]) if own else 0.5
+                    for dimension, own in zip(self.dimensions, row, strict=True)
+                ]
+                for values, row in zip(sets, matter.tolist(), strict=True)
+            ]
+        ).reshape(len(sets), len(self))
+
+    def matters(self, sets: Sequence[Mapping[str, Scalar]]) -> NDArray[np.bool_]:
+        """Return which parameters matter in each set, shape (sets, dimensions)."""
+        found = np.ones((len(sets), len(self)), dtype=bool)
+        for column, dimension in enumerate(self.dimensions):
+            test = self.conditions.get(dimension.name)
+            if test is not None:
+                found[:, column] = [test({**self.known, **values}) for values in sets]
+        return found
+
+    def plain(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Return a set with the value of `known` for every parameter that does not matter in it."""
+        if not self.conditions:
+            return dict(values)
+        (row,) = self.matters([values]).tolist()
+        idle = [item.name for item, own in zip(self.dimensions, row, strict=True) if not own]
+        return {**values, **{name: self.known[name] for name in idle}}
+
+    def _plain(self, points: Floats) -> list[dict[str, Scalar]]:
         return [
             {
                 **self.fixed,
@@ -167,15 +208,6 @@ class SearchSpace:
             }
             for point in points
         ]
-
-    def points(self, sets: Sequence[Mapping[str, Scalar]]) -> Floats:
-        """Return where parameter sets lie, shape (sets, dimensions)."""
-        return np.array(
-            [
-                [dimension.values.quantile(values[dimension.name]) for dimension in self.dimensions]
-                for values in sets
-            ]
-        ).reshape(len(sets), len(self))
 
     def allows(self, values: Mapping[str, Scalar]) -> bool:
         """Whether every constraint holds for a parameter set."""

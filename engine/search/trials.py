@@ -95,7 +95,7 @@ class TrialTable:
         for name in self.statistics:
             for column in (name, f"{name}_std_error"):
                 values = np.array([row.get(column, np.nan) for row in came_to], dtype=np.float64)
-                columns[column] = pl.Series(values).fill_nan(None)
+                columns[column] = pl.Series(values, nan_to_null=True)
         columns["status"] = pl.Series(
             [str(row.get("status") or self._status(row)) for row in came_to], dtype=pl.String
         )
@@ -110,12 +110,10 @@ class TrialTable:
     def scores(self, rows: pl.DataFrame) -> Floats:
         """Return what a sampler is told: shape (trials, objectives), more is better, NaN unmet."""
         found = np.column_stack(
-            [
-                one.sign * rows[one.statistic].cast(pl.Float64).fill_null(np.nan).to_numpy()
-                for one in self.objectives
-            ]
+            [one.sign * _numbers(rows[one.statistic]) for one in self.objectives]
         )
-        found[(rows["status"] != Status.FINISHED).to_numpy()] = np.nan
+        unmet = np.array([status != Status.FINISHED for status in rows["status"].to_list()])
+        found[unmet] = np.nan
         return found
 
     def ranked(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -132,6 +130,12 @@ class TrialTable:
             if not one.holds(np.array([row.get(one.statistic, np.nan)]))[0]:
                 return Status.UNMET
         return Status.FINISHED
+
+
+def _numbers(column: pl.Series) -> Floats:
+    """Return numbers, NaN where there is none; a query costs more than that on few rows."""
+    found = column if column.dtype == pl.Float64 else column.cast(pl.Float64)
+    return found.to_numpy()
 
 
 def pareto_front(scores: Floats) -> NDArray[np.int64]:

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.files import FileStore
+from engine.jobs.canonical import short_hash
 from engine.jobs.job import Job
-from engine.jobs.prepared_job import PreparedJob
-from engine.jobs.settings import Record
 from engine.market_data import MarketData
-from engine.search.window_scores import SCORES, SUMS, sums_of
+from engine.search.equity_runs import EquityRuns
+from engine.search.journal import Journal
+from engine.search.separate_windows import SeparateWindows
+from engine.search.window_choices import score_windows, window_choices, window_table
+from engine.search.window_scores import SCORES
 from engine.search.windows import WalkForwardWindow, walk_forward_windows
-from engine.statistics.layout import Layout
-from engine.statistics.linearised import Linearised
 from engine.studies import Study
 
-__all__ = ["WalkForward", "walk_forward"]
+__all__ = ["AtSeam", "WalkForward", "walk_forward"]
 
-Floats = NDArray[np.float64]
-Scored = dict[str, NDArray[np.float64]]
-
-# Equity at every bar of every set takes this many bytes at a time.
-_BYTES: Final = 64_000_000
-# Of more bars equity is read at as many points, which is what a study can record.
-_MOST_POINTS: Final = 100_000
+#: What becomes of positions at the seams between windows.
+AtSeam = Literal["carried", "flat"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +41,7 @@ class WalkForward:
     score : str
         What sets were chosen by: ``sharpe``, ``net_pnl`` or ``total_return``.
     windows : tuple of WalkForwardWindow
-        Bars of each.
+        Bars of each; all that there are, though only some may have been walked.
     sets : polars.DataFrame
         The parameter sets: ``parameter_set`` and a column per parameter.
     choices : polars.DataFrame
@@ -100,7 +96,7 @@ class WalkForward:
         """What was chosen for, what came of it, and what a perfect choice would have made."""
         row = self.table.row(-1, named=True)
         words = [
-            f"{len(self.windows)} windows, {len(self.sets)} parameter sets: a {self.score} of "
+            f"{len(self.table) - 1} windows, {len(self.sets)} parameter sets: a {self.score} of "
             f"{_with_error(row, 'in_sample')} in sample became {_with_error(row, 'out_of_sample')} "
             f"out of sample"
         ]
@@ -132,6 +128,12 @@ def walk_forward(
     count: int | None = None,
     anchored: bool = False,
     purge: int = 0,
+    at_seam: AtSeam = "carried",
+    model: str | None = None,
+    model_paths: int = 200,
+    only: Sequence[int] | None = None,
+    folder: str | Path | None = None,
+    replace: bool = False,
     ledger: FileStore | None = None,
     market_data: MarketData | None = None,
     workers: str | int | None = None,
@@ -151,6 +153,21 @@ def walk_forward(
         still has a Sharpe ratio of 0.
     in_sample, out_of_sample, count, anchored, purge
         As of `walk_forward_windows`; without any five windows.
+    at_seam : {"carried", "flat"}
+        Whether a chosen set is taken with the position that it holds at the seam, or every stretch
+        of bars is an account of its own, which begins and ends without a position; flat needs one
+        history.
+    model : str, optional
+        Choose on paths of this model in place of the bars in sample, which it is calibrated on,
+        bars after them unseen; as long as the bars out of sample. Needs one history.
+    model_paths : int
+        How many, from seeds of their own in each window.
+    only : sequence of int, optional
+        Numbers of the windows to walk; by default all.
+    folder : path, optional
+        Where windows are kept as they finish: a walk that was interrupted goes on from there.
+    replace : bool
+        Whether another walk in `folder`, such as that of yesterday's data, makes way.
     ledger : FileStore, optional
         The data root whose trial ledger counts the sets.
     market_data : MarketData, optional
@@ -161,19 +178,20 @@ def walk_forward(
     Returns
     -------
     WalkForward
-        Choices, their scores, and their means over paths.
+        Choices, their scores, and their means over paths: of the windows that were asked for, and
+        of those that `folder` holds.
 
     Raises
     ------
     Refusal
-        If there is no such score, no window fits, the study has one set, or simulations fail.
+        If there is no such score, no window fits, the study has one set, simulations fail, or a
+        model cannot be calibrated.
 
     Notes
     -----
-    Every set runs once over the whole path, and a window takes the part of its equity that lies
-    in it: positions are carried over the seams, and a set that is chosen is taken with the
-    position that it holds then. Equity is read in single precision, 6e-8 of itself, at every close,
-    or at 100,000 of them where there are more; a Sharpe ratio is of returns between those.
+    Where positions are carried every set runs once over the whole path, and a window takes the part
+    of its equity that lies in it. Equity is read in single precision, 6e-8 of itself, at every
+    close, or at 100,000 of them where there are more; a Sharpe ratio is of returns between those.
 
     Examples
     --------
@@ -186,179 +204,104 @@ def walk_forward(
     """
     if score not in SCORES:
         raise Refusal("score", repr(score), ", ".join(SCORES))
-    job = study.resolve(market_data)
-    if len(job.space) < 2:
-        raise Refusal("parameters", "one parameter set", "several, to choose from")
+    if at_seam not in ("carried", "flat"):
+        raise Refusal("at_seam", repr(at_seam), "carried or flat")
+    runs = EquityRuns.of(study, market_data)
     if in_sample is None and out_of_sample is None and count is None:
         count = 5
     windows = walk_forward_windows(
-        job.world.steps,
+        runs.job.world.steps,
         in_sample=in_sample,
         out_of_sample=out_of_sample,
         count=count,
         anchored=anchored,
         purge=purge,
     )
-    points = min(job.world.steps, _MOST_POINTS)
-    recorded = Record.model_validate({"metrics": ("net_pnl", "final_equity"), "equity": points})
-    whole = Study.from_definition(
-        study.definition.model_copy(update={"record": recorded, "until": None}), study.file
-    )
-    whole.live = study.live
-    spans = _spans(windows, job.world.steps, points)
-    per_year = job.world.bars_per_year * points / job.world.steps
-    sets = [job.space[index] for index in range(len(job.space))]
-    # All sets of a few seeds at a time, or where the paths are long some sets of one.
-    per_set = 8 * points * job.world.paths_per_seed
-    set_step = max(_BYTES // per_set, 1)
-    seed_step = max(_BYTES // (per_set * len(sets)), 1)
-    parts: list[pl.DataFrame] = []
-    with whole.prepare(
-        ledger=ledger, market_data=market_data, workers=workers, asked_by="walk_forward"
-    ) as prepared:
-        for first in range(0, len(job.seeds), seed_step):
-            seeds = job.seeds[first : first + seed_step]
-            scored = [
-                _scored(prepared, sets[start : start + set_step], seeds, spans, score, per_year)
-                for start in range(0, len(sets), set_step)
-            ]
-            offset = first * job.world.paths_per_seed
-            parts.append(_choices(scored, len(windows), offset))
-    choices = pl.concat(parts).sort("window", "path")
+    wanted = _wanted(only, len(windows))
+    chosen_on = {"model": model, "model_paths": model_paths if model else None}
+    identity = _identity(runs.job, windows, score, at_seam, chosen_on)
+    journal = None
+    if folder is not None:
+        journal = Journal.open(Path(folder), identity, replace=replace)
+    kept: dict[int, pl.DataFrame] = {}
+    if journal is not None:
+        found = ((number, journal.read(number)) for number in range(len(windows)))
+        kept = {number: rows for number, rows in found if rows is not None}
+    missing = [number for number in wanted if number not in kept]
+    settings: dict[str, Any] = {"ledger": ledger, "market_data": market_data, "workers": workers}
+    if missing and (at_seam == "flat" or model is not None):
+        separate = SeparateWindows.of(runs, score, at_seam, model, model_paths)
+        made = separate.choices(windows, missing, **settings)
+    else:
+        made = _carried(runs, windows, missing, score, settings)
+    for number, rows in made:
+        kept[number] = rows
+        if journal is not None:
+            journal.write(number, rows)
+    choices = pl.concat([kept[number] for number in sorted(kept)])
     return WalkForward(
         study=study.name,
         score=score,
         windows=tuple(windows),
-        sets=_set_table(job),
+        sets=_set_table(runs.job),
         choices=choices.select(pl.exclude("^_.*$")),
-        table=_table(choices, len(windows), score, job.world.paths_per_unit),
+        table=window_table(choices, score, runs.job.world.paths_per_unit),
     )
 
 
-def _spans(
-    windows: Sequence[WalkForwardWindow], bar_count: int, points: int
-) -> list[tuple[slice, slice]]:
-    """Return where equity of each window lies among the cash and the points after it."""
-    ends = np.array([(k + 1) * bar_count // points - 1 for k in range(points)])
-
-    def span(first: int, last: int) -> slice:
-        begin, end = np.searchsorted(ends, first), np.searchsorted(ends, last, side="right")
-        return slice(int(begin), int(end) + 1)
-
-    return [(span(w.first_in, w.last_in), span(w.first_out, w.last_out)) for w in windows]
-
-
-def _scored(
-    prepared: PreparedJob,
-    sets: Sequence[dict[str, Any]],
-    seeds: NDArray[np.uint64],
-    spans: Sequence[tuple[slice, slice]],
+def _carried(
+    runs: EquityRuns,
+    windows: Sequence[WalkForwardWindow],
+    numbers: Sequence[int],
     score: str,
-    per_year: float,
-) -> Scored:
-    """Run some sets, and score them in every window: arrays of shape (windows, sets, paths)."""
-    batch = prepared.run(sets, seeds)
-    if (batch.status != 0).any():
-        bad, path = (int(axis[0]) for axis in np.nonzero(batch.status))
-        raise Refusal("strategy", f"a simulation that failed ({batch.error(bad, path)})", "none")
-    cash = batch.metric("final_equity") - batch.metric("net_pnl")
-    equity = np.concatenate([cash[:, :, None], batch.curves], axis=2, dtype=np.float64)
-    found: dict[str, list[Floats]] = {}
-    for inside, outside in spans:
-        for kind, span in (("in", inside), ("out", outside)):
-            for name, values in sums_of(SCORES[score], equity[:, :, span], per_year).items():
-                found.setdefault(f"{kind}_{name}", []).append(values)
-        found.setdefault("net_pnl", []).append(
-            equity[:, :, outside][..., -1] - equity[:, :, outside][..., 0]
-        )
-    return {name: np.stack(values) for name, values in found.items()}
-
-
-def _choices(scored: Sequence[Scored], windows: int, offset: int) -> pl.DataFrame:
-    """Choose on each path among all sets."""
-    every = {name: np.concatenate([one[name] for one in scored], axis=1) for name in scored[0]}
-    inside, outside = every["in_value"], every["out_value"]
-    paths = np.arange(inside.shape[2])
-    frames: list[pl.DataFrame] = []
-    for number in range(windows):
-        # Of equals the first, as the study lists them.
-        chosen = np.asarray(inside[number].argmax(axis=0))
-        best = np.asarray(outside[number].argmax(axis=0))
-        frames.append(
-            pl.DataFrame(
-                {
-                    "window": np.full(len(paths), number, dtype=np.int64),
-                    "path": offset + paths,
-                    "parameter_set": chosen.astype(np.int64),
-                    "in_sample": inside[number, chosen, paths],
-                    "out_of_sample": outside[number, chosen, paths],
-                    "best_out_of_sample": outside[number, best, paths],
-                    "median_out_of_sample": np.median(outside[number], axis=0),
-                    "net_pnl": every["net_pnl"][number, chosen, paths],
-                    **{
-                        f"_{kind}_{name}": every[f"{side}_{name}"][number, taken, paths]
-                        for kind, side, taken in (
-                            ("in", "in", chosen),
-                            ("out", "out", chosen),
-                            ("best", "out", best),
-                        )
-                        for name in SUMS
-                    },
-                }
-            )
-        )
-    return pl.concat(frames)
-
-
-def _table(choices: pl.DataFrame, windows: int, score: str, paths_per_unit: int) -> pl.DataFrame:
-    rows = [
-        _row(choices.filter(pl.col("window") == number), number, score, paths_per_unit)
-        for number in range(windows)
+    settings: dict[str, Any],
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Run every set once over the whole path, and choose in each window."""
+    if not numbers:
+        return
+    spans = [
+        (runs.span(one.first_in, one.last_in), runs.span(one.first_out, one.last_out))
+        for one in (windows[number] for number in numbers)
     ]
-    rows.append(_row(choices, None, score, paths_per_unit))
-    return pl.DataFrame(rows, schema_overrides={"window": pl.Int64}).fill_nan(None)
+    measured = runs.measured(
+        lambda equity: score_windows(equity, spans, score, runs.points_per_year),
+        asked_by="walk_forward",
+        **settings,
+    )
+    choices = pl.concat([window_choices(scored, numbers, first) for first, scored in measured])
+    for number in numbers:
+        yield number, choices.filter(pl.col("window") == number).sort("path")
 
 
-def _row(
-    choices: pl.DataFrame, window: int | None, score: str, paths_per_unit: int
+def _wanted(only: Sequence[int] | None, count: int) -> list[int]:
+    if only is None:
+        return list(range(count))
+    beyond = [number for number in only if not 0 <= number < count]
+    if beyond or not only:
+        found = ", ".join(map(str, beyond)) or "none"
+        raise Refusal("only", found, f"numbers of windows from 0 to {count - 1}")
+    return sorted(set(only))
+
+
+def _identity(
+    job: Job,
+    windows: Sequence[WalkForwardWindow],
+    score: str,
+    at_seam: str,
+    chosen_on: dict[str, Any],
 ) -> dict[str, Any]:
-    """Sum up choices; errors are of independent units of paths, by their influences."""
-    units = choices["path"].to_numpy() // paths_per_unit
-    layout = Layout.of(np.zeros(len(choices)), units)
-    found: dict[str, Linearised] = {}
-    for kind in ("in", "out", "best"):
-        sums = {name: layout.arrange(choices[f"_{kind}_{name}"].to_numpy()) for name in SUMS}
-        sorted_rows = Layout(
-            layout.keys, layout.units, layout.rows, layout.cells, None, layout.cell_rows
-        )
-        found[kind] = SCORES[score].of_choices(sums, sorted_rows)
-    values = {kind: float(one.value[0]) for kind, one in found.items()}
-    influences = {kind: one.influence for kind, one in found.items()}
-    row: dict[str, Any] = {"window": window}
-    row |= _with_errors("in_sample", values["in"], influences["in"])
-    row |= _with_errors("out_of_sample", values["out"], influences["out"])
-    efficiency, part = math.nan, np.full(2, np.nan)
-    # What was not there in sample cannot be kept out of sample.
-    certain = values["in"] > 2.0 * row["in_sample_std_error"] or len(layout.units) == 1
-    if values["in"] > 0.0 and certain:
-        efficiency = values["out"] / values["in"]
-        part = (influences["out"] - efficiency * influences["in"]) / values["in"]
-    row |= _with_errors("efficiency", efficiency, part)
-    loss = influences["best"] - influences["out"]
-    row |= _with_errors("selection_loss", values["best"] - values["out"], loss)
-    most = choices["parameter_set"].value_counts()
-    most = most.sort(["count", "parameter_set"], descending=[True, False])
-    return row | {
-        "chosen_most": int(most["parameter_set"][0]),
-        "chosen_share": float(most["count"][0] / len(choices)),
-        "paths": choices["path"].n_unique(),
+    """Say what decides the choices."""
+    return {
+        "world": job.world.id,
+        "data": job.lineage.data,
+        "code": job.world.code_hash,
+        "seeds": short_hash([int(seed) for seed in job.seeds.tolist()]),
+        "sets": short_hash([job.space[index] for index in range(len(job.space))]),
+        "windows": short_hash([asdict(window) for window in windows]),
+        "score": score,
+        "at_seam": at_seam,
+        **chosen_on,
     }
-
-
-def _with_errors(name: str, value: float, influence: Floats) -> dict[str, float]:
-    count = len(influence)
-    error = math.sqrt((influence**2).mean() / (count - 1)) if count > 1 else math.nan
-    return {name: value, f"{name}_std_error": error}
 
 
 def _set_table(job: Job) -> pl.DataFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,20 +18,44 @@ from engine.jobs.settings import Record
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.search.declared import declared_space
+from engine.search.fresh_seeds import fresh_seeds
 from engine.search.objective import Objective, Requirement, metrics_needed
 from engine.search.space import SearchSpace
 from engine.sources import Historical
 from engine.studies import SearchDefinition, Study
-from engine.studies.constraint import ConstraintLike
+from engine.studies.constraint import Constraint, ConstraintLike
 from engine.studies.expand import constraint_tests
 from engine.studies.resolve import strategy_of
 from engine.studies.resolve_space import fit_distributions
 from engine.studies.values import Distribution
 
-__all__ = ["SearchWorlds"]
+__all__ = ["SearchWorlds", "Unseen"]
 
 # Points of the space of which one has to satisfy the constraints, for a world to be made.
 _PROBES = (1, 1_024)
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """What the leaders run on again.
+
+    Parameters
+    ----------
+    study : Study
+        The study on bars, or for seeds, that the search did not use.
+    seeds : ndarray of uint64
+        Of the paths.
+    market_data : MarketData or None
+        Where symbols are looked up.
+    """
+
+    study: Study
+    seeds: np.ndarray[Any, np.dtype[np.uint64]]
+    market_data: MarketData | None
+
+    def prepare(self, study: Study | None = None, *, workers: str | int | None) -> PreparedJob:
+        """Prepare it, or another study on the same paths; nothing is counted as a trial."""
+        return _prepared(study or self.study, self.market_data, None, workers, "leaders")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +90,7 @@ class SearchWorlds:
         settings: SearchDefinition,
         objectives: Sequence[Objective],
         requirements: Sequence[Requirement],
+        when: Mapping[str, str],
         market_data: MarketData | None,
     ) -> SearchWorlds:
         """Resolve the study of a search.
@@ -77,6 +103,8 @@ class SearchWorlds:
             How it is searched.
         objectives, requirements : sequence
             The statistics that are estimated.
+        when : mapping of str to str
+            Parameters that matter only where an expression holds.
         market_data : MarketData or None
             Where symbols are looked up.
 
@@ -91,7 +119,7 @@ class SearchWorlds:
         if isinstance(source, Historical) and settings.hold_out > 0.0:
             study = _on(whole, _before(source, settings.hold_out))
             study, job = _resolved(study, market_data)
-        space = _space(study, job)
+        space = _space(study, job, when)
         identity = {
             "world": job.world.id,
             "data": lineage.data,
@@ -107,7 +135,8 @@ class SearchWorlds:
             ),
             "fixed": dict(space.fixed),
             "constraint": list(whole.definition.constraint),
-            "objectives": [str(one) for one in objectives],
+            **({"when": dict(when)} if when else {}),
+            "objectives": [str(one) + (f": {one.code}" if one.code else "") for one in objectives],
             "require": [str(one) for one in requirements],
             "method": settings.method,
             "race": settings.race,
@@ -119,24 +148,17 @@ class SearchWorlds:
         """Prepare the world that is searched."""
         return _prepared(self.study, self._market_data, ledger, workers, self.identity["method"])
 
-    def unseen(
-        self, hold_out: float, *, workers: str | int | None = None
-    ) -> tuple[PreparedJob, np.ndarray[Any, np.dtype[np.uint64]]] | None:
-        """Prepare what the search did not see: fresh seeds, or the last bars of history.
+    def unseen(self, hold_out: float) -> Unseen | None:
+        """Return what the search did not see: fresh seeds, or the last bars of history.
 
         Returns
         -------
-        prepared : PreparedJob
-            The world.
-        seeds : ndarray of uint64
-            As many as the study has, none of them its own.
+        Unseen or None
+            As many seeds as the study has, none of them its own, or the same on other bars.
         """
         source = self.job.world.source
         if not isinstance(source, Historical):
-            return (
-                _prepared(self.study, self._market_data, None, workers, "leaders"),
-                _fresh(self.job.seeds),
-            )
+            return Unseen(self.study, fresh_seeds(self.job.seeds), self._market_data)
         if hold_out == 0.0:
             return None
         study, _ = _resolved(self.whole, self._market_data)
@@ -146,7 +168,7 @@ class SearchWorlds:
         first = max(seen - warm_up, 0)
         rest = Historical(tuple(bars[first:] for bars in everything.bars))
         held_out = _on(study, rest, steps=len(everything.bars[0]) - seen)
-        return _prepared(held_out, self._market_data, None, workers, "leaders"), self.job.seeds
+        return Unseen(held_out, self.job.seeds, self._market_data)
 
     def unseen_in_words(self, hold_out: float) -> str:
         """Say what `unseen` is."""
@@ -166,7 +188,7 @@ def _searchable(
         parameters = declared_space(strategy)
     fitted = fit_distributions(strategy, parameters)
     own_metrics = tuple(study.live.metrics)
-    asked = [("search.objective", one.statistic) for one in objectives]
+    asked = [("search.objective", name) for one in objectives for name in one.needs]
     asked += [(f"require.{one.statistic}", one.statistic) for one in requirements]
     needed = [name for field, one in asked for name in metrics_needed([one], own_metrics, field)]
     own: dict[str, Any] = {
@@ -174,6 +196,7 @@ def _searchable(
         "until": None,
         "search": None,
         "require": {},
+        "when": {},
     }
     updated = definition.model_copy(
         update=own | {"strategy": definition.strategy.model_copy(update={"parameters": fitted})}
@@ -208,7 +231,7 @@ def _resolved(study: Study, market_data: MarketData | None) -> tuple[Study, Job]
     raise AssertionError
 
 
-def _space(study: Study, job: Job) -> SearchSpace:
+def _space(study: Study, job: Job, when: Mapping[str, str]) -> SearchSpace:
     definition = study.definition
     strategy = job.world.strategy
     values: dict[str, Any] = {}
@@ -229,7 +252,29 @@ def _space(study: Study, job: Job) -> SearchSpace:
     }
     given: list[ConstraintLike] = [*definition.constraint, *study.live.constraint]
     tests = constraint_tests(given, {**known, **values})
-    return SearchSpace.of(values, known=known, tests=tests)
+    conditions: dict[str, Any] = {}
+    for name, expression in when.items():
+        field = f"when.{name}"
+        if name not in definition.strategy.parameters:
+            allowed = ", ".join(definition.strategy.parameters)
+            raise Refusal(field, "a parameter that does not move", allowed)
+        conditions[name] = Constraint(expression, {*known, *values} - {name}, field).holds
+        known[name] = strategy.parameters[name].default
+    _check_order(when, conditions)
+    return SearchSpace.of(values, known=known, tests=tests, conditions=conditions)
+
+
+def _check_order(when: Mapping[str, str], conditions: Mapping[str, Any]) -> None:
+    """Refuse a condition that names a parameter with a condition of its own."""
+    for name, expression in when.items():
+        used = {ast.unparse(node) for node in ast.walk(ast.parse(expression.strip(), mode="eval"))}
+        chained = sorted(used & conditions.keys())
+        if chained:
+            raise Refusal(
+                f"when.{name}",
+                f"{chained[0]}, which has a condition of its own",
+                "parameters that always matter",
+            )
 
 
 def _prepared(
@@ -266,17 +311,3 @@ def _before(source: Historical, hold_out: float) -> Historical:
             "a share that leaves bars on both sides",
         )
     return Historical(tuple(bars[:seen] for bars in source.bars))
-
-
-def _fresh(seeds: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Return as many seeds as given, none of them among them."""
-    used = {int(seed) for seed in seeds.tolist()}
-    first = max(used) + 1
-    if first + len(seeds) > 2**64:
-        first = 0
-    found: list[int] = []
-    while len(found) < len(seeds):
-        if first not in used:
-            found.append(first)
-        first += 1
-    return np.array(found, dtype=np.uint64)

@@ -25,6 +25,7 @@ from engine.studies.search_definition import SearchDefinition
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
 from engine.studies.study_name import check_study_name
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
+from engine.studies.walk_forward_definition import WalkForwardDefinition
 
 __all__ = ["SourceDefinition", "StrategyDefinition", "StudyDefinition"]
 
@@ -152,6 +153,12 @@ class _Question(Settings):
     search: SearchDefinition | None = Field(
         None, description="Needed when a parameter has a distribution."
     )
+    when: dict[str, str] = Field(
+        default_factory=dict,
+        description="With an objective of the search: parameters that matter only where an "
+        "expression over the others holds, such as `trail: exit == 'trailing'`; elsewhere they "
+        "have their defaults and are not moved.",
+    )
     require: dict[str, str] = Field(
         default_factory=dict,
         description="With an objective of the search: what statistics of a parameter set must be "
@@ -174,7 +181,14 @@ class StudyDefinition(JobSettings, _Question):
     workers: Literal["auto"] | Annotated[int, Field(gt=0, le=1_024)] = Field(
         "auto", description="Threads; `auto` uses every core."
     )
-    nightly: bool = Field(False, description="Run it on every new calibration.")
+    walk_forward: WalkForwardDefinition | None = Field(
+        None, description="How the study is walked forward."
+    )
+    nightly: bool = Field(
+        False,
+        description="Run it on every new calibration, and its search, if it has an objective, "
+        "every night.",
+    )
 
     @field_validator("name")
     @classmethod

@@ -169,6 +169,8 @@ def _check_search(definition: StudyDefinition, file: Path | None) -> None:
             "a search for the best set, which no list of sets stands for",
             hint="mc optimise run " + (str(file) if file is not None else definition.name),
         )
+    if definition.when:
+        raise Refusal("when", ", ".join(definition.when), "beside an objective of the search alone")
     if definition.require:
         raise Refusal(
             "require", ", ".join(definition.require), "beside an objective of the search alone"

@@ -62,6 +62,7 @@ def run_experiment(
     file: Path | str,
     *,
     out: Path | None = None,
+    replace: bool = False,
     workers: str | None = None,
     progress: Callable[[SearchProgress], None] | None = None,
 ) -> Experiment:
@@ -76,6 +77,8 @@ def run_experiment(
     out : Path, optional
         The experiment's folder; by default one of its name among the reports. A search that was
         interrupted goes on from there.
+    replace : bool
+        Whether an experiment of other data or settings in that folder makes way.
     workers : str, optional
         Threads.
     progress : callable, optional
@@ -105,7 +108,7 @@ def run_experiment(
             study = load_study(path)
             search, name = Search.of_study(study), study.name
         text = path.read_text(encoding="utf-8")
-        return _run(project, search, name, text, out, workers, progress)
+        return _run(project, search, name, text, out, workers, progress, replace)
     except YamlError as error:
         where = "experiment" if error.line is None else f"line {error.line}"
         raise Refusal(where, error.problem, "valid YAML with each key once", file=path) from None
@@ -281,6 +284,7 @@ def _run(
     out: Path | None,
     workers: str | None,
     progress: Callable[[SearchProgress], None] | None,
+    replace: bool = False,
 ) -> Experiment:
     from mc_assets.experiment_folder import write_experiment
     from mc_assets.stored_market_data import StoredMarketData
@@ -288,6 +292,7 @@ def _run(
     folder = out or project.reports / name
     outcome = search.run(
         folder=folder,
+        replace=replace,
         ledger=project.data,
         market_data=StoredMarketData(project),
         workers=workers if workers is None or not workers.isdigit() else int(workers),

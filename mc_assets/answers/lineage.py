@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from engine.errors import Refusal
 from mc_assets.answers.studies import study_name
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
     from engine.jobs.lineage import BarsLineage, CalibrationLineage
+    from engine.results import Results
 
-__all__ = ["StudyLineage", "UsedBars", "UsedCalibration", "study_lineage"]
+__all__ = [
+    "StudyLineage",
+    "UsedBars",
+    "UsedCalibration",
+    "explain_fingerprint",
+    "study_lineage",
+]
+
+_A_FINGERPRINT: Final = re.compile(r"[0-9a-f]{4,16}")
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,45 @@ def study_lineage(project: Project, study: str) -> StudyLineage:
     """
     from engine.results import read_results
 
-    summary = read_results(project.data, study_name(project, study)).summary
+    return _lineage(project, read_results(project.data, study_name(project, study)))
+
+
+def explain_fingerprint(project: Project, fingerprint: str) -> StudyLineage:
+    """Say which study's results a fingerprint names, and what they were made of.
+
+    Parameters
+    ----------
+    project : Project
+        Where results, bars and calibrations lie.
+    fingerprint : str
+        Of any results that are stored, not of the latest alone; its first four letters or more.
+
+    Raises
+    ------
+    Refusal
+        If it is none, no results have it, or several do.
+    """
+    from engine.results import read_results
+
+    if not _A_FINGERPRINT.fullmatch(fingerprint):
+        raise Refusal("fingerprint", repr(fingerprint), "4 to 16 of the signs 0 to 9 and a to f")
+    results = project.data / "results"
+    found = sorted(path.parent for path in results.glob(f"*/{fingerprint}*/study.json"))
+    if len(found) != 1:
+        names = ", ".join(f"{path.name} of {path.parent.name}" for path in found)
+        raise Refusal(
+            "fingerprint",
+            f"{fingerprint!r}, which {f'begins {names}' if found else 'no stored results have'}",
+            "that of one study's results",
+        )
+    (folder,) = found
+    return _lineage(
+        project, read_results(project.data, folder.parent.name, fingerprint=folder.name)
+    )
+
+
+def _lineage(project: Project, results: Results) -> StudyLineage:
+    summary = results.summary
     calibration = summary.lineage.calibration
     return StudyLineage(
         study=summary.study,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,6 +31,7 @@ _SHIPPED: Final = {
     "studies/README.md": "studies/README.md",
     ".env.example": ".env.example",
 }
+_ELSEWHERE: Final = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def start_project(folder: Path) -> Starter:
 
     folder = folder.expanduser().resolve()
     contents = {
-        place: shipped("mc_assets", name).read_text(encoding="utf-8")
+        place: _without_links_to_elsewhere(shipped("mc_assets", name).read_text(encoding="utf-8"))
         for place, name in _SHIPPED.items()
     }
     contents |= {place: _starter(name) for place, name in _OWN.items()}
@@ -88,6 +90,11 @@ def _of_another(folder: Path, contents: Mapping[str, str]) -> Iterator[str]:
             content is None or not path.is_file() or path.read_bytes() != content.encode()
         ):
             yield "studies"
+
+
+def _without_links_to_elsewhere(text: str) -> str:
+    """Keep the words of links to pages of the repository, which the project does not have."""
+    return _ELSEWHERE.sub(r"`\1` of mc-lab's repository", text)
 
 
 def _starter(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
 from mc_assets.receipts import Receipts
+from mc_assets.step_progress import Count, counting
 from mc_assets.steps import Step, all_steps
 
 __all__ = ["StepCallback", "StepProgress", "run_everything", "run_steps"]
@@ -15,21 +16,24 @@ __all__ = ["StepCallback", "StepProgress", "run_everything", "run_steps"]
 
 @dataclass(frozen=True)
 class StepProgress:
-    """A step that begins, or has ended.
+    """A step that begins, goes on, or has ended.
 
     Parameters
     ----------
     step : Step
         The step.
     numbers : dict or None
-        What it made; None when it begins.
+        What it made; None before it has ended.
     seconds : float
         What it took.
+    count : Count or None
+        How far it is, where it goes on and says so.
     """
 
     step: Step
     numbers: dict[str, float] | None = None
     seconds: float = 0.0
+    count: Count | None = None
 
 
 StepCallback = Callable[[StepProgress], None]
@@ -50,7 +54,7 @@ def run_steps(
     to_run : iterable of Step
         From `mc_assets.steps`.
     progress : callable, optional
-        Called with a `StepProgress` before and after each step.
+        Called with a `StepProgress` before and after each step, and as it goes on.
     receipts : Receipts, optional
         Where steps that end well are written down.
 
@@ -65,17 +69,24 @@ def run_steps(
         If a step fails; what others made is kept.
     """
     made: dict[str, dict[str, float]] = {}
+    current: list[Step] = []
 
     def before(step: Step) -> None:
+        current[:] = [step]
         if progress is not None:
             progress(StepProgress(step))
+
+    def counted(count: Count) -> None:
+        if progress is not None:
+            progress(StepProgress(current[0], count=count))
 
     def after(step: Step, numbers: dict[str, float], seconds: float) -> None:
         made[step.title] = numbers
         if progress is not None:
             progress(StepProgress(step, numbers, seconds))
 
-    run_pipeline(project, to_run, receipts, before=before, after=after)
+    with counting(counted):
+        run_pipeline(project, to_run, receipts, before=before, after=after)
     return made
 
 
@@ -89,7 +100,7 @@ def run_everything(
     project : Project
         Where everything lies.
     progress : callable, optional
-        Called with a `StepProgress` before and after each step.
+        Called with a `StepProgress` before and after each step, and as it goes on.
     fresh : bool
         Run steps again, too, whose receipts show them done.
 

@@ -22,7 +22,12 @@ __all__ = [
 
 
 def ask_tables(
-    project: Project, query: str, *, flat: bool = False, unsafe: bool = False
+    project: Project,
+    query: str,
+    *,
+    flat: bool = False,
+    rows: int | None = None,
+    unsafe: bool = False,
 ) -> pl.DataFrame:
     """Answer a query from the warehouse, which is published anew if something was written since.
 
@@ -34,6 +39,8 @@ def ask_tables(
         SQL for DuckDB; `describe_tables` says what there is.
     flat : bool
         Whether lists and structures come as text.
+    rows : int, optional
+        Make no more than the first so many; by default all.
     unsafe : bool
         Run any statement, not only questions, without limits on memory, time and files.
 
@@ -45,7 +52,7 @@ def ask_tables(
         If there is nothing to ask yet, or a table's file is damaged.
     """
     refresh_warehouse(project)
-    return query_warehouse(project, query, flat=flat, unsafe=unsafe)
+    return query_warehouse(project, query, flat=flat, rows=rows, unsafe=unsafe)
 
 
 def describe_tables(project: Project) -> list[TableEntry]:

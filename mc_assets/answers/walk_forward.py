@@ -1,16 +1,20 @@
-"""What choosing in sample comes to out of sample."""
+"""What choosing on some bars comes to on others: walk-forward and cross-validation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
-    from engine.search import WalkForward
+    import polars as pl
 
-__all__ = ["walk_study_forward"]
+    from engine.search import CrossValidation, WalkForward
+    from engine.studies import Study
+
+__all__ = ["compare_frequencies", "cross_validate_study", "walk_study_forward"]
 
 
 def walk_study_forward(
@@ -20,6 +24,9 @@ def walk_study_forward(
     settings: Sequence[str] = (),
     seeds: str | None = None,
     workers: str | None = None,
+    only: Sequence[int] | None = None,
+    folder: Path | None = None,
+    replace: bool = False,
     **windows: Any,
 ) -> WalkForward:
     """Walk a study forward.
@@ -34,27 +41,98 @@ def walk_study_forward(
         Changes such as ``strategy.fast=5,10``.
     seeds, workers : str, optional
         Instead of the study's own.
+    only, folder, replace
+        As of `engine.search.walk_forward`.
     windows
-        ``score``, ``in_sample``, ``out_of_sample``, ``count``, ``anchored`` and ``purge``, as of
-        `engine.search.walk_forward`.
+        ``score``, ``in_sample``, ``out_of_sample``, ``count``, ``anchored``, ``purge``, ``at_seam``
+        and ``model``, as of `engine.search.walk_forward`; what is None is as the study's
+        ``walk_forward`` says.
 
     Raises
     ------
     Refusal
         If the study, or a change of it, cannot be used, or no window fits.
     """
-    from engine.files import as_files
     from engine.search import walk_forward
+
+    asked, common = _asked(project, study, settings, seeds, workers)
+    stated = asked.definition.walk_forward
+    if stated is not None:
+        own = stated.model_dump()
+        counted = {"count": own.pop("windows")}
+        lengths = [windows.get(name) for name in ("count", "in_sample", "out_of_sample")]
+        windows = own | (counted if lengths == [None] * 3 else {}) | _given(windows)
+    kept: dict[str, Any] = {"only": only, "folder": folder, "replace": replace}
+    return walk_forward(asked, **kept, **common, **_given(windows))
+
+
+def compare_frequencies(
+    project: Project,
+    study: str,
+    *,
+    in_sample: int,
+    every: Sequence[int],
+    settings: Sequence[str] = (),
+    seeds: str | None = None,
+    workers: str | None = None,
+    **windows: Any,
+) -> pl.DataFrame:
+    """Compare how often a study's set is chosen anew; see `engine.search.reoptimisation_sweep`.
+
+    Raises
+    ------
+    Refusal
+        As of `walk_study_forward`.
+    """
+    from engine.search import reoptimisation_sweep
+
+    asked, common = _asked(project, study, settings, seeds, workers)
+    given = _given(windows)
+    return reoptimisation_sweep(asked, in_sample=in_sample, every=every, **common, **given)
+
+
+def cross_validate_study(
+    project: Project,
+    study: str,
+    *,
+    seeds: str | None = None,
+    workers: str | None = None,
+    **folds: Any,
+) -> CrossValidation:
+    """Cross-validate the choice among a study's sets; see `engine.search.cross_validate`.
+
+    Raises
+    ------
+    Refusal
+        If the study cannot be used, or the folds do not fit.
+    """
+    from engine.search import cross_validate
+
+    asked, common = _asked(project, study, (), seeds, workers)
+    return cross_validate(asked, **common, **folds)
+
+
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _asked(
+    project: Project,
+    study: str,
+    settings: Sequence[str],
+    seeds: str | None,
+    workers: str | None,
+) -> tuple[Study, dict[str, Any]]:
+    """Return the study with its changes, and what every run of it takes."""
+    from engine.files import as_files
     from engine.studies import Study, load_definition
     from engine.studies.overrides import override
     from mc_assets.stored_market_data import StoredMarketData
 
     path = project.study_file(study)
     definition = override(load_definition(path), list(settings), seeds=seeds, workers=workers)
-    return walk_forward(
-        Study.from_definition(definition, path),
-        ledger=as_files(project.data),
-        market_data=StoredMarketData(project),
-        workers=definition.workers,
-        **windows,
-    )
+    return Study.from_definition(definition, path), {
+        "ledger": as_files(project.data),
+        "market_data": StoredMarketData(project),
+        "workers": definition.workers,
+    }

@@ -11,6 +11,7 @@ from mc_assets.cli.audit import audit
 from mc_assets.cli.backfill import backfill_calibrations
 from mc_assets.cli.calibrate import calibrate
 from mc_assets.cli.compare import compare
+from mc_assets.cli.cross_validate import cross_validate
 from mc_assets.cli.doctor import doctor
 from mc_assets.cli.experiments import experiments
 from mc_assets.cli.indicators import indicators
@@ -18,11 +19,13 @@ from mc_assets.cli.ingest import ingest
 from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
 from mc_assets.cli.leaderboard import leaderboard
+from mc_assets.cli.mcp import mcp
 from mc_assets.cli.mv import mv
 from mc_assets.cli.new import new
 from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
 from mc_assets.cli.plot import plot
+from mc_assets.cli.portfolio import portfolio
 from mc_assets.cli.prune import prune
 from mc_assets.cli.quality import quality
 from mc_assets.cli.replay import replay
@@ -51,10 +54,17 @@ GROUPS: Final = MappingProxyType(
     {
         "Data": (ingest, calibrate, backfill_calibrations),
         "Studies": (run, runs, studies, new, mv, rm, strategies, indicators, seeds, schema),
-        "Searches": (optimise_run, walk_forward, experiments, leaderboard),
+        "Searches": (
+            optimise_run,
+            walk_forward,
+            cross_validate,
+            portfolio,
+            experiments,
+            leaderboard,
+        ),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (init, ui, status, doctor, prune),
+        "System": (init, ui, mcp, status, doctor, prune),
     }
 )
 

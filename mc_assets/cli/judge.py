@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mc_assets.cli.history_options import (
+    BarsFile,
+    Commission,
+    Constraint,
+    Exchange,
+    Slippage,
+    StrategyOrFile,
+    Symbol,
+    Timeframe,
+)
 from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
@@ -14,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def judge(
-    strategy: str = typer.Argument(help="Name of a strategy, or a Python file with one."),
-    bars_file: Path = typer.Option(None, "--bars", help="CSV or Parquet file of bars."),
-    symbol: str = typer.Option(None, "--symbol", help="Series, or the name of the file's bars."),
-    timeframe: str = typer.Option("1d", "--timeframe", help="Length of a bar."),
-    exchange: str = typer.Option("XNYS", "--exchange", help="Calendar of the file's bars."),
-    constraint: list[str] = typer.Option([], "--constraint", help="Such as 'fast < slow'."),
-    commission: float = typer.Option(0.0, "--commission", min=0.0, help="Share of traded value."),
-    slippage: float = typer.Option(0.0, "--slippage", min=0.0, help="Basis points of the price."),
+    strategy: StrategyOrFile,
+    bars_file: BarsFile = None,
+    symbol: Symbol = None,
+    timeframe: Timeframe = "1d",
+    exchange: Exchange = "XNYS",
+    constraint: Constraint = None,
+    commission: Commission = 0.0,
+    slippage: Slippage = 0.0,
     tries: int = typer.Option(256, "--tries", min=1, help="Parameter sets to search."),
     paths: int = typer.Option(2_000, "--paths", min=10, help="Paths of each simulated world."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of search, resampling and paths."),
@@ -39,7 +49,7 @@ def judge(
         symbol=symbol,
         timeframe=timeframe,
         exchange=exchange,
-        constraint=tuple(constraint),
+        constraint=tuple(constraint or ()),
         commission=commission,
         slippage=slippage,
         tries=tries,

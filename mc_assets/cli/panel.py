@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mc_assets.cli.history_options import (
+    BarsFile,
+    Commission,
+    Constraint,
+    Exchange,
+    Slippage,
+    StrategyOrFile,
+    Symbol,
+    Timeframe,
+)
 from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
@@ -14,15 +24,15 @@ if TYPE_CHECKING:
 
 
 def panel(
-    strategy: str = typer.Argument(help="Name of a strategy, or a Python file with one."),
-    bars_file: Path = typer.Option(None, "--bars", help="CSV or Parquet file of bars."),
-    symbol: str = typer.Option(None, "--symbol", help="Series, or the name of the file's bars."),
-    timeframe: str = typer.Option("1d", "--timeframe", help="Length of a bar."),
-    exchange: str = typer.Option("XNYS", "--exchange", help="Calendar of the file's bars."),
+    strategy: StrategyOrFile,
+    bars_file: BarsFile = None,
+    symbol: Symbol = None,
+    timeframe: Timeframe = "1d",
+    exchange: Exchange = "XNYS",
     values: list[str] = typer.Option([], "--set", help="Values, such as fast=5,10,20."),
-    constraint: list[str] = typer.Option([], "--constraint", help="Such as 'fast < slow'."),
-    commission: float = typer.Option(0.0, "--commission", min=0.0, help="Share of traded value."),
-    slippage: float = typer.Option(0.0, "--slippage", min=0.0, help="Basis points of the price."),
+    constraint: Constraint = None,
+    commission: Commission = 0.0,
+    slippage: Slippage = 0.0,
     statistic: str = typer.Option("sharpe", "--statistic", help="What sets are ranked by."),
     tries: int = typer.Option(32, "--tries", help="Parameter sets, where they are searched."),
     paths: int = typer.Option(500, "--paths", help="Paths of each simulated world."),
@@ -42,7 +52,7 @@ def panel(
         timeframe=timeframe,
         exchange=exchange,
         values=values,
-        constraint=tuple(constraint),
+        constraint=tuple(constraint or ()),
         commission=commission,
         slippage=slippage,
         statistic=statistic,

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mc_assets.cli.history_options import (
+    BarsFile,
+    Commission,
+    Exchange,
+    Slippage,
+    StrategyOrFile,
+    Symbol,
+    Timeframe,
+)
 from mc_assets.cli.json_output import print_json
 
 if TYPE_CHECKING:
@@ -15,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def resample(
-    strategy: str = typer.Argument(help="Name of a strategy, or a Python file with one."),
-    bars_file: Path = typer.Option(None, "--bars", help="CSV or Parquet file of bars."),
-    symbol: str = typer.Option(None, "--symbol", help="Series, or the name of the file's bars."),
-    timeframe: str = typer.Option("1d", "--timeframe", help="Length of a bar."),
-    exchange: str = typer.Option("XNYS", "--exchange", help="Calendar of the file's bars."),
+    strategy: StrategyOrFile,
+    bars_file: BarsFile = None,
+    symbol: Symbol = None,
+    timeframe: Timeframe = "1d",
+    exchange: Exchange = "XNYS",
     values: list[str] = typer.Option([], "--set", help="A parameter, such as fast=5."),
-    commission: float = typer.Option(0.0, "--commission", min=0.0, help="Share of traded value."),
-    slippage: float = typer.Option(0.0, "--slippage", min=0.0, help="Basis points of the price."),
+    commission: Commission = 0.0,
+    slippage: Slippage = 0.0,
     method: str = typer.Option(
         "trades", "--method", help="trades, returns, shuffle, parametric, skip or delay."
     ),

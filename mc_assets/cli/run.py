@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +10,12 @@ import typer
 
 from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
+from mc_assets.cli.progress_line import ProgressLine
 
 if TYPE_CHECKING:
-    from engine.jobs.progress import Progress
     from mc_assets.answers.runs import StudyRun
 
 __all__ = ["run", "run_study_command"]
-
-
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 def run(
@@ -100,7 +96,7 @@ def run_study_command(
         with StepLines(quiet=as_json) as lines:
             make_calibration(project, missing, progress=lines)
     try:
-        with _ProgressLine(quiet=as_json) as line:
+        with ProgressLine(quiet=as_json) as line:
             answer = run_study(
                 project,
                 study,
@@ -141,39 +137,6 @@ def _command(
     for option, value in options:
         words += [option, value] if value is not None else []
     return shlex.join(words)
-
-
-class _ProgressLine:
-    """One line on standard error, rewritten as the study advances."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._stream = sys.stderr
-        self._quiet = quiet
-        self._live = self._stream.isatty()
-        self._width = 0
-        self._next = _SECONDS_BETWEEN_LINES
-
-    def __enter__(self) -> _ProgressLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live and self._width:
-            self._stream.write("\r" + " " * self._width + "\r")
-            self._stream.flush()
-
-    def __call__(self, progress: Progress) -> None:
-        if self._quiet:
-            return
-        text = str(progress)
-        if not self._live and progress.seconds > self._next:
-            # In a log file, write a new line now and then instead of rewriting one.
-            self._next += _SECONDS_BETWEEN_LINES
-            self._stream.write(text + "\n")
-            self._stream.flush()
-        if self._live:
-            self._stream.write("\r" + text.ljust(self._width))
-            self._stream.flush()
-            self._width = max(self._width, len(text))
 
 
 def _print_run(answer: StudyRun) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import Console
 
 __all__ = ["format_value", "print_frame"]
 
@@ -31,8 +32,9 @@ def print_frame(
     frame : polars.DataFrame
         Printed where it fits, and always into a pipe.
     *narrower : polars.DataFrame
-        The same rows with fewer columns: the first frame that fits the terminal is printed. If none
-        fits, every row is printed as lines of a name and a value.
+        The same rows with fewer columns: the first frame that fits the terminal is printed, and
+        below it how wide `frame` is. If none fits, every row is printed as lines of a name and a
+        value.
     title : str, optional
         Printed above.
     limit : int
@@ -52,6 +54,8 @@ def print_frame(
         cells = _cells(candidate, limit)
         if _fits(candidate, cells, console.width):
             console.print(_table(candidate, cells))
+            if candidate is not frame:
+                _print_what_is_missing(console, _width(frame, _cells(frame, limit)))
             break
     else:
         _print_records(console, frame, _cells(frame, limit))
@@ -110,14 +114,30 @@ def _table(frame: pl.DataFrame, cells: list[list[str]]) -> Any:
     return table
 
 
+def _print_what_is_missing(console: Console, needed: int) -> None:
+    """Say that a narrow terminal hides columns or errors of estimates, and what shows them."""
+    console.print(
+        f"shortened to {console.width} columns; all numbers and their errors take {needed}, or "
+        "`| less -S`, or --json",
+        style="dim",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
 def _fits(frame: pl.DataFrame, cells: list[list[str]], width: int) -> bool:
+    return _width(frame, cells) <= width
+
+
+def _width(frame: pl.DataFrame, cells: list[list[str]]) -> int:
+    """Columns of the terminal that a table takes."""
     needed = _GAP * (frame.width - 1) + _EDGES
     for name, dtype, column in zip(frame.columns, frame.dtypes, cells, strict=True):
         longest = max(map(len, [name, *column]))
         if _is_sentence(dtype.is_numeric(), column):
             longest = max(len(name), _SENTENCE)
         needed += longest
-    return needed <= width
+    return needed
 
 
 def _is_sentence(numeric: bool, column: list[str]) -> bool:

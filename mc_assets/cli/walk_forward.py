@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,13 +12,25 @@ from mc_assets.cli.json_output import print_json
 def walk_forward(
     study: str = typer.Argument(help="A study file or its name; its parameter sets compete."),
     score: str = typer.Option(
-        "sharpe", "--score", help="What sets are chosen by: sharpe, net_pnl or total_return."
+        None, "--score", help="What sets are chosen by: sharpe, net_pnl or total_return."
     ),
     count: int = typer.Option(None, "--windows", help="How many, 70 % of each in sample; else 5."),
     in_sample: int = typer.Option(None, "--in-sample", help="Bars to choose on."),
     out_of_sample: int = typer.Option(None, "--out-of-sample", help="Bars to judge on."),
-    anchored: bool = typer.Option(False, "--anchored/--rolling", help="Begin at the first bar."),
-    purge: int = typer.Option(0, "--purge", help="Bars left out between the two."),
+    anchored: bool = typer.Option(None, "--anchored/--rolling", help="Begin at the first bar."),
+    purge: int = typer.Option(None, "--purge", help="Bars left out between the two."),
+    at_seam: str = typer.Option(
+        None, "--at-seam", help="Positions between windows: carried, or flat on history."
+    ),
+    model: str = typer.Option(
+        None, "--model", help="Choose on paths of this model, calibrated on the bars in sample."
+    ),
+    every: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--every", help="With --in-sample: compare choosing again after so many bars."
+        ),
+    ] = None,
     seeds: str = typer.Option(None, help="Seed set or seed file to use instead."),
     settings: Annotated[
         list[str] | None,
@@ -28,23 +40,32 @@ def walk_forward(
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
     """Choose the best set on some bars of every path, and judge it on the bars after them."""
-    from mc_assets.answers.walk_forward import walk_study_forward
+    from mc_assets.answers.walk_forward import compare_frequencies, walk_study_forward
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
 
-    found = walk_study_forward(
-        Project.from_environment(),
-        study,
-        settings=settings or (),
-        seeds=seeds,
-        workers=workers,
-        score=score,
-        count=count,
-        in_sample=in_sample,
-        out_of_sample=out_of_sample,
-        anchored=anchored,
-        purge=purge,
-    )
+    project = Project.from_environment()
+    asked: dict[str, Any] = {"settings": settings or (), "seeds": seeds, "workers": workers}
+    windows: dict[str, Any] = {"score": score, "anchored": anchored, "purge": purge}
+    if every:
+        if in_sample is None:
+            raise typer.BadParameter("--every needs --in-sample BARS")
+        compared = compare_frequencies(
+            project, study, in_sample=in_sample, every=every, **asked, **windows
+        )
+        if as_json:
+            print_json(compared.to_dicts())
+        else:
+            rounded = compared.with_columns(_floats().round_sig_figs(3))
+            print_frame(rounded, rounded.select("every", "out_of_sample", "net_pnl"))
+        return
+    lengths: dict[str, Any] = {
+        "count": count,
+        "in_sample": in_sample,
+        "out_of_sample": out_of_sample,
+    }
+    seams: dict[str, Any] = {"at_seam": at_seam, "model": model}
+    found = walk_study_forward(project, study, **asked, **windows, **lengths, **seams)
     if as_json:
         print_json(found.to_json())
         return
@@ -63,6 +84,12 @@ def walk_forward(
     )
     shown = rows.select("window", *numbers, "chosen_most")
     print_frame(shown, shown.select("window", "in_sample", "out_of_sample", "chosen_most"))
+
+
+def _floats() -> Any:
+    import polars as pl
+
+    return pl.selectors.float()
 
 
 def _names(sets: object) -> list[str]:

@@ -10,6 +10,7 @@ from mc_assets.defs.partitions import grouped, series_years
 from mc_assets.market_data.canonical import BARS_SCHEMA, canonical_schema
 from mc_assets.market_data.severities import CHECK_DESCRIPTIONS, DEFAULT_SEVERITIES
 from mc_assets.resources import Laboratory
+from mc_assets.step_progress import tell
 
 __all__ = ["bars", "raw_bars"]
 
@@ -167,6 +168,7 @@ def bars(
     found: dict[str, dict[tuple[str, int], QualityFinding]] = {n: {} for n in DEFAULT_SEVERITIES}
     # Years that are to be compared with one that this run makes anew.
     outdated: dict[tuple[str, int], None] = {}
+    done = 0
     for series, keys in grouped(context.partition_keys, "series").items():
         if known[series].provider == "futures":
             # The whole curve lies beside the continuous series: calibration reads it.
@@ -177,6 +179,8 @@ def bars(
         made: dict[dg.MultiPartitionKey, NormalisedResult] = {}
         for key in keys:
             year = int(key.keys_by_dimension["year"])
+            tell(done, len(context.partition_keys), "years")
+            done += 1
             try:
                 result = normalise_year(
                     known,

@@ -15,6 +15,7 @@ from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_periods
 from mc_assets.resources import Laboratory
+from mc_assets.step_progress import counted
 
 if TYPE_CHECKING:
     from engine.calibration import Calibration
@@ -111,7 +112,8 @@ def calibrations(
     failures: list[str] = []
     jumps: list[str] = []
     metadata: dict[str, dict[str, Any]] = {}
-    for series, keys in grouped(context.partition_keys, "series").items():
+    of_series = grouped(context.partition_keys, "series").items()
+    for series, keys in counted(of_series, "series"):
         symbol, _, timeframe = series.rpartition("@")
         try:
             dates = dates_of_series(project.data, series, keys, config.dates)

@@ -86,7 +86,10 @@ def nightly_simulations(
 
 
 def nightly_studies(laboratory: Laboratory) -> list[str]:
-    """Names of the studies marked ``nightly: true``, in the order of their partitions.
+    """Names of the studies marked ``nightly: true`` that are simulated: those without an objective.
+
+    They are in the order of their partitions.
+
 
     One whose file cannot be read is among them, unless it can be seen not to be marked: its run
     fails and names it, and the others run.
@@ -102,7 +105,8 @@ def _is_nightly(path: Path | None) -> bool:
     if path is None:
         return False  # removed since the definitions were loaded
     try:
-        return load_definition(path).nightly
+        one = load_definition(path)
+        return one.nightly and (one.search is None or one.search.objective is None)
     except ValueError:
         pass
     try:

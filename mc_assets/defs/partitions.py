@@ -19,6 +19,7 @@ from engine.studies.study_name import check_study_name
 from mc_assets.market_data.series_file import load_series
 from mc_assets.periods import as_of_span
 from mc_assets.project import Project
+from mc_assets.study_files import searched_studies, walked_studies
 
 __all__ = [
     "STRATEGIES",
@@ -26,6 +27,7 @@ __all__ = [
     "declared",
     "grouped",
     "periods",
+    "searched",
     "seed_blocks",
     "series",
     "series_periods",
@@ -34,6 +36,10 @@ __all__ = [
     "studies",
     "study_periods",
     "study_seed_blocks",
+    "walked",
+    "window_of",
+    "windows",
+    "windows_of_study",
     "years",
 ]
 
@@ -83,6 +89,19 @@ series = dg.StaticPartitionsDefinition(declared.keys)
 #: Study files by name. No asset has one whose name cannot be a key: Dagster would load nothing
 #: at all beside it.
 studies = dg.StaticPartitionsDefinition(_keys(_project))
+searched = dg.StaticPartitionsDefinition(
+    [name for name in searched_studies(_project.studies) if name in studies.get_partition_keys()]
+)
+_walked = {
+    name: count
+    for name, count in walked_studies(_project.studies).items()
+    if name in studies.get_partition_keys()
+}
+walked = dg.StaticPartitionsDefinition(list(_walked))
+# A study has as many windows as it says: a grid would offer some that are not there.
+windows = dg.StaticPartitionsDefinition(
+    [f"{name}@{number:03d}" for name, count in _walked.items() for number in range(count)]
+)
 seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(BLOCKS)])
 _first, _last = as_of_span(declared)
 _ended = _last < datetime.datetime.now(datetime.UTC).date()
@@ -109,6 +128,18 @@ def batch_tags(first: str, last: str) -> dict[str, str]:
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
     }
+
+
+def window_of(key: str) -> tuple[str, int]:
+    """Return the study and the number of a key of `windows`."""
+    study, _, number = key.rpartition("@")
+    return study, int(number)
+
+
+def windows_of_study() -> dg.StaticPartitionMapping:
+    """Return which study each window belongs to."""
+    keys = windows.get_partition_keys()
+    return dg.StaticPartitionMapping({key: window_of(key)[0] for key in keys})
 
 
 def grouped(keys: Iterable[str], dimension: str) -> Mapping[str, list[dg.MultiPartitionKey]]:

@@ -6,6 +6,7 @@ from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
 from mc_assets.defs.statistics import statistics
 from mc_assets.resources import Laboratory
+from mc_assets.step_progress import counted
 
 __all__ = ["reports"]
 
@@ -28,7 +29,7 @@ def reports(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materi
     from mc_assets.reports.picture import as_markdown
 
     project = laboratory.project
-    for study in context.partition_keys:
+    for study in counted(context.partition_keys, "studies"):
         page = write_report(project, study)
         picture = as_markdown([(study, report_picture(project, study))])
         context.add_asset_metadata(

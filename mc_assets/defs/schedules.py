@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from mc_assets.defs.chosen_dates import dates_config
+from mc_assets.defs.experiments import nightly_searches
 from mc_assets.defs.nightly_simulations import nightly_studies
 from mc_assets.defs.partitions import batch_tags, declared, series
 from mc_assets.history_retention import forget_old_runs
@@ -35,6 +36,12 @@ simulate_nightly = dg.define_asset_job(
     run_tags=_LIMITS["simulate_nightly"],
     selection=dg.AssetSelection.assets("nightly_simulations"),
     description="Run studies as of a date.",
+)
+search_nightly = dg.define_asset_job(
+    "search_nightly",
+    run_tags=_LIMITS["search_nightly"],
+    selection=dg.AssetSelection.assets("experiments"),
+    description="Search studies on the bars and calibrations of today.",
 )
 publish = dg.define_asset_job(
     "publish",
@@ -133,6 +140,25 @@ def nightly_studies_run(
 
 
 @dg.schedule(
+    job=search_nightly,
+    cron_schedule="20 19 * * 1-5",
+    execution_timezone=_NEW_YORK,
+    description="After the calibrations: the searches of studies marked `nightly: true`.",
+)
+def nightly_searches_run(
+    context: dg.ScheduleEvaluationContext, laboratory: Laboratory
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Search every study marked nightly that has an objective, one run each."""
+    names = nightly_searches(laboratory)
+    if not names:
+        return dg.SkipReason("no study with an objective is marked `nightly: true`")
+    return [
+        dg.RunRequest(run_key=f"{_evaluated_on(context)}|{name}", partition_key=name)
+        for name in names
+    ]
+
+
+@dg.schedule(
     job=publish,
     cron_schedule="30 19 * * 1-5",
     execution_timezone=_NEW_YORK,
@@ -144,5 +170,8 @@ def nightly_publish(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest()
 
 
-jobs = [ingest, recalibrate, simulate_nightly, publish]
-schedules = [nightly_ingest, nightly_recalibration, nightly_studies_run, nightly_publish]
+jobs = [ingest, recalibrate, simulate_nightly, search_nightly, publish]
+schedules = [
+    *(nightly_ingest, nightly_recalibration, nightly_studies_run, nightly_searches_run),
+    nightly_publish,
+]

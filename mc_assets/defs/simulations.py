@@ -12,6 +12,7 @@ from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_seed_blocks
 from mc_assets.resources import Laboratory
+from mc_assets.step_progress import tell
 
 __all__ = ["simulations"]
 
@@ -52,12 +53,19 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
         rows = failed = 0
         seconds = 0.0
         study = load_study(project.study_file(name))
-        for key in keys:
+        for number, key in enumerate(keys):
             block = int(key.keys_by_dimension["seed_block"])
             last = time.monotonic()
+            tell(number, len(keys), "seed blocks")
 
-            def report(progress: Progress, title: str = f"{name} block {block:02d}") -> None:
+            def report(
+                progress: Progress,
+                title: str = f"{name} block {block:02d}",
+                before: int = number,
+                blocks: int = len(keys),
+            ) -> None:
                 nonlocal last
+                tell(before + progress.done / max(progress.total, 1), blocks, "seed blocks")
                 if time.monotonic() - last >= _SECONDS_BETWEEN_PROGRESS_EVENTS:
                     last = time.monotonic()
                     context.log.info(f"{title}: {progress}")

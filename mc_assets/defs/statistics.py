@@ -9,6 +9,7 @@ from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
 from mc_assets.defs.simulations import simulations
 from mc_assets.resources import Laboratory
+from mc_assets.step_progress import counted
 
 __all__ = ["statistics"]
 
@@ -76,7 +77,7 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
     from mc_assets.study_tables import read_warnings, write_statistics
 
     sentences: list[str] = []
-    for study in context.partition_keys:
+    for study in counted(context.partition_keys, "studies"):
         table = write_statistics(laboratory.project.data, study)
         found = read_warnings(laboratory.project.data, study)["sentence"]
         sentences += [f"{study}: {sentence}" for sentence in found]

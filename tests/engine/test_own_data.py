@@ -222,3 +222,15 @@ def test_a_frame_with_two_columns_of_one_name_is_one_sentence() -> None:
     frame = pd.DataFrame([["2020-01-01", 1.0, 2.0]], columns=["date", "close", "close"])
     with pytest.raises(Refusal, match=r"^frame: found .*, allowed columns of .*, each name once$"):
         mc.Bars.from_frame(frame, symbol="X")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_table_in_place_of_arrays_is_told_where_it_is_read(named: bool) -> None:
+    frame = pd.DataFrame({"Close": [1.0, 2.0]})
+    sentence = (
+        r"Bars: found a DataFrame, allowed a symbol and an array per column; "
+        r"mc\.Bars\.from_frame\(frame, symbol='NAME'\) reads a table"
+    )
+    bars: Any = mc.Bars
+    with pytest.raises(Refusal, match=sentence):
+        bars(symbol=frame) if named else bars(frame)

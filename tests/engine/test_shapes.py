@@ -202,6 +202,21 @@ def search() -> mc.SearchOutcome:
 
 
 @cache
+def allocated() -> mc.Allocation:
+    study = mc.Study("split", mc.GBM(), "buy_and_hold", {"weight": [0.2, 0.4]}, seeds=60, steps=40)
+    return mc.Portfolio({"hold": study}, points=20).allocate("equal", resamples=2)
+
+
+def crossed() -> mc.CrossValidation:
+    study = mc.Study("cross", mc.GBM(), "sma_crossover", {"fast": [3, 5]}, seeds=4, steps=60)
+    return mc.cross_validate(study, folds=4)
+
+
+def swept_frequencies() -> pl.DataFrame:
+    study = mc.Study("often", mc.GBM(), "sma_crossover", {"fast": [3, 5]}, seeds=4, steps=60)
+    return mc.reoptimisation_sweep(study, in_sample=20, every=[10, 20])
+
+
 def walked() -> mc.WalkForward:
     study = mc.Study("walk", mc.GBM(), "sma_crossover", {"fast": [3, 5]}, seeds=4, steps=60)
     return mc.walk_forward(study, count=2)
@@ -404,6 +419,15 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         f"WalkForward.{name}": (lambda name=name: getattr(walked(), name), {})
         for name in ("sets", "choices", "table", "stitched")
     },
+    **{
+        f"CrossValidation.{name}": (lambda name=name: getattr(crossed(), name), {})
+        for name in ("choices", "courses", "table")
+    },
+    **{
+        f"Allocation.{name}": (lambda name=name: getattr(allocated(), name), {})
+        for name in ("weights", "outcome", "contributions", "correlations")
+    },
+    "reoptimisation_sweep": (swept_frequencies, {}),
     "SearchOutcome.pareto": (lambda: search().pareto(), {}),
     "Sampler.ask": (lambda: sampler().ask(4), {"points": 4, "dimensions": 2}),
     "Results.to_pandas": (lambda: results().to_pandas(), {}),

@@ -284,3 +284,29 @@ def test_html_in_the_name_of_an_experiment_stays_text(folder: Path) -> None:
     made = run_experiment(Project.from_environment(), folder / "markup.yaml")
     for page in [*made.folder.rglob("*.html"), made.folder / "summary.md"]:
         assert "<img" not in page.read_text().lower().replace('<img src="data:', "")
+
+
+def test_an_experiment_is_exported_to_a_journal_that_optuna_opens(folder: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    _mc("optimise", "run", str(folder / "experiment.yaml"))
+    journal = folder / "journal.log"
+    text = _mc("experiments", "export", "SMA_SP500", "--optuna", str(journal))
+    assert text.startswith("60 trials of SMA_SP500")
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    storage = optuna.storages.JournalStorage(backend)
+    study = optuna.load_study(study_name="SMA_SP500", storage=storage)
+    trials = pl.read_parquet(folder / "data" / "reports" / "SMA_SP500" / "trials.parquet")
+    assert len(study.trials) == 60
+    best = trials.filter(pl.col("status") == "finished").sort("sharpe").tail(1)
+    assert study.best_value == best["sharpe"][0]
+    assert study.best_params == {"fast": best["fast"][0], "slow": best["slow"][0]}
+    assert study.trials[0].distributions["fast"].log
+    pruned = [trial.state.name for trial in study.trials].count("PRUNED")
+    assert pruned == len(trials.filter(pl.col("status") != "finished"))
+    for words, sentence in (
+        (("export", "SMA_SP500", "--optuna", str(journal)), "another file"),
+        (("export", "luck", "--optuna", str(journal)), "allowed SMA_SP500"),
+        (("export", "SMA_SP500"), "export NAME --optuna FILE"),
+    ):
+        ran = CliRunner().invoke(app, ["experiments", *words])
+        assert sentence in str(ran.exception)

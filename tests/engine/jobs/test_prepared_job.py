@@ -63,7 +63,11 @@ def prepared() -> PreparedJob:
     )
 
 
-@settings(max_examples=25, deadline=None)
+# Dear ones: a quarter of the examples that others have.
+FEW = settings(max_examples=settings.default.max_examples // 4, deadline=None)
+
+
+@FEW
 @given(batches=BATCHES)
 def test_a_batch_is_bit_for_bit_the_study_of_the_same_cells(
     prepared: PreparedJob, batches: Batches
@@ -91,7 +95,7 @@ def test_a_batch_is_bit_for_bit_the_study_of_the_same_cells(
             )
 
 
-@settings(max_examples=20, deadline=None)
+@FEW
 @given(batches=BATCHES)
 def test_every_cell_of_every_batch_is_counted_in_the_ledger_once(
     tmp_path_factory: pytest.TempPathFactory, batches: Batches

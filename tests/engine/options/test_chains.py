@@ -16,12 +16,8 @@ from hypothesis import strategies as st
 
 import engine as mc
 
-REFERENCE = Path("/work/shared/reference/data/options")
-SPX = REFERENCE / "lean_spx_chain_20151222.csv"
-ES = REFERENCE / "lean_es_futures_option_quotes_20200106.csv"
-needs_reference = pytest.mark.skipif(
-    not REFERENCE.is_dir(), reason="the folder of reference data is not here"
-)
+SPX = "data/options/lean_spx_chain_20151222.csv"
+ES = "data/options/lean_es_futures_option_quotes_20200106.csv"
 CLOSE = datetime.datetime(2024, 1, 2, 21, 0, tzinfo=datetime.UTC)
 
 
@@ -129,6 +125,16 @@ def test_days_in_an_archive_and_files_in_a_folder_are_read_together(tmp_path):
     zipped, files = (mc.read_option_chain(place) for place in (tmp_path / "both.zip", folder))
     assert len(zipped.timestamps) == 2
     assert quotes(zipped) == quotes(files)
+
+
+def test_days_are_those_of_the_zone_that_is_given(tmp_path):
+    text = f"{LONG}2024-01-02 09:30,2024-01-05,470,call,12.1,12.2\n"
+    text += "2024-01-05 15:50,2024-01-05,470,call,12.1,12.2\n"
+    chain = mc.read_option_chain(written(tmp_path / "c.csv", text), zone="Asia/Tokyo")
+    assert chain.counts == {}
+    assert chain.frame["timestamp"][0].hour == 0  # 09:30 in Tokyo
+    assert chain.frame["expires"][0].hour == 7
+    assert chain.at("2024-01-02").nearest_expiry(3, window=(3, 3)) == datetime.date(2024, 1, 5)
 
 
 # --- quotes that cannot be used ----------------------------------------------------------------
@@ -244,9 +250,8 @@ def test_an_expiry_between_others_lies_on_the_line_of_their_forwards():
     assert found["implied_volatility"].to_numpy() == pytest.approx(0.2, rel=2e-2)
 
 
-@needs_reference
-def test_quotes_on_a_future_imply_the_price_that_it_was_quoted_at():
-    chain = mc.read_option_chain(ES, underlying="202003")
+def test_quotes_on_a_future_imply_the_price_that_it_was_quoted_at(reference):
+    chain = mc.read_option_chain(reference / ES, underlying="202003")
     # Middle of the future's own quotes at the two instants.
     forwards = chain.frame["forward"].unique().sort().to_list()
     assert forwards == pytest.approx([3225.625, 3239.625], abs=0.25)
@@ -254,10 +259,9 @@ def test_quotes_on_a_future_imply_the_price_that_it_was_quoted_at():
     assert chain.frame["implied_volatility"].is_between(0.05, 0.6).all()
 
 
-@needs_reference
-def test_volatilities_of_an_index_are_near_those_that_the_file_states():
+def test_volatilities_of_an_index_are_near_those_that_the_file_states(reference):
     """It does not say at which rates and dividends; near the money and soon they hardly matter."""
-    raw = pl.read_csv(SPX)
+    raw = pl.read_csv(reference / SPX)
     at = datetime.datetime(2015, 12, 22, 16, 15)
     stated = mc.OptionChain.from_frame(raw, as_of=at, underlying="SPX")
     bare = raw.drop("implied_volatility", "delta", "gamma", "vega", "theta", "rho")

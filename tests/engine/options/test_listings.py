@@ -18,13 +18,12 @@ from engine.options.expiry_rules import business_days, crude_future_last_trade
 from engine.options.listings import LISTINGS, expiry_in_window
 from engine.options.strike_grid import StrikeBand, StrikeGrid, listed_strike
 
-REFERENCE = Path("/work/shared/reference/data")
-EXPIRIES = REFERENCE / "futures" / "rtl_expiry_table.csv"
 CL, ES, SPX, EQUITY = (LISTINGS[name] for name in ("CL", "ES", "SPX", "equity"))
 
 
-def crude_rows() -> list[dict[str, str]]:
-    text = EXPIRIES.read_text(encoding="utf-8").splitlines()
+def crude_rows(reference: Path) -> list[dict[str, str]]:
+    file = reference / "data" / "futures" / "rtl_expiry_table.csv"
+    text = file.read_text(encoding="utf-8").splitlines()
     return [row for row in csv.DictReader(text) if row["tick.prefix"] == "CL"]
 
 
@@ -32,18 +31,16 @@ def date(text: str) -> datetime.date:
     return datetime.date.fromisoformat(text)
 
 
-@pytest.mark.skipif(not EXPIRIES.is_file(), reason="the folder of reference data is not here")
-def test_crude_futures_trade_last_on_the_days_of_the_exchanges_table():
-    rows = crude_rows()
+def test_crude_futures_trade_last_on_the_days_of_the_exchanges_table(reference):
+    rows = crude_rows(reference)
     assert len(rows) == 385
     for row in rows:
         found = crude_future_last_trade(int(row["Year"]), int(row["Month"]))
         assert str(found) == row["Last.Trade"], (row["Year"], row["Month"])
 
 
-@pytest.mark.skipif(not EXPIRIES.is_file(), reason="the folder of reference data is not here")
-def test_crude_options_expire_three_business_days_before_their_future():
-    rows = crude_rows()
+def test_crude_options_expire_three_business_days_before_their_future(reference):
+    rows = crude_rows(reference)
     lasts = np.array(sorted(row["Last.Trade"] for row in rows), dtype="datetime64[D]")
     days = business_days(2002, 2036, "nymex")
     expected = days[np.searchsorted(days, lasts) - 3]
@@ -84,7 +81,6 @@ def test_other_listings_expire_by_their_rules(listing, kind, first, last, expect
     assert listing.expiries(first, last, [kind]) == [date(day) for day in expected]
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the folder of reference data is not here")
 @pytest.mark.parametrize(
     ("listing", "file", "price", "kinds"),
     [
@@ -92,8 +88,8 @@ def test_other_listings_expire_by_their_rules(listing, kind, first, last, expect
         (ES, "lean_es_futures_option_quotes_20200106.csv", 3240.0, ["quarterly"]),
     ],
 )
-def test_strikes_and_expiries_of_real_chains_are_listed(listing, file, price, kinds):
-    chain = pl.read_csv(REFERENCE / "options" / file)
+def test_strikes_and_expiries_of_real_chains_are_listed(listing, file, price, kinds, reference):
+    chain = pl.read_csv(reference / "data" / "options" / file)
     for strike in chain["strike"].unique().to_list():
         listing.grid.check(float(strike), price=price)
     days = chain["expiry"].unique().cast(pl.String).str.to_date("%Y%m%d").to_list()

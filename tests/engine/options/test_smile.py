@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 import engine as mc
 from engine.options.smile_rows import surface_volatility
 
-ES = Path("/work/shared/reference/data/options/lean_es_futures_option_quotes_20200106.csv")
+ES = "data/options/lean_es_futures_option_quotes_20200106.csv"
 CLOSE = datetime.datetime(2024, 1, 2, 21, 0, tzinfo=datetime.UTC)
 
 
@@ -141,9 +140,8 @@ def test_a_surface_comes_back_from_a_chain_of_its_prices():
     assert found.calendar_arbitrage() == []
 
 
-@pytest.mark.skipif(not ES.is_file(), reason="the folder of reference data is not here")
-def test_a_smile_of_real_quotes_prices_them_within_their_spread():
-    chain = mc.read_option_chain(ES, underlying="202003").at("2020-01-06T15:00Z")
+def test_a_smile_of_real_quotes_prices_them_within_their_spread(reference):
+    chain = mc.read_option_chain(reference / ES, underlying="202003").at("2020-01-06T15:00Z")
     surface = mc.VolatilitySurface.from_chain(chain)
     assert len(surface.rows) == 1
     assert surface.errors[0] < 0.004

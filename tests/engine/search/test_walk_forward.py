@@ -136,6 +136,119 @@ def test_a_planted_future_changes_no_earlier_choice() -> None:
         assert walked(planted)[:window].equals(found[:window])
 
 
+def _planted(bars: mc.Bars, first: int) -> mc.Bars:
+    factor = np.where(np.arange(len(bars)) >= first, 3.0, 1.0)
+    return mc.Bars(
+        *("X", bars.timestamps, bars.open * factor, bars.high * factor),
+        *(bars.low * factor, bars.close * factor, bars.volume),
+    )
+
+
+@pytest.mark.parametrize("at_seam", ["carried", "flat"])
+def test_a_model_is_calibrated_as_of_each_windows_start_and_sees_no_planted_future(
+    at_seam: Any,
+) -> None:
+    def walked(bars: mc.Bars) -> pl.DataFrame:
+        study = _study(source=Historical(bars), seeds=1, steps=None)
+        return walk_forward(
+            *(study,), in_sample=200, out_of_sample=100, model="gbm", at_seam=at_seam,
+            model_paths=20,
+        ).choices  # fmt: skip
+
+    bars, warm_up = _history(), 39
+    found = walked(bars)
+    for window in range(len(found)):
+        # From the first bar out of sample on everything is another.
+        planted = walked(_planted(bars, warm_up + 200 + 100 * window))
+        chosen = found[: window + 1].select("parameter_set", "in_sample")
+        assert planted[: window + 1].select("parameter_set", "in_sample").equals(chosen)
+        assert planted[:window].equals(found[:window])
+    # And what is known does reach it.
+    earlier = walked(_planted(bars, warm_up + 100))
+    assert earlier["in_sample"][0] != found["in_sample"][0]
+
+
+def test_a_model_is_that_of_the_bars_in_sample() -> None:
+    bars, warm_up = _history(), 39
+    study = _study(source=Historical(bars), seeds=1, steps=None)
+    found = walk_forward(
+        study, score="net_pnl", in_sample=200, out_of_sample=100, model="gbm", model_paths=20
+    )
+    for window in range(2):
+        first = warm_up + 100 * window
+        known = mc.calibrate("gbm", bars[first : first + 200])
+        own = mc.Study(
+            *("model", mc.GBM(**known.parameters), "sma_crossover", GRID),
+            seeds=range(20 * window, 20 * window + 20),
+            steps=100,
+            s0=float(bars.close[first + 199]),
+            calendar=study.resolve().world.calendar,
+        )
+        rows = own.run().frame
+        best = found.choices.row(window, named=True)
+        means = rows.group_by("fast", "slow").agg(pl.col("net_pnl").mean())
+        chosen = found.sets.row(best["parameter_set"], named=True)
+        top = means.sort("net_pnl").tail(1).row(0, named=True)
+        assert (chosen["fast"], chosen["slow"]) == (top["fast"], top["slow"])
+        assert best["in_sample"] == pytest.approx(top["net_pnl"], abs=1.0)
+
+
+def test_flat_at_the_seam_is_a_backtest_of_each_stretch_by_itself() -> None:
+    bars, warm_up = _history(), 39
+    study = _study(source=Historical(bars), seeds=1, steps=None)
+    found = walk_forward(study, score="net_pnl", in_sample=200, out_of_sample=100, at_seam="flat")
+
+    def alone(first: int, last: int) -> np.ndarray:
+        stretch = mc.Study(
+            *("stretch", Historical(bars[: warm_up + last + 1]), "sma_crossover", GRID),
+            seeds=1,
+            steps=last - first + 1,
+            execution={"at_end": "close"},
+        )
+        return stretch.run().frame.sort("set_id")["net_pnl"].to_numpy()
+
+    for window, row in enumerate(found.choices.iter_rows(named=True)):
+        first = 100 * window
+        assert row["in_sample"] == pytest.approx(alone(first, first + 199).max(), abs=0.05)
+        outside = alone(first + 200, first + 299)
+        assert row["best_out_of_sample"] == pytest.approx(outside.max(), abs=0.05)
+        assert np.abs(outside - row["out_of_sample"]).min() < 0.05
+    carried = walk_forward(study, score="net_pnl", in_sample=200, out_of_sample=100)
+    assert carried.choices["out_of_sample"].to_list() != found.choices["out_of_sample"].to_list()
+
+
+@pytest.mark.parametrize("asked", [{}, {"at_seam": "flat"}, {"model": "gbm", "model_paths": 5}])
+def test_a_walk_that_was_stopped_goes_on_from_the_windows_it_has(
+    tmp_path: Any, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = _study(source=Historical(_history()), seeds=1, steps=None)
+    lengths: dict[str, Any] = {"in_sample": 200, "out_of_sample": 100, **asked}
+    whole = walk_forward(study, **lengths)
+    first = walk_forward(study, folder=tmp_path, only=[1], **lengths)
+    assert first.table["window"].to_list() == [1, None]
+    assert len(first.windows) == 4
+    module = sys.modules["engine.search.walk_forward"]
+    journal = module.Journal
+    written: list[int] = []
+
+    class Watched(journal):  # type: ignore[misc, valid-type]
+        def write(self, generation: int, rows: pl.DataFrame) -> None:
+            written.append(generation)
+            super().write(generation, rows)
+            if generation == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "Journal", Watched)
+    with pytest.raises(KeyboardInterrupt):
+        walk_forward(study, folder=tmp_path, **lengths)
+    rest = walk_forward(study, folder=tmp_path, **lengths)
+    assert written == [0, 2, 3]
+    assert rest.choices.equals(whole.choices)
+    assert rest.table.equals(whole.table)
+    with pytest.raises(Refusal, match="another search"):
+        walk_forward(study, folder=tmp_path, score="net_pnl", **lengths)
+
+
 def test_one_history_has_no_error_and_a_stitched_course() -> None:
     study = _study(source=Historical(_history()), seeds=1, steps=None)
     found = walk_forward(study, in_sample=200, out_of_sample=100)
@@ -150,7 +263,7 @@ def test_choices_do_not_depend_on_threads_or_on_how_seeds_are_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = walk_forward(_study(), count=3, workers=1)
-    module = sys.modules["engine.search.walk_forward"]
+    module = sys.modules["engine.search.equity_runs"]
     for size in (6 * 300 * 8 * 7, 300 * 8 * 4):  # seven seeds, then four of the six sets at a time
         monkeypatch.setattr(module, "_BYTES", size)
         other = walk_forward(_study(), count=3, workers=2)
@@ -171,6 +284,10 @@ def test_every_set_is_in_the_ledger(tmp_path: Any) -> None:
         ({"parameters": {"fast": 3, "slow": 20}}, {}, "one parameter set, allowed several"),
         ({}, {"score": "luck"}, "allowed sharpe, net_pnl, total_return"),
         ({}, {"in_sample": 290, "out_of_sample": 20}, "at most the 300 bars"),
+        ({}, {"at_seam": "flat"}, "a study whose source is history"),
+        ({}, {"at_seam": "somehow"}, "carried or flat"),
+        ({}, {"model": "gbm"}, "a study whose source is history"),
+        ({}, {"only": [7]}, "numbers of windows from 0 to 4"),
     ],
 )
 def test_what_cannot_be_walked_is_one_sentence(
@@ -183,7 +300,7 @@ def test_what_cannot_be_walked_is_one_sentence(
 def test_equity_of_many_bars_is_read_at_fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
     study = _study(seeds=5)
     whole = walk_forward(study, score="net_pnl", in_sample=100, out_of_sample=50)
-    module = sys.modules["engine.search.walk_forward"]
+    module = sys.modules["engine.search.equity_runs"]
     monkeypatch.setattr(module, "_MOST_POINTS", 30)
     # Windows end where points do: profits are the same.
     coarse = walk_forward(study, score="net_pnl", in_sample=100, out_of_sample=50)

@@ -136,7 +136,9 @@ def test_progress_ends_at_the_total(make_study: Make) -> None:
 
 def test_progress_says_rate_and_time_left() -> None:
     text = str(Progress(done=3456, total=10_000, reused=0, failed=0, seconds=3456 / 41_000))
-    assert text == "3,456 / 10,000 simulations, 41,000/s, 1 s left"
+    assert text == "3,456 / 10,000 simulations, 41,000/s, 0.2 s left"
+    text = str(Progress(done=100, total=3_100, reused=0, failed=0, seconds=1.0))
+    assert text == "100 / 3,100 simulations, 100/s, 30 s left"
 
 
 @pytest.mark.parametrize("name", ["sma_crossover_gbm", "buy_and_hold_bootstrap"])

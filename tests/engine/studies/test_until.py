@@ -129,11 +129,8 @@ def covered(studies: int) -> float:
 
 def test_a_lucky_start_stops_nothing() -> None:
     # Of these 20 seeds hardly one trades: the interval looks narrow, and is far from what it is.
-    begin = next(
-        start
-        for start in range(0, 4000, 20)
-        if rare_trades(start, 20, max_seeds=20).run().frame["net_pnl"].abs().max() < 1_000.0
-    )
+    begin = 1300
+    assert rare_trades(begin, 20, max_seeds=20).run().frame["net_pnl"].abs().max() < 1_000.0
     results = rare_trades(begin, 20).run()
     assert results.summary.seeds > 400
     row = results.statistics(names=["mean_net_pnl"]).row(0, named=True)

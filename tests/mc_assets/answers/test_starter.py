@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ def test_a_project_to_begin_with_has_a_series_a_study_and_a_strategy(tmp_path: P
     assert all((tmp_path / place).is_file() for place in begun.written)
     assert load_series(tmp_path / "series.yaml").keys == ["SP500@1d"]
     assert "MC_LAB: mc-lab==0." in (tmp_path / ".github" / "workflows" / "ci.yml").read_text()
+
+
+def test_every_link_of_a_page_leads_somewhere(tmp_path: Path) -> None:
+    start_project(tmp_path)
+    pages = list(tmp_path.rglob("*.md"))
+    assert pages
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert link.startswith("https://") or (page.parent / link).is_file(), (page, link)
+    assert "`docs/study_file.md` of mc-lab's repository" in pages[0].read_text()
 
 
 def test_a_file_that_stands_there_is_left_as_it_is(tmp_path: Path) -> None:

@@ -83,3 +83,23 @@ def test_a_sentence_folds_and_numbers_beside_it_do_not(monkeypatch: pytest.Monke
     assert any("1234567" in line for line in terminal.lines)
     assert sum("reason" in line for line in terminal.lines) > 1
     assert all(len(line) <= 80 for line in terminal.lines)
+
+
+def test_a_shortened_table_says_so_and_what_the_whole_one_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Narrow(monkeypatch)
+    wide = pl.DataFrame({f"column_{i}": [1000.5] for i in range(12)})
+    print_frame(wide, wide.select("column_0", "column_1"))
+    needed = 2 * 11 + 2 + sum(len(name) for name in wide.columns)
+    assert terminal.lines[-1] == (
+        f"shortened to 80 columns; all numbers and their errors take {needed}, or `| less -S`, "
+        "or --json"
+    )
+    monkeypatch.setenv("COLUMNS", str(needed))
+    monkeypatch.setenv("TERM", "xterm")
+    terminal.screen.seek(0)
+    terminal.screen.truncate()
+    print_frame(wide, wide.select("column_0", "column_1"))
+    assert "column_11" in terminal.screen.getvalue()
+    assert "shortened" not in terminal.screen.getvalue()

@@ -1,0 +1,38 @@
+"""What a study says of walking forward: which windows, and how sets are chosen in them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from engine.jobs.settings import Settings
+
+__all__ = ["WalkForwardDefinition"]
+
+
+class WalkForwardDefinition(Settings):
+    """How `mc walk-forward` and the asset `walk_forward_windows` walk the study forward."""
+
+    windows: int = Field(
+        5, ge=1, le=1_000, description="How many, 70 % of the bars of each in sample."
+    )
+    score: Literal["sharpe", "net_pnl", "total_return"] = Field(
+        "sharpe", description="What sets are chosen by, of the bars of a window."
+    )
+    anchored: bool = Field(False, description="Whether every window begins at the first bar.")
+    purge: int = Field(
+        0, ge=0, description="Bars left out between those in sample and those out of sample."
+    )
+    at_seam: Literal["carried", "flat"] = Field(
+        "carried",
+        description="`carried`: a chosen set is taken with the position that it holds at the seam. "
+        "`flat`, on history: each stretch of bars is an account of its own, without a position at "
+        "its ends.",
+    )
+    model: str | None = Field(
+        None,
+        description="On history: choose on paths of this model, calibrated on the bars in sample, "
+        "in place of these bars.",
+    )
+    model_paths: int = Field(200, ge=1, le=100_000, description="With a model: how many paths.")

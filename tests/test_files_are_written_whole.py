@@ -15,12 +15,14 @@ import pytest
 from engine.files import write_output
 from tests.test_house_rules import sources
 
-# What writes under temporary names itself, and what is only a memory or a copy for one question.
+# What writes under temporary names itself, and what is only a memory, a copy for one question or the
+# terminal.
 _WRITERS = {
     "engine/files/writing.py",
     "engine/files/verified.py",
     "engine/compiled/cache.py",
     "mc_assets/answers/new_files.py",
+    "mc_assets/cli/terminal.py",
     "mc_assets/market_data/files.py",
     "mc_assets/warehouse_queries.py",
 }

@@ -15,8 +15,7 @@ import pytest
 from engine.files import write_output
 from tests.test_house_rules import sources
 
-# What writes under temporary names itself, and what is only a memory, a copy for one question or the
-# terminal.
+# What writes under temporary names itself; a memory, a copy for one question, the terminal.
 _WRITERS = {
     "engine/files/writing.py",
     "engine/files/verified.py",

@@ -65,11 +65,11 @@ def write_project(folder: Path, *, series: int, studies: int) -> dict[str, str]:
 
 def load() -> None:
     """Load the definitions of the environment's project and list every key, a row each."""
-    begin = time.perf_counter()
+    begin, worked = time.perf_counter(), time.process_time()
     from mc_assets.definitions import defs
 
     graph = defs.resolve_asset_graph()
-    loaded = time.perf_counter() - begin
+    loaded, worked = time.perf_counter() - begin, time.process_time() - worked
 
     from mc_assets.instance import open_instance, using_dagster_home
     from mc_assets.project import Project
@@ -85,7 +85,9 @@ def load() -> None:
                 counts[key.to_user_string()] = len(keys)
         listed = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    # Beside it what other programs take nothing from: their load is not this project's.
     print(f"| loading the definitions, s | {loaded:.1f} | ≤ 5 |")
+    print(f"| the same, processor seconds | {worked:.1f} | ≤ 5 |")
     print(f"| listing every key of every asset, s | {listed:.1f} | |")
     print(f"| most memory of the process, GB | {peak:.2f} | ≤ 1 |")
     for name, count in sorted(counts.items()):

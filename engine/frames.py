@@ -57,9 +57,15 @@ def polars_frame(frame: Any) -> pl.DataFrame:
         )
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
-    made: object = (
-        pl.from_pandas(_flat(frame)) if _library(frame) == "pandas" else pl.from_arrow(frame)
-    )
+    try:
+        made: object = (
+            pl.from_pandas(_flat(frame)) if _library(frame) == "pandas" else pl.from_arrow(frame)
+        )
+    except (ValueError, TypeError, NotImplementedError, pl.exceptions.PolarsError) as error:
+        # Of a type that Arrow does not know, or with two columns of one name.
+        told = str(error).partition("\n")[0]
+        allowed = "columns of numbers, text and instants, each name once"
+        raise Refusal("frame", told, allowed) from None
     if isinstance(made, pl.Series) and made.dtype == pl.Struct:
         return made.struct.unnest()
     if not isinstance(made, pl.DataFrame):

@@ -49,7 +49,7 @@ class _Optimization(Settings):
     method: str = Field("random", description="As `search.method` of a study, or `monte_carlo`.")
     samples: int = Field(100, gt=0, description="Parameter sets to try.")
     seed: int = Field(0, ge=0, lt=2**64, description="Of the search.")
-    parallel_workers: int = Field(0, ge=0, description="Threads; 0 uses every core.")
+    parallel_workers: int = Field(0, ge=0, le=1_024, description="Threads; 0 uses every core.")
     objective: Any = Field("sharpe", description="As `search.objective` of a study.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import platform
 import subprocess
@@ -110,9 +111,12 @@ def _resolved(name: str, settings: Mapping[str, Any], found: SearchOutcome) -> d
 
 def _markdown(name: str, found: SearchOutcome) -> str:
     objective = found.table.objectives[0]
-    lines = [f"# {name}", "", f"{found.sentence}.", ""]
+    # Markdown passes HTML on.
+    title = html.escape(name, quote=False)
+    lines = [f"# {title}", "", f"{found.sentence}.", ""]
     lines += [f"- {one}" for one in (*found.table.objectives, *found.table.requirements)]
-    lines += [f"- {found.made_of['strategy']} on {found.made_of['series'] or found.study}", ""]
+    on = html.escape(found.made_of["series"] or found.study, quote=False)
+    lines += [f"- {found.made_of['strategy']} on {on}", ""]
     columns = ["role", *found.table.parameters, "claim", "fresh", "fresh_low", "fresh_high"]
     columns += ["plateau", "cluster"]
     lines += ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from engine.files import write_whole
 from engine.home import shipped
 from mc_assets.history_errors import history_errors
 from mc_assets.history_retention import forget_old_runs
@@ -28,7 +28,8 @@ def prepare_dagster_home(project: Project) -> None:
     template = shipped("mc_assets", "dagster.yaml")
     settings = home / "dagster.yaml"
     if not settings.exists() or settings.read_bytes() != template.read_bytes():
-        shutil.copyfile(template, settings)
+        # Whole: another process may be reading it.
+        write_whole(settings, template.read_bytes())
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     # Events of many partitions reach `mc_assets.event_log` together.

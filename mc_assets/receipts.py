@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -91,15 +92,13 @@ class Receipts:
         before : str
             What `before` returned when it began.
         """
+        from engine.files import write_whole
+
         self._kept[needs.name] = _signature(before, needs)
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}.tmp")
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_text(json.dumps(self._kept, indent=1), encoding="utf-8")
-            temporary.replace(self._file)
-        except OSError:
-            # A receipt saves time and is nothing more: without it the step runs again.
-            temporary.unlink(missing_ok=True)
+        # A receipt saves time and is nothing more: without it the step runs again.
+        with suppress(OSError):
+            write_whole(self._file, json.dumps(self._kept, indent=1).encode())
 
 
 def _signature(before: str, needs: Needs) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+
+from engine.files import write_parquet
 
 __all__ = ["STORED", "empty_file"]
 
@@ -26,9 +27,7 @@ def empty_file(folder: Path, dataset: str) -> Path:
     """
     path = folder / f"{dataset}.parquet"
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pl.DataFrame(schema=dict(STORED[dataset]())).write_parquet(temporary)
-    os.replace(temporary, path)
+    write_parquet(pl.DataFrame(schema=dict(STORED[dataset]())), path, sealed=False)
     return path
 
 

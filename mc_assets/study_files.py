@@ -12,6 +12,7 @@ from engine.yaml_text import YamlError, read_yaml_file
 __all__ = [
     "check_no_file_name",
     "find_study_file",
+    "name_of",
     "searched_studies",
     "study_files",
     "walked_studies",
@@ -95,10 +96,15 @@ def check_no_file_name(folder: Path, study: str) -> None:
             raise Refusal("study", repr(study), f"{name!r}, the name inside {path.name}")
 
 
+def name_of(path: Path) -> str:
+    """Return the name that a study file says; where it says none, its own without the ending."""
+    return _name_in(path) or path.stem
+
+
 def _by_name(folder: Path) -> dict[str, list[Path]]:
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        found[_name_in(path) or path.stem].append(path)
+        found[name_of(path)].append(path)
     return found
 
 

@@ -18,7 +18,7 @@ import polars as pl
 
 import engine
 from engine.errors import Refusal
-from engine.files import KINDS, DamagedFile, read_json, verified_files, write_json
+from engine.files import KINDS, DamagedFile, read_json, verified_files, write_json, write_whole
 from engine.jobs.errors import StudyFailed
 from engine.jobs.ledger import count_trials, read_trials
 from mc_assets.headlines import headline_sql
@@ -164,7 +164,7 @@ def refresh_warehouse(project: Project) -> bool:
     if written or not published:
         publish_warehouse(project)
     with suppress(OSError):
-        _mark(project).write_text(_signature(project), encoding="utf-8")
+        write_whole(_mark(project), _signature(project).encode())
     return written or not published
 
 

@@ -25,7 +25,7 @@ ALLOWED = {
     "errors": set(),
     "market_data": {"bars", "calibration"},
     "models": set(),
-    "plots": {"errors"},
+    "plots": {"errors", "files"},
     "pricing": {"compiled", "errors"},
     "user_code": {"errors"},
     "window": {"errors"},
@@ -54,7 +54,7 @@ ALLOWED = {
     },
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),
-        *("local_time", "own_data", "user_code", "window", "plots"),
+        *("frames", "local_time", "own_data", "user_code", "window", "plots"),
     },
     "realism": {
         *("errors", "models"),

@@ -5,7 +5,14 @@ from engine.files.kinds import KINDS, kind_of
 from engine.files.reading import DamagedFile, read_footer, read_json, read_parquet
 from engine.files.seal import SEAL, UNSEALED, is_whole
 from engine.files.verified import MEMORY, VerifiedFiles, verified_files
-from engine.files.writing import set_aside, write_json, write_parquet, write_whole
+from engine.files.writing import (
+    set_aside,
+    write_json,
+    write_new,
+    write_output,
+    write_parquet,
+    write_whole,
+)
 
 __all__ = [
     "KINDS",
@@ -26,6 +33,8 @@ __all__ = [
     "set_aside",
     "verified_files",
     "write_json",
+    "write_new",
+    "write_output",
     "write_parquet",
     "write_whole",
 ]

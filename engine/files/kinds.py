@@ -44,6 +44,7 @@ KINDS: Final = MappingProxyType(
             "`mc calibrate SERIES` makes the newest date again, a backfill in `mc ui` the others"
         ),
         "source_realism": "materialise `source_realism` of its dates in `mc ui`",
+        "reports": "`mc optimise run` of the experiment makes it again",
         "warehouse": "the next `mc sql` publishes it anew",
     }
 )

@@ -22,6 +22,7 @@ __all__ = [
     "table_bytes",
     "write_json",
     "write_new",
+    "write_output",
     "write_parquet",
     "write_whole",
 ]
@@ -134,6 +135,32 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_output(path: Path, content: bytes) -> Path:
+    """Write a file where somebody asks for it: whole or not at all, its folder made.
+
+    A link goes on pointing to its file. Where nothing can be renamed to, such as a pipe or
+    ``/dev/stdout``, the content is written as it is.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes
+        All of it.
+
+    Returns
+    -------
+    Path
+        The file, as it was asked for.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if Path("/dev") in path.absolute().parents or (path.exists() and not path.is_file()):
+        path.write_bytes(content)
+    else:
+        write_whole(path.resolve(), content)
+    return path
 
 
 def _temporary(path: Path) -> Path:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,7 +30,10 @@ from engine.jobs.trades import trades_frame
 from engine.jobs.trial_rows import Outcomes, trial_rows
 from engine.jobs.worker import Worker
 
-__all__ = ["PartPool", "worker_count"]
+__all__ = ["MOST_WORKERS", "PartPool", "worker_count"]
+
+#: More threads or processes than any machine has cores for: a slip, which would take all memory.
+MOST_WORKERS: Final = 1_024
 
 
 def worker_count(workers: str | int) -> int:
@@ -41,8 +44,11 @@ def worker_count(workers: str | int) -> int:
             if hasattr(os, "sched_getaffinity")
             else (os.cpu_count() or 1)
         )
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise Refusal("workers", repr(workers), "'auto' or a whole number >= 1")
+    whole = isinstance(workers, int) and not isinstance(workers, bool)
+    if isinstance(workers, str) or not whole or not 1 <= workers <= MOST_WORKERS:
+        raise Refusal(
+            "workers", repr(workers), f"'auto' or a whole number from 1 to {MOST_WORKERS:,}"
+        )
     return workers
 
 

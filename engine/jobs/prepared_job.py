@@ -139,6 +139,17 @@ class PreparedJob:
             self._trials.add(Outcomes.of(arrays, self._prepared))
         return Batch.of(arrays, self._prepared, of_set)
 
+    def write_trials(self) -> None:
+        """Write the trials that wait: what ran is counted, whatever happens next.
+
+        Raises
+        ------
+        StorageError
+            If they cannot be written.
+        """
+        if self._trials is not None:
+            self._trials.flush()
+
     def close(self) -> None:
         """Write the trials that wait, and end the threads; closing twice changes nothing.
 
@@ -149,8 +160,7 @@ class PreparedJob:
         """
         self._closed = True
         self._threads.shutdown()
-        if self._trials is not None:
-            self._trials.flush()
+        self.write_trials()
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import Refusal
+from engine.files import write_output
 from engine.plots.page import page, section
 
 __all__ = ["FORMATS", "Chart"]
@@ -53,12 +54,8 @@ class Chart:
         kind = target.suffix.removeprefix(".").lower()
         if kind not in FORMATS:
             raise Refusal("output", repr(target.name), f"a name that ends in {', '.join(FORMATS)}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if kind == "html":
-            target.write_text(self.to_html(), encoding="utf-8")
-        else:
-            target.write_bytes(self._still(kind))
-        return target
+        content = self.to_html().encode() if kind == "html" else self._still(kind)
+        return write_output(target, content)
 
     def to_html(self) -> str:
         """Return a page with this chart alone."""

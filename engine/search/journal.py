@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,19 @@ from typing import Any
 import polars as pl
 
 from engine.errors import Refusal
-from engine.files import read_json, read_parquet, write_json, write_parquet
+from engine.files import (
+    DamagedFile,
+    read_json,
+    read_parquet,
+    set_aside,
+    write_new,
+    write_parquet,
+)
+from engine.files.writing import json_bytes
 
 __all__ = ["Journal"]
+
+log = logging.getLogger(__name__)
 
 _IDENTITY = "search.json"
 _GENERATIONS = "generations"
@@ -51,25 +62,33 @@ class Journal:
             If another search is there, and does not make way.
         """
         path, plain = folder / _IDENTITY, json.loads(json.dumps(identity, default=str))
-        if path.exists() and replace and read_json(path) != plain:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Of two searches that begin at once, the second finds what the first has written.
+        if write_new(path, json_bytes(plain)):
+            shutil.rmtree(folder / _GENERATIONS, ignore_errors=True)
+            return cls(folder)
+        try:
+            found = read_json(path)
+        except DamagedFile as damage:
+            log.warning("%s; the search runs from its beginning", damage)
+            set_aside(path)
+            for generation in (folder / _GENERATIONS).glob("*.parquet"):
+                generation.unlink()  # of what search it is, nobody knows
+            return cls.open(folder, identity)
+        if found != plain and replace:
             # The identity first: generations without one belong to nobody.
             path.unlink()
             shutil.rmtree(folder / _GENERATIONS, ignore_errors=True)
-        if path.exists():
-            found = read_json(path)
-            if found != plain:
-                differs = sorted(
-                    key for key in found.keys() | plain.keys() if found.get(key) != plain.get(key)
-                )
-                raise Refusal(
-                    "folder",
-                    f"{folder}, which holds another search ({', '.join(differs)} differ)",
-                    "an empty folder, or that of the same search",
-                )
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(folder / _GENERATIONS, ignore_errors=True)
-            write_json(path, plain)
+            return cls.open(folder, identity)
+        if found != plain:
+            differs = sorted(
+                key for key in found.keys() | plain.keys() if found.get(key) != plain.get(key)
+            )
+            raise Refusal(
+                "folder",
+                f"{folder}, which holds another search ({', '.join(differs)} differ)",
+                "an empty folder, or that of the same search",
+            )
         return cls(folder)
 
     def read(self, generation: int) -> pl.DataFrame | None:
@@ -79,7 +98,8 @@ class Journal:
             return None
         try:
             return read_parquet(self.folder, path)
-        except Refusal:
+        except DamagedFile as damage:
+            log.warning("%s; the generation runs again", damage)
             return None
 
     def write(self, generation: int, rows: pl.DataFrame) -> None:

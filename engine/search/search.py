@@ -355,6 +355,8 @@ class _Loop:
             ids, results = self._evaluator.results(sets, self._evaluator.seeds)
         rows = self._table.rows(self.sets, number, ids, sets, results)
         if self._journal is not None:
+            # First: who goes on from the journal does not run, and so not count, them again.
+            self._evaluator.prepared.write_trials()
             self._journal.write(number, rows)
         return rows
 

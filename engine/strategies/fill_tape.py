@@ -24,10 +24,13 @@ from engine.execution.layout import (
     TAPE_UNITS,
     TAPE_WIDTH,
 )
+from engine.frames import polars_frame
 
 __all__ = ["FillTape", "not_taken"]
 
 _OPTIONAL = {"commission": TAPE_COMMISSION, "order": TAPE_ORDER, "tag": TAPE_TAG}
+# Beyond it no account is kept to the cent.
+_LARGEST = 1e15
 _SIDES = {"buy": 1.0, "sell": -1.0}
 
 
@@ -87,9 +90,12 @@ class FillTape:
             If a column is missing, a fill is not of these symbols and bars, is no number, is not in
             the order of bars or, where that is asked for, is at a price that its bar did not have.
         """
-        table = self.fills
+        try:
+            table = polars_frame(self.fills)
+        except Refusal as refusal:
+            raise Refusal("fills", refusal.found, refusal.allowed) from None
         if "event" in table.columns:
-            table = table.filter(pl.col("event") == "filled")
+            table = table.filter([str(event) == "filled" for event in table["event"].to_list()])
         rows = np.zeros((len(table), TAPE_WIDTH))
         rows[:, TAPE_BAR] = bars = _bars_of(table, series[0], first_trading_bar)
         rows[:, TAPE_SYMBOL] = symbols = _symbols_of(table, [item.symbol for item in series])
@@ -117,8 +123,10 @@ class FillTape:
             return covered
         if isinstance(self.until, datetime.datetime):
             last = int(_place(bars, np.array([_microseconds(self.until)]))[0])
-        else:
+        elif isinstance(self.until, int) and not isinstance(self.until, bool):
             last = self.until + first_trading_bar
+        else:
+            raise Refusal("fills.until", f"{self.until!r}"[:60], "a bar's number, or an instant")
         if not covered - 1 <= last < len(bars) or last < first_trading_bar:
             allowed = f"{max(covered - 1, first_trading_bar) - first_trading_bar} to "
             allowed += f"{len(bars) - 1 - first_trading_bar}: from the last fill to the last bar"
@@ -137,9 +145,11 @@ def _numbers(table: pl.DataFrame, name: str) -> NDArray[np.float64]:
         values = table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
     except pl.exceptions.PolarsError:
         raise Refusal(f"fills.{name}", str(table[name].dtype), "numbers") from None
-    wrong = np.flatnonzero(~np.isfinite(values))
+    wrong = np.flatnonzero(~(np.abs(values) <= _LARGEST))
     if len(wrong):
-        raise _bad(int(wrong[0]), f"{name} {values[wrong[0]]}", "a finite number")
+        raise _bad(
+            int(wrong[0]), f"{name} {values[wrong[0]]}", f"a finite number up to {_LARGEST:g}"
+        )
     return values
 
 
@@ -149,7 +159,7 @@ def _units_of(table: pl.DataFrame) -> NDArray[np.float64]:
     else:
         sides = table["side"].to_list()
         for row, side in enumerate(sides):
-            if side not in _SIDES:
+            if not isinstance(side, str) or side not in _SIDES:
                 raise _bad(row, f"side {side!r}", "buy or sell")
         units = _numbers(table, "quantity")
         below = np.flatnonzero(units < 0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,14 +23,11 @@ from engine.sources.history import Join
 from engine.studies.file_names import FileName
 from engine.studies.search_definition import SearchDefinition
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
+from engine.studies.study_name import check_study_name
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
 from engine.studies.walk_forward_definition import WalkForwardDefinition
 
 __all__ = ["SourceDefinition", "StrategyDefinition", "StudyDefinition"]
-
-# The name becomes a folder, whose files are read by patterns.
-_NAME = re.compile(r"[^\s./\\*?\[\]][^/\\*?\[\]\x00-\x1f]*")
-_LONGEST_NAME = 120
 
 
 def _dump_values(values: list[Scalar] | Distribution) -> Any:
@@ -186,7 +182,7 @@ class StudyDefinition(JobSettings, _Question):
     storage: Literal["parquet", "memory", "sqlite", "csv"] = Field(
         "parquet", description="Where results go; `sqlite` and `csv` add a file beside the Parquet."
     )
-    workers: Literal["auto"] | Annotated[int, Field(gt=0)] = Field(
+    workers: Literal["auto"] | Annotated[int, Field(gt=0, le=1_024)] = Field(
         "auto", description="Threads; `auto` uses every core."
     )
     walk_forward: WalkForwardDefinition | None = Field(
@@ -201,11 +197,7 @@ class StudyDefinition(JobSettings, _Question):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise Refusal("", repr(name), "text without / \\ * ? [ ] or a dot in front")
-        if len(name.encode()) > _LONGEST_NAME:
-            raise Refusal("", repr(name), f"up to {_LONGEST_NAME} bytes")
-        return name
+        return check_study_name(name)
 
     @field_validator("constraint", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from engine.errors import Refusal
+from engine.files import write_new
 from engine.home import home_folder, shipped
 from engine.jobs.settings import MOST_SEEDS, Settings, settings_refusal
 from engine.studies.file_names import check_file_name
@@ -265,11 +266,9 @@ def write_seed_set(
         "# Results refer to these seeds: this file never changes. Draw a new set instead.",
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write("\n".join([*header, *(str(seed) for seed in seeds.tolist())]) + "\n")
-    except FileExistsError:
-        raise Refusal("name", f"{name!r}, which exists as {path}", "a new name") from None
+    content = "\n".join([*header, *(str(seed) for seed in seeds.tolist())]) + "\n"
+    if not write_new(path, content.encode()):
+        raise Refusal("name", f"{name!r}, which exists as {path}", "a new name")
     return path
 
 

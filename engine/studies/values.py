@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from engine.errors import Refusal
 from engine.jobs.space import Scalar
@@ -77,6 +77,10 @@ VALUES_SCHEMA: dict[str, Any] = {
         ),
     ]
 }
+
+
+# Whole numbers up to it are exact as floats, and differences of such numbers are finite.
+_LARGEST: Final = 1e15
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,7 @@ def log_uniform(low: float, high: float) -> Distribution:
 
 def integer(low: int, high: int) -> Distribution:
     """Search whole numbers, both ends included."""
+    _require_finite(low, high)
     whole = float(low).is_integer() and float(high).is_integer()
     _require(whole and low <= high, f"[{low}, {high}]", "whole numbers with low <= high")
     return Distribution("integer", (int(low), int(high)))
@@ -214,6 +219,7 @@ def integer(low: int, high: int) -> Distribution:
 
 def log_integer(low: int, high: int) -> Distribution:
     """Search whole numbers from 1 up uniformly in the logarithm, both ends included."""
+    _require_finite(low, high)
     whole = float(low).is_integer() and float(high).is_integer()
     _require(whole and 1 <= low <= high, f"[{low}, {high}]", "whole numbers with 1 <= low <= high")
     return Distribution("log_integer", (int(low), int(high)))
@@ -235,6 +241,8 @@ def normal(
 def choice(values: Sequence[Scalar]) -> Distribution:
     """Search values with equal probability."""
     _require(len(values) > 0, "no value", "at least one value")
+    for value in values:
+        _require(_is_scalar(value), repr(value), "numbers, text, true, false or null")
     return Distribution("choice", tuple(values))
 
 
@@ -294,8 +302,6 @@ def _parse_kind(found: dict[Any, Any]) -> list[Scalar] | Distribution:
     _require(kind in known, repr(kind), " or ".join(known))
     _require(isinstance(arguments, list), f"{kind}: {arguments!r}", f"{kind}: [...]")
     if kind == "choice":
-        for value in arguments:
-            _require(_is_scalar(value), repr(value), "numbers, text, true, false or null")
         return choice(arguments)
     function, counts = _KINDS[kind]
     numbers = [a for a in arguments if isinstance(a, int | float) and not isinstance(a, bool)]
@@ -328,7 +334,8 @@ def _require_count(count: int) -> None:
 
 def _require_finite(*numbers: float) -> None:
     for number in numbers:
-        _require(math.isfinite(number), str(number), "finite numbers")
+        told = str(number) if isinstance(number, float) or abs(number) < 1e30 else "a huge number"
+        _require(abs(number) <= _LARGEST, told, f"finite numbers up to {_LARGEST:g}")
 
 
 def _require(condition: bool, found: str, allowed: str) -> None:

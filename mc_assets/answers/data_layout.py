@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 
 from mc_assets.project import Project
@@ -36,7 +35,10 @@ def bring_up_to_date(project: Project) -> int:
     marker = project.data / MARKER
     if marker.exists() or not project.data.is_dir():
         return 0
-    from engine.files import KINDS  # with Polars, which no other command should wait for
+    from engine.files import (
+        KINDS,
+        write_whole,
+    )  # with Polars, which no other command should wait for
 
     sealed = 0
     if any((project.data / kind).is_dir() for kind in KINDS):
@@ -45,7 +47,5 @@ def bring_up_to_date(project: Project) -> int:
         sealed = seal_files(project)
     # Where nothing can be written, nothing of an earlier version can be mended either.
     with suppress(OSError):
-        temporary = marker.with_name(f"{MARKER}.{os.getpid()}")
-        temporary.write_text(_LAYOUT + "\n", encoding="utf-8")
-        temporary.replace(marker)
+        write_whole(marker, f"{_LAYOUT}\n".encode())
     return sealed

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -26,6 +27,15 @@ __all__ = [
     "run_experiment",
     "run_quick_experiment",
 ]
+
+
+log = logging.getLogger(__name__)
+
+# What the list and the leaderboard read of a summary.
+_READ: Final = frozenset(
+    {"experiment", "strategy", "series", "world", "data", "method", "objectives", "tried"}
+    | {"leaders"}
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def run_experiment(
     """
     from engine.search import Search
     from engine.studies import load_study
-    from engine.yaml_text import read_yaml_file
+    from engine.yaml_text import YamlError, read_yaml_file
     from mc_assets.experiment_file import ExperimentFile, is_experiment
 
     path = Path(file) if str(file).endswith((".yaml", ".yml")) else project.study_file(str(file))
@@ -99,8 +109,11 @@ def run_experiment(
             search, name = Search.of_study(study), study.name
         text = path.read_text(encoding="utf-8")
         return _run(project, search, name, text, out, workers, progress, replace)
+    except YamlError as error:
+        where = "experiment" if error.line is None else f"line {error.line}"
+        raise Refusal(where, error.problem, "valid YAML with each key once", file=path) from None
     except Refusal as refusal:
-        raise (refusal if str(path) in str(refusal) else refusal.in_file(path)) from None
+        raise refusal.in_file(path) from None
 
 
 def run_quick_experiment(
@@ -291,11 +304,23 @@ def _run(
 
 
 def _summaries(project: Project, folder: Path | None) -> list[tuple[Path, dict[str, Any]]]:
-    from engine.files import read_json
+    """Read the summaries of a folder; one that is damaged, or no experiment's, hides no other."""
+    from engine.files import DamagedFile, read_json
     from mc_assets.experiment_folder import SUMMARY
 
     root = project.reports if folder is None else folder
-    return [(path, read_json(path)) for path in sorted(root.glob(f"*/{SUMMARY}"))]
+    found = []
+    for path in sorted(root.glob(f"*/{SUMMARY}")):
+        try:
+            summary = read_json(path)
+        except (DamagedFile, OSError) as damage:
+            log.warning("%s; its experiment is left out", damage)
+            continue
+        if summary.keys() >= _READ:
+            found.append((path, summary))
+        else:
+            log.warning("%s says too little for an experiment; it is left out", path)
+    return found
 
 
 def _row(summary: dict[str, Any], leader: dict[str, Any], direction: str) -> dict[str, Any]:

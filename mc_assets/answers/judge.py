@@ -91,6 +91,7 @@ def _write_page(
     import numpy as np
 
     from engine.errors import Refusal
+    from engine.files import write_output
     from engine.judging import model_risk_panel
     from engine.strategies import backtest
     from mc_assets.answers.panel import write_panel
@@ -111,5 +112,4 @@ def _write_page(
             root=project.data,
         )
         write_panel(project.data, panel)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(judgement_page(found, panel, course), encoding="utf-8")
+    write_output(path, judgement_page(found, panel, course).encode())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -17,8 +21,8 @@ Kind = Literal["strategy", "study", "model", "series"]
 #: What can be begun.
 KINDS: Final[tuple[Kind, ...]] = ("strategy", "study", "model", "series")
 
-_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]*")
-_SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 _STRATEGY: Final = '''"""A strategy: `mc indicators` lists what it may declare."""
 
@@ -102,10 +106,14 @@ def new_file(project: Project, kind: Kind, name: str) -> NewFile:
     Refusal
         If the name cannot be one, or is taken.
     """
+    from engine.files import write_new
+
     if kind == "series":
         return _new_series(project, name)
     if not _IDENTIFIER.fullmatch(name):
-        raise Refusal("name", repr(name), "lower-case letters, digits and _, a letter first")
+        raise Refusal(
+            "name", repr(name), "up to 80 lower-case letters, digits and _, a letter first"
+        )
     cls = "".join(part.capitalize() for part in name.split("_"))
     if kind == "strategy":
         path, text = project.root / "strategies" / f"{name}.py", _STRATEGY
@@ -119,21 +127,28 @@ def new_file(project: Project, kind: Kind, name: str) -> NewFile:
         if name in project.study_files:
             raise Refusal("name", f"{name!r}, a study that exists", "a new name")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text.format(name=name, cls=cls))
-    except FileExistsError:
-        raise Refusal("name", f"{name!r}, which exists as {path}", "a new name") from None
+    if not write_new(path, text.format(name=name, cls=cls).encode()):
+        raise Refusal("name", f"{name!r}, which exists as {path}", "a new name")
     return NewFile(path, then)
 
 
 def _new_series(project: Project, name: str) -> NewFile:
     """Add a series of a CSV file to the series file, whose other lines stay as they are."""
+    if not _SYMBOL.fullmatch(name):
+        raise Refusal(
+            "name", repr(name), "up to 80 letters, digits, _, . and -, none of these three first"
+        )
+    path = project.series
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone_in(path.parent):
+        _add_series(project, path, name)
+    bars = project.root / "bars" / f"{name}.csv"
+    return NewFile(path, f"put bars into {bars}, then mc ingest {name}@1d")
+
+
+def _add_series(project: Project, path: Path, name: str) -> None:
     from mc_assets.market_data import load_series
 
-    if not _SYMBOL.fullmatch(name):
-        raise Refusal("name", repr(name), "letters, digits, _, . and -, none of these three first")
-    path = project.series
     text = path.read_text(encoding="utf-8") if path.exists() else "series:\n"
     if path.exists() and f"{name}@1d" in load_series(path).keys:
         raise Refusal("name", f"{name!r}, a series that exists", "a new name")
@@ -148,7 +163,17 @@ def _new_series(project: Project, name: str) -> NewFile:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return NewFile(path, f"put bars into {bars}, then mc ingest {name}@1d")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process changes a file of a folder by this; the lock ends with us."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _from(folder: Path, path: Path) -> str:

@@ -48,6 +48,7 @@ def make_report(
         If more of its simulations failed than it allows.
     """
     from engine.errors import Refusal
+    from engine.files import write_output
     from mc_assets.reports import report_picture, write_report
     from mc_assets.study_tables import write_statistics
     from mc_assets.warehouse import publish_warehouse
@@ -60,6 +61,5 @@ def make_report(
     if kind == "html":
         return WrittenReport(write_report(project, name, output=output))
     path = output or project.reports / f"{name}.{kind}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(report_picture(project, name, kind))  # type: ignore[arg-type]
-    return WrittenReport(path)
+    picture = report_picture(project, name, kind)  # type: ignore[arg-type]
+    return WrittenReport(write_output(path, picture))

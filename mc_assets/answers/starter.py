@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -16,12 +17,13 @@ __all__ = ["Starter", "start_project"]
 
 # Files of `mc_assets/starter` by their place in the project.
 _OWN: Final = {
-    "series.yaml": "series.yaml",
-    "studies/dip.yaml": "studies/dip.yaml",
     "strategies/buy_the_dip.py": "strategies/buy_the_dip.py",
     "Makefile": "Makefile",
     ".github/workflows/ci.yml": "ci.yml",
     ".gitignore": "gitignore",
+    "studies/dip.yaml": "studies/dip.yaml",
+    # Last: a folder with it is a project, and not begun again.
+    "series.yaml": "series.yaml",
 }
 # Files of the repository that the wheel carries.
 _SHIPPED: Final = {
@@ -30,8 +32,6 @@ _SHIPPED: Final = {
     ".env.example": ".env.example",
 }
 _ELSEWHERE: Final = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
-# A folder that has one of these is a project already.
-_A_PROJECT: Final = ("series.yaml", "studies")
 
 
 @dataclass(frozen=True)
@@ -61,22 +61,35 @@ def start_project(folder: Path) -> Starter:
     Refusal
         If the folder is a project already.
     """
+    from engine.files import write_new
+
     folder = folder.expanduser().resolve()
-    for name in _A_PROJECT:
-        if (folder / name).exists():
-            raise Refusal("folder", f"{folder}, which has {name}", "a folder without a project")
-    contents = {place: _starter(name) for place, name in _OWN.items()}
-    contents |= {
+    contents = {
         place: _without_links_to_elsewhere(shipped("mc_assets", name).read_text(encoding="utf-8"))
         for place, name in _SHIPPED.items()
     }
-    kept = tuple(place for place in contents if (folder / place).exists())
-    written = tuple(place for place in contents if place not in kept)
-    for place in written:
+    contents |= {place: _starter(name) for place, name in _OWN.items()}
+    for name in _of_another(folder, contents):
+        raise Refusal("folder", f"{folder}, which has {name}", "a folder without a project")
+    written: list[str] = []
+    for place, content in contents.items():
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(contents[place], encoding="utf-8")
-    return Starter(folder, written, kept)
+        if write_new(path, content.encode()):
+            written.append(place)
+    return Starter(folder, tuple(written), tuple(p for p in contents if p not in written))
+
+
+def _of_another(folder: Path, contents: Mapping[str, str]) -> Iterator[str]:
+    """Yield what says that a folder is a project, but for what a killed start left in it."""
+    if (folder / "series.yaml").exists():
+        yield "series.yaml"
+    for path in sorted((folder / "studies").glob("*")):
+        content = contents.get(f"studies/{path.name}")
+        if not path.name.startswith(".") and (
+            content is None or not path.is_file() or path.read_bytes() != content.encode()
+        ):
+            yield "studies"
 
 
 def _without_links_to_elsewhere(text: str) -> str:

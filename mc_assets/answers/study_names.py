@@ -5,12 +5,14 @@ from __future__ import annotations
 import glob
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from engine.errors import Refusal
 from mc_assets.project import Project
+from mc_assets.study_files import name_of
 
 __all__ = ["RemovedStudy", "RenamedStudy", "remove_study", "rename_study"]
 
@@ -58,38 +60,54 @@ def remove_study(project: Project, study: str, *, remove: bool = False) -> Remov
 
     Simulations are stored by what decides them, for any study that asks: they stay.
 
+    Parameters
+    ----------
+    project : Project
+        Where studies and results lie: nothing outside its folders is removed.
+    study : str
+        Its name, or its file in the folder of studies.
+    remove : bool
+        Whether to delete; otherwise nothing changes.
+
     Raises
     ------
     Refusal
-        If there is neither a file nor a result of that name.
+        If there is neither a file nor a result of that name, or the file is another folder's.
     """
-    named = _of_name(project, study)
     try:
-        found = (project.study_file(study), *named)
+        file = project.study_file(study)
     except Refusal:
-        if not named:
+        found = _of_name(project, study)
+        if not found:
             raise
-        found = named  # a study made in Python has no file
-    if remove:
-        for path in found:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return RemovedStudy(study, remove, found)
+        # A study made in Python has no file.
+        return _removed(project, study, found, remove=remove)
+    if file.parent != project.studies:
+        raise Refusal("study", f"the file {file}", f"a study of {project.studies}")
+    name = name_of(file)
+    return _removed(project, name, (file, *_of_name(project, name)), remove=remove)
 
 
 def rename_study(project: Project, study: str, name: str) -> RenamedStudy:
     """Give a study and its file another name; its remarks and order stay.
 
+    What has its old name goes first and the file last, so that whatever ends it between, the same
+    call completes it.
+
     Raises
     ------
     Refusal
-        If there is no such study, the name is taken or cannot be one, or the name in the file
-        does not stand on a line of its own.
+        If there is no such study, the name is taken or cannot be one, the name in the file does
+        not stand on a line of its own, or the file is another folder's.
     """
     import yaml
 
-    from engine.studies import load_definition
+    from engine.files import write_whole
+    from engine.studies.loader import load_definition, parse_definition
 
     file = project.study_file(study)
+    if file.parent != project.studies:
+        raise Refusal("study", f"the file {file}", f"a study of {project.studies}")
     taken = Refusal("name", f"{name!r}, which is taken", "a new name")
     if name in project.study_files:
         raise taken
@@ -100,32 +118,53 @@ def rename_study(project: Project, study: str, name: str) -> RenamedStudy:
         raise Refusal(
             "name", f"{count} lines `name: ...`", "one", hint="rename it in the file", file=file
         )
-    temporary = file.with_name(f".rename.tmp{file.suffix}")
-    try:
-        temporary.write_text(changed, encoding="utf-8")
-        try:
-            load_definition(temporary)
-        except Refusal as error:
-            raise Refusal(error.field, error.found, error.allowed, hint=error.hint) from None
-        target = file.with_name(f"{name}{file.suffix}")
-        if target.exists() and target != file:
-            raise taken
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if target != file:
-        file.unlink()
+    parse_definition(changed)
+    target = file.with_name(f"{name}{file.suffix}")
+    if target.exists() and target != file:
+        raise taken
     for path in _of_name(project, before):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _remove(path)
+    if target != file:
+        with suppress(FileNotFoundError):  # another process is at the same, and has come further
+            file.rename(target)
+    write_whole(target, changed.encode())
     return RenamedStudy(before, name, target)
 
 
+def _removed(
+    project: Project, study: str, found: tuple[Path, ...], *, remove: bool
+) -> RemovedStudy:
+    if remove:
+        # The file last: what ends this between leaves a study to remove.
+        for path in reversed(found):
+            _remove(path)
+    return RemovedStudy(study, remove, found)
+
+
+def _remove(path: Path) -> None:
+    """Delete a file or a folder that another process may be deleting, too."""
+    while path.is_dir() and not path.is_symlink():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
 def _of_name(project: Project, study: str) -> tuple[Path, ...]:
-    """Files and folders of the data folder that have a study's name."""
+    """Files and folders of the data folder that have a study's name.
+
+    Nothing is called after what is no name, such as `..`: a path made of that leads elsewhere.
+    """
+    from engine.files import kind_of
+    from engine.studies.study_name import check_study_name
+
+    try:
+        check_study_name(study)
+    except Refusal:
+        return ()
     data = project.data
     places = [
         data / "results" / study,
-        *sorted(data.glob(f"*/{glob.escape(study)}.parquet")),
+        *sorted(path for path in data.glob(f"*/{glob.escape(study)}.parquet") if kind_of(path)),
         project.reports / f"{study}.html",
     ]
     return tuple(path for path in places if path.exists())

@@ -21,6 +21,7 @@ def replay(
 
     from mc_assets.answers.json_values import plain
     from mc_assets.answers.replays import replay_simulation
+    from mc_assets.answers.written import write_answer
     from mc_assets.cli.json_output import print_json
     from mc_assets.cli.tables import print_frame
     from mc_assets.project import Project
@@ -34,8 +35,7 @@ def replay(
 
         default = project.data / "replays" / f"{answer.study}-{simulation}.png"
         path = Path(output) if output else default
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(replay_picture(answer.study, found))
+        write_answer(path, replay_picture(answer.study, found))
     if as_json:
         print_json(plain(answer) | {"picture": path})
         return

@@ -17,10 +17,11 @@ def schema(
     from pathlib import Path
 
     from mc_assets.answers.studies import study_schema
+    from mc_assets.answers.written import write_answer
 
     text = json.dumps(study_schema(), indent=2) + "\n"
     if output is None:
         typer.echo(text, nl=False)
     else:
-        Path(output).write_text(text, encoding="utf-8")
+        write_answer(Path(output), text)
         typer.echo(f"wrote {output}")

@@ -1,5 +1,7 @@
 """Nightly simulations: studies run again on each day's calibration and bars."""
 
+from pathlib import Path
+
 import dagster as dg
 
 from mc_assets.defs.bars import bars
@@ -7,7 +9,7 @@ from mc_assets.defs.best_set import best_by_mean, best_metadata
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_keys
 from mc_assets.defs.materialized import Materialized
-from mc_assets.defs.partitions import grouped, study_periods
+from mc_assets.defs.partitions import grouped, studies, study_periods
 from mc_assets.resources import Laboratory
 
 __all__ = ["nightly_simulations", "nightly_studies"]
@@ -50,17 +52,22 @@ def nightly_simulations(
         for key, dates in dates_of_keys(keys, config.dates).items()
         if dates
     ]
+    broken: dict[str, Exception] = {}
     for name, key, dates in asked:
-        path = project.study_file(name)
         rows = 0
-        for as_of in dates:
-            results = Study.from_definition(load_definition(path), path).run(
-                market_data=StoredMarketData(project, as_of=as_of),
-                workers=laboratory.workers or "auto",
-                through=f"Dagster run {context.run.run_id[:8]}",
-            )
-            table = write_nightly_statistics(project.data, name, as_of, results)
-            rows += table.height
+        try:
+            path = project.study_file(name)
+            for as_of in dates:
+                results = Study.from_definition(load_definition(path), path).run(
+                    market_data=StoredMarketData(project, as_of=as_of),
+                    workers=laboratory.workers or "auto",
+                    through=f"Dagster run {context.run.run_id[:8]}",
+                )
+                table = write_nightly_statistics(project.data, name, as_of, results)
+                rows += table.height
+        except Exception as error:  # whatever a study ends in, the others run; the run fails then
+            broken[name] = error
+            continue
         # The best set of a period is that of its newest date.
         context.add_asset_metadata(
             {
@@ -72,6 +79,9 @@ def nightly_simulations(
             asset_key="nightly_simulations",
             partition_key=key,
         )
+    if broken:
+        told = "; ".join(f"{name}: {error}" for name, error in broken.items())
+        raise dg.Failure(told) from next(iter(broken.values()))
     return dg.MaterializeResult()
 
 
@@ -79,13 +89,28 @@ def nightly_studies(laboratory: Laboratory) -> list[str]:
     """Names of the studies marked ``nightly: true`` that are simulated: those without an objective.
 
     They are in the order of their partitions.
-    """
-    from engine.studies import load_definition
 
+
+    One whose file cannot be read is among them, unless it can be seen not to be marked: its run
+    fails and names it, and the others run.
+    """
     files = laboratory.project.study_files
-    asked = {name: load_definition(path) for name, path in files.items()}
-    return [
-        name
-        for name, one in asked.items()
-        if one.nightly and (one.search is None or one.search.objective is None)
-    ]
+    return [name for name in studies.get_partition_keys() if _is_nightly(files.get(name))]
+
+
+def _is_nightly(path: Path | None) -> bool:
+    from engine.studies import load_definition
+    from engine.yaml_text import YamlError, read_yaml_file
+
+    if path is None:
+        return False  # removed since the definitions were loaded
+    try:
+        one = load_definition(path)
+        return one.nightly and (one.search is None or one.search.objective is None)
+    except ValueError:
+        pass
+    try:
+        content = read_yaml_file(path)
+    except (YamlError, ValueError, OSError):
+        return True
+    return not isinstance(content, dict) or content.get("nightly", False) is not False

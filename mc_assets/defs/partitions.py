@@ -8,11 +8,14 @@ that grows with the data. Partitions in time that move with the calendar are in 
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
+from engine.errors import Refusal
 from engine.jobs.blocks import BLOCKS
+from engine.studies.study_name import check_study_name
 from mc_assets.market_data.series_file import load_series
 from mc_assets.periods import as_of_span
 from mc_assets.project import Project
@@ -40,6 +43,8 @@ __all__ = [
     "years",
 ]
 
+log = logging.getLogger(__name__)
+
 _project = Project.from_environment()
 
 #: The series file as it was when the definitions were loaded.
@@ -49,6 +54,18 @@ declared = load_series(_project.series)
 STRATEGIES = [
     *("breakout", "buy_and_hold", "mean_reversion", "momentum", "rsi_reversal", "sma_crossover")
 ]
+
+
+def _keys(project: Project) -> list[str]:
+    keys = []
+    for name, path in project.study_files.items():
+        try:
+            check_study_name(name)
+        except Refusal as refusal:
+            log.warning("%s; `mc ui` leaves it out", refusal.within("name").in_file(path))
+        else:
+            keys.append(name)
+    return keys
 
 
 class _Grid(dg.MultiPartitionsDefinition):
@@ -69,9 +86,17 @@ class _Grid(dg.MultiPartitionsDefinition):
 
 
 series = dg.StaticPartitionsDefinition(declared.keys)
-studies = dg.StaticPartitionsDefinition(list(_project.study_files))
-searched = dg.StaticPartitionsDefinition(searched_studies(_project.studies))
-_walked = walked_studies(_project.studies)
+#: Study files by name. No asset has one whose name cannot be a key: Dagster would load nothing
+#: at all beside it.
+studies = dg.StaticPartitionsDefinition(_keys(_project))
+searched = dg.StaticPartitionsDefinition(
+    [name for name in searched_studies(_project.studies) if name in studies.get_partition_keys()]
+)
+_walked = {
+    name: count
+    for name, count in walked_studies(_project.studies).items()
+    if name in studies.get_partition_keys()
+}
 walked = dg.StaticPartitionsDefinition(list(_walked))
 # A study has as many windows as it says: a grid would offer some that are not there.
 windows = dg.StaticPartitionsDefinition(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from engine.files import write_output
 from mc_assets.project import Project
 from mc_assets.reports.material import Material
 from mc_assets.reports.tables import (
@@ -68,11 +68,7 @@ def write_report(project: Project, study: str, *, output: Path | None = None) ->
         lead=material.description,
     )
     path = output or project.reports / f"{material.results.name}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-    return path
+    return write_output(path, text.encode())
 
 
 def _made_of(material: Material) -> str:

@@ -209,6 +209,21 @@ def test_what_holds_no_bars_is_one_sentence(given: Any) -> None:
         mc.Bootstrap(given)
 
 
+@pytest.mark.parametrize("values", [[1j, 2j], [object(), object()]])
+def test_a_frame_of_what_arrow_does_not_know_is_one_sentence(values: list[object]) -> None:
+    frame = pd.DataFrame({"date": ["2020-01-01", "2020-01-02"], "close": values})
+    with pytest.raises(
+        Refusal, match=r"^frame: found .*, allowed columns of numbers, text and ins"
+    ):
+        mc.Bars.from_frame(frame, symbol="X")
+
+
+def test_a_frame_with_two_columns_of_one_name_is_one_sentence() -> None:
+    frame = pd.DataFrame([["2020-01-01", 1.0, 2.0]], columns=["date", "close", "close"])
+    with pytest.raises(Refusal, match=r"^frame: found .*, allowed columns of .*, each name once$"):
+        mc.Bars.from_frame(frame, symbol="X")
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_table_in_place_of_arrays_is_told_where_it_is_read(named: bool) -> None:
     frame = pd.DataFrame({"Close": [1.0, 2.0]})

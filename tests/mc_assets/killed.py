@@ -26,15 +26,24 @@ from typing import IO, Any
 import numpy as np
 import polars as pl
 
+from engine.jobs.ledger import read_trials
+
 _CHECKOUT = Path(__file__).parents[2]
 _CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What SQLite says of a disk that is so.
 _REFUSALS = {"ENOSPC": "database or disk is full", "EROFS": "unable to open database file"}
 # What says when something was done, or remembers for the next process alone.
-_TOLD = ("dagster_home/", "jobs/", "receipts", ".verified", "empty_tables/")
-# Times of writing in a page.
-_TIMES = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?( ?UTC)?")
+_TOLD = ("ledger/archives/", "dagster_home/", "jobs/", "receipts", ".verified", "empty_tables/")
+# What is remembered to save time, and trials of searches, which are compared as they are counted: a
+# search that goes on may write again what it had counted, in a file of another name.
+_PASSING = (".verified", "part-batch-")
+# Of a trial; its means are sums in the order of trying, and differ in the last bit.
+_COUNTED = ["trial", "family", "data", "set_id", "status", "seeds", "paths", "failed"]
+# Times of writing, and how long it took.
+_TIMES = re.compile(
+    rb'\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?( ?UTC)?|"seconds": [\d.e-]+|<th>seconds</th><td>[\d.,]+'
+)
 
 BARS = 250
 SERIES = """series:
@@ -47,6 +56,20 @@ strategy: {name: sma_crossover, parameters: {fast: [3, 5], slow: [20, 30]}}
 seeds: {count: 64}
 record: {equity: 8, trades: true}
 """
+WALKED = """name: walked
+source: {model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 100}
+strategy: {name: sma_crossover, parameters: {fast: [3, 5], slow: [20, 30]}}
+seeds: {count: 8}
+"""
+EXPERIMENT = """experiment_name: tuned
+data: {path: X.csv}
+strategy: sma_crossover
+optimization: {method: genetic, samples: 60, seed: 1, objective: net_pnl}
+parameters:
+  fast: {type: int, min: 2, max: 9}
+  slow: {type: int, min: 10, max: 40}
+"""
+#: ``HOME`` stands for the folder of the project.
 COMMANDS: dict[str, list[str]] = {
     "everything": ["run"],
     "ingest": ["ingest"],
@@ -57,7 +80,39 @@ COMMANDS: dict[str, list[str]] = {
     "report": ["report", "quick"],
     "sql": ["sql", "SELECT count(*) FROM simulations"],
     "prune": ["prune", "quick", "--yes"],
+    "backfill": ["backfill", "calibrations", "--from", "2016-12-12", "--to", "2016-12-13"],
     "resample": ["resample", "buy_and_hold", "--symbol", "X", "--draws", "200"],
+    "judge page": [
+        *("judge", "sma_crossover", "--symbol", "X", "--tries", "4", "--paths", "10"),
+        *("--page", "HOME/verdict.html"),
+    ],
+    "plot": ["plot", "quick", "pnl"],
+    "replay": ["replay", "quick", "3"],
+    "optimise": ["optimise", "run", "HOME/tuned.yaml"],
+    "walk-forward": ["walk-forward", "HOME/walked.yaml", "--windows", "2"],
+    "leaderboard": ["leaderboard", "--statistic", "net_pnl"],
+    "archive": ["trials", "sma_crossover", "--archive", "--reason", "only a test"],
+    "verify": ["verify"],
+    "schema": ["schema", "--output", "HOME/study.schema.json"],
+    "seeds": ["seeds", "mine", "50"],
+    "init": ["init", "HOME/begun"],
+    "new strategy": ["new", "strategy", "idea"],
+    "new study": ["new", "study", "idea"],
+    "new series": ["new", "series", "NEW"],
+    "mv": ["mv", "quick", "slow"],
+    "rm": ["rm", "quick", "--yes"],
+}
+#: What one of them says that is run again where the kill came when all was done.
+DONE = {
+    "archive": "no trial counts",
+    "prune": "no results of",
+    "seeds": "which exists",
+    "init": "which has series.yaml",
+    "new strategy": "which exists",
+    "new study": "a study that exists",
+    "new series": "a series that exists",
+    "mv": "study: found 'quick'",
+    "rm": "study: found 'quick'",
 }
 #: What has run before each of them.
 BEFORE: dict[str, tuple[str, ...]] = {
@@ -70,7 +125,24 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "report": ("ingest", "calibrate", "run"),
     "sql": ("ingest", "calibrate", "run"),
     "prune": ("ingest", "calibrate", "run", "report"),
+    "backfill": ("ingest",),
     "resample": ("ingest",),
+    "judge page": ("ingest",),
+    "plot": ("ingest", "calibrate", "run"),
+    "replay": ("ingest", "calibrate", "run"),
+    "optimise": (),
+    "walk-forward": (),
+    "leaderboard": ("optimise",),
+    "archive": ("ingest", "calibrate", "run"),
+    "verify": ("ingest", "calibrate", "run"),
+    "schema": (),
+    "seeds": (),
+    "init": (),
+    "new strategy": (),
+    "new study": (),
+    "new series": (),
+    "mv": ("ingest", "calibrate", "run", "report"),
+    "rm": ("ingest", "calibrate", "run", "report"),
 }
 
 
@@ -93,15 +165,16 @@ class Nursery:
     counted: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __enter__(self) -> Nursery:
-        write_project(self.folder)
+        write_project(self.folder / "begun")
         environment = {
-            "MC_DATA": str(self.data),
-            "MC_SERIES": str(self.folder / "series.yaml"),
-            "MC_STUDIES": str(self.folder / "studies"),
+            "MC_HOME": str(self.home),
+            "MC_DATA": str(self.home / "data"),
             "PYTHONPATH": str(_CHECKOUT),
         }
+        for name in ("MC_STUDIES", "MC_SERIES"):
+            os.environ.pop(name, None)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.mc_assets.killed", str(self.data)],
+            [sys.executable, "-m", "tests.mc_assets.killed", str(self.home)],
             cwd=self.folder,
             env=os.environ | environment,
             stdin=subprocess.PIPE,
@@ -116,8 +189,8 @@ class Nursery:
         self.process.wait(30)
 
     @property
-    def data(self) -> Path:
-        return self.folder / "data"
+    def home(self) -> Path:
+        return self.folder / "home"
 
     def command(self, *arguments: str, fault: tuple[str, str, int] | None = None) -> Ended:
         """Run a command.
@@ -131,41 +204,45 @@ class Nursery:
         self, *commands: Sequence[str], fault: tuple[str, str, int] | None = None
     ) -> list[Ended]:
         """Run commands at once."""
-        request = {"commands": commands, "fault": fault}
+        placed = [[a.replace("HOME", str(self.home)) for a in command] for command in commands]
+        request = {"commands": placed, "fault": fault}
         pipe(self.process.stdin).write(json.dumps(request) + "\n")
         pipe(self.process.stdin).flush()
         answers = json.loads(pipe(self.process.stdout).readline())
         return [Ended(**answer) for answer in answers]
 
     def prepare(self, name: str) -> None:
-        """Bring the data folder into the state that a command finds."""
+        """Bring the project into the state that a command finds."""
         self._restore(BEFORE[name])
 
     def _restore(self, before: tuple[str, ...]) -> None:
-        """Bring the data folder into the state after these commands, each of which runs once."""
+        """Bring the project into the state after these commands, each of which runs once."""
         if before not in self.states:
-            shutil.rmtree(self.data, ignore_errors=True)
+            self._become(self.folder / "begun")
             if before:
                 self._restore(before[:-1])
                 done = self.command(*COMMANDS[before[-1]])
                 assert done.code == 0, done.said
-            self.data.mkdir(exist_ok=True)
+            (self.home / "data").mkdir(exist_ok=True)
             # Stored the day before: what is being written now is nobody's to remove.
-            for path in self.data.rglob("*"):
+            for path in (self.home / "data").rglob("*"):
                 os.utime(path, (time.time() - 86_400,) * 2)
             self.states[before] = self.folder / f"state{len(self.states)}"
-            shutil.copytree(self.data, self.states[before])
-        shutil.rmtree(self.data, ignore_errors=True)
-        shutil.copytree(self.states[before], self.data)
+            shutil.copytree(self.home, self.states[before])
+        self._become(self.states[before])
+
+    def _become(self, state: Path) -> None:
+        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.copytree(state, self.home)
 
     def whole(self, name: str) -> dict[str, str]:
-        """Content of the data folder after the command ran undisturbed."""
+        """Content of the project after the command ran undisturbed."""
         if name not in self.wholes:
             self.prepare(name)
             done = self.command(*COMMANDS[name])
             assert done.code == 0, done.said
             self.counted[name] = done.steps
-            self.wholes[name] = content(self.data)
+            self.wholes[name] = content(self.home)
         return self.wholes[name]
 
     def points(self, name: str, kind: str, count: int) -> list[int]:
@@ -184,11 +261,11 @@ class Nursery:
         if killed.code not in (-signal.SIGKILL, 0):
             return f"{name} {kind} {step}: ended with {killed.code}: {killed.said[-500:]}"
         again = self.command(*COMMANDS[name])
-        # The kill may have come when all was removed.
-        done = name == "prune" and "no results of" in again.said
+        # The kill may have come when all was done.
+        done = name in DONE and DONE[name] in again.said
         if (again.code != 0 and not done) or "Traceback" in again.said:
             return f"{name} {kind} {step}: run again {again.code}: {again.said[-1500:]}"
-        found = content(self.data)
+        found = content(self.home)
         wrong = sorted({*found, *whole} - {k for k in found if found[k] == whole.get(k)})
         return f"{name} {kind} {step}: differs in {wrong[:6]}" if wrong else None
 
@@ -199,9 +276,11 @@ def pipe(stream: IO[str] | None) -> IO[str]:
 
 
 def write_project(folder: Path) -> None:
-    """Write bars, a series file and a study."""
-    (folder / "studies").mkdir()
+    """Write bars, a series file, studies and an experiment."""
+    (folder / "studies").mkdir(parents=True)
     (folder / "studies" / "quick.yaml").write_text(STUDY)
+    (folder / "walked.yaml").write_text(WALKED)
+    (folder / "tuned.yaml").write_text(EXPERIMENT)
     (folder / "series.yaml").write_text(SERIES)
     rng = np.random.default_rng(7)
     days = pl.date_range(pl.date(2016, 1, 4), pl.date(2016, 12, 30), eager=True)
@@ -212,14 +291,16 @@ def write_project(folder: Path) -> None:
     frame.write_csv(folder / "X.csv")
 
 
-def content(data: Path) -> dict[str, str]:
+def content(home: Path) -> dict[str, str]:
     """Every file that a result lies in, with the hash of what it says, but for times of writing."""
     import duckdb
 
     found = {}
-    for path in sorted(data.rglob("*")):
-        name = path.relative_to(data).as_posix()
-        if not path.is_file() or name.startswith(_TOLD) or ".tmp" in path.name:
+    for path in sorted(home.rglob("*")):
+        name = path.relative_to(home).as_posix().removeprefix("data/")
+        if not path.is_file() or name.startswith(_TOLD) or path.name.startswith(_PASSING):
+            continue
+        if ".tmp" in path.name:
             continue
         if name.startswith("ledger/"):
             rows = pl.read_parquet(path, hive_partitioning=False)
@@ -229,11 +310,15 @@ def content(data: Path) -> dict[str, str]:
                 made = _tables(connection).encode()
         elif name.startswith("warehouse/"):
             continue
-        elif path.suffix == ".html":
+        elif path.suffix == ".html" or "reports/" in name:
             made = _TIMES.sub(b"", path.read_bytes())
         else:
             made = path.read_bytes()
         found[name] = hashlib.sha256(made).hexdigest()
+    for archived in (False, True):
+        trials = read_trials(home / "data", archived=archived).select(_COUNTED)
+        rows = json.dumps(sorted(map(str, trials.rows()))).encode()
+        found[f"trials, archived {archived}"] = hashlib.sha256(rows).hexdigest()
     return found
 
 
@@ -252,7 +337,7 @@ def _tables(connection: Any) -> str:
     return json.dumps(rows)
 
 
-def _serve(data: str) -> None:
+def _serve(home: str) -> None:
     """Fork a command for each line of standard input, and say how it ended."""
     import mc_assets.answers
     import mc_assets.definitions
@@ -264,9 +349,9 @@ def _serve(data: str) -> None:
         children = []
         for number, arguments in enumerate(request["commands"]):
             counts, told = os.pipe()
-            said = Path(data).parent / f"said{number}.txt"
+            said = Path(home).parent / f"said{number}.txt"
             if (child := os.fork()) == 0:
-                _become(main, arguments, request["fault"] or ("", "", 0), data, told, said)
+                _become(main, arguments, request["fault"] or ("", "", 0), home, told, said)
             os.close(told)
             children.append((child, counts, said))
         answers = []
@@ -304,7 +389,7 @@ def _become(
     main: Any,
     arguments: Sequence[str],
     fault: Sequence[Any],
-    data: str,
+    home: str,
     told: int,
     said: Path,
 ) -> None:
@@ -317,7 +402,7 @@ def _become(
     what, of_kind, at = fault
 
     def watch(event: str, values: tuple[Any, ...]) -> None:
-        kind = _kind(event, values, data)
+        kind = _kind(event, values, home)
         if not kind:
             return
         counts[kind] += 1
@@ -348,7 +433,7 @@ def _become(
     os._exit(code)
 
 
-def _kind(event: str, arguments: tuple[Any, ...], data: str) -> str | None:
+def _kind(event: str, arguments: tuple[Any, ...], home: str) -> str | None:
     if event == "sqlite3.connect":
         return "history"
     if event == "open":
@@ -359,7 +444,7 @@ def _kind(event: str, arguments: tuple[Any, ...], data: str) -> str | None:
     return (
         "file"
         if isinstance(arguments[0], str | bytes | os.PathLike)
-        and os.fspath(arguments[0]).startswith(data)
+        and os.fspath(arguments[0]).startswith(home)
         else None
     )
 

@@ -13,6 +13,8 @@ import pytest
 
 import engine
 from engine.calibration import Calibration
+from engine.files import write_json
+from engine.files import write_parquet as write_sealed
 from engine.jobs.ledger import archive_trials
 from engine.judging import Panel
 from engine.judging.panel_table import SCHEMA as PANEL_SCHEMA
@@ -28,7 +30,7 @@ from mc_assets.market_data.futures.curve import CURVE_SCHEMA
 from mc_assets.project import Project
 from mc_assets.study_tables import write_nightly_statistics
 
-__all__ = ["SERIES", "YEARS", "make_again", "stored_home"]
+__all__ = ["SERIES", "YEARS", "make_again", "store_experiment", "stored_home"]
 
 SERIES = "X@1d"
 YEARS = (2019, 2020)
@@ -110,6 +112,25 @@ def _store_the_rest(project: Project) -> None:
     write_nightly_statistics(data, "quick", _DAY, engine.load_results(data, "quick"))
     write_panel(data, Panel.of(_panel(), seconds=0.0))
     archive_trials(data, "sma_crossover", "only a test")
+    store_experiment(data / "reports" / "tuned")
+
+
+def store_experiment(folder: Path) -> None:
+    """Write what a search leaves that others read, without searching."""
+    (folder / "generations").mkdir(parents=True)
+    numbers = {"claim": 1.0, "fresh": 0.5, "fresh_low": 0.1, "fresh_high": 0.9}
+    leader = {"fast": 3, **numbers, "fresh_std_error": 0.2, "role": "best"}
+    write_json(folder / "search.json", {"world": "w"})
+    write_sealed(pl.DataFrame({"fast": [3]}), folder / "generations" / "000000.parquet")
+    write_sealed(pl.DataFrame({"fast": [3]}), folder / "trials.parquet")
+    write_json(
+        folder / "summary.json",
+        {
+            **{"experiment": folder.name, "strategy": "sma_crossover", "series": "X@1d"},
+            **{"data": "d", "world": "w", "method": "random", "objectives": ["maximise sharpe"]},
+            **{"tried": 1, "leaders": [leader]},
+        },
+    )
 
 
 def _panel() -> pl.DataFrame:

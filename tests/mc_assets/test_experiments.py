@@ -10,7 +10,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from engine.errors import Refusal
+from engine.files import write_json
+from mc_assets.answers.experiments import run_experiment
 from mc_assets.cli import app
+from mc_assets.project import Project
+from tests.mc_assets.stored_home import store_experiment
 
 EXPERIMENT = """
 experiment_name: "SMA_SP500"
@@ -195,6 +200,90 @@ def test_a_study_of_a_model_alone_needs_no_file_of_series(
         "name: alone\nsource: {model: gbm, steps: 20}\nstrategy: {name: buy_and_hold}\nseeds: 4\n"
     )
     assert "alone" in _mc("run", "alone")
+
+
+def test_a_damaged_summary_is_named_and_hides_no_other_experiment(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reports = folder / "data" / "reports"
+    for name in ("good", "flipped", "foreign", "poor"):
+        store_experiment(reports / name)
+    flipped = reports / "flipped" / "summary.json"
+    flipped.write_bytes(flipped.read_bytes().replace(b"0.5", b"9.5"))
+    (reports / "foreign" / "summary.json").write_text('{"anything": 1}')
+    write_json(reports / "poor" / "summary.json", {"experiment": "poor"})
+    listed = json.loads(_mc("experiments", "--json"))
+    assert [row["experiment"] for row in listed] == ["good"]
+    ranked = json.loads(_mc("leaderboard", "--json"))
+    assert [(row["experiment"], row["fresh"]) for row in ranked] == [("good", 0.5)]
+    for name in ("flipped", "foreign", "poor"):
+        assert str(reports / name / "summary.json") in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"experiment_name": "../../evil"}, "experiment_name: found '../../evil', allowed text wi"),
+        ({"experiment_name": "/tmp/evil"}, "experiment_name: found '/tmp/evil', allowed text wit"),
+        ({"data": {"path": "/dev/zero"}}, "bars: there is no file /dev/zero"),
+        (
+            {"optimization": {"samples": 10**15}},
+            "search.budget.sets: found 1000000000000000, allow",
+        ),
+        (
+            {"optimization": {"parallel_workers": 10**8}},
+            "optimization.parallel_workers: found 1000",
+        ),
+        (
+            {"parameters": {"fast": {"type": "int", "min": -1e308, "max": 1e308}}},
+            "parameters.fast: found -1e+308, allowed finite numbers up to 1e+15",
+        ),
+        (
+            {"parameters": {"fast": {"type": "choice", "values": [[1]]}}},
+            "parameters.fast: found [1], allowed numbers, text, true, false or null",
+        ),
+    ],
+)
+def test_a_hostile_experiment_is_one_sentence_that_names_its_file(
+    folder: Path, change: dict[str, object], sentence: str
+) -> None:
+    file = folder / "hostile.yaml"
+    content = yaml.safe_load(EXPERIMENT)
+    for key, value in change.items():
+        content[key] = content[key] | value if isinstance(value, dict) else value
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(Refusal) as caught:
+        run_experiment(Project.from_environment(), file)
+    assert str(caught.value).startswith(f"{file}: {sentence}")
+    assert not (folder / "data" / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: &a [x, x]\n" + "".join(f"b{n}: [*a]\n" for n in range(3)) + "]", "line 5: found"),
+        ("experiment_name: " + "[" * 5000 + "]" * 5000, "more than 32 levels deep"),
+        ("- 1", "study: found list, allowed a mapping"),
+    ],
+)
+def test_an_experiment_that_is_no_yaml_names_its_file(
+    folder: Path, text: str, problem: str
+) -> None:
+    file = folder / "hostile.yaml"
+    file.write_text(text)
+    with pytest.raises(Refusal) as caught:
+        run_experiment(Project.from_environment(), file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert problem in str(caught.value)
+
+
+def test_html_in_the_name_of_an_experiment_stays_text(folder: Path) -> None:
+    content = yaml.safe_load(EXPERIMENT) | {"experiment_name": "<img src=x onerror=alert(1)>"}
+    content["optimization"]["samples"] = 4
+    (folder / "markup.yaml").write_text(yaml.safe_dump(content))
+    made = run_experiment(Project.from_environment(), folder / "markup.yaml")
+    for page in [*made.folder.rglob("*.html"), made.folder / "summary.md"]:
+        assert "<img" not in page.read_text().lower().replace('<img src="data:', "")
 
 
 def test_an_experiment_is_exported_to_a_journal_that_optuna_opens(folder: Path) -> None:

@@ -9,19 +9,37 @@ import pytest
 from tests.mc_assets.killed import COMMANDS, Nursery
 
 # Commands that write without Dagster, in steps of files; all of them, in both kinds of steps.
-SHORT = {("run", "file"): 4, ("prune", "file"): 2}
+SHORT = {("run", "file"): 4, ("prune", "file"): 2, ("rm", "file"): 2, ("mv", "file"): 4}
+SHORT |= {("init", "file"): 3, ("new series", "file"): 2}
 LONG = {
-    ("run", "file"): 80,
-    ("prune", "file"): 60,
-    ("panel", "file"): 40,
-    ("judge", "file"): 16,
-    ("calibrate", "file"): 4,
-    ("calibrate", "history"): 2,
-    ("ingest", "file"): 4,
-    ("ingest", "history"): 2,
+    ("run", "file"): 40,
+    ("prune", "file"): 40,
+    ("panel", "file"): 20,
+    ("judge", "file"): 10,
+    ("judge page", "file"): 6,
+    ("optimise", "file"): 30,
+    ("walk-forward", "file"): 6,
+    ("archive", "file"): 4,
+    ("plot", "file"): 4,
+    ("replay", "file"): 3,
+    ("schema", "file"): 3,
+    ("seeds", "file"): 4,
+    ("init", "file"): 20,
+    ("new strategy", "file"): 4,
+    ("new study", "file"): 4,
+    ("new series", "file"): 3,
+    ("mv", "file"): 15,
+    ("rm", "file"): 12,
     ("report", "file"): 6,
-    ("sql", "file"): 6,
-    ("resample", "file"): 2,
+    ("sql", "file"): 4,
+    ("calibrate", "file"): 3,
+    ("calibrate", "history"): 1,
+    ("backfill", "file"): 2,
+    ("ingest", "file"): 3,
+    ("ingest", "history"): 1,
+    ("resample", "file"): 1,
+    ("leaderboard", "file"): 1,
+    ("verify", "file"): 1,
     ("everything", "file"): 1,
     ("everything", "history"): 1,
 }

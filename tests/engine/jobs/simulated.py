@@ -61,6 +61,8 @@ class Disk:
                     self.files[key] = before
             elif key in self.files:
                 kept.append(key)
+        # An earlier change of the same file may have been undone after it.
+        kept = [key for key in kept if key in self.files]
         if kept and rng.random() < 0.8:
             key = rng.choice(kept)
             content = self.files[key]

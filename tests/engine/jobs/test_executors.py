@@ -354,6 +354,9 @@ def test_what_no_executor_can_do_is_one_sentence(make_study: Make, tmp_path: Pat
     parts = make_plan(make_study().resolve(), ()).parts
     with pytest.raises(Refusal, match="executor: found processes for results in memory"):
         list(Processes(1).map_parts(parts, ParquetStore(MemoryFiles()), lambda *_: None))
+    for count in (1_025, 10**12):  # each thread takes memory before the first of them runs
+        with pytest.raises(Refusal, match=f"workers: found {count}, allowed 'auto' or a whole"):
+            make_study().run(workers=count)
     with pytest.raises(Refusal, match="workers: found 0, allowed 'auto' or"):
         executor_of("processes", 0)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from engine.jobs.ledger import read_trials
 from engine.jobs.prepared_job import PreparedJob
 from engine.search import Search
 from engine.search.evaluator import Evaluator
+from engine.search.journal import Journal
 from engine.search.progress import SearchProgress
 from engine.search.trials import Status
 from engine.sources import Historical
@@ -142,6 +146,58 @@ def test_a_folder_with_another_search_is_refused_by_what_differs(tmp_path: Path)
     # More of the same search goes on from there.
     more = _search(budget={"sets": 48}).run(folder=tmp_path)
     assert len(more.trials) == 48
+
+
+def test_what_search_a_damaged_folder_holds_nobody_knows_so_it_runs_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    search = _search(budget={"sets": 16})
+    whole = search.run(folder=tmp_path / "whole")
+    _search(budget={"sets": 16}, seed=6).run(folder=tmp_path / "cut")
+    identity = tmp_path / "cut" / "search.json"
+    identity.write_bytes(identity.read_bytes()[:-9])
+    found = search.run(folder=tmp_path / "cut")
+    for first, second in zip(_tables(whole), _tables(found), strict=True):
+        assert first.equals(second)
+    assert f"{identity} is damaged" in caplog.text
+    assert identity.read_bytes() == (tmp_path / "whole" / "search.json").read_bytes()
+
+
+def test_of_two_searches_that_begin_in_one_folder_at_once_one_is_told(tmp_path: Path) -> None:
+    barrier = threading.Barrier(2)
+
+    def begin(seed: int) -> str:
+        barrier.wait()
+        try:
+            Journal.open(tmp_path / "both", {"seed": seed})
+        except Refusal as refusal:
+            return str(refusal)
+        return ""
+
+    for _ in range(20):
+        with ThreadPoolExecutor(2) as pool:
+            told = sorted(pool.map(begin, (1, 2)))
+        assert told[0] == ""
+        assert "which holds another search (seed differ)" in told[1]
+        shutil.rmtree(tmp_path / "both")
+
+
+def test_trials_are_counted_before_a_generation_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Who goes on from a kept generation does not run it again: a kill between would lose them.
+    kept, counted = [0], []
+    write = Journal.write
+
+    def watched(self: Journal, generation: int, rows: pl.DataFrame) -> None:
+        kept[0] += len(rows)
+        counted.append((len(read_trials(tmp_path / "data")), kept[0]))
+        write(self, generation, rows)
+
+    monkeypatch.setattr(Journal, "write", watched)
+    _search().run(folder=tmp_path / "folder", ledger=tmp_path / "data")
+    assert len(counted) > 1
+    assert all(trials == sets for trials, sets in counted)
 
 
 def test_leaders_run_on_seeds_that_the_search_never_used() -> None:

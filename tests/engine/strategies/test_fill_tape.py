@@ -196,3 +196,48 @@ def test_a_symbol_is_named_where_there_are_several_and_time_lies_inside_the_bars
     table = pl.DataFrame({"time": late, "units": [1.0], "price": [1.0]})
     with pytest.raises(Refusal, match="row 0: found time 2030-01-01 00:00:00, allowed one inside"):
         backtest(Enters, pair[0], fills=table)
+
+
+def test_a_record_may_be_a_frame_of_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    bars = bars_of(100.0, 101.0, 102.0)
+    record = {"bar": [1], "units": [10.0], "price": [99.5]}
+    given, made = pandas.DataFrame(record), pl.DataFrame(record)
+    same(backtest("buy_and_hold", bars, fills=given), backtest("buy_and_hold", bars, fills=made))
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"bar": [1]}, "fills: found a dict, allowed a DataFrame of pandas or Polars, or an Arrow"),
+        ("/etc/passwd", "fills: found a str, allowed a DataFrame of pandas or Polars, or an Arrow"),
+        (
+            pl.DataFrame({"bar": [1], "side": [["buy"]], "quantity": [1.0], "price": [1.0]}),
+            r"fills, row 0: found side \['buy'\], allowed buy or sell",
+        ),
+        (
+            pl.DataFrame({"bar": [1], "units": [1e308], "price": [1.0]}),
+            r"fills, row 0: found units 1e\+308, allowed a finite number up to 1e\+15",
+        ),
+        (
+            pl.DataFrame({"bar": [1], "units": [1.0], "price": [1.0], "commission": [-1e300]}),
+            r"fills, row 0: found commission -1e\+300, allowed a finite number up to 1e\+15",
+        ),
+        (
+            FillTape(
+                pl.DataFrame({"bar": [1], "units": [1.0], "price": [1.0]}),
+                until=datetime.date(2020, 1, 3),  # type: ignore[arg-type]
+            ),
+            r"fills.until: found datetime.date\(2020, 1, 3\), allowed a bar's number, or an inst",
+        ),
+    ],
+)
+def test_what_is_no_record_is_one_sentence(record: Any, message: str) -> None:
+    with pytest.raises(Refusal, match=f"^{message}"):
+        backtest("buy_and_hold", bars_of(100.0, 101.0, 102.0), fills=record)
+
+
+def test_events_that_are_no_text_are_no_fills() -> None:
+    record = pl.DataFrame({"event": [1], "bar": [1], "units": [1.0], "price": [1.0]})
+    replay = backtest("buy_and_hold", bars_of(100.0, 101.0, 102.0), fills=record)
+    assert replay.trades.is_empty()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from engine.errors import Refusal
@@ -12,6 +14,7 @@ from engine.studies.values import (
     choice,
     integer,
     linspace,
+    log_integer,
     log_uniform,
     logspace,
     parse_values,
@@ -229,3 +232,25 @@ def test_ranges_and_distributions_have_finite_ends(kind: str, bad: float) -> Non
     for ends in ([1, bad], [bad, 1]):
         with pytest.raises(ValueError, match="finite"):
             parse_values({kind: ends + rest})
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (lambda: integer(-1e308, 1e308), "-1e[+]308"),  # type: ignore[arg-type]
+        (lambda: integer(0, 10**400), "a huge number"),
+        (lambda: log_integer(1, 10**17), "100000000000000000"),
+        (lambda: uniform(-1e308, 1e308), "-1e[+]308"),
+        (lambda: linspace(-1e308, 1e308, 3), "-1e[+]308"),
+    ],
+)
+def test_values_that_no_person_would_defend_are_refused(
+    made: Callable[[], object], found: str
+) -> None:
+    with pytest.raises(Refusal, match=f"{found}, allowed finite numbers up to 1e[+]15"):
+        made()
+
+
+def test_a_choice_is_of_plain_values() -> None:
+    with pytest.raises(Refusal, match=r"found \[1\], allowed numbers, text, true, false or null"):
+        choice([[1]])  # type: ignore[list-item]

@@ -43,9 +43,33 @@ def test_a_file_that_stands_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "Makefile").read_text() == "mine:\n"
 
 
-@pytest.mark.parametrize("name", ["studies", "series.yaml"])
-def test_a_project_is_not_begun_twice(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).mkdir()
+@pytest.mark.parametrize("place", ["studies/mine.yaml", "studies/dip.yaml", "series.yaml"])
+def test_a_project_is_not_begun_twice(place: str, tmp_path: Path) -> None:
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("mine: 1\n")
+    name = place.partition("/")[0]
     with pytest.raises(Refusal, match=f"which has {name}, allowed a folder without a project"):
         start_project(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_start_that_was_killed_after_any_file_is_completed_by_the_next(tmp_path: Path) -> None:
+    whole = start_project(tmp_path / "whole")
+    *before, last = whole.written
+    assert last == "series.yaml"
+    for count in range(len(before) + 1):
+        folder = tmp_path / f"after {count}"
+        for place in before[:count]:
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_bytes((whole.folder / place).read_bytes())
+        assert start_project(folder).kept == tuple(before[:count])
+        for place in whole.written:
+            assert (folder / place).read_bytes() == (whole.folder / place).read_bytes()
+
+
+def test_a_link_to_nowhere_is_kept_and_nothing_written_where_it_points(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "Makefile").symlink_to(tmp_path / "elsewhere")
+    assert start_project(folder).kept == ("Makefile",)
+    assert not (tmp_path / "elsewhere").exists()

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.studies import load_definition
+from mc_assets.answers.new_files import new_file
 from mc_assets.cli import app, main
 from mc_assets.market_data import load_series
+from mc_assets.project import Project
 
 STUDY = """\
 # A remark.
@@ -113,6 +116,60 @@ def test_removing_what_there_is_not_is_refused(home: Path, refused: Callable[...
     assert refused("rm", "none").startswith("study: found 'none', allowed a YAML file or one of q")
 
 
+@pytest.mark.parametrize("name", ["..", ".", "", "../studies", "../../outside", "quick/", "{out}"])
+def test_what_is_no_name_removes_nothing(
+    name: str, home: Path, refused: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    mc("run", "quick")
+    before = set(home.rglob("*"))
+    told = refused("rm", name.format(out=outside), "--yes")
+    assert told.startswith("study: found "), told
+    assert set(home.rglob("*")) >= before
+    assert outside.is_dir()
+
+
+def test_a_name_that_leads_elsewhere_inside_a_study_file_removes_the_file_alone(home: Path) -> None:
+    mc("run", "quick")
+    (home / "studies" / "evil.yaml").write_text(STUDY.replace("name: quick", "name: ../../studies"))
+    mc("rm", "../../studies", "--yes")
+    assert [path.name for path in (home / "studies").iterdir()] == ["quick.yaml"]
+    assert (home / "data" / "results" / "quick").is_dir()
+
+
+def test_a_file_of_another_folder_is_neither_removed_nor_renamed(
+    home: Path, refused: Callable[..., str]
+) -> None:
+    elsewhere = home / "series.yaml"
+    elsewhere.write_text(STUDY)
+    for command in (("rm", str(elsewhere), "--yes"), ("mv", str(elsewhere), "other")):
+        told = refused(*command)
+        assert told == f"study: found the file {elsewhere}, allowed a study of {home / 'studies'}"
+    assert elsewhere.read_text() == STUDY
+
+
+def test_a_study_given_by_its_file_goes_with_what_has_its_name(home: Path) -> None:
+    mc("run", "quick")
+    mc("rm", str(home / "studies" / "quick.yaml"), "--yes")
+    assert not (home / "data" / "results" / "quick").exists()
+
+
+def test_a_rename_that_was_killed_is_completed_by_the_next(home: Path) -> None:
+    # After what has the old name was removed and the file renamed, before its text was changed.
+    (home / "studies" / "quick.yaml").rename(home / "studies" / "slow.yaml")
+    mc("mv", "quick", "slow")
+    assert (home / "studies" / "slow.yaml").read_text() == STUDY.replace("quick", "slow")
+    assert [path.name for path in (home / "studies").iterdir()] == ["slow.yaml"]
+
+
+def test_series_begun_at_once_are_all_there(home: Path) -> None:
+    names = [f"S{number}" for number in range(8)]
+    project = Project.from_environment()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: new_file(project, "series", name), names))
+    assert sorted(load_series(home / "series.yaml").keys) == [f"{name}@1d" for name in names]
+
+
 def test_a_new_study_runs(home: Path) -> None:
     told = mc("new", "study", "trial")
     path = home / "studies" / "trial.yaml"
@@ -150,8 +207,14 @@ def test_new_series_are_added_to_what_stands_in_the_file(home: Path) -> None:
     ("arguments", "sentence"),
     [
         (("study", "quick"), "name: found 'quick', a study that exists, allowed a new name"),
-        (("strategy", "My"), "name: found 'My', allowed lower-case letters, digits and _, a lett"),
-        (("series", "a b"), "name: found 'a b', allowed letters, digits, _, . and -, none of the"),
+        (
+            ("strategy", "My"),
+            "name: found 'My', allowed up to 80 lower-case letters, digits and _, ",
+        ),
+        (
+            ("series", "a b"),
+            "name: found 'a b', allowed up to 80 letters, digits, _, . and -, none",
+        ),
         (("thing", "x"), "kind: found 'thing', allowed strategy, study, model, series"),
     ],
 )

@@ -71,6 +71,7 @@ CHECKED_BY = {
     "engine/options/listings.py": "tests/engine/options/test_listings.py",
     "engine/options/loop.py": POSITIONS,
     "engine/options/metrics.py": POSITIONS,
+    "engine/options/path_margin.py": "tests/engine/options/test_path_margin.py",
     "engine/options/positions.py": POSITIONS,
     "engine/options/pricing.py": POSITIONS,
     "engine/options/scan_rules.py": "tests/engine/options/test_scan.py",

@@ -31,6 +31,7 @@ from engine.options.layout import (
     LEVEL,
     MARGIN_CALL,
     MARGIN_RATE,
+    MARGIN_RULE,
     MARGIN_USE,
     MULTIPLIER,
     NORMAL,
@@ -52,6 +53,7 @@ from engine.options.layout import (
     TARGET,
     VALUE,
 )
+from engine.options.path_margin import required_margin
 from engine.options.pricing import (
     fill_forwards,
     fill_values,
@@ -64,6 +66,7 @@ from engine.options.spread import half_spread
 __all__ = ["trade_path"]
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @kernel
@@ -76,6 +79,9 @@ def trade_path(
     legs: Array,
     room: Array,
     held: Array,
+    margin_terms: Array,
+    margin_room: Array,
+    calls: Flags,
     totals: Array,
     curve: Array,
     tape: Array,
@@ -99,6 +105,8 @@ def trade_path(
         To work in.
     held : ndarray of float64, shape (legs, HELD_WIDTH)
         To work in: the open position.
+    margin_terms, margin_room, calls : ndarray
+        As of `required_margin`: the rule for margin, and room to work in.
     totals : ndarray of float64, shape (TOTALS_WIDTH,)
         Output; made anew.
     curve : ndarray of float64, shape (bars - first,)
@@ -116,6 +124,7 @@ def trade_path(
     series, tables, terms, rules = borrow(series), borrow(tables), borrow(terms), borrow(rules)
     legs, room, held = borrow(legs), borrow(room), borrow(held)
     totals, curve, tape = borrow(totals), borrow(curve), borrow(tape)
+    margin_terms, margin_room, calls = borrow(margin_terms), borrow(margin_room), borrow(calls)
     last = series.shape[1] - BLOCK - 1
     totals[:] = 0.0
     cash = terms[CASH]
@@ -125,6 +134,7 @@ def trade_path(
         farthest = max(farthest, legs[leg, LEG_BARS])
     horizon, longest = int(nearest), int(farthest)
     margin_per_point = _margin_per_point(terms, rules, legs)
+    by_rule = margin_terms[MARGIN_RULE] != 0.0
     every = int(rules[ENTRY_BARS])
     bar = first
     while bar <= last:
@@ -142,6 +152,11 @@ def trade_path(
         credit, commission, slippage = _open(terms, rules, legs, held, room)
         after = cash + credit - commission
         margin = margin_per_point * abs(series[PRICE, bar]) + max(-value, 0.0)
+        if by_rule:
+            margin = required_margin(
+                series, tables, bar, 0, 0, terms, rules, legs, held, room,
+                margin_terms, margin_room, calls,
+            )  # fmt: skip
         if after + value < margin:
             totals[REJECTED] += 1.0
             bar += 1
@@ -168,6 +183,11 @@ def trade_path(
             if math.isnan(value):
                 return NOT_PRICED
             margin = margin_per_point * abs(series[PRICE, bar + held_bars]) + max(-value, 0.0)
+            if by_rule and held_bars < horizon:
+                margin = required_margin(
+                    series, tables, bar + held_bars, held_bars, place, terms, rules, legs, held,
+                    room, margin_terms, margin_room, calls,
+                )  # fmt: skip
             gain = credit + value
             if held_bars == horizon:
                 reason = AT_EXPIRY

@@ -33,6 +33,7 @@ from engine.options.layout import (
 )
 from engine.options.legs import Leg
 from engine.options.loop import run_paths
+from engine.options.path_margin import MARGIN_ROOM, encode_margin
 from engine.options.rules import encode_set, encode_terms
 from engine.options.settings import OptionSettings
 from engine.options.tape import LegTape, trade_columns
@@ -62,6 +63,8 @@ class _Scratch:
     series: NDArray[np.float64]
     room: NDArray[np.float64]
     held: NDArray[np.float64]
+    margin_room: NDArray[np.float64]
+    calls: NDArray[np.bool_]
     totals: NDArray[np.float64]
 
 
@@ -125,6 +128,7 @@ class PreparedOptions:
         own = "convenience_yield"
         self._yield_field = fields.index(own) if of_future and own in fields else -1
         bar_years = 1.0 / bars_per_year
+        self._margin = encode_margin(settings, bar_years, self._bars_per_session)
         lag = settings.future_days * self._bars_per_session * bar_years
         carry = settings.rate - settings.dividend if settings.pricing == "black_scholes" else 0.0
         level, window, premium = 1.0, 0.0, 1.0
@@ -150,6 +154,8 @@ class PreparedOptions:
             np.zeros((SERIES_WIDTH, self._steps + BLOCK)),
             np.zeros((LEG_ROOM + legs, BLOCK)),
             np.zeros((legs, HELD_WIDTH)),
+            np.zeros(MARGIN_ROOM),
+            np.zeros(legs, dtype=np.bool_),
             np.zeros(TOTALS_WIDTH),
         )
 
@@ -202,6 +208,9 @@ class PreparedOptions:
                 tables,
                 scratch.room,
                 scratch.held,
+                self._margin,
+                scratch.margin_room,
+                scratch.calls,
                 scratch.totals,
                 scratch.frame,
                 metrics,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from engine.errors import Refusal
 from engine.options.legs import Leg
+from engine.options.margin_settings import Margin, ShareMargin
 
 __all__ = [
     "ConstantVolatility",
@@ -134,10 +135,11 @@ class OptionSettings(_Settings):
         Account currency per option that expires in the money.
     strike_step : float
         Distance of listed strikes; 0: every strike is listed.
-    margin : float
+    margin : float, StrategyMargin or ScanMargin
         Share of the underlying's value that an uncovered short option asks for beside what buying
-        the position back costs. A position that asks for more than equity is not opened, and one
-        that comes to it is closed, the whole half-spread crossed (`margin_calls`).
+        the position back costs, by default 0.1; or a rule, ``reg_t`` or ``scan``. A position that asks for more
+        than equity is not opened, and one that comes to it is closed, the whole half-spread
+        crossed (`margin_calls`).
     legs : sequence of Leg, optional
         Of the strategy ``option_legs``, which has none of its own.
     """
@@ -153,7 +155,7 @@ class OptionSettings(_Settings):
     commission: float = Field(0.0, ge=0, le=1e9)
     exercise_fee: float = Field(0.0, ge=0, le=1e9)
     strike_step: float = Field(0.0, ge=0, le=1e9)
-    margin: float = Field(0.1, ge=0, le=10)
+    margin: Margin = Field(default_factory=lambda: ShareMargin.model_validate({}))
     legs: tuple[Leg, ...] = ()
 
     @model_validator(mode="after")
@@ -164,6 +166,8 @@ class OptionSettings(_Settings):
             raise Refusal("future_days", f"{self.future_days:g}", "0 but with underlying: future")
         if self.underlying == "future" and self.pricing != "black76":
             raise Refusal("pricing", self.pricing, "black76 with underlying: future")
+        if self.pricing == "bachelier" and self.margin.rule != "share":
+            raise Refusal("margin.rule", self.margin.rule, "a share with pricing: bachelier")
         if self.pricing == "bachelier" and self.volatility.kind == "model":
             raise Refusal("volatility", "model", "constant or realised with pricing: bachelier")
         return self

@@ -137,9 +137,9 @@ class OptionSettings(_Settings):
         Distance of listed strikes; 0: every strike is listed.
     margin : float, StrategyMargin or ScanMargin
         Share of the underlying's value that an uncovered short option asks for beside what buying
-        the position back costs, by default 0.1; or a rule, ``reg_t`` or ``scan``. A position that asks for more
-        than equity is not opened, and one that comes to it is closed, the whole half-spread
-        crossed (`margin_calls`).
+        the position back costs, by default 0.1; or a rule, ``reg_t`` or ``scan``. A position that
+        asks for more than equity is not opened, and one that comes to it is closed, the whole
+        half-spread crossed (`margin_calls`).
     legs : sequence of Leg, optional
         Of the strategy ``option_legs``, which has none of its own.
     """

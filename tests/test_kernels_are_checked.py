@@ -68,6 +68,7 @@ CHECKED_BY = {
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
     "engine/options/chain_marks.py": "tests/engine/options/test_chain_marks.py",
     "engine/options/closing.py": POSITIONS,
+    "engine/options/deviations.py": "tests/engine/options/test_path_smile.py",
     "engine/options/listings.py": "tests/engine/options/test_listings.py",
     "engine/options/loop.py": POSITIONS,
     "engine/options/metrics.py": POSITIONS,

@@ -77,7 +77,8 @@ STRIKE_RULES: Final = ("percent", "deviations", "points", "delta", "absolute")
 # --- room: float64[LEG_ROOM + legs, BLOCK], what is priced at once ------------------------------
 FORWARD: Final = 0
 VALUE: Final = 1  # of the position, in account currency
-LEG_ROOM: Final = 2  # first of the legs, per unit
+SMILE_DEVIATION: Final = 2  # over LEVEL, of one leg, where there is a surface
+LEG_ROOM: Final = 3  # first of the legs, per unit
 
 # --- held: float64[legs, HELD_WIDTH], the open position ----------------------------------------
 STRIKE: Final = 0

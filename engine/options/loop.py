@@ -50,6 +50,7 @@ def run_paths(
     plans: Array,
     series: Array,
     tables: Array,
+    surface: Array,
     room: Array,
     held: Array,
     margin_terms: Array,
@@ -92,7 +93,7 @@ def run_paths(
         Settings.
     plans : ndarray of float64, shape (sets, RULES_WIDTH + legs * LEG_WIDTH)
         Parameter sets.
-    series, tables, room, held, totals : ndarray of float64
+    series, tables, surface, room, held, totals : ndarray of float64
         To work in, as of `trade_path`.
     margin_terms, margin_room, calls : ndarray
         The rule for margin, and room to work in, as of `trade_path`.
@@ -146,7 +147,7 @@ def run_paths(
             out = metrics[path, m]
             legs = plans[m, RULES_WIDTH:].reshape((leg_count, LEG_WIDTH))
             code = trade_path(
-                series, tables, first, terms, plans[m, :RULES_WIDTH], legs, room, held,
+                series, tables, surface, first, terms, plans[m, :RULES_WIDTH], legs, room, held,
                 margin_terms, margin_room, calls, totals, s.curve, tape, used,
             )  # fmt: skip
             if code == TAPE_FULL:

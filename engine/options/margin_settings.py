@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
+from pydantic import BeforeValidator, Field, model_serializer
+
+from engine.options.settings_group import SettingsGroup
 
 __all__ = ["Margin", "ScanMargin", "ShareMargin", "StrategyMargin"]
 
 _RULE: Final = "By which rule margin is asked for."
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ShareMargin(_Settings):
+class ShareMargin(SettingsGroup):
     """A share of the underlying's value; in a study the number alone.
 
     Parameters
@@ -33,7 +31,7 @@ class ShareMargin(_Settings):
         return self.share
 
 
-class StrategyMargin(_Settings):
+class StrategyMargin(SettingsGroup):
     """The rules for strategies, Regulation T: see `mc.option_margin`.
 
     Parameters
@@ -48,7 +46,7 @@ class StrategyMargin(_Settings):
     minimum: float = Field(0.1, ge=0, le=1)
 
 
-class ScanMargin(_Settings):
+class ScanMargin(SettingsGroup):
     """The largest loss in sixteen scenarios of price and volatility: see `mc.scan_margin`.
 
     Parameters

@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import kernel
+from engine.options.deviations import deviation_at
 from engine.options.layout import (
     BAR_YEARS,
     BLOCK,
     CONTRACTS,
-    DEVIATION,
     DISCOUNT_RATE,
     LEG_BARS,
     LEG_CALL,
     LEG_ROOM,
     LEG_UNITS,
-    LEVEL,
     MARGIN_RULE,
     MARGIN_TERMS_WIDTH,
     MOST_LEGS,
@@ -94,6 +93,7 @@ def encode_margin(
 def required_margin(
     series: Array,
     tables: Array,
+    surface: Array,
     bar: int,
     held_bars: int,
     place: int,
@@ -110,7 +110,7 @@ def required_margin(
 
     Parameters
     ----------
-    series, tables, terms, rules, legs, held, room : ndarray of float64
+    series, tables, surface, terms, rules, legs, held, room : ndarray of float64
         As of `trade_path`.
     bar, held_bars : int
         The bar, and bars since the entry; 0 lets the scan of the position before be forgotten.
@@ -138,17 +138,17 @@ def required_margin(
         left = int(legs[leg, LEG_BARS]) - held_bars
         column = tables.shape[1] - BLOCK - 1 - left
         share = 1.0
+        forward = forward_at(series, tables, bar, column, of_future)
         if of_future:
-            future = forward_at(series, tables, bar, column, of_future)
             if leg == 0:
-                spot = future
-            share = future / spot
+                spot = forward
+            share = forward / spot
         calls[leg] = legs[leg, LEG_CALL] != 0.0
         strikes[leg] = held[leg, STRIKE] / share
         units[leg] = legs[leg, LEG_UNITS] * rules[CONTRACTS] * share
         years[leg] = left * margin[BAR_YEARS]
         prices[leg] = room[LEG_ROOM + leg, place] / share
-        deviation = series[LEVEL, bar] * tables[DEVIATION, column]
+        deviation = deviation_at(series, tables, surface, bar, column, forward, held[leg, STRIKE])
         volatilities[leg] = deviation / math.sqrt(years[leg])
     own = margin[MARGIN_TERMS_WIDTH:]
     if margin[MARGIN_RULE] == _STRATEGY:

@@ -36,6 +36,8 @@ from engine.options.loop import run_paths
 from engine.options.path_margin import MARGIN_ROOM, encode_margin
 from engine.options.rules import encode_set, encode_terms
 from engine.options.settings import OptionSettings
+from engine.options.smile_rows import SMILE_WIDTH
+from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
 from engine.options.tape import LegTape, trade_columns
 from engine.options.volatility import DYNAMICS
 from engine.strategies.scratch import identities_of
@@ -132,10 +134,14 @@ class PreparedOptions:
         lag = settings.future_days * self._bars_per_session * bar_years
         carry = settings.rate - settings.dividend if settings.pricing == "black_scholes" else 0.0
         level, window, premium = 1.0, 0.0, 1.0
+        self._surface = np.empty((0, SMILE_WIDTH))
         if volatility.kind == "constant":
             level = volatility.value
         elif volatility.kind == "model":
             level = volatility.premium
+        elif isinstance(volatility, SmileVolatility | SurfaceVolatility):
+            level = volatility.premium
+            self._surface = np.ascontiguousarray(volatility.surface().rows)
         else:
             window, premium = float(volatility.lookback), volatility.premium
         self._market = np.array([bar_years, lag, settings.rate, carry, level, window, premium])
@@ -206,6 +212,7 @@ class PreparedOptions:
                 plans,
                 scratch.series,
                 tables,
+                self._surface,
                 scratch.room,
                 scratch.held,
                 self._margin,

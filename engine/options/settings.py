@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from engine.errors import Refusal
 from engine.options.legs import Leg
 from engine.options.margin_settings import Margin, ShareMargin
+from engine.options.settings_group import SettingsGroup
+from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
 
 __all__ = [
     "ConstantVolatility",
@@ -22,11 +24,7 @@ __all__ = [
 _KIND: Final = "Where the volatility of options comes from."
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ModelVolatility(_Settings):
+class ModelVolatility(SettingsGroup):
     """The path's own dynamics, times a premium: the assumed edge of who sells.
 
     Parameters
@@ -40,7 +38,7 @@ class ModelVolatility(_Settings):
     premium: float = Field(1.0, gt=0, le=100)
 
 
-class ConstantVolatility(_Settings):
+class ConstantVolatility(SettingsGroup):
     """One volatility for every option and bar.
 
     Parameters
@@ -53,7 +51,7 @@ class ConstantVolatility(_Settings):
     value: float = Field(gt=0, le=1e9)
 
 
-class RealisedVolatility(_Settings):
+class RealisedVolatility(SettingsGroup):
     """What the path has just moved by, times a premium: the assumed edge of who sells.
 
     Parameters
@@ -69,7 +67,7 @@ class RealisedVolatility(_Settings):
     premium: float = Field(1.0, gt=0, le=100)
 
 
-class Spread(_Settings):
+class Spread(SettingsGroup):
     """Distance between bid and ask: the sum of its parts.
 
     Parameters
@@ -99,13 +97,18 @@ def _named_volatility(given: Any) -> Any:
 
 Volatility = Annotated[
     Annotated[
-        ModelVolatility | ConstantVolatility | RealisedVolatility, Field(discriminator="kind")
+        ModelVolatility
+        | ConstantVolatility
+        | RealisedVolatility
+        | SmileVolatility
+        | SurfaceVolatility,
+        Field(discriminator="kind"),
     ],
     BeforeValidator(_named_volatility),
 ]
 
 
-class OptionSettings(_Settings):
+class OptionSettings(SettingsGroup):
     """What the options of a study are, what they cost, and what holding them asks for.
 
     Parameters
@@ -124,8 +127,9 @@ class OptionSettings(_Settings):
         Annual rate of discounting, continuously compounded.
     dividend : float
         Annual yield of a spot.
-    volatility : "model", float, ModelVolatility, ConstantVolatility or RealisedVolatility
-        At which options are priced. It decides the result: an option sold at the model's own
+    volatility : "model", float or settings of a kind
+        At which options are priced: ``model``, ``constant``, ``realised``, ``smile`` or
+        ``surface``. It decides the result: an option sold at the model's own
         volatility earns minus its costs.
     spread : Spread
         Between bid and ask.
@@ -168,6 +172,8 @@ class OptionSettings(_Settings):
             raise Refusal("pricing", self.pricing, "black76 with underlying: future")
         if self.pricing == "bachelier" and self.margin.rule != "share":
             raise Refusal("margin.rule", self.margin.rule, "a share with pricing: bachelier")
-        if self.pricing == "bachelier" and self.volatility.kind == "model":
-            raise Refusal("volatility", "model", "constant or realised with pricing: bachelier")
+        if self.pricing == "bachelier" and self.volatility.kind not in ("constant", "realised"):
+            raise Refusal(
+                "volatility", self.volatility.kind, "constant or realised with pricing: bachelier"
+            )
         return self

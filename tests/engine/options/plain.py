@@ -16,7 +16,8 @@ __all__ = ["Held", "PlainTerms", "trade_plainly"]
 class PlainTerms:
     """What a study of options on a future with a constant volatility says."""
 
-    volatility: float
+    #: A number, or by strike, years left and price.
+    volatility: float | Callable[[float, float, float], float]
     bar_years: float
     rate: float = 0.0
     multiplier: float = 100.0
@@ -53,10 +54,11 @@ def trade_plainly(
 
     def worth(leg: tuple[Any, ...], strike: float, bar: int, left: int) -> float:
         years = left * terms.bar_years
+        volatility = terms.volatility
+        if not isinstance(volatility, float):
+            volatility = volatility(strike, years, closes[bar]) if left else 0.0
         return float(
-            mc.black76(
-                closes[bar], strike, years, terms.volatility, rate=terms.rate, call=leg[1]
-            ).price
+            mc.black76(closes[bar], strike, years, volatility, rate=terms.rate, call=leg[1]).price
         )
 
     def margin(bar: int, strikes: list[float], prices: list[float], held: int) -> float:

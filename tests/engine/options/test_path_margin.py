@@ -32,6 +32,7 @@ from engine.options.layout import (
 from engine.options.path_margin import MARGIN_ROOM, encode_margin, required_margin
 from engine.options.rules import encode_terms
 from engine.options.settings import OptionSettings
+from engine.options.smile_rows import SMILE_WIDTH
 from tests.engine.options.conftest import run_on
 from tests.engine.options.plain import PlainTerms, trade_plainly
 
@@ -46,6 +47,7 @@ RULES: list[dict[str, Any]] = [
 STRANGLE = [(-1.0, False, 0.98), (-1.0, True, 1.03)]
 CONDOR = [(-1.0, False, 0.97), (1.0, False, 0.93), (-1.0, True, 1.03), (1.0, True, 1.06)]
 VOLATILITY, RATE, MULTIPLIER = 0.4, 0.03, 50.0
+FLAT = np.empty((0, SMILE_WIDTH))
 
 
 def as_the_function_says(
@@ -183,7 +185,7 @@ def test_legs_on_two_futures_are_scanned_as_if_both_moved_by_one_share() -> None
     held, rules = np.zeros((2, HELD_WIDTH)), np.ones(RULES_WIDTH)
     held[:, STRIKE] = 72.0, 80.0
     found = required_margin(
-        series, tables, 0, 0, 0, terms, rules, legs, held, np.zeros((LEG_ROOM + 2, BLOCK)),
+        series, tables, FLAT, 0, 0, 0, terms, rules, legs, held, np.zeros((LEG_ROOM + 2, BLOCK)),
         encode_margin(settings_, 1 / 252, 1.0), np.zeros(MARGIN_ROOM), np.zeros(2, dtype=np.bool_),
     )  # fmt: skip
 
@@ -214,9 +216,9 @@ def test_within_a_session_a_scan_is_made_anew_only_after_a_step_of_the_price() -
         work, calls = np.zeros(MARGIN_ROOM), np.zeros(2, dtype=np.bool_)
         margins[rescan] = [
             required_margin(
-                series, tables, bar, bar, 0, encode_terms(terms, 1e5), np.ones(RULES_WIDTH), legs,
-                held, np.zeros((LEG_ROOM + 2, BLOCK)), encode_margin(terms, 1 / 1000, 4.0), work,
-                calls,
+                series, tables, FLAT, bar, bar, 0, encode_terms(terms, 1e5), np.ones(RULES_WIDTH),
+                legs, held, np.zeros((LEG_ROOM + 2, BLOCK)), encode_margin(terms, 1 / 1000, 4.0),
+                work, calls,
             )
             for bar in range(7)
         ]  # fmt: skip

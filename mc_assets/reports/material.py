@@ -103,6 +103,11 @@ class Material:
         return metric in self.results.metrics
 
     @property
+    def of_options(self) -> bool:
+        """Whether its strategy trades options."""
+        return bool((self.results.summary.definition or {}).get("options")) or self.has("premium")
+
+    @property
     def one_path(self) -> bool:
         """Whether every set ran on a single path, which has no distribution."""
         return len(self.results) == len(self.parameters) > 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -49,6 +50,36 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
             run_study(project, name)
             make_report(project, name)
     return project
+
+
+def test_a_study_of_options_maps_its_offsets_and_their_errors(made: Project) -> None:
+    text = """
+name: sold
+source: {model: gbm, parameters: {mu: 0.0, sigma: 0.3}, steps: 64}
+strategy:
+  name: short_strangle
+  parameters: {profit_target: [null, 0.5], put_otm: [1.0, 2.0, 3.0], call_otm: [1.0, 2.5]}
+options: {commission: 1.5}
+record: {metrics: [bar_trading, options]}
+seeds: {count: 30}
+"""
+    (made.studies / "sold.yaml").write_text(text)
+    run_study(made, "sold")
+    make_report(made, "sold")
+    page = (made.reports / "sold.html").read_text(encoding="utf-8")
+    assert "What the offsets earn, and how sure that is" in page
+    drawn = json.loads(re.search(r'id="offsets".*?<script[^>]*>(.*?)</script>', page, re.S)[1])
+    maps = drawn["data"]
+    assert [len(each["z"]) for each in maps] == [2] * 4
+    titles = [each["text"] for each in drawn["layout"]["annotations"]]
+    assert titles[::2] == ["mean net P&L, profit_target none", "mean net P&L, profit_target 0.5"]
+    table = read_statistics(made.data, "sold")
+    means = table.filter(pl.col("statistic") == "mean_net_pnl").sort("estimate")
+    shown = sorted(cell for each in maps[::2] for row in each["z"] for cell in row)
+    assert shown == pytest.approx(means["estimate"].to_list())
+    errors = sorted(cell for each in maps[1::2] for row in each["z"] for cell in row)
+    assert errors == pytest.approx(means["std_error"].sort().to_list())
+    assert 'id="offsets"' not in (made.reports / "flat.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture

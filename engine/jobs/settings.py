@@ -250,14 +250,14 @@ def _place(
 
 
 def _kinds(model: type[BaseModel]) -> dict[int | str, type[BaseModel]]:
-    """Return the groups of settings that a key ``kind`` tells apart, by its values."""
+    """Return the groups of settings that the one word of a key tells apart, by that word."""
     found: dict[int | str, type[BaseModel]] = {}
     for field in model.model_fields.values():
         for option in typing.get_args(field.annotation):
             if isinstance(option, type) and issubclass(option, BaseModel):
-                tag = option.model_fields.get("kind")
-                values = () if tag is None else typing.get_args(tag.annotation)
-                found |= dict.fromkeys(values, option)
+                keys = [typing.get_args(key.annotation) for key in option.model_fields.values()]
+                words = [key for key in keys if len(key) == 1 and isinstance(key[0], str)]
+                found |= dict.fromkeys(words[0] if words else (), option)
     return found
 
 

@@ -39,6 +39,15 @@ OF_FUTURE: Final = 8  # non-zero: the underlying is a future of the model, by th
 NORMAL: Final = 9  # non-zero: Bachelier's price
 TERMS_WIDTH: Final = 10
 
+# --- margin: float64[MARGIN_TERMS_WIDTH + numbers of the rule], `engine.options.path_margin` -----
+MARGIN_RULE: Final = 0  # 0: the share MARGIN_RATE
+BAR_YEARS: Final = 1
+RESCAN_YEARS: Final = 2  # after which a scan is made anew
+RESCAN_STEP: Final = 3  # share of the price by which it moves before that
+DISCOUNT_RATE: Final = 4
+UNDERLYING_YIELD: Final = 5  # the rate itself where the underlying is a future
+MARGIN_TERMS_WIDTH: Final = 6
+
 # --- rules: float64[RULES_WIDTH], of one parameter set -----------------------------------------
 CONTRACTS: Final = 0
 PROFIT_TARGET: Final = 1  # NaN: none
@@ -68,7 +77,8 @@ STRIKE_RULES: Final = ("percent", "deviations", "points", "delta", "absolute")
 # --- room: float64[LEG_ROOM + legs, BLOCK], what is priced at once ------------------------------
 FORWARD: Final = 0
 VALUE: Final = 1  # of the position, in account currency
-LEG_ROOM: Final = 2  # first of the legs, per unit
+SMILE_DEVIATION: Final = 2  # over LEVEL, of one leg, where there is a surface
+LEG_ROOM: Final = 3  # first of the legs, per unit
 
 # --- held: float64[legs, HELD_WIDTH], the open position ----------------------------------------
 STRIKE: Final = 0

@@ -29,6 +29,7 @@ __all__ = ["run_paths"]
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 # A group of metrics, by the address of its code: the frame, and where its metrics go.
 call_measure = call_at(2)
@@ -49,8 +50,12 @@ def run_paths(
     plans: Array,
     series: Array,
     tables: Array,
+    surface: Array,
     room: Array,
     held: Array,
+    margin_terms: Array,
+    margin_room: Array,
+    calls: Flags,
     totals: Array,
     frame: Integers,
     metrics: Array,
@@ -88,8 +93,10 @@ def run_paths(
         Settings.
     plans : ndarray of float64, shape (sets, RULES_WIDTH + legs * LEG_WIDTH)
         Parameter sets.
-    series, tables, room, held, totals : ndarray of float64
+    series, tables, surface, room, held, totals : ndarray of float64
         To work in, as of `trade_path`.
+    margin_terms, margin_room, calls : ndarray
+        The rule for margin, and room to work in, as of `trade_path`.
     frame : ndarray of int64
         Of the simulation whose account and curve metrics are computed from.
     metrics, status, samples, equity, tape, ends : ndarray
@@ -140,8 +147,8 @@ def run_paths(
             out = metrics[path, m]
             legs = plans[m, RULES_WIDTH:].reshape((leg_count, LEG_WIDTH))
             code = trade_path(
-                series, tables, first, terms, plans[m, :RULES_WIDTH], legs, room, held, totals,
-                s.curve, tape, used,
+                series, tables, surface, first, terms, plans[m, :RULES_WIDTH], legs, room, held,
+                margin_terms, margin_room, calls, totals, s.curve, tape, used,
             )  # fmt: skip
             if code == TAPE_FULL:
                 return done

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import borrow, inlined, kernel
 from engine.options.closing import close_position
+from engine.options.deviations import deviation_at, fill_deviations
 from engine.options.layout import (
     AT_EXPIRY,
     BLOCK,
@@ -18,7 +20,9 @@ from engine.options.layout import (
     CONTRACTS,
     CROSSED,
     DAYS_LEFT,
+    DELTA,
     DEVIATION,
+    DISCOUNT,
     ENTRY_BARS,
     ENTRY_FILL,
     FORWARD,
@@ -31,6 +35,7 @@ from engine.options.layout import (
     LEVEL,
     MARGIN_CALL,
     MARGIN_RATE,
+    MARGIN_RULE,
     MARGIN_USE,
     MULTIPLIER,
     NORMAL,
@@ -44,6 +49,7 @@ from engine.options.layout import (
     REJECTED,
     ROLL_BARS,
     SLIPPAGE_PAID,
+    SMILE_DEVIATION,
     STOP_LOSS,
     STOPPED,
     STRIKE,
@@ -52,6 +58,7 @@ from engine.options.layout import (
     TARGET,
     VALUE,
 )
+from engine.options.path_margin import required_margin
 from engine.options.pricing import (
     fill_forwards,
     fill_values,
@@ -64,18 +71,26 @@ from engine.options.spread import half_spread
 __all__ = ["trade_path"]
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+# Of a strike by delta under a smile, each bringing it several times nearer.
+_DELTA_STEPS: Final = 32
 
 
 @kernel
 def trade_path(
     series: Array,
     tables: Array,
+    surface: Array,
     first: int,
     terms: Array,
     rules: Array,
     legs: Array,
     room: Array,
     held: Array,
+    margin_terms: Array,
+    margin_room: Array,
+    calls: Flags,
     totals: Array,
     curve: Array,
     tape: Array,
@@ -89,6 +104,8 @@ def trade_path(
         The path.
     tables : ndarray of float64, shape (TABLES_WIDTH, longest + 1 + BLOCK)
         Over the bars to expiry, of which no leg has more than `longest`.
+    surface : ndarray of float64, shape (expiries, SMILE_WIDTH)
+        Smiles; without rows volatility is that of series and tables alone.
     first : int
         First bar on which a position may be opened.
     terms, rules : ndarray of float64
@@ -99,6 +116,8 @@ def trade_path(
         To work in.
     held : ndarray of float64, shape (legs, HELD_WIDTH)
         To work in: the open position.
+    margin_terms, margin_room, calls : ndarray
+        As of `required_margin`: the rule for margin, and room to work in.
     totals : ndarray of float64, shape (TOTALS_WIDTH,)
         Output; made anew.
     curve : ndarray of float64, shape (bars - first,)
@@ -114,8 +133,10 @@ def trade_path(
         `OK`, `NOT_PRICED` or `TAPE_FULL`.
     """
     series, tables, terms, rules = borrow(series), borrow(tables), borrow(terms), borrow(rules)
+    surface = borrow(surface)
     legs, room, held = borrow(legs), borrow(room), borrow(held)
     totals, curve, tape = borrow(totals), borrow(curve), borrow(tape)
+    margin_terms, margin_room, calls = borrow(margin_terms), borrow(margin_room), borrow(calls)
     last = series.shape[1] - BLOCK - 1
     totals[:] = 0.0
     cash = terms[CASH]
@@ -125,6 +146,7 @@ def trade_path(
         farthest = max(farthest, legs[leg, LEG_BARS])
     horizon, longest = int(nearest), int(farthest)
     margin_per_point = _margin_per_point(terms, rules, legs)
+    by_rule = margin_terms[MARGIN_RULE] != 0.0
     every = int(rules[ENTRY_BARS])
     bar = first
     while bar <= last:
@@ -134,14 +156,19 @@ def trade_path(
         if not due or bar + longest > last or math.isnan(series[LEVEL, bar]):
             bar += 1
             continue
-        _choose_strikes(series, tables, bar, terms, legs, held)
-        _mark(series, tables, bar, 0, terms, rules, legs, held, room)
+        _choose_strikes(series, tables, surface, bar, terms, legs, held)
+        _mark(series, tables, surface, bar, 0, terms, rules, legs, held, room)
         value = room[VALUE, 0]
         if math.isnan(value):
             return NOT_PRICED
         credit, commission, slippage = _open(terms, rules, legs, held, room)
         after = cash + credit - commission
         margin = margin_per_point * abs(series[PRICE, bar]) + max(-value, 0.0)
+        if by_rule:
+            margin = required_margin(
+                series, tables, surface, bar, 0, 0, terms, rules, legs, held, room,
+                margin_terms, margin_room, calls,
+            )  # fmt: skip
         if after + value < margin:
             totals[REJECTED] += 1.0
             bar += 1
@@ -163,11 +190,19 @@ def trade_path(
             place += 1
             if place == BLOCK:
                 place = 0
-                _mark(series, tables, bar + held_bars, held_bars, terms, rules, legs, held, room)
+                _mark(
+                    series, tables, surface, bar + held_bars, held_bars, terms, rules, legs, held,
+                    room,
+                )  # fmt: skip
             value = room[VALUE, place]
             if math.isnan(value):
                 return NOT_PRICED
             margin = margin_per_point * abs(series[PRICE, bar + held_bars]) + max(-value, 0.0)
+            if by_rule and held_bars < horizon:
+                margin = required_margin(
+                    series, tables, surface, bar + held_bars, held_bars, place, terms, rules, legs,
+                    held, room, margin_terms, margin_room, calls,
+                )  # fmt: skip
             gain = credit + value
             if held_bars == horizon:
                 reason = AT_EXPIRY
@@ -191,16 +226,29 @@ def trade_path(
 
 @inlined
 def _choose_strikes(
-    series: Array, tables: Array, bar: int, terms: Array, legs: Array, held: Array
+    series: Array,
+    tables: Array,
+    surface: Array,
+    bar: int,
+    terms: Array,
+    legs: Array,
+    held: Array,
 ) -> None:
-    """Fix the strikes of all legs by what is known at the close of the bar."""
+    """Fix the strikes of all legs by what is known at the close of the bar.
+
+    Standard deviations are those at the money; a delta is of the volatility of its own strike.
+    """
     for leg in range(legs.shape[0]):
         column = _column(tables, legs[leg, LEG_BARS])
         forward = forward_at(series, tables, bar, column, terms[OF_FUTURE] != 0.0)
-        deviation = series[LEVEL, bar] * tables[DEVIATION, column]
+        deviation = deviation_at(series, tables, surface, bar, column, forward, forward)
         call, normal = legs[leg, LEG_CALL] != 0.0, terms[NORMAL] != 0.0
         rule, offset = legs[leg, LEG_RULE], legs[leg, LEG_OFFSET]
         strike = strike_of(rule, offset, forward, deviation, call, normal)
+        if rule == DELTA and surface.shape[0] > 0:
+            for _ in range(_DELTA_STEPS):
+                deviation = deviation_at(series, tables, surface, bar, column, forward, strike)
+                strike = strike_of(rule, offset, forward, deviation, call, normal)
         held[leg, STRIKE] = on_grid(strike, terms[STRIKE_STEP])
 
 
@@ -208,6 +256,7 @@ def _choose_strikes(
 def _mark(
     series: Array,
     tables: Array,
+    surface: Array,
     bar: int,
     held_bars: int,
     terms: Array,
@@ -229,9 +278,14 @@ def _mark(
         if column != before:  # legs of one expiry have one future
             fill_forwards(series, tables, bar, column, terms[OF_FUTURE] != 0.0, forwards)
             before = column
+        deviations = tables[DEVIATION, column : column + BLOCK]
+        if surface.shape[0] > 0:
+            deviations = room[SMILE_DEVIATION, 0:BLOCK]
+            fill_deviations(tables, surface, forwards, column, held[leg, STRIKE], deviations)
         fill_values(
-            series, tables, forwards, bar, column, held[leg, STRIKE],
-            legs[leg, LEG_CALL] != 0.0, terms[NORMAL] != 0.0, room[LEG_ROOM + leg],
+            series[LEVEL, bar : bar + BLOCK], deviations, tables[DISCOUNT, column : column + BLOCK],
+            forwards, held[leg, STRIKE], legs[leg, LEG_CALL] != 0.0, terms[NORMAL] != 0.0,
+            room[LEG_ROOM + leg],
         )  # fmt: skip
         scale = legs[leg, LEG_UNITS] * rules[CONTRACTS] * terms[MULTIPLIER]
         own = room[LEG_ROOM + leg]

@@ -33,8 +33,11 @@ from engine.options.layout import (
 )
 from engine.options.legs import Leg
 from engine.options.loop import run_paths
+from engine.options.path_margin import MARGIN_ROOM, encode_margin
 from engine.options.rules import encode_set, encode_terms
 from engine.options.settings import OptionSettings
+from engine.options.smile_rows import SMILE_WIDTH
+from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
 from engine.options.tape import LegTape, trade_columns
 from engine.options.volatility import DYNAMICS
 from engine.strategies.scratch import identities_of
@@ -62,6 +65,8 @@ class _Scratch:
     series: NDArray[np.float64]
     room: NDArray[np.float64]
     held: NDArray[np.float64]
+    margin_room: NDArray[np.float64]
+    calls: NDArray[np.bool_]
     totals: NDArray[np.float64]
 
 
@@ -125,13 +130,18 @@ class PreparedOptions:
         own = "convenience_yield"
         self._yield_field = fields.index(own) if of_future and own in fields else -1
         bar_years = 1.0 / bars_per_year
+        self._margin = encode_margin(settings, bar_years, self._bars_per_session)
         lag = settings.future_days * self._bars_per_session * bar_years
         carry = settings.rate - settings.dividend if settings.pricing == "black_scholes" else 0.0
         level, window, premium = 1.0, 0.0, 1.0
+        self._surface = np.empty((0, SMILE_WIDTH))
         if volatility.kind == "constant":
             level = volatility.value
         elif volatility.kind == "model":
             level = volatility.premium
+        elif isinstance(volatility, SmileVolatility | SurfaceVolatility):
+            level = volatility.premium
+            self._surface = np.ascontiguousarray(volatility.surface().rows)
         else:
             window, premium = float(volatility.lookback), volatility.premium
         self._market = np.array([bar_years, lag, settings.rate, carry, level, window, premium])
@@ -150,6 +160,8 @@ class PreparedOptions:
             np.zeros((SERIES_WIDTH, self._steps + BLOCK)),
             np.zeros((LEG_ROOM + legs, BLOCK)),
             np.zeros((legs, HELD_WIDTH)),
+            np.zeros(MARGIN_ROOM),
+            np.zeros(legs, dtype=np.bool_),
             np.zeros(TOTALS_WIDTH),
         )
 
@@ -200,8 +212,12 @@ class PreparedOptions:
                 plans,
                 scratch.series,
                 tables,
+                self._surface,
                 scratch.room,
                 scratch.held,
+                self._margin,
+                scratch.margin_room,
+                scratch.calls,
                 scratch.totals,
                 scratch.frame,
                 metrics,

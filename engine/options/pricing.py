@@ -11,10 +11,7 @@ from engine.compiled import inlined
 from engine.compiled.elementary import exp
 from engine.options.layout import (
     BLOCK,
-    DEVIATION,
-    DISCOUNT,
     GROWTH,
-    LEVEL,
     LOG_PRICE,
     PRICE,
     SPOT_LOADING,
@@ -61,20 +58,16 @@ def fill_forwards(
 
 @inlined
 def fill_values(
-    series: Array,
-    tables: Array,
+    levels: Array,
+    deviations: Array,
+    discounts: Array,
     forwards: Array,
-    bar: int,
-    column: int,
     strike: float,
     call: bool,
     normal: bool,
     out: Array,
 ) -> None:
-    """Write what one option is worth at each of these bars: NaN where it has no price."""
-    deviations = tables[DEVIATION, column : column + BLOCK]
-    discounts = tables[DISCOUNT, column : column + BLOCK]
-    levels = series[LEVEL, bar : bar + BLOCK]
+    """Write what one option is worth at each of `BLOCK` bars: NaN where it has no price."""
     if normal:
         for i in range(BLOCK):
             value, _, _, _, _, _, _, _, _, _ = normal_values(

@@ -30,6 +30,7 @@ from engine.options.layout import (
     TERMS_WIDTH,
 )
 from engine.options.legs import Leg, encode_legs
+from engine.options.margin_settings import ShareMargin
 from engine.options.settings import OptionSettings
 
 __all__ = ["encode_set", "encode_terms"]
@@ -86,7 +87,9 @@ def encode_terms(settings: OptionSettings, cash: float) -> NDArray[np.float64]:
     terms[COMMISSION], terms[EXERCISE_FEE] = settings.commission, settings.exercise_fee
     terms[SPREAD_SHARE] = 0.01 * settings.spread.percent
     terms[SPREAD_POINTS] = settings.spread.points
-    terms[STRIKE_STEP], terms[MARGIN_RATE] = settings.strike_step, settings.margin
+    terms[STRIKE_STEP] = settings.strike_step
+    if isinstance(settings.margin, ShareMargin):
+        terms[MARGIN_RATE] = settings.margin.share
     terms[CASH] = cash
     terms[OF_FUTURE] = settings.underlying == "future"
     terms[NORMAL] = settings.pricing == "bachelier"

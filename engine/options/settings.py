@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from engine.errors import Refusal
 from engine.options.legs import Leg
+from engine.options.margin_settings import Margin, ShareMargin
+from engine.options.settings_group import SettingsGroup
+from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
 
 __all__ = [
     "ConstantVolatility",
@@ -21,11 +24,7 @@ __all__ = [
 _KIND: Final = "Where the volatility of options comes from."
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ModelVolatility(_Settings):
+class ModelVolatility(SettingsGroup):
     """The path's own dynamics, times a premium: the assumed edge of who sells.
 
     Parameters
@@ -39,7 +38,7 @@ class ModelVolatility(_Settings):
     premium: float = Field(1.0, gt=0, le=100)
 
 
-class ConstantVolatility(_Settings):
+class ConstantVolatility(SettingsGroup):
     """One volatility for every option and bar.
 
     Parameters
@@ -52,7 +51,7 @@ class ConstantVolatility(_Settings):
     value: float = Field(gt=0, le=1e9)
 
 
-class RealisedVolatility(_Settings):
+class RealisedVolatility(SettingsGroup):
     """What the path has just moved by, times a premium: the assumed edge of who sells.
 
     Parameters
@@ -68,7 +67,7 @@ class RealisedVolatility(_Settings):
     premium: float = Field(1.0, gt=0, le=100)
 
 
-class Spread(_Settings):
+class Spread(SettingsGroup):
     """Distance between bid and ask: the sum of its parts.
 
     Parameters
@@ -98,13 +97,18 @@ def _named_volatility(given: Any) -> Any:
 
 Volatility = Annotated[
     Annotated[
-        ModelVolatility | ConstantVolatility | RealisedVolatility, Field(discriminator="kind")
+        ModelVolatility
+        | ConstantVolatility
+        | RealisedVolatility
+        | SmileVolatility
+        | SurfaceVolatility,
+        Field(discriminator="kind"),
     ],
     BeforeValidator(_named_volatility),
 ]
 
 
-class OptionSettings(_Settings):
+class OptionSettings(SettingsGroup):
     """What the options of a study are, what they cost, and what holding them asks for.
 
     Parameters
@@ -123,8 +127,9 @@ class OptionSettings(_Settings):
         Annual rate of discounting, continuously compounded.
     dividend : float
         Annual yield of a spot.
-    volatility : "model", float, ModelVolatility, ConstantVolatility or RealisedVolatility
-        At which options are priced. It decides the result: an option sold at the model's own
+    volatility : "model", float or settings of a kind
+        At which options are priced: ``model``, ``constant``, ``realised``, ``smile`` or
+        ``surface``. It decides the result: an option sold at the model's own
         volatility earns minus its costs.
     spread : Spread
         Between bid and ask.
@@ -134,10 +139,11 @@ class OptionSettings(_Settings):
         Account currency per option that expires in the money.
     strike_step : float
         Distance of listed strikes; 0: every strike is listed.
-    margin : float
+    margin : float, StrategyMargin or ScanMargin
         Share of the underlying's value that an uncovered short option asks for beside what buying
-        the position back costs. A position that asks for more than equity is not opened, and one
-        that comes to it is closed, the whole half-spread crossed (`margin_calls`).
+        the position back costs, by default 0.1; or a rule, ``reg_t`` or ``scan``. A position that
+        asks for more than equity is not opened, and one that comes to it is closed, the whole
+        half-spread crossed (`margin_calls`).
     legs : sequence of Leg, optional
         Of the strategy ``option_legs``, which has none of its own.
     """
@@ -153,7 +159,7 @@ class OptionSettings(_Settings):
     commission: float = Field(0.0, ge=0, le=1e9)
     exercise_fee: float = Field(0.0, ge=0, le=1e9)
     strike_step: float = Field(0.0, ge=0, le=1e9)
-    margin: float = Field(0.1, ge=0, le=10)
+    margin: Margin = Field(default_factory=lambda: ShareMargin.model_validate({}))
     legs: tuple[Leg, ...] = ()
 
     @model_validator(mode="after")
@@ -164,6 +170,10 @@ class OptionSettings(_Settings):
             raise Refusal("future_days", f"{self.future_days:g}", "0 but with underlying: future")
         if self.underlying == "future" and self.pricing != "black76":
             raise Refusal("pricing", self.pricing, "black76 with underlying: future")
-        if self.pricing == "bachelier" and self.volatility.kind == "model":
-            raise Refusal("volatility", "model", "constant or realised with pricing: bachelier")
+        if self.pricing == "bachelier" and self.margin.rule != "share":
+            raise Refusal("margin.rule", self.margin.rule, "a share with pricing: bachelier")
+        if self.pricing == "bachelier" and self.volatility.kind not in ("constant", "realised"):
+            raise Refusal(
+                "volatility", self.volatility.kind, "constant or realised with pricing: bachelier"
+            )
         return self

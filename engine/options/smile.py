@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -207,6 +207,24 @@ class VolatilitySurface:
         flat = [np.ascontiguousarray(each).reshape(-1) for each in (f, k, t)]
         fill_surface(np.ascontiguousarray(self.rows), flat[0], flat[1], flat[2], out)
         return np.asarray(out.reshape(f.shape)[()])
+
+    def settings(self) -> dict[str, Any]:
+        """Return it as the setting ``volatility`` of a study of options.
+
+        Returns
+        -------
+        dict of str to object
+            Numbers and words alone, so that a study file can state it.
+
+        Examples
+        --------
+        >>> import engine as mc
+        >>> surface = mc.VolatilitySurface.from_smile([0.25], [0.4])
+        >>> surface.settings()["kind"], surface.settings()["years"]
+        ('surface', [0.25])
+        """
+        names = ("years", "variance", "correlation", "curvature")
+        return {"kind": "surface", **dict(zip(names, self.rows.T.tolist(), strict=True))}
 
     def calendar_arbitrage(self) -> list[float]:
         """Return the times in years whose total variance is somewhere below that of an earlier one.

@@ -16,7 +16,8 @@ __all__ = ["Held", "PlainTerms", "trade_plainly"]
 class PlainTerms:
     """What a study of options on a future with a constant volatility says."""
 
-    volatility: float
+    #: A number, or by strike, years left and price.
+    volatility: float | Callable[[float, float, float], float]
     bar_years: float
     rate: float = 0.0
     multiplier: float = 100.0
@@ -30,6 +31,8 @@ class PlainTerms:
     stop_loss: float | None = None
     roll_at_dte: int = 0
     entry_every: int = 0
+    #: Of price, strikes, years left and prices of the legs, instead of the share.
+    margin_rule: Callable[..., float] | None = None
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Held:
     curve: list[float] = field(default_factory=list)
     positions: list[dict[str, Any]] = field(default_factory=list)
     rejected: int = 0
+    margin_use: float = 0.0
 
 
 def trade_plainly(
@@ -50,13 +54,18 @@ def trade_plainly(
 
     def worth(leg: tuple[Any, ...], strike: float, bar: int, left: int) -> float:
         years = left * terms.bar_years
+        volatility = terms.volatility
+        if not isinstance(volatility, float):
+            volatility = volatility(strike, years, closes[bar]) if left else 0.0
         return float(
-            mc.black76(
-                closes[bar], strike, years, terms.volatility, rate=terms.rate, call=leg[1]
-            ).price
+            mc.black76(closes[bar], strike, years, volatility, rate=terms.rate, call=leg[1]).price
         )
 
-    def margin(bar: int, value: float) -> float:
+    def margin(bar: int, strikes: list[float], prices: list[float], held: int) -> float:
+        if terms.margin_rule is not None:
+            years = [(leg[3] - held) * terms.bar_years for leg in legs]
+            return terms.margin_rule(closes[bar], strikes, years, prices)
+        value = sum(leg[0] * p for leg, p in zip(legs, prices, strict=True)) * terms.multiplier
         short_calls = -sum(units for units, call, _, _ in legs if call)
         short_puts = -sum(units for units, call, _, _ in legs if not call)
         uncovered = max(short_calls, short_puts, 0.0)
@@ -74,18 +83,22 @@ def trade_plainly(
             continue
         strikes = [leg[2](closes[bar]) for leg in legs]
         credit = fees = value = 0.0
-        for leg, strike in zip(legs, strikes, strict=True):
-            middle = worth(leg, strike, bar, leg[3])
+        prices = [
+            worth(leg, strike, bar, leg[3]) for leg, strike in zip(legs, strikes, strict=True)
+        ]
+        for leg, middle in zip(legs, prices, strict=True):
             half = min(0.5 * terms.spread * middle * terms.crossed, middle)
             credit -= leg[0] * (middle + math.copysign(half, leg[0])) * terms.multiplier
             fees += abs(leg[0]) * terms.commission
             value += leg[0] * middle * terms.multiplier
-        if cash + credit - fees + value < margin(bar, value):
+        needed = margin(bar, strikes, prices, 0)
+        if cash + credit - fees + value < needed:
             out.rejected += 1
             bar += 1
             continue
         before, cash = cash, cash + credit - fees
         out.curve[bar:] = [cash + value]
+        out.margin_use = max(out.margin_use, needed / (cash + value))
         for held in range(1, horizon + 1):
             now = bar + held
             prices = [
@@ -93,11 +106,13 @@ def trade_plainly(
                 for leg, strike in zip(legs, strikes, strict=True)
             ]
             value = sum(leg[0] * p for leg, p in zip(legs, prices, strict=True)) * terms.multiplier
-            equity, needed = cash + value, margin(now, value)
+            equity = cash + value
+            needed = margin(now, strikes, prices, held) if held < horizon else 0.0
             reason = _reason(held, horizon, equity, needed, credit + value, abs(credit), terms)
             if reason:
                 break
             out.curve.append(cash + value)
+            out.margin_use = max(out.margin_use, needed / equity)
         for leg, price in zip(legs, prices, strict=True):
             if leg[3] == held:
                 cash += leg[0] * price * terms.multiplier

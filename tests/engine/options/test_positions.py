@@ -27,6 +27,7 @@ from engine.options.layout import (
     TOTALS_WIDTH,
 )
 from engine.options.legs import Leg
+from engine.options.path_margin import MARGIN_ROOM, encode_margin
 from engine.options.positions import trade_path
 from engine.options.rules import encode_set, encode_terms
 from engine.options.settings import OptionSettings
@@ -38,6 +39,7 @@ from tests.engine.options.plain import PlainTerms, trade_plainly
 
 FEES = {"multiplier": 50.0, "commission": 1.25, "exercise_fee": 2.0, "spread": {"percent": 6.0}}
 VOLATILITY = 0.4
+SCAN = {"rule": "scan", "price_range": 0.1, "volatility_shift": 0.2, "rescan": 0.02}
 
 RULES: list[dict[str, Any]] = [
     {},
@@ -93,15 +95,30 @@ def test_a_strangle_is_traded_as_a_plain_program_trades_it(
         assert "days_left" in reasons
 
 
-@pytest.mark.parametrize("pricing", ["black76", "bachelier"])
+@pytest.mark.parametrize(
+    ("pricing", "margin", "smiles", "strikes"),
+    [
+        ("black76", 0.1, 0, {"strikes": "deviations", "put_otm": 0.7}),
+        ("bachelier", 0.1, 0, {"strikes": "deviations", "put_otm": 0.7}),
+        ("black76", "reg_t", 0, {"strikes": "points", "put_otm": 1.0}),
+        ("black76", SCAN, 2, {"strikes": "delta", "put_otm": 0.3, "call_otm": 0.2}),
+    ],
+)
 def test_the_loop_is_its_own_plain_python_to_the_bit(
-    pricing: str, lognormal_closes: NDArray[np.float64]
+    pricing: str,
+    margin: Any,
+    smiles: int,
+    strikes: dict[str, Any],
+    lognormal_closes: NDArray[np.float64],
 ) -> None:
+    smile = mc.VolatilitySurface.from_smile([0.05, 0.2], [0.4, 0.35], skew=-0.2, curvature=0.8)
+    surface = smile.rows[:smiles]
     volatility = 0.4 if pricing == "black76" else 30.0
     options = {"volatility": volatility, "pricing": pricing, "strike_step": 0.5, **FEES}
+    options["margin"] = margin
     settings = OptionSettings.model_validate(options)
     values = {name: item.default for name, item in ShortStrangle.parameters.items()}
-    values |= {"profit_target": 0.4, "dte": 30, "strikes": "deviations", "put_otm": 0.7}
+    values |= {"profit_target": 0.4, "dte": 30} | strikes
     plan = encode_set(values, ShortStrangle.legs, settings, 1.0)
     legs = plan[RULES_WIDTH:].reshape(-1, LEG_WIDTH)
     plainly = FunctionType(
@@ -110,7 +127,7 @@ def test_the_loop_is_its_own_plain_python_to_the_bit(
     )
     for closes in lognormal_closes[:3]:
         series, tables = np.empty((SERIES_WIDTH, 200 + BLOCK)), np.empty((TABLES_WIDTH, 31 + BLOCK))
-        fill_series(closes, closes[:0], False, volatility, series)
+        fill_series(closes, closes[:0], False, 1.0 if smiles else volatility, series)
         fill_tables(0, np.empty(0), False, False, 1 / 252, 0.0, 0.02, 0.0, tables)
         found = []
         for trade in (trade_path, plainly):
@@ -118,8 +135,9 @@ def test_the_loop_is_its_own_plain_python_to_the_bit(
             tape, used = np.zeros((TAPE_WIDTH, 64)), np.zeros(1)
             room, held = np.zeros((LEG_ROOM + 2, BLOCK)), np.zeros((2, HELD_WIDTH))
             code = trade(
-                series, tables, 0, encode_terms(settings, 1e5), plan[:RULES_WIDTH], legs, room,
-                held, totals, curve, tape, used,
+                series, tables, surface, 0, encode_terms(settings, 1e5), plan[:RULES_WIDTH], legs,
+                room, held, encode_margin(settings, 1 / 252, 1.0), np.zeros(MARGIN_ROOM),
+                np.zeros(2, dtype=np.bool_), totals, curve, tape, used,
             )  # fmt: skip
             assert code == 0
             assert used[0] >= 12

@@ -154,7 +154,7 @@ REFUSALS: list[tuple[Any, dict[str, Any], str]] = [
         {"options": {"spred": 3}},
         "options.spred: found unknown key (did you mean 'spread'?)",
     ),
-    (mc.GBM(), {"options": {"volatility": "smile"}}, "options.volatility.kind: found 'smile'"),
+    (mc.GBM(), {"options": {"volatility": "skewed"}}, "options.volatility.kind: found 'skewed'"),
     (
         mc.GBM(),
         {"options": {"pricing": "bachelier"}},

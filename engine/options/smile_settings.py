@@ -1,0 +1,120 @@
+"""Volatility by strike and expiry in a study: a smile in a few numbers, or a whole surface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, Self
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from engine.errors import Refusal
+from engine.options.settings_group import SettingsGroup
+from engine.options.smile import VolatilitySurface
+
+__all__ = ["SmileVolatility", "SurfaceVolatility"]
+
+_KIND: Final = "Where the volatility of options comes from."
+
+
+def _one_or_many(given: Any) -> Any:
+    one = isinstance(given, int | float) and not isinstance(given, bool)
+    return (given,) if one else given
+
+
+_Numbers = Annotated[
+    tuple[float, ...],
+    BeforeValidator(_one_or_many, json_schema_input_type=float | tuple[float, ...]),
+]
+
+
+class SmileVolatility(SettingsGroup):
+    """A smile that stays with the price: volatility by the distance of strike and future.
+
+    Parameters
+    ----------
+    value : float or sequence of float
+        Annual volatility at the money, at each of `years`: the term structure.
+    skew, curvature : float or sequence of float
+        First and second derivative of volatility at the money, by the unit `by`.
+    by : {"log_moneyness", "deviations"}
+        The logarithm of strike over future, or that over the standard deviation at the money up to
+        the expiry.
+    years : float or sequence of float
+        Times to expiry of these numbers, ascending. Between them total variance is linear at one
+        log-moneyness; before the first and after the last, volatility is that of the nearest.
+    premium : float
+        Factor on all of it.
+    """
+
+    kind: Literal["smile"] = Field("smile", description=_KIND)
+    value: _Numbers
+    skew: _Numbers = (0.0,)
+    curvature: _Numbers = (0.0,)
+    by: Literal["log_moneyness", "deviations"] = "log_moneyness"
+    years: _Numbers = (1.0,)
+    premium: float = Field(1.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.by == "deviations" and len(self.years) == 1 and any(self.skew + self.curvature):
+            raise Refusal(
+                "years",
+                f"{self.years[0]:g} alone with skew or curvature by deviations",
+                "two or more, as a deviation is as wide as time is long",
+            )
+        self.surface()
+        return self
+
+    def surface(self) -> VolatilitySurface:
+        """Return the smiles as a surface."""
+        years, value = np.array(self.years), np.array(self.value)
+        for name in ("value", "skew", "curvature"):
+            count = len(getattr(self, name))
+            if count not in (1, len(years)):
+                raise Refusal(name, f"{count} numbers", f"one, or {len(years)} as of `years`")
+        if (value <= 0.0).any():
+            raise Refusal("value", f"{value.min():g}", "more than 0")
+        skew, curvature = np.array(self.skew), np.array(self.curvature)
+        if self.by == "deviations" and (years > 0.0).all():
+            deviation = value * np.sqrt(years)
+            skew, curvature = skew / deviation, curvature / deviation**2
+        return VolatilitySurface.from_smile(years, value, skew=skew, curvature=curvature)
+
+
+class SurfaceVolatility(SettingsGroup):
+    """A surface of volatility that stays with the price: see `mc.VolatilitySurface.settings`.
+
+    Parameters
+    ----------
+    years : sequence of float
+        Times to expiry, ascending.
+    variance, correlation, curvature : sequence of float
+        The smile of each expiry: total variance at the money, and the shape of a slice of SSVI.
+    premium : float
+        Factor on all volatilities.
+    """
+
+    kind: Literal["surface"] = Field("surface", description=_KIND)
+    years: tuple[float, ...]
+    variance: tuple[float, ...]
+    correlation: tuple[float, ...]
+    curvature: tuple[float, ...]
+    premium: float = Field(1.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        self.surface()
+        return self
+
+    def surface(self) -> VolatilitySurface:
+        """Return it as a surface."""
+        columns: list[Sequence[float]] = [
+            *(self.years, self.variance, self.correlation, self.curvature)
+        ]
+        for name, column in zip(("variance", "correlation", "curvature"), columns[1:], strict=True):
+            if len(column) != len(self.years):
+                raise Refusal(name, f"{len(column)} numbers", f"{len(self.years)} as of `years`")
+        rows = np.array(columns).T
+        nothing = np.full(len(rows), np.nan)
+        return VolatilitySurface(rows, nothing, np.zeros(len(rows)))

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.execution.metric_groups import all_metrics
+from engine.options.layout import EXIT_REASONS
 from engine.results.definitions import COMPLETE, RATIOS, named_statistic
 from mc_assets.answers.runs import run_study
 from mc_assets.answers.tables import ask_tables, describe_tables
@@ -27,12 +28,22 @@ strategy: {name: sma_crossover, parameters: {fast: [3, 5, 8], slow: 20}}
 record: {equity: 4, trades: true, metrics: [bar_trading, equity_curve, benchmark, options]}
 seeds: {count: 40}
 """
+OPTIONS = """
+name: sold
+source: {model: gbm, parameters: {mu: 0.0, sigma: 0.3}, steps: 64}
+strategy:
+  name: short_strangle
+  parameters: {put_otm: [1.0, 3.0], profit_target: 0.4, stop_loss: 1.5}
+options: {multiplier: 100, commission: 1.5, spread: {percent: 4}}
+record: {trades: true, metrics: [bar_trading, options]}
+seeds: {count: 20}
+"""
 SQL = Path(__file__).resolve().parents[2] / "sql"
 # Tables that a study fills by itself.
 OF_STUDIES = {
     *("parameter_sets", "statistics", "error_budget", "overfitting", "simulations", "equity"),
     "attribution",
-    *("trades", "trials"),
+    *("trades", "option_trades", "trials"),
 }
 
 
@@ -53,6 +64,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.studies.mkdir()
     (project.studies / "filled.yaml").write_text(STUDY)
     run_study(project, "filled")
+    return project
+
+
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = empty(tmp_path_factory.mktemp("sold"))
+    project.studies.mkdir()
+    (project.studies / "sold.yaml").write_text(OPTIONS)
+    run_study(project, "sold")
     return project
 
 
@@ -98,12 +118,12 @@ def test_the_dictionary_names_nothing_that_is_not_there(
 
 @pytest.mark.parametrize("name", sorted(Dictionary.read(SQL).content["tables"]))
 def test_every_example_runs_with_and_without_rows(
-    name: str, entries: dict[str, TableEntry], fresh: Project, filled: Project
+    name: str, entries: dict[str, TableEntry], fresh: Project, filled: Project, sold: Project
 ) -> None:
     query = entries[name].example
     assert name in query
     assert ask_tables(fresh, query).is_empty()
-    answered = ask_tables(filled, query)
+    answered = ask_tables(sold if name == "option_trades" else filled, query)
     assert not answered.is_empty() or name not in OF_STUDIES
 
 
@@ -129,6 +149,32 @@ def test_attributions_of_a_set_add_up_to_its_mean_net_pnl(filled: Project) -> No
     both = parts.join(means, on="parameter_set")
     assert len(both) == 4 * len(means)
     assert (both["whole"] - both["mean_net_pnl"]).abs().max() < 1e-6
+
+
+def test_legs_of_options_are_told_by_contract_and_reason(sold: Project) -> None:
+    legs = ask_tables(sold, "SELECT * FROM option_trades")
+    assert set(legs["study"]) == {"sold"}
+    assert set(legs["reason"]) <= set(EXIT_REASONS)
+    assert {"expiry", "stop_loss", "profit_target"} <= set(legs["reason"])
+    assert (legs["expiry_bar"] - legs["entry_bar"] == 21).all()
+    both = legs.group_by("simulation", "position").agg(pl.col("option_right").sort())
+    assert both["option_right"].to_list() == [["call", "put"]] * len(both)
+    at_expiry = legs.filter(reason="expiry")
+    assert (at_expiry["exit_bar"] == at_expiry["expiry_bar"]).all()
+    money = 100.0 * legs["units"] * (legs["exit_price"] - legs["premium"]) - legs["commission"]
+    assert (money - legs["pnl"]).abs().max() < 1e-9
+    rows = ask_tables(sold, "SELECT * FROM simulations WHERE study = 'sold'")
+    sums = legs.group_by("simulation").agg(pl.col("pnl").sum(), pl.col("position").n_unique())
+    joined = rows.join(sums, on="simulation")
+    assert len(joined) == len(rows) == 40
+    assert (joined["pnl"] - joined["net_pnl"]).abs().max() < 1e-6
+    assert joined["position"].to_list() == joined["trades"].to_list()
+    for reason in EXIT_REASONS:
+        ended = legs.filter(reason=reason).n_unique(["simulation", "position"])
+        assert ended == rows[f"exits_{reason}"].sum()
+    strikes = legs.filter(option_right="put").group_by("parameter_set").agg(pl.col("strike").mean())
+    near, far = strikes.sort("parameter_set")["strike"].to_list()
+    assert near > far
 
 
 def test_files_without_rows_have_the_columns_of_those_with_rows(filled: Project) -> None:

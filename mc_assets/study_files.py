@@ -12,6 +12,7 @@ from engine.yaml_text import YamlError, read_yaml_file
 __all__ = [
     "check_no_file_name",
     "find_study_file",
+    "is_marked_nightly",
     "name_of",
     "searched_studies",
     "study_files",
@@ -42,6 +43,20 @@ def searched_studies(folder: Path) -> list[str]:
         if isinstance(search, dict) and search.get("objective") is not None:
             found.append(name)
     return found
+
+
+def is_marked_nightly(path: Path | None) -> bool:
+    """Whether a study file says ``nightly: true``, or cannot be read so far as to tell.
+
+    Of a file that was removed since its name was listed: no.
+    """
+    if path is None:
+        return False
+    try:
+        content = read_yaml_file(path)
+    except (YamlError, OSError, ValueError):
+        return True
+    return not isinstance(content, dict) or bool(content.get("nightly", False))
 
 
 def walked_studies(folder: Path) -> dict[str, int]:

@@ -181,7 +181,8 @@ def test_commands_ask_answers_and_present_them(project: Path) -> None:
     # What a run may end with, the type of what it reports on the way, and where things lie.
     ends = ("engine.errors", "engine.home", "engine.jobs.errors", "engine.jobs.progress")
     rooms = {
-        *("answers", "cli", "project", "headlines", "estimate_text", "reports.replay_picture"),
+        *("answers", "cli", "project", "headlines", "estimate_text", "warning_sentences"),
+        "reports.replay_picture",
         # The UI is a process, not an answer.
         "instance",
     }

@@ -22,6 +22,9 @@ __all__ = [
 
 FAN_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
 
+# More names than this below an axis leave the chart no room.
+_MOST_NAMES = 12
+
 
 def fan_quantiles(equity: pl.DataFrame) -> pl.DataFrame:
     """Quantiles of equity over simulations at each sampled bar.
@@ -171,6 +174,8 @@ def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
             )
         )
     figure.update_layout(yaxis_title="maximum drawdown (whiskers: 5–95 %)", yaxis_tickformat=".0%")
+    if len(sets) > _MOST_NAMES:
+        figure.update_xaxes(showticklabels=False, title="parameter sets: point at one for its name")
     return styled(figure)
 
 

@@ -21,13 +21,17 @@ def set_names(sets: pl.DataFrame, parameters: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> sets = pl.DataFrame({"parameter_set": [0, 1], "fast": [3, 5], "slow": [20, 20]})
-    >>> set_names(sets, ["fast", "slow"])
-    ['set 0 (fast 3)', 'set 1 (fast 5)']
+    >>> sets = pl.DataFrame({"parameter_set": [0, 1], "fast": [3, 5], "stop": [0.1, 1.1111111]})
+    >>> set_names(sets, ["fast", "stop"])
+    ['set 0 (fast 3, stop 0.1)', 'set 1 (fast 5, stop 1.11111)']
     """
     swept = [name for name in parameters if sets[name].n_unique() > 1]
     found = []
     for row in sets.iter_rows(named=True):
-        values = ", ".join(f"{name} {row[name]}" for name in swept)
+        values = ", ".join(f"{name} {_text(row[name])}" for name in swept)
         found.append(f"set {row['parameter_set']}" + (f" ({values})" if values else ""))
     return found
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

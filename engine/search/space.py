@@ -181,7 +181,17 @@ class SearchSpace:
         ).reshape(len(sets), len(self))
 
     def matters(self, sets: Sequence[Mapping[str, Scalar]]) -> NDArray[np.bool_]:
-        """Return which parameters matter in each set, shape (sets, dimensions)."""
+        """Say which parameters matter in each of some sets.
+
+        Parameters
+        ----------
+        sets : sequence of mapping
+            Values by name of parameter.
+
+        Returns
+        -------
+        ndarray of bool, shape (sets, dimensions)
+        """
         found = np.ones((len(sets), len(self)), dtype=bool)
         for column, dimension in enumerate(self.dimensions):
             test = self.conditions.get(dimension.name)

@@ -13,6 +13,7 @@ from engine.strategies.hook_text import StrategyError
 
 __all__ = ["explain"]
 
+_COLOUR = re.compile("\x1b" + r"\[[0-9;]*m")
 _PLACE = re.compile(r'^File "(.+?)", line (\d+):', re.MULTILINE)
 _SIGNATURE = re.compile(r"^ >>> (.+)$", re.MULTILINE)
 _SPECIFIC = re.compile(r"^ +(?:TypingError|NumbaTypeError|ValueError): (.+)$", re.MULTILINE)
@@ -60,7 +61,8 @@ def explain(error: Exception, cls: type) -> StrategyError:
 
     `cls` is the strategy or the indicator that does not compile.
     """
-    text = str(error)
+    # Numba writes in colours wherever colorama happens to be installed.
+    text = _COLOUR.sub("", str(error))
     opcode = _OPCODE.search(text)
     if opcode:
         # Numba's one error that says where it is at its end.

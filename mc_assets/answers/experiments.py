@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +205,7 @@ def experiments(project: Project, folder: Path | None = None) -> pl.DataFrame:
 
 
 def leaderboard(
-    project: Project, statistic: str = "sharpe", folder: Path | None = None
+    project: Project, statistic: str | None = None, folder: Path | None = None
 ) -> pl.DataFrame:
     """Rank the leaders of all experiments of the same data by one statistic on fresh paths.
 
@@ -212,17 +213,18 @@ def leaderboard(
     ----------
     project : Project
         Its reports are looked through.
-    statistic : str
-        Experiments that wanted another one are left out.
+    statistic : str, optional
+        Experiments that wanted another one are left out; by default what most of them wanted.
     folder : Path, optional
         Another folder with folders of experiments.
 
     Returns
     -------
     polars.DataFrame
-        ``data`` and its ``data_hash``, ``rank`` within it, ``experiment``, ``strategy``,
-        ``parameters``, ``claim``, ``fresh``, ``fresh_low``, ``fresh_high``, ``within_noise``:
-        whether the difference from the first of the same data is less than 1.96 standard errors.
+        ``statistic``, ``data`` and its ``data_hash``, ``rank`` within it, ``experiment``,
+        ``strategy``, ``parameters``, ``claim``, ``fresh``, ``fresh_low``, ``fresh_high``,
+        ``within_noise``: whether the difference from the first of the same data is less than 1.96
+        standard errors.
         Errors are taken as independent, which is more than paths in common would leave.
 
     Raises
@@ -230,21 +232,22 @@ def leaderboard(
     Refusal
         If no experiment wanted that statistic.
     """
-    found = _summaries(project, folder)
+    found = [summary for _, summary in _summaries(project, folder)]
     rows: list[dict[str, Any]] = []
-    for _, summary in found:
-        direction, _, name = summary["objectives"][0].partition(" ")
-        if name == statistic:
-            rows += [
-                _row(summary, leader, direction)
-                for leader in summary["leaders"]
-                if leader["fresh"] is not None
-            ]
+    wanted = Counter(_wanted(summary) for summary in found if _fresh_leaders(summary))
+    if statistic is None and wanted:
+        # Of several equally common ones the first by name, so that the answer is always the same.
+        statistic = min(wanted, key=lambda name: (-wanted[name], name))
+    for summary in found:
+        if _wanted(summary) == statistic:
+            direction = summary["objectives"][0].partition(" ")[0]
+            rows += [_row(summary, leader, direction) for leader in _fresh_leaders(summary)]
     if not rows:
-        wanted = {summary["objectives"][0].split()[-1] for _, summary in found}
         if not wanted:
             raise Refusal(
-                "experiments", "there are none", hint="`mc optimise run EXPERIMENT.yaml` runs one"
+                "experiments",
+                "there are none with results on fresh paths",
+                hint="`mc optimise run EXPERIMENT.yaml` runs one",
             )
         raise Refusal(
             "statistic",
@@ -269,7 +272,8 @@ def leaderboard(
         row["within_noise"] = (
             None if math.isnan(error) else abs(best["fresh"] - row["fresh"]) < 1.96 * error
         )
-    names = ("data", "data_hash", "rank", "experiment", "strategy", "parameters")
+        row["statistic"] = statistic
+    names = ("statistic", "data", "data_hash", "rank", "experiment", "strategy", "parameters")
     numbers = ("claim", "fresh", "fresh_low", "fresh_high")
     schema: dict[str, Any] = dict.fromkeys(names, pl.String)
     schema |= {**dict.fromkeys(numbers, pl.Float64), "rank": pl.Int64, "within_noise": pl.Boolean}
@@ -321,6 +325,16 @@ def _summaries(project: Project, folder: Path | None) -> list[tuple[Path, dict[s
         else:
             log.warning("%s says too little for an experiment; it is left out", path)
     return found
+
+
+def _wanted(summary: dict[str, Any]) -> str:
+    """Return the statistic that an experiment wanted, the first of several."""
+    return str(summary["objectives"][0]).split()[-1]
+
+
+def _fresh_leaders(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the leaders of an experiment that ran on fresh paths."""
+    return [leader for leader in summary["leaders"] if leader["fresh"] is not None]
 
 
 def _row(summary: dict[str, Any], leader: dict[str, Any], direction: str) -> dict[str, Any]:

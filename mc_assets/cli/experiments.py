@@ -20,6 +20,8 @@ def experiments(
     as_json: bool = typer.Option(False, "--json", help="Print the list as JSON."),
 ) -> None:
     """List the experiments that finished, or export one for Optuna's dashboard."""
+    import polars as pl
+
     from engine.errors import Refusal
     from mc_assets.answers import experiments as answers
     from mc_assets.cli.tables import print_frame
@@ -40,4 +42,5 @@ def experiments(
     elif found.is_empty():
         typer.echo("no experiments yet: `mc optimise run EXPERIMENT.yaml` runs one")
     else:
-        print_frame(found, found.select("experiment", "strategy", "series", "tried"))
+        shown = found.with_columns(pl.col("finished_at").dt.strftime("%Y-%m-%d %H:%M"))
+        print_frame(shown, shown.select("experiment", "strategy", "series", "tried"))

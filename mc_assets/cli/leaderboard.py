@@ -10,7 +10,9 @@ from mc_assets.cli.json_output import print_json
 
 
 def leaderboard(
-    statistic: str = typer.Option("sharpe", "--statistic", help="What experiments wanted."),
+    statistic: str = typer.Option(
+        None, "--statistic", help="What experiments wanted; by default what most of them did."
+    ),
     folder: Path = typer.Option(None, "--folder", help="Folder of experiments; else the reports."),
     as_json: bool = typer.Option(False, "--json", help="Print the ranking as JSON."),
 ) -> None:
@@ -24,6 +26,7 @@ def leaderboard(
         print_json(found.to_dicts())
     else:
         print_frame(
-            found.drop("data_hash"),
+            found.drop("statistic", "data_hash"),
             found.select("data", "rank", "experiment", "parameters", "fresh"),
+            title=f"by {found['statistic'][0]}",
         )

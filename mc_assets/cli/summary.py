@@ -36,9 +36,6 @@ LEGEND = "estimates over n paths with 95 % intervals; error: its largest part"
 #: Parameter sets that a command prints after it ran; a grid may have hundreds.
 MOST_SETS = 20
 
-# Of one kind of warning, so many sentences are printed.
-_MOST_SENTENCES = 3
-
 _FIRST = ("mean_net_pnl", "sharpe")
 
 #: Statistics that are shown, and those shown with their interval, from a wide terminal to a narrow.
@@ -82,15 +79,10 @@ def print_what_to_run(sets: pl.DataFrame) -> None:
 
 def print_warnings(warnings: pl.DataFrame) -> None:
     """Print the sentences of a table of warnings, of each kind the first few."""
-    import polars as pl
+    from mc_assets.warning_sentences import warning_sentences
 
-    for code in warnings["code"].unique(maintain_order=True):
-        sentences = warnings.filter(pl.col("code") == code)["sentence"].to_list()
-        for sentence in sentences[:_MOST_SENTENCES]:
-            typer.secho(f"warning: {sentence}", fg="yellow")
-        more = len(sentences) - _MOST_SENTENCES
-        if more > 0:
-            typer.secho(f"warning: and {more:,} more parameter sets like these", fg="yellow")
+    for sentence in warning_sentences(warnings):
+        typer.secho(f"warning: {sentence}", fg="yellow")
 
 
 def headline_table(

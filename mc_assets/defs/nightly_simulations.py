@@ -1,7 +1,5 @@
 """Nightly simulations: studies run again on each day's calibration and bars."""
 
-from pathlib import Path
-
 import dagster as dg
 
 from mc_assets.defs.bars import bars
@@ -11,6 +9,7 @@ from mc_assets.defs.chosen_dates import DatesConfig, dates_of_keys
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, studies, study_periods
 from mc_assets.resources import Laboratory
+from mc_assets.study_files import is_marked_nightly, searched_studies
 
 __all__ = ["nightly_simulations", "nightly_studies"]
 
@@ -90,27 +89,13 @@ def nightly_studies(laboratory: Laboratory) -> list[str]:
 
     They are in the order of their partitions.
 
-
     One whose file cannot be read is among them, unless it can be seen not to be marked: its run
     fails and names it, and the others run.
     """
     files = laboratory.project.study_files
-    return [name for name in studies.get_partition_keys() if _is_nightly(files.get(name))]
-
-
-def _is_nightly(path: Path | None) -> bool:
-    from engine.studies import load_definition
-    from engine.yaml_text import YamlError, read_yaml_file
-
-    if path is None:
-        return False  # removed since the definitions were loaded
-    try:
-        one = load_definition(path)
-        return one.nightly and (one.search is None or one.search.objective is None)
-    except ValueError:
-        pass
-    try:
-        content = read_yaml_file(path)
-    except (YamlError, ValueError, OSError):
-        return True
-    return not isinstance(content, dict) or content.get("nightly", False) is not False
+    searches = searched_studies(laboratory.project.studies)
+    return [
+        name
+        for name in studies.get_partition_keys()
+        if name not in searches and is_marked_nightly(files.get(name))
+    ]

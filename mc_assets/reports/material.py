@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,10 @@ from mc_assets.project import Project
 from mc_assets.stored_market_data import StoredMarketData
 from mc_assets.study_tables import read_error_budget, read_statistics
 
-__all__ = ["Material"]
+__all__ = ["MOST_SETS", "Material"]
+
+#: Parameter sets of which a page has rows and charts; pictures of all sets are small.
+MOST_SETS: Final = 40
 
 
 class Course(NamedTuple):
@@ -61,6 +64,11 @@ class Material:
         )
         return ordered["parameter_set"].to_list()
 
+    @property
+    def shown(self) -> list[int]:
+        """The first of `sets`, as many as a page that can be mailed has room for."""
+        return self.sets[:MOST_SETS]
+
     @cached_property
     def parameters(self) -> dict[int, dict[str, Any]]:
         """Parameters of each set."""
@@ -85,9 +93,17 @@ class Material:
     def labels(self) -> dict[int, str]:
         """Each set in words: the parameters that vary."""
         return {
-            number: ", ".join(f"{n} {values[n]}" for n in self.swept) or "the only parameter set"
-            for number, values in self.parameters.items()
+            number: ", ".join(f"{n} {self.value(number, n)}" for n in self.swept)
+            or "the only parameter set"
+            for number in self.parameters
         }
+
+    def value(self, parameter_set: int, name: str) -> str:
+        """Value of a parameter of a set, as it is read: numbers with six digits."""
+        found = self.parameters[parameter_set][name]
+        if found is None:
+            return "–"
+        return f"{found:.6g}" if isinstance(found, float) else str(found)
 
     @cached_property
     def sensitivity(self) -> pl.DataFrame:

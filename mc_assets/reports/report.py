@@ -139,7 +139,7 @@ def _of_distributions(material: Material) -> dict[str, str | Chart]:
     from engine.plots import study as charts
     from engine.plots.sets import convergence
 
-    labels, sets = material.labels, material.sets
+    labels, sets = material.labels, material.shown
     made: dict[str, str | Chart] = {
         "Equity through time": _NO_EQUITY,
         "Net P&L over simulations": _not_kept("net_pnl"),

@@ -13,6 +13,7 @@ from engine.plots.page import table
 from mc_assets.estimate_text import interval_pair
 from mc_assets.headlines import ERROR_KINDS, Headline, headlines_in
 from mc_assets.reports.material import Material
+from mc_assets.warning_sentences import warning_sentences
 
 __all__ = [
     "all_statistics",
@@ -33,9 +34,9 @@ def summary_table(material: Material) -> str:
     heads += "".join(_head(_title(known)) for known in headlines)
     heads += _head("n") + _head("idle, %")
     lines = []
-    for number in material.sets:
-        values = material.parameters[number]
-        cells = "".join(f"<td>{html.escape(str(values[name]))}</td>" for name in material.swept)
+    for number in material.shown:
+        values = (material.value(number, name) for name in material.swept)
+        cells = "".join(f"<td>{html.escape(value)}</td>" for value in values)
         row: dict[str, Any] = {}
         for known in headlines:
             row = material.statistic(number, known.statistic)
@@ -47,8 +48,21 @@ def summary_table(material: Material) -> str:
         cells += f"<td>{row['n']:,}</td><td>{idle}</td>"
         lines.append(f"<tr>{cells}</tr>")
     return (
+        f"{_left_out(material)}"
         f'<div class="wide"><table class="sortable"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _left_out(material: Material) -> str:
+    """Say how many sets a table leaves out, and where they are."""
+    shown, count = len(material.shown), len(material.sets)
+    if shown == count:
+        return ""
+    study = html.escape(material.results.name)
+    return (
+        f'<p class="note">The best {shown} of {count:,} parameter sets by mean net P&amp;L; '
+        f"<code>mc show {study} --limit {count}</code> prints all of them.</p>"
     )
 
 
@@ -86,7 +100,8 @@ def examples_of(material: Material) -> str:
 
 def all_statistics(material: Material) -> str:
     """Return every statistic of every set as a table that a click on a heading sorts."""
-    rows = material.statistics.sort("statistic", "parameter_set")
+    rows = material.statistics.filter(pl.col("parameter_set").is_in(material.shown))
+    rows = rows.sort("statistic", "parameter_set")
     names = [material.labels[number] for number in rows["parameter_set"]]
     number = [
         "–" if value is None else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
@@ -107,7 +122,8 @@ def all_statistics(material: Material) -> str:
         }
     )
     body = table(shown, text=("statistic", "set", "interval by"))
-    return f"<details><summary>{count:,} rows</summary>{body}</details>"
+    left_out = _left_out(material)
+    return f"<details><summary>{count:,} rows</summary>{left_out}{body}</details>"
 
 
 def _title(headline: Headline) -> str:
@@ -124,9 +140,23 @@ def note_of(material: Material) -> str:
         f"{count:,} simulations, {failed:,} failed. Below each number stands its 95&nbsp;% "
         f"interval, of every error that the study can tell. {_errors(material)}The Sharpe ratio "
         "is that of all returns of all n paths of a set together; idle is the share of paths that "
-        "never held a position, which count with 0. The 95&nbsp;% VaR is the loss of net P&amp;L "
-        "that one simulation in twenty exceeds. Max drawdown is the mean over simulations."
+        f"never held a position, which count with 0. {_assumption(material)}The "
+        "95&nbsp;% VaR is the loss of net P&amp;L that one simulation in twenty exceeds. Max "
+        "drawdown is the mean over simulations."
         f"{rounded}"
+    )
+
+
+def _assumption(material: Material) -> str:
+    """Say of a study of options what decides its result."""
+    summary = material.results.summary
+    if not summary.engine_version.startswith("options-"):
+        return ""
+    options = (summary.definition or {}).get("options") or {}
+    volatility = html.escape(_words(options.get("volatility", "model")))
+    return (
+        f"Options are priced at the volatility “{volatility}”, an assumption that decides the "
+        "result: what is sold at the model’s own volatility earns minus its costs. "
     )
 
 
@@ -144,7 +174,7 @@ def _errors(material: Material) -> str:
 
 def warnings_of(material: Material) -> str:
     """List what should be known before the numbers are believed."""
-    sentences = material.results.warnings()["sentence"].to_list()
+    sentences = warning_sentences(material.results.warnings())
     items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
     return f'<ul class="warnings">{items}</ul>' if items else ""
 

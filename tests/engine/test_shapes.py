@@ -413,7 +413,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "Results.sql": (lambda: results().sql("SELECT count(*) AS n FROM simulations"), {}),
     **{
         f"SearchOutcome.{name}": (lambda name=name: getattr(search(), name), {})
-        for name in ("trials", "robust", "leaders", "moves")
+        for name in ("trials", "robust", "leaders", "moves", "regimes")
     },
     **{
         f"WalkForward.{name}": (lambda name=name: getattr(walked(), name), {})
@@ -428,6 +428,10 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         for name in ("weights", "outcome", "contributions", "correlations")
     },
     "reoptimisation_sweep": (swept_frequencies, {}),
+    "SearchSpace.matters": (
+        lambda: search().space.matters([{"fast": 3, "slow": 9}]),
+        {"sets": 1, "dimensions": 2},
+    ),
     "SearchOutcome.pareto": (lambda: search().pareto(), {}),
     "Sampler.ask": (lambda: sampler().ask(4), {"points": 4, "dimensions": 2}),
     "Results.to_pandas": (lambda: results().to_pandas(), {}),

@@ -113,6 +113,9 @@ def _store_the_rest(project: Project) -> None:
     write_panel(data, Panel.of(_panel(), seconds=0.0))
     archive_trials(data, "sma_crossover", "only a test")
     store_experiment(data / "reports" / "tuned")
+    windows = data / "walk_forward" / "walked" / "generations"
+    windows.mkdir(parents=True)
+    write_sealed(pl.DataFrame({"window": [0]}), windows / "000000.parquet")
 
 
 def store_experiment(folder: Path) -> None:

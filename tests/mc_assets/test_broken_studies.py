@@ -16,6 +16,13 @@ strategy: {{name: buy_and_hold}}
 seeds: 4
 nightly: {nightly}
 """
+_SEARCH = """name: {name}
+source: {{model: {model}, steps: 20, parameters: {{mu: 0.0, sigma: 0.2}}}}
+strategy: {{name: sma_crossover, parameters: {{fast: [3, 5], slow: [10, 12]}}}}
+search: {{method: random, budget: {{sets: 4}}, objective: {{maximise: mean_net_pnl}}}}
+seeds: 4
+nightly: true
+"""
 _FILES = {
     "first.yaml": "name: first\nsource: {model: no_such_model}\nnightly: true\n",
     "second.yaml": _GOOD.format(name="second", nightly="true"),
@@ -25,6 +32,8 @@ _FILES = {
     "bar.yaml": _GOOD.format(name="'a|b'", nightly="true"),
     "comma,.yaml": _GOOD.format(name="'a,b'", nightly="true"),
     "dots.yaml": _GOOD.format(name="a...b", nightly="true"),
+    "search.yaml": _SEARCH.format(name="search", model="gbm"),
+    "lost.yaml": _SEARCH.format(name="lost", model="no_such_model"),
     "last.yaml": _GOOD.format(name="last", nightly="true"),
 }
 
@@ -47,6 +56,7 @@ with using_dagster_home(project), open_instance(project) as instance:
     context = dg.build_schedule_context(
         instance, scheduled_execution_time=at, resources={"laboratory": laboratory})
     asked = [request.run_key for request in schedules.nightly_studies_run(context)]
+    searched = [request.run_key for request in schedules.nightly_searches_run(context)]
     config = {"nightly_simulations": {"dates": ["2016-03-02"]}}
     step = Step("", ["nightly_simulations"], ("2016|first", "2016|second"), config=config)
     try:
@@ -54,7 +64,7 @@ with using_dagster_home(project), open_instance(project) as instance:
         failed = None
     except PipelineError as error:
         failed = str(error)
-print(json.dumps({"asked": asked, "failed": failed}))
+print(json.dumps({"asked": asked, "searched": searched, "failed": failed}))
 """
 
 
@@ -89,6 +99,12 @@ def test_the_studies_beside_a_broken_one_are_asked_for_and_it_is_too(night: dict
     # The runs of `first` and `third` fail and say why; `draft` is not marked.
     names = ("first", "last", "second", "third")
     assert night["asked"] == [f"2016-03-02|{name}" for name in names]
+
+
+def test_the_searches_beside_a_broken_one_are_asked_for_and_it_is_too(
+    night: dict[str, Any],
+) -> None:
+    assert night["searched"] == ["2016-03-02|lost", "2016-03-02|search"]
 
 
 def test_in_one_run_the_others_are_made_and_the_broken_one_is_named(night: dict[str, Any]) -> None:

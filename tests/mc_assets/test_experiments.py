@@ -134,6 +134,9 @@ def test_the_leaderboard_ranks_leaders_of_the_same_data_and_says_what_is_noise(
     fresh = [row["fresh"] for row in rows]
     assert fresh == sorted(fresh, reverse=True)
     assert rows[0]["within_noise"]
+    # Without a statistic it is the one that they wanted.
+    assert json.loads(_mc("leaderboard", "--json")) == rows
+    assert _mc("leaderboard").startswith("by mean_net_pnl")
     ran = CliRunner().invoke(app, ["leaderboard", "--statistic", "sharpe"])
     assert "found 'sharpe', which no experiment" in str(ran.exception)
     assert "allowed mean_net_pnl" in str(ran.exception)
@@ -188,7 +191,8 @@ def test_a_command_that_asks_for_nothing_or_too_much_says_so(
 def test_a_leaderboard_of_nothing_says_what_makes_an_experiment(folder: Path) -> None:
     ran = CliRunner().invoke(app, ["leaderboard"])
     assert str(ran.exception) == (
-        "experiments: there are none; `mc optimise run EXPERIMENT.yaml` runs one"
+        "experiments: there are none with results on fresh paths; "
+        "`mc optimise run EXPERIMENT.yaml` runs one"
     )
 
 

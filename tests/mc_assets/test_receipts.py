@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_written_costs_a_run_and_nothing_else(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("engine.files.write_whole", full)
     data = kept(needs)
     assert not (data / "receipts.json").exists()
 

@@ -23,6 +23,7 @@ from engine.strategies import (
     prepare_strategy,
 )
 from engine.strategies.audit import audit_strategy
+from engine.strategies.compiler_errors import explain
 
 BARS = 600
 
@@ -565,3 +566,13 @@ def test_what_decides_the_values_decides_the_hash_of_the_strategy(
         hashes.append(load(path, "Use").code_hash())
     assert before in HASHED
     assert (hashes[0] == hashes[1]) == same
+
+
+def test_the_reason_is_the_same_where_numba_writes_in_colours() -> None:
+    """It does where colorama is installed, whoever needed it."""
+    plain = "Failed in nopython mode\nNo implementation\n   TypingError: not on these types\n"
+    coloured = plain.replace("Failed", "\x1b[1m\x1b[31mFailed").replace("\n", "\x1b[0m\n\x1b[1m")
+    assert str(explain(ValueError(coloured), mc.Strategy)) == str(
+        explain(ValueError(plain), mc.Strategy)
+    )
+    assert "not on these types" in str(explain(ValueError(coloured), mc.Strategy))

@@ -72,8 +72,9 @@ def test_a_backfill_makes_what_is_missing_and_nothing_else(
     again = folder.backfill("2020-06-01", "2020-06-02", "--again")
     assert again == {"series": "X@1d", "dates": 2, "stored": 0, "made": 2, "failed": 0}
 
-    stored = CalibrationStore(folder.root / "data").read("X", "1d")["as_of"].unique()
-    assert len(stored) == 15
+    stored = set(CalibrationStore(folder.root / "data").read("X", "1d")["as_of"])
+    asked = pl.date_range(datetime.date(2020, 5, 27), datetime.date(2020, 6, 16), eager=True)
+    assert set(asked.filter(asked.dt.weekday() < 6)) <= stored
     monkeypatch.setitem(versions.ESTIMATOR_VERSIONS, "gbm", "next")
     project = Project(
         folder.root, folder.root / "data", folder.root / "studies", folder.root / "series.yaml"

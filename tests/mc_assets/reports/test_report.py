@@ -31,6 +31,11 @@ STUDIES = {
     "rising": ("0.6", "buy_and_hold, parameters: {weight: [0.5, 1.0]}"),
     "falling": ("-0.6", "buy_and_hold, parameters: {weight: [0.5, 1.0]}"),
     "flat": ("0.0", "sma_crossover, parameters: {fast: [3, 5], slow: 20}"),
+    "many": (
+        "0.0",
+        "short_strangle, parameters: {put_otm: {linspace: [0.5, 3.0, 10]}, "
+        "call_otm: {linspace: [0.5, 3.0, 10]}}",
+    ),
     "alone": ("0.0", "sma_crossover, parameters: {fast: 3, slow: 20}"),
 }
 
@@ -138,6 +143,27 @@ def test_every_statistic_stands_on_the_page(made: Project) -> None:
     assert f"<summary>{len(table):,} rows</summary>" in text
     for name in table["statistic"].unique():
         assert text.count(f'<td class="text">{html.escape(name)}</td>') == 2
+
+
+def test_the_page_of_a_large_grid_of_options_can_be_mailed_and_says_what_decides_it(
+    made: Project,
+) -> None:
+    page = made.reports / "many.html"
+    text = page.read_text(encoding="utf-8")
+    assert page.stat().st_size < 2_000_000
+    shown = re.search(r"<tbody>(.*?)</tbody>", text, re.DOTALL)
+    assert shown is not None
+    assert shown[1].count("<tr>") == 40
+    assert "The best 40 of 100 parameter sets by mean net P&amp;L" in text
+    assert "<code>mc show many --limit 100</code> prints all of them" in text
+    assert "<td>0.777778</td>" in text
+    assert "2.444444444" not in text.split("Sensitivity to parameters")[0]
+    # A kind of warning is said three times at most.
+    warned = re.findall(r"<li>(.*?)</li>", text)
+    refused = [sentence for sentence in warned if "were refused" in sentence]
+    assert len(refused) <= 3
+    assert "earns minus its costs" in text
+    assert "earns minus its costs" not in (made.reports / "flat.html").read_text(encoding="utf-8")
 
 
 def test_the_simulations_to_look_at_are_the_worst_the_median_and_the_best(here: Project) -> None:

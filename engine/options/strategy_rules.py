@@ -72,14 +72,15 @@ def strategy_margin(
         Room to work in.
     """
     count = strikes.size
-    paid = 0.0
+    paid, longs = 0.0, 0
     for k in range(count):
         left[k] = units[k]
         paid += units[k] * prices[k]
+        longs += units[k] > 0.0
     deposit = _covered_by_underlying(spot, strikes, calls, underlying, rules, left)
     # Shorts that longs cover, one expiry after the other, the nearest first.
     expiry = -1.0
-    while True:
+    while longs > 0:
         following = math.inf
         for k in range(count):
             if left[k] < 0.0 and expiry < years[k] < following:

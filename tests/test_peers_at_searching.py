@@ -36,6 +36,7 @@ def test_sambo_and_optuna_report_what_their_sets_earn_here() -> None:
         assert profit == pytest.approx(our_profit(BARS, pair), abs=CLOSE)
 
 
+@pytest.mark.slow
 def test_vectorbts_splitter_loop_chooses_the_same_sets() -> None:
     pytest.importorskip("vectorbt")
     ours, theirs = our_walk(BARS, 300, 100), vectorbt_walk(BARS, 300, 100)

@@ -122,3 +122,8 @@ def test_what_cannot_be_tested_is_one_sentence(change: dict[str, object], expect
     given: dict[str, object] = {"excess": trials(1), "years": 10.0, "block_length": 1.0} | change
     with pytest.raises(Refusal, match=expected):
         find_edge(given.pop("excess"), seed=1, **given)  # type: ignore[arg-type]
+
+
+def test_a_market_that_never_moved_explains_nothing() -> None:
+    returns = np.array([[0.01, -0.02], [0.03, 0.0], [-0.01, 0.02]])
+    assert (excess_over_market(returns, np.full(3, 0.01)) == returns).all()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from engine.statistics.budget_allocation import BudgetAllocation, ocba_allocation
 from engine.statistics.ranking import KimNelson, Request
@@ -120,6 +121,22 @@ def test_a_round_follows_the_sample_variances_of_sets_run_on_different_numbers_o
     more[request.sets] = request.last - request.first
     assert more.sum() == 10_000
     assert np.abs(more - 10_000 * lacking / lacking.sum()).max() < 1.0
+
+
+def test_the_probability_counts_the_paths_that_two_sets_share() -> None:
+    """Chen and Lee's bound, written out for two sets that ran on 4 and 6 of the same paths."""
+    rng = np.random.Generator(np.random.Philox(4))
+    path = rng.normal(0.0, 1.0, 6)
+    first, second = path[:4] + 0.25 + 0.6 * rng.normal(0.0, 1.0, 4), path
+    plan = BudgetAllocation(2, 100, first=2)
+    request = Request(np.arange(2), np.zeros(2, dtype=np.int64), np.array([4, 6]))
+    plan.tell(request, [first, second])
+    shared = np.cov(first, second[:4])[0, 1]
+    spread = first.var(ddof=1) / 4 + second.var(ddof=1) / 6 - 2.0 * shared / 6
+    expected = 1.0 - stats.norm.cdf(-(first.mean() - second.mean()) / math.sqrt(spread))
+    assert plan.best == 0
+    assert 0.5 < expected < 0.9999
+    assert plan.probability == pytest.approx(expected, abs=1e-7)
 
 
 def test_a_budget_is_spent_where_sets_are_close_and_stops_when_told() -> None:

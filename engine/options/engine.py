@@ -135,7 +135,8 @@ class OptionEngine:
             raise Refusal(
                 "options.volatility",
                 f"model on paths of {source}, of which no closed form is known",
-                "a number or realised; model on gbm, schwartz_1f, schwartz_2f, rolling_futures",
+                "a number, realised, smile or surface; "
+                "model on gbm, schwartz_1f, schwartz_2f, rolling_futures",
             )
         futures = [names for names in known if "model.kappa" in names]
         if self.terms.underlying == "future" and not futures:

@@ -23,7 +23,10 @@ def market_study(study: Study) -> Study:
     )
     market = Study.from_definition(
         definition.model_copy(
-            update={"strategy": holding, "constraint": [], "execution": {}, "search": None}
+            update={
+                **{"strategy": holding, "constraint": [], "execution": {}, "options": {}},
+                "search": None,
+            }
         ),
         study.file,
     )

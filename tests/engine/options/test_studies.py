@@ -135,7 +135,7 @@ REFUSALS: list[tuple[Any, dict[str, Any], str]] = [
         mc.Heston(),
         {},
         "options.volatility: found model on paths of heston, of which no closed form is known, "
-        "allowed a number or realised",
+        "allowed a number, realised, smile or surface",
     ),
     (
         mc.GBM(),

@@ -137,3 +137,18 @@ def test_one_history_is_refused() -> None:
     study = _study("buy_and_hold", {"weight": [0.1, 0.2]}, source=Historical(bars), steps=None)
     with pytest.raises(Refusal, match="bootstrap the history"):
         mc.Portfolio({"a": study})
+
+
+def test_option_strategies_are_split_over_like_others_beside_holding_what_they_are_on() -> None:
+    strangles = mc.Study(
+        "strangles",
+        mc.GBM(mu=0.0, sigma=0.3),
+        "short_strangle",
+        {"put_otm": [2.0, 5.0]},
+        options={"volatility": 0.35, "multiplier": 100},
+        steps=120,
+        seeds=60,
+    )
+    found = mc.Portfolio({"strangles": strangles}, points=20).allocate("equal", resamples=2)
+    assert found.weights["weight"].to_list() == [0.5, 0.5]
+    assert np.isfinite(found.outcome["fresh"].to_numpy()).all()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.engine.other_processors import printed_on_a_generic_cpu
 from tests.engine.pricing.golden_prices import digest
 
 # Printed by `python -m tests.engine.pricing.golden_prices`. No stored result depends on these bits
@@ -19,17 +17,4 @@ def test_prices_have_the_golden_bits() -> None:
 
 
 def test_a_generic_cpu_without_vectors_gives_the_same_bits(project: Path) -> None:
-    settings = {
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_LOOP_VECTORIZE": "0",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.engine.pricing.golden_prices"],
-        cwd=project,
-        env=dict(os.environ, PYTHONPATH=str(project), **settings),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == GOLDEN
+    assert printed_on_a_generic_cpu(project, "tests.engine.pricing.golden_prices") == GOLDEN

@@ -126,3 +126,17 @@ def test_of_one_history_regimes_have_no_error() -> None:
     assert table["annual_return"].is_not_null().all()
     assert table["annual_return_std_error"].is_null().all()
     assert isinstance(table.select(pl.col("share").sum()).item(), float)
+
+
+def test_a_search_over_options_says_what_its_leaders_come_to_in_each_regime() -> None:
+    study = mc.Study(
+        "strangles",
+        mc.GBM(mu=0.0, sigma=0.3),
+        "short_strangle",
+        {"put_otm": mc.uniform(1.0, 5.0), "call_otm": mc.uniform(1.0, 5.0)},
+        options={"volatility": 0.35, "multiplier": 100},
+        steps=120,
+        seeds=20,
+    )
+    found = mc.Search(study, objective="mean_net_pnl", budget={"sets": 8}).run()
+    assert set(found.regimes["regime"]) == {"calm", "normal", "turbulent"}

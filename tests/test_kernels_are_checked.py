@@ -41,6 +41,7 @@ CHECKED_BY = {
     "engine/execution/exits.py": TWIN,
     "engine/execution/fills.py": TWIN,
     "engine/execution/financing.py": "tests/engine/execution/test_exact_accounts.py",
+    "engine/execution/financing_metrics.py": "tests/engine/execution/test_financing_metrics.py",
     "engine/execution/group_calls.py": "tests/engine/execution/test_all_or_none.py",
     "engine/execution/handles.py": TWIN,
     "engine/execution/ledger.py": TWIN,

@@ -44,7 +44,16 @@ REST: Final = "not of closed trades"
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _OF_TIME: Final = ("weekday", "hour")
-_COSTS: Final = ("before costs", "commission", "slippage")
+_COSTS: Final = ("commission", "slippage")
+
+#: Of the metric group ``financing``, with its part in the net P&L.
+_FINANCING: Final = {
+    "cash_interest": 1.0,
+    "margin_interest": -1.0,
+    "borrow_fees": -1.0,
+    "funding": -1.0,
+    "dividends": 1.0,
+}
 
 
 def study_attribution(
@@ -87,7 +96,8 @@ def study_attribution(
     -----
     A trade's P&L is after its commission. Errors are clustered by path: a path adds the sum of its
     trades of a value, 0 where it has none. ``cost`` splits the net P&L into what it was before
-    costs, commission and slippage.
+    costs, commission and slippage, and where the study records the metric group ``financing``
+    into interest, borrow fees, funding and dividends.
 
     Examples
     --------
@@ -108,10 +118,12 @@ def study_attribution(
     columns = {"net_pnl": "net_pnl"}
     values: list[str] = []
     if by == "cost":
-        columns |= {name: name for name in ("commission", "slippage")}
+        columns |= {name: name for name in _COSTS}
         missing = rows.lacks([*columns])
         if missing:
             raise rows.not_stored("by", *missing)
+        if not rows.lacks([*_FINANCING]):
+            columns |= {name: name for name in _FINANCING}
     else:
         rows, values = _with_values(rows, by, bars)
         columns |= {f"_{part}{k}": "" for k in range(len(values)) for part in ("sum", "count")}
@@ -138,7 +150,7 @@ def study_attributions(rows: RecordedRows) -> pl.DataFrame:
     polars.DataFrame
         As of `study_attribution`, one kind after the other; empty where rows lack what was paid.
     """
-    kinds = ["cost"] if not rows.lacks(["net_pnl", "commission", "slippage"]) else []
+    kinds = ["cost"] if not rows.lacks(["net_pnl", *_COSTS]) else []
     if rows.trades_lazy is not None and not rows.lacks(["net_pnl"]):
         kinds += ["symbol", "side", "tag"]
     return pl.concat([pl.DataFrame(schema=SCHEMA), *(study_attribution(rows, by) for by in kinds)])
@@ -202,11 +214,14 @@ Parts = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]]
 
 
 def _by_cost(outcomes: Outcomes) -> Parts:
-    net, commission, slippage = (
-        outcomes.metric(name) for name in ("net_pnl", "commission", "slippage")
-    )
-    split = (net + commission + slippage, -commission, -slippage)
-    return {name: (part, None) for name, part in zip(_COSTS, split, strict=True)}
+    parts = {name: -outcomes.metric(name) for name in _COSTS}
+    parts |= {
+        name.replace("_", " "): sign * outcomes.metric(name)
+        for name, sign in _FINANCING.items()
+        if name in outcomes.columns
+    }
+    before = outcomes.metric("net_pnl") - sum(parts.values())
+    return {"before costs": (before, None)} | {name: (part, None) for name, part in parts.items()}
 
 
 def _by_trades(outcomes: Outcomes, values: list[str]) -> Parts:

@@ -115,6 +115,26 @@ def test_costs_are_what_rows_say_was_paid(results: Results) -> None:
     assert table["before costs"] > results.frame["net_pnl"].mean()
 
 
+def test_what_holding_cost_stands_beside_what_trading_cost() -> None:
+    made = Study(
+        "rates",
+        GBM(),
+        Alternating,
+        seeds=20,
+        steps=60,
+        execution={"cash_interest": 0.04, "instrument": {"borrow_rate": 0.02, "funding": 0.05}},
+        record={"metrics": ["bar_trading", "financing"]},
+    ).run()
+    table = dict(made.attribution("cost").select("value", "estimate").iter_rows())
+    frame = made.frame
+    assert table["cash interest"] > 0.0 > table["borrow fees"]
+    assert table["cash interest"] == pytest.approx(frame["cash_interest"].mean())
+    assert table["borrow fees"] == pytest.approx(-frame["borrow_fees"].mean())
+    assert table["funding"] == pytest.approx(-frame["funding"].mean())
+    assert {table["margin interest"], table["dividends"]} == {0.0}
+    assert sum(table.values()) == pytest.approx(frame["net_pnl"].mean())
+
+
 def test_tags_tell_the_orders_apart(results: Results) -> None:
     by_tag, by_side = results.attribution("tag"), results.attribution("side")
     assert len(by_tag) == 3

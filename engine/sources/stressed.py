@@ -160,16 +160,17 @@ class Stressed(Source):
     @property
     def values(self) -> dict[str, float]:
         """Parameters of the source, and the shock as ``stress.shock``."""
-        return self.source.values | ({SHOCK: self.shock} if self.stretch is None else {})
+        values: dict[str, float] = dict(self.source.values)
+        return values | ({SHOCK: self.shock} if self.stretch is None else {})
 
     def with_parameters(self, **values: float) -> Self:
         """Return the same scenario with parameters of the source, or the shock, changed."""
-        own = {"shock": values[SHOCK]} if SHOCK in values else {}
-        if own and self.stretch is not None:
+        shock = values.get(SHOCK, self.shock)
+        if SHOCK in values and self.stretch is not None:
             raise Refusal(f"parameter of {self.name}", repr(SHOCK), ", ".join(self.values))
         rest = {name: value for name, value in values.items() if name != SHOCK}
         source = self.source.with_parameters(**rest) if rest else self.source
-        return dataclasses.replace(self, source=source, **own)
+        return dataclasses.replace(self, source=source, shock=shock)
 
     def with_start_state(self, state: Mapping[str, float]) -> Self:
         """Return the same scenario with its source started from a filtered state."""
@@ -179,7 +180,8 @@ class Stressed(Source):
         """Everything that decides the numbers; what a scenario is called does not."""
         own = super().fingerprint()
         stress = {name: own[name] for name in ("at", "over", "stretch", "on")}
-        return self.source.fingerprint() | {"stress": stress, SHOCK: self.shock}
+        content: dict[str, Any] = self.source.fingerprint()
+        return content | {"stress": stress, SHOCK: self.shock}
 
     def bars_per_year(self, calendar: BarCalendar | None = None, steps: int | None = None) -> float:
         """Bars in a year of the source's paths."""

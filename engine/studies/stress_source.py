@@ -46,7 +46,7 @@ def stressed(
     """
     try:
         made = Stressed(
-            source,
+            source=source,
             at=definition.at,
             shock=definition.shock or 0.0,
             over=definition.over,

@@ -12,6 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.jobs.job import Job
+from engine.jobs.path_states import state_at
 from engine.results.outcomes import Outcomes
 from engine.results.read_outcomes import read_outcomes, steps_of_sets
 from engine.results.recorded import RecordedRows
@@ -37,7 +39,7 @@ SCHEMA: Final = {
 }
 
 #: What P&L is attributed to.
-ATTRIBUTED: Final = ("symbol", "side", "tag", "weekday", "hour", "cost")
+ATTRIBUTED: Final = ("symbol", "side", "tag", "weekday", "hour", "regime", "cost")
 
 #: What no closed trade earned: open positions, interest, dividends, funding.
 REST: Final = "not of closed trades"
@@ -61,6 +63,7 @@ def study_attribution(
     by: str,
     *,
     bars: Callable[[], pl.DataFrame] | None = None,
+    job: Callable[[], Job] | None = None,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """Say what of the mean net P&L of every parameter set came from where.
@@ -71,10 +74,13 @@ def study_attribution(
         Of a study that records its trades; of ``cost``, any.
     by : str
         ``symbol``; ``side``, long or short; ``tag``, of the order that opened; ``weekday`` or
-        ``hour`` of the bar of the entry, in UTC, on history; ``cost``.
+        ``hour`` of the bar of the entry, in UTC, on history; ``regime`` of the path at the close of
+        that bar, of a source with regimes; ``cost``.
     bars : callable, optional
         Returns the bars of a path, as a replay has them; on history with ``timestamp``, which
         ``weekday`` and ``hour`` are read from.
+    job : callable, optional
+        Returns the job that made the rows, whose paths ``regime`` is read from.
     confidence : float
         Level of the intervals.
 
@@ -125,7 +131,7 @@ def study_attribution(
         if not rows.lacks([*_FINANCING]):
             columns |= {name: name for name in _FINANCING}
     else:
-        rows, values = _with_values(rows, by, bars)
+        rows, values = _with_values(rows, by, bars, job)
         columns |= {f"_{part}{k}": "" for k in range(len(values)) for part in ("sum", "count")}
     keys = ["study", "world", "parameter_set", "set_id"]
     tables = []
@@ -157,7 +163,10 @@ def study_attributions(rows: RecordedRows) -> pl.DataFrame:
 
 
 def _with_values(
-    rows: RecordedRows, by: str, bars: Callable[[], pl.DataFrame] | None
+    rows: RecordedRows,
+    by: str,
+    bars: Callable[[], pl.DataFrame] | None,
+    job: Callable[[], Job] | None,
 ) -> tuple[RecordedRows, list[str]]:
     """Add the sum and the number of each simulation's trades of every value."""
     if rows.trades_lazy is None:
@@ -169,6 +178,13 @@ def _with_values(
             raise Refusal("by", f"{by!r} of paths without a calendar", "a study on history")
         times = path.select("bar", "timestamp").unique("bar")
         trades = trades.join(times.lazy(), left_on="entry_bar", right_on="bar", how="left")
+    if by == "regime":
+        maker = None if job is None else job()
+        if maker is None or by not in maker.world.source.states:
+            raise Refusal("by", "'regime' of a source without regimes", "regime_switching")
+        made = trades.select("simulation", "entry_bar", "pnl").collect()
+        at = state_at(maker, by, made).astype(np.int64)
+        trades = made.with_columns(pl.Series("regime", at)).lazy()
     summed = (
         trades.with_columns(_value(by).alias("_value"))
         .group_by("simulation", "_value")
@@ -190,6 +206,8 @@ def _with_values(
 def _value(by: str) -> pl.Expr:
     if by == "side":
         return pl.when(pl.col("units") > 0.0).then(pl.lit("long")).otherwise(pl.lit("short"))
+    if by == "regime":
+        return pl.col("regime").cast(pl.String)
     if by == "tag":
         return pl.col("entry_tag").cast(pl.String)
     if by == "hour":

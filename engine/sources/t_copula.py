@@ -67,20 +67,20 @@ class TCopula:
 @lru_cache(maxsize=64)
 def _tables(degrees: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the logarithm of the factor over normal numbers, and the way back over asinh x."""
-    from scipy import stats
+    from scipy import special
 
     normal = np.arange(-_REACH - 2 / _PER_UNIT, _REACH + 3 / _PER_UNIT, 1 / _PER_UNIT)
     # W falls as the normal number rises, so that the far end of both is a tail without rounding.
-    chi_squared = stats.chi2(degrees)
+    low, high = special.ndtr(normal), special.ndtr(-normal)
     w = np.where(
         normal < 0.0,
-        chi_squared.isf(stats.norm.cdf(normal)),
-        chi_squared.ppf(stats.norm.sf(normal)),
+        special.chdtri(degrees, low),
+        2.0 * special.gammaincinv(0.5 * degrees, high),
     )
     stretch = 0.5 * np.log(degrees / w)
     reach = math.asinh(_REACH * math.exp(stretch.max()))
     far = np.arange(0.0, reach + 4 / _PER_UNIT, 1 / _PER_UNIT)
-    back = stats.norm.isf(stats.t.sf(np.sinh(far), degrees))
+    back = -special.ndtri(special.stdtr(degrees, -np.sinh(far)))
     return stretch.round(_DECIMALS), back.round(_DECIMALS)
 
 
@@ -110,4 +110,5 @@ def _between(table: NDArray[np.float64], place: float) -> float:
     second = (u + 1.0) * (u - 1.0) * (u - 2.0) / 2.0 * here
     third = -(u + 1.0) * u * (u - 2.0) / 2.0 * after
     fourth = (u + 1.0) * u * (u - 1.0) / 6.0 * beyond
-    return first + second + third + fourth
+    value: float = first + second + third + fourth
+    return value

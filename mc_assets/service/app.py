@@ -12,12 +12,14 @@ from mc_assets.project import Project
 from mc_assets.service import (
     routes_backtests,
     routes_data,
+    routes_files,
     routes_jobs,
     routes_results,
     routes_system,
 )
 from mc_assets.service.callers import Keyring
 from mc_assets.service.guard import Guard
+from mc_assets.service.openapi import describe
 from mc_assets.service.problems import add_problems
 from mc_assets.service.service import Service
 from mc_assets.service.settings import ServiceSettings
@@ -58,11 +60,19 @@ def make_app(
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        generate_unique_id_function=lambda route: route.name,
     )
     service = Service(project, settings, keys or Keyring(project))
     app.state.service = service
     add_problems(app)
-    for routes in (routes_backtests, routes_data, routes_jobs, routes_results, routes_system):
+    for routes in (
+        routes_backtests,
+        routes_data,
+        routes_files,
+        routes_jobs,
+        routes_results,
+        routes_system,
+    ):
         app.include_router(routes.router)
     if settings.origins:
         app.add_middleware(
@@ -73,6 +83,7 @@ def make_app(
             expose_headers=["Location", "ETag", "Link", "Retry-After", "X-Request-ID"],
         )
     _guarded(app, service)
+    describe(app)
     return app
 
 

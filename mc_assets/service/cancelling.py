@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import Refusal
+from engine.files import write_whole
 from engine.jobs.record import JobRecord, read_record
 from mc_assets.project import Project
 
 __all__ = ["cancel_job", "check_stopped", "stopped_by"]
 
 
-def cancel_job(project: Project, record: JobRecord, key: str) -> bool:
+def cancel_job(project: Project, job: JobRecord, key: str) -> bool:
     """Ask the process of a job to stop, as Ctrl-C does.
 
     The marker is written before the state is read, and a process looks for it after it has written
@@ -24,8 +25,8 @@ def cancel_job(project: Project, record: JobRecord, key: str) -> bool:
     ----------
     project : Project
         Where everything lies.
-    record : JobRecord
-        The job.
+    job : JobRecord
+        As it was read.
     key : str
         Name of the key that asks.
 
@@ -39,17 +40,15 @@ def cancel_job(project: Project, record: JobRecord, key: str) -> bool:
     Refusal
         If it runs on another machine.
     """
-    if record.state_now not in ("queued", "running"):
+    if job.state_now not in ("queued", "running"):
         return False
-    if not record.is_on_this_machine:
-        raise Refusal(
-            "job", f"runs on {record.host}", hint=f"ask a service on {record.host} to stop it"
-        )
-    marker = _marker(project, record.id)
+    if not job.is_on_this_machine:
+        raise Refusal("job", f"runs on {job.host}", hint=f"ask a service on {job.host} to stop it")
+    marker = _marker(project, job.id)
     marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.write_text(key, encoding="utf-8")
+    write_whole(marker, key.encode())
     # A process that still begins or waits looks for the marker; it would die of the signal.
-    now = read_record(project.data, record.id)
+    now = read_record(project.data, job.id)
     if now is not None and now.state_now == "running":
         with suppress(ProcessLookupError):
             _interrupt(now)
@@ -71,11 +70,11 @@ def stopped_by(project: Project, job: str) -> str | None:
         return None
 
 
-def _interrupt(record: JobRecord) -> None:
+def _interrupt(job: JobRecord) -> None:
     """Interrupt the very process of the record, and none that has its number since."""
-    handle = os.pidfd_open(record.process)
+    handle = os.pidfd_open(job.process)
     try:
-        if record.state_now == "running":
+        if job.state_now == "running":
             signal.pidfd_send_signal(handle, signal.SIGINT)
     finally:
         os.close(handle)

@@ -102,7 +102,8 @@ class Guard:
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """Return what receives a body no longer, and no longer under way, than allowed."""
         size = 0
-        end = asyncio.get_running_loop().time() + self._settings.seconds
+        longest = self._settings.seconds / 2.0
+        end = asyncio.get_running_loop().time() + longest
         declared = dict(scope["headers"]).get(b"content-length", b"")
         most = self._settings.body_bytes
         complete = False
@@ -120,7 +121,7 @@ class Guard:
                 async with asyncio.timeout_at(end):
                     message = await receive()
             except TimeoutError:
-                late = f"the body took longer than {self._settings.seconds:g} s"
+                late = f"the body took longer than {longest:g} s"
                 raise HTTPException(408, late, headers={"Connection": "close"}) from None
             size += len(message.get("body", b""))
             complete = not message.get("more_body", False)

@@ -39,7 +39,7 @@ def _documented(status: int, sentence: str) -> dict[str, Any]:
     shown = example.model_dump(exclude_none=True)
     return {
         "description": HTTPStatus(status).phrase,
-        "model": Problem,
+        "model": Problem,  # so that the schema is among the components
         "content": {_MEDIA: {"example": shown}},
     }
 

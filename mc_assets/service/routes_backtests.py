@@ -20,14 +20,19 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["backtests"], responses=PROBLEMS)
 
-_Id = Annotated[str, Path(max_length=40, examples=["20261127T101500123456-0f1e2d3c"])]
+_Id = Annotated[
+    str,
+    Path(
+        max_length=60, description="Id of a backtest.", examples=["20261127T101500123456-0f1e2d3c"]
+    ),
+]
 
 
 class Backtest(BaseModel):
     """A backtest: its job, and once it has finished what it came to."""
 
     job: Job
-    simulations: list[dict[str, Any]] = Field(
+    sets: list[dict[str, Any]] = Field(
         description="A row per parameter set with its metrics; empty before it has finished.",
         examples=[[{"parameter_set": 0, "net_pnl": 1200.0, "trades": 14.0}]],
     )
@@ -58,14 +63,14 @@ def get_backtest(request: Request, backtest: _Id, caller: Reader) -> Backtest:
     service = service_of(request)
     job = _job(request, backtest)
     if job.state != "finished":
-        return Backtest(job=job, simulations=[])
+        return Backtest(job=job, sets=[])
     opened = service.opened.of(job.study)
     if opened.results.fingerprint != job.fingerprint:
         raise HTTPException(410, f"backtest: {job.study!r} has been run anew since, otherwise")
     own = f"/v1/studies/{quote(job.study, safe='')}"
     return Backtest(
         job=job,
-        simulations=plain(opened.results.frame.head(1_000)),
+        sets=plain(opened.results.frame.head(1_000)),
         links={"trades": f"{own}/trades", "equity": f"{own}/equity"},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from mc_assets.service.asked import (
@@ -30,6 +30,13 @@ from mc_assets.service.work import Work, answer_file, start_work
 __all__ = ["STARTED", "router", "started"]
 
 router = APIRouter(responses=PROBLEMS)
+
+_Id = Annotated[
+    str,
+    Path(max_length=60, description="Id of a job.", examples=["20261127T101500123456-0f1e2d3c"]),
+]
+_Limit = Annotated[int, Query(ge=1, le=1_000, description="Jobs of a page.")]
+_Before = Annotated[str | None, Query(max_length=40, description="`next` of the page before.")]
 
 #: What a route that begins a job documents.
 STARTED: dict[int | str, dict[str, Any]] = {
@@ -73,8 +80,8 @@ def run_monte_carlo(
 def list_monte_carlo(
     request: Request,
     caller: Reader,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    before: Annotated[str | None, Query(max_length=40)] = None,
+    limit: _Limit = 100,
+    before: _Before = None,
 ) -> JobPage:
     """List runs of Monte Carlo studies, whoever began them: a browser, a terminal or Dagster."""
     jobs = all_jobs(service_of(request).project)
@@ -114,10 +121,8 @@ def list_jobs(
     caller: Reader,
     study: Annotated[str | None, Query(max_length=120, description="Only of this study.")] = None,
     state: Annotated[str | None, Query(max_length=20, description="Only in this state.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    before: Annotated[
-        str | None, Query(max_length=40, description="`next` of the page before.")
-    ] = None,
+    limit: _Limit = 100,
+    before: _Before = None,
 ) -> JobPage:
     """List jobs, whoever began them, the newest first."""
     jobs = all_jobs(service_of(request).project, study)
@@ -125,7 +130,7 @@ def list_jobs(
 
 
 @router.get("/v1/jobs/{job}", tags=["jobs"])
-def get_job(request: Request, job: str, caller: Reader) -> Job:
+def get_job(request: Request, job: _Id, caller: Reader) -> Job:
     """Say how far a job is."""
     return find_job(service_of(request).project, job)
 
@@ -138,9 +143,11 @@ def get_job(request: Request, job: str, caller: Reader) -> Job:
 )
 async def follow_job(
     request: Request,
-    job: str,
+    job: _Id,
     caller: Reader,
-    last_event_id: Annotated[str | None, Header(max_length=80)] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=80, description="Id of the last event that came.")
+    ] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job by server-sent events: `progress`, then `end`. `Last-Event-ID` resumes."""
     project = service_of(request).project
@@ -149,7 +156,7 @@ async def follow_job(
 
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, tags=["jobs"])
-def stop_job(request: Request, job: str, caller: Runner) -> Job:
+def stop_job(request: Request, job: _Id, caller: Runner) -> Job:
     """Stop a job, as Ctrl-C stops `mc run`; what has finished of it is kept."""
     project = service_of(request).project
     record = record_of(project, job)
@@ -162,7 +169,7 @@ def stop_job(request: Request, job: str, caller: Runner) -> Job:
 
 
 @router.get("/v1/jobs/{job}/result", tags=["jobs"])
-def get_result(request: Request, job: str, caller: Reader) -> dict[str, Any]:
+def get_result(request: Request, job: _Id, caller: Reader) -> dict[str, Any]:
     """Return what a search, a walk-forward or a panel came to."""
     from engine.files import read_json
 

@@ -12,6 +12,7 @@ from mc_assets.service.asked import plain_name
 from mc_assets.service.callers import Reader
 from mc_assets.service.opened import Opened
 from mc_assets.service.problems import PROBLEMS
+from mc_assets.service.replaying import replay
 from mc_assets.service.service import service_of
 from mc_assets.service.tables import TABLE, Page, Paging, answer_table, etag_of
 
@@ -33,6 +34,9 @@ _Asked = Annotated[
 _Names = Annotated[
     list[str] | None,
     Query(max_length=200, description="Statistics, or metrics for their means.", alias="name"),
+]
+_Statistic = Annotated[
+    str, Query(max_length=80, description="A statistic, or a metric for its mean.")
 ]
 _Pages = Annotated[Paging, Depends(Page)]
 
@@ -151,7 +155,7 @@ def get_overfitting(
     study: _Asked,
     caller: Reader,
     paging: _Pages,
-    statistic: Annotated[str, Query(max_length=80)] = "sharpe",
+    statistic: _Statistic = "sharpe",
 ) -> Response:
     """Measure the overfitting of the best set, by all trials of the ledger."""
     project = service_of(request).project
@@ -173,6 +177,20 @@ def get_simulations(
     """List simulations, a row each, in the order of their numbers."""
     opened = _opened(request, study)
     return _rows(request, paging, opened, "simulations", opened.results.lazy, parameter_set)
+
+
+@router.get("/v1/studies/{study}/simulations/{simulation}", tags=["studies"])
+def get_simulation(
+    request: Request,
+    study: Study,
+    simulation: Annotated[
+        int, Path(ge=0, le=2**53, description="Its number, as its row says it.", examples=[0])
+    ],
+    caller: Reader,
+) -> dict[str, Any]:
+    """Run one simulation again, in a process of its own: bars, equity, orders, trades, metrics."""
+    opened = _opened(request, study)
+    return replay(service_of(request).project, study, simulation, opened.manifests)
 
 
 @router.get("/v1/studies/{study}/trades", responses=TABLE, tags=["studies"])
@@ -207,8 +225,15 @@ def get_comparison(
     caller: Reader,
     paging: _Pages,
     study: _Asked,
-    baseline: Annotated[str, Query(max_length=120, examples=["buy_and_hold_bootstrap"])],
-    statistic: Annotated[str, Query(max_length=80)] = "mean_net_pnl",
+    baseline: Annotated[
+        str,
+        Query(
+            max_length=120,
+            description="The study to compare it with.",
+            examples=["buy_and_hold_bootstrap"],
+        ),
+    ],
+    statistic: _Statistic = "mean_net_pnl",
 ) -> Response:
     """Compare two studies: differences with errors, paired where they share paths."""
     ours, theirs = _opened(request, study), _opened(request, baseline)
@@ -230,10 +255,10 @@ def get_comparison(
 def get_picture(
     request: Request,
     study: Study,
-    picture: Annotated[str, Path(max_length=20, examples=["pnl"])],
+    picture: Annotated[str, Path(max_length=20, description="Its name.", examples=["pnl"])],
     caller: Reader,
-    parameter_set: Annotated[int | None, Query(ge=0)] = None,
-    statistic: Annotated[str, Query(max_length=80)] = "mean_net_pnl",
+    parameter_set: Annotated[int | None, Query(ge=0, description="Of this set alone.")] = None,
+    statistic: _Statistic = "mean_net_pnl",
 ) -> Response:
     """Return a picture of the report as the JSON of a Plotly figure."""
     if picture not in _PICTURES:

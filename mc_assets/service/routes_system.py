@@ -59,7 +59,11 @@ def ready(request: Request, response: Response) -> Readiness:
     return found
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(request: Request) -> Response:
     """Return the metrics of this web worker and of all jobs, for Prometheus. It takes no key."""
     counted = service_of(request).metrics

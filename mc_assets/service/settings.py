@@ -26,7 +26,7 @@ class ServiceSettings:
     body_bytes : int
         Longest body of a request.
     seconds : float
-        Longest time for a request to arrive, and then to be answered.
+        Longest time until an answer; the body has half of it to arrive.
     stream_seconds : float
         Longest time that events of a job are sent on one connection; its reader resumes.
     simulations : int

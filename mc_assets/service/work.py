@@ -148,9 +148,9 @@ def start_work(
     return record, True
 
 
-def answer_file(project: Project, record: JobRecord) -> Path:
+def answer_file(project: Project, job: JobRecord) -> Path:
     """Return where the answer of a search, walk-forward or panel lies once it has finished."""
-    return project.data / "service" / "answers" / f"{record.kind}-{record.fingerprint}.json"
+    return project.data / "service" / "answers" / f"{job.kind}-{job.fingerprint}.json"
 
 
 def _resolved(project: Project, work: Work) -> dict[str, Any]:
@@ -232,9 +232,12 @@ def _one_at_a_time(project: Project) -> Iterator[None]:
     """Let one web worker at a time look for a job and begin it."""
     folder = project.data / "service"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "start.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    lock = os.open(folder / "start.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _process(project: Project) -> subprocess.Popen[bytes]:
@@ -243,7 +246,10 @@ def _process(project: Project) -> subprocess.Popen[bytes]:
     places = {"HOME": project.root, "DATA": project.data}
     places |= {"STUDIES": project.studies, "SERIES": project.series}
     environment |= {f"MC_{name}": str(path) for name, path in places.items()}
-    with (project.data / "service" / "jobs.log").open("ab") as log:
+    log = os.open(
+        project.data / "service" / "jobs.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+    )
+    try:
         process = subprocess.Popen(
             [sys.executable, "-m", "mc_assets.service.work_process"],
             cwd=project.root,
@@ -253,6 +259,8 @@ def _process(project: Project) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
         )
+    finally:
+        os.close(log)
     # A process that nobody waits for stays a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
     return process

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.jobs.progress import ProgressCallback
@@ -44,7 +45,7 @@ def main() -> int:
     project = Project.from_environment()
     record = JobRecord.from_json(request["record"])
     work = Work(**request["work"])
-    slot: list[IO[str]] = []
+    slot: list[int] = []
     try:
         with _stopping(project, record):
             slot.append(_slot(project, record, request["slots"]))
@@ -77,7 +78,7 @@ def _stopping(project: Project, record: JobRecord) -> Iterator[None]:
         raise
 
 
-def _slot(project: Project, record: JobRecord, slots: int) -> IO[str]:
+def _slot(project: Project, record: JobRecord, slots: int) -> int:
     """Wait for one of the slots; the lock ends with the process, however that ends."""
     from mc_assets.service.cancelling import check_stopped
 
@@ -86,13 +87,13 @@ def _slot(project: Project, record: JobRecord, slots: int) -> IO[str]:
     while True:
         check_stopped(project, record.id)
         for number in range(slots):
-            file = (folder / f"{number}.lock").open("w")
+            lock = os.open(folder / f"{number}.lock", os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                file.close()
+                os.close(lock)
             else:
-                return file
+                return lock
         time.sleep(_WAIT_SECONDS)
 
 

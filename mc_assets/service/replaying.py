@@ -15,7 +15,9 @@ from mc_assets.project import Project
 
 __all__ = ["replay"]
 
-_SECONDS: Final = 50.0
+# Less than a request may take; compiling a strategy for the first time takes most of it.
+_SECONDS: Final = 55.0
+_WAIT_SECONDS: Final = 4.0
 # Processes at once; each needs a thread of the machine for some seconds.
 _MOST: Final = 2
 _KEPT: Final = 32
@@ -50,7 +52,7 @@ def replay(project: Project, study: str, simulation: int, manifests: str) -> dic
     known = _told.get((manifests, simulation))
     if known is not None:
         return known
-    if not _free.acquire(timeout=_SECONDS / 2.0):
+    if not _free.acquire(timeout=_WAIT_SECONDS):
         raise HTTPException(503, "too many replays at once", headers={"Retry-After": "5"})
     try:
         answer = _asked_of_process(project, study, simulation)
@@ -73,7 +75,7 @@ def _asked_of_process(project: Project, study: str, simulation: int) -> dict[str
             cwd=project.root,
             env=environment,
             capture_output=True,
-            timeout=_SECONDS / 2.0,
+            timeout=_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The Dagster project: every asset, check, job and schedule, listed in one place."""
+"""The Dagster project: every asset, check, job and sensor, listed in one place."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     bars,
     calibrations,
     experiments,
+    jobs,
+    nightly_chain,
     nightly_simulations,
     panel,
     reports,
-    schedules,
     simulations,
     source_realism,
     statistics,
@@ -43,8 +44,8 @@ defs = dg.Definitions(
         reports.reports,
         warehouse.warehouse,
     ],
-    jobs=schedules.jobs,
-    schedules=schedules.schedules,
+    jobs=jobs.jobs,
+    sensors=[nightly_chain.nightly_chain],
     resources={"laboratory": Laboratory.from_project(Project.from_environment())},
     # One step per run: parallelism is the engine's own.
     executor=dg.in_process_executor,

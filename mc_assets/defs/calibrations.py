@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from engine.calibration.versions import ESTIMATOR_VERSIONS
 from mc_assets.calibration_store import CALIBRATION_SCHEMA
@@ -51,6 +52,23 @@ _DESCRIPTIONS = {
     "reason": "why it failed, or what lies on its bound",
 }
 
+
+class CalibrationsConfig(DatesConfig):
+    """Which dates and models a run calibrates.
+
+    Attributes
+    ----------
+    all_models : bool
+        Every model that bars can calibrate, whichever the series file names.
+    """
+
+    all_models: bool = Field(
+        default=False,
+        description="Every model that bars can calibrate, not those alone that `models` of the "
+        "series file names. Each estimate begins cold, from the bars alone.",
+    )
+
+
 _ANSWERED = dg.AssetCheckSpec(
     "every_estimator_answered",
     asset="calibrations",
@@ -96,13 +114,14 @@ _STEADY = dg.AssetCheckSpec(
     ),
 )
 def calibrations(
-    context: dg.AssetExecutionContext, config: DatesConfig, laboratory: Laboratory
+    context: dg.AssetExecutionContext, config: CalibrationsConfig, laboratory: Laboratory
 ) -> Materialized:
     """Estimate every model for this run's series and dates."""
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
     from mc_assets.reports.calibration_picture import calibration_picture
     from mc_assets.reports.picture import as_markdown
+    from mc_assets.series_models import with_every_model
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
@@ -123,7 +142,8 @@ def calibrations(
         days = [day for of_key in dates.values() for day in of_key]
         if not days:
             continue
-        made = _estimated(known[series], known.folder, market_data, days, laboratory.threads)
+        wanted = with_every_model(known[series]) if config.all_models else known[series]
+        made = _estimated(wanted, known.folder, market_data, days, laboratory.threads)
         store.write([estimate for day in days for estimate in made[day]])
         jumps += store.jumps(symbol, timeframe, days)
         for key, of_key in dates.items():

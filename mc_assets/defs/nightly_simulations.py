@@ -7,11 +7,10 @@ from mc_assets.defs.best_set import best_by_mean, best_metadata
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_keys
 from mc_assets.defs.materialized import Materialized
-from mc_assets.defs.partitions import grouped, studies, study_periods
+from mc_assets.defs.partitions import grouped, study_periods
 from mc_assets.resources import Laboratory
-from mc_assets.study_files import is_marked_nightly, searched_studies
 
-__all__ = ["nightly_simulations", "nightly_studies"]
+__all__ = ["nightly_simulations"]
 
 
 @dg.asset(
@@ -31,7 +30,7 @@ __all__ = ["nightly_simulations", "nightly_studies"]
     ],
     description=(
         "Statistics of a study as it would have run on a date: that day's calibration, no bar "
-        "after it. The schedule takes the studies marked `nightly: true`; any other can be "
+        "after it. The nightly chain takes the studies marked `nightly: true`; any other can be "
         "materialised by hand. Rows are not kept: seeds make them again. Partitions are those of "
         "`calibrations`."
     ),
@@ -82,20 +81,3 @@ def nightly_simulations(
         told = "; ".join(f"{name}: {error}" for name, error in broken.items())
         raise dg.Failure(told) from next(iter(broken.values()))
     return dg.MaterializeResult()
-
-
-def nightly_studies(laboratory: Laboratory) -> list[str]:
-    """Names of the studies marked ``nightly: true`` that are simulated: those without an objective.
-
-    They are in the order of their partitions.
-
-    One whose file cannot be read is among them, unless it can be seen not to be marked: its run
-    fails and names it, and the others run.
-    """
-    files = laboratory.project.study_files
-    searches = searched_studies(laboratory.project.studies)
-    return [
-        name
-        for name in studies.get_partition_keys()
-        if name not in searches and is_marked_nightly(files.get(name))
-    ]

@@ -8,18 +8,15 @@ that grows with the data. Partitions in time that move with the calendar are in 
 from __future__ import annotations
 
 import datetime
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from engine.errors import Refusal
 from engine.jobs.blocks import BLOCKS
-from engine.studies.study_name import check_study_name
 from mc_assets.market_data.series_file import load_series
 from mc_assets.periods import as_of_span
 from mc_assets.project import Project
-from mc_assets.study_files import searched_studies, walked_studies
+from mc_assets.study_files import partition_names, searched_studies, walked_studies
 
 __all__ = [
     "STRATEGIES",
@@ -43,8 +40,6 @@ __all__ = [
     "years",
 ]
 
-log = logging.getLogger(__name__)
-
 _project = Project.from_environment()
 
 #: The series file as it was when the definitions were loaded.
@@ -54,18 +49,6 @@ declared = load_series(_project.series)
 STRATEGIES = [
     *("breakout", "buy_and_hold", "mean_reversion", "momentum", "rsi_reversal", "sma_crossover")
 ]
-
-
-def _keys(project: Project) -> list[str]:
-    keys = []
-    for name, path in project.study_files.items():
-        try:
-            check_study_name(name)
-        except Refusal as refusal:
-            log.warning("%s; `mc ui` leaves it out", refusal.within("name").in_file(path))
-        else:
-            keys.append(name)
-    return keys
 
 
 class _Grid(dg.MultiPartitionsDefinition):
@@ -88,7 +71,7 @@ class _Grid(dg.MultiPartitionsDefinition):
 series = dg.StaticPartitionsDefinition(declared.keys)
 #: Study files by name. No asset has one whose name cannot be a key: Dagster would load nothing
 #: at all beside it.
-studies = dg.StaticPartitionsDefinition(_keys(_project))
+studies = dg.StaticPartitionsDefinition(partition_names(_project.studies))
 searched = dg.StaticPartitionsDefinition(
     [name for name in searched_studies(_project.studies) if name in studies.get_partition_keys()]
 )

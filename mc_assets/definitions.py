@@ -12,6 +12,7 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     bars,
     calibrations,
     experiments,
+    failures,
     jobs,
     nightly_chain,
     nightly_simulations,
@@ -20,8 +21,10 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     simulations,
     source_realism,
     statistics,
+    study_files,
     walk_forward,
     warehouse,
+    watching,
 )
 from mc_assets.project import Project  # noqa: E402
 from mc_assets.resources import Laboratory  # noqa: E402
@@ -32,6 +35,7 @@ defs = dg.Definitions(
     assets=[
         bars.raw_bars,
         bars.bars,
+        study_files.study_files,
         calibrations.calibrations,
         source_realism.source_realism,
         simulations.simulations,
@@ -45,7 +49,12 @@ defs = dg.Definitions(
         warehouse.warehouse,
     ],
     jobs=jobs.jobs,
-    sensors=[nightly_chain.nightly_chain],
+    sensors=[
+        nightly_chain.nightly_chain,
+        watching.dropped_files,
+        watching.study_files_changed,
+        failures.failures_told,
+    ],
     resources={"laboratory": Laboratory.from_project(Project.from_environment())},
     # One step per run: parallelism is the engine's own.
     executor=dg.in_process_executor,

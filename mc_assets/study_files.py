@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,14 @@ def study_files(folder: Path) -> dict[str, Path]:
 def partition_names(folder: Path) -> list[str]:
     """Return the names of the studies of a folder that can be partitions, in their order.
 
-    A warning names each other one: Dagster would load nothing at all beside it.
+    A warning names each other one, once in a process: Dagster would load nothing beside it.
     """
     found = []
     for name, path in study_files(folder).items():
         try:
             check_study_name(name)
         except Refusal as refusal:
-            log.warning("%s; `mc ui` leaves it out", refusal.within("name").in_file(path))
+            _warn_once(f"{refusal.within('name').in_file(path)}; `mc ui` leaves it out")
         else:
             found.append(name)
     return found
@@ -147,6 +148,11 @@ def check_no_file_name(folder: Path, study: str) -> None:
 def name_of(path: Path) -> str:
     """Return the name that a study file says; where it says none, its own without the ending."""
     return _name_in(path) or path.stem
+
+
+@cache
+def _warn_once(text: str) -> None:
+    log.warning(text)
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:

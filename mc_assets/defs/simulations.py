@@ -11,6 +11,7 @@ from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_seed_blocks
+from mc_assets.defs.study_files import study_files
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import tell
 
@@ -27,6 +28,7 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
     # A study's seed blocks make one run; two studies never share one.
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=BLOCKS),
     deps=[
+        study_files,
         dg.AssetDep(bars, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(calibrations, partition_mapping=dg.AllPartitionMapping()),
     ],

@@ -27,7 +27,7 @@ from mc_assets.panel_schema import PANEL_SCHEMA
 ASSETS = {
     *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
     *("nightly_simulations", "statistics", "reports", "warehouse", "panel"),
-    *("experiments", "walk_forward_windows", "walk_forward"),
+    *("experiments", "walk_forward_windows", "walk_forward", "study_files"),
 }
 
 
@@ -99,7 +99,7 @@ def test_every_study_is_split_over_the_same_seed_blocks() -> None:
     assert dimensions["seed_block"] == seed_blocks
 
 
-@pytest.mark.parametrize("keys", [strategy_series, series_years, study_seed_blocks])
+@pytest.mark.parametrize("keys", [strategy_series, series_years])
 def test_keys_listed_once_a_day_are_those_that_dagster_lists_at_each_instant(
     keys: dg.MultiPartitionsDefinition,
 ) -> None:

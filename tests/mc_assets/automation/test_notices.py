@@ -32,7 +32,7 @@ def _serving(server: socketserver.BaseServer) -> Iterator[int]:
 
 
 @contextmanager
-def _web_server(status: int = 200) -> Iterator[tuple[int, list[Any]]]:
+def web_server(status: int = 200) -> Iterator[tuple[int, list[Any]]]:
     posted: list[Any] = []
 
     class Hook(BaseHTTPRequestHandler):
@@ -77,7 +77,7 @@ class _Mail(socketserver.StreamRequestHandler):
 
 
 def test_a_webhook_gets_subject_text_and_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    with _web_server() as (port, posted):
+    with web_server() as (port, posted):
         monkeypatch.setenv(WEBHOOK_URL, f"http://127.0.0.1:{port}/hooks/secret")
         assert send_notice(NOTICE, HOOK) == []
     ((path, content),) = posted
@@ -113,7 +113,7 @@ def test_what_keeps_a_notice_from_being_sent_is_said_without_the_secret(
 ) -> None:
     secret = "s3cr3t"
     monkeypatch.setenv(SMTP_PASSWORD, secret)
-    with _web_server(500) as (port, _):
+    with web_server(500) as (port, _):
         monkeypatch.setenv(WEBHOOK_URL, f"http://127.0.0.1:{port}/{secret}")
         (refused,) = send_notice(NOTICE, HOOK)
     assert refused == "webhook: the server answered 500"

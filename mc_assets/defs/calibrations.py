@@ -1,6 +1,7 @@
 """Calibrations: every model's parameters as of a date, with their errors."""
 
 import datetime
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,16 @@ import dagster as dg
 from pydantic import Field
 
 from engine.calibration.versions import ESTIMATOR_VERSIONS
+from mc_assets.automation.settings import load_automation
 from mc_assets.calibration_store import CALIBRATION_SCHEMA
 from mc_assets.defs.bars import bars
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_series
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.freshness import made_at_night
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_periods
+from mc_assets.defs.previews import markdown_table
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import counted
 
@@ -102,6 +106,7 @@ _STEADY = dg.AssetCheckSpec(
     ],
     # Two runs must not write the same file.
     pool="calibrations",
+    freshness_policy=made_at_night(),
     # Where an estimator moves on, Dagster shows what it made before as stale.
     code_version=", ".join(f"{model} {version}" for model, version in ESTIMATOR_VERSIONS.items()),
     metadata=column_schema(CALIBRATION_SCHEMA, _DESCRIPTIONS),
@@ -143,6 +148,7 @@ def calibrations(
         if not days:
             continue
         wanted = with_every_model(known[series]) if config.all_models else known[series]
+        begin = time.perf_counter()
         made = _estimated(wanted, known.folder, market_data, days, laboratory.threads)
         store.write([estimate for day in days for estimate in made[day]])
         jumps += store.jumps(symbol, timeframe, days)
@@ -158,6 +164,10 @@ def calibrations(
         # On the newest date alone: metadata of the result would be written to every partition.
         picture = calibration_picture(store.read(symbol, timeframe, allow_damaged=True), series)
         newest = max(dates, key=lambda key: max(dates[key], default=datetime.date.min))
+        metadata[newest]["newest_estimates"] = dg.MetadataValue.md(
+            _newest(made[max(dates[newest])]) if dates[newest] else "none"
+        )
+        metadata[newest]["seconds"] = round(time.perf_counter() - begin, 3)
         metadata[newest]["parameters_through_time"] = dg.MetadataValue.md(
             as_markdown([(series, picture)])
         )
@@ -166,8 +176,28 @@ def calibrations(
         # One message: every message is a transaction of Dagster's log.
         context.log.warning("\n".join([*failures, *jumps]))
     return dg.MaterializeResult(
-        check_results=[_warning(_ANSWERED, failures), _warning(_STEADY, jumps)]
+        check_results=[
+            _warning(
+                _ANSWERED, failures, load_automation(laboratory.project).checks.failed_calibrations
+            ),
+            _warning(_STEADY, jumps),
+        ]
     )
+
+
+def _newest(estimates: list["Calibration"]) -> str:
+    """Return the parameters of a date as a table, each with its standard error."""
+    rows = [
+        [row["model"], row["parameter"], f"{row['estimate']:.6g}", _error(row["std_error"])]
+        for estimate in estimates
+        if estimate.ok
+        for row in estimate.to_rows()
+    ]
+    return markdown_table(["model", "parameter", "estimate", "std. error"], rows)
+
+
+def _error(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"
 
 
 def _estimated(
@@ -244,11 +274,16 @@ def _estimated(
     return made
 
 
-def _warning(spec: dg.AssetCheckSpec, found: list[str]) -> dg.AssetCheckResult:
-    """Fail a check with a warning if anything was found, saying the first twenty."""
+def _warning(spec: dg.AssetCheckSpec, found: list[str], allowed: int = 0) -> dg.AssetCheckResult:
+    """Fail a check with a warning if more was found than is allowed, saying the first twenty."""
     return dg.AssetCheckResult(
         check_name=spec.name,
-        passed=not found,
+        passed=len(found) <= allowed,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"count": len(found), "found": "\n".join(found[:20]) or "nothing"},
+        description="\n".join(found[:20]) or None,
+        metadata={
+            "count": len(found),
+            "allowed": allowed,
+            "found": "\n".join(found[:20]) or "nothing",
+        },
     )

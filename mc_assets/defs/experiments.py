@@ -4,6 +4,7 @@ import time
 
 import dagster as dg
 
+from mc_assets.answers.report_pages import report_address
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.materialized import Materialized
@@ -65,6 +66,7 @@ def experiments(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
                 "sentence": outcome.sentence,
                 "leaderboard": dg.MetadataValue.md(leaders_table(outcome)),
                 "map": dg.MetadataValue.md(as_markdown([(name, search_picture(outcome))])),
+                "open": dg.MetadataValue.url(report_address(f"{name}/report.html")),
                 "report": dg.MetadataValue.path(str(found.folder / "report.html")),
                 "dagster/partition_row_count": len(outcome.trials),
                 "data_version": str(outcome.made_of["world"]),

@@ -1,13 +1,16 @@
 """Nightly simulations: studies run again on each day's calibration and bars."""
 
+import time
+
 import dagster as dg
 
 from mc_assets.defs.bars import bars
-from mc_assets.defs.best_set import best_by_mean, best_metadata
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_keys
+from mc_assets.defs.code_version import engine_version
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_periods
+from mc_assets.defs.previews import best_metadata, headline_preview
 from mc_assets.resources import Laboratory
 
 __all__ = ["nightly_simulations"]
@@ -19,6 +22,7 @@ __all__ = ["nightly_simulations"]
     owners=["team:quant"],
     partitions_def=study_periods,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    code_version=engine_version(),
     deps=[
         dg.AssetDep(bars, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(
@@ -53,6 +57,7 @@ def nightly_simulations(
     broken: dict[str, Exception] = {}
     for name, key, dates in asked:
         rows = 0
+        begin = time.perf_counter()
         try:
             path = project.study_file(name)
             for as_of in dates:
@@ -71,7 +76,9 @@ def nightly_simulations(
             {
                 "dagster/partition_row_count": rows,
                 "dates": len(dates),
-                **best_metadata(best_by_mean(table)),
+                "seconds": round(time.perf_counter() - begin, 3),
+                **best_metadata(table),
+                "headlines": dg.MetadataValue.md(headline_preview(table)),
                 "fingerprint": results.fingerprint,
             },
             asset_key="nightly_simulations",

@@ -127,3 +127,10 @@ def test_loading_the_definitions_compiles_nothing_and_scans_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_what_the_engine_computes_has_its_version_as_code_version(graph: dg.AssetGraph) -> None:
+    from engine.compiled import ENGINE_VERSION
+
+    for name in ("simulations", "statistics", "nightly_simulations"):
+        assert graph.get(dg.AssetKey(name)).code_version == ENGINE_VERSION

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from mc_assets.offered_studies import offer_studies
 from mc_assets.project import Project
 from mc_assets.receipts import Receipts
 from mc_assets.steps import all_steps
@@ -55,6 +56,7 @@ def _searches() -> None:
     reports = Project.from_environment().reports / "searched"
     found: dict[str, Any] = {}
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_studies(instance, Project.from_environment())
         first = _materialize(instance, "experiments", "searched")["searched"]
         found["first"] = {key: str(value)[:400] for key, value in first.items()}
         parts = sorted((reports / "generations").glob("*.parquet"))
@@ -84,6 +86,7 @@ def _walks() -> None:
     found: dict[str, Any] = {"windows": windows.get_partition_keys()}
     found["walked"] = walked.get_partition_keys()
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_studies(instance, Project.from_environment())
         alone = _materialize(instance, "walk_forward_windows", "walked@001")
         stamp = (folder / "000001.parquet").stat().st_mtime_ns
         whole = _materialize(instance, "walk_forward_windows", "walked@000", "walked@002")

@@ -19,6 +19,7 @@ from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_periods
 from mc_assets.defs.previews import markdown_table
+from mc_assets.estimate_text import rounded_pair
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import counted
 
@@ -188,16 +189,12 @@ def calibrations(
 def _newest(estimates: list["Calibration"]) -> str:
     """Return the parameters of a date as a table, each with its standard error."""
     rows = [
-        [row["model"], row["parameter"], f"{row['estimate']:.6g}", _error(row["std_error"])]
+        [row["model"], row["parameter"], *rounded_pair(row["estimate"], row["std_error"], "ratio")]
         for estimate in estimates
         if estimate.ok
         for row in estimate.to_rows()
     ]
     return markdown_table(["model", "parameter", "estimate", "std. error"], rows)
-
-
-def _error(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2g}"
 
 
 def _estimated(

@@ -132,8 +132,12 @@ def _new_nights(
     if exchange == SATURDAY:
         assert nightly.saturday is not None
         last, _ = saturdays(declared, now, nightly.saturday)
+        if after is None:
+            # Whoever switches the chain on waits for Saturday.
+            own["after"] = str(last.session)
+            return []
         # Of missed Saturdays one is enough: it takes all bars.
-        return [last] if after is None or after < last.session else []
+        return [last] if after < last.session else []
     return missed_nights(
         exchange,
         now,

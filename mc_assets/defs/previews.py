@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -59,12 +60,12 @@ def headline_preview(statistics: pl.DataFrame) -> str:
     shown = [one for one in HEADLINES if one.statistic in set(statistics["statistic"])]
     rows = []
     for number, parameters in sets.select("parameter_set", "parameters").iter_rows():
-        cells = [parameters]
+        cells = [_set_text(parameters)]
         for headline in shown:
             row = by_place.get((number, headline.statistic))
-            cells.append(
-                estimate_text(row["estimate"], row["std_error"], headline.unit) if row else "–"
-            )
+            text = estimate_text(row["estimate"], row["std_error"], headline.unit) if row else "–"
+            # A number and its error stay on one line.
+            cells.append(text.replace(" ", "\N{NO-BREAK SPACE}"))
         rows.append(cells)
     return markdown_table(["parameters", *(one.title for one in shown)], rows)
 
@@ -85,7 +86,7 @@ def best_metadata(statistics: pl.DataFrame) -> dict[str, Any]:
         f"best_{_RANKED_BY}": _number(rounded_pair(estimate, error, "money")[0]),
         f"best_{_RANKED_BY}_std_error": _number(rounded_pair(estimate, error, "money")[1]),
     }
-    said = {"best": f"{text} with {row['parameters']}"}
+    said = {"best": f"{text} with {_set_text(row['parameters'])}"}
     return said | {name: value for name, value in numbers.items() if value is not None}
 
 
@@ -118,6 +119,11 @@ def study_picture_of(project: Project, study: str) -> dg.MetadataValue[Any]:
     from mc_assets.reports.picture import as_markdown
 
     return dg.MetadataValue.md(as_markdown([(study, report_picture(project, study))]))
+
+
+def _set_text(parameters: str) -> str:
+    """Return a parameter set as a person writes it: ``fast 5, slow 50``."""
+    return ", ".join(f"{name} {value}" for name, value in json.loads(parameters).items()) or "–"
 
 
 def _cell(value: object) -> str:

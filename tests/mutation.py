@@ -2,11 +2,11 @@
 
 ``python -m tests.mutation statistics`` (`make mutation`) changes one place at a time in a copy of
 the checkout: an operator, a comparison, a number, a truth value. A change is *killed* if the room's
-tests then fail, or take far longer; what becomes of each is printed, with the line, and the share of the
-killed with its 95 % interval. Some survivors change nothing that can be seen. The sample is drawn
-with a fixed seed, so that two commits can be compared, and run in the order of drawing: the part of
-it that has run is a sample, too. ``--nearest 3`` asks only the three files of tests that are named
-most like the changed one, which takes less time and gives a lower bound of the score. A change of
+tests then fail, or take far longer; what becomes of each is printed, with its line, and the share
+of the killed with its 95 % interval. Some survivors change nothing that can be seen. The sample is
+drawn with a fixed seed, so that two commits can be compared, and run in the order of drawing: the
+part of it that has run is a sample, too. ``--nearest 3`` asks only the three files of tests that
+are named most like the changed one, which takes less time and gives a lower bound. A change of
 `execution` compiles the order engine anew, a minute of processor time and more.
 """
 

@@ -8,6 +8,7 @@ Everything public is here, loaded when first used, so ``import engine`` stays qu
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any, Final
 
@@ -128,6 +129,16 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "portfolio": ("Allocation", "Portfolio"),
     "resampling": ("Resampled", "resample"),
+    "environment": (
+        "DifferentialSharpe",
+        "DrawdownPenalised",
+        "EpisodeReward",
+        "NetPnl",
+        "Normalisation",
+        "Reward",
+        "StepReward",
+        "make_env",
+    ),
     "judging": ("Judgement", "Panel", "judge", "model_risk_panel"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),
     "statistics.sharpe_inference": (
@@ -143,6 +154,14 @@ _HOMES: Final[dict[str, str]] = {
 }
 
 __all__ = sorted(_HOMES)
+
+if "gymnasium" in sys.modules:
+    # Registered by name, nothing is loaded: `gymnasium.make("mc/Trading-v0", market="mes_intraday")`.
+    sys.modules["gymnasium"].register(
+        "mc/Trading-v0",
+        entry_point="engine.environment.trading_env:TradingEnv",
+        vector_entry_point="engine.environment.trading_vector_env:TradingVectorEnv",
+    )
 
 
 def __getattr__(name: str) -> Any:

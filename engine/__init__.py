@@ -153,15 +153,24 @@ _HOMES: Final[dict[str, str]] = {
     name: f"engine.{room}" for room, names in _ROOMS.items() for name in names
 }
 
+#: Under this name Gymnasium makes our environments.
+_ENVIRONMENT: Final = "mc/Trading-v0"
+
 __all__ = sorted(_HOMES)
 
-if "gymnasium" in sys.modules:
-    # Registered by name, nothing is loaded: `gymnasium.make("mc/Trading-v0", market="mes_intraday")`.
-    sys.modules["gymnasium"].register(
-        "mc/Trading-v0",
-        entry_point="engine.environment.trading_env:TradingEnv",
-        vector_entry_point="engine.environment.trading_vector_env:TradingVectorEnv",
-    )
+
+def _register() -> None:
+    """Tell Gymnasium, where it is loaded, of our environments; nothing of ours is loaded by it."""
+    gymnasium = sys.modules.get("gymnasium")
+    if _ENVIRONMENT not in getattr(gymnasium, "registry", (_ENVIRONMENT,)):
+        gymnasium.register(  # type: ignore[union-attr]
+            _ENVIRONMENT,
+            entry_point="engine.environment.trading_env:TradingEnv",
+            vector_entry_point="engine.environment.trading_vector_env:TradingVectorEnv",
+        )
+
+
+_register()
 
 
 def __getattr__(name: str) -> Any:
@@ -170,6 +179,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'engine' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
+    _register()
     globals()[name] = value
     return value
 

@@ -95,6 +95,10 @@ ALLOWED = {
     "portfolio": {
         *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),
     },
+    "environment": {
+        *("bars", "calendar", "clock", "compiled", "errors", "execution", "local_time"),
+        *("randomness", "sources", "strategies", "timeframes", "window"),
+    },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
         *("statistics", "results", "search", "studies", "models", "realism", "plots"),
@@ -251,7 +255,11 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = declared["optional-dependencies"]
     given = [*declared["dependencies"]]
-    given += [line for extra in ("testing", "cluster", "search", "mcp") for line in optional[extra]]
+    given += [
+        line
+        for extra in ("testing", "cluster", "search", "mcp", "learning")
+        for line in optional[extra]
+    ]
     names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
     # numba pins the one version of it that it works with.
     names |= {"llvmlite"}

@@ -78,9 +78,12 @@ class Batch:
         self.execution = profile.execution
         source = _source_of(settings.source, profile.volatility)
         s0 = settings.s0 if settings.s0 is not None else (profile.s0,) * len(source.symbols)
-        has_times = source.prepare(
-            steps=None if source.name == "historical" else 2, calendar=profile.calendar
-        ).timestamps is not None
+        has_times = (
+            source.prepare(
+                steps=None if source.name == "historical" else 2, calendar=profile.calendar
+            ).timestamps
+            is not None
+        )
         self.features = features_of(
             settings.features, _fields_of(source), source.symbols, has_times=has_times
         )
@@ -289,9 +292,7 @@ class Batch:
         )
         planned = plan_rows(strategy, episodes.fields, np.empty((1, 0)), timeline)
         clock = tuple(name for name in features.names if name not in features.expressions)
-        row_of = np.concatenate(
-            [planned.row_of[0], -1 - np.arange(len(clock))]
-        ).astype(np.int64)
+        row_of = np.concatenate([planned.row_of[0], -1 - np.arange(len(clock))]).astype(np.int64)
         settings = np.zeros(SETTINGS_WIDTH)
         settings[ACTION_KIND] = self.kind
         settings[RUIN] = self.settings.ruin * self.execution.cash

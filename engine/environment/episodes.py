@@ -212,7 +212,9 @@ class Episodes:
         places = np.flatnonzero(values == wanted)
         if not len(places):
             raise Refusal(
-                "start", f"no bar at {wanted:g} on the path of seed {seed}", "a longer path (`steps`)"
+                "start",
+                f"no bar at {wanted:g} on the path of seed {seed}",
+                "a longer path (`steps`)",
             )
         return int(places[int(_share(seed, 0) * len(places))])
 

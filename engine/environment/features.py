@@ -122,7 +122,9 @@ def features_of(
             raise Refusal("features", f"{name} twice", "each once")
         if name == "timestamp" and not has_times:
             raise Refusal(
-                "features", "timestamp of a source without instants", "history, whose bars have them"
+                "features",
+                "timestamp of a source without instants",
+                "history, whose bars have them",
             )
         if name in CLOCK_FEATURES and item is None:
             found[name] = None
@@ -140,7 +142,9 @@ def features_of(
         raise Refusal("features", "none", _ALLOWED)
     missing = [name for name in features.columns if name not in (*fields, "session")]
     if missing:
-        raise Refusal("features", f"column {missing[0]!r}", f"columns of the source: {_told(fields)}")
+        raise Refusal(
+            "features", f"column {missing[0]!r}", f"columns of the source: {_told(fields)}"
+        )
     return features
 
 

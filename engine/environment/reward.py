@@ -16,7 +16,6 @@ from engine.compiled.linking import address_of_compiled
 from engine.environment.layout import (
     ENDED,
     NOW,
-    NOW_WIDTH,
     REMEMBERED_WIDTH,
     REWARD_RAISED,
     WHOLE,
@@ -223,9 +222,7 @@ def _reward_kernel(cls: type[Reward]) -> Any:
 
 def _record(title: str, names: tuple[str, ...]) -> Any:
     """Return a compiled function that makes a named tuple of a row of numbers."""
-    scope: dict[str, Any] = {title: namedtuple(title, names or ("none",))}  # noqa: PYI024
+    scope: dict[str, Any] = {title: namedtuple(title, names or ("none",))}
     items = ", ".join(f"row[{place}]" for place in range(len(names))) or "0.0"
     exec(f"def make(row): return {title}({items})", scope)
     return hook(scope["make"])
-
-

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.environment.episodes import Episodes
 from engine.execution import Execution
+from engine.execution.columns import check_volumes, read_columns
 from engine.execution.layout import (
     ACCOUNT_WIDTH,
     COUNTS_WIDTH,
@@ -19,9 +20,8 @@ from engine.execution.layout import (
     PATH,
     POSITION_WIDTH,
     SEED,
+    SUB_BARS,
 )
-from engine.execution.columns import check_volumes, read_columns
-from engine.execution.layout import SUB_BARS
 from engine.execution.state import Simulation, frame_of, new_simulation, status_of
 from engine.window import Window
 
@@ -61,9 +61,7 @@ class Simulations:
     ) -> None:
         self._episodes, self._execution = episodes, execution
         symbols, bars = len(episodes.symbols), episodes.window_bars
-        rules = execution.rules(
-            episodes.symbols, episodes.bars_per_year, episodes.bars_per_session
-        )
+        rules = execution.rules(episodes.symbols, episodes.bars_per_year, episodes.bars_per_session)
         read_columns(rules, execution, episodes.symbols, episodes.fields)
         rules[:, SUB_BARS] = 1
         # A place of each environment's own suffices; only those that are used become memory.

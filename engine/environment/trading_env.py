@@ -47,7 +47,11 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         self.observation_space, self.action_space = spaces_of(self.batch)
         arrays = self.batch.arrays
         # A step costs a microsecond and a half: what it touches is at hand.
-        self._row, self._seen, self._rewards = arrays.actions[0], arrays.observations[0], arrays.rewards
+        self._row, self._seen, self._rewards = (
+            arrays.actions[0],
+            arrays.observations[0],
+            arrays.rewards,
+        )
         self._where: Any = 0 if self.action_space.shape == () else slice(None)
         self._kernel, self._control = step_kernel(), self.batch.control
 
@@ -128,7 +132,9 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
     def _noted(self, answer: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Return what a step gives in which there is something to tell."""
         if answer == AT_REST:
-            raise Refusal("step", "an episode that is over", "one that has begun", "call reset()")
+            raise Refusal(
+                "step", "an episode that is over", "one that has begun", hint="call `reset`"
+            )
         self.batch.look_at(answer)
         ended = self.batch.arrays.flags[0, ENDED]
         terminated, truncated = bool(ended == TERMINATED), bool(ended == TRUNCATED)
@@ -161,4 +167,3 @@ def spaces_of(batch: Batch) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]
     if batch.kind == ORDERS:
         return seen, spaces.MultiDiscrete([7, 2, 10] * symbols)
     return seen, spaces.Discrete(3) if symbols == 1 else spaces.MultiDiscrete([3] * symbols)
-

@@ -133,9 +133,7 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
             infos = self._add_info(infos, begun(self.batch, int(number)), int(number))
         return self.batch.arrays.observations.copy(), infos
 
-    def step(
-        self, actions: Any
-    ) -> tuple[Observations, Numbers, Flags, Flags, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Observations, Numbers, Flags, Flags, dict[str, Any]]:
         """Act in every environment, and go to the next bar.
 
         Parameters
@@ -164,7 +162,7 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
                 "step",
                 f"environment {over[0]}, whose episode is over",
                 "episodes that have begun",
-                "call reset(options={'reset_mask': ...})",
+                hint="call `reset` with options={'reset_mask': ...}",
             )
         self._take(actions)
         arrays.rewards[over] = 0.0

@@ -198,7 +198,7 @@ class Batch:
             return f"kind 0 to 6, side 0 or 1, distance 0 to 9{each}"
         return f"0 flat, 1 long or 2 short{each}"
 
-    # --- what came out ------------------------------------------------------------------------------
+    # --- what came out ---------------------------------------------------------------------------
 
     def flags_of(self, number: int) -> dict[str, Any]:
         """Return what the last step's orders met, where something happened."""
@@ -237,7 +237,7 @@ class Batch:
         names = type(self.reward).remembers
         return {name: float(self.arrays.remembered[number, k]) for k, name in enumerate(names)}
 
-    # --- construction -----------------------------------------------------------------------------
+    # --- construction ----------------------------------------------------------------------------
 
     def _limits(self, prices: tuple[float, ...]) -> NDArray[np.float64]:
         """Return the largest position of each symbol that actions ask for, in units."""
@@ -295,9 +295,10 @@ class Batch:
         row_of = np.concatenate([planned.row_of[0], -1 - np.arange(len(clock))]).astype(np.int64)
         settings = np.zeros(SETTINGS_WIDTH)
         settings[ACTION_KIND] = self.kind
+        kind: Any = type(self.reward)
         settings[RUIN] = self.settings.ruin * self.execution.cash
         settings[DISTANCE] = self.settings.distance
-        settings[REWARD_CODE] = reward_address(type(self.reward))
+        settings[REWARD_CODE] = reward_address(kind)
         settings[BARS_PER_YEAR] = episodes.bars_per_year
         settings[AT_ONCE_FILLS] = self.execution.fill == "same_close"
         width = len(features) + symbols + ACCOUNT_FEATURES
@@ -363,7 +364,7 @@ class Batch:
             yield np.array(rows).reshape(len(self.features), -1)[:, episodes.warm_up :]
 
 
-def _source_of(given: Source | str | None, volatility: float) -> Source:
+def _source_of(given: Any, volatility: float) -> Any:
     if given is None:
         return GBM(mu=0.0, sigma=volatility)
     if isinstance(given, str):

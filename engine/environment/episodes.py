@@ -28,7 +28,7 @@ _DAY_MINUTES = 1440
 
 
 class Schedule(NamedTuple):
-    """When the bars of a window are, as the order engine takes it; None where bars have no times."""
+    """When the bars of a window are, as the order engine takes it; None: bars have no times."""
 
     closed: NDArray[np.int64] | None
     last_bars: NDArray[np.int64] | None
@@ -131,7 +131,8 @@ class Episodes:
             seeds = np.array([seed], dtype=np.uint64)
             self._generator.fill(seeds, np.zeros(1, dtype=np.uint64), self._path, self._scratch)
             self._held = wanted
-        return self._path[0]
+        path: NDArray[np.float64] = self._path[0]
+        return path
 
     def schedule(self, window: Window) -> Schedule:
         """Return when the bars of a window are, counted from its first bar."""
@@ -200,7 +201,7 @@ class Episodes:
         return self.fields.index(name)
 
     def _start_in_regime(self, seed: int, last: int) -> int:
-        """Draw a regime of those on the path, each alike, or the one asked for; then a start in it."""
+        """Draw a regime of the path, each alike, or take the one asked for; then a start in it."""
         values = self.path(seed)[0, self._column, self.warm_up : self.warm_up + last + 1]
         if isinstance(self._start, Mapping):
             wanted = float(next(iter(self._start.values())))

@@ -1,4 +1,4 @@
-"""What an agent observes of the market: features by name, as indicators that strategies have too."""
+"""What an agent observes of the market: features by name, the indicators of strategies."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from engine.compiled.framed_record import Entry, Layout, framed_record
 from engine.execution.layout import REJECTIONS
 
-# --- actions ------------------------------------------------------------------------------------
+# --- actions -------------------------------------------------------------------------------------
 SIDES: Final = 0  # flat, long or short
 TARGET: Final = 1  # a share of the limit, from -1 to 1
 ORDERS: Final = 2  # kind, side and distance of an order
 
-# --- settings: float64[SETTINGS_WIDTH], the same for every environment -----------------------------
+# --- settings: float64[SETTINGS_WIDTH], the same for every environment ---------------------------
 ACTION_KIND: Final = 0
 RUIN: Final = 1  # equity at which an episode terminates
 DISTANCE: Final = 2  # of a resting order, per step of its action, as a share of the close
@@ -24,7 +24,7 @@ BARS_PER_YEAR: Final = 4
 AT_ONCE_FILLS: Final = 5  # non-zero: orders fill at the close at which they are placed
 SETTINGS_WIDTH: Final = 6
 
-# --- kept: float64[environments, KEPT_WIDTH], what an environment remembers from step to step --------
+# --- kept: float64[environments, KEPT_WIDTH], what an environment remembers from step to step
 EQUITY: Final = 0  # at the close of the last bar
 COMMISSION: Final = 1  # paid so far, as the account says
 SLIPPAGE: Final = 2
@@ -36,7 +36,7 @@ RETURN: Final = 7  # sum of rewards
 STEPS: Final = 8  # so far
 KEPT_WIDTH: Final = 9
 
-# --- now: float64[environments, NOW_WIDTH], what a reward is told of a step --------------------------
+# --- now: float64[environments, NOW_WIDTH], what a reward is told of a step ----------------------
 NOW: Final = (
     "pnl",
     "gross_pnl",
@@ -53,7 +53,7 @@ NOW: Final = (
     "deeper",
 )
 NOW_WIDTH: Final = len(NOW)
-# --- whole: float64[environments, WHOLE_WIDTH], what a reward is told of an episode ------------------
+# --- whole: float64[environments, WHOLE_WIDTH], what a reward is told of an episode ---------------
 WHOLE: Final = (
     "sharpe",
     "net_pnl",
@@ -66,7 +66,7 @@ WHOLE: Final = (
 )
 WHOLE_WIDTH: Final = len(WHOLE)
 
-# --- flags: int64[environments, FLAGS_WIDTH], of the last step --------------------------------------
+# --- flags: int64[environments, FLAGS_WIDTH], of the last step -----------------------------------
 REFUSED: Final = 0  # orders refused, one column for each reason
 MARGIN: Final = len(REJECTIONS)  # margin calls
 ENDED: Final = MARGIN + 1  # 1: terminated, 2: truncated
@@ -81,7 +81,7 @@ REWARD_RAISED: Final = 102
 NOTED: Final = -1  # the flags of one say something
 AT_REST: Final = -2  # the episodes of all are over: nothing was stepped
 
-# --- sizes ----------------------------------------------------------------------------------------
+# --- sizes ---------------------------------------------------------------------------------------
 #: Numbers that a reward may remember over an episode.
 REMEMBERED_WIDTH: Final = 8
 #: Actions told apart where their diversity is measured.

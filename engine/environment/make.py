@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.errors import Refusal
-
-if TYPE_CHECKING:
-    from engine.environment.trading_env import TradingEnv
-    from engine.environment.trading_vector_env import TradingVectorEnv
 
 __all__ = ["make_env"]
 
@@ -19,7 +15,7 @@ def make_env(
     num_envs: int | None = None,
     autoreset: str = "next_step",
     **settings: Any,
-) -> TradingEnv | TradingVectorEnv:
+) -> Any:
     """Make a Gymnasium environment on the order engine of the studies.
 
     One step is one bar: the agent acts at the close of a bar, as a strategy does; its orders fill

@@ -186,7 +186,7 @@ def reward_of(given: Any, known: dict[str, type[Reward]]) -> Reward:
 
 
 @cache
-def reward_address(cls: type[Reward]) -> int:
+def reward_address(cls: Any) -> int:
     """Compile a reward and return the address of its code, called with control block and number."""
     dispatcher = _reward_kernel(cls)
     _KEPT_ALIVE.append(dispatcher)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -47,7 +47,7 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
         The other settings.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+    metadata: dict[str, Any] = {  # noqa: RUF012 - as of the base
         "render_modes": [],
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }

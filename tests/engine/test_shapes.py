@@ -300,6 +300,9 @@ PRICES = "open high low close volume"
 VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     **_labelled("Bars", _fields(lambda: history(20), f"timestamps {PRICES}"), BARS),
     **_labelled("PriceBlock", _fields(block, f"values seeds timestamps {PRICES}"), BLOCK),
+    "Normalisation.mean": (lambda: mc.Normalisation.none(("a", "b")).mean, {"features": 2}),
+    "Normalisation.spread": (lambda: mc.Normalisation.none(("a", "b")).spread, {"features": 2}),
+    "Reward.values": (lambda: mc.StepReward().values(), {"weights": 6}),
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
     "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
     **_labelled(

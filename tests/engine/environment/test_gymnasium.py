@@ -110,7 +110,8 @@ def test_seeds_go_on_and_are_the_same_in_another_process_which_loads_gymnasium_l
     free = mc.make_env("mes_daily", **SMALL)
     assert [free.reset(seed=30)[1]["seed"], free.reset()[1]["seed"]] == [30, 31]
     text = (
-        "import engine as mc, sys; mc.Reward; assert 'gymnasium' not in sys.modules; env = mc.make_env('mes_daily', features=['return_1', 'rsi_3'], "
+        "import engine as mc, sys; mc.Reward; assert 'gymnasium' not in sys.modules; "
+        "env = mc.make_env('mes_daily', features=['return_1', 'rsi_3'], "
         "steps=12); seen = env.reset(seed=30)[0]; print(seen.tobytes().hex())"
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)

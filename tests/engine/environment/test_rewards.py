@@ -139,9 +139,9 @@ def test_a_reward_of_ones_own_takes_ten_lines() -> None:
 def test_a_reward_that_cannot_be_is_refused_or_fails_in_one_sentence() -> None:
     with pytest.raises(mc.Refusal, match="reward StepReward: found weight speed, allowed comm"):
         mc.StepReward(speed=1.0)
-    with pytest.raises(mc.Refusal, match="NetPnl.scale: found nan, allowed a finite number"):
+    with pytest.raises(mc.Refusal, match=r"NetPnl\.scale: found nan, allowed a finite number"):
         mc.NetPnl(scale=float("nan"))
-    with pytest.raises(mc.Refusal, match="Bound.step: found no static method"):
+    with pytest.raises(mc.Refusal, match=r"Bound\.step: found no static method"):
         type("Bound", (mc.Reward,), {"step": lambda self, now, weights, memory: 0.0})
     with pytest.raises(ValueError, match="reward Careless raised an exception"):
         episode(Careless())

@@ -310,7 +310,7 @@ class Batch:
             actions=np.zeros((count, action)),
             observations=np.zeros((count, width), dtype=np.float32),
             rewards=np.zeros(count),
-            bars=np.full(count, -1, dtype=np.int64),
+            bar=np.full(count, -1, dtype=np.int64),
             kept=np.zeros((count, KEPT_WIDTH)),
             now=np.zeros((count, NOW_WIDTH)),
             whole=np.zeros((count, WHOLE_WIDTH)),
@@ -347,7 +347,7 @@ class Batch:
         self.arrays.scale[:] = 1.0 / found.spread
         self.simulations.forget()
         self.begun[:] = False
-        self.arrays.bars[:] = -1
+        self.arrays.bar[:] = -1
         return found
 
     def _fitted_rows(self) -> Any:

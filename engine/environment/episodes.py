@@ -220,12 +220,12 @@ class Episodes:
         return int(places[int(_share(seed, 0) * len(places))])
 
 
-def nominal_minutes(bars: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np.int64]:
+def nominal_minutes(numbers: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np.int64]:
     """Return the minute of the day at which bars open that have no instants.
 
     Parameters
     ----------
-    bars : ndarray of int64, shape (bars,)
+    numbers : ndarray of int64, shape (bars,)
         Numbers of bars, 0 the first that is traded, with which a session begins.
     calendar : BarCalendar
         Of the bars.
@@ -236,7 +236,7 @@ def nominal_minutes(bars: NDArray[np.int64], calendar: BarCalendar) -> NDArray[n
         From 0 to 1,439.
     """
     opening, width, session = nominal_session(calendar)
-    return np.asarray((opening + bars % session * width) % _DAY_MINUTES)
+    return np.asarray((opening + numbers % session * width) % _DAY_MINUTES)
 
 
 def nominal_session(calendar: BarCalendar) -> tuple[int, int, int]:

@@ -62,7 +62,7 @@ WHOLE: Final = (
     "profit_factor",
     "win_rate",
     "diversity",
-    "steps",
+    "length",
 )
 WHOLE_WIDTH: Final = len(WHOLE)
 
@@ -101,7 +101,7 @@ class Environments(NamedTuple):
     actions: NDArray[np.float64]  # (environments, action width)
     observations: NDArray[np.float32]  # (environments, features)
     rewards: NDArray[np.float64]  # (environments,)
-    bars: NDArray[np.int64]  # (environments,) bar at whose close each decides; -1: at rest
+    bar: NDArray[np.int64]  # (environments,) bar at whose close each decides; -1: at rest
     kept: NDArray[np.float64]  # (environments, KEPT_WIDTH)
     now: NDArray[np.float64]  # (environments, NOW_WIDTH)
     whole: NDArray[np.float64]  # (environments, WHOLE_WIDTH)
@@ -133,7 +133,7 @@ _SIZES: Final[dict[str, tuple[str, tuple[str | int, ...]]]] = {
     "actions": ("float64", ("environments", "action")),
     "observations": ("float32", ("environments", "features")),
     "rewards": ("float64", ("environments",)),
-    "bars": ("int64", ("environments",)),
+    "bar": ("int64", ("environments",)),
     "kept": ("float64", ("environments", KEPT_WIDTH)),
     "now": ("float64", ("environments", NOW_WIDTH)),
     "whole": ("float64", ("environments", WHOLE_WIDTH)),

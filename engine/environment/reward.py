@@ -59,7 +59,7 @@ class Episode(NamedTuple):
     profit_factor: float  #: won over lost, at most 10; 0 without trades
     win_rate: float  #: winning trades over all, 0 without trades
     diversity: float  #: entropy of the actions taken over its largest value, from 0 to 1
-    steps: float  #: steps of the episode
+    length: float  #: steps of the episode
 
 
 class Reward:
@@ -69,7 +69,7 @@ class Reward:
     compiled: ``step(now, weights, memory)`` after each step and ``episode(whole, weights, memory)``
     at the end of an episode, whose value is added to that of the last step::
 
-        class Patient(mc.Reward):
+        class Patient(Reward):
             \"\"\"Net P&L, less what a bar without a position costs.\"\"\"
 
             idle = 0.5

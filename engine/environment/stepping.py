@@ -122,7 +122,7 @@ def reset_kernel() -> Callable[[int, int], int]:
                 trade_bar(frame, first)
             equity = equity_at(s, CLOSE, first)
             _begin(e, number, s, equity)
-            e.bars[number] = first
+            e.bar[number] = first
             observe(e, number, s, first, equity)
             if s.counts[STATUS] != 0:
                 e.flags[number, FAILED] = s.counts[STATUS]
@@ -147,7 +147,7 @@ def step_kernel() -> Callable[[int, int, int], int]:
     def step(control: int, begin: int, end: int) -> int:
         e = environments_at(control)
         for number in range(begin, end):
-            if e.bars[number] >= 0 and not is_in_space(e, number):
+            if e.bar[number] >= 0 and not is_in_space(e, number):
                 e.flags[number, FAILED] = OUT_OF_SPACE
                 return number + 1
         width = e.frames.shape[1]
@@ -155,7 +155,7 @@ def step_kernel() -> Callable[[int, int, int], int]:
         at_once = e.settings[AT_ONCE_FILLS] != 0.0
         problem, noted, stepped = 0, 0, 0
         for number in range(begin, end):
-            bar = e.bars[number]
+            bar = e.bar[number]
             if bar < 0:
                 continue
             stepped += 1
@@ -187,7 +187,7 @@ def step_kernel() -> Callable[[int, int, int], int]:
             code = _call_reward(reward_at, control, number)
             e.kept[number, RETURN] += e.rewards[number]
             observe(e, number, s, bar, equity)
-            e.bars[number] = -1 if ended != 0 else bar
+            e.bar[number] = -1 if ended != 0 else bar
             if s.counts[STATUS] != 0:
                 code = s.counts[STATUS]
             elif code == 0 and not np.isfinite(equity):

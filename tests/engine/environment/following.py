@@ -58,7 +58,7 @@ def stepped(batch: Batch, actions: Any, seed: int) -> tuple[list[float], list[fl
     batch.reset(np.zeros(1, dtype=np.int64), [seed])
     equity, rewards = [], []
     for action in actions:
-        if batch.arrays.bars[0] < 0:
+        if batch.arrays.bar[0] < 0:
             break
         batch.arrays.actions[0] = action
         batch.step(0, 1)

@@ -3,6 +3,7 @@
 from engine.environment.features import DEFAULT_FEATURES, Features
 from engine.environment.make import make_env
 from engine.environment.normalisation import Normalisation
+from engine.environment.policy import Policy, policy_strategy
 from engine.environment.reward import Episode, Reward, Step
 from engine.environment.rewards import (
     DifferentialSharpe,
@@ -21,8 +22,10 @@ __all__ = [
     "Features",
     "NetPnl",
     "Normalisation",
+    "Policy",
     "Reward",
     "Step",
     "StepReward",
     "make_env",
+    "policy_strategy",
 ]

@@ -281,7 +281,7 @@ class Batch:
         episodes, features = self.episodes, self.features
         bars = episodes.window_bars
         # Windows that begin anywhere have no calendar of their own.
-        fixed = episodes.bars == episodes.path_bars
+        fixed = episodes.episode_bars == episodes.path_bars
         timeline = Timeline.of(
             episodes.calendar.timeframe,
             episodes.calendar.exchange,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.calendar import EXCHANGES, BarCalendar
 from engine.clock import time_between
-from engine.environment.features import clock_values
+from engine.environment.features import minute_table
 from engine.environment.settings import Settings
 from engine.errors import Refusal
 from engine.execution import Execution
@@ -76,10 +76,12 @@ class Episodes:
         )
         self.path_bars = self._generator.steps - warm_up
         episode = session if settings.episode == "session" else settings.episode
-        self.bars = self.path_bars if episode is None else int(episode)
-        if self.bars < 2 or self.bars > self.path_bars:
-            raise Refusal("episode", f"{self.bars} bars", f"2 to {self.path_bars}, those of a path")
-        self.window_bars = warm_up + self.bars
+        self.episode_bars = self.path_bars if episode is None else int(episode)
+        if self.episode_bars < 2 or self.episode_bars > self.path_bars:
+            raise Refusal(
+                "episode", f"{self.episode_bars} bars", f"2 to {self.path_bars}, those of a path"
+            )
+        self.window_bars = warm_up + self.episode_bars
         self.timestamps = self._generator.timestamps
         self.bars_per_year = float(source.bars_per_year(calendar, self.path_bars))
         self._start = settings.start
@@ -101,6 +103,11 @@ class Episodes:
         """Symbols of a path."""
         return self._generator.symbols
 
+    @property
+    def nominal_session(self) -> tuple[int, int, int] | None:
+        """Opening minute, minutes of a bar, bars of a session, where bars have no instants."""
+        return None if self.timestamps is not None else nominal_session(self.calendar)
+
     def window(self, seed: int) -> Window:
         """Return the window of a seed's episode, in bars of its path, those to warm up on included.
 
@@ -109,7 +116,7 @@ class Episodes:
         seed : int
             Decides both the path and, where starts are drawn, the start.
         """
-        last = self.path_bars - self.bars
+        last = self.path_bars - self.episode_bars
         if self._start == "first" or last == 0:
             start = 0
         elif self._start == "random":
@@ -160,7 +167,7 @@ class Episodes:
         """
         minutes = self._minutes()
         rows = [
-            self._seconds() if name == "timestamp" else clock_values(minutes, name)
+            self._seconds() if name == "timestamp" else minute_table(name)[minutes]
             for name in names
         ]
         return np.array(rows).reshape(len(names), self._generator.steps)

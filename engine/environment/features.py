@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.strategies import (
@@ -27,7 +28,13 @@ from engine.strategies import (
 from engine.strategies.expression import Expression, Field, Output
 from engine.strategies.indicator import Indicator
 
-__all__ = ["CLOCK_FEATURES", "DEFAULT_FEATURES", "PERIODS", "Features", "features_of"]
+__all__ = [
+    "CLOCK_FEATURES",
+    "DEFAULT_FEATURES",
+    "Features",
+    "features_of",
+    "minute_table",
+]
 
 #: Of the moving averages among the default features.
 PERIODS: Final = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53)
@@ -210,7 +217,12 @@ def _told(fields: tuple[str, ...]) -> str:
     return ", ".join(fields) or "none"
 
 
-def clock_values(minutes: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
-    """Return sine or cosine of the time of day, given in minutes."""
-    angle = 2.0 * np.pi * (minutes / 60.0) / 24.0
-    return np.sin(angle) if name == "hour_sin" else np.cos(angle)
+def minute_table(name: str) -> NDArray[np.float64]:
+    """Return sine or cosine of the time of day, ``hour_sin`` or ``hour_cos``, of each minute.
+
+    Returns
+    -------
+    ndarray of float64, shape (1440,)
+    """
+    angle = 2.0 * np.pi * (np.arange(1440) / 60.0) / 24.0
+    return np.asarray(np.sin(angle) if name == "hour_sin" else np.cos(angle))

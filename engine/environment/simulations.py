@@ -89,7 +89,7 @@ class Simulations:
         self._positions = np.zeros((count, symbols, POSITION_WIDTH))
         self._lots = np.zeros((count, symbols, lot_capacity, LOT_WIDTH))
         self._orders = np.zeros((count, order_capacity, ORDER_WIDTH))
-        self._curve = np.zeros((count, episodes.bars))
+        self._curve = np.zeros((count, episodes.episode_bars))
         self._shared = shared
         frames = [frame_of(self.simulation(number)) for number in range(count)]
         self.frames: NDArray[np.int64] = np.ascontiguousarray(np.stack(frames))

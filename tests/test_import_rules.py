@@ -90,7 +90,7 @@ ALLOWED = {
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
-        *("bars", "calibration", "strategies", "studies"),
+        *("bars", "calibration", "environment", "strategies", "studies"),
     },
     "portfolio": {
         *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from engine.calendar import BarCalendar
@@ -75,3 +75,7 @@ class Settings:
             raise Refusal("distance", repr(self.distance), "a share of the price, above 0 to 0.1")
         if isinstance(self.fit_paths, bool) or self.fit_paths < 1:
             raise Refusal("fit_paths", repr(self.fit_paths), "a whole number >= 1")
+
+    def with_normalisation(self, normalisation: Normalisation) -> Settings:
+        """Return the same with a normalisation that is fitted already, for environments alike."""
+        return replace(self, normalise=normalisation, seeds=None)

@@ -67,16 +67,7 @@ class Reward:
 
     A subclass declares weights (numbers in its body) and one or two static methods, which are
     compiled: ``step(now, weights, memory)`` after each step and ``episode(whole, weights, memory)``
-    at the end of an episode, whose value is added to that of the last step::
-
-        class Patient(Reward):
-            \"\"\"Net P&L, less what a bar without a position costs.\"\"\"
-
-            idle = 0.5
-
-            @staticmethod
-            def step(now, weights, memory):
-                return now.pnl - weights.idle * now.idle
+    at the end of an episode, whose value is added to that of the last step.
 
     `now` has the fields of `Step`, `whole` those of `Episode`. `memory` is an array of eight
     numbers, zero at the start of each episode; those that ``remembers`` names are reported in
@@ -105,6 +96,13 @@ class Reward:
     >>> from engine.environment import StepReward
     >>> StepReward(risk=0.5).weights["risk"]
     0.5
+    >>> class Patient(Reward):
+    ...     idle = 0.5
+    ...     @staticmethod
+    ...     def step(now, weights, memory):
+    ...         return now.pnl - weights.idle * now.idle
+    >>> Patient(idle=0.2)
+    Patient(idle=0.2)
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import types
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from engine.environment.features import minute_table
 from engine.errors import Refusal
 from engine.strategies import Strategy
 from engine.strategies.expression import Expression
-
-if TYPE_CHECKING:
-    from engine.environment.policy import Policy
 
 __all__ = ["strategy_of"]
 
@@ -52,7 +49,7 @@ _MINUTE_OF_HISTORY: Final = "int(bar.hour) * 60 + int(bar.minute)"
 
 
 @lru_cache(maxsize=64)
-def strategy_of(policy: Policy, name: str) -> type[Strategy]:
+def strategy_of(policy: Any, name: str) -> type[Strategy]:
     """Return the strategy of a policy, under a name."""
     if not name.isidentifier():
         raise Refusal("name", repr(name), "a name of Python, such as agent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,8 @@ def to_stable_baselines3(env: Any, base: type | None = None) -> Any:
     if env.metadata["autoreset_mode"].name != "SAME_STEP":
         raise Refusal("autoreset", repr(env.metadata["autoreset_mode"].name.lower()), "'same_step'")
     if base is None:
-        from stable_baselines3.common.vec_env import VecEnv
-
-        base = VecEnv
+        # Named as text, since this project does not depend on it: it brings PyTorch.
+        base = import_module("stable_baselines3.common.vec_env").VecEnv
 
     class Adapter(base):  # type: ignore[misc, valid-type]
         """The environments, under the names that Stable-Baselines3 calls."""

@@ -96,7 +96,7 @@ ALLOWED = {
         *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),
     },
     "environment": {
-        *("bars", "calendar", "clock", "compiled", "errors", "execution", "local_time"),
+        *("bars", "calendar", "clock", "compiled", "errors", "execution", "files", "local_time"),
         *("randomness", "sources", "strategies", "timeframes", "window"),
     },
     "judging": {

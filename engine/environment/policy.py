@@ -22,6 +22,7 @@ from engine.environment.layout import ORDERS, TARGET
 from engine.environment.normalisation import Normalisation
 from engine.environment.policy_text import strategy_of
 from engine.errors import Refusal
+from engine.files.writing import write_output
 from engine.strategies import Strategy
 
 __all__ = ["Policy", "policy_strategy"]
@@ -278,9 +279,7 @@ class Policy:
             f"{named} = Policy.from_dict(json.loads(POLICY)).strategy({named!r})\n"
             f"{named}.__module__ = __name__\n"
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
+        return write_output(path, text.encode())
 
 
 def policy_strategy(

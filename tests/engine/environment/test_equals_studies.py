@@ -136,3 +136,47 @@ def test_targets_go_to_the_nearest_lot_and_are_ordered_once() -> None:
         held.append(batch.arrays.held[0, 0])
     assert held == [0.0, 1.0, 3.0, 2.0, -10.0, -10.0, 10.0]
     assert batch.arrays.now[0, 4] == 2.0  # how far the position moved, as a share of its limit
+
+
+def hourly(count: int) -> mc.Bars:
+    """Hourly bars of the sessions of index futures, in winter."""
+    hours = np.arange(np.datetime64("2024-01-07T23", "h"), np.datetime64("2024-03-01T00", "h"))
+    local = hours.astype(np.int64) - 6
+    hour, weekday = local % 24, (local // 24 + 3) % 7
+    shut = (hour == 16) | (weekday == 5) | ((weekday == 4) & (hour > 16))
+    shut |= (weekday == 6) & (hour < 17)
+    stamps = hours[~shut][:count].astype("datetime64[us]").astype(np.int64)
+    block = mc.GBM(sigma=0.2).paths(seeds=[3], steps=count, s0=5_000.0)
+    columns = (block.field(name)[0] for name in block.fields)
+    return mc.Bars("MES", stamps, *columns, calendar=mc.BarCalendar("CMES", "1h"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_episode_on_history_is_a_backtest_of_its_bars(seed: int) -> None:
+    bars = hourly(600)
+    env = mc.make_env(
+        "mes_intraday",
+        source=mc.Historical(bars),
+        features=["return_1"],
+        start="random",
+        episode=100,
+        execution={"instrument": {"preset": "MES", "session": "published"}},
+    )
+    _, info = env.reset(seed=seed)
+    first, trading, last = info["window"].tolist()
+    actions = np.random.default_rng(seed).integers(0, 3, last - trading).tolist()
+    for action in actions:
+        *_, truncated, _ = env.step(action)
+    assert truncated
+    seen = bars[first : last + 1]
+    column = np.full(len(seen), 3.0)
+    column[trading - first : -1] = actions
+    done = mc.backtest(
+        FollowSides,
+        seen.with_columns({"action": column}),
+        execution=env.batch.execution,
+        warm_up=trading - first,
+    )
+    curve = env.batch.simulations.simulation(0).curve
+    assert curve.tolist() == done.equity.tolist()
+    assert len(set(curve.tolist())) > 50

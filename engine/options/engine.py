@@ -14,6 +14,7 @@ from engine.errors import Refusal
 from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
+from engine.options.book_terms import check_book
 from engine.options.layout import LEG_BARS
 from engine.options.legs import Leg, encode_legs
 from engine.options.prepared import PreparedOptions
@@ -100,6 +101,7 @@ class OptionEngine:
             raise Refusal("source", f"{len(symbols)} symbols", f"one, for {strategy.name}")
         _check_execution(execution)
         self._check_dynamics(source, fields)
+        check_book(strategy, self.legs_of(strategy), self.terms)
         if lowest <= 0.0 and self.terms.pricing != "bachelier":
             raise Refusal(
                 "options.pricing",

@@ -18,10 +18,13 @@ from engine.options.layout import (
     LEG_CALL,
     LEG_OFFSET,
     LEG_RULE,
+    LEG_UNDERLYING,
     LEG_UNITS,
+    LEG_WHEN,
     LEG_WIDTH,
     MOST_LEGS,
     STRIKE_RULES,
+    WHEN,
 )
 from engine.strategies.parameters import Parameter
 
@@ -35,18 +38,20 @@ class Leg(BaseModel):
     ----------
     side : {"buy", "sell"}
         Whether it is bought or sold at entry.
-    right : {"call", "put"}
-        Its right.
+    right : {"call", "put", "underlying"}
+        Its right; or the underlying itself, bought beside the options.
     otm : float or Parameter
         How far its strike lies out of the money, by the rule `by`; below 0 it lies in the money.
-    by : {"percent", "deviations", "points", "delta", "absolute"} or Choice
+    by : {"percent", "deviations", "points", "delta", "absolute", "premium"} or Choice
         Percent of the underlying's future, standard deviations of its logarithm up to expiry,
-        points; the delta of the option, before discounting and without its sign, 0 to 1; or the
-        strike itself.
+        points; the delta of the option, before discounting and without its sign, 0 to 1; the
+        strike itself; or what the option costs.
     days : float or Parameter
         Days to expiry: sessions, as the bars have them.
     ratio : float or Parameter
         Options per contract of the position.
+    when : {"always", "flat", "holding"}
+        Whether the leg is opened at all: where none of the underlying is held, or where some is.
 
     Examples
     --------
@@ -57,11 +62,12 @@ class Leg(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     side: Literal["buy", "sell"]
-    right: Literal["call", "put"]
+    right: Literal["call", "put", "underlying"]
     otm: Any = 0.0
     by: Any = "percent"
     days: Any = 21
     ratio: Any = 1.0
+    when: Literal["always", "flat", "holding"] = "always"
 
     @field_validator("otm", "days", "ratio")
     @classmethod
@@ -131,9 +137,12 @@ def encode_legs(
                 raise Refusal("otm", f"{otm:g} by delta", "more than 0 and less than 1")
             otm = float(normal_ppf(float(otm)))
         row[LEG_UNITS] = ratio if leg.side == "buy" else -ratio
+        row[LEG_UNDERLYING], row[LEG_WHEN] = leg.right == "underlying", WHEN.index(leg.when)
         row[LEG_CALL] = leg.right == "call"
         row[LEG_RULE], row[LEG_OFFSET] = rule, otm
         row[LEG_BARS] = max(math.floor(days * bars_per_session + 0.5), 1)
+        if leg.right == "underlying":
+            row[LEG_BARS] = 1.0
     return out
 
 

@@ -18,17 +18,32 @@ from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.option_metric_names import METRICS
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.options.book import book_call
+from engine.options.book_american import american_call
+from engine.options.book_layout import (
+    AMERICAN,
+    AMERICAN_CODE,
+    CODES_WIDTH,
+    OWN_FRAME,
+    RULE_MARGIN_CODE,
+    BookArrays,
+)
+from engine.options.book_rule_margin import rule_margin_call
+from engine.options.book_terms import asks_for_book, encode_own
 from engine.options.layout import (
     BLOCK,
+    BOOKED,
     HELD_WIDTH,
     LEG_BARS,
     LEG_ROOM,
     LEG_WIDTH,
+    MARGIN_RULE,
     NOT_PRICED,
     OK,
     RULES_WIDTH,
     SERIES_WIDTH,
     TABLES_WIDTH,
+    TAPE_WIDTH,
     TOTALS_WIDTH,
 )
 from engine.options.legs import Leg
@@ -50,6 +65,9 @@ _MOST_PLANS: Final = 1024
 _GROUP: Final = "options"
 _NO_TAPE: Final = np.empty((0, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
+_NO_ROWS: Final = np.empty((TAPE_WIDTH, 0))
+_NO_FRAME: Final = np.empty(0, dtype=np.int64)
+_WEEK: Final = 5
 _STATUS_TEXTS: Final = {
     OK: "",
     NOT_PRICED: "a future or a strike at or below zero has no lognormal price; "
@@ -68,6 +86,8 @@ class _Scratch:
     margin_room: NDArray[np.float64]
     calls: NDArray[np.bool_]
     totals: NDArray[np.float64]
+    #: Made by the first parameter set that asks for it.
+    book: BookArrays | None
 
 
 class PreparedOptions:
@@ -111,6 +131,7 @@ class PreparedOptions:
         self._rules = execution.rules(symbols, bars_per_year, bars_per_session)
         read_columns(self._rules, execution, symbols, fields)
         self._terms = encode_terms(settings, execution.cash)
+        self._always_booked = asks_for_book(strategy, legs, settings)
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.float64], int]] = {}
         self._set_market(bars_per_year)
 
@@ -131,6 +152,11 @@ class PreparedOptions:
         self._yield_field = fields.index(own) if of_future and own in fields else -1
         bar_years = 1.0 / bars_per_year
         self._margin = encode_margin(settings, bar_years, self._bars_per_session)
+        self._own = encode_own(
+            self.strategy, self._legs, settings, bar_years, self._bars_per_session
+        )
+        session = np.arange(self._steps) // round(self._bars_per_session)
+        self._weekdays = np.ascontiguousarray(session % _WEEK, dtype=np.int64)
         lag = settings.future_days * self._bars_per_session * bar_years
         carry = settings.rate - settings.dividend if settings.pricing == "black_scholes" else 0.0
         level, window, premium = 1.0, 0.0, 1.0
@@ -163,6 +189,7 @@ class PreparedOptions:
             np.zeros(MARGIN_ROOM),
             np.zeros(legs, dtype=np.bool_),
             np.zeros(TOTALS_WIDTH),
+            None,
         )
 
     def tape(self) -> LegTape:
@@ -196,8 +223,16 @@ class PreparedOptions:
         tables = np.empty((TABLES_WIDTH, longest + 1 + BLOCK))
         if trades is not None:
             trades.begin(simulations)
+        book, booked = 0, bool((plans[:, BOOKED] != 0.0).any())
+        if booked:
+            book = book_call()
+            scratch.book = scratch.book or self._book(scratch)
+            for name, array in (("tables", tables), ("plans", plans)):
+                scratch.book.put(name, array)
         done = 0
         while done < simulations:
+            if scratch.book is not None and booked:
+                scratch.book.put("tape", _NO_ROWS if trades is None else trades.columns)
             done = run_paths(
                 values,
                 identities_of(len(values), seeds, paths),
@@ -228,6 +263,9 @@ class PreparedOptions:
                 _NO_ENDS if trades is None else trades.ends,
                 self._groups,
                 self._options_at,
+                self._settings.greeks,
+                book,
+                _NO_FRAME if scratch.book is None else scratch.book.frame,
                 done,
             )
             if trades is not None and done < simulations:
@@ -256,6 +294,27 @@ class PreparedOptions:
         """Return the columns of a tape as a table has them."""
         return trade_columns(columns, first_bar)
 
+    def _book(self, scratch: _Scratch) -> BookArrays:
+        """Return the arrays of a book that shares what the loop fills for a path."""
+        codes = np.zeros(CODES_WIDTH, dtype=np.int64)
+        if self._own[AMERICAN] != 0.0:
+            codes[AMERICAN_CODE] = american_call()
+        if self._margin[MARGIN_RULE] != 0.0:
+            codes[RULE_MARGIN_CODE] = rule_margin_call()
+        made = BookArrays(
+            series=scratch.series,
+            surface=self._surface,
+            terms=self._terms,
+            own=self._own,
+            totals=scratch.totals,
+            curve=scratch.simulation.curve,
+            margin=self._margin,
+            weekdays=self._weekdays,
+            codes=codes,
+        )
+        codes[OWN_FRAME] = made.frame.ctypes.data
+        return made
+
     def _planned(self, parameters: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
         """Return a group of parameter sets as numbers, and the bars of their longest leg."""
         key = (len(parameters), parameters.tobytes())
@@ -268,7 +327,12 @@ class PreparedOptions:
             for row in parameters.tolist():
                 pairs = zip(declared.items(), row, strict=True)
                 values = {name: item.decode(code) for (name, item), code in pairs}
-                rows.append(encode_set(values, self._legs, self._settings, self._bars_per_session))
+                rows.append(
+                    encode_set(
+                        values, self._legs, self._settings, self._bars_per_session,
+                        booked=self._always_booked,
+                    )
+                )  # fmt: skip
             plans = np.array(rows)
             legs = plans[:, RULES_WIDTH:].reshape(len(plans), -1, LEG_WIDTH)
             planned = plans, int(legs[:, :, LEG_BARS].max())

@@ -18,6 +18,7 @@ __all__ = [
     "OptionSettings",
     "RealisedVolatility",
     "Spread",
+    "UnderlyingCosts",
 ]
 
 
@@ -79,11 +80,38 @@ class Spread(SettingsGroup):
     crossed : float, optional
         Share of the half-spread that a fill pays. By default it falls with the number of legs, from
         0.75 of one to 0.56 of four and more.
+    wider_otm : float
+        By which share of itself it grows with each standard deviation out of the money.
+    wider_near : float
+        By which share of itself it is wider on the last day; with n days left, by an nth of that.
     """
 
     percent: float = Field(0.0, ge=0, lt=200)
     points: float = Field(0.0, ge=0, le=1e9)
+    wider_otm: float = Field(0.0, ge=0, le=1000)
+    wider_near: float = Field(0.0, ge=0, le=1000)
     crossed: float | None = Field(None, ge=0, le=1)
+
+
+class UnderlyingCosts(SettingsGroup):
+    """What trading and holding the underlying costs: for hedges, covered calls, deliveries.
+
+    Parameters
+    ----------
+    percent, points : float
+        Distance between bid and ask, of which every trade pays half: percent of the price, and
+        points.
+    commission : float
+        Account currency per contract's worth.
+    margin : float, optional
+        Share of its value that holding it asks for: by default all of a spot
+        (``pricing: black_scholes``), a tenth of a future.
+    """
+
+    percent: float = Field(0.0, ge=0, lt=200)
+    points: float = Field(0.0, ge=0, le=1e9)
+    commission: float = Field(0.0, ge=0, le=1e9)
+    margin: float | None = Field(None, ge=0, le=10)
 
 
 def _named_volatility(given: Any) -> Any:
@@ -144,6 +172,16 @@ class OptionSettings(SettingsGroup):
         the position back costs, by default 0.1; or a rule, ``reg_t`` or ``scan``. A position that
         asks for more than equity is not opened, and one that comes to it is closed, the whole
         half-spread crossed (`margin_calls`).
+    exercise : {"european", "american"}
+        ``american`` options are priced as such, and exercised at the first close at which that
+        brings more than holding them, those that were sold as well as those that were bought.
+    settlement : {"cash", "physical"}
+        Whether an option in the money is paid in cash, or turns into the underlying: which is sold
+        at the same close, but by strategies that hold it.
+    underlying_costs : UnderlyingCosts
+        Of trading the underlying.
+    greeks : bool
+        Whether profit is told by greek, in `record: {trades: true}` also of each leg.
     legs : sequence of Leg, optional
         Of the strategy ``option_legs``, which has none of its own.
     """
@@ -160,6 +198,12 @@ class OptionSettings(SettingsGroup):
     exercise_fee: float = Field(0.0, ge=0, le=1e9)
     strike_step: float = Field(0.0, ge=0, le=1e9)
     margin: Margin = Field(default_factory=lambda: ShareMargin.model_validate({}))
+    exercise: Literal["european", "american"] = "european"
+    settlement: Literal["cash", "physical"] = "cash"
+    underlying_costs: UnderlyingCosts = Field(
+        default_factory=lambda: UnderlyingCosts.model_validate({})
+    )
+    greeks: bool = False
     legs: tuple[Leg, ...] = ()
 
     @model_validator(mode="after")
@@ -170,6 +214,8 @@ class OptionSettings(SettingsGroup):
             raise Refusal("future_days", f"{self.future_days:g}", "0 but with underlying: future")
         if self.underlying == "future" and self.pricing != "black76":
             raise Refusal("pricing", self.pricing, "black76 with underlying: future")
+        if self.pricing == "bachelier" and self.exercise == "american":
+            raise Refusal("exercise", "american", "european with pricing: bachelier")
         if self.pricing == "bachelier" and self.margin.rule != "share":
             raise Refusal("margin.rule", self.margin.rule, "a share with pricing: bachelier")
         if self.pricing == "bachelier" and self.volatility.kind not in ("constant", "realised"):

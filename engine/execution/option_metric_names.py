@@ -17,7 +17,7 @@ METRICS: Final = MappingProxyType(
         "worst_position": "profit of the worst position, at most 0",
         "worst_to_premium": "least profit of a position over its premium, at most 0",
         "max_margin_use": "largest margin over equity at a close",
-        "legs_in_the_money": "legs that expired in the money and were settled in cash",
+        "legs_in_the_money": "legs that were settled in the money, in cash or by delivery",
         "exits_expiry": "positions that were held to the expiry of a leg",
         "exits_margin_call": "positions that were closed by a margin call",
         "exits_stop_loss": "positions that were closed by `stop_loss`",

@@ -37,6 +37,7 @@ from engine.options.book_layout import (
     MONEY,
     NEAREST,
     OPENED,
+    PART_CROSSED,
     REALISED,
     ROLLING,
     SHARES,
@@ -164,6 +165,7 @@ def _begin(b: Any, rules: Any) -> None:
     hedged = rules[HEDGE_BARS] > 0.0 or rules[HEDGE_BAND] >= 0.0
     asked = b.own[GREEKS] != 0.0 or hedged or rules[EXIT_DELTA] >= 0.0
     b.account[WITH_GREEKS] = 1.0 if asked else 0.0
+    b.account[PART_CROSSED] = rules[CROSSED]
 
 
 @part
@@ -204,15 +206,15 @@ def _leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
         if position[ACTIVE] != 0.0 and bar >= position[NEAREST]:
             # Legs without a quote are closed at their last one: the expiry does not wait.
             b.totals[UNQUOTED] += 0.0 if _can_close(b, row, bar) else 1.0
-            close_booked(b, row, bar, AT_EXPIRY, rules[CROSSED])
+            close_booked(b, row, bar, AT_EXPIRY)
         elif position[ACTIVE] != 0.0:
             exercised = exercise_early(b, row, bar)
             if exercised > 0 and _open_legs(b, row) == 0:
-                close_booked(b, row, bar, EXERCISED, rules[CROSSED])
+                close_booked(b, row, bar, EXERCISED)
     if _equity(b) < book_margin(b, bar):
         for row in range(MOST_POSITIONS):
             if b.positions[row, ACTIVE] != 0.0:
-                close_booked(b, row, bar, MARGIN_CALL, 1.0)
+                close_booked(b, row, bar, MARGIN_CALL)
         return
     for row in range(MOST_POSITIONS):
         if b.positions[row, ACTIVE] == 0.0:
@@ -229,7 +231,7 @@ def _leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
             for leg in range(legs.shape[0]):
                 b.strikes[leg] = b.states[row * MOST_LEGS + leg, STRIKE_OF]
             b.account[ROLLING] = bar
-        close_booked(b, row, bar, reason, rules[CROSSED])
+        close_booked(b, row, bar, reason)
 
 
 @part

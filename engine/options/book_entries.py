@@ -228,7 +228,7 @@ def _contracts(b: Any, rules: Any, row: int, bar: int, equity: float) -> float:
         square = b.totals[PER_CONTRACT_SQUARED] / b.totals[TRADES]
         variance = square - mean * mean
         # Kelly's share of a game with small bets: mean over variance of what a contract brings.
-        return math.floor(max(rules[SIZE] * equity * mean / variance, 0.0))
+        return float(math.floor(max(rules[SIZE] * equity * mean / variance, 0.0)))
     return math.floor(rules[SIZE] * equity / one) if one > 0.0 else 0.0
 
 

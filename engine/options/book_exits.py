@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from engine.compiled import kernel
 from engine.compiled.intrinsics import keep_apart
+from engine.compiled.linking import address_of_compiled, call_at
 from engine.execution.calling import part, rare
 from engine.options.book_layout import (
     ACTIVE,
@@ -15,6 +18,7 @@ from engine.options.book_layout import (
     AT,
     BEST_EXERCISED,
     CALL,
+    CLOSE_CODE,
     CONTRACTS_HELD,
     CREDIT,
     DELTA_PNL,
@@ -33,7 +37,9 @@ from engine.options.book_layout import (
     MONEY,
     NEAREST,
     NUMBER,
+    OWN_FRAME,
     PAID,
+    PART_CROSSED,
     PHYSICAL,
     PROFIT,
     REALISED,
@@ -45,6 +51,7 @@ from engine.options.book_layout import (
     USED,
     VEGA_PNL,
     VEGA_THEN,
+    book_at,
 )
 from engine.options.book_marks import underlying_at
 from engine.options.book_underlying import trade_underlying
@@ -56,6 +63,7 @@ from engine.options.layout import (
     EARLY,
     EXERCISE_FEE,
     EXERCISED,
+    MARGIN_CALL,
     MOST_LEGS,
     MULTIPLIER,
     OF_DELTA,
@@ -69,7 +77,12 @@ from engine.options.layout import (
     TRADED_VALUE,
 )
 
-__all__ = ["close_booked", "exercise_early", "fill_price", "settle_leg"]
+__all__ = ["close_booked", "close_call", "exercise_early", "fill_price"]
+
+#: In the place of a reason: exercise what is worth more so, and close nothing.
+EXERCISE = -1
+# The code of an end: frame, position, bar, reason.
+call_close = call_at(4)
 
 
 @part
@@ -88,7 +101,7 @@ def fill_price(b: Any, middle: float, half: float, buys: bool, crossed: float) -
 
 
 @rare
-def settle_leg(b: Any, row: int, leg: int, bar: int, reason: int) -> None:
+def _settle_leg(b: Any, row: int, leg: int, bar: int, reason: int) -> None:
     """Settle a leg at its expiry, or exercise it before: in cash, or into the underlying."""
     keep_apart()
     at = row * MOST_LEGS + leg
@@ -111,17 +124,51 @@ def settle_leg(b: Any, row: int, leg: int, bar: int, reason: int) -> None:
             trade_underlying(b, SHARES, bar, price, -change, False, reason)
 
 
-@rare
-def close_booked(b: Any, row: int, bar: int, reason: int, crossed: float) -> None:
-    """Close a position: legs at their expiry are settled, all others trade at the market."""
-    keep_apart()
+@part
+def close_booked(b: Any, row: int, bar: int, reason: int) -> None:
+    """Close a position, by the code of `close_call`."""
+    call_close(b.codes[CLOSE_CODE], b.codes[OWN_FRAME], row, bar, reason)
+
+
+@cache
+def close_call() -> int:
+    """Compile or load ``close(frame, position, bar, reason)`` and return its address.
+
+    Legs at their expiry are settled, all others trade at the market: in a margin call the whole
+    half-spread is crossed. The reason ``EXERCISE`` closes nothing but exercises what is worth more
+    so, and returns how many legs that were.
+    """
+    return address_of_compiled(_end, 4)
+
+
+@kernel
+def _end(frame: int, row: int, bar: int, reason: int) -> int:
+    b = book_at(frame)
+    if reason == EXERCISE:
+        return _exercise(b, row, bar)
+    _close(b, row, bar, reason)
+    return 0
+
+
+@part
+def exercise_early(b: Any, row: int, bar: int) -> int:
+    """Exercise the legs that are worth more exercised than held; return how many.
+
+    Whoever holds them does so: who bought a leg exercises it, who sold one is assigned.
+    """
+    return int(call_close(b.codes[CLOSE_CODE], b.codes[OWN_FRAME], row, bar, EXERCISE))
+
+
+@part
+def _close(b: Any, row: int, bar: int, reason: int) -> None:
+    crossed = 1.0 if reason == MARGIN_CALL else b.account[PART_CROSSED]
     position = b.positions[row]
     for leg in range(MOST_LEGS):
         state = b.states[row * MOST_LEGS + leg]
         if state[HELD] == 0.0:
             continue
         if state[EXPIRY] <= bar:
-            settle_leg(b, row, leg, bar, reason)
+            _settle_leg(b, row, leg, bar, reason)
             continue
         units = state[UNITS]
         size = abs(units) * b.terms[MULTIPLIER]
@@ -183,15 +230,11 @@ def _end_leg(
 
 
 @part
-def exercise_early(b: Any, row: int, bar: int) -> int:
-    """Exercise the legs of a position that are worth more exercised than held; return how many.
-
-    Whoever holds them does so: who bought a leg exercises it, who sold one is assigned.
-    """
+def _exercise(b: Any, row: int, bar: int) -> int:
     count = 0
     for leg in range(MOST_LEGS):
         state = b.states[row * MOST_LEGS + leg]
         if state[HELD] != 0.0 and state[EXPIRY] > bar and state[BEST_EXERCISED] != 0.0:
-            settle_leg(b, row, leg, bar, EXERCISED)
+            _settle_leg(b, row, leg, bar, EXERCISED)
             count += 1
     return count

@@ -105,7 +105,8 @@ OPENED: Final = 2
 ROLLING: Final = 3  # bar at which a position was closed to be rolled; -1: none
 USED: Final = 4  # columns of the tape
 WITH_GREEKS: Final = 5
-ACCOUNT_WIDTH: Final = 6
+PART_CROSSED: Final = 6  # of the half-spread, by a fill of the parameter set
+ACCOUNT_WIDTH: Final = 7
 
 # --- contracts: float64[contracts, CONTRACT_WIDTH]; quotes: float64[QUOTE_WIDTH, contracts, bars]
 QUOTED_EXPIRY: Final = 0  # bar; beyond the path: not tradeable
@@ -123,7 +124,10 @@ QUOTE_WIDTH: Final = 5
 OWN_FRAME: Final = 0  # of the book itself
 AMERICAN_CODE: Final = 1
 RULE_MARGIN_CODE: Final = 2
-CODES_WIDTH: Final = 3
+MARK_CODE: Final = 3
+CLOSE_CODE: Final = 4
+TRADE_CODE: Final = 5
+CODES_WIDTH: Final = 6
 
 _ARRAYS: Final = (
     *("series", "tables", "surface", "terms", "own", "plans", "positions", "states", "holdings"),

@@ -93,7 +93,7 @@ def position_margin(b: Any, row: int, bar: int, cover: float) -> float:
     margin += max(-position_value(b, row), 0.0)
     if b.margin[MARGIN_RULE] != 0.0:
         margin = _by_rule(b, row, bar, cover if b.own[KEEPS] != 0.0 else 0.0)
-    return max(margin, secured) if b.own[SECURED] != 0.0 else margin
+    return float(max(margin, secured) if b.own[SECURED] != 0.0 else margin)
 
 
 @part

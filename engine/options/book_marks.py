@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
+from engine.compiled import kernel
 from engine.compiled.elementary import exp
 from engine.compiled.intrinsics import keep_apart
-from engine.compiled.linking import call_at
+from engine.compiled.linking import address_of_compiled, call_at
 from engine.compiled.views import address_of
 from engine.execution.calling import part, rare
 from engine.options.book_layout import (
@@ -29,7 +31,9 @@ from engine.options.book_layout import (
     GAMMA_PNL,
     HALF,
     IMPLIED,
+    MARK_CODE,
     MIDDLE,
+    OWN_FRAME,
     QUOTED_PRICES,
     RATE,
     SIGMA,
@@ -45,6 +49,7 @@ from engine.options.book_layout import (
     WITH_GREEKS,
     YEARS_OF_BAR,
     YIELD_RATE,
+    book_at,
 )
 from engine.options.deviations import deviation_at
 from engine.options.layout import (
@@ -61,10 +66,12 @@ from engine.options.pricing import forward_at
 from engine.pricing.lognormal import lognormal_price, lognormal_values
 from engine.pricing.normal import normal_values
 
-__all__ = ["mark_leg", "model_price", "underlying_at"]
+__all__ = ["mark_call", "mark_leg", "model_price", "underlying_at"]
 
 # The code of an American price: address of the pad.
 call_american = call_at(1)
+# The code of a mark: frame, leg, bar, and 1 for an opening.
+call_mark = call_at(4)
 # Of the volatility, by which it is moved to see what an American option makes of that.
 _BUMP = 1e-4
 # Of the strike, by which an option may be worth more than what exercise brings and is exercised.
@@ -121,9 +128,30 @@ def _american(
     return b.pad[7], b.pad[8], b.pad[9]
 
 
-@rare
+@part
 def mark_leg(b: Any, at: int, bar: int, opening: bool) -> None:
-    """Mark a leg at the close of a bar; but for an opening, say what the greeks explain of it.
+    """Mark a leg at the close of a bar, by the code of `mark_call`."""
+    call_mark(b.codes[MARK_CODE], b.codes[OWN_FRAME], at, bar, 1 if opening else 0)
+
+
+@cache
+def mark_call() -> int:
+    """Compile or load ``mark(frame, leg, bar, opening)`` and return its address.
+
+    Compiled with all that calls it, it would be compiled again with each of them.
+    """
+    return address_of_compiled(_mark, 4)
+
+
+@kernel
+def _mark(frame: int, at: int, bar: int, opening: int) -> int:
+    _mark_leg(book_at(frame), at, bar, opening != 0)
+    return 0
+
+
+@part
+def _mark_leg(b: Any, at: int, bar: int, opening: bool) -> None:
+    """Mark a leg; but for an opening, say what the greeks explain of the move.
 
     Parameters
     ----------
@@ -136,7 +164,6 @@ def mark_leg(b: Any, at: int, bar: int, opening: bool) -> None:
     opening : bool
         Whether nothing was marked before.
     """
-    keep_apart()
     state = b.states[at]
     expiry, strike, call = int(state[EXPIRY]), state[STRIKE_OF], state[CALL] != 0.0
     spot, sigma = underlying_at(b, bar, expiry), state[SIGMA]
@@ -192,7 +219,7 @@ def _half_spread(
             wider += b.own[WIDER_OTM] * max(away / size, 0.0)
     if b.own[WIDER_NEAR] > 0.0 and bars > 0:
         wider += b.own[WIDER_NEAR] * min(b.own[BARS_OF_DAY] / bars, 1.0)
-    return half * (1.0 + wider)
+    return float(half * (1.0 + wider))
 
 
 @rare

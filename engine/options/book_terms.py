@@ -32,7 +32,14 @@ from engine.options.book_layout import (
 from engine.options.legs import Leg
 from engine.options.settings import OptionSettings
 
-__all__ = ["asks_for_book", "check_book", "encode_own", "holds_underlying", "settled_in"]
+__all__ = [
+    "asks_for_book",
+    "check_book",
+    "check_rules",
+    "encode_own",
+    "holds_underlying",
+    "settled_in",
+]
 
 # Of the value of a future, where the study says nothing.
 _FUTURE_MARGIN = 0.1
@@ -77,6 +84,46 @@ def check_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) -> 
             "options.underlying",
             f"future with {strategy.name}, which holds the underlying beyond an expiry",
             "price",
+        )
+
+
+def check_rules(strategy: Any, parameters: NDArray[np.float64], settings: OptionSettings) -> None:
+    """Refuse values of rules that need what a set or a study has not.
+
+    Parameters
+    ----------
+    strategy : type
+        The strategy.
+    parameters : ndarray of float64, shape (sets, parameters)
+        Encoded, in the order of its declarations.
+    settings : OptionSettings
+        Of the study.
+
+    Raises
+    ------
+    Refusal
+        If risk is sized without a stop loss, or volatility that never changes is ranked.
+    """
+    declared = strategy.parameters
+    place = {name: column for column, name in enumerate(declared)}
+
+    def column(name: str) -> NDArray[np.float64]:
+        return parameters[:, place[name]]
+
+    by_risk = column("sizing") == declared["sizing"].encode("risk")
+    without = column("stop_loss") != column("stop_loss")
+    if (by_risk & without).any():
+        raise Refusal(
+            "strategy.parameters.sizing",
+            "risk without stop_loss",
+            "a stop_loss, which says what is risked",
+        )
+    ranks = column("volatility_rank")
+    if (ranks == ranks).any() and settings.volatility.kind != "realised":
+        raise Refusal(
+            "strategy.parameters.volatility_rank",
+            f"a rank of the volatility {settings.volatility.kind}, which never changes",
+            "null; a rank of the volatility realised",
         )
 
 

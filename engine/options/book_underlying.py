@@ -6,11 +6,14 @@ a row of the tape.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from engine.compiled import kernel
 from engine.compiled.intrinsics import keep_apart
+from engine.compiled.linking import address_of_compiled, call_at
 from engine.execution.calling import part, rare
 from engine.options.book_layout import (
     ACTIVE,
@@ -32,14 +35,17 @@ from engine.options.book_layout import (
     MONEY,
     NEAREST,
     NUMBER,
+    OWN_FRAME,
     PROFIT,
     SHARES,
     SLIPPED,
+    TRADE_CODE,
     UNDERLYING_COMMISSION,
     UNDERLYING_POINTS,
     UNDERLYING_SHARE,
     UNITS,
     USED,
+    book_at,
 )
 from engine.options.book_marks import dividends_of_bar, underlying_at
 from engine.options.layout import (
@@ -59,15 +65,19 @@ from engine.options.layout import (
     UNDERLYING_PNL,
 )
 
-__all__ = ["mark_holdings", "rehedge", "trade_underlying"]
+__all__ = ["mark_holdings", "rehedge", "trade_call", "trade_underlying"]
 
 # Legs by the number that says on a tape what they are: put, call, underlying.
 _UNDERLYING = 2.0
+# Added to the reason of a trade at the market, as opposed to a delivery.
+_AT_MARKET = 100
+# The code of a trade: frame, holding, bar, reason.
+call_trade = call_at(4)
 # Of a holding, below which nothing is held.
 _NOTHING = 1e-12
 
 
-@rare
+@part
 def trade_underlying(
     b: Any, row: int, bar: int, price: float, change: float, delivered: bool, reason: int
 ) -> None:
@@ -88,7 +98,33 @@ def trade_underlying(
     reason : int
         Written to the tape.
     """
-    keep_apart()
+    b.pad[0], b.pad[1] = price, change
+    told = reason if delivered else reason + _AT_MARKET
+    call_trade(b.codes[TRADE_CODE], b.codes[OWN_FRAME], row, bar, told)
+
+
+@cache
+def trade_call() -> int:
+    """Compile or load ``trade(frame, holding, bar, told)`` and return its address.
+
+    The pad of the book holds price and change; `told` is the reason, and more by a hundred for a
+    trade at the market.
+    """
+    return address_of_compiled(_trade, 4)
+
+
+@kernel
+def _trade(frame: int, row: int, bar: int, told: int) -> int:
+    b = book_at(frame)
+    delivered = told < _AT_MARKET
+    _change(b, row, bar, b.pad[0], b.pad[1], delivered, told if delivered else told - _AT_MARKET)
+    return 0
+
+
+@part
+def _change(
+    b: Any, row: int, bar: int, price: float, change: float, delivered: bool, reason: int
+) -> None:
     holding = b.holdings[row]
     if holding[AMOUNT] != 0.0:
         _end_stretch(b, row, bar, price, reason)

@@ -28,6 +28,7 @@ from engine.options.layout import (
     LOST,
     MARGIN_CALL,
     MULTIPLIER,
+    SHORTS_ASSIGNED,
     SLIPPAGE_PAID,
     STREAK,
     STREAK_MAX,
@@ -95,6 +96,7 @@ def close_position(
         if legs[leg, LEG_BARS] == held_bars:
             fee = abs(units) * terms[EXERCISE_FEE] if worth > 0.0 else 0.0
             totals[ASSIGNED] += 1.0 if worth > 0.0 else 0.0
+            totals[SHORTS_ASSIGNED] += 1.0 if worth > 0.0 and units < 0.0 else 0.0
         else:
             paid = half_spread(worth, terms, crossed)
             fill = worth - paid if units > 0.0 else worth + paid

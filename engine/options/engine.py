@@ -14,7 +14,7 @@ from engine.errors import Refusal
 from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
-from engine.options.book_terms import check_book
+from engine.options.book_terms import check_book, check_rules
 from engine.options.layout import LEG_BARS
 from engine.options.legs import Leg, encode_legs
 from engine.options.prepared import PreparedOptions
@@ -25,7 +25,7 @@ from engine.strategies.strategy import Strategy
 __all__ = ["OPTIONS_VERSION", "OptionEngine"]
 
 #: Raised when the same study of options would give other numbers: golden hashes guard it.
-OPTIONS_VERSION: Final = "1"
+OPTIONS_VERSION: Final = "2"
 
 # What else an `Execution` sets is of orders in the underlying.
 _READ: Final = frozenset({"cash", "risk_free_rate"})
@@ -109,6 +109,7 @@ class OptionEngine:
                 "bachelier, whose prices may be below zero",
             )
         self._check_expiries(strategy, parameters, steps, bars_per_session)
+        check_rules(strategy, parameters, self.terms)
 
     def prepare(
         self, strategy: type[Strategy], execution: Execution, **shape: Any

@@ -20,16 +20,22 @@ from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.options.book import book_call
 from engine.options.book_american import american_call
+from engine.options.book_exits import close_call
 from engine.options.book_layout import (
     AMERICAN,
     AMERICAN_CODE,
+    CLOSE_CODE,
     CODES_WIDTH,
+    MARK_CODE,
     OWN_FRAME,
     RULE_MARGIN_CODE,
+    TRADE_CODE,
     BookArrays,
 )
+from engine.options.book_marks import mark_call
 from engine.options.book_rule_margin import rule_margin_call
 from engine.options.book_terms import asks_for_book, encode_own
+from engine.options.book_underlying import trade_call
 from engine.options.layout import (
     BLOCK,
     BOOKED,
@@ -297,6 +303,8 @@ class PreparedOptions:
     def _book(self, scratch: _Scratch) -> BookArrays:
         """Return the arrays of a book that shares what the loop fills for a path."""
         codes = np.zeros(CODES_WIDTH, dtype=np.int64)
+        codes[MARK_CODE], codes[CLOSE_CODE] = mark_call(), close_call()
+        codes[TRADE_CODE] = trade_call()
         if self._own[AMERICAN] != 0.0:
             codes[AMERICAN_CODE] = american_call()
         if self._margin[MARGIN_RULE] != 0.0:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import Refusal
 from engine.options.layout import (
     BOOKED,
     CASH,
@@ -120,8 +119,6 @@ def _encode_book(
     """Write the rules that the book alone reads."""
     rules[MOST_OPEN] = values["positions"]
     rules[SIZING], rules[SIZE] = SIZINGS.index(values["sizing"]), values["size"]
-    if values["sizing"] == "risk" and values["stop_loss"] is None:
-        raise Refusal("sizing", "risk without stop_loss", "a stop_loss, whose loss is risked")
     every = values["hedge_every"]
     rules[HEDGE_BARS] = max(math.floor(every * bars_per_session + 0.5), 1) if every else 0.0
     rules[HEDGE_BAND] = _or_nan(values["hedge_band"])

@@ -71,7 +71,7 @@ CHECKED_BY = {
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
     "engine/options/book.py": BOOK,
     "engine/options/book_american.py": BOOK_UNDERLYING,
-    "engine/options/book_contracts.py": BOOK,
+    "engine/options/book_contracts.py": "tests/engine/options/test_book_contracts.py",
     "engine/options/book_entries.py": BOOK,
     "engine/options/book_exits.py": BOOK_UNDERLYING,
     "engine/options/book_margin.py": BOOK,

@@ -32,6 +32,7 @@ METRICS: Final = MappingProxyType(
         "assignments": "legs sold that were exercised, at expiry or before",
         "early_exercises": "legs that were exercised before their expiry",
         "unquoted": "entries and exits for which a chain had no quote",
+        "carried_marks": "closes at which a leg kept the last quote that it had",
         "delta_pnl": "profit by delta, that of the underlying held with it; with `greeks: true`",
         "gamma_pnl": "profit by gamma; with `greeks: true`",
         "theta_pnl": "profit by theta; with `greeks: true`",

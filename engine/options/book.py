@@ -54,6 +54,7 @@ from engine.options.book_underlying import mark_holdings, rehedge, trade_underly
 from engine.options.layout import (
     AT_EXPIRY,
     BLOCK,
+    CARRIED,
     CASH,
     COMMISSION,
     CROSSED,
@@ -192,6 +193,7 @@ def _mark_all(b: Any, bar: int) -> int:
             if b.states[at, HELD] == 0.0:
                 continue
             mark_leg(b, at, bar, False)
+            b.totals[CARRIED] += 1.0 if b.states[at, TRADEABLE] == 0.0 else 0.0
             if math.isnan(b.states[at, MIDDLE]):
                 return -1
     return count

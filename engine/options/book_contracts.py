@@ -144,10 +144,15 @@ def _strike_of_premium(
 
 
 @rare
-def quoted_contract(b: Any, leg: Any, bar: int, expiry: int) -> int:
-    """Return the quoted contract nearest to what a leg asks for; -1 where none is quoted."""
+def quoted_contract(b: Any, leg: Any, bar: int, expiry: int, strike: float) -> int:
+    """Return the quoted contract nearest to what a leg asks for; -1 where none is quoted.
+
+    A `strike` that is a number stands for the rule of the leg.
+    """
     keep_apart()
     call, rule, offset = leg[LEG_CALL], leg[LEG_RULE], leg[LEG_OFFSET]
+    if strike == strike:
+        rule, offset = float(ABSOLUTE), strike
     price: float = b.series[PRICE, bar]
     deviation = 0.0
     if rule == DEVIATIONS:

@@ -160,7 +160,7 @@ def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float
 def quote_legs(b: Any, legs: Any, row: int, bar: int, rolled: bool) -> int:
     """Choose the contracts of all legs and mark them, one contract each.
 
-    `rolled` takes the strikes of the position before, where there is no chain.
+    `rolled` takes the strikes of the position before, of a chain those nearest to them.
     """
     keep_apart()
     last, count = b.series.shape[1] - BLOCK - 1, 0
@@ -183,7 +183,8 @@ def quote_legs(b: Any, legs: Any, row: int, bar: int, rolled: bool) -> int:
         state[EXPIRY], state[CALL] = expiry, legs[leg, LEG_CALL]
         state[UNITS] = legs[leg, LEG_UNITS]
         if b.contracts.shape[0] > 0:
-            contract = quoted_contract(b, legs[leg], bar, expiry)
+            strike = b.strikes[leg] if rolled else math.nan
+            contract = quoted_contract(b, legs[leg], bar, expiry, strike)
             if contract < 0:
                 b.totals[UNQUOTED] += 1.0
                 return NOT_OPENED

@@ -18,6 +18,7 @@ from engine.options.book_layout import (
     OF_SPOT,
     OWN_WIDTH,
     PHYSICAL,
+    QUOTED_PRICES,
     RATE,
     SECURED,
     UNDERLYING_COMMISSION,
@@ -64,6 +65,8 @@ def asks_for_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) 
         or settled_in(strategy, settings) == "physical"
         or holds_underlying(legs)
         or strategy.secured
+        or settings.listing is not None
+        or settings.chain is not None
         or wider
     )
 
@@ -79,6 +82,15 @@ def check_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) -> 
     """
     if all(leg.right == "underlying" for leg in legs):
         raise Refusal("legs", "the underlying alone", "at least one call or put")
+    if settings.listing is None and settings.chain is None:
+        for place, leg in enumerate(legs):
+            given = [name for name in ("nth", "window", "kinds") if getattr(leg, name) is not None]
+            if given:
+                raise Refusal(
+                    f"legs.{place}.{given[0]}",
+                    f"{getattr(leg, given[0])} without listed expiries",
+                    "null, or a study with options.listing or options.chain",
+                )
     if holds_underlying(legs) and settings.underlying == "future":
         raise Refusal(
             "options.underlying",
@@ -163,6 +175,6 @@ def encode_own(
     usual = 1.0 if spot else _FUTURE_MARGIN
     own[UNDERLYING_MARGIN] = usual if costs.margin is None else costs.margin
     own[YEARS_OF_BAR], own[BARS_OF_DAY] = bar_years, bars_per_session
-    own[SECURED] = strategy.secured
+    own[SECURED], own[QUOTED_PRICES] = strategy.secured, settings.chain is not None
     own[WIDER_OTM], own[WIDER_NEAR] = settings.spread.wider_otm, settings.spread.wider_near
     return own

@@ -148,7 +148,8 @@ OF_THETA: Final = 37
 OF_VEGA: Final = 38
 PER_CONTRACT: Final = 39  # sum of the profits of positions over their contracts, and of squares
 PER_CONTRACT_SQUARED: Final = 40
-TOTALS_WIDTH: Final = 41
+CARRIED: Final = 41  # marks of legs by a quote of an earlier bar
+TOTALS_WIDTH: Final = 42
 
 EXIT_REASONS: Final = (
     *("expiry", "margin_call", "stop_loss", "profit_target", "days_left"),

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from engine.compiled.elementary import normal_ppf
 from engine.errors import Refusal
@@ -16,6 +16,10 @@ from engine.options.layout import (
     DELTA,
     LEG_BARS,
     LEG_CALL,
+    LEG_HIGH,
+    LEG_LISTED,
+    LEG_LOW,
+    LEG_NTH,
     LEG_OFFSET,
     LEG_RULE,
     LEG_UNDERLYING,
@@ -28,7 +32,7 @@ from engine.options.layout import (
 )
 from engine.strategies.parameters import Parameter
 
-__all__ = ["Leg", "encode_legs", "parameters_of"]
+__all__ = ["Leg", "encode_legs", "kinds_of", "parameters_of"]
 
 
 class Leg(BaseModel):
@@ -50,6 +54,12 @@ class Leg(BaseModel):
         Days to expiry: sessions, as the bars have them.
     ratio : float or Parameter
         Options per contract of the position.
+    nth : int, optional
+        Which of the expiries that are listed or quoted, 1 for the next, instead of `days`.
+    window : (float, float), optional
+        Least and most days to a listed or quoted expiry; the one nearest to `days` is taken.
+    kinds : sequence of str, optional
+        Kinds of a listing's options, such as ``monthly`` and ``weekly``; by default all.
     when : {"always", "flat", "holding"}
         Whether the leg is opened at all: where none of the underlying is held, or where some is.
 
@@ -67,6 +77,9 @@ class Leg(BaseModel):
     by: Any = "percent"
     days: Any = 21
     ratio: Any = 1.0
+    nth: int | None = Field(None, ge=1, le=1000)
+    window: tuple[float, float] | None = None
+    kinds: tuple[str, ...] | None = None
     when: Literal["always", "flat", "holding"] = "always"
 
     @field_validator("otm", "days", "ratio")
@@ -85,6 +98,13 @@ class Leg(BaseModel):
             raise Refusal("", repr(value), "> 0")
         return value
 
+    @field_validator("window")
+    @classmethod
+    def _a_span(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0.0 <= value[0] <= value[1] < np.inf:
+            raise Refusal("", f"{value[0]:g} to {value[1]:g}", "days from 0 on, the fewer first")
+        return value
+
     @field_validator("by")
     @classmethod
     def _a_rule(cls, value: Any) -> Any:
@@ -100,6 +120,11 @@ def parameters_of(legs: Sequence[Leg]) -> list[Parameter]:
     """Return the declared parameters that legs follow."""
     found = (getattr(leg, name) for leg in legs for name in _FIELDS)
     return [item for item in found if isinstance(item, Parameter)]
+
+
+def kinds_of(legs: Sequence[Leg]) -> list[tuple[str, ...] | None]:
+    """Return the kinds of listed options that legs ask for, each once."""
+    return list(dict.fromkeys(leg.kinds for leg in legs))
 
 
 def encode_legs(
@@ -128,7 +153,7 @@ def encode_legs(
     """
     if not 1 <= len(legs) <= MOST_LEGS:
         raise Refusal("legs", str(len(legs)), f"1 to {MOST_LEGS}")
-    out = np.zeros((len(legs), LEG_WIDTH))
+    out, kinds = np.zeros((len(legs), LEG_WIDTH)), kinds_of(legs)
     for row, leg in zip(out, legs, strict=True):
         otm, by, days, ratio = (_value(getattr(leg, name), values) for name in _FIELDS)
         rule = STRIKE_RULES.index(by)
@@ -143,6 +168,11 @@ def encode_legs(
         row[LEG_BARS] = max(math.floor(days * bars_per_session + 0.5), 1)
         if leg.right == "underlying":
             row[LEG_BARS] = 1.0
+        low, high = leg.window or (0.0, np.inf)
+        row[LEG_LOW] = math.ceil(low * bars_per_session)
+        row[LEG_HIGH] = high * bars_per_session
+        row[LEG_NTH] = leg.nth or 0
+        row[LEG_LISTED] = kinds.index(leg.kinds)
     return out
 
 

@@ -53,12 +53,14 @@ def write_options(totals: Array, net_pnl: float, greeks: bool, out: Array) -> No
     out[after + 2] = totals[layout.SHORTS_ASSIGNED]
     out[after + 3] = totals[layout.EARLY]
     out[after + 4] = totals[layout.UNQUOTED]
+    out[after + 5] = totals[layout.CARRIED]
+    after += 6
     explained = 0.0
     for greek in range(_GREEKS):
         profit = totals[layout.OF_DELTA + greek] if greeks else math.nan
-        out[after + 5 + greek] = profit
+        out[after + greek] = profit
         explained += profit
-    out[after + 5 + _GREEKS] = net_pnl - explained
+    out[after + _GREEKS] = net_pnl - explained
 
 
 @part

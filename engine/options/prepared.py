@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution.columns import read_columns
 from engine.execution.layout import NOT_FINITE
@@ -32,6 +33,7 @@ from engine.options.book_layout import (
     TRADE_CODE,
     BookArrays,
 )
+from engine.options.book_market import days_of_path, listed_expiries, quoted_contracts
 from engine.options.book_marks import mark_call
 from engine.options.book_rule_margin import rule_margin_call
 from engine.options.book_terms import asks_for_book, encode_own
@@ -53,6 +55,7 @@ from engine.options.layout import (
     TOTALS_WIDTH,
 )
 from engine.options.legs import Leg
+from engine.options.listings import option_listing
 from engine.options.loop import run_paths
 from engine.options.path_margin import MARGIN_ROOM, encode_margin
 from engine.options.rules import encode_set, encode_terms
@@ -74,6 +77,7 @@ _NO_ENDS: Final = np.empty(0, dtype=np.int64)
 _NO_ROWS: Final = np.empty((TAPE_WIDTH, 0))
 _NO_FRAME: Final = np.empty(0, dtype=np.int64)
 _WEEK: Final = 5
+_THURSDAY: Final = 3  # of 1970-01-01, counted from Monday
 _STATUS_TEXTS: Final = {
     OK: "",
     NOT_PRICED: "a future or a strike at or below zero has no lognormal price; "
@@ -140,6 +144,7 @@ class PreparedOptions:
         self._always_booked = asks_for_book(strategy, legs, settings)
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.float64], int]] = {}
         self._set_market(bars_per_year)
+        self._set_contracts(timestamps, exchange, timeframe)
 
     def _set_market(self, bars_per_year: float) -> None:
         """Find the fields that the loop reads, and the numbers that its tables are made of."""
@@ -177,6 +182,38 @@ class PreparedOptions:
         else:
             window, premium = float(volatility.lookback), volatility.premium
         self._market = np.array([bar_years, lag, settings.rate, carry, level, window, premium])
+
+    def _set_contracts(
+        self, timestamps: NDArray[np.int64] | None, exchange: str | None, timeframe: str | None
+    ) -> None:
+        """Find the days of the bars, and what is listed or quoted on them."""
+        settings = self._settings
+        days = days_of_path(
+            timestamps, exchange, timeframe, settings.start, self._steps, self._bars_per_session
+        )
+        self._contracts: dict[str, NDArray[Any]] = {}
+        if days is not None:
+            self._weekdays = np.ascontiguousarray((days.astype(np.int64) + _THURSDAY) % 7)
+        if settings.listing is not None:
+            if days is None:
+                raise Refusal("options.start", "none", "the day of a simulated path's first bar")
+            listing = option_listing(settings.listing)
+            self._contracts = {
+                "listed": listed_expiries(listing, self._legs, days, self._bars_per_session),
+                "grid": listing.grid.rows(),
+                "ticks": np.array(listing.ticks),
+            }
+        elif settings.chain is not None:
+            assert timestamps is not None
+            assert days is not None
+            contracts, quotes = quoted_contracts(
+                settings.chain,
+                timestamps,
+                BarCalendar(exchange or "XNYS", timeframe or "1d"),
+                days,
+                self._bars_per_session,
+            )
+            self._contracts = {"contracts": contracts, "quotes": quotes}
 
     def scratch(self) -> _Scratch:
         """Return work space for one worker."""
@@ -319,6 +356,7 @@ class PreparedOptions:
             margin=self._margin,
             weekdays=self._weekdays,
             codes=codes,
+            **self._contracts,
         )
         codes[OWN_FRAME] = made.frame.ctypes.data
         return made
@@ -343,6 +381,7 @@ class PreparedOptions:
                 )  # fmt: skip
             plans = np.array(rows)
             legs = plans[:, RULES_WIDTH:].reshape(len(plans), -1, LEG_WIDTH)
-            planned = plans, int(legs[:, :, LEG_BARS].max())
+            longest = int(legs[:, :, LEG_BARS].max())
+            planned = plans, self._steps if self._contracts else longest
             self._plans[key] = planned
         return planned

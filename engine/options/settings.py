@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from engine.errors import Refusal
+from engine.options.chain_settings import ChainSettings
 from engine.options.legs import Leg
 from engine.options.margin_settings import Margin, ShareMargin
 from engine.options.settings_group import SettingsGroup
@@ -180,6 +182,14 @@ class OptionSettings(SettingsGroup):
         at the same close, but by strategies that hold it.
     underlying_costs : UnderlyingCosts
         Of trading the underlying.
+    listing : {"CL", "ES", "SPX", "equity"}, optional
+        Whose strikes, expiries and ticks the options have (`mc.option_listing`); by default all
+        strikes on `strike_step` and every day.
+    start : date, optional
+        Day of the first bar of a simulated path, by which listed expiries are known.
+    chain : ChainSettings, optional
+        Quotes that options on history are chosen from, marked with and filled at; volatility,
+        spread and strikes are theirs.
     greeks : bool
         Whether profit is told by greek, in `record: {trades: true}` also of each leg.
     legs : sequence of Leg, optional
@@ -203,6 +213,9 @@ class OptionSettings(SettingsGroup):
     underlying_costs: UnderlyingCosts = Field(
         default_factory=lambda: UnderlyingCosts.model_validate({})
     )
+    listing: Literal["CL", "ES", "SPX", "equity"] | None = None
+    start: date | None = None
+    chain: ChainSettings | None = None
     greeks: bool = False
     legs: tuple[Leg, ...] = ()
 
@@ -214,6 +227,12 @@ class OptionSettings(SettingsGroup):
             raise Refusal("future_days", f"{self.future_days:g}", "0 but with underlying: future")
         if self.underlying == "future" and self.pricing != "black76":
             raise Refusal("pricing", self.pricing, "black76 with underlying: future")
+        if self.chain is not None and self.listing is not None:
+            raise Refusal("listing", f"{self.listing} beside a chain", "one of the two")
+        if self.chain is not None and self.underlying == "future":
+            raise Refusal("chain", "quotes with underlying: future", "underlying: price")
+        if self.chain is not None and self.exercise == "american":
+            raise Refusal("exercise", "american with a chain", "european, as quotes are read")
         if self.pricing == "bachelier" and self.exercise == "american":
             raise Refusal("exercise", "american", "european with pricing: bachelier")
         if self.pricing == "bachelier" and self.margin.rule != "share":

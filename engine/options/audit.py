@@ -19,8 +19,8 @@ from engine.execution.settings import Execution
 from engine.options.engine import OptionEngine
 from engine.options.layout import TAPE_COLUMNS
 from engine.options.prepared import PreparedOptions
-from engine.options.strategies import OptionStrategy
 from engine.strategies.audit import AuditReport, Finding, with_other_future
+from engine.strategies.strategy import Strategy
 
 __all__ = ["AUDITED_VOLATILITIES", "audit_options"]
 
@@ -40,7 +40,7 @@ _TOLD: Final = (
 
 
 def audit_options(
-    strategy: type[OptionStrategy],
+    strategy: type[Strategy],
     options: Mapping[str, Any] | None = None,
     *,
     parameters: Mapping[str, Any] | None = None,
@@ -117,7 +117,7 @@ def audit_options(
 
 
 def _sets(
-    strategy: type[OptionStrategy], parameters: Mapping[str, Any] | None
+    strategy: type[Strategy], parameters: Mapping[str, Any] | None
 ) -> list[NDArray[np.float64]]:
     """Return the parameter sets to audit, encoded."""
     declared = strategy.parameters

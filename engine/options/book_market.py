@@ -99,7 +99,7 @@ def listed_expiries(
         for name in names:
             of_kind = np.array(listing.expiries(days[0], last, [name]), dtype="datetime64[D]")
             at_open = listing.series[name].settles == "open" if name in listing.series else False
-            end = of_kind - np.timedelta64(1, "D") if at_open else of_kind
+            end = np.asarray(of_kind - int(at_open), dtype="datetime64[D]")
             found = np.concatenate([found, bars_of_days(end, days, bars_per_session)])
         rows.append(np.unique(found[found >= 0]))
     widest = max(len(row) for row in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class Leg(BaseModel):
     by: Any = "percent"
     days: Any = 21
     ratio: Any = 1.0
-    nth: int | None = Field(None, ge=1, le=1000)
+    nth: Annotated[int, Field(ge=1, le=1000)] | None = None
     window: tuple[float, float] | None = None
     kinds: tuple[str, ...] | None = None
     when: Literal["always", "flat", "holding"] = "always"

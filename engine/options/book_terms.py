@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,17 +32,22 @@ from engine.options.book_layout import (
     YIELD_RATE,
 )
 from engine.options.legs import Leg
+from engine.options.listings import option_listing
 from engine.options.settings import OptionSettings
+from engine.strategies.parameters import Parameter
 
 __all__ = [
     "asks_for_book",
     "check_book",
     "check_rules",
+    "check_strikes",
     "encode_own",
     "holds_underlying",
     "settled_in",
 ]
 
+# Of a strike, over the distance of listed ones, within which it is one of them.
+_NEAR = 1e-6
 # Of the value of a future, where the study says nothing.
 _FUTURE_MARGIN = 0.1
 
@@ -97,6 +103,31 @@ def check_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) -> 
             f"future with {strategy.name}, which holds the underlying beyond an expiry",
             "price",
         )
+
+
+def check_strikes(legs: Sequence[Leg], settings: OptionSettings) -> None:
+    """Refuse strikes that a leg names and no grid of the study has.
+
+    Raises
+    ------
+    Refusal
+        Names the strikes beside it.
+    """
+    steps = [settings.strike_step] if settings.strike_step > 0.0 else []
+    if settings.listing is not None:
+        steps = [band.increment for band in option_listing(settings.listing).grid.bands]
+    for place, leg in enumerate(legs):
+        if leg.by != "absolute" or isinstance(leg.otm, Parameter) or leg.right == "underlying":
+            continue
+        whole = [leg.otm / step for step in steps]
+        if steps and all(abs(each - round(each)) > _NEAR for each in whole):
+            step = min(steps)
+            below = math.floor(leg.otm / step) * step
+            raise Refusal(
+                f"legs.{place}.otm",
+                f"{leg.otm:g}, a strike that is not listed",
+                f"listed ones, such as {below:g} or {below + step:g}",
+            )
 
 
 def check_rules(strategy: Any, parameters: NDArray[np.float64], settings: OptionSettings) -> None:

@@ -14,7 +14,7 @@ from engine.errors import Refusal
 from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
-from engine.options.book_terms import check_book, check_rules
+from engine.options.book_terms import check_book, check_rules, check_strikes
 from engine.options.chain_settings import chain_hash, chain_of
 from engine.options.layout import LEG_BARS
 from engine.options.legs import Leg, encode_legs
@@ -108,6 +108,7 @@ class OptionEngine:
         self._check_contracts(source)
         self._check_dynamics(source, fields)
         check_book(strategy, self.legs_of(strategy), self.terms)
+        check_strikes(self.legs_of(strategy), self.terms)
         if lowest <= 0.0 and self.terms.pricing != "bachelier":
             raise Refusal(
                 "options.pricing",

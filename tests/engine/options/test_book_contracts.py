@@ -259,3 +259,22 @@ def test_a_leg_that_asks_for_listed_expiries_needs_a_listing() -> None:
 def test_a_file_without_quotes_is_named(bars: mc.Bars, tmp_path: Path) -> None:
     with pytest.raises(mc.Refusal, match=r"options.chain.file: found no file or folder"):
         study_on(bars, tmp_path / "none.csv", {}).resolve()
+
+
+@pytest.mark.parametrize(
+    ("options", "beside"),
+    [
+        ({"strike_step": 0.25}, "75 or 75.25"),
+        ({"listing": "CL", "start": "2024-01-02"}, "75 or 75.5"),
+    ],
+)
+def test_a_strike_off_the_grid_is_refused_with_those_beside_it(
+    options: dict[str, Any], beside: str
+) -> None:
+    legs = [{"side": "sell", "right": "put", "by": "absolute", "otm": 75.1}]
+    study = mc.Study(
+        "refused", mc.GBM(mu=0.0), "option_legs", seeds=1, steps=64,
+        options={"legs": legs, **options},
+    )  # fmt: skip
+    with pytest.raises(mc.Refusal, match=rf"legs.0.otm: found 75.1, .* such as {beside}"):
+        study.resolve()

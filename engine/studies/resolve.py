@@ -287,7 +287,7 @@ def _engine(definition: StudyDefinition, strategy: type[Strategy], folder: Path 
         options = dict(definition.options)
         chain = options.get("chain")
         if folder is not None and isinstance(chain, Mapping) and isinstance(chain.get("file"), str):
-            options["chain"] = {**chain, "file": str(folder / chain["file"])}
+            options["chain"] = {**chain, "file": str((folder / chain["file"]).absolute())}
         return engine.with_options(options)
     except ValidationError as error:
         raise settings_refusal(error, OptionSettings).within("options") from None

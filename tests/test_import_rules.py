@@ -50,7 +50,7 @@ ALLOWED = {
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "options": {
         *("errors", "compiled", "pricing", "execution", "bars", "calendar", "files", "frames"),
-        *("strategies", "window"),
+        *("local_time", "strategies", "timeframes", "window"),
     },
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),

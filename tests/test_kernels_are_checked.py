@@ -16,6 +16,8 @@ TWIN = "tests/engine/execution/test_event_loop_twin.py"
 METRICS = "tests/engine/strategies/test_metrics_against_plain.py"
 PRICING = "tests/engine/pricing"
 POSITIONS = "tests/engine/options/test_positions.py"
+BOOK = "tests/engine/options/test_book.py"
+BOOK_UNDERLYING = "tests/engine/options/test_book_underlying.py"
 INDICATORS = "tests/engine/strategies/test_indicators.py"
 BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
@@ -74,6 +76,15 @@ CHECKED_BY = {
     "engine/execution/walk.py": TWIN,
     "engine/execution/ways.py": TWIN,
     "engine/jobs/path_metrics.py": "tests/engine/jobs/test_path_metrics.py",
+    "engine/options/book.py": BOOK,
+    "engine/options/book_american.py": BOOK_UNDERLYING,
+    "engine/options/book_contracts.py": "tests/engine/options/test_book_contracts.py",
+    "engine/options/book_entries.py": BOOK,
+    "engine/options/book_exits.py": BOOK_UNDERLYING,
+    "engine/options/book_margin.py": BOOK,
+    "engine/options/book_marks.py": BOOK,
+    "engine/options/book_rule_margin.py": BOOK,
+    "engine/options/book_underlying.py": BOOK_UNDERLYING,
     "engine/options/chain_marks.py": "tests/engine/options/test_chain_marks.py",
     "engine/options/closing.py": POSITIONS,
     "engine/options/deviations.py": "tests/engine/options/test_path_smile.py",

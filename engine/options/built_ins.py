@@ -14,6 +14,9 @@ __all__ = [
     "BullPutSpread",
     "Butterfly",
     "CalendarSpread",
+    "CashSecuredPut",
+    "Collar",
+    "CoveredCall",
     "DiagonalSpread",
     "IronButterfly",
     "IronCondor",
@@ -24,6 +27,7 @@ __all__ = [
     "ShortPut",
     "ShortStraddle",
     "ShortStrangle",
+    "Wheel",
 ]
 
 _STRIKES = list(STRIKE_RULES)
@@ -50,9 +54,11 @@ class _OfOneExpiry(OptionStrategy):
     dte = Int(21, low=1, high=1000, doc="days to expiry at entry")
 
 
-def _leg(side: str, right: str, otm: Float | float, ratio: float = 1.0) -> Leg:
+def _leg(
+    side: str, right: str, otm: Float | float, ratio: float = 1.0, when: str = "always"
+) -> Leg:
     """Make a leg by the two parameters of `_OfOneExpiry`."""
-    own = {"by": _OfOneExpiry.strikes, "days": _OfOneExpiry.dte}
+    own = {"by": _OfOneExpiry.strikes, "days": _OfOneExpiry.dte, "when": when}
     return Leg.model_validate({"side": side, "right": right, "otm": otm, "ratio": ratio, **own})
 
 
@@ -256,4 +262,55 @@ class RatioSpread(_OfOneExpiry):
             days=_OfOneExpiry.dte,
             ratio=ratio,
         ),
+    )
+
+
+class CashSecuredPut(_OfOneExpiry):
+    """Sell a put below the price, and keep its strike in money: what buying at it would take."""
+
+    name = "cash_secured_put"
+    secured = True
+
+    put_otm = _otm(2.0, "the put is")
+    legs = (_leg("sell", "put", put_otm),)
+
+
+class CoveredCall(_OfOneExpiry):
+    """Hold the underlying and sell a call above its price: its rise beyond is given away."""
+
+    name = "covered_call"
+
+    call_otm = _otm(2.0, "the call is")
+    legs = (Leg(side="buy", right="underlying"), _leg("sell", "call", call_otm))
+
+
+class Collar(_OfOneExpiry):
+    """Hold the underlying, buy a put below it and pay for that with a call that is sold above."""
+
+    name = "collar"
+
+    put_otm = _otm(5.0, "the put is")
+    call_otm = _otm(5.0, "the call is")
+    legs = (
+        Leg(side="buy", right="underlying"),
+        _leg("buy", "put", put_otm),
+        _leg("sell", "call", call_otm),
+    )
+
+
+class Wheel(_OfOneExpiry):
+    """Sell puts until one is assigned, then calls on what was bought until that is called away.
+
+    Always settled by delivery; puts ask for their strikes in money.
+    """
+
+    name = "wheel"
+    settlement = "physical"
+    secured = True
+
+    put_otm = _otm(2.0, "the put is")
+    call_otm = _otm(2.0, "the call is")
+    legs = (
+        _leg("sell", "put", put_otm, when="flat"),
+        _leg("sell", "call", call_otm, when="holding"),
     )

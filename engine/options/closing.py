@@ -15,6 +15,7 @@ from engine.options.layout import (
     DURATION_MAX,
     DURATION_SUM,
     ENTRY_FILL,
+    ENTRY_PAID,
     EXERCISE_FEE,
     EXITS,
     EXPOSED,
@@ -27,10 +28,12 @@ from engine.options.layout import (
     LOST,
     MARGIN_CALL,
     MULTIPLIER,
+    SHORTS_ASSIGNED,
     SLIPPAGE_PAID,
     STREAK,
     STREAK_MAX,
     STRIKE,
+    TAPE_WIDTH,
     TRADED_VALUE,
     TRADES,
     WINS,
@@ -40,9 +43,12 @@ from engine.options.layout import (
 )
 from engine.options.spread import half_spread
 
-__all__ = ["close_position"]
+__all__ = ["close_position", "count_position"]
 
 Array = NDArray[np.float64]
+
+# Rows of the tape that every position has.
+_KNOWN = 14
 
 
 @inlined
@@ -86,10 +92,11 @@ def close_position(
         units = legs[leg, LEG_UNITS] * rules[CONTRACTS]
         size = abs(units) * terms[MULTIPLIER]
         worth = room[LEG_ROOM + leg, place]
-        fill, fee = worth, abs(units) * terms[COMMISSION]
+        fill, fee, paid = worth, abs(units) * terms[COMMISSION], 0.0
         if legs[leg, LEG_BARS] == held_bars:
             fee = abs(units) * terms[EXERCISE_FEE] if worth > 0.0 else 0.0
             totals[ASSIGNED] += 1.0 if worth > 0.0 else 0.0
+            totals[SHORTS_ASSIGNED] += 1.0 if worth > 0.0 and units < 0.0 else 0.0
         else:
             paid = half_spread(worth, terms, crossed)
             fill = worth - paid if units > 0.0 else worth + paid
@@ -115,19 +122,24 @@ def close_position(
             tape[10, column] = moved - opening - fee
             tape[11, column] = opening + fee
             tape[12, column] = reason
+            tape[13, column] = size * (held[leg, ENTRY_PAID] + paid)
+            for row in range(_KNOWN, TAPE_WIDTH):  # greeks, which only the book knows
+                tape[row, column] = np.nan
             used[0] += 1.0
-    _count(cash - before, credit, held_bars, reason, totals)
+    totals[EXPOSED] += held_bars
+    count_position(cash - before, credit, held_bars, reason, totals)
     return cash
 
 
 @inlined
-def _count(profit: float, credit: float, held_bars: int, reason: int, totals: Array) -> None:
+def count_position(
+    profit: float, credit: float, held_bars: int, reason: int, totals: Array
+) -> None:
     """Add a position to the totals of its simulation."""
     totals[TRADES] += 1.0
     totals[EXITS + reason] += 1.0
     totals[DURATION_SUM] += held_bars
     totals[DURATION_MAX] = max(totals[DURATION_MAX], float(held_bars))
-    totals[EXPOSED] += held_bars
     totals[KEPT] += profit
     totals[WORST] = min(totals[WORST], profit)
     if credit != 0.0:

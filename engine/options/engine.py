@@ -14,6 +14,8 @@ from engine.errors import Refusal
 from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
+from engine.options.book_terms import check_book, check_rules, check_strikes
+from engine.options.chain_settings import chain_hash, chain_of
 from engine.options.layout import LEG_BARS
 from engine.options.legs import Leg, encode_legs
 from engine.options.prepared import PreparedOptions
@@ -24,7 +26,7 @@ from engine.strategies.strategy import Strategy
 __all__ = ["OPTIONS_VERSION", "OptionEngine"]
 
 #: Raised when the same study of options would give other numbers: golden hashes guard it.
-OPTIONS_VERSION: Final = "1"
+OPTIONS_VERSION: Final = "2"
 
 # What else an `Execution` sets is of orders in the underlying.
 _READ: Final = frozenset({"cash", "risk_free_rate"})
@@ -53,12 +55,16 @@ class OptionEngine:
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the numbers beside execution and strategy."""
-        return self.terms.model_dump(mode="json")
+        told = self.terms.model_dump(mode="json")
+        if self.terms.chain is not None:
+            told["chain"] |= {"file": chain_hash(self.terms.chain)}
+        return told
 
     @property
     def reads_dynamics(self) -> bool:
         """Whether paths must bring the constants of their model."""
-        return self.terms.volatility.kind == "model" or self.terms.underlying == "future"
+        by_model = self.terms.volatility.kind == "model" and self.terms.chain is None
+        return by_model or self.terms.underlying == "future"
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -99,7 +105,10 @@ class OptionEngine:
         if len(symbols) != 1:
             raise Refusal("source", f"{len(symbols)} symbols", f"one, for {strategy.name}")
         _check_execution(execution)
+        self._check_contracts(source)
         self._check_dynamics(source, fields)
+        check_book(strategy, self.legs_of(strategy), self.terms)
+        check_strikes(self.legs_of(strategy), self.terms)
         if lowest <= 0.0 and self.terms.pricing != "bachelier":
             raise Refusal(
                 "options.pricing",
@@ -107,6 +116,7 @@ class OptionEngine:
                 "bachelier, whose prices may be below zero",
             )
         self._check_expiries(strategy, parameters, steps, bars_per_session)
+        check_rules(strategy, parameters, self.terms)
 
     def prepare(
         self, strategy: type[Strategy], execution: Execution, **shape: Any
@@ -129,7 +139,25 @@ class OptionEngine:
             raise Refusal("options.legs", "none", f"the legs of {strategy.name}")
         return own or self.terms.legs
 
+    def _check_contracts(self, source: str) -> None:
+        """Refuse quotes and listed expiries where nothing says which day a bar is."""
+        on_history = source == "historical"
+        if self.terms.chain is not None:
+            if not on_history:
+                raise Refusal(
+                    "options.chain", f"quotes on paths of {source}", "a source of model: historical"
+                )
+            chain_of(self.terms.chain)
+        if self.terms.listing is not None and self.terms.start is None and not on_history:
+            raise Refusal(
+                "options.start",
+                f"none, with listed options on paths of {source}",
+                "the day of the first bar, such as 2024-01-02",
+            )
+
     def _check_dynamics(self, source: str, fields: tuple[str, ...]) -> None:
+        if self.terms.chain is not None:
+            return
         known = [names for names in DYNAMICS[1:] if set(names) <= set(fields)]
         if self.terms.volatility.kind == "model" and not known:
             raise Refusal(
@@ -160,6 +188,8 @@ class OptionEngine:
         bars_per_session: float,
     ) -> None:
         """Refuse legs that no path is long enough for."""
+        if self.terms.chain is not None or self.terms.listing is not None:
+            return  # what is listed or quoted decides
         # Whatever the strikes: their values may be many, and do not matter here.
         legs = [leg.model_copy(update={"otm": 0.5}) for leg in self.legs_of(strategy)]
         names = list(strategy.parameters)

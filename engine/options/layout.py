@@ -55,7 +55,23 @@ STOP_LOSS: Final = 2  # NaN: none
 ROLL_BARS: Final = 3  # bars left at which the position is closed; 0: at expiry
 ENTRY_BARS: Final = 4  # between bars on which a position may be opened; 0: on any
 CROSSED: Final = 5  # share of the half-spread that a fill pays
-RULES_WIDTH: Final = 6
+# Those below are read by the book alone (`engine.options.book`).
+BOOKED: Final = 6  # non-zero: traded by the book
+MOST_OPEN: Final = 7  # positions at once
+SIZING: Final = 8  # place in SIZINGS
+SIZE: Final = 9  # share of equity that SIZING speaks of
+HEDGE_BARS: Final = 10  # between hedges; 0: never
+HEDGE_BAND: Final = 11  # delta of a contract beyond which is hedged; NaN: none
+WEEKDAY: Final = 12  # of entries, 0 for Monday; -1: any
+RANK: Final = 13  # least rank of volatility at entry; NaN: any
+EXIT_DELTA: Final = 14  # of a short leg, beyond which the position is closed; NaN: none
+TOUCH: Final = 15  # non-zero: closed where the underlying reaches a short strike
+HELD_MOST: Final = 16  # bars after which the position is closed; 0: never
+ROLL: Final = 17  # place in ROLLS
+RULES_WIDTH: Final = 18
+
+SIZINGS: Final = ("contracts", "value", "margin", "risk", "kelly")
+ROLLS: Final = ("recentre", "same_strikes", "credit")
 
 # --- legs: float64[legs, LEG_WIDTH], of one parameter set --------------------------------------
 LEG_UNITS: Final = 0  # per contract of the position, below 0: sold
@@ -63,8 +79,18 @@ LEG_CALL: Final = 1
 LEG_RULE: Final = 2
 LEG_OFFSET: Final = 3
 LEG_BARS: Final = 4  # from entry to expiry
-LEG_WIDTH: Final = 5
+# Those below are read by the book alone.
+LEG_UNDERLYING: Final = 5  # non-zero: the underlying itself, and no option
+LEG_WHEN: Final = 6  # place in WHEN
+LEG_NTH: Final = 7  # which of the listed expiries; 0: the one nearest to LEG_BARS
+LEG_LOW: Final = 8  # least and most bars to a listed expiry
+LEG_HIGH: Final = 9
+LEG_LISTED: Final = 10  # row of the listed expiries
+LEG_WIDTH: Final = 11
+
+WHEN: Final = ("always", "flat", "holding")
 MOST_LEGS: Final = 8
+MOST_POSITIONS: Final = 16
 
 # Rules for strikes, by the words of `Leg.by`.
 PERCENT: Final = 0
@@ -72,7 +98,8 @@ DEVIATIONS: Final = 1
 POINTS: Final = 2
 DELTA: Final = 3
 ABSOLUTE: Final = 4
-STRIKE_RULES: Final = ("percent", "deviations", "points", "delta", "absolute")
+PREMIUM_RULE: Final = 5  # the strike whose option costs so much: read by the book alone
+STRIKE_RULES: Final = ("percent", "deviations", "points", "delta", "absolute", "premium")
 
 # --- room: float64[LEG_ROOM + legs, BLOCK], what is priced at once ------------------------------
 FORWARD: Final = 0
@@ -83,7 +110,8 @@ LEG_ROOM: Final = 3  # first of the legs, per unit
 # --- held: float64[legs, HELD_WIDTH], the open position ----------------------------------------
 STRIKE: Final = 0
 ENTRY_FILL: Final = 1
-HELD_WIDTH: Final = 2
+ENTRY_PAID: Final = 2  # beside the middle, per unit
+HELD_WIDTH: Final = 3
 
 # --- totals: float64[TOTALS_WIDTH], of one simulation ------------------------------------------
 TRADES: Final = 0
@@ -108,19 +136,42 @@ WORST_SHARE: Final = 18  # least profit over premium of a position
 MARGIN_USE: Final = 19  # largest margin over equity
 ASSIGNED: Final = 20  # legs that expired in the money
 EXITS: Final = 21  # first of the counters by reason
-TOTALS_WIDTH: Final = 26
+# Those below are of the book alone.
+HEDGES: Final = 30  # trades in the underlying
+UNDERLYING_PNL: Final = 31  # profit of the underlying that was held, after its costs
+SHORTS_ASSIGNED: Final = 32
+EARLY: Final = 33  # legs that were exercised before their expiry
+UNQUOTED: Final = 34  # entries and exits for which a quote was missing
+OF_DELTA: Final = 35  # profit by greek
+OF_GAMMA: Final = 36
+OF_THETA: Final = 37
+OF_VEGA: Final = 38
+PER_CONTRACT: Final = 39  # sum of the profits of positions over their contracts, and of squares
+PER_CONTRACT_SQUARED: Final = 40
+CARRIED: Final = 41  # marks of legs by a quote of an earlier bar
+TOTALS_WIDTH: Final = 42
 
-EXIT_REASONS: Final = ("expiry", "margin_call", "stop_loss", "profit_target", "days_left")
+EXIT_REASONS: Final = (
+    *("expiry", "margin_call", "stop_loss", "profit_target", "days_left"),
+    *("early_exercise", "delta_breach", "touch", "days_held"),
+)
 AT_EXPIRY: Final = 0
 MARGIN_CALL: Final = 1
 STOPPED: Final = 2
 TARGET: Final = 3
 DAYS_LEFT: Final = 4
+EXERCISED: Final = 5
+DELTA_BREACH: Final = 6
+TOUCHED: Final = 7
+DAYS_HELD: Final = 8
+#: Of a stretch of the underlying on a tape: the holding changed, or the path ended.
+REBALANCED: Final = 9
 
 # --- tape: float64[TAPE_WIDTH, capacity], a column a leg of a position that was closed ----------
 TAPE_COLUMNS: Final = (
     *("position", "leg", "call", "strike", "expiry_bar", "units", "entry_bar", "entry_price"),
-    *("exit_bar", "exit_price", "pnl", "commission", "reason"),
+    *("exit_bar", "exit_price", "pnl", "commission", "reason", "slippage"),
+    *("delta", "gamma", "theta", "vega", "delta_pnl", "gamma_pnl", "theta_pnl", "vega_pnl"),
 )
 TAPE_WIDTH: Final = len(TAPE_COLUMNS)
 

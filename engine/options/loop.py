@@ -12,6 +12,7 @@ from engine.execution.layout import NOT_FINITE, PATH, SEED, STATUS
 from engine.execution.metrics import summarise
 from engine.execution.state import simulation_at
 from engine.options.layout import (
+    BOOKED,
     CASH,
     LEG_WIDTH,
     LEVEL,
@@ -33,6 +34,8 @@ Flags = NDArray[np.bool_]
 
 # A group of metrics, by the address of its code: the frame, and where its metrics go.
 call_measure = call_at(2)
+# The book: frame, parameter set, first bar, columns of the tape that are taken.
+call_book = call_at(4)
 
 
 @kernel
@@ -66,6 +69,9 @@ def run_paths(
     ends: Integers,
     groups: Integers,
     options_at: int,
+    greeks: bool,
+    book: int,
+    book_frame: Integers,
     begin: int,
 ) -> int:
     """Run simulations from `begin` on, counted over paths and sets.
@@ -105,6 +111,12 @@ def run_paths(
         Of further groups of metrics the address of their code and their place in a row, in bytes.
     options_at : int
         Place of the group ``options`` in a row; -1: it is not asked for.
+    greeks : bool
+        Whether the book tells profit by greek.
+    book : int
+        Address of the code of the book, for sets that ask for it (`engine.options.book`).
+    book_frame : ndarray of int64
+        Of its arrays.
 
     Returns
     -------
@@ -146,10 +158,13 @@ def run_paths(
         for m in range(done % sets, sets):
             out = metrics[path, m]
             legs = plans[m, RULES_WIDTH:].reshape((leg_count, LEG_WIDTH))
-            code = trade_path(
-                series, tables, surface, first, terms, plans[m, :RULES_WIDTH], legs, room, held,
-                margin_terms, margin_room, calls, totals, s.curve, tape, used,
-            )  # fmt: skip
+            if plans[m, BOOKED] != 0.0:
+                code = call_book(book, address_of(book_frame), m, first, address_of(used))
+            else:
+                code = trade_path(
+                    series, tables, surface, first, terms, plans[m, :RULES_WIDTH], legs, room,
+                    held, margin_terms, margin_room, calls, totals, s.curve, tape, used,
+                )  # fmt: skip
             if code == TAPE_FULL:
                 return done
             s.counts[STATUS] = 0
@@ -162,7 +177,7 @@ def run_paths(
                 for group in range(len(groups)):
                     call_measure(groups[group, 0], address, address_of(out) + groups[group, 1])
                 if options_at >= 0:
-                    write_options(totals, out[options_at:])
+                    write_options(totals, out[0], greeks, out[options_at:])
             else:
                 out[:] = np.nan
             status[path, m] = code

@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 
 _METRICS: Final = len(METRICS)
 _REASONS: Final = len(layout.EXIT_REASONS)
+_GREEKS: Final = 4
 
 
 @part
@@ -31,8 +32,12 @@ def no_options(s: Simulation, out: Array) -> None:
 
 
 @inlined
-def write_options(totals: Array, out: Array) -> None:
-    """Write the group ``options``, in the order of `METRICS`."""
+def write_options(totals: Array, net_pnl: float, greeks: bool, out: Array) -> None:
+    """Write the group ``options``, in the order of `METRICS`.
+
+    Profit by greek is known where the book was asked for it; the rest is all that no greek
+    explains of `net_pnl`, costs among it.
+    """
     size = totals[layout.PREMIUM_SIZE]
     out[0] = totals[layout.PREMIUM]
     out[1] = totals[layout.KEPT] / size if size > 0.0 else math.nan
@@ -42,6 +47,20 @@ def write_options(totals: Array, out: Array) -> None:
     out[5] = totals[layout.ASSIGNED]
     for reason in range(_REASONS):
         out[6 + reason] = totals[layout.EXITS + reason]
+    after = 6 + _REASONS
+    out[after] = totals[layout.HEDGES]
+    out[after + 1] = totals[layout.UNDERLYING_PNL]
+    out[after + 2] = totals[layout.SHORTS_ASSIGNED]
+    out[after + 3] = totals[layout.EARLY]
+    out[after + 4] = totals[layout.UNQUOTED]
+    out[after + 5] = totals[layout.CARRIED]
+    after += 6
+    explained = 0.0
+    for greek in range(_GREEKS):
+        profit = totals[layout.OF_DELTA + greek] if greeks else math.nan
+        out[after + greek] = profit
+        explained += profit
+    out[after + _GREEKS] = net_pnl - explained
 
 
 @part

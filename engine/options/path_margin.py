@@ -45,11 +45,11 @@ Flags = NDArray[np.bool_]
 
 #: Rules by their place in the row that `encode_margin` makes.
 MARGIN_RULES: Final = (ShareMargin, StrategyMargin, ScanMargin)
-_STRATEGY: Final = 1.0
+STRATEGY_RULE: Final = 1.0
 # Rows of the room: of the legs strike, time left, contracts, price and volatility; room of the
 # rules to work in; the last scan.
 _STRIKES, _YEARS, _UNITS, _PRICES, _VOLATILITIES = 0, 1, 2, 3, 4
-_LEFT, _PART, _LOSSES, _HELD = 5, 6, 7, 8
+LEFT_ROW, PART_ROW, LOSSES_ROW, _HELD = 5, 6, 7, 8
 #: Shape of the room that `required_margin` works in.
 MARGIN_ROOM: Final = (9, max(MOST_LEGS, SCENARIOS))
 
@@ -151,10 +151,10 @@ def required_margin(
         deviation = deviation_at(series, tables, surface, bar, column, forward, held[leg, STRIKE])
         volatilities[leg] = deviation / math.sqrt(years[leg])
     own = margin[MARGIN_TERMS_WIDTH:]
-    if margin[MARGIN_RULE] == _STRATEGY:
+    if margin[MARGIN_RULE] == STRATEGY_RULE:
         asked = strategy_margin(
             spot, strikes, calls, years, units, prices, 0.0, own,
-            work[_LEFT, :count], work[_PART, :count],
+            work[LEFT_ROW, :count], work[PART_ROW, :count],
         )  # fmt: skip
     else:
         if held_bars == 0:
@@ -162,7 +162,7 @@ def required_margin(
         asked = held_scan_risk(
             work[_HELD], margin[RESCAN_STEP], margin[RESCAN_YEARS], bar * margin[BAR_YEARS],
             spot, strikes, calls, years, volatilities, units, 0.0,
-            margin[DISCOUNT_RATE], margin[UNDERLYING_YIELD], own, work[_LOSSES],
+            margin[DISCOUNT_RATE], margin[UNDERLYING_YIELD], own, work[LOSSES_ROW],
         )  # fmt: skip
     required: float = asked * terms[MULTIPLIER]
     return required

@@ -25,6 +25,7 @@ from engine.options.layout import (
     DISCOUNT,
     ENTRY_BARS,
     ENTRY_FILL,
+    ENTRY_PAID,
     FORWARD,
     LEG_BARS,
     LEG_CALL,
@@ -329,6 +330,7 @@ def _open(
         middle = room[LEG_ROOM + leg, 0]
         paid = half_spread(middle, terms, rules[CROSSED])
         held[leg, ENTRY_FILL] = middle + paid if units > 0.0 else middle - paid
+        held[leg, ENTRY_PAID] = paid
         credit -= units * held[leg, ENTRY_FILL] * terms[MULTIPLIER]
         commission += abs(units) * terms[COMMISSION]
         slippage += abs(units) * paid * terms[MULTIPLIER]

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution.columns import read_columns
 from engine.execution.layout import NOT_FINITE
@@ -18,20 +19,43 @@ from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.option_metric_names import METRICS
 from engine.execution.settings import Execution
 from engine.execution.state import Simulation, frame_of, new_simulation
+from engine.options.book import book_call
+from engine.options.book_american import american_call
+from engine.options.book_exits import close_call
+from engine.options.book_layout import (
+    AMERICAN,
+    AMERICAN_CODE,
+    CLOSE_CODE,
+    CODES_WIDTH,
+    MARK_CODE,
+    OWN_FRAME,
+    RULE_MARGIN_CODE,
+    TRADE_CODE,
+    BookArrays,
+)
+from engine.options.book_market import days_of_path, listed_expiries, quoted_contracts
+from engine.options.book_marks import mark_call
+from engine.options.book_rule_margin import rule_margin_call
+from engine.options.book_terms import asks_for_book, encode_own
+from engine.options.book_underlying import trade_call
 from engine.options.layout import (
     BLOCK,
+    BOOKED,
     HELD_WIDTH,
     LEG_BARS,
     LEG_ROOM,
     LEG_WIDTH,
+    MARGIN_RULE,
     NOT_PRICED,
     OK,
     RULES_WIDTH,
     SERIES_WIDTH,
     TABLES_WIDTH,
+    TAPE_WIDTH,
     TOTALS_WIDTH,
 )
 from engine.options.legs import Leg
+from engine.options.listings import option_listing
 from engine.options.loop import run_paths
 from engine.options.path_margin import MARGIN_ROOM, encode_margin
 from engine.options.rules import encode_set, encode_terms
@@ -50,6 +74,10 @@ _MOST_PLANS: Final = 1024
 _GROUP: Final = "options"
 _NO_TAPE: Final = np.empty((0, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
+_NO_ROWS: Final = np.empty((TAPE_WIDTH, 0))
+_NO_FRAME: Final = np.empty(0, dtype=np.int64)
+_WEEK: Final = 5
+_THURSDAY: Final = 3  # of 1970-01-01, counted from Monday
 _STATUS_TEXTS: Final = {
     OK: "",
     NOT_PRICED: "a future or a strike at or below zero has no lognormal price; "
@@ -68,6 +96,8 @@ class _Scratch:
     margin_room: NDArray[np.float64]
     calls: NDArray[np.bool_]
     totals: NDArray[np.float64]
+    #: Made by the first parameter set that asks for it.
+    book: BookArrays | None
 
 
 class PreparedOptions:
@@ -111,8 +141,10 @@ class PreparedOptions:
         self._rules = execution.rules(symbols, bars_per_year, bars_per_session)
         read_columns(self._rules, execution, symbols, fields)
         self._terms = encode_terms(settings, execution.cash)
+        self._always_booked = asks_for_book(strategy, legs, settings)
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.float64], int]] = {}
         self._set_market(bars_per_year)
+        self._set_contracts(timestamps, exchange, timeframe)
 
     def _set_market(self, bars_per_year: float) -> None:
         """Find the fields that the loop reads, and the numbers that its tables are made of."""
@@ -131,6 +163,11 @@ class PreparedOptions:
         self._yield_field = fields.index(own) if of_future and own in fields else -1
         bar_years = 1.0 / bars_per_year
         self._margin = encode_margin(settings, bar_years, self._bars_per_session)
+        self._own = encode_own(
+            self.strategy, self._legs, settings, bar_years, self._bars_per_session
+        )
+        session = np.arange(self._steps) // round(self._bars_per_session)
+        self._weekdays = np.ascontiguousarray(session % _WEEK, dtype=np.int64)
         lag = settings.future_days * self._bars_per_session * bar_years
         carry = settings.rate - settings.dividend if settings.pricing == "black_scholes" else 0.0
         level, window, premium = 1.0, 0.0, 1.0
@@ -145,6 +182,38 @@ class PreparedOptions:
         else:
             window, premium = float(volatility.lookback), volatility.premium
         self._market = np.array([bar_years, lag, settings.rate, carry, level, window, premium])
+
+    def _set_contracts(
+        self, timestamps: NDArray[np.int64] | None, exchange: str | None, timeframe: str | None
+    ) -> None:
+        """Find the days of the bars, and what is listed or quoted on them."""
+        settings = self._settings
+        days = days_of_path(
+            timestamps, exchange, timeframe, settings.start, self._steps, self._bars_per_session
+        )
+        self._contracts: dict[str, NDArray[Any]] = {}
+        if days is not None:
+            self._weekdays = np.ascontiguousarray((days.astype(np.int64) + _THURSDAY) % 7)
+        if settings.listing is not None:
+            if days is None:
+                raise Refusal("options.start", "none", "the day of a simulated path's first bar")
+            listing = option_listing(settings.listing)
+            self._contracts = {
+                "listed": listed_expiries(listing, self._legs, days, self._bars_per_session),
+                "grid": listing.grid.rows(),
+                "ticks": np.array(listing.ticks),
+            }
+        elif settings.chain is not None:
+            assert timestamps is not None
+            assert days is not None
+            contracts, quotes = quoted_contracts(
+                settings.chain,
+                timestamps,
+                BarCalendar(exchange or "XNYS", timeframe or "1d"),
+                days,
+                self._bars_per_session,
+            )
+            self._contracts = {"contracts": contracts, "quotes": quotes}
 
     def scratch(self) -> _Scratch:
         """Return work space for one worker."""
@@ -163,6 +232,7 @@ class PreparedOptions:
             np.zeros(MARGIN_ROOM),
             np.zeros(legs, dtype=np.bool_),
             np.zeros(TOTALS_WIDTH),
+            None,
         )
 
     def tape(self) -> LegTape:
@@ -196,8 +266,16 @@ class PreparedOptions:
         tables = np.empty((TABLES_WIDTH, longest + 1 + BLOCK))
         if trades is not None:
             trades.begin(simulations)
+        book, booked = 0, bool((plans[:, BOOKED] != 0.0).any())
+        if booked:
+            book = book_call()
+            scratch.book = scratch.book or self._book(scratch)
+            for name, array in (("tables", tables), ("plans", plans)):
+                scratch.book.put(name, array)
         done = 0
         while done < simulations:
+            if scratch.book is not None and booked:
+                scratch.book.put("tape", _NO_ROWS if trades is None else trades.columns)
             done = run_paths(
                 values,
                 identities_of(len(values), seeds, paths),
@@ -228,6 +306,9 @@ class PreparedOptions:
                 _NO_ENDS if trades is None else trades.ends,
                 self._groups,
                 self._options_at,
+                self._settings.greeks,
+                book,
+                _NO_FRAME if scratch.book is None else scratch.book.frame,
                 done,
             )
             if trades is not None and done < simulations:
@@ -256,6 +337,30 @@ class PreparedOptions:
         """Return the columns of a tape as a table has them."""
         return trade_columns(columns, first_bar)
 
+    def _book(self, scratch: _Scratch) -> BookArrays:
+        """Return the arrays of a book that shares what the loop fills for a path."""
+        codes = np.zeros(CODES_WIDTH, dtype=np.int64)
+        codes[MARK_CODE], codes[CLOSE_CODE] = mark_call(), close_call()
+        codes[TRADE_CODE] = trade_call()
+        if self._own[AMERICAN] != 0.0:
+            codes[AMERICAN_CODE] = american_call()
+        if self._margin[MARGIN_RULE] != 0.0:
+            codes[RULE_MARGIN_CODE] = rule_margin_call()
+        made = BookArrays(
+            series=scratch.series,
+            surface=self._surface,
+            terms=self._terms,
+            own=self._own,
+            totals=scratch.totals,
+            curve=scratch.simulation.curve,
+            margin=self._margin,
+            weekdays=self._weekdays,
+            codes=codes,
+            **self._contracts,
+        )
+        codes[OWN_FRAME] = made.frame.ctypes.data
+        return made
+
     def _planned(self, parameters: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
         """Return a group of parameter sets as numbers, and the bars of their longest leg."""
         key = (len(parameters), parameters.tobytes())
@@ -268,9 +373,15 @@ class PreparedOptions:
             for row in parameters.tolist():
                 pairs = zip(declared.items(), row, strict=True)
                 values = {name: item.decode(code) for (name, item), code in pairs}
-                rows.append(encode_set(values, self._legs, self._settings, self._bars_per_session))
+                rows.append(
+                    encode_set(
+                        values, self._legs, self._settings, self._bars_per_session,
+                        booked=self._always_booked,
+                    )
+                )  # fmt: skip
             plans = np.array(rows)
             legs = plans[:, RULES_WIDTH:].reshape(len(plans), -1, LEG_WIDTH)
-            planned = plans, int(legs[:, :, LEG_BARS].max())
+            longest = int(legs[:, :, LEG_BARS].max())
+            planned = plans, self._steps if self._contracts else longest
             self._plans[key] = planned
         return planned

@@ -10,31 +10,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.options.layout import (
+    BOOKED,
     CASH,
     COMMISSION,
     CONTRACTS,
     CROSSED,
     ENTRY_BARS,
     EXERCISE_FEE,
+    EXIT_DELTA,
+    HEDGE_BAND,
+    HEDGE_BARS,
+    HELD_MOST,
+    LEG_RULE,
     MARGIN_RATE,
+    MOST_OPEN,
     MULTIPLIER,
     NORMAL,
     OF_FUTURE,
+    PREMIUM_RULE,
     PROFIT_TARGET,
+    RANK,
+    ROLL,
     ROLL_BARS,
+    ROLLS,
     RULES_WIDTH,
+    SIZE,
+    SIZING,
+    SIZINGS,
     SPREAD_POINTS,
     SPREAD_SHARE,
     STOP_LOSS,
     STRIKE_STEP,
     TERMS_WIDTH,
+    TOUCH,
+    WEEKDAY,
 )
 from engine.options.legs import Leg, encode_legs
 from engine.options.margin_settings import ShareMargin
 from engine.options.settings import OptionSettings
 
-__all__ = ["encode_set", "encode_terms"]
+__all__ = ["WEEKDAYS", "encode_set", "encode_terms"]
 
+WEEKDAYS: Final = ("any", "monday", "tuesday", "wednesday", "thursday", "friday")
+
+# What a set has that asks the book for nothing.
+_USUAL: Final = {
+    "positions": 1, "sizing": "contracts", "hedge_every": 0.0, "hedge_band": None,
+    "weekday": "any", "volatility_rank": None, "exit_delta": None, "exit_touch": "no",
+    "exit_days": 0.0, "roll": "recentre",
+}  # fmt: skip
 # Share of the half-spread that a group of so many legs pays.
 _CROSSED: Final = (0.75, 0.66, 0.60, 0.56)
 
@@ -44,6 +68,8 @@ def encode_set(
     legs: Sequence[Leg],
     settings: OptionSettings,
     bars_per_session: float,
+    *,
+    booked: bool = False,
 ) -> NDArray[np.float64]:
     """Return a parameter set as numbers: its rules, then its legs.
 
@@ -57,6 +83,8 @@ def encode_set(
         Of the study.
     bars_per_session : float
         Turns days into bars.
+    booked : bool
+        Whether the study asks for the book, whatever the set does.
 
     Returns
     -------
@@ -77,7 +105,30 @@ def encode_set(
     crossed = settings.spread.crossed
     usual = _CROSSED[min(len(legs), len(_CROSSED)) - 1]
     rules[CROSSED] = usual if crossed is None else crossed
-    return np.concatenate([rules, encode_legs(legs, values, bars_per_session).ravel()])
+    _encode_book(rules, values, bars_per_session)
+    encoded = encode_legs(legs, values, bars_per_session)
+    by_premium = (encoded[:, LEG_RULE] == PREMIUM_RULE).any()
+    asked = any(values[name] != usual for name, usual in _USUAL.items())
+    rules[BOOKED] = booked or asked or by_premium
+    return np.concatenate([rules, encoded.ravel()])
+
+
+def _encode_book(
+    rules: NDArray[np.float64], values: dict[str, Any], bars_per_session: float
+) -> None:
+    """Write the rules that the book alone reads."""
+    rules[MOST_OPEN] = values["positions"]
+    rules[SIZING], rules[SIZE] = SIZINGS.index(values["sizing"]), values["size"]
+    every = values["hedge_every"]
+    rules[HEDGE_BARS] = max(math.floor(every * bars_per_session + 0.5), 1) if every else 0.0
+    rules[HEDGE_BAND] = _or_nan(values["hedge_band"])
+    rules[WEEKDAY] = WEEKDAYS.index(values["weekday"]) - 1
+    rules[RANK] = _or_nan(values["volatility_rank"])
+    rules[EXIT_DELTA] = _or_nan(values["exit_delta"])
+    rules[TOUCH] = values["exit_touch"] == "yes"
+    held = values["exit_days"]
+    rules[HELD_MOST] = max(math.floor(held * bars_per_session + 0.5), 1) if held else 0.0
+    rules[ROLL] = ROLLS.index(values["roll"])
 
 
 def encode_terms(settings: OptionSettings, cash: float) -> NDArray[np.float64]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from engine.errors import Refusal
+from engine.options.chain_settings import ChainSettings
 from engine.options.legs import Leg
 from engine.options.margin_settings import Margin, ShareMargin
 from engine.options.settings_group import SettingsGroup
@@ -18,6 +20,7 @@ __all__ = [
     "OptionSettings",
     "RealisedVolatility",
     "Spread",
+    "UnderlyingCosts",
 ]
 
 
@@ -79,11 +82,38 @@ class Spread(SettingsGroup):
     crossed : float, optional
         Share of the half-spread that a fill pays. By default it falls with the number of legs, from
         0.75 of one to 0.56 of four and more.
+    wider_otm : float
+        By which share of itself it grows with each standard deviation out of the money.
+    wider_near : float
+        By which share of itself it is wider on the last day; with n days left, by an nth of that.
     """
 
     percent: float = Field(0.0, ge=0, lt=200)
     points: float = Field(0.0, ge=0, le=1e9)
+    wider_otm: float = Field(0.0, ge=0, le=1000)
+    wider_near: float = Field(0.0, ge=0, le=1000)
     crossed: float | None = Field(None, ge=0, le=1)
+
+
+class UnderlyingCosts(SettingsGroup):
+    """What trading and holding the underlying costs: for hedges, covered calls, deliveries.
+
+    Parameters
+    ----------
+    percent, points : float
+        Distance between bid and ask, of which every trade pays half: percent of the price, and
+        points.
+    commission : float
+        Account currency per contract's worth.
+    margin : float, optional
+        Share of its value that holding it asks for: by default all of a spot
+        (``pricing: black_scholes``), a tenth of a future.
+    """
+
+    percent: float = Field(0.0, ge=0, lt=200)
+    points: float = Field(0.0, ge=0, le=1e9)
+    commission: float = Field(0.0, ge=0, le=1e9)
+    margin: float | None = Field(None, ge=0, le=10)
 
 
 def _named_volatility(given: Any) -> Any:
@@ -144,6 +174,24 @@ class OptionSettings(SettingsGroup):
         the position back costs, by default 0.1; or a rule, ``reg_t`` or ``scan``. A position that
         asks for more than equity is not opened, and one that comes to it is closed, the whole
         half-spread crossed (`margin_calls`).
+    exercise : {"european", "american"}
+        ``american`` options are priced as such, and exercised at the first close at which that
+        brings more than holding them, those that were sold as well as those that were bought.
+    settlement : {"cash", "physical"}
+        Whether an option in the money is paid in cash, or turns into the underlying: which is sold
+        at the same close, but by strategies that hold it.
+    underlying_costs : UnderlyingCosts
+        Of trading the underlying.
+    listing : {"CL", "ES", "SPX", "equity"}, optional
+        Whose strikes, expiries and ticks the options have (`mc.option_listing`); by default all
+        strikes on `strike_step` and every day.
+    start : date, optional
+        Day of the first bar of a simulated path, by which listed expiries are known.
+    chain : ChainSettings, optional
+        Quotes that options on history are chosen from, marked with and filled at; volatility,
+        spread and strikes are theirs.
+    greeks : bool
+        Whether profit is told by greek, in `record: {trades: true}` also of each leg.
     legs : sequence of Leg, optional
         Of the strategy ``option_legs``, which has none of its own.
     """
@@ -160,6 +208,15 @@ class OptionSettings(SettingsGroup):
     exercise_fee: float = Field(0.0, ge=0, le=1e9)
     strike_step: float = Field(0.0, ge=0, le=1e9)
     margin: Margin = Field(default_factory=lambda: ShareMargin.model_validate({}))
+    exercise: Literal["european", "american"] = "european"
+    settlement: Literal["cash", "physical"] = "cash"
+    underlying_costs: UnderlyingCosts = Field(
+        default_factory=lambda: UnderlyingCosts.model_validate({})
+    )
+    listing: Literal["CL", "ES", "SPX", "equity"] | None = None
+    start: date | None = None
+    chain: ChainSettings | None = None
+    greeks: bool = False
     legs: tuple[Leg, ...] = ()
 
     @model_validator(mode="after")
@@ -170,6 +227,14 @@ class OptionSettings(SettingsGroup):
             raise Refusal("future_days", f"{self.future_days:g}", "0 but with underlying: future")
         if self.underlying == "future" and self.pricing != "black76":
             raise Refusal("pricing", self.pricing, "black76 with underlying: future")
+        if self.chain is not None and self.listing is not None:
+            raise Refusal("listing", f"{self.listing} beside a chain", "one of the two")
+        if self.chain is not None and self.underlying == "future":
+            raise Refusal("chain", "quotes with underlying: future", "underlying: price")
+        if self.chain is not None and self.exercise == "american":
+            raise Refusal("exercise", "american with a chain", "european, as quotes are read")
+        if self.pricing == "bachelier" and self.exercise == "american":
+            raise Refusal("exercise", "american", "european with pricing: bachelier")
         if self.pricing == "bachelier" and self.margin.rule != "share":
             raise Refusal("margin.rule", self.margin.rule, "a share with pricing: bachelier")
         if self.pricing == "bachelier" and self.volatility.kind not in ("constant", "realised"):

@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 
 from engine.compiled.code_hash import code_hash
 from engine.options.engine import OptionEngine
+from engine.options.layout import MOST_POSITIONS, ROLLS, SIZINGS
 from engine.options.legs import Leg
+from engine.options.rules import WEEKDAYS
 from engine.strategies.hook_text import StrategyError
-from engine.strategies.parameters import Float, Parameter
+from engine.strategies.parameters import Choice, Float, Int, Parameter
 from engine.strategies.strategy import Strategy
 
 __all__ = ["OptionStrategy"]
@@ -19,11 +21,20 @@ class OptionStrategy(Strategy):
 
     A subclass declares its legs as data; these may follow parameters that it declares.
 
-    A position is opened at the close of a bar, at the prices of that close, whenever nothing is
-    held: also at the close at which the one before it ended. It ends, all legs together, when its
-    nearest leg expires or one of the rules below says so; legs that expire are settled in cash,
-    others closed at the market. A position whose last leg would expire after the end of the path
-    is not opened.
+    A position is opened at the close of a bar, at the prices of that close, whenever fewer than
+    `positions` are open: also at the close at which the one before it ended. It ends, all legs
+    together, when its nearest leg expires or one of the rules below says so; legs that expire are
+    settled, others closed at the market. A position whose last leg would expire after the end of
+    the path is not opened.
+
+    Attributes
+    ----------
+    legs : tuple of Leg
+        What a position is.
+    settlement : str, optional
+        Of every study of the strategy, where it makes sense with one only.
+    secured : bool
+        Whether puts that are sold ask for their strikes in money.
 
     Examples
     --------
@@ -38,6 +49,8 @@ class OptionStrategy(Strategy):
 
     legs: ClassVar[tuple[Leg, ...]] = ()
     engine: ClassVar[Any] = OptionEngine()
+    settlement: ClassVar[str | None] = None
+    secured: ClassVar[bool] = False
 
     contracts = Float(1.0, low=1e-6, high=1e6, doc="size of a position")
     profit_target = Float(
@@ -48,6 +61,19 @@ class OptionStrategy(Strategy):
     )
     roll_at_dte = Float(0.0, low=0.0, high=1000.0, doc="days to expiry at which to close; 0: hold")
     entry_every = Float(0.0, low=0.0, high=1000.0, doc="days between entries; 0: whenever flat")
+    positions = Int(1, low=1, high=MOST_POSITIONS, doc="positions that may be open at once")
+    sizing = Choice("contracts", list(SIZINGS), doc="what the size of a position follows")
+    size = Float(0.1, low=1e-6, high=100.0, doc="share of equity that `sizing` speaks of")
+    hedge_every = Float(0.0, low=0.0, high=1000.0, doc="days between delta hedges; 0: none")
+    hedge_band = Float(None, low=0.0, high=100.0, doc="delta of a contract that is hedged beyond")
+    weekday = Choice("any", list(WEEKDAYS), doc="day on which positions are opened")
+    volatility_rank = Float(
+        None, low=0.0, high=1.0, doc="least rank of volatility in its last 252 bars at entry"
+    )
+    exit_delta = Float(None, low=0.0, high=1.0, doc="delta of a sold leg at which to close")
+    exit_touch = Choice("no", ["no", "yes"], doc="close where the price reaches a sold strike")
+    exit_days = Float(0.0, low=0.0, high=1000.0, doc="days after which to close; 0: never")
+    roll = Choice("recentre", list(ROLLS), doc="strikes of what follows on `roll_at_dte`")
 
     @classmethod
     def hooks(cls) -> dict[str, Any]:
@@ -61,7 +87,7 @@ class OptionStrategy(Strategy):
 
     @classmethod
     def code_hash(cls) -> str:
-        """SHA-256 of parameters and legs."""
+        """SHA-256 of parameters, legs and what they are settled in."""
         return code_hash(
             {
                 "parameters": {name: _told(item) for name, item in cls.parameters.items()},
@@ -69,6 +95,8 @@ class OptionStrategy(Strategy):
                     {name: _told(getattr(leg, name)) for name in Leg.model_fields}
                     for leg in cls.legs
                 ],
+                "settlement": cls.settlement,
+                "secured": cls.secured,
             }
         )
 

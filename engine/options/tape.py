@@ -13,6 +13,8 @@ from engine.options.layout import TAPE_COLUMNS, TAPE_WIDTH
 __all__ = ["LegTape", "trade_columns"]
 
 _FIRST_ROWS: Final = 1024
+_BY_GREEK: Final = ("delta_pnl", "gamma_pnl", "theta_pnl", "vega_pnl")
+_TOLD: Final = ("slippage", "delta", "gamma", "theta", "vega", *_BY_GREEK)
 
 
 class LegTape:
@@ -60,14 +62,18 @@ def trade_columns(columns: NDArray[np.float64], first_bar: int) -> list[pl.Serie
     -------
     list of Series
         Those of trades on bars: ``symbol`` names the contract by right, strike and bar of expiry,
-        ``entry_tag`` numbers the position within its simulation, ``exit_tag`` is the place of the
-        reason in `EXIT_REASONS`.
+        or says ``underlying``; ``entry_tag`` numbers the position within its simulation,
+        ``exit_tag`` is the place of the reason in `EXIT_REASONS`, and one more where a holding of
+        the underlying changed. Then the slippage, greeks at entry per unit, and profit by greek:
+        NaN where the study does not ask for them.
     """
     row = dict(zip(TAPE_COLUMNS, columns, strict=True))
-    right = pl.Series(["put", "call"]).gather(pl.Series(row["call"].astype(np.uint32)))
+    right = pl.Series(["put ", "call ", "underlying"]).gather(
+        pl.Series(row["call"].astype(np.uint32))
+    )
     expiry = pl.Series((row["expiry_bar"] - first_bar).astype(np.int32))
-    strike = pl.Series(row["strike"]).round(6).cast(pl.String)
-    symbol = (right + " " + strike + " @" + expiry.cast(pl.String)).rename("symbol")
+    strike = pl.Series(row["strike"]).fill_nan(None).round(6).cast(pl.String).fill_null("")
+    symbol = (right + strike + " @" + expiry.cast(pl.String)).rename("symbol")
     missing = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(symbol))
     return [
         symbol,
@@ -82,4 +88,6 @@ def trade_columns(columns: NDArray[np.float64], first_bar: int) -> list[pl.Serie
         missing.rename("mae"),
         pl.Series("entry_tag", row["position"].copy()),
         pl.Series("exit_tag", row["reason"].copy()),
+        *(pl.Series(name, row[name].copy()).fill_nan(None) for name in _TOLD),
+        pl.Series("rest_pnl", row["pnl"] - sum(row[name] for name in _BY_GREEK)).fill_nan(None),
     ]

@@ -40,7 +40,7 @@ from engine.strategies.registry import get_strategy
 from engine.strategies.scratch import Scratch
 from engine.strategies.strategy import Strategy
 
-__all__ = ["AuditReport", "Finding", "audit_strategy"]
+__all__ = ["AuditReport", "Finding", "audit_strategy", "with_other_future"]
 
 # Most numbers that a table may hold without being taken for a path.
 _LARGEST_TABLE: Final = 64
@@ -210,7 +210,7 @@ def audit_strategy(
         changed: dict[tuple[int, int], Finding] = {}
         for cut in np.sort(rng.permutation(bars - 1)[:cuts]):
             for widened in (False, True):
-                other = _with_other_future(one, int(cut), rng, widened=widened)
+                other = with_other_future(one, int(cut), rng, widened=widened)
                 after, _ = _events(engine, other, encoded, scratch)
                 found = _first_difference(before, after, path, int(cut))
                 if found is not None:
@@ -295,7 +295,7 @@ def _numbers_in(value: Any) -> int:
     return int(isinstance(value, int | float))
 
 
-def _with_other_future(
+def with_other_future(
     values: NDArray[np.float64], cut: int, rng: np.random.Generator, *, widened: bool
 ) -> NDArray[np.float64]:
     """Replace the bars after `cut` by their mirror image, or by moves three times as wide.

@@ -16,6 +16,9 @@ OF_OPTIONS: Final = {
     "bull_put_spread": "BullPutSpread",
     "butterfly": "Butterfly",
     "calendar_spread": "CalendarSpread",
+    "cash_secured_put": "CashSecuredPut",
+    "collar": "Collar",
+    "covered_call": "CoveredCall",
     "diagonal_spread": "DiagonalSpread",
     "iron_butterfly": "IronButterfly",
     "iron_condor": "IronCondor",
@@ -26,6 +29,7 @@ OF_OPTIONS: Final = {
     "short_put": "ShortPut",
     "short_straddle": "ShortStraddle",
     "short_strangle": "ShortStrangle",
+    "wheel": "Wheel",
 }
 
 
@@ -47,6 +51,9 @@ class OptionBuilders:
     bull_put_spread = staticmethod(_begin("bull_put_spread"))
     butterfly = staticmethod(_begin("butterfly"))
     calendar_spread = staticmethod(_begin("calendar_spread"))
+    cash_secured_put = staticmethod(_begin("cash_secured_put"))
+    collar = staticmethod(_begin("collar"))
+    covered_call = staticmethod(_begin("covered_call"))
     diagonal_spread = staticmethod(_begin("diagonal_spread"))
     iron_butterfly = staticmethod(_begin("iron_butterfly"))
     iron_condor = staticmethod(_begin("iron_condor"))
@@ -56,3 +63,4 @@ class OptionBuilders:
     short_put = staticmethod(_begin("short_put"))
     short_straddle = staticmethod(_begin("short_straddle"))
     short_strangle = staticmethod(_begin("short_strangle"))
+    wheel = staticmethod(_begin("wheel"))

@@ -83,7 +83,7 @@ def resolve(
     _check_execution(execution, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
-    engine = _engine(definition, strategy)
+    engine = _engine(definition, strategy, None if file is None else file.parent)
     _check_columns(strategy, engine, live.metrics, definition.record)
     check_statistics(definition, engine, live.metrics)
     parameters = fit_distributions(strategy, definition.strategy.parameters)
@@ -278,13 +278,17 @@ def _execution(definition: StudyDefinition, live: Live) -> Execution:
         raise settings_refusal(error, Execution).within("execution") from None
 
 
-def _engine(definition: StudyDefinition, strategy: type[Strategy]) -> Engine:
-    """Return the engine of a strategy with what the study says to it."""
+def _engine(definition: StudyDefinition, strategy: type[Strategy], folder: Path | None) -> Engine:
+    """Return the engine of a strategy with what the study says to it; files begin at `folder`."""
     engine: Engine = engine_of(strategy)
     if not definition.options:
         return engine
     try:
-        return engine.with_options(definition.options)
+        options = dict(definition.options)
+        chain = options.get("chain")
+        if folder is not None and isinstance(chain, Mapping) and isinstance(chain.get("file"), str):
+            options["chain"] = {**chain, "file": str((folder / chain["file"]).absolute())}
+        return engine.with_options(options)
     except ValidationError as error:
         raise settings_refusal(error, OptionSettings).within("options") from None
 

@@ -107,6 +107,7 @@ def audit_strategies(
     ValueError
         If it cannot be run.
     """
+    from engine.options.audit import audit_options
     from engine.strategies import get_strategy, load_user_strategies, strategy_names
     from engine.strategies.audit import audit_strategy
     from engine.strategies.audit_time import audited_calendar
@@ -125,13 +126,16 @@ def audit_strategies(
         )
     audits = []
     traded = tuple(f"S{number}" for number in range(symbol_count))
-    # Legs as data read nothing ahead: there are no hooks to audit.
+    # Built-in legs are data, which the tests of options audit: no need to do it again here.
     hooked = [name for name in strategy_names() if get_strategy(name).engine is None]
     for name in hooked if strategy == "all" else [strategy]:
-        # Warm up as a study does by default, but leave bars to trade on.
         cls = get_strategy(name)
-        warm_up = min(cls.warm_up(calendar=audited_calendar(cls)), _MOST_WARM_UP)
-        report = audit_strategy(name, symbols=traded, warm_up=warm_up, cuts=cuts, seed=seed)
+        if cls.engine is not None:
+            report = audit_options(cls, cuts=cuts, seed=seed)
+        else:
+            # Warm up as a study does by default, but leave bars to trade on.
+            warm_up = min(cls.warm_up(calendar=audited_calendar(cls)), _MOST_WARM_UP)
+            report = audit_strategy(name, symbols=traded, warm_up=warm_up, cuts=cuts, seed=seed)
         audit = StrategyAudit(report)
         if progress is not None:
             progress(audit)

@@ -181,7 +181,7 @@ def test_legs_on_two_futures_are_scanned_as_if_both_moved_by_one_share() -> None
         tables[GROWTH, column] = np.log(future)
         tables[DEVIATION, column] = 0.35 * np.sqrt(left)
     legs = np.zeros((2, LEG_WIDTH))
-    legs[0], legs[1] = (-2.0, 1.0, 0.0, 0.0, 20.0), (1.0, 1.0, 0.0, 0.0, 60.0)
+    legs[0, :5], legs[1, :5] = (-2.0, 1.0, 0.0, 0.0, 20.0), (1.0, 1.0, 0.0, 0.0, 60.0)
     held, rules = np.zeros((2, HELD_WIDTH)), np.ones(RULES_WIDTH)
     held[:, STRIKE] = 72.0, 80.0
     found = required_margin(
@@ -208,7 +208,7 @@ def test_within_a_session_a_scan_is_made_anew_only_after_a_step_of_the_price() -
         rule = {"rule": "scan", **SCAN, "rescan": rescan}
         terms = OptionSettings.model_validate(options_of(rule, STRANGLE))
         legs = np.zeros((2, LEG_WIDTH))
-        legs[0], legs[1] = (-1.0, 0.0, 0.0, 0.0, 60.0), (-1.0, 1.0, 0.0, 0.0, 60.0)
+        legs[0, :5], legs[1, :5] = (-1.0, 0.0, 0.0, 0.0, 60.0), (-1.0, 1.0, 0.0, 0.0, 60.0)
         series, tables = np.ones((SERIES_WIDTH, 7 + BLOCK)), np.zeros((TABLES_WIDTH, 61 + BLOCK))
         series[0, :7] = closes
         tables[DEVIATION] = VOLATILITY * np.sqrt(np.maximum(60 - np.arange(61 + BLOCK), 0) / 1000)

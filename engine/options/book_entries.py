@@ -1,0 +1,258 @@
+"""Positions of the book are opened: contracts chosen, sized, checked against equity, filled."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine.compiled.intrinsics import keep_apart
+from engine.execution.calling import part, rare
+from engine.options.book_contracts import expiry_of, quoted_contract, strike_by_model
+from engine.options.book_exits import fill_price
+from engine.options.book_layout import (
+    ACTIVE,
+    AMOUNT,
+    CALL,
+    CONTRACT,
+    CONTRACTS_HELD,
+    CREDIT,
+    DELTA_NOW,
+    DELTA_PNL,
+    DELTA_THEN,
+    ENTRY,
+    EXPIRY,
+    FILL,
+    GAMMA_NOW,
+    GAMMA_THEN,
+    HALF,
+    HELD,
+    KEEPS,
+    LAST_HEDGE,
+    MIDDLE,
+    MONEY,
+    NEAREST,
+    NUMBER,
+    OPENED,
+    PAID,
+    PROFIT,
+    QUOTED_STRIKE,
+    REALISED,
+    ROLLING,
+    SHARES,
+    STATE_WIDTH,
+    STRIKE_OF,
+    THETA_NOW,
+    THETA_THEN,
+    UNDERLYING_MARGIN,
+    UNITS,
+    VEGA_NOW,
+    VEGA_PNL,
+    VEGA_THEN,
+)
+from engine.options.book_margin import book_margin, position_margin, position_value
+from engine.options.book_marks import mark_leg
+from engine.options.book_underlying import trade_underlying
+from engine.options.layout import (
+    BLOCK,
+    COMMISSION,
+    COMMISSION_PAID,
+    CONTRACTS,
+    CROSSED,
+    LEG_CALL,
+    LEG_UNDERLYING,
+    LEG_UNITS,
+    LEG_WHEN,
+    MOST_LEGS,
+    MULTIPLIER,
+    NOT_PRICED,
+    OK,
+    PER_CONTRACT,
+    PER_CONTRACT_SQUARED,
+    PREMIUM,
+    PREMIUM_SIZE,
+    PRICE,
+    REBALANCED,
+    REJECTED,
+    ROLL,
+    SIZE,
+    SIZING,
+    SLIPPAGE_PAID,
+    STOP_LOSS,
+    TRADES,
+    UNQUOTED,
+)
+from engine.options.scan_rules import forget_scan
+
+__all__ = ["NOT_OPENED", "open_booked", "quote_legs"]
+
+#: Nothing was opened: no contract, no quote, or too little equity.
+NOT_OPENED = -1
+# Positions that Kelly's rule has to have seen; before them a position has `contracts`.
+_KELLY_SEEN = 20.0
+_BY_VALUE, _BY_MARGIN, _BY_RISK, _BY_KELLY = 1.0, 2.0, 3.0, 4.0
+
+
+@rare
+def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float) -> int:
+    """Open a position at the close of a bar; return `OK`, `NOT_OPENED` or `NOT_PRICED`.
+
+    Parameters
+    ----------
+    b : OptionBook
+        The book.
+    rules, legs : ndarray of float64
+        Of the parameter set.
+    row : int
+        Of the position, which is free.
+    bar : int
+        The bar.
+    equity : float
+        At its close.
+    """
+    keep_apart()
+    rolled = rules[ROLL] != 0.0 and b.account[ROLLING] == bar
+    code = quote_legs(b, legs, row, bar, rolled)
+    if code != OK:
+        return code
+    position = b.positions[row]
+    contracts = _contracts(b, rules, row, bar, equity)
+    if not (contracts > 0.0):
+        b.totals[REJECTED] += 1.0
+        return NOT_OPENED
+    credit, fees, slipped = 0.0, 0.0, 0.0
+    nearest = math.inf
+    for leg in range(legs.shape[0]):
+        state = b.states[row * MOST_LEGS + leg]
+        if state[HELD] == 0.0:
+            continue
+        state[UNITS] *= contracts
+        buys = state[UNITS] > 0.0
+        state[FILL] = fill_price(b, state[MIDDLE], state[HALF], buys, rules[CROSSED])
+        state[PAID] = abs(state[FILL] - state[MIDDLE])
+        credit -= state[UNITS] * state[FILL] * b.terms[MULTIPLIER]
+        fees += abs(state[UNITS]) * b.terms[COMMISSION]
+        slipped += abs(state[UNITS]) * state[PAID] * b.terms[MULTIPLIER]
+        nearest = min(nearest, state[EXPIRY])
+    position[NEAREST], position[CONTRACTS_HELD] = nearest, contracts
+    if not _enough_equity(b, legs, row, bar, contracts, equity + credit - fees):
+        b.totals[REJECTED] += 1.0
+        return NOT_OPENED
+    b.totals[COMMISSION_PAID] += fees
+    b.totals[SLIPPAGE_PAID] += slipped
+    b.totals[PREMIUM] += credit
+    b.totals[PREMIUM_SIZE] += abs(credit)
+    b.account[MONEY] += credit - fees
+    position[ACTIVE], position[NUMBER], position[ENTRY] = 1.0, b.account[OPENED], bar
+    position[CREDIT], position[REALISED], position[PROFIT] = credit, 0.0, credit - fees
+    position[LAST_HEDGE] = bar
+    b.account[OPENED] += 1.0
+    forget_scan(b.scans[row])
+    wanted = _wanted_underlying(legs, contracts)
+    if b.own[KEEPS] != 0.0 and wanted != 0.0:
+        price: float = b.series[PRICE, bar]
+        change = wanted - b.holdings[SHARES, AMOUNT]
+        if change != 0.0:
+            trade_underlying(b, SHARES, bar, price, change, False, REBALANCED)
+    return OK
+
+
+@rare
+def quote_legs(b: Any, legs: Any, row: int, bar: int, rolled: bool) -> int:
+    """Choose the contracts of all legs and mark them, one contract each.
+
+    `rolled` takes the strikes of the position before, of a chain those nearest to them.
+    """
+    keep_apart()
+    last, count = b.series.shape[1] - BLOCK - 1, 0
+    holding = b.holdings[SHARES, AMOUNT] != 0.0
+    for leg in range(MOST_LEGS):
+        b.states[row * MOST_LEGS + leg, HELD] = 0.0
+    for leg in range(legs.shape[0]):
+        when = legs[leg, LEG_WHEN]
+        if legs[leg, LEG_UNDERLYING] != 0.0 or (when == 1.0 and holding):
+            continue
+        if when == 2.0 and not holding:
+            continue
+        at = row * MOST_LEGS + leg
+        state = b.states[at]
+        for place in range(STATE_WIDTH):
+            state[place] = 0.0
+        expiry = expiry_of(b, legs[leg], bar)
+        if expiry < 0 or expiry > last:
+            return NOT_OPENED
+        state[EXPIRY], state[CALL] = expiry, legs[leg, LEG_CALL]
+        state[UNITS] = legs[leg, LEG_UNITS]
+        if b.contracts.shape[0] > 0:
+            strike = b.strikes[leg] if rolled else math.nan
+            contract = quoted_contract(b, legs[leg], bar, expiry, strike)
+            if contract < 0:
+                b.totals[UNQUOTED] += 1.0
+                return NOT_OPENED
+            state[CONTRACT], state[STRIKE_OF] = contract, b.contracts[contract, QUOTED_STRIKE]
+        elif rolled:
+            state[STRIKE_OF] = b.strikes[leg]
+        else:
+            state[STRIKE_OF] = strike_by_model(b, legs[leg], bar, expiry)
+        mark_leg(b, at, bar, True)
+        # Nobody bids for what is to be sold: it cannot be.
+        unsold = legs[leg, LEG_UNITS] < 0.0 and state[HALF] >= state[MIDDLE]
+        if b.contracts.shape[0] > 0 and unsold:
+            b.totals[UNQUOTED] += 1.0
+            return NOT_OPENED
+        if math.isnan(state[MIDDLE]):
+            return NOT_PRICED
+        state[DELTA_THEN], state[GAMMA_THEN] = state[DELTA_NOW], state[GAMMA_NOW]
+        state[THETA_THEN], state[VEGA_THEN] = state[THETA_NOW], state[VEGA_NOW]
+        for place in range(DELTA_PNL, VEGA_PNL + 1):
+            state[place] = 0.0
+        state[HELD] = 1.0
+        count += 1
+    return OK if count > 0 else NOT_OPENED
+
+
+@part
+def _contracts(b: Any, rules: Any, row: int, bar: int, equity: float) -> float:
+    """Return the contracts of a position: whole ones, but where the study names their number."""
+    if rules[SIZING] == 0.0:
+        return float(rules[CONTRACTS])
+    one = math.nan
+    if rules[SIZING] == _BY_VALUE:
+        one = abs(b.series[PRICE, bar]) * b.terms[MULTIPLIER]
+    elif rules[SIZING] == _BY_MARGIN:
+        one = position_margin(b, row, bar, 0.0)
+    elif rules[SIZING] == _BY_RISK:
+        one = rules[STOP_LOSS] * abs(position_value(b, row))
+    elif b.totals[TRADES] < _KELLY_SEEN:
+        return float(rules[CONTRACTS])
+    else:
+        mean = b.totals[PER_CONTRACT] / b.totals[TRADES]
+        square = b.totals[PER_CONTRACT_SQUARED] / b.totals[TRADES]
+        variance = square - mean * mean
+        # Kelly's share of a game with small bets: mean over variance of what a contract brings.
+        return float(math.floor(max(rules[SIZE] * equity * mean / variance, 0.0)))
+    return math.floor(rules[SIZE] * equity / one) if one > 0.0 else 0.0
+
+
+@part
+def _enough_equity(
+    b: Any, legs: Any, row: int, bar: int, contracts: float, before_value: float
+) -> bool:
+    """Whether equity after the fills is at least what everything then ties up."""
+    after = before_value + position_value(b, row)
+    wanted, held = _wanted_underlying(legs, contracts), b.holdings[SHARES, AMOUNT]
+    cover = wanted if wanted != 0.0 else held
+    asked = book_margin(b, bar) + position_margin(b, row, bar, cover)
+    value = abs(wanted) * abs(b.series[PRICE, bar]) * b.terms[MULTIPLIER]
+    if wanted != 0.0 and held == 0.0:
+        asked += b.own[UNDERLYING_MARGIN] * value
+    return bool(after >= asked)
+
+
+@part
+def _wanted_underlying(legs: Any, contracts: float) -> float:
+    """Return the underlying that a position holds beside its options, in contracts' worth."""
+    wanted = 0.0
+    for leg in range(legs.shape[0]):
+        if legs[leg, LEG_UNDERLYING] != 0.0:
+            wanted += legs[leg, LEG_UNITS]
+    return wanted * contracts

@@ -234,10 +234,16 @@ def get_comparison(
         ),
     ],
     statistic: _Statistic = "mean_net_pnl",
+    baseline_set: Annotated[
+        int | None, Query(ge=0, description="Compare every set with this one of the baseline.")
+    ] = None,
 ) -> Response:
     """Compare two studies: differences with errors, paired where they share paths."""
     ours, theirs = _opened(request, study), _opened(request, baseline)
-    found = ours.results.compare(theirs.results, statistic)
+    chosen = theirs.results
+    if baseline_set is not None:
+        chosen = chosen.filter(f"parameter_set = {baseline_set}")
+    found = ours.results.compare(chosen, statistic)
     about = {
         "study": study,
         "baseline": baseline,
@@ -245,7 +251,7 @@ def get_comparison(
         "paired": found.paired,
         "fingerprint": ours.results.fingerprint,
     }
-    of = f"comparison {ours.manifests} {theirs.manifests} {statistic}"
+    of = f"comparison {ours.manifests} {theirs.manifests} {statistic} {baseline_set}"
     return answer_table(
         request, paging, of, lambda offset, count: found.table.slice(offset, count), about
     )

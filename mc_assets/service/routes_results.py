@@ -309,8 +309,8 @@ def _derived(
         table = opened.tables.get(what)
         if table is None:
             table = made(opened)
-            if kept and len(opened.tables) < 32:
-                opened.tables[what] = table
+            if kept:
+                opened.keep(what, table)
         return table.slice(offset, count)
 
     of = f"{what} {opened.manifests}"
@@ -332,10 +332,15 @@ def _rows(
     order = ["simulation", "trade"] if what == "trades" else ["simulation"]
 
     def rows(offset: int, count: int) -> pl.DataFrame:
-        chosen = lazy
-        if parameter_set is not None:
-            chosen = chosen.filter(pl.col("parameter_set") == parameter_set)
-        return chosen.sort(order).slice(offset, count).collect()
+        page = f"{what} {parameter_set} {offset} {count}"
+        found = opened.tables.get(page)
+        if found is None:
+            chosen = lazy
+            if parameter_set is not None:
+                chosen = chosen.filter(pl.col("parameter_set") == parameter_set)
+            found = chosen.sort(order).slice(offset, count).collect()
+            opened.keep(page, found)
+        return found
 
     of = f"{what} {parameter_set} {opened.manifests}"
     return answer_table(request, paging, of, rows, opened.about)

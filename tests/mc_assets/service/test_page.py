@@ -106,6 +106,7 @@ def test_sets_are_sorted_filtered_and_opened_down_to_a_trade(opened: Any) -> Non
     opened.locator(".picture .main-svg").first.wait_for(timeout=30_000)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_run_is_followed_from_its_beginning_to_its_statistics(
     opened: Any, client: TestClient

@@ -14,6 +14,7 @@ from mc_assets.service import (
     routes_data,
     routes_files,
     routes_jobs,
+    routes_page,
     routes_results,
     routes_system,
 )
@@ -70,6 +71,7 @@ def make_app(
         routes_data,
         routes_files,
         routes_jobs,
+        routes_page,
         routes_results,
         routes_system,
     ):

@@ -275,7 +275,7 @@ def project_relative(project: Project, text: str) -> str:
 
     Examples
     --------
-    >>> from mc_assets.project import Project
+    >>> from pathlib import Path
     >>> home = Project(Path("/srv/lab"), *[Path("/srv/lab") / name for name in ("d", "s", "x")])
     >>> project_relative(home, "study: there is no file /srv/lab/s/a.yaml")
     'study: there is no file s/a.yaml'

@@ -32,11 +32,18 @@ class Opened:
         The rows.
     manifests : str
         Hash of the manifests that they were read from.
+    tables : dict of str to polars.DataFrame
+        What was told.
     """
 
     results: Results
     manifests: str
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def keep(self, name: str, table: pl.DataFrame) -> None:
+        """Keep a table that was made of them, for as long as there is room."""
+        if len(self.tables) < _MOST:
+            self.tables[name] = table
 
     @property
     def about(self) -> dict[str, Any]:

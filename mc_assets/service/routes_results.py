@@ -234,10 +234,16 @@ def get_comparison(
         ),
     ],
     statistic: _Statistic = "mean_net_pnl",
+    baseline_set: Annotated[
+        int | None, Query(ge=0, description="Compare every set with this one of the baseline.")
+    ] = None,
 ) -> Response:
     """Compare two studies: differences with errors, paired where they share paths."""
     ours, theirs = _opened(request, study), _opened(request, baseline)
-    found = ours.results.compare(theirs.results, statistic)
+    chosen = theirs.results
+    if baseline_set is not None:
+        chosen = chosen.filter(f"parameter_set = {baseline_set}")
+    found = ours.results.compare(chosen, statistic)
     about = {
         "study": study,
         "baseline": baseline,
@@ -245,7 +251,7 @@ def get_comparison(
         "paired": found.paired,
         "fingerprint": ours.results.fingerprint,
     }
-    of = f"comparison {ours.manifests} {theirs.manifests} {statistic}"
+    of = f"comparison {ours.manifests} {theirs.manifests} {statistic} {baseline_set}"
     return answer_table(
         request, paging, of, lambda offset, count: found.table.slice(offset, count), about
     )
@@ -303,8 +309,8 @@ def _derived(
         table = opened.tables.get(what)
         if table is None:
             table = made(opened)
-            if kept and len(opened.tables) < 32:
-                opened.tables[what] = table
+            if kept:
+                opened.keep(what, table)
         return table.slice(offset, count)
 
     of = f"{what} {opened.manifests}"
@@ -326,10 +332,15 @@ def _rows(
     order = ["simulation", "trade"] if what == "trades" else ["simulation"]
 
     def rows(offset: int, count: int) -> pl.DataFrame:
-        chosen = lazy
-        if parameter_set is not None:
-            chosen = chosen.filter(pl.col("parameter_set") == parameter_set)
-        return chosen.sort(order).slice(offset, count).collect()
+        page = f"{what} {parameter_set} {offset} {count}"
+        found = opened.tables.get(page)
+        if found is None:
+            chosen = lazy
+            if parameter_set is not None:
+                chosen = chosen.filter(pl.col("parameter_set") == parameter_set)
+            found = chosen.sort(order).slice(offset, count).collect()
+            opened.keep(page, found)
+        return found
 
     of = f"{what} {parameter_set} {opened.manifests}"
     return answer_table(request, paging, of, rows, opened.about)

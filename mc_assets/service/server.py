@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 
@@ -65,6 +66,7 @@ def serve(
         key = f"mc_{secrets.token_urlsafe(32)}"
         keys.own.append(ApiKey("terminal", "run", hash_of(key), ""))
         link = f"#key={key}"
+    _check_free(host, port)
     project.data.mkdir(parents=True, exist_ok=True)
     _log_to_standard_error()
     app = make_app(project, settings, keys)
@@ -86,6 +88,17 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     told(f"mc-lab: http://{shown}:{port}/{link}   Ctrl-C stops it; jobs go on")
     uvicorn.Server(config).run()
+
+
+def _check_free(host: str, port: int) -> None:
+    """Refuse a port that another program has: uvicorn would say it in a log."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise Refusal("--port", f"{host}:{port} ({error.strerror})", "a free port") from None
 
 
 def _own_keys() -> list[ApiKey]:

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from mc_assets.answers.api_keys import ApiKey, Role, hash_of
 from mc_assets.answers.runs import run_study
+from mc_assets.market_data import ingest_raw, load_series, normalise_year
 from mc_assets.project import Project
 from mc_assets.service.app import make_app
 from mc_assets.service.callers import Keyring
@@ -27,6 +28,14 @@ SERIES = """series:
   - {symbols: [X], provider: csv, start: 2019-12-30, end: 2020-01-07, models: [gbm],
      options: {path: "{symbol}.csv"}}
 """
+BARS = """Date,Open,High,Low,Close,Volume
+2019-12-30,99,101,98,100,900
+2019-12-31,100,101,99,100,950
+2020-01-02,100,101,99,100.5,1000
+2020-01-03,100.5,102,100,101.5,1100
+2020-01-06,101.5,103,101,102.5,1200
+2020-01-07,102.5,103,101,102.5,1200
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +47,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     dearer = STUDY.replace("quick", "dearer") + "execution: {commission: {rate: 0.001}}\n"
     (folder / "studies" / "dearer.yaml").write_text(dearer)
     (folder / "series.yaml").write_text(SERIES)
+    (folder / "X.csv").write_text(BARS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MC_HOME", str(folder))
         for name, place in (("DATA", "data"), ("STUDIES", "studies"), ("SERIES", "series.yaml")):
             patch.setenv(f"MC_{name}", str(folder / place))
         found = Project.from_environment()
+        config = load_series(found.series)
+        for year in (2019, 2020):
+            ingest_raw(config, "X@1d", year, found.data)
+            normalise_year(config, "X@1d", year, found.data)
         run_study(found, "quick")
         run_study(found, "dearer")
         yield found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from mc_assets.project import Project
 from mc_assets.service.settings import ServiceSettings
 from mc_assets.service.work import who_asks
 from tests.mc_assets.service.conftest import client_of
+from tests.mc_assets.service.generated import client_code
 
 CHECKS = [
     not_a_server_error,
@@ -138,3 +140,27 @@ def test_the_description_and_the_answers_agree(project: Project) -> None:
 @pytest.mark.slow
 def test_the_description_and_many_answers_agree(project: Project) -> None:
     fuzz(project, 150)
+
+
+def test_a_generated_client_works_through_a_day(
+    client: TestClient, document: dict[str, Any]
+) -> None:
+    made = ModuleType("made")
+    exec(compile(client_code(document), "made.py", "exec"), made.__dict__)
+    names = {operation["operationId"] for _, operation in operations(document)}
+    assert names <= set(made.__dict__)
+    assert made.health(client).json() == {"status": "ok"}
+    # What is running already is found again: no second process.
+    begun = made.run_monte_carlo(client, {"study": "quick"}).json()
+    assert made.get_job(client, begun["id"]).json()["study"] == "quick"
+    made.stop_job(client, begun["id"])
+    listed = made.list_jobs(client, study="quick").json()["jobs"]
+    assert begun["id"] in {job["id"] for job in listed}
+    first = made.get_simulations(client, "quick", limit=15).json()
+    rest = made.get_simulations(client, "quick", limit=100, cursor=first["next"])
+    assert len(first["rows"]) + len(rest.json()["rows"]) == 40
+    compared = made.get_comparison(client, "quick", "dearer", statistic="sharpe").json()
+    assert compared["about"]["statistic"] == "sharpe"
+    count = made.ask_sql(client, {"query": "SELECT count(*) AS n FROM parameter_sets"}).json()
+    assert count["complete"] is True
+    assert made.delete_backtest(client, "20260101T000000000000-00000000").status_code == 404

@@ -152,6 +152,7 @@ def test_a_study_without_results_is_not_found(client: TestClient) -> None:
         assert "no results" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_simulation_is_run_again_in_a_process_of_its_own(
     client: TestClient, project: Project
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_client_that_asks_again_later_on_its_connection_is_answered(address: s
         assert client.get("/health").status_code == 200
 
 
+@pytest.mark.slow
 def test_two_hundred_clients_at_once_are_all_answered(address: str) -> None:
     urls = ("/v1/jobs?limit=5", "/v1/studies/quick", "/v1/analysis/statistics?study=quick&limit=2")
 

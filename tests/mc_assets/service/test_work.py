@@ -1,0 +1,76 @@
+"""Every kind of long work, from its body to what it came to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.mc_assets.service.test_jobs import DEFINITION, waited
+
+ENDED = ("finished", "failed", "stopped", "killed")
+
+
+def result(client: TestClient, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Begin a job, wait for its end, return its result."""
+    begun = client.post(url, json=body)
+    assert begun.status_code == 202, begun.text
+    ended = waited(client, begun.json()["id"], *ENDED)
+    assert ended["state"] == "finished", ended
+    again = client.post(url, json=body)
+    assert (again.status_code, again.json()["id"]) == (200, ended["id"])
+    found: dict[str, Any] = client.get(ended["links"]["result"]).json()
+    return found | {"job_id": ended["id"]}
+
+
+def test_a_backtest_is_created_listed_read_and_deleted(client: TestClient) -> None:
+    body = {"strategy": "sma_crossover", "symbol": "X", "parameters": {"fast": 2, "slow": 3}}
+    found = result(client, "/v1/backtests", body)
+    (row,) = found["sets"]
+    assert (row["fast"], row["slow"], row["status"]) == (2, 3, "ok")
+    listed = client.get("/v1/backtests").json()["jobs"]
+    assert [job["id"] for job in listed] == [found["job_id"]]
+    trades = client.get(found["links"]["trades"])
+    assert trades.status_code == 200
+    assert len(client.get(found["links"]["equity"]).json()["rows"]) == 1
+    bars = client.get("/v1/data/series/X@1d/bars").json()["rows"]
+    assert [bar["close"] for bar in bars] == [100, 100, 100.5, 101.5, 102.5, 102.5]
+    own = f"/v1/backtests/{found['job_id']}"
+    assert client.delete(own).status_code == 204
+    assert client.get(own).status_code == 404
+    assert client.get("/v1/backtests").json()["jobs"] == []
+    assert client.get(found["links"]["trades"]).status_code == 404
+
+
+@pytest.mark.slow
+def test_a_search_a_walk_forward_and_a_panel_leave_what_they_came_to(client: TestClient) -> None:
+    space = {"fast": {"integer": [2, 8]}, "slow": {"integer": [9, 30]}}
+    searched = DEFINITION | {
+        "name": "searched",
+        "strategy": {"name": "sma_crossover", "parameters": space},
+    }
+    asked = {"definition": searched, "method": "random", "samples": 10, "objective": "sharpe"}
+    found = result(client, "/v1/optimise/search", asked)
+    assert found["tried"] == 10
+    assert "10 parameter sets tried by random" in found["sentence"]
+    walked = DEFINITION | {"name": "walked"}
+    walked["source"] = walked["source"] | {"steps": 200}
+    found = result(client, "/v1/optimise/walk-forward", {"definition": walked, "windows": 2})
+    assert len(found["windows"]) == 2
+    assert found["sentence"].startswith("2 windows, 2 parameter sets")
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_says_why(client: TestClient) -> None:
+    begun = client.post(
+        "/v1/analysis/panel",
+        json={"strategy": "buy_and_hold", "symbol": "X", "tries": 1, "paths": 2},
+    )
+    assert begun.status_code == 202
+    ended = waited(client, begun.json()["id"], *ENDED)
+    # Six bars are no history to calibrate on.
+    assert ended["state"] == "failed"
+    assert ended["error"]
+    missing = client.get(f"/v1/jobs/{ended['id']}/result")
+    assert missing.status_code == 404

@@ -77,6 +77,10 @@ ALLOWED = {
         ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
+    "ticks": {
+        *("errors", "compiled", "execution", "strategies", "randomness", "statistics", "files"),
+        *("bars", "calendar", "frames", "local_time", "tables", "timeframes", "window"),
+    },
     "results": {
         *("compiled", "jobs", "statistics", "execution", "errors", "files", "plots"),
         *("calendar", "local_time", "timeframes"),

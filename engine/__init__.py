@@ -46,6 +46,13 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "calibration.filtered_states": ("kalman_filter",),
     "sources.block_length": ("block_length",),
+    "ticks": (
+        "FileTicks",
+        "MergedTicks",
+        "ZeroIntelligence",
+        "read_ticks",
+        "sample_ticks",
+    ),
     "pricing": (
         "AmericanValues",
         "OptionValues",

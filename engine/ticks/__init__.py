@@ -3,7 +3,9 @@
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
 from engine.ticks.files import RawTicks, TickReport
 from engine.ticks.merge import MergedTicks
+from engine.ticks.sample import sample_ticks
 from engine.ticks.stream import FileTicks, normalise_file, read_ticks
+from engine.ticks.zero_intelligence import ZeroIntelligence, ZeroIntelligenceTicks
 
 __all__ = [
     "ArrayTicks",
@@ -13,6 +15,9 @@ __all__ = [
     "TickChunk",
     "TickReport",
     "TickStream",
+    "ZeroIntelligence",
+    "ZeroIntelligenceTicks",
     "normalise_file",
     "read_ticks",
+    "sample_ticks",
 ]

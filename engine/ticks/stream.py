@@ -48,7 +48,7 @@ class FileTicks:
     >>> import engine as mc
     >>> ticks = mc.read_ticks(mc.sample_ticks())
     >>> ticks.symbols
-    ('BTCUSDT',)
+    ('SYNTH',)
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:

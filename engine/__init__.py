@@ -49,9 +49,17 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "ticks": (
         "FileTicks",
         "MergedTicks",
+        "TickBootstrap",
+        "TickSubset",
         "ZeroIntelligence",
         "read_ticks",
         "sample_ticks",
+        "tick_days",
+        "ticks_between",
+        "ticks_on_days",
+        "walk_forward_ticks",
+        "window_measures",
+        "windows_by",
     ),
     "pricing": (
         "AmericanValues",

@@ -71,6 +71,7 @@ class FileTicks:
         self.first: int | None = footers[0][1]["first"]
         self.last: int | None = footers[-1][1]["last"]
         self.parts = [(path, int(footer["events"])) for path, footer in footers]
+        self._lasts = [footer["last"] for _, footer in footers]
         self._contents = [footer["content"] for _, footer in footers]
 
     @property
@@ -85,7 +86,20 @@ class FileTicks:
 
     def chunks(self, start_event: int = 0) -> Iterator[TickChunk]:
         """Yield the events from number `start_event` on, decoded by a thread of its own."""
-        yield from ahead(chained(self.parts, start_event))
+        yield from ahead(self.decoded(start_event))
+
+    def decoded(self, start_event: int = 0) -> Iterator[TickChunk]:
+        """Yield the same chunks, decoded in the thread that asks for them."""
+        return chained(self.parts, start_event)
+
+    def first_event_near(self, stamp: int) -> int:
+        """Return a number that no event at or behind a stamp is below: its file's first one."""
+        before = 0
+        for (_, events), last in zip(self.parts, self._lasts, strict=True):
+            if last is not None and last >= stamp:
+                break
+            before += events
+        return before
 
 
 def read_ticks(

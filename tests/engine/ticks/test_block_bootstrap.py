@@ -70,7 +70,8 @@ def test_blocks_are_those_of_a_plain_loop_over_time() -> None:
             shown = [(first, before[-1][1])] if before else []
             shift = None
             for stamp, n in shown + inside:
-                shift = shift or (0.0 if bid_before is None else bid_before - (100 + n / 10))
+                if shift is None:
+                    shift = 0.0 if bid_before is None else bid_before - (100 + n / 10)
                 rows.append((at + stamp - first, round(100 + n / 10 + shift, 6)))
             bid_before = rows[-1][1] if shown + inside else bid_before
             left -= end - first

@@ -2,8 +2,10 @@
 
 from engine.ticks.block_bootstrap import BootstrappedTicks, TickBootstrap
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
+from engine.ticks.days import StoredDay, stored_days, stored_ticks, write_days
 from engine.ticks.files import RawTicks, TickReport
 from engine.ticks.merge import MergedTicks
+from engine.ticks.realism import TickRealism, TickSource, tick_realism
 from engine.ticks.sample import sample_ticks
 from engine.ticks.stream import FileTicks, normalise_file, read_ticks
 from engine.ticks.subsets import (
@@ -24,9 +26,12 @@ __all__ = [
     "FileTicks",
     "MergedTicks",
     "RawTicks",
+    "StoredDay",
     "TickBootstrap",
     "TickChunk",
+    "TickRealism",
     "TickReport",
+    "TickSource",
     "TickStream",
     "TickSubset",
     "TickWindow",
@@ -35,10 +40,14 @@ __all__ = [
     "normalise_file",
     "read_ticks",
     "sample_ticks",
+    "stored_days",
+    "stored_ticks",
     "tick_days",
+    "tick_realism",
     "ticks_between",
     "ticks_on_days",
     "walk_forward_ticks",
     "window_measures",
     "windows_by",
+    "write_days",
 ]

@@ -48,4 +48,4 @@ def nanoseconds_of(text: object, field: str) -> int:
     whole, fraction, unit = found.groups()
     scale = _UNITS[unit]
     part = int((fraction or ".0")[1:]) * scale // 10 ** len((fraction or ".0")[1:])
-    return int(whole) * scale + part
+    return int(int(whole) * scale + part)

@@ -75,6 +75,14 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "read_option_chain",
         "scan_margin",
     ),
+    "ticks": (
+        "ArrayTicks",
+        "TickBacktest",
+        "TickChunk",
+        "TickSettings",
+        "TickStream",
+        "backtest_ticks",
+    ),
     "execution": ("Commission", "Execution", "Instrument", "Slippage"),
     "strategies": (
         "Account",

@@ -30,6 +30,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "equity_curve": "engine.execution.curve_metric_names",
     "benchmark": "engine.execution.benchmark_metric_names",
     "options": "engine.execution.option_metric_names",
+    "ticks": "engine.execution.tick_metric_names",
 }
 
 #: The group that the order engine computes itself at the end of each simulation.

@@ -32,6 +32,7 @@ from engine.sources import (
     SchwartzSmith,
     Source,
     StepModel,
+    Stressed,
     get_source,
     parameter,
 )
@@ -99,6 +100,8 @@ def sources() -> dict[str, Source]:
         "bootstrap moving": Bootstrap(bars, method="MovingBlock", block_length=10),
         "bootstrap circular": Bootstrap(bars, method="CircularBlock", block_length=10),
         "bootstrap iid": Bootstrap(bars, method="iid", returns="difference"),
+        "stressed by a shock": Stressed(GBM(), at="random", shock=-0.3, over=5),
+        "stressed by a stretch": Stressed(Merton(), at=0.4, stretch=bars[100:130]),
         "custom step": GoldenStep(),
     }
     # A source that needs nothing is held with its defaults, without a line here.

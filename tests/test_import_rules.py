@@ -78,7 +78,7 @@ ALLOWED = {
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "ticks": {
-        *("errors", "compiled", "execution", "strategies", "randomness", "statistics", "files"),
+        *("errors", "home", "compiled", "execution", "strategies", "randomness", "statistics", "files"),
         *("bars", "calendar", "frames", "local_time", "tables", "timeframes", "window"),
     },
     "results": {

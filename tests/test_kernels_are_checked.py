@@ -139,6 +139,7 @@ CHECKED_BY = {
     "engine/strategies/kernel.py": BUILT_INS,
     "engine/strategies/loop.py": BUILT_INS,
     "engine/strategies/simple_means.py": INDICATORS,
+    "engine/ticks/zero_intelligence_kernels.py": "tests/engine/ticks/test_zero_intelligence.py",
     "engine/strategies/vector_form.py": "tests/engine/strategies/test_vector_form.py",
 }
 

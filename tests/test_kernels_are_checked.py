@@ -19,7 +19,19 @@ POSITIONS = "tests/engine/options/test_positions.py"
 INDICATORS = "tests/engine/strategies/test_indicators.py"
 BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
+TICKS = "tests/engine/ticks/test_twin.py"
+
 CHECKED_BY = {
+    "engine/ticks/accounts.py": TICKS,
+    "engine/ticks/compiling.py": TICKS,
+    "engine/ticks/exchange.py": TICKS,
+    "engine/ticks/feed.py": "tests/engine/ticks/test_latency.py",
+    "engine/ticks/handles.py": TICKS,
+    "engine/ticks/hearing.py": TICKS,
+    "engine/ticks/linked.py": TICKS,
+    "engine/ticks/messages.py": "tests/engine/ticks/test_latency.py",
+    "engine/ticks/metrics.py": "tests/engine/ticks/test_metrics.py",
+    "engine/ticks/ordering.py": TICKS,
     "engine/calibration/curve_sums.py": f"{CALIBRATION}/test_kalman.py",
     "engine/calibration/garch.py": f"{CALIBRATION}/test_garch.py",
     "engine/calibration/hamilton.py": f"{CALIBRATION}/test_hamilton.py",

@@ -1,5 +1,6 @@
 """Quote ticks: strategies on bid, ask and sizes, over a stream of events of any length."""
 
+from engine.ticks.backtest import TickBacktest, backtest_ticks
 from engine.ticks.block_bootstrap import BootstrappedTicks, TickBootstrap
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
 from engine.ticks.days import StoredDay, stored_days, stored_ticks, write_days
@@ -7,6 +8,7 @@ from engine.ticks.files import RawTicks, TickReport
 from engine.ticks.merge import MergedTicks
 from engine.ticks.realism import TickRealism, TickSource, tick_realism
 from engine.ticks.sample import sample_ticks
+from engine.ticks.settings import TickSettings
 from engine.ticks.stream import FileTicks, normalise_file, read_ticks
 from engine.ticks.subsets import (
     TickSubset,
@@ -27,16 +29,19 @@ __all__ = [
     "MergedTicks",
     "RawTicks",
     "StoredDay",
+    "TickBacktest",
     "TickBootstrap",
     "TickChunk",
     "TickRealism",
     "TickReport",
+    "TickSettings",
     "TickSource",
     "TickStream",
     "TickSubset",
     "TickWindow",
     "ZeroIntelligence",
     "ZeroIntelligenceTicks",
+    "backtest_ticks",
     "normalise_file",
     "read_ticks",
     "sample_ticks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -17,9 +17,12 @@ __all__ = ["CLOCKS", "Normaliser"]
 
 #: The column of the stamps that events are ordered by.
 CLOCKS: Final = {"exchange": "ts", "local": "local_ts"}
-_BUYERS: Final = ("buy", "b", "buyer", "bid", "1", "+1", "1.0")
-_SELLERS: Final = ("sell", "s", "seller", "ask", "a", "-1", "-1.0")
-_NOBODY: Final = ("", "0", "0.0", "n", "none", "unknown", "null", "nan")
+_TAKERS: Final[dict[str, int]] = {
+    **dict.fromkeys(("buy", "b", "buyer", "bid", "1", "+1", "1.0"), 1),
+    **dict.fromkeys(("sell", "s", "seller", "ask", "a", "-1", "-1.0"), -1),
+    **dict.fromkeys(("", "0", "0.0", "n", "none", "unknown", "null", "nan"), 0),
+}
+_MAKERS: Final[dict[str, int]] = {"true": -1, "1": -1, "false": 1, "0": 1, "": 0}
 # A file with a larger share of late rows is not sorted, and one of far prices in two units.
 _MOST: Final = 0.1
 
@@ -189,11 +192,16 @@ class Normaliser:
         Two trades may be alike; only a number of their own tells a repetition from a second one.
         """
         same = ["ts", "id", *NUMBERS]
-        before = frame.select(pl.col(same).shift(1))
-        if self._previous is not None and frame.height:
-            before = pl.concat([self._previous.cast(before.schema), before[1:]])
+        previous = self._previous
         if frame.height:
             self._previous = frame.select(same)[-1:]
+        stamps = frame["ts"]
+        again = (stamps == stamps.shift(1)).any()
+        if not again and (previous is None or not frame.height or previous["ts"][0] != stamps[0]):
+            return frame
+        before = frame.select(pl.col(same).shift(1))
+        if previous is not None:
+            before = pl.concat([previous.cast(before.schema), before[1:]])
         alike = pl.all_horizontal(frame[name].eq_missing(before[name]) for name in same)
         numbered = frame["id"].is_not_null() | frame["trade_px"].is_null()
         repeated = pl.select(alike).to_series() & numbered & frame["ts"].is_not_null()
@@ -204,6 +212,13 @@ class Normaliser:
         )
 
     def _in_order(self, frame: pl.DataFrame) -> pl.DataFrame:
+        stamps = frame["ts"]
+        if not frame["reason"].null_count() < frame.height and stamps.is_sorted():
+            if not frame.height:
+                return frame
+            if self._last is None or int(stamps[0]) >= self._last:
+                self._last = int(stamps[-1])
+                return frame
         usable = pl.when(pl.col("reason").is_null()).then("ts")
         newest = usable.cum_max().shift(1).forward_fill()
         newest = pl.max_horizontal(newest, pl.lit(self._last, dtype=pl.Int64))
@@ -226,15 +241,11 @@ def _sides(raw: pl.DataFrame, layout: TickLayout) -> pl.Series:
     column = layout.columns.get("trade_side")
     if column is None:
         return pl.repeat(0, raw.height, dtype=pl.Int8, eager=True)
-    cells = raw[column].cast(pl.String).str.strip_chars().str.to_lowercase().fill_null("")
-    if _maker_is_buyer(column):
-        return cells.replace_strict(
-            {"true": -1, "false": 1, "1": -1, "0": 1, "": 0}, default=None, return_dtype=pl.Int8
-        )
-    words: dict[str, Any] = dict.fromkeys(_BUYERS, 1) | dict.fromkeys(_SELLERS, -1)
-    return cells.replace_strict(
-        words | dict.fromkeys(_NOBODY, 0), default=None, return_dtype=pl.Int8
-    )
+    cells = raw[column].cast(pl.String).fill_null("")
+    # There are few different ones.
+    words = _MAKERS if _maker_is_buyer(column) else _TAKERS
+    sides = {cell: words.get(cell.strip().lower()) for cell in cells.unique().to_list()}
+    return cells.replace_strict(sides, default=None, return_dtype=pl.Int8)
 
 
 def _maker_is_buyer(column: str) -> bool:

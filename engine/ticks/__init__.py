@@ -3,7 +3,6 @@
 from engine.ticks.backtest import TickBacktest, backtest_ticks
 from engine.ticks.block_bootstrap import BootstrappedTicks, TickBootstrap
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
-from engine.ticks.days import StoredDay, stored_days, stored_ticks, write_days
 from engine.ticks.files import RawTicks, TickReport
 from engine.ticks.merge import MergedTicks
 from engine.ticks.sample import sample_ticks
@@ -27,7 +26,6 @@ __all__ = [
     "FileTicks",
     "MergedTicks",
     "RawTicks",
-    "StoredDay",
     "TickBacktest",
     "TickBootstrap",
     "TickChunk",
@@ -42,13 +40,10 @@ __all__ = [
     "normalise_file",
     "read_ticks",
     "sample_ticks",
-    "stored_days",
-    "stored_ticks",
     "tick_days",
     "ticks_between",
     "ticks_on_days",
     "walk_forward_ticks",
     "window_measures",
     "windows_by",
-    "write_days",
 ]

@@ -19,6 +19,7 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     simulations,
     source_realism,
     statistics,
+    ticks,
     walk_forward,
     warehouse,
 )
@@ -31,6 +32,7 @@ defs = dg.Definitions(
     assets=[
         bars.raw_bars,
         bars.bars,
+        ticks.ticks,
         calibrations.calibrations,
         source_realism.source_realism,
         simulations.simulations,

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.files import FileStore, as_files
-from engine.frames import is_frame
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.studies.definition import StudyDefinition
+from engine.studies.given_source import source_of
 from engine.studies.live import Live
 from engine.studies.loader import load_definition
 from engine.studies.search_definition import SearchDefinition

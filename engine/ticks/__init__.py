@@ -5,6 +5,7 @@ from engine.ticks.block_bootstrap import BootstrappedTicks, TickBootstrap
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
 from engine.ticks.files import RawTicks, TickReport
 from engine.ticks.merge import MergedTicks
+from engine.ticks.realism import TickRealism, TickSource, tick_realism
 from engine.ticks.sample import sample_ticks
 from engine.ticks.settings import TickSettings
 from engine.ticks.stream import FileTicks, normalise_file, read_ticks
@@ -29,8 +30,10 @@ __all__ = [
     "TickBacktest",
     "TickBootstrap",
     "TickChunk",
+    "TickRealism",
     "TickReport",
     "TickSettings",
+    "TickSource",
     "TickStream",
     "TickSubset",
     "TickWindow",
@@ -41,6 +44,7 @@ __all__ = [
     "read_ticks",
     "sample_ticks",
     "tick_days",
+    "tick_realism",
     "ticks_between",
     "ticks_on_days",
     "walk_forward_ticks",

@@ -95,7 +95,7 @@ class TickBootstrap:
         return self._ticks.symbols
 
     @cached_property
-    def steps(self) -> tuple[float, ...]:
+    def price_steps(self) -> tuple[float, ...]:
         """Step of the prices of each symbol."""
         if self._tick is not None:
             return (self._tick,) * len(self.symbols)
@@ -126,7 +126,7 @@ class TickBootstrap:
     @property
     def identity(self) -> str:
         """Hash of the history and of how it is cut."""
-        told = [_VERSION, self._ticks.identity, self.block_ns, self._pause, self.steps]
+        told = [_VERSION, self._ticks.identity, self.block_ns, self._pause, self.price_steps]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
@@ -180,7 +180,7 @@ class BootstrappedTicks:
             start_event = max(start_event - len(chunk), 0)
 
     def _blocks(self) -> Iterator[TickChunk]:
-        level = _Level(self._source.steps)
+        level = _Level(self._source.price_steps)
         timeline, block = self._source.timeline, self._source.block_ns
         number = done = 0
         while done < self._length:

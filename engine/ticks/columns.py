@@ -167,6 +167,9 @@ class TickLayout:
             for name in ("ts", "local_ts")
             if name in columns
         }
+        if formats.get("local_ts") is None and "local_ts" in formats and "ts" in formats:
+            # Nothing there yet: the two are written alike.
+            formats["local_ts"] = formats["ts"]
         _check_instants(first, columns, formats, clock, where)
         named = next((plain[item] for item in _SYMBOLS if item in plain), None)
         names = first[named].cast(pl.String).drop_nulls().to_list() if named else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import weakref
@@ -13,17 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-import pyarrow.parquet as pq
-
 from engine.errors import Refusal
+from engine.ticks.bad_rows import BadRows
 from engine.ticks.canonical import CanonicalWriter, ahead, canonical_footer, chained
 from engine.ticks.chunk import TickChunk, TickStream
 from engine.ticks.files import RawTicks, TickReport, tick_files
 from engine.ticks.merge import MergedTicks
-from engine.ticks.quarantine import BAD_TICKS_SCHEMA
 
-__all__ = ["BadRows", "FileTicks", "normalise_file", "read_ticks"]
+__all__ = ["FileTicks", "normalise_file", "read_ticks"]
 
 # A file that was made under other rules is made again.
 _RULES: Final = 1
@@ -185,41 +181,6 @@ def normalise_file(raw: RawTicks, target: Path) -> TickReport:
         for chunk in raw.chunks(bad.add):
             writer.write(chunk)
     return raw.report
-
-
-class BadRows:
-    """A file of rows that were set aside, whole or not at all; none where there are none.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        self._writer: Any = None
-
-    def add(self, rows: pl.DataFrame) -> None:
-        """Add rows in `BAD_TICKS_SCHEMA`."""
-        table = rows.select(list(BAD_TICKS_SCHEMA)).to_arrow()
-        if self._writer is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._temporary, table.schema, compression="zstd")
-        self._writer.write_table(table)
-
-    def __enter__(self) -> BadRows:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        if kind is None and self._writer is not None:
-            os.replace(self._temporary, self.path)
-        elif kind is None:
-            self.path.unlink(missing_ok=True)
-        self._temporary.unlink(missing_ok=True)
 
 
 def _footer(path: Path) -> dict[str, Any]:

@@ -19,8 +19,10 @@ from engine.ticks.stream import FileTicks
 from engine.ticks.timeline import length_ns
 
 __all__ = [
+    "DAY_NS",
     "TickSubset",
     "TickWindow",
+    "day_number",
     "tick_days",
     "ticks_between",
     "ticks_on_days",
@@ -29,7 +31,9 @@ __all__ = [
     "windows_by",
 ]
 
-_DAY: Final = 86_400_000_000_000
+#: Nanoseconds of a day.
+DAY_NS: Final = 86_400_000_000_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 Measure = Literal["volatility", "spread"]
 
 
@@ -123,11 +127,13 @@ def tick_days(ticks: TickStream) -> list[date]:
     """
     found: set[int] = set()
     for chunk in ticks.chunks():
-        found |= set(np.unique(chunk.stamps // _DAY).tolist())
+        found |= set(np.unique(chunk.stamps // DAY_NS).tolist())
     return [date.fromordinal(_EPOCH + day) for day in sorted(found)]
 
 
-_EPOCH: Final = date(1970, 1, 1).toordinal()
+def day_number(day: date) -> int:
+    """Return the days from 1970-01-01 to a day."""
+    return day.toordinal() - _EPOCH
 
 
 def ticks_on_days(ticks: TickStream, days: Sequence[date]) -> TickSubset:
@@ -142,11 +148,11 @@ def ticks_on_days(ticks: TickStream, days: Sequence[date]) -> TickSubset:
     """
     stretches: list[tuple[int, int]] = []
     for day in sorted(days):
-        first = (day.toordinal() - _EPOCH) * _DAY
+        first = day_number(day) * DAY_NS
         if stretches and stretches[-1][1] == first:
-            stretches[-1] = (stretches[-1][0], first + _DAY)
+            stretches[-1] = (stretches[-1][0], first + DAY_NS)
         else:
-            stretches.append((first, first + _DAY))
+            stretches.append((first, first + DAY_NS))
     return TickSubset(ticks, stretches)
 
 
@@ -228,7 +234,7 @@ def window_measures(ticks: TickStream, *, window: str | float = "1m") -> pl.Data
 
     Returns
     -------
-    DataFrame
+    polars.DataFrame
         One row per stretch with a quote of both sides: ``first`` and ``end`` (stamps),
         ``events``, ``volatility`` (root of the sum of squared changes of the mid over that at its
         start, not annualised) and ``spread`` (mean over time, in units of price).

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.randomness import Stream
+from engine.ticks.censored import censored_quantiles
 from engine.ticks.chunk import NO_STAMP, TickChunk, TickStream
 from engine.ticks.price_steps import price_step
 from engine.ticks.zero_intelligence_kernels import ACTIONS, SPREADS, fill_book, observe_book
@@ -25,6 +26,7 @@ _VERSION: Final = 1
 _EVENTS: Final = 65_536
 _POINTS: Final = 128
 _SAMPLES: Final = 6
+_TRADES: Final = 3
 _KEPT: Final = 200_000
 # Actions that say what the rates in a state of the spread are.
 _FEWEST: Final = 30
@@ -38,7 +40,8 @@ class ZeroIntelligence:
 
     Each side of the book grows, shrinks, goes away, comes nearer or is traded at, after
     exponential waiting times whose rates depend on the spread alone; sizes and moves are drawn
-    from those of the file. Nobody anticipates anything: what a strategy earns here, it earns from
+    from those of the file, a trade that took all that was shown counting as one of that size or
+    more. Nobody anticipates anything: what a strategy earns here, it earns from
     the mechanics of queue and spread.
 
     Parameters
@@ -285,6 +288,9 @@ class _Counted:
             sample = np.concatenate([*self._samples[kind], []])
             if not len(sample):
                 sample = np.array([default])
+            if kind == _TRADES:
+                found.append(tuple(censored_quantiles(np.abs(sample), sample < 0.0, at).tolist()))
+                continue
             method: Any = "inverted_cdf" if whole else "linear"
             found.append(tuple(float(value) for value in np.quantile(sample, at, method=method)))
         return tuple(found)

@@ -79,8 +79,8 @@ def observe_book(
     follows : ndarray of float64, shape (2,)
         Moves away, and those that the other side followed in the same event.
     samples : ndarray of float64, shape (6, events)
-        Sizes added, sizes of new prices, shares that a cut left, sizes of trades, moves away and
-        moves nearer in ticks.
+        Sizes added, sizes of new prices, shares that a cut left, sizes of trades (below zero: at
+        least that much, for it took all that was shown), moves away and moves nearer in ticks.
     filled : ndarray of int64, shape (6,)
         How many of each there are.
     """
@@ -104,7 +104,9 @@ def observe_book(
                 side = 1 if 2.0 * trade_price[i] > bid_price[i] + ask_price[i] else 0
             counts[state, TRADE] += 1.0
             real[2 + side] += trade_size[i]
-            samples[3, filled[3]] = trade_size[i]
+            # What takes all that is shown may have wanted more.
+            shown = real[side]
+            samples[3, filled[3]] = -trade_size[i] if trade_size[i] >= shown else trade_size[i]
             filled[3] += 1
         # Ticks away from the other side; both in one event are one move that was followed.
         bid_away, ask_away = whole[BID] - bid, ask - whole[ASK]

@@ -285,6 +285,12 @@ def engine_of_shape() -> Any:
     )
 
 
+@cache
+def tick_realism() -> mc.TickRealism:
+    ticks = mc.read_ticks(mc.sample_ticks() / "2024-08-06.parquet")
+    return mc.tick_realism(mc.ZeroIntelligence.calibrate(ticks), ticks, seeds=range(2))
+
+
 SMILE = mc.VolatilitySurface.from_smile([0.5, 1.0], 0.3)
 REGIMES = mc.RegimeSwitching
 SESSION = mc.Instrument(session=("14:30", "21:00"))
@@ -556,6 +562,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     ),
     "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),
     "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
+    "TickRealism.table": (lambda: tick_realism().table, {}),
+    "window_measures": (lambda: mc.window_measures(mc.read_ticks(mc.sample_ticks())), {}),
 }
 
 

@@ -105,7 +105,7 @@ def test_chunks_of_the_history_and_the_first_event_asked_for_change_nothing(
 
 def test_prices_go_on_by_whole_ticks_and_the_bid_does_not_jump_at_a_seam() -> None:
     source = mc.TickBootstrap(mc.read_ticks(mc.sample_ticks()), block="20s")
-    assert source.steps == (0.1,)
+    assert source.price_steps == (0.1,)
     made = whole(source.ticks(5, seconds=900.0))
     assert [float(f"{price:.1f}") for price in made.bid_price] == made.bid_price.tolist()
     history = joined_chunks(list(mc.read_ticks(mc.sample_ticks()).chunks()))

@@ -72,7 +72,7 @@ def test_chunks_may_be_written_to(tmp_path: Path) -> None:
     assert all(getattr(chunk, field.name).flags.writeable for field in fields(TickChunk))
 
 
-@settings(max_examples=12, database=None)
+@settings(max_examples=12, database=None, deadline=None)
 @given(count=st.integers(1, 300), size=st.integers(1, 90), seed=st.integers(0, 5))
 def test_the_size_of_chunks_leaves_no_trace_in_a_file(
     tmp_path_factory: pytest.TempPathFactory, count: int, size: int, seed: int

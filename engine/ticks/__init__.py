@@ -3,6 +3,7 @@
 from engine.ticks.backtest import TickBacktest, backtest_ticks
 from engine.ticks.block_bootstrap import BootstrappedTicks, TickBootstrap
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
+from engine.ticks.days import StoredDay, stored_days, stored_ticks, write_days
 from engine.ticks.files import RawTicks, TickReport
 from engine.ticks.merge import MergedTicks
 from engine.ticks.realism import TickRealism, TickSource, tick_realism
@@ -27,6 +28,7 @@ __all__ = [
     "FileTicks",
     "MergedTicks",
     "RawTicks",
+    "StoredDay",
     "TickBacktest",
     "TickBootstrap",
     "TickChunk",
@@ -43,6 +45,8 @@ __all__ = [
     "normalise_file",
     "read_ticks",
     "sample_ticks",
+    "stored_days",
+    "stored_ticks",
     "tick_days",
     "tick_realism",
     "ticks_between",
@@ -50,4 +54,5 @@ __all__ = [
     "walk_forward_ticks",
     "window_measures",
     "windows_by",
+    "write_days",
 ]

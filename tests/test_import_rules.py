@@ -98,7 +98,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
-        "options",
+        *("options", "ticks"),
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {
@@ -196,8 +196,9 @@ def test_commands_ask_answers_and_present_them(project: Path) -> None:
     rooms = {
         *("answers", "cli", "project", "headlines", "estimate_text", "warning_sentences"),
         "reports.replay_picture",
-        # The UI is a process, not an answer.
+        # The UI and the service are processes, not answers.
         "instance",
+        "service",
     }
     for path in _modules(project / "mc_assets" / "cli"):
         for name in _imports(path, project):
@@ -264,7 +265,9 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = declared["optional-dependencies"]
     given = [*declared["dependencies"]]
-    given += [line for extra in ("testing", "cluster", "search", "mcp") for line in optional[extra]]
+    given += [
+        line for extra in ("testing", "cluster", "search", "mcp", "api") for line in optional[extra]
+    ]
     names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
     # numba pins the one version of it that it works with.
     names |= {"llvmlite"}

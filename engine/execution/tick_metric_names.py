@@ -22,8 +22,8 @@ METRICS: Final = MappingProxyType(
         "quote_to_trade": "orders sent, amended and cancelled for each fill",
         "mean_inventory": "mean units held, long or short, over time",
         "max_inventory": "most units held of a symbol",
-        "fees": "fees paid less rebates",
-        "funding": "funding paid, negative where received",
+        "fees_paid": "fees paid less rebates",
+        "funding_paid": "funding paid, negative where received",
         "events": "events of the feed that the strategy was told of",
     }
 )

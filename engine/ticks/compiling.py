@@ -14,7 +14,7 @@ from engine.strategies.compiling import cast_of, tuple_function
 from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.ticks import layout as at
-from engine.ticks.hearing import hear, show
+from engine.ticks.hearing import hear, leave_at, show
 from engine.ticks.linked import exchange_calls
 from engine.ticks.rewriting import check_indicators, rewrite_tick_hook
 from engine.ticks.state import desk_at
@@ -87,10 +87,10 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
         room = s.fills.shape[0]
         for event in range(first, end + ends):
             if 0 < room < counts[at.TAPED] + 4 * at.ORDER_ROOM:
-                counts[at.LOCAL] = heard
+                leave_at(s, event, heard)
                 save_state(s, state)
                 return event
-            stamp = s.stamps[event] if event < end else counts[at.LAST_STAMP] + 1
+            stamp = s.stamps[event] if event < end else s.stamps[end - 1] + 1
             turns = 0
             while True:
                 wakes = s.heard[heard] if heard < event else at.NEVER
@@ -117,10 +117,9 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
                 if counts[at.LIVE_COUNT] > 0:
                     meet(frame, event)
                 show(s, s.touch, event)
-                counts[at.LAST_STAMP] = stamp
+        leave_at(s, end, heard)
         if ends != 0:
             on_finish(-1, s, p, (), (), state)
-        counts[at.LOCAL] = heard
         save_state(s, state)
         if counts[at.STATUS] != at.OK:
             return int(-1 - counts[at.STATUS])

@@ -145,7 +145,7 @@ def tick_stamp(s: Any, t: int, symbol: int) -> int:
 @part
 def tick_index(s: Any, t: int, symbol: int) -> int:
     """Events heard of before it."""
-    return int(s.counts[at.QUOTES] - 1)
+    return int(s.counts[at.QUOTES] + t - s.counts[at.LOCAL])
 
 
 # --- the account, as far as answers have come back --------------------------------------------

@@ -14,7 +14,7 @@ from engine.ticks.accounts import trade_units
 from engine.ticks.exchange import arrive, expire
 from engine.ticks.messages import set_due
 
-__all__ = ["hear", "serve", "show"]
+__all__ = ["hear", "leave_at", "serve", "show"]
 
 
 @part
@@ -23,8 +23,16 @@ def hear(s: Any, event: int) -> None:
     counts = s.counts
     counts[at.NOW] = s.heard[event]
     counts[at.FEED_NOW] = s.heard[event] - s.stamps[event]
-    counts[at.QUOTES] += 1
     show(s, s.heard_touch, event)
+
+
+@part
+def leave_at(s: Any, event: int, heard: int) -> None:
+    """Note how far a simulation has come: the next event, and the first not yet heard of."""
+    s.counts[at.QUOTES] += heard - s.counts[at.LOCAL]
+    s.counts[at.LOCAL] = heard
+    if event > 0:
+        s.counts[at.LAST_STAMP] = s.stamps[event - 1]
 
 
 @part

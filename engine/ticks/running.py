@@ -197,6 +197,7 @@ class TickRun:
     ) -> int:
         """Run all sets from event `begin` to `end`; return the first event not yet heard of."""
         arrays = point_at(self._frames, chunk, heard)
+        # Counted events of a simulation are those before `told`, whatever chunk they were in.
         self.desks.counts[:, at.LOCAL] = told
         size = _BLOCK if len(self._frames) > 1 else max(end - begin, 1)
         for first in range(begin, max(end, begin + 1), size):

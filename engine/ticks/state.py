@@ -146,12 +146,23 @@ def point_at(
     arrays = (
         *(chunk.stamps, heard, chunk.bid_price, chunk.ask_price, chunk.bid_size, chunk.ask_size),
         *(chunk.trade_price, chunk.trade_size),
-        chunk.trade_side.astype(np.int64),
-        chunk.symbol.astype(np.int64),
+        chunk.trade_side.astype(np.int64) if chunk.trade_side.any() else _zeros(len(chunk)),
+        chunk.symbol.astype(np.int64) if frames[0, _SYMBOLS] > 1 else _zeros(len(chunk)),
     )
     frames[:, _CHUNK : _CHUNK + len(arrays)] = [array.ctypes.data for array in arrays]
     frames[:, _EVENTS] = len(chunk)
     return arrays
+
+
+def _zeros(count: int) -> NDArray[np.int64]:
+    """Return as many zeros, of which there is one array for all chunks."""
+    global _NOTHING
+    if len(_NOTHING) < count:
+        _NOTHING = np.zeros(count, dtype=np.int64)
+    return _NOTHING
+
+
+_NOTHING: NDArray[np.int64] = np.zeros(65_536, dtype=np.int64)
 
 
 def keep_chunk(frames: NDArray[np.int64], anew: NDArray[np.int64]) -> None:

@@ -195,7 +195,7 @@ def test_funding_is_paid_by_who_is_long_at_its_times() -> None:
     terms = _TERMS | {"taker_fee": 0.0, "funding": {"rate": 0.01, "every": "3s"}}
     found = mc.backtest_ticks(Market, _steady(), settings=terms)
     # Of 4 units at 10.05, at 3 s and 6 s.
-    assert found.metrics["funding"] == pytest.approx(2 * 4.0 * 10.05 * 0.01)
+    assert found.metrics["funding_paid"] == pytest.approx(2 * 4.0 * 10.05 * 0.01)
     assert found.metrics["net_pnl"] == pytest.approx(-0.4 - 2 * 0.402)
 
 

@@ -97,7 +97,7 @@ def test_cash_and_positions_add_up(seed: int, queue: str) -> None:
     worth = cash + held * (bid if held > 0 else ask)
     assert metrics["final_equity"] == pytest.approx(worth, abs=1e-9)
     assert metrics["net_pnl"] == pytest.approx(worth - 100_000.0, abs=1e-9)
-    assert metrics["fees"] == pytest.approx(fills["fee"].sum(), abs=1e-12)
+    assert metrics["fees_paid"] == pytest.approx(fills["fee"].sum(), abs=1e-12)
     if metrics["trades"]:
         closed = fills["pnl"].sum()
         assert metrics["expectancy"] * metrics["trades"] == pytest.approx(closed, abs=1e-9)
@@ -151,5 +151,5 @@ def test_all_fills_of_hftbacktest_happen_at_its_times_and_prices() -> None:
     np.testing.assert_allclose(fills["fee"].cum_sum(), theirs["fee"], atol=1e-12)
     balance = fills["cash"] - 100_000.0 + fills["fee"].cum_sum()
     np.testing.assert_allclose(balance, theirs["balance"], atol=1e-7)
-    assert found.metrics["fees"] == pytest.approx(-2.3500975, abs=1e-12)
+    assert found.metrics["fees_paid"] == pytest.approx(-2.3500975, abs=1e-12)
     assert found.metrics["maker_share"] == 1.0

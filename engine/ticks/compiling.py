@@ -14,7 +14,7 @@ from engine.strategies.compiling import cast_of, tuple_function
 from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.ticks import layout as at
-from engine.ticks.hearing import hear, leave_at, show
+from engine.ticks.hearing import concerns, hear, leave_at, show
 from engine.ticks.linked import exchange_calls
 from engine.ticks.rewriting import check_indicators, rewrite_tick_hook
 from engine.ticks.state import desk_at
@@ -114,7 +114,7 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
             if event < end:
                 if stamp >= counts[at.NEXT_CLOCK]:
                     clock(frame, stamp)
-                if counts[at.LIVE_COUNT] > 0:
+                if counts[at.LIVE_COUNT] > 0 and concerns(s, event):
                     meet(frame, event)
                 show(s, s.touch, event)
         leave_at(s, end, heard)

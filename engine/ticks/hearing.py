@@ -66,6 +66,10 @@ def serve(s: Any) -> int:
     """
     counts = s.counts
     due = counts[at.NEXT_DUE]
+    set_due(s)
+    if counts[at.NEXT_DUE] != due:
+        # The order that was to expire then has gone before.
+        return -1
     if counts[at.NEXT_EXPIRY] == due:
         expire(s, due)
         set_due(s)

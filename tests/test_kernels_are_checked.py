@@ -28,6 +28,7 @@ CHECKED_BY = {
     "engine/ticks/feed.py": "tests/engine/ticks/test_latency.py",
     "engine/ticks/handles.py": TICKS,
     "engine/ticks/hearing.py": TICKS,
+    "engine/ticks/indicators.py": "tests/engine/ticks/test_indicators.py",
     "engine/ticks/linked.py": TICKS,
     "engine/ticks/messages.py": "tests/engine/ticks/test_latency.py",
     "engine/ticks/metrics.py": "tests/engine/ticks/test_metrics.py",

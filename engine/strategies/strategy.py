@@ -225,11 +225,18 @@ class Strategy(OptionBuilders):
     @classmethod
     def code_hash(cls) -> str:
         """SHA-256 of everything that decides what the strategy does."""
-        constants = {
+        constants: dict[str, Any] = {
             name: value
             for base in reversed(cls.__mro__)
             for name, value in vars(base).items()
             if name.isupper() and isinstance(value, bool | int | float)
+        }
+        # What of ticks a class declares, by what it computes (`engine.ticks.indicators`).
+        constants |= {
+            name: value.told_of_ticks
+            for base in reversed(cls.__mro__)
+            for name, value in vars(base).items()
+            if hasattr(value, "told_of_ticks")
         }
         return fingerprint_of(
             parameters=cls.parameters,

@@ -5,6 +5,7 @@ from engine.ticks.block_bootstrap import BootstrappedTicks, TickBootstrap
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
 from engine.ticks.days import StoredDay, stored_days, stored_ticks, write_days
 from engine.ticks.files import RawTicks, TickReport
+from engine.ticks.indicators import EWMA, OFI, VWAP, Imbalance, RealisedVolatility
 from engine.ticks.merge import MergedTicks
 from engine.ticks.realism import TickRealism, TickSource, tick_realism
 from engine.ticks.sample import sample_ticks
@@ -23,11 +24,16 @@ from engine.ticks.subsets import (
 from engine.ticks.zero_intelligence import ZeroIntelligence, ZeroIntelligenceTicks
 
 __all__ = [
+    "EWMA",
+    "OFI",
+    "VWAP",
     "ArrayTicks",
     "BootstrappedTicks",
     "FileTicks",
+    "Imbalance",
     "MergedTicks",
     "RawTicks",
+    "RealisedVolatility",
     "StoredDay",
     "TickBacktest",
     "TickBootstrap",

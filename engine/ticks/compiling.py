@@ -14,7 +14,8 @@ from engine.strategies.compiling import cast_of, tuple_function
 from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.ticks import layout as at
-from engine.ticks.hearing import hear, leave_at, show
+from engine.ticks.hearing import concerns, hear, leave_at, show
+from engine.ticks.indicators import indicators_of, starting_numbers
 from engine.ticks.linked import exchange_calls
 from engine.ticks.rewriting import check_indicators, rewrite_tick_hook
 from engine.ticks.state import desk_at
@@ -72,6 +73,7 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
     decode = tuple_function("row", parameters)
     load_state, save_state = _state_functions(cls)
     clock, meet, serve = exchange_calls()
+    refresh = _refreshing(cls)
 
     @hook
     def follow(frame: int, encoded: int, first: int, end: int, ends: int) -> int:
@@ -109,12 +111,13 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
                     if wakes >= stamp:
                         break
                     hear(s, heard)
+                    refresh(s, heard)
                     state = on_tick(heard, s, p, (), (), state)
                     heard += 1
             if event < end:
                 if stamp >= counts[at.NEXT_CLOCK]:
                     clock(frame, stamp)
-                if counts[at.LIVE_COUNT] > 0:
+                if counts[at.LIVE_COUNT] > 0 and concerns(s, event):
                     meet(frame, event)
                 show(s, s.touch, event)
         leave_at(s, end, heard)
@@ -147,7 +150,20 @@ def initial_state(cls: type[Strategy]) -> tuple[Any, Any]:
     whole = [isinstance(value, int) for value in values]
     fractions = np.array([0.0 if w else v for v, w in zip(values, whole, strict=True)], np.float64)
     numbers = np.array([v if w else 0 for v, w in zip(values, whole, strict=True)], np.int64)
-    return fractions, numbers
+    behind = starting_numbers(cls)
+    return np.append(fractions, behind), np.append(numbers, np.zeros(len(behind), np.int64))
+
+
+def _refreshing(cls: type[Strategy]) -> Any:
+    """Return what moves the indicators of a strategy with an event."""
+    scope: dict[str, Any] = {}
+    lines = []
+    for number, (indicator, place) in enumerate(indicators_of(cls).values()):
+        scope[f"step_{number}"] = type(indicator).step
+        told = f"s, t, {place}, {indicator.span!r}, {indicator.option}"
+        lines.append(f"    if s.symbol[t] == {indicator.symbol}: step_{number}({told})")
+    exec("def refresh(s, t):\n" + ("\n".join(lines) or "    pass"), scope)
+    return hook(scope["refresh"])
 
 
 def _state_functions(cls: type[Strategy]) -> tuple[Any, Any]:

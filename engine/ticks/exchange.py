@@ -32,6 +32,7 @@ def meet(s: Any, event: int) -> None:
     )
     if taker == 0 and not moved:
         return
+    count = s.counts[at.LIVE_COUNT]
     place = 0
     while place < s.counts[at.LIVE_COUNT]:
         slot = s.live[place]
@@ -49,6 +50,26 @@ def meet(s: Any, event: int) -> None:
         # An order that is gone has left its place to the next.
         if place < s.counts[at.LIVE_COUNT] and s.live[place] == slot:
             place += 1
+    # Where an order of one's own has gone, the next quote moves those behind it.
+    if moved and s.counts[at.LIVE_COUNT] == count and s.touch.shape[0] == 1:
+        _set_edges(s, s.bid[event], s.ask[event], half)
+
+
+@part
+def _set_edges(s: Any, bid: float, ask: float, half: float) -> None:
+    """Note between which prices events concern no order: where all of them are behind the touch."""
+    buys, sells = -math.inf, math.inf
+    for place in range(s.counts[at.LIVE_COUNT]):
+        slot = s.live[place]
+        price = s.order_numbers[slot, at.ORDER_PRICE]
+        if s.order_numbers[slot, at.ORDER_UNITS] > 0.0:
+            buys = max(buys, price + half)
+        else:
+            sells = min(sells, price - half)
+    # An order at the touch moves with every event, as does one that nobody stands before.
+    if not (bid > buys and ask < sells):
+        buys, sells = math.inf, -math.inf
+    s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE] = buys, sells
 
 
 @part
@@ -215,6 +236,7 @@ def _fill(s: Any, slot: int, units: float, price: float, maker: bool, stamp: int
 def _leave(s: Any, slot: int) -> None:
     """Take an order off those at rest, if it is among them; the others keep their turns."""
     counts = s.counts
+    s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE] = math.inf, -math.inf
     if s.orders[slot, at.ORDER_STATE] == at.LIVE:
         count = counts[at.LIVE_COUNT]
         found = 0
@@ -275,6 +297,7 @@ def arrive(s: Any) -> None:
             respond(s, at.AMENDED, slot, False, False, units, price, 0.0, stamp)
             if keeps_turn:
                 numbers[slot, at.ORDER_UNITS] = units
+                s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE] = math.inf, -math.inf
             else:
                 _leave(s, slot)
                 orders[slot, at.ORDER_STATE] = at.SENT
@@ -324,6 +347,7 @@ def _enter(s: Any, slot: int, stamp: int) -> None:
     elif side * (near - price) > half and s.times[at.QUEUE] == at.PESSIMISTIC:
         ahead = math.inf
     numbers[slot, at.ORDER_AHEAD], numbers[slot, at.ORDER_TRADED] = ahead, 0.0
+    s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE] = math.inf, -math.inf
     orders[slot, at.ORDER_STATE] = at.LIVE
     s.live[count] = slot
     counts[at.LIVE_COUNT] = count + 1

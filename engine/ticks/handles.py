@@ -28,6 +28,7 @@ __all__ = [
     "fill_price",
     "fill_time",
     "fill_units",
+    "indicator_value",
     "symbol_of_fill",
     "symbol_of_tick",
     "tick_ask",
@@ -146,6 +147,12 @@ def tick_stamp(s: Any, t: int, symbol: int) -> int:
 def tick_index(s: Any, t: int, symbol: int) -> int:
     """Events heard of before it."""
     return int(s.counts[at.QUOTES] + t - s.counts[at.LOCAL])
+
+
+@part
+def indicator_value(s: Any, place: int) -> float:
+    """Return the value of an indicator."""
+    return float(s.state[place])
 
 
 # --- the account, as far as answers have come back --------------------------------------------

@@ -14,7 +14,7 @@ from engine.ticks.accounts import trade_units
 from engine.ticks.exchange import arrive, expire
 from engine.ticks.messages import set_due
 
-__all__ = ["hear", "leave_at", "serve", "show"]
+__all__ = ["concerns", "hear", "leave_at", "serve", "show"]
 
 
 @part
@@ -24,6 +24,14 @@ def hear(s: Any, event: int) -> None:
     counts[at.NOW] = s.heard[event]
     counts[at.FEED_NOW] = s.heard[event] - s.stamps[event]
     show(s, s.heard_touch, event)
+
+
+@part
+def concerns(s: Any, event: int) -> bool:
+    """Whether an event may move or fill an order that rests, as far as prices tell."""
+    buys, sells, price = s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE], s.trade_price[event]
+    beyond = (s.bid[event] > buys) & (s.ask[event] < sells) & (s.ask[event] > buys)
+    return not (beyond & (s.bid[event] < sells)) or price <= buys or price >= sells
 
 
 @part
@@ -58,6 +66,10 @@ def serve(s: Any) -> int:
     """
     counts = s.counts
     due = counts[at.NEXT_DUE]
+    set_due(s)
+    if counts[at.NEXT_DUE] != due:
+        # The order that was to expire then has gone before.
+        return -1
     if counts[at.NEXT_EXPIRY] == due:
         expire(s, due)
         set_due(s)

@@ -224,7 +224,10 @@ ADVERSE_UNITS: Final = 19  # likewise
 INVENTORY_TIME: Final = 22  # units times nanoseconds
 INVENTORY_MOST: Final = 23
 EXPOSED_TIME: Final = 24
-NUMBERS_WIDTH: Final = 25
+# Prices nearer to the market than every order that rests: an event beyond both moves none of them.
+BUY_EDGE: Final = 25
+SELL_EDGE: Final = 26
+NUMBERS_WIDTH: Final = 27
 
 # --- the watch: int64 (stamp) and float64[WATCH_NUMBERS] ----------------------------------
 WATCH_SYMBOL: Final = 0

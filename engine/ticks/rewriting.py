@@ -17,6 +17,7 @@ from engine.strategies.purity import check_purity
 from engine.strategies.strategy import Strategy
 from engine.strategies.syntax import call, load
 from engine.ticks import handles, ordering
+from engine.ticks.indicators import indicators_of
 from engine.ticks.layout import TIMES_IN_FORCE
 
 __all__ = ["check_indicators", "rewrite_tick_hook"]
@@ -72,6 +73,7 @@ def rewrite_tick_hook(
 _RUNTIME: dict[str, Any] = {
     **{f"mc_{number}": np.int64(number) for number in range(64)},
     **{f"mc_{name}": getattr(typed_values, name) for name in typed_values.__all__},
+    "mc_indicator": handles.indicator_value,
     **{f"mc_{name}": getattr(handles, name) for name in handles.__all__},
     **{f"mc_{name}": getattr(ordering, name) for name in ordering.__all__},
 }
@@ -123,6 +125,15 @@ class _TickRewriter(HookRewriter):
         if of_symbol and node.attr not in _OF_SYMBOLS:
             raise self.hook.error(node, f"tick.{node.attr} is of the event: write it plainly")
         return handle[0], node.attr, handle[1]
+
+    def self_attribute(self, node: ast.Attribute) -> ast.AST:
+        """Return what ``self.name`` stands for: an indicator's value, or as of bars."""
+        found = indicators_of(self.cls).get(node.attr)
+        if found is None:
+            return super().self_attribute(node)
+        if not isinstance(node.ctx, ast.Load):
+            raise self.hook.error(node, f"the indicator self.{node.attr} cannot be assigned")
+        return ast.copy_location(call("mc_indicator", load("mc_s"), load(f"mc_{found[1]}")), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         if isinstance(node.value, ast.Attribute) and self._named(node.value) is not None:

@@ -133,6 +133,7 @@ def new_desks(
     desks.touch[:] = np.nan
     desks.heard_touch[:] = np.nan
     desks.counts[:, [at.NEXT_DUE, at.NEXT_MARK, at.NEXT_EXPIRY, at.NEXT_FUNDING]] = at.NEVER
+    desks.numbers[:, at.BUY_EDGE], desks.numbers[:, at.SELL_EDGE] = np.inf, -np.inf
     # The first event finds the clock due, and sets it.
     desks.counts[:, at.NEXT_CLOCK] = -1
     desks.numbers[:, [at.CASH, at.HEARD_CASH]] = rules[at.START_CASH]

@@ -72,6 +72,20 @@ def test_fills_are_those_of_the_plain_twin_bit_for_bit(
     assert _rows(found) == twin.fills
 
 
+def test_an_order_that_fills_before_it_would_expire_brings_no_answer_forward() -> None:
+    latency = {"feed": "40ms", "entry": "15ms", "response": "90ms"}
+    terms = mc.TickSettings.model_validate(
+        {
+            **{"latency": latency, "queue": "risk_averse", "partial_fills": False, "tick": 0.1},
+            **{"lot": 0.01, "maker_fee": -0.0001, "taker_fee": 0.0005},
+        }
+    )
+    ticks = mc.ArrayTicks(**made_feed(128))
+    twin = Plain(ticks, terms, 100_000.0)
+    twin.run(Busy, {"every": 2})
+    assert _rows(mc.backtest_ticks(Busy, ticks, {"every": 2}, terms)) == twin.fills
+
+
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), size=st.integers(1, 60))
 def test_the_size_of_chunks_changes_no_bit(seed: int, size: int) -> None:

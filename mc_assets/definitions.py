@@ -22,6 +22,7 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     source_realism,
     statistics,
     study_files,
+    ticks,
     walk_forward,
     warehouse,
     watching,
@@ -35,6 +36,7 @@ defs = dg.Definitions(
     assets=[
         bars.raw_bars,
         bars.bars,
+        ticks.ticks,
         study_files.study_files,
         calibrations.calibrations,
         source_realism.source_realism,

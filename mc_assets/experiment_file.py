@@ -87,6 +87,10 @@ class ExperimentFile(Settings):
         default_factory=list, description="Of parameters, such as `fast < slow`."
     )
     execution: dict[str, Any] = Field(default_factory=dict, description="As of a study.")
+    ticks: dict[str, Any] = Field(
+        default_factory=dict,
+        description="As of a study, without `path`: how orders of a strategy of ticks fill.",
+    )
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> ExperimentFile:
@@ -119,29 +123,38 @@ class ExperimentFile(Settings):
         """
         from engine.search import Search
         from engine.sources import Historical
+        from engine.strategies import get_strategy
         from engine.studies import Study
-        from mc_assets.answers.strategy_on_bars import find_history, find_strategy
+        from mc_assets.answers.strategy_on_bars import find_history, find_strategy, find_ticks
 
         own = folder / self.strategy
         strategy = find_strategy(
             project, str(own) if self.strategy.endswith(".py") else self.strategy
         )
-        bars = find_history(
-            project,
-            folder / self.data.path,
-            self.data.symbol,
-            self.data.timeframe,
-            self.data.exchange,
-        )
+        hears_ticks = get_strategy(strategy).hears_ticks()
+        source: Any = None
+        if hears_ticks:
+            source = find_ticks(folder / self.data.path, self.data.symbol)
+        else:
+            source = Historical(
+                find_history(
+                    project,
+                    folder / self.data.path,
+                    self.data.symbol,
+                    self.data.timeframe,
+                    self.data.exchange,
+                )
+            )
         parameters = {name: _values(name, one) for name, one in self.parameters.items()}
         try:
             study = Study(
                 self.experiment_name,
-                Historical(bars),
+                source,
                 strategy,
                 parameters,
                 constraint=tuple(self.constraint),
                 execution=self.execution,
+                ticks=self.ticks,
                 seeds=1,
             )
         except Refusal as refusal:

@@ -106,7 +106,8 @@ def test_a_built_in_strategy_has_a_file_of_its_name_and_says_what_it_does() -> N
         strategy = mc.get_strategy(name)
         if strategy.__module__.startswith("engine."):
             of_options = "engine.options.built_ins"  # legs as data, all in one file
-            assert strategy.__module__ in (f"engine.strategies.{name}", of_options)
+            homes = (f"engine.strategies.{name}", f"engine.ticks.{name}", of_options)
+            assert strategy.__module__ in homes
             assert len(strategy.__doc__ or "") > 20
             for parameter in strategy.parameters.values():
                 told = parameter.describe()

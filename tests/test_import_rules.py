@@ -77,6 +77,19 @@ ALLOWED = {
         ),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
+    "ticks": {
+        *(
+            "errors",
+            "home",
+            "compiled",
+            "execution",
+            "strategies",
+            "randomness",
+            "statistics",
+            "files",
+        ),
+        *("bars", "calendar", "frames", "local_time", "tables", "timeframes", "window"),
+    },
     "results": {
         *("compiled", "jobs", "statistics", "execution", "errors", "files", "plots"),
         *("calendar", "local_time", "timeframes"),
@@ -85,7 +98,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
-        "options",
+        *("options", "ticks"),
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {

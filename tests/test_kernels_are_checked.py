@@ -21,7 +21,20 @@ BOOK_UNDERLYING = "tests/engine/options/test_book_underlying.py"
 INDICATORS = "tests/engine/strategies/test_indicators.py"
 BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
+TICKS = "tests/engine/ticks/test_twin.py"
+
 CHECKED_BY = {
+    "engine/ticks/accounts.py": TICKS,
+    "engine/ticks/compiling.py": TICKS,
+    "engine/ticks/exchange.py": TICKS,
+    "engine/ticks/feed.py": "tests/engine/ticks/test_latency.py",
+    "engine/ticks/handles.py": TICKS,
+    "engine/ticks/hearing.py": TICKS,
+    "engine/ticks/indicators.py": "tests/engine/ticks/test_indicators.py",
+    "engine/ticks/linked.py": TICKS,
+    "engine/ticks/messages.py": "tests/engine/ticks/test_latency.py",
+    "engine/ticks/metrics.py": "tests/engine/ticks/test_metrics.py",
+    "engine/ticks/ordering.py": TICKS,
     "engine/calibration/curve_sums.py": f"{CALIBRATION}/test_kalman.py",
     "engine/calibration/egarch.py": f"{CALIBRATION}/test_egarch.py",
     "engine/calibration/garch.py": f"{CALIBRATION}/test_garch.py",
@@ -148,6 +161,7 @@ CHECKED_BY = {
     "engine/strategies/kernel.py": BUILT_INS,
     "engine/strategies/loop.py": BUILT_INS,
     "engine/strategies/simple_means.py": INDICATORS,
+    "engine/ticks/zero_intelligence_kernels.py": "tests/engine/ticks/test_zero_intelligence.py",
     "engine/strategies/vector_form.py": "tests/engine/strategies/test_vector_form.py",
 }
 

@@ -31,6 +31,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "benchmark": "engine.execution.benchmark_metric_names",
     "financing": "engine.execution.financing_metric_names",
     "options": "engine.execution.option_metric_names",
+    "ticks": "engine.execution.tick_metric_names",
 }
 
 #: The group that the order engine computes itself at the end of each simulation.

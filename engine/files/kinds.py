@@ -40,6 +40,8 @@ KINDS: Final = MappingProxyType(
         "bars_quality": _BARS,
         "bars_factors": _BARS,
         "futures_curves": _BARS,
+        "ticks": "`mc ticks import` of its files makes the day again",
+        "ticks_quarantine": "`mc ticks import` of its files makes it again",
         "calibrations": (
             "`mc calibrate SERIES` makes the newest date again, a backfill in `mc ui` the others"
         ),

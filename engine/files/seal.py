@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from engine.errors import Refusal
 
-__all__ = ["SEAL", "UNSEALED", "is_whole", "is_whole_file", "seal"]
+__all__ = ["SEAL", "UNSEALED", "is_whole", "is_whole_file", "seal", "seal_file"]
 
 #: Key of the checksum in the metadata of a Parquet file and in a JSON object.
 SEAL: Final = "checksum"
@@ -60,6 +61,31 @@ def seal(content: bytes) -> bytes:
     digits = _digest(io.BytesIO(content), first)
     view = memoryview(content)
     return b"".join((view[:first], digits, view[first + _DIGITS :]))
+
+
+def seal_file(path: Path) -> None:
+    """Put the checksum of a file's bytes in the place kept for it, as `seal`, little by little.
+
+    Parameters
+    ----------
+    path : Path
+        A file too large to be held in memory, with `UNSEALED` in its last megabytes once.
+
+    Raises
+    ------
+    ValueError
+        If no place is kept.
+    """
+    with path.open("r+b") as file:
+        start = max(file.seek(0, io.SEEK_END) - _TAIL, 0)
+        file.seek(start)
+        place = file.read().rfind(UNSEALED.encode())
+        if place < 0:
+            raise Refusal("file", "no place for a checksum", "one that was made with it", file=path)
+        first = start + place + len(_MARK)
+        digits = _digest(file, first)
+        file.seek(first)
+        file.write(digits)
 
 
 def is_whole(content: bytes) -> bool | None:

@@ -20,7 +20,7 @@ from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.strategies.vector_form import fill_targets, rewrite_signals
 
-__all__ = ["compile_strategy"]
+__all__ = ["cast_of", "compile_strategy", "tuple_function"]
 
 
 def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> EventLoop:
@@ -42,6 +42,11 @@ _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
 
 def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> Hooks:
     cls.check_hooks()
+    if cls.hears_ticks():
+        raise StrategyError(
+            f"{cls.__name__}: hears ticks, found bars; allowed a stream of ticks, as of "
+            "mc.backtest_ticks(strategy, ticks)"
+        )
     for kind in indicators_in(*cls.indicators.values()):
         check_fill(kind)
     found = cls.hooks()
@@ -69,17 +74,15 @@ def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> H
         signals = rewrite_signals(cls, fields=fields, symbol_count=symbol_count, namespace=names)
         compiled["signals"] = fill_targets(users_hook(signals), symbol_count)
         compiled["on_bar"] = follow_signals
-    casts = [
-        _cast_of(parameter, f"row[{i}]") for i, parameter in enumerate(cls.parameters.values())
-    ]
+    casts = [cast_of(parameter, f"row[{i}]") for i, parameter in enumerate(cls.parameters.values())]
     count = sum(len(indicator.outputs) for indicator in cls.indicators.values())
     return Hooks(
         parameter_count=len(cls.parameters),
         row_count=count,
         closes_now=any(map(_closes_now, found.values())),
-        parameters=_tuple_function("row", casts),
-        rows=_tuple_function("row, bars", [f"row[{i}] * bars" for i in range(count)]),
-        state=_tuple_function("", state),
+        parameters=tuple_function("row", casts),
+        rows=tuple_function("row, bars", [f"row[{i}] * bars" for i in range(count)]),
+        state=tuple_function("", state),
         **compiled,
     )
 
@@ -95,7 +98,7 @@ def _closes_now(function: Any) -> bool:
     )
 
 
-def _cast_of(parameter: Parameter, value: str) -> str:
+def cast_of(parameter: Parameter, value: str) -> str:
     """Return how a parameter is read from its code, so that it is the kind that was declared."""
     kinds = {type(choice) for choice in parameter.choices} if isinstance(parameter, Choice) else {}
     if (isinstance(parameter, Int) and not parameter.optional) or kinds == {int}:
@@ -113,7 +116,7 @@ def _keep_state(t: Any, s: Any, p: Any, r: Any, rows: Any, state: Any) -> Any:
     return state
 
 
-def _tuple_function(argument: str, items: list[str]) -> Any:
+def tuple_function(argument: str, items: list[str]) -> Any:
     """Return a compiled function that makes a tuple; its items differ in type."""
     scope: dict[str, Any] = {"nan": float("nan"), "inf": float("inf"), "int64": np.int64}
     text = f"def make({argument}): return ({''.join(item + ', ' for item in items)})"

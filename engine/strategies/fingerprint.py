@@ -24,7 +24,7 @@ def fingerprint_of(
     parameters: Mapping[str, Parameter],
     indicators: Mapping[str, Expression],
     state: Mapping[str, float],
-    constants: Mapping[str, float],
+    constants: Mapping[str, Any],
     hooks: Mapping[str, Any],
     time_zone: str = "",
 ) -> str:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
-__all__ = ["OF_OPTIONS", "OptionBuilders"]
+__all__ = ["OF_OPTIONS", "OF_TICKS", "OptionBuilders"]
+
+#: The built-in strategies of ticks, by name, each in a file of `engine.ticks` of its name.
+OF_TICKS: Final = {"ofi": "OrderFlowImbalance"}
 
 #: The built-in option strategies of `engine.options.built_ins`, by name.
 OF_OPTIONS: Final = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine.execution import handles
@@ -19,7 +19,14 @@ ORDERS: Final = tuple(name for name in vars(handles) if name.startswith("order_"
 
 
 def order_call(
-    node: ast.Call, symbol: ast.expr, *, hook: HookText, visit: Callable[[ast.AST], Any]
+    node: ast.Call,
+    symbol: ast.expr,
+    *,
+    hook: HookText,
+    visit: Callable[[ast.AST], Any],
+    offered: Any = handles,
+    times: Mapping[str, float] = TIMES_IN_FORCE,
+    unit: str = "bars",
 ) -> ast.expr:
     """Return the call of an order function, with every argument written out as a float.
 
@@ -35,6 +42,12 @@ def order_call(
         The text that errors point into.
     visit : callable
         Rewrites an argument.
+    offered : module, optional
+        Whose functions ``order_NAME`` there are; by default those of bars.
+    times : mapping of str to float, optional
+        Words of `tif`, and the numbers that they stand for.
+    unit : str, optional
+        What a number given as `tif` counts.
 
     Raises
     ------
@@ -43,25 +56,28 @@ def order_call(
     """
     assert isinstance(node.func, ast.Attribute)
     method = node.func.attr
-    if f"order_{method}" not in ORDERS:
-        raise hook.error(node, f"found order.{method}, allowed {', '.join(n[6:] for n in ORDERS)}")
-    parameters = _parameters(node, method, hook)
+    function = getattr(offered, f"order_{method}", None)
+    if function is None:
+        names = [name[6:] for name in vars(offered) if name.startswith("order_")]
+        raise hook.error(node, f"found order.{method}, allowed {', '.join(names)}")
+    parameters = _parameters(node, method, function, hook)
     given = {k.arg or "": visit(k.value) for k in node.keywords}
     given |= {name: visit(argument) for name, argument in zip(parameters, node.args, strict=False)}
     arguments = []
     for name, parameter in parameters.items():
         value = given.get(name, ast.Constant(parameter.default))
         if name == "tif":
-            value = _time_in_force(value, hook)
+            value = _time_in_force(value, hook, times, unit)
         value = as_float(value) if parameter.annotation == "float" else value
         arguments.append(_number(value, node, hook))
     head = [load("mc_s"), load("mc_t"), symbol]
     return ast.Call(load(f"mc_order_{method}"), [*head, *arguments], [])
 
 
-def _parameters(node: ast.Call, method: str, hook: HookText) -> dict[str, inspect.Parameter]:
+def _parameters(
+    node: ast.Call, method: str, function: Any, hook: HookText
+) -> dict[str, inspect.Parameter]:
     """Return what an order takes behind simulation, bar and symbol, if the call fits it."""
-    function = getattr(handles, f"order_{method}")
     signature = inspect.signature(getattr(function, "py_func", function))
     taken = dict(list(signature.parameters.items())[3:])
     keywords = {keyword.arg or "": None for keyword in node.keywords}
@@ -84,17 +100,18 @@ def _number(value: ast.expr, node: ast.Call, hook: HookText) -> ast.expr:
     raise hook.error(node, f"{ast.unparse(node.func)}: found {value.value!r}, allowed a number")
 
 
-def _time_in_force(node: ast.expr, hook: HookText) -> ast.expr:
+def _time_in_force(
+    node: ast.expr, hook: HookText, times: Mapping[str, float], unit: str
+) -> ast.expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        if node.value not in TIMES_IN_FORCE:
+        if node.value not in times:
             raise hook.error(
-                node, f"tif: found {node.value!r}, allowed {', '.join(TIMES_IN_FORCE)} or bars"
+                node, f"tif: found {node.value!r}, allowed {', '.join(times)} or {unit}"
             )
-        return ast.Constant(TIMES_IN_FORCE[node.value])
+        return ast.Constant(times[node.value])
     if is_negative(node) or (isinstance(node, ast.Constant) and node.value == 0):
+        least = "at least 1" if times is TIMES_IN_FORCE else "above 0"
         raise hook.error(
-            node,
-            f"tif: found {ast.unparse(node)}, allowed {', '.join(TIMES_IN_FORCE)} or bars, "
-            "at least 1",
+            node, f"tif: found {ast.unparse(node)}, allowed {', '.join(times)} or {unit}, {least}"
         )
     return node

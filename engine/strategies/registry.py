@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import Refusal
-from engine.strategies.option_builders import OF_OPTIONS
+from engine.strategies.option_builders import OF_OPTIONS, OF_TICKS
 from engine.strategies.strategy import Strategy
 from engine.user_code import import_user_file, user_files
 
@@ -29,17 +29,23 @@ _BUILT_IN: Final = {
     "rsi_reversal": "RsiReversal",
     "sma_crossover": "SmaCrossover",
 }
+# Module and class of each, by name.
+_OURS: Final = {
+    **{name: (f"engine.strategies.{name}", found) for name, found in _BUILT_IN.items()},
+    **{name: ("engine.options.built_ins", found) for name, found in OF_OPTIONS.items()},
+    **{name: (f"engine.ticks.{name}", found) for name, found in OF_TICKS.items()},
+}
 _USER: dict[str, type[Strategy]] = {}
 
 
 def strategy_names() -> list[str]:
     """Return the names of all known strategies, sorted."""
-    return sorted({*_BUILT_IN, *OF_OPTIONS, *_USER})
+    return sorted({*_OURS, *_USER})
 
 
 def is_built_in(name: str) -> bool:
     """Return whether a name means a strategy of this project."""
-    return (name in _BUILT_IN or name in OF_OPTIONS) and name not in _USER
+    return name in _OURS and name not in _USER
 
 
 def get_strategy(name: str) -> type[Strategy]:
@@ -52,12 +58,9 @@ def get_strategy(name: str) -> type[Strategy]:
     """
     if name in _USER:
         return _USER[name]
-    if name not in (*_BUILT_IN, *OF_OPTIONS):
+    if name not in _OURS:
         raise Refusal("strategy", repr(name), ", ".join(strategy_names()))
-    if name in OF_OPTIONS:
-        module, class_name = "engine.options.built_ins", OF_OPTIONS[name]
-    else:
-        module, class_name = f"engine.strategies.{name}", _BUILT_IN[name]
+    module, class_name = _OURS[name]
     found: type[Strategy] = getattr(import_module(module), class_name)
     return found
 
@@ -101,7 +104,7 @@ def load_user_strategies(path: str | Path) -> tuple[str, ...]:
                 continue
             if item.__module__ != module.__name__:
                 continue
-            if item.name in (*_BUILT_IN, *OF_OPTIONS):
+            if item.name in _OURS:
                 raise Refusal(str(file), f"strategy {item.name!r}", "a name not built in")
             found[item.name] = item
     if not found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.strategies.warm_up import bars_before
 __all__ = ["Strategy"]
 
 _HOOKS = ("on_start", "on_bar", "on_finish")
+_TICK_HOOKS = ("on_start", "on_tick", "on_fill", "on_finish")
 
 
 class Strategy(OptionBuilders):
@@ -110,6 +112,9 @@ class Strategy(OptionBuilders):
                 cls.indicators[name] = value
             elif _is_state(name, value):
                 cls.state[name] = value
+        if cls.engine is None and cls.hears_ticks():
+            # A room above this one: found by its name, as strategies of options are.
+            cls.engine = import_module("engine.ticks.engine").TickEngine()
         for name, indicator in cls.indicators.items():
             for item in indicator.parameters_of():
                 if item.name not in cls.parameters:
@@ -129,6 +134,11 @@ class Strategy(OptionBuilders):
         return found
 
     @classmethod
+    def hears_ticks(cls) -> bool:
+        """Return whether it trades on quote ticks: it has ``on_tick``."""
+        return "on_tick" in cls.hooks()
+
+    @classmethod
     def check_hooks(cls) -> None:
         """Refuse a class without hooks, or with what looks like one and would never run.
 
@@ -138,20 +148,21 @@ class Strategy(OptionBuilders):
             If there is none, or one that is not a plain function or has an unknown name.
         """
         found = cls.hooks()
+        hooks = _TICK_HOOKS if cls.hears_ticks() else _HOOKS
         for base in cls.__mro__:
-            for name in (*_HOOKS, "signals"):
+            for name in (*hooks, "signals"):
                 if name in vars(base) and not inspect.isfunction(vars(base)[name]):
                     kind = type(vars(base)[name]).__name__
                     raise StrategyError(f"{cls.__name__}.{name} is a plain function, found {kind}")
         for name, function in found.items():
-            if name.startswith("on_") and name not in _HOOKS:
+            if name.startswith("on_") and name not in hooks:
                 raise HookText(function).error_at(
                     function.__code__.co_firstlineno,
-                    f"found {name}, allowed {', '.join(_HOOKS)} or signals",
+                    f"found {name}, allowed {', '.join(hooks)} or signals",
                 )
-        if not {"on_start", "on_bar", "signals"} & set(found):
+        if not {"on_start", "on_bar", "on_tick", "signals"} & set(found):
             raise StrategyError(
-                f"{cls.__name__}: found no hook, allowed on_bar, on_start or signals"
+                f"{cls.__name__}: found no hook, allowed on_bar, on_tick, on_start or signals"
             )
 
     @classmethod
@@ -214,11 +225,18 @@ class Strategy(OptionBuilders):
     @classmethod
     def code_hash(cls) -> str:
         """SHA-256 of everything that decides what the strategy does."""
-        constants = {
+        constants: dict[str, Any] = {
             name: value
             for base in reversed(cls.__mro__)
             for name, value in vars(base).items()
             if name.isupper() and isinstance(value, bool | int | float)
+        }
+        # What of ticks a class declares, by what it computes (`engine.ticks.indicators`).
+        constants |= {
+            name: value.told_of_ticks
+            for base in reversed(cls.__mro__)
+            for name, value in vars(base).items()
+            if hasattr(value, "told_of_ticks")
         }
         return fingerprint_of(
             parameters=cls.parameters,

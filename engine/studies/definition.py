@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -145,6 +146,14 @@ class StrategyDefinition(Settings):
 class _Question(Settings):
     """What trades on which paths."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _bars_of_ticks(cls, content: Any) -> Any:
+        """Let a study of ticks do without a source: it has bars of its ticks."""
+        if isinstance(content, Mapping) and content.get("ticks") and "source" not in content:
+            return {**content, "source": {"model": "historical"}}
+        return content
+
     name: str = Field(description="Name of the study; it names folders.")
     description: str = Field("", description="What the study asks, in a sentence.")
     source: SourceDefinition = Field(
@@ -176,6 +185,12 @@ class _Question(Settings):
     options: dict[str, Any] = Field(
         default_factory=dict,
         description="Of an option strategy: contract, volatility, costs, margin.",
+    )
+    ticks: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Of a strategy of ticks: `path` of the file or folder, relative to the study "
+        "file, with `symbol` where it has several; latency, queue, fees, contract, limits. Such a "
+        "study needs no `source`.",
     )
     seeds: Seeds = Field(
         description="A file of `seeds/`, a list of numbers, a count (from 0), or {count, start}."

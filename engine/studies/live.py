@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from engine.jobs.path_metrics import PathMetric
     from engine.sources import Source
     from engine.strategies import Strategy
+    from engine.ticks import TickStream
 
 __all__ = ["Live"]
 
@@ -35,6 +36,8 @@ class Live:
         Functions of the mapping of parameter values.
     metrics : dict of str to callable
         Own metrics.
+    ticks : TickStream, optional
+        What a strategy of ticks hears; the source is bars of it.
     """
 
     source: Source | None = None
@@ -43,3 +46,4 @@ class Live:
     execution: Execution | None = None
     constraint: tuple[Callable[[Any], bool], ...] = ()
     metrics: Mapping[str, PathMetric] = field(default_factory=dict)
+    ticks: TickStream | None = None

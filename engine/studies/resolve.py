@@ -44,6 +44,7 @@ from engine.studies.resolve_source import (
 from engine.studies.resolve_space import check_sources, fit_distributions, resolve_space
 from engine.studies.resolve_window import bars_before, resolve_warm_up
 from engine.studies.seeds import resolve_seeds
+from engine.studies.tick_streams import on_ticks, with_ticks
 
 __all__ = ["resolve", "resolve_strategy", "strategy_of"]
 
@@ -76,6 +77,8 @@ def resolve(
         If one cannot be.
     """
     _check_search(definition, file)
+    in_python = live.source is not None
+    live = with_ticks(definition, live, file)
     execution = _execution(definition, live)
     origin = _source(definition, live, file, market_data, execution)
     source = origin.source
@@ -83,7 +86,7 @@ def resolve(
     _check_execution(execution, source)
     _check_clock(strategy, source)
     check_timeframes(strategy.name, strategy.indicators, origin.calendar)
-    engine = _engine(definition, strategy, None if file is None else file.parent)
+    engine = _engine(definition, strategy, live, None if file is None else file.parent)
     _check_columns(strategy, engine, live.metrics, definition.record)
     check_statistics(definition, engine, live.metrics)
     parameters = fit_distributions(strategy, definition.strategy.parameters)
@@ -136,7 +139,7 @@ def resolve(
         first_seeds=len(seeds),
         settings=_job_settings(definition, path.steps),
         metrics=live.metrics,
-        definition=None if live.source is not None else definition.model_dump(mode="json"),
+        definition=None if in_python else definition.model_dump(mode="json"),
         file=None if file is None else str(file.resolve()),
         lineage=origin.lineage,
         reads_of_ranges=reads,
@@ -278,9 +281,13 @@ def _execution(definition: StudyDefinition, live: Live) -> Execution:
         raise settings_refusal(error, Execution).within("execution") from None
 
 
-def _engine(definition: StudyDefinition, strategy: type[Strategy], folder: Path | None) -> Engine:
+def _engine(
+    definition: StudyDefinition, strategy: type[Strategy], live: Live, folder: Path | None
+) -> Engine:
     """Return the engine of a strategy with what the study says to it; files begin at `folder`."""
     engine: Engine = engine_of(strategy)
+    if live.ticks is not None:
+        engine = on_ticks(definition, strategy, engine, live.ticks)
     if not definition.options:
         return engine
     try:

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.files import FileStore, as_files
-from engine.frames import is_frame
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.studies.definition import StudyDefinition
+from engine.studies.given_source import source_of
 from engine.studies.live import Live
 from engine.studies.loader import load_definition
 from engine.studies.search_definition import SearchDefinition
@@ -44,8 +43,8 @@ class Study:
     ----------
     name : str
         Name of the study.
-    source : Source, Bars or table
-        Where the paths come from; bars, or a table of them, are history as it was.
+    source : Source, Bars, table or TickStream
+        Where the paths come from; bars, or a table of them, are history as it was, as are ticks.
     strategy : str or type of Strategy
         A registered name or a class.
     parameters : mapping, optional
@@ -66,6 +65,8 @@ class Study:
         Cash, costs, fills, sizing.
     options : mapping, optional
         Of an option strategy: contract, volatility, costs, margin (`OptionSettings`).
+    ticks : mapping, optional
+        Of a strategy of ticks: latency, queue, fees, contract, limits (`TickSettings`).
     search : SearchDefinition or mapping, optional
         ``{"method", "count", "seed"}`` for distributions.
     record : Record or mapping, optional
@@ -124,6 +125,7 @@ class Study:
         calendar: BarCalendar | None = None,
         execution: Execution | Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
+        ticks: Mapping[str, Any] | None = None,
         search: SearchDefinition | Mapping[str, Any] | None = None,
         record: Record | Mapping[str, Any] | None = None,
         until: Until | Mapping[str, Any] | None = None,
@@ -143,10 +145,7 @@ class Study:
         for given in constraints:
             if not (isinstance(given, str) or callable(given)):
                 raise Refusal("constraint", repr(given), "an expression or a function")
-        if isinstance(source, Bars | Mapping) or is_frame(source):
-            from engine.sources import Historical
-
-            source = Historical(source)
+        source, stream = source_of(source)
         named = dict(parameters or {})
         of_model = {
             key.removeprefix(MODEL_PREFIX): values
@@ -171,6 +170,7 @@ class Study:
             "search": search,
             "execution": dict(plain_execution),
             "options": dict(options or {}),
+            "ticks": dict(ticks or {}),
             # A generator would be used up by the first run.
             "seeds": list(seeds) if isinstance(seeds, Iterator) else seeds,
             "record": record,
@@ -191,6 +191,7 @@ class Study:
             execution=None if isinstance(execution, Mapping) else execution,
             constraint=tuple(given for given in constraints if not isinstance(given, str)),
             metrics=dict(metrics or {}),
+            ticks=stream,
         )
         self.file = None
 

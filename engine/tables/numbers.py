@@ -119,7 +119,7 @@ def parse_numbers(
         # NaN in a data frame is a missing value.
         return values.fill_nan(None), pl.Series(column.name, [False]).new_from_index(0, len(column))
     values = (column.cast(pl.Float64, strict=False) if plain is None else plain).fill_nan(None)
-    doubtful = values.is_null()
+    doubtful = values.is_null() & column.is_not_null()
     if decimal == ",":
         doubtful = doubtful | column.str.contains(".", literal=True).fill_null(value=False)
     text = pl.repeat(value=False, n=len(column), dtype=pl.Boolean, eager=True)

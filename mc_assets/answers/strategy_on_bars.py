@@ -11,8 +11,9 @@ from mc_assets.project import Project
 
 if TYPE_CHECKING:
     from engine.bars import Bars
+    from engine.ticks import TickStream
 
-__all__ = ["find_history", "find_strategy", "parameter_values"]
+__all__ = ["find_history", "find_strategy", "find_ticks", "parameter_values"]
 
 
 def find_strategy(project: Project, strategy: str) -> str:
@@ -75,6 +76,32 @@ def find_history(
     if symbol is not None:
         return StoredMarketData(project).bars(symbol, timeframe)
     raise Refusal("bars", "neither --bars nor --symbol", "a file of bars, or a series")
+
+
+def find_ticks(path: Path, symbol: str | None) -> TickStream:
+    """Return the ticks of a file or folder.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet, or a folder of these.
+    symbol : str or None
+        The one to read, or the name that the file's ticks get.
+
+    Raises
+    ------
+    Refusal
+        If it cannot be read as ticks.
+    """
+    from engine.errors import Refusal
+    from engine.ticks import read_ticks
+
+    if not path.exists():
+        raise Refusal("data", f"there is no file or folder {path}")
+    try:
+        return read_ticks(path, symbol=symbol)
+    except Refusal as refusal:
+        raise refusal.within("data") from None
 
 
 def parameter_values(given: Sequence[str]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ from mc_assets.cli.sql import sql
 from mc_assets.cli.status import status
 from mc_assets.cli.strategies import strategies
 from mc_assets.cli.studies import studies
+from mc_assets.cli.ticks_import import ticks_import
+from mc_assets.cli.ticks_list import ticks_list
 from mc_assets.cli.trials import trials
 from mc_assets.cli.ui import ui
 from mc_assets.cli.verify import verify
@@ -54,7 +56,7 @@ __all__ = ["FAMILIES", "GROUPS", "Command", "command_groups", "typed_name"]
 #: of two words is a function whose name begins with one of `FAMILIES` and an underscore.
 GROUPS: Final = MappingProxyType(
     {
-        "Data": (ingest, calibrate, backfill_calibrations),
+        "Data": (ingest, ticks_import, ticks_list, calibrate, backfill_calibrations),
         "Studies": (run, runs, studies, new, mv, rm, strategies, indicators, seeds, schema),
         "Searches": (
             optimise_run,
@@ -83,7 +85,7 @@ GROUPS: Final = MappingProxyType(
 
 
 #: First words of commands of two words, such as ``optimise run``.
-FAMILIES: Final = ("backfill", "keys", "optimise")
+FAMILIES: Final = ("backfill", "keys", "optimise", "ticks")
 
 
 @dataclass(frozen=True)

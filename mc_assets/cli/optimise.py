@@ -18,7 +18,9 @@ def optimise_run(
         None, help="Study file with an objective, its name, or an experiment file."
     ),
     strategy: str = typer.Option(None, "--strategy", help="Without a file: name or Python file."),
-    data: Path = typer.Option(None, "--data", help="Without a file: CSV or Parquet file of bars."),
+    data: Path = typer.Option(
+        None, "--data", help="Without a file: CSV or Parquet file of bars, or of ticks."
+    ),
     method: str = typer.Option(
         "random", "--method", help="grid, random, sobol, genetic, tpe, cma_es or nsga2."
     ),

@@ -30,12 +30,14 @@ __all__ = [
     "searched",
     "seed_blocks",
     "series",
+    "series_days",
     "series_periods",
     "series_years",
     "strategy_series",
     "studies",
     "study_periods",
     "study_seed_blocks",
+    "tick_series",
     "walked",
     "window_of",
     "windows",
@@ -98,6 +100,22 @@ years = dg.TimeWindowPartitionsDefinition(
 )
 periods = dg.DynamicPartitionsDefinition(name=PERIODS)
 
+tick_series = dg.StaticPartitionsDefinition([entry.key for entry in declared.ticks])
+_first_tick = min((entry.start for entry in declared.ticks), default=_first)
+_last_tick = (
+    max(entry.end for entry in declared.ticks if entry.end)
+    if declared.ticks and all(entry.end for entry in declared.ticks)
+    else None
+)
+series_days = _Grid(
+    {
+        "day": dg.DailyPartitionsDefinition(
+            start_date=str(_first_tick),
+            end_date=None if _last_tick is None else str(_last_tick + datetime.timedelta(days=1)),
+        ),
+        "series": tick_series,
+    }
+)
 series_years = _Grid({"series": series, "year": years})
 # Not kept for a day: periods and studies come and go with the instance.
 series_periods = dg.MultiPartitionsDefinition({"period": periods, "series": series})

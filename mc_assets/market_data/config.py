@@ -16,6 +16,7 @@ from engine.models import estimated_models, packaged
 from engine.timeframes import canonical_timeframe
 from mc_assets.market_data.canonical import BARS_SCHEMA
 from mc_assets.market_data.severities import QualityConfig
+from mc_assets.market_data.tick_series import TickSeriesConfig
 from mc_assets.providers import MarketDataError, provider_names
 
 __all__ = ["Adjustment", "MarketDataConfig", "ModelEntry", "SeriesConfig", "some"]
@@ -278,12 +279,13 @@ def _short(text: str) -> str:
 
 
 class MarketDataConfig(BaseModel):
-    """Every series of the project, and the folder that relative paths start from."""
+    """Every series of bars and of ticks, and the folder that relative paths start from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: Path
     series: tuple[SeriesConfig, ...]
+    ticks: tuple[TickSeriesConfig, ...] = ()
 
     @property
     def keys(self) -> list[str]:
@@ -299,6 +301,13 @@ class MarketDataConfig(BaseModel):
         if key not in self.by_key:
             raise MarketDataError("series", repr(key), some(self.keys))
         return self.by_key[key]
+
+    def ticks_of(self, key: str) -> TickSeriesConfig:
+        """Series of ticks by its key; an unknown one is an error."""
+        found = next((series for series in self.ticks if series.key == key), None)
+        if found is None:
+            raise MarketDataError("ticks", repr(key), some([series.key for series in self.ticks]))
+        return found
 
     def comparing_with(self, key: str) -> list[SeriesConfig]:
         """Series that are to be compared with the series `key`."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from engine.errors import did_you_mean
 from engine.yaml_text import YamlError, read_yaml_file
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig, some
+from mc_assets.market_data.tick_series import tick_series
 from mc_assets.project import series_path
 from mc_assets.providers import MarketDataError, get_provider
 from mc_assets.providers.errors import first_error, shown
 
 __all__ = ["load_series"]
+
+_KEYS: Final = ("series", "ticks")
 
 
 def load_series(path: Path | None = None) -> MarketDataConfig:
@@ -48,10 +52,12 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
         ) from None
     if not isinstance(document, dict) or not isinstance(document.get("series"), list):
         raise MarketDataError(f"{path.name}: series", "no list", "a list of series")
-    unknown = [key for key in document if key != "series"]
+    unknown = [key for key in document if key not in _KEYS]
     if unknown:
         raise MarketDataError(
-            path.name, f"key {shown(unknown[0])}{did_you_mean(unknown[0], ['series'])}", "series"
+            path.name,
+            f"key {shown(unknown[0])}{did_you_mean(unknown[0], _KEYS)}",
+            " and ".join(_KEYS),
         )
     entries: list[SeriesConfig] = []
     for number, entry in enumerate(document["series"]):
@@ -59,7 +65,8 @@ def load_series(path: Path | None = None) -> MarketDataConfig:
     key, count = next(iter(Counter(entry.key for entry in entries).most_common(1)), ("", 0))
     if count > 1:
         raise MarketDataError(f"{path.name}: series", f"{key!r} more than once", "once")
-    config = MarketDataConfig(folder=path.parent, series=tuple(entries))
+    ticks = tick_series(document.get("ticks"), path.name)
+    config = MarketDataConfig(folder=path.parent, series=tuple(entries), ticks=ticks)
     for series in config.series:
         _check_comparison(config, series, path.name)
     return config

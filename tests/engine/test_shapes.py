@@ -245,6 +245,18 @@ def states_of_shape() -> Any:
     return mc.kalman_filter(mc.calibrate("schwartz_1f", made, minimum=30), made)
 
 
+class Join(mc.Strategy):
+    """Rests at the bid."""
+
+    def on_tick(self, tick, order, account):  # type: ignore[no-untyped-def]
+        if account.open_buys == 0:
+            order.limit(1.0, tick.bid)
+
+
+def ticks() -> mc.ArrayTicks:
+    return mc.ArrayTicks([1, 2, 3], [9.9, 9.9, 9.8], [10.0, 10.0, 9.9], [5, 5, 5], [4, 4, 4])
+
+
 def panel() -> mc.FuturesPanel:
     prices = np.array([[50.0, 51.0, 52.0], [49.0, 50.5, 51.5]])
     return mc.FuturesPanel.from_arrays(prices, [0.1, 0.3, 0.5], dt=1 / 52)
@@ -280,6 +292,12 @@ def engine_of_shape() -> Any:
     return mc.prepare_strategy(
         "sma_crossover", symbols=("X",), fields=fields, steps=9, bars_per_year=252.0
     )
+
+
+@cache
+def tick_realism() -> mc.TickRealism:
+    ticks = mc.read_ticks(mc.sample_ticks() / "2024-08-06.parquet")
+    return mc.tick_realism(mc.ZeroIntelligence.calibrate(ticks), ticks, seeds=range(2))
 
 
 SMILE = mc.VolatilitySurface.from_smile([0.5, 1.0], 0.3)
@@ -387,6 +405,14 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "FillTape.rows": (
         lambda: tape().rows((history(20),), 0)[0],
         {"fills": 2, "TAPE_WIDTH": TAPE_WIDTH},
+    ),
+    **_labelled(
+        "TickChunk",
+        _fields(lambda: next(ticks().chunks()), " ".join(mc.TickChunk.__slots__)),
+        {"events": 3},
+    ),
+    **_labelled(
+        "TickBacktest", _fields(lambda: mc.backtest_ticks(Join, ticks()), "fills equity"), {}
     ),
     **_labelled("Backtest", _fields(backtest, "trades equity orders bars"), BARS),
     **_labelled(
@@ -553,6 +579,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     ),
     "implied_volatility": (lambda: mc.implied_volatility([2.0, 3.0], 100.0, 110.0, 0.5), {}),
     "load_seeds": (lambda: mc.load_seeds("stage_1"), {"seeds": 25}),
+    "TickRealism.table": (lambda: tick_realism().table, {}),
+    "window_measures": (lambda: mc.window_measures(mc.read_ticks(mc.sample_ticks())), {}),
 }
 
 

@@ -18,6 +18,7 @@ from engine.files import write_parquet as write_sealed
 from engine.jobs.ledger import archive_trials
 from engine.judging import Panel
 from engine.judging.panel_table import SCHEMA as PANEL_SCHEMA
+from engine.ticks import RawTicks, write_days
 from mc_assets.answers.panel import write_panel
 from mc_assets.answers.runs import run_study
 from mc_assets.answers.tables import ask_tables
@@ -49,6 +50,10 @@ _BARS = """Date,Open,High,Low,Close,Volume
 2020-01-03,100.5,99,100,101.5,1100
 2020-01-06,101.5,103,101,102.5,1200
 2020-01-07,102.5,103,101,102.5,1200
+"""
+_QUOTES = """ts,bid_px,ask_px,bid_sz,ask_sz
+1723161254087891268,100,101,1,2
+1723161254087891269,102,101,1,2
 """
 _SETTINGS = """series:
   - {symbols: [X], provider: csv, start: 2019-12-30, end: 2020-01-07, factors: factors.csv,
@@ -113,6 +118,9 @@ def _store_the_rest(project: Project) -> None:
     write_panel(data, Panel.of(_panel(), seconds=0.0))
     archive_trials(data, "sma_crossover", "only a test")
     store_experiment(data / "reports" / "tuned")
+    raw = project.data.parent / "quotes.csv"
+    raw.write_text(_QUOTES)
+    write_days(RawTicks(raw, symbol="X", exchange="N"), data, raw.name)
     windows = data / "walk_forward" / "walked" / "generations"
     windows.mkdir(parents=True)
     write_sealed(pl.DataFrame({"window": [0]}), windows / "000000.parquet")

@@ -18,6 +18,7 @@ from mc_assets.definitions import defs
 from mc_assets.defs.partitions import (
     STRATEGIES,
     seed_blocks,
+    series_days,
     series_years,
     strategy_series,
     study_seed_blocks,
@@ -25,7 +26,7 @@ from mc_assets.defs.partitions import (
 from mc_assets.panel_schema import PANEL_SCHEMA
 
 ASSETS = {
-    *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
+    *("raw_bars", "bars", "ticks", "calibrations", "source_realism", "simulations"),
     *("nightly_simulations", "statistics", "reports", "warehouse", "panel"),
     *("experiments", "walk_forward_windows", "walk_forward", "study_files"),
 }
@@ -50,7 +51,8 @@ def test_every_asset_says_what_it_is(graph: dg.AssetGraph) -> None:
 
 
 def test_tables_declare_typed_columns_and_say_what_they_hold(graph: dg.AssetGraph) -> None:
-    for name in ("bars", "calibrations", "source_realism", "simulations", "statistics", "panel"):
+    tables = ("bars", "ticks", "calibrations", "source_realism", "simulations", "statistics")
+    for name in (*tables, "panel"):
         for column in _columns(graph, name):
             assert column.type, column
             assert column.description, column
@@ -99,7 +101,7 @@ def test_every_study_is_split_over_the_same_seed_blocks() -> None:
     assert dimensions["seed_block"] == seed_blocks
 
 
-@pytest.mark.parametrize("keys", [strategy_series, series_years])
+@pytest.mark.parametrize("keys", [strategy_series, series_days, series_years])
 def test_keys_listed_once_a_day_are_those_that_dagster_lists_at_each_instant(
     keys: dg.MultiPartitionsDefinition,
 ) -> None:

@@ -1,131 +1,94 @@
-"""Files of quotes or trades larger than memory: read, checked and written batch by batch."""
+"""Files of quotes or trades as they came, larger than memory: their rows batch by batch."""
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from engine.tables.csv_text import delimiter_of
+from engine.tables.errors import MarketDataError
 from engine.tables.numbers import parse_number
 from engine.tables.text_bytes import only_member
-from mc_assets.market_data.quotes import QuoteCounts, Ticks, normalise_ticks
-from mc_assets.market_data.tick_layout import BAD_TICKS_SCHEMA, Kind, TickLayout
-from mc_assets.providers import MarketDataError
+from engine.ticks.columns import Kind, TickLayout
+from engine.ticks.quarantine import BAD_TICKS_SCHEMA
 
-__all__ = ["TickReport", "iterate_ticks", "stream_ticks"]
+__all__ = ["PARQUET", "RawBatch", "raw_batches", "raw_layout"]
 
+PARQUET: Final = (".parquet", ".pq")
 # Bytes per block; short rows need fifty times their size while they are converted.
 _BLOCK: Final = 2 << 20
 _ROWS: Final = 200_000
 
 
-@dataclass(frozen=True)
-class TickReport:
-    """What `stream_ticks` wrote.
+class RawBatch(NamedTuple):
+    """Rows of a file, how to read them, their numbers in it, and its rows of other lengths."""
 
-    Parameters
-    ----------
-    counts : QuoteCounts
-        Rows kept, quarantined, crossed, locked, one-sided and out of order.
-    path, quarantine : Path
-        Parquet files.
-    """
-
-    counts: QuoteCounts
-    path: Path
-    quarantine: Path
+    rows: pl.DataFrame
+    layout: TickLayout
+    numbers: pl.Series
+    ragged: pl.DataFrame
 
 
-def stream_ticks(
-    path: Path | str,
-    target: Path | str,
-    *,
-    kind: Kind = "quotes",
+def raw_layout(
+    path: Path,
+    kind: Kind | None = None,
     columns: dict[str, str] | None = None,
-) -> TickReport:
-    """Make a canonical Parquet file of a file of quotes or trades, in bounded memory.
+    symbol: str | None = None,
+) -> tuple[TickLayout, pl.DataFrame]:
+    """Return how a file is read, and its first rows.
 
     Parameters
     ----------
-    path : Path or str
-        CSV (gzipped, zipped or not) or Parquet of any size, of one instrument.
-    target : Path or str
-        Parquet file to write, atomically; rows that are no ticks go to
-        ``<name>.quarantine.parquet`` beside it.
-    kind : {"quotes", "trades"}
-        What the rows are.
+    path, kind, columns, symbol
+        As of `raw_batches`.
+    """
+    first = next(raw_batches(path, kind, columns, symbol))
+    return first.layout, first.rows
+
+
+def raw_batches(
+    path: Path,
+    kind: Kind | None = None,
+    columns: dict[str, str] | None = None,
+    symbol: str | None = None,
+) -> Iterator[RawBatch]:
+    """Yield the rows of a file in bounded memory.
+
+    Parameters
+    ----------
+    path : Path
+        CSV (gzipped, zipped or not) or Parquet of any size.
+    kind : {"quotes", "trades", "events"}, optional
+        What the rows are; by default what the columns say.
     columns : dict, optional
         Canonical name to the file's column, where the guess is wrong.
+    symbol : str, optional
+        Whose rows to read, of a file of several instruments.
 
     Raises
     ------
     MarketDataError
-        If the file cannot be read as such a table; `target` is not touched then.
-
-    Notes
-    -----
-    Stamps without a zone are UTC.
+        If the file cannot be read as such a table.
     """
-    target = Path(target)
-    aside = target.with_name(f"{target.stem}.quarantine.parquet")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    counts = QuoteCounts()
-    temporary = [final.with_name(f".{final.name}.{os.getpid()}.tmp") for final in (target, aside)]
-    try:
-        with ExitStack() as stack:
-            writers: list[pa.parquet.ParquetWriter] = []
-            for batch in _batches(Path(path), kind, columns or {}, counts):
-                tables = [part.to_arrow() for part in batch]
-                if not writers:
-                    writers = [
-                        stack.enter_context(
-                            pa.parquet.ParquetWriter(written, table.schema, compression="zstd")
-                        )
-                        for written, table in zip(temporary, tables, strict=True)
-                    ]
-                for writer, table in zip(writers, tables, strict=True):
-                    if table.num_rows or writer is writers[0]:
-                        writer.write_table(table)
-        for written, final in zip(reversed(temporary), (aside, target), strict=True):
-            written.replace(final)
-    finally:
-        for written in temporary:
-            written.unlink(missing_ok=True)
-    return TickReport(counts, target, aside)
-
-
-def iterate_ticks(
-    path: Path | str, *, kind: Kind = "quotes", columns: dict[str, str] | None = None
-) -> Iterator[pl.DataFrame]:
-    """Yield the canonical ticks of a file, batch by batch, in file order.
-
-    Parameters
-    ----------
-    path, kind, columns
-        As of `stream_ticks`.
-    """
-    for batch in _batches(Path(path), kind, columns or {}, QuoteCounts()):
-        yield batch.ticks
-
-
-def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts) -> Iterator[Ticks]:
     if not path.is_file():
         raise MarketDataError(str(path), "no such file", "CSV or Parquet")
-    parquet = path.suffix.lower() in (".parquet", ".pq")
+    parquet = path.suffix.lower() in PARQUET
     layout: TickLayout | None = None
-    row = 1 if parquet else 2
+    first_row = 1 if parquet else 2
+    seen = 0
     ragged: list[pa.csv.InvalidRow] = []
+    # Good rows before each row of another length.
+    before: list[int] = []
     delimiter = None
     if parquet:
         batches = _parquet_batches(path)
@@ -134,14 +97,13 @@ def _batches(path: Path, kind: Kind, given: dict[str, str], counts: QuoteCounts)
         batches = _csv_batches(path, names, delimiter, ragged) if names else iter(())
     for raw in batches:
         if layout is None:
-            layout = TickLayout.of(raw, kind, given, path.name, delimiter)
-        batch = normalise_ticks(raw, layout, counts, row)
-        row += raw.height + len(ragged)
-        if ragged:
-            counts.quarantined += len(ragged)
-            batch = Ticks(batch.ticks, pl.concat([batch.quarantine, _ragged_rows(ragged)]))
-            ragged.clear()
-        yield batch
+            layout = TickLayout.of(raw, kind, columns or {}, path.name, delimiter, symbol)
+        before += [row.number - first_row - place for place, row in enumerate(ragged, len(before))]
+        places = np.arange(seen, seen + raw.height)
+        numbers = pl.Series(first_row + places + np.searchsorted(before, places, "right"))
+        yield RawBatch(raw, layout, numbers, _ragged_rows(ragged, path.name))
+        seen += raw.height
+        ragged.clear()
     if layout is None:
         raise MarketDataError(path.name, "no rows", "a header and rows")
 
@@ -227,9 +189,10 @@ def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
         raise _broken(path, error, "Parquet") from None
 
 
-def _ragged_rows(ragged: list[pa.csv.InvalidRow]) -> pl.DataFrame:
+def _ragged_rows(ragged: list[pa.csv.InvalidRow], file: str) -> pl.DataFrame:
     records = [
         {
+            "file": file,
             "row": row.number,
             "reason": "bad_row",
             "message": f"row {row.number}, found {row.actual_columns} cells, allowed "

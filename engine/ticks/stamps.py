@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from engine.tables.timestamps import SECONDS, parse_stamps
+from engine.ticks.chunk import NO_STAMP
 
 __all__ = ["nanoseconds", "stamp_cells"]
 
@@ -25,10 +26,23 @@ def stamp_cells(frame: pl.DataFrame, column: str, clock: str | None) -> pl.Serie
         Column of the stamps.
     clock : str, optional
         Column of the time of day, where `column` holds the day alone: it is put behind the day.
+
+    Notes
+    -----
+    A stamp of -1 is none.
     """
     if clock is None:
-        return frame[column]
+        return _known(frame[column])
     return frame[column].cast(pl.String) + " " + frame[clock].cast(pl.String)
+
+
+def _known(cells: pl.Series) -> pl.Series:
+    """Null a time that nobody knows, as canonical files write it."""
+    if cells.dtype.is_integer():
+        return pl.select(pl.when(cells != NO_STAMP).then(cells)).to_series()
+    if cells.dtype == pl.String:
+        return pl.select(pl.when(cells != str(NO_STAMP)).then(cells)).to_series()
+    return cells
 
 
 def nanoseconds(column: pl.Series, date_format: str | None) -> pl.Series:

@@ -1,0 +1,192 @@
+"""From a strategy class to the compiled loop over the events of a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from engine.compiled.kernel import kernel
+from engine.compiled.views import floats_at
+from engine.execution.calling import hook, part, users_hook
+from engine.strategies.compiling import cast_of, tuple_function
+from engine.strategies.strategy import Strategy
+from engine.strategies.user_functions import namespace_of
+from engine.ticks import layout as at
+from engine.ticks.hearing import concerns, hear, leave_at, show
+from engine.ticks.indicators import indicators_of, starting_numbers
+from engine.ticks.linked import exchange_calls
+from engine.ticks.rewriting import check_indicators, rewrite_tick_hook
+from engine.ticks.state import desk_at
+
+__all__ = ["TickLoop", "compile_ticks", "initial_state"]
+
+# Orders sent, filled and sent anew between two events: more means that it would never end.
+_MOST_TURNS: Final = 1_000_000
+
+
+class TickLoop(NamedTuple):
+    """The compiled loop of one strategy over the events of a chunk.
+
+    Both forms take integers: the address of a simulation's frame and of its encoded parameters,
+    the event to begin at and the one to end before, and whether the stream ends there. They return
+    the event at which to go on, or -1 less the status of a simulation that failed.
+    """
+
+    advance: Callable[..., int]
+    advance_raising: Callable[..., int]
+
+
+def compile_ticks(cls: type[Strategy], symbol_count: int) -> TickLoop:
+    """Return the loop of a strategy.
+
+    Raises
+    ------
+    StrategyError
+        If a hook uses something the interface does not offer.
+    """
+    key = (cls, symbol_count)
+    if key not in _COMPILED:
+        _COMPILED[key] = _make_loop(cls, symbol_count)
+    return _COMPILED[key]
+
+
+_COMPILED: dict[tuple[type[Strategy], int], TickLoop] = {}
+
+
+def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
+    cls.check_hooks()
+    check_indicators(cls)
+    found = cls.hooks()
+    hooks: dict[str, Any] = {}
+    for name in ("on_start", "on_tick", "on_fill", "on_finish"):
+        hooks[name] = _keep_state
+        if name in found:
+            names = namespace_of(found[name])
+            function = rewrite_tick_hook(cls, name, symbol_count=symbol_count, namespace=names)
+            hooks[name] = users_hook(function)
+    on_start, on_tick = hooks["on_start"], hooks["on_tick"]
+    on_fill, on_finish = hooks["on_fill"], hooks["on_finish"]
+    parameters = [cast_of(p, f"row[{i}]") for i, p in enumerate(cls.parameters.values())]
+    parameter_count = len(parameters)
+    decode = tuple_function("row", parameters)
+    load_state, save_state = _state_functions(cls)
+    clock, meet, serve = exchange_calls()
+    refresh = _refreshing(cls)
+
+    @hook
+    def follow(frame: int, encoded: int, first: int, end: int, ends: int) -> int:
+        s = desk_at(frame)
+        counts = s.counts
+        p = decode(floats_at(encoded, parameter_count))
+        state = load_state(s)
+        if counts[at.STARTED] == 0:
+            counts[at.STARTED] = 1
+            counts[at.NOW] = s.heard[0]
+            state = on_start(-1, s, p, (), (), state)
+        heard = counts[at.LOCAL]
+        room = s.fills.shape[0]
+        for event in range(first, end + ends):
+            if 0 < room < counts[at.TAPED] + 4 * at.ORDER_ROOM:
+                leave_at(s, event, heard)
+                save_state(s, state)
+                return event
+            stamp = s.stamps[event] if event < end else s.stamps[end - 1] + 1
+            turns = 0
+            while True:
+                wakes = s.heard[heard] if heard < event else at.NEVER
+                due = counts[at.NEXT_DUE]
+                if due <= wakes:
+                    if due >= stamp:
+                        break
+                    answer = serve(frame)
+                    if answer >= 0:
+                        state = on_fill(answer, s, p, (), (), state)
+                    turns += 1
+                    if turns > _MOST_TURNS:
+                        counts[at.STATUS] = at.ENDLESS
+                        return -1 - at.ENDLESS
+                else:
+                    if wakes >= stamp:
+                        break
+                    hear(s, heard)
+                    refresh(s, heard)
+                    state = on_tick(heard, s, p, (), (), state)
+                    heard += 1
+            if event < end:
+                if stamp >= counts[at.NEXT_CLOCK]:
+                    clock(frame, stamp)
+                if counts[at.LIVE_COUNT] > 0 and concerns(s, event):
+                    meet(frame, event)
+                show(s, s.touch, event)
+        leave_at(s, end, heard)
+        if ends != 0:
+            on_finish(-1, s, p, (), (), state)
+        save_state(s, state)
+        if counts[at.STATUS] != at.OK:
+            return int(-1 - counts[at.STATUS])
+        return int(end + ends)
+
+    @kernel
+    def advance(frame: int, encoded: int, first: int, end: int, ends: int) -> int:
+        done = -1 - at.RAISED
+        try:
+            done = follow(frame, encoded, first, end, ends)
+        except Exception:
+            done = -1 - at.RAISED
+        return done
+
+    @kernel
+    def advance_raising(frame: int, encoded: int, first: int, end: int, ends: int) -> int:
+        return follow(frame, encoded, first, end, ends)
+
+    return TickLoop(advance, advance_raising)
+
+
+def initial_state(cls: type[Strategy]) -> tuple[Any, Any]:
+    """Return the declared values of a strategy's state: fractions, whole numbers beside them."""
+    values = list(cls.state.values())
+    whole = [isinstance(value, int) for value in values]
+    fractions = np.array([0.0 if w else v for v, w in zip(values, whole, strict=True)], np.float64)
+    numbers = np.array([v if w else 0 for v, w in zip(values, whole, strict=True)], np.int64)
+    behind = starting_numbers(cls)
+    return np.append(fractions, behind), np.append(numbers, np.zeros(len(behind), np.int64))
+
+
+def _refreshing(cls: type[Strategy]) -> Any:
+    """Return what moves the indicators of a strategy with an event."""
+    scope: dict[str, Any] = {}
+    lines = []
+    for number, (indicator, place) in enumerate(indicators_of(cls).values()):
+        scope[f"step_{number}"] = type(indicator).step
+        told = f"s, t, {place}, {indicator.span!r}, {indicator.option}"
+        lines.append(f"    if s.symbol[t] == {indicator.symbol}: step_{number}({told})")
+    exec("def refresh(s, t):\n" + ("\n".join(lines) or "    pass"), scope)
+    return hook(scope["refresh"])
+
+
+def _state_functions(cls: type[Strategy]) -> tuple[Any, Any]:
+    """Return what reads the state from the arrays of a simulation, and what puts it back.
+
+    Whole numbers have an array of their own: a stamp would lose its last digits as a fraction.
+    """
+    loads, saves = [], []
+    for place, value in enumerate(cls.state.values()):
+        if isinstance(value, bool):
+            loads.append(f"s.whole_state[{place}] != 0")
+            saves.append(f"s.whole_state[{place}] = 1 if state[{place}] else 0")
+        elif isinstance(value, int):
+            loads.append(f"s.whole_state[{place}]")
+            saves.append(f"s.whole_state[{place}] = state[{place}]")
+        else:
+            loads.append(f"s.state[{place}]")
+            saves.append(f"s.state[{place}] = state[{place}]")
+    scope: dict[str, Any] = {}
+    exec(f"def save(s, state):\n    {'; '.join(saves) or 'pass'}\n", scope)
+    return tuple_function("s", loads), hook(scope["save"])
+
+
+@part
+def _keep_state(t: Any, s: Any, p: Any, r: Any, rows: Any, state: Any) -> Any:
+    return state

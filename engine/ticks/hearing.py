@@ -1,0 +1,116 @@
+"""How a strategy comes to know: of events after the delay of the feed, of its orders by answers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.execution.calling import called, part
+from engine.ticks import layout as at
+from engine.ticks.accounts import trade_units
+from engine.ticks.exchange import arrive, expire
+from engine.ticks.messages import set_due
+
+__all__ = ["concerns", "hear", "leave_at", "serve", "show"]
+
+
+@part
+def hear(s: Any, event: int) -> None:
+    """Let the strategy hear of an event of the feed."""
+    counts = s.counts
+    counts[at.NOW] = s.heard[event]
+    counts[at.FEED_NOW] = s.heard[event] - s.stamps[event]
+    show(s, s.heard_touch, event)
+
+
+@part
+def concerns(s: Any, event: int) -> bool:
+    """Whether an event may move or fill an order that rests, as far as prices tell."""
+    buys, sells, price = s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE], s.trade_price[event]
+    beyond = (s.bid[event] > buys) & (s.ask[event] < sells) & (s.ask[event] > buys)
+    return not (beyond & (s.bid[event] < sells)) or price <= buys or price >= sells
+
+
+@part
+def leave_at(s: Any, event: int, heard: int) -> None:
+    """Note how far a simulation has come: the next event, and the first not yet heard of."""
+    s.counts[at.QUOTES] += heard - s.counts[at.LOCAL]
+    s.counts[at.LOCAL] = heard
+    if event > 0:
+        s.counts[at.LAST_STAMP] = s.stamps[event - 1]
+
+
+@part
+def show(s: Any, touch: NDArray[np.float64], event: int) -> None:
+    """Let a touch be as it is after an event; of a side that is empty the last price is kept."""
+    symbol, bid, ask = s.symbol[event], s.bid[event], s.ask[event]
+    if math.isnan(bid) and not math.isnan(touch[symbol, at.BID]):
+        touch[symbol, at.LAST_BID] = touch[symbol, at.BID]
+    if math.isnan(ask) and not math.isnan(touch[symbol, at.ASK]):
+        touch[symbol, at.LAST_ASK] = touch[symbol, at.ASK]
+    touch[symbol, at.BID], touch[symbol, at.ASK] = bid, ask
+    touch[symbol, at.BID_SIZE], touch[symbol, at.ASK_SIZE] = s.bid_size[event], s.ask_size[event]
+
+
+@called
+def serve(s: Any) -> int:
+    """Do what is due first: an expiry, a request that arrives, an answer that is heard.
+
+    Returns
+    -------
+    int
+        The place among the answers of a fill that has been heard of, or -1.
+    """
+    counts = s.counts
+    due = counts[at.NEXT_DUE]
+    set_due(s)
+    if counts[at.NEXT_DUE] != due:
+        # The order that was to expire then has gone before.
+        return -1
+    if counts[at.NEXT_EXPIRY] == due:
+        expire(s, due)
+        set_due(s)
+        return -1
+    if counts[at.REQUEST_HEAD] < counts[at.REQUEST_TAIL]:
+        place = counts[at.REQUEST_HEAD] % at.REQUEST_ROOM
+        if s.requests[place, at.REQUEST_DUE] == due:
+            arrive(s)
+            return -1
+    return _hear_answer(s)
+
+
+@called
+def _hear_answer(s: Any) -> int:
+    counts, orders, books = s.counts, s.orders, s.heard_books
+    place = counts[at.RESPONSE_HEAD] % at.RESPONSE_ROOM
+    counts[at.RESPONSE_HEAD] += 1
+    set_due(s)
+    row = s.responses
+    counts[at.NOW] = row[place, at.RESPONSE_DUE]
+    slot, symbol = row[place, at.RESPONSE_SLOT], row[place, at.RESPONSE_SYMBOL]
+    known = s.order_numbers[slot, at.ORDER_KNOWN]
+    side = 1.0 if known > 0.0 else -1.0
+    sizes = at.BUY_UNITS if side > 0.0 else at.SELL_UNITS
+    units = s.response_numbers[place, at.RESPONSE_UNITS]
+    kind = row[place, at.RESPONSE_KIND]
+    if kind == at.FILLED:
+        price, fee = s.response_numbers[place, 1], s.response_numbers[place, 2]
+        multiplier = s.rules[at.MULTIPLIER]
+        _, gain = trade_units(books, symbol, units, price, s.rules[at.LOT])
+        s.numbers[at.HEARD_CASH] -= units * price * multiplier + fee
+        s.numbers[at.HEARD_FEES] += fee
+        s.numbers[at.HEARD_REALISED] += gain * multiplier
+        s.order_numbers[slot, at.ORDER_KNOWN] = known - units
+        books[symbol, sizes] -= abs(units)
+    elif kind == at.AMENDED:
+        s.order_numbers[slot, at.ORDER_KNOWN] = units
+        books[symbol, sizes] += abs(units) - abs(known)
+    if row[place, at.RESPONSE_FINAL] != 0:
+        left = 0.0 if kind == at.FILLED else abs(known)
+        orders[slot, at.ORDER_STATE] = at.FREE
+        books[symbol, at.BUYS if side > 0.0 else at.SELLS] -= 1.0
+        books[symbol, sizes] -= left
+    return place if kind == at.FILLED else -1

@@ -1,0 +1,255 @@
+"""Simulations of many parameter sets in one pass over a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.compiled.compiler import COMPILER_ERRORS
+from engine.compiled.linking import address_of_compiled
+from engine.strategies.compiler_errors import explain
+from engine.strategies.failures import raised
+from engine.strategies.strategy import Strategy
+from engine.ticks import layout as at
+from engine.ticks.chunk import TickChunk, TickStream
+from engine.ticks.compiling import compile_ticks, initial_state
+from engine.ticks.feed import Feed
+from engine.ticks.linked import close_at
+from engine.ticks.settings import TickSettings, rules_of, times_of
+from engine.ticks.state import keep_chunk, new_desks, point_at
+
+__all__ = ["TickRun"]
+
+# Events that all sets read before the next ones: they stay in the cache of a core.
+_BLOCK: Final = 4096
+_ARGUMENTS: Final = 5
+_FIRST_FILLS: Final = 1024
+
+
+class TickRun:
+    """Parameter sets on their way through one stream, from chunk to chunk.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy.
+    parameters : ndarray of float64, shape (sets, parameters)
+        Encoded.
+    settings : TickSettings
+        How orders fill.
+    cash : float
+        What each simulation begins with.
+    symbols : tuple of str
+        Of the stream.
+    seed, path : int, optional
+        What delays are drawn by.
+    record_fills : bool, optional
+        Whether every fill is kept.
+    """
+
+    def __init__(
+        self,
+        cls: type[Strategy],
+        parameters: NDArray[np.float64],
+        settings: TickSettings,
+        cash: float,
+        symbols: tuple[str, ...],
+        *,
+        seed: int = 0,
+        path: int = 0,
+        record_fills: bool = False,
+    ) -> None:
+        self._cls, self._settings = cls, settings
+        self._seed, self._path, self._symbols = seed, path, symbols
+        self._loop = compile_ticks(cls, len(symbols))
+        self.parameters = np.ascontiguousarray(parameters, dtype=np.float64)
+        # Sets without parameters need an address all the same.
+        self._encoded = np.zeros((len(parameters), max(parameters.shape[1], 1)))
+        self._encoded[:, : parameters.shape[1]] = parameters
+        fractions, whole = initial_state(cls)
+        self.desks = new_desks(
+            rules_of(settings, cash),
+            times_of(settings, seed, path),
+            simulations=len(parameters),
+            symbol_count=len(symbols),
+            states=len(fractions),
+            fill_room=_FIRST_FILLS if record_fills else 0,
+        )
+        self.desks.state[:, : len(fractions)] = fractions
+        self.desks.whole_state[:, : len(whole)] = whole
+        self._frames = self.desks.frames()
+        self._feed = Feed(settings.latency.feed, seed, path)
+        self._pending: tuple[TickChunk, NDArray[np.int64]] | None = None
+        self.failed = np.zeros(len(parameters), dtype=np.int8)
+        self.events = 0
+
+    def follow(self, stream: TickStream) -> None:
+        """Run through the rest of a stream, to its end."""
+        for chunk in stream.chunks(self.events):
+            self.take(chunk)
+        self.finish()
+
+    def take(self, chunk: TickChunk) -> None:
+        """Run every set through the next events.
+
+        An event is at the exchange before it is heard of: those that are not heard of yet wait for
+        the next chunk, in front of which they are put.
+        """
+        if len(chunk) == 0:
+            return
+        heard = self._feed.heard(chunk)
+        self.events += len(chunk)
+        begin, told = 0, 0
+        if self._pending is not None:
+            waiting, waiting_heard = self._pending
+            # Once an event is later than all that wait, these have been heard of.
+            begin = int(np.searchsorted(chunk.stamps, waiting_heard[-1], side="right")) + 1
+            begin = min(begin, len(chunk))
+            bridge = _joined(waiting, chunk.part(0, begin))
+            bridge_heard = np.concatenate([waiting_heard, heard[:begin]])
+            told = self._through(bridge, bridge_heard, len(waiting), len(bridge), 0)
+            if begin == len(chunk):
+                self._pending = bridge.part(told, len(bridge)), bridge_heard[told:]
+                return
+            told -= len(waiting)
+        told = self._through(chunk, heard, begin, len(chunk), told)
+        self._pending = _copied(chunk.part(told, len(chunk))), heard[told:].copy()
+
+    def finish(self) -> None:
+        """Let the strategies hear of what is under way up to the last event, and end."""
+        if self._pending is not None:
+            chunk, heard = self._pending
+            self._through(chunk, heard, len(chunk), len(chunk), 0, ends=1)
+            self._pending = None
+            self._close()
+
+    def failure(self, stream: TickStream, number: int) -> str:
+        """Return why a simulation failed; one whose strategy raised is run again to tell what."""
+        text = at.STATUS_TEXTS[int(self.failed[number])]
+        if self.failed[number] != at.RAISED:
+            return text
+        again = TickRun(
+            self._cls,
+            self.parameters[number : number + 1],
+            self._settings,
+            float(self.desks.rules[number, at.START_CASH]),
+            stream.symbols,
+            seed=self._seed,
+            path=self._path,
+        )
+        again.__dict__["_kernel"] = self._loop.advance_raising
+        try:
+            again.follow(stream)
+        except Exception as error:
+            return raised("the strategy", error)
+        return text
+
+    def fills(self, number: int) -> pl.DataFrame:
+        """Return the recorded fills of a simulation, as `TickBacktest` has them."""
+        count = int(self.desks.counts[number, at.TAPED])
+        whole = dict(zip(at.FILL_COLUMNS, self.desks.fills[number, :count].T, strict=True))
+        numbers = self.desks.fill_numbers[number, :count].T
+        names = pl.Series(self._symbols, dtype=pl.String)
+        return pl.DataFrame(
+            {
+                **{name: values.copy() for name, values in whole.items()},
+                "symbol": names.gather(pl.Series(whole["symbol"])),
+                "maker": whole["maker"] != 0,
+                **{
+                    name: values.copy()
+                    for name, values in zip(at.FILL_NUMBER_COLUMNS, numbers, strict=True)
+                },
+            }
+        )
+
+    def equity(self, number: int) -> pl.DataFrame:
+        """Return the equity of a simulation at its marks, as `TickBacktest` has it."""
+        counts = self.desks.counts[number]
+        marks = int(counts[at.MARKS])
+        stamps = counts[at.ORIGIN] + counts[at.INTERVAL] * np.arange(1, marks + 1)
+        stamps[-1:] = counts[at.LAST_STAMP]
+        return pl.DataFrame({"stamp": stamps, "equity": self.desks.curve[number, :marks].copy()})
+
+    def _close(self) -> None:
+        """Value what is left at the last touch, as the last mark."""
+        desks = self.desks
+        for number in np.flatnonzero(self.failed == at.OK).tolist():
+            mark = int(desks.counts[number, at.MARKS])
+            worth = close_at(self._frames[number].ctypes.data)
+            desks.curve[number, mark] = worth
+            desks.counts[number, at.MARKS] = mark + 1
+            if not np.isfinite(worth):
+                self.failed[number] = at.NOT_FINITE
+
+    def _through(
+        self,
+        chunk: TickChunk,
+        heard: NDArray[np.int64],
+        begin: int,
+        end: int,
+        told: int,
+        ends: int = 0,
+    ) -> int:
+        """Run all sets from event `begin` to `end`; return the first event not yet heard of."""
+        arrays = point_at(self._frames, chunk, heard)
+        # Counted events of a simulation are those before `told`, whatever chunk they were in.
+        self.desks.counts[:, at.LOCAL] = told
+        size = _BLOCK if len(self._frames) > 1 else max(end - begin, 1)
+        for first in range(begin, max(end, begin + 1), size):
+            last = min(first + size, end)
+            closing = ends if last == end else 0
+            for number in range(len(self._frames)):
+                if self.failed[number] == 0:
+                    self._advance(number, first, last, closing)
+        del arrays
+        if end == begin:
+            return told
+        # Heard of before the last event, and no later than the event before it.
+        before_last = int(np.searchsorted(heard[: end - 1], chunk.stamps[end - 1], side="left"))
+        return max(before_last, told)
+
+    def _advance(self, number: int, first: int, end: int, closing: int) -> None:
+        target = end + closing
+        while True:
+            frame = self._frames[number].ctypes.data
+            encoded = self._encoded[number].ctypes.data
+            first = self._kernel(frame, encoded, first, end, closing)
+            if first < 0:
+                self.failed[number] = -1 - first
+                return
+            if first == target:
+                return
+            self._grow()
+
+    def _grow(self) -> None:
+        """Double the room for recorded fills."""
+        self.desks = self.desks.with_fill_room(2 * self.desks.fills.shape[1])
+        keep_chunk(self._frames, self.desks.frames())
+
+    @cached_property
+    def _kernel(self) -> Any:
+        try:
+            address_of_compiled(self._loop.advance, _ARGUMENTS)
+        except COMPILER_ERRORS as error:
+            raise explain(error, self._cls) from error
+        return self._loop.advance
+
+
+def _joined(first: TickChunk, second: TickChunk) -> TickChunk:
+    return TickChunk(
+        *(np.concatenate(pair) for pair in zip(_arrays(first), _arrays(second), strict=True))
+    )
+
+
+def _copied(chunk: TickChunk) -> TickChunk:
+    return TickChunk(*(array.copy() for array in _arrays(chunk)))
+
+
+def _arrays(chunk: TickChunk) -> Iterator[NDArray[Any]]:
+    for name in chunk.__slots__:
+        yield getattr(chunk, name)

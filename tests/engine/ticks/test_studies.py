@@ -1,0 +1,132 @@
+"""Ticks in studies, searches and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine as mc
+from engine.ticks.bars import bars_of
+from tests.engine.ticks.strategies import Busy, Ofi
+from tests.engine.ticks.test_orders import BarsOnly
+from tests.engine.ticks.test_twin import made_feed
+
+_TERMS = {"latency": {"entry": "5ms"}, "tick": 0.1, "lot": 0.01, "taker_fee": 0.0005}
+_BOTH = {"metrics": ["bar_trading", "ticks"]}
+
+
+def _ticks() -> mc.ArrayTicks:
+    """Return some minutes of a small market."""
+    return mc.ArrayTicks(**made_feed(3, events=30_000))
+
+
+def test_a_study_of_ticks_has_the_rows_of_its_backtests() -> None:
+    ticks = _ticks()
+    study = mc.Study(
+        "busy", ticks, Busy, {"every": [2, 5]}, ticks=_TERMS, seeds=2, record=_BOTH | {"equity": 4}
+    )
+    results = study.run()
+    assert results.frame["status"].to_list() == ["ok"] * 4
+    for row in results.frame.iter_rows(named=True):
+        alone = mc.backtest_ticks(Busy, ticks, {"every": row["every"]}, _TERMS, seed=row["seed"])
+        for name in ("net_pnl", "sharpe", "trades", "fills", "adverse_1s", "max_drawdown"):
+            assert row[name] == alone.metrics[name], name
+    table = results.statistics()
+    assert {"estimate", "n"} <= set(table.columns)
+
+
+def test_seeds_draw_delays_and_give_other_rows() -> None:
+    drawn = _TERMS | {"latency": {"entry": {"least": "1ms", "mean": "30ms"}}}
+    frame = mc.Study("drawn", _ticks(), Busy, ticks=drawn, seeds=3).run().frame
+    assert frame["net_pnl"].n_unique() == 3
+
+
+def test_a_search_holds_out_the_last_ticks() -> None:
+    search = mc.Search(
+        mc.Study("find", _ticks(), Busy, ticks=_TERMS, seeds=1),
+        objective="mean_net_pnl",
+        budget={"sets": 6},
+    )
+    found = search.run()
+    leaders = found.leaders.filter(role="best")
+    # The claim is on the first seven tenths of the minutes, what is fresh on the others.
+    every, far = leaders.select("every", "far").row(0)
+    ticks = _ticks()
+    minutes = bars_of(ticks).timestamps
+    seen = round(len(minutes) * 0.7)
+    first = mc.backtest_ticks(Busy, _between(ticks, 0, minutes[seen]), *_with(every, far))
+    rest = mc.backtest_ticks(Busy, _between(ticks, minutes[seen], 2**60), *_with(every, far))
+    claim, fresh = leaders.select("claim", "fresh").row(0)
+    assert claim == pytest.approx(first.metrics["net_pnl"])
+    assert fresh == pytest.approx(rest.metrics["net_pnl"])
+
+
+def _with(every: int, far: float) -> tuple[dict[str, float], dict[str, object]]:
+    return {"every": every, "far": far}, _TERMS
+
+
+def _between(ticks: mc.ArrayTicks, first: int, end: int) -> mc.ArrayTicks:
+    whole = ticks.whole
+    inside = (whole.stamps >= int(first) * 1000) & (whole.stamps < int(end) * 1000)
+    return mc.ArrayTicks(
+        *(getattr(whole, name)[inside] for name in whole.__slots__ if name == "stamps"),
+        *(
+            getattr(whole, name)[inside]
+            for name in ("bid_price", "ask_price", "bid_size", "ask_size")
+        ),
+        trade_price=whole.trade_price[inside],
+        trade_size=whole.trade_size[inside],
+        trade_side=whole.trade_side[inside],
+    )
+
+
+def test_bars_of_ticks_are_those_of_the_middle() -> None:
+    feed = made_feed(3, events=30_000)
+    mid = 0.5 * (feed["bid_price"] + feed["ask_price"])
+    quoted = np.isfinite(mid)
+    minute = (feed["stamps"] // 60_000_000_000)[quoted]
+    bars = bars_of(mc.ArrayTicks(**feed, chunk_events=997))
+    assert bars.timestamps.tolist() == (np.unique(minute) * 60_000_000).tolist()
+    for place, start in enumerate(np.unique(minute)):
+        inside = mid[quoted][minute == start]
+        assert (bars.open[place], bars.close[place]) == (inside[0], inside[-1])
+        assert (bars.high[place], bars.low[place]) == (inside.max(), inside.min())
+    traded = np.nan_to_num(feed["trade_size"])[quoted].sum()
+    assert bars.volume.sum() == pytest.approx(traded)
+
+
+def test_another_stream_or_another_delay_is_another_world() -> None:
+    ids = {
+        mc.Study("world", ticks, Busy, ticks=terms, seeds=1).resolve().world.id
+        for ticks in (_ticks(), mc.ArrayTicks(**made_feed(4, events=30_000)))
+        for terms in (_TERMS, {"tick": 0.1})
+    }
+    assert len(ids) == 4
+
+
+def test_the_shipped_study_and_strategy_run_on_the_shipped_sample(project: Path) -> None:
+    study = mc.load_study(project / "studies" / "order_flow_imbalance.yaml")
+    results = study.run()
+    assert results.frame["status"].to_list() == ["ok"] * 32
+    best = mc.backtest_ticks("ofi", mc.read_ticks(mc.sample_ticks()), settings={"tick": 0.1})
+    assert best.metrics["fills"] > 50
+
+
+@pytest.mark.parametrize(
+    ("source", "strategy", "more", "sentence"),
+    [
+        ("ticks", BarsOnly, {}, "strategy: found bars_only, which hears no ticks"),
+        ("bars", Ofi, {}, "source: found bars for ofi, which hears ticks"),
+        ("ticks", Ofi, {"ticks": {"que": 1}}, r"ticks\.que"),
+        ("ticks", Ofi, {"execution": {"volume_limit": 0.1}}, "execution.volume_limit: found"),
+        ("ticks", Ofi, {"options": {"volatility": 0.2}}, "options: found"),
+    ],
+)
+def test_what_does_not_go_together_is_told_in_one_sentence(
+    source: str, strategy: type[mc.Strategy], more: dict[str, object], sentence: str
+) -> None:
+    given = _ticks() if source == "ticks" else bars_of(_ticks())
+    with pytest.raises(mc.Refusal, match=sentence):
+        mc.Study("wrong", given, strategy, seeds=1, **more).run()  # type: ignore[arg-type]

@@ -124,7 +124,7 @@ class Home:
     def close(self) -> None:
         for process in self.opened:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
         for process in self.opened:
             try:
                 process.wait(60)
@@ -208,7 +208,7 @@ def test_two_uis_share_a_home_and_the_second_takes_another_port(home: Home) -> N
     assert home.address != first_address
     assert home.statuses() == ["SUCCESS"] * len(home.statuses())
     # The first one lives on when the second one is closed.
-    home.opened[-1].send_signal(signal.SIGINT)
-    assert home.opened[-1].wait(60) == 0
+    home.opened[-1].send_signal(signal.SIGTERM)
+    assert home.opened[-1].wait(120) == 0
     home.address = first_address
     assert home.statuses()

@@ -95,6 +95,9 @@ def sources() -> dict[str, Source]:
             {"A": GBM(), "B": Merton(), "C": Schwartz2F()},
             correlation=[[1, 0.5, 0.2], [0.5, 1, 0.1], [0.2, 0.1, 1]],
         ),
+        "correlated by a t copula": Correlated(
+            {"A": GBM(), "B": Schwartz2F()}, correlation=[[1, 0.5], [0.5, 1]], copula="t"
+        ),
         "historical": Historical(bars),
         "bootstrap stationary": Bootstrap(bars, block_length=8.5),
         "bootstrap moving": Bootstrap(bars, method="MovingBlock", block_length=10),

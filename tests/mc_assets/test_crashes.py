@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ LAUNCH = """mutation($names: [String!]!) { launchPartitionBackfill(backfillParam
     assetSelection: [{path: ["calibrations"]}], partitionNames: $names }) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
+LOGS = """query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection {
+    events { ... on MessageEvent { message } } } } }"""
 BACKFILLS = "{ partitionBackfillsOrError { ... on PartitionBackfills { results { status } } } }"
 
 pytestmark = pytest.mark.slow
@@ -111,10 +114,19 @@ class Home:
                     continue
         return found
 
-    def kill(self, *words: str) -> None:
-        """Kill the processes whose lines hold all of some words."""
-        chosen = [pid for pid, line in self.processes().items() if all(w in line for w in words)]
-        assert chosen, self.processes()
+    def worker(self) -> int:
+        """Return the process of the run that is under way, as its log says."""
+        runs = self.ask(RUNS)["runsOrError"]["results"]
+        (run,) = (run["runId"] for run in runs if run["status"] == "STARTED")
+        events = self.ask(LOGS, run=run)["logsForRun"]["events"]
+        text = " ".join(event.get("message", "") for event in events)
+        found = re.search(r"\(pid: (\d+)\)", text)
+        assert found, text
+        return int(found[1])
+
+    def kill(self, *chosen: int) -> None:
+        """Kill processes of this project."""
+        assert set(chosen) <= set(self.processes())
         for pid in chosen:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -175,7 +187,7 @@ def test_a_backfill_whose_worker_is_killed_finishes_with_the_same_bytes(
 ) -> None:
     home.open_ui(_free_port())
     home.launch()
-    home.kill("execute_run")
+    home.kill(home.worker())
     # The dead run ends failed, and the daemon begins it once again.
     _wait(lambda: "FAILURE" in home.statuses(), 120, home.statuses)
     _wait(lambda: "SUCCESS" in home.statuses(), 240, home.statuses)
@@ -188,7 +200,7 @@ def test_a_backfill_goes_on_after_every_process_was_killed_at_once(
 ) -> None:
     home.open_ui(_free_port())
     home.launch()
-    home.kill("")
+    home.kill(*home.processes())
     _wait(lambda: not home.processes(), 60, home.processes)
     home.open_ui(_free_port())
     # No run is STARTED for ever; what it held of pools is free for the next one.

@@ -24,6 +24,7 @@ __all__ = [
 
 _RANKED_BY: Final = "mean_net_pnl"
 _SETS: Final = 10
+_SHOWN: Final = 3
 _ROWS: Final = 8
 # Columns that a person looks at first.
 _FIRST: Final = ("seed", "status", "net_pnl", "total_return", "max_drawdown", "sharpe", "trades")
@@ -57,7 +58,8 @@ def headline_preview(statistics: pl.DataFrame) -> str:
     by_place = {
         (row["parameter_set"], row["statistic"]): row for row in statistics.iter_rows(named=True)
     }
-    shown = [one for one in HEADLINES if one.statistic in set(statistics["statistic"])]
+    # A page has room for three beside the parameters; the report has all.
+    shown = [one for one in HEADLINES if one.statistic in set(statistics["statistic"])][:_SHOWN]
     rows = []
     for number, parameters in sets.select("parameter_set", "parameters").iter_rows():
         cells = [_set_text(parameters)]
@@ -123,7 +125,8 @@ def study_picture_of(project: Project, study: str) -> dg.MetadataValue[Any]:
 
 def _set_text(parameters: str) -> str:
     """Return a parameter set as a person writes it: ``fast 5, slow 50``."""
-    return ", ".join(f"{name} {value}" for name, value in json.loads(parameters).items()) or "–"
+    pairs = json.loads(parameters).items()
+    return ", ".join(f"{name}\N{NO-BREAK SPACE}{value}" for name, value in pairs) or "–"
 
 
 def _cell(value: object) -> str:

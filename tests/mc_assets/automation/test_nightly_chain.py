@@ -182,3 +182,57 @@ def test_the_night_ends_with_the_warehouse_and_says_when_the_next_begins(
 
 def test_a_chain_that_forgot_everything_begins_no_part_again(chain: dict[str, Any]) -> None:
     assert chain["forgotten"] == []
+
+
+def _saturday() -> None:
+    """Ticks before and on a Saturday, whose runs are not executed; print what was asked for."""
+    from mc_assets.automation.nights import SATURDAY, Night
+    from mc_assets.defs.night_requests import NightRequests
+    from mc_assets.defs.nightly_chain import nights_of
+    from mc_assets.defs.partitions import declared
+    from mc_assets.project import Project
+    from mc_assets.resources import Laboratory
+
+    laboratory = Laboratory.from_project(Project.from_environment())
+    found: dict[str, Any] = {}
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
+        for name, now in (
+            ("friday", FRIDAY_EVENING),
+            ("saturday", datetime.datetime(2026, 11, 28, 15, 1, tzinfo=datetime.UTC)),
+        ):
+            context = dg.build_sensor_context(instance, cursor=cursor)
+            made: Any = nights_of(context, laboratory, now)
+            cursor = made.cursor
+            asked = {request.run_key: request for request in made.run_requests}
+            found[name] = sorted(asked)
+    weekly = {key: one for key, one in asked.items() if key.startswith("saturday")}
+    found["refetch"] = [one.run_config for one in weekly.values()]
+    found["years"] = [sorted(one.tags.values())[:2] for one in weekly.values()]
+    night = Night(SATURDAY, datetime.date(2026, 11, 28), FRIDAY_EVENING, "America/New_York")
+    requests = NightRequests(night, laboratory, declared)
+    found["parts"] = {stage: list(requests.parts(stage)) for stage in ("bars", "studies")}
+    request = requests.request("calibrations", "A@1d..COIN@1d", 1)
+    found["all_models"] = request.run_config["ops"]["calibrations"]["config"]["all_models"]
+    found["range"] = request.tags["dagster/asset_partition_range_start"].partition("|")[2]
+    found["as_of"] = str(requests.as_of)
+    print(json.dumps(found))
+
+
+def test_a_saturday_takes_all_bars_and_all_models_and_the_first_one_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "one.yaml").write_text(STUDY)
+    (tmp_path / "series.yaml").write_text(SERIES)
+    places = {"DATA": "data", "SERIES": "series.yaml", "STUDIES": "studies"}
+    in_folder = {f"MC_{name}": str(tmp_path / place) for name, place in places.items()}
+    done = call_here(_saturday, places=in_folder, folder=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert not any(key.startswith("saturday") for key in found["friday"])
+    assert "saturday 2026-11-28|bars|A@1d..COIN@1d|1" in found["saturday"]
+    assert found["refetch"] == [{"ops": {"raw_bars": {"config": {"refetch": True}}}}]
+    assert found["parts"] == {"bars": ["A@1d..COIN@1d"], "studies": []}
+    assert found["all_models"] is True
+    assert found["as_of"] == "2026-11-27"

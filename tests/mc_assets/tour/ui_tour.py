@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,8 +71,9 @@ def open_ui(folder: Path) -> Iterator[tuple[str, str]]:
                 break
         yield said["Dagster UI"], said["Reports"]
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+        # Ctrl-C of a terminal reaches every process; this one passes on what ends it.
+        process.send_signal(signal.SIGTERM)
+        process.wait(120)
         process.stdout.close()
 
 
@@ -147,8 +150,13 @@ class Tour:
         )
         deadline = time.monotonic() + 240
         while True:
-            answer = self.page.request.post(f"{self.address}/graphql", data={"query": query})
-            if failed := answer.json()["data"]["runsOrError"]["results"]:
+            asked = json.dumps({"query": query}).encode()
+            request = urllib.request.Request(
+                f"{self.address}/graphql", asked, {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                failed = json.loads(answer.read())["data"]["runsOrError"]["results"]
+            if failed:
                 break
             assert time.monotonic() < deadline, "no run failed"
             time.sleep(5.0)

@@ -27,7 +27,6 @@ gc.set_threshold(200_000, 20, 100)
 # tells which they are.
 LONGEST = (
     "tests/mc_assets/test_end_to_end.py",
-    "tests/test_pages.py",
     "tests/mc_assets/cli/test_study_commands.py",
     "tests/mc_assets/test_commands_under_faults.py",
     "tests/mc_assets/test_users_models.py",

@@ -34,6 +34,7 @@ def peak_megabytes(root: Path, simulations: int, steps: int) -> float:
     return float(found.stdout)
 
 
+@pytest.mark.slow
 def test_four_times_the_simulations_need_no_more_memory(tmp_path: Path) -> None:
     small = peak_megabytes(tmp_path / "small", 50_000, 60)
     large = peak_megabytes(tmp_path / "large", 200_000, 60)

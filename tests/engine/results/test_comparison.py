@@ -53,8 +53,8 @@ def rejections(studies: int, paths: int, statistic: str) -> float:
 
 
 def test_equal_rules_on_driftless_paths_differ_in_one_study_of_twenty() -> None:
-    # 400 studies: 5 % give or take 2 points is within two standard errors of 1.1.
-    assert 0.03 <= rejections(400, 200, "sharpe") <= 0.07
+    # 200 studies: 5 % give or take 3 points is within two standard errors of 1.5.
+    assert 0.02 <= rejections(200, 200, "sharpe") <= 0.08
 
 
 @pytest.mark.slow

@@ -98,6 +98,7 @@ def test_a_damaged_record_is_named_and_the_others_listed(
     assert f"{old.name} is damaged" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_study_runs_in_processes_to_the_same_answer(mc: Callable[..., str]) -> None:
     one = json.loads(mc("run", "quick", "--json", "--fresh", "--executor", "processes"))
     other = json.loads(mc("run", "quick", "--json", "--fresh"))

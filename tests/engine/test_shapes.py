@@ -371,7 +371,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         lambda: tape().rows((history(20),), 0)[0],
         {"fills": 2, "TAPE_WIDTH": TAPE_WIDTH},
     ),
-    **_labelled("Backtest", _fields(backtest, "trades equity orders bars"), BARS),
+    **_labelled("Backtest", _fields(backtest, "trades equity orders bars open_orders"), BARS),
     **_labelled(
         "Resampled",
         _fields(resampled, "seen bands outcomes observed"),

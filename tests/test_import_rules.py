@@ -76,6 +76,9 @@ ALLOWED = {
             "window",
         ),
     },
+    "paper": {
+        *("bars", "errors", "execution", "files", "jobs", "local_time", "strategies"),
+    },
     "testing": {"bars", "execution", "sources", "strategies"},
     "results": {
         *("compiled", "jobs", "statistics", "execution", "errors", "files", "plots"),

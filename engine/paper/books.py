@@ -119,7 +119,8 @@ class Books:
     booked: list[dict[str, Any]] = field(default_factory=list)
     rejections: int = 0
     stopped: str = ""
-    _splits: list[tuple[int, str, float]] = field(default_factory=list)
+    # Bar, symbol, and what units and prices up to that bar are multiplied by.
+    _restated: list[tuple[int, str, float, float]] = field(default_factory=list)
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> Books:
@@ -163,7 +164,9 @@ class Books:
         elif event == "booked":
             self._book(row)
         elif event == "split":
-            self._splits.append((row["bar"], row["symbol"], row["units"]))
+            self._restated.append((row["bar"], row["symbol"], row["units"], 1.0 / row["units"]))
+        elif event == "dividend":
+            self._restated.append((row["bar"], row["symbol"], 1.0, row["price"]))
         elif event == "stopped":
             self.stopped = row["text"]
         elif event == "resumed":
@@ -232,17 +235,17 @@ class Books:
         return FillTape(frame.with_columns(pl.col("bar").cast(pl.Int64)), until=last_bar)
 
     def _scaled(self) -> list[dict[str, Any]]:
-        """Return the booked rows in the units and prices of today: splits are taken out."""
-        if not self._splits:
+        """Return the booked rows in the units and prices that the bars have today."""
+        if not self._restated:
             return self.booked
         rows = []
         for row in self.booked:
-            ratio = 1.0
-            for bar, symbol, by in self._splits:
+            units, price = row["units"] or 0.0, row["price"]
+            for bar, symbol, of_units, of_price in self._restated:
                 if row["symbol"] == symbol and row["bar"] <= bar:
-                    ratio *= by
-            price = None if row["price"] is None else row["price"] / ratio
-            rows.append({**row, "units": (row["units"] or 0.0) * ratio, "price": price})
+                    units *= of_units
+                    price = None if price is None else price * of_price
+            rows.append({**row, "units": units, "price": price})
         return rows
 
 

@@ -22,6 +22,8 @@ __all__ = ["closed_bars", "history_rows", "instant_of"]
 _SAME: Final = 1e-6
 _ROUNDED: Final = 2e-3
 _LARGEST_SPLIT: Final = 100
+# What a dividend leaves of the price before it.
+_LARGEST_DIVIDEND: Final = 0.8
 
 
 def instant_of(bars: Bars, index: int) -> datetime.datetime:
@@ -71,11 +73,12 @@ def closed_bars(
 def history_rows(
     books: Books, bars: Sequence[Bars], positions: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return the rows of splits since the last decision.
+    """Return the rows of splits and dividends since the last decision.
 
-    Where the close that was last decided on is another one now, by a ratio that the broker's
-    position shows too, or that a split can have where nothing is held, fills before it are carried
-    in the new units. Anything else is a history that was rewritten, and is refused.
+    Where the close that was last decided on is another one now, by the ratio of a split that the
+    broker's position shows too, fills before it are carried in the new units. Where it is lower and
+    the position is as it was, a dividend was taken out of the prices, and out of those of the
+    fills. Anything else is a history that was rewritten, and is refused.
 
     Parameters
     ----------
@@ -96,6 +99,7 @@ def history_rows(
     place = first_bar_of(books, bars) + books.decided
     rows: list[dict[str, Any]] = []
     for item in bars:
+        bar = {"bar": books.decided, "symbol": item.symbol}
         before = books.closes.get(item.symbol)
         now = float(item.close[place]) if place < len(item) else math.nan
         if before is None or (now == now and math.isclose(before, now, rel_tol=_SAME)):
@@ -103,16 +107,20 @@ def history_rows(
         ratio = _split(before / now) if now == now and now != 0.0 else None
         held, found = books.position(item.symbol), positions.get(item.symbol, 0.0)
         shown = ratio is not None and math.isclose(found, held * ratio, rel_tol=1e-6, abs_tol=1e-9)
+        lower = now / before if now == now and before != 0.0 else 0.0
+        if ratio is None and _LARGEST_DIVIDEND <= lower < 1.0 and math.isclose(found, held):
+            rows.append({"event": "dividend", **bar, "price": lower})
+            rows.append({"event": "close", **bar, "price": now})
+            continue
         if ratio is None or not shown:
             day = instant_of(item, min(place, len(item) - 1)).date()
             raise Refusal(
                 "bars",
                 f"a close of {item.symbol} on {day} that was {before:g} when it was decided on "
                 f"and is {now:g} now",
-                "the same one, or a split that the position at the broker shows",
+                "the same one, a split that the position at the broker shows, or a dividend",
                 hint="stop the session, and look what the provider has restated",
             )
-        bar = {"bar": books.decided, "symbol": item.symbol}
         rows.append({"event": "split", **bar, "units": ratio})
         rows.append({"event": "close", **bar, "price": now})
     return rows
@@ -123,6 +131,8 @@ def _split(ratio: float) -> float | None:
     if not ratio > 0.0:
         return None
     near = Fraction(ratio).limit_denominator(10)
+    if math.isclose(ratio, 1.0, rel_tol=0.2):
+        return None
     if near in (0, 1) or near.numerator > _LARGEST_SPLIT:
         inverse = Fraction(1.0 / ratio).limit_denominator(10)
         if inverse in (0, 1) or inverse.numerator > _LARGEST_SPLIT:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Final
 
 from engine.errors import Refusal
 from engine.paper.sending import Desk
 from engine.paper.terms import Terms
 
-__all__ = ["check_against_broker"]
+__all__ = ["check_against_broker", "check_instruments"]
 
 # A fill may come between two questions.
 _LOOKS: Final = 3
@@ -42,6 +43,32 @@ def check_against_broker(desk: Desk, terms: Terms) -> None:
         found,
         hint="set the account right, or trade on another; nothing was sent",
     )
+
+
+def check_instruments(desk: Desk, terms: Terms) -> None:
+    """Refuse a symbol that the broker does not trade as the study does.
+
+    Raises
+    ------
+    Refusal
+        If it has none of the name, does not trade it now, or only in whole units where the study
+        trades fractions.
+    """
+    for symbol in terms.symbols:
+        found = desk.ask(partial(desk.broker.instrument, symbol))
+        if found is None or not found.tradable:
+            how = "has none of the name" if found is None else "does not trade it"
+            raise Refusal(
+                f"instrument {symbol}",
+                f"the broker {how}",
+                hint="after a change of symbol name both: `--symbol OLD=NEW`",
+            )
+        if terms.execution.terms_of(symbol).lot_size == 0.0 and not found.fractional:
+            raise Refusal(
+                f"instrument {symbol}",
+                "the broker trades whole units alone, and the study fractions",
+                hint="`execution.instrument.lot_size: 1`",
+            )
 
 
 def _difference(desk: Desk, terms: Terms) -> str:

@@ -19,7 +19,7 @@ from engine.paper.history import closed_bars, history_rows, instant_of
 from engine.paper.identity import client_order_id
 from engine.paper.journal import Journal
 from engine.paper.limits import Limits, breach
-from engine.paper.reconciling import check_against_broker
+from engine.paper.reconciling import check_against_broker, check_instruments
 from engine.paper.replay import Replayed, Wanted
 from engine.paper.sending import Desk
 from engine.paper.terms import Terms
@@ -87,6 +87,7 @@ class Trader:
         self.limits = limits or Limits()
         self._files = files
         self._clock = clock or _now
+        self._knows_instruments = False
         journal = Journal(files, terms.session)
         self.desk = Desk(broker, journal, Books.of(journal.rows), sleep=sleep)
 
@@ -112,6 +113,9 @@ class Trader:
             If the broker does not answer; the next step goes on from there.
         """
         bars = closed_bars(bars, self.terms.symbols, self._clock())
+        if not self._knows_instruments:
+            check_instruments(self.desk, self.terms)
+            self._knows_instruments = True
         if not self.books.terms:
             self._open(bars)
         self._check_terms()

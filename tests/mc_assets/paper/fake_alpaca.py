@@ -75,6 +75,8 @@ class FakeAlpaca:
         return 200, self._shown(broker.order(name))
 
     def _take(self, body: dict[str, Any]) -> tuple[int, Any]:
+        if body["symbol"] == "POOR":
+            return 403, {"message": f"insufficient buying power {self.echo}"}
         units = float(body["qty"]) * (1 if body["side"] == "buy" else -1)
         prices = {key: body.get(f"{key}_price") for key in ("limit", "stop")}
         ticket = Ticket(

@@ -56,10 +56,12 @@ def _open_data_folder(
 class _RunsByDefault(TyperGroup):
     """Commands of two words, of which the second is `run` where it names no other."""
 
+    by_default = "run"
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Take what is no command, such as a study, for what `run` is given."""
         if args[0] not in self.commands and args[0][:1] != "-":
-            args = ["run", *args]
+            args = [self.by_default, *args]
         return super().resolve_command(ctx, args)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 
 from mc_assets.cli.completion import study_names
 from mc_assets.cli.json_output import print_json
-
-if TYPE_CHECKING:
-    from engine.paper import Step
 
 _STUDY = typer.Argument(..., help="Name of a study, or its file.", autocompletion=study_names)
 _SET = typer.Option(
@@ -117,7 +114,7 @@ def paper_journal(
     print_frame(found.tail(limit).select("session", *columns), found.tail(limit).select(*columns))
 
 
-def _print(session: str, step: Step, *, as_json: bool) -> None:
+def _print(session: str, step: Any, *, as_json: bool) -> None:
     from mc_assets.answers.json_values import plain
 
     if as_json:

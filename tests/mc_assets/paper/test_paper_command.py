@@ -23,13 +23,14 @@ name: {name}
 source: {source}
 strategy: {{name: {strategy}, parameters: {parameters}}}
 execution: {execution}
+seeds: {{count: 1}}
 """
 GOOD = {
     "name": "held",
     "source": "{model: historical, symbol: X, warm_up: 2}",
     "strategy": "buy_and_hold",
     "parameters": "{}",
-    "execution": "{sizing: {rule: fixed_quantity, quantity: 7}}",
+    "execution": "{sizing: {kind: fixed_quantity, units: 7}}",
 }
 BARS = """Date,Open,High,Low,Close,Volume
 2019-12-30,99,101,98,100,900

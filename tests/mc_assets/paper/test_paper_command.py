@@ -30,7 +30,7 @@ GOOD = {
     "source": "{model: historical, symbol: X, warm_up: 2}",
     "strategy": "buy_and_hold",
     "parameters": "{}",
-    "execution": "{sizing: {kind: fixed_quantity, units: 7}}",
+    "execution": "{cash: 1000}",
 }
 BARS = """Date,Open,High,Low,Close,Volume
 2019-12-30,99,101,98,100,900
@@ -94,16 +94,16 @@ def test_a_study_is_traded_stopped_and_told_from_the_command_line(
     said = json.loads(first.output)
     assert (said["bar"], said["decided"], said["sent"]) == (0, True, 1)
     (ticket,) = fake.broker.accepted
-    assert (ticket.symbol, ticket.units, ticket.kind) == ("X", 7.0, "market")
+    assert (ticket.symbol, ticket.units, ticket.kind) == ("X", 9.0, "market")
     again = mc(study, "--once", "--no-ingest", "--json", *there)
     assert json.loads(again.output)["sent"] == 0
-    fake.broker.fill(ticket.client_order_id, 7.0, 101.0)
+    fake.broker.fill(ticket.client_order_id, 9.0, 101.0)
     stopped = mc("stop", study, "--flatten", *there)
     assert "stopped; 0 orders cancelled, 1 closing" in stopped.output
-    assert fake.broker.accepted[1].units == -7.0
+    assert fake.broker.accepted[1].units == -9.0
     refused = mc(study, "--once", "--no-ingest", *there)
     assert "it was stopped: asked to; `--resume` lets it trade again" in str(refused.exception)
-    fake.broker.fill(fake.broker.accepted[1].client_order_id, -7.0, 101.5)
+    fake.broker.fill(fake.broker.accepted[1].client_order_id, -9.0, 101.5)
     resumed = mc(study, "--once", "--no-ingest", "--resume", "--json", *there)
     assert json.loads(resumed.output)["stopped"] == ""
     rows = json.loads(mc("journal", "--json").output)

@@ -57,6 +57,7 @@ BUILT_IN: Final[dict[str, BuiltIn]] = {
     ),
     "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",), estimator_version="2"),
     "schwartz_smith": BuiltIn("SchwartzSmith", ("FuturesPanel",), estimator_version="2"),
+    "stressed": BuiltIn("Stressed"),
 }
 
 

@@ -17,7 +17,7 @@ A_TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 A_FILE = re.compile(r"`((?:engine|mc_assets|tests|sql|docs|benchmarks|studies|seeds)/[\w./]*)`")
 A_YEAR = re.compile(r"\b(19|20)\d\d\b")
 # Sources that come from no paper.
-OF_NO_PAPER = {"correlated", "historical", "rolling_futures"}
+OF_NO_PAPER = {"correlated", "historical", "rolling_futures", "stressed"}
 
 
 def texts(folder: Path) -> str:

@@ -7,9 +7,11 @@ from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid, point_value
 from engine.execution.layout import (
     BARS_PER_YEAR,
+    BORROW_FEES,
     BORROW_RATE,
     BORROW_RATE_FIELD,
     CASH,
+    CASH_INTEREST,
     CASH_RATE,
     CASH_RATE_FIELD,
     CLOSE,
@@ -18,11 +20,13 @@ from engine.execution.layout import (
     DIVIDENDS,
     FINANCING_PAID,
     FUNDING_FIELD,
+    FUNDING_PAID,
     FUNDING_RATE,
     FUNDING_RATE_FIELD,
     FUTURES,
     INTEREST_RATE,
     INTEREST_RATE_FIELD,
+    MARGIN_INTEREST,
     MULTIPLIER,
     NO_RATE,
     OPEN,
@@ -42,12 +46,13 @@ def finance(s: Simulation, bar: int) -> None:
     Interest on cash above zero and dividends are paid. Rates are, where bars have timestamps, for
     the time since the open of the bar before. Dividends are of the holdings of the close before.
     """
-    charge = funding = 0.0
+    charge = funding = borrowing = accrued = 0.0
     cash = settled_cash(s)
     if cash < 0.0:
         charge -= cash * _rate(s, 0, CASH_RATE, CASH_RATE_FIELD, bar)
     elif cash > 0.0:
         charge -= cash * _rate(s, 0, INTEREST_RATE, INTEREST_RATE_FIELD, bar)
+    interest = charge
     for symbol in range(s.positions.shape[0]):
         units = s.positions[symbol, UNITS]
         if units == 0.0 or bar == 0:
@@ -58,17 +63,25 @@ def finance(s: Simulation, bar: int) -> None:
             price = price_of(s, symbol, CLOSE, bar - 1)
             value = units * price * point_value(s, symbol, CLOSE, bar - 1)
             if units < 0.0:
-                charge += abs(value) * _rate(s, symbol, BORROW_RATE, BORROW_RATE_FIELD, bar)
-            charge += value * _rate(s, symbol, FUNDING_RATE, FUNDING_RATE_FIELD, bar)
+                fee = abs(value) * _rate(s, symbol, BORROW_RATE, BORROW_RATE_FIELD, bar)
+                charge += fee
+                borrowing += fee
+            owed = value * _rate(s, symbol, FUNDING_RATE, FUNDING_RATE_FIELD, bar)
+            charge += owed
+            accrued += owed
             if rules[FUNDING_FIELD] != 0.0:
                 share = s.path[symbol, int(rules[FUNDING_FIELD]), bar]
                 funding += value * share if share == share else 0.0
         if rules[DIVIDEND_FIELD] != 0.0:
             _pay_dividend(s, symbol, bar)
-    if s.elapsed.shape[0] > 0:
-        charge *= s.elapsed[bar]
+    time = s.elapsed[bar] if s.elapsed.shape[0] > 0 else 1.0
+    charge *= time
     s.account[CASH] -= charge + funding
     s.account[FINANCING_PAID] += charge + funding
+    if charge != 0.0 or funding != 0.0:
+        s.account[MARGIN_INTEREST if cash < 0.0 else CASH_INTEREST] += interest * time
+        s.account[BORROW_FEES] += borrowing * time
+        s.account[FUNDING_PAID] += accrued * time + funding
 
 
 @part

@@ -42,11 +42,15 @@ DURATION_MAX: Final = 10
 MFE_SUM: Final = 11
 MAE_SUM: Final = 12
 DIVIDENDS: Final = 13  # received, less paid
+MARGIN_INTEREST: Final = 14  # paid on negative cash: a part of FINANCING_PAID, as the next ones
 WALK_LEG: Final = 15  # of a bar that is walked: the leg, from -1, at the open
 WALK_SHARE: Final = 16  # how much of the leg lies behind
 WALK_SYMBOL: Final = 17  # of the last fill on it, -1: none
 WALK_PRICE: Final = 18  # of that fill
-ACCOUNT_WIDTH: Final = 20
+CASH_INTEREST: Final = 19  # received: at most 0
+BORROW_FEES: Final = 20
+FUNDING_PAID: Final = 21  # less received
+ACCOUNT_WIDTH: Final = 24
 
 # --- counts: int64[COUNTS_WIDTH], one per simulation -------------------------------------
 ACTIVE: Final = 0  # non-zero: the bar must go through the order engine

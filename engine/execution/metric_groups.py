@@ -29,6 +29,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "bar_trading": "engine.execution.metric_names",
     "equity_curve": "engine.execution.curve_metric_names",
     "benchmark": "engine.execution.benchmark_metric_names",
+    "financing": "engine.execution.financing_metric_names",
     "options": "engine.execution.option_metric_names",
 }
 

@@ -32,6 +32,7 @@ class Stream(IntEnum):
     WARM_UP = 0x0A00  # seeds of the bars before a path
     RESAMPLE = 0x0B00  # + 0: order of a resampled course of trades; + 1: the record it comes from
     INNOVATION = 0x0C00  # standardised innovations drawn from history
+    STRESS = 0x0D00  # bar at which a scenario begins
     MODEL = 0x1000  # + index: a user's model
     STRATEGY = 0x2000  # + index: a strategy's own randomness
     EXECUTION = 0x3000  # + index: random fills and latencies

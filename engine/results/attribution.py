@@ -12,6 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.jobs.job import Job
+from engine.jobs.path_states import state_at
 from engine.results.outcomes import Outcomes
 from engine.results.read_outcomes import read_outcomes, steps_of_sets
 from engine.results.recorded import RecordedRows
@@ -37,14 +39,23 @@ SCHEMA: Final = {
 }
 
 #: What P&L is attributed to.
-ATTRIBUTED: Final = ("symbol", "side", "tag", "weekday", "hour", "cost")
+ATTRIBUTED: Final = ("symbol", "side", "tag", "weekday", "hour", "regime", "cost")
 
 #: What no closed trade earned: open positions, interest, dividends, funding.
 REST: Final = "not of closed trades"
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _OF_TIME: Final = ("weekday", "hour")
-_COSTS: Final = ("before costs", "commission", "slippage")
+_COSTS: Final = ("commission", "slippage")
+
+#: Of the metric group ``financing``, with its part in the net P&L.
+_FINANCING: Final = {
+    "cash_interest": 1.0,
+    "margin_interest": -1.0,
+    "borrow_fees": -1.0,
+    "funding": -1.0,
+    "dividends": 1.0,
+}
 
 
 def study_attribution(
@@ -52,6 +63,7 @@ def study_attribution(
     by: str,
     *,
     bars: Callable[[], pl.DataFrame] | None = None,
+    job: Callable[[], Job] | None = None,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """Say what of the mean net P&L of every parameter set came from where.
@@ -62,10 +74,13 @@ def study_attribution(
         Of a study that records its trades; of ``cost``, any.
     by : str
         ``symbol``; ``side``, long or short; ``tag``, of the order that opened; ``weekday`` or
-        ``hour`` of the bar of the entry, in UTC, on history; ``cost``.
+        ``hour`` of the bar of the entry, in UTC, on history; ``regime`` of the path at the close of
+        that bar, of a source with regimes; ``cost``.
     bars : callable, optional
         Returns the bars of a path, as a replay has them; on history with ``timestamp``, which
         ``weekday`` and ``hour`` are read from.
+    job : callable, optional
+        Returns the job that made the rows, whose paths ``regime`` is read from.
     confidence : float
         Level of the intervals.
 
@@ -87,7 +102,8 @@ def study_attribution(
     -----
     A trade's P&L is after its commission. Errors are clustered by path: a path adds the sum of its
     trades of a value, 0 where it has none. ``cost`` splits the net P&L into what it was before
-    costs, commission and slippage.
+    costs, commission and slippage, and where the study records the metric group ``financing``
+    into interest, borrow fees, funding and dividends.
 
     Examples
     --------
@@ -108,12 +124,14 @@ def study_attribution(
     columns = {"net_pnl": "net_pnl"}
     values: list[str] = []
     if by == "cost":
-        columns |= {name: name for name in ("commission", "slippage")}
+        columns |= {name: name for name in _COSTS}
         missing = rows.lacks([*columns])
         if missing:
             raise rows.not_stored("by", *missing)
+        if not rows.lacks([*_FINANCING]):
+            columns |= {name: name for name in _FINANCING}
     else:
-        rows, values = _with_values(rows, by, bars)
+        rows, values = _with_values(rows, by, bars, job)
         columns |= {f"_{part}{k}": "" for k in range(len(values)) for part in ("sum", "count")}
     keys = ["study", "world", "parameter_set", "set_id"]
     tables = []
@@ -138,14 +156,17 @@ def study_attributions(rows: RecordedRows) -> pl.DataFrame:
     polars.DataFrame
         As of `study_attribution`, one kind after the other; empty where rows lack what was paid.
     """
-    kinds = ["cost"] if not rows.lacks(["net_pnl", "commission", "slippage"]) else []
+    kinds = ["cost"] if not rows.lacks(["net_pnl", *_COSTS]) else []
     if rows.trades_lazy is not None and not rows.lacks(["net_pnl"]):
         kinds += ["symbol", "side", "tag"]
     return pl.concat([pl.DataFrame(schema=SCHEMA), *(study_attribution(rows, by) for by in kinds)])
 
 
 def _with_values(
-    rows: RecordedRows, by: str, bars: Callable[[], pl.DataFrame] | None
+    rows: RecordedRows,
+    by: str,
+    bars: Callable[[], pl.DataFrame] | None,
+    job: Callable[[], Job] | None,
 ) -> tuple[RecordedRows, list[str]]:
     """Add the sum and the number of each simulation's trades of every value."""
     if rows.trades_lazy is None:
@@ -157,6 +178,13 @@ def _with_values(
             raise Refusal("by", f"{by!r} of paths without a calendar", "a study on history")
         times = path.select("bar", "timestamp").unique("bar")
         trades = trades.join(times.lazy(), left_on="entry_bar", right_on="bar", how="left")
+    if by == "regime":
+        maker = None if job is None else job()
+        if maker is None or by not in maker.world.source.states:
+            raise Refusal("by", "'regime' of a source without regimes", "regime_switching")
+        made = trades.select("simulation", "entry_bar", "pnl").collect()
+        at = state_at(maker, by, made).astype(np.int64)
+        trades = made.with_columns(pl.Series("regime", at)).lazy()
     summed = (
         trades.with_columns(_value(by).alias("_value"))
         .group_by("simulation", "_value")
@@ -178,6 +206,8 @@ def _with_values(
 def _value(by: str) -> pl.Expr:
     if by == "side":
         return pl.when(pl.col("units") > 0.0).then(pl.lit("long")).otherwise(pl.lit("short"))
+    if by == "regime":
+        return pl.col("regime").cast(pl.String)
     if by == "tag":
         return pl.col("entry_tag").cast(pl.String)
     if by == "hour":
@@ -202,11 +232,14 @@ Parts = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]]
 
 
 def _by_cost(outcomes: Outcomes) -> Parts:
-    net, commission, slippage = (
-        outcomes.metric(name) for name in ("net_pnl", "commission", "slippage")
-    )
-    split = (net + commission + slippage, -commission, -slippage)
-    return {name: (part, None) for name, part in zip(_COSTS, split, strict=True)}
+    parts = {name: -outcomes.metric(name) for name in _COSTS}
+    parts |= {
+        name.replace("_", " "): sign * outcomes.metric(name)
+        for name, sign in _FINANCING.items()
+        if name in outcomes.columns
+    }
+    before = outcomes.metric("net_pnl") - sum(parts.values())
+    return {"before costs": (before, None)} | {name: (part, None) for name, part in parts.items()}
 
 
 def _by_trades(outcomes: Outcomes, values: list[str]) -> Parts:

@@ -241,7 +241,7 @@ class Results(RecordedRows):
         Parameters
         ----------
         by : str
-            ``symbol``, ``side``, ``tag``, ``cost``, and on history ``weekday`` or ``hour``.
+            ``symbol``, ``side``, ``tag``, ``cost``, ``regime``, on history ``weekday``, ``hour``.
         confidence : float
             Level of the intervals.
 
@@ -256,7 +256,7 @@ class Results(RecordedRows):
             If it cannot be attributed so, or what that needs was not recorded.
         """
         return study_attribution(
-            self, by, bars=lambda: self.simulation(0).bars, confidence=confidence
+            self, by, bars=lambda: self.simulation(0).bars, job=self._job, confidence=confidence
         )
 
     def warnings(self) -> pl.DataFrame:

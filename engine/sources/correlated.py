@@ -16,14 +16,16 @@ from engine.errors import Refusal
 from engine.randomness import GROUP
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import Model, ModelGenerator
-from engine.sources.parameter import option
+from engine.sources.parameter import Parameter, option
 from engine.sources.sampling import ShockNets, check_sampling, draw_shocks
 from engine.sources.source import Source
+from engine.sources.t_copula import TCopula
 
 __all__ = ["Correlated"]
 
 # Eigenvalues of a correlation matrix given in decimals are off by this much.
 _TOLERANCE = 1e-8
+_DEGREES = Parameter("degrees", 4.0, 1.0, 1e6, doc="Degrees of freedom of the t copula.")
 _LEG_SHIFT = np.uint64(48)
 
 
@@ -39,6 +41,11 @@ class Correlated(Model):
     correlation : array_like, shape (legs, legs)
         Correlation of the diffusive price shocks of a bar. Jumps, regimes, and the other factors of
         a leg (the part of a convenience yield that is not its price shock) are independent.
+    copula : {"gaussian", "t"}
+        How shocks depend on one another beyond correlation: not, or with extremes that come
+        together (`engine.sources.t_copula`). Each leg by itself is the same either way.
+    degrees : float
+        Of freedom of the t copula, at least 1.
 
     Raises
     ------
@@ -57,6 +64,8 @@ class Correlated(Model):
 
     legs: Any = dataclasses.field(kw_only=False)
     correlation: Any = option(None, "Correlation of the price shocks.")
+    copula: str = option("gaussian", "Dependence beyond correlation: gaussian or t.")
+    degrees: float = option(4.0, "Degrees of freedom of the t copula.")
 
     def validate(self) -> None:
         """Check legs and matrix."""
@@ -82,6 +91,11 @@ class Correlated(Model):
         table = np.eye(count) if self.correlation is None else np.array(self.correlation, float)
         _check_correlation(table, count)
         object.__setattr__(self, "correlation", table)
+        if self.copula not in ("gaussian", "t"):
+            raise Refusal("copula", repr(self.copula), "gaussian, t")
+        object.__setattr__(self, "degrees", _DEGREES.check(self.degrees))
+        if self.copula == "t" and self.sampling == "moment_matching":
+            raise Refusal("copula", "'t' with sampling: moment_matching", "another sampling")
 
     @classmethod
     def from_values(
@@ -133,7 +147,11 @@ class Correlated(Model):
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides the numbers, each leg's included."""
         legs = {symbol: leg.fingerprint() for symbol, leg in self.legs.items()}
-        return super().fingerprint() | {"legs": legs}
+        content = super().fingerprint() | {"legs": legs}
+        if self.copula == "gaussian":
+            # Paths are those of before there was another.
+            del content["copula"], content["degrees"]
+        return content
 
     def _check_start(self, price: float) -> None:
         """Leave the check of a start price to its leg, which may take a negative one."""
@@ -187,6 +205,10 @@ class _CorrelatedGenerator(Generator):
         legs = list(source.legs.values())
         # The price factors come first, then what else a leg needs.
         self._total = len(legs) + sum(leg.factors - 1 for leg in legs)
+        self._copula = TCopula(source.degrees) if source.copula == "t" else None
+        if self._copula is not None:
+            # What all shocks of a bar are stretched by comes last.
+            self._total += 1
         check_sampling(source.sampling, request.paths_per_seed, self._total * request.steps)
         self._sampling = source.sampling
         self._points = request.paths_per_seed
@@ -226,6 +248,8 @@ class _CorrelatedGenerator(Generator):
         for s, (leg, own) in enumerate(zip(self._legs, self._own, strict=True)):
             given = np.empty((seeds.size, 1 + own, shocks.shape[2]))
             _mix(shocks, self._factor[s], given)
+            if self._copula is not None:
+                self._copula.apply(shocks[:, -1], given[:, 0])
             given[:, 1:] = shocks[:, next_own : next_own + own]
             next_own += own
             # Jumps and ranges of a leg have their own streams: those of another path number.

@@ -23,6 +23,7 @@ from engine.sources.history import Join
 from engine.studies.file_names import FileName
 from engine.studies.search_definition import SearchDefinition
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
+from engine.studies.stress_definition import StressDefinition
 from engine.studies.study_name import check_study_name
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
 from engine.studies.walk_forward_definition import WalkForwardDefinition
@@ -95,6 +96,11 @@ class SourceDefinition(PathSettings):
     file: FileName | None = Field(
         None,
         description="Python file or folder with the user's own source, relative to the study file.",
+    )
+    stress: StressDefinition | None = Field(
+        None,
+        description="A scenario that is put into every path: a shock, or a stretch of history such "
+        "as a crash.",
     )
     columns: FileName | list[FileName] | None = Field(
         None,

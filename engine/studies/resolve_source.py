@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from engine.bars import Bars
 from engine.calendar import BarCalendar
@@ -34,6 +34,9 @@ from engine.studies.values import Distribution
 __all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
 
 Values = Mapping[str, list[Scalar] | Distribution]
+
+#: `engine.sources.stressed.SHOCK`, whose module loads the compiler.
+_SHOCK: Final = "stress.shock"
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,10 @@ def resolve_source(
     # A swept parameter starts from its first value, so that the source can be made at all.
     start = {n: v[0] if isinstance(v, list) else v.value(0.0) for n, v in swept.items()}
     state = calibration.start_state if calibration is not None else {}
+    shock: dict[str, Any] = {}
+    if definition.stress is not None:
+        # It is the scenario's, not the model's.
+        shock = {n: values.pop(n) for values in (fixed, start) for n in [*values] if n == _SHOCK}
     source = _make(definition, parameters | fixed | start, bars, state)
     if state and (fixed or start):
         # What the study pins or sweeps has the last word over the filtered state.
@@ -124,6 +131,11 @@ def resolve_source(
     if rolled and "spot" in state:
         # The price of a contract is not the spot's, from which the contracts are priced.
         last_close = (float(state["spot"]),) * len(source.symbols)
+    if definition.stress is not None:
+        from engine.studies.stress_source import stressed
+
+        source = stressed(source, definition.stress, definition.timeframe, market_data, shock)
+    # A scenario's bars are no data that parameters are tried on: the ledger counts tries without.
     lineage = Lineage.of(bars, calibration)
     return ResolvedSource(source, swept, calendar, draw, last_close, lineage, bars)
 

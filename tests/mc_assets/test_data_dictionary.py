@@ -25,7 +25,10 @@ STUDY = """
 name: filled
 source: {model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 60, warm_up: 0}
 strategy: {name: sma_crossover, parameters: {fast: [3, 5, 8], slow: 20}}
-record: {equity: 4, trades: true, metrics: [bar_trading, equity_curve, benchmark, options]}
+record:
+  equity: 4
+  trades: true
+  metrics: [bar_trading, equity_curve, benchmark, financing, options]
 seeds: {count: 40}
 """
 OPTIONS = """

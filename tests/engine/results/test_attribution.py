@@ -12,7 +12,7 @@ from engine.bars import Bars
 from engine.errors import Refusal
 from engine.results import Results
 from engine.results.attribution import ATTRIBUTED, REST
-from engine.sources import GBM, Historical
+from engine.sources import GBM, Historical, RegimeSwitching
 from engine.strategies import Strategy
 from engine.strategies.hook_arguments import Bar, Order
 from engine.studies import Study
@@ -113,6 +113,57 @@ def test_costs_are_what_rows_say_was_paid(results: Results) -> None:
     assert table["commission"] == pytest.approx(-results.frame["commission"].mean())
     assert table["slippage"] == pytest.approx(-results.frame["slippage"].mean())
     assert table["before costs"] > results.frame["net_pnl"].mean()
+
+
+def test_what_holding_cost_stands_beside_what_trading_cost() -> None:
+    made = Study(
+        "rates",
+        GBM(),
+        Alternating,
+        seeds=20,
+        steps=60,
+        execution={"cash_interest": 0.04, "instrument": {"borrow_rate": 0.02, "funding": 0.05}},
+        record={"metrics": ["bar_trading", "financing"]},
+    ).run()
+    table = dict(made.attribution("cost").select("value", "estimate").iter_rows())
+    frame = made.frame
+    assert table["cash interest"] > 0.0 > table["borrow fees"]
+    assert table["cash interest"] == pytest.approx(frame["cash_interest"].mean())
+    assert table["borrow fees"] == pytest.approx(-frame["borrow_fees"].mean())
+    assert table["funding"] == pytest.approx(-frame["funding"].mean())
+    assert {table["margin interest"], table["dividends"]} == {0.0}
+    assert sum(table.values()) == pytest.approx(frame["net_pnl"].mean())
+
+
+def test_regimes_are_those_of_the_paths_at_the_bars_of_the_entries() -> None:
+    regimes = RegimeSwitching(sigma=[0.1, 0.4], transition=[[0.8, 0.2], [0.3, 0.7]])
+    made = run(regimes, seeds=12, paths_per_seed=2)
+    table = {row["value"]: row for row in made.attribution("regime").iter_rows(named=True)}
+    assert {*table} == {"0", "1", REST}
+    sums, counts = {"0": 0.0, "1": 0.0}, {"0": 0, "1": 0}
+    for simulation in range(24):
+        replay = made.simulation(simulation)
+        regime = dict(replay.bars.select("bar", "regime").iter_rows())
+        for bar, pnl in replay.trades.select("entry_bar", "pnl").iter_rows():
+            sums[f"{regime[bar]:.0f}"] += pnl
+            counts[f"{regime[bar]:.0f}"] += 1
+    for value in ("0", "1"):
+        assert counts[value] > 10
+        assert table[value]["trades"] == counts[value]
+        assert table[value]["estimate"] == pytest.approx(sums[value] / 24, rel=1e-9)
+    with pytest.raises(Refusal, match="by: found 'regime' of a source without regimes"):
+        run(seeds=2).attribution("regime")
+
+
+def test_regimes_are_those_of_each_value_of_a_swept_source_parameter() -> None:
+    # More paths than are made at once.
+    made = run(RegimeSwitching(sigma=[0.1, 0.4]), seeds=70, parameters={"model.p_11": [0.5, 0.99]})
+    found = made.attribution("regime")
+    calm = found.filter(pl.col("value") == "0")["trades"].to_list()
+    assert calm[1] > 1.4 * calm[0]
+    for number, table in found.group_by("parameter_set"):
+        whole = made.frame.filter(pl.col("parameter_set") == number[0])["net_pnl"].mean()
+        assert table["estimate"].sum() == pytest.approx(whole, rel=1e-9)
 
 
 def test_tags_tell_the_orders_apart(results: Results) -> None:

@@ -32,6 +32,7 @@ from engine.sources import (
     SchwartzSmith,
     Source,
     StepModel,
+    Stressed,
     get_source,
     parameter,
 )
@@ -94,11 +95,16 @@ def sources() -> dict[str, Source]:
             {"A": GBM(), "B": Merton(), "C": Schwartz2F()},
             correlation=[[1, 0.5, 0.2], [0.5, 1, 0.1], [0.2, 0.1, 1]],
         ),
+        "correlated by a t copula": Correlated(
+            {"A": GBM(), "B": Schwartz2F()}, correlation=[[1, 0.5], [0.5, 1]], copula="t"
+        ),
         "historical": Historical(bars),
         "bootstrap stationary": Bootstrap(bars, block_length=8.5),
         "bootstrap moving": Bootstrap(bars, method="MovingBlock", block_length=10),
         "bootstrap circular": Bootstrap(bars, method="CircularBlock", block_length=10),
         "bootstrap iid": Bootstrap(bars, method="iid", returns="difference"),
+        "stressed by a shock": Stressed(GBM(), at="random", shock=-0.3, over=5),
+        "stressed by a stretch": Stressed(Merton(), at=0.4, stretch=bars[100:130]),
         "custom step": GoldenStep(),
     }
     # A source that needs nothing is held with its defaults, without a line here.

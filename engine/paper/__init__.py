@@ -9,6 +9,11 @@ from engine.paper.broker import (
     Rejected,
     Ticket,
 )
+from engine.paper.comparison import (
+    COMPARISON_SCHEMA,
+    PaperComparison,
+    compare_with_simulation,
+)
 from engine.paper.identity import client_order_id
 from engine.paper.journal import JOURNAL_SCHEMA, Journal
 from engine.paper.limits import Limits
@@ -18,6 +23,7 @@ from engine.paper.terms import Terms, terms_of
 from engine.paper.trader import Step, Trader
 
 __all__ = [
+    "COMPARISON_SCHEMA",
     "JOURNAL_SCHEMA",
     "Broker",
     "BrokerInstrument",
@@ -26,6 +32,7 @@ __all__ = [
     "Doubtful",
     "Journal",
     "Limits",
+    "PaperComparison",
     "Rejected",
     "ScriptedBroker",
     "Step",
@@ -34,5 +41,6 @@ __all__ = [
     "Trader",
     "Unanswered",
     "client_order_id",
+    "compare_with_simulation",
     "terms_of",
 ]

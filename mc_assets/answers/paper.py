@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from engine.bars import Bars
-    from engine.paper import Broker, Limits, Step, Terms, Trader
+    from engine.paper import Broker, Limits, PaperComparison, Step, Terms, Trader
 
-__all__ = ["PaperSession", "open_session", "paper_journal", "request_stop"]
+__all__ = ["PaperSession", "compare_paper", "open_session", "paper_journal", "request_stop"]
 
 
 class PaperSession:
@@ -152,6 +152,37 @@ def request_stop(
     key = Limits.flatten_key(terms) if flatten else Limits.stop_key(terms)
     LocalFiles(project.data).put_new(key, b"asked to stop\n")
     return terms.session
+
+
+def compare_paper(project: Project, study: str, chosen: Sequence[str] = ()) -> PaperComparison:
+    """Measure slippage, fill rate and commission of a session beside what its study assumes.
+
+    Parameters
+    ----------
+    project : Project
+        Where the journal lies.
+    study : str
+        Name of the study, or its file.
+    chosen : sequence of str
+        The parameter set, as of `open_session`.
+
+    Raises
+    ------
+    Refusal
+        If there is no such session, or it has decided nothing.
+    """
+    from engine.errors import Refusal
+    from engine.files import LocalFiles
+    from engine.paper import Journal, compare_with_simulation
+    from engine.paper.books import Books
+
+    terms, bars = _study_bars(project, study, chosen)
+    books = Books.of(Journal(LocalFiles(project.data), terms.session).rows)
+    if books.decided < 0:
+        raise Refusal(
+            f"paper {terms.session}", "nothing was decided yet", hint=f"`mc paper run {study}`"
+        )
+    return compare_with_simulation(terms, bars, books)
 
 
 def paper_journal(project: Project, session: str | None = None) -> pl.DataFrame:

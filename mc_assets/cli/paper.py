@@ -114,6 +114,26 @@ def paper_journal(
     print_frame(found.tail(limit).select("session", *columns), found.tail(limit).select(*columns))
 
 
+def paper_compare(
+    study: str = _STUDY,
+    chosen: list[str] = _SET,
+    as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
+) -> None:
+    """Measure what paper fills cost, and print it as cost settings for studies."""
+    from mc_assets.answers.paper import compare_paper
+    from mc_assets.cli.tables import print_frame
+    from mc_assets.project import Project
+
+    found = compare_paper(Project.from_environment(), study, chosen or ())
+    if as_json:
+        print_json({"rows": found.table, "yaml": found.yaml, "drifted": found.drifted()})
+        return
+    print_frame(found.table, found.table.drop("session"))
+    for sentence in found.drifted():
+        typer.echo(sentence)
+    typer.echo(found.yaml or "too few fills for cost settings")
+
+
 def _print(session: str, step: Any, *, as_json: bool) -> None:
     from mc_assets.answers.json_values import plain
 

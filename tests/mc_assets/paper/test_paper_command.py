@@ -32,6 +32,7 @@ GOOD = {
     "parameters": "{}",
     "execution": "{cash: 1000}",
 }
+LONGER = "{model: historical, symbol: X, warm_up: 4}"
 BARS = """Date,Open,High,Low,Close,Volume
 2019-12-30,99,101,98,100,900
 2019-12-31,100,101,99,100,950
@@ -151,7 +152,11 @@ def test_a_file_that_asks_for_a_stop_is_obeyed(home: Project, fake: FakeAlpaca) 
             "execution.instrument: found a contract of 50 a point for X, allowed stocks and crypto",
         ),
         (
-            {"strategy": "sma_crossover", "parameters": "{fast: [2, 3], slow: 4}"},
+            {
+                "strategy": "sma_crossover",
+                "parameters": "{fast: [2, 3], slow: 4}",
+                "source": LONGER,
+            },
             "set: found none, which is 2 sets of .*, allowed one of its 2 parameter sets",
         ),
     ],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mc_assets.project import Project
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
     from engine.bars import Bars
     from engine.paper import Broker, Limits, PaperComparison, Step, Terms, Trader
 
-__all__ = ["PaperSession", "compare_paper", "open_session", "paper_journal", "request_stop"]
+__all__ = [
+    "PaperSession",
+    "SessionsLook",
+    "compare_paper",
+    "look_at_sessions",
+    "open_session",
+    "paper_journal",
+    "request_stop",
+]
 
 
 class PaperSession:
@@ -152,6 +161,67 @@ def request_stop(
     key = Limits.flatten_key(terms) if flatten else Limits.stop_key(terms)
     LocalFiles(project.data).put_new(key, b"asked to stop\n")
     return terms.session
+
+
+@dataclass(frozen=True)
+class SessionsLook:
+    """What a look at the market of every session came to.
+
+    Parameters
+    ----------
+    sentences : list of str
+        One per session that trades.
+    failures : list of str
+        Why a session could not look, or was stopped.
+    drifted : list of str
+        What costs otherwise than a study assumes.
+    yaml : str
+        Cost settings as measured, by session.
+    """
+
+    sentences: list[str]
+    failures: list[str]
+    drifted: list[str]
+    yaml: str
+
+
+def look_at_sessions(
+    project: Project, open_one: Callable[..., PaperSession] | None = None
+) -> SessionsLook:
+    """Let every session that was begun and not stopped look at the market, and compare it.
+
+    Parameters
+    ----------
+    project : Project
+        Where studies, bars and journals lie.
+    open_one : callable, optional
+        Opens a session, as `open_session` does, by default that.
+    """
+    from engine.files import LocalFiles
+    from engine.paper import Journal, Unanswered
+    from engine.paper.books import Books
+
+    found = SessionsLook([], [], [], "")
+    texts = []
+    folder = project.data / "paper"
+    for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []:
+        study, _, set_id = name.rpartition("-")
+        try:
+            if Books.of(Journal(LocalFiles(project.data), name).rows).stopped:
+                continue
+            step = (open_one or open_session)(project, study, [set_id]).look(ingest=False)
+            compared = compare_paper(project, study, [set_id])
+        except (ValueError, OSError, Unanswered) as error:
+            found.failures.append(f"{name}: {error}")
+            continue
+        if step.stopped:
+            found.failures.append(f"{name}: stopped, {step.stopped}")
+        said = f"bar {step.bar}, {step.sent} sent, {step.cancelled} cancelled"
+        found.sentences.append(f"{name}: {said}, equity {step.equity:,.2f}")
+        found.drifted.extend(f"{name}: {sentence}" for sentence in compared.drifted())
+        if compared.yaml:
+            texts.append(f"# {name}\n{compared.yaml}")
+    return replace(found, yaml="".join(texts))
 
 
 def compare_paper(project: Project, study: str, chosen: Sequence[str] = ()) -> PaperComparison:

@@ -43,6 +43,12 @@ search_nightly = dg.define_asset_job(
     selection=dg.AssetSelection.assets("experiments"),
     description="Search studies on the bars and calibrations of today.",
 )
+trade_on_paper = dg.define_asset_job(
+    "trade_on_paper",
+    run_tags=_LIMITS["trade_on_paper"],
+    selection=dg.AssetSelection.assets("paper"),
+    description="Let every paper session that was not stopped look at the market once.",
+)
 publish = dg.define_asset_job(
     "publish",
     run_tags=_LIMITS["publish"],
@@ -159,6 +165,17 @@ def nightly_searches_run(
 
 
 @dg.schedule(
+    job=trade_on_paper,
+    cron_schedule="45 18 * * 1-5",
+    execution_timezone=_NEW_YORK,
+    description="A quarter of an hour after the bars: paper sessions that were not stopped.",
+)
+def nightly_paper(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Let paper sessions decide on the bars of the day."""
+    return dg.RunRequest(run_key=f"{_evaluated_on(context)}|paper")
+
+
+@dg.schedule(
     job=publish,
     cron_schedule="30 19 * * 1-5",
     execution_timezone=_NEW_YORK,
@@ -170,8 +187,8 @@ def nightly_publish(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest()
 
 
-jobs = [ingest, recalibrate, simulate_nightly, search_nightly, publish]
+jobs = [ingest, recalibrate, simulate_nightly, search_nightly, trade_on_paper, publish]
 schedules = [
     *(nightly_ingest, nightly_recalibration, nightly_studies_run, nightly_searches_run),
-    nightly_publish,
+    *(nightly_paper, nightly_publish),
 ]

@@ -29,7 +29,7 @@ from tests.mc_assets.mc_here import call_here
 
 ASSETS = {
     *("raw_bars", "bars", "calibrations", "source_realism", "simulations"),
-    *("nightly_simulations", "statistics", "reports", "warehouse", "panel"),
+    *("nightly_simulations", "statistics", "reports", "warehouse", "panel", "paper"),
     *("experiments", "walk_forward_windows", "walk_forward"),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mc_assets.answers.paper import open_session, paper_journal
+from mc_assets.answers.paper import look_at_sessions, open_session, paper_journal
 from mc_assets.cli import app
 from mc_assets.market_data import ingest_raw, load_series, normalise_year
 from mc_assets.project import Project
@@ -123,6 +123,22 @@ def test_a_file_that_asks_for_a_stop_is_obeyed(home: Project, fake: FakeAlpaca) 
     assert (found.exit_code, "stopped: asked to" in found.output) == (1, True)
     ticket = fake.broker.accepted[0].client_order_id
     assert fake.broker.order(ticket).status == "cancelled"  # type: ignore[union-attr]
+
+
+def test_every_session_that_was_not_stopped_looks_once_and_is_compared(
+    home: Project, fake: FakeAlpaca
+) -> None:
+    study = study_of(home, name="every-night")
+    session = open_session(home, study, base_url=fake.url)
+    session.look(ingest=False)
+
+    def open_there(project: Project, name: str, chosen: list[str]) -> Any:
+        return open_session(project, name, chosen, base_url=fake.url)
+
+    found = look_at_sessions(home, open_there)
+    said = [line for line in found.sentences if line.startswith(session.session)]
+    assert said == [f"{session.session}: bar 0, 0 sent, 0 cancelled, equity 1,000.00"]
+    assert not [line for line in found.sentences if line.startswith("asked-")]  # it was stopped
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ test-lowest: | $(UV)
 
 wheel: $(DEVELOPING)
 	@$(UV) build --quiet --wheel --out-dir dist
-	@$(PYTHON) -m pytest -q tests/test_wheel.py
+	@$(PYTHON) -m pytest -q -m "slow or not slow" tests/test_wheel.py
 
 coverage: $(DEVELOPING)
 	@$(PYTHON) -m coverage erase

@@ -27,7 +27,7 @@ from mc_assets.step_needs import (
 )
 from mc_assets.study_files import searched_studies
 
-__all__ = ["Step", "all_steps", "bar_steps", "calibration_steps"]
+__all__ = ["Step", "all_steps", "bar_steps", "calibration_steps", "simulation_steps"]
 
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def all_steps(
         yield Step("kernels compiled", (), wait=kernels)
     yield from _current("study", names, of_study, receipts)
     for name in stale:
-        yield from _with_needs(_simulation_steps([name]), [name], of_study)
+        yield from _with_needs(simulation_steps([name]), [name], of_study)
     stale = _stale(names, of_statistics, receipts)
     yield from _current("statistics and report of", names, of_statistics, receipts)
     for step in _statistics_steps(project, stale):
@@ -248,7 +248,7 @@ def calibration_steps(
             )
 
 
-def _simulation_steps(names: Sequence[str]) -> Iterator[Step]:
+def simulation_steps(names: Sequence[str]) -> Iterator[Step]:
     """Yield the steps that simulate studies."""
     from engine.jobs.blocks import BLOCKS
 

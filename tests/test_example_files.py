@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import linecache
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.mc_assets.mc_here import call_here, users_code_forgotten
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
@@ -39,13 +41,12 @@ def test_every_example_is_told_of_in_the_folder() -> None:
 def test_a_script_runs_from_any_folder(name: str, tmp_path: Path) -> None:
     for peer in PEERS.get(name, ()):
         pytest.importorskip(peer, reason="`make peers` installs it")
-    done = subprocess.run(
-        [sys.executable, str(FOLDER / name)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with users_code_forgotten():
+        done = call_here(
+            lambda: runpy.run_path(str(FOLDER / name), run_name="__main__"),
+            places={},
+            folder=tmp_path,
+        )
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert list(tmp_path.iterdir()) == []

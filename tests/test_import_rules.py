@@ -186,8 +186,9 @@ def test_commands_ask_answers_and_present_them(project: Path) -> None:
     rooms = {
         *("answers", "cli", "project", "headlines", "estimate_text", "warning_sentences"),
         "reports.replay_picture",
-        # The UI is a process, not an answer.
+        # The UI and the service are processes, not answers.
         "instance",
+        "service",
     }
     for path in _modules(project / "mc_assets" / "cli"):
         for name in _imports(path, project):
@@ -254,7 +255,9 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = declared["optional-dependencies"]
     given = [*declared["dependencies"]]
-    given += [line for extra in ("testing", "cluster", "search", "mcp") for line in optional[extra]]
+    given += [
+        line for extra in ("testing", "cluster", "search", "mcp", "api") for line in optional[extra]
+    ]
     names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
     # numba pins the one version of it that it works with.
     names |= {"llvmlite"}

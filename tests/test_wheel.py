@@ -173,6 +173,7 @@ def test_outside_a_project_a_command_says_one_sentence(
     assert (done.returncode, done.stderr) == (2, f"mc: {sentence.format(home=tmp_path)}\n")
 
 
+@pytest.mark.slow
 def test_a_project_is_begun_and_run_from_the_wheel_and_nothing_is_written_beside_its_code(
     installed: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback
-from engine.jobs.record import recorded
+from engine.jobs.recording import recorded
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.runner import RunReport, run_parts
 from engine.jobs.store import MemoryStore, ParquetStore, Store

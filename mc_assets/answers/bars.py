@@ -15,7 +15,7 @@ from mc_assets.project import Project
 if TYPE_CHECKING:
     from mc_assets.market_data.quality_report import QualityReport
 
-__all__ = ["SeriesQuality", "check_quality", "ingest_bars", "list_series"]
+__all__ = ["SeriesQuality", "check_quality", "ingest_bars", "list_series", "stored_bars"]
 
 
 @dataclass(frozen=True)
@@ -172,3 +172,35 @@ def series_keys(project: Project, names: Sequence[str]) -> list[str]:
 
 def _day(instant: object) -> datetime.date | None:
     return None if instant is None else datetime.datetime.fromisoformat(str(instant)).date()
+
+
+def stored_bars(
+    project: Project,
+    series: str,
+    start: datetime.date | None = None,
+    end: datetime.date | None = None,
+) -> pl.DataFrame:
+    """Read the stored bars of a series, oldest first.
+
+    Parameters
+    ----------
+    project : Project
+        Where they lie.
+    series : str
+        Such as ``SP500@1d``.
+    start, end : date, optional
+        UTC days, half open.
+
+    Raises
+    ------
+    Refusal
+        If there is no such series, or nothing is stored of it.
+    """
+    from engine.errors import Refusal
+    from mc_assets.market_data import BarStore, load_series
+
+    keys = load_series(project.series).keys
+    if series not in keys:
+        raise Refusal("series", repr(series), ", ".join(keys))
+    symbol, _, timeframe = series.rpartition("@")
+    return BarStore(project.data).read(symbol, timeframe, start, end)

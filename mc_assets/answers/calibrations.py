@@ -16,6 +16,7 @@ __all__ = [
     "Backfilled",
     "backfill_calibrations",
     "calibrate_series",
+    "calibrations_through_time",
     "compared_models",
     "recalibrate_outdated",
     "stored_calibrations",
@@ -215,3 +216,23 @@ def compared_models(
         owner = (pl.lit(symbol).alias("symbol"), pl.lit(timeframe).alias("timeframe"))
         frames.append(table.select(*owner, pl.lit(day).alias("as_of"), pl.all()))
     return pl.concat(frames)
+
+
+def calibrations_through_time(project: Project, series: Sequence[str] = ()) -> pl.DataFrame:
+    """Read every stored calibration of series, oldest first.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per series, date, model and parameter (`mc_assets.calibration_store`).
+
+    Raises
+    ------
+    ValueError
+        If a series is unknown.
+    """
+    from mc_assets.calibration_store import CalibrationStore
+
+    store = CalibrationStore(project.data)
+    split = (key.rpartition("@") for key in series_keys(project, series))
+    return pl.concat([store.read(symbol, timeframe) for symbol, _, timeframe in split])

@@ -27,6 +27,7 @@ __all__ = [
     "leaderboard",
     "run_experiment",
     "run_quick_experiment",
+    "run_search",
 ]
 
 
@@ -109,7 +110,16 @@ def run_experiment(
             study = load_study(path)
             search, name = Search.of_study(study), study.name
         text = path.read_text(encoding="utf-8")
-        return _run(project, search, name, text, out, workers, progress, replace)
+        return run_search(
+            project,
+            search,
+            name,
+            text,
+            out=out,
+            workers=workers,
+            progress=progress,
+            replace=replace,
+        )
     except YamlError as error:
         where = "experiment" if error.line is None else f"line {error.line}"
         raise Refusal(where, error.problem, "valid YAML with each key once", file=path) from None
@@ -166,7 +176,7 @@ def run_quick_experiment(
     }
     search = ExperimentFile.read(content).search(project, Path())
     text = yaml.safe_dump(content, sort_keys=False)
-    return _run(project, search, name, text, out, workers, progress)
+    return run_search(project, search, name, text, out=out, workers=workers, progress=progress)
 
 
 def experiments(project: Project, folder: Path | None = None) -> pl.DataFrame:
@@ -280,16 +290,28 @@ def leaderboard(
     return pl.DataFrame([{key: row[key] for key in schema} for row in rows], schema=schema)
 
 
-def _run(
+def run_search(
     project: Project,
     search: Search,
     name: str,
     text: str,
-    out: Path | None,
-    workers: str | None,
-    progress: Callable[[SearchProgress], None] | None,
+    *,
+    out: Path | None = None,
+    workers: str | None = None,
+    progress: Callable[[SearchProgress], None] | None = None,
     replace: bool = False,
 ) -> Experiment:
+    """Run a search that is at hand, and write its folder.
+
+    Parameters
+    ----------
+    project, out, workers, progress, replace
+        As of `run_experiment`.
+    search : Search
+        What to search.
+    name, text : str
+        Name of the experiment, and what was asked as it is kept in its folder.
+    """
     from mc_assets.experiment_folder import write_experiment
     from mc_assets.stored_market_data import StoredMarketData
 

@@ -17,7 +17,7 @@ __all__ = ["list_runs"]
 log = logging.getLogger(__name__)
 
 # Of several blocks the run has the first of these that one of them has.
-_STATES: Final = ("running", "failed", "stopped", "killed", "lost", "finished")
+_STATES: Final = ("running", "queued", "failed", "stopped", "killed", "lost", "finished")
 
 _SCHEMA: Final = pl.Schema(
     {
@@ -53,9 +53,10 @@ def list_runs(project: Project, study: str | None = None) -> pl.DataFrame:
     -------
     polars.DataFrame
         ``started``, ``study``, ``kind`` (``study``, or how many blocks of it one run of Dagster
-        made), ``state`` (as it is now: ``running``, ``finished``, ``failed``, ``stopped``,
-        ``killed``, ``lost``), ``done`` and ``of`` (simulations), ``failed``, ``cells`` (of the
-        whole study), ``seconds``, ``who``, ``error``, ``ended``, ``world``, ``id``.
+        made), ``state`` (as it is now: ``queued``, ``running``, ``finished``, ``failed``,
+        ``stopped``, ``killed``, ``lost``), ``done`` and ``of`` (simulations), ``failed``,
+        ``cells`` (of the whole study), ``seconds``, ``who``, ``error``, ``ended``, ``world``,
+        ``id``.
     """
     from engine.jobs.record import read_records
 
@@ -89,5 +90,6 @@ def _row(records: list[JobRecord]) -> tuple[object, ...]:
         last.who,
         next((record.error for record in records if record.error), None),
         None if running else max(ends),
-        *(last.world, last.id),
+        # Blocks come and go on; the first names the run from its beginning on.
+        *(last.world, first.id),
     )

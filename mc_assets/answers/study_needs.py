@@ -5,11 +5,20 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mc_assets.answers.steps import StepCallback, run_steps
 from mc_assets.project import Project
 
-__all__ = ["MissingCalibration", "make_calibration", "missing_calibration"]
+if TYPE_CHECKING:
+    from engine.studies.definition import SourceDefinition
+
+__all__ = [
+    "MissingCalibration",
+    "calibration_missing_for",
+    "make_calibration",
+    "missing_calibration",
+]
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,14 @@ def missing_calibration(
     from engine.studies import load_definition
     from engine.studies.overrides import override
 
-    source = override(load_definition(project.study_file(study)), list(settings)).source
+    asked = override(load_definition(project.study_file(study)), list(settings))
+    return calibration_missing_for(project, asked.source)
+
+
+def calibration_missing_for(
+    project: Project, source: SourceDefinition
+) -> MissingCalibration | None:
+    """Return the calibration that a source of paths lacks, as `missing_calibration` does."""
     if source.calibration is None or not isinstance(source.symbol, str):
         return None
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from engine.search import CrossValidation, WalkForward
     from engine.studies import Study
 
-__all__ = ["compare_frequencies", "cross_validate_study", "walk_study_forward"]
+__all__ = [
+    "compare_frequencies",
+    "cross_validate_study",
+    "walk_forward_of",
+    "walk_study_forward",
+]
 
 
 def walk_study_forward(
@@ -53,9 +58,29 @@ def walk_study_forward(
     Refusal
         If the study, or a change of it, cannot be used, or no window fits.
     """
+    asked, _ = _asked(project, study, settings, seeds, workers)
+    return walk_forward_of(project, asked, only=only, folder=folder, replace=replace, **windows)
+
+
+def walk_forward_of(
+    project: Project,
+    asked: Study,
+    *,
+    only: Sequence[int] | None = None,
+    folder: Path | None = None,
+    replace: bool = False,
+    **windows: Any,
+) -> WalkForward:
+    """Walk a study forward that is at hand; the other arguments are those of `walk_study_forward`.
+
+    Raises
+    ------
+    Refusal
+        As of `walk_study_forward`.
+    """
     from engine.search import walk_forward
 
-    asked, common = _asked(project, study, settings, seeds, workers)
+    common = _common(project, asked)
     stated = asked.definition.walk_forward
     if stated is not None:
         own = stated.model_dump()
@@ -124,15 +149,21 @@ def _asked(
     workers: str | None,
 ) -> tuple[Study, dict[str, Any]]:
     """Return the study with its changes, and what every run of it takes."""
-    from engine.files import as_files
     from engine.studies import Study, load_definition
     from engine.studies.overrides import override
-    from mc_assets.stored_market_data import StoredMarketData
 
     path = project.study_file(study)
     definition = override(load_definition(path), list(settings), seeds=seeds, workers=workers)
-    return Study.from_definition(definition, path), {
+    asked = Study.from_definition(definition, path)
+    return asked, _common(project, asked)
+
+
+def _common(project: Project, asked: Study) -> dict[str, Any]:
+    from engine.files import as_files
+    from mc_assets.stored_market_data import StoredMarketData
+
+    return {
         "ledger": as_files(project.data),
         "market_data": StoredMarketData(project),
-        "workers": definition.workers,
+        "workers": asked.definition.workers,
     }

@@ -18,6 +18,7 @@ from mc_assets.cli.indicators import indicators
 from mc_assets.cli.ingest import ingest
 from mc_assets.cli.init import init
 from mc_assets.cli.judge import judge
+from mc_assets.cli.keys import keys_add, keys_list, keys_remove
 from mc_assets.cli.leaderboard import leaderboard
 from mc_assets.cli.mcp import mcp
 from mc_assets.cli.mv import mv
@@ -37,6 +38,7 @@ from mc_assets.cli.run import run
 from mc_assets.cli.runs import runs
 from mc_assets.cli.schema import schema
 from mc_assets.cli.seeds import seeds
+from mc_assets.cli.serve import serve
 from mc_assets.cli.show import show
 from mc_assets.cli.sql import sql
 from mc_assets.cli.status import status
@@ -66,13 +68,24 @@ GROUPS: Final = MappingProxyType(
         "Paper trading": (paper_run, paper_stop, paper_journal, paper_compare),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
-        "System": (init, ui, mcp, status, doctor, prune),
+        "System": (
+            init,
+            ui,
+            serve,
+            keys_add,
+            keys_list,
+            keys_remove,
+            mcp,
+            status,
+            doctor,
+            prune,
+        ),
     }
 )
 
 
 #: First words of commands of two words, such as ``optimise run``.
-FAMILIES: Final = ("backfill", "optimise", "paper")
+FAMILIES: Final = ("backfill", "keys", "optimise", "paper")
 
 
 @dataclass(frozen=True)

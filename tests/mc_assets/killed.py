@@ -26,6 +26,7 @@ from typing import IO, Any
 import numpy as np
 import polars as pl
 
+from engine.bars import BAR_FIELDS
 from engine.jobs.ledger import read_trials
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -344,6 +345,7 @@ def _serve(home: str) -> None:
     from mc_assets.cli import main
 
     _load(Path(mc_assets.answers.__file__).parent)
+    _compile()
     for line in sys.stdin:
         request = json.loads(line)
         children = []
@@ -383,6 +385,18 @@ def _load(answers: Path) -> None:
         "duckdb",
     ):
         importlib.import_module(name)
+
+
+def _compile() -> None:
+    """Load the machine code of the study that commands run."""
+    from engine.sources import GBM
+    from engine.strategies import prepare_strategy
+
+    shape: dict[str, Any] = {"symbols": ("X",), "steps": 40, "bars_per_year": 252.0}
+    prepare_strategy(
+        "sma_crossover", fields=BAR_FIELDS, record_equity=8, record_trades=True, **shape
+    )
+    GBM().paths(seeds=[0], steps=1)
 
 
 def _become(

@@ -38,11 +38,12 @@ CHOICES = {
     "single": ("{metrics: bar_trading, precision: float32, equity: 20}", "sharpe"),
     "none": ("{metrics: []}", None),
 }
+FAST = ("single", "none")
 
 
 @pytest.fixture(
     params=[
-        pytest.param(choice, marks=pytest.mark.slow) if choice == "three" else choice
+        choice if choice in FAST else pytest.param(choice, marks=pytest.mark.slow)
         for choice in CHOICES
     ]
 )

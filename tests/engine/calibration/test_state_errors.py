@@ -17,13 +17,14 @@ from engine.calibration.kalman import filter_curve
 from engine.calibration.schwartz_smith import PARAMETERS, SchwartzSmith
 
 
-def test_the_states_of_a_futures_curve_lie_in_their_intervals_as_often_as_stated():
+@pytest.mark.parametrize("histories", [8, pytest.param(24, marks=pytest.mark.slow)])
+def test_the_states_of_a_futures_curve_lie_in_their_intervals_as_often_as_stated(histories):
     world = World("schwartz_smith", lambda rng: commodity_curve(rng, weeks=120))
-    found = measure(world, 24, seed=900)
+    found = measure(world, histories, seed=900)
     assert found.failed == 0
     for name in ("chi", "xi", "spot"):
         # Three binomial standard errors; the filter's own errors alone hold a fifth of the worlds.
-        assert found.covered[name] >= 0.95 - 3.0 * sqrt(0.95 * 0.05 / 24), name
+        assert found.covered[name] >= 0.95 - 3.0 * sqrt(0.95 * 0.05 / histories), name
 
 
 def test_the_error_of_a_state_is_the_filters_own_and_that_of_the_parameters():

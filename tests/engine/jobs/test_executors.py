@@ -63,6 +63,7 @@ def test_processes_leave_the_bytes_of_threads(make_study: Make, tmp_path: Path) 
     assert_frame_equal(load_results(tmp_path / "processes", "small").frame, study.run().frame)
 
 
+@pytest.mark.slow
 def test_until_and_what_is_finished_go_through_processes_as_through_threads(
     make_study: Make, tmp_path: Path
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_part_that_ran_elsewhere_is_read_as_any_other(make_study: Make, tmp_pa
     assert len(read_trials(tmp_path)) == 4
 
 
+@pytest.mark.slow
 def test_parts_that_keep_more_than_is_asked_do_so_in_processes_too(tmp_path: Path) -> None:
     def run(root: Path, executor: str) -> None:
         for metric, seeds in (("sharpe", 20), ("net_pnl", 40)):
@@ -247,6 +249,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Study]:
     return make
 
 
+@pytest.mark.slow
 def test_failures_in_processes_are_rows_and_fail_the_study_as_in_threads(
     slow: Make, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from engine.files import MemoryFiles, write_json
-from engine.jobs import StudyFailed, StudyInterrupted, record
+from engine.jobs import StudyFailed, StudyInterrupted, processes, recording
 from engine.jobs.progress import Progress
 from engine.jobs.record import JobRecord, read_records
 from engine.studies import Study, run_block
@@ -124,7 +124,7 @@ def test_a_killed_run_is_told_from_a_running_one(
     assert killed.ended is None
     # A number of a process that came again is another process.
     assert replace(killed, process=os.getpid()).state_now == "killed"
-    own = replace(killed, process=os.getpid(), born=record._born(os.getpid()))
+    own = replace(killed, process=os.getpid(), born=processes.born(os.getpid()))
     assert own.state_now == "running"
     # Where a machine does not say when a process began, its number has to do.
     assert replace(killed, born="", process=os.getpid()).state_now == "running"
@@ -145,7 +145,7 @@ def test_a_run_on_another_machine_is_lost_when_it_is_not_heard(
 def test_the_newest_comes_first_and_old_ones_go(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "_MOST_RECORDS", 3)
+    monkeypatch.setattr(recording, "_MOST_RECORDS", 3)
     for number in range(5):
         make_study(name=f"run_{number}").run(root=tmp_path)
     assert [found.study for found in read_records(tmp_path)[0]] == ["run_4", "run_3", "run_2"]
@@ -174,7 +174,7 @@ def test_a_record_comes_back_from_its_json(make_study: Make, tmp_path: Path) -> 
 def test_a_record_is_kept_on_any_store(make_study: Make) -> None:
     files = MemoryFiles()
     job, seen = make_study().resolve(), []
-    with record.recorded(files, job, "study", "a test", seen.append) as told:
+    with recording.recorded(files, job, "study", "a test", seen.append) as told:
         assert told is not None
         told(Progress(5, 160, 0, 1, 0.5))
         assert read_records(files)[0][0].state_now == "running"
@@ -189,6 +189,6 @@ def test_a_record_that_cannot_be_written_ends_no_run(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(record, "replace_file", full)
+    monkeypatch.setattr(recording, "replace_file", full)
     assert len(make_study().run(root=tmp_path)) == 160
     assert read_records(tmp_path) == ([], [])

@@ -85,6 +85,7 @@ def manifests(root: Path) -> list[Path]:
     return sorted(root.glob("manifests/*/part-*.json"))
 
 
+@pytest.mark.slow
 def test_a_killed_study_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     seeds = 1600
     assert start(tmp_path / "whole", seeds).wait() == 0
@@ -102,6 +103,7 @@ def test_a_killed_study_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     assert all(path.stat().st_mtime_ns == written for path, written in finished.items())
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_study_leave_it_whole(tmp_path: Path) -> None:
     children = [start(tmp_path / "both", 320) for _ in range(2)]
     assert [child.wait() for child in children] == [0, 0]
@@ -110,6 +112,7 @@ def test_two_processes_on_one_study_leave_it_whole(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_part_runs_in_another_process_to_the_same_bytes(make_study: Make, tmp_path: Path) -> None:
     make_study().run(root=tmp_path / "here")
     parts = make_plan(make_study().resolve(), ()).parts

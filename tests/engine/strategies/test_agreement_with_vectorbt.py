@@ -11,7 +11,7 @@ does not share, each tested on both sides below:
   entry on; the stop-loss is taken even where the open has passed the target (our
   ``bracket_rule="backtesting_py"``).
 
-Those marked slow wait for vectorbt to compile its signals.
+Those marked slow wait for vectorbt to compile its signals or its sequence of calls.
 """
 
 from __future__ import annotations
@@ -358,6 +358,7 @@ class Rotation(Strategy):
             target[second, t] += 0.5
 
 
+@pytest.mark.slow
 def test_rotations_agree_with_the_call_sequence_that_sells_first(market: Market) -> None:
     """`call_seq="auto"`: of the orders of a bar the sales come before the purchases."""
     bars = market("SP500 days")[:600]

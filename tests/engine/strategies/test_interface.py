@@ -394,7 +394,7 @@ print(backtest("users_own", bars).trades.height, "filled" in
 """
 
 
-def test_a_second_process_starts_warm_and_an_edited_helper_is_never_stale(tmp_path) -> None:
+def test_a_second_process_starts_warm_and_an_edited_helper_is_never_stale(tmp_path, bars) -> None:
     file, probe = tmp_path / "own.py", tmp_path / "probe.py"
     probe.write_text(PROBE)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
@@ -407,7 +407,9 @@ def test_a_second_process_starts_warm_and_an_edited_helper_is_never_stale(tmp_pa
         )
         return output.stdout.split()
 
-    run(2.0)
+    file.write_text(USER.format(factor=2.0))
+    load_user_strategies(file)
+    backtest("users_own", bars)
     assert run(2.0) == ["0", "True", "0"]
     height, filled, compiled = run(0.5)
     assert (height, filled) == ("0", "False")
@@ -492,8 +494,16 @@ def test_a_module_of_a_package_beside_is_never_stale_nor_another_folders(
     assert not list(tmp_path.rglob("*.pyc"))
 
 
-@pytest.mark.parametrize("text", [BESIDE, BY_MODULE], ids=["by name", "by module"])
-def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(tmp_path, text) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(BESIDE, id="by name"),
+        pytest.param(BY_MODULE, id="by module", marks=pytest.mark.slow),
+    ],
+)
+def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(
+    tmp_path, bars, text
+) -> None:
     file, helper, probe = (tmp_path / name for name in ("own.py", "levels_beside.py", "probe.py"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -509,7 +519,9 @@ def test_a_second_process_takes_the_helper_beside_the_strategy_as_it_is_now(tmp_
         )
         return output.stdout.split()
 
-    assert run("2.0")[:2] == ["0", "True"]
+    helper.write_text("def level(x):\n    return x * 2.0\n")
+    load_user_strategies(file)
+    assert "filled" in backtest("users_own", bars).orders["event"].to_list()
     assert run("0.5")[:2] == ["0", "False"]
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
 
+from tests.mc_assets.mc_here import mc_here
 from tests.mc_assets.providers.conftest import LocalServer, Reply, Request
 
 KEYS = {
@@ -65,14 +63,10 @@ def test_no_key_is_written_anywhere(server: LocalServer, tmp_path: Path) -> None
     options = f"{{base_url: '{server.url}', backoff: 0, attempts: 2, requests_per_minute: 1000000}}"
     (tmp_path / "series.yaml").write_text(SERIES.format(options=options))
     places = {"MC_DATA": str(tmp_path / "data"), "MC_SERIES": str(tmp_path / "series.yaml")}
-    done = subprocess.run(
-        [sys.executable, "-c", "from mc_assets.cli import main; main()", "ingest"],
-        env=os.environ | KEYS | places,
-        capture_output=True,
-        check=False,
-    )
+    done = mc_here("ingest", places=KEYS | places, folder=tmp_path)
     assert done.returncode != 0
-    content = written(tmp_path) | {"stdout": done.stdout, "stderr": done.stderr}
+    printed = {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
+    content = written(tmp_path) | printed
     # The run came as far as it should: the good symbol landed, the others are in the log.
     assert "data/raw_bars/1d/GOOD/2020.parquet" in content
     assert any(b"status 401, 'Unknown API Key ***" in data for data in content.values())

@@ -1,0 +1,207 @@
+"""Tables over HTTP: a page of JSON rows, an Arrow stream or a Parquet file, as `Accept` asks."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from fastapi import HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from mc_assets.answers.json_values import plain
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["ARROW", "PARQUET", "TABLE", "Page", "Paging", "TablePage", "answer_table", "etag_of"]
+
+ARROW: Final = "application/vnd.apache.arrow.stream"
+PARQUET: Final = "application/vnd.apache.parquet"
+_JSON: Final = "application/json"
+_MOST_ROWS: Final = 10_000
+
+
+class TablePage(BaseModel):
+    """Rows of a table, and where the next begin."""
+
+    rows: list[dict[str, Any]] = Field(
+        examples=[[{"parameter_set": 0, "statistic": "sharpe", "estimate": 0.4}]]
+    )
+    next: str | None = Field(description="Cursor of the next page; null on the last.")
+    about: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Of what: the study, its fingerprint, simulations that are missing.",
+        examples=[{"study": "sma_crossover_gbm", "fingerprint": "0f1e2d3c4b5a6978", "missing": 0}],
+    )
+
+
+#: What a route that answers with a table documents.
+TABLE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "model": TablePage,
+        "description": "A page of rows as JSON, Arrow or Parquet, as `Accept` asks. `Link` has the "
+        "next page, `ETag` the hash of the manifests that it was read from.",
+        "headers": {
+            "ETag": {"schema": {"type": "string"}, "description": "For `If-None-Match`."},
+            "Link": {"schema": {"type": "string"}, "description": "The next page."},
+        },
+        "content": {
+            ARROW: {"schema": {"type": "string", "format": "binary"}},
+            PARQUET: {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    304: {"description": "What `If-None-Match` names is still the same."},
+}
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which rows are asked for.
+
+    Parameters
+    ----------
+    limit : int
+        How many at most.
+    cursor : str or None
+        Where they begin, as the page before said it.
+    """
+
+    limit: int
+    cursor: str | None
+
+
+def _paging(
+    limit: Annotated[int, Query(ge=1, le=_MOST_ROWS, description="Rows of a page.")] = 1_000,
+    cursor: Annotated[
+        str | None, Query(max_length=400, description="`next` of the page before.")
+    ] = None,
+) -> Paging:
+    return Paging(limit, cursor)
+
+
+#: Dependency of routes that answer with a table.
+Page = _paging
+
+
+def etag_of(*parts: object) -> str:
+    """Return a strong ETag of what decides an answer.
+
+    Examples
+    --------
+    >>> etag_of("a", 1) == etag_of("a", 1), etag_of("a", 1) == etag_of("a", 2)
+    (True, False)
+    """
+    digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode())
+    return f'"{digest.hexdigest()[:32]}"'
+
+
+def answer_table(
+    request: Request,
+    paging: Paging,
+    of: str,
+    rows: Callable[[int, int], pl.DataFrame],
+    about: dict[str, Any] | None = None,
+) -> Response:
+    """Answer with a page of a table.
+
+    Parameters
+    ----------
+    request : Request
+        Its ``Accept`` says the format, its ``If-None-Match`` what the client has.
+    paging : Paging
+        Which page.
+    of : str
+        What decides the rows: the same text, the same rows.
+    rows : callable
+        Takes an offset and a count; returns so many rows, or those that there are.
+    about : dict, optional
+        What the rows are of.
+
+    Raises
+    ------
+    HTTPException
+        406 of another format, 410 of a cursor of rows that have changed since, 422 of none.
+    """
+    kind = _format(request)
+    version = hashlib.sha256(of.encode()).hexdigest()[:16]
+    offset = _offset(paging.cursor, version)
+    tag = etag_of(of, kind, offset, paging.limit, str(request.url.query))
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if _is_known(request, tag):
+        return Response(status_code=304, headers=headers)
+    frame = rows(offset, paging.limit + 1)
+    following = None
+    if frame.height > paging.limit:
+        following = _cursor(offset + paging.limit, version)
+        frame = frame.head(paging.limit)
+        url = request.url.include_query_params(cursor=following)
+        headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    if kind == _JSON:
+        content = {"rows": plain(frame), "next": following, "about": plain(about or {})}
+        return JSONResponse(content, headers=headers)
+    return Response(_bytes(frame, kind), media_type=kind, headers=headers)
+
+
+def _is_known(request: Request, tag: str) -> bool:
+    known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
+    return tag in known or f"W/{tag}" in known or known == ["*"]
+
+
+def _format(request: Request) -> Literal["application/json"] | str:
+    """Return the format that ``Accept`` prefers."""
+    best: tuple[float, str] | None = None
+    for item in request.headers.get("accept", "*/*").split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        weight = _weight(parameters)
+        for kind in (_JSON, ARROW, PARQUET):
+            fits = name in (kind, "*/*", "", f"{kind.partition('/')[0]}/*")
+            if fits and weight > 0 and (best is None or weight > best[0]):
+                best = (weight, kind)
+    if best is None:
+        raise HTTPException(406, f"results are {_JSON}, {ARROW} or {PARQUET}")
+    return best[1]
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _bytes(frame: pl.DataFrame, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    if kind == ARROW:
+        frame.write_ipc_stream(buffer)
+    else:
+        frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _cursor(offset: int, version: str) -> str:
+    return base64.urlsafe_b64encode(f"{offset}:{version}".encode()).decode().rstrip("=")
+
+
+def _offset(cursor: str | None, version: str) -> int:
+    if cursor is None:
+        return 0
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        offset, _, of = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition(":")
+        begin = int(offset)
+        if not 0 <= begin < 2**62 or cursor != _cursor(begin, of):
+            raise ValueError
+    except ValueError:
+        raise HTTPException(422, "cursor: found no cursor, allowed `next` of a page") from None
+    if of != version:
+        raise HTTPException(410, "cursor: the rows have changed since; begin again without it")
+    return begin

@@ -1,0 +1,28 @@
+"""Fixtures shared by the tests of the Dagster project."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _history_without_waiting() -> Iterator[None]:
+    """Let SQLite leave it to the system when Dagster's history reaches the disk.
+
+    A file written in the middle of a loss of power is all that waiting prevents, and no test has
+    one; what a kill or a full disk does is the same. It takes half the time of a small run.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def hurry(connection: Any, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", hurry)
+    yield
+    event.remove(Engine, "connect", hurry)

@@ -152,6 +152,7 @@ class Trader:
         """
         if not self.books.stopped:
             self.desk.write([{"event": "stopped", "text": reason}])
+        self.desk.look_at_all()
         cancelled = 0
         for sent in self.books.live():
             if sent.state == "intended" and self.desk.look(sent) is None:

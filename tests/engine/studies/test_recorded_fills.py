@@ -44,9 +44,7 @@ def test_a_study_on_its_own_fills_and_on_others_is_the_backtest_on_them() -> Non
 def test_fills_that_are_not_of_the_study_are_refused(tmp_path: Path) -> None:
     fills = pl.DataFrame({"bar": [30], "units": [1.0], "price": [100.0], "order": [999]})
     grid = {"fast": [5, 8], "slow": 20}
-    with pytest.raises(
-        mc.Refusal, match="a fill of order 999, allowed an order that waits at bar 30"
-    ):
+    with pytest.raises(mc.StudyFailed, match="a fill of order 999, allowed an order that waits"):
         study(grid).run(fills=fills)
     apart = fills.with_columns(pl.lit(-1).alias("order"))
     assert len(study(grid).run(fills=apart).frame) == 2

@@ -16,7 +16,7 @@ __all__ = ["Desk", "Unanswered"]
 Answer = TypeVar("Answer")
 
 
-class Unanswered(Exception):
+class Unanswered(OSError):
     """The broker told nothing, however often it was asked; nothing was decided on that."""
 
 

@@ -60,7 +60,14 @@ def paper_run(
         base_url=base_url,
     )
     while True:
-        step = session.look(ingest=ingest)
+        try:
+            step = session.look(ingest=ingest)
+        except OSError as error:  # no answer, or a full disk: what was written down stands
+            if once:
+                raise
+            typer.echo(f"{session.session}: {error}; the next look goes on from there", err=True)
+            time.sleep(every)
+            continue
         _print(session.session, step, as_json=as_json)
         if once or step.stopped:
             break

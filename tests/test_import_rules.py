@@ -77,7 +77,8 @@ ALLOWED = {
         ),
     },
     "paper": {
-        *("bars", "errors", "execution", "files", "jobs", "local_time", "strategies"),
+        *("bars", "calendar", "errors", "execution", "files", "jobs", "local_time"),
+        *("strategies", "timeframes"),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "results": {

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.bars import Bars
+from engine.calendar import EXCHANGES
 from engine.files import FileStore
-from engine.local_time import latest_closes
+from engine.local_time import days_of_bars, instants_of, latest_closes, session_days
 from engine.paper.books import Books, microseconds
 from engine.paper.sending import Desk
 from engine.paper.terms import Terms
+from engine.timeframes import intraday_minutes
 
-__all__ = ["Limits", "breach"]
+__all__ = ["Limits", "bars_missing", "breach"]
 
 
 class Limits(BaseModel):
@@ -26,7 +29,7 @@ class Limits(BaseModel):
     loss : float
         Largest loss since it began, as a share of its starting cash.
     stale_bars : float
-        Bars, in lengths of one, that may be missing behind the newest while the market is open.
+        Bars that may be missing behind the newest while the market is open (`bars_missing`).
     clock_skew : float
         Seconds by which this machine's clock and the broker's may differ.
     rejections : int
@@ -107,18 +110,54 @@ def breach(
     if books.rejections >= limits.rejections:
         found = f"rejected orders: {books.rejections}, allowed {limits.rejections - 1}"
         return found, limits.flatten
-    behind = _bars_behind(bars, now)
+    behind = bars_missing(bars[0], now)
     if behind > limits.stale_bars and desk.ask(desk.broker.is_market_open):
-        found = f"stale data: the newest bar closed {behind:.1f} bars ago, allowed "
-        return f"{found}{limits.stale_bars:g}", limits.flatten
+        found = f"stale data: {behind:.1f} bars are missing, allowed {limits.stale_bars:g}"
+        return found, limits.flatten
     return None
 
 
-def _bars_behind(bars: Sequence[Bars], now: datetime.datetime) -> float:
-    """Time since the newest close, in lengths of the shortest step between bars."""
-    stamps: Any = bars[0].timestamps
-    if len(stamps) < 2:
-        return 0.0
-    length = int((stamps[1:] - stamps[:-1])[-100:].min())
-    newest = int(latest_closes(stamps[-1:], bars[0].calendar)[0])
-    return (microseconds(now) - newest) / length
+def bars_missing(bars: Bars, now: datetime.datetime) -> float:
+    """Return how many bars should have come behind the newest, by the exchange's nominal hours.
+
+    Of bars within a session the time since the newest close, or since today's open where that is
+    later, in bars: a night is none. Of days, weeks and months the weekdays between, today's not
+    counted: a holiday counts as one.
+
+    Parameters
+    ----------
+    bars : Bars
+        Closed bars.
+    now : datetime
+        UTC.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from engine.bars import Bars
+    >>> friday = np.array(["2026-01-16"], dtype="datetime64[us]").astype(np.int64)
+    >>> one = Bars("X", friday, *(np.ones(1) for _ in range(5)))
+    >>> bars_missing(one, datetime.datetime(2026, 1, 20, 15, tzinfo=datetime.UTC))
+    1.0
+    """
+    calendar, instant = bars.calendar, np.array([microseconds(now)])
+    terms, newest = EXCHANGES[calendar.exchange], bars.timestamps[-1:]
+    minutes = intraday_minutes(calendar.timeframe)
+    if minutes is None:
+        first = days_of_bars(newest, calendar.exchange)[0]
+        last = session_days(instant, calendar.exchange)[0]
+        between = np.array([first, last]).astype("datetime64[D]")
+        whole = terms.days_per_week == _EVERY_DAY
+        count = int(last - first) if whole else int(np.busday_count(between[0], between[1]))
+        return max(count - 1, 0) / max(1.0 / calendar.bars_per_session, 1.0)
+    since = int(latest_closes(newest, calendar)[0])
+    if terms.days_per_week != _EVERY_DAY:
+        day = session_days(instant, calendar.exchange)
+        opening = instants_of(day * _DAY + terms.parts[0][0] * _MINUTE, terms.zone)
+        since = max(since, int(opening[0]))
+    return max(microseconds(now) - since, 0) / (minutes * _MINUTE)
+
+
+_MINUTE: Final = 60_000_000
+_DAY: Final = 1_440 * _MINUTE
+_EVERY_DAY: Final = 7

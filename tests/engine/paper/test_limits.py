@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.bars import Bars
+from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.paper import BrokerInstrument, Limits, ScriptedBroker, Ticket
+from engine.paper.limits import bars_missing
 from tests.engine.paper.rehearsal import WARM, Rehearsal, scripted_bars, terms_on
 
 WIDE = {"loss": 1.0, "stale_bars": 50.0, "rejections": 1_000}
@@ -60,11 +63,34 @@ def test_the_clock_of_this_machine_may_not_be_far_from_the_brokers() -> None:
 
 def test_bars_that_stay_away_stop_it_only_while_the_market_is_open() -> None:
     rehearsal = begun(stale_bars=3.0)
-    rehearsal.broker.now += datetime.timedelta(days=5)
+    rehearsal.broker.now += datetime.timedelta(days=7)
     rehearsal.bars = rehearsal.bars[: WARM + 1]
     assert rehearsal.step().stopped == ""
     rehearsal.broker.market_open = True
-    assert_stopped(rehearsal, "stale data: the newest bar closed 5.")
+    assert_stopped(rehearsal, "stale data: 4.0 bars are missing, allowed 3")
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "newest", "now", "missing"),
+    [
+        # A weekend, and one that a holiday makes longer.
+        ("1d", "2026-01-16T00:00", "2026-01-20T15:00", 1.0),
+        ("1d", "2026-01-15T00:00", "2026-01-16T15:00", 0.0),
+        # The night before the open, an hour behind it, and bars that come.
+        ("1m", "2026-01-15T20:59", "2026-01-16T14:31", 1.0),
+        ("1m", "2026-01-15T20:59", "2026-01-16T15:30", 60.0),
+        ("1m", "2026-01-16T15:29", "2026-01-16T15:30", 0.0),
+        # New York changes its clock on 8 March 2026: its open is an hour earlier in UTC.
+        ("1m", "2026-03-06T20:59", "2026-03-09T13:32", 2.0),
+    ],
+)
+def test_nights_weekends_and_the_change_of_the_clock_are_no_missing_bars(
+    timeframe: str, newest: str, now: str, missing: float
+) -> None:
+    stamps = np.array([newest], dtype="datetime64[us]").astype(np.int64)
+    prices = [np.ones(1)] * 5
+    bars = Bars("X", stamps, *prices, calendar=BarCalendar("XNYS", timeframe))
+    assert bars_missing(bars, datetime.datetime.fromisoformat(f"{now}+00:00")) == missing
 
 
 def test_orders_that_the_broker_refuses_stop_it_after_a_number() -> None:

@@ -47,6 +47,8 @@ class Wanted:
         Of an exit, the order that opened what it closes; else 0.
     role : str
         Of an exit, ``take_profit`` or ``stop_loss``; else empty.
+    lot : int
+        Of an exit, the number of the lot that it closes; else 0.
     """
 
     order: int
@@ -61,6 +63,7 @@ class Wanted:
     time_in_force: str
     entry: int = 0
     role: str = ""
+    lot: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ class Replayed:
                     time_in_force=_time_in_force(row),
                     entry=child.entry if child else 0,
                     role=child.role if child else "",
+                    lot=row["parent"] if child else 0,
                     take_profit=_price(row["take_profit"]) if given else None,
                     stop_loss=_price(row["stop_loss"]) if given else None,
                 )

@@ -264,7 +264,8 @@ class Trader:
 
     def _send(self, wanted: Sequence[Wanted]) -> tuple[int, int]:
         """Cancel what is not wanted any more, then send what is and is not there."""
-        numbers = {order.order: order for order in wanted}
+        closed = self._closed_lots(wanted)
+        numbers = {order.order: order for order in wanted if order.lot not in closed}
         cancelled = sent_count = 0
         for sent in self.books.live():
             if sent.state == "intended" or self._is_wanted(sent, numbers):
@@ -280,6 +281,16 @@ class Trader:
                 self.desk.submit(sent)
                 sent_count += 1
         return sent_count, cancelled
+
+    def _closed_lots(self, wanted: Sequence[Wanted]) -> set[int]:
+        """Lots of which an exit has filled that the replay does not know of: the other one goes."""
+        lots = {order.order: order.lot for order in wanted if order.lot}
+        filled = (self.books.sent[fill.client_order_id] for fill in self.books.unbooked)
+        return {
+            lots[sent.order]
+            for sent in filled
+            if sent.state == "filled" and not sent.role and sent.order in lots
+        }
 
     def _is_wanted(self, sent: Sent, numbers: Mapping[int, Wanted]) -> bool:
         if sent.role:

@@ -14,6 +14,7 @@ from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.paper import BrokerInstrument, Limits, ScriptedBroker, Ticket
 from engine.paper.limits import bars_missing
+from engine.strategies import Strategy
 from tests.engine.paper.rehearsal import WARM, Rehearsal, scripted_bars, terms_on
 
 WIDE = {"loss": 1.0, "stale_bars": 50.0, "rejections": 1_000}
@@ -243,3 +244,37 @@ def test_a_halt_is_a_bar_without_a_fill_and_the_order_waits() -> None:
     rehearsal.at(WARM + 2)
     rehearsal.step()
     assert rehearsal.broker.order(first).status == "filled"  # type: ignore[union-attr]
+
+
+class Guarded(Strategy):
+    """Buys once, with exits at distances from the fill, which no bracket can say beforehand."""
+
+    name = "guarded"
+
+    def on_bar(self, bar: Any, order: Any) -> None:
+        if bar.index == 0:
+            order.market(4.0)
+        elif bar.index == 1:
+            order.exit(take_profit=5.0, stop_loss=5.0, from_fill=True)
+
+
+def test_of_two_exits_that_were_sent_apart_the_other_goes_at_the_next_look() -> None:
+    rehearsal = Rehearsal(
+        scripted_bars(4, 10, actions=(0,)), ScriptedBroker(), terms=terms_on(Guarded)
+    )
+    broker = rehearsal.broker
+    for index in (WARM, WARM + 1):
+        rehearsal.at(index)
+        if index > WARM:
+            broker.fill(broker.accepted[0].client_order_id, 4.0, float(rehearsal.bars.open[index]))
+        rehearsal.step()
+    one, other = broker.accepted[1:]
+    assert {one.kind, other.kind} == {"limit", "stop"}
+    # In the middle of the next bar, which has not closed, one of them fills.
+    broker.now += datetime.timedelta(hours=16)
+    broker.fill(one.client_order_id, -4.0, float(rehearsal.bars.open[WARM + 2]))
+    assert rehearsal.step().cancelled == 1
+    assert broker.order(other.client_order_id).status == "cancelled"  # type: ignore[union-attr]
+    rehearsal.at(WARM + 2)
+    step = rehearsal.step()
+    assert (step.decided, step.sent, rehearsal.trader.books.position("X")) == (True, 0, 0.0)

@@ -1,4 +1,4 @@
-"""The Dagster project: every asset, check, job and schedule, listed in one place."""
+"""The Dagster project: every asset, check, job and sensor, listed in one place."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     bars,
     calibrations,
     experiments,
+    failures,
+    jobs,
+    nightly_chain,
     nightly_simulations,
     panel,
     paper,
     reports,
-    schedules,
     simulations,
     source_realism,
     statistics,
+    study_files,
     walk_forward,
     warehouse,
+    watching,
 )
 from mc_assets.project import Project  # noqa: E402
 from mc_assets.resources import Laboratory  # noqa: E402
@@ -32,6 +36,7 @@ defs = dg.Definitions(
     assets=[
         bars.raw_bars,
         bars.bars,
+        study_files.study_files,
         calibrations.calibrations,
         source_realism.source_realism,
         simulations.simulations,
@@ -45,8 +50,14 @@ defs = dg.Definitions(
         reports.reports,
         warehouse.warehouse,
     ],
-    jobs=schedules.jobs,
-    schedules=schedules.schedules,
+    jobs=jobs.jobs,
+    sensors=[
+        nightly_chain.nightly_chain,
+        watching.dropped_files,
+        watching.study_files_changed,
+        failures.failures_told,
+        paper.paper_after_the_close,
+    ],
     resources={"laboratory": Laboratory.from_project(Project.from_environment())},
     # One step per run: parallelism is the engine's own.
     executor=dg.in_process_executor,

@@ -13,6 +13,7 @@ from mc_assets.history_errors import history_errors
 from mc_assets.history_retention import forget_old_runs
 from mc_assets.home_lock import descriptor, release, share, take
 from mc_assets.offered_periods import offer_periods
+from mc_assets.offered_studies import offer_studies
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ def prepare_dagster_home(project: Project) -> None:
 def using_dagster_home(project: Project) -> Iterator[int]:
     """Hold DAGSTER_HOME as one of its users; reap orphans first where there is no other.
 
-    The periods that Dagster offers are brought up to today (`mc_assets.offered_periods`), and
-    where there is no other user, old runs are forgotten (`mc_assets.history_retention`).
+    The periods that Dagster offers are brought up to today (`mc_assets.offered_periods`) and the
+    studies up to their files (`mc_assets.offered_studies`); where there is no other user, old runs
+    are forgotten (`mc_assets.history_retention`).
 
     Every process that has the instance open is a user (`mc_assets.event_log`): also a worker whose
     webserver, daemon or `mc ui` is gone.
@@ -67,6 +69,7 @@ def using_dagster_home(project: Project) -> Iterator[int]:
                 if alone:
                     reap_orphans(instance)
                 offer_periods(instance, project)
+                offer_studies(instance, project)
                 if alone:
                     forget_old_runs(instance)
             if alone:

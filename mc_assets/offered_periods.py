@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from engine.files import DamagedFile
-from mc_assets.periods import as_of_span, chosen_dates, period_keys
+from mc_assets.periods import as_of_span, chosen_dates, has_weekends, period_keys
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def offer_periods(
     """
     from mc_assets.market_data import load_series
 
-    wanted = period_keys(*as_of_span(load_series(project.series), today), today)
+    config = load_series(project.series)
+    wanted = period_keys(*as_of_span(config, today), today, weekends=has_weekends(config))
     stored = list(instance.get_dynamic_partitions(PERIODS))
     if stored == wanted:
         return wanted

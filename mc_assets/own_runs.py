@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from dagster._core.origin import JobPythonOrigin
     from dagster._core.remote_origin import RemoteJobOrigin
 
-__all__ = ["execute_here"]
+__all__ = ["IS_TERMINAL", "execute_here"]
 
 # The daemon tries a run again that a crash ended. One that a person began in a terminal is theirs
 # to begin again.
 _NOT_AGAIN: Final = {"dagster/max_retries": "0"}
+#: The tag of a run that a person began in a terminal, and is told of there.
+IS_TERMINAL: Final = {"mc/from": "terminal"}
 
 
 def execute_here(
@@ -56,7 +58,7 @@ def execute_here(
     run = instance.create_run_for_job(
         job_def=job.get_subset(asset_selection=keys),
         run_config=config,
-        tags={**tags, **_NOT_AGAIN},
+        tags={**tags, **_NOT_AGAIN, **IS_TERMINAL},
         asset_selection=keys,
         remote_job_origin=remote,
         job_code_origin=code,

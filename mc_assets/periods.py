@@ -13,12 +13,20 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from engine.calendar import EXCHANGES
 from engine.errors import Refusal
 
 if TYPE_CHECKING:
     from mc_assets.market_data.config import MarketDataConfig
 
-__all__ = ["as_of_span", "chosen_dates", "dates_in", "period_keys", "period_of"]
+__all__ = [
+    "as_of_span",
+    "chosen_dates",
+    "dates_in",
+    "has_weekends",
+    "period_keys",
+    "period_of",
+]
 
 _PERIOD: Final = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
 # Days are offered of every month that one of the last two weeks lies in.
@@ -53,8 +61,17 @@ def as_of_span(
     return datetime.date(min(first, last.year), 1, 1), last
 
 
+def has_weekends(config: MarketDataConfig) -> bool:
+    """Whether one of the series trades on Saturdays and Sundays, as of which it is calibrated."""
+    return any(EXCHANGES[series.exchange].days_per_week == 7 for series in config.series)
+
+
 def period_keys(
-    first: datetime.date, last: datetime.date, today: datetime.date | None = None
+    first: datetime.date,
+    last: datetime.date,
+    today: datetime.date | None = None,
+    *,
+    weekends: bool = False,
 ) -> list[str]:
     """Keys of the periods between two days, oldest first.
 
@@ -64,6 +81,8 @@ def period_keys(
         Both belong to a period.
     today : datetime.date, optional
         What is new is counted from it; by default today's, UTC.
+    weekends : bool
+        Whether Saturdays and Sundays of the newest weeks have a period.
 
     Returns
     -------
@@ -84,7 +103,7 @@ def period_keys(
     at = first
     while at <= last:
         key = period_of(at, today)
-        if len(key) < 10 or at.weekday() < 5:
+        if len(key) < 10 or weekends or at.weekday() < 5:
             found[key] = None
         at = _next(key) if len(key) < 10 else at + day
     return list(found)
@@ -108,7 +127,7 @@ def period_of(day: datetime.date, today: datetime.date | None = None) -> str:
 
 
 def dates_in(period: str) -> list[datetime.date]:
-    """Weekdays of a period, oldest first; none of them later than today, UTC.
+    """Dates of a period, oldest first: of a month or a year its weekdays, none after today, UTC.
 
     Raises
     ------
@@ -126,7 +145,7 @@ def dates_in(period: str) -> list[datetime.date]:
     today = datetime.datetime.now(datetime.UTC).date()
     count = (min(_next(period), today + datetime.timedelta(days=1)) - first).days
     days = (first + datetime.timedelta(days=number) for number in range(count))
-    return [day for day in days if day.weekday() < 5]
+    return [day for day in days if len(period) == 10 or day.weekday() < 5]
 
 
 def chosen_dates(
@@ -142,7 +161,8 @@ def chosen_dates(
     period : str
         Key of a period.
     chosen : sequence of str
-        Only these of its dates, where there are any; they may lie in other periods, too.
+        Only these of its days, where there are any; they may lie in other periods, too, and on
+        weekends.
     between : tuple of datetime.date, optional
         First and last day of the bars: where nothing is chosen, of a month or a year only weekdays
         between them.
@@ -150,28 +170,30 @@ def chosen_dates(
     Raises
     ------
     Refusal
-        If one of `chosen` is no weekday.
+        If one of `chosen` is no date.
     """
     dates = dates_in(period)
     if chosen:
-        wanted = _weekdays(chosen)
-        return [day for day in dates if day in wanted]
+        today = datetime.datetime.now(datetime.UTC).date()
+        of_period = f"{period}-"
+        return [
+            day
+            for day in sorted(_dates(chosen))
+            if f"{day}-".startswith(of_period) and day <= today
+        ]
     if between is None or len(period) == 10:
         return dates
     first, last = between
     return [day for day in dates if first <= day <= last]
 
 
-def _weekdays(texts: Iterable[str]) -> set[datetime.date]:
+def _dates(texts: Iterable[str]) -> set[datetime.date]:
     found = set()
     for text in texts:
         try:
-            day = datetime.date.fromisoformat(text)
+            found.add(datetime.date.fromisoformat(text))
         except ValueError:
-            day = None
-        if day is None or day.weekday() > 4:
-            raise Refusal("dates", repr(text), "a weekday YYYY-MM-DD")
-        found.add(day)
+            raise Refusal("dates", repr(text), "a date YYYY-MM-DD") from None
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.calibration import SPOT_MODELS
 from mc_assets.market_data.config import ModelEntry, SeriesConfig
 
-__all__ = ["calibrated_models", "load_models"]
+__all__ = ["calibrated_models", "load_models", "with_every_model"]
 
 # Estimated on the curve of every futures series, whatever models are named for it.
 _ON_EVERY_CURVE = ("schwartz_2f",)
@@ -24,6 +24,12 @@ def calibrated_models(series: SeriesConfig) -> dict[str, ModelEntry]:
     return {model: ModelEntry(model=model) for model in curve} | {
         entry.model: entry for entry in named
     }
+
+
+def with_every_model(series: SeriesConfig) -> SeriesConfig:
+    """Return a series with every model that bars can calibrate beside those that it names."""
+    every = calibrated_models(series.model_copy(update={"models": None}))
+    return series.model_copy(update={"models": (*(every | calibrated_models(series)).values(),)})
 
 
 def load_models(series: SeriesConfig, folder: Path) -> dict[str, str]:

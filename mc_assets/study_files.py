@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from engine.errors import Refusal
+from engine.studies.study_name import check_study_name
 from engine.yaml_text import YamlError, read_yaml_file
 
 __all__ = [
@@ -14,10 +17,14 @@ __all__ = [
     "find_study_file",
     "is_marked_nightly",
     "name_of",
+    "partition_names",
     "searched_studies",
     "study_files",
+    "traded_series",
     "walked_studies",
 ]
+
+log = logging.getLogger(__name__)
 
 # As `WalkForwardDefinition` has it, which would load the engine.
 _WINDOWS = 5
@@ -33,6 +40,33 @@ def study_files(folder: Path) -> dict[str, Path]:
     for name, paths in _by_name(folder).items():
         found |= {name: paths[0]} if len(paths) == 1 else {path.name: path for path in paths}
     return dict(sorted(found.items()))
+
+
+def partition_names(folder: Path) -> list[str]:
+    """Return the names of the studies of a folder that can be partitions, in their order.
+
+    A warning names each other one, once in a process: Dagster would load nothing beside it.
+    """
+    found = []
+    for name, path in study_files(folder).items():
+        try:
+            check_study_name(name)
+        except Refusal as refusal:
+            _warn_once(f"{refusal.within('name').in_file(path)}; `mc ui` leaves it out")
+        else:
+            found.append(name)
+    return found
+
+
+def traded_series(path: Path) -> list[str]:
+    """Return the series that a study file names, such as ``SP500@1d``; none of a broken one."""
+    source = _content(path).get("source")
+    if not isinstance(source, dict):
+        return []
+    symbols = source.get("symbol")
+    names = symbols if isinstance(symbols, list) else [symbols]
+    timeframe = source.get("timeframe", "1d")
+    return [f"{name}@{timeframe}" for name in names if isinstance(name, str)]
 
 
 def searched_studies(folder: Path) -> list[str]:
@@ -114,6 +148,11 @@ def check_no_file_name(folder: Path, study: str) -> None:
 def name_of(path: Path) -> str:
     """Return the name that a study file says; where it says none, its own without the ending."""
     return _name_in(path) or path.stem
+
+
+@cache
+def _warn_once(text: str) -> None:
+    log.warning(text)
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:

@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from engine.errors import Refusal
 from engine.jobs.errors import StudyInterrupted
 from engine.jobs.progress import Progress, ProgressCallback
+from mc_assets.answers.executors import executor_named
 from mc_assets.headlines import headline_names
 from mc_assets.project import Project
 from mc_assets.stored_market_data import StoredMarketData
 
 if TYPE_CHECKING:
     from engine.jobs.dry_run import Estimate
-    from engine.jobs.executors import Executor
     from engine.results import Results
     from engine.studies import Study, StudyDefinition
 
 __all__ = ["RunStopped", "StudyRun", "estimate_study", "run_study"]
-
-# Who may run the parts of a study on this machine.
-_EXECUTORS = ("threads", "processes")
 
 
 class RunStopped(StudyInterrupted):
@@ -157,7 +153,7 @@ def run_study(
         results = made.run(
             root=root,
             market_data=StoredMarketData(project),
-            executor=_executor(executor),
+            executor=executor_named(executor),
             through="mc run",
             progress=report,
             fresh=fresh,
@@ -226,17 +222,6 @@ def _made(
         load_definition(path), list(settings), seeds=seeds, storage=storage, workers=workers
     )
     return Study.from_definition(definition, path), definition
-
-
-def _executor(text: str) -> str | Executor:
-    """Return an executor that only this project knows; the name of one that the library makes."""
-    from mc_assets.dask_executor import SCHEME, DaskExecutor
-
-    if text.startswith(SCHEME):
-        return DaskExecutor(text)
-    if text not in _EXECUTORS:
-        raise Refusal("executor", repr(text), f"{', '.join(_EXECUTORS)}, or {SCHEME}host:port")
-    return text
 
 
 def _stopped(stop: KeyboardInterrupt, *, kept: bool) -> RunStopped:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import itertools
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -37,8 +38,9 @@ class Status:
         Why what is stale cannot be told; empty where it can.
     failed : polars.DataFrame
         ``asset``, ``partitions`` that failed and were not made since, the ``newest`` of them.
-    schedules : polars.DataFrame
-        ``schedule``, whether it is ``on``, its ``next_tick`` (UTC; it ticks while `mc ui` runs).
+    automation : polars.DataFrame
+        ``automation``, the ``night`` that comes next of an exchange, whether it is ``on``, its
+        ``next_tick`` (UTC; null of what watches files; it ticks while `mc ui` runs).
     disk : polars.DataFrame
         ``folder`` of the data folder, ``files``, ``megabytes``.
     is_open : bool
@@ -49,7 +51,7 @@ class Status:
     stale: pl.DataFrame
     problem: str
     failed: pl.DataFrame
-    schedules: pl.DataFrame
+    automation: pl.DataFrame
     disk: pl.DataFrame
     is_open: bool
 
@@ -70,13 +72,13 @@ def project_status(project: Project, now: datetime.datetime | None = None) -> St
     now = now or datetime.datetime.now(datetime.UTC)
     is_open = is_in_use(project.dagster_home)
     stale, problem = _stale(project)
-    failed, schedules = _dagster(project, now)
+    failed, automation = _dagster(project, now)
     return Status(
         list_runs(project).head(_RUNS),
         pl.DataFrame({"step": stale}, schema={"step": pl.String}),
         problem,
         failed,
-        schedules,
+        automation,
         _disk(project),
         is_open,
     )
@@ -101,15 +103,19 @@ def _stale(project: Project) -> tuple[list[str], str]:
 
 
 def _dagster(project: Project, now: datetime.datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the partitions that failed, and the schedules."""
+    """Return the partitions that failed, and what runs by itself."""
     from mc_assets.instance import open_instance
 
     failed: list[tuple[str, int, str]] = []
     running: set[str] = set()
+    ticks: list[tuple[str, str, bool, datetime.datetime | None]] = []
     if project.dagster_home.is_dir():
         with open_instance(project) as instance:
             failed = _failed(instance)
-            running = _running_schedules(instance)
+            running = _running_sensors(instance)
+    with suppress(ValueError, OSError):
+        # A series file that cannot be read is told of with what is stale.
+        ticks = list(_ticks(project, running, now))
     return (
         pl.DataFrame(
             failed,
@@ -117,9 +123,10 @@ def _dagster(project: Project, now: datetime.datetime) -> tuple[pl.DataFrame, pl
             orient="row",
         ),
         pl.DataFrame(
-            _ticks(running, now),
+            ticks,
             schema={
-                "schedule": pl.String,
+                "automation": pl.String,
+                "night": pl.String,
                 "on": pl.Boolean,
                 "next_tick": pl.Datetime("us", "UTC"),
             },
@@ -145,32 +152,39 @@ def _failed(instance: dg.DagsterInstance) -> list[tuple[str, int, str]]:
     return found
 
 
-def _running_schedules(instance: dg.DagsterInstance) -> set[str]:
+def _running_sensors(instance: dg.DagsterInstance) -> set[str]:
     from dagster._core.definitions.run_request import InstigatorType
     from dagster._core.scheduler.instigation import InstigatorStatus
 
     states = instance.all_instigator_state(
-        instigator_type=InstigatorType.SCHEDULE, instigator_statuses={InstigatorStatus.RUNNING}
+        instigator_type=InstigatorType.SENSOR, instigator_statuses={InstigatorStatus.RUNNING}
     )
     return {state.instigator_name for state in states}
 
 
-def _ticks(running: set[str], now: datetime.datetime) -> list[tuple[str, bool, Any]]:
+def _ticks(
+    project: Project, running: set[str], now: datetime.datetime
+) -> Iterator[tuple[str, str, bool, datetime.datetime | None]]:
+    """Yield what runs by itself: of the nightly chain the next night of each exchange."""
     import dagster as dg
-    from dagster._utils.schedules import schedule_execution_time_iterator
 
+    from mc_assets.automation.nights import upcoming_nights
+    from mc_assets.automation.settings import load_automation
     from mc_assets.definitions import defs
+    from mc_assets.market_data import load_series
 
-    found = []
-    for schedule in defs.schedules or ():
-        assert isinstance(schedule, dg.ScheduleDefinition)
-        ticks = schedule_execution_time_iterator(
-            now.timestamp(), schedule.cron_schedule, schedule.execution_timezone
-        )
-        later = (tick for tick in itertools.islice(ticks, 2) if tick > now)
-        at = next(later).astimezone(datetime.UTC)
-        found.append((schedule.name, schedule.name in running, at))
-    return found
+    for sensor in defs.sensors or ():
+        # Those that run by themselves are in the instance once `mc ui` has run.
+        is_on = sensor.name in running or sensor.default_status == dg.DefaultSensorStatus.RUNNING
+        if sensor.name != "nightly_chain":
+            yield sensor.name, "", is_on, None
+            continue
+        nightly = load_automation(project).nightly
+        coming = upcoming_nights(load_series(project.series), now, nightly)
+        for night in coming:
+            yield sensor.name, night.key, is_on, night.due
+        if not coming:
+            yield sensor.name, "", is_on, None
 
 
 def _disk(project: Project) -> pl.DataFrame:

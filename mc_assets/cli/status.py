@@ -43,11 +43,11 @@ def status(
         typer.echo("no partition is failed")
     else:
         print_frame(found.failed, title="failed: run them again from their asset in `mc ui`")
-    ticks = found.schedules.with_columns(
+    ticks = found.automation.with_columns(
         pl.when("on").then(pl.lit("on")).otherwise(pl.lit("off")).alias("on"),
-        pl.col("next_tick").dt.strftime("%Y-%m-%d %H:%M UTC"),
+        pl.col("next_tick").dt.strftime("%Y-%m-%d %H:%M UTC").fill_null(""),
     )
-    print_frame(ticks, title="schedules: they tick while `mc ui` runs")
+    print_frame(ticks, title="what runs by itself: it ticks while `mc ui` runs")
     print_frame(found.disk, title=f"disk use of {project.data}")
     if found.is_open:
         typer.echo("a command or `mc ui` is at work here")

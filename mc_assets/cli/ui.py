@@ -24,6 +24,7 @@ def ui(
     import sys
 
     from engine.home import shipped
+    from mc_assets.answers.report_pages import REPORTS_PORT, report_address, serving_reports
     from mc_assets.instance import using_dagster_home
     from mc_assets.project import Project
 
@@ -31,7 +32,10 @@ def ui(
     asked, port = port, _free_port(host, port)
     if port != asked:
         typer.echo(f"port {asked} is not free, {port} is taken instead")
-    with using_dagster_home(project) as lock:
+    with (
+        using_dagster_home(project) as lock,
+        serving_reports(project.reports) as reports,
+    ):
         command = [
             sys.executable,
             *("-m", "dagster", "dev"),
@@ -49,7 +53,11 @@ def ui(
             # `dagster dev` prints a notice about its successor on every start. Its processes have
             # working directories of their own.
             env=os.environ
-            | {"PYTHONWARNINGS": "ignore::FutureWarning", "MC_HOME": str(project.root)},
+            | {
+                "PYTHONWARNINGS": "ignore::FutureWarning",
+                "MC_HOME": str(project.root),
+                REPORTS_PORT: str(reports),
+            },
             pass_fds=(lock,),
         )
         # Ctrl-C in a terminal reaches Dagster, which stops its own processes; wait for it.
@@ -57,6 +65,7 @@ def ui(
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         if _answers(host, port, process):
             typer.echo(f"Dagster UI: http://{host}:{port}   Ctrl-C stops it")
+            typer.echo(f"Reports:    {report_address('')}")
         code = process.wait()
     if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130):
         raise typer.Exit(code=1)

@@ -1,10 +1,11 @@
 """Bars: what the provider sent, and the canonical table made of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.freshness import made_at_night
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, series_years
 from mc_assets.market_data.canonical import BARS_SCHEMA, canonical_schema
@@ -122,6 +123,7 @@ def raw_bars(
     partitions_def=series_years,
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[raw_bars],
+    freshness_policy=made_at_night(),
     pool="market_data",
     metadata=column_schema(BARS_SCHEMA, {name: text for name, _, text in canonical_schema()}),
     check_specs=[
@@ -160,6 +162,7 @@ def bars(
     )
     from mc_assets.market_data.futures.curve_store import store_curve
     from mc_assets.market_data.history import history_hashes
+    from mc_assets.market_data.quality.stored import stored_findings
 
     project = laboratory.project
     known = load_series(project.series)
@@ -168,6 +171,7 @@ def bars(
     found: dict[str, dict[tuple[str, int], QualityFinding]] = {n: {} for n in DEFAULT_SEVERITIES}
     # Years that are to be compared with one that this run makes anew.
     outdated: dict[tuple[str, int], None] = {}
+    hashes_made: dict[str, str] = {}
     done = 0
     for series, keys in grouped(context.partition_keys, "series").items():
         if known[series].provider == "futures":
@@ -202,6 +206,7 @@ def bars(
             BarStore(project.data), known[series].symbol, known[series].timeframe
         )
         for key, result in made.items():
+            hashes_made[key] = result.data_hash
             context.add_asset_metadata(
                 {
                     "dagster/partition_row_count": result.rows,
@@ -231,6 +236,8 @@ def bars(
         ]
         for name, places in found.items()
     }
+    made_here = {(series, year) for places in found.values() for series, year in places}
+    elsewhere = stored_findings(BarStore(project.data), known.keys, made_here)
     errors += [line for lines in shown.values() for severity, line in lines if severity == "error"]
     for line in errors:
         context.log.error(line)
@@ -243,18 +250,31 @@ def bars(
                 description="\n".join(errors[:20]) or None,
                 metadata={"quarantined": quarantined, "errors": "\n".join(errors[:20]) or "none"},
             ),
-            *(_quality(name, lines) for name, lines in shown.items()),
+            *(_quality(name, lines, elsewhere.get(name, [])) for name, lines in shown.items()),
         ],
+        data_version=_version(hashes_made),
     )
 
 
-def _quality(name: str, lines: Sequence[tuple[str, str]]) -> dg.AssetCheckResult:
-    """Show what one quality check found over this run's series and years."""
+def _version(hashes: Mapping[str, str]) -> dg.DataVersion | None:
+    """Version of a year's bars; of several years together Dagster makes its own."""
+    return dg.DataVersion(next(iter(hashes.values()))) if len(hashes) == 1 else None
+
+
+def _quality(
+    name: str, lines: Sequence[tuple[str, str]], elsewhere: Sequence[str]
+) -> dg.AssetCheckResult:
+    """Show what one quality check found: in this run, and before in what it did not touch.
+
+    Dagster shows the last evaluation of a check alone, so it speaks of every series. It is severe
+    by what this run found.
+    """
     severe = any(severity == "error" for severity, _ in lines)
+    every = [*(line for _, line in lines), *elsewhere]
     return dg.AssetCheckResult(
         check_name=name,
-        passed=not lines,
+        passed=not every,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
-        description="\n".join(line for _, line in lines[:20]) or None,
-        metadata={"series_years": len(lines)},
+        description="\n".join(every[:20]) or None,
+        metadata={"series_years": len(lines), "series_years_before": len(elsewhere)},
     )

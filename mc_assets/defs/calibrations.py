@@ -1,19 +1,25 @@
 """Calibrations: every model's parameters as of a date, with their errors."""
 
 import datetime
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from engine.calibration.versions import ESTIMATOR_VERSIONS
+from mc_assets.automation.settings import load_automation
 from mc_assets.calibration_store import CALIBRATION_SCHEMA
 from mc_assets.defs.bars import bars
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_series
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.freshness import made_at_night
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_periods
+from mc_assets.defs.previews import markdown_table
+from mc_assets.estimate_text import rounded_pair
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import counted
 
@@ -51,6 +57,23 @@ _DESCRIPTIONS = {
     "reason": "why it failed, or what lies on its bound",
 }
 
+
+class CalibrationsConfig(DatesConfig):
+    """Which dates and models a run calibrates.
+
+    Attributes
+    ----------
+    all_models : bool
+        Every model that bars can calibrate, whichever the series file names.
+    """
+
+    all_models: bool = Field(
+        default=False,
+        description="Every model that bars can calibrate, not those alone that `models` of the "
+        "series file names. Each estimate begins cold, from the bars alone.",
+    )
+
+
 _ANSWERED = dg.AssetCheckSpec(
     "every_estimator_answered",
     asset="calibrations",
@@ -84,6 +107,7 @@ _STEADY = dg.AssetCheckSpec(
     ],
     # Two runs must not write the same file.
     pool="calibrations",
+    freshness_policy=made_at_night(),
     # Where an estimator moves on, Dagster shows what it made before as stale.
     code_version=", ".join(f"{model} {version}" for model, version in ESTIMATOR_VERSIONS.items()),
     metadata=column_schema(CALIBRATION_SCHEMA, _DESCRIPTIONS),
@@ -96,13 +120,14 @@ _STEADY = dg.AssetCheckSpec(
     ),
 )
 def calibrations(
-    context: dg.AssetExecutionContext, config: DatesConfig, laboratory: Laboratory
+    context: dg.AssetExecutionContext, config: CalibrationsConfig, laboratory: Laboratory
 ) -> Materialized:
     """Estimate every model for this run's series and dates."""
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
     from mc_assets.reports.calibration_picture import calibration_picture
     from mc_assets.reports.picture import as_markdown
+    from mc_assets.series_models import with_every_model
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
@@ -123,7 +148,9 @@ def calibrations(
         days = [day for of_key in dates.values() for day in of_key]
         if not days:
             continue
-        made = _estimated(known[series], known.folder, market_data, days, laboratory.threads)
+        wanted = with_every_model(known[series]) if config.all_models else known[series]
+        begin = time.perf_counter()
+        made = _estimated(wanted, known.folder, market_data, days, laboratory.threads)
         store.write([estimate for day in days for estimate in made[day]])
         jumps += store.jumps(symbol, timeframe, days)
         for key, of_key in dates.items():
@@ -138,6 +165,10 @@ def calibrations(
         # On the newest date alone: metadata of the result would be written to every partition.
         picture = calibration_picture(store.read(symbol, timeframe, allow_damaged=True), series)
         newest = max(dates, key=lambda key: max(dates[key], default=datetime.date.min))
+        metadata[newest]["newest_estimates"] = dg.MetadataValue.md(
+            _newest(made[max(dates[newest])]) if dates[newest] else "none"
+        )
+        metadata[newest]["seconds"] = round(time.perf_counter() - begin, 3)
         metadata[newest]["parameters_through_time"] = dg.MetadataValue.md(
             as_markdown([(series, picture)])
         )
@@ -146,8 +177,24 @@ def calibrations(
         # One message: every message is a transaction of Dagster's log.
         context.log.warning("\n".join([*failures, *jumps]))
     return dg.MaterializeResult(
-        check_results=[_warning(_ANSWERED, failures), _warning(_STEADY, jumps)]
+        check_results=[
+            _warning(
+                _ANSWERED, failures, load_automation(laboratory.project).checks.failed_calibrations
+            ),
+            _warning(_STEADY, jumps),
+        ]
     )
+
+
+def _newest(estimates: list["Calibration"]) -> str:
+    """Return the parameters of a date as a table, each with its standard error."""
+    rows = [
+        [row["model"], row["parameter"], *rounded_pair(row["estimate"], row["std_error"], "ratio")]
+        for estimate in estimates
+        if estimate.ok
+        for row in estimate.to_rows()
+    ]
+    return markdown_table(["model", "parameter", "estimate", "std. error"], rows)
 
 
 def _estimated(
@@ -224,11 +271,16 @@ def _estimated(
     return made
 
 
-def _warning(spec: dg.AssetCheckSpec, found: list[str]) -> dg.AssetCheckResult:
-    """Fail a check with a warning if anything was found, saying the first twenty."""
+def _warning(spec: dg.AssetCheckSpec, found: list[str], allowed: int = 0) -> dg.AssetCheckResult:
+    """Fail a check with a warning if more was found than is allowed, saying the first twenty."""
     return dg.AssetCheckResult(
         check_name=spec.name,
-        passed=not found,
+        passed=len(found) <= allowed,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"count": len(found), "found": "\n".join(found[:20]) or "nothing"},
+        description="\n".join(found[:20]) or None,
+        metadata={
+            "count": len(found),
+            "allowed": allowed,
+            "found": "\n".join(found[:20]) or "nothing",
+        },
     )

@@ -19,12 +19,12 @@ class DatesConfig(dg.Config):
     Attributes
     ----------
     dates : list of str
-        Weekdays YYYY-MM-DD; by default every weekday of the partitions.
+        Days YYYY-MM-DD; by default every weekday of the partitions.
     """
 
     dates: list[str] = Field(
         default=[],
-        description="Only these weekdays YYYY-MM-DD; by default every weekday of the partitions.",
+        description="Only these days YYYY-MM-DD; by default every weekday of the partitions.",
     )
 
 
@@ -50,7 +50,7 @@ def dates_of_keys(
     Raises
     ------
     Refusal
-        If one of `chosen` is no weekday of the partitions.
+        If one of `chosen` is no day of the partitions.
     """
     found = {
         key: chosen_dates(key.keys_by_dimension["period"], chosen, between=between) for key in keys
@@ -58,7 +58,7 @@ def dates_of_keys(
     made = {str(day) for days in found.values() for day in days}
     for text in chosen:
         if text not in made:
-            raise Refusal("dates", repr(text), "weekdays of the partitions that the run makes")
+            raise Refusal("dates", repr(text), "days of the partitions that the run makes")
     return found
 
 
@@ -73,7 +73,7 @@ def dates_of_series(
     Raises
     ------
     Refusal
-        If one of `chosen` is no weekday of the partitions; if months or years are asked for of
+        If one of `chosen` is no day of the partitions; if months or years are asked for of
         which no bar is stored.
     DamagedFile
         If the bars' files are not what was written.

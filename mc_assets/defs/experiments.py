@@ -4,14 +4,14 @@ import time
 
 import dagster as dg
 
+from mc_assets.answers.report_pages import report_address
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import searched
 from mc_assets.resources import Laboratory
-from mc_assets.study_files import is_marked_nightly
 
-__all__ = ["experiments", "nightly_searches"]
+__all__ = ["experiments"]
 
 _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
 
@@ -66,6 +66,7 @@ def experiments(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
                 "sentence": outcome.sentence,
                 "leaderboard": dg.MetadataValue.md(leaders_table(outcome)),
                 "map": dg.MetadataValue.md(as_markdown([(name, search_picture(outcome))])),
+                "open": dg.MetadataValue.url(report_address(f"{name}/report.html")),
                 "report": dg.MetadataValue.path(str(found.folder / "report.html")),
                 "dagster/partition_row_count": len(outcome.trials),
                 "data_version": str(outcome.made_of["world"]),
@@ -75,13 +76,3 @@ def experiments(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
             partition_key=name,
         )
     return dg.MaterializeResult()
-
-
-def nightly_searches(laboratory: Laboratory) -> list[str]:
-    """Names of the studies with an objective that are marked ``nightly: true``.
-
-    One whose file cannot be read is among them, unless it can be seen not to be marked: its run
-    fails and names it, and the others run.
-    """
-    files = laboratory.project.study_files
-    return [name for name in searched.get_partition_keys() if is_marked_nightly(files.get(name))]

@@ -1,17 +1,19 @@
 """Nightly simulations: studies run again on each day's calibration and bars."""
 
+import time
+
 import dagster as dg
 
 from mc_assets.defs.bars import bars
-from mc_assets.defs.best_set import best_by_mean, best_metadata
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_keys
+from mc_assets.defs.code_version import engine_version
 from mc_assets.defs.materialized import Materialized
-from mc_assets.defs.partitions import grouped, studies, study_periods
+from mc_assets.defs.partitions import grouped, study_periods
+from mc_assets.defs.previews import best_metadata, headline_preview
 from mc_assets.resources import Laboratory
-from mc_assets.study_files import is_marked_nightly, searched_studies
 
-__all__ = ["nightly_simulations", "nightly_studies"]
+__all__ = ["nightly_simulations"]
 
 
 @dg.asset(
@@ -20,6 +22,7 @@ __all__ = ["nightly_simulations", "nightly_studies"]
     owners=["team:quant"],
     partitions_def=study_periods,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    code_version=engine_version(),
     deps=[
         dg.AssetDep(bars, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(
@@ -31,7 +34,7 @@ __all__ = ["nightly_simulations", "nightly_studies"]
     ],
     description=(
         "Statistics of a study as it would have run on a date: that day's calibration, no bar "
-        "after it. The schedule takes the studies marked `nightly: true`; any other can be "
+        "after it. The nightly chain takes the studies marked `nightly: true`; any other can be "
         "materialised by hand. Rows are not kept: seeds make them again. Partitions are those of "
         "`calibrations`."
     ),
@@ -54,6 +57,7 @@ def nightly_simulations(
     broken: dict[str, Exception] = {}
     for name, key, dates in asked:
         rows = 0
+        begin = time.perf_counter()
         try:
             path = project.study_file(name)
             for as_of in dates:
@@ -72,7 +76,9 @@ def nightly_simulations(
             {
                 "dagster/partition_row_count": rows,
                 "dates": len(dates),
-                **best_metadata(best_by_mean(table)),
+                "seconds": round(time.perf_counter() - begin, 3),
+                **best_metadata(table),
+                "headlines": dg.MetadataValue.md(headline_preview(table)),
                 "fingerprint": results.fingerprint,
             },
             asset_key="nightly_simulations",
@@ -82,20 +88,3 @@ def nightly_simulations(
         told = "; ".join(f"{name}: {error}" for name, error in broken.items())
         raise dg.Failure(told) from next(iter(broken.values()))
     return dg.MaterializeResult()
-
-
-def nightly_studies(laboratory: Laboratory) -> list[str]:
-    """Names of the studies marked ``nightly: true`` that are simulated: those without an objective.
-
-    They are in the order of their partitions.
-
-    One whose file cannot be read is among them, unless it can be seen not to be marked: its run
-    fails and names it, and the others run.
-    """
-    files = laboratory.project.study_files
-    searches = searched_studies(laboratory.project.studies)
-    return [
-        name
-        for name in studies.get_partition_keys()
-        if name not in searches and is_marked_nightly(files.get(name))
-    ]

@@ -1,12 +1,16 @@
 """Paper sessions: a look at the market after the close, and what their fills cost."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import dagster as dg
 
 from mc_assets.defs.bars import bars
+from mc_assets.defs.jobs import trade_on_paper
 from mc_assets.defs.materialized import Materialized
 from mc_assets.resources import Laboratory
 
-__all__ = ["paper"]
+__all__ = ["paper", "paper_after_the_close"]
 
 _DRIFT = "fills_cost_what_studies_assume"
 
@@ -56,3 +60,20 @@ def paper(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Material
             )
         ],
     )
+
+
+@dg.sensor(
+    job=trade_on_paper,
+    minimum_interval_seconds=900,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description=(
+        "On weekdays from 18:45 in New York, once the nightly bars are there: paper sessions look "
+        "at the market. Off until somebody switches it on."
+    ),
+)
+def paper_after_the_close(_: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for one look a day."""
+    now = datetime.now(ZoneInfo("America/New_York"))
+    if now.weekday() > 4 or (now.hour, now.minute) < (18, 45):
+        return dg.SkipReason("no weekday's evening in New York")
+    return dg.RunRequest(run_key=f"{now.date()}|paper")

@@ -1,25 +1,25 @@
 """Partitions: few assets, many partitions, so the graph stays one that a person can read.
 
-Only names are read here (the keys of the series file, the names of the study files); nothing
-that grows with the data. Partitions in time that move with the calendar are in the instance
-(`mc_assets.offered_periods`), so that those of a new day appear without a reload.
+Only names are read here (the keys of the series file); nothing that grows with the data.
+Partitions in time that move with the calendar, and studies, which come and go with their files, are
+in the instance (`mc_assets.offered_periods`, `mc_assets.offered_studies`), so that new ones appear
+without a reload.
 """
 
 from __future__ import annotations
 
 import datetime
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from engine.errors import Refusal
 from engine.jobs.blocks import BLOCKS
-from engine.studies.study_name import check_study_name
 from mc_assets.market_data.series_file import load_series
+from mc_assets.offered_periods import PERIODS
+from mc_assets.offered_studies import SEARCHED, STUDIES
 from mc_assets.periods import as_of_span
 from mc_assets.project import Project
-from mc_assets.study_files import searched_studies, walked_studies
+from mc_assets.study_files import partition_names, walked_studies
 
 __all__ = [
     "STRATEGIES",
@@ -43,8 +43,6 @@ __all__ = [
     "years",
 ]
 
-log = logging.getLogger(__name__)
-
 _project = Project.from_environment()
 
 #: The series file as it was when the definitions were loaded.
@@ -54,18 +52,6 @@ declared = load_series(_project.series)
 STRATEGIES = [
     *("breakout", "buy_and_hold", "mean_reversion", "momentum", "rsi_reversal", "sma_crossover")
 ]
-
-
-def _keys(project: Project) -> list[str]:
-    keys = []
-    for name, path in project.study_files.items():
-        try:
-            check_study_name(name)
-        except Refusal as refusal:
-            log.warning("%s; `mc ui` leaves it out", refusal.within("name").in_file(path))
-        else:
-            keys.append(name)
-    return keys
 
 
 class _Grid(dg.MultiPartitionsDefinition):
@@ -86,16 +72,14 @@ class _Grid(dg.MultiPartitionsDefinition):
 
 
 series = dg.StaticPartitionsDefinition(declared.keys)
-#: Study files by name. No asset has one whose name cannot be a key: Dagster would load nothing
-#: at all beside it.
-studies = dg.StaticPartitionsDefinition(_keys(_project))
-searched = dg.StaticPartitionsDefinition(
-    [name for name in searched_studies(_project.studies) if name in studies.get_partition_keys()]
-)
+#: Study files by name, and those of them with an objective (`mc_assets.offered_studies`).
+studies = dg.DynamicPartitionsDefinition(name=STUDIES)
+searched = dg.DynamicPartitionsDefinition(name=SEARCHED)
+# A mapping from windows to studies is a part of the code: a study that comes to be walked forward
+# appears when the definitions are loaded again.
+_names = partition_names(_project.studies)
 _walked = {
-    name: count
-    for name, count in walked_studies(_project.studies).items()
-    if name in studies.get_partition_keys()
+    name: count for name, count in walked_studies(_project.studies).items() if name in _names
 }
 walked = dg.StaticPartitionsDefinition(list(_walked))
 # A study has as many windows as it says: a grid would offer some that are not there.
@@ -112,14 +96,14 @@ years = dg.TimeWindowPartitionsDefinition(
     fmt="%Y",
     end_offset=0 if _ended else 1,
 )
-periods = dg.DynamicPartitionsDefinition(name="periods")
+periods = dg.DynamicPartitionsDefinition(name=PERIODS)
 
 series_years = _Grid({"series": series, "year": years})
-# Not kept for a day: periods come and go with the instance.
+# Not kept for a day: periods and studies come and go with the instance.
 series_periods = dg.MultiPartitionsDefinition({"period": periods, "series": series})
 strategy_series = _Grid({"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)})
 study_periods = dg.MultiPartitionsDefinition({"period": periods, "study": studies})
-study_seed_blocks = _Grid({"seed_block": seed_blocks, "study": studies})
+study_seed_blocks = dg.MultiPartitionsDefinition({"seed_block": seed_blocks, "study": studies})
 
 
 def batch_tags(first: str, last: str) -> dict[str, str]:

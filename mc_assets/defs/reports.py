@@ -1,7 +1,10 @@
 """Reports: one self-contained HTML page per study, and its still picture for the UI."""
 
+import time
+
 import dagster as dg
 
+from mc_assets.answers.report_pages import report_address
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
 from mc_assets.defs.statistics import statistics
@@ -30,10 +33,16 @@ def reports(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materi
 
     project = laboratory.project
     for study in counted(context.partition_keys, "studies"):
+        begin = time.perf_counter()
         page = write_report(project, study)
         picture = as_markdown([(study, report_picture(project, study))])
         context.add_asset_metadata(
-            {"report": dg.MetadataValue.path(str(page)), "picture": dg.MetadataValue.md(picture)},
+            {
+                "open": dg.MetadataValue.url(report_address(page.name)),
+                "report": dg.MetadataValue.path(str(page)),
+                "picture": dg.MetadataValue.md(picture),
+                "seconds": round(time.perf_counter() - begin, 3),
+            },
             asset_key="reports",
             partition_key=study,
         )

@@ -7,12 +7,14 @@ import dagster as dg
 
 from engine.calibration import SPOT_MODELS
 from engine.models import BUILT_IN
+from mc_assets.automation.settings import load_automation
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_series
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import declared, grouped, series_periods
+from mc_assets.project import Project
 from mc_assets.realism_table import REALISM_SCHEMA
 from mc_assets.resources import Laboratory
 
@@ -55,9 +57,6 @@ _MODELS = tuple(
     )
 )
 
-# A model that misses more than a quarter of what was compared is marked.
-_ENOUGH = 0.75
-
 
 @dg.asset(
     group_name="calibrate",
@@ -72,7 +71,7 @@ _ENOUGH = 0.75
         dg.AssetCheckSpec(
             f"{model}_looks_like_history",
             asset="source_realism",
-            description=f"Paths of {model} reproduce at least three quarters of the statistics.",
+            description=f"Paths of {model} reproduce enough of the statistics.",
         )
         for model in _MODELS
     ],
@@ -141,15 +140,16 @@ def source_realism(
     if refused:
         context.log.warning("Not compared:\n" + "\n".join(refused))
     return dg.MaterializeResult(
-        check_results=list(_checks(reports)),
+        check_results=list(_checks(reports, project)),
         metadata={"not_compared": "\n".join(refused[:20]) or "nothing"},
     )
 
 
-def _checks(reports: list["RealismReport"]) -> Iterator[dg.AssetCheckResult]:
+def _checks(reports: list["RealismReport"], project: Project) -> Iterator[dg.AssetCheckResult]:
+    enough = load_automation(project).checks.realism_score
     for model in _MODELS:
         own = [report for report in reports if report.model == model]
-        poor = [report for report in own if report.score < _ENOUGH]
+        poor = [report for report in own if report.score < enough]
         missed = "\n".join(
             f"{r.symbol}@{r.timeframe} {r.as_of}: score {r.score:.2f}, misses {', '.join(r.missed)}"
             for r in own
@@ -159,5 +159,6 @@ def _checks(reports: list["RealismReport"]) -> Iterator[dg.AssetCheckResult]:
             check_name=f"{model}_looks_like_history",
             passed=not poor,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"compared": len(own), "missed": missed or "nothing"},
+            description=missed or None,
+            metadata={"enough": enough, "compared": len(own), "missed": missed or "nothing"},
         )

@@ -1,15 +1,21 @@
 """Statistics: what a study's simulations say, each number with its Monte Carlo error."""
 
+import time
+from collections.abc import Sequence
+
 import dagster as dg
 import polars as pl
 
-from mc_assets.defs.best_set import best_by_mean, best_metadata
+from engine.jobs.canonical import short_hash
+from mc_assets.defs.code_version import engine_version
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
+from mc_assets.defs.previews import best_metadata, headline_preview, study_picture_of
 from mc_assets.defs.simulations import simulations
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import counted
+from mc_assets.study_tables import written_statistics_version
 
 __all__ = ["statistics"]
 
@@ -65,6 +71,7 @@ _BELIEVABLE = dg.AssetCheckSpec(
     partitions_def=studies,
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[simulations],
+    code_version=engine_version(),
     metadata=column_schema(_COLUMNS, _DESCRIPTIONS),
     check_specs=[_BELIEVABLE],
     description=(
@@ -78,13 +85,18 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
 
     sentences: list[str] = []
     for study in counted(context.partition_keys, "studies"):
+        begin = time.perf_counter()
         table = write_statistics(laboratory.project.data, study)
         found = read_warnings(laboratory.project.data, study)["sentence"]
         sentences += [f"{study}: {sentence}" for sentence in found]
-        best = best_by_mean(table)
-        parameters = {"best_parameters": best["parameters"]} if best else {}
         context.add_asset_metadata(
-            {"dagster/partition_row_count": table.height, **best_metadata(best), **parameters},
+            {
+                "dagster/partition_row_count": table.height,
+                "headlines": dg.MetadataValue.md(headline_preview(table)),
+                "picture": study_picture_of(laboratory.project, study),
+                "seconds": round(time.perf_counter() - begin, 3),
+                **best_metadata(table),
+            },
             asset_key="statistics",
             partition_key=study,
         )
@@ -92,6 +104,17 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
         check_name=_BELIEVABLE.name,
         passed=not sentences,
         severity=dg.AssetCheckSeverity.WARN,
+        description="\n".join(sentences[:20]) or None,
         metadata={"count": len(sentences), "found": "\n".join(sentences[:20]) or "nothing"},
     )
-    return dg.MaterializeResult(check_results=[check])
+    return dg.MaterializeResult(
+        check_results=[check], data_version=_version(laboratory, context.partition_keys)
+    )
+
+
+def _version(laboratory: Laboratory, studies: Sequence[str]) -> dg.DataVersion | None:
+    """Version of what was written; of several studies together Dagster makes its own."""
+    if len(studies) != 1:
+        return None
+    version = written_statistics_version(laboratory.project.data, studies[0])
+    return dg.DataVersion(short_hash(version)) if version else None

@@ -6,6 +6,7 @@ import dagster as dg
 
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.freshness import made_at_night
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.nightly_simulations import nightly_simulations
 from mc_assets.defs.panel import panel
@@ -31,6 +32,7 @@ _WHOLE = dg.AssetCheckSpec(
     deps=[bars, calibrations, source_realism, nightly_simulations, statistics, panel],
     # Only one run may rebuild the file at a time.
     pool="warehouse",
+    freshness_policy=made_at_night(),
     check_specs=[_WHOLE],
     description=(
         "DuckDB file with one table or view per file in `sql/`. Rebuilt from the Parquet files "

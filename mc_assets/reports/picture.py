@@ -15,7 +15,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["as_markdown", "study_picture"]
+__all__ = ["as_markdown", "outcomes_picture", "study_picture"]
 
 
 def study_picture(
@@ -59,6 +59,29 @@ def study_picture(
         axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=80)
+    return buffer.getvalue()
+
+
+def outcomes_picture(title: str, pnl: pl.Series) -> bytes:
+    """Histogram of what simulations came to, as a PNG image.
+
+    Parameters
+    ----------
+    title : str
+        What the picture shows.
+    pnl : polars.Series
+        Net P&L of each simulation.
+    """
+    figure = Figure(figsize=(4.8, 2.6), layout="constrained")
+    axes = figure.subplots()
+    axes.hist(pnl.drop_nulls().to_numpy(), bins=40, color="#1f5fa8")
+    axes.set_title(title, fontsize=9)
+    axes.set_xlabel("net P&L", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()
 
 

@@ -39,24 +39,17 @@ _FILES = {
 
 # A process of its own: partitions are made of the study files as they are at import.
 _NIGHT = """
-import datetime, json
-import dagster as dg
+import json
+from mc_assets.automation.nightly_studies import nightly_searches, nightly_studies
 from mc_assets.definitions import defs
-from mc_assets.defs import schedules
 from mc_assets.instance import open_instance, using_dagster_home
 from mc_assets.pipeline import PipelineError, run_step
 from mc_assets.project import Project
-from mc_assets.resources import Laboratory
 from mc_assets.steps import Step
 
 project = Project.from_environment()
-laboratory = Laboratory.from_project(project)
-at = datetime.datetime(2016, 3, 2, 19, tzinfo=datetime.UTC)
 with using_dagster_home(project), open_instance(project) as instance:
-    context = dg.build_schedule_context(
-        instance, scheduled_execution_time=at, resources={"laboratory": laboratory})
-    asked = [request.run_key for request in schedules.nightly_studies_run(context)]
-    searched = [request.run_key for request in schedules.nightly_searches_run(context)]
+    asked, searched = nightly_studies(project), nightly_searches(project)
     config = {"nightly_simulations": {"dates": ["2016-03-02"]}}
     step = Step("", ["nightly_simulations"], ("2016|first", "2016|second"), config=config)
     try:
@@ -70,7 +63,7 @@ print(json.dumps({"asked": asked, "searched": searched, "failed": failed}))
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the schedule asked for, how a run of two studies ended, and what was said."""
+    """What a night asks for, how a run of two studies ended, and what was said."""
     folder = tmp_path_factory.mktemp("night")
     (folder / "studies").mkdir()
     for name, text in _FILES.items():
@@ -97,14 +90,13 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_the_studies_beside_a_broken_one_are_asked_for_and_it_is_too(night: dict[str, Any]) -> None:
     # The runs of `first` and `third` fail and say why; `draft` is not marked.
-    names = ("first", "last", "second", "third")
-    assert night["asked"] == [f"2016-03-02|{name}" for name in names]
+    assert night["asked"] == ["first", "last", "second", "third"]
 
 
 def test_the_searches_beside_a_broken_one_are_asked_for_and_it_is_too(
     night: dict[str, Any],
 ) -> None:
-    assert night["searched"] == ["2016-03-02|lost", "2016-03-02|search"]
+    assert night["searched"] == ["lost", "search"]
 
 
 def test_in_one_run_the_others_are_made_and_the_broken_one_is_named(night: dict[str, Any]) -> None:

@@ -393,11 +393,13 @@ def _night(data: Path, kept: Path) -> None:
     """Calibrate and run the nightly studies as of a date; move what they stored to a folder."""
     from mc_assets.definitions import defs
     from mc_assets.offered_periods import offer_periods
+    from mc_assets.offered_studies import offer_studies
     from mc_assets.project import Project
 
     job = defs.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         offer_periods(instance, Project.from_environment())
+        offer_studies(instance, Project.from_environment())
         for asset, key in (
             ("calibrations", "2017|SP500@1d"),
             ("nightly_simulations", "2017|on_gbm"),

@@ -10,6 +10,7 @@ import dagster as dg
 from mc_assets.answers.records import list_runs
 from mc_assets.answers.runs import run_study
 from mc_assets.defs.simulations import simulations
+from mc_assets.offered_studies import offer_studies
 from mc_assets.project import Project
 from mc_assets.resources import Laboratory
 
@@ -30,6 +31,7 @@ def test_a_run_of_dagster_is_listed_beside_one_of_the_command_line(tmp_path: Pat
     )
     key = dg.MultiPartitionKey({"study": "buy_and_hold_bootstrap", "seed_block": "05"})
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_studies(instance, project)
         result = dg.materialize(
             [simulations],
             partition_key=key,

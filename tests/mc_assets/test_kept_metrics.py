@@ -16,6 +16,7 @@ from mc_assets.answers.runs import run_study
 from mc_assets.answers.tables import ask_tables
 from mc_assets.cli import app
 from mc_assets.defs.statistics import statistics
+from mc_assets.offered_studies import offer_studies
 from mc_assets.project import Project
 from mc_assets.reports import report_picture
 from mc_assets.resources import Laboratory
@@ -92,6 +93,7 @@ def test_commands_tables_pages_and_assets_work(
     assert sets["mean_net_pnl"].null_count() == 0
     ask_tables(home, "SELECT * FROM studies")
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_studies(instance, home)
         result = dg.materialize(
             [statistics],
             partition_key=FEW,

@@ -102,16 +102,27 @@ def test_what_is_no_period_is_one_sentence(period: str) -> None:
         dates_in(period)
 
 
-@pytest.mark.parametrize("text", ["2016-06-18", "yesterday", "2016-02-30"])
-def test_what_is_no_weekday_is_one_sentence(text: str) -> None:
-    with pytest.raises(Refusal, match=f"dates: found '{text}', allowed a weekday YYYY-MM-DD"):
+@pytest.mark.parametrize("text", ["2016-13-18", "yesterday", "2016-02-30"])
+def test_what_is_no_date_is_one_sentence(text: str) -> None:
+    with pytest.raises(Refusal, match=f"dates: found '{text}', allowed a date YYYY-MM-DD"):
         chosen_dates("2016", [text])
+
+
+def test_a_saturday_is_made_where_it_is_asked_for_and_offered_where_something_trades() -> None:
+    assert chosen_dates("2016", ["2016-06-18"]) == [date(2016, 6, 18)]
+    assert chosen_dates("2016-07", ["2016-06-18"]) == []
+    days = [date(2026, 11, day) for day in (27, 28)]
+    weekdays = period_keys(date(2026, 1, 1), days[1], days[1])
+    assert weekdays[-1] == "2026-11-27"
+    every_day = period_keys(date(2026, 1, 1), days[1], days[1], weekends=True)
+    assert every_day[-2:] == ["2026-11-27", "2026-11-28"]
+    assert dates_in("2016-06-18") == [date(2016, 6, 18)]
 
 
 def test_a_date_outside_the_partitions_of_a_run_is_one_sentence() -> None:
     key = dg.MultiPartitionKey({"period": "2016", "series": "A@1d"})
     assert dates_of_keys([key], ["2016-06-30"]) == {key: [date(2016, 6, 30)]}
-    with pytest.raises(Refusal, match="dates: found '2017-06-30', allowed weekdays of the part"):
+    with pytest.raises(Refusal, match="dates: found '2017-06-30', allowed days of the part"):
         dates_of_keys([key], ["2016-06-30", "2017-06-30"])
 
 

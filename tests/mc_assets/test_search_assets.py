@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from mc_assets.offered_studies import offer_studies
 from mc_assets.project import Project
 from mc_assets.receipts import Receipts
 from mc_assets.steps import all_steps
@@ -55,6 +56,7 @@ def _searches() -> None:
     reports = Project.from_environment().reports / "searched"
     found: dict[str, Any] = {}
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_studies(instance, Project.from_environment())
         first = _materialize(instance, "experiments", "searched")["searched"]
         found["first"] = {key: str(value)[:400] for key, value in first.items()}
         parts = sorted((reports / "generations").glob("*.parquet"))
@@ -84,6 +86,7 @@ def _walks() -> None:
     found: dict[str, Any] = {"windows": windows.get_partition_keys()}
     found["walked"] = walked.get_partition_keys()
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_studies(instance, Project.from_environment())
         alone = _materialize(instance, "walk_forward_windows", "walked@001")
         stamp = (folder / "000001.parquet").stat().st_mtime_ns
         whole = _materialize(instance, "walk_forward_windows", "walked@000", "walked@002")
@@ -95,25 +98,13 @@ def _walks() -> None:
     print(json.dumps(found))
 
 
-def _schedules() -> None:
-    import datetime
+def _nightly() -> None:
+    from mc_assets.automation.nightly_studies import nightly_searches, nightly_studies
+    from mc_assets.project import Project
 
-    from mc_assets.definitions import defs
-    from mc_assets.defs import schedules
-    from mc_assets.resources import Laboratory
-
-    assert defs.resources is not None
-    laboratory = defs.resources["laboratory"]
-    assert isinstance(laboratory, Laboratory)
-    at = datetime.datetime.fromisoformat("2026-11-26T19:20:00-05:00")
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(
-            instance, scheduled_execution_time=at, resources={"laboratory": laboratory}
-        )
-        asked: Any = schedules.nightly_searches_run(context)
-        # A search is no simulation: the other schedule leaves it alone.
-        simulated = schedules.nightly_studies(laboratory)
-        print(json.dumps([[(one.run_key, one.partition_key) for one in asked], simulated]))
+    project = Project.from_environment()
+    # A search is no simulation.
+    print(json.dumps([nightly_searches(project), nightly_studies(project)]))
 
 
 def _called(folder: Path, function: Any) -> Any:
@@ -156,8 +147,8 @@ def test_windows_are_partitions_that_are_kept_and_summed_up(tmp_path: Path) -> N
 
 
 def test_a_night_searches_the_studies_that_are_marked_so(tmp_path: Path) -> None:
-    runs, simulated = _called(tmp_path, _schedules)
-    assert runs == [["2026-11-26|searched", "searched"]]
+    searched, simulated = _called(tmp_path, _nightly)
+    assert searched == ["searched"]
     assert simulated == []
 
 

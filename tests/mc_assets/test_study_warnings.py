@@ -10,6 +10,7 @@ import pytest
 
 from mc_assets.answers.runs import run_study
 from mc_assets.defs.statistics import statistics
+from mc_assets.offered_studies import offer_studies
 from mc_assets.project import Project
 from mc_assets.resources import Laboratory
 from mc_assets.study_tables import read_warnings
@@ -41,6 +42,7 @@ def home(tmp_path: Path) -> Project:
 @pytest.mark.parametrize(("study", "passed"), [(IDLE, False), (BUSY, True)])
 def test_the_check_says_what_the_table_says(home: Project, study: str, passed: bool) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
+        offer_studies(instance, home)
         result = dg.materialize(
             [statistics],
             partition_key=study,

@@ -86,17 +86,18 @@ def test_the_webserver_lists_the_assets_with_their_groups_kinds_and_owners(webse
         assert node["isPartitioned"] == (name != "warehouse"), name
 
 
-def test_the_webserver_lists_the_jobs_and_the_nightly_schedules(webserver: str) -> None:
+def test_the_webserver_lists_the_jobs_and_the_nightly_chain(webserver: str) -> None:
     found = _ask(
         webserver,
         """{ repositoriesOrError { ... on RepositoryConnection { nodes {
-             jobs { name } schedules { name cronSchedule executionTimezone } } } } }""",
+             jobs { name } schedules { name } sensors { name sensorState { status } } } } } }""",
     )["repositoriesOrError"]["nodes"]
     assert len(found) == 1
     assert {"ingest", "recalibrate", "publish"} <= {job["name"] for job in found[0]["jobs"]}
-    schedules = {schedule["name"]: schedule for schedule in found[0]["schedules"]}
-    assert {"nightly_ingest", "nightly_recalibration"} <= set(schedules)
-    assert schedules["nightly_recalibration"]["executionTimezone"] == "America/New_York"
+    sensors = {one["name"]: one["sensorState"]["status"] for one in found[0]["sensors"]}
+    # Nothing runs by itself until a person switches it on.
+    assert sensors["nightly_chain"] == "STOPPED"
+    assert found[0]["schedules"] == []
 
 
 @pytest.mark.browser

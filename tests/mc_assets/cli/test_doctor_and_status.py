@@ -111,15 +111,24 @@ def test_status_tells_runs_stale_steps_schedules_and_disk_use(project: Project) 
     assert {row["folder"] for row in after["disk"]} >= {"simulations", "manifests", "ledger"}
     shown = runner.invoke(app, ["status"]).stdout
     assert "no partition is failed" in shown
-    assert "nightly_ingest" in shown
+    assert "nightly_chain" in shown
 
 
-def test_the_next_tick_is_the_evening_of_the_next_weekday_in_new_york(project: Project) -> None:
-    saturday = datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.UTC)
-    ticks = project_status(project, saturday).schedules
-    ingest = ticks.filter(ticks["schedule"] == "nightly_ingest").row(0, named=True)
-    assert ingest["next_tick"] == datetime.datetime(2026, 11, 30, 23, 30, tzinfo=datetime.UTC)
-    assert not ingest["on"]
+def test_the_next_night_follows_the_next_session_of_each_exchange(project: Project) -> None:
+    project.series.write_text(
+        "series:\n  - {symbol: A, provider: csv, start: 2020-01-01, options: {path: a.csv}}\n"
+        "  - {symbol: B, provider: csv, exchange: 24/7, start: 2020-01-01, "
+        "options: {path: b.csv}}\n"
+    )
+    sunday = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.UTC)
+    ticks = project_status(project, sunday).automation
+    nights = ticks.filter(ticks["automation"] == "nightly_chain").to_dicts()
+    assert [(night["night"], night["next_tick"].isoformat()) for night in nights] == [
+        ("24/7 2026-11-29", "2026-11-30T00:30:00+00:00"),
+        ("XNYS 2026-11-30", "2026-11-30T21:30:00+00:00"),
+        ("saturday 2026-12-05", "2026-12-05T15:00:00+00:00"),
+    ]
+    assert not any(night["on"] for night in nights)
 
 
 def test_status_counts_partitions_that_failed_and_were_not_made_since(project: Project) -> None:

@@ -1,0 +1,1 @@
+"""What happens without anybody: nights, watched files, notices. Nothing here knows Dagster."""

@@ -9,6 +9,7 @@ Everything public is here, loaded when first used, so ``import engine`` stays qu
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Final
 
 from engine.models import BUILT_IN
@@ -157,3 +158,35 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Results(ModuleType):
+    """The room `results`, which as a function opens them: ``mc.results("my study")``."""
+
+    def __call__(self, study: str, root: Any = None) -> Any:
+        """Open the results of a study.
+
+        Parameters
+        ----------
+        study : str
+            Name of the study.
+        root : path or FileStore, optional
+            The data root; by default that of the project, ``MC_DATA`` or its ``data/``.
+
+        Returns
+        -------
+        Results
+            As of `load_results`.
+
+        Raises
+        ------
+        Refusal
+            If there are none.
+        """
+        from engine.home import data_folder
+        from engine.studies import load_results
+
+        return load_results(data_folder() if root is None else root, study)
+
+
+import_module("engine.results").__class__ = _Results

@@ -21,6 +21,7 @@ BUILT_INS = "tests/engine/strategies/test_built_ins_twin.py"
 
 CHECKED_BY = {
     "engine/calibration/curve_sums.py": f"{CALIBRATION}/test_kalman.py",
+    "engine/calibration/egarch.py": f"{CALIBRATION}/test_egarch.py",
     "engine/calibration/garch.py": f"{CALIBRATION}/test_garch.py",
     "engine/calibration/hamilton.py": f"{CALIBRATION}/test_hamilton.py",
     "engine/calibration/heston_history.py": f"{CALIBRATION}/test_heston.py",
@@ -101,6 +102,8 @@ CHECKED_BY = {
     "engine/sources/bridge.py": f"{SOURCES}/test_bridge.py",
     "engine/sources/correlated.py": f"{SOURCES}/test_correlated.py",
     "engine/sources/gbm.py": f"{SOURCES}/test_gbm.py",
+    "engine/sources/egarch.py": "tests/engine/sources/test_egarch.py",
+    "engine/sources/innovations.py": "tests/engine/sources/test_egarch.py",
     "engine/sources/garch.py": f"{SOURCES}/test_garch.py",
     "engine/sources/heston_kernels.py": f"{SOURCES}/test_heston.py",
     "engine/sources/jumps.py": f"{SOURCES}/test_merton.py",

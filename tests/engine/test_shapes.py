@@ -310,6 +310,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         ),
         {"rows": 40, "states": 1},
     ),
+    "EGARCH.filtered": (lambda: mc.EGARCH().filtered(history()), {"n": 399}),
     "GARCH.filtered": (lambda: mc.GARCH().filtered(history()), {"n": 399}),
     "FilteredStates.innovations": (
         lambda: states_of_shape().innovations,

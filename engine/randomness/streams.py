@@ -33,6 +33,7 @@ class Stream(IntEnum):
     RESAMPLE = 0x0B00  # + 0: order of a resampled course of trades; + 1: the record it comes from
     INNOVATION = 0x0C00  # standardised innovations drawn from history
     STRESS = 0x0D00  # bar at which a scenario begins
+    EPISODE = 0x0E00  # where an episode of a learning environment begins on its path
     MODEL = 0x1000  # + index: a user's model
     STRATEGY = 0x2000  # + index: a strategy's own randomness
     EXECUTION = 0x3000  # + index: random fills and latencies

@@ -17,6 +17,7 @@ from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     nightly_chain,
     nightly_simulations,
     panel,
+    paper,
     reports,
     simulations,
     source_realism,
@@ -44,6 +45,7 @@ defs = dg.Definitions(
         nightly_simulations.nightly_simulations,
         statistics.statistics,
         panel.panel,
+        paper.paper,
         experiments.experiments,
         walk_forward.walk_forward_windows,
         walk_forward.walk_forward,
@@ -56,6 +58,7 @@ defs = dg.Definitions(
         watching.dropped_files,
         watching.study_files_changed,
         failures.failures_told,
+        paper.paper_after_the_close,
     ],
     resources={"laboratory": Laboratory.from_project(Project.from_environment())},
     # One step per run: parallelism is the engine's own.

@@ -113,6 +113,12 @@ def _source_realism() -> Schema:
     return REALISM_SCHEMA
 
 
+def _paper_journal() -> Schema:
+    from engine.paper.journal import JOURNAL_SCHEMA
+
+    return JOURNAL_SCHEMA
+
+
 def _bars() -> Schema:
     from mc_assets.market_data.canonical import BARS_SCHEMA
 
@@ -157,6 +163,7 @@ STORED: Final[Mapping[str, Callable[[], Schema]]] = {
     "nightly_statistics": _nightly_statistics,
     "overfitting": _overfitting,
     "panel": _panel,
+    "paper": _paper_journal,
     "simulations": _simulations,
     "source_realism": _source_realism,
     "statistics": _statistics,

@@ -76,6 +76,10 @@ ALLOWED = {
             "window",
         ),
     },
+    "paper": {
+        *("bars", "calendar", "errors", "execution", "files", "jobs", "local_time"),
+        *("strategies", "timeframes"),
+    },
     "testing": {"bars", "execution", "sources", "strategies"},
     "ticks": {
         *(

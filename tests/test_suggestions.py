@@ -65,6 +65,8 @@ def mistake(text: str) -> str | None:
     command = command_line()
     while words and hasattr(command, "commands"):
         name = words.pop(0)
+        if name not in command.commands and hasattr(command, "by_default"):
+            words, name = [name, *words], command.by_default
         command = command.commands.get(name)
         if command is None:
             return f"there is no command {name}"

@@ -175,10 +175,10 @@ AT_CLOSE: Final = _typed(3)
 # --- tape: float64[fills, TAPE_WIDTH], recorded fills by bar -----------------------------------
 TAPE_BAR: Final = 0
 TAPE_SYMBOL: Final = 1
-TAPE_UNITS: Final = 2
+TAPE_UNITS: Final = 2  # 0: the order was withdrawn
 TAPE_PRICE: Final = 3
 TAPE_COMMISSION: Final = 4
-TAPE_ORDER: Final = 5  # number of the order that filled; 0: it is not known
+TAPE_ORDER: Final = 5  # number of the order that filled; 0: it is not known, -1: none
 TAPE_TAG: Final = 6
 TAPE_TAKEN: Final = 7  # non-zero: it is in the books
 TAPE_WIDTH: Final = 8

@@ -9,6 +9,7 @@ from engine.execution.calling import rare
 from engine.execution.layout import (
     AT_CLOSE,
     BY_UNITS,
+    CANCELLED,
     FORCED,
     MARKET,
     ORDER_STATE,
@@ -23,7 +24,7 @@ from engine.execution.layout import (
     TAPE_TAKEN,
     TAPE_UNITS,
 )
-from engine.execution.orders import GOOD_TILL_CANCELLED, find_order, submit
+from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, find_order, submit
 from engine.execution.sequence import fill_apart
 from engine.execution.state import Simulation
 
@@ -35,7 +36,7 @@ def take_recorded(s: Simulation, bar: int) -> None:
     """Take the fills of `bar` that are not in the books yet.
 
     One of an order in the book fills it; one that names no order is a trade of its own. One of an
-    order that is not there is left.
+    order that is not there is left. A row without units says that its order was withdrawn.
     """
     keep_apart()
     for at in range(s.counts[TAPE_AT], s.tape.shape[0]):
@@ -45,7 +46,12 @@ def take_recorded(s: Simulation, bar: int) -> None:
         if row[TAPE_TAKEN] != 0.0 or row[TAPE_BAR] != bar:
             continue
         slot = find_order(s, row[TAPE_ORDER])
-        if row[TAPE_ORDER] == 0.0:
+        if row[TAPE_UNITS] == 0.0:
+            row[TAPE_TAKEN] = 1.0
+            if slot >= 0:
+                cancel_order(s, slot, bar, CANCELLED)
+            continue
+        if row[TAPE_ORDER] <= 0.0:
             nan = math.nan
             symbol, units = int(row[TAPE_SYMBOL]), row[TAPE_UNITS]
             number = submit(

@@ -47,23 +47,32 @@ def is_recorded(s: Simulation, bar: int) -> bool:
 def recorded_fill(s: Simulation, slot: int, bar: int, units: float) -> int:
     """Row of the tape that is a fill in `bar` of the order in `slot`, of signed `units`; else -1.
 
-    By the order's number; a row that names none is of any order of its symbol and side.
+    By the order's number; a row of order 0 is of any order of its symbol and side, one below 0 of
+    what is traded apart from the strategy's orders.
     """
     keep_apart()
     order = s.orders[slot]
+    apart = order[ORDER_STATE] == FORCED
     at = s.counts[TAPE_AT]
-    while at < s.tape.shape[0] and s.tape[at, TAPE_BAR] < bar:
+    # What lies behind is not looked at again: a record of n fills costs n steps.
+    while at < s.tape.shape[0] and (s.tape[at, TAPE_BAR] < bar or _is_taken_in(s, at, bar)):
         at += 1
     s.counts[TAPE_AT] = at
     while at < s.tape.shape[0] and s.tape[at, TAPE_BAR] == bar:
         row = s.tape[at]
         if row[TAPE_TAKEN] == 0.0 and row[TAPE_SYMBOL] == order[ORDER_SYMBOL]:
-            if row[TAPE_ORDER] == order[ORDER_ID]:
+            if row[TAPE_ORDER] == order[ORDER_ID] and row[TAPE_UNITS] != 0.0:
                 return at
-            if row[TAPE_ORDER] == 0.0 and row[TAPE_UNITS] * units > 0.0:
+            of_any = row[TAPE_ORDER] == 0.0 or (apart and row[TAPE_ORDER] < 0.0)
+            if of_any and row[TAPE_UNITS] * units > 0.0:
                 return at
         at += 1
     return -1
+
+
+@part
+def _is_taken_in(s: Simulation, at: int, bar: int) -> bool:
+    return s.tape[at, TAPE_BAR] == bar and s.tape[at, TAPE_TAKEN] != 0.0
 
 
 @rare

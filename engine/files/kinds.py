@@ -21,6 +21,7 @@ KINDS: Final = MappingProxyType(
         "manifests": _STUDY,
         "jobs": "the run that it is of is listed no more; nothing else depends on it",
         "results": "`mc run STUDY` writes it anew",
+        "paper": "nothing makes a journal again: stop at the broker, and trade as another study",
         "ledger": (
             "`mc run STUDY` of the study that tried them counts its trials again, "
             "`mc trials STRATEGY --archive` writes an archive again"

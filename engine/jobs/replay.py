@@ -18,7 +18,6 @@ from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
 from engine.jobs.world import World
 from engine.sources import Generator
-from engine.strategies import prepare_strategy
 from engine.strategies.bar_engine import BarEngine
 from engine.strategies.bars_table import bars_table
 from engine.strategies.trade_columns import order_columns, trade_columns
@@ -187,7 +186,7 @@ def _bars_happen(
     paths: NDArray[np.uint64],
 ) -> _Happened:
     """Run a strategy of bars, whose orders are told as well."""
-    engine = prepare_strategy(world.strategy, world.execution, **shape)
+    engine: Any = world.engine.prepare(world.strategy, world.execution, **shape)
     metrics = np.full((1, 1, len(engine.metric_names)), np.nan)
     status = np.zeros((1, 1), dtype=np.int8)
     scratch = engine.scratch(record_orders=True)

@@ -19,12 +19,14 @@ from engine.execution.layout import (
     SIZE_NAMES,
     TRADE_COLUMNS,
     TRADE_ROWS,
+    UNITS,
 )
 from engine.execution.settings import Execution
 from engine.own_data import bars_of
 from engine.strategies.bars_table import bars_table
 from engine.strategies.engine import StrategyEngine
 from engine.strategies.fill_tape import FillTape, not_taken
+from engine.strategies.open_orders import open_orders
 from engine.strategies.prepare import prepare_strategy
 from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
@@ -60,6 +62,16 @@ class Backtest:
     bars : polars.DataFrame
         Per bar and symbol: ``bar``, ``timestamp``, ``symbol``, ``open``, ``high``, ``low``,
         ``close``, ``volume`` and columns of one's own. Those to warm up on have numbers below 0.
+    open_orders : polars.DataFrame
+        One row per order that waits behind the last bar, oldest first: ``bar`` at whose close it
+        was placed, ``order``, ``symbol``, ``kind``, ``size`` and ``units`` as in `orders`;
+        ``limit`` and ``stop`` where its kind has them; ``take_profit`` and ``stop_loss``: prices
+        or, where ``exits_from_fill``, distances from the fill, NaN for none; ``parent``, of an exit
+        the order whose lot it closes; ``group`` (orders of one number cancel each other, below 0:
+        they fill together); ``expiry`` (the last bar on which it may fill); ``immediate``;
+        ``whole``; ``tag``.
+    positions : dict of str to float
+        Units that are held behind the last bar, by symbol.
     """
 
     metrics: dict[str, float | None]
@@ -67,6 +79,8 @@ class Backtest:
     equity: NDArray[np.float64]
     orders: pl.DataFrame
     bars: pl.DataFrame
+    open_orders: pl.DataFrame
+    positions: dict[str, float]
 
     @property
     def start(self) -> float:
@@ -224,6 +238,8 @@ def backtest(
         equity=simulation.curve.copy(),
         orders=_order_frame(simulation.events[: counts[ORDER_ROWS]], engine, first),
         bars=bars_table(values[0], tuple(names), fields, first.timestamps, before),
+        open_orders=open_orders(simulation, names, before),
+        positions=dict(zip(names, simulation.positions[:, UNITS].tolist(), strict=True)),
     )
 
 

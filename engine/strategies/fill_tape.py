@@ -32,6 +32,8 @@ _OPTIONAL = {"commission": TAPE_COMMISSION, "order": TAPE_ORDER, "tag": TAPE_TAG
 # Beyond it no account is kept to the cent.
 _LARGEST = 1e15
 _SIDES = {"buy": 1.0, "sell": -1.0}
+# Events of a table that count, by what they say of an order.
+_EVENTS = ("filled", "withdrawn")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +46,10 @@ class FillTape:
         One row per fill, oldest first: its ``bar``, counted from the first trading bar, or a
         ``time`` inside it; ``units``, negative if sold, or ``side`` ("buy" or "sell") and
         ``quantity``; ``price``; and, where they are known, ``symbol``, ``commission``, the number
-        of the ``order`` of the strategy that it is a fill of (0: of none), and a ``tag``. Of a
-        table with a column ``event``, such as `Backtest.orders`, the rows that say "filled".
+        of the ``order`` of the strategy that it is a fill of (0: of any that the bar would fill,
+        else of none; -1: of none), and a ``tag``. Of a table with a column ``event``, such as
+        `Backtest.orders`, the rows that say "filled", and those that say "withdrawn": the order
+        left the market without a further fill, by whom else than the strategy.
     until : int or datetime, optional
         The last bar that the record covers, as a number or a time; by default that of its last
         fill. What follows is modelled.
@@ -94,24 +98,30 @@ class FillTape:
             table = polars_frame(self.fills)
         except Refusal as refusal:
             raise Refusal("fills", refusal.found, refusal.allowed) from None
+        withdrawn = np.zeros(len(table), dtype=bool)
         if "event" in table.columns:
-            table = table.filter([str(event) == "filled" for event in table["event"].to_list()])
+            events = [str(event) for event in table["event"].to_list()]
+            table = table.filter([event in _EVENTS for event in events])
+            kept = [event for event in events if event in _EVENTS]
+            withdrawn = np.array([event == _EVENTS[1] for event in kept], dtype=bool)
         rows = np.zeros((len(table), TAPE_WIDTH))
         rows[:, TAPE_BAR] = bars = _bars_of(table, series[0], first_trading_bar)
         rows[:, TAPE_SYMBOL] = symbols = _symbols_of(table, [item.symbol for item in series])
-        rows[:, TAPE_UNITS] = _units_of(table)
-        rows[:, TAPE_PRICE] = prices = _numbers(table, "price")
+        rows[:, TAPE_UNITS] = _units_of(table, withdrawn)
+        rows[:, TAPE_PRICE] = prices = _numbers(table, "price", withdrawn)
         for name, column in _OPTIONAL.items():
             if name in table.columns:
                 rows[:, column] = _numbers(table.with_columns(pl.col(name).fill_null(0)), name)
-        rows[:, TAPE_TAKEN] = 0.0
+        nameless = np.flatnonzero(withdrawn & ~(rows[:, TAPE_ORDER] > 0.0))
+        if len(nameless):
+            raise _bad(int(nameless[0]), "an order that was withdrawn, without its number", "one")
         late = np.flatnonzero(np.diff(bars) < 0)
         if len(late):
             raise _bad(int(late[0]) + 1, "a bar before that of the fill above", "oldest first")
         if self.within_range:
             for row, (bar, symbol, price) in enumerate(zip(bars, symbols, prices, strict=True)):
                 low, high = series[symbol].low[bar], series[symbol].high[bar]
-                if not low <= price <= high:
+                if not (withdrawn[row] or low <= price <= high):
                     raise _bad(
                         row, f"price {price:g}", f"{low:g} to {high:g}, the range of its bar"
                     )
@@ -138,13 +148,17 @@ def _bad(row: int, found: str, allowed: str) -> Refusal:
     return Refusal(f"fills, row {row}", found, allowed)
 
 
-def _numbers(table: pl.DataFrame, name: str) -> NDArray[np.float64]:
+def _numbers(
+    table: pl.DataFrame, name: str, withdrawn: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     if name not in table.columns:
         raise Refusal("fills", f"columns {', '.join(table.columns) or 'none'}", f"a column {name}")
     try:
         values = table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
     except pl.exceptions.PolarsError:
         raise Refusal(f"fills.{name}", str(table[name].dtype), "numbers") from None
+    if withdrawn is not None:
+        values = np.where(withdrawn, 0.0, values)
     wrong = np.flatnonzero(~(np.abs(values) <= _LARGEST))
     if len(wrong):
         raise _bad(
@@ -153,21 +167,21 @@ def _numbers(table: pl.DataFrame, name: str) -> NDArray[np.float64]:
     return values
 
 
-def _units_of(table: pl.DataFrame) -> NDArray[np.float64]:
+def _units_of(table: pl.DataFrame, withdrawn: NDArray[np.bool_]) -> NDArray[np.float64]:
     if "units" in table.columns or "side" not in table.columns:
-        units = _numbers(table, "units")
+        units = _numbers(table, "units", withdrawn)
     else:
         sides = table["side"].to_list()
         for row, side in enumerate(sides):
             if not isinstance(side, str) or side not in _SIDES:
                 raise _bad(row, f"side {side!r}", "buy or sell")
-        units = _numbers(table, "quantity")
+        units = _numbers(table, "quantity", withdrawn)
         below = np.flatnonzero(units < 0.0)
         if len(below):
             found = f"quantity {units[below[0]]:g}"
             raise _bad(int(below[0]), found, "above 0: side says which way")
         units = units * np.array([_SIDES[side] for side in sides])
-    nothing = np.flatnonzero(units == 0.0)
+    nothing = np.flatnonzero((units == 0.0) & ~withdrawn)
     if len(nothing):
         raise _bad(int(nothing[0]), "no units", "a fill of some")
     return units

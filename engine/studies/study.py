@@ -13,13 +13,14 @@ from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.files import FileStore, as_files
 from engine.jobs.progress import ProgressCallback
-from engine.jobs.settings import PathSettings, Record, Until, settings_refusal
+from engine.jobs.settings import Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.studies.definition import StudyDefinition
 from engine.studies.given_source import source_of
 from engine.studies.live import Live
 from engine.studies.loader import load_definition
+from engine.studies.python_fields import as_in_python
 from engine.studies.search_definition import SearchDefinition
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Study:
         try:
             self.definition = StudyDefinition.model_validate(content)
         except ValidationError as error:
-            raise _as_in_python(settings_refusal(error, StudyDefinition)) from None
+            raise as_in_python(settings_refusal(error, StudyDefinition)) from None
         self.live = Live(
             source=source,
             strategy=None if isinstance(strategy, str) else strategy,
@@ -237,6 +238,7 @@ class Study:
         partial: PartialCallback | None = None,
         fresh: bool = False,
         asked_by: str | None = None,
+        fills: Any = None,
     ) -> Results:
         """Run the study, or what is missing of it.
 
@@ -265,6 +267,8 @@ class Study:
             Compute finished parts again too.
         asked_by : str, optional
             Who asks, for the trial ledger; by default the method of the search.
+        fills : FillTape or DataFrame, optional
+            Recorded fills, of a study of history in memory, as `engine.backtest` takes them.
 
         Raises
         ------
@@ -277,9 +281,11 @@ class Study:
         """
         from engine.jobs.executors import executor_of
         from engine.studies.execute import execute
+        from engine.studies.recorded_job import with_fills
 
         def resolved() -> Job:
             job = self.resolve(market_data)
+            job = job if fills is None else with_fills(job, fills, in_memory=root is None)
             return job if asked_by is None else replace(job, asked_by=asked_by)
 
         return execute(
@@ -383,17 +389,3 @@ def _folder(root: str | Path) -> Path:
     """Return a data root as a path; the address of an object store would become a folder."""
     as_files(root)
     return Path(root)
-
-
-def _as_in_python(refusal: Refusal) -> Refusal:
-    """Name the field as the argument of `Study`, not as the key of a study file."""
-    first, _, rest = refusal.field.partition(".")
-    field = refusal.field
-    if first == "source":
-        inner, _, name = rest.partition(".")
-        field = f"parameters.{MODEL_PREFIX}{name}" if inner == "parameters" else rest
-        if inner not in ("parameters", *PathSettings.model_fields):
-            field = "source"
-    elif first == "strategy":
-        field = rest if rest.startswith("parameters") else "strategy"
-    return Refusal(field, refusal.found, refusal.allowed, hint=refusal.hint)

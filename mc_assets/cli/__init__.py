@@ -8,8 +8,10 @@ import signal
 import sys
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from engine.jobs.errors import StudyFailed
 from mc_assets.cli.command_groups import command_groups
@@ -51,13 +53,30 @@ def _open_data_folder(
         )
 
 
+class _RunsByDefault(TyperGroup):
+    """Commands of two words, of which the second is `run` where it names no other."""
+
+    by_default = "run"
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Take what is no command, such as a study, for what `run` is given."""
+        if args[0] not in self.commands and args[0][:1] != "-":
+            args = [self.by_default, *args]
+        return super().resolve_command(ctx, args)
+
+
+_GROUPS = {"paper": _RunsByDefault}
+
+
 def _add_commands() -> None:
     families: dict[str, typer.Typer] = {"": app}
     for group, commands in command_groups().items():
         for command in commands:
             family, _, name = command.name.rpartition(" ")
             if family not in families:
-                families[family] = typer.Typer(no_args_is_help=True)
+                families[family] = typer.Typer(
+                    cls=_GROUPS.get(family, TyperGroup), no_args_is_help=True
+                )
                 app.add_typer(
                     families[family], name=family, help=command.help, rich_help_panel=group
                 )

@@ -25,6 +25,7 @@ from mc_assets.cli.mv import mv
 from mc_assets.cli.new import new
 from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
+from mc_assets.cli.paper import paper_compare, paper_journal, paper_run, paper_stop
 from mc_assets.cli.plot import plot
 from mc_assets.cli.portfolio import portfolio
 from mc_assets.cli.prune import prune
@@ -66,6 +67,7 @@ GROUPS: Final = MappingProxyType(
             experiments,
             leaderboard,
         ),
+        "Paper trading": (paper_run, paper_stop, paper_journal, paper_compare),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (
@@ -85,7 +87,7 @@ GROUPS: Final = MappingProxyType(
 
 
 #: First words of commands of two words, such as ``optimise run``.
-FAMILIES: Final = ("backfill", "keys", "optimise", "ticks")
+FAMILIES: Final = ("backfill", "keys", "optimise", "paper", "ticks")
 
 
 @dataclass(frozen=True)

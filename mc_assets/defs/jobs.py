@@ -4,7 +4,7 @@ import dagster as dg
 
 from mc_assets.run_limits import run_limits
 
-__all__ = ["jobs", "jobs_by_stage", "search_nightly"]
+__all__ = ["jobs", "jobs_by_stage", "search_nightly", "trade_on_paper"]
 
 _LIMITS = run_limits()
 
@@ -38,6 +38,12 @@ summarise = dg.define_asset_job(
     selection=dg.AssetSelection.assets("statistics", "reports"),
     description="Estimate the statistics of studies and draw their reports.",
 )
+trade_on_paper = dg.define_asset_job(
+    "trade_on_paper",
+    run_tags=_LIMITS["trade_on_paper"],
+    selection=dg.AssetSelection.assets("paper"),
+    description="Let every paper session that was not stopped look at the market once.",
+)
 publish = dg.define_asset_job(
     "publish",
     run_tags=_LIMITS["publish"],
@@ -45,7 +51,9 @@ publish = dg.define_asset_job(
     description="Rebuild the DuckDB file from the Parquet files and swap it in.",
 )
 
-jobs = [ingest, recalibrate, simulate_nightly, search_nightly, summarise, publish]
+jobs = [
+    *(ingest, recalibrate, simulate_nightly, search_nightly, summarise, trade_on_paper, publish),
+]
 
 #: The job of each stage of a night (`mc_assets.automation.chain.STAGES`).
 jobs_by_stage = {

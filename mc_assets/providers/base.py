@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import BaseModel
 
 from engine.tables.errors import MarketDataError
 from engine.tables.raw_table import Layout, RawTable
-
-if TYPE_CHECKING:
-    pass
+from engine.tables.sessions import sessions_of
+from engine.timeframes import intraday_minutes
 
 __all__ = ["Capabilities", "FetchError", "FetchResult", "Layout", "Provider", "RawTable"]
 
@@ -140,3 +140,73 @@ class Provider(ABC):
             came (possibly empty), one error per symbol that did not. One symbol's failure
             never loses another's rows.
         """
+
+    def latest_bar(
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        exchange: str = "XNYS",
+        adjustment: str = "raw",
+        now: datetime | None = None,
+    ) -> dict[str, Any] | None:
+        """Fetch the newest bar that has closed.
+
+        Parameters
+        ----------
+        symbol : str
+            Name as the provider spells it.
+        timeframe : str
+            One of `Capabilities.timeframes`.
+        exchange : str
+            Name in `exchange_calendars`; says when a bar has closed.
+        adjustment : str
+            One of `Capabilities.adjustments`.
+        now : datetime, optional
+            Look no later than that, UTC; by default the present.
+
+        Returns
+        -------
+        dict or None
+            Columns of a stored bar; None where none has closed within its last ten lengths and
+            fourteen days.
+
+        Raises
+        ------
+        FetchError
+            If the symbol cannot be fetched.
+        """
+        from mc_assets.market_data.ends import bar_ends
+        from mc_assets.market_data.normalise import normalise
+
+        now = now or datetime.now(UTC)
+        minutes = intraday_minutes(timeframe) or {"1w": 10_080, "1mo": 44_640}.get(timeframe, 1_440)
+        start = now - timedelta(days=14) - 10 * timedelta(minutes=minutes)
+        found = self.fetch([symbol], timeframe, start, now, adjustment=adjustment)
+        if symbol in found.failures:
+            raise found.failures[symbol]
+        bars = normalise(found.tables[symbol], exchange=exchange, now=now).bars
+        stamps = bars["timestamp"].dt.epoch("us")
+        ends = bar_ends(stamps, timeframe, sessions_of(exchange))
+        closed = bars.filter(ends <= int(now.timestamp() * 1e6)).sort("timestamp")
+        return None if closed.is_empty() else closed.row(-1, named=True)
+
+    def is_market_open(self, exchange: str = "XNYS", at: datetime | None = None) -> bool:
+        """Whether the market of an exchange trades, by its calendar.
+
+        Holidays, half days and lunch breaks count; a halt of one symbol does not.
+
+        Parameters
+        ----------
+        exchange : str
+            Name in `exchange_calendars`; ``24/7`` always trades.
+        at : datetime, optional
+            When, UTC; by default now.
+        """
+        sessions = sessions_of(exchange)
+        instant = int((at or datetime.now(UTC)).timestamp() * 1e6)
+        place = int(np.searchsorted(sessions.opens, instant, side="right")) - 1
+        if sessions.around_the_clock or place < 0:
+            return sessions.around_the_clock
+        rests = sessions.break_starts[place] <= instant < sessions.break_ends[place]
+        return bool(instant < sessions.closes[place]) and not bool(rests)

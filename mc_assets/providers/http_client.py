@@ -1,4 +1,4 @@
-"""HTTP GET with a deadline for the whole answer and a limit on its size."""
+"""HTTP with a deadline for the whole answer and a limit on its size."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Answer:
 
 
 class HttpClient:
-    """Sends GET requests within the time and size limits of the options.
+    """Sends requests within the time and size limits of the options.
 
     Parameters
     ----------
@@ -86,7 +86,29 @@ class HttpClient:
     def get(
         self, url: str, headers: Mapping[str, str], params: Mapping[str, Any] | None = None
     ) -> Answer:
-        """Send one request and read its answer.
+        """Ask for a page and read it; see `send`."""
+        return self.send("GET", url, headers, params)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        """Send one request, once, and read its answer.
+
+        Parameters
+        ----------
+        method, url : str
+            As HTTP has them.
+        headers : mapping of str to str
+            Of the request.
+        params : mapping, optional
+            Of the address; those without a value are left out.
+        content : bytes, optional
+            Body of the request.
 
         Raises
         ------
@@ -100,7 +122,7 @@ class HttpClient:
             url = f"{url}{'&' if '?' in url else '?'}{urlencode(given, doseq=True)}"
         self._clock.start(self._options.deadline)
         try:
-            return self._answer(url, {**headers, "Accept-Encoding": "gzip"})
+            return self._answer(method, url, {**headers, "Accept-Encoding": "gzip"}, content)
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             if self._clock.left() <= 0:
                 raise LimitReached(
@@ -112,12 +134,18 @@ class HttpClient:
         except (UnicodeError, ValueError, httpcore.UnsupportedProtocol) as error:
             raise Transient(f"connection failed ({type(error).__name__})") from None
 
-    def _answer(self, url: str, headers: Mapping[str, str]) -> Answer:
+    def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
+    ) -> Answer:
         limit = int(self._options.megabytes * _MEGABYTE)
         seconds = self._options.timeout
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
         with self._pool(url).stream(
-            "GET", url, headers=list(headers.items()), extensions={"timeout": timeouts}
+            method,
+            url,
+            headers=list(headers.items()),
+            content=content,
+            extensions={"timeout": timeouts},
         ) as response:
             told = {
                 name.decode("latin-1").lower(): value.decode("latin-1")

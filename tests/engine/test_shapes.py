@@ -414,7 +414,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     **_labelled(
         "TickBacktest", _fields(lambda: mc.backtest_ticks(Join, ticks()), "fills equity"), {}
     ),
-    **_labelled("Backtest", _fields(backtest, "trades equity orders bars"), BARS),
+    **_labelled("Backtest", _fields(backtest, "trades equity orders bars open_orders"), BARS),
     **_labelled(
         "Resampled",
         _fields(resampled, "seen bands outcomes observed"),

@@ -13,11 +13,12 @@ import pytest
 
 import engine
 from engine.calibration import Calibration
-from engine.files import write_json
+from engine.files import LocalFiles, write_json
 from engine.files import write_parquet as write_sealed
 from engine.jobs.ledger import archive_trials
 from engine.judging import Panel
 from engine.judging.panel_table import SCHEMA as PANEL_SCHEMA
+from engine.paper import Journal
 from engine.ticks import RawTicks, write_days
 from mc_assets.answers.panel import write_panel
 from mc_assets.answers.runs import run_study
@@ -116,6 +117,7 @@ def _store_the_rest(project: Project) -> None:
     write_parquet(curve, symbol_folder(data, "futures_curves", "CL", "1d") / "curve.parquet")
     write_nightly_statistics(data, "quick", _DAY, engine.load_results(data, "quick"))
     write_panel(data, Panel.of(_panel(), seconds=0.0))
+    Journal(LocalFiles(data), "quick-0123456789abcdef").append([{"event": "opened"}])
     archive_trials(data, "sma_crossover", "only a test")
     store_experiment(data / "reports" / "tuned")
     raw = project.data.parent / "quotes.csv"

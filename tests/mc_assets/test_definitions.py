@@ -27,7 +27,7 @@ from mc_assets.panel_schema import PANEL_SCHEMA
 
 ASSETS = {
     *("raw_bars", "bars", "ticks", "calibrations", "source_realism", "simulations"),
-    *("nightly_simulations", "statistics", "reports", "warehouse", "panel"),
+    *("nightly_simulations", "statistics", "reports", "warehouse", "panel", "paper"),
     *("experiments", "walk_forward_windows", "walk_forward", "study_files"),
 }
 

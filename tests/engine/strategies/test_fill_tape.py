@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from engine.bars import BAR_FIELDS, Bars
 from engine.errors import Refusal
-from engine.strategies import Backtest, FillTape, Strategy, backtest
+from engine.execution import Execution
+from engine.execution.layout import TAPE_AT, TAPE_TAKEN
+from engine.strategies import Backtest, FillTape, Strategy, backtest, prepare_strategy
 from engine.testing import SCRIPT_FIELDS, Scripted, execution_settings, order_scripts
 
 DAY = 86_400_000_000
@@ -241,3 +243,62 @@ def test_events_that_are_no_text_are_no_fills() -> None:
     record = pl.DataFrame({"event": [1], "bar": [1], "units": [1.0], "price": [1.0]})
     replay = backtest("buy_and_hold", bars_of(100.0, 101.0, 102.0), fills=record)
     assert replay.trades.is_empty()
+
+
+def test_an_order_that_was_withdrawn_leaves_the_book_and_nothing_follows_it() -> None:
+    rows = pl.DataFrame(
+        {
+            "event": ["withdrawn", "filled", "withdrawn"],
+            "bar": [1, 3, 4],
+            "order": [1, 2, 2],
+            "units": [None, 2.0, None],
+            "price": [None, 90.0, None],
+        }
+    )
+    found = backtest(Enters, bars_of(*PRICES), fills=FillTape(rows, until=4))
+    assert filled(found)[0] == (3, 2.0, 90.0, 0.0)
+    ended = found.orders.filter(pl.col("event") == "cancelled").select("bar", "order").rows()
+    assert ended[:2] == [(1, 1), (4, 2)]
+    # The order of bar 4 is modelled behind the record.
+    assert filled(found)[1][:2] == (5, 10.0)
+
+
+def test_a_fill_of_no_order_is_of_none_even_where_one_waits() -> None:
+    found = replayed(bar=[1], units=[10.0], price=[100.0], order=[-1], until=1)
+    events = found.orders.filter(pl.col("event") == "filled").select("bar", "order").rows()
+    # The order of the strategy waits until the record ends, and is filled by the model.
+    assert events[0] == (1, 2)
+    assert events[1] == (2, 1)
+
+
+def test_a_withdrawn_order_is_named_by_its_number() -> None:
+    rows = pl.DataFrame({"event": ["withdrawn"], "bar": [1], "units": [None], "price": [None]})
+    with pytest.raises(Refusal, match="row 0: found an order that was withdrawn, without its numb"):
+        backtest(Enters, bars_of(*PRICES), fills=rows)
+
+
+def test_a_fill_that_was_taken_is_not_looked_at_again_within_its_bar() -> None:
+    count = 1_000
+    record = pl.DataFrame({"bar": [3] * count, "price": [104.0] * count, "units": [1.0] * count})
+    bars = bars_of(*PRICES)
+    rows, covered = FillTape(record).rows((bars,), 0)
+    shape: dict[str, Any] = {"symbols": ("X",), "fields": BAR_FIELDS, "steps": len(PRICES)}
+    engine = prepare_strategy(Enters, Execution(cash=1e6), bars_per_year=252.0, **shape)
+    scratch = engine.scratch(fills=rows, recorded_bars=covered)
+    values = np.array([[bars.field(name) for name in BAR_FIELDS]])[None]
+    metrics, status = np.empty((1, 1, len(engine.metric_names))), np.empty((1, 1), dtype=np.int8)
+    engine.run(np.ascontiguousarray(values), engine.encode({})[None], metrics, status, scratch)
+    assert (scratch.simulation.tape[:, TAPE_TAKEN] == 1.0).all()
+    # The search for the last of them began at the last of them.
+    assert scratch.simulation.counts[TAPE_AT] >= count - 1
+
+
+def test_what_waits_behind_the_last_bar_and_what_is_held_is_told() -> None:
+    held = backtest(Enters, bars_of(*PRICES[:2]), fills=pl.DataFrame(GOOD | {"units": [9.0]}))
+    assert held.positions == {"X": 9.0}
+    rest, limit = held.open_orders.sort("order").rows(named=True)
+    assert (rest["order"], rest["kind"], rest["size"], rest["units"]) == (1, "market", "units", 1.0)
+    assert (limit["order"], limit["bar"], limit["limit"], limit["take_profit"]) == (3, 1, 90.0, 120)
+    closed = backtest(Enters, bars_of(*PRICES[:2]), execution={"at_end": "close"})
+    assert closed.open_orders.is_empty()
+    assert closed.positions == {"X": 0.0}

@@ -153,6 +153,9 @@ for made in (MADE,):
     if issubclass(made, mc.OptionStrategy):
         rows = mc.Study("made", mc.GBM(), made, seeds=2, steps=126).run().frame
         assert (rows["trades"] > 0).all()
+    elif issubclass(made, Strategy) and made.hears_ticks():
+        ticks = mc.read_ticks(mc.sample_ticks())
+        assert mc.backtest_ticks(made, ticks).metrics["events"] > 0
     elif issubclass(made, Strategy):
         assert mc.backtest(made, history).equity.shape == (300,)
     elif issubclass(made, Indicator):

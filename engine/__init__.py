@@ -8,7 +8,9 @@ Everything public is here, loaded when first used, so ``import engine`` stays qu
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Final
 
 from engine.models import BUILT_IN
@@ -147,6 +149,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "SearchSpace",
         "WalkForward",
         "cross_validate",
+        "evolve_policy",
         "make_sampler",
         "purged_splits",
         "reoptimisation_sweep",
@@ -154,6 +157,21 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "portfolio": ("Allocation", "Portfolio"),
     "resampling": ("Resampled", "resample"),
+    "environment": (
+        "AgentReport",
+        "DifferentialSharpe",
+        "DrawdownPenalised",
+        "EpisodeReward",
+        "GeneticFitness",
+        "NetPnl",
+        "Normalisation",
+        "Policy",
+        "Reward",
+        "StepReward",
+        "judge_policies",
+        "make_env",
+        "policy_strategy",
+    ),
     "judging": ("Judgement", "Panel", "judge", "model_risk_panel"),
     "statistics.overfitting": ("probability_of_backtest_overfitting",),
     "statistics.sharpe_inference": (
@@ -168,7 +186,24 @@ _HOMES: Final[dict[str, str]] = {
     name: f"engine.{room}" for room, names in _ROOMS.items() for name in names
 }
 
+#: Under this name Gymnasium makes our environments.
+_ENVIRONMENT: Final = "mc/Trading-v0"
+
 __all__ = sorted(_HOMES)
+
+
+def _register() -> None:
+    """Tell Gymnasium, where it is loaded, of our environments; nothing of ours is loaded by it."""
+    gymnasium = sys.modules.get("gymnasium")
+    if _ENVIRONMENT not in getattr(gymnasium, "registry", (_ENVIRONMENT,)):
+        gymnasium.register(  # type: ignore[union-attr]
+            _ENVIRONMENT,
+            entry_point="engine.environment.trading_env:TradingEnv",
+            vector_entry_point="engine.environment.trading_vector_env:TradingVectorEnv",
+        )
+
+
+_register()
 
 
 def __getattr__(name: str) -> Any:
@@ -177,9 +212,42 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'engine' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
+    _register()
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Results(ModuleType):
+    """The room `results`, which as a function opens them: ``mc.results("my study")``."""
+
+    def __call__(self, study: str, root: Any = None) -> Any:
+        """Open the results of a study.
+
+        Parameters
+        ----------
+        study : str
+            Name of the study.
+        root : path or FileStore, optional
+            The data root; by default that of the project, ``MC_DATA`` or its ``data/``.
+
+        Returns
+        -------
+        Results
+            As of `load_results`.
+
+        Raises
+        ------
+        Refusal
+            If there are none.
+        """
+        from engine.home import data_folder
+        from engine.studies import load_results
+
+        return load_results(data_folder() if root is None else root, study)
+
+
+import_module("engine.results").__class__ = _Results

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["home_folder", "shipped"]
+__all__ = ["data_folder", "home_folder", "shipped"]
 
 
 def home_folder() -> Path:
@@ -19,6 +19,11 @@ def home_folder() -> Path:
         return Path(given).expanduser().resolve()
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if _has_studies(folder)), here)
+
+
+def data_folder() -> Path:
+    """Return the data root of the project that is worked in: ``MC_DATA``, or its ``data/``."""
+    return Path(os.environ.get("MC_DATA") or home_folder() / "data").expanduser().resolve()
 
 
 def shipped(package: str, name: str) -> Path:

@@ -44,6 +44,7 @@ class BuiltIn(NamedTuple):
 BUILT_IN: Final[dict[str, BuiltIn]] = {
     "bootstrap": BuiltIn("Bootstrap", ("Bars",), weighted=False),
     "correlated": BuiltIn("Correlated"),
+    "egarch": BuiltIn("EGARCH", ("Bars",), weighted=False, nests="gbm"),
     "garch": BuiltIn("GARCH", ("Bars",), weighted=False, nests="gbm"),
     "gbm": BuiltIn("GBM", ("Bars",)),
     "heston": BuiltIn("Heston", ("Bars", "OptionSurface"), estimator_version="2"),

@@ -1,8 +1,9 @@
-"""Windows: which bars of a path are seen, and on which of them a strategy trades."""
+"""Windows: which bars of a path are seen, on which of them a strategy trades, how they end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.errors import Refusal
 
@@ -25,11 +26,13 @@ class Window:
         First bar that counts.
     last_bar : int
         Last bar, which counts.
+    at_end : {"mark", "close"}
+        What becomes of positions that are open at the last bar's close: valued there, or closed.
 
     Raises
     ------
     Refusal
-        If the bars are not in this order or start below 0.
+        If the bars are not in this order or start below 0, or the end is another.
 
     Examples
     --------
@@ -41,6 +44,7 @@ class Window:
     first_bar: int
     first_trading_bar: int
     last_bar: int
+    at_end: Literal["mark", "close"] = "mark"
 
     def __post_init__(self) -> None:
         if not 0 <= self.first_bar <= self.first_trading_bar <= self.last_bar:
@@ -49,11 +53,15 @@ class Window:
                 f"bars {self.first_bar}, {self.first_trading_bar}, {self.last_bar}",
                 "0 <= first bar <= first trading bar <= last bar",
             )
+        if self.at_end not in ("mark", "close"):
+            raise Refusal("at_end", repr(self.at_end), "'mark' or 'close'")
 
     @classmethod
-    def of(cls, warm_up: int, trading_bars: int) -> Window:
+    def of(
+        cls, warm_up: int, trading_bars: int, at_end: Literal["mark", "close"] = "mark"
+    ) -> Window:
         """Return the window of a path of its own: bars to warm up on, then bars that count."""
-        return cls(0, warm_up, warm_up + trading_bars - 1)
+        return cls(0, warm_up, warm_up + trading_bars - 1, at_end)
 
     @property
     def bar_count(self) -> int:

@@ -22,7 +22,7 @@ print(results.filter("net_pnl > 0").frame.height, "of", len(results), "end above
 # One simulation again, from its seed: its returns by day, as tear sheets take them.
 print(results.to_quantstats(0).tail(3))
 
-# Any reader of Parquet opens the folder; later, `mc.load_results(data, "stored")` does.
+# Any reader of Parquet opens the folder; later, `mc.results("stored", data)` does.
 rows = duckdb.sql(
     f"SELECT fast, quantile_cont(net_pnl, 0.05) AS var FROM '{data}/simulations/*/*.parquet' "
     "GROUP BY fast ORDER BY fast"

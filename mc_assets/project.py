@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.home import home_folder, shipped
+from engine.home import data_folder, home_folder, shipped
 from mc_assets.study_files import find_study_file, study_files
 
 __all__ = ["Project", "series_path"]
@@ -56,7 +56,7 @@ class Project:
 
         return cls(
             root=home,
-            data=folder("MC_DATA", "data"),
+            data=data_folder(),
             studies=folder("MC_STUDIES", "studies"),
             series=series_path(),
         )

@@ -19,6 +19,8 @@ SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
 NOTEBOOKS = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 # Programs that `make peers` installs.
 PEERS = {"side_by_side.py": ("vectorbt", "backtesting")}
+# They compile, or train, for ten seconds and more.
+DEAR = {*PEERS, "evolve_a_policy.py"}
 
 
 def test_every_example_is_told_of_in_the_folder() -> None:
@@ -35,8 +37,7 @@ def test_every_example_is_told_of_in_the_folder() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    # Other programs compile for ten seconds.
-    [pytest.param(name, marks=pytest.mark.slow) if name in PEERS else name for name in SCRIPTS],
+    [pytest.param(name, marks=pytest.mark.slow) if name in DEAR else name for name in SCRIPTS],
 )
 def test_a_script_runs_from_any_folder(name: str, tmp_path: Path) -> None:
     for peer in PEERS.get(name, ()):

@@ -103,10 +103,14 @@ ALLOWED = {
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
-        *("bars", "calibration", "strategies", "studies"),
+        *("bars", "calibration", "environment", "strategies", "studies"),
     },
     "portfolio": {
         *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),
+    },
+    "environment": {
+        *("bars", "calendar", "clock", "compiled", "errors", "execution", "files", "local_time"),
+        *("randomness", "sources", "strategies", "timeframes", "window"),
     },
     "judging": {
         *("bars", "calendar", "errors", "execution", "strategies", "sources", "calibration"),
@@ -266,7 +270,9 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
     optional = declared["optional-dependencies"]
     given = [*declared["dependencies"]]
     given += [
-        line for extra in ("testing", "cluster", "search", "mcp", "api") for line in optional[extra]
+        line
+        for extra in ("testing", "cluster", "search", "mcp", "api", "learning")
+        for line in optional[extra]
     ]
     names = {_plain(re.split(r"[^\w.-]", line)[0]) for line in given}
     # numba pins the one version of it that it works with.

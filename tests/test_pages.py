@@ -57,6 +57,7 @@ def test_every_study_and_series_file_of_a_page_is_one(page: Path, tmp_path: Path
             assert load_definition(path).name == path.stem
 
 
+@pytest.mark.slow
 def test_the_tutorial_leads_from_nothing_to_a_picture_word_for_word(tmp_path: Path) -> None:
     page = PROJECT / "docs" / "tutorial.md"
     ((study, text),) = A_FILE.findall(page.read_text(encoding="utf-8"))
@@ -118,6 +119,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_no_link_of_the_site_leads_nowhere_or_to_the_network(site: Path) -> None:
     pages = {path: Links(path) for path in site.rglob("*.html") if path.name != "404.html"}
     assert len(pages) > 20
@@ -127,12 +129,14 @@ def test_no_link_of_the_site_leads_nowhere_or_to_the_network(site: Path) -> None
     assert {target for target in loaded if "//" in target} == set()
 
 
+@pytest.mark.slow
 def test_the_site_is_searched_without_a_network(site: Path) -> None:
     index = (site / "search" / "search_index.js").read_text(encoding="utf-8")
     assert "trailing_stop" in index
     assert "Bars.from_frame" in index
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_word_is_found_on_the_site_as_it_lies_on_the_disk(site: Path, page: Any) -> None:
     page.goto(f"file://{site}/index.html")

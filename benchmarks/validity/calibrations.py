@@ -5,6 +5,7 @@ Histories are simulated by NumPy, from the textbook's formulas, not by the engin
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -152,6 +153,32 @@ def clustered(rng: np.random.Generator, *, years: float) -> tuple[Bars, Any]:
     return daily_bars(closes), truth | {"variance": float(variance)}
 
 
+def clustered_by_factors(rng: np.random.Generator, *, years: float) -> tuple[Bars, Any]:
+    """Daily prices of an EGARCH process with Student innovations of six degrees."""
+    mu, alpha, gamma, beta = 0.05, 0.15, -0.1, 0.96
+    n = round(years * 252)
+    z = rng.standard_t(6, n) / np.sqrt(1.5)
+    level, size = np.log(0.03), np.sqrt(2.0 / np.pi)
+    logarithm, moves = level, np.empty(n)
+    for i in range(n):
+        moves[i] = mu * _DAY + np.sqrt(np.exp(logarithm) * _DAY) * z[i]
+        logarithm = (1.0 - beta) * level + beta * logarithm + alpha * (abs(z[i]) - size)
+        logarithm += gamma * z[i]
+    # Student innovations are smaller on average than normal ones: the level moves by that.
+    mean_size = gamma_ratio(6) / np.sqrt(1.5)
+    theta = np.exp(level + alpha * (mean_size - size) / (1.0 - beta))
+    start = {"theta": theta, "variance": float(np.exp(logarithm))}
+    truth = {"mu": mu, "alpha": alpha, "gamma": gamma, "beta": beta}
+    closes = 100.0 * np.exp(np.concatenate(([0.0], np.cumsum(moves))))
+    return daily_bars(closes), truth | start
+
+
+def gamma_ratio(degrees: int) -> float:
+    """Mean of the absolute value of a Student variable."""
+    ratio = math.gamma(0.5 * (degrees + 1)) / math.gamma(0.5 * degrees)
+    return 2.0 * math.sqrt(degrees / math.pi) * ratio / (degrees - 1)
+
+
 def commodity_curve(
     rng: np.random.Generator, *, weeks: int, two_factor: bool = False
 ) -> tuple[FuturesPanel, Any]:
@@ -208,6 +235,9 @@ WORLDS: dict[str, World] = {
         "schwartz_1f", lambda rng: reverting(rng, kappa=2.0, years=20)
     ),
     "garch, Student innovations, 10 years": World("garch", lambda rng: clustered(rng, years=10)),
+    "egarch, Student innovations, 10 years": World(
+        "egarch", lambda rng: clustered_by_factors(rng, years=10)
+    ),
     "regime_switching, 10 years": World("regime_switching", lambda rng: regimes(rng, years=10)),
     "schwartz_smith, 5 years of weeks": World(
         "schwartz_smith", lambda rng: commodity_curve(rng, weeks=260)

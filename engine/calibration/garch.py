@@ -19,7 +19,8 @@ from engine.calibration.sample import SpotSample
 from engine.calibration.window import Window
 from engine.compiled import kernel
 from engine.compiled.elementary import log
-from engine.sources.garch import garch_variances, start_variance
+from engine.sources.garch import garch_variances
+from engine.sources.innovations import start_variance
 
 __all__ = ["estimate_garch", "garch_log_likelihood"]
 

@@ -27,8 +27,8 @@ class Entry(NamedTuple):
     place: int
 
 
-#: The arrays of a record in the order of their addresses in the frame: their element ("float64"
-#: or "int64") and their sizes.
+#: The arrays of a record in the order of their addresses in the frame: their element ("float64",
+#: "float32" or "int64") and their sizes.
 Layout = Mapping[str, tuple[str, tuple[int | Entry, ...]]]
 
 

@@ -14,11 +14,11 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-__all__ = ["address_of", "array_at", "floats_at", "integers_at", "read_only"]
+__all__ = ["address_of", "array_at", "floats_at", "integers_at", "read_only", "singles_at"]
 
 
 def array_at(context: Any, builder: Any, kind: Any, address: Any, sizes: list[Any]) -> Any:
-    """Make the code of a C-ordered array of 8-byte elements that owns nothing.
+    """Make the code of a C-ordered array that owns nothing.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def array_at(context: Any, builder: Any, kind: Any, address: Any, sizes: list[An
         Its shape.
     """
     array = context.make_array(kind)(context, builder)
-    step = context.get_constant(types.intp, 8)
+    step = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
     steps = [step]
     for size in reversed(sizes[1:]):
         steps.insert(0, builder.mul(steps[0], size))
@@ -81,6 +81,7 @@ def _read_only_code(typing_context: Any, array: Any) -> Any:
 # Called inside compiled code: the array of `count` elements at an address, the address of an
 # array, and the same array, which cannot be written to.
 floats_at: Any = intrinsic(_view_code(types.float64))
+singles_at: Any = intrinsic(_view_code(types.float32))
 integers_at: Any = intrinsic(_view_code(types.int64))
 address_of: Any = intrinsic(_address_code)
 read_only: Any = intrinsic(_read_only_code)

@@ -129,7 +129,7 @@ class World:
     def window(self) -> Window:
         """Which bars of a block are to warm up on, and which count."""
         assert self.path.warm_up != "auto"
-        return Window.of(self.path.warm_up, self.steps)
+        return Window.of(self.path.warm_up, self.steps, self.execution.at_end)
 
     @cached_property
     def paths_per_unit(self) -> int:

@@ -33,8 +33,9 @@ class Stream(IntEnum):
     RESAMPLE = 0x0B00  # + 0: order of a resampled course of trades; + 1: the record it comes from
     INNOVATION = 0x0C00  # standardised innovations drawn from history
     STRESS = 0x0D00  # bar at which a scenario begins
-    TICK_BLOCK = 0x0E00  # starts of blocks of ticks
+    EPISODE = 0x0E00  # where an episode of a learning environment begins on its path
     TICKS = 0x0F00  # steps of a zero-intelligence book
+    TICK_BLOCK = 0x0F80  # starts of blocks of ticks
     MODEL = 0x1000  # + index: a user's model
     STRATEGY = 0x2000  # + index: a strategy's own randomness
     EXECUTION = 0x3000  # + index: random fills and latencies

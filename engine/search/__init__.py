@@ -2,6 +2,7 @@
 
 from engine.search.cross_validation import CrossValidation, cross_validate
 from engine.search.declared import declared_space
+from engine.search.evolve import Evolved, evolve_policy
 from engine.search.objective import Objective, Requirement
 from engine.search.outcome import SearchOutcome
 from engine.search.reoptimisation import reoptimisation_sweep
@@ -15,6 +16,7 @@ __all__ = [
     "METHODS",
     "CrossValidation",
     "Dimension",
+    "Evolved",
     "Objective",
     "Requirement",
     "Sampler",
@@ -24,6 +26,7 @@ __all__ = [
     "WalkForward",
     "cross_validate",
     "declared_space",
+    "evolve_policy",
     "make_sampler",
     "purged_splits",
     "reoptimisation_sweep",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -10,21 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bars import Bars
-from engine.compiled import borrow, exact, kernel
+from engine.compiled import borrow, kernel
 from engine.errors import Refusal
-from engine.randomness import GROUP, Stream, fill_uniforms
+from engine.randomness import GROUP
 from engine.sources.generator import FillRequest, Generator
+from engine.sources.innovations import draw_innovations, log_returns, standardised, start_variance
 from engine.sources.model import Model, ModelGenerator
 from engine.sources.parameter import option, parameter
-from engine.sources.shocks import antithetic_sign, group_shocks, stream_path
+from engine.sources.shocks import antithetic_sign, stream_path
 
 __all__ = ["GARCH", "garch_variances"]
-
-_INNOVATION = np.uint64(Stream.INNOVATION)
-_FEWEST = 30
-# Bars of the sample variance from which a filtered history starts.
-_BEFORE = 75
-_FADE = 0.94
 
 
 class GARCH(Model):
@@ -90,32 +84,7 @@ class GARCH(Model):
         """Check the weights and the innovations."""
         if self.alpha + self.gamma < 0.0:
             raise Refusal("gamma", f"{self.gamma:g}", f">= {-self.alpha:g}, minus alpha")
-        if isinstance(self.innovations, str):
-            if self.innovations != "normal":
-                raise Refusal(
-                    "innovations",
-                    repr(self.innovations),
-                    "'normal', numbers, or 'history' for a source with a symbol",
-                )
-            return
-        try:
-            given = np.sort(np.array(self.innovations, dtype=np.float64).ravel())
-        except (TypeError, ValueError):
-            given = np.array([math.nan])
-        if len(given) < _FEWEST or not np.isfinite(given).all() or not np.ptp(given) > 0.0:
-            raise Refusal(
-                "innovations",
-                f"{len(given)} values",
-                f"at least {_FEWEST} numbers that vary",
-            )
-        if self.sampling not in ("random", "antithetic"):
-            raise Refusal("sampling", repr(self.sampling), "'random', 'antithetic' of innovations")
-        # Plain sums, whose bits do not depend on the processor.
-        values = given.tolist()
-        mean = math.fsum(values) / len(values)
-        scale = math.sqrt(math.fsum((z - mean) ** 2 for z in values) / len(values))
-        scaled = np.array([(z - mean) / scale for z in values])
-        object.__setattr__(self, "innovations", scaled)
+        object.__setattr__(self, "innovations", standardised(self.innovations, self.sampling))
 
     @classmethod
     def from_values(
@@ -156,11 +125,7 @@ class GARCH(Model):
         ValueError
             If a price is not positive, or there are fewer than 30 returns.
         """
-        if not (bars.close > 0.0).all():
-            raise Refusal(f"{bars.symbol} close", f"{bars.close.min():g}", "> 0 for log returns")
-        returns = np.diff([exact.log(price) for price in bars.close.tolist()])
-        if len(returns) < _FEWEST:
-            raise Refusal(f"{bars.symbol} bars", f"{len(returns)} returns", f">= {_FEWEST}")
+        returns = log_returns(bars)
         dt = np.full(len(returns), 1.0 / bars.calendar.bars_per_year)
         weights = np.array([self.mu, self.omega, self.alpha, self.gamma, self.beta])
         variances = garch_variances(returns, dt, weights, start_variance(returns, dt))
@@ -171,21 +136,6 @@ class GARCH(Model):
         head = [self.mu * request.dt, request.dt, self.omega, self.alpha, self.gamma, self.beta]
         constants = np.array([*head, self.v0, *drawn])
         return ModelGenerator(self, request, fill_garch, constants)
-
-
-def start_variance(returns: NDArray[np.float64], dt: NDArray[np.float64]) -> float:
-    """Variance per year that stands for the bars before a history.
-
-    The mean of its first squared returns, at most 75 of them, with weights that fall by 6 % each.
-    """
-    mean = math.fsum(returns.tolist()) / len(returns)
-    pairs = zip(returns[:_BEFORE].tolist(), dt[:_BEFORE].tolist(), strict=True)
-    weight, total, of_weights = 1.0, 0.0, 0.0
-    for move, length in pairs:
-        total += weight * (move - mean) * (move - mean) / length
-        of_weights += weight
-        weight *= _FADE
-    return total / of_weights
 
 
 @kernel
@@ -231,10 +181,7 @@ def fill_garch(
     out: NDArray[np.float64],
     ohlc: bool,
 ) -> None:
-    """Write log price over start price, the bar's variance and the variance of the next bar.
-
-    Historical innovations are sorted: the second path of an antithetic pair has the mirrored rank.
-    """
+    """Write log price over start price, the bar's variance and the variance of the next bar."""
     given, constants, out = borrow(given), borrow(constants), borrow(out)
     drift, dt, omega, alpha = constants[0], constants[1], constants[2], constants[3]
     gamma, beta, start = constants[4], constants[5], constants[6]
@@ -247,13 +194,7 @@ def fill_garch(
         level, variance = 0.0, start
         for group in range((steps + GROUP - 1) // GROUP):
             first = group * GROUP
-            if drawn.size > 0:
-                fill_uniforms(shocks, seeds[n], _INNOVATION, path, np.uint64(group))
-                for i in range(GROUP):
-                    rank = min(int(shocks[i] * drawn.size), drawn.size - 1)
-                    shocks[i] = drawn[rank] if sign > 0.0 else drawn[drawn.size - 1 - rank]
-            else:
-                group_shocks(shocks, given, n, 0, seeds[n], path, group, sign)
+            draw_innovations(shocks, drawn, given, n, seeds[n], path, group, sign)
             for i in range(min(GROUP, steps - first)):
                 z = shocks[i]
                 spread = variance * dt

@@ -76,7 +76,7 @@ class StrategyEngine:
         self.symbols = tuple(symbols)
         self.fields = tuple(fields)
         self.steps = steps
-        self.window = Window.of(warm_up, steps - warm_up)
+        self.window = Window.of(warm_up, steps - warm_up, execution.at_end)
         self.record_trades = record_trades
         self.parameter_names = tuple(cls.parameters)
         self.metric_names, self._groups = metric_calls(groups)

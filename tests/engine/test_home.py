@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.home import home_folder, shipped
+from engine.home import data_folder, home_folder, shipped
 
 
 @pytest.fixture
@@ -16,6 +16,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     low.mkdir(parents=True)
     monkeypatch.chdir(low)
     monkeypatch.delenv("MC_HOME", raising=False)
+    monkeypatch.delenv("MC_DATA", raising=False)
     return tmp_path
 
 
@@ -24,6 +25,15 @@ def test_the_project_is_the_nearest_folder_with_studies(folder: Path) -> None:
     assert home_folder() == folder
     (folder / "high" / "studies").mkdir()
     assert home_folder() == folder / "high"
+
+
+def test_the_data_root_is_the_projects_unless_another_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "studies").mkdir()
+    assert data_folder() == folder / "data"
+    monkeypatch.setenv("MC_DATA", "elsewhere")
+    assert data_folder() == folder / "high" / "middle" / "low" / "elsewhere"
 
 
 def test_a_package_of_that_name_holds_no_studies(folder: Path) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
 import engine as mc
 
 
@@ -10,6 +15,23 @@ def test_every_public_name_is_there() -> None:
     for name in mc.__all__:
         assert getattr(mc, name) is not None, name
     assert set(mc.__all__) <= set(dir(mc))
+
+
+def test_results_are_opened_by_the_name_of_their_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = mc.Study("kept", mc.GBM(mu=0.05), "buy_and_hold", seeds=5, steps=9)
+    made = study.run(root=tmp_path)
+    monkeypatch.setenv("MC_DATA", str(tmp_path))
+    for opened in (mc.results("kept"), mc.results("kept", tmp_path)):
+        assert isinstance(opened, mc.Results)
+        assert opened.frame.equals(made.frame)
+    opened.to_parquet(tmp_path / "rows.parquet")
+    assert opened.sql("SELECT count(*) AS n FROM simulations")["n"].to_list() == [5]
+    # The room of that name is still the package that it was.
+    assert import_module("engine.results.results").Results is mc.Results
+    with pytest.raises(mc.Refusal, match="study: 'gone' has no results"):
+        mc.results("gone")
 
 
 def test_the_lines_of_the_design_run_as_written() -> None:

@@ -175,6 +175,15 @@ def overfitting_of_search() -> pl.DataFrame:
 
 
 @cache
+def small_env() -> Any:
+    return mc.make_env("mes_daily", features=["return_1"], steps=9, warm_up=1)
+
+
+def judged() -> mc.AgentReport:
+    return mc.judge_policies(small_env(), [mc.Policy.zeros(small_env())] * 5, seeds=[1])
+
+
+@cache
 def replay() -> mc.Replay:
     return results().simulation(0)
 
@@ -318,6 +327,13 @@ PRICES = "open high low close volume"
 VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     **_labelled("Bars", _fields(lambda: history(20), f"timestamps {PRICES}"), BARS),
     **_labelled("PriceBlock", _fields(block, f"values seeds timestamps {PRICES}"), BLOCK),
+    "Normalisation.mean": (lambda: mc.Normalisation.none(("a", "b")).mean, {"features": 2}),
+    "Normalisation.spread": (lambda: mc.Normalisation.none(("a", "b")).spread, {"features": 2}),
+    "AgentReport.table": (lambda: judged().table, {}),
+    "Evolved.curve": (lambda: mc.evolve_policy(small_env(), seeds=[1], generations=1).curve, {}),
+    "Policy.weights": (lambda: mc.Policy.zeros(small_env()).weights, {"weights": 21}),
+    "Policy.numbers": (lambda: mc.Policy.zeros(small_env()).numbers, {"6": 6}),
+    "Reward.values": (lambda: mc.StepReward().values(), {"weights": 6}),
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
     "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
     **_labelled(
@@ -328,6 +344,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         ),
         {"rows": 40, "states": 1},
     ),
+    "EGARCH.filtered": (lambda: mc.EGARCH().filtered(history()), {"n": 399}),
     "GARCH.filtered": (lambda: mc.GARCH().filtered(history()), {"n": 399}),
     "FilteredStates.innovations": (
         lambda: states_of_shape().innovations,

@@ -348,7 +348,7 @@ def test_a_users_model_whose_file_is_not_loaded_cannot_be_judged(copy: Home) -> 
     [
         (
             "[cev]",
-            "models: found 'cev', allowed bootstrap, garch, gbm, .*, or one of your own as {model:",
+            "models: found 'cev', allowed bootstrap, egarch, .*, or one of your own as {model:",
         ),
         ("[{model: c-e-v, file: a.py}]", r"models\[0\].model: found 'c-e-v', allowed up to 80 let"),
         ("[{model: cev, fil: a.py}]", r"models\[0\].fil: "),

@@ -72,6 +72,7 @@ def cases() -> dict[str, Case]:
         "bootstrap": Case("bootstrap", sp500, tolerance=FORMULA),
         "bootstrap of absolute returns": Case("bootstrap", sp500, {"of": "absolute"}, FORMULA),
         "bootstrap of squared returns": Case("bootstrap", sp500, {"of": "squared"}, FORMULA),
+        "egarch": Case("egarch", sp500, tolerance=VALLEY),
         "garch": Case("garch", sp500, tolerance=VALLEY),
         "garch, symmetric": Case("garch", sp500, {"asymmetric": False}, VALLEY),
         "heston, history": Case("heston", sp500, tolerance=1e-8),

@@ -104,7 +104,8 @@ def test_a_panel_without_rows_is_a_failure_with_a_reason(model):
 @pytest.mark.parametrize("model", SPOT_MODELS)
 def test_prices_that_change_once_end_in_an_estimate_or_in_a_reason(model, make_bars):
     found = try_calibrate(model, make_bars(np.repeat([5.0, 6.0], 300)))
-    assert found.ok or "found no persistence" in found.reason
+    reasons = ("found no persistence", "a maximum that the data determine")
+    assert found.ok or any(reason in found.reason for reason in reasons)
 
 
 @pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])

@@ -10,7 +10,8 @@ import pytest
 from benchmarks.validity.calibrations import World, clustered, measure
 from engine.calibration import calibrate, try_calibrate
 from engine.calibration.garch import _Layout, garch_log_likelihood
-from engine.sources.garch import garch_variances, start_variance
+from engine.sources.garch import garch_variances
+from engine.sources.innovations import start_variance
 from tests.engine.calibration.golden_estimates import sample
 
 SP500 = sample("SP500")

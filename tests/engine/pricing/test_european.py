@@ -52,7 +52,13 @@ def test_prices_and_greeks_are_the_derivatives_of_the_closed_form_in_many_digits
 
 
 @pytest.mark.parametrize("call", [True, False])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=() if index % 3 == 0 else pytest.mark.slow)
+        for index, place in enumerate(PLACES)
+    ],
+)
 def test_an_option_on_a_future_holds_the_future_fixed_when_the_rate_moves(place, call):
     forward, strike, years, vol, rate, _ = place
     k, sign = oracle.exact(strike, 1.0 if call else -1.0)

@@ -18,6 +18,7 @@ from engine.compiled.elementary import exp, log
 from engine.models import BUILT_IN
 from engine.price_block import PriceBlock
 from engine.sources import (
+    EGARCH,
     GARCH,
     GBM,
     Bootstrap,
@@ -88,6 +89,8 @@ def sources() -> dict[str, Source]:
         "merton": Merton(jump_intensity=40.0),
         "regime_switching": RegimeSwitching(),
         "garch": GARCH(gamma=0.05),
+        "egarch drawn from history": EGARCH(innovations=bars.close[:60]),
+        "egarch": EGARCH(),
         "garch drawn from history": GARCH(innovations=bars.close[:60]),
         "heston qe": Heston(xi=0.9, kappa=0.7),
         "heston full truncation": Heston(xi=0.9, kappa=0.7, scheme="full_truncation"),

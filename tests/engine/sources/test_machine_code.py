@@ -51,7 +51,18 @@ ARGUMENTS = {
 }
 
 
-@pytest.fixture(scope="module", params=ARGUMENTS, ids=lambda function: function.__name__)
+# They compile for seconds, and are made of the same parts as the others.
+SLOW = (fill_schwartz_2f, shape_bars)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(function, marks=pytest.mark.slow if function in SLOW else ())
+        for function in ARGUMENTS
+    ],
+    ids=lambda function: function.__name__,
+)
 def assembly(request: pytest.FixtureRequest) -> tuple[str, str]:
     if platform.machine() != "x86_64" or not binding.get_host_cpu_features().get("avx2"):
         pytest.skip("the guard reads x86-64 instructions with AVX2")

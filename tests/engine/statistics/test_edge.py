@@ -40,8 +40,8 @@ def test_what_is_beyond_it_stays_to_the_mean() -> None:
     np.testing.assert_allclose(excess, own - slope * market, atol=1e-15)
 
 
-def test_without_an_edge_one_is_found_as_often_as_stated() -> None:
-    worlds = 300
+@pytest.mark.parametrize("worlds", [120, pytest.param(300, marks=pytest.mark.slow)])
+def test_without_an_edge_one_is_found_as_often_as_stated(worlds: int) -> None:
     found = [
         find_edge(trials(seed), years=YEARS, block_length=1.0, seed=seed, draws=300)
         for seed in range(worlds)

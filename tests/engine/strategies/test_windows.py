@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.bars import Bars
+import engine as mc
+from engine.bars import BAR_FIELDS, Bars
 from engine.strategies import (
     EMA,
     SMA,
@@ -213,6 +214,28 @@ def test_a_window_states_what_it_refuses() -> None:
     assert Window.of(20, 100) == Window(0, 20, 119)
     with pytest.raises(ValueError, match="0 <= first bar <= first trading bar <= last bar"):
         Window(5, 4, 10)
+    with pytest.raises(ValueError, match="at_end: found 'sell', allowed 'mark' or 'close'"):
+        Window(0, 4, 10, "sell")
+
+
+@pytest.mark.parametrize("at_end", ["mark", "close"])
+def test_the_window_of_a_world_and_of_an_engine_says_what_becomes_of_open_positions(
+    at_end: str,
+) -> None:
+    study = mc.Study(
+        "ends", mc.GBM(mu=0.05), "buy_and_hold", seeds=1, steps=9, execution={"at_end": at_end}
+    )
+    world = study.resolve().world
+    assert world.window == Window(0, 0, 8, at_end)
+    bound = mc.prepare_strategy(
+        "buy_and_hold",
+        world.execution,
+        symbols=("X",),
+        fields=BAR_FIELDS,
+        steps=9,
+        bars_per_year=252.0,
+    )
+    assert bound.window == world.window
 
 
 def test_the_audit_covers_the_bars_before() -> None:

@@ -1,0 +1,300 @@
+"""Policies: networks that act in an environment, and strategies that do the same in any study."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.environment import deciding
+from engine.environment.batch import Batch
+from engine.environment.deciding import ACTIVATIONS, act_kernel
+from engine.environment.features import Features, features_of
+from engine.environment.layers import layers_of
+from engine.environment.layout import ORDERS, TARGET
+from engine.environment.normalisation import Normalisation
+from engine.environment.policy_text import strategy_of
+from engine.errors import Refusal
+from engine.files.writing import write_output
+from engine.strategies import Strategy
+
+__all__ = ["Policy", "policy_strategy"]
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """A linear policy or a multilayer perceptron, with what it must know of its environment.
+
+    Made with `of`, `zeros` or `from_dict`.
+
+    Parameters
+    ----------
+    asked : object
+        The features as the environment was asked for them.
+    features : Features
+        What it observes of the market.
+    normalisation : Normalisation
+        Of these.
+    sizes : tuple of int
+        Of the layers: features and account, hidden ones, actions.
+    weights : ndarray of float64, shape (weights,)
+        Of all layers in turn: those of a layer, (inputs, outputs) in C order, then its biases.
+    numbers : ndarray of float64, shape (6,)
+        What else decides, see `engine.environment.deciding`.
+    session : tuple of int, optional
+        Opening minute, minutes of a bar and bars of a session, of bars without instants.
+
+    Examples
+    --------
+    >>> import engine as mc
+    >>> env = mc.make_env("mes_daily", features=["return_1"], steps=40)
+    >>> policy = mc.Policy.zeros(env, hidden=[8])
+    >>> policy.size, int(policy.act(env.reset(seed=1)[0]))
+    (83, 0)
+    """
+
+    asked: Any
+    features: Features
+    normalisation: Normalisation
+    sizes: tuple[int, ...]
+    weights: NDArray[np.float64]
+    numbers: NDArray[np.float64]
+    session: tuple[int, int, int] | None
+
+    @classmethod
+    def of(
+        cls,
+        env: Any,
+        weights: Mapping[str, Any] | Sequence[Any],
+        activation: Literal["tanh", "relu"] = "tanh",
+    ) -> Self:
+        """Make a policy of the weights of a trained network.
+
+        Parameters
+        ----------
+        env : TradingEnv or TradingVectorEnv
+            Where it was trained: with ``actions="sides"`` or ``"target"`` and one symbol.
+        weights : mapping or sequence
+            A PyTorch ``state_dict`` (of Stable-Baselines3 the actor is taken), or a pair of weights
+            of shape (outputs, inputs) and biases for each layer, as arrays.
+        activation : {"tanh", "relu"}
+            Between layers. Of "sides" the last layer has three outputs, the scores of flat, long
+            and short; of "target" one, which is cut to -1 and 1.
+
+        Raises
+        ------
+        Refusal
+            If shapes do not follow one another or do not fit the environment.
+        """
+        batch: Batch = env.unwrapped.batch
+        layers = layers_of(weights)
+        flat = [part for weight, bias in layers for part in (weight.T.ravel(), bias)]
+        sizes = (layers[0][0].shape[1], *(len(bias) for _, bias in layers))
+        return cls._made(batch, sizes, np.concatenate(flat), activation)
+
+    @classmethod
+    def zeros(
+        cls,
+        env: Any,
+        hidden: Sequence[int] = (),
+        activation: Literal["tanh", "relu"] = "tanh",
+    ) -> Self:
+        """Make a policy whose weights are zero, to be given others; a linear one by default."""
+        batch: Batch = env.unwrapped.batch
+        seen = batch.arrays.observations.shape[1]
+        sizes = (seen, *(int(size) for size in hidden), 1 if batch.kind == TARGET else 3)
+        count = sum((a + 1) * b for a, b in pairwise(sizes))
+        return cls._made(batch, sizes, np.zeros(count), activation)
+
+    @classmethod
+    def _made(
+        cls,
+        batch: Batch,
+        sizes: tuple[int, ...],
+        weights: NDArray[np.float64],
+        activation: str,
+    ) -> Self:
+        if batch.kind == ORDERS or len(batch.limits) != 1:
+            raise Refusal(
+                "policy",
+                f"actions {batch.settings.actions!r} on {len(batch.limits)} symbols",
+                "'sides' or 'target' on one symbol",
+            )
+        if activation not in ACTIVATIONS:
+            raise Refusal("activation", repr(activation), ", ".join(ACTIVATIONS))
+        seen, acts = batch.arrays.observations.shape[1], 1 if batch.kind == TARGET else 3
+        if sizes[0] != seen or sizes[-1] != acts:
+            raise Refusal(
+                "weights", f"{sizes[0]} inputs and {sizes[-1]} outputs", f"{seen} and {acts}"
+            )
+        if not np.isfinite(weights).all():
+            raise Refusal("weights", "a number that is not finite", "finite numbers")
+        terms = batch.execution.terms_of(batch.episodes.symbols[0])
+        numbers = np.zeros(deciding.NUMBERS_WIDTH)
+        numbers[deciding.ACTION_KIND] = batch.kind
+        numbers[deciding.ACTIVATION] = ACTIVATIONS.index(activation)
+        numbers[deciding.LIMIT] = batch.limits[0]
+        numbers[[deciding.LOT_NUMERATOR, deciding.LOT_DENOMINATOR]] = terms.lot_size_as_fraction
+        numbers[deciding.LAST_BAR] = batch.episodes.episode_bars - 1
+        return cls(
+            batch.settings.features,
+            batch.features,
+            batch.normalisation,
+            sizes,
+            np.ascontiguousarray(weights, dtype=np.float64),
+            numbers,
+            batch.episodes.nominal_session,
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what it does."""
+        told = hashlib.sha256(repr((self.features.names, self.sizes, self.session)).encode())
+        fitted = self.normalisation
+        for part in (self.weights, self.numbers, fitted.mean, fitted.spread):
+            told.update(np.ascontiguousarray(part).tobytes())
+        return told.hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return len(self.weights)
+
+    def with_weights(self, weights: ArrayLike) -> Self:
+        """Return the policy with other weights, in the order of `weights`.
+
+        Raises
+        ------
+        Refusal
+            If there are not as many, or one is not finite.
+        """
+        found = np.ascontiguousarray(weights, dtype=np.float64)
+        if found.shape != self.weights.shape or not np.isfinite(found).all():
+            raise Refusal("weights", f"shape {found.shape}", f"{self.size} finite numbers")
+        return replace(self, weights=found)
+
+    def act(self, observations: ArrayLike) -> Any:
+        """Return what it does.
+
+        Parameters
+        ----------
+        observations : array_like of float32, shape (features,) or (n, features)
+            As an environment gives them.
+
+        Returns
+        -------
+        int or ndarray
+            Of "sides" an int, or int64 of shape (n,); of "target" an array of shape (1,) or (n, 1).
+        """
+        given = np.asarray(observations, dtype=np.float32)
+        rows = np.ascontiguousarray(np.atleast_2d(given))
+        out = np.empty(len(rows))
+        act_kernel()(rows, self.weights, np.array(self.sizes), self.numbers, out)
+        if self.numbers[deciding.ACTION_KIND] == TARGET:
+            return out if given.ndim == 1 else out[:, None]
+        return int(out[0]) if given.ndim == 1 else out.astype(np.int64)
+
+    def strategy(self, name: str = "policy") -> type[Strategy]:
+        """Return the strategy that decides as the policy does in its environment, bit for bit.
+
+        It runs in any study, panel, walk-forward and audit, with the execution settings that these
+        give. On bars that are more than an episode's, no time is left after the last of these.
+
+        Parameters
+        ----------
+        name : str
+            Of the strategy.
+        """
+        return strategy_of(self, name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON.
+
+        Raises
+        ------
+        Refusal
+            If its features are not named by words: an indicator is code.
+        """
+        asked = self.asked if isinstance(self.asked, str) else list(self.asked)
+        words = [asked] if isinstance(asked, str) else asked
+        if isinstance(self.asked, Mapping) or not all(isinstance(word, str) for word in words):
+            raise Refusal(
+                "features", "indicators, which are code", "names, to be written to a file"
+            )
+        return {
+            "features": asked,
+            "columns": list(self.features.columns),
+            "normalisation": self.normalisation.to_dict(),
+            "sizes": list(self.sizes),
+            "weights": self.weights.tolist(),
+            "numbers": self.numbers.tolist(),
+            "session": None if self.session is None else list(self.session),
+        }
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Return the policy that `to_dict` has written."""
+        fields = ("open", "high", "low", "close", "volume", *given["columns"])
+        session = given["session"]
+        features = features_of(
+            given["features"], tuple(dict.fromkeys(fields)), ("",), has_times=session is None
+        )
+        fitted = given["normalisation"]
+        return cls(
+            given["features"],
+            features,
+            Normalisation(
+                tuple(fitted["names"]), np.array(fitted["mean"]), np.array(fitted["spread"])
+            ),
+            tuple(given["sizes"]),
+            np.array(given["weights"]),
+            np.array(given["numbers"]),
+            None if session is None else (session[0], session[1], session[2]),
+        )
+
+    def save(self, file: str | Path, name: str | None = None) -> Path:
+        """Write it as the file of a strategy, for study files and other processes.
+
+        Parameters
+        ----------
+        file : str or Path
+            Such as ``strategies/agent.py``.
+        name : str, optional
+            Of the strategy; by default that of the file.
+        """
+        path = Path(file)
+        named = name or path.stem
+        told = json.dumps(self.to_dict(), indent=1)
+        text = (
+            '"""A trained policy as a strategy, written by `Policy.save`."""\n\n'
+            "import json\n\nfrom engine import Policy\n\n"
+            f'POLICY = r"""\n{told}\n"""\n\n'
+            f"{named} = Policy.from_dict(json.loads(POLICY)).strategy({named!r})\n"
+            f"{named}.__module__ = __name__\n"
+        )
+        return write_output(path, text.encode())
+
+
+def policy_strategy(
+    env: Any,
+    weights: Mapping[str, Any] | Sequence[Any],
+    activation: Literal["tanh", "relu"] = "tanh",
+    name: str = "policy",
+) -> type[Strategy]:
+    """Return the strategy of a trained network: ``Policy.of(env, weights, activation).strategy``.
+
+    Parameters
+    ----------
+    env, weights, activation
+        As of `Policy.of`.
+    name : str
+        Of the strategy.
+    """
+    return Policy.of(env, weights, activation).strategy(name)

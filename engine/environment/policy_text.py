@@ -1,0 +1,98 @@
+"""The strategy of a policy: its text, as a user would write it, and its class."""
+
+from __future__ import annotations
+
+import linecache
+import types
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+from engine.environment import deciding
+from engine.environment.deciding import wanted_position
+from engine.environment.features import minute_table
+from engine.errors import Refusal
+from engine.strategies import Strategy
+from engine.strategies.expression import Expression
+
+__all__ = ["strategy_of"]
+
+_TEXT: Final = """
+def on_start(self, order, account):
+    self.start = account.equity
+    self.peak = account.equity
+
+
+def on_bar(self, bar, order, account):
+    order.cancel(self.sent)
+    equity = account.equity
+    self.peak = max(self.peak, equity)
+    wanted = wanted_position(
+        ({reads}),
+        account.position,
+        equity,
+        account.unrealised,
+        self.peak,
+        self.start,
+        bar.index,
+        MEAN,
+        SCALE,
+        WEIGHTS,
+        SIZES,
+        NUMBERS,
+    )
+    if abs(wanted - account.position) > TOLERANCE:
+        self.sent = order.target(wanted)
+"""
+_MINUTE_OF_HISTORY: Final = "int(bar.hour) * 60 + int(bar.minute)"
+
+
+@lru_cache(maxsize=64)
+def strategy_of(policy: Any, name: str) -> type[Strategy]:
+    """Return the strategy of a policy, under a name."""
+    if not name.isidentifier():
+        raise Refusal("name", repr(name), "a name of Python, such as agent")
+    declared: dict[str, Expression] = {}
+    reads = []
+    for feature in policy.features.names:
+        if feature in policy.features.expressions:
+            row = f"f{len(declared)}"
+            declared[row] = policy.features.expressions[feature]
+            reads.append(f"self.{row}")
+        else:
+            reads.append(_of_clock(feature, policy.session))
+    text = _TEXT.format(reads=", ".join((*reads, "")))
+    names: dict[str, Any] = {
+        "wanted_position": wanted_position,
+        "HOUR_SIN": minute_table("hour_sin"),
+        "HOUR_COS": minute_table("hour_cos"),
+        "MEAN": policy.normalisation.mean,
+        "SCALE": 1.0 / policy.normalisation.spread,
+        "WEIGHTS": policy.weights,
+        "SIZES": np.array(policy.sizes, dtype=np.int64),
+        "NUMBERS": policy.numbers,
+        "TOLERANCE": 1e-9 * float(policy.numbers[deciding.LIMIT]),
+        "__name__": f"policy_{name}",
+    }
+    # Where the text is kept in memory, the compiler and its errors find it.
+    file = f"<policy {name} {policy.digest[:12]}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    exec(compile(text, file, "exec"), names)
+    hooks = {key: names[key] for key in ("on_start", "on_bar")}
+    for function in hooks.values():
+        assert isinstance(function, types.FunctionType)
+    state = {"sent": 0.0, "start": 0.0, "peak": 0.0}
+    body = {"__doc__": f"The policy {name}.", "name": name, **declared, **state, **hooks}
+    return type(name, (Strategy,), body)
+
+
+def _of_clock(feature: str, session: tuple[int, int, int] | None) -> str:
+    """Return how a hook reads a feature of the clock."""
+    if feature == "timestamp":
+        return "bar.time"
+    minute = _MINUTE_OF_HISTORY
+    if session is not None:
+        opening, width, bars = session
+        minute = f"({opening} + bar.index % {bars} * {width}) % 1440"
+    return f"{feature.upper()}[{minute}]"

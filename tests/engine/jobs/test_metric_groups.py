@@ -244,7 +244,7 @@ def test_an_unknown_group_or_metric_is_one_sentence() -> None:
         assert "no group or metric 'bar_tradin' (did you mean 'bar_trading'?)" in said
         assert said.startswith("record.metrics: found")
         assert (
-            "groups bar_trading, equity_curve, benchmark, financing, options; metrics net_pnl"
+            "groups bar_trading, equity_curve, benchmark, financing, options, ticks; metrics"
             in said
         )
         assert "\n" not in said

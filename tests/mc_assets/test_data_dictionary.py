@@ -28,7 +28,7 @@ strategy: {name: sma_crossover, parameters: {fast: [3, 5, 8], slow: 20}}
 record:
   equity: 4
   trades: true
-  metrics: [bar_trading, equity_curve, benchmark, financing, options]
+  metrics: [bar_trading, equity_curve, benchmark, financing, options, ticks]
 seeds: {count: 40}
 """
 OPTIONS = """

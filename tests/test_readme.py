@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type works as written."""
+"""What the README and its first pages tell a newcomer to type works as written."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from tests.mc_assets.mc_here import mc_here, users_code_forgotten
 
 @pytest.fixture(scope="module")
 def files(project: Path) -> dict[str, str]:
-    """Code blocks of the README that name the file they belong in, by that name."""
-    text = (project / "README.md").read_text(encoding="utf-8")
+    """Code blocks that name the file they belong in, by that name."""
+    pages = ("README.md", "docs/your_own.md", "docs/asking.md")
+    text = "\n".join((project / page).read_text(encoding="utf-8") for page in pages)
     blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", text, flags=re.DOTALL)
     return dict(blocks)
 
@@ -46,8 +47,8 @@ def test_own_bars_strategy_model_and_study_work_as_written(
     (tmp_path / "my_bars.csv").write_text("Date,Open,High,Low,Close\n" + "\n".join(rows) + "\n")
     for study in (tmp_path / "studies").glob("*.yaml"):
         study.write_text(study.read_text().replace("symbol: SP500", "symbol: MYBARS"))
-    readme = (project / "README.md").read_text(encoding="utf-8")
-    (models,) = re.findall(r"`(models: \[.*\])`", readme)
+    page = (project / "docs" / "your_own.md").read_text(encoding="utf-8")
+    (models,) = re.findall(r"`(models: \[.*\])`", page)
     series = tmp_path / "series.yaml"
     series.write_text(f"{series.read_text()}    {models}\n")
     places = {
@@ -56,7 +57,8 @@ def test_own_bars_strategy_model_and_study_work_as_written(
         "MC_SERIES": str(tmp_path / "series.yaml"),
     }
     with users_code_forgotten():
-        for command in map(str.split, ("ingest", "calibrate", "run dip", "report dip")):
+        typed = ("ingest", "calibrate", "run dip", "report dip", "run my_study")
+        for command in map(str.split, typed):
             made = mc_here(*command, places=places, folder=tmp_path)
             assert made.returncode == 0, (command, made.stdout, made.stderr)
     # A process that has loaded nothing before finds the user's model by the study alone.
@@ -87,11 +89,18 @@ def test_the_python_example_runs(files: dict[str, str], tmp_path: Path) -> None:
     assert "shape: (3, " in done.stdout
 
 
-def test_every_table_command_and_asset_that_the_readme_names_exists(project: Path) -> None:
+def test_the_readme_is_a_page(project: Path) -> None:
+    assert len((project / "README.md").read_text(encoding="utf-8").splitlines()) < 170
+
+
+def test_every_table_command_and_asset_has_its_row(project: Path) -> None:
     from mc_assets.cli import app
     from mc_assets.definitions import defs
 
-    text = (project / "README.md").read_text(encoding="utf-8")
+    def page(name: str) -> str:
+        return (project / "docs" / name).read_text(encoding="utf-8")
+
+    text = page("commands.md")
     commands = set(re.findall(r"`mc ([\w-]+)", text))
     have = {
         c.name or c.callback.__name__.replace("_", "-")
@@ -102,9 +111,8 @@ def test_every_table_command_and_asset_that_the_readme_names_exists(project: Pat
     assert commands <= have
     assert have <= commands
     assets = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
-    section = text.split("## What the boxes are")[1].split("## Add your own")[0]
-    assert set(re.findall(r"^\| `(\w+)`", section, flags=re.MULTILINE)) == assets
-    section = text.split("## Ask")[1].split("The file is replaced whole")[0]
+    assert set(re.findall(r"^\| `(\w+)`", page("assets.md"), flags=re.MULTILINE)) == assets
+    section = page("asking.md").split("The file is replaced whole")[0]
     rows = re.findall(r"^\| (`.*?`) \|", section, flags=re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert named == {path.stem for path in (project / "sql").glob("*.sql")}

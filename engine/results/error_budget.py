@@ -228,6 +228,9 @@ class _Told:
             scale=_scale(entry, found),
             **{"history" if self.kind == "bootstrap" else "parameters": part},
         )
+        if self.kind == "history":
+            # Chance of fills and delays is all that differs between paths: it is never the largest.
+            budget = replace(budget, dominant=np.full_like(budget.dominant, "none"))
         return _Budgeted(estimates, found.supported(), _bounded(budget, entry.bounds))
 
 

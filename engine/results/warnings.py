@@ -29,7 +29,7 @@ CODES = {
     "symbol_without_trades": "a symbol has no closed trade on any path",
     "rejected_orders": "orders were refused",
     "few_paths": "numbers rest on a handful of paths that held a position",
-    "one_history": "there is one path, which has no Monte Carlo error",
+    "one_history": "there is one path, or one history on all: intervals do not tell of another",
     "parameter_on_bound": "the best set lies at the end of what was tried",
 }
 
@@ -91,6 +91,7 @@ def study_warnings(rows: Rows, trades: pl.LazyFrame | None = None) -> pl.DataFra
     found = [
         *_failed(sets),
         *_traded(sets),
+        *_one_history(rows, sets),
         *_lots(rows),
         *_symbols(rows, trades),
         *_rejected(rows.name, sets),
@@ -232,17 +233,6 @@ def _traded(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
         lambda total: f"no simulation held a position: all {total:,} ended as they began",
         lambda row: f"{row['_name']} held no position on any of {row['_ok']:,} paths",
     )
-    yield from _all_or_each(
-        "one_history",
-        sets,
-        [row for row in sets if row["_ok"] == 1],
-        lambda row: 1,
-        lambda total: (
-            "there is one path, so no number has a Monte Carlo error: a bootstrap or a model makes "
-            "more"
-        ),
-        lambda row: f"{row['_name']} has one path, and so no Monte Carlo error",
-    )
     few = [row for row in sets if row["_ok"] > 1 and 0 < (row["_held"] or 0) < FEWEST_CARRIERS]
     yield from _all_or_each(
         "few_paths",
@@ -257,6 +247,27 @@ def _traded(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
             "numbers rest on these"
         ),
     )
+
+
+def _one_history(rows: Rows, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
+    yield from _all_or_each(
+        "one_history",
+        sets,
+        [row for row in sets if row["_ok"] == 1],
+        lambda row: 1,
+        lambda total: (
+            "there is one path, so no number has a Monte Carlo error: a bootstrap or a model makes "
+            "more"
+        ),
+        lambda row: f"{row['_name']} has one path, and so no Monte Carlo error",
+    )
+    paths = max(row["_ok"] for row in sets)
+    if rows.summary.source == "historical" and paths > 1:
+        sentence = (
+            "all paths are one history: intervals tell what chance does to its fills, not what "
+            "another history would come to"
+        )
+        yield _Warning("one_history", sentence, paths)
 
 
 def _lots(rows: Rows) -> Iterator[_Warning]:

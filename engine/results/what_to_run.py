@@ -63,6 +63,8 @@ def what_to_run(dominant: str, told: bool, kind: Kind, paths: Paths, summary: Jo
         Half a sentence.
     """
     if kind == "history":
+        if (summary.definition or {}).get("ticks"):
+            return "a single stream tells none, more days of ticks do"
         return "`source.model: bootstrap` tells one, a single history none"
     if kind == "bootstrap" and not told:
         return _to_be_told(paths, summary)

@@ -15,12 +15,24 @@ from engine.results import Results, read_results
 from engine.results.error_budget import SCHEMA
 from engine.sources import GBM, Bootstrap, Historical
 from engine.statistics.nested import nested_variance
+from engine.strategies import Strategy
+from engine.strategies.hook_arguments import Bar, Order
 from engine.studies import Study
 from engine.studies.definition import StudyDefinition
 
 NAMES = ["mean_net_pnl", "profit_probability", "sharpe", "value_at_risk_95", "max_drawdown"]
 LAW = GBM(mu=0.06, sigma=0.18)
 STEPS = 120
+
+
+class Resting(Strategy):
+    """Buys one unit at a limit each week."""
+
+    name = "resting"
+
+    def on_bar(self, bar: Bar, order: Order) -> None:
+        if bar.index % 7 == 0:
+            order.limit(1.0, bar.close * 0.999, tif="day")
 
 
 def bars(seed: int, count: int = 2500) -> Bars:
@@ -199,3 +211,24 @@ def test_every_statistic_has_a_row_and_no_part_is_zero() -> None:
     assert (inside["ci_low"] <= inside["estimate"]).all()
     share = table.row(by_predicate=pl.col("statistic") == "profit_probability", named=True)
     assert 0.0 <= share["ci_low"] < share["ci_high"] <= 1.0
+
+
+def test_chance_of_fills_on_one_history_is_never_its_largest_error() -> None:
+    """Paths that differ by their fills alone tell nothing of what another history would do."""
+
+    results = Study(
+        "one history",
+        Historical(bars(5, 200)),
+        Resting,
+        seeds=60,
+        execution={"limit_fill_probability": 0.5},
+    ).run()
+    assert results.frame["net_pnl"].n_unique() > 30
+    budget = results.error_budget(names=["mean_net_pnl"])
+    row = budget.row(0, named=True)
+    assert row["monte_carlo"] > 0.0
+    assert row["dominant"] == "none"
+    assert "a single history none" in row["what_to_run"]
+    warned = results.warnings().filter(pl.col("code") == "one_history")["sentence"].to_list()
+    assert len(warned) == 1
+    assert warned[0].startswith("all paths are one history")

@@ -180,7 +180,10 @@ def judge_policy(
 
 
 def save_policy(found: JudgedPolicy, file: Path) -> Path:
-    """Write the training of the highest fitness as the file of a strategy, called as the file is.
+    """Write a policy as the file of a strategy, called as the file is.
+
+    Its parameter ``training`` says which training decides, by place in `found.trainings`; by
+    default the one of the highest fitness on its own paths.
 
     Raises
     ------
@@ -189,7 +192,7 @@ def save_policy(found: JudgedPolicy, file: Path) -> Path:
     """
     check_strategy_file(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    return found.best.policy.save(file)
+    return found.best.policy.save(file, trainings=[one.policy for one in found.trainings])
 
 
 def check_strategy_file(file: Path) -> None:

@@ -13,7 +13,7 @@ from mc_assets.cli.json_output import print_json
 def train(
     policy: str = typer.Argument(help="A policy file or its name.", autocompletion=policy_names),
     save: Path = typer.Option(
-        None, "--save", help="Strategy file for the training that was best on its own paths."
+        None, "--save", help="Strategy file to write; its parameter is the training."
     ),
     workers: int = typer.Option(1, "--workers", min=1, help="Threads; the result is the same."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
@@ -41,4 +41,4 @@ def train(
     columns = ("iqm", "ci_low", "ci_high", "advantage", "advantage_low", "advantage_high")
     print_frame(table.select("name", *columns, "sharpe"), table.select("name", *columns[:3]))
     if written is not None:
-        typer.echo(f"wrote {written}: training {found.best.seed}")
+        typer.echo(f"wrote {written}; by default training {found.best.seed} decides")

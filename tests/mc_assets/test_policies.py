@@ -156,8 +156,11 @@ def test_a_policy_is_trained_listed_and_saved_as_a_strategy_by_commands(home: Pa
     after = json.loads(CliRunner().invoke(app, ["policies", "--json"]).stdout)
     assert (after[0]["judged"], after[0]["verdict"]) == (5, told["verdict"])
     assert mc.load_user_strategies(home / "strategies" / "risen.py") == ("risen",)
-    kept = train_policy(Project.from_environment(), "rising", best).policy
-    assert mc.get_strategy("risen").code_hash() == kept.strategy("risen").code_hash()
+    risen = mc.get_strategy("risen")
+    declared = risen.parameters["training"]
+    assert (declared.default, declared.low, declared.high) == (best, 0, 4)
+    kept = [train_policy(Project.from_environment(), "rising", seed).policy for seed in range(5)]
+    assert risen.code_hash() == kept[best].strategy("risen", kept).code_hash()
 
 
 def test_names_come_from_the_files(home: Path) -> None:

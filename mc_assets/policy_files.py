@@ -61,7 +61,8 @@ def find_policy_file(folder: Path, policy: str) -> Path:
     known = policy_files(folder)
     if policy not in known:
         allowed = ", ".join(known) or f"none: {folder} holds no policy file"
-        raise Refusal("policy", repr(policy), f"a YAML file or one of {allowed}")
+        hint = None if known else "`mc new policy NAME` begins one"
+        raise Refusal("policy", repr(policy), f"a YAML file or one of {allowed}", hint=hint)
     return known[policy]
 
 

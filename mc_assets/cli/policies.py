@@ -21,7 +21,7 @@ def policies(
     if as_json:
         print_json(found.to_dicts())
     elif found.is_empty():
-        typer.echo("no policies yet: `policies/NAME.yaml` describes one, `mc train NAME` trains it")
+        typer.echo("no policies yet: `mc new policy NAME` begins one")
     else:
         said = found.with_columns(pl.coalesce("problem", "verdict").alias("verdict"))
         columns = ("policy", "source", "judged", "trainings")

@@ -163,6 +163,22 @@ def test_a_policy_is_trained_listed_and_saved_as_a_strategy_by_commands(home: Pa
     assert risen.code_hash() == kept[best].strategy("risen", kept).code_hash()
 
 
+def test_a_policy_file_to_begin_with_can_be_trained(home: Path) -> None:
+    assert CliRunner().invoke(app, ["new", "policy", "trends"]).exit_code == 0
+    again = CliRunner().invoke(app, ["new", "policy", "trends"])
+    assert str(again.exception).startswith("name: found 'trends', a policy that exists")
+    made = train_policy(Project.from_environment(), "trends", 0)
+    assert len(made.curve) == 10
+    assert made.fitness > 0.0
+
+
+def test_the_policy_of_this_repository_learns_what_there_is(home: Path, project: Path) -> None:
+    shutil.copy(project / "policies" / "follow_trends.yaml", home / "policies")
+    found = judge_policy(Project.from_environment(), "follow_trends")
+    assert found.report.learned
+    assert found.report.verdict.startswith("the agent earns ")
+
+
 def test_names_come_from_the_files(home: Path) -> None:
     folder = home / "policies"
     (folder / "broken.yaml").write_text("name: [")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -118,6 +119,8 @@ class PolicyWorlds:
             episode=self._asked.episode if asked.episode is None else asked.episode,
             start=self._asked.start if asked.start is None else asked.start,
             normalise=self.training.normalisation,
+            # A policy trades the units that it learned with, here and as a strategy.
+            units=float(self.training.unwrapped.batch.limits[0]),
         )
         self._check_held_out(env, origin)
         return env
@@ -171,6 +174,27 @@ class PolicyWorlds:
                 f"{error.name} is not installed",
                 hint="it comes with the extra `learning`",
             ) from None
+
+    def check_affordable(self, env: Any, seeds: Sequence[int], field: str) -> None:
+        """Refuse units that the cash cannot buy: nothing would trade, and nobody would know.
+
+        Raises
+        ------
+        Refusal
+            If being long all the time never holds a position in some episode.
+        """
+        from engine.environment import Policy
+        from engine.environment.evaluation import always_long, play_episodes
+
+        long = always_long(Policy.zeros(self.training))
+        idle = int((play_episodes(env, long, seeds).leaning == 0.0).sum())
+        if idle:
+            units = float(env.unwrapped.batch.limits[0])
+            raise Refusal(
+                "units",
+                f"{units:g}, which are refused in {idle} of {len(seeds)} episodes of {field}",
+                "fewer, or more cash",
+            )
 
     def _check_held_out(self, env: Any, origin: ResolvedSource) -> None:
         """Refuse history that training has seen."""

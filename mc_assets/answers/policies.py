@@ -165,6 +165,7 @@ def judge_policy(
         seeds = asked.evaluation_seeds()
         trainer = _Trainer(project, asked, file, workers)
         env = trainer.worlds.evaluation()
+        trainer.worlds.check_affordable(env, seeds, "evaluation")
         wanted = sorted({*range(asked.training.trainings), *trainer.kept()})
         trainings = []
         for seed in wanted:

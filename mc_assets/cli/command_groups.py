@@ -70,7 +70,6 @@ GROUPS: Final = MappingProxyType(
             leaderboard,
         ),
         "Learning": (train, policies),
-        "Paper trading": (paper_run, paper_stop, paper_journal, paper_compare),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (
@@ -85,6 +84,8 @@ GROUPS: Final = MappingProxyType(
             doctor,
             prune,
         ),
+        # Last, as the help has it: it lists what has two words alone after everything else.
+        "Paper trading": (paper_run, paper_stop, paper_journal, paper_compare),
     }
 )
 

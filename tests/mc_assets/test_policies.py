@@ -255,6 +255,7 @@ name: held_out
 market: equity
 source: {model: bootstrap, symbol: X, steps: 40}
 features: [return_1]
+units: 30
 training: {seeds: 3, generations: 1, until: 2012-12-31}
 evaluation:
   source: {model: historical, symbol: X, steps: STEPS}
@@ -266,6 +267,11 @@ evaluation:
     held = _write(home, text.replace("STEPS", str(after)))
     judged = judge_policy(held, "held_out")
     assert judged.report.table["episodes"].to_list() == [4, 4]
+    long = judged.report.table.row(1, named=True)
+    assert long["iqm"] != 0.0
+    dear = _write(home, text.replace("STEPS", str(after)).replace("units: 30", "units: 100"))
+    with pytest.raises(mc.Refusal, match="units: found 100, which are refused in 4 of 4 episodes"):
+        judge_policy(dear, "held_out")
     (seen,) = judged.trainings[0].made_of["bars"]
     assert seen["last_bar"] < "2013"
     for steps, until in ((after + 1, "until: 2012-12-31"), (after, "")):

@@ -205,3 +205,12 @@ def test_a_panel_of_worlds_chooses_among_the_trainings_of_a_policy() -> None:
     bars = mc.Bars("X", open_days.astype("datetime64[us]").astype(np.int64), *columns)
     found = mc.model_risk_panel(chosen, bars, {"training": [0, 1, 2]}, paths=10)
     assert found.table["set_id"].drop_nulls().n_unique() == 3
+
+
+def test_units_on_history_are_what_the_cash_buys_where_trading_starts() -> None:
+    days = np.arange("2019-01-02", "2020-12-01", dtype="datetime64[D]")
+    stamps = days[np.is_busday(days)][:300].astype("datetime64[us]").astype(np.int64)
+    prices = np.concatenate([np.full(200, 20.0), np.full(100, 400.0)])
+    bars = mc.Bars("X", stamps, prices, prices, prices, prices, np.ones(300))
+    env = mc.make_env("equity", source=mc.Historical(bars), features=["return_1"], steps=90)
+    assert env.batch.limits[0] == int(0.95 * env.batch.execution.cash / 400.0)

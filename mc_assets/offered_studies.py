@@ -1,4 +1,4 @@
-"""Studies in Dagster's own list of partitions, kept in step with the folder of study files.
+"""Studies and policies in Dagster's own lists of partitions, kept in step with their files.
 
 They are there rather than in the code, so that a new study appears while the UI is open, and one
 that is gone leaves the lists. What it made stays and can be read.
@@ -10,17 +10,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mc_assets.policy_files import policy_names
 from mc_assets.project import Project
 from mc_assets.study_files import partition_names, searched_studies
 
 if TYPE_CHECKING:
     import dagster as dg
 
-__all__ = ["SEARCHED", "STUDIES", "OfferedStudies", "offer_studies"]
+__all__ = ["POLICIES", "SEARCHED", "STUDIES", "OfferedStudies", "offer_studies"]
 
-#: Names of the lists in the instance: of every study, and of those with an objective.
+#: Names of the lists in the instance: of every study, of those with an objective, of policies.
 STUDIES: Final = "studies"
 SEARCHED: Final = "searched_studies"
+POLICIES: Final = "policies"
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,21 @@ class OfferedStudies:
 
 
 def offer_studies(instance: dg.DagsterInstance, project: Project) -> OfferedStudies:
-    """Bring the studies that Dagster offers up to the study files.
+    """Bring the studies and policies that Dagster offers up to their files.
 
     Parameters
     ----------
     instance : DagsterInstance
         Where they are listed.
     project : Project
-        Where the study files are.
+        Where the files are.
     """
     names = partition_names(project.studies)
     searches = set(searched_studies(project.studies))
     before = set(instance.get_dynamic_partitions(STUDIES))
     _offer(instance, STUDIES, names)
     _offer(instance, SEARCHED, [name for name in names if name in searches])
+    _offer(instance, POLICIES, policy_names(project.policies))
     return OfferedStudies(
         [name for name in names if name not in before], sorted(before - set(names))
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.home import data_folder, home_folder, shipped
+from mc_assets.policy_files import policy_files
 from mc_assets.study_files import find_study_file, study_files
 
 __all__ = ["Project", "series_path"]
@@ -67,6 +68,11 @@ class Project:
         return self.root / "seeds"
 
     @property
+    def policies(self) -> Path:
+        """Folder of policy files."""
+        return self.root / "policies"
+
+    @property
     def dagster_home(self) -> Path:
         """Where Dagster keeps runs, events and partitions."""
         return self.data / "dagster_home"
@@ -85,6 +91,11 @@ class Project:
     def study_files(self) -> dict[str, Path]:
         """Study files by the name inside them, in the order of the names."""
         return study_files(self.studies)
+
+    @property
+    def policy_files(self) -> dict[str, Path]:
+        """Policy files by the name inside them, in the order of the names."""
+        return policy_files(self.policies)
 
     def study_file(self, study: str) -> Path:
         """Path of a study given its name or its file; see `find_study_file`."""

@@ -18,6 +18,7 @@ import pytest
 
 from engine.studies import load_definition
 from mc_assets.market_data import load_series
+from mc_assets.policy_file import PolicyFile
 from tests.mc_assets.mc_here import mc_here, users_code_forgotten
 from tests.test_suggestions import mistake
 
@@ -53,6 +54,8 @@ def test_every_study_and_series_file_of_a_page_is_one(page: Path, tmp_path: Path
         if path.name == "series.yaml":
             config = load_series(path)
             assert config.keys or config.ticks
+        elif path.parent.name == "policies":
+            assert PolicyFile.read(path).name == path.stem
         else:
             assert load_definition(path).name == path.stem
 

@@ -97,7 +97,7 @@ class Batch:
         self.seeds = None if settings.seeds is None else tuple(int(seed) for seed in settings.seeds)
         if self.seeds is not None and not self.seeds:
             raise Refusal("seeds", "none", "at least one")
-        self.limits = self._limits(source.start_prices(s0))
+        self.limits = self._limits(self._first_prices(source, s0))
         self.kind = ACTION_KINDS_BY_NAME[settings.actions]
         self.simulations = Simulations(
             self.episodes, self.execution, count, len(self.features), *self._capacities()
@@ -238,6 +238,13 @@ class Batch:
         return {name: float(self.arrays.remembered[number, k]) for k, name in enumerate(names)}
 
     # --- construction ----------------------------------------------------------------------------
+
+    def _first_prices(self, source: Source, s0: Any) -> tuple[float, ...]:
+        """Return where trading starts: of history at its first bar that is traded."""
+        if not self.episodes.one_path:
+            return source.start_prices(s0)
+        opens = self.episodes.path(0)[:, self.episodes.fields.index("open"), :]
+        return tuple(float(price) for price in opens[:, self.episodes.warm_up])
 
     def _limits(self, prices: tuple[float, ...]) -> NDArray[np.float64]:
         """Return the largest position of each symbol that actions ask for, in units."""

@@ -71,7 +71,7 @@ def make_env(
         Start price.
     units : float or tuple of float
         Largest position of each symbol; by default the position limit, else one futures contract,
-        else what 95 % of the cash buys at the start price.
+        else what 95 % of the cash buys at the start price, of history the first traded open.
     normalise : bool or Normalisation
         Whether features are shifted and divided by means and spreads of the training paths; or
         those of another environment.

@@ -201,7 +201,7 @@ class Policy:
             return out if given.ndim == 1 else out[:, None]
         return int(out[0]) if given.ndim == 1 else out.astype(np.int64)
 
-    def strategy(self, name: str = "policy") -> type[Strategy]:
+    def strategy(self, name: str = "policy", trainings: Sequence[Policy] = ()) -> type[Strategy]:
         """Return the strategy that decides as the policy does in its environment, bit for bit.
 
         It runs in any study, panel, walk-forward and audit, with the execution settings that these
@@ -211,8 +211,25 @@ class Policy:
         ----------
         name : str
             Of the strategy.
+        trainings : sequence of Policy
+            All trainings of it, itself among them: the strategy's parameter ``training``, from 0
+            on, says which one decides, so that a panel or a walk-forward chooses among them.
+
+        Raises
+        ------
+        Refusal
+            If it is not among the trainings, or one is of another environment or network.
         """
-        return strategy_of(self, name)
+        for place, other in enumerate(trainings):
+            if other.size != self.size or other.with_weights(self.weights).digest != self.digest:
+                raise Refusal(
+                    f"trainings[{place}]",
+                    "a policy of another environment or network",
+                    "this one's",
+                )
+        if trainings and self.digest not in [other.digest for other in trainings]:
+            raise Refusal("trainings", "others than this policy", "this one among them")
+        return strategy_of(self, name, tuple(trainings))
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON.
@@ -259,7 +276,9 @@ class Policy:
             None if session is None else (session[0], session[1], session[2]),
         )
 
-    def save(self, file: str | Path, name: str | None = None) -> Path:
+    def save(
+        self, file: str | Path, name: str | None = None, trainings: Sequence[Policy] = ()
+    ) -> Path:
         """Write it as the file of a strategy, for study files and other processes.
 
         Parameters
@@ -268,15 +287,27 @@ class Policy:
             Such as ``strategies/agent.py``.
         name : str, optional
             Of the strategy; by default that of the file.
+        trainings : sequence of Policy
+            As of `strategy`.
+
+        Raises
+        ------
+        Refusal
+            As of `to_dict` and `strategy`.
         """
         path = Path(file)
         named = name or path.stem
-        told = json.dumps(self.to_dict(), indent=1)
+        self.strategy(named, trainings)
+        several = {"trainings": [one.weights.tolist() for one in trainings]} if trainings else {}
+        told = json.dumps(self.to_dict() | several, indent=1)
         text = (
             '"""A trained policy as a strategy, written by `Policy.save`."""\n\n'
             "import json\n\nfrom engine import Policy\n\n"
             f'POLICY = r"""\n{told}\n"""\n\n'
-            f"{named} = Policy.from_dict(json.loads(POLICY)).strategy({named!r})\n"
+            "told = json.loads(POLICY)\n"
+            "policy = Policy.from_dict(told)\n"
+            'trainings = [policy.with_weights(one) for one in told.get("trainings", ())]\n'
+            f"{named} = policy.strategy({named!r}, trainings)\n"
             f"{named}.__module__ = __name__\n"
         )
         return write_output(path, text.encode())

@@ -13,7 +13,7 @@ from engine.environment import deciding
 from engine.environment.deciding import wanted_position
 from engine.environment.features import minute_table
 from engine.errors import Refusal
-from engine.strategies import Strategy
+from engine.strategies import Int, Strategy
 from engine.strategies.expression import Expression
 
 __all__ = ["strategy_of"]
@@ -38,7 +38,7 @@ def on_bar(self, bar, order, account):
         bar.index,
         MEAN,
         SCALE,
-        WEIGHTS,
+        {weights},
         SIZES,
         NUMBERS,
     )
@@ -49,10 +49,14 @@ _MINUTE_OF_HISTORY: Final = "int(bar.hour) * 60 + int(bar.minute)"
 
 
 @lru_cache(maxsize=64)
-def strategy_of(policy: Any, name: str) -> type[Strategy]:
-    """Return the strategy of a policy, under a name."""
+def strategy_of(policy: Any, name: str, trainings: tuple[Any, ...] = ()) -> type[Strategy]:
+    """Return the strategy of a policy, under a name.
+
+    Of several trainings the parameter ``training`` says which one decides, by default the policy.
+    """
     if not name.isidentifier():
         raise Refusal("name", repr(name), "a name of Python, such as agent")
+    parameters: dict[str, Int] = {}
     declared: dict[str, Expression] = {}
     reads = []
     for feature in policy.features.names:
@@ -62,14 +66,22 @@ def strategy_of(policy: Any, name: str) -> type[Strategy]:
             reads.append(f"self.{row}")
         else:
             reads.append(_of_clock(feature, policy.session))
-    text = _TEXT.format(reads=", ".join((*reads, "")))
+    which = "WEIGHTS[int(self.training)]" if trainings else "WEIGHTS"
+    text = _TEXT.format(reads=", ".join((*reads, "")), weights=which)
+    weights = policy.weights
+    if trainings:
+        digests = [one.digest for one in trainings]
+        weights = np.stack([one.weights for one in trainings])
+        chosen = digests.index(policy.digest)
+        doc = "which training decides"
+        parameters = {"training": Int(chosen, low=0, high=len(trainings) - 1, doc=doc)}
     names: dict[str, Any] = {
         "wanted_position": wanted_position,
         "HOUR_SIN": minute_table("hour_sin"),
         "HOUR_COS": minute_table("hour_cos"),
         "MEAN": policy.normalisation.mean,
         "SCALE": 1.0 / policy.normalisation.spread,
-        "WEIGHTS": policy.weights,
+        "WEIGHTS": weights,
         "SIZES": np.array(policy.sizes, dtype=np.int64),
         "NUMBERS": policy.numbers,
         "TOLERANCE": 1e-9 * float(policy.numbers[deciding.LIMIT]),
@@ -83,7 +95,8 @@ def strategy_of(policy: Any, name: str) -> type[Strategy]:
     for function in hooks.values():
         assert isinstance(function, types.FunctionType)
     state = {"sent": 0.0, "start": 0.0, "peak": 0.0}
-    body = {"__doc__": f"The policy {name}.", "name": name, **declared, **state, **hooks}
+    body = {"__doc__": f"The policy {name}.", "name": name, **parameters, **declared, **state}
+    body |= hooks
     return type(name, (Strategy,), body)
 
 

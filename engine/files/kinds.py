@@ -33,6 +33,7 @@ KINDS: Final = MappingProxyType(
         "attribution": _REPORT,
         "overfitting": _REPORT,
         "panel": "`mc panel STRATEGY --symbol SYMBOL` makes it again",
+        "policies": "`mc train POLICY` makes it again",
         "walk_forward": "materialise `walk_forward_windows` of its study in `mc ui`",
         "nightly_statistics": "materialise `nightly_simulations` of its date in `mc ui`",
         "raw_bars": "`mc ingest SERIES` fetches it again",

@@ -35,8 +35,8 @@ class Stream(IntEnum):
     STRESS = 0x0D00  # bar at which a scenario begins
     EPISODE = 0x0E00  # where an episode of a learning environment begins on its path
     TICKS = 0x0F00  # steps of a zero-intelligence book
-    TICK_BLOCK = 0x0F80  # starts of blocks of ticks
     MODEL = 0x1000  # + index: a user's model
     STRATEGY = 0x2000  # + index: a strategy's own randomness
     EXECUTION = 0x3000  # + index: random fills and latencies
     PARAMETER = 0x4000  # source parameters drawn from a calibration
+    TICK_BLOCK = 0x5000  # starts of blocks of ticks

@@ -1,4 +1,4 @@
-"""Files to begin with: a strategy, a study, a price model, a series."""
+"""Files to begin with: a strategy, a study, a policy, a price model, a series."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mc_assets.project import Project
 
 __all__ = ["KINDS", "Kind", "NewFile", "new_file"]
 
-Kind = Literal["strategy", "study", "model", "series"]
+Kind = Literal["strategy", "study", "policy", "model", "series"]
 
 #: What can be begun.
-KINDS: Final[tuple[Kind, ...]] = ("strategy", "study", "model", "series")
+KINDS: Final[tuple[Kind, ...]] = ("strategy", "study", "policy", "model", "series")
 
 _IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -72,6 +72,20 @@ execution:
   commission: {{rate: 0.0005}}
 seeds: 200
 """
+_POLICY: Final = """\
+# An agent, learned on paths of `source` and judged on others (docs/learning.md).
+name: {name}
+description: Whether a linear policy finds trends in a market that has some.
+market: mes_daily
+source:
+  model: regime_switching
+  parameters: {{mu_1: 1.0, sigma_1: 0.15, p_11: 0.98, mu_2: -1.0, sigma_2: 0.25, p_21: 0.02}}
+  steps: 120
+features: [return_10, return_20]
+training: {{trainings: 5, seeds: 16, generations: 10}}
+evaluation:
+  seeds: {{count: 100, start: 10000}}
+"""
 _SERIES: Final = """
   - symbol: {name}
     timeframe: 1d
@@ -121,6 +135,11 @@ def new_file(project: Project, kind: Kind, name: str) -> NewFile:
     elif kind == "model":
         path, text = project.root / "models" / f"{name}.py", _MODEL
         then = f"`source: {{model: {name}, file: ../models/{name}.py, steps: 252}}` in a study"
+    elif kind == "policy":
+        path, text = project.policies / f"{name}.yaml", _POLICY
+        then = f"mc train {name}"
+        if name in project.policy_files:
+            raise Refusal("name", f"{name!r}, a policy that exists", "a new name")
     else:
         path, text = project.studies / f"{name}.yaml", _STUDY
         then = f"mc run {name}"

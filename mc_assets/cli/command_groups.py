@@ -27,6 +27,7 @@ from mc_assets.cli.optimise import optimise_run
 from mc_assets.cli.panel import panel
 from mc_assets.cli.paper import paper_compare, paper_journal, paper_run, paper_stop
 from mc_assets.cli.plot import plot
+from mc_assets.cli.policies import policies
 from mc_assets.cli.portfolio import portfolio
 from mc_assets.cli.prune import prune
 from mc_assets.cli.quality import quality
@@ -46,6 +47,7 @@ from mc_assets.cli.strategies import strategies
 from mc_assets.cli.studies import studies
 from mc_assets.cli.ticks_import import ticks_import
 from mc_assets.cli.ticks_list import ticks_list
+from mc_assets.cli.train import train
 from mc_assets.cli.trials import trials
 from mc_assets.cli.ui import ui
 from mc_assets.cli.verify import verify
@@ -67,7 +69,7 @@ GROUPS: Final = MappingProxyType(
             experiments,
             leaderboard,
         ),
-        "Paper trading": (paper_run, paper_stop, paper_journal, paper_compare),
+        "Learning": (train, policies),
         "Results": (show, compare, replay, plot, report, trials, sql),
         "Checks": (quality, audit, judge, panel, resample, verify),
         "System": (
@@ -82,6 +84,8 @@ GROUPS: Final = MappingProxyType(
             doctor,
             prune,
         ),
+        # Last, as the help has it: it lists what has two words alone after everything else.
+        "Paper trading": (paper_run, paper_stop, paper_journal, paper_compare),
     }
 )
 

@@ -9,11 +9,11 @@ from mc_assets.cli.json_output import print_json
 
 
 def new(
-    kind: str = typer.Argument(..., help="strategy, study, model or series."),
+    kind: str = typer.Argument(..., help="strategy, study, policy, model or series."),
     name: str = typer.Argument(..., help="Its name."),
     as_json: bool = typer.Option(False, "--json", help="Print what was written as JSON."),
 ) -> None:
-    """Begin a strategy, a study, a price model or a series: `mc new strategy my_idea`."""
+    """Begin a strategy, study, policy, price model or series: `mc new strategy my_idea`."""
     from mc_assets.answers.new_files import KINDS, new_file
     from mc_assets.project import Project
 

@@ -16,8 +16,9 @@ import dagster as dg
 from engine.jobs.blocks import BLOCKS
 from mc_assets.market_data.series_file import load_series
 from mc_assets.offered_periods import PERIODS
-from mc_assets.offered_studies import SEARCHED, STUDIES
+from mc_assets.offered_studies import POLICIES, SEARCHED, STUDIES
 from mc_assets.periods import as_of_span
+from mc_assets.policy_files import MOST_TRAININGS
 from mc_assets.project import Project
 from mc_assets.study_files import partition_names, walked_studies
 
@@ -27,6 +28,8 @@ __all__ = [
     "declared",
     "grouped",
     "periods",
+    "policies",
+    "policy_seeds",
     "searched",
     "seed_blocks",
     "series",
@@ -38,6 +41,7 @@ __all__ = [
     "study_periods",
     "study_seed_blocks",
     "tick_series",
+    "training_seeds",
     "walked",
     "window_of",
     "windows",
@@ -121,6 +125,10 @@ series_years = _Grid({"series": series, "year": years})
 series_periods = dg.MultiPartitionsDefinition({"period": periods, "series": series})
 strategy_series = _Grid({"series": series, "strategy": dg.StaticPartitionsDefinition(STRATEGIES)})
 study_periods = dg.MultiPartitionsDefinition({"period": periods, "study": studies})
+#: Policy files by name, each with the most trainings that a file can ask for.
+policies = dg.DynamicPartitionsDefinition(name=POLICIES)
+training_seeds = dg.StaticPartitionsDefinition([f"{seed:02d}" for seed in range(MOST_TRAININGS)])
+policy_seeds = dg.MultiPartitionsDefinition({"policy": policies, "seed": training_seeds})
 study_seed_blocks = dg.MultiPartitionsDefinition({"seed_block": seed_blocks, "study": studies})
 
 

@@ -104,8 +104,8 @@ MUTATIONS = {
         scenarios="every order, commission by unit",
     ),
     "borrow fee": Mutation(
-        "charge += abs(value) * _rate(s, symbol, BORROW_RATE",
-        "charge += value * _rate(s, symbol, BORROW_RATE",
+        "fee = abs(value) * _rate(s, symbol, BORROW_RATE",
+        "fee = value * _rate(s, symbol, BORROW_RATE",
         scenarios="every order, margin",
     ),
     "interest": Mutation(
@@ -134,7 +134,7 @@ MUTATIONS = {
         scenarios="every order, by chance",
     ),
     "time between bars": Mutation(
-        "charge *= s.elapsed[bar]",
+        "charge *= time",
         "charge *= 1.0",
         scenarios="every order, margin",
     ),

@@ -29,6 +29,7 @@ ASSETS = {
     *("raw_bars", "bars", "ticks", "calibrations", "source_realism", "simulations"),
     *("nightly_simulations", "statistics", "reports", "warehouse", "panel", "paper"),
     *("experiments", "walk_forward_windows", "walk_forward", "study_files"),
+    *("trained_policies", "policy_evaluations"),
 }
 
 

@@ -163,3 +163,54 @@ def test_weights_come_from_arrays_or_a_state_dict() -> None:
     own = mc.make_env("mes_daily", features={"own": SMA(3) / Close()}, steps=60)
     with pytest.raises(mc.Refusal, match="features: found indicators, which are code"):
         mc.Policy.zeros(own).to_dict()
+
+
+def test_studies_and_walk_forward_choose_among_the_trainings_of_a_policy() -> None:
+    env = mc.make_env("mes_daily", features=["return_3"], steps=60)
+    width = env.observation_space.shape[0]
+    trainings = [mc.Policy.of(env, layers((width, 3), seed)) for seed in (1, 2, 3)]
+    chosen = trainings[1].strategy("agents", trainings)
+    assert chosen.parameters["training"].default == 1
+    asked: dict[str, Any] = {
+        **{"seeds": 4, "steps": 120, "execution": env.batch.execution},
+        "calendar": env.batch.episodes.calendar,
+    }
+    study = mc.Study("agents", mc.GBM(sigma=0.2), chosen, {"training": [0, 1, 2]}, **asked)
+    together = study.run(workers=1).frame
+    # Each is what it is alone.
+    for number, policy in enumerate(trainings):
+        alone = mc.Study("alone", mc.GBM(sigma=0.2), policy.strategy("alone"), **asked)
+        mine = together.filter(together["training"] == number)
+        assert mine["net_pnl"].to_list() == alone.run(workers=1).frame["net_pnl"].to_list()
+    assert together["net_pnl"].n_unique() > 6
+    walked = mc.walk_forward(study, score="net_pnl", count=2, workers=1)
+    assert len(walked.choices) == 8
+    with pytest.raises(mc.Refusal, match="trainings: found others than this policy"):
+        trainings[0].strategy("agents", trainings[1:])
+    other = mc.Policy.zeros(env, hidden=[2])
+    with pytest.raises(mc.Refusal, match=r"trainings\[1\]: found a policy of another"):
+        trainings[0].strategy("agents", [trainings[0], other])
+
+
+@pytest.mark.slow
+def test_a_panel_of_worlds_chooses_among_the_trainings_of_a_policy() -> None:
+    env = mc.make_env("mes_daily", features=["return_3"], steps=60)
+    width = env.observation_space.shape[0]
+    trainings = [mc.Policy.of(env, layers((width, 3), seed)) for seed in (1, 2, 3)]
+    chosen = trainings[1].strategy("agents", trainings)
+    block = mc.GBM(sigma=0.2).paths(seeds=[4], steps=800, s0=5_000.0)
+    days = np.arange("2019-01-02", "2023-01-01", dtype="datetime64[D]")
+    open_days = days[np.is_busday(days)][:800]
+    columns = (block.field(name)[0] for name in block.fields)
+    bars = mc.Bars("X", open_days.astype("datetime64[us]").astype(np.int64), *columns)
+    found = mc.model_risk_panel(chosen, bars, {"training": [0, 1, 2]}, paths=10)
+    assert found.table["set_id"].drop_nulls().n_unique() == 3
+
+
+def test_units_on_history_are_what_the_cash_buys_where_trading_starts() -> None:
+    days = np.arange("2019-01-02", "2020-12-01", dtype="datetime64[D]")
+    stamps = days[np.is_busday(days)][:300].astype("datetime64[us]").astype(np.int64)
+    prices = np.concatenate([np.full(200, 20.0), np.full(100, 400.0)])
+    bars = mc.Bars("X", stamps, prices, prices, prices, prices, np.ones(300))
+    env = mc.make_env("equity", source=mc.Historical(bars), features=["return_1"], steps=90)
+    assert env.batch.limits[0] == int(0.95 * env.batch.execution.cash / 400.0)

@@ -225,7 +225,7 @@ def clock(rng: random.Random) -> Iterator[None]:
 
     fake = SimpleNamespace(datetime=SimpleNamespace(now=now), UTC=datetime.UTC)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record, "_now", now)
+        patch.setattr(recording, "_now", now)
         patch.setattr(trial_rows, "datetime", fake)
         yield
 

@@ -190,7 +190,7 @@ def test_what_signals_would_read_otherwise_than_python_is_refused(tmp_path, bars
 
 HOOKS = {
     "    def on_bars(self, bar, order):": (0, "found on_bars, allowed on_start, on_bar, on_finish"),
-    "    x = 0.0": (None, "found no hook, allowed on_bar, on_start or signals"),
+    "    x = 0.0": (None, "found no hook, allowed on_bar, on_tick, on_start or signals"),
     "    on_bar = 3": (None, "on_bar is a plain function, found int"),
     "    @staticmethod\n    def on_bar(bar, order):": (None, "on_bar is a plain function, found "),
     "    @passed_on\n    def on_bar(self, bar, order):": (0, "a hook has no decorator"),

@@ -24,7 +24,8 @@ def test_every_command_is_in_one_group_and_is_registered() -> None:
 
 
 def test_the_groups_cover_the_work_in_its_order() -> None:
-    assert list(command_groups()) == ["Data", "Studies", "Searches", "Results", "Checks", "System"]
+    work = ["Data", "Studies", "Searches", "Learning", "Results", "Checks", "System"]
+    assert list(command_groups()) == [*work, "Paper trading"]
 
 
 def test_every_command_says_what_it_does_in_a_sentence() -> None:

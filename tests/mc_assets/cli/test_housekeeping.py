@@ -215,7 +215,7 @@ def test_new_series_are_added_to_what_stands_in_the_file(home: Path) -> None:
             ("series", "a b"),
             "name: found 'a b', allowed up to 80 letters, digits, _, . and -, none",
         ),
-        (("thing", "x"), "kind: found 'thing', allowed strategy, study, model, series"),
+        (("thing", "x"), "kind: found 'thing', allowed strategy, study, policy, model, series"),
     ],
 )
 def test_what_cannot_be_begun_is_one_sentence(

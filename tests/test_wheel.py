@@ -15,14 +15,18 @@ import pytest
 # Files other than Python that the packages open when they run, and the marks of their types.
 BUNDLE = ("engine/plots/plotly-cartesian-4.1.1.min.js.gz", "engine/plots/plotly-LICENSE.txt")
 STARTER = ("series.yaml", "studies/dip.yaml", "Makefile", "ci.yml", "gitignore")
+PAGE = ("index.html", "style.css", *(f"{name}.js" for name in ("app", "ask", "pictures", "study")))
+PAGE += ("tables.js", "views.js")
 DATA = {
     *("mc_assets/series.yaml", "engine/plots/page.html", *BUNDLE),
     *("engine/py.typed", "mc_assets/py.typed"),
     *(f"mc_assets/starter/{name}" for name in STARTER),
+    *(f"mc_assets/service/page/{name}" for name in PAGE),
 }
 # What lies at the top of the repository, and where the wheel has it.
 SHIPPED = {
     "seeds": "engine/shipped/seeds",
+    "data/sample/ticks": "engine/shipped/data/sample/ticks",
     "sql": "mc_assets/shipped/sql",
     "studies": "mc_assets/shipped/studies",
     "data/sample/SP500.csv": "mc_assets/shipped/data/sample/SP500.csv",

@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 
 from engine.files import MemoryFiles
-from engine.jobs import record, trial_rows
+from engine.jobs import recording, trial_rows
 from engine.jobs.executors import Count
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest

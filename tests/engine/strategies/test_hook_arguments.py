@@ -18,6 +18,7 @@ from engine.execution.layout import CLOCK_NAMES
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import Account, Bar, Order, Strategy, backtest, get_strategy, strategy_names
 from engine.strategies.hook_arguments import Series
+from engine.ticks.hook_arguments import Tick, TickAccount, TickOrder
 
 # The frame, the bar and the symbol, which the compiler fills in.
 INNER = 3
@@ -89,9 +90,12 @@ def test_what_hooks_are_given_cannot_be_made(cls: type) -> None:
 
 @pytest.mark.parametrize("name", strategy_names())
 def test_the_built_in_strategies_are_annotated(name: str) -> None:
-    for hook in get_strategy(name).hooks().values():
+    strategy = get_strategy(name)
+    ticks = {"tick": Tick, "order": TickOrder, "account": TickAccount}
+    own = ticks if strategy.hears_ticks() else {"bar": Bar, "order": Order, "account": Account}
+    for hook in strategy.hooks().values():
         found = typing.get_type_hints(hook)
-        expected = {"bar": Bar, "order": Order, "account": Account, "return": type(None)}
+        expected = own | {"return": type(None)}
         names = [*inspect.signature(hook).parameters, "return"]
         assert found == {key: expected[key] for key in names if key != "self"}
 

@@ -14,24 +14,30 @@ from engine.ticks.accounts import trade_units
 from engine.ticks.exchange import arrive, expire
 from engine.ticks.messages import set_due
 
-__all__ = ["concerns", "hear", "leave_at", "serve", "show"]
+__all__ = ["catch_up", "concerns", "hear", "leave_at", "serve", "show"]
 
 
 @part
-def hear(s: Any, event: int) -> None:
+def hear(s: Any, event: int, symbol: int) -> None:
     """Let the strategy hear of an event of the feed."""
     counts = s.counts
     counts[at.NOW] = s.heard[event]
     counts[at.FEED_NOW] = s.heard[event] - s.stamps[event]
-    show(s, s.heard_touch, event)
+    show(s, s.heard_touch, event, symbol)
 
 
 @part
 def concerns(s: Any, event: int) -> bool:
     """Whether an event may move or fill an order that rests, as far as prices tell."""
-    buys, sells, price = s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE], s.trade_price[event]
-    beyond = (s.bid[event] > buys) & (s.ask[event] < sells) & (s.ask[event] > buys)
-    return not (beyond & (s.bid[event] < sells)) or price <= buys or price >= sells
+    numbers, bid, ask, price = s.numbers, s.bid[event], s.ask[event], s.trade_price[event]
+    buys, sells = numbers[at.BUY_EDGE], numbers[at.SELL_EDGE]
+    bid_stays = (bid == numbers[at.BUY_AT]) & (s.bid_size[event] >= numbers[at.BUY_LEAST])
+    ask_stays = (ask == numbers[at.SELL_AT]) & (s.ask_size[event] >= numbers[at.SELL_LEAST])
+    none_moves = (bid_stays | (bid > numbers[at.BUY_BEHIND])) & (
+        ask_stays | (ask < numbers[at.SELL_BEHIND])
+    )
+    none_fills = (ask > buys) & (bid < sells) & ~((price <= buys) | (price >= sells))
+    return not (none_moves & none_fills)
 
 
 @part
@@ -44,9 +50,23 @@ def leave_at(s: Any, event: int, heard: int) -> None:
 
 
 @part
-def show(s: Any, touch: NDArray[np.float64], event: int) -> None:
+def catch_up(s: Any, shown: int, event: int) -> int:
+    """Let the touch of the only symbol be as it is after an event; return that event.
+
+    Events in between need not be shown one by one but for the last price of a side that is empty.
+    """
+    if event > shown:
+        if math.isnan(s.bid[event]) or math.isnan(s.ask[event]):
+            for between in range(shown + 1, event):
+                show(s, s.touch, between, 0)
+        show(s, s.touch, event, 0)
+    return event
+
+
+@part
+def show(s: Any, touch: NDArray[np.float64], event: int, symbol: int) -> None:
     """Let a touch be as it is after an event; of a side that is empty the last price is kept."""
-    symbol, bid, ask = s.symbol[event], s.bid[event], s.ask[event]
+    bid, ask = s.bid[event], s.ask[event]
     if math.isnan(bid) and not math.isnan(touch[symbol, at.BID]):
         touch[symbol, at.LAST_BID] = touch[symbol, at.BID]
     if math.isnan(ask) and not math.isnan(touch[symbol, at.ASK]):

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from engine.compiled.intrinsics import seldom
 from engine.compiled.kernel import kernel
 from engine.compiled.views import floats_at
 from engine.execution.calling import hook, part, users_hook
@@ -87,11 +88,12 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
             counts[at.NOW] = s.heard[0]
             state = on_start(-1, s, p, (), (), state)
         heard = counts[at.LOCAL]
-        room = s.fills.shape[0]
+        fill_room = s.fills.shape[0]
+        most_fills = fill_room - 4 * at.ORDER_ROOM if fill_room > 0 else at.NEVER
         # Of one symbol the touch is shown once it is looked at, not with every event.
         shown = first - 1
         for event in range(first, end + ends):
-            if 0 < room < counts[at.TAPED] + 4 * at.ORDER_ROOM:
+            if seldom(counts[at.TAPED] > most_fills):
                 if one:
                     catch_up(s, shown, event - 1)
                 leave_at(s, event, heard)
@@ -102,9 +104,7 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
             while True:
                 wakes = s.heard[heard] if heard < event else at.NEVER
                 due = counts[at.NEXT_DUE]
-                if due <= wakes:
-                    if due >= stamp:
-                        break
+                if seldom((due < stamp) & (due <= wakes)):
                     if one:
                         shown = catch_up(s, shown, event - 1)
                     answer = serve(frame)
@@ -122,11 +122,11 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
                     state = on_tick(heard, s, p, (), (), state)
                     heard += 1
             if event < end:
-                if stamp >= counts[at.NEXT_CLOCK]:
+                if seldom(stamp >= counts[at.NEXT_CLOCK]):
                     if one:
                         shown = catch_up(s, shown, event - 1)
                     clock(frame, stamp)
-                if counts[at.LIVE_COUNT] > 0 and concerns(s, event):
+                if counts[at.LIVE_COUNT] > 0 and seldom(concerns(s, event)):
                     if one:
                         shown = catch_up(s, shown, event - 1)
                     meet(frame, event)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from engine.compiled.elementary import log
 from engine.execution.calling import called, part
 from engine.ticks import layout as at
@@ -19,7 +17,7 @@ __all__ = ["arrive", "expire", "meet"]
 @part
 def meet(s: Any, event: int) -> None:
     """Let orders that rest meet the trade of an event, then its touch."""
-    stamp, symbol = s.stamps[event], np.int64(s.symbol[event])
+    stamp, symbol = s.stamps[event], int(s.symbol[event])
     half = 0.5 * s.rules[at.TICK]
     trade_price = s.trade_price[event]
     taker = 0
@@ -375,6 +373,8 @@ def _enter(s: Any, slot: int, stamp: int) -> None:
     orders[slot, at.ORDER_STATE] = at.LIVE
     s.live[count] = slot
     counts[at.LIVE_COUNT] = count + 1
+    if count == 0 and touch.shape[0] == 1:
+        _set_edges(s, touch[0, at.BID], touch[0, at.ASK], half)
     counts[at.NEXT_EXPIRY] = min(counts[at.NEXT_EXPIRY], orders[slot, at.ORDER_EXPIRES])
     if orders[slot, at.ORDER_EXPIRES] <= stamp:
         _end(s, slot, stamp)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.intrinsics import seldom
 from engine.execution.calling import called, part
 from engine.ticks import layout as at
 from engine.ticks.accounts import trade_units
@@ -31,13 +32,18 @@ def concerns(s: Any, event: int) -> bool:
     """Whether an event may move or fill an order that rests, as far as prices tell."""
     numbers, bid, ask, price = s.numbers, s.bid[event], s.ask[event], s.trade_price[event]
     buys, sells = numbers[at.BUY_EDGE], numbers[at.SELL_EDGE]
-    bid_stays = (bid == numbers[at.BUY_AT]) & (s.bid_size[event] >= numbers[at.BUY_LEAST])
-    ask_stays = (ask == numbers[at.SELL_AT]) & (s.ask_size[event] >= numbers[at.SELL_LEAST])
-    none_moves = (bid_stays | (bid > numbers[at.BUY_BEHIND])) & (
-        ask_stays | (ask < numbers[at.SELL_BEHIND])
-    )
-    none_fills = (ask > buys) & (bid < sells) & ~((price <= buys) | (price >= sells))
-    return not (none_moves & none_fills)
+    # Branches that mostly go one way cost less here than comparisons that wait for each other.
+    if not bid > numbers[at.BUY_BEHIND]:
+        shown = s.bid_size[event]
+        if bid != numbers[at.BUY_AT] or not shown >= numbers[at.BUY_LEAST]:
+            return True
+    if not ask < numbers[at.SELL_BEHIND]:
+        shown = s.ask_size[event]
+        if ask != numbers[at.SELL_AT] or not shown >= numbers[at.SELL_LEAST]:
+            return True
+    if not (ask > buys and bid < sells):
+        return True
+    return bool(price <= buys or price >= sells)
 
 
 @part
@@ -67,9 +73,9 @@ def catch_up(s: Any, shown: int, event: int) -> int:
 def show(s: Any, touch: NDArray[np.float64], event: int, symbol: int) -> None:
     """Let a touch be as it is after an event; of a side that is empty the last price is kept."""
     bid, ask = s.bid[event], s.ask[event]
-    if math.isnan(bid) and not math.isnan(touch[symbol, at.BID]):
+    if seldom(math.isnan(bid)) and not math.isnan(touch[symbol, at.BID]):
         touch[symbol, at.LAST_BID] = touch[symbol, at.BID]
-    if math.isnan(ask) and not math.isnan(touch[symbol, at.ASK]):
+    if seldom(math.isnan(ask)) and not math.isnan(touch[symbol, at.ASK]):
         touch[symbol, at.LAST_ASK] = touch[symbol, at.ASK]
     touch[symbol, at.BID], touch[symbol, at.ASK] = bid, ask
     touch[symbol, at.BID_SIZE], touch[symbol, at.ASK_SIZE] = s.bid_size[event], s.ask_size[event]

@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 
 
 #: The arrays of a record in the order of their addresses in the frame: their element ("float64",
-#: "float32" or "int64") and their sizes.
+#: "float32", or an integer such as "int64") and their sizes.
 Layout = Mapping[str, tuple[str, tuple[int | Entry, ...]]]
 
 

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["as_bits", "as_float", "borrow", "fma", "high_product", "keep_apart"]
+__all__ = ["as_bits", "as_float", "borrow", "fma", "high_product", "keep_apart", "seldom"]
 
 A = TypeVar("A")
 
@@ -57,6 +57,22 @@ def _high_product(typing_context: Any, a: Any, b: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), code
 
 
+def _seldom(typing_context: Any, condition: Any) -> Any:
+    """Return a condition of which the compiler is told that it mostly does not hold.
+
+    What happens only then is laid out apart, and its calls cost the usual course no registers.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bit = ir.IntType(1)
+        function = builder.module.declare_intrinsic(
+            "llvm.expect", [bit], ir.FunctionType(bit, [bit] * 2)
+        )
+        return builder.call(function, [arguments[0], ir.Constant(bit, 0)])
+
+    return types.boolean(types.boolean), code
+
+
 def _borrow(typing_context: Any, array: Any) -> Any:
     """Return a view of an array that is not reference counted.
 
@@ -94,4 +110,5 @@ as_bits = cast("Callable[[float], np.uint64]", intrinsic(_as_bits))
 as_float = cast("Callable[[np.uint64], float]", intrinsic(_as_float))
 high_product = cast("Callable[[np.uint64, np.uint64], np.uint64]", intrinsic(_high_product))
 keep_apart = cast("Callable[[], None]", intrinsic(_keep_apart))
+seldom = cast("Callable[[bool], bool]", intrinsic(_seldom))
 borrow = cast("Callable[[A], A]", intrinsic(_borrow))

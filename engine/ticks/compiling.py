@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from engine.compiled.intrinsics import seldom
 from engine.compiled.kernel import kernel
 from engine.compiled.views import floats_at
 from engine.execution.calling import hook, part, users_hook
@@ -14,7 +15,7 @@ from engine.strategies.compiling import cast_of, tuple_function
 from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.ticks import layout as at
-from engine.ticks.hearing import concerns, hear, leave_at, show
+from engine.ticks.hearing import catch_up, concerns, hear, leave_at, show
 from engine.ticks.indicators import indicators_of, starting_numbers
 from engine.ticks.linked import exchange_calls
 from engine.ticks.rewriting import check_indicators, rewrite_tick_hook
@@ -73,7 +74,8 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
     decode = tuple_function("row", parameters)
     load_state, save_state = _state_functions(cls)
     clock, meet, serve = exchange_calls()
-    refresh = _refreshing(cls)
+    refresh = _refreshing(cls, symbol_count)
+    one = symbol_count == 1
 
     @hook
     def follow(frame: int, encoded: int, first: int, end: int, ends: int) -> int:
@@ -86,9 +88,14 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
             counts[at.NOW] = s.heard[0]
             state = on_start(-1, s, p, (), (), state)
         heard = counts[at.LOCAL]
-        room = s.fills.shape[0]
+        fill_room = s.fills.shape[0]
+        most_fills = fill_room - 4 * at.ORDER_ROOM if fill_room > 0 else at.NEVER
+        # Of one symbol the touch is shown once it is looked at, not with every event.
+        shown = first - 1
         for event in range(first, end + ends):
-            if 0 < room < counts[at.TAPED] + 4 * at.ORDER_ROOM:
+            if seldom(counts[at.TAPED] > most_fills):
+                if one:
+                    catch_up(s, shown, event - 1)
                 leave_at(s, event, heard)
                 save_state(s, state)
                 return event
@@ -97,9 +104,9 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
             while True:
                 wakes = s.heard[heard] if heard < event else at.NEVER
                 due = counts[at.NEXT_DUE]
-                if due <= wakes:
-                    if due >= stamp:
-                        break
+                if seldom((due < stamp) & (due <= wakes)):
+                    if one:
+                        shown = catch_up(s, shown, event - 1)
                     answer = serve(frame)
                     if answer >= 0:
                         state = on_fill(answer, s, p, (), (), state)
@@ -110,16 +117,23 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
                 else:
                     if wakes >= stamp:
                         break
-                    hear(s, heard)
+                    hear(s, heard, 0 if one else s.symbol[heard])
                     refresh(s, heard)
                     state = on_tick(heard, s, p, (), (), state)
                     heard += 1
             if event < end:
-                if stamp >= counts[at.NEXT_CLOCK]:
+                if seldom(stamp >= counts[at.NEXT_CLOCK]):
+                    if one:
+                        shown = catch_up(s, shown, event - 1)
                     clock(frame, stamp)
-                if counts[at.LIVE_COUNT] > 0 and concerns(s, event):
+                if counts[at.LIVE_COUNT] > 0 and seldom(concerns(s, event)):
+                    if one:
+                        shown = catch_up(s, shown, event - 1)
                     meet(frame, event)
-                show(s, s.touch, event)
+                if not one:
+                    show(s, s.touch, event, s.symbol[event])
+        if one:
+            catch_up(s, shown, end - 1)
         leave_at(s, end, heard)
         if ends != 0:
             on_finish(-1, s, p, (), (), state)
@@ -154,14 +168,15 @@ def initial_state(cls: type[Strategy]) -> tuple[Any, Any]:
     return np.append(fractions, behind), np.append(numbers, np.zeros(len(behind), np.int64))
 
 
-def _refreshing(cls: type[Strategy]) -> Any:
+def _refreshing(cls: type[Strategy], symbol_count: int) -> Any:
     """Return what moves the indicators of a strategy with an event."""
     scope: dict[str, Any] = {}
     lines = []
     for number, (indicator, place) in enumerate(indicators_of(cls).values()):
         scope[f"step_{number}"] = type(indicator).step
         told = f"s, t, {place}, {indicator.span!r}, {indicator.option}"
-        lines.append(f"    if s.symbol[t] == {indicator.symbol}: step_{number}({told})")
+        asked = f"s.symbol[t] == {indicator.symbol}" if symbol_count > 1 else indicator.symbol == 0
+        lines.append(f"    if {asked}: step_{number}({told})")
     exec("def refresh(s, t):\n" + ("\n".join(lines) or "    pass"), scope)
     return hook(scope["refresh"])
 

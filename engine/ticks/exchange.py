@@ -17,7 +17,7 @@ __all__ = ["arrive", "expire", "meet"]
 @part
 def meet(s: Any, event: int) -> None:
     """Let orders that rest meet the trade of an event, then its touch."""
-    stamp, symbol = s.stamps[event], s.symbol[event]
+    stamp, symbol = s.stamps[event], int(s.symbol[event])
     half = 0.5 * s.rules[at.TICK]
     trade_price = s.trade_price[event]
     taker = 0
@@ -57,25 +57,47 @@ def meet(s: Any, event: int) -> None:
 
 @part
 def _set_edges(s: Any, bid: float, ask: float, half: float) -> None:
-    """Note between which prices events concern no order: where all of them are behind the touch."""
+    """Note which events concern no order: those that leave each where it is in its queue."""
+    numbers = s.numbers
     buys, sells = -math.inf, math.inf
+    buy_count = sell_count = 0
+    buy_slot = sell_slot = 0
     for place in range(s.counts[at.LIVE_COUNT]):
         slot = s.live[place]
         price = s.order_numbers[slot, at.ORDER_PRICE]
         if s.order_numbers[slot, at.ORDER_UNITS] > 0.0:
             buys = max(buys, price + half)
+            buy_count, buy_slot = buy_count + 1, slot
         else:
             sells = min(sells, price - half)
-    # An order at the touch moves with every event, as does one that nobody stands before.
-    if not (bid > buys and ask < sells):
-        buys, sells = math.inf, -math.inf
-    s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE] = buys, sells
+            sell_count, sell_slot = sell_count + 1, slot
+    numbers[at.BUY_BEHIND], numbers[at.BUY_AT] = buys, math.nan
+    numbers[at.SELL_BEHIND], numbers[at.SELL_AT] = sells, math.nan
+    known = True
+    if not bid > buys:
+        known = buy_count == 1 and _stays(s, buy_slot, bid, half)
+        numbers[at.BUY_BEHIND], numbers[at.BUY_AT] = math.inf, bid
+        numbers[at.BUY_LEAST] = s.order_numbers[buy_slot, at.ORDER_AHEAD]
+    if known and not ask < sells:
+        known = sell_count == 1 and _stays(s, sell_slot, ask, half)
+        numbers[at.SELL_BEHIND], numbers[at.SELL_AT] = -math.inf, ask
+        numbers[at.SELL_LEAST] = s.order_numbers[sell_slot, at.ORDER_AHEAD]
+    # Of others every event is looked at: of one that nobody stands before, of several at the touch.
+    numbers[at.BUY_EDGE] = buys if known else math.inf
+    numbers[at.SELL_EDGE] = sells if known else -math.inf
+
+
+@part
+def _stays(s: Any, slot: int, near: float, half: float) -> bool:
+    """Whether the only order of a side is at the touch and moves with what is displayed alone."""
+    at_touch = abs(near - s.order_numbers[slot, at.ORDER_PRICE]) <= half
+    return bool(at_touch and s.times[at.QUEUE] <= at.RISK_AVERSE)
 
 
 @part
 def _taker(s: Any, event: int, symbol: int, price: float, half: float) -> int:
     """Return who took: 1 a buyer, -1 a seller, 0 where neither side nor price tells."""
-    side: int = s.trade_side[event]
+    side = int(s.trade_side[event])
     if side == 0:
         if price <= s.touch[symbol, at.BID] + half:
             side = -1
@@ -351,6 +373,8 @@ def _enter(s: Any, slot: int, stamp: int) -> None:
     orders[slot, at.ORDER_STATE] = at.LIVE
     s.live[count] = slot
     counts[at.LIVE_COUNT] = count + 1
+    if count == 0 and touch.shape[0] == 1:
+        _set_edges(s, touch[0, at.BID], touch[0, at.ASK], half)
     counts[at.NEXT_EXPIRY] = min(counts[at.NEXT_EXPIRY], orders[slot, at.ORDER_EXPIRES])
     if orders[slot, at.ORDER_EXPIRES] <= stamp:
         _end(s, slot, stamp)

@@ -31,6 +31,7 @@ class Feed:
         self._seed, self._path = seed, path
         self.events = 0
         self.latest = -at.NEVER
+        self._room = np.empty(0, dtype=np.int64)
 
     def heard(self, chunk: TickChunk) -> NDArray[np.int64]:
         """Return when the events of the next chunk are heard of.
@@ -38,7 +39,8 @@ class Feed:
         Returns
         -------
         ndarray of int64, shape (events,)
-            Nanoseconds since 1970-01-01 UTC by the exchange's clock, never falling.
+            Nanoseconds since 1970-01-01 UTC by the exchange's clock, never falling; the next
+            call may write over it.
 
         Raises
         ------
@@ -47,7 +49,9 @@ class Feed:
             before it happened.
         """
         if self._kind == at.CONSTANT:
-            found = chunk.stamps + self._least
+            if len(self._room) < len(chunk):
+                self._room = np.empty(len(chunk), dtype=np.int64)
+            found = np.add(chunk.stamps, self._least, out=self._room[: len(chunk)])
         elif self._kind == at.OF_DATA:
             found = _recorded(chunk, self.events)
         else:

@@ -8,30 +8,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.intrinsics import seldom
 from engine.execution.calling import called, part
 from engine.ticks import layout as at
 from engine.ticks.accounts import trade_units
 from engine.ticks.exchange import arrive, expire
 from engine.ticks.messages import set_due
 
-__all__ = ["concerns", "hear", "leave_at", "serve", "show"]
+__all__ = ["catch_up", "concerns", "hear", "leave_at", "serve", "show"]
 
 
 @part
-def hear(s: Any, event: int) -> None:
+def hear(s: Any, event: int, symbol: int) -> None:
     """Let the strategy hear of an event of the feed."""
     counts = s.counts
     counts[at.NOW] = s.heard[event]
     counts[at.FEED_NOW] = s.heard[event] - s.stamps[event]
-    show(s, s.heard_touch, event)
+    show(s, s.heard_touch, event, symbol)
 
 
 @part
 def concerns(s: Any, event: int) -> bool:
     """Whether an event may move or fill an order that rests, as far as prices tell."""
-    buys, sells, price = s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE], s.trade_price[event]
-    beyond = (s.bid[event] > buys) & (s.ask[event] < sells) & (s.ask[event] > buys)
-    return not (beyond & (s.bid[event] < sells)) or price <= buys or price >= sells
+    numbers, bid, ask, price = s.numbers, s.bid[event], s.ask[event], s.trade_price[event]
+    buys, sells = numbers[at.BUY_EDGE], numbers[at.SELL_EDGE]
+    # Branches that mostly go one way cost less here than comparisons that wait for each other.
+    if not bid > numbers[at.BUY_BEHIND]:
+        shown = s.bid_size[event]
+        if bid != numbers[at.BUY_AT] or not shown >= numbers[at.BUY_LEAST]:
+            return True
+    if not ask < numbers[at.SELL_BEHIND]:
+        shown = s.ask_size[event]
+        if ask != numbers[at.SELL_AT] or not shown >= numbers[at.SELL_LEAST]:
+            return True
+    if not (ask > buys and bid < sells):
+        return True
+    return bool(price <= buys or price >= sells)
 
 
 @part
@@ -44,12 +56,26 @@ def leave_at(s: Any, event: int, heard: int) -> None:
 
 
 @part
-def show(s: Any, touch: NDArray[np.float64], event: int) -> None:
+def catch_up(s: Any, shown: int, event: int) -> int:
+    """Let the touch of the only symbol be as it is after an event; return that event.
+
+    Events in between need not be shown one by one but for the last price of a side that is empty.
+    """
+    if event > shown:
+        if math.isnan(s.bid[event]) or math.isnan(s.ask[event]):
+            for between in range(shown + 1, event):
+                show(s, s.touch, between, 0)
+        show(s, s.touch, event, 0)
+    return event
+
+
+@part
+def show(s: Any, touch: NDArray[np.float64], event: int, symbol: int) -> None:
     """Let a touch be as it is after an event; of a side that is empty the last price is kept."""
-    symbol, bid, ask = s.symbol[event], s.bid[event], s.ask[event]
-    if math.isnan(bid) and not math.isnan(touch[symbol, at.BID]):
+    bid, ask = s.bid[event], s.ask[event]
+    if seldom(math.isnan(bid)) and not math.isnan(touch[symbol, at.BID]):
         touch[symbol, at.LAST_BID] = touch[symbol, at.BID]
-    if math.isnan(ask) and not math.isnan(touch[symbol, at.ASK]):
+    if seldom(math.isnan(ask)) and not math.isnan(touch[symbol, at.ASK]):
         touch[symbol, at.LAST_ASK] = touch[symbol, at.ASK]
     touch[symbol, at.BID], touch[symbol, at.ASK] = bid, ask
     touch[symbol, at.BID_SIZE], touch[symbol, at.ASK_SIZE] = s.bid_size[event], s.ask_size[event]

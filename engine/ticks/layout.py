@@ -224,10 +224,19 @@ ADVERSE_UNITS: Final = 19  # likewise
 INVENTORY_TIME: Final = 22  # units times nanoseconds
 INVENTORY_MOST: Final = 23
 EXPOSED_TIME: Final = 24
-# Prices nearer to the market than every order that rests: an event beyond both moves none of them.
+# Prices nearer to the market than every order that rests: one that a trade or the other side of the
+# touch does not reach fills none of them.
 BUY_EDGE: Final = 25
 SELL_EDGE: Final = 26
-NUMBERS_WIDTH: Final = 27
+# An order moves in no queue while its side of the touch is nearer to the market than `BEHIND`, or
+# stays at `AT` with no less displayed than `LEAST`.
+BUY_BEHIND: Final = 27
+BUY_AT: Final = 28
+BUY_LEAST: Final = 29
+SELL_BEHIND: Final = 30
+SELL_AT: Final = 31
+SELL_LEAST: Final = 32
+NUMBERS_WIDTH: Final = 33
 
 # --- the watch: int64 (stamp) and float64[WATCH_NUMBERS] ----------------------------------
 WATCH_SYMBOL: Final = 0

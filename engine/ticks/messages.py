@@ -60,6 +60,9 @@ def ask(s: Any, kind: int, slot: int, number: int, units: float, price: float) -
         return False
     delay = _delay(s, at.ENTRY, _ENTRY_STREAM, counts[at.REQUESTS])
     due = max(counts[at.NOW] + delay, counts[at.LAST_REQUEST])
+    if counts[at.REQUEST_TAIL] == counts[at.REQUEST_HEAD]:
+        # Begun anew where nothing is under way, the ring stays in the fastest memory.
+        counts[at.REQUEST_TAIL] = counts[at.REQUEST_HEAD] = 0
     place = counts[at.REQUEST_TAIL] % at.REQUEST_ROOM
     s.requests[place, at.REQUEST_DUE] = due
     s.requests[place, at.REQUEST_KIND] = kind
@@ -92,6 +95,8 @@ def respond(
     if counts[at.RESPONSE_TAIL] - counts[at.RESPONSE_HEAD] == at.RESPONSE_ROOM:
         counts[at.STATUS] = at.TOO_MANY_RESPONSES
         return int(due)
+    if counts[at.RESPONSE_TAIL] == counts[at.RESPONSE_HEAD]:
+        counts[at.RESPONSE_TAIL] = counts[at.RESPONSE_HEAD] = 0
     place = counts[at.RESPONSE_TAIL] % at.RESPONSE_ROOM
     row = s.responses
     row[place, at.RESPONSE_DUE] = due

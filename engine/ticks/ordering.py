@@ -106,13 +106,16 @@ def order_cancel(s: Any, t: int, symbol: int, number: float) -> bool:
 @called
 def order_cancel_all(s: Any, t: int, symbol: int) -> int:
     """Cancel every order of the symbol."""
-    found = 0
-    for slot in range(at.ORDER_ROOM):
+    found = slot = 0
+    left = s.heard_books[symbol, at.BUYS] + s.heard_books[symbol, at.SELLS]
+    while left > 0.0:
         known = s.orders[slot, at.ORDER_STATE] != at.FREE
         if known and s.orders[slot, at.ORDER_SYMBOL] == symbol:
+            left -= 1.0
             number = s.orders[slot, at.ORDER_NUMBER]
             s.counts[at.CHANGED] += 1
             found += 1 if ask(s, at.CANCEL, slot, number, 0.0, 0.0) else 0
+        slot += 1
     return found
 
 

@@ -13,10 +13,12 @@ from engine.errors import Refusal
 from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.settings import Execution
 from engine.strategies.strategy import Strategy
+from engine.strategies.trade_columns import trade_columns
 from engine.ticks import layout as at
 from engine.ticks.bars import BAR_SPAN
 from engine.ticks.chunk import TickStream
 from engine.ticks.metrics import TickMeasures
+from engine.ticks.round_trips import TickTape, round_trips
 from engine.ticks.running import TickRun
 from engine.ticks.settings import TickSettings
 from engine.ticks.subsets import TickSubset
@@ -50,19 +52,13 @@ class PreparedTicks:
         exchange: str | None = None,
         timeframe: str | None = None,
     ) -> None:
-        if record_trades:
-            raise Refusal(
-                "record.trades",
-                "trades of a study of ticks",
-                "false",
-                hint="mc.backtest_ticks(...).fills has every fill of one simulation",
-            )
         assert timestamps is not None, "history has times"
         self.strategy, self._settings, self._execution = strategy, settings, execution
         bars = Window.of(warm_up, steps - warm_up).trading_bars
         first = int(timestamps[warm_up]) * _MICROSECOND
         end = int(timestamps[-1]) * _MICROSECOND + BAR_SPAN
         self._stream = TickSubset(stream, [(first, end)])
+        self._opens = timestamps * _MICROSECOND
         self._measures = TickMeasures(groups, execution)
         self.metric_names = self._measures.names
         self.raised = at.RAISED
@@ -73,9 +69,9 @@ class PreparedTicks:
     def scratch(self) -> None:
         """Return work space for one worker: every run has its own."""
 
-    def tape(self) -> Any:
-        """Refuse to record trades."""
-        raise Refusal("record.trades", "trades of a study of ticks", "false")
+    def tape(self) -> TickTape:
+        """Return an empty tape of trades for one thread."""
+        return TickTape()
 
     def run(
         self,
@@ -85,19 +81,24 @@ class PreparedTicks:
         status: NDArray[np.int8],
         scratch: Any,
         equity: NDArray[np.float64] | None = None,
-        trades: Any = None,
+        trades: TickTape | None = None,
         *,
         seeds: NDArray[np.uint64] | None = None,
         paths: NDArray[np.uint64] | None = None,
     ) -> None:
         """Run every parameter set on every path; see `engine.jobs.engine.PreparedEngine`."""
+        if trades is not None:
+            trades.begin()
         for path in range(len(values)):
-            run = self._run(parameters, seeds, paths, path)
+            run = self._run(parameters, seeds, paths, path, record_fills=trades is not None)
             run.follow(self._stream)
             status[path] = run.failed
             for number in range(len(parameters)):
                 if run.events == 0:
                     raise Refusal("ticks", "a stream without events in these bars", "one or more")
+                if trades is not None:
+                    made = round_trips(run, number, self._opens, self._settings.lot)
+                    trades.add(made[:, :0] if run.failed[number] != at.OK else made)
                 if run.failed[number] != at.OK:
                     metrics[path, number] = np.nan
                     continue
@@ -132,8 +133,8 @@ class PreparedTicks:
     def trade_columns(
         self, columns: NDArray[np.float64], first_bar: int, *, with_ranges: bool
     ) -> list[pl.Series]:
-        """Refuse: no trades are recorded."""
-        raise Refusal("record.trades", "trades of a study of ticks", "false")
+        """Return the columns of a tape as a table has them; ticks tell no excursions."""
+        return trade_columns(columns, self._stream.symbols, first_bar, with_ranges=False)
 
     def _run(
         self,
@@ -141,6 +142,8 @@ class PreparedTicks:
         seeds: NDArray[np.uint64] | None,
         paths: NDArray[np.uint64] | None,
         path: int,
+        *,
+        record_fills: bool = False,
     ) -> TickRun:
         return TickRun(
             self.strategy,
@@ -150,4 +153,5 @@ class PreparedTicks:
             self._stream.symbols,
             seed=0 if seeds is None else int(seeds[path]),
             path=0 if paths is None else int(paths[path]),
+            record_fills=record_fills,
         )

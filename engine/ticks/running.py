@@ -26,7 +26,7 @@ from engine.ticks.state import keep_chunk, new_desks, point_at
 __all__ = ["TickRun"]
 
 # Events that all sets read before the next ones: they stay in the cache of a core.
-_BLOCK: Final = 4096
+_BLOCK: Final = 8192
 _ARGUMENTS: Final = 5
 _FIRST_FILLS: Final = 1024
 

@@ -19,7 +19,7 @@ _OF_CHUNK: Final = (
     *("stamps", "heard", "bid", "ask", "bid_size", "ask_size"),
     *("trade_price", "trade_size", "trade_side", "symbol"),
 )
-_INTEGERS: Final = frozenset({"stamps", "heard", "trade_side", "symbol"})
+_WHOLE: Final = {"stamps": "int64", "heard": "int64", "trade_side": "int8", "symbol": "int32"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,23 +147,11 @@ def point_at(
     arrays = (
         *(chunk.stamps, heard, chunk.bid_price, chunk.ask_price, chunk.bid_size, chunk.ask_size),
         *(chunk.trade_price, chunk.trade_size),
-        chunk.trade_side.astype(np.int64) if chunk.trade_side.any() else _zeros(len(chunk)),
-        chunk.symbol.astype(np.int64) if frames[0, _SYMBOLS] > 1 else _zeros(len(chunk)),
+        *(chunk.trade_side, chunk.symbol),
     )
     frames[:, _CHUNK : _CHUNK + len(arrays)] = [array.ctypes.data for array in arrays]
     frames[:, _EVENTS] = len(chunk)
     return arrays
-
-
-def _zeros(count: int) -> NDArray[np.int64]:
-    """Return as many zeros, of which there is one array for all chunks."""
-    global _NOTHING
-    if len(_NOTHING) < count:
-        _NOTHING = np.zeros(count, dtype=np.int64)
-    return _NOTHING
-
-
-_NOTHING: NDArray[np.int64] = np.zeros(65_536, dtype=np.int64)
 
 
 def keep_chunk(frames: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
@@ -205,9 +193,7 @@ _LAYOUT: Final[Layout] = {
     "whole_state": ("int64", (Entry(_STATE_ROOM),)),
     "fills": ("int64", (Entry(_FILL_ROOM), at.FILL_WIDTH)),
     "fill_numbers": ("float64", (Entry(_FILL_ROOM), at.FILL_NUMBERS)),
-    **{
-        name: ("int64" if name in _INTEGERS else "float64", (Entry(_EVENTS),)) for name in _OF_CHUNK
-    },
+    **{name: (_WHOLE.get(name, "float64"), (Entry(_EVENTS),)) for name in _OF_CHUNK},
 }
 
 # Called inside compiled code: the simulation whose frame is at an address.

@@ -37,6 +37,60 @@ def test_a_study_of_ticks_has_the_rows_of_its_backtests() -> None:
     assert {"estimate", "n"} <= set(table.columns)
 
 
+def test_recorded_trades_are_what_fills_closed_and_a_replay_tells_them() -> None:
+    ticks = _ticks()
+    record = _BOTH | {"equity": 4, "trades": True}
+    results = mc.Study("kept", ticks, Busy, {"every": [2, 5]}, ticks=_TERMS, record=record).run()
+    opens = bars_of(ticks).timestamps * 1000
+    for number, every in enumerate([2, 5]):
+        alone = mc.backtest_ticks(Busy, ticks, {"every": every}, _TERMS)
+        trades = results.trades().filter(simulation=number)
+        held = alone.fills["position"].shift(1, fill_value=0.0)
+        closing = alone.fills.filter((held * alone.fills["units"]) < -1e-12)
+        assert len(trades) == len(closing) == alone.metrics["trades"] > 0
+        assert trades["pnl"].to_list() == closing["pnl"].to_list()
+        assert trades["exit_price"].to_list() == closing["price"].to_list()
+        minutes = np.searchsorted(opens, closing["stamp"].to_numpy(), side="right") - 1
+        assert trades["exit_bar"].to_list() == minutes.tolist()
+        # Profit before fees is the way from the mean price to that of the fill.
+        gain = trades["units"] * (trades["exit_price"] - trades["entry_price"])
+        np.testing.assert_allclose(gain - trades["commission"], trades["pnl"], atol=1e-9)
+        replay = results.simulation(number)
+        assert replay.trades["pnl"].to_list() == trades["pnl"].to_list()
+        assert replay.metrics["net_pnl"] == alone.metrics["net_pnl"]
+
+
+def test_a_trade_tells_the_mean_price_of_what_it_closed_and_its_share_of_fees() -> None:
+    class Twice(mc.Strategy):
+        count = 0
+
+        def on_tick(self, tick, order, account):
+            self.count += 1
+            if self.count <= 2:
+                order.market(1.0)
+            elif self.count == 4:
+                order.market(-3.0)
+            elif self.count == 5:
+                order.close()
+
+    second = 1_000_000_000
+    ticks = mc.ArrayTicks(
+        [0, 60 * second, 120 * second, 180 * second, 240 * second, 300 * second, 301 * second],
+        *([99.0, 109.0, 119.0, 119.0, 119.0, 119.0, 119.0],),
+        *([100.0, 110.0, 120.0, 120.0, 120.0, 120.0, 120.0],),
+        *([9.0] * 7, [9.0] * 7),
+    )
+    terms = {"taker_fee": 0.01, "lot": 1.0}
+    study = mc.Study("twice", ticks, Twice, ticks=terms, seeds=1, record={"trades": True})
+    trades = study.run().trades()
+    told = ["units", "entry_bar", "entry_price", "exit_bar", "exit_price", "commission", "pnl"]
+    # Two bought at 100 and 110 for fees of 1 and 1.1; three sold at 119, of which two close.
+    assert trades.select(told).rows() == [
+        (2.0, 0, 105.0, 3, 119.0, pytest.approx(2.1 + 2.38), pytest.approx(28.0 - 4.48)),
+        (-1.0, 3, 119.0, 4, 120.0, pytest.approx(1.19 + 1.2), pytest.approx(-1.0 - 2.39)),
+    ]
+
+
 def test_seeds_draw_delays_and_give_other_rows() -> None:
     drawn = _TERMS | {"latency": {"entry": {"least": "1ms", "mean": "30ms"}}}
     frame = mc.Study("drawn", _ticks(), Busy, ticks=drawn, seeds=3).run().frame

@@ -200,6 +200,38 @@ def test_processes_share_a_bucket(bucket: str, tmp_path: Path) -> None:
     assert content(bucket) == content(tmp_path)
 
 
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    )
+    print(cluster.scheduler_address.removeprefix("tcp://"), flush=True)
+    sys.stdin.read()
+    cluster.close()
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_workers_of_a_cluster_share_nothing_but_a_bucket(bucket: str, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    from mc_assets.dask_executor import DaskExecutor
+
+    script = tmp_path / "cluster.py"
+    script.write_text(CLUSTER)
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as cluster:
+        assert cluster.stdout is not None
+        scheduler = cluster.stdout.readline().strip()
+        study(200).run(root=bucket, executor=DaskExecutor(f"dask://{scheduler}"))
+        cluster.communicate(timeout=60)
+    study(200).run(root=tmp_path / "data")
+    assert content(bucket) == content(tmp_path / "data")
+
+
 def test_a_damaged_part_is_found_and_computed_again(bucket: str) -> None:
     study(100).run(root=bucket)
     before, files = content(bucket), as_files(bucket)

@@ -91,6 +91,14 @@ def test_a_finished_study_is_recognised_without_reading_its_rows(make_study: Mak
     assert len(rows) == 16, "once each, for the frame"
 
 
+def test_a_part_takes_three_puts_and_two_looks_at_its_manifest(make_study: Make) -> None:
+    store = Observed()
+    make_study().run(root=ObjectFiles(store=store))
+    puts = [key.split("/")[0] for key, _ in store.puts]
+    assert [puts.count(name) for name in ("simulations", "ledger", "manifests")] == [16, 16, 16]
+    assert [key.split("/")[0] for key in store.read].count("manifests") == 2 * 16
+
+
 def test_what_another_program_put_is_read_for_its_checksum() -> None:
     store = MemoryStore()
     files = ObjectFiles(store=store)

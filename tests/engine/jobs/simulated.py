@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 
 from engine.files import MemoryFiles
-from engine.jobs import record, trial_rows
+from engine.jobs import recording, trial_rows
 from engine.jobs.executors import Count
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
@@ -177,7 +177,7 @@ def run(job: Job, files: MemoryFiles) -> None:
     execute(
         job,
         remake=lambda: job,
-        root=files,  # type: ignore[arg-type]
+        root=files,
         ledger=None,
         executor=Inline(),
         through="a simulation",
@@ -225,7 +225,7 @@ def clock(rng: random.Random) -> Iterator[None]:
 
     fake = SimpleNamespace(datetime=SimpleNamespace(now=now), UTC=datetime.UTC)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record, "_now", now)
+        patch.setattr(recording, "_now", now)
         patch.setattr(trial_rows, "datetime", fake)
         yield
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from engine.errors import Refusal
+
 __all__ = ["data_folder", "home_folder", "shipped"]
 
 
@@ -22,8 +24,22 @@ def home_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Return the data root of the project that is worked in: ``MC_DATA``, or its ``data/``."""
-    return Path(os.environ.get("MC_DATA") or home_folder() / "data").expanduser().resolve()
+    """Return the data root of the project that is worked in: ``MC_DATA``, or its ``data/``.
+
+    Raises
+    ------
+    Refusal
+        If it is the address of an object store, which would become a folder of that name.
+    """
+    given = os.environ.get("MC_DATA")
+    if given and "://" in given:
+        raise Refusal(
+            "MC_DATA",
+            repr(given),
+            "a folder, since bars, calibrations and the warehouse are files of a disk",
+            hint="in Python `Study.run(root=...)` keeps the results of a study in an object store",
+        )
+    return Path(given or home_folder() / "data").expanduser().resolve()
 
 
 def shipped(package: str, name: str) -> Path:

@@ -1,8 +1,10 @@
 """Files of a data folder: written whole or not at all, and verified by whoever reads them."""
 
-from engine.files.file_store import FileStore, LocalFiles, MemoryFiles, as_files
+from engine.files.file_store import FileStore, LocalFiles, MemoryFiles
 from engine.files.kinds import KINDS, kind_of
+from engine.files.object_store import ObjectFiles, UnreachableStore
 from engine.files.reading import DamagedFile, read_footer, read_json, read_parquet
+from engine.files.roots import Root, as_files, named_root
 from engine.files.seal import SEAL, UNSEALED, is_whole
 from engine.files.verified import MEMORY, VerifiedFiles, verified_files
 from engine.files.writing import (
@@ -23,10 +25,14 @@ __all__ = [
     "FileStore",
     "LocalFiles",
     "MemoryFiles",
+    "ObjectFiles",
+    "Root",
+    "UnreachableStore",
     "VerifiedFiles",
     "as_files",
     "is_whole",
     "kind_of",
+    "named_root",
     "read_footer",
     "read_json",
     "read_parquet",

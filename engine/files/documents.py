@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
 from engine.files.file_store import FileStore, LocalFiles
+from engine.files.object_store import ObjectFiles
 from engine.files.reading import DamagedFile, parse_json
 from engine.files.seal import is_whole
 from engine.files.verified import verified_files
@@ -19,6 +21,7 @@ from engine.files.verified import verified_files
 __all__ = [
     "check_files",
     "damages_of",
+    "for_each",
     "path_of",
     "read_document",
     "read_json_document",
@@ -35,6 +38,10 @@ __all__ = [
 # Where the next content of a document waits while its key is free.
 _NEXT: Final = ".next"
 _TRIES: Final = 8
+_AT_ONCE: Final = 16
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 def settle(files: FileStore, key: str, content: bytes) -> None:
@@ -84,6 +91,8 @@ def read_document(files: FileStore, key: str) -> bytes:
     FileNotFoundError
         If there is none.
     """
+    if getattr(files, "replace", None) is not None:
+        return files.get(key)  # one request: nothing waits beside it
     for name in (key, key + _NEXT):
         try:
             return files.get(name)
@@ -104,7 +113,7 @@ def read_json_document(files: FileStore, key: str) -> dict[str, Any]:
     """
     try:
         content = read_document(files, key)
-    except FileNotFoundError:
+    except (FileNotFoundError, ConnectionError):
         raise
     except OSError as error:
         reason = f"is damaged: it cannot be read ({error.strerror})"
@@ -124,9 +133,19 @@ def read_table(files: FileStore, key: str) -> pl.DataFrame:
     return scan_tables(files, [key]).collect()
 
 
-def path_of(files: FileStore, key: str) -> Path:
+class _Address(PurePosixPath):
+    """A path under an address: the two slashes of its scheme are no folder without a name."""
+
+    def __str__(self) -> str:
+        return super().__str__().replace(":/", "://", 1)
+
+
+def path_of(files: FileStore, key: str) -> PurePath:
     """Return a file's name, as messages say it: its path, or its key where it has none."""
-    return Path(files.address, key) if files.address else Path(key)
+    if files.address is None:
+        return PurePath(key)
+    kind = _Address if "://" in files.address else Path
+    return kind(files.address, key)
 
 
 def damages_of(files: FileStore, wanted: Sequence[tuple[str, str | None]]) -> list[str | None]:
@@ -146,7 +165,20 @@ def damages_of(files: FileStore, wanted: Sequence[tuple[str, str | None]]) -> li
     """
     if isinstance(files, LocalFiles):
         return verified_files(files.root).damages((files.path(key), c) for key, c in wanted)
-    return [_damage(files, key, checksum) for key, checksum in wanted]
+    return for_each(files, lambda one: _damage(files, *one), wanted)
+
+
+def for_each(
+    files: FileStore, call: Callable[[Item], Answer], items: Sequence[Item]
+) -> list[Answer]:
+    """Return what a call that asks a store says of each item, in their order.
+
+    Requests to an object store wait for the network, so several are under way at once.
+    """
+    if not isinstance(files, ObjectFiles):
+        return [call(item) for item in items]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(call, items))
 
 
 def check_files(files: FileStore, keys: Sequence[str]) -> None:
@@ -204,12 +236,15 @@ def state_of(files: FileStore, key: str) -> tuple[int, float]:
 
 def _damage(files: FileStore, key: str, checksum: str | None) -> str | None:
     try:
-        content = files.get(key)
+        if checksum is not None and isinstance(files, ObjectFiles):
+            whole: bool | None = files.digest(key) == checksum
+        else:
+            content = files.get(key)
+            whole = is_whole(content)
+            if checksum is not None:
+                whole = hashlib.sha256(content).hexdigest() == checksum
     except FileNotFoundError:
         return "is missing"
-    whole = is_whole(content)
-    if checksum is not None:
-        whole = hashlib.sha256(content).hexdigest() == checksum
     if whole is None:
         return "is damaged: it has no checksum"
     return None if whole else "is damaged: it does not match its checksum"

@@ -16,7 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 from engine.errors import Refusal
 from engine.files import writing
 
-__all__ = ["FileStore", "LocalFiles", "MemoryFiles", "as_files"]
+__all__ = ["FileStore", "LocalFiles", "MemoryFiles", "checked_key"]
 
 # Nobody writes a file for as long.
 _STALE_SECONDS: Final = 3600.0
@@ -100,7 +100,7 @@ class LocalFiles:
 
     def path(self, key: str) -> Path:
         """Return the path of a file."""
-        return self.root / _checked(key)
+        return self.root / checked_key(key)
 
     def put_new(self, key: str, content: bytes) -> bool:
         """Write a file whole, unless there is one."""
@@ -181,7 +181,7 @@ class MemoryFiles:
     def put_new(self, key: str, content: bytes) -> bool:
         """Keep a file, unless there is one."""
         with self._lock:
-            if _checked(key) in self._files:
+            if checked_key(key) in self._files:
                 return False
             self._files[key] = bytes(content)
         return True
@@ -189,7 +189,7 @@ class MemoryFiles:
     def get(self, key: str) -> bytes:
         """Return the content of a file."""
         try:
-            return self._files[_checked(key)]
+            return self._files[checked_key(key)]
         except KeyError:
             raise FileNotFoundError(key) from None
 
@@ -201,29 +201,21 @@ class MemoryFiles:
     def delete(self, key: str) -> None:
         """Forget a file, if there is one."""
         with self._lock:
-            self._files.pop(_checked(key), None)
+            self._files.pop(checked_key(key), None)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`."""
         return self.get(key)[start : start + length]
 
 
-def as_files(root: Path | str | FileStore) -> FileStore:
-    """Return a store as it is, and a folder's path as the store of its files.
+def checked_key(key: str) -> str:
+    """Return a key as it is.
 
     Raises
     ------
     Refusal
-        If it is the address of an object store.
+        If it leads out of the root, or is that of a file being written.
     """
-    if isinstance(root, FileStore):
-        return root
-    if "://" in str(root):
-        raise Refusal("root", repr(root), "a folder, or a store of files")
-    return LocalFiles(Path(root))
-
-
-def _checked(key: str) -> str:
     parts = key.split("/")
     if "\\" in key or any(part in ("", ".", "..") for part in parts) or _is_temporary(parts[-1]):
         raise Refusal("key", repr(key), "a relative path such as 'ledger/WORLD/PART.parquet'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Final
 
@@ -54,12 +54,12 @@ KINDS: Final = MappingProxyType(
 )
 
 
-def kind_of(path: Path) -> str | None:
+def kind_of(path: PurePath) -> str | None:
     """Return the kind of a file: the nearest folder above it that is one of `KINDS`.
 
     Examples
     --------
-    >>> kind_of(Path("data/bars/1d/SP500/2020.parquet"))
+    >>> kind_of(PurePath("data/bars/1d/SP500/2020.parquet"))
     'bars'
     """
     return next((part for part in reversed(path.parts[:-1]) if part in KINDS), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import polars as pl
@@ -33,7 +33,7 @@ class DamagedFile(Refusal):
 provider sent
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: PurePath, reason: str) -> None:
         self.path = path
         self.reason = reason
         kind = kind_of(path)
@@ -100,7 +100,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return parse_json(content, path)
 
 
-def parse_json(content: bytes, path: Path) -> dict[str, Any]:
+def parse_json(content: bytes, path: PurePath) -> dict[str, Any]:
     """Read the content of a sealed JSON file; `path` is for the error.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import PurePath
 
 __all__ = [
     "StorageError",
@@ -26,7 +26,7 @@ class StorageError(OSError):
 
 
 @contextmanager
-def clear_errors(path: Path) -> Iterator[None]:
+def clear_errors(path: PurePath) -> Iterator[None]:
     """Say which file could not be written, and why, in place of the system's error.
 
     Raises

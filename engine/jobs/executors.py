@@ -179,7 +179,7 @@ def shared_root(store: Store, executor: str) -> str:
         raise Refusal(
             "executor", f"{executor} for results in memory", "threads, or results in a data folder"
         )
-    return os.path.abspath(address)
+    return address if "://" in address else os.path.abspath(address)
 
 
 def _finished(

@@ -31,6 +31,7 @@ import polars as pl
 from engine.files import DamagedFile, FileStore, as_files
 from engine.files.documents import (
     damages_of,
+    for_each,
     path_of,
     read_json_document,
     remove,
@@ -110,17 +111,11 @@ class ParquetStore:
             Whether a part whose trials were lost counts as damaged, too: computed again, it
             counts them again.
         """
-        found = []
-        for key in self.files.list(f"manifests/{world}/part-"):
-            if not key.endswith(".json"):
-                continue
-            try:
-                found.append(self._read_manifest(key))
-            except (FileNotFoundError, OtherVersion):
-                continue  # another process took it away, or its rows are made anew
-            except ValueError as damage:
-                self._leave_out(str(damage))
-        return self._whole(found, trials)
+        keys = self.files.list(f"manifests/{world}/part-")
+        found = for_each(
+            self.files, self._manifest_or_none, [key for key in keys if key.endswith(".json")]
+        )
+        return self._whole([manifest for manifest in found if manifest is not None], trials)
 
     def discard(self, parts: Iterable[Manifest]) -> None:
         """Forget that parts are finished.
@@ -234,6 +229,15 @@ class ParquetStore:
     def _leave_out(self, damage: str) -> None:
         self.damages.append(f"{damage}; its part is left out, run the study again")
         log.warning("%s", self.damages[-1])
+
+    def _manifest_or_none(self, key: str) -> Manifest | None:
+        try:
+            return self._read_manifest(key)
+        except (FileNotFoundError, OtherVersion):
+            return None  # another process took it away, or its rows are made anew
+        except ValueError as damage:
+            self._leave_out(str(damage))
+            return None
 
     def _read_manifest(self, key: str) -> Manifest:
         """Read a part's manifest.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.files import Root
 from engine.results.definitions import Statistic, find_statistic
 from engine.results.outcomes import Outcomes
 from engine.results.overfitting import study_overfitting
@@ -119,7 +119,7 @@ def choose(
     *,
     ascending: bool = False,
     confidence: float = 0.95,
-    root: Path | None = None,
+    root: Root | None = None,
 ) -> Choice:
     """Choose the best parameter set of a study, and say what the choice explains.
 
@@ -133,7 +133,7 @@ def choose(
         The smallest is best.
     confidence : float
         Level of the intervals and of the subset.
-    root : Path, optional
+    root : Path or FileStore, optional
         The data root, whose ledger says what a search on one history cost.
 
     Raises
@@ -206,7 +206,7 @@ def _of_one_history(
     return Choice(statistic, len(sets), sets[best], name, naive, naive, *nothing)
 
 
-def _by_ledger(one: Choice, rows: Rows, root: Path) -> Choice:
+def _by_ledger(one: Choice, rows: Rows, root: Root) -> Choice:
     """Add what the trial ledger knows of a search on one history."""
     for row in study_overfitting(rows, root, statistic=one.statistic).iter_rows(named=True):
         if row["excess_sharpe"] is not None and row["sharpe_by_chance"] is not None:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
-from engine.files import DamagedFile, FileStore, as_files
+from engine.files import DamagedFile, FileStore, Root, as_files, named_root
 from engine.files.documents import path_of, read_json_document, read_table
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
@@ -25,9 +25,7 @@ from engine.results.stored_columns import StoredColumns
 __all__ = ["open_results", "read_request", "read_results", "stored_studies"]
 
 
-def read_results(
-    root: str | Path | FileStore, study: str, *, fingerprint: str | None = None
-) -> Results:
+def read_results(root: Root, study: str, *, fingerprint: str | None = None) -> Results:
     """Open the results of a study under a data root.
 
     Parameters
@@ -85,7 +83,7 @@ def read_results(
         set_ids,
         seeds,
         resampled=_resampled(files, f"{own}/history.parquet"),
-        root=None if files.address is None else Path(files.address),
+        root=named_root(files),
     )
     if not results.pieces:
         raise Refusal(
@@ -140,7 +138,7 @@ def open_results(
     seeds: NDArray[np.uint64],
     remake: Callable[[], Job] | None = None,
     resampled: ResampledHistory | None = None,
-    root: Path | None = None,
+    root: Root | None = None,
 ) -> Results:
     """Open the cells of a study that are there.
 
@@ -158,7 +156,7 @@ def open_results(
         Returns the job as its study stands now.
     resampled : ResampledHistory, optional
         What its bootstrap draws from.
-    root : Path, optional
+    root : Path or FileStore, optional
         Data root whose ledger counts its trials.
     """
     uneven = summary.seeds_of_set
@@ -186,7 +184,15 @@ def open_results(
         tables["simulations"] = tables["simulations"].select(*keys, *columns, *metrics)
     empty = pl.LazyFrame(schema=dict.fromkeys(("simulation", "status"), pl.Int64()))
     rows = tables.get("simulations", empty)
-    stored = StoredColumns(rows, store, summary, set_ids, seeds, pieces, Shelf(root))
+    stored = StoredColumns(
+        rows,
+        store,
+        summary,
+        set_ids,
+        seeds,
+        pieces,
+        Shelf(root if isinstance(root, Path) else None),
+    )
     return Results(
         rows,
         summary,

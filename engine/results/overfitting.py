@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.files import Root, as_files
 from engine.jobs.ledger import outcome_matrix, read_trials
 from engine.results.definitions import statistics_of
 from engine.results.rows import Rows
@@ -70,14 +70,14 @@ _SHARED_LUCK: Final = (
 )
 
 
-def study_overfitting(rows: Rows, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
+def study_overfitting(rows: Rows, root: Root, *, statistic: str = "sharpe") -> pl.DataFrame:
     """Say what the search for a study's best parameter set cost.
 
     Parameters
     ----------
     rows : Rows
         Of one study.
-    root : path
+    root : path or FileStore
         The data root, whose ledger holds everything that was tried.
     statistic : str
         What the best set is chosen by (`find_statistic`).
@@ -130,7 +130,7 @@ def study_overfitting(rows: Rows, root: str | Path, *, statistic: str = "sharpe"
     if best is None:
         return pl.DataFrame(schema=SCHEMA)
     chosen, name, sharpe = best
-    family = _family(rows, read_trials(Path(root), family=rows.summary.strategy))
+    family = _family(rows, read_trials(as_files(root), family=rows.summary.strategy))
     compared = family.filter(pl.col("worlds").list.contains(rows.summary.world))
     row: dict[str, Any] = {
         "study": rows.name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import polars as pl
 
 from engine.errors import Refusal
 from engine.execution.metric_groups import all_metrics
+from engine.files import Root
 from engine.jobs.job import Job
 from engine.jobs.replay import Replay, simulate_one
 from engine.jobs.resampled import ResampledHistory
@@ -58,14 +58,14 @@ class Results(RecordedRows):
         Sentences about stored parts that were left out because a file of theirs is damaged.
     resampled : ResampledHistory, optional
         What a bootstrap draws from.
-    root : Path, optional
+    root : Path or FileStore, optional
         Data root that they lie in, whose ledger counts what was tried.
     """
 
     remake: Callable[[], Job] | None = field(default=None, repr=False)
     damages: tuple[str, ...] = ()
     resampled: ResampledHistory | None = field(default=None, repr=False)
-    root: Path | None = None
+    root: Root | None = None
 
     def __repr__(self) -> str:
         of = f" of {self.summary.simulations:,}, partial" if self.partial else ""
@@ -211,12 +211,12 @@ class Results(RecordedRows):
         """
         return choose(self, statistic, ascending=ascending, confidence=confidence, root=self.root)
 
-    def overfitting(self, root: str | Path, *, statistic: str = "sharpe") -> pl.DataFrame:
+    def overfitting(self, root: Root, *, statistic: str = "sharpe") -> pl.DataFrame:
         """Measure the overfitting of the best set, by all trials (`study_overfitting`).
 
         Parameters
         ----------
-        root : path
+        root : path or FileStore
             The data root, whose ledger holds everything that was tried.
         statistic : str
             What the best set is chosen by.

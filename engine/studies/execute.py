@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from engine.errors import Refusal
-from engine.files import FileStore
+from engine.files import FileStore, Root, named_root
 from engine.jobs.blocks import BLOCKS
 from engine.jobs.errors import StudyFailed, failure_text
 from engine.jobs.executors import Executor
@@ -33,7 +32,7 @@ def execute(
     job: Job,
     *,
     remake: Callable[[], Job],
-    root: Path | None,
+    root: FileStore | None,
     ledger: FileStore | None,
     executor: Executor,
     through: str,
@@ -45,16 +44,15 @@ def execute(
     if root is not None and ledger is not None:
         raise Refusal(
             "ledger",
-            f"{ledger.address} beside the data root {root}",
+            f"{ledger.address} beside the data root {root.address}",
             "one of them: a root has a ledger",
         )
     store: Store = MemoryStore(ledger) if root is None else ParquetStore(root)
     with recorded(_files(store), job, "study", through, progress) as report:
         job, stopped, _ = _run(job, store, executor, report, fresh, partial)
         seeds = len(job.seeds)
-        counted = root
-        if ledger is not None and ledger.address is not None:
-            counted = Path(ledger.address)
+        counting = root or ledger
+        counted = None if counting is None else named_root(counting)
         results = _results(job, store, stopped, lambda: extend(remake(), seeds), counted)
         check_failures(results.summary, results.pieces)
     return results
@@ -64,7 +62,7 @@ def execute_block(
     job: Job,
     block: int,
     *,
-    root: Path,
+    root: FileStore,
     executor: Executor,
     through: str,
     progress: ProgressCallback | None,
@@ -229,7 +227,7 @@ def _results(
     store: Store,
     stopped: str | None,
     remake: Callable[[], Job] | None = None,
-    root: Path | None = None,
+    root: Root | None = None,
 ) -> Results:
     # Between rounds of `until` nobody asks for the history's error.
     resampled = None if remake is None else ResampledHistory.of(job.world)

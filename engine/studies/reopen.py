@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from engine.files import FileStore
+from engine.files import Root
 from engine.jobs.job import Job
 from engine.jobs.summary import JobSummary
 from engine.market_data import MarketData
@@ -19,7 +19,7 @@ __all__ = ["load_results"]
 
 
 def load_results(
-    root: str | Path | FileStore,
+    root: Root,
     study: str,
     *,
     fingerprint: str | None = None,

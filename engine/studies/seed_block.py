@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
+from engine.files import Root, as_files
 from engine.jobs.canonical import short_hash
 from engine.jobs.executors import Executor, executor_of
 from engine.jobs.plan import Piece
@@ -53,7 +53,7 @@ def run_block(
     study: Study,
     block: int,
     *,
-    root: str | Path,
+    root: Root,
     market_data: MarketData | None = None,
     workers: str | int | None = None,
     executor: str | Executor = "threads",
@@ -75,7 +75,7 @@ def run_block(
     plan, report, job = execute_block(
         study.resolve(market_data),
         block,
-        root=Path(root),
+        root=as_files(root),
         executor=executor_of(executor, study.definition.workers if workers is None else workers),
         through=through,
         progress=progress,

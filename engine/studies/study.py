@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
-from engine.files import FileStore, as_files
+from engine.files import FileStore, Root, as_files
 from engine.jobs.progress import ProgressCallback
 from engine.jobs.settings import Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
@@ -228,7 +228,7 @@ class Study:
     def run(
         self,
         *,
-        root: str | Path | None = None,
+        root: Root | None = None,
         ledger: str | Path | FileStore | None = None,
         market_data: MarketData | None = None,
         workers: str | int | None = None,
@@ -244,8 +244,9 @@ class Study:
 
         Parameters
         ----------
-        root : path, optional
-            Data root for Parquet results; without one results stay in memory.
+        root : path, str or FileStore, optional
+            Data root for Parquet results, a folder or an address such as ``"s3://lab/data"``;
+            without one results stay in memory.
         ledger : path or FileStore, optional
             A data root whose trial ledger counts the sets of a run in memory. Without it, and
             without `root`, nothing is counted.
@@ -291,7 +292,7 @@ class Study:
         return execute(
             resolved(),
             remake=resolved,
-            root=None if root is None else _folder(root),
+            root=None if root is None else as_files(root),
             ledger=None if ledger is None else as_files(ledger),
             executor=executor_of(executor, self.definition.workers if workers is None else workers),
             through=through,
@@ -383,9 +384,3 @@ def load_study(path: str | Path) -> Study:
     """
     path = Path(path)
     return Study.from_definition(load_definition(path), path)
-
-
-def _folder(root: str | Path) -> Path:
-    """Return a data root as a path; the address of an object store would become a folder."""
-    as_files(root)
-    return Path(root)

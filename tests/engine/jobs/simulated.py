@@ -177,7 +177,7 @@ def run(job: Job, files: MemoryFiles) -> None:
     execute(
         job,
         remake=lambda: job,
-        root=files,  # type: ignore[arg-type]
+        root=files,
         ledger=None,
         executor=Inline(),
         through="a simulation",

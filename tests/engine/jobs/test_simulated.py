@@ -44,9 +44,9 @@ def whole(job: Job) -> Disk:
     return disk
 
 
-def _operations(job: Job) -> int:
+def _operations(job: Job, kind: type[SimulatedFiles]) -> int:
     disk = Disk()
-    run(job, SimulatedFiles(disk, lambda: ""))
+    run(job, kind(disk, lambda: ""))
     return disk.operations
 
 
@@ -70,7 +70,7 @@ def _check(job: Job, disk: Disk, whole: Disk, told: str) -> None:
 def test_a_crash_at_any_operation_loses_nothing(
     job: Job, whole: Disk, kind: type[SimulatedFiles], fault: str
 ) -> None:
-    operations = _operations(job)
+    operations = _operations(job, kind)
     assert operations > 30
     for k in range(1, operations + 2):
         disk, done = Disk(), [0]

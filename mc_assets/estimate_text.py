@@ -10,7 +10,7 @@ __all__ = ["Unit", "estimate_text", "interval_pair", "interval_text", "rounded_p
 #: What a number counts: money in account currency, a ratio, or a share that is read in per cent.
 Unit = Literal["money", "ratio", "share"]
 
-# Decimals of an estimate whose error is undefined, or zero.
+# Fewest decimals of an estimate whose error is undefined, or zero: a small one has two digits.
 _DECIMALS: Final = {"money": 0, "ratio": 2, "share": 1}
 # An error that needs more decimals than this is written as a power of ten.
 _MOST_DECIMALS = 6
@@ -39,6 +39,8 @@ def estimate_text(
     '-0.7120 ± 0.0031 %'
     >>> estimate_text(0.4, None, "ratio")
     '0.40'
+    >>> estimate_text(0.2613, 0.0, "money")
+    '0.26 ± 0'
     """
     value, spread = rounded_pair(estimate, error, unit)
     if value == _NONE:
@@ -137,6 +139,9 @@ def rounded_pair(estimate: float | None, error: float | None, unit: Unit) -> tup
         # The exponent of the rounded error: 0.0996 is 0.10 in two digits.
         exponent = int(f"{spread:.1e}".partition("e")[2])
         decimals = max(0, 1 - exponent)
+    elif estimate is not None and math.isfinite(estimate) and estimate != 0.0:
+        exponent = int(f"{estimate * scale:.1e}".partition("e")[2])
+        decimals = min(max(decimals, 1 - exponent), _MOST_DECIMALS)
     if decimals > _MOST_DECIMALS:
         return _number(estimate, scale, _MOST_DECIMALS), f"{spread:.1e}"
     if spread == 0.0:

@@ -42,7 +42,7 @@ class Needs:
     given : tuple of Path
         Files from outside, which count by their content.
     read, written : tuple of Path
-        Files and folders of the data folder that it reads and writes.
+        Files and folders that it reads and writes, which count by size and time of change.
     """
 
     name: str

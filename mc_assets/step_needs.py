@@ -93,6 +93,7 @@ def study_needs(project: Project, name: str) -> Needs | None:
     from engine.models import BUILT_IN
     from engine.strategies.registry import is_built_in
     from engine.studies import load_definition
+    from engine.studies.named_files import named_files
 
     file = project.study_files[name]
     definition = load_definition(file)
@@ -101,14 +102,17 @@ def study_needs(project: Project, name: str) -> Needs | None:
     if not (built_in and strategy.file is None and is_built_in(strategy.name)):
         return None
     given = [file]
-    given += [file.parent / name for name in source.column_files]
+    named = named_files(definition)
+    given += [file.parent / name for name in named.pop("source.columns", [])]
+    # Ticks and chains may be of any size: they count by size and time of change.
+    recorded = [file.parent / name for names in named.values() for name in names]
     if isinstance(definition.seeds, str):
         given += [file.parent / definition.seeds, *sorted(project.seeds.glob("*"))]
     return Needs(
         f"study {name}",
         definition.name,
         tuple(given),
-        read=(project.series, *_market(project), project.data / "calibrations"),
+        read=(project.series, *_market(project), project.data / "calibrations", *recorded),
         written=_rows_of(project, definition.name),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any, Final
 
 import numpy as np
@@ -94,7 +95,11 @@ class Batch:
             before = strategy.warm_up({}, calendar, source.bars_per_session(calendar))
         self.episodes = Episodes(source, settings, self.execution, calendar, s0, int(before))
         self.reward = reward_of(settings.reward, REWARDS)
-        self.seeds = None if settings.seeds is None else tuple(int(seed) for seed in settings.seeds)
+        try:
+            seeds = None if settings.seeds is None else tuple(map(operator.index, settings.seeds))
+        except TypeError:
+            raise Refusal("seeds", repr(settings.seeds), "whole numbers") from None
+        self.seeds = seeds
         if self.seeds is not None and not self.seeds:
             raise Refusal("seeds", "none", "at least one")
         self.limits = self._limits(self._first_prices(source, s0))
@@ -348,6 +353,8 @@ class Batch:
         found = Normalisation.none(names)
         if isinstance(given, Normalisation):
             found = given.checked(names)
+        elif not isinstance(given, bool):
+            raise Refusal("normalise", repr(given), "true, false, or that of an environment")
         elif given:
             found = Normalisation.fit(names, self._fitted_rows())
         self.arrays.mean[:] = found.mean

@@ -109,15 +109,19 @@ def make_env(
     import dataclasses
 
     from gymnasium.envs.registration import EnvSpec
+    from gymnasium.vector import AutoresetMode
 
     from engine.environment.settings import Settings
     from engine.environment.trading_env import TradingEnv
-    from engine.environment.trading_vector_env import TradingVectorEnv
+    from engine.environment.trading_vector_env import AUTORESET_MODES, TradingVectorEnv
 
     known = [field.name for field in dataclasses.fields(Settings)]
     for name in settings:
         if name not in known:
             raise Refusal("make_env", name, ", ".join((*known, "num_envs", "autoreset")))
+    mode = autoreset.name.lower() if isinstance(autoreset, AutoresetMode) else autoreset
+    if mode not in AUTORESET_MODES:
+        raise Refusal("autoreset", repr(autoreset), ", ".join(AUTORESET_MODES))
     if num_envs is None:
         env = TradingEnv(market, **settings)
         # As `gymnasium.make` does, so that wrappers and checks can make it again.

@@ -23,7 +23,7 @@ Observations = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_MODES: Final = {
+AUTORESET_MODES: Final = {
     "next_step": AutoresetMode.NEXT_STEP,
     "same_step": AutoresetMode.SAME_STEP,
     "disabled": AutoresetMode.DISABLED,
@@ -63,15 +63,15 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
             raise Refusal("num_envs", repr(num_envs), "a whole number >= 1")
         if isinstance(autoreset, AutoresetMode):
             autoreset = autoreset.name.lower()
-        if autoreset not in _MODES:
-            raise Refusal("autoreset", repr(autoreset), ", ".join(_MODES))
+        if autoreset not in AUTORESET_MODES:
+            raise Refusal("autoreset", repr(autoreset), ", ".join(AUTORESET_MODES))
         self.batch = Batch(Settings(market, **settings), num_envs)
         self.num_envs = num_envs
-        self.metadata = {**type(self).metadata, "autoreset_mode": _MODES[autoreset]}
+        self.metadata = {**type(self).metadata, "autoreset_mode": AUTORESET_MODES[autoreset]}
         self.single_observation_space, self.single_action_space = spaces_of(self.batch)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._mode = _MODES[autoreset]
+        self._mode = AUTORESET_MODES[autoreset]
         self._over: Flags = np.zeros(num_envs, dtype=bool)
 
     @property

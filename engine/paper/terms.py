@@ -101,7 +101,8 @@ def choose_set(job: Job, chosen: str | int | Mapping[str, Any] | None) -> int:
     if len(found) != 1:
         said = str(dict(chosen)) if isinstance(chosen, Mapping) else str(chosen or "none")
         allowed = f"one of its {count} parameter sets: a number from 0, an id, or NAME=VALUE"
-        raise Refusal("set", f"{said}, which is {len(found)} sets of {job.study}", allowed)
+        fits = f"which {len(found)} sets fit" if found else "which no set fits"
+        raise Refusal("set", f"{said}, {fits}", allowed)
     return found[0]
 
 
@@ -126,7 +127,9 @@ def terms_of(job: Job, chosen: str | int | Mapping[str, Any] | None = None) -> T
     """
     world = job.world
     if not isinstance(world.engine, BarEngine):
-        raise Refusal("strategy", f"{world.strategy.name!r}, which trades options", "one of bars")
+        traded = "quote ticks" if world.strategy.hears_ticks() else "options"
+        found = f"{world.strategy.name!r}, which trades {traded}"
+        raise Refusal("strategy", found, "one of bars")
     if not world.is_history:
         raise Refusal(
             "source.model",

@@ -146,7 +146,7 @@ def pnl_histogram(
             )
     _menu(figure, [label for label, _ in sets], traces_per_set=3)
     figure.update_layout(
-        xaxis_title="net P&L", yaxis_title="simulations", xaxis_tickformat=",.0f", bargap=0
+        xaxis_title="net P&L", yaxis_title="simulations", xaxis_tickformat=",.4~r", bargap=0
     )
     return styled(figure)
 

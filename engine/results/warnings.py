@@ -245,6 +245,8 @@ def _traded(sets: list[dict[str, Any]]) -> Iterator[_Warning]:
         lambda row: (
             f"{row['_name']} held a position on {row['_held']} of {row['_ok']:,} paths: its "
             "numbers rest on these"
+            if row["_held"] < row["_ok"]
+            else f"{row['_name']} has {row['_ok']:,} paths alone: its numbers rest on these"
         ),
     )
 

@@ -45,6 +45,8 @@ def with_ticks(definition: StudyDefinition, live: Live, file: Path | None) -> Li
         raise Refusal("ticks.path", repr(path), "a file or folder of ticks")
     folder = file.parent if file is not None else Path()
     place = {name: definition.ticks[name] for name in _PLACE[1:] if name in definition.ticks}
+    if not (folder / path).exists():
+        raise Refusal("ticks.path", repr(path), f"a file or folder, beside {folder.absolute()}")
     try:
         stream = read_ticks(folder / path, **place)
     except Refusal as refusal:

@@ -130,6 +130,8 @@ def audit_strategies(
     hooked = [name for name in strategy_names() if get_strategy(name).engine is None]
     for name in hooked if strategy == "all" else [strategy]:
         cls = get_strategy(name)
+        if cls.hears_ticks():
+            raise Refusal("strategy", f"{cls.name!r}, which trades quote ticks", "one of bars")
         if cls.engine is not None:
             report = audit_options(cls, cuts=cuts, seed=seed)
         else:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 __all__ = ["paper_limits", "renamed_symbols"]
 
+# What a limit is called where it is typed.
+_TYPED = {"loss": "loss_limit"}
+
 
 def paper_limits(**settings: Any) -> Limits:
     """Return the limits of a session.
@@ -34,7 +37,8 @@ def paper_limits(**settings: Any) -> Limits:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise Refusal(name, repr(settings.get(name)), first["msg"].lower()) from None
+        allowed = first["msg"].removeprefix("Input should be ")
+        raise Refusal(_TYPED.get(name, name), repr(settings.get(name)), allowed) from None
 
 
 def renamed_symbols(given: Sequence[str]) -> dict[str, str]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from mc_assets.cli.json_output import print_json
+
+if TYPE_CHECKING:
+    from mc_assets.answers.ticks import ImportedTicks
 
 
 def ticks_import(
@@ -24,7 +28,8 @@ def ticks_import(
     """Normalise files of quotes and trades, and store their ticks by day.
 
     Which file holds quotes, which trades, follows from the columns. Rows that are no events go to
-    the quarantine with the reason. A day that was stored before is replaced.
+    the quarantine with the reason. A day that was stored before is replaced. Without any event
+    nothing is stored, and the exit code is 1.
     """
     from mc_assets.answers.ticks import import_ticks
     from mc_assets.project import Project
@@ -39,7 +44,13 @@ def ticks_import(
     )
     if as_json:
         print_json(made)
-        return
+    else:
+        _tell(made)
+    if not made.report.events:
+        raise typer.Exit(1)
+
+
+def _tell(made: ImportedTicks) -> None:
     report = made.report
     typer.echo(
         f"{report.symbol} of {report.exchange}: {report.events:,} events "

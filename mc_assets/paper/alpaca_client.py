@@ -62,7 +62,7 @@ class AlpacaTrading(TradingClient):
             with HttpClient(self._options, FetchLimits(self._options)) as client:
                 answer = client.send(method, url, headers, opts.get("params"), content)
         except Failure as failure:
-            raise Doubtful(failure.reason) from None
+            raise Doubtful(f"alpaca: {failure.reason}") from None
         if answer.status < 300:
             try:
                 return json.loads(answer.body) if answer.body else None

@@ -181,8 +181,8 @@ def _definition(project: Project, request: _Request) -> tuple[StudyDefinition, s
     from engine.studies.overrides import override
 
     if (request.study is None) == (request.definition is None):
-        found = "neither" if request.study is None else "both"
-        raise Refusal("study", f"{found} study and definition", "one of the two")
+        found = "neither study nor" if request.study is None else "both study and"
+        raise Refusal("study", f"{found} definition", "one of the two")
     changes = [f"{name}={_as_typed(value)}" for name, value in request.changes.items()]
     if request.study is None:
         content = dict(request.definition or {})
@@ -223,10 +223,12 @@ def _validated(content: dict[str, Any]) -> StudyDefinition:
 
 def _without_files(definition: StudyDefinition, stored: StudyDefinition | None) -> None:
     """Refuse what names a file that the stored study does not name itself."""
-    own_files = {} if stored is None else _named_files(stored)
-    for field, value in _named_files(definition).items():
-        if value and value != own_files.get(field):
-            raise Refusal(field, repr(value), _NO_FILES)
+    from engine.studies.named_files import named_files
+
+    own_files = {} if stored is None else named_files(stored)
+    for field, names in named_files(definition).items():
+        if names != own_files.get(field):
+            raise Refusal(field, ", ".join(map(repr, names)), _NO_FILES)
     seeds = definition.seeds
     own = None if stored is None else stored.seeds
     if isinstance(seeds, str) and not (isinstance(own, str) and own == seeds):
@@ -236,14 +238,6 @@ def _without_files(definition: StudyDefinition, stored: StudyDefinition | None) 
         _registered("source.model", definition.source.model)
     if definition.storage != "parquet" and (stored is None or definition.storage != stored.storage):
         raise Refusal("storage", repr(definition.storage), "parquet")
-
-
-def _named_files(definition: StudyDefinition) -> dict[str, Any]:
-    return {
-        "strategy.file": definition.strategy.file,
-        "source.file": definition.source.file,
-        "source.columns": definition.source.column_files,
-    }
 
 
 def _registered(field: str, name: str) -> None:

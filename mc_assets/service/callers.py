@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import HTTPException, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from engine.errors import Refusal, did_you_mean
 from mc_assets.answers.api_keys import ROLES, ApiKey, Role, hash_of, list_keys
 from mc_assets.project import Project
 
@@ -86,6 +87,18 @@ class Keyring:
         return [*self.own, *self._stored]
 
 
+def _refuse_unknown_parameters(request: Request) -> None:
+    """Refuse a query that is not documented: a filter that is misspelt filters nothing."""
+    operations = request.app.openapi()["paths"][request.scope["route"].path]
+    told = operations[request.method.lower()].get("parameters", [])
+    known = [entry["name"] for entry in told if entry["in"] == "query"]
+    for name in request.query_params:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            allowed = ", ".join(known) or "no parameters"
+            raise Refusal(name, f"unknown parameter{hint}", allowed)
+
+
 def _asking(role: Role) -> Callable[..., Iterator[Caller]]:
     """Return a dependency that lets in whoever has a role, within the limits of the key."""
 
@@ -106,6 +119,7 @@ def _asking(role: Role) -> Callable[..., Iterator[Caller]]:
         request.state.caller = caller.name
         if ROLES.index(caller.role) < ROLES.index(role):
             raise HTTPException(403, f"key {caller.name} may {caller.role}; this takes {role}")
+        _refuse_unknown_parameters(request)
         service.limiter.enter(caller.name)
         try:
             yield caller

@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastapi import HTTPException
 from fastapi.concurrency import run_in_threadpool
@@ -18,7 +18,10 @@ from mc_assets.service.asked import project_relative
 if TYPE_CHECKING:
     from engine.jobs.record import JobRecord
 
-__all__ = ["ENDED", "Job", "JobPage", "all_jobs", "find_job", "job_events", "record_of"]
+__all__ = ["ENDED", "Job", "JobPage", "State", "all_jobs", "find_job", "job_events", "record_of"]
+
+#: What a job may be.
+State = Literal["queued", "running", "finished", "failed", "stopped", "killed", "lost"]
 
 #: States after which nothing comes any more.
 ENDED: Final = frozenset({"finished", "failed", "stopped", "killed", "lost"})

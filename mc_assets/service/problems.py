@@ -19,6 +19,8 @@ from mc_assets.service.work import TooManyJobs
 __all__ = ["PROBLEMS", "Problem", "add_problems", "problem"]
 
 _MEDIA = "application/problem+json"
+# What was sent is quoted up to here.
+_LONGEST_FOUND = 80
 
 
 class Problem(BaseModel):
@@ -83,8 +85,8 @@ def problem(
 def add_problems(app: FastAPI) -> None:
     """Let exceptions of routes become such answers."""
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(404, _http)
-    app.add_exception_handler(405, _http)
+    for status in (400, 404, 405):  # those of the framework itself
+        app.add_exception_handler(status, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(TooMany, _too_many)
     app.add_exception_handler(TooManyJobs, _too_many)
@@ -108,8 +110,28 @@ def _invalid(request: Request, error: Any) -> JSONResponse:
     if entry["type"] == "extra_forbidden":
         sentence = f"{field}: unknown field"
         return problem(request, 422, sentence, field=field, found="unknown field")
-    text = str(entry["msg"])
-    return problem(request, 422, f"{field}: {text}", field=field, found=text)
+    if entry["type"] == "missing":
+        return problem(request, 422, f"{field}: is missing", field=field, found="is missing")
+    found, allowed = _shortened(entry["input"]), _allowed(str(entry["msg"]))
+    sentence = f"{field}: found {found}, allowed {allowed}"
+    return problem(request, 422, sentence, field=field, found=found, allowed=allowed)
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_FOUND else f"{text[: _LONGEST_FOUND - 3]}..."
+
+
+def _allowed(said: str) -> str:
+    """Return what may stand there, of a sentence of pydantic's.
+
+    Examples
+    --------
+    >>> _allowed("Input should be a valid integer, unable to parse string as an integer")
+    'a valid integer'
+    """
+    told = said.partition(", unable to ")[0].partition(", input ")[0]
+    return told.removeprefix("Input should be ").removeprefix("Value error, ")
 
 
 def _refused(request: Request, error: Any) -> JSONResponse:

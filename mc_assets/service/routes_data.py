@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from engine.errors import Refusal
 from mc_assets.answers.json_values import plain
 from mc_assets.service.callers import Reader
 from mc_assets.service.problems import PROBLEMS
@@ -54,6 +55,8 @@ def get_bars(
     """Read stored bars, oldest first."""
     from mc_assets.answers.bars import stored_bars
 
+    if start is not None and end is not None and end <= start:
+        raise Refusal("end", str(end), f"a day after {start}")
     bars = stored_bars(service_of(request).project, series, start, end)
     return _table(request, paging, bars, {"series": series})
 

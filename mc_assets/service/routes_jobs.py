@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from mc_assets.service.asked import (
@@ -16,7 +16,16 @@ from mc_assets.service.asked import (
 )
 from mc_assets.service.callers import Caller, Reader, Runner
 from mc_assets.service.cancelling import cancel_job
-from mc_assets.service.jobs import ENDED, Job, JobPage, all_jobs, find_job, job_events, record_of
+from mc_assets.service.jobs import (
+    ENDED,
+    Job,
+    JobPage,
+    State,
+    all_jobs,
+    find_job,
+    job_events,
+    record_of,
+)
 from mc_assets.service.problems import PROBLEMS
 from mc_assets.service.requests import (
     MonteCarloRequest,
@@ -36,7 +45,10 @@ _Id = Annotated[
     Path(max_length=60, description="Id of a job.", examples=["20261127T101500123456-0f1e2d3c"]),
 ]
 _Limit = Annotated[int, Query(ge=1, le=1_000, description="Jobs of a page.")]
-_Before = Annotated[str | None, Query(max_length=40, description="`next` of the page before.")]
+_Before = Annotated[
+    str | None,
+    Query(pattern=r"^\d{8}T\d{12}-[0-9a-f]{8}$", description="`next` of the page before."),
+]
 
 #: What a route that begins a job documents.
 STARTED: dict[int | str, dict[str, Any]] = {
@@ -120,7 +132,7 @@ def list_jobs(
     request: Request,
     caller: Reader,
     study: Annotated[str | None, Query(max_length=120, description="Only of this study.")] = None,
-    state: Annotated[str | None, Query(max_length=20, description="Only in this state.")] = None,
+    state: Annotated[State | None, Query(description="Only in this state.")] = None,
     limit: _Limit = 100,
     before: _Before = None,
 ) -> JobPage:
@@ -135,6 +147,11 @@ def get_job(request: Request, job: _Id, caller: Reader) -> Job:
     return find_job(service_of(request).project, job)
 
 
+def _on_record(request: Request, job: _Id) -> None:
+    """Refuse a job that is not there, while the answer has not begun."""
+    record_of(service_of(request).project, job)
+
+
 @router.get(
     "/v1/jobs/{job}/events",
     response_class=EventSourceResponse,
@@ -145,6 +162,7 @@ async def follow_job(
     request: Request,
     job: _Id,
     caller: Reader,
+    there: Annotated[None, Depends(_on_record)],
     last_event_id: Annotated[
         str | None, Header(max_length=80, description="Id of the last event that came.")
     ] = None,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from engine.errors import Refusal
 from mc_assets.service.asked import plain_name
 from mc_assets.service.callers import Reader
 from mc_assets.service.opened import Opened
@@ -329,6 +330,9 @@ def _rows(
 
     if lazy is None:
         raise HTTPException(404, f"{what}: the study did not record them; `record` says what is")
+    sets = opened.results.summary.parameter_sets
+    if parameter_set is not None and parameter_set >= sets:
+        raise Refusal("parameter_set", str(parameter_set), f"0 to {sets - 1}")
     order = ["simulation", "trade"] if what == "trades" else ["simulation"]
 
     def rows(offset: int, count: int) -> pl.DataFrame:

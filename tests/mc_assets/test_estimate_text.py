@@ -56,6 +56,10 @@ def test_without_its_error_the_estimate_is_rounded_the_same() -> None:
         ((7.0, 2.0, -math.inf, 9.0), "money", "7.0 (-∞ to 9.0)"),
         ((7.0, 2.0, 5.0, math.inf), "money", "7.0 (5.0 to ∞)"),
         ((1.0, None, None, None), "share", "100.0 % (one history)"),
+        ((0.4052, 0.0, None, None), "money", "0.41 (one history)"),
+        ((3.637, None, None, None), "money", "3.6 (one history)"),
+        ((-0.0000017, None, None, None), "share", "-0.00017 % (one history)"),
+        ((0.0, 0.0, None, None), "money", "0 (one history)"),
         ((math.nan, None, None, None), "share", "– (one history)"),
     ],
 )

@@ -286,6 +286,38 @@ def test_a_change_makes_the_steps_run_that_take_it_in(done: Project, what: str) 
     assert stale(done) == expected
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "file"),
+    [
+        (
+            "source: {model: gbm, symbol: A, calibration: latest, steps: 5}\n"
+            "strategy: {name: buy_and_hold}",
+            "ticks: {path: quotes}\nstrategy: {name: ofi}",
+            "quotes/2024-08-06.csv",
+        ),
+        (
+            "strategy: {name: buy_and_hold}",
+            "strategy: {name: short_put}\noptions: {chain: {file: chain.csv}}",
+            "chain.csv",
+        ),
+        ("steps: 5}", "steps: 5, columns: mood.csv}", "mood.csv"),
+    ],
+)
+def test_a_study_runs_again_when_a_file_that_it_names_has_changed(
+    done: Project, old: str, new: str, file: str
+) -> None:
+    edit(done.studies / "one.yaml", old, new)
+    place = done.studies / file
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("one")
+    receipts, needs = Receipts(done.data), study_needs(done, "one")
+    assert needs is not None
+    receipts.keep(needs, receipts.before(needs))
+    assert stale(done) == ["warehouse"]
+    place.write_text("another")
+    assert stale(done) == ["study one", "warehouse"]
+
+
 def test_code_of_the_users_own_and_servers_are_never_taken_for_current(done: Project) -> None:
     (done.studies / "mine.py").write_text("")
     edit(done.studies / "one.yaml", "name: buy_and_hold", "name: mine, file: mine.py")

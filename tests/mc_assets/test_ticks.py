@@ -132,6 +132,14 @@ def test_a_mistake_is_one_sentence_and_exit_code_two(home: Path) -> None:
     assert "no ticks; `mc ticks import FILE" in CliRunner().invoke(app, ["ticks", "list"]).output
 
 
+def test_files_without_any_event_end_with_exit_code_one(home: Path) -> None:
+    (home / "q.csv").write_text(quotes() + f"{at(6, 7)},102,101,1,1\n")
+    for given in ([], ["--json"]):
+        done = CliRunner().invoke(app, ["ticks", "import", str(home / "q.csv"), *given])
+        assert done.exit_code == 1, done.output
+        assert "crossed" in done.output
+
+
 # --- the series file ---------------------------------------------------------------------------
 
 

@@ -132,3 +132,20 @@ def test_an_account_at_ruin_terminates() -> None:
     assert info["episode"]["net_pnl"] == env.equity - 10_000.0
     with pytest.raises(mc.Refusal, match="an episode that is over"):
         env.step(0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"seeds": "abc"}, "seeds: found 'abc', allowed whole numbers"),
+        ({"seeds": [1.5]}, r"seeds: found \[1.5\], allowed whole numbers"),
+        ({"seeds": 7}, "seeds: found 7, allowed whole numbers"),
+        ({"normalise": 3}, "normalise: found 3, allowed true, false, or that of an environment"),
+        ({"autoreset": "never"}, "autoreset: found 'never', allowed next_step, same_step, disab"),
+        ({"execution": 3}, "execution: found 3, allowed an Execution, or settings by name"),
+        ({"execution": {"cash": -1}}, "execution.cash: found -1, allowed greater than or equal"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_sentence(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(mc.Refusal, match=sentence):
+        mc.make_env("mes_daily", steps=20, features=["close"], **settings)

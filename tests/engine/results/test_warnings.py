@@ -77,6 +77,18 @@ def test_a_handful_of_paths_that_traded_is_named(make_study: Make) -> None:
     assert "set 1 (slow 20) held a position on 3 of 40 paths" in found["sentence"]
 
 
+def test_a_handful_of_paths_that_all_traded_is_named_as_such(make_study: Make) -> None:
+    results = make_study(parameters={"fast": [3], "slow": [10, 20, 30]}, seeds=4).run()
+    frame = results.frame.with_columns(trades=pl.lit(1.0), exposure=pl.lit(0.5))
+    late = (pl.col("parameter_set") == 1) & (pl.col("seed") >= 3)
+    idle = late | (pl.col("parameter_set") == 2)
+    zero = [pl.when(idle).then(0.0).otherwise(n).alias(n) for n in ("trades", "exposure")]
+    found = warned(replace(results, lazy=frame.lazy().with_columns(zero)), "few_paths")
+    sentences = [entry["sentence"] for entry in found]
+    assert "set 0 (slow 10) has 4 paths alone: its numbers rest on these" in sentences[0]
+    assert "set 1 (slow 20) held a position on 3 of 4 paths" in sentences[1]
+
+
 def test_one_history_and_failures_are_warned_of(make_study: Make) -> None:
     results = make_study().run()
     (found,) = warned(results.filter("seed = 0"), "one_history")

@@ -184,3 +184,10 @@ def test_what_does_not_go_together_is_told_in_one_sentence(
     given = _ticks() if source == "ticks" else bars_of(_ticks())
     with pytest.raises(mc.Refusal, match=sentence):
         mc.Study("wrong", given, strategy, seeds=1, **more).run()  # type: ignore[arg-type]
+
+
+def test_ticks_that_are_not_there_are_named_by_the_key_that_names_them(tmp_path: Path) -> None:
+    file = tmp_path / "lost.yaml"
+    file.write_text("name: lost\nticks: {path: none/X}\nstrategy: {name: ofi}\nseeds: 1\n")
+    with pytest.raises(mc.Refusal, match=r"ticks.path: found 'none/X', allowed a file or folder"):
+        mc.load_study(file).run()

@@ -162,6 +162,11 @@ def test_a_replay_prints_the_answer_and_where_its_picture_lies(home: Project) ->
     assert _json("replay", "quick", "7", "--json", "--no-picture") == answer | {"picture": None}
 
 
+def test_a_strategy_of_ticks_is_not_audited_as_one_of_options(home: Project) -> None:
+    with pytest.raises(Refusal, match="found 'ofi', which trades quote ticks, allowed one of bars"):
+        audit_strategies(home, "ofi")
+
+
 def test_an_audit_prints_a_line_per_strategy_and_tells_each_when_it_is_done(home: Project) -> None:
     told: list[Any] = []
     answer = audit_strategies(home, "buy_and_hold", cuts=3, progress=told.append)

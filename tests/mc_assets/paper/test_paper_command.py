@@ -81,6 +81,36 @@ def study_of(home: Project, **changed: str) -> str:
     return fields["name"]
 
 
+TICK_STUDY = """
+name: ticked
+ticks: {path: q.csv, symbol: X, tick: 0.1, lot: 0.01}
+strategy: {name: ofi}
+seeds: 1
+"""
+QUOTES = """timestamp,bid,ask,bid_size,ask_size
+2024-01-02T14:30:00,100,101,1,1
+2024-01-02T14:30:01,100,101,2,1
+"""
+
+
+def test_a_study_of_ticks_cannot_be_traded(home: Project, fake: FakeAlpaca) -> None:
+    (home.studies / "ticked.yaml").write_text(TICK_STUDY)
+    (home.studies / "q.csv").write_text(QUOTES)
+    with pytest.raises(ValueError, match="strategy: found 'ofi', which trades quote ticks"):
+        open_session(home, "ticked", base_url=fake.url)
+
+
+def test_a_broker_that_is_not_there_and_a_limit_that_cannot_be_are_named(home: Project) -> None:
+    study = study_of(home, name="nobody")
+    for arguments, said in (
+        (("--base-url", "http://127.0.0.1:9"), "alpaca: connection failed"),
+        (("--loss-limit", "-1"), "loss_limit: found -1.0, allowed greater than 0"),
+    ):
+        done = mc(study, "--once", "--no-ingest", *arguments)
+        assert done.exit_code != 0
+        assert said in str(done.exception)
+
+
 def mc(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["paper", *arguments])
 
@@ -173,7 +203,7 @@ def test_every_session_that_was_not_stopped_looks_once_and_is_compared(
                 "parameters": "{fast: [2, 3], slow: 4}",
                 "source": LONGER,
             },
-            "set: found none, which is 2 sets of .*, allowed one of its 2 parameter sets",
+            "set: found none, which 2 sets fit, allowed one of its 2 parameter sets",
         ),
     ],
 )

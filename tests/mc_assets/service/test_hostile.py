@@ -30,6 +30,8 @@ FIELDS: dict[str, Any] = {
     "seeds": "../../etc/passwd",
     "name": "../../evil",
     "storage": "csv",
+    "ticks": {"path": "/etc/passwd"},
+    "options": {"chain": {"file": "/etc/passwd"}},
 }
 
 
@@ -87,6 +89,7 @@ def test_a_stated_study_reaches_no_file_and_no_code(
     answer = client.post("/v1/monte-carlo", json={"definition": stated})
     assert answer.status_code == 422, answer.text
     assert answer.json()["field"].startswith(field.partition(".")[0])
+    assert "root:" not in answer.text
     changed = {"study": "quick", "changes": {field: FIELDS[field]}}
     assert client.post("/v1/monte-carlo", json=changed).status_code == 422
     assert untouched()
@@ -133,6 +136,8 @@ def test_a_body_that_is_none_is_refused(client: TestClient, content: bytes) -> N
     headers = {"Content-Type": "application/json"}
     answer = client.post("/v1/monte-carlo", content=content, headers=headers)
     assert answer.status_code in (400, 422), answer.status_code
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code
 
 
 def test_uploads_are_off_and_then_an_admins_alone(

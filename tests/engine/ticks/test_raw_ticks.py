@@ -293,9 +293,11 @@ def test_short_rows_and_wrong_ones_stay_within_the_limit(tmp_path: Path, wrong: 
         b=bid, a=pl.lit(100.5), bs=pl.lit(5), s=pl.lit(6)
     )
     source.write_text("ts,bid_px,ask_px,bid_sz,ask_sz\n" + rows.write_csv(include_header=False))
-    kept, _, peak = streamed_in_a_process(source, tmp_path / "out.parquet")
+    kept, before, peak = streamed_in_a_process(source, tmp_path / "out.parquet")
     assert kept == len(stamps) - wrong
-    assert peak < 340.0
+    # What reading takes, beside the libraries that are loaded before.
+    assert peak - before < 200.0
+    assert peak < 400.0
 
 
 def test_days_without_a_time_are_no_instants(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from keyword import iskeyword
@@ -29,6 +30,8 @@ __all__ = [
     "save_policy",
     "train_policy",
 ]
+
+log = logging.getLogger(__name__)
 
 _TRAINED = "trained.json"
 _EVALUATION = "evaluation.json"
@@ -231,7 +234,10 @@ def list_policies(project: Project) -> pl.DataFrame:
         row["trainings"] = asked.training.trainings
         try:
             judged = read_json(_folder(project, asked.name) / _EVALUATION)
-        except (FileNotFoundError, DamagedFile):
+        except FileNotFoundError:
+            judged = {"seeds": [], "learned": None, "verdict": None}
+        except DamagedFile as damage:
+            log.warning("%s", damage)
             judged = {"seeds": [], "learned": None, "verdict": None}
         row |= {"judged": len(judged["seeds"]), "learned": judged["learned"]}
         rows.append(row | {"verdict": judged["verdict"]})
@@ -295,8 +301,11 @@ class _Trainer:
 
         try:
             content = read_json(folder / _TRAINED)
-        except (FileNotFoundError, DamagedFile):
-            return None  # its generations make it again
+        except FileNotFoundError:
+            return None
+        except DamagedFile as damage:
+            log.warning("%s; its generations make it again", damage)
+            return None
         return Trained(
             self._asked.name,
             seed,

@@ -123,6 +123,9 @@ def _store_the_rest(project: Project) -> None:
     raw = project.data.parent / "quotes.csv"
     raw.write_text(_QUOTES)
     write_days(RawTicks(raw, symbol="X", exchange="N"), data, raw.name)
+    agent = data / "policies" / "agent"
+    agent.mkdir(parents=True)
+    write_json(agent / "evaluation.json", {"seeds": [], "learned": False, "verdict": "nothing"})
     windows = data / "walk_forward" / "walked" / "generations"
     windows.mkdir(parents=True)
     write_sealed(pl.DataFrame({"window": [0]}), windows / "000000.parquet")

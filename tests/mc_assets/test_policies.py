@@ -117,7 +117,9 @@ def test_trainings_by_seed_and_their_judgement_are_pages_of_dagster(home: Path) 
     assert found["anew"]
 
 
-def test_a_training_goes_on_where_it_stopped_and_does_not_depend_on_threads(home: Path) -> None:
+def test_a_training_goes_on_where_it_stopped_and_does_not_depend_on_threads(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     project = Project.from_environment()
     first = train_policy(project, "rising", 3)
     (trained,) = (home / "data" / "policies" / "rising").glob("*/03/trained.json")
@@ -135,6 +137,9 @@ def test_a_training_goes_on_where_it_stopped_and_does_not_depend_on_threads(home
     read = train_policy(project, "rising", 3)
     assert read.policy.digest == first.policy.digest
     assert read.curve.equals(first.curve)
+    trained.write_bytes(trained.read_bytes()[:-20])
+    assert train_policy(project, "rising", 3).policy.digest == first.policy.digest
+    assert str(trained) in caplog.text
     shutil.rmtree(trained.parent)
     assert train_policy(project, "rising", 3).policy.digest == first.policy.digest
 

@@ -312,13 +312,19 @@ def _rejected(study: str, sets: list[dict[str, Any]]) -> Iterator[_Warning]:
         affected,
         lambda row: int(row["_orders"]),
         lambda orders: (
-            f"{orders:,} orders were refused in {refused:,} of {total:,} simulations; {look}"
+            f"{_counted(orders)} refused in {refused:,} of {total:,} simulations; {look}"
         ),
         lambda row: (
-            f"{row['_orders']:,} orders of {row['_name']} were refused, on {row['_refused']:,} of "
+            f"{_counted(row['_orders'], row['_name'])} refused, on {row['_refused']:,} of "
             f"{row['_ok']:,} paths; `mc replay {study} {row['_first']}` says why"
         ),
     )
+
+
+def _counted(orders: int, name: str = "") -> str:
+    """Say how many orders something happened to."""
+    noun, verb = ("order", "was") if orders == 1 else ("orders", "were")
+    return f"{orders:,} {noun}{f' of {name}' if name else ''} {verb}"
 
 
 def _bounds(rows: Rows, sets: list[dict[str, Any]]) -> Iterator[_Warning]:

@@ -269,14 +269,22 @@ def paper_journal(project: Project, session: str | None = None) -> pl.DataFrame:
     -------
     polars.DataFrame
         Columns of the table ``paper_journal``.
+
+    Raises
+    ------
+    Refusal
+        If there is no such session.
     """
     import polars as pl
 
+    from engine.errors import Refusal
     from engine.files import LocalFiles
     from engine.paper import JOURNAL_SCHEMA, Journal
 
     folder = project.data / "paper"
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if session is not None and session not in names:
+        raise Refusal("session", repr(session), ", ".join(names) or "none: there is no session")
     rows = [
         row
         for name in names

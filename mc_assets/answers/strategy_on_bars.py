@@ -143,6 +143,8 @@ def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) ->
     from engine.errors import Refusal
     from mc_assets.market_data.one_file import bars_from_file
 
+    if path.is_dir():
+        raise Refusal("bars", f"the folder {path}", "a file of bars; folders are of ticks")
     if not path.is_file():
         raise Refusal("bars", f"there is no file {path}")
     name = symbol or path.stem

@@ -230,6 +230,7 @@ def test_a_damaged_summary_is_named_and_hides_no_other_experiment(
         ({"experiment_name": "../../evil"}, "experiment_name: found '../../evil', allowed text wi"),
         ({"experiment_name": "/tmp/evil"}, "experiment_name: found '/tmp/evil', allowed text wit"),
         ({"data": {"path": "/dev/zero"}}, "bars: there is no file /dev/zero"),
+        ({"data": {"path": "/dev"}}, "bars: found the folder /dev, allowed a file of bars"),
         (
             {"optimization": {"samples": 10**15}},
             "search.budget.sets: found 1000000000000000, allow",

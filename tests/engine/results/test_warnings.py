@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from engine.results import Results
-from engine.results.warnings import CODES, SCHEMA
+from engine.results.warnings import CODES, SCHEMA, _counted
 from engine.sources import GBM, Correlated
 from engine.strategies import Strategy
 from engine.studies import Study
@@ -65,6 +65,11 @@ def test_refused_orders_are_counted_and_lead_to_their_reason(make_study: Make) -
     assert f"in {len(refused)} of 40 simulations; `mc replay small {number}`" in found["sentence"]
     orders = results.simulation(int(number)).orders  # type: ignore[arg-type]
     assert "rejected: size_below_lot" in set(orders["event"])
+
+
+def test_one_refused_order_is_told_in_the_singular() -> None:
+    assert _counted(1, "set 3") == "1 order of set 3 was"
+    assert _counted(1200) == "1,200 orders were"
 
 
 def test_a_handful_of_paths_that_traded_is_named(make_study: Make) -> None:

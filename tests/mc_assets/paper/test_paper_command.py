@@ -137,6 +137,7 @@ def test_a_study_is_traded_stopped_and_told_from_the_command_line(
     fake.broker.fill(fake.broker.accepted[1].client_order_id, -9.0, 101.5)
     resumed = mc(study, "--once", "--no-ingest", "--resume", "--json", *there)
     assert json.loads(resumed.output)["stopped"] == ""
+    assert "session: found 'nobody', allowed " in str(mc("journal", "nobody").exception)
     rows = json.loads(mc("journal", "--json").output)
     events = [row["event"] for row in rows]
     assert events[:3] == ["opened", "decided", "close"]

@@ -69,8 +69,8 @@ class Project:
 
     @property
     def policies(self) -> Path:
-        """Folder of policy files."""
-        return self.root / "policies"
+        """Folder of policy files, beside the studies."""
+        return self.studies / "policies"
 
     @property
     def dagster_home(self) -> Path:

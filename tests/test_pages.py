@@ -49,7 +49,7 @@ def test_every_command_of_a_page_can_be_typed(page: Path) -> None:
 def test_every_study_and_series_file_of_a_page_is_one(page: Path, tmp_path: Path) -> None:
     for name, text in A_FILE.findall(page.read_text(encoding="utf-8")):
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         if path.name == "series.yaml":
             config = load_series(path)

@@ -32,7 +32,7 @@ _MARKET = (
     pool="policies",
     code_version=engine_version(),
     description=(
-        "A policy of `policies/`, trained by one seed: its learning curve, and weights in "
+        "A policy of `studies/policies/`, trained by one seed: its learning curve, and weights in "
         "`data/policies`. A training that was stopped goes on from its last generation; on other "
         "data or settings it begins anew."
     ),

@@ -33,9 +33,8 @@ evaluation: {seeds: {count: 6, start: 100}}
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for folder in ("studies", "policies"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "policies" / "rising.yaml").write_text(RISING)
+    (tmp_path / "studies" / "policies").mkdir(parents=True)
+    (tmp_path / "studies" / "policies" / "rising.yaml").write_text(RISING)
     (tmp_path / "series.yaml").write_text("series: []\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MC_HOME", str(tmp_path))
@@ -45,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _write(home: Path, text: str) -> Project:
-    (home / "policies" / "rising.yaml").write_text(text)
+    (home / "studies" / "policies" / "rising.yaml").write_text(text)
     return Project.from_environment()
 
 
@@ -178,14 +177,15 @@ def test_a_policy_file_to_begin_with_can_be_trained(home: Path) -> None:
 
 
 def test_the_policy_of_this_repository_learns_what_there_is(home: Path, project: Path) -> None:
-    shutil.copy(project / "policies" / "follow_trends.yaml", home / "policies")
+    folder = Path("studies") / "policies"
+    shutil.copy(project / folder / "follow_trends.yaml", home / folder)
     found = judge_policy(Project.from_environment(), "follow_trends")
     assert found.report.learned
     assert found.report.verdict.startswith("the agent earns ")
 
 
 def test_names_come_from_the_files(home: Path) -> None:
-    folder = home / "policies"
+    folder = home / "studies" / "policies"
     (folder / "broken.yaml").write_text("name: [")
     (folder / "odd.yaml").write_text("name: a|b\n")
     assert list(policy_files(folder)) == ["a|b", "broken", "rising"]
@@ -228,7 +228,7 @@ def test_what_cannot_be_learned_is_one_sentence_that_names_the_file(
     home: Path, old: str, new: str, sentence: str
 ) -> None:
     project = _write(home, RISING.replace(old, new))
-    file = home / "policies" / "rising.yaml"
+    file = home / "studies" / "policies" / "rising.yaml"
     with pytest.raises(mc.Refusal) as told:
         judge_policy(project, str(file))
     assert str(told.value).startswith(f"{file}: {sentence}")

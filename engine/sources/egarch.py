@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,11 @@ from engine.compiled import borrow, kernel
 from engine.compiled.elementary import exp, log
 from engine.errors import Refusal
 from engine.randomness import GROUP
+from engine.sources.filtered import Filtered
 from engine.sources.generator import FillRequest, Generator
-from engine.sources.innovations import draw_innovations, log_returns, standardised, start_variance
-from engine.sources.model import Model, ModelGenerator
-from engine.sources.parameter import option, parameter
+from engine.sources.innovations import draw_innovations, log_returns, start_variance
+from engine.sources.model import ModelGenerator
+from engine.sources.parameter import parameter
 from engine.sources.shocks import antithetic_sign, stream_path
 
 __all__ = ["EGARCH", "MEAN_SIZE", "egarch_log_variances"]
@@ -28,7 +28,7 @@ MEAN_SIZE: Final = math.sqrt(2.0 / math.pi)
 _HIGHEST: Final = math.log(100.0)
 
 
-class EGARCH(Model):
+class EGARCH(Filtered):
     r"""EGARCH(1,1) of log returns: falls and rises move volatility by a factor.
 
     Parameters
@@ -71,9 +71,6 @@ class EGARCH(Model):
     """
 
     name = "egarch"
-    states = ("variance",)
-    # The law of a bar is that of the bars it was estimated on.
-    has_sub_bars = False
 
     mu: float = parameter(0.05, unit="1/year", doc="Mean of the log return per year.")
     theta: float = parameter(
@@ -87,32 +84,10 @@ class EGARCH(Model):
     v0: float = parameter(
         0.03, low=0.0, high=100.0, open_low=True, unit="1/year", doc="Variance at the start."
     )
-    innovations: Any = option("normal", "Law of the standardised innovations.")
 
     def validate(self) -> None:
         """Scale the innovations."""
-        object.__setattr__(self, "innovations", standardised(self.innovations, self.sampling))
-
-    @classmethod
-    def from_values(
-        cls, values: Mapping[str, float], bars: tuple[Bars, ...] = (), **options: Any
-    ) -> Self:
-        """Make the source by names; ``innovations="history"`` filters those of `bars`."""
-        if options.get("innovations") == "history" and bars:
-            plain = super().from_values(values, bars, **(options | {"innovations": "normal"}))
-            options["innovations"] = plain.filtered(bars[0])
-        return super().from_values(values, bars, **options)
-
-    @property
-    def no_leg_because(self) -> str:  # type: ignore[override]
-        """Why it cannot be a leg of `Correlated`; empty with normal innovations."""
-        return "" if isinstance(self.innovations, str) else "its innovations are not normal"
-
-    def with_start_state(self, state: Mapping[str, float]) -> Self:
-        """Return the same source started from a calibration's `variance` of the next bar."""
-        own = {name: value for name, value in state.items() if name != "variance"}
-        moved = super().with_start_state(own)
-        return moved.with_parameters(v0=state["variance"]) if "variance" in state else moved
+        self._scale_innovations()
 
     def filtered(self, bars: Bars) -> NDArray[np.float64]:
         """Standardised innovations of a history at the source's parameters.
@@ -143,9 +118,8 @@ class EGARCH(Model):
         return np.asarray((returns - self.mu * dt) / np.sqrt(spread))
 
     def _generator(self, request: FillRequest) -> Generator:
-        drawn = np.empty(0) if isinstance(self.innovations, str) else self.innovations
         head = [self.mu * request.dt, request.dt, self.theta, self.alpha, self.gamma, self.beta]
-        constants = np.array([*head, self.v0, *drawn])
+        constants = np.array([*head, self.v0, *self._drawn])
         return ModelGenerator(self, request, fill_egarch, constants)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,16 +9,17 @@ from engine.bars import Bars
 from engine.compiled import borrow, kernel
 from engine.errors import Refusal
 from engine.randomness import GROUP
+from engine.sources.filtered import Filtered
 from engine.sources.generator import FillRequest, Generator
-from engine.sources.innovations import draw_innovations, log_returns, standardised, start_variance
-from engine.sources.model import Model, ModelGenerator
-from engine.sources.parameter import option, parameter
+from engine.sources.innovations import draw_innovations, log_returns, start_variance
+from engine.sources.model import ModelGenerator
+from engine.sources.parameter import parameter
 from engine.sources.shocks import antithetic_sign, stream_path
 
 __all__ = ["GARCH", "garch_variances"]
 
 
-class GARCH(Model):
+class GARCH(Filtered):
     r"""GARCH(1,1) of log returns, with a leverage term, and normal or historical innovations.
 
     Parameters
@@ -68,9 +66,6 @@ class GARCH(Model):
     """
 
     name = "garch"
-    states = ("variance",)
-    # The law of a bar is that of the bars it was estimated on.
-    has_sub_bars = False
 
     mu: float = parameter(0.05, unit="1/year", doc="Mean of the log return per year.")
     omega: float = parameter(0.0008, low=0.0, unit="1/year", doc="Constant of the variance.")
@@ -78,34 +73,12 @@ class GARCH(Model):
     gamma: float = parameter(0.0, low=-1.0, high=2.0, doc="Added weight after a fall.")
     beta: float = parameter(0.93, low=0.0, high=1.0, doc="Weight of the variance before.")
     v0: float = parameter(0.04, low=0.0, unit="1/year", doc="Variance at the start.")
-    innovations: Any = option("normal", "Law of the standardised innovations.")
 
     def validate(self) -> None:
         """Check the weights and the innovations."""
         if self.alpha + self.gamma < 0.0:
             raise Refusal("gamma", f"{self.gamma:g}", f">= {-self.alpha:g}, minus alpha")
-        object.__setattr__(self, "innovations", standardised(self.innovations, self.sampling))
-
-    @classmethod
-    def from_values(
-        cls, values: Mapping[str, float], bars: tuple[Bars, ...] = (), **options: Any
-    ) -> Self:
-        """Make the source by names; ``innovations="history"`` filters those of `bars`."""
-        if options.get("innovations") == "history" and bars:
-            plain = super().from_values(values, bars, **(options | {"innovations": "normal"}))
-            options["innovations"] = plain.filtered(bars[0])
-        return super().from_values(values, bars, **options)
-
-    @property
-    def no_leg_because(self) -> str:  # type: ignore[override]
-        """Why it cannot be a leg of `Correlated`; empty with normal innovations."""
-        return "" if isinstance(self.innovations, str) else "its innovations are not normal"
-
-    def with_start_state(self, state: Mapping[str, float]) -> Self:
-        """Return the same source started from a calibration's `variance` of the next bar."""
-        own = {name: value for name, value in state.items() if name != "variance"}
-        moved = super().with_start_state(own)
-        return moved.with_parameters(v0=state["variance"]) if "variance" in state else moved
+        self._scale_innovations()
 
     def filtered(self, bars: Bars) -> NDArray[np.float64]:
         """Standardised innovations of a history at the source's parameters.
@@ -132,9 +105,8 @@ class GARCH(Model):
         return np.asarray((returns - self.mu * dt) / np.sqrt(variances[:-1] * dt))
 
     def _generator(self, request: FillRequest) -> Generator:
-        drawn = np.empty(0) if isinstance(self.innovations, str) else self.innovations
         head = [self.mu * request.dt, request.dt, self.omega, self.alpha, self.gamma, self.beta]
-        constants = np.array([*head, self.v0, *drawn])
+        constants = np.array([*head, self.v0, *self._drawn])
         return ModelGenerator(self, request, fill_garch, constants)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from engine.strategies import registry
+
 # The same examples in every run; `make test-slow` draws new ones, and more of them.
 settings.register_profile("fixed", derandomize=True, max_examples=40)
 settings.register_profile("new", derandomize=False, max_examples=200)
@@ -80,6 +82,15 @@ def pytest_unconfigure() -> None:
 
 def _line(item: pytest.Item) -> int:
     return item.location[1] or 0
+
+
+@pytest.fixture(autouse=True)
+def _strategies_of_other_tests_are_unknown() -> Iterator[None]:
+    """Forget what strategies a test loads: errors list the known ones, in whatever order it ran."""
+    known = dict(registry._USER)
+    yield
+    registry._USER.clear()
+    registry._USER.update(known)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from engine.errors import Refusal
 __all__ = ["BacktestOverfitting", "probability_of_backtest_overfitting"]
 
 _MOST_COMBINATIONS = 200_000
+# Ratios that are made together: what the processor holds near it.
+_AT_ONCE = 2**14
 
 
 @dataclass(frozen=True)
@@ -110,31 +112,34 @@ def probability_of_backtest_overfitting(
     centre = x.mean(axis=0)
     sums = np.array([(x[block] - centre).sum(axis=0) for block in blocks])
     squares = np.array([((x[block] - centre) ** 2).sum(axis=0) for block in blocks])
-    chosen, inside, outside, logits = [], [], [], []
+    picks = np.array(list(itertools.combinations(range(splits), splits // 2)))
+    chosen, inside, outside, relative = [], [], [], []
     strategies = x.shape[1]
-    for picked in itertools.combinations(range(splits), splits // 2):
-        first = np.zeros(splits, dtype=bool)
-        first[list(picked)] = True
-        own = _sharpe(sums[first], squares[first], counts[first], centre)
-        other = _sharpe(sums[~first], squares[~first], counts[~first], centre)
-        best = int(np.argmax(own))
+    together = max(_AT_ONCE // strategies, 1)
+    for start in range(0, len(picks), together):
+        picked = slice(start, start + together)
+        own = _sharpe(sums, squares, counts, centre, picks[picked])
+        # In this order of the combinations, those of the other blocks are the same from the end.
+        other = _sharpe(sums, squares, counts, centre, picks[::-1][picked])
+        best = own.argmax(axis=1)[:, None]
+        theirs = np.take_along_axis(other, best, axis=1)
         # Ties share the mean of their ranks.
-        rank = (other < other[best]).sum() + ((other == other[best]).sum() + 1) / 2
-        relative = rank / (strategies + 1)
-        chosen.append(best)
-        inside.append(own[best])
-        outside.append(other[best])
-        logits.append(math.log(relative / (1 - relative)))
-    logit, out = np.array(logits), np.array(outside)
-    slope, intercept = _line(np.array(inside), out)
+        rank = (other < theirs).sum(axis=1) + ((other == theirs).sum(axis=1) + 1) / 2
+        chosen.append(best[:, 0])
+        inside.append(np.take_along_axis(own, best, axis=1)[:, 0])
+        outside.append(theirs[:, 0])
+        relative.append(rank / (strategies + 1))
+    logit = np.array([math.log(w / (1 - w)) for w in np.concatenate(relative).tolist()])
+    ins, out = np.concatenate(inside), np.concatenate(outside)
+    slope, intercept = _line(ins, out)
     return BacktestOverfitting(
         probability=float((logit <= 0).mean()),
         loss_probability=float((out < 0).mean()),
         slope=slope,
         intercept=intercept,
         logits=logit,
-        chosen=np.array(chosen),
-        in_sample=np.array(inside),
+        chosen=np.concatenate(chosen),
+        in_sample=ins,
         out_of_sample=out,
     )
 
@@ -144,16 +149,26 @@ def _sharpe(
     squares: NDArray[np.float64],
     counts: NDArray[np.float64],
     centre: NDArray[np.float64],
+    picks: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    n = counts.sum()
-    mean = sums.sum(axis=0) / n
-    variance = (squares.sum(axis=0) - n * mean**2) / (n - 1)
+    """Return ratios of every strategy (columns) over the blocks of each row of `picks`."""
+    n = _of_blocks(counts[:, None], picks)
+    mean = _of_blocks(sums, picks) / n
+    variance = (_of_blocks(squares, picks) - n * mean**2) / (n - 1)
     # A strategy that never trades has no Sharpe ratio; it earns nothing, so it counts as zero.
     # Rounding leaves a trace of variance, which must not become a huge ratio.
     trades = variance > 1e-20 * (centre + mean) ** 2 + 1e-300
-    found: NDArray[np.float64] = np.zeros(len(centre))
+    found: NDArray[np.float64] = np.zeros(mean.shape)
     np.divide(centre + mean, np.sqrt(np.maximum(variance, 1e-300)), out=found, where=trades)
     return found
+
+
+def _of_blocks(values: NDArray[np.float64], picks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Add up the blocks of each row of `picks`, from the first to the last."""
+    total = values[picks[:, 0]]
+    for column in range(1, picks.shape[1]):
+        total += values[picks[:, column]]
+    return total
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -26,3 +27,17 @@ def _history_without_waiting() -> Iterator[None]:
     event.listen(Engine, "connect", hurry)
     yield
     event.remove(Engine, "connect", hurry)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_read_once() -> Iterator[None]:
+    """Let Dagster read the migrations of its databases once in a process, not at each opening.
+
+    They are files of its package; reading them is a fifth of a small run.
+    """
+    from alembic.script import ScriptDirectory
+
+    once = functools.cache(ScriptDirectory.from_config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", staticmethod(once))
+        yield

@@ -15,7 +15,7 @@ from hypothesis import settings
 from engine.strategies import registry
 
 # The same examples in every run; `make test-slow` draws new ones, and more of them.
-settings.register_profile("fixed", derandomize=True, max_examples=40)
+settings.register_profile("fixed", derandomize=True, max_examples=25)
 settings.register_profile("new", derandomize=False, max_examples=200)
 settings.load_profile("fixed")
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -140,6 +141,7 @@ def _modules(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
+@cache
 def _imports(path: Path, project: Path) -> set[str]:
     """Dotted names that a file imports, wherever in the file, relative ones made absolute."""
     package = path.relative_to(project).with_suffix("").parts
@@ -286,7 +288,7 @@ def test_every_package_that_is_imported_is_a_dependency_of_its_own(project: Path
         f"{path.relative_to(project)}: {top}"
         for room in ("engine", "mc_assets")
         for path in (project / room).rglob("*.py")
-        for top in _outside(path)
+        for top in _outside(path, project)
         if not names & {_plain(name) for name in known.get(top, [top])}
     }
     assert not missing
@@ -296,12 +298,7 @@ def _plain(distribution: str) -> str:
     return distribution.lower().replace("_", "-")
 
 
-def _outside(path: Path) -> set[str]:
+def _outside(path: Path, project: Path) -> set[str]:
     """Top-level modules that a file imports and that are neither Python's nor ours."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    modules = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
-    modules += [
-        node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level
-    ]
-    tops = {module.split(".")[0] for module in modules}
+    tops = {module.split(".")[0] for module in _imports(path, project)}
     return tops - sys.stdlib_module_names - {"engine", "mc_assets"}

@@ -259,7 +259,7 @@ MUTATIONS = {
 }
 
 # Those of the everyday run compile little: two parts of Python, and a metric.
-QUICK = {"commission in the settings", "bars at which equity is sampled", "Sharpe ratio"}
+QUICK = {"Sharpe ratio"}
 
 
 def changed_values(project: Path, module: str, found: dict[str, Any]) -> list[str]:

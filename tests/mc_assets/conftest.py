@@ -30,6 +30,19 @@ def _history_without_waiting() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _commands_built_once() -> Iterator[None]:
+    """Let typer build the fifty commands once in a process, not at each that a test types."""
+    import typer.main
+    import typer.testing
+
+    once = functools.cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", once)
+        patch.setattr(typer.testing, "_get_command", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _migrations_read_once() -> Iterator[None]:
     """Let Dagster read the migrations of its databases once in a process, not at each opening.
 

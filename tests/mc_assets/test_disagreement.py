@@ -121,6 +121,7 @@ def test_a_nightly_disagreement_is_a_check_and_rows_in_sql(home: Home) -> None:
     assert rows[0]["message"].startswith("2015-03-10 13:30Z: found close 2044")
 
 
+@pytest.mark.slow
 def test_a_second_night_changes_no_byte(home: Home) -> None:
     before = home.bytes_of_tables()
     assert home.run("ingest").returncode == 0

@@ -306,6 +306,7 @@ def test_a_broken_study_in_the_folder_stops_the_pipeline_with_the_same_message(h
         assert word in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 def test_a_text_cell_in_a_price_column_is_one_clear_message_and_loses_nothing(home: Home) -> None:
     sample = home.root / "sample" / "SP500.csv"
     good = sample.read_text()

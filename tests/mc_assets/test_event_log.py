@@ -81,7 +81,7 @@ def _stored(home: Path, kind: str, batch: int, monkeypatch: pytest.MonkeyPatch) 
         }
 
 
-@pytest.mark.parametrize("batch", [3, 1000])
+@pytest.mark.parametrize("batch", [3, pytest.param(1000, marks=pytest.mark.slow)])
 def test_batches_are_stored_as_dagster_stores_single_events(
     batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,7 +39,7 @@ CHOICES = {
     "single": ("{metrics: bar_trading, precision: float32, equity: 20}", "sharpe"),
     "none": ("{metrics: []}", None),
 }
-FAST = ("single", "none")
+FAST = ("none",)
 
 
 @pytest.fixture(

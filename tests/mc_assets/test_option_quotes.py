@@ -61,6 +61,7 @@ def quotes_of(folder: Path, name: str) -> OptionQuotes:
     return OptionQuotes(config.series[0], config.folder)
 
 
+@pytest.mark.slow
 def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
     later = chain(DAY + datetime.timedelta(days=1)).with_columns(pl.col("bid", "ask") * 3)
     pl.concat([chain(DAY), later]).write_csv(tmp_path / "SP500_options.csv")

@@ -85,6 +85,7 @@ def test_ranks_of_some_simulations_say_nothing_of_the_ledger(mc: Run) -> None:
     assert "chance alone" not in mc("show", "first", "--best", "sharpe", "--where", "fast > 0")
 
 
+@pytest.mark.slow
 def test_the_page_of_one_history_shows_its_course_and_no_distribution(
     mc: Run, tmp_path: Path
 ) -> None:

@@ -286,6 +286,7 @@ def test_a_study_runs_on_the_newest_calibration_of_the_users_model_and_replays(
     assert source.values == {"sigma": copy.chosen("OWN", "cev")["sigma"]["estimate"], "beta": 1.0}
 
 
+@pytest.mark.slow
 def test_a_study_trades_contracts_of_the_calibrated_curve(copy: Home) -> None:
     (copy.folder / "studies/contracts.yaml").write_text(CONTRACTS)
     assert "mean net P&L" in copy.mc("run", "contracts")
@@ -295,6 +296,7 @@ def test_a_study_trades_contracts_of_the_calibrated_curve(copy: Home) -> None:
     assert source.values["chi0"] != 0.0
 
 
+@pytest.mark.slow
 def test_its_paths_are_compared_with_history(copy: Home) -> None:
     partition = f"{period_of(date.fromisoformat(AS_OF))}|OWN@1d"
     config: dict[str, dict[str, object]] = {"source_realism": {"dates": [AS_OF]}}

@@ -100,6 +100,7 @@ def test_the_webserver_lists_the_jobs_and_the_nightly_chain(webserver: str) -> N
     assert found[0]["schedules"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_person_sees_the_asset_groups_in_the_lineage(webserver: str, page: Any) -> None:
     page.goto(f"{webserver}/asset-groups", wait_until="domcontentloaded")
@@ -108,6 +109,7 @@ def test_a_person_sees_the_asset_groups_in_the_lineage(webserver: str, page: Any
     assert page.get_by_text("Join the Dagster community").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_person_sees_what_bars_are_and_their_typed_columns(webserver: str, page: Any) -> None:
     page.goto(f"{webserver}/assets/bars", wait_until="domcontentloaded")

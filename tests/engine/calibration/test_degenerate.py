@@ -124,7 +124,14 @@ def test_a_contract_that_is_listed_later_changes_nothing_before(model):
 
 
 @pytest.mark.parametrize("initial", ["diffuse", "first_price"])
-@pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "schwartz_1f",
+        pytest.param("schwartz_2f", marks=pytest.mark.slow),
+        pytest.param("schwartz_smith", marks=pytest.mark.slow),
+    ],
+)
 def test_rows_before_the_first_price_are_not_there(model, initial):
     rng = np.random.default_rng(1)
     logs = 4.0 + np.cumsum(0.03 * rng.standard_normal((90, 1)), axis=0)

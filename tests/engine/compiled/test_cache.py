@@ -80,6 +80,7 @@ def test_a_closure_is_loaded_by_the_second_process_and_never_stale(run, tmp_path
     assert not list((tmp_path / "kernels").rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_the_same_code_in_another_module_is_compiled_for_itself(tmp_path, project):
     """Machine code names the modules of its callees, which another process may not have."""
     script = """

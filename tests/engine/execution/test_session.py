@@ -71,7 +71,7 @@ def trading_minutes(exchange: str) -> np.ndarray:
     return np.asarray(calendar.minutes.tz_convert(None), dtype="datetime64[us]").astype(np.int64)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(exchange=st.sampled_from(TEN), week=st.integers(0, 520))
 def test_every_minute_of_any_fortnight_of_ten_years_agrees_with_the_calendar(
     exchange: str, week: int

@@ -176,6 +176,7 @@ class Leaning(GBM):
 """
 
 
+@pytest.mark.slow
 def test_a_part_of_correlated_legs_takes_the_files_of_the_users_among_them_along(
     make_study: Make, tmp_path: Path
 ) -> None:

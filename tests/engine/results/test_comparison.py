@@ -52,6 +52,7 @@ def rejections(studies: int, paths: int, statistic: str) -> float:
     return float(np.mean(np.array(found) < 0.05))
 
 
+@pytest.mark.slow
 def test_equal_rules_on_driftless_paths_differ_in_one_study_of_twenty() -> None:
     # 200 studies: 5 % give or take 3 points is within two standard errors of 1.5.
     assert 0.02 <= rejections(200, 200, "sharpe") <= 0.08

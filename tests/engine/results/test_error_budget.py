@@ -79,6 +79,7 @@ def test_total_intervals_hold_the_truth_where_monte_carlo_alone_does_not(worlds:
     assert alone["sharpe"] / worlds < 0.75
 
 
+@pytest.mark.slow
 def test_the_part_of_the_history_is_the_spread_over_resampled_histories() -> None:
     own = bars(1)
     found = by_name(run(Bootstrap(own, method="iid"), seeds=4000), names=NAMES)

@@ -133,6 +133,7 @@ def test_what_a_model_is_documented_with_is_no_part_of_its_fingerprint(user_file
     assert make_source("own_gbm").fingerprint() == before
 
 
+@pytest.mark.slow
 def test_a_users_kernel_is_warm_in_the_second_process(user_file, tmp_path, project):
     script = f"""
 import engine.sources as s

@@ -30,7 +30,6 @@ QUICK = {
     "expected shortfall 90": ("trend follower",),
 }
 QUICK_POOLED = {
-    "sharpe": ("four of five idle",),
     "sharpe_autocorrelated": ("trending paths",),
     "profit_factor": ("a trade on every other path",),
 }

@@ -99,7 +99,7 @@ def random_units(seed: int, count: int) -> np.ndarray:
     return units
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in (2, 3))])
 @pytest.mark.parametrize("name", MARKETS)
 def test_orders_in_units_agree_with_all_costs(market: Market, name: str, seed: int) -> None:
     bars = market(name)

@@ -249,6 +249,7 @@ class PairAhead(Strategy):
 """
 
 
+@pytest.mark.slow
 def test_the_command_audits_a_strategy_of_several_symbols(tmp_path: Path) -> None:
     import typer
 

@@ -363,7 +363,7 @@ def test_threads_that_make_the_same_longer_bars_at_once_are_given_the_same_ones(
 # --- warm-up ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3, deadline=None)
 @given(
     declared=st.sampled_from(
         [

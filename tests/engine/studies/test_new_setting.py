@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 # In which file, before which text, what is added.
 ADDED = {
     "engine/jobs/settings.py": [
@@ -100,6 +102,7 @@ def test_a_setting_of_paths_added_to_a_copy_of_the_project_in_three_files_decide
     assert found["refused"].startswith("shift: found -1.0, allowed greater than or equal to 0")
 
 
+@pytest.mark.slow
 def test_a_setting_of_studies_added_in_three_files_reaches_the_run(
     project: Path, tmp_path: Path
 ) -> None:

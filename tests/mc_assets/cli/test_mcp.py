@@ -193,6 +193,7 @@ def test_an_empty_table_is_complete() -> None:
     assert (found.rows, found.complete) == ([], True)
 
 
+@pytest.mark.slow
 def test_the_reference_client_talks_to_the_command_over_its_input_and_output(
     home: Project,
 ) -> None:

@@ -313,6 +313,7 @@ def test_numbers_of_a_study_that_has_run_in_part_are_marked(mc: Run, folder: Pat
     assert "partial" not in mc("show", "quick").lower()
 
 
+@pytest.mark.slow
 def test_tables_that_the_disk_has_no_room_for_are_one_line(mc: Run, folder: Path) -> None:
     mc("run", "quick")
     start = """

@@ -100,6 +100,7 @@ print(json.dumps([json.loads(text) for text in printed]))
 """
 
 
+@pytest.mark.slow
 def test_a_provider_of_another_package_is_ingested_and_refetched(tmp_path: Path) -> None:
     install(tmp_path / "site", "ledger = ledger_bars:LedgerProvider")
     (tmp_path / "studies").mkdir()

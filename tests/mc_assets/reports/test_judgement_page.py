@@ -69,7 +69,7 @@ def test_the_page_is_small_and_reaches_nothing(written: tuple[Path, dict[str, An
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_every_picture_is_drawn(
     written: tuple[Path, dict[str, Any]], page: Any, scheme: str
 ) -> None:

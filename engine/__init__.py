@@ -79,6 +79,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "OptionValues",
         "american",
         "bachelier",
+        "bates_price",
         "black76",
         "black_scholes",
         "heston_price",

@@ -211,7 +211,7 @@ def _source(calibration: Calibration, bars: Bars) -> Source:
             history = history[positive]
         return make_source("bootstrap", {}, bars=history, options=calibration.parameters)
     parameters = dict(calibration.parameters)
-    if calibration.model in ("heston", "egarch"):
+    if calibration.model in ("bates", "heston", "egarch"):
         # The history did not start at today's variance, so paths start at the long-run level.
         parameters["v0"] = parameters["theta"]
     if calibration.model == "garch":

@@ -21,6 +21,7 @@ from engine.sources import (
     EGARCH,
     GARCH,
     GBM,
+    Bates,
     Bootstrap,
     Correlated,
     Heston,
@@ -92,6 +93,7 @@ def sources() -> dict[str, Source]:
         "egarch drawn from history": EGARCH(innovations=bars.close[:60]),
         "egarch": EGARCH(),
         "garch drawn from history": GARCH(innovations=bars.close[:60]),
+        "bates": Bates(jump_intensity=40.0),
         "heston qe": Heston(xi=0.9, kappa=0.7),
         "heston full truncation": Heston(xi=0.9, kappa=0.7, scheme="full_truncation"),
         "correlated": Correlated(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,13 +105,15 @@ def bates_price(
             f"{jump_vol:g} with mean_log_jump {mean_log_jump:g}",
             f"mean_log_jump + jump_vol^2 / 2 <= {_LARGEST_EXPONENT:g}",
         )
-    characteristic = partial(
-        bates_characteristic,
-        **variance,
-        jump_intensity=jump_intensity,
-        mean_log_jump=mean_log_jump,
-        jump_vol=jump_vol,
-    )
+    model = variance | {
+        "jump_intensity": jump_intensity,
+        "mean_log_jump": mean_log_jump,
+        "jump_vol": jump_vol,
+    }
+
+    def characteristic(z: Complex, t: float) -> Complex:
+        return bates_characteristic(z, t, **model)
+
     return characteristic_price(
         characteristic,
         spot=spot,

@@ -198,7 +198,8 @@ def _jump_exponent(
     weights[6] = on_intensity
     weights[7] = (intensity * t) * (half * moved - growth * half)
     weights[8] = (intensity * t * deviation) * (square * moved - growth * half)
-    return intensity * on_intensity
+    found: complex = intensity * on_intensity
+    return found
 
 
 @kernel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,8 +82,12 @@ def heston_price(
     """
     model = {"v0": v0, "kappa": kappa, "theta": theta, "xi": xi, "rho": rho}
     check_heston(model)
+
+    def characteristic(z: Complex, t: float) -> Complex:
+        return heston_characteristic(z, t, **model)
+
     return characteristic_price(
-        partial(heston_characteristic, **model),
+        characteristic,
         spot=spot,
         strike=strike,
         years=years,

@@ -254,6 +254,7 @@ def _estimated(
             bar_models.remove("heston")
         for model in quote_models:
             fail(model, error)
+        quote_models = []
     try:
         histories = list(market_data.bars_as_of(series.symbol, series.timeframe, dates))
     except ValueError as error:
@@ -266,7 +267,8 @@ def _estimated(
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
                 found = quotes.calibration("heston", found.as_of)
             made[found.as_of].append(found)
-    for model in quote_models if quotes is not None else ():
+    for model in quote_models:
+        assert quotes is not None
         for day in dates:
             made[day].append(quotes.calibration(model, day))
     for model in curve_models:

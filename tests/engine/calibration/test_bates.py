@@ -28,6 +28,7 @@ def surface(errors=0.0, years=YEARS, **changes) -> OptionSurface:
     strikes, expiries = np.tile(STRIKES, len(years)), np.repeat(years, len(STRIKES))
     calls = strikes >= 100.0
     prices = bates_price(100.0, strikes, expiries, call=calls, **(MODEL | changes))
+    prices = np.maximum(prices, 1e-12)
     made = OptionSurface.from_quotes(strikes, expiries, prices, calls, spot=100.0, symbol="X")
     moved = np.maximum(prices + errors * made.vegas(), 1e-9)
     return OptionSurface(**(vars(made) | {"prices": moved}))

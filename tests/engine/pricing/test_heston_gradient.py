@@ -97,7 +97,7 @@ def test_the_options_of_all_expiries_are_each_their_own():
 
 @pytest.mark.parametrize("years", [7 / 365, 0.5, 10.0])
 @pytest.mark.parametrize(
-    "jumps", [(0.5, -0.1, 0.15), (8.0, 0.03, 0.02), (0.2, -0.5, 0.3), (0.0, -0.1, 0.1)]
+    "jumps", [(0.5, -0.1, 0.15), (8.0, 0.03, 0.02), (0.2, -0.5, 0.3), (0.02, -0.1, 0.1)]
 )
 def test_prices_with_jumps_are_those_of_the_transform_and_their_derivatives_of_differences(
     years, jumps

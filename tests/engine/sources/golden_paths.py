@@ -89,6 +89,9 @@ def sources() -> dict[str, Source]:
         "schwartz_2f": Schwartz2F(),
         "schwartz_smith": SchwartzSmith(chi0=0.1, lambda_chi=0.1),
         "rolling_futures": RollingFutures(Schwartz2F(r=0.03, lambda_=0.1), contracts=(1, 3)),
+        "rolling_futures with a season": RollingFutures(
+            Schwartz2F(seasonality=[(0.1, 0.05)], year_fraction=0.3), contracts=(1, 3)
+        ),
         "merton": Merton(jump_intensity=40.0),
         "regime_switching": RegimeSwitching(),
         "garch": GARCH(gamma=0.05),
